@@ -1,0 +1,3 @@
+"""`canary`: ship a version with Argo Rollouts, watch its metrics, know why it stopped."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Use cases: deploy, change, observe, diagnose. No Typer, no rich, no HTTP."""

@@ -1,0 +1,1 @@
+"""One verb a file: parse the flags, run one action, show its outcome."""

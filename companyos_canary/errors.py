@@ -1,0 +1,121 @@
+"""What can go wrong, and the exit code that says so.
+
+    CanaryError                 1  anything unexpected
+    ├── UsageError              2  the command line is wrong
+    │   └── ConfigError         2  canary.yaml is wrong: file, line, field
+    ├── DeniedError             4
+    │   ├── Unauthenticated     4  401, an expired token, an exec plugin that failed
+    │   └── Forbidden           4  403: which verb on which resource
+    ├── NotFound                5
+    │   └── CrdMissing          5  Argo Rollouts is not installed
+    ├── Refused                 7  the verb would not do what its name says
+    ├── Unreachable             1  no answer from the server: address, TLS, time-out
+    ├── ServerError             1  5xx and 429
+    ├── Conflict                1  409: somebody wrote in between
+    └── Invalid                 1  400, 422: the server does not accept what was sent
+
+`cli.py` is the one place that turns these into exit codes.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every verb (design: one table; README and help are made from it)."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    DEGRADED = 3
+    DENIED = 4
+    NOT_FOUND = 5
+    SUPERSEDED = 6
+    REFUSED = 7
+    UNFINISHED = 8
+    UNOBSERVED = 9
+    TIMEOUT = 124
+    INTERRUPTED = 130
+
+
+MEANING: dict[ExitCode, str] = {
+    ExitCode.OK: "done; or the awaited state was reached; with --no-wait: sent",
+    ExitCode.FAILED: "failed: unexpected, network, API",
+    ExitCode.USAGE: "usage or configuration",
+    ExitCode.DEGRADED: "the rollout is Degraded or was aborted",
+    ExitCode.DENIED: "not authenticated or not permitted",
+    ExitCode.NOT_FOUND: "not found",
+    ExitCode.SUPERSEDED: "superseded: another version took this one's place",
+    ExitCode.REFUSED: "refused: the verb would not do what it says in this state",
+    ExitCode.UNFINISHED: "not finished: in progress or waiting for a person",
+    ExitCode.UNOBSERVED: "accepted, but the controller did not show the effect in time",
+    ExitCode.TIMEOUT: "observed, but the end was not reached in time",
+    ExitCode.INTERRUPTED: "interrupted; the rollout goes on",
+}
+
+
+class CanaryError(Exception):
+    """A failure that is told to the user in one sentence, with a hint where there is one."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(CanaryError):
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(UsageError):
+    """canary.yaml cannot be used; the message names file, line and field."""
+
+
+class DeniedError(CanaryError):
+    exit_code = ExitCode.DENIED
+
+
+class Unauthenticated(DeniedError):
+    """401, or credentials that could not be had."""
+
+
+class Forbidden(DeniedError):
+    """403; the message says which verb on which resource."""
+
+
+class NotFound(CanaryError):
+    exit_code = ExitCode.NOT_FOUND
+
+
+class CrdMissing(NotFound):
+    """The server does not know the kind: Argo Rollouts is not installed."""
+
+
+class Refused(CanaryError):
+    """The verb would do something else than its name says."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class Unreachable(CanaryError):
+    """No answer: wrong address, no network, TLS, time-out."""
+
+
+class ServerError(CanaryError):
+    """The server answered 5xx or 429."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", status: int = 500, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Conflict(CanaryError):
+    """409: the object changed between read and write, or already exists."""
+
+
+class Invalid(CanaryError):
+    """400 or 422: the server refused the content, for example a failed `test` operation."""

@@ -1,0 +1,138 @@
+"""An AnalysisRun: what is asked (metrics) and what was answered (results, measurements)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.rollout import HASH_LABEL, REVISION
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """`value` is the provider's text, for example `[0.0123]`, `NaN`, empty where there was none."""
+
+    phase: str
+    value: str
+    message: str
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    name: str
+    phase: str
+    message: str
+    count: int
+    successful: int
+    failed: int
+    inconclusive: int
+    error: int
+    dry_run: bool
+    query: str
+    measurements: tuple[Measurement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is asked; conditions and durations as written."""
+
+    name: str
+    success_condition: str
+    failure_condition: str
+    interval: str
+    initial_delay: str
+    count: str
+    failure_limit: str
+    address: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRun:
+    """`step_index` is None for a background run."""
+
+    name: str
+    uid: str
+    owner_uid: str
+    hash: str
+    revision: int
+    step_index: int | None
+    created_at: datetime | None
+    phase: str
+    message: str
+    started_at: datetime | None
+    completed_at: datetime | None
+    terminating: bool
+    metrics: tuple[Metric, ...]
+    results: tuple[MetricResult, ...]
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> "AnalysisRun":
+        meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+        labels = meta.get("labels") or {}
+        owners = meta.get("ownerReferences") or [{}]
+        index = labels.get("step-index", "")
+        revision = (meta.get("annotations") or {}).get(REVISION, "0")
+        return cls(
+            name=meta["name"],
+            uid=meta.get("uid", ""),
+            owner_uid=owners[0].get("uid", ""),
+            hash=labels.get(HASH_LABEL, ""),
+            revision=int(revision) if revision.isdigit() else 0,
+            step_index=int(index) if index.isdigit() else None,
+            created_at=parse_time(meta.get("creationTimestamp")),
+            phase=status.get("phase", ""),
+            message=status.get("message", ""),
+            started_at=parse_time(status.get("startedAt")),
+            completed_at=parse_time(status.get("completedAt")),
+            terminating=bool(spec.get("terminate")),
+            metrics=tuple(_metric(m) for m in spec.get("metrics") or []),
+            results=tuple(_result(r) for r in status.get("metricResults") or []),
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        return self.phase in ("Successful", "Failed", "Error", "Inconclusive")
+
+    def result(self, metric: str) -> MetricResult | None:
+        return next((r for r in self.results if r.name == metric), None)
+
+
+def _metric(raw: Mapping[str, Any]) -> Metric:
+    prometheus = (raw.get("provider") or {}).get("prometheus") or {}
+    return Metric(
+        name=raw.get("name", ""),
+        success_condition=raw.get("successCondition") or "",
+        failure_condition=raw.get("failureCondition") or "",
+        interval=raw.get("interval") or "",
+        initial_delay=raw.get("initialDelay") or "",
+        count=str(raw.get("count", "")),
+        failure_limit=str(raw.get("failureLimit", "")),
+        address=prometheus.get("address") or "",
+        query=prometheus.get("query") or "",
+    )
+
+
+def _result(raw: Mapping[str, Any]) -> MetricResult:
+    return MetricResult(
+        name=raw.get("name", ""),
+        phase=raw.get("phase", ""),
+        message=raw.get("message", ""),
+        count=raw.get("count", 0),
+        successful=raw.get("successful", 0),
+        failed=raw.get("failed", 0),
+        inconclusive=raw.get("inconclusive", 0),
+        error=raw.get("error", 0),
+        dry_run=bool(raw.get("dryRun")),
+        query=(raw.get("metadata") or {}).get("ResolvedPrometheusQuery", ""),
+        measurements=tuple(
+            Measurement(
+                m.get("phase", ""), m.get("value", ""), m.get("message", ""),
+                parse_time(m.get("startedAt")), parse_time(m.get("finishedAt")),
+            )
+            for m in raw.get("measurements") or []
+        ),
+    )  # fmt: skip

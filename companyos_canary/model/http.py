@@ -1,0 +1,80 @@
+"""One HTTP request and its answer: the seam between the product and any API server.
+
+`cluster.Transport` sends a Request over the network; the sandbox's `handle` answers the same value.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`path` is decoded and has no query; `timeout` is in seconds for the whole answer."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    timeout: float = 30.0
+
+    @property
+    def target(self) -> str:
+        """Path and query as they go on the request line."""
+        path = quote(self.path, safe="/:@!$&'()*+,;=~")
+        return f"{path}?{urlencode(self.query)}" if self.query else path
+
+    def parameter(self, name: str, default: str = "") -> str:
+        """The first value of a query parameter."""
+        return next((value for key, value in self.query if key == name), default)
+
+    def header(self, name: str, default: str = "") -> str:
+        """A header by name, whatever its case."""
+        wanted = name.lower()
+        return next((v for k, v in self.headers.items() if k.lower() == wanted), default)
+
+
+class Stream(Protocol):
+    """The body of a long answer. `close` may come from another thread and ends a blocked read."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`stream` is set instead of `body` for a watch or followed logs."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    stream: Stream | None = None
+
+    def json(self) -> Json:
+        """The body as a JSON object; ValueError if it is none."""
+        value = json.loads(self.body)
+        if not isinstance(value, dict):
+            raise ValueError("the answer is not a JSON object")
+        return value
+
+    def header(self, name: str, default: str = "") -> str:
+        """A header by name, whatever its case."""
+        wanted = name.lower()
+        return next((v for k, v in self.headers.items() if k.lower() == wanted), default)
+
+
+class Transport(Protocol):
+    """Sends requests somewhere. `send` and `stream` raise only CanaryErrors (Unreachable, ...);
+    HTTP statuses are returned, not raised."""
+
+    def send(self, request: Request) -> Response: ...
+
+    def stream(self, request: Request) -> Response: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,234 @@
+"""A Rollout as we think of it; strings for people are made in the view."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from companyos_canary.model.quantity import parse_duration, parse_time
+
+HASH_LABEL = "rollouts-pod-template-hash"
+REVISION = "rollout.argoproj.io/revision"
+
+StepKind = Literal[
+    "setWeight", "pause", "analysis", "experiment", "setCanaryScale",
+    "setHeaderRoute", "setMirrorRoute", "plugin", "unknown",
+]  # fmt: skip
+_STEP_KINDS: tuple[StepKind, ...] = (
+    "setWeight", "pause", "analysis", "experiment", "setCanaryScale",
+    "setHeaderRoute", "setMirrorRoute", "plugin",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    name: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the strategy. `duration` is that of a timed pause; a pause without one waits for
+    a person. `duration` is negative where the text cannot be read (upstream: InvalidSpec)."""
+
+    kind: StepKind
+    raw: Mapping[str, Any]
+    weight: int | None = None
+    duration: timedelta | None = None
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> "Step":
+        kind: StepKind = next((k for k in _STEP_KINDS if raw.get(k) is not None), "unknown")
+        weight = raw.get("setWeight")
+        return cls(
+            kind=kind,
+            raw=raw,
+            weight=weight if isinstance(weight, int) else None,
+            duration=_pause_duration((raw.get("pause") or {}).get("duration")),
+        )
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        return self.kind == "pause" and self.duration is None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseCondition:
+    reason: str
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    type: str
+    status: str
+    reason: str
+    message: str
+    updated_at: datetime | None = None
+    transitioned_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunReference:
+    """What the Rollout's status says of one of its AnalysisRuns."""
+
+    name: str
+    status: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """`spec_phase`, `spec_message` are as the controller wrote them; what a client shows is
+    `argo.phase.shown_phase`. `observed_generation` is text, as in the cluster."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    resource_version: str
+    created_at: datetime | None
+    annotations: Mapping[str, str]
+    revision: int
+    strategy: Literal["canary", "blueGreen", "none"]
+    replicas: int
+    paused: bool
+    selector: Mapping[str, Any]
+    containers: tuple[Container, ...]
+    workload_ref: Mapping[str, Any] | None
+    steps: tuple[Step, ...]
+    restart_at: datetime | None
+    status_phase: str
+    status_message: str
+    observed_generation: str
+    current_hash: str
+    stable_hash: str
+    step_index: int | None
+    pause_conditions: tuple[PauseCondition, ...]
+    controller_pause: bool
+    aborted: bool
+    aborted_at: datetime | None
+    promote_full: bool
+    total_replicas: int
+    updated_replicas: int
+    ready_replicas: int
+    available_replicas: int
+    conditions: tuple[Condition, ...]
+    step_run: RunReference | None
+    background_run: RunReference | None
+    restarted_at: datetime | None
+    raw: Mapping[str, Any]
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> "Rollout":
+        meta, spec = raw.get("metadata") or {}, raw.get("spec") or {}
+        status = raw.get("status") or {}
+        strategy = spec.get("strategy") or {}
+        canary = strategy.get("canary") or {}
+        template_spec = (spec.get("template") or {}).get("spec") or {}
+        canary_status = status.get("canary") or {}
+        annotations = meta.get("annotations") or {}
+        return cls(
+            name=meta.get("name", ""),
+            namespace=meta.get("namespace", ""),
+            uid=meta.get("uid", ""),
+            generation=meta.get("generation", 1),
+            resource_version=meta.get("resourceVersion", ""),
+            created_at=parse_time(meta.get("creationTimestamp")),
+            annotations=annotations,
+            revision=_int(annotations.get(REVISION)),
+            strategy=next(
+                (s for s in ("canary", "blueGreen") if strategy.get(s) is not None), "none"
+            ),
+            replicas=spec["replicas"] if spec.get("replicas") is not None else 1,
+            paused=bool(spec.get("paused")),
+            selector=spec.get("selector") or {},
+            containers=tuple(
+                Container(c.get("name", ""), c.get("image", ""))
+                for c in template_spec.get("containers") or []
+            ),
+            workload_ref=spec.get("workloadRef"),
+            steps=tuple(Step.from_object(s) for s in canary.get("steps") or []),
+            restart_at=parse_time(spec.get("restartAt")),
+            status_phase=status.get("phase", ""),
+            status_message=status.get("message", ""),
+            observed_generation=str(status.get("observedGeneration", "")),
+            current_hash=status.get("currentPodHash", ""),
+            stable_hash=status.get("stableRS", ""),
+            step_index=status.get("currentStepIndex"),
+            pause_conditions=tuple(
+                PauseCondition(p.get("reason", ""), parse_time(p.get("startTime")))
+                for p in status.get("pauseConditions") or []
+            ),
+            controller_pause=bool(status.get("controllerPause")),
+            aborted=bool(status.get("abort")),
+            aborted_at=parse_time(status.get("abortedAt")),
+            promote_full=bool(status.get("promoteFull")),
+            total_replicas=status.get("replicas", 0),
+            updated_replicas=status.get("updatedReplicas", 0),
+            ready_replicas=status.get("readyReplicas", 0),
+            available_replicas=status.get("availableReplicas", 0),
+            conditions=tuple(_condition(c) for c in status.get("conditions") or []),
+            step_run=_run(canary_status.get("currentStepAnalysisRunStatus")),
+            background_run=_run(canary_status.get("currentBackgroundAnalysisRunStatus")),
+            restarted_at=parse_time(status.get("restartedAt")),
+            raw=raw,
+        )
+
+    @property
+    def observed(self) -> bool:
+        """The controller has seen the newest spec."""
+        try:
+            return int(self.observed_generation) >= self.generation
+        except ValueError:
+            return True
+
+    @property
+    def is_fully_promoted(self) -> bool:
+        return bool(self.stable_hash) and self.stable_hash == self.current_hash
+
+    @property
+    def current_step(self) -> Step | None:
+        """The step in work; None when all are done or there are none."""
+        index = self.step_index
+        return self.steps[index] if index is not None and 0 <= index < len(self.steps) else None
+
+    def image(self, container: str | None = None) -> str:
+        """The image of the named container, or of the first."""
+        for c in self.containers:
+            if container is None or c.name == container:
+                return c.image
+        return ""
+
+
+def _pause_duration(value: Any) -> timedelta | None:
+    if value is None:
+        return None
+    try:
+        return timedelta(seconds=int(value))
+    except (TypeError, ValueError):
+        pass
+    try:
+        return parse_duration(str(value))
+    except ValueError:
+        return timedelta(seconds=-1)
+
+
+def _condition(raw: Mapping[str, Any]) -> Condition:
+    return Condition(
+        raw.get("type", ""), raw.get("status", ""), raw.get("reason", ""), raw.get("message", ""),
+        parse_time(raw.get("lastUpdateTime")), parse_time(raw.get("lastTransitionTime")),
+    )  # fmt: skip
+
+
+def _run(raw: Mapping[str, Any] | None) -> RunReference | None:
+    if not raw:
+        return None
+    return RunReference(raw.get("name", ""), raw.get("status", ""), raw.get("message", ""))
+
+
+def _int(text: Any) -> int:
+    try:
+        return int(text)
+    except (TypeError, ValueError):
+        return 0

@@ -1,0 +1,167 @@
+"""ReplicaSets, Pods and Events of one Rollout."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.rollout import HASH_LABEL, REVISION, Container
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSet:
+    """`desired` is spec.replicas, the other counts are from the status."""
+
+    name: str
+    uid: str
+    owner_uid: str
+    hash: str
+    revision: int
+    created_at: datetime | None
+    annotations: Mapping[str, str]
+    containers: tuple[Container, ...]
+    generation: int
+    observed_generation: int
+    desired: int
+    replicas: int
+    ready: int
+    available: int
+    failure: str
+    template: Mapping[str, Any]
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> "ReplicaSet":
+        meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+        annotations = meta.get("annotations") or {}
+        template = spec.get("template") or {}
+        revision = annotations.get(REVISION, "0")
+        return cls(
+            name=meta["name"],
+            uid=meta.get("uid", ""),
+            owner_uid=_controller(meta).get("uid", ""),
+            hash=(meta.get("labels") or {}).get(HASH_LABEL, ""),
+            revision=int(revision) if revision.isdigit() else 0,
+            created_at=parse_time(meta.get("creationTimestamp")),
+            annotations=annotations,
+            containers=tuple(
+                Container(c.get("name", ""), c.get("image", ""))
+                for c in (template.get("spec") or {}).get("containers") or []
+            ),
+            generation=meta.get("generation", 0),
+            observed_generation=status.get("observedGeneration", 0),
+            desired=spec.get("replicas") or 0,
+            replicas=status.get("replicas", 0),
+            ready=status.get("readyReplicas", 0),
+            available=status.get("availableReplicas", 0),
+            failure=next(
+                (c.get("message", "") for c in status.get("conditions") or []
+                 if c.get("type") == "ReplicaFailure" and c.get("status") == "True"), "",
+            ),
+            template=template,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStatus:
+    """`reason` is that of the waiting or terminated state, empty while it runs."""
+
+    name: str
+    ready: bool
+    running: bool
+    restarts: int
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    terminated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """`phase` and `reason` are as the kubelet wrote them; the one text for people is
+    `argo.pods.pod_status`."""
+
+    name: str
+    owner_uid: str
+    hash: str
+    created_at: datetime | None
+    deleting: bool
+    phase: str
+    reason: str
+    message: str
+    container_count: int
+    containers: tuple[ContainerStatus, ...]
+    init_containers: tuple[ContainerStatus, ...]
+    ready: bool
+    raw_spec: Mapping[str, Any]
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> "Pod":
+        meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+        return cls(
+            name=meta["name"],
+            owner_uid=_controller(meta).get("uid", ""),
+            hash=(meta.get("labels") or {}).get(HASH_LABEL, ""),
+            created_at=parse_time(meta.get("creationTimestamp")),
+            deleting=bool(meta.get("deletionTimestamp")),
+            phase=status.get("phase", ""),
+            reason=status.get("reason", ""),
+            message=status.get("message", ""),
+            container_count=len(spec.get("containers") or []),
+            containers=tuple(_container(c) for c in status.get("containerStatuses") or []),
+            init_containers=tuple(_container(c) for c in status.get("initContainerStatuses") or []),
+            ready=any(
+                c.get("type") == "Ready" and c.get("status") == "True"
+                for c in status.get("conditions") or []
+            ),
+            raw_spec=spec,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One Event object; `at` is when it was last seen."""
+
+    kind: str
+    name: str
+    type: str
+    reason: str
+    message: str
+    count: int
+    at: datetime | None
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> "Event":
+        about = raw.get("involvedObject") or {}
+        last = raw.get("lastTimestamp") or raw.get("eventTime") or raw.get("firstTimestamp")
+        return cls(
+            kind=about.get("kind", ""),
+            name=about.get("name", ""),
+            type=raw.get("type", ""),
+            reason=raw.get("reason", ""),
+            message=raw.get("message", ""),
+            count=raw.get("count") or 1,
+            at=parse_time(last or (raw.get("metadata") or {}).get("creationTimestamp")),
+        )
+
+
+def _controller(meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    owners = meta.get("ownerReferences") or []
+    return next((o for o in owners if o.get("controller")), owners[0] if owners else {})
+
+
+def _container(raw: Mapping[str, Any]) -> ContainerStatus:
+    state = raw.get("state") or {}
+    ended, waiting = state.get("terminated") or {}, state.get("waiting") or {}
+    return ContainerStatus(
+        name=raw.get("name", ""),
+        ready=bool(raw.get("ready")),
+        running="running" in state,
+        restarts=raw.get("restartCount", 0),
+        reason=waiting.get("reason") or ended.get("reason") or "",
+        message=waiting.get("message") or ended.get("message") or "",
+        exit_code=ended.get("exitCode"),
+        signal=ended.get("signal"),
+        terminated=bool(ended),
+    )

@@ -1,0 +1,1 @@
+"""The only code of the product that talks to Prometheus."""

@@ -1,0 +1,1 @@
+"""The part of PromQL that our queries need, evaluated over given samples; pure."""

@@ -1,0 +1,1 @@
+"""From canary.yaml and the templates to objects and YAML; pure."""

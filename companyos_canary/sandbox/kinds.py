@@ -1,0 +1,73 @@
+"""The kinds that the sandbox serves."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`subresources` are those with isolation rules: `status`, `scale`."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    singular: str
+    short_names: tuple[str, ...] = ()
+    namespaced: bool = True
+    subresources: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def resource(self) -> str:
+        """`rollouts.argoproj.io`, `pods`: as error messages name it."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+_ARGO = ("argoproj.io", "v1alpha1")
+
+ROLLOUT = Kind(*_ARGO, "Rollout", "rollouts", "rollout", ("ro",), subresources=("status", "scale"))
+ANALYSISRUN = Kind(*_ARGO, "AnalysisRun", "analysisruns", "analysisrun", ("ar",))
+ANALYSISTEMPLATE = Kind(
+    *_ARGO, "AnalysisTemplate", "analysistemplates", "analysistemplate", ("at",)
+)
+CLUSTERANALYSISTEMPLATE = Kind(
+    *_ARGO, "ClusterAnalysisTemplate", "clusteranalysistemplates", "clusteranalysistemplate",
+    ("cat",), namespaced=False,
+)  # fmt: skip
+EXPERIMENT = Kind(*_ARGO, "Experiment", "experiments", "experiment", ("exp",))
+REPLICASET = Kind(
+    "apps", "v1", "ReplicaSet", "replicasets", "replicaset", ("rs",),
+    subresources=("status", "scale"), categories=("all",),
+)  # fmt: skip
+DEPLOYMENT = Kind(
+    "apps", "v1", "Deployment", "deployments", "deployment", ("deploy",),
+    subresources=("status", "scale"), categories=("all",),
+)  # fmt: skip
+POD = Kind("", "v1", "Pod", "pods", "pod", ("po",), subresources=("status",), categories=("all",))
+SERVICE = Kind(
+    "", "v1", "Service", "services", "service", ("svc",), subresources=("status",),
+    categories=("all",),
+)  # fmt: skip
+EVENT = Kind("", "v1", "Event", "events", "event", ("ev",))
+NAMESPACE = Kind(
+    "", "v1", "Namespace", "namespaces", "namespace", ("ns",), namespaced=False,
+    subresources=("status",),
+)  # fmt: skip
+CONFIGMAP = Kind("", "v1", "ConfigMap", "configmaps", "configmap", ("cm",))
+SECRET = Kind("", "v1", "Secret", "secrets", "secret")
+SERVICEACCOUNT = Kind("", "v1", "ServiceAccount", "serviceaccounts", "serviceaccount", ("sa",))
+CRD = Kind(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
+    "customresourcedefinition", ("crd", "crds"), namespaced=False, subresources=("status",),
+)  # fmt: skip
+
+KINDS: tuple[Kind, ...] = (
+    NAMESPACE, POD, SERVICE, EVENT, CONFIGMAP, SECRET, SERVICEACCOUNT,
+    DEPLOYMENT, REPLICASET,
+    ROLLOUT, ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, EXPERIMENT,
+    CRD,
+)  # fmt: skip

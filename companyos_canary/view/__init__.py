@@ -1,0 +1,1 @@
+"""Snapshot and now in, text out. Nothing here fetches."""
