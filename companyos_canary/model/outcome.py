@@ -1,0 +1,71 @@
+"""How something ended, as facts; `view` makes the sentences."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.snapshot import Snapshot
+
+EndKind = Literal[
+    "healthy",      # the version that was asked for is stable
+    "reached",      # the state named by --until was reached
+    "rolled-back",  # aborted: traffic is, or is going, back to stable
+    "degraded",     # Degraded without an abort: deadline, invalid spec
+    "paused",       # waits for a person, nobody is there to wait
+    "superseded",   # another version took its place
+    "reverted",     # Healthy, but on the old version: somebody put its image back
+    "timeout",
+    "interrupted",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FailedMetric:
+    """The metric that ended a run. `value` is the measured number as text (`0.112`, `NaN`, empty
+    for no data); `operator` and `limit` say what would have been good, for example `<` 0.05."""
+
+    run: str
+    metric: str
+    phase: str
+    value: str
+    operator: str
+    limit: float | None
+    failed: int
+    measured: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodProblem:
+    pod: str
+    reason: str
+    message: str
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a rollout ended badly or does not move; `message` is the controller's own."""
+
+    message: str
+    metrics: tuple[FailedMetric, ...] = ()
+    pods: tuple[PodProblem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a `deploy` or `watch`. `image` is the one that was followed, `hash` its pod
+    template hash, `stable_image` the one that serves now, `weight` the canary's share and
+    `step` the index of the step it had come to."""
+
+    kind: EndKind
+    exit_code: ExitCode
+    snapshot: Snapshot
+    image: str
+    stable_image: str
+    weight: int | None
+    step: int | None
+    cause: Cause | None
+    started_at: datetime
+    at: datetime
