@@ -1,0 +1,96 @@
+"""Phase and message of a Rollout: as the controller computes them, and as a client shows them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from companyos_canary.model.rollout import Rollout
+
+SPEC_NOT_OBSERVED = "waiting for rollout spec update to be observed"
+NOT_UNPAUSED = "waiting for rollout to unpause"
+MORE_REPLICAS = "more replicas need to be updated"
+BECOMING_AVAILABLE = "updated replicas are still becoming available"
+OLD_REPLICAS = "old replicas are pending termination"
+_DEGRADED_REASONS = ("RolloutAborted", "ProgressDeadlineExceeded")
+_FINISHED_RUN = ("Successful", "Failed", "Error", "Inconclusive")
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """`word` is Healthy, Progressing, Paused or Degraded; `message` is empty when Healthy."""
+
+    word: str
+    message: str
+
+
+def shown_phase(rollout: Rollout) -> Phase:
+    """What a client shows: two tests of its own, then what the controller wrote, and where that
+    is nothing yet, what it will write (upstream utils/rollout/rolloututil.go GetRolloutPhase)."""
+    if not rollout.observed:
+        return Phase("Progressing", SPEC_NOT_OBSERVED)
+    if rollout.controller_pause and not rollout.pause_conditions:
+        return Phase("Progressing", NOT_UNPAUSED)
+    if rollout.status_phase:
+        return Phase(rollout.status_phase, rollout.status_message)
+    return calculated_phase(rollout)
+
+
+def calculated_phase(rollout: Rollout) -> Phase:
+    """What the controller writes with every status (rolloututil.go CalculateRolloutPhase): the
+    first of these tests that holds."""
+    degraded = _degraded(rollout)
+    if degraded:
+        return degraded
+    if rollout.paused:
+        return Phase("Paused", "manually paused")
+    if rollout.pause_conditions:
+        return Phase("Paused", rollout.pause_conditions[0].reason)
+    waiting = _waiting_for(rollout)
+    return Phase("Progressing", waiting) if waiting else Phase("Healthy", "")
+
+
+def _degraded(rollout: Rollout) -> Phase | None:
+    for condition in rollout.conditions:
+        if condition.type == "InvalidSpec":
+            return Phase("Degraded", f"InvalidSpec: {condition.message}")
+        if condition.reason in _DEGRADED_REASONS:
+            return Phase("Degraded", f"{condition.reason}: {condition.message}")
+    return None
+
+
+def _waiting_for(rollout: Rollout) -> str:
+    """Why it is not Healthy yet, or nothing."""
+    if rollout.restart_at is not None and rollout.restart_at != rollout.restarted_at:
+        return "rollout is restarting"
+    if rollout.updated_replicas < rollout.replicas:
+        return MORE_REPLICAS
+    if rollout.available_replicas < rollout.updated_replicas:
+        return BECOMING_AVAILABLE
+    if rollout.strategy == "blueGreen":
+        return _blue_green_waiting(rollout)
+    if not _routes_traffic(rollout) and rollout.total_replicas > rollout.updated_replicas:
+        return OLD_REPLICAS
+    return "" if rollout.is_fully_promoted else "waiting for all steps to complete"
+
+
+def _blue_green_waiting(rollout: Rollout) -> str:
+    status: Mapping[str, Any] = (rollout.raw.get("status") or {}).get("blueGreen") or {}
+    active = status.get("activeSelector")
+    if not active or active != rollout.current_hash:
+        return "active service cutover pending"
+    if rollout.is_fully_promoted:
+        return ""
+    wanted = _strategy(rollout, "blueGreen").get("postPromotionAnalysis")
+    run = status.get("postPromotionAnalysisRunStatus") or {}
+    if wanted and run.get("status") not in _FINISHED_RUN:
+        return "waiting for analysis to complete"
+    return "waiting for post-promotion verification to complete"
+
+
+def _routes_traffic(rollout: Rollout) -> bool:
+    return _strategy(rollout, "canary").get("trafficRouting") is not None
+
+
+def _strategy(rollout: Rollout, name: str) -> Mapping[str, Any]:
+    strategy = (rollout.raw.get("spec") or {}).get("strategy") or {}
+    return strategy.get(name) or {}
