@@ -1,0 +1,81 @@
+"""`{{args.name}}` in a metric, and a metric as the controller writes it.
+
+Arguments are put into the metric's JSON text, so a brace that is never closed reaches into the
+fields that follow, in the order in which the controller writes them (recorded: `arg-unclosed`).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Json = dict[str, Any]
+
+_METRIC = (
+    "name", "interval", "initialDelay", "count", "successCondition", "failureCondition",
+    "failureLimit", "inconclusiveLimit", "consecutiveErrorLimit", "provider",
+    "consecutiveSuccessLimit",
+)  # fmt: skip
+_PROMETHEUS = ("address", "query", "authentication", "timeout", "insecure", "headers", "rangeQuery")
+_AUTHENTICATION = ("sigv4", "oauth2", "basicAuth")
+
+
+class ArgumentError(Exception):
+    """An argument cannot be resolved; the text is the controller's."""
+
+
+def canonical_metric(metric: Mapping[str, Any]) -> Json:
+    """The metric as the controller stores it: its order of fields, empty ones left out, and
+    `authentication` of Prometheus spelled out (recorded: every AnalysisRun)."""
+    written = {k: metric[k] for k in _METRIC if metric.get(k) not in (None, "")}
+    provider = dict(written.get("provider") or {})
+    if provider.get("prometheus") is not None:
+        provider["prometheus"] = _prometheus(provider["prometheus"])
+    written["provider"] = provider
+    return {k: written[k] for k in _METRIC if k in written}
+
+
+def _prometheus(raw: Mapping[str, Any]) -> Json:
+    given = raw.get("authentication") or {}
+    authentication = {k: given.get(k) or {} for k in _AUTHENTICATION}
+    complete = {**raw, "authentication": authentication}
+    return {k: complete[k] for k in _PROMETHEUS if complete.get(k) not in (None, "", False, [])}
+
+
+def resolve_metric(metric: Mapping[str, Any], args: Iterable[Mapping[str, Any]]) -> Json:
+    """The metric with every argument in its place; `args` have `name` and `value`.
+
+    ArgumentError for one without a value and for a name that is not there. A value cannot break
+    out of the field it stands in (upstream: utils/template ResolveQuotedArgs)."""
+    values: dict[str, str] = {}
+    for arg in args:
+        if arg.get("value") is None:
+            raise ArgumentError(f'argument "{arg.get("name", "")}" was not supplied')
+        quoted = json.dumps(str(arg["value"]), ensure_ascii=False)[1:-1]
+        values[f"args.{arg.get('name', '')}"] = quoted
+    text = json.dumps(canonical_metric(metric), ensure_ascii=False, separators=(",", ":"))
+    try:
+        resolved = json.loads(_replaced(text, values))
+    except json.JSONDecodeError as error:
+        raise ArgumentError(f"the metric is no JSON after its arguments: {error.msg}") from None
+    return dict(resolved)
+
+
+def _replaced(text: str, values: Mapping[str, str]) -> str:
+    parts: list[str] = []
+    unresolved, at = "", 0
+    while (start := text.find("{{", at)) >= 0:
+        end = text.find("}}", start + 2)
+        if end < 0:
+            raise ArgumentError(
+                f'Cannot find end tag="}}}}" in the template={text!r} '
+                f"starting from {text[start:]!r}"
+            )
+        tag = text[start + 2 : end]
+        if tag.strip() in values:
+            parts += (text[at:start], values[tag.strip()])
+        else:
+            unresolved = f"failed to resolve {{{{{tag}}}}}"
+        at = end + 2
+    if unresolved:
+        raise ArgumentError(unresolved)
+    return "".join(parts) + text[at:]

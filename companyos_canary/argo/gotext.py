@@ -1,0 +1,113 @@
+"""Numbers and durations in the words of Go's strconv, fmt and time packages.
+
+AnalysisRuns carry values and error texts that Go printed; the judge prints the same.
+"""
+
+import math
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+_UNITS = {
+    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
+}  # fmt: skip
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
+_HEX = re.compile(r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?\d+\Z", re.ASCII)
+_NAMED = re.compile(r"(nan|[+-]?inf(inity)?)\Z", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"\d*(?:\.\d*)?", re.ASCII)
+_UNIT = re.compile(r"[^.0-9]*")
+_LONGEST = 2**63 / 1e9
+
+
+def float_text(value: float) -> str:
+    """The shortest decimal without an exponent, `NaN`, `+Inf`, `-Inf`: strconv 'f', -1."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    text = format(Decimal(repr(value)), "f")
+    return text.removesuffix(".0") if "." in text else text
+
+
+def value_text(value: object) -> str:
+    """A JSON scalar as fmt's %v prints it: numbers are float64, 1000000 is `1e+06`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, int | float):
+        return str(value)
+    number = float(value)
+    if not math.isfinite(number):
+        return float_text(number)
+    sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
+    power = int(exponent) + len(digits) - 1
+    if number == 0 or -4 <= power < 6:
+        return float_text(number)
+    first, rest = str(digits[0]), "".join(map(str, digits[1:]))
+    mantissa = f"{first}.{rest}" if rest else first
+    return f"{'-' if sign else ''}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
+
+
+def parse_float(text: str) -> float:
+    """strconv.ParseFloat: decimal, hexadecimal, inf, nan. ValueError carries Go's sentence."""
+    if _NAMED.match(text):
+        return float(text)
+    if _DECIMAL.match(text):
+        value = float(text)
+    elif _HEX.match(text):
+        try:
+            value = float.fromhex(text)
+        except OverflowError:
+            value = math.inf
+    else:
+        raise ValueError(f'strconv.ParseFloat: parsing "{text}": invalid syntax')
+    if math.isinf(value):
+        raise ValueError(f'strconv.ParseFloat: parsing "{text}": value out of range')
+    return value
+
+
+def parse_int(text: str, function: str = "ParseInt") -> int:
+    """strconv.ParseInt base 10 within 64 bits. ValueError carries Go's sentence."""
+    if not re.fullmatch(r"[+-]?\d+", text, re.ASCII):
+        raise ValueError(f'strconv.{function}: parsing "{text}": invalid syntax')
+    digits = text.lstrip("+-").lstrip("0")
+    value = int(digits or "0") * (-1 if text.startswith("-") else 1) if len(digits) < 20 else 2**64
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f'strconv.{function}: parsing "{text}": value out of range')
+    return value
+
+
+def int_or_text(value: object) -> int:
+    """An IntOrString as number; a text that is none counts as 0 (recorded: count `two` is 1)."""
+    if isinstance(value, str):
+        try:
+            return parse_int(value)
+        except ValueError:
+            return 0
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
+
+
+def parse_duration(text: str) -> timedelta:
+    """time.ParseDuration. ValueError carries Go's sentence: `time: invalid duration "soon"`."""
+    invalid = ValueError(f'time: invalid duration "{text}"')
+    rest = text[1:] if text[:1] in ("-", "+") else text
+    if rest == "0":
+        return timedelta()
+    if not rest:
+        raise invalid
+    seconds = 0.0
+    while rest:
+        number = _NUMBER.match(rest)
+        digits = number[0] if number else ""
+        if not digits.strip("."):
+            raise invalid
+        unit_match = _UNIT.match(rest, len(digits))
+        unit = unit_match[0] if unit_match else ""
+        if not unit:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if unit not in _UNITS:
+            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
+        seconds += float(digits) * _UNITS[unit]
+        if seconds > _LONGEST:
+            raise invalid
+        rest = rest[len(digits) + len(unit) :]
+    return timedelta(seconds=-seconds if text.startswith("-") else seconds)
