@@ -1,0 +1,153 @@
+"""HTTP to the API server over a urllib3 pool that carries the credentials.
+
+One level below `ApiClient.call_api`, which writes bodies anew and, for bytes, turns a JSON patch
+into a strategic merge patch.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from companyos_canary import __version__
+from companyos_canary.cluster.errors import retry_after
+from companyos_canary.cluster.network import broke, unreachable
+from companyos_canary.errors import Unreachable
+from companyos_canary.model.http import Request, Response
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+ATTEMPTS = 3
+_READS = ("GET", "HEAD")
+_CHUNK = 65536
+
+
+class KubernetesTransport:
+    """Sends Requests to `server`. `authorize` gives the Authorization header (empty: none) and may
+    raise Unauthenticated; `timeout` (seconds) is the most a whole answer may take, and a
+    connection. Reads that broke or got Retry-After are sent again, changes never.
+    `requests` and `received` count what was sent and the bytes of all bodies."""
+
+    def __init__(
+        self, pool: "PoolManager", server: str, authorize: Callable[[], str], *,
+        timeout: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:  # fmt: skip
+        self.server = server
+        self.requests = 0
+        self.received = 0
+        self._pool = pool
+        self._authorize = authorize
+        self._timeout = timeout
+        self._clock = clock
+        self._sleep = sleep
+        self._counting = threading.Lock()
+
+    def send(self, request: Request) -> Response:
+        deadline = self._clock() + min(request.timeout, self._timeout)
+        attempts = ATTEMPTS if request.method in _READS else 1
+        while True:
+            attempts -= 1
+            try:
+                response = self._once(request, deadline)
+            except Unreachable as error:
+                if not attempts or not broke(error):
+                    raise
+                continue
+            busy = response.status == 429 or response.status >= 500
+            pause = retry_after(response) if busy else None
+            if not attempts or pause is None or self._clock() + pause >= deadline:
+                return response
+            self._sleep(pause)
+
+    def stream(self, request: Request) -> Response:
+        """The response with its `stream`; `request.timeout` is the longest silence. An answer that
+        is no success has its `body` instead."""
+        answer = self._open(request, connect=self._timeout, read=request.timeout)
+        body = _Body(answer, self._count, lambda e: self._failure(e, request))
+        if not 200 <= answer.status < 300:
+            return Response(answer.status, dict(answer.headers), b"".join(body))
+        return Response(answer.status, dict(answer.headers), stream=body)
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    def _once(self, request: Request, deadline: float) -> Response:
+        left = max(0.001, deadline - self._clock())
+        answer = self._open(request, connect=left, read=left)
+        parts = []
+        try:
+            while part := answer.read1(_CHUNK):
+                self._count(len(part))
+                parts.append(part)
+                if self._clock() > deadline:
+                    raise TimeoutError
+            answer.release_conn()
+        except Exception as error:
+            answer.close()
+            raise self._failure(error, request) from error
+        return Response(answer.status, dict(answer.headers), b"".join(parts))
+
+    def _open(self, request: Request, *, connect: float, read: float) -> "BaseHTTPResponse":
+        from urllib3 import Timeout  # noqa: PLC0415 - loaded with the pool
+
+        headers = {"Accept": "application/json", "User-Agent": f"canary/{__version__}"}
+        headers |= request.headers
+        if authorization := self._authorize():
+            headers["Authorization"] = authorization
+        with self._counting:
+            self.requests += 1
+        try:
+            return self._pool.request(
+                request.method, self.server + request.target,
+                body=request.body or None, headers=headers, preload_content=False,
+                timeout=Timeout(connect=connect, read=read), redirect=False, retries=False,
+            )  # fmt: skip
+        except Exception as error:
+            raise self._failure(error, request) from error
+
+    def _count(self, size: int) -> None:
+        with self._counting:
+            self.received += size
+
+    def _failure(self, error: Exception, request: Request) -> Unreachable:
+        return unreachable(error, self.server, changing=request.method not in _READS)
+
+
+class _Body:
+    """The chunks of a long answer as they come."""
+
+    def __init__(
+        self, answer: "BaseHTTPResponse", count: Callable[[int], None],
+        failure: Callable[[Exception], Unreachable],
+    ) -> None:  # fmt: skip
+        self._answer = answer
+        self._count = count
+        self._failure = failure
+        self._reading = False
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._reading = True
+        try:
+            # After `close` the socket no longer decrypts: what is read then is not the body.
+            while not self._closed and (part := self._answer.read1(_CHUNK)) and not self._closed:
+                self._count(len(part))
+                yield part
+        except Exception as error:
+            if not self._closed:
+                raise self._failure(error) from error
+        finally:
+            self._closed = True
+            self._answer.close()
+
+    def close(self) -> None:
+        """Ends a blocked read in another thread, which then closes the connection."""
+        self._closed = True
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # closed already
+            self._answer.shutdown()
+        if not self._reading:
+            self._answer.close()
