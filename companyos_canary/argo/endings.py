@@ -1,0 +1,103 @@
+"""When following a rollout is over, and with which word. Pure."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from companyos_canary.argo.effects import drained
+from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.steps import set_weight
+from companyos_canary.errors import UsageError
+from companyos_canary.model.outcome import EndKind
+from companyos_canary.model.rollout import Rollout
+
+_UNTIL = re.compile(r"(healthy|paused)|(step|weight)=(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """The state that a user waits for. `value` is a step (from 1) or a weight in percent."""
+
+    kind: Literal["healthy", "paused", "step", "weight"] = "healthy"
+    value: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Until":
+        """`healthy`, `paused`, `step=N`, `weight=N`; UsageError for anything else."""
+        found = _UNTIL.fullmatch(text.strip())
+        if not found:
+            raise UsageError(
+                f"--until `{text}` is not a state to wait for",
+                hint="use healthy, paused, step=N or weight=N",
+            )
+        if found[1]:
+            return cls("healthy" if found[1] == "healthy" else "paused")
+        return cls("step" if found[2] == "step" else "weight", int(found[3]))
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What is being followed: one pod template, known by its hash once the controller shows it."""
+
+    image: str
+    hash: str
+    container: str
+
+
+def waits_for_a_person(rollout: Rollout) -> bool:
+    """Nothing moves until somebody acts: an endless pause, a pause by hand, no verdict."""
+    if rollout.aborted or shown_phase(rollout).word != "Paused":
+        return False
+    if rollout.paused:
+        return True
+    if any(c.reason != "CanaryPauseStep" for c in rollout.pause_conditions):
+        return True
+    step = rollout.current_step
+    return step is None or step.waits_for_a_person
+
+
+def ended(
+    rollout: Rollout, followed: Followed, until: Until, *, somebody_is_there: bool
+) -> EndKind | None:
+    """The word for how it ended; None while it goes on. An abort is over when its pods are gone."""
+    if not rollout.observed:
+        return None
+    if rollout.current_hash != followed.hash:
+        return _replaced(rollout, followed)
+    phase = shown_phase(rollout).word
+    if phase == "Healthy" and rollout.is_fully_promoted:
+        return "healthy" if until.kind == "healthy" else "reached"
+    if rollout.aborted:
+        return "rolled-back" if phase == "Degraded" and drained(rollout) else None
+    if phase == "Degraded":
+        return "degraded"
+    if _reached(rollout, until):
+        return "reached"
+    if waits_for_a_person(rollout) and not somebody_is_there:
+        return "paused"
+    return None
+
+
+def _replaced(rollout: Rollout, followed: Followed) -> EndKind:
+    if rollout.current_hash == rollout.stable_hash and followed.hash != rollout.stable_hash:
+        return "reverted"
+    return "superseded"
+
+
+def _reached(rollout: Rollout, until: Until) -> bool:
+    if until.kind == "paused":
+        return waits_for_a_person(rollout)
+    if until.kind == "step":
+        return rollout.step_index is not None and rollout.step_index + 1 >= until.value
+    if until.kind == "weight":
+        return rollout.step_index is not None and _settled_weight(rollout) >= until.value
+    return False
+
+
+def _settled_weight(rollout: Rollout) -> int:
+    """The weight whose step is done: a setWeight still in work does not count yet."""
+    step = rollout.current_step
+    if step is not None and step.kind == "setWeight":
+        earlier = rollout.steps[: rollout.step_index]
+        return next((s.weight for s in reversed(earlier) if s.weight is not None), 0)
+    return set_weight(rollout)

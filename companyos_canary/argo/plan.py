@@ -1,0 +1,81 @@
+"""How long a rollout takes if all goes well, from its steps and their AnalysisTemplates. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from companyos_canary.model.quantity import parse_duration
+from companyos_canary.model.rollout import Rollout, Step
+
+_ARGUMENT = re.compile(r"\{\{ *args\.([\w-]+) *\}\}")
+_SETTLE = timedelta(seconds=20)
+_DEADLINE = 600
+
+
+def default_timeout(
+    rollout: Rollout, templates: Mapping[str, Mapping[str, Any]]
+) -> timedelta:  # fmt: skip
+    """What `deploy` waits at most: twice the planned time, and once the progress deadline."""
+    spec = rollout.raw.get("spec") or {}
+    seconds = spec.get("progressDeadlineSeconds")
+    deadline = timedelta(seconds=seconds if isinstance(seconds, int) else _DEADLINE)
+    return 2 * planned_duration(rollout, templates) + deadline
+
+
+def planned_duration(rollout: Rollout, templates: Mapping[str, Mapping[str, Any]]) -> timedelta:
+    """The sum of timed pauses and analyses, and some seconds a step for its pods. An endless
+    pause counts as nothing. `templates`: AnalysisTemplate objects by name; a missing one too."""
+    return sum((_step(step, templates) for step in rollout.steps), timedelta())
+
+
+def template_names(rollout: Rollout) -> tuple[str, ...]:
+    """The AnalysisTemplates that the steps name, each once."""
+    names = (
+        t.get("templateName", "")
+        for step in rollout.steps
+        if step.kind == "analysis"
+        for t in step.raw["analysis"].get("templates") or []
+        if not t.get("clusterScope")
+    )
+    return tuple(dict.fromkeys(n for n in names if n))
+
+
+def _step(step: Step, templates: Mapping[str, Mapping[str, Any]]) -> timedelta:
+    if step.kind == "pause":
+        return max(step.duration or timedelta(), timedelta())
+    if step.kind == "setWeight":
+        return _SETTLE
+    if step.kind == "analysis":
+        analysis = step.raw["analysis"]
+        found = (templates.get(t.get("templateName", "")) for t in analysis.get("templates") or [])
+        given = {a["name"]: a.get("value", "") for a in analysis.get("args") or []}
+        return max((_template(t, given) for t in found if t), default=timedelta())
+    return timedelta()
+
+
+def _template(template: Mapping[str, Any], given: Mapping[str, str]) -> timedelta:
+    spec = template.get("spec") or {}
+    defaults = {a["name"]: a.get("value", "") for a in spec.get("args") or []}
+    return run_duration(spec.get("metrics") or [], {**defaults, **given})
+
+
+def run_duration(metrics: Iterable[Mapping[str, Any]], arguments: Mapping[str, str]) -> timedelta:
+    """How long an AnalysisRun measures: the longest of its metrics. One without an end is 0."""
+    return max((_metric(m, arguments) for m in metrics), default=timedelta())
+
+
+def _metric(metric: Mapping[str, Any], arguments: Mapping[str, str]) -> timedelta:
+    def text(key: str) -> str:
+        raw = str(metric.get(key) or "")
+        return _ARGUMENT.sub(lambda m: str(arguments.get(m[1], m[0])), raw)
+
+    count = int(text("count")) if text("count").isdigit() else 1
+    return _duration(text("initialDelay")) + _duration(text("interval")) * max(count - 1, 0)
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError:
+        return timedelta()
