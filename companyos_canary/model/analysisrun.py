@@ -1,5 +1,6 @@
 """An AnalysisRun: what is asked (metrics) and what was answered (results, measurements)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,8 @@ from typing import Any
 
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import HASH_LABEL, REVISION
+
+_ARGUMENT = re.compile(r"\{\{ *args\.([\w-]+) *\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class MetricResult:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What is asked; conditions and durations as written."""
+    """What is asked; conditions and durations as text, with the run's arguments put in."""
 
     name: str
     success_condition: str
@@ -76,6 +79,7 @@ class AnalysisRun:
         owners = meta.get("ownerReferences") or [{}]
         index = labels.get("step-index", "")
         revision = (meta.get("annotations") or {}).get(REVISION, "0")
+        arguments = {a.get("name", ""): str(a.get("value", "")) for a in spec.get("args") or []}
         return cls(
             name=meta["name"],
             uid=meta.get("uid", ""),
@@ -89,7 +93,7 @@ class AnalysisRun:
             started_at=parse_time(status.get("startedAt")),
             completed_at=parse_time(status.get("completedAt")),
             terminating=bool(spec.get("terminate")),
-            metrics=tuple(_metric(m) for m in spec.get("metrics") or []),
+            metrics=tuple(_metric(m, arguments) for m in spec.get("metrics") or []),
             results=tuple(_result(r) for r in status.get("metricResults") or []),
         )
 
@@ -101,16 +105,20 @@ class AnalysisRun:
         return next((r for r in self.results if r.name == metric), None)
 
 
-def _metric(raw: Mapping[str, Any]) -> Metric:
+def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
+    def text(key: str) -> str:
+        written = str(raw[key]) if raw.get(key) is not None else ""
+        return _ARGUMENT.sub(lambda m: arguments.get(m[1], m[0]), written)
+
     prometheus = (raw.get("provider") or {}).get("prometheus") or {}
     return Metric(
         name=raw.get("name", ""),
-        success_condition=raw.get("successCondition") or "",
-        failure_condition=raw.get("failureCondition") or "",
-        interval=raw.get("interval") or "",
-        initial_delay=raw.get("initialDelay") or "",
-        count=str(raw.get("count", "")),
-        failure_limit=str(raw.get("failureLimit", "")),
+        success_condition=text("successCondition"),
+        failure_condition=text("failureCondition"),
+        interval=text("interval"),
+        initial_delay=text("initialDelay"),
+        count=text("count"),
+        failure_limit=text("failureLimit"),
         address=prometheus.get("address") or "",
         query=prometheus.get("query") or "",
     )

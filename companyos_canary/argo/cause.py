@@ -1,0 +1,94 @@
+"""Why a rollout ended badly or does not move: the metric, the pod, the controller's word. Pure."""
+
+import math
+
+from companyos_canary.argo.attempt import attempt
+from companyos_canary.argo.limits import limit_of, measured_number
+from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.pods import pod_status, restarts
+from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
+from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
+from companyos_canary.model.snapshot import Snapshot
+
+_ON_THE_WAY = frozenset(
+    ("", "Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating",
+     "Completed", "Succeeded")
+)  # fmt: skip
+
+
+def cause(snapshot: Snapshot) -> Cause | None:
+    """What keeps the newest revision from being promoted; None where nothing is wrong."""
+    phase = shown_phase(snapshot.rollout)
+    if phase.word == "Healthy":
+        return None
+    metrics = failed_metrics(snapshot)
+    pods = pod_problems(snapshot)
+    if phase.word != "Degraded" and not metrics and not pods:
+        return None
+    return Cause(phase.message, metrics, pods)
+
+
+def failed_metrics(snapshot: Snapshot) -> tuple[FailedMetric, ...]:
+    """The metrics that ended a run of this update with another verdict than Successful. None
+    where it was aborted for another reason: then the controller names no analysis."""
+    rollout = snapshot.rollout
+    if rollout.aborted and rollout.status_message and "analysis" not in rollout.status_message:
+        return ()
+    runs = [r for r in attempt(snapshot) if r.phase in ("Failed", "Error", "Inconclusive")]
+    if any(r.phase != "Inconclusive" for r in runs):
+        runs = [r for r in runs if r.phase != "Inconclusive"]
+    elif not any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions):
+        return ()
+    return tuple(
+        _failed(run, metric, result)
+        for run in runs
+        for metric in run.metrics
+        if (result := run.result(metric.name)) and result.phase == run.phase and not result.dry_run
+    )
+
+
+def pod_problems(snapshot: Snapshot) -> tuple[PodProblem, ...]:
+    """Pods of the newest revision that do not come up, and what forbids making any."""
+    current = snapshot.current
+    refused = (
+        (PodProblem(current.name, "ReplicaFailure", current.failure, 0),)
+        if current and current.failure
+        else ()
+    )
+    own = (p for p in snapshot.pods if p.hash == snapshot.rollout.current_hash and not p.ready)
+    found = []
+    for pod in own:
+        status, again = pod_status(pod), restarts(pod)
+        if status not in _ON_THE_WAY or (again and not pod.deleting):
+            said = (c.message for c in (*pod.init_containers, *pod.containers) if c.message)
+            found.append(PodProblem(pod.name, status, next(said, pod.message), again))
+    return (*refused, *found)
+
+
+def _failed(run: AnalysisRun, metric: Metric, result: MetricResult) -> FailedMetric:
+    """With the newest measurement that had the verdict which ended it."""
+    limit = limit_of(metric.success_condition, metric.failure_condition)
+    judged = [m for m in result.measurements if m.phase == result.phase]
+    newest = judged[-1] if judged else None
+    return FailedMetric(
+        run=run.name,
+        metric=metric.name,
+        phase=result.phase,
+        value=number_text(measured_number(newest.value)) if newest else "",
+        operator=limit.operator if limit else "",
+        limit=limit.value if limit else None,
+        failed=len(judged),
+        measured=len(result.measurements),
+        message=(newest.message if newest else "") or result.message,
+    )
+
+
+def number_text(value: float | None) -> str:
+    """A measured number as text: `0.112`, `NaN`, `+Inf`; empty for no data."""
+    if value is None:
+        return ""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return f"{value:.6g}"

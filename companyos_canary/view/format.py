@@ -1,0 +1,155 @@
+"""Numbers, times and names as text. No rich: `status` and the plain lines need nothing else."""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from companyos_canary.argo.limits import Limit
+from companyos_canary.model.rollout import Container
+from companyos_canary.view.theme import Symbols
+
+Unit = Literal["percent", "seconds", "milliseconds", "times", "number"]
+
+_SECONDS = {"latency", "duration", "seconds", "time", "p50", "p90", "p95", "p99", "p999"}
+_MILLIS = {"ms", "millis", "milliseconds"}
+_TIMES = {"ratio", "delta", "factor"}
+_SHARES = {"rate", "share", "success", "errors", "error", "failure", "availability", "percent"}
+
+
+def duration(span: timedelta) -> str:
+    """Two units at most, the smaller one padded: `48s`, `3m12s`, `2h05m`, `3d04h`."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m{seconds % 60:02}s"
+    if seconds < 86400:
+        return f"{seconds // 3600}h{seconds % 3600 // 60:02}m"
+    return f"{seconds // 86400}d{seconds % 86400 // 3600:02}h"
+
+
+def about(span: timedelta) -> str:
+    """A span that is only foreseen: `40s`, `4m`, `1h20m`."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds}s"
+    minutes = round(seconds / 60)
+    return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def left(span: timedelta) -> str:
+    """Time until something is due: `48s left`, or `due now` once it has passed."""
+    return f"{duration(span)} left" if span >= timedelta(seconds=1) else "due now"
+
+
+def clock(moment: datetime | None, now: datetime) -> str:
+    """Eight characters in the time zone of `now`: `12:04:31`, or `02 Mar` and the hour before."""
+    if moment is None:
+        return " " * 8
+    local = moment.astimezone(now.tzinfo)
+    if abs(now - moment) < timedelta(hours=20):
+        return local.strftime("%H:%M:%S")
+    return local.strftime("%d %b").rjust(8)
+
+
+def unit_of(metric: str, limit: Limit | None) -> Unit:
+    """What a metric counts, guessed from the words of its name and the size of its limit: a
+    share is between 0 and 1, a comparison is measured in times the stable's value."""
+    words = set(metric.lower().replace("_", "-").replace(".", "-").split("-"))
+    within_one = limit is None or 0 <= limit.value <= 1
+    if words & _TIMES:
+        return "percent" if limit is not None and limit.value < 1 else "times"
+    if words & _MILLIS:
+        return "milliseconds"
+    if words & _SECONDS:
+        return "seconds"
+    return "percent" if words & _SHARES and within_one else "number"
+
+
+def value_text(value: float | None, unit: Unit, *, limit: Limit | None = None) -> str:
+    """A measured value: `11.2 %`, `184 ms`, `1.02 x`, `no data`; one digit more where it would
+    otherwise look like its limit."""
+    if value is None or math.isnan(value):
+        return "no data"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    close = limit is not None and value != limit.value and (
+        abs(value - limit.value) < 0.02 * abs(limit.value)
+    )  # fmt: skip
+    more = 1 if close else 0
+    match unit:
+        case "percent":
+            return f"{value * 100:.{1 + more}f} %"
+        case "seconds":
+            return f"{value:.{2 + more}f} s" if abs(value) >= 1 else f"{value * 1000:.{more}f} ms"
+        case "milliseconds":
+            return f"{value:.{more}f} ms"
+        case "times":
+            return f"{value:.{2 + more}f} x"
+        case "number":
+            return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{3 + more}g}"
+
+
+def limit_text(limit: Limit | None, unit: Unit) -> str:
+    """The limit as it is written by people: `< 5 %`, `> 99 %`, `< 300 ms`; empty without one."""
+    return f"{limit.operator} {bound_text(limit, unit)}" if limit else ""
+
+
+def bound_text(limit: Limit, unit: Unit) -> str:
+    """The limit's number alone: `5 %`, `300 ms`, `1.2 x`."""
+    number = limit.value
+    match unit:
+        case "percent":
+            return f"{number * 100:.6g} %"
+        case "seconds":
+            return f"{number:g} s" if abs(number) >= 1 else f"{number * 1000:g} ms"
+        case "milliseconds":
+            return f"{number:g} ms"
+        case "times":
+            return f"{number:g} x"
+        case "number":
+            return f"{number:,g}"
+
+
+def sparkline(values: Sequence[float | None], limit: Limit | None, symbols: Symbols) -> str:
+    """One mark a measurement. With an upper limit the scale goes from 0 to it (or to the largest
+    value), with a lower one from it upwards; None and NaN are a gap, +Inf the top."""
+    known = [v for v in values if v is not None and math.isfinite(v)]
+    if not known:
+        return symbols.gap * len(values)
+    bounds = [*known, *([limit.value] if limit else [])]
+    low, high = min(bounds), max(bounds)
+    if limit is not None and limit.operator.startswith("<"):
+        low = min(0.0, low)
+    return "".join(_mark(v, low, high, symbols) for v in values)
+
+
+def _mark(value: float | None, low: float, high: float, symbols: Symbols) -> str:
+    if value is None or math.isnan(value):
+        return symbols.gap
+    top = len(symbols.levels) - 1
+    if math.isinf(value):
+        return symbols.levels[top if value > 0 else 0]
+    share = (value - low) / (high - low) if high > low else 0.5
+    return symbols.levels[min(top, max(0, round(share * top)))]
+
+
+def version(image: str) -> str:
+    """The tag of an image, or the start of its digest, or the image where it has neither."""
+    name, _, digest = image.partition("@")
+    if digest:
+        return digest[:15]
+    last = name.rsplit("/", 1)[-1]
+    return last.partition(":")[2] or last
+
+
+def image_of(containers: Iterable[Container], name: str | None = None) -> str:
+    """The image of the named container, or of the first."""
+    return next((c.image for c in containers if name is None or c.name == name), "")
+
+
+def shorten(text: str, width: int, symbols: Symbols) -> str:
+    """At most `width` characters, with a mark where something was cut off."""
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: max(0, width - 1)] + symbols.more

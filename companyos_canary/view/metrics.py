@@ -1,0 +1,99 @@
+"""The metrics of an update as rows of facts: value, limit, verdict, history. Pure, no rich."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from companyos_canary.argo.attempt import attempt
+from companyos_canary.argo.limits import Limit, limit_of, measured_number
+from companyos_canary.model.analysisrun import AnalysisRun, Measurement
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view.format import Unit, unit_of
+
+Verdict = Literal["ok", "failing", "no data", "no verdict", "error", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric over all runs of this update. `value` is the newest number, `history` all of
+    them, oldest first; `failed`, `measured` and `planned` are the newest run's counts (`planned`
+    0 where a run has no end). `verdict` is that of the newest measurement."""
+
+    name: str
+    value: float | None
+    limit: Limit | None
+    unit: Unit
+    verdict: Verdict
+    phase: str
+    failed: int
+    measured: int
+    planned: int
+    history: tuple[float | None, ...]
+    message: str
+    run: str
+
+    @property
+    def known(self) -> float | None:
+        """The value, where there is one: NaN is none."""
+        return None if self.value is None or math.isnan(self.value) else self.value
+
+
+def metric_rows(snapshot: Snapshot) -> tuple[MetricRow, ...]:
+    """Every metric that judges the newest revision, in the order in which it is asked."""
+    runs = attempt(snapshot)
+    names = dict.fromkeys(m.name for r in runs for m in r.metrics)
+    return tuple(_row(name, runs) for name in names)
+
+
+def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
+    asked = [r for r in runs if any(m.name == name for m in r.metrics)]
+    measured = [m for r in asked if (found := r.result(name)) for m in found.measurements]
+    run = asked[-1]
+    metric = next(m for m in run.metrics if m.name == name)
+    limit = limit_of(metric.success_condition, metric.failure_condition)
+    result = run.result(name)
+    newest = measured[-1] if measured else None
+    return MetricRow(
+        name=name,
+        value=_number(newest) if newest else None,
+        limit=limit,
+        unit=unit_of(name, limit),
+        verdict=_verdict(newest),
+        phase=result.phase if result else "",
+        failed=result.failed if result else 0,
+        measured=len(result.measurements) if result else 0,
+        planned=_planned(metric.count, metric.interval),
+        history=tuple(_number(m) for m in measured),
+        message=newest.message if newest else "",
+        run=run.name,
+    )
+
+
+def _number(measurement: Measurement) -> float | None:
+    return measured_number(measurement.value)
+
+
+def _verdict(newest: Measurement | None) -> Verdict:
+    """The word for the newest measurement. Inconclusive without a number is missing data: the
+    recommended conditions match neither way then."""
+    if newest is None:
+        return "waiting"
+    value = _number(newest)
+    nothing = value is None or math.isnan(value)
+    match newest.phase:
+        case "Successful":
+            return "no data" if nothing else "ok"
+        case "Failed":
+            return "failing"
+        case "Inconclusive":
+            return "no data" if nothing else "no verdict"
+        case "Error":
+            return "error"
+    return "waiting"
+
+
+def _planned(count: str, interval: str) -> int:
+    """How often a run asks; 0 without an end (upstream: once without an interval)."""
+    if count.isdigit() and int(count) > 0:
+        return int(count)
+    return 0 if interval else 1

@@ -1,0 +1,194 @@
+"""How far an update has come and how long it still takes, as facts. Pure, no rich."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from companyos_canary.argo.attempt import attempt, update_started
+from companyos_canary.argo.phase import Phase, shown_phase
+from companyos_canary.argo.steps import set_weight
+from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
+from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.quantity import parse_duration
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
+
+Activity = Literal[
+    "healthy",        # the newest version is stable
+    "scaling",        # pods come and go for a weight
+    "analysing",      # an AnalysisRun of this step decides
+    "pausing",        # a pause that ends by itself
+    "waiting",        # a pause that a person ends
+    "inconclusive",   # an analysis gave no verdict: a person decides
+    "held",           # paused by hand
+    "finishing",      # all steps are done
+    "aborted",
+    "degraded",
+    "other",          # experiments, header routes, plugins
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`step` is None when none is in work. `remaining` and `length` are of the Rollout's step in
+    work (the analysis or the pause), `until_end` of the whole update; None where it is
+    not known. `failed_step` is where it ended badly."""
+
+    phase: Phase
+    activity: Activity
+    steps: tuple[WeightStep, ...]
+    step: WeightStep | None
+    weight: int
+    remaining: timedelta | None
+    length: timedelta | None
+    until_end: timedelta | None
+    failed_step: WeightStep | None
+
+    @property
+    def next_weight(self) -> int:
+        """The weight after the step in work; 100 after the last."""
+        later = [s for s in self.steps if self.step and s.number > self.step.number]
+        return later[0].weight if later else 100
+
+
+def progress(snapshot: Snapshot, now: datetime) -> Progress:
+    rollout = snapshot.rollout
+    groups = weight_steps(rollout.steps)
+    phase = shown_phase(rollout)
+    doing = activity(rollout, phase)
+    idle = doing in ("healthy", "aborted")
+    length = None if idle else step_length(snapshot, rollout.step_index)
+    remaining = _remaining(snapshot, doing, length, now)
+    return Progress(
+        phase=phase,
+        activity=doing,
+        steps=groups,
+        step=None if idle else weight_step_at(groups, rollout.step_index),
+        weight=100 if doing == "healthy" else set_weight(rollout),
+        remaining=remaining,
+        length=length,
+        until_end=None if idle else _until_end(snapshot, doing, remaining),
+        failed_step=_failed_step(snapshot, groups) if doing in ("aborted", "degraded") else None,
+    )
+
+
+def activity(rollout: Rollout, phase: Phase) -> Activity:
+    """What is going on, from the shown phase and the step in work."""
+    if rollout.aborted:
+        return "aborted"
+    if phase.word == "Degraded":
+        return "degraded"
+    if phase.word == "Healthy":
+        return "healthy"
+    if rollout.paused:
+        return "held"
+    if any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions):
+        return "inconclusive"
+    if rollout.is_fully_promoted or rollout.current_step is None:
+        return "finishing"
+    step = rollout.current_step
+    match step.kind:
+        case "setWeight" | "setCanaryScale":
+            return "scaling"
+        case "analysis":
+            return "analysing"
+        case "pause":
+            return "waiting" if step.waits_for_a_person else "pausing"
+    return "other"
+
+
+def step_length(snapshot: Snapshot, index: int | None) -> timedelta | None:
+    """How long one of the Rollout's steps takes: a pause as written, an analysis as its run is
+    asked, or as a run of an equal step was. Steps that only scale count as nothing."""
+    steps = snapshot.rollout.steps
+    if index is None or not 0 <= index < len(steps):
+        return None
+    step = steps[index]
+    if step.kind == "pause":
+        known = step.duration
+        return known if known is not None and known >= timedelta() else None
+    if step.kind == "analysis":
+        run = _run_like(snapshot, index)
+        return run_length(run) if run else None
+    return timedelta() if step.kind in ("setWeight", "setCanaryScale") else None
+
+
+def run_length(run: AnalysisRun) -> timedelta | None:
+    """From the first to the last measurement that a run is asked for; None without an end."""
+    spans: list[timedelta] = []
+    for metric in run.metrics:
+        count = int(metric.count) if metric.count.isdigit() else (0 if metric.interval else 1)
+        if count < 1:
+            return None
+        try:
+            delay = parse_duration(metric.initial_delay or "0")
+            interval = parse_duration(metric.interval or "0")
+        except ValueError:
+            return None
+        spans.append(delay + interval * (count - 1))
+    return max(spans, default=None)
+
+
+def step_run(snapshot: Snapshot, index: int | None) -> AnalysisRun | None:
+    """The run of this attempt for one of the Rollout's steps."""
+    if index is None:
+        return None
+    return next((r for r in attempt(snapshot) if r.step_index == index), None)
+
+
+def _run_like(snapshot: Snapshot, index: int) -> AnalysisRun | None:
+    own = step_run(snapshot, index)
+    if own:
+        return own
+    steps = snapshot.rollout.steps
+    same = {i for i, s in enumerate(steps) if s.raw == steps[index].raw}
+    return next((r for r in reversed(snapshot.runs) if r.step_index in same), None)
+
+
+def _remaining(
+    snapshot: Snapshot, doing: Activity, length: timedelta | None, now: datetime
+) -> timedelta | None:
+    rollout = snapshot.rollout
+    if length is None:
+        return None
+    if doing == "analysing":
+        run = step_run(snapshot, rollout.step_index)
+        started = (run.started_at or run.created_at) if run else None
+    elif doing == "pausing":
+        started = next((c.started_at for c in rollout.pause_conditions), None)
+    else:
+        return None
+    return max(timedelta(), started + length - now) if started else length
+
+
+def _until_end(
+    snapshot: Snapshot, doing: Activity, remaining: timedelta | None
+) -> timedelta | None:
+    rollout = snapshot.rollout
+    if doing in ("waiting", "inconclusive", "held", "degraded", "other"):
+        return None
+    if doing in ("analysing", "pausing") and remaining is None:
+        return None
+    total = remaining or timedelta()
+    for index in range((rollout.step_index or 0) + 1, len(rollout.steps)):
+        length = step_length(snapshot, index)
+        if length is None:
+            return None
+        total += length
+    return total
+
+
+def _failed_step(snapshot: Snapshot, groups: tuple[WeightStep, ...]) -> WeightStep | None:
+    """Where an update ended: the step of the run that failed, or of the newest run. An abort sets
+    the Rollout's own index back to 0."""
+    runs = [r for r in attempt(snapshot) if r.step_index is not None]
+    bad = [r for r in runs if r.phase in ("Failed", "Error")]
+    newest = (bad or runs)[-1:]
+    return weight_step_at(groups, newest[0].step_index) if newest else None
+
+
+def started_at(snapshot: Snapshot) -> datetime | None:
+    """When this update began: as the controller says, else when its ReplicaSet was made."""
+    written = update_started(snapshot)
+    current = snapshot.current
+    return written or (current.created_at if current else None)
