@@ -1,1 +1,36 @@
-"""The part of PromQL that our queries need, evaluated over given samples; pure."""
+"""A subset of PromQL, evaluated over samples in memory as Prometheus 2.42 would."""
+
+from companyos_canary.promql.evaluate import evaluate, evaluate_range
+from companyos_canary.promql.matcher import Matcher
+from companyos_canary.promql.parse import parse
+from companyos_canary.promql.values import (
+    STALE,
+    Matrix,
+    PromqlError,
+    Sample,
+    Scalar,
+    Select,
+    Series,
+    Text,
+    Value,
+    Vector,
+    select_from,
+)
+
+__all__ = [
+    "STALE",
+    "Matcher",
+    "Matrix",
+    "PromqlError",
+    "Sample",
+    "Scalar",
+    "Select",
+    "Series",
+    "Text",
+    "Value",
+    "Vector",
+    "evaluate",
+    "evaluate_range",
+    "parse",
+    "select_from",
+]

@@ -1,0 +1,72 @@
+"""From text to promql-parser's tree, with bounds on what is handed to it."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import lru_cache
+
+import promql_parser as tree
+
+from companyos_canary.promql.matcher import Matcher, Op
+from companyos_canary.promql.values import NAME, PromqlError
+
+#: promql-parser is recursive: thousands of brackets or operators overflow its stack, which ends
+#: the process.
+MAX_LENGTH = 16_384
+MAX_DEPTH = 100
+MAX_OPERATORS = 300
+
+_OPERATOR = re.compile(r"[-+*/%^=!<>]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+_OPS: dict[str, Op] = {
+    "MatchOp.Equal": "=",
+    "MatchOp.NotEqual": "!=",
+    "MatchOp.Re": "=~",
+    "MatchOp.NotRe": "!~",
+}
+
+
+@lru_cache(maxsize=256)
+def parse(text: str) -> tree.Expr:
+    """The tree of a query. Raises PromqlError bad_data, also for a query that is too deep."""
+    if len(text) > MAX_LENGTH:
+        raise PromqlError("bad_data", f"parse error: the query is over {MAX_LENGTH} characters")
+    if _depth(text) > MAX_DEPTH:
+        raise PromqlError("bad_data", f"parse error: the query nests over {MAX_DEPTH} brackets")
+    if len(_OPERATOR.findall(text)) > MAX_OPERATORS:
+        raise PromqlError("bad_data", f"parse error: the query has over {MAX_OPERATORS} operators")
+    try:
+        return tree.parse(text)
+    except ValueError as error:
+        raise PromqlError("bad_data", f"parse error: {error}") from error
+
+
+def matchers(selector: tree.VectorSelector) -> tuple[Matcher, ...]:
+    """The matchers of a selector; the metric's name first, as a matcher on `__name__`."""
+    if selector.matchers.or_matchers:
+        raise PromqlError("bad_data", "`or` between label matchers is not supported")
+    return tuple(_matchers(selector))
+
+
+def seconds(duration: timedelta | None) -> float:
+    return duration.total_seconds() if duration is not None else 0.0
+
+
+def _matchers(selector: tree.VectorSelector) -> Iterator[Matcher]:
+    if selector.name:
+        yield Matcher(NAME, "=", selector.name)
+    for found in selector.matchers.matchers:
+        try:
+            yield Matcher(found.name, _OPS[str(found.op)], found.value)
+        except ValueError as error:
+            raise PromqlError("bad_data", str(error)) from error
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for char in text:
+        if char in "([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in ")]}":
+            depth -= 1
+    return deepest

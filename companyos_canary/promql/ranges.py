@@ -1,0 +1,145 @@
+"""Functions over a range vector: what one series' samples in a window come to.
+
+As Prometheus 2.42 computes them (promql/functions.go), checked against promtool.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from companyos_canary.promql.arithmetic import divide
+
+Points = Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From `start` to `end`, both included, in milliseconds; never empty of points."""
+
+    start: int
+    end: int
+    points: Points
+
+
+RangeFunction = Callable[[Window], float | None]
+
+
+def rate(window: Window) -> float | None:
+    return _extrapolated(window, counter=True, per_second=True)
+
+
+def increase(window: Window) -> float | None:
+    return _extrapolated(window, counter=True, per_second=False)
+
+
+def delta(window: Window) -> float | None:
+    return _extrapolated(window, counter=False, per_second=False)
+
+
+def irate(window: Window) -> float | None:
+    if len(window.points) < 2:
+        return None
+    (before, old), (at, new) = window.points[-2:]
+    if at == before:
+        return None
+    return (new if new < old else new - old) / ((at - before) / 1000)
+
+
+def _extrapolated(window: Window, *, counter: bool, per_second: bool) -> float | None:
+    """The growth between the first and last sample, stretched towards the window's ends: by all
+    of the gap where a sample could have been missed, else by half a sample distance, and for a
+    counter never to before it was zero."""
+    points = window.points
+    if len(points) < 2:
+        return None
+    (first_at, first), (last_at, last) = points[0], points[-1]
+    growth = last - first
+    if counter:
+        growth = _add_resets(growth, points)
+    to_start, to_end = (first_at - window.start) / 1000, (window.end - last_at) / 1000
+    sampled = (last_at - first_at) / 1000
+    distance = sampled / (len(points) - 1)
+    if counter and growth > 0 and first >= 0:
+        to_start = min(to_start, sampled * divide(first, growth))
+    near = distance * 1.1
+    reach = sampled
+    reach += to_start if to_start < near else distance / 2
+    reach += to_end if to_end < near else distance / 2
+    factor = divide(reach, sampled)
+    if per_second:
+        factor /= (window.end - window.start) / 1000
+    return growth * factor
+
+
+def _add_resets(growth: float, points: Points) -> float:
+    before = points[0][1]
+    for _, value in points:
+        if value < before:
+            growth += before
+        before = value
+    return growth
+
+
+def sum_over_time(window: Window) -> float:
+    total = lost = 0.0
+    for _, value in window.points:
+        total, lost = _kahan(value, total, lost)
+    return total if math.isinf(total) else total + lost
+
+
+def avg_over_time(window: Window) -> float:
+    mean = lost = 0.0
+    for count, (_, value) in enumerate(window.points, start=1):
+        if infinite_stays(mean, value):
+            continue
+        mean, lost = _kahan(value / count - mean / count, mean, lost)
+    return mean if math.isinf(mean) else mean + lost
+
+
+def min_over_time(window: Window) -> float:
+    least = window.points[0][1]
+    for _, value in window.points:
+        if value < least or math.isnan(least):
+            least = value
+    return least
+
+
+def max_over_time(window: Window) -> float:
+    most = window.points[0][1]
+    for _, value in window.points:
+        if value > most or math.isnan(most):
+            most = value
+    return most
+
+
+def infinite_stays(mean: float, value: float) -> bool:
+    """Whether a mean is infinite already and a further value cannot change that."""
+    if not math.isinf(mean):
+        return False
+    return (mean > 0) == (value > 0) if math.isinf(value) else not math.isnan(value)
+
+
+def _kahan(value: float, total: float, lost: float) -> tuple[float, float]:
+    """One step of a sum that keeps what rounding loses (Kahan and Neumaier)."""
+    new = total + value
+    if abs(total) >= abs(value):
+        lost += (total - new) + value
+    else:
+        lost += (value - new) + total
+    return new, lost
+
+
+FUNCTIONS: dict[str, RangeFunction] = {
+    "rate": rate,
+    "increase": increase,
+    "delta": delta,
+    "irate": irate,
+    "sum_over_time": sum_over_time,
+    "avg_over_time": avg_over_time,
+    "min_over_time": min_over_time,
+    "max_over_time": max_over_time,
+    "count_over_time": lambda window: float(len(window.points)),
+    "last_over_time": lambda window: window.points[-1][1],
+    "present_over_time": lambda _: 1.0,
+}
+KEEPS_NAME = frozenset({"last_over_time"})
