@@ -51,10 +51,9 @@ def target(replicas: int, weight: int, surge: int) -> Target:
     if replicas == 0:
         return Target(0, 0)
     best, distance = Target(0, replicas), None
-    half = replicas * weight % 100 == 50
     edge = weight in (0, 100) or (replicas == 1 and surge == 0)
     for total in (replicas, replicas + 1) if surge else (replicas,):
-        for canary in _candidates(weight, total, half, edge):
+        for canary in _candidates(weight, total, total == replicas, edge):
             away = abs(Fraction(canary * 100, total) - weight)
             if distance is None or away < distance:
                 best, distance = Target(canary, total - canary), away
@@ -137,13 +136,13 @@ def _resolve(value: Any, replicas: int, *, up: bool) -> int:
     return -(-product // 100) if up else product // 100
 
 
-def _candidates(weight: int, total: int, half: bool, edge: bool) -> tuple[int, ...]:
-    """Canary sizes worth comparing for one total, in order of preference. `half`: the share of
-    the wanted pods is a whole number and a half, which is only rounded up."""
+def _candidates(weight: int, total: int, exact: bool, edge: bool) -> tuple[int, ...]:
+    """Canary sizes worth comparing for one total, in order of preference. `exact`: no pod more
+    than wanted, where a share of exactly one half of a pod is only rounded up."""
     product = total * weight
     ceiling, floor = -(-product // 100), product // 100
     found = [ceiling] if ceiling < total or edge else []
-    if not half and (floor > 0 or edge):
+    if not (exact and product % 100 == 50) and (floor > 0 or edge):
         found.append(floor)
     return tuple(found)
 
