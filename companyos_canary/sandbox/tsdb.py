@@ -1,0 +1,104 @@
+"""The samples of the sandbox's Prometheus, in memory."""
+
+import threading
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from companyos_canary.promql import STALE, Matcher, Series
+
+NAME = "__name__"
+#: How often old series are looked for, in seconds of the samples' own time.
+_SWEEP = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is scraped: its labels, where, and how the last scrape went."""
+
+    labels: Mapping[str, str]
+    url: str
+    pool: str
+    last_scrape: datetime
+    interval: float
+    health: Literal["up", "down"] = "up"
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One series. Times and values are packed (16 bytes a sample); staleness markers, which are
+    few, are the times in `stale`."""
+
+    labels: dict[str, str]
+    times: "array[float]" = field(default_factory=lambda: array("d"))
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+    stale: list[float] = field(default_factory=list)
+
+    def between(self, start: float, end: float) -> list[tuple[float, float]]:
+        first, last = bisect_left(self.times, start), bisect_right(self.times, end)
+        found = list(zip(self.times[first:last], self.values[first:last], strict=True))
+        for at in self.stale[bisect_left(self.stale, start) : bisect_right(self.stale, end)]:
+            found[bisect_left(self.times, at) - first] = (at, STALE)
+        return found
+
+    def forget_before(self, moment: float) -> None:
+        cut = bisect_left(self.times, moment)
+        del self.times[:cut], self.values[:cut], self.stale[: bisect_left(self.stale, moment)]
+
+
+class Tsdb:
+    """Series by their labels. Times are Unix seconds, kept to the millisecond as Prometheus does;
+    samples older than `retention` seconds are forgotten. Every method may be called from any
+    thread."""
+
+    def __init__(self, retention: float = 7200.0) -> None:
+        self._retention = retention
+        self._entries: dict[frozenset[tuple[str, str]], _Entry] = {}
+        self._swept = float("-inf")
+        self._lock = threading.RLock()
+
+    def append(self, labels: Mapping[str, str], at: float, value: float) -> None:
+        """Adds a sample; one that is not newer than the series' last is dropped, as Prometheus
+        does. Labels without a value are as good as absent."""
+        kept = {name: text for name, text in labels.items() if text}
+        at = round(at, 3)
+        with self._lock:
+            entry = self._entries.setdefault(frozenset(kept.items()), _Entry(kept))
+            if entry.times and at <= entry.times[-1]:
+                return
+            entry.times.append(at)
+            entry.values.append(value)
+            if value is STALE:
+                entry.stale.append(at)
+            if at >= self._swept + _SWEEP:
+                self._sweep(at)
+
+    def mark_stale(self, labels: Mapping[str, str], at: float) -> None:
+        """Says that a series ended: from `at` on an instant query no longer finds it."""
+        self.append(labels, at, STALE)
+
+    def select(self, matchers: Sequence[Matcher], start: float, end: float) -> list[Series]:
+        """Series that every matcher accepts, with their samples in [start, end]; those without
+        any are left out. This is the evaluator's `Select`."""
+        with self._lock:
+            found = ((e.labels, e.between(start, end)) for e in self._matching(matchers))
+            return [Series(labels, samples) for labels, samples in found if samples]
+
+    def series(
+        self, matchers: Sequence[Matcher], start: float, end: float
+    ) -> list[Mapping[str, str]]:
+        """The label sets of `select`."""
+        return [found.labels for found in self.select(matchers, start, end)]
+
+    def _matching(self, matchers: Sequence[Matcher]) -> Iterable[_Entry]:
+        return (e for e in self._entries.values() if all(m.accepts(e.labels) for m in matchers))
+
+    def _sweep(self, now: float) -> None:
+        self._swept = now
+        for identity, entry in list(self._entries.items()):
+            entry.forget_before(now - self._retention)
+            if not entry.times:
+                del self._entries[identity]
