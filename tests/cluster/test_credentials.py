@@ -1,0 +1,292 @@
+"""Every way into a cluster, and what is said where there is none."""
+
+import base64
+import logging
+import os
+import ssl
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from companyos_canary.cluster.credentials import Connection, connect
+from companyos_canary.errors import ConfigError, Unauthenticated, UsageError
+from companyos_canary.model.http import Request
+from tests.cluster.wire import answer, certificate, serving
+
+
+@pytest.fixture
+def made() -> Any:
+    """Connects and closes what it opened."""
+    opened: list[Connection] = []
+
+    def make(kubeconfig: Path | None = None, context: str | None = None, **more: Any) -> Connection:
+        more.setdefault("environ", {"HOME": "/nonexistent"})
+        file = str(kubeconfig) if kubeconfig else None
+        opened.append(connect(file, context, timeout=5, **more))
+        return opened[-1]
+
+    yield make
+    for connection in opened:
+        connection.transport.close()
+
+
+def config(
+    user: dict[str, Any] | None = None, server: str = "http://one", **cluster: Any
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1", "kind": "Config", "current-context": "prod",
+        "clusters": [{"name": "c", "cluster": {"server": server, **cluster}}],
+        "users": [{"name": "jane", "user": user or {}}],
+        "contexts": [
+            {"name": "prod", "context": {"cluster": "c", "user": "jane", "namespace": "shop"}},
+            {"name": "dev", "context": {"cluster": "c", "user": "jane"}},
+        ],
+    }  # fmt: skip
+
+
+def written(folder: Path, content: Any, name: str = "config") -> Path:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return path
+
+
+def authorization(connection: Connection) -> str:
+    return connection.transport._authorize()  # the header that every request will carry
+
+
+def test_the_context_names_namespace_server_and_user(tmp_path: Path, made: Any) -> None:
+    got = made(written(tmp_path, config()))
+    assert (got.context, got.namespace, got.server, got.user) == (
+        "prod", "shop", "http://one", "jane",
+    )  # fmt: skip
+    assert made(written(tmp_path, config()), "dev").namespace == "default"
+
+
+def test_the_kubeconfig_of_the_environment_and_of_the_home_are_found(
+    tmp_path: Path, made: Any
+) -> None:
+    home = tmp_path / "home"
+    (home / ".kube").mkdir(parents=True)
+    written(home / ".kube", config(server="http://home"))
+    env = written(tmp_path, config(server="http://env"))
+    assert made(environ={"HOME": str(home)}).server == "http://home"
+    assert made(environ={"HOME": str(home), "KUBECONFIG": str(env)}).server == "http://env"
+
+
+def test_of_several_files_the_first_current_context_wins_as_in_kubectl(
+    tmp_path: Path, made: Any
+) -> None:
+    one = written(tmp_path, config(server="http://one"), "one")
+    other = config(server="http://two")
+    other["current-context"] = "dev"
+    other["contexts"].append({"name": "only-two", "context": {"cluster": "c", "user": "jane"}})
+    two = written(tmp_path, other, "two")
+    environ = {"KUBECONFIG": os.pathsep.join([str(tmp_path / "missing"), str(one), str(two)])}
+    assert made(environ=environ).context == "prod"
+    got = made(environ=environ, context="only-two")
+    assert (got.context, got.server) == ("only-two", "http://one")
+
+
+def test_a_token_is_sent(tmp_path: Path, made: Any) -> None:
+    with serving(answer(200, b"{}")) as server:
+        made(written(tmp_path, config({"token": "t0k"}, server.url))).transport.send(
+            Request("GET", "/version")
+        )
+        assert server.requests[0].headers["authorization"] == "Bearer t0k"
+
+
+def test_a_token_file_is_read_beside_its_kubeconfig(tmp_path: Path, made: Any) -> None:
+    written(tmp_path, "from-file", "token")
+    got = made(written(tmp_path, config({"tokenFile": "token"})))
+    assert authorization(got) == "Bearer from-file"
+
+
+def test_name_and_password_are_sent(tmp_path: Path, made: Any) -> None:
+    got = made(written(tmp_path, config({"username": "u", "password": "p"})))
+    assert authorization(got) == "Basic " + base64.b64encode(b"u:p").decode()
+
+
+def test_no_credentials_are_no_header(tmp_path: Path, made: Any) -> None:
+    assert authorization(made(written(tmp_path, config()))) == ""
+
+
+def test_certificates_of_both_sides_are_used(tmp_path: Path, made: Any) -> None:
+    cert, key = certificate()
+    (tmp_path / "cert.pem").write_bytes(cert)
+    (tmp_path / "key.pem").write_bytes(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context.load_verify_locations(tmp_path / "cert.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    user = {
+        "client-certificate": "cert.pem",
+        "client-key-data": base64.b64encode(key).decode(),
+    }
+    authority = {"certificate-authority-data": base64.b64encode(cert).decode()}
+    with serving(answer(200, b"{}"), context=context) as server:
+        got = made(written(tmp_path, config(user, server.url, **authority)))
+        assert got.transport.send(Request("GET", "/version")).status == 200
+
+
+def test_a_cluster_that_need_not_be_verified_is_not_nagged_about(tmp_path: Path, made: Any) -> None:
+    cert, key = certificate()
+    (tmp_path / "cert.pem").write_bytes(cert + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem")
+    with serving(answer(200, b"{}"), context=context) as server:
+        file = written(tmp_path, config({}, server.url, **{"insecure-skip-tls-verify": True}))
+        assert made(file).transport.send(Request("GET", "/version")).status == 200
+
+
+def plugin(folder: Path, script: str, **more: Any) -> dict[str, Any]:
+    path = written(folder, f"#!/bin/sh\n{script}\n", "plugin")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    version = "client.authentication.k8s.io/v1"
+    return {"exec": {"apiVersion": version, "command": str(path), **more}}
+
+
+def test_a_plugin_gives_the_token(tmp_path: Path, made: Any) -> None:
+    credential = (
+        '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",'
+        ' "status": {"token": "from-plugin"}}'
+    )
+    got = made(written(tmp_path, config(plugin(tmp_path, f"echo '{credential}'"))))
+    assert authorization(got) == "Bearer from-plugin"
+
+
+def test_a_plugin_that_fails_is_told_with_its_own_words(
+    tmp_path: Path, made: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, config(plugin(tmp_path, "echo session expired >&2; exit 3")))
+    with pytest.raises(Unauthenticated) as failure:
+        made(file)
+    assert failure.value.message == (
+        f"the credential plugin `{tmp_path}/plugin` of user `jane` failed: "
+        "process returned 3. session expired"
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_plugin_that_is_missing_is_told_with_its_install_hint(tmp_path: Path, made: Any) -> None:
+    user = plugin(tmp_path, "", installHint="brew install login-tool")
+    (tmp_path / "plugin").unlink()
+    with pytest.raises(Unauthenticated, match="No such file") as failure:
+        made(written(tmp_path, config(user)))
+    assert failure.value.hint == "brew install login-tool"
+
+
+def test_a_plugin_that_fails_later_is_told_then(tmp_path: Path, made: Any) -> None:
+    credential = (
+        '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",'
+        ' "status": {"token": "old", "expirationTimestamp": "2020-01-01T00:00:00Z"}}'
+    )
+    script = f"test -e {tmp_path}/second && exit 1; touch {tmp_path}/second; echo '{credential}'"
+    got = made(written(tmp_path, config(plugin(tmp_path, script))))
+    with pytest.raises(Unauthenticated, match="process returned 1"):
+        got.transport.send(Request("GET", "/version"))
+    assert got.transport.requests == 0
+
+
+def test_the_library_makes_no_noise_of_its_own(tmp_path: Path) -> None:
+    file = written(tmp_path, config(plugin(tmp_path, "exit 3")))
+    code = (
+        "from companyos_canary.cluster.credentials import connect\n"
+        "try: connect(r'%s', None, environ={}, timeout=5)\n"
+        "except Exception as e: print(type(e).__name__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code % file], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("Unauthenticated\n", "")
+
+
+def test_logging_is_left_as_it_was(tmp_path: Path, made: Any) -> None:
+    before = list(logging.getLogger().handlers)
+    made(written(tmp_path, config()))
+    assert logging.getLogger().handlers == before
+
+
+def test_inside_a_pod_the_service_account_is_used(tmp_path: Path, made: Any) -> None:
+    for name, text in {"token": "sa", "ca.crt": "x", "namespace": "shop\n"}.items():
+        written(tmp_path, text, name)
+    environ = {
+        "HOME": "/nonexistent", "KUBERNETES_SERVICE_HOST": "10.0.0.1",
+        "KUBERNETES_SERVICE_PORT": "443",
+    }  # fmt: skip
+    got = made(environ=environ, service_account=tmp_path)
+    assert (got.context, got.namespace, got.server) == (
+        "in-cluster",
+        "shop",
+        "https://10.0.0.1:443",
+    )
+    assert authorization(got) == "bearer sa"
+    with pytest.raises(ConfigError, match="service account cannot be used"):
+        made(environ=environ, service_account=tmp_path / "none")
+
+
+def test_no_kubeconfig_at_all_is_told() -> None:
+    with pytest.raises(ConfigError, match="no kubeconfig: neither KUBECONFIG nor"):
+        connect(None, None, environ={"HOME": "/nonexistent"}, timeout=5)
+
+
+def test_a_named_kubeconfig_must_exist(tmp_path: Path, made: Any) -> None:
+    with pytest.raises(ConfigError, match=r"the kubeconfig `.*/none` does not exist"):
+        made(tmp_path / "none")
+
+
+def test_an_unknown_context_is_told_with_near_and_known_names(tmp_path: Path, made: Any) -> None:
+    with pytest.raises(UsageError) as failure:
+        made(written(tmp_path, config()), "prd")
+    assert failure.value.message == "the kubeconfig has no context `prd`"
+    assert failure.value.hint == "did you mean `prod`? contexts: dev, prod"
+
+
+def test_no_current_context_is_told_with_the_choices(tmp_path: Path, made: Any) -> None:
+    content = config()
+    del content["current-context"]
+    with pytest.raises(UsageError, match="has no `current-context`") as failure:
+        made(written(tmp_path, content))
+    assert failure.value.hint == "choose one with --context; contexts: dev, prod"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "is empty"),
+        ("just words", "is not a kubeconfig"),
+        ("[1, 2]", "is not a kubeconfig"),
+        ("a: [1\nb: 2\n", r"is no YAML: .* \(line 2 of"),
+        ({"contexts": [{"name": "x", "context": {}}], "current-context": "x"}, "cannot be used"),
+        ({**config(), "clusters": []}, "cannot be used: .*Expected object with name c"),
+        (
+            config(server="https://x", **{"certificate-authority": "gone.pem"}),
+            "File does not exist",
+        ),
+        (config(server="https://x", **{"certificate-authority-data": "YQ"}), "cannot be used"),
+    ],
+)
+def test_a_broken_kubeconfig_is_told(
+    tmp_path: Path, made: Any, content: Any, sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        made(written(tmp_path, content))
+
+
+def test_a_folder_is_no_kubeconfig(tmp_path: Path, made: Any) -> None:
+    with pytest.raises(ConfigError, match=f"`{tmp_path}` cannot be read: is a directory"):
+        made(tmp_path)
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, companyos_canary.cluster.client, companyos_canary.cluster.credentials, "
+        "companyos_canary.cluster.feed\n"
+        "heavy = {'kubernetes', 'urllib3', 'yaml', 'httpx', 'rich'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
