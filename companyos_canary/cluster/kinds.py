@@ -78,6 +78,11 @@ def known(api_version: str, kind: str) -> Kind | None:
     return None
 
 
+def namespaced(plural: str) -> bool:
+    """False for the kinds we know to be of the whole cluster."""
+    return all(k.namespaced for k in KNOWN if k.plural == plural)
+
+
 def path_of(api_version: str, plural: str, namespace: str, name: str = "", sub: str = "") -> str:
     """The path of a collection, an object or its subresource; `namespace` is empty for kinds
     without one and for lists over all namespaces."""

@@ -1,0 +1,176 @@
+"""One cluster and namespace: Rollouts and what belongs to them, read and changed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from companyos_canary.cluster import changes, reads
+from companyos_canary.cluster.errors import check
+from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT, Kind, known, namespaced, path_of
+from companyos_canary.errors import CrdMissing, Forbidden, Invalid, NotFound
+from companyos_canary.model.http import Json, Request, Stream, Transport
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import Event
+
+_REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews",
+               namespaced=False)  # fmt: skip
+
+
+class Cluster:
+    """Every method raises the CanaryErrors of `cluster.errors.check` and Unreachable. What is read
+    is read anew each time; `timeout` (seconds) is that of one request."""
+
+    def __init__(
+        self, transport: Transport, namespace: str, context: str = "", *, timeout: float = 30.0
+    ) -> None:
+        self.transport = transport
+        self.namespace = namespace
+        self.context = context
+        self.timeout = timeout
+
+    def rollout(self, name: str) -> Rollout:
+        """One request. Raises NotFound, CrdMissing."""
+        path = path_of(ROLLOUT.api_version, ROLLOUT.plural, self.namespace, name)
+        return Rollout.from_object(self.send(self._get(path)))
+
+    def rollouts(self, *, all_namespaces: bool = False, labels: str = "") -> tuple[Rollout, ...]:
+        """All Rollouts by namespace and name; one request. `labels` is a label selector."""
+        place = "" if all_namespaces else self.namespace
+        found = map(Rollout.from_object, self.items(reads.Selection(ROLLOUT, place, labels)))
+        return tuple(sorted(found, key=lambda r: (r.namespace, r.name)))
+
+    def rollout_names(self) -> tuple[str, ...]:
+        return tuple(r.name for r in self.rollouts())
+
+    def snapshot(self, rollout: Rollout | str, *, events: bool = True) -> Snapshot:
+        """The Rollout (read first where a name is given) and what belongs to it: at most 6
+        requests. What may not be listed becomes a note."""
+        if isinstance(rollout, str):
+            rollout = self.rollout(rollout)
+        rollout = self.resolved(rollout)
+        found: dict[Kind, list[Json]] = {}
+        notes: list[str] = []
+        for part in reads.parts(rollout, events=events):
+            try:
+                found[part.kind] = self.items(part)
+            except (Forbidden, CrdMissing) as error:
+                notes.append(error.message)
+        return reads.assemble(rollout, lambda kind: found.get(kind, []), notes=tuple(notes))
+
+    def resolved(self, rollout: Rollout) -> Rollout:
+        """With a workloadRef: the Rollout with the containers and selector of its Deployment."""
+        ref = rollout.workload_ref
+        if not ref or not reads.workload_of(rollout):
+            return rollout
+        try:
+            deployment = self.object(DEPLOYMENT.api_version, DEPLOYMENT.plural, ref["name"])
+        except Forbidden:
+            return rollout
+        return reads.with_workload(rollout, deployment)
+
+    def events(self, kind: str, name: str) -> tuple[Event, ...]:
+        """The events about one object of the namespace, as stored."""
+        selection = reads.events_about(self.namespace, kind, name)
+        return tuple(map(Event.from_object, self.items(selection)))
+
+    def object(self, api_version: str, plural: str, name: str) -> Json | None:
+        """Any object as it is, from the namespace where its kind has one; None where there is none
+        of that name."""
+        path = path_of(api_version, plural, self.namespace if namespaced(plural) else "", name)
+        try:
+            return self.send(self._get(path))
+        except CrdMissing:
+            raise
+        except NotFound:
+            return None
+
+    def items(self, selection: reads.Selection) -> list[Json]:
+        """The objects of a selection as they are."""
+        items = self.send(selection.request(timeout=self.timeout)).get("items") or []
+        return [item for item in items if isinstance(item, dict)]
+
+    def patch(
+        self, kind: Kind, name: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]], *,
+        content_type: str = changes.MERGE_PATCH, subresource: str = "", dry_run: bool = False,
+        field_manager: str = changes.FIELD_MANAGER,
+    ) -> Json:  # fmt: skip
+        """Sends a patch once and returns the object after it. A failed `test` of a JSON patch is
+        Invalid, a resourceVersion that is no longer there Conflict."""
+        return self.send(
+            changes.patch_request(
+                kind, self.namespace, name, body, content_type=content_type,
+                subresource=subresource, dry_run=dry_run, field_manager=field_manager,
+            )
+        )  # fmt: skip
+
+    def apply(self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False) -> Json:
+        """Server-side apply; returns the object after it. Invalid for a kind that neither we nor
+        the server know."""
+        kind = known(obj.get("apiVersion", ""), obj.get("kind", "")) or self._discovered(obj)
+        return self.send(
+            changes.apply_request(obj, kind, self.namespace, dry_run=dry_run, force=force)
+        )
+
+    def may(self, verb: str, plural: str, *, group: str = "", subresource: str = "") -> bool:
+        """Whether the user is permitted to do this in the namespace (`kubectl auth can-i`)."""
+        wanted = {
+            "namespace": self.namespace, "verb": verb, "group": group, "resource": plural,
+            "subresource": subresource,
+        }  # fmt: skip
+        review = {
+            "apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind,
+            "spec": {"resourceAttributes": wanted},
+        }  # fmt: skip
+        answer = self.send(changes.create_request(review, _REVIEW, self.namespace))
+        return bool((answer.get("status") or {}).get("allowed"))
+
+    def log(self, pod: str, *options: tuple[str, str], silence: float = 3600.0) -> Stream:
+        """The log of a pod as a stream; `options` as the API server names them (`container`,
+        `follow`, `tailLines`, `sinceSeconds`, `previous`, `timestamps`)."""
+        path = path_of("v1", "pods", self.namespace, pod, "log")
+        request = Request("GET", path, options, timeout=silence)
+        response = check(self.transport.stream(request), request)
+        return response.stream or _Whole(response.body)
+
+    def version(self) -> Json:
+        """The server's `/version`."""
+        return self.send(self._get("/version"))
+
+    def send(self, request: Request) -> Json:
+        """Any request; the answer as a JSON object."""
+        response = check(self.transport.send(request), request)
+        try:
+            return response.json()
+        except ValueError:
+            raise Invalid(f"the answer to `{request.target}` is no Kubernetes object") from None
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def _get(self, path: str) -> Request:
+        return Request("GET", path, timeout=self.timeout)
+
+    def _discovered(self, obj: Mapping[str, Any]) -> Kind:
+        api_version, name = str(obj.get("apiVersion", "")), str(obj.get("kind", ""))
+        path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        try:
+            resources = self.send(self._get(path)).get("resources") or []
+        except NotFound:
+            resources = []
+        for r in resources:
+            if r.get("kind") == name and "/" not in r.get("name", "/"):
+                return Kind(api_version, name, r["name"], bool(r.get("namespaced")))
+        raise Invalid(f"the cluster does not know the kind `{name}` of `{api_version}`")
+
+
+class _Whole:
+    """A body that came at once, as a stream."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([self._body] if self._body else [])
+
+    def close(self) -> None:
+        self._body = b""
