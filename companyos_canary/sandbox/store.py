@@ -5,41 +5,38 @@ in another thread never sees half a change. Callers treat what they get as read-
 before they edit.
 """
 
-import copy
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from companyos_canary.model.quantity import format_time
-from companyos_canary.sandbox.kinds import KINDS, NAMESPACE, Kind
+from companyos_canary.sandbox.kinds import NAMESPACE, Kind
+from companyos_canary.sandbox.objects import (
+    ApiStatus,
+    Key,
+    Object,
+    check_uid,
+    conflict,
+    copied,
+    details_of,
+    key_of,
+    kind_of,
+    merged,
+    namespace,
+    not_found,
+    owners_of,
+)  # fmt: skip
 
-Object = dict[str, Any]
-Key = tuple[Kind, str, str]
-_SERVER_FIELDS = ("uid", "creationTimestamp", "generation", "resourceVersion", "deletionTimestamp")
+__all__ = [
+    "ApiStatus", "Change", "Key", "Object", "Propagation", "Store", "copied", "kind_of",
+    "not_found",
+]  # fmt: skip
 
-
-class ApiStatus(Exception):
-    """What an API server answers instead of an object: `code`, `reason` (a word) and a message."""
-
-    def __init__(
-        self, code: int, reason: str, message: str, details: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.reason = reason
-        self.message = message
-        self.details = details or {}
-
-
-def not_found(kind: Kind, name: str) -> ApiStatus:
-    return ApiStatus(
-        404, "NotFound", f'{kind.resource} "{name}" not found',
-        {"name": name, "group": kind.group, "kind": kind.plural},
-    )  # fmt: skip
+Propagation = Literal["Background", "Foreground", "Orphan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +58,14 @@ class Store:
     def __init__(self, now: Callable[[], datetime], log_size: int = 5000) -> None:
         self.now = now
         self._objects: dict[Key, Object] = {}
+        self._owned: dict[str, set[Key]] = {}
+        self._uids: set[str] = set()
         self._log: deque[Change] = deque(maxlen=log_size)
         self._version = 100
         self._compacted = 100
         self._changed = threading.Condition(threading.RLock())
         for name in ("default", "kube-system"):
-            self.create(NAMESPACE, {"metadata": {"name": name}, "status": {"phase": "Active"}})
+            self.create(NAMESPACE, namespace(name))
 
     # reading
 
@@ -85,15 +84,24 @@ class Store:
             raise not_found(kind, name)
         return found
 
-    def items(self, kind: Kind, namespace: str = "") -> list[Object]:
-        """All objects of a kind in a namespace (all namespaces for an empty one), by name."""
+    def items(self, kind: Kind, namespace: str = "", at: int | None = None) -> list[Object]:
+        """All objects of a kind in a namespace (all namespaces for an empty one), by name; `at` an
+        older resourceVersion as they were then (410 where the log is too short)."""
         with self._changed:
-            found = [
-                (key[1], key[2], obj)
+            found = {
+                key: obj
                 for key, obj in self._objects.items()
                 if key[0] is kind and (not namespace or key[1] == namespace)
-            ]
-        return [obj for _, _, obj in sorted(found, key=lambda f: f[:2])]
+            }
+            for change in reversed(self.changes(at)) if at is not None else ():
+                key = key_of(change.kind, change.object)
+                if change.kind is not kind or (namespace and key[1] != namespace):
+                    continue
+                if change.before is None:
+                    found.pop(key, None)
+                else:
+                    found[key] = change.before
+        return [found[key] for key in sorted(found, key=lambda k: k[1:])]
 
     def changes(self, since: int) -> list[Change]:
         """Everything after a resourceVersion, in order. Raises 410 where the log is too short."""
@@ -103,12 +111,20 @@ class Store:
                     410, "Expired",
                     f"too old resource version: {since} ({self._compacted})",
                 )  # fmt: skip
-            return [c for c in self._log if c.version > since]
+            newest_first = []
+            for change in reversed(self._log):
+                if change.version <= since:
+                    break
+                newest_first.append(change)
+            return newest_first[::-1]
 
-    def wait(self, since: int, timeout: float) -> int:
-        """Blocks until something is newer than `since` or the time is over; the newest version."""
+    def wait(self, since: int, timeout: float, until: Callable[[], bool] | None = None) -> int:
+        """Blocks until something is newer than `since`, the time is over, or `until` says so after
+        a `wake`; the newest version."""
         with self._changed:
-            self._changed.wait_for(lambda: self._version > since, timeout)
+            self._changed.wait_for(
+                lambda: self._version > since or (until is not None and until()), timeout
+            )
             return self._version
 
     def wake(self) -> None:
@@ -124,23 +140,23 @@ class Store:
 
     # writing
 
-    def create(self, kind: Kind, obj: Object) -> Object:
+    def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
+        """A new object with uid, creationTimestamp and generation 1; `dry_run` writes nothing."""
         with self._changed:
-            obj = copy.deepcopy(obj)
+            obj = copied(obj)
             meta = obj.setdefault("metadata", {})
-            namespace = meta.get("namespace", "") if kind.namespaced else ""
-            key = (kind, namespace, meta["name"])
+            key = key_of(kind, obj)
             if key in self._objects:
                 raise ApiStatus(
                     409, "AlreadyExists", f'{kind.resource} "{meta["name"]}" already exists',
-                    {"name": meta["name"], "group": kind.group, "kind": kind.plural},
+                    details_of(kind, meta["name"]),
                 )  # fmt: skip
             meta["uid"] = str(uuid.uuid4())
             meta["creationTimestamp"] = format_time(self.now())
             meta["generation"] = 1
             obj.setdefault("apiVersion", kind.api_version)
             obj.setdefault("kind", kind.kind)
-            return self._put("ADDED", key, obj, None)
+            return obj if dry_run else self._put("ADDED", key, obj, None)
 
     def update(
         self,
@@ -149,6 +165,7 @@ class Store:
         *,
         status_only: bool = False,
         expect: str = "",
+        dry_run: bool = False,
     ) -> Object:
         """Replaces an object. With a status subresource, a write to the main resource keeps the
         old status and a `status_only` write keeps everything else. The generation moves when
@@ -156,46 +173,81 @@ class Store:
         must still be there (409 otherwise). Nothing is written when nothing changes."""
         with self._changed:
             meta = obj["metadata"]
-            namespace = meta.get("namespace", "") if kind.namespaced else ""
-            key = (kind, namespace, meta["name"])
-            old = self.read(kind, namespace, meta["name"])
+            key = key_of(kind, obj)
+            old = self.read(kind, key[1], meta["name"])
             if expect and expect != old["metadata"]["resourceVersion"]:
-                raise ApiStatus(
-                    409, "Conflict",
-                    f'Operation cannot be fulfilled on {kind.resource} "{meta["name"]}": '
+                raise conflict(
+                    kind, meta["name"],
                     "the object has been modified; please apply your changes to the latest "
                     "version and try again",
-                    {"name": meta["name"], "group": kind.group, "kind": kind.plural},
                 )  # fmt: skip
-            new = _merged(kind, old, copy.deepcopy(obj), status_only)
-            if new == old:
-                return old
+            check_uid(kind, old, meta.get("uid", ""))
+            new = merged(kind, old, copied(obj), status_only)
+            if new == old or dry_run:
+                return new
             if old["metadata"].get("deletionTimestamp") and not new["metadata"].get("finalizers"):
                 return self._remove(key, new)
             return self._put("MODIFIED", key, new, old)
 
-    def delete(self, kind: Kind, namespace: str, name: str) -> Object:
-        """Removes an object and, by ownerReferences, all that it owned. One with finalizers only
-        gets its deletionTimestamp."""
+    def delete(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        *,
+        propagation: Propagation = "Background",
+        uid: str = "",
+        expect: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """Removes an object and, by ownerReferences, all that only it owned (`Foreground`: those
+        first; `Orphan`: they stay and lose the reference). One with finalizers only gets its
+        deletionTimestamp. `uid` and `expect` (a resourceVersion) are preconditions."""
         with self._changed:
             old = self.read(kind, namespace, name)
-            key = (kind, namespace if kind.namespaced else "", name)
+            check_uid(kind, old, uid)
+            if expect and expect != old["metadata"]["resourceVersion"]:
+                raise conflict(
+                    kind, name,
+                    f"Precondition failed: ResourceVersion in precondition: {expect}, "
+                    f"ResourceVersion in object meta: {old['metadata']['resourceVersion']}",
+                )  # fmt: skip
+            new: Object = copied(old)
+            if dry_run:
+                return new
+            if propagation == "Foreground":
+                self._collect(old["metadata"]["uid"])
+            elif propagation == "Orphan":
+                self._collect(old["metadata"]["uid"], orphan=True)
             if old["metadata"].get("finalizers"):
-                new = copy.deepcopy(old)
                 new["metadata"].setdefault("deletionTimestamp", format_time(self.now()))
-                return old if new == old else self._put("MODIFIED", key, new, old)
-            return self._remove(key, copy.deepcopy(old))
+                return old if new == old else self._put("MODIFIED", key_of(kind, old), new, old)
+            return self._remove(key_of(kind, old), new)
 
     def _remove(self, key: Key, obj: Object) -> Object:
         gone = self._put("DELETED", key, obj, self._objects[key])
+        if key[0] is NAMESPACE:
+            for kind, space, name in [k for k in self._objects if k[1] == key[2]]:
+                if self.get(kind, space, name):
+                    self.delete(kind, space, name)
         self._collect(gone["metadata"]["uid"])
         return gone
 
-    def _collect(self, owner: str) -> None:
-        for (kind, namespace, name), obj in list(self._objects.items()):
-            owners = obj["metadata"].get("ownerReferences") or []
-            if any(o.get("uid") == owner for o in owners) and self.get(kind, namespace, name):
-                self.delete(kind, namespace, name)
+    def _collect(self, owner: str, *, orphan: bool = False) -> None:
+        """Deletes what nobody but `owner` owns; the rest only loses the reference."""
+        for key in sorted(self._owned.get(owner, ()), key=lambda k: (k[0].resource, *k[1:])):
+            old = self._objects.get(key)
+            if old is None:
+                continue
+            left = [o for o in old["metadata"]["ownerReferences"] if o.get("uid") != owner]
+            if orphan or any(o.get("uid") in self._uids for o in left):
+                new = copied(old)
+                new["metadata"]["ownerReferences"] = left
+                if not left:
+                    del new["metadata"]["ownerReferences"]
+                self._put("MODIFIED", key, new, old)
+            else:
+                self.delete(*key)
 
     def _put(
         self, type_: Literal["ADDED", "MODIFIED", "DELETED"], key: Key, obj: Object,
@@ -203,45 +255,20 @@ class Store:
     ) -> Object:  # fmt: skip
         self._version += 1
         obj["metadata"]["resourceVersion"] = str(self._version)
+        for owner in owners_of(before) - owners_of(obj):
+            self._owned.get(owner, set()).discard(key)
         if type_ == "DELETED":
             del self._objects[key]
+            self._uids.discard(obj["metadata"]["uid"])
+            for owner in owners_of(obj):
+                self._owned.get(owner, set()).discard(key)
         else:
             self._objects[key] = obj
+            self._uids.add(obj["metadata"]["uid"])
+            for owner in owners_of(obj):
+                self._owned.setdefault(owner, set()).add(key)
         if len(self._log) == self._log.maxlen:
             self._compacted = self._log[0].version
         self._log.append(Change(self._version, type_, key[0], obj, before))
         self._changed.notify_all()
         return obj
-
-
-def _merged(kind: Kind, old: Object, new: Object, status_only: bool) -> Object:
-    """The object that a write leaves behind, with the server's own fields kept."""
-    isolated = "status" in kind.subresources
-    if status_only:
-        return {**copy.deepcopy(old), "status": new.get("status", {})}
-    if isolated:
-        new.pop("status", None)
-        if "status" in old:
-            new["status"] = copy.deepcopy(old["status"])
-    for field in _SERVER_FIELDS:
-        if field in old["metadata"]:
-            new["metadata"][field] = old["metadata"][field]
-        else:
-            new["metadata"].pop(field, None)
-    new["apiVersion"], new["kind"] = kind.api_version, kind.kind
-    if _content(new, isolated) != _content(old, isolated):
-        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-    return new
-
-
-def _content(obj: Object, isolated: bool) -> Object:
-    skipped = {"metadata", "status"} if isolated else {"metadata"}
-    return {k: v for k, v in obj.items() if k not in skipped}
-
-
-def kind_of(obj: Object, kinds: Iterable[Kind] = KINDS) -> Kind | None:
-    """The kind that an object's apiVersion and kind name."""
-    return next(
-        (k for k in kinds
-         if (k.api_version, k.kind) == (obj.get("apiVersion"), obj.get("kind"))), None,
-    )  # fmt: skip

@@ -1,0 +1,81 @@
+"""Which form of an object the client asked for: plain, as a Table, or its metadata only."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from companyos_canary.model.http import Json, Request
+from companyos_canary.sandbox.api.answer import bad_request
+from companyos_canary.sandbox.api.tables import include_of, table
+from companyos_canary.sandbox.kinds import Kind
+from companyos_canary.sandbox.objects import ApiStatus, Object
+
+_PLAIN = ("application/json", "application/*", "*/*")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """`show` turns objects into what is sent; `now` is text (RFC 3339) for ages in tables."""
+
+    name: Literal["object", "table", "metadata"]
+    include: Literal["None", "Metadata", "Object"] = "Metadata"
+
+    @classmethod
+    def of(cls, request: Request) -> "Form":
+        """The first form of the Accept header that is served; 406 where there is none."""
+        header = request.header("Accept") or "*/*"
+        for entry in header.split(","):
+            media, *parameters = [p.strip() for p in entry.split(";")]
+            given = dict(p.split("=", 1) for p in parameters if "=" in p)
+            if media not in _PLAIN:
+                continue
+            wanted = given.get("as", "")
+            if wanted == "Table" and given.get("v") == "v1":
+                return cls("table", _include(request))
+            if wanted.startswith("PartialObjectMetadata") and given.get("v") == "v1":
+                return cls("metadata")
+            if not wanted:
+                return cls("object")
+        raise ApiStatus(
+            406, "NotAcceptable",
+            "only the following media types are accepted: application/json",
+        )  # fmt: skip
+
+    def one(self, kind: Kind, obj: Object, ages_at: str, *, headings: bool = True) -> Json:
+        """A single object (also that of a watch event)."""
+        if self.name == "table":
+            return table(
+                kind, [obj], ages_at, self.include, headings=headings,
+                version=obj["metadata"].get("resourceVersion", ""),
+            )  # fmt: skip
+        return include_of("Metadata", obj) if self.name == "metadata" else obj
+
+    def many(self, kind: Kind, objects: Iterable[Object], ages_at: str, meta: Json) -> Json:
+        """A list with its metadata (resourceVersion, continue)."""
+        if self.name == "table":
+            shown = table(kind, objects, ages_at, self.include)
+            return {**shown, "metadata": meta}
+        if self.name == "metadata":
+            return {
+                "kind": "PartialObjectMetadataList",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": meta,
+                "items": [include_of("Metadata", obj) for obj in objects],
+            }
+        return {
+            "kind": f"{kind.kind}List",
+            "apiVersion": kind.api_version,
+            "metadata": meta,
+            "items": list(objects),
+        }
+
+
+def _include(request: Request) -> Literal["None", "Metadata", "Object"]:
+    value = request.parameter("includeObject") or "Metadata"
+    if value == "None":
+        return "None"
+    if value == "Object":
+        return "Object"
+    if value == "Metadata":
+        return "Metadata"
+    raise bad_request(f'unrecognized includeObject value: "{value}"')

@@ -1,0 +1,103 @@
+"""What an API server checks and completes before it writes an object."""
+
+import random as random_module
+import re
+from collections.abc import Callable
+from types import ModuleType
+
+from companyos_canary.sandbox.api.answer import bad_request, invalid
+from companyos_canary.sandbox.api.call import Call
+from companyos_canary.sandbox.api.defaults import completed
+from companyos_canary.sandbox.api.schema import check_shape
+from companyos_canary.sandbox.kinds import Kind
+from companyos_canary.sandbox.objects import ApiStatus, Object, copied
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_SET_BY_SERVER = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "selfLink")
+
+
+def new_object(
+    call: Call, body: Object, random: "ModuleType | random_module.Random" = random_module
+) -> Object:
+    """The object of a POST with its namespace and name; `generateName` gets five letters."""
+    check_type(call, body)
+    obj: Object = copied(body)
+    meta = obj.setdefault("metadata", {})
+    if call.kind.namespaced:
+        if meta.setdefault("namespace", call.namespace) != call.namespace:
+            raise bad_request(
+                "the namespace of the provided object does not match the namespace sent on the "
+                "request"
+            )
+    else:
+        meta.pop("namespace", None)
+    if not meta.get("name") and meta.get("generateName"):
+        meta["name"] = meta["generateName"] + "".join(random.choices(_LETTERS, k=5))
+    if not meta.get("name"):
+        why = "Required value: name or generateName is required"
+        raise invalid(call.kind, "", [("metadata.name", why, "FieldValueRequired")])
+    if meta.get("resourceVersion"):
+        raise ApiStatus(
+            500, "InternalError", "resourceVersion should not be set on objects to be created"
+        )
+    check_name(call.kind, meta["name"])
+    for field in _SET_BY_SERVER:
+        meta.pop(field, None)
+    if "status" in call.kind.subresources:
+        obj.pop("status", None)
+    obj["apiVersion"], obj["kind"] = call.kind.api_version, call.kind.kind
+    return obj
+
+
+def check_type(call: Call, body: Object) -> None:
+    """400 where apiVersion and kind of the body are not those of the path."""
+    given = (body.get("apiVersion", ""), body.get("kind", ""))
+    wanted = (call.kind.api_version, call.kind.kind)
+    if given[1] == "":
+        raise bad_request("Object 'Kind' is missing in the body of the request")
+    if given != wanted:
+        raise bad_request(
+            f"the API version and kind in the data ({given[0]}, {given[1]}) do not match the "
+            f"expected ({wanted[0]}, {wanted[1]})"
+        )
+
+
+def check_name(kind: Kind, name: str) -> None:
+    if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
+        raise invalid(kind, name, [(
+            "metadata.name",
+            f'Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of lower case '
+            "alphanumeric characters, '-' or '.', and must start and end with an alphanumeric "
+            "character",
+            "FieldValueInvalid",
+        )])  # fmt: skip
+
+
+def check_identity(call: Call, new: Object) -> None:
+    """A write may not make another object of this one."""
+    check_type(call, new)
+    meta = new.setdefault("metadata", {})
+    if meta.setdefault("name", call.name) != call.name:
+        raise bad_request(
+            f"the name of the object ({meta['name']}) does not match the name on the URL "
+            f"({call.name})"
+        )
+    if call.kind.namespaced and meta.setdefault("namespace", call.namespace) != call.namespace:
+        raise bad_request(
+            f"the namespace of the object ({meta['namespace']}) does not match the namespace on "
+            f"the request ({call.namespace})"
+        )
+
+
+def admitted(
+    call: Call, obj: Object, refuse: Callable[[Object], str | None]
+) -> tuple[Object, tuple[str, ...]]:
+    """The object as it may be written, and warnings. 400 and 422 say what is wrong with it; what
+    the sandbox does not emulate is refused as Invalid, too."""
+    obj, warnings = check_shape(call.kind, obj, call.request.parameter("fieldValidation"))
+    obj = completed(call.kind, obj)
+    if why := refuse(obj):
+        name = obj["metadata"]["name"]
+        raise invalid(call.kind, name, [("spec", f"Forbidden: {why}", "FieldValueForbidden")])
+    return obj, warnings

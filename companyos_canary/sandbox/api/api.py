@@ -1,0 +1,125 @@
+"""The API server as a function: `Api.handle` answers a Request from the store."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from companyos_canary.model.http import Request, Response
+from companyos_canary.sandbox.api import access, discovery, logs, openapi, read
+from companyos_canary.sandbox.api.answer import (
+    failure,
+    forbidden,
+    method_not_allowed,
+    ok,
+    page_not_found,
+)  # fmt: skip
+from companyos_canary.sandbox.api.call import Call, Handle, read_call
+from companyos_canary.sandbox.api.proxy import proxied
+from companyos_canary.sandbox.api.write import Refuse, Writer
+from companyos_canary.sandbox.kinds import POD, SERVICE
+from companyos_canary.sandbox.objects import ApiStatus
+from companyos_canary.sandbox.store import Store
+
+_SUBRESOURCES = {"status", "scale", "log", "proxy", "finalize"}
+
+
+def _refuses_nothing(_: object) -> None:
+    return None
+
+
+class Api:
+    """A Kubernetes API over a store.
+
+    `proxies`: what answers behind `services/NAME:PORT/proxy`, by `NAMESPACE/NAME:PORT`.
+    `refuse`: why an object is not taken (None: it is), for what the sandbox does not emulate.
+    `allowed`: the RBAC of the one user; `elapsed`: a monotonic clock in seconds for watches.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        proxies: Mapping[str, Handle] | None = None,
+        refuse: Refuse = _refuses_nothing,
+        allowed: access.Policy = access.everything,
+        elapsed: Callable[[], float] = time.monotonic,
+        user: str = "sandbox",
+    ) -> None:
+        self.store = store
+        self.proxies: dict[str, Handle] = dict(proxies or {})
+        self._writer = Writer(store, refuse)
+        self._allowed = allowed
+        self._elapsed = elapsed
+        self._user = user
+
+    def handle(self, request: Request) -> Response:
+        """Answers anything; failures are answers, too (`Status`)."""
+        try:
+            return self._answer(request)
+        except ApiStatus as error:
+            return failure(error)
+
+    def _answer(self, request: Request) -> Response:
+        path = request.path.rstrip("/") or "/"
+        if path in ("/healthz", "/livez", "/readyz"):
+            return Response(200, {"Content-Type": "text/plain; charset=utf-8"}, b"ok")
+        if path == "/version":
+            return ok(discovery.VERSION)
+        if path.startswith("/openapi/v3"):
+            return openapi.answer(path) or page_not_found()
+        if review := access.review(request, self._allowed, self._user):
+            return review
+        if request.method in ("GET", "HEAD") and (found := discovery.document(request)):
+            return ok(found[0], headers={"Content-Type": found[1]})
+        call = read_call(request)
+        if call is None or (call.subresource and not _serves(call)):
+            return page_not_found()
+        self._check_access(call)
+        return self._dispatch(call)
+
+    def _check_access(self, call: Call) -> None:
+        attributes = access.Attributes(
+            call.verb, call.kind.group, call.kind.plural, call.subresource, call.namespace,
+            call.name,
+        )  # fmt: skip
+        if not self._allowed(attributes):
+            raise forbidden(
+                self._user,
+                call.verb,
+                call.kind,
+                namespace=call.namespace,
+                name=call.name,
+                subresource=call.subresource,
+            )
+
+    def _dispatch(self, call: Call) -> Response:
+        if call.subresource == "proxy":
+            return proxied(call, self.proxies)
+        if call.subresource == "log":
+            return logs.answer(self.store, call, self._elapsed)
+        method = call.request.method
+        if method in ("GET", "HEAD"):
+            return self._read(call)
+        if method == "POST":
+            return self._writer.create(call)
+        if method == "DELETE" and not call.subresource:
+            return self._writer.delete(call) if call.name else self._writer.delete_collection(call)
+        if method in ("PUT", "PATCH") and call.name:
+            return self._writer.replace(call) if method == "PUT" else self._writer.patch(call)
+        raise method_not_allowed()
+
+    def _read(self, call: Call) -> Response:
+        if call.subresource == "scale":
+            return read.get_scale(self.store, call)
+        if call.verb == "watch":
+            return read.watch(self.store, call, self._elapsed)
+        return read.get(self.store, call) if call.name else read.list_(self.store, call)
+
+
+def _serves(call: Call) -> bool:
+    if call.subresource == "log":
+        return call.kind is POD
+    if call.subresource == "proxy":
+        return call.kind is SERVICE
+    if call.subresource == "finalize":
+        return call.kind.plural == "namespaces"
+    return call.subresource in call.kind.subresources

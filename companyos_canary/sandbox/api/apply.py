@@ -1,0 +1,176 @@
+"""Server-side apply: merge a configuration, own its fields, refuse to take those of others."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from companyos_canary.model.http import Json
+from companyos_canary.sandbox.api.answer import bad_request, unsupported_media
+from companyos_canary.sandbox.api.body import media_type, read_value
+from companyos_canary.sandbox.api.call import Call
+from companyos_canary.sandbox.api.lists import apply_keys
+from companyos_canary.sandbox.api.managed import (
+    Entry,
+    Manager,
+    Path,
+    entries_of,
+    item_element,
+    leaves,
+    path_text,
+    with_entries,
+)  # fmt: skip
+from companyos_canary.sandbox.kinds import Kind
+from companyos_canary.sandbox.objects import ApiStatus, Object, copied
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_MISSING = object()
+
+
+def read_configuration(call: Call) -> Json:
+    """The body of an apply patch, checked: a field manager, no managedFields, the right object."""
+    if not call.request.parameter("fieldManager"):
+        raise ApiStatus(
+            422, "Invalid",
+            'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required '
+            "for apply patch",
+        )  # fmt: skip
+    body = read_value(call.request.body, yaml=True)
+    if not isinstance(body, dict):
+        raise unsupported_media(media_type(call.request), ("application/apply-patch+yaml",))
+    kind = call.kind
+    if (body.get("apiVersion"), body.get("kind")) != (kind.api_version, kind.kind):
+        raise bad_request(
+            f"error decoding YAML: Object must be {kind.api_version}, Kind={kind.kind}"
+        )
+    meta = body.setdefault("metadata", {})
+    if meta.get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    if meta.setdefault("name", call.name) != call.name:
+        raise bad_request(f"the name of the object ({meta['name']}) is not that of the URL")
+    if kind.namespaced and meta.setdefault("namespace", call.namespace) != call.namespace:
+        raise bad_request(f"the namespace ({meta['namespace']}) is not that of the URL")
+    return body
+
+
+def applied(
+    kind: Kind, old: Object | None, configuration: Json, manager: Manager, *, force: bool
+) -> Object:
+    """The object after `manager` applied `configuration`. 409 with the fields and their owners
+    where somebody else set another value, unless forced."""
+    live, wanted = leaves(kind, old or {}), leaves(kind, configuration)
+    entries = entries_of(old)
+    own = next((e for e in entries if manager.same(e)), None)
+    others = [e for e in entries if e is not own]
+    different = {p for p, v in wanted.items() if live.get(p, _MISSING) != v}
+    if not force:
+        _refuse_conflicts(kind, old, others, different, manager)
+    new: Object = _merge(kind, old or {}, configuration, ())
+    others = [replace(e, paths=e.paths - different) for e in others]
+    if own:
+        held = frozenset[Path]().union(*(e.paths for e in others))
+        for path in sorted(own.paths - wanted.keys() - held, reverse=True):
+            _drop(new, path)
+    paths = frozenset(wanted)
+    mine = own if own and own.paths == paths else Entry(manager, paths)
+    if old is None:
+        new["metadata"].pop("resourceVersion", None)
+    elif manager.name == "kubectl" and LAST_APPLIED in (old["metadata"].get("annotations") or {}):
+        new["metadata"]["annotations"][LAST_APPLIED] = json.dumps(configuration) + "\n"
+    return with_entries(new, [mine, *others])
+
+
+def _refuse_conflicts(
+    kind: Kind, old: Object | None, others: list[Entry], different: set[Path], manager: Manager
+) -> None:
+    handed_over = _last_applied(kind, old) if manager.name == "kubectl" else frozenset()
+    conflicts = [
+        (entry.manager, path)
+        for entry in others
+        for path in sorted(entry.paths & different)
+        if path not in handed_over
+    ]
+    if conflicts:
+        raise conflict_error(conflicts)
+
+
+def _last_applied(kind: Kind, old: Object | None) -> frozenset[Path]:
+    """What `kubectl apply` on the client's side wrote before: its server side may take it over."""
+    annotations = (old or {}).get("metadata", {}).get("annotations") or {}
+    try:
+        configuration = json.loads(annotations.get(LAST_APPLIED) or "{}")
+    except ValueError:
+        return frozenset()
+    return frozenset(leaves(kind, configuration))
+
+
+def conflict_error(conflicts: list[tuple[Manager, Path]]) -> ApiStatus:
+    """409 in the words of the real server; kubectl prints them as they are."""
+    told: dict[str, list[str]] = {}
+    for manager, path in conflicts:
+        told.setdefault(_named(manager), []).append(path_text(path))
+    if len(conflicts) == 1:
+        name, paths = next(iter(told.items()))
+        message = f"Apply failed with 1 conflict: conflict with {name}: {paths[0]}"
+    else:
+        lines = []
+        for name in sorted(told):
+            lines += [f"conflicts with {name}:", *(f"- {path}" for path in told[name])]
+        message = f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
+    causes = [
+        {"reason": "FieldManagerConflict", "message": f"conflict with {_named(manager)}",
+         "field": path_text(path)}
+        for manager, path in conflicts
+    ]  # fmt: skip
+    return ApiStatus(409, "Conflict", message, {"causes": causes})
+
+
+def _named(manager: Manager) -> str:
+    name = json.dumps(manager.name)
+    if manager.subresource:
+        name += f" with subresource {json.dumps(manager.subresource)}"
+    return f"{name} using {manager.api_version}" if manager.operation == "Update" else name
+
+
+def _merge(kind: Kind, live: Any, wanted: Any, names: tuple[str, ...]) -> Any:
+    if isinstance(wanted, dict):
+        result = copied(live) if isinstance(live, dict) else {}
+        for name, value in wanted.items():
+            result[name] = _merge(kind, result.get(name), value, (*names, name))
+        return result
+    keyed = names[:1] == ("metadata",) or not kind.group.endswith("argoproj.io")
+    keys = apply_keys(names) if keyed and isinstance(wanted, list) else None
+    if keys is None:
+        return copied(wanted)
+    items = list(live or [])
+    for item in wanted:
+        element = item_element(item, keys)
+        place = next((i for i, v in enumerate(items) if item_element(v, keys) == element), None)
+        if place is None:
+            items.append(copied(item))
+        else:
+            items[place] = _merge(kind, items[place], item, names)
+    return items
+
+
+def _drop(value: Any, path: Path) -> None:
+    """Takes the field at a path out of a value, and containers that are empty then."""
+    head, rest = path[0], path[1:]
+    if head.startswith("f:"):
+        name = head[2:]
+        if not isinstance(value, dict) or name not in value:
+            return
+        if rest:
+            _drop(value[name], rest)
+        if not rest or value[name] in ({}, []):
+            del value[name]
+        return
+    if not isinstance(value, list):
+        return
+    keys = tuple(json.loads(head[2:])) if head.startswith("k:") else ()
+    place = next((i for i, v in enumerate(value) if item_element(v, keys) == head), None)
+    if place is None:
+        return
+    if rest == (".",):
+        del value[place]
+    else:
+        _drop(value[place], rest)

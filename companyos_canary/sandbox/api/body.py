@@ -1,0 +1,50 @@
+"""Request bodies: JSON, YAML and, for the few kinds that kubectl sends so, protobuf."""
+
+import json
+from typing import Any
+
+from companyos_canary.model.http import Json, Request
+from companyos_canary.sandbox.api.answer import bad_request, unsupported_media
+
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+_YAML = ("application/yaml", "application/apply-patch+yaml")
+
+
+def media_type(request: Request) -> str:
+    return request.header("Content-Type").partition(";")[0].strip()
+
+
+def read_object(request: Request) -> Json:
+    """The object in a body; an empty body is an empty object. 400 or 415 with a sentence."""
+    if not request.body:
+        return {}
+    media = media_type(request)
+    if media == PROTOBUF:
+        from companyos_canary.sandbox.api.protobuf import read_protobuf  # noqa: PLC0415
+
+        return read_protobuf(request.body)
+    value = read_value(request.body, yaml=media in _YAML)
+    if media not in ("application/json", "", *_YAML) and not media.endswith("+json"):
+        raise unsupported_media(media, ("application/json", "application/yaml", PROTOBUF))
+    if not isinstance(value, dict):
+        raise bad_request("the object provided is unrecognized: it is no JSON object")
+    return value
+
+
+def read_value(body: bytes, *, yaml: bool = False) -> Any:
+    """JSON, or YAML where that is allowed."""
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        if yaml:
+            return _read_yaml(body)
+        raise bad_request(f"the object provided is unrecognized: {error}") from error
+
+
+def _read_yaml(body: bytes) -> Any:
+    import yaml  # noqa: PLC0415  # not needed for the answers of a running sandbox
+
+    try:
+        return yaml.safe_load(body)
+    except yaml.YAMLError as error:
+        raise bad_request(f"error decoding YAML: {error}") from error

@@ -1,0 +1,165 @@
+"""Discovery: which groups, versions and resources there are, in the old and the new form."""
+
+from collections.abc import Iterable
+
+from companyos_canary.model.http import Json, Request
+from companyos_canary.sandbox.api.call import GROUP_VERSIONS
+from companyos_canary.sandbox.kinds import KINDS, Kind
+
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+VERSION = {
+    "major": "1",
+    "minor": "32",
+    "gitVersion": "v1.32.0+sandbox",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "go1.23",
+    "compiler": "gc",
+    "platform": "linux/amd64",
+}
+_VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+_SUBRESOURCE_VERBS = ["get", "patch", "update"]
+_REVIEWS = (
+    ("authorization.k8s.io", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
+    ("authorization.k8s.io", "SelfSubjectRulesReview", "selfsubjectrulesreviews"),
+    ("authentication.k8s.io", "SelfSubjectReview", "selfsubjectreviews"),
+)
+
+
+def document(request: Request) -> tuple[Json, str] | None:
+    """The discovery document of a path and its content type; None where there is none."""
+    parts = [p for p in request.path.split("/") if p]
+    aggregated = "as=APIGroupDiscoveryList" in request.header("Accept").replace(" ", "")
+    if parts == ["api"]:
+        if aggregated:
+            return _aggregated([""]), AGGREGATED
+        return {"kind": "APIVersions", "versions": ["v1"]}, "application/json"
+    if parts == ["apis"]:
+        if aggregated:
+            return _aggregated(_groups()), AGGREGATED
+        groups = [_group(group) for group in _groups()]
+        listed = {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+        return listed, "application/json"
+    if len(parts) == 2 and parts[0] == "apis" and parts[1] in _groups():
+        return {"kind": "APIGroup", "apiVersion": "v1", **_group(parts[1])}, "application/json"
+    place = ("", parts[1]) if parts[:1] == ["api"] and len(parts) == 2 else tuple(parts[1:])
+    if place in GROUP_VERSIONS and (parts[0] == "apis") == bool(place[0]):
+        return _resources(*place), "application/json"
+    return None
+
+
+def _groups() -> list[str]:
+    return list(dict.fromkeys(group for group, _ in GROUP_VERSIONS if group))
+
+
+def _versions(group: str) -> list[str]:
+    return [version for name, version in GROUP_VERSIONS if name == group]
+
+
+def _group(group: str) -> Json:
+    versions = [{"groupVersion": f"{group}/{v}", "version": v} for v in _versions(group)]
+    return {"name": group, "versions": versions, "preferredVersion": versions[0]}
+
+
+def _kinds(group: str, version: str) -> list[Kind]:
+    return [k for k in KINDS if (k.group, k.version) == (group, version)]
+
+
+def _resources(group: str, version: str) -> Json:
+    resources: list[Json] = []
+    for kind in _kinds(group, version):
+        resources.append(_resource(kind))
+        for name, served in _subresources(kind):
+            resources.append(
+                {"name": f"{kind.plural}/{name}", "singularName": "",
+                 "namespaced": kind.namespaced, **served}
+            )  # fmt: skip
+    for name, kind_name, plural in _REVIEWS:
+        if name == group:
+            resources.append(
+                {"name": plural, "singularName": kind_name.lower(), "namespaced": False,
+                 "kind": kind_name, "verbs": ["create"]}
+            )  # fmt: skip
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": f"{group}/{version}" if group else version,
+        "resources": resources,
+    }
+
+
+def _resource(kind: Kind) -> Json:
+    shown: Json = {
+        "name": kind.plural,
+        "singularName": kind.singular,
+        "namespaced": kind.namespaced,
+        "kind": kind.kind,
+        "verbs": _VERBS,
+    }
+    if kind.short_names:
+        shown["shortNames"] = list(kind.short_names)
+    if kind.categories:
+        shown["categories"] = list(kind.categories)
+    return shown
+
+
+def _subresources(kind: Kind) -> Iterable[tuple[str, Json]]:
+    for name in kind.subresources:
+        if name == "scale":
+            scale = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+            yield name, {**scale, "verbs": _SUBRESOURCE_VERBS}
+        else:
+            yield name, {"kind": kind.kind, "verbs": _SUBRESOURCE_VERBS}
+    if kind.plural == "pods":
+        yield "log", {"kind": "Pod", "verbs": ["get"]}
+    if kind.plural == "services":
+        yield "proxy", {"kind": "ServiceProxyOptions", "verbs": ["create", "get"]}
+
+
+def _aggregated(groups: Iterable[str]) -> Json:
+    return {
+        "kind": "APIGroupDiscoveryList",
+        "apiVersion": "apidiscovery.k8s.io/v2",
+        "metadata": {},
+        "items": [
+            {
+                "metadata": {"name": group} if group else {},
+                "versions": [
+                    {"version": v, "freshness": "Current", "resources": _discovered(group, v)}
+                    for v in _versions(group)
+                ],
+            }
+            for group in groups
+        ],
+    }
+
+
+def _discovered(group: str, version: str) -> list[Json]:
+    found = []
+    for kind in _kinds(group, version):
+        place = {"group": group, "version": version, "kind": kind.kind}
+        shown = _resource(kind)
+        entry: Json = {
+            "resource": kind.plural,
+            "responseKind": place,
+            "scope": "Namespaced" if kind.namespaced else "Cluster",
+            "singularResource": kind.singular,
+            "verbs": _VERBS,
+            **{k: shown[k] for k in ("shortNames", "categories") if k in shown},
+        }
+        subresources = [
+            {"subresource": name, "verbs": served["verbs"], "responseKind": {
+                "group": served.get("group", group), "version": served.get("version", version),
+                "kind": served["kind"]}}
+            for name, served in _subresources(kind)
+        ]  # fmt: skip
+        found.append({**entry, "subresources": subresources} if subresources else entry)
+    for name, kind_name, plural in _REVIEWS:
+        if name == group:
+            found.append({
+                "resource": plural, "scope": "Cluster", "singularResource": kind_name.lower(),
+                "verbs": ["create"],
+                "responseKind": {"group": group, "version": version, "kind": kind_name},
+            })  # fmt: skip
+    return found

@@ -1,0 +1,39 @@
+"""How lists of the built-in kinds are merged: by which key, as a set, or as a whole."""
+
+_KEYS = {
+    "containers": "name",
+    "initContainers": "name",
+    "ephemeralContainers": "name",
+    "volumes": "name",
+    "env": "name",
+    "volumeMounts": "mountPath",
+    "volumeDevices": "devicePath",
+    "imagePullSecrets": "name",
+    "hostAliases": "ip",
+    "topologySpreadConstraints": "topologyKey",
+    "conditions": "type",
+    "ownerReferences": "uid",
+    "podIPs": "ip",
+    "secrets": "name",
+    "finalizers": "",
+}
+
+
+def merge_key(path: tuple[str, ...]) -> str | None:
+    """The merge key of the list at a path of field names, `""` for a set of texts, None for a list
+    that is replaced as a whole."""
+    name = path[-1] if path else ""
+    if name == "ports":
+        return "containerPort" if "containers" in path or "initContainers" in path else "port"
+    return _KEYS.get(name)
+
+
+def apply_keys(path: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The keys that tell items apart in server-side apply: ports are told by protocol, too; `()`
+    for a set. Custom resources have lists like these in their metadata only."""
+    key = merge_key(path)
+    if key is None:
+        return None
+    if key in ("containerPort", "port"):
+        return (key, "protocol")
+    return (key,) if key else ()

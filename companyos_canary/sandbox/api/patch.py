@@ -1,0 +1,165 @@
+"""JSON merge patch (RFC 7386) and JSON patch (RFC 6902) as pure functions on JSON values."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from companyos_canary.sandbox.objects import copied
+
+
+class PatchFailed(Exception):
+    """A JSON patch that cannot be applied: a failed `test`, a missing path. Nothing is changed."""
+
+
+class PatchMalformed(Exception):
+    """Not a JSON patch at all."""
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7386: objects are merged, null removes, everything else replaces."""
+    if not isinstance(patch, dict):
+        return copied(patch)
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge_patch(result.get(key), value)
+    return result
+
+
+def json_patch(target: Any, operations: Any) -> Any:
+    """RFC 6902. Raises PatchMalformed or PatchFailed with the texts of upstream's library."""
+    if not isinstance(operations, list):
+        raise PatchMalformed("a JSON patch is a list of operations")
+    root: list[Any] = [copied(target)]
+    for operation in operations:
+        if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
+            raise PatchMalformed(f"not an operation: {operation}")
+        _apply(root, operation)
+    return root[0]
+
+
+def _apply(root: list[Any], operation: dict[str, Any]) -> None:
+    op, path = operation.get("op"), operation["path"]
+    if op in ("add", "replace", "test") and "value" not in operation:
+        raise PatchMalformed(f"{op} operation at {path} has no value")
+    if op in ("move", "copy") and not isinstance(operation.get("from"), str):
+        raise PatchMalformed(f"{op} operation at {path} has no from")
+    if op == "add":
+        _add(root, path, copied(operation["value"]), "add")
+    elif op == "remove":
+        _remove(root, path, "remove")
+    elif op == "replace":
+        _replace(root, path, copied(operation["value"]))
+    elif op == "test":
+        _test(root, path, operation["value"])
+    elif op == "copy":
+        _add(root, path, copied(_read(root, operation["from"], "copy")), "copy")
+    elif op == "move":
+        if path.startswith(operation["from"] + "/"):
+            raise PatchFailed(f"move operation moves {operation['from']} into itself")
+        _add(root, path, _remove(root, operation["from"], "move"), "move")
+    else:
+        raise PatchMalformed(f"Unexpected kind: {op}")
+
+
+def _tokens(path: str) -> list[str]:
+    if path and not path.startswith("/"):
+        raise PatchMalformed(f"not a JSON pointer: {path}")
+    return [t.replace("~1", "/").replace("~0", "~") for t in path.split("/")[1:]]
+
+
+def _parent(root: list[Any], path: str, op: str) -> tuple[Any, str]:
+    """The container of a path and its last token; the document itself lies in `root` at "0"."""
+    tokens = _tokens(path)
+    if not tokens:
+        return root, "0"
+    value: Any = root[0]
+    for token in tokens[:-1]:
+        value = _child(value, token, op, path)
+    if not isinstance(value, dict | list):
+        raise PatchFailed(f"{op} operation does not apply: doc is missing path: {path}")
+    return value, tokens[-1]
+
+
+def _child(value: Any, token: str, op: str, path: str) -> Any:
+    if isinstance(value, dict) and token in value:
+        return value[token]
+    if isinstance(value, list) and _is_index(token) and int(token) < len(value):
+        return value[int(token)]
+    raise PatchFailed(
+        f'{op} operation does not apply: doc is missing path: "{path}": missing value'
+    )
+
+
+def _is_index(token: str) -> bool:
+    return token == "0" or (token.isascii() and token.isdigit() and token[0] != "0")
+
+
+def _read(root: list[Any], path: str, op: str) -> Any:
+    value: Any = root[0]
+    for token in _tokens(path):
+        value = _child(value, token, op, path)
+    return value
+
+
+def _add(root: list[Any], path: str, value: Any, op: str) -> None:
+    parent, token = _parent(root, path, op)
+    if parent is root:
+        root[0] = value
+    elif isinstance(parent, dict):
+        parent[token] = value
+    elif token == "-":
+        parent.append(value)
+    elif _is_index(token) and int(token) <= len(parent):
+        parent.insert(int(token), value)
+    else:
+        raise PatchFailed(f"Unable to access invalid index: {token}: invalid index referenced")
+
+
+def _remove(root: list[Any], path: str, op: str) -> Any:
+    parent, token = _parent(root, path, op)
+    if parent is root:
+        raise PatchFailed(f"{op} operation cannot remove the whole document")
+    value = _child(parent, token, op, path)
+    if isinstance(parent, dict):
+        del parent[token]
+    else:
+        del parent[int(token)]
+    return value
+
+
+def _replace(root: list[Any], path: str, value: Any) -> None:
+    parent, token = _parent(root, path, "replace")
+    _child(parent, token, "replace", path)
+    if isinstance(parent, dict):
+        parent[token] = value
+    else:
+        parent[int(token)] = value
+
+
+def _test(root: list[Any], path: str, value: Any) -> None:
+    # a missing path equals null, as in the library that the API server uses
+    try:
+        found = _read(root, path, "test")
+    except PatchFailed:
+        if value is None:
+            return
+        raise PatchFailed(f"testing path {path} failed: missing value") from None
+    if not equal(found, value):
+        raise PatchFailed(f"testing value {path} failed: test failed")
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Equality of JSON values: unlike in Python true is not 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(v, other[k]) for k, v in one.items())
+    if _is_list(one) and _is_list(other):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return bool(one == other)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)

@@ -1,0 +1,130 @@
+"""Reading: one object, lists with selectors and pages, watches."""
+
+import base64
+import json
+from collections.abc import Callable
+
+from companyos_canary.model.http import Json, Response
+from companyos_canary.model.quantity import format_time
+from companyos_canary.sandbox.api.accept import Form
+from companyos_canary.sandbox.api.answer import JSON, bad_request, ok
+from companyos_canary.sandbox.api.call import Call
+from companyos_canary.sandbox.api.scale import scale_of
+from companyos_canary.sandbox.api.selectors import Test, field_selector, label_selector
+from companyos_canary.sandbox.api.watch import Watch, WatchOptions
+from companyos_canary.sandbox.objects import ApiStatus, Object
+from companyos_canary.sandbox.store import Store
+
+_LONGEST_WATCH = 1800.0
+
+
+def get(store: Store, call: Call) -> Response:
+    """One object, also for `/status`."""
+    form = Form.of(call.request)
+    obj = store.read(call.kind, call.namespace, call.name)
+    return ok(form.one(call.kind, obj, format_time(store.now())))
+
+
+def selected(call: Call) -> Test:
+    """The test of labelSelector, fieldSelector and, for a single object, the name."""
+    label = label_selector(call.request.parameter("labelSelector"))
+    field = field_selector(call.kind, call.request.parameter("fieldSelector"))
+
+    def test(obj: Object) -> bool:
+        return (not call.name or obj["metadata"]["name"] == call.name) and label(obj) and field(obj)
+
+    return test
+
+
+def list_(store: Store, call: Call) -> Response:
+    """A list as of one resourceVersion; with `limit` in pages that all show that version."""
+    form, test = Form.of(call.request), selected(call)
+    limit = _number(call, "limit")
+    version, after = store.version, ("", "")
+    if token := call.request.parameter("continue"):
+        version, after = _read_token(token)
+    try:
+        objects = store.items(call.kind, call.namespace, at=version)
+    except ApiStatus as error:
+        if error.code == 410:
+            raise _page_expired() from error
+        raise
+    left = [obj for obj in objects if _place(obj) > after and test(obj)]
+    page = left[:limit] if limit else left
+    meta: Json = {"resourceVersion": str(version)}
+    if len(left) > len(page):
+        meta["continue"] = _token(version, _place(page[-1]))
+        if not call.request.parameter("labelSelector") + call.request.parameter("fieldSelector"):
+            meta["remainingItemCount"] = len(left) - len(page)
+    return ok(form.many(call.kind, page, format_time(store.now()), meta))
+
+
+def watch(store: Store, call: Call, elapsed: Callable[[], float]) -> Response:
+    """A stream of changes from `resourceVersion` on; without one (or 0) what exists comes first."""
+    since = _version(call)
+    initial = call.flag("sendInitialEvents")
+    if initial and call.request.parameter("resourceVersionMatch") != "NotOlderThan":
+        raise ApiStatus(
+            422, "Invalid",
+            'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: '
+            "resourceVersionMatch is required when sendInitialEvents is set",
+        )  # fmt: skip
+    options = WatchOptions(
+        kind=call.kind,
+        namespace=call.namespace,
+        test=selected(call),
+        form=Form.of(call.request),
+        since=None if initial or not since else since,
+        seconds=float(_number(call, "timeoutSeconds") or _LONGEST_WATCH),
+        bookmarks=call.flag("allowWatchBookmarks"),
+        bookmark_initial=initial and call.flag("allowWatchBookmarks"),
+    )
+    return Response(200, JSON, stream=Watch(store, options, elapsed))
+
+
+def _place(obj: Object) -> tuple[str, str]:
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def _number(call: Call, name: str) -> int:
+    text = call.request.parameter(name) or "0"
+    if not text.isdecimal():
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+def _version(call: Call) -> int:
+    text = call.request.parameter("resourceVersion") or "0"
+    if not text.isdecimal():
+        raise ApiStatus(
+            400, "BadRequest",
+            f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": '
+            "invalid syntax",
+        )  # fmt: skip
+    return int(text)
+
+
+def _token(version: int, place: tuple[str, str]) -> str:
+    raw = json.dumps({"v": "meta.k8s.io/v1", "rv": version, "start": list(place)})
+    return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+
+
+def _read_token(token: str) -> tuple[int, tuple[str, str]]:
+    try:
+        raw = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        namespace, name = raw["start"]
+        return int(raw["rv"]), (str(namespace), str(name))
+    except (ValueError, KeyError, TypeError) as error:
+        raise bad_request(f"continue key is not valid: {error}") from error
+
+
+def _page_expired() -> ApiStatus:
+    return ApiStatus(
+        410, "Expired",
+        "The provided continue parameter is too old to display a consistent list result. "
+        "You must start a new list without the continue parameter",
+    )  # fmt: skip
+
+
+def get_scale(store: Store, call: Call) -> Response:
+    return ok(scale_of(store.read(call.kind, call.namespace, call.name)))

@@ -1,0 +1,161 @@
+"""Writing: create, replace, patch, delete. Rules first, then one write to the store."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from companyos_canary.model.http import Json, Response
+from companyos_canary.model.quantity import format_time
+from companyos_canary.sandbox.api.accept import Form
+from companyos_canary.sandbox.api.admit import admitted, check_identity, check_name, new_object
+from companyos_canary.sandbox.api.answer import bad_request, method_not_allowed, ok, success
+from companyos_canary.sandbox.api.apply import applied, read_configuration
+from companyos_canary.sandbox.api.body import media_type, read_object
+from companyos_canary.sandbox.api.call import Call
+from companyos_canary.sandbox.api.managed import Manager, updated
+from companyos_canary.sandbox.api.patches import APPLY, patched
+from companyos_canary.sandbox.api.read import selected
+from companyos_canary.sandbox.api.scale import scale_of, scaled
+from companyos_canary.sandbox.kinds import NAMESPACE
+from companyos_canary.sandbox.objects import ApiStatus, Object, not_found
+from companyos_canary.sandbox.store import Propagation, Store
+
+Refuse = Callable[[Object], str | None]
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """`refuse` says of an object why the sandbox will not take it (None: it will)."""
+
+    store: Store
+    refuse: Refuse
+
+    def create(self, call: Call) -> Response:
+        if call.name and not (call.kind is NAMESPACE and call.subresource == "finalize"):
+            raise method_not_allowed()
+        obj = new_object(call, read_object(call.request), random)
+        return self._create(call, obj, self._manager(call, "Update"))
+
+    def _create(self, call: Call, obj: Object, manager: Manager) -> Response:
+        namespace = obj["metadata"].get("namespace", "")
+        if namespace and self.store.get(NAMESPACE, "", namespace) is None:
+            raise not_found(NAMESPACE, namespace)
+        obj, warnings = admitted(call, obj, self.refuse)
+        if manager.operation == "Update":
+            obj = updated(call.kind, None, obj, manager)
+        created = self.store.create(call.kind, obj, dry_run=call.dry_run)
+        return self._answer(call, created, 201, warnings)
+
+    def replace(self, call: Call) -> Response:
+        body = read_object(call.request)
+        old = self.store.read(call.kind, call.namespace, call.name)
+        if call.subresource == "scale":
+            body = scaled(call.kind, old, body)
+        check_identity(call, body)
+        expect = body["metadata"].get("resourceVersion", "")
+        if not expect and call.kind.group.endswith("argoproj.io"):
+            raise ApiStatus(
+                422, "Invalid",
+                f'{call.kind.resource} "{call.name}" is invalid: metadata.resourceVersion: '
+                "Invalid value: 0x0: must be specified for an update",
+            )  # fmt: skip
+        return self._update(call, old, body, self._manager(call, "Update"), expect)
+
+    def patch(self, call: Call) -> Response:
+        """Reads, patches and writes, again where somebody wrote in between and the patch itself
+        does not insist on a resourceVersion."""
+        for attempt in range(_ATTEMPTS):
+            old = self.store.get(call.kind, call.namespace, call.name)
+            if media_type(call.request) == APPLY:
+                return self._apply(call, old)
+            if old is None:
+                raise not_found(call.kind, call.name)
+            base = scale_of(old) if call.subresource == "scale" else old
+            new = patched(call, base)
+            if call.subresource == "scale":
+                new = scaled(call.kind, old, new)
+            check_identity(call, new)
+            expect = new["metadata"].get("resourceVersion", "")
+            own = expect not in ("", old["metadata"]["resourceVersion"])
+            try:
+                return self._update(call, old, new, self._manager(call, "Update"), expect)
+            except ApiStatus as error:
+                if error.code != 409 or own or attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _apply(self, call: Call, old: Object | None) -> Response:
+        manager = self._manager(call, "Apply")
+        configuration = read_configuration(call)
+        if old is None and call.subresource:
+            raise not_found(call.kind, call.name)
+        new = applied(call.kind, old, configuration, manager, force=call.flag("force"))
+        if old is None:
+            check_name(call.kind, call.name)
+            return self._create(call, new, manager)
+        return self._update(call, old, new, manager, new["metadata"].get("resourceVersion", ""))
+
+    def _update(
+        self, call: Call, old: Object, new: Object, manager: Manager, expect: str
+    ) -> Response:
+        warnings: tuple[str, ...] = ()
+        if call.subresource in ("", "scale"):
+            new, warnings = admitted(call, new, self.refuse)
+        if manager.operation == "Update":
+            new = updated(call.kind, old, new, manager)
+        written = self.store.update(
+            call.kind, new, status_only=call.subresource == "status", expect=expect,
+            dry_run=call.dry_run,
+        )  # fmt: skip
+        return self._answer(call, written, 200, warnings)
+
+    def delete(self, call: Call) -> Response:
+        options = read_object(call.request)
+        preconditions = options.get("preconditions") or {}
+        dry_run = call.dry_run or options.get("dryRun") == ["All"]
+        gone = self.store.delete(
+            call.kind, call.namespace, call.name,
+            propagation=_propagation(call, options), uid=preconditions.get("uid") or "",
+            expect=preconditions.get("resourceVersion") or "", dry_run=dry_run,
+        )  # fmt: skip
+        if not dry_run and self.store.get(call.kind, call.namespace, call.name):
+            return ok(gone)
+        return ok(success(call.kind, call.name, gone["metadata"]["uid"]))
+
+    def delete_collection(self, call: Call) -> Response:
+        options, test = read_object(call.request), selected(call)
+        gone = [obj for obj in self.store.items(call.kind, call.namespace) if test(obj)]
+        for obj in gone:
+            meta = obj["metadata"]
+            if self.store.get(call.kind, meta.get("namespace", ""), meta["name"]):
+                self.store.delete(
+                    call.kind, meta.get("namespace", ""), meta["name"],
+                    propagation=_propagation(call, options), dry_run=call.dry_run,
+                )  # fmt: skip
+        meta = {"resourceVersion": str(self.store.version)}
+        return ok(Form("object").many(call.kind, gone, "", meta))
+
+    def _manager(self, call: Call, operation: str) -> Manager:
+        now = format_time(self.store.now())
+        return Manager(call.manager, operation, call.kind.api_version, call.subresource, now)
+
+    def _answer(self, call: Call, obj: Object, status: int, warnings: tuple[str, ...]) -> Response:
+        if call.subresource == "scale":
+            return ok(scale_of(obj), status)
+        form = Form.of(call.request)
+        headers = {"Warning": ", ".join(f'299 - "{w}"' for w in warnings)} if warnings else {}
+        shown = form.one(call.kind, obj, format_time(self.store.now()))
+        return ok(shown, status, headers)
+
+
+def _propagation(call: Call, options: Json) -> Propagation:
+    value = call.request.parameter("propagationPolicy") or options.get("propagationPolicy")
+    if options.get("orphanDependents"):
+        return "Orphan"
+    for known in ("Background", "Foreground", "Orphan"):
+        if value == known:
+            return known
+    if not value:
+        return "Background"
+    raise bad_request(f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: "{value}"')

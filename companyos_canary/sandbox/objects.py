@@ -1,0 +1,109 @@
+"""What objects of an API server are made of: their keys, what a write keeps, how it is refused."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from companyos_canary.sandbox.kinds import KINDS, Kind
+
+Object = dict[str, Any]
+Key = tuple[Kind, str, str]
+_SERVER_FIELDS = ("uid", "creationTimestamp", "generation", "resourceVersion", "deletionTimestamp")
+
+
+class ApiStatus(Exception):
+    """What an API server answers instead of an object: `code`, `reason` (a word) and a message."""
+
+    def __init__(
+        self, code: int, reason: str, message: str, details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = details or {}
+
+
+def not_found(kind: Kind, name: str) -> ApiStatus:
+    return ApiStatus(404, "NotFound", f'{kind.resource} "{name}" not found', details_of(kind, name))
+
+
+def conflict(kind: Kind, name: str, why: str) -> ApiStatus:
+    message = f'Operation cannot be fulfilled on {kind.resource} "{name}": {why}'
+    return ApiStatus(409, "Conflict", message, details_of(kind, name))
+
+
+def details_of(kind: Kind, name: str) -> dict[str, Any]:
+    return {"name": name, "group": kind.group, "kind": kind.plural}
+
+
+def namespace(name: str) -> Object:
+    """A Namespace as a server completes it."""
+    return {
+        "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+        "spec": {"finalizers": ["kubernetes"]},
+        "status": {"phase": "Active"},
+    }
+
+
+def key_of(kind: Kind, obj: Object) -> Key:
+    meta = obj["metadata"]
+    return (kind, meta.get("namespace", "") if kind.namespaced else "", meta["name"])
+
+
+def copied(value: Any) -> Any:
+    """A deep copy of a JSON value, several times faster than copy.deepcopy."""
+    if isinstance(value, dict):
+        return {k: copied(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [copied(v) for v in value]
+    return value
+
+
+def kind_of(obj: Object, kinds: Iterable[Kind] = KINDS) -> Kind | None:
+    """The kind that an object's apiVersion and kind name."""
+    return next(
+        (k for k in kinds
+         if (k.api_version, k.kind) == (obj.get("apiVersion"), obj.get("kind"))), None,
+    )  # fmt: skip
+
+
+def merged(kind: Kind, old: Object, new: Object, status_only: bool) -> Object:
+    """The object that a write leaves behind, with the server's own fields kept."""
+    isolated = "status" in kind.subresources
+    if status_only:
+        meta = dict(old["metadata"])
+        if "managedFields" in new["metadata"]:
+            meta["managedFields"] = new["metadata"]["managedFields"]
+        return {**copied(old), "metadata": copied(meta), "status": new.get("status", {})}
+    if isolated:
+        new.pop("status", None)
+        if "status" in old:
+            new["status"] = copied(old["status"])
+    for field in _SERVER_FIELDS:
+        if field in old["metadata"]:
+            new["metadata"][field] = old["metadata"][field]
+        else:
+            new["metadata"].pop(field, None)
+    new["apiVersion"], new["kind"] = kind.api_version, kind.kind
+    if _content(new, isolated) != _content(old, isolated):
+        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+    return new
+
+
+def _content(obj: Object, isolated: bool) -> Object:
+    skipped = {"metadata", "status"} if isolated else {"metadata"}
+    return {k: v for k, v in obj.items() if k not in skipped}
+
+
+def check_uid(kind: Kind, old: Object, uid: str) -> None:
+    if uid and uid != old["metadata"]["uid"]:
+        raise conflict(
+            kind, old["metadata"]["name"],
+            f"Precondition failed: UID in precondition: {uid}, "
+            f"UID in object meta: {old['metadata']['uid']}",
+        )  # fmt: skip
+
+
+def owners_of(obj: Object | None) -> set[str]:
+    references = (obj or {}).get("metadata", {}).get("ownerReferences") or []
+    return {o.get("uid", "") for o in references}
