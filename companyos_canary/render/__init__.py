@@ -1,1 +1,1 @@
-"""From canary.yaml and the templates to objects and YAML; pure."""
+"""Settings and templates → objects, YAML, the starter file; and what an `apply` would change."""

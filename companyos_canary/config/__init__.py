@@ -1,0 +1,54 @@
+"""canary.yaml, its environments, flags and variables → what a verb works with.
+
+YAML and msgspec are loaded only when there is a file to read: `canary abort NAME -n NS` and
+`canary --help` do without.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from companyos_canary.config.names import image_reference, repository
+from companyos_canary.config.resolving import FILE, Flags, Resolved, find, resolve
+from companyos_canary.config.settings import (
+    MANUAL,
+    Analysis,
+    MergePatch,
+    Metric,
+    Prometheus,
+    Settings,
+    Step,
+)
+
+__all__ = [
+    "FILE",
+    "MANUAL",
+    "Analysis",
+    "Flags",
+    "MergePatch",
+    "Metric",
+    "Prometheus",
+    "Resolved",
+    "Settings",
+    "Step",
+    "find",
+    "image_reference",
+    "load",
+    "repository",
+    "resolve",
+    "schema",
+]
+
+
+def load(path: Path, environment: str | None = None, *, shown: str | None = None) -> Settings:
+    """The settings of a file, for an environment if one is named. Every block is checked, whichever
+    is used. ConfigError for anything wrong; `shown` is the file's name in it."""
+    from companyos_canary.config import loading  # noqa: PLC0415
+
+    return loading.load(path, environment, shown=shown)
+
+
+def schema() -> dict[str, Any]:
+    """A JSON Schema of canary.yaml, for editors."""
+    from companyos_canary.config import document  # noqa: PLC0415
+
+    return document.schema()

@@ -1,0 +1,133 @@
+"""What canary.yaml may say: the fields, and in one table what is allowed in each.
+
+The JSON Schema for editors is made from these structs.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+NoData = Literal["hold", "pass", "fail"]
+Form = Literal["safe", "literal"]
+_DURATION = "a duration such as `2m`, `90s` or `300ms`"
+
+ALLOWED: dict[str, str] = {
+    "schema": "`canary/v1`",
+    "rollout": "a name of up to 63 small letters, digits and `-` that starts with a letter",
+    "namespace": "a name of up to 63 small letters, digits and `-`",
+    "image": "an image without a tag such as `registry.example.com/companyos-api`",
+    "app": "the value of the label `app`, a name of up to 63 small letters, digits and `-`",
+    "container": "a name of up to 63 small letters, digits and `-`",
+    "replicas": "a whole number from 0, or `null` where an autoscaler decides",
+    "port": "a whole number from 1 to 65535",
+    "progress_deadline": "a duration of whole seconds from `1s`, such as `10m`",
+    "steps": "a list of one or more steps such as `{weight: 10, analysis: 2m}`",
+    "steps[]": "a step such as `{weight: 10, analysis: 2m}`",
+    "steps[].weight": "a whole number from 1 to 100, not less than the one before",
+    "steps[].analysis": "a duration of `4s` or more, such as `2m` or `90s`",
+    "steps[].pause": "a duration of whole seconds such as `5m`, or `manual`",
+    "analysis": "a mapping such as `{window: 5m, min_requests: 100}`",
+    "analysis.window": "a duration of whole seconds from `1s`, such as `5m`",
+    "analysis.min_requests": "a whole number from 1",
+    "analysis.no_data": "`hold`, `pass` or `fail`",
+    "analysis.scope": 'label matchers such as `namespace="companyos"`, with commas between',
+    "analysis.by_hash": "`true` or `false`",
+    "analysis.form": "`safe` or `literal`",
+    "prometheus": "a mapping such as `{url: http://prometheus.monitoring:9090}`",
+    "prometheus.url": "an address such as `http://prometheus.monitoring:9090`",
+    "prometheus.cli_url": "`auto`, or an address such as `http://localhost:9090`",
+    "metrics": "a mapping of names to metrics such as `error-rate: {below: 5%}`",
+    "metrics.*": "a metric such as `{below: 5%}`, or `null` to leave it out",
+    "metrics.*.below": "a limit such as `0.05`, `5%` or `300ms`",
+    "metrics.*.above": "a limit such as `0.99` or `99%`",
+    "metrics.*.query": "a PromQL query that answers one number",
+    "metrics.*.form": "`safe` or `literal`",
+    "metrics.*.no_data": "`hold`, `pass` or `fail`",
+    "pod": "fields of the pod's spec, such as `containers`, and `metadata`",
+    "merge": "a list of files, each with a `kind`, a `metadata.name` and what to change",
+    "merge[]": "the path of a file, relative to this one",
+    "links": "a mapping of names to addresses",
+    "links.*": "an address; `{namespace}` and `{rollout}` are filled in",
+    "environments": "a mapping of names to the fields that differ there",
+    "environments.*": "a mapping of the fields that differ there",
+    "context": "the name of a context of the kubeconfig",
+}
+
+
+def _text(key: str, **more: Any) -> Meta:
+    return Meta(description=ALLOWED[key], **more)
+
+
+class StepDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    weight: Annotated[
+        int, _text("steps[].weight", extra_json_schema={"minimum": 1, "maximum": 100})
+    ]
+    analysis: Annotated[str, _text("steps[].analysis")] | None = None
+    pause: Annotated[str, _text("steps[].pause")] | None = None
+
+
+class AnalysisDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    window: Annotated[str, _text("analysis.window")] | None = None
+    min_requests: Annotated[
+        int, _text("analysis.min_requests", extra_json_schema={"minimum": 1})
+    ] = 100
+    no_data: NoData = "hold"
+    scope: Annotated[str, _text("analysis.scope")] = ""
+    by_hash: bool = False
+    form: Form = "safe"
+
+
+class PrometheusDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    url: Annotated[str, _text("prometheus.url")] = "http://prometheus.monitoring:9090"
+    cli_url: Annotated[str, _text("prometheus.cli_url")] = "auto"
+
+
+class MetricDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    below: Annotated[float | str, _text("metrics.*.below")] | None = None
+    above: Annotated[float | str, _text("metrics.*.above")] | None = None
+    query: Annotated[str, _text("metrics.*.query")] | None = None
+    form: Form | None = None
+    no_data: NoData | None = None
+
+
+_GUIDE_STEPS = (StepDocument(10, "2m"), StepDocument(25, "2m"), StepDocument(50, "3m"))
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """canary.yaml, with the block of the chosen environment merged over it."""
+
+    schema: Literal["canary/v1"]
+    rollout: Annotated[str, _text("rollout")]
+    namespace: Annotated[str, _text("namespace")]
+    image: Annotated[str, _text("image")]
+    app: Annotated[str, _text("app")] | None = None
+    container: Annotated[str, _text("container")] | None = None
+    replicas: Annotated[int, _text("replicas", extra_json_schema={"minimum": 0})] | None = None
+    port: Annotated[int, _text("port", extra_json_schema={"minimum": 1, "maximum": 65535})] = 8080
+    progress_deadline: Annotated[str, _text("progress_deadline")] = "10m"
+    steps: Annotated[tuple[StepDocument, ...], _text("steps")] = _GUIDE_STEPS
+    analysis: AnalysisDocument = AnalysisDocument()
+    prometheus: PrometheusDocument = PrometheusDocument()
+    metrics: Annotated[dict[str, MetricDocument | None], _text("metrics")] = {}
+    pod: Annotated[dict[str, Any], _text("pod")] = {}
+    merge: Annotated[tuple[str, ...], _text("merge")] = ()
+    links: Annotated[dict[str, str], _text("links")] = {}
+    environments: Annotated[dict[str, dict[str, Any]], _text("environments")] = {}
+
+
+def schema() -> dict[str, Any]:
+    """A JSON Schema (2020-12) of canary.yaml; an environment block is any part of it plus
+    `context`."""
+    root = msgspec.json.schema(Document)
+    definitions = root["$defs"]
+    whole = definitions["Document"]
+    block = {**whole, "title": "Environment", "required": []}
+    block["description"] = ALLOWED["environments.*"]
+    block["properties"] = {
+        **{k: v for k, v in whole["properties"].items() if k != "environments"},
+        "context": {"type": "string", "description": ALLOWED["context"]},
+    }
+    whole["properties"]["environments"]["additionalProperties"] = {"$ref": "#/$defs/Environment"}
+    definitions["Environment"] = block
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root}

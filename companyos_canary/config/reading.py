@@ -1,0 +1,213 @@
+"""YAML text as nodes that know their lines, and the errors that name them."""
+
+from collections.abc import Iterable, Iterator
+from copy import copy
+from difflib import get_close_matches
+from typing import Any, ClassVar, NoReturn
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from companyos_canary.errors import ConfigError
+
+Path = tuple[str | int, ...]
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAGS = {
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge", "value")
+}
+_LARGEST = 20_000
+_QUOTE = "quote texts that hold `: `, ` #`, `{` or `%`; indent with spaces"
+_NULL = "tag:yaml.org,2002:null"
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """YAML as Kubernetes reads it: dates and times are texts."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in found if not tag.endswith("timestamp")]
+        for first, found in _Base.yaml_implicit_resolvers.items()
+    }
+
+
+class Source:
+    """One YAML file: where each field stands, and how an error about it reads.
+
+    `file` is the name that errors show. ConfigError where the text is no YAML, holds more than one
+    document, a key twice, a key that is no text, or grows too large by its aliases.
+    """
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        try:
+            self.root: Node = yaml.compose(text, Loader=_Loader) or _empty_mapping()
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = mark.line + 1 if mark else 1
+            self._refuse_yaml(line, (error.problem or error.context or "").strip(), _QUOTE)
+        except yaml.YAMLError as error:
+            where = getattr(error, "position", 0)
+            self._refuse_yaml(text.count("\n", 0, where) + 1, "a character YAML does not allow")
+        if self.root.tag == _NULL:
+            self.root = _empty_mapping()
+        self._size(self.root, {}, ())
+
+    def at(self, root: Node) -> "Source":
+        """The same file, read from another root."""
+        other = copy(self)
+        other.root = root
+        return other
+
+    def data(self, node: Node | None = None) -> Any:
+        """The values below a node (the whole file), every alias a value of its own."""
+        node = node or self.root
+        loader = yaml.SafeLoader("")
+        try:
+            return _unshared(loader.construct_document(node))
+        except (yaml.MarkedYAMLError, ValueError) as error:
+            mark = getattr(error, "problem_mark", None) or node.start_mark
+            problem = getattr(error, "problem", None) or str(error)
+            raise ConfigError(
+                f"{self.file}:{mark.line + 1}: not a value YAML knows: {problem}"
+            ) from None
+
+    def refuse(self, path: Path, allowed: str, *, found: str | None = None) -> NoReturn:
+        """The error for a wrong value: file, line, field, found, allowed."""
+        node, exact = self.node(path)
+        if found is None:
+            found = shown(node) if exact else ""
+        what = f"found {found}, allowed" if found else "missing, allowed"
+        hint = "" if found else f"add `{path[-1]}:`"
+        raise ConfigError(f"{self._at(path)}: {what}: {allowed}", hint=hint)
+
+    def refuse_unknown(self, path: Path, names: Iterable[str]) -> NoReturn:
+        """The error for a field that there is not; it lists the names and picks a near one."""
+        known = sorted(names)
+        near = get_close_matches(str(path[-1]), known, n=1)
+        guess = f"; did you mean `{near[0]}`" if near else ""
+        raise ConfigError(
+            f"{self._at(path)}: unknown{guess}",
+            hint="allowed: " + ", ".join(f"`{name}`" for name in known),
+        )
+
+    def line(self, path: Path) -> int:
+        node, _ = self.node(path, keys=True)
+        return int(node.start_mark.line) + 1
+
+    def node(self, path: Path, *, keys: bool = False) -> tuple[Node, bool]:
+        """The node at a path, or the deepest one above it; with `keys` the key of the last part."""
+        node, at = self.root, self.root
+        for part in path:
+            entry = child(node, part)
+            if entry is None:
+                return (at if keys else node), False
+            at, node = entry
+        return (at if keys else node), True
+
+    def _at(self, path: Path) -> str:
+        field = f": field `{dotted(path)}`" if path else ""
+        return f"{self.file}:{self.line(path)}{field}"
+
+    def _refuse_yaml(self, line: int, problem: str, hint: str = "") -> NoReturn:
+        raise ConfigError(f"{self.file}:{line}: not plain YAML: {problem}", hint=hint) from None
+
+    def _size(self, node: Node, known: dict[int, int], above: tuple[int, ...]) -> int:
+        if id(node) in above:
+            self._refuse_yaml(node.start_mark.line + 1, "an alias refers to itself")
+        if id(node) in known:
+            return known[id(node)]
+        if node.tag not in _TAGS:
+            self._refuse_yaml(node.start_mark.line + 1, f"the tag `{node.tag}`")
+        if isinstance(node, MappingNode):
+            self._check_keys(node)
+        inside = (*above, id(node))
+        size = 1 + sum(self._size(n, known, inside) for n in _inner(node))
+        if size > _LARGEST:
+            self._refuse_yaml(node.start_mark.line + 1, f"more than {_LARGEST} values")
+        known[id(node)] = size
+        return size
+
+    def _check_keys(self, node: MappingNode) -> None:
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, ScalarNode):
+                self._refuse_yaml(line, "a key that is a list or a mapping")
+            if key.value in seen:
+                raise ConfigError(
+                    f"{self.file}:{line}: field `{key.value}`: found twice, "
+                    f"first in line {seen[key.value]}",
+                    hint="keep one of them",
+                )
+            seen[key.value] = line
+
+
+def child(node: Node, part: str | int) -> tuple[Node, Node] | None:
+    """The key and the value of an entry of a mapping; the item twice for a list."""
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key, value
+    if isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None
+
+
+def without(node: Node, *names: str) -> Node:
+    """A copy of a mapping without those entries."""
+    kept = [(k, v) for k, v in node.value if k.value not in names]
+    return MappingNode(node.tag, kept, node.start_mark, node.end_mark)
+
+
+def laid_over(base: Node, over: Node) -> Node:
+    """Mappings merge entry by entry, anything else of `over` takes the place of `base`'s; every
+    node keeps its own line."""
+    if not (isinstance(base, MappingNode) and isinstance(over, MappingNode)):
+        return over
+    entries = {key.value: (key, value) for key, value in base.value}
+    for key, value in over.value:
+        below = entries.get(key.value)
+        entries[key.value] = (key, laid_over(below[1], value) if below else value)
+    return MappingNode(base.tag, list(entries.values()), base.start_mark, base.end_mark)
+
+
+def dotted(path: Path) -> str:
+    """`("steps", 0, "weight")` as `steps[0].weight`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def shown(node: Node) -> str:
+    """What stands in the file, short, for an error."""
+    if isinstance(node, MappingNode):
+        return "a mapping"
+    if isinstance(node, SequenceNode):
+        return "a list"
+    if not node.value:
+        return "nothing"
+    text = " ".join(str(node.value).split())
+    return f"`{text if len(text) <= 60 else text[:59] + '…'}`"
+
+
+def _inner(node: Node) -> Iterator[Node]:
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            yield key
+            yield value
+    elif isinstance(node, SequenceNode):
+        yield from node.value
+
+
+def _unshared(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _unshared(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_unshared(inner) for inner in value]
+    return value
+
+
+def _empty_mapping() -> MappingNode:
+    mark = yaml.Mark("", 0, 0, 0, "", 0)
+    return MappingNode("tag:yaml.org,2002:map", [], mark, mark)

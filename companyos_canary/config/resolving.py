@@ -1,0 +1,141 @@
+"""Which rollout, namespace, context and file a verb means, and which source said so."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from companyos_canary.config.settings import Settings
+from companyos_canary.errors import ConfigError
+
+FILE = "canary.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What the command line says; None where a flag was not given."""
+
+    rollout: str | None = None
+    namespace: str | None = None
+    context: str | None = None
+    kubeconfig: str | None = None
+    env: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """`problem` is why `settings` is None although there is a file. `origins` names for each value
+    the source that won (`flag`, `CANARY_NAMESPACE`, `environment prod`, the file's name); a value
+    without an origin is None and left to the kubeconfig or the cluster."""
+
+    settings: Settings | None = None
+    problem: ConfigError | None = None
+    rollout: str | None = None
+    namespace: str | None = None
+    context: str | None = None
+    kubeconfig: str | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+def find(cwd: Path) -> Path | None:
+    """The nearest canary.yaml in a directory or above it."""
+    for directory in (cwd, *cwd.parents):
+        path = directory / FILE
+        if os.path.isfile(path):
+            return path
+    return None
+
+
+def resolve(
+    flags: Flags, environ: Mapping[str, str], cwd: Path, *, needs_settings: bool = True
+) -> Resolved:
+    """Flag, then `CANARY_*`, then the environment's block, then the file.
+
+    ConfigError where the file cannot be used. It is kept as `problem` instead where nothing that
+    the file would decide is asked of it: rollout and namespace come from flags or variables, and
+    so does the context if an environment is named (else the verb would reach another cluster).
+    With `needs_settings` False the file is not even read then.
+    """
+    given = dict(_given(flags, environ))
+    settings, problem = None, None
+    if needs_settings or not _complete(given):
+        settings, problem = _settings(given, cwd)
+    origins = {key: source for key, (_, source) in given.items()}
+    values = {key: value for key, (value, _) in given.items()}
+    if settings is not None:
+        _fill(values, origins, settings, _shown(settings.path or Path(FILE), cwd))
+    return Resolved(
+        settings=settings,
+        problem=problem,
+        rollout=values.get("rollout"),
+        namespace=values.get("namespace"),
+        context=values.get("context"),
+        kubeconfig=values.get("kubeconfig"),
+        origins=origins,
+    )
+
+
+def _given(flags: Flags, environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, str]]]:
+    pairs: tuple[tuple[str, str | None], ...] = (
+        ("rollout", flags.rollout),
+        ("namespace", flags.namespace),
+        ("context", flags.context),
+        ("kubeconfig", flags.kubeconfig),
+        ("env", flags.env),
+        ("file", flags.file),
+    )
+    for key, flag in pairs:
+        variable = f"CANARY_{key.upper()}"
+        if flag is not None:
+            yield key, (flag, "flag")
+        elif environ.get(variable):
+            yield key, (environ[variable], variable)
+
+
+def _settings(
+    given: Mapping[str, tuple[str, str]], cwd: Path
+) -> tuple[Settings | None, ConfigError | None]:
+    path = cwd / given["file"][0] if "file" in given else find(cwd)
+    environment = given["env"][0] if "env" in given else None
+    try:
+        if path is None:
+            if environment is None:
+                return None, None
+            raise ConfigError(
+                f"no {FILE} here or above, so there is no environment `{environment}`",
+                hint="`canary init` writes one; or use `--context` and `-n`",
+            )
+        from companyos_canary.config.loading import load  # noqa: PLC0415
+
+        return load(path, environment, shown=_shown(path, cwd)), None
+    except ConfigError as error:
+        if _complete(given):
+            return None, error
+        raise
+
+
+def _complete(given: Mapping[str, tuple[str, str]]) -> bool:
+    needed: set[str] = (
+        {"rollout", "namespace", "context"} if "env" in given else {"rollout", "namespace"}
+    )
+    return needed <= given.keys()
+
+
+def _fill(values: dict[str, str], origins: dict[str, str], settings: Settings, file: str) -> None:
+    from_block = settings.from_environment
+    for key, value in (
+        ("rollout", settings.rollout),
+        ("namespace", settings.namespace),
+        ("context", settings.context),
+    ):
+        if key not in values and value is not None:
+            values[key] = value
+            block = f"environment {settings.environment}"
+            origins[key] = block if key in from_block else file
+
+
+def _shown(path: Path, cwd: Path) -> str:
+    """The path as a person in that directory would type it."""
+    relative = os.path.relpath(path, cwd)
+    return relative if not relative.startswith(os.path.join("..", "..", "..")) else str(path)

@@ -1,0 +1,119 @@
+"""What canary.yaml says, complete and typed: every default is in, every unit is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+NoData = Literal["hold", "pass", "fail"]
+Form = Literal["safe", "literal"]
+MANUAL: Literal["manual"] = "manual"
+MINUTE = timedelta(minutes=1)
+LONGEST_WINDOW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: a weight in percent, then an analysis that lasts `analysis`, then a pause. A pause
+    of `manual` waits for a person."""
+
+    weight: int
+    analysis: timedelta | None = None
+    pause: timedelta | Literal["manual"] | None = None
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        return self.pause == MANUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """How all metrics are asked. `window` is the range of every rate; None: derived, see
+    `window_of`. `scope` holds further label matchers, `min_requests` the least traffic in the
+    window that is worth a judgement."""
+
+    window: timedelta | None = None
+    min_requests: int = 100
+    no_data: NoData = "hold"
+    scope: str = ""
+    by_hash: bool = False
+
+    def window_of(self, duration: timedelta) -> timedelta:
+        """The window for an analysis of that duration: two and a half times as long, so 5m for the
+        guide's 2m, between 1m (four scrapes at the usual 15 s) and 5m."""
+        if self.window is not None:
+            return self.window
+        derived = timedelta(seconds=int((duration * 2.5).total_seconds()))
+        return max(MINUTE, min(LONGEST_WINDOW, derived))
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric is good while its value is `below` or `above` the limit (seconds, shares or plain
+    numbers). `query` is the user's own; None: the guide's, in the form `form`."""
+
+    name: str
+    direction: Literal["below", "above"]
+    limit: float
+    query: str | None = None
+    form: Form = "safe"
+    no_data: NoData = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """`url` is what the controller in the cluster asks, `cli_url` what `canary` asks: an address,
+    or `auto` for directly, else through the API server's proxy."""
+
+    url: str = "http://prometheus.monitoring:9090"
+    cli_url: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class MergePatch:
+    """A JSON merge patch (RFC 7396) for the rendered object of that kind and name."""
+
+    path: str
+    kind: str
+    name: str
+    patch: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`replicas` None: not ours (an autoscaler owns it). `context` is that of the environment block
+    in use, `from_environment` the fields it gave. `links` are complete addresses. `environments`
+    lists the names of all blocks."""
+
+    rollout: str
+    namespace: str
+    image: str
+    app: str
+    container: str
+    schema: str = "canary/v1"
+    replicas: int | None = None
+    port: int = 8080
+    progress_deadline: timedelta = timedelta(minutes=10)
+    steps: tuple[Step, ...] = ()
+    analysis: Analysis = Analysis()
+    prometheus: Prometheus = Prometheus()
+    metrics: tuple[Metric, ...] = ()
+    pod: Mapping[str, Any] = field(default_factory=dict)
+    merge: tuple[MergePatch, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    context: str | None = None
+    environment: str | None = None
+    environments: tuple[str, ...] = ()
+    from_environment: frozenset[str] = frozenset()
+    path: Path | None = None
+
+    @property
+    def window(self) -> timedelta:
+        """The one window for `canary metrics`: that of the longest analysis."""
+        longest = max((s.analysis for s in self.steps if s.analysis), default=LONGEST_WINDOW)
+        return self.analysis.window_of(longest)
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        return any(step.waits_for_a_person for step in self.steps)

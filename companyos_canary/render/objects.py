@@ -1,0 +1,119 @@
+"""Settings → the objects to apply: AnalysisTemplates, Service, Rollout."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from companyos_canary.config import Settings, image_reference
+from companyos_canary.config.merging import merge_patched, merged
+from companyos_canary.config.units import plain
+from companyos_canary.errors import ConfigError
+from companyos_canary.model.quantity import format_duration
+from companyos_canary.render.metrics import metrics
+from companyos_canary.render.placeholders import filled
+from companyos_canary.render.steps import (
+    Timing,
+    background,
+    background_timing,
+    step_timing,
+    steps,
+    template_name,
+)
+from companyos_canary.render.templates import parsed
+
+ROLLOUT, SERVICE, ANALYSIS = "rollout.yaml", "service.yaml", "analysis-template.yaml"
+
+
+def objects(settings: Settings, version: str | None = None) -> tuple[dict[str, Any], ...]:
+    """The AnalysisTemplates in the order of the steps, the Service and the Rollout, `pod:` and
+    `merge:` applied. Without a version the image has no tag. UsageError for a version that is
+    none; ConfigError for a merge file that fits no object."""
+    found = [*analysis_templates(settings), service(settings), rollout(settings, version)]
+    return tuple(_patched(settings, found))
+
+
+def rollout(settings: Settings, version: str | None = None) -> dict[str, Any]:
+    """The Rollout, with `pod:` merged into its pod template."""
+    image = settings.image if version is None else image_reference(settings.image, version)
+    values = {
+        **_names(settings),
+        "container": settings.container,
+        "image": image,
+        "replicas": settings.replicas,
+        "progress-deadline": int(settings.progress_deadline.total_seconds()),
+        "background": background(settings),
+        "steps": steps(settings),
+    }
+    found: dict[str, Any] = filled(parsed(ROLLOUT), values, ROLLOUT)
+    found["spec"]["template"] = merged(found["spec"]["template"], _pod_template(settings.pod))
+    return found
+
+
+def service(settings: Settings) -> dict[str, Any]:
+    """The one Service, which selects canary and stable pods alike."""
+    found: dict[str, Any] = filled(parsed(SERVICE), _names(settings), SERVICE)
+    return found
+
+
+def analysis_templates(settings: Settings) -> list[dict[str, Any]]:
+    """One AnalysisTemplate for each distinct timing, then that of the background."""
+    found: dict[str, dict[str, Any]] = {}
+    for step in settings.steps:
+        name, timing = template_name(settings, step), step_timing(settings, step)
+        if timing is not None and name not in found:
+            found[name] = _analysis_template(settings, name, timing, step.weight == 100)
+    if settings.waits_for_a_person:
+        name = template_name(settings, None)
+        found[name] = _analysis_template(settings, name, background_timing(settings), True)
+    return list(found.values())
+
+
+def _analysis_template(
+    settings: Settings, name: str, timing: Timing, stable_may_be_gone: bool
+) -> dict[str, Any]:
+    least = settings.analysis.min_requests
+    values = {
+        **_names(settings),
+        "name": name,
+        "prometheus": settings.prometheus.url,
+        "window": format_duration(timing.window),
+        "min-requests": str(least),
+        # One error among the fewest requests that count must not fail error-ratio by itself.
+        "error-floor": plain(max(0.01, round(1 / least, 6))),
+        "scope": settings.analysis.scope,
+        "metrics": metrics(settings, timing, stable_may_be_gone=stable_may_be_gone),
+    }
+    found: dict[str, Any] = filled(parsed(ANALYSIS), values, ANALYSIS)
+    return found
+
+
+def _names(settings: Settings) -> dict[str, Any]:
+    return {
+        "rollout": settings.rollout,
+        "namespace": settings.namespace,
+        "app": settings.app,
+        "port": settings.port,
+    }
+
+
+def _pod_template(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """`pod:` as a pod template: its fields are those of the pod's spec, beside `metadata`; a whole
+    template with `spec` is understood too."""
+    spec = {k: v for k, v in pod.items() if k not in ("metadata", "spec")}
+    template: dict[str, Any] = {"spec": merged(spec, pod.get("spec") or {})}
+    if pod.get("metadata"):
+        template["metadata"] = pod["metadata"]
+    return template
+
+
+def _patched(settings: Settings, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    at = {(obj["kind"], obj["metadata"]["name"]): index for index, obj in enumerate(found)}
+    for patch in settings.merge:
+        index = at.get((patch.kind, patch.name))
+        if index is None:
+            known = ", ".join(f"`{kind} {name}`" for kind, name in at)
+            raise ConfigError(
+                f"{patch.path}: no object `{patch.kind} {patch.name}` is rendered",
+                hint=f"rendered: {known}",
+            )
+        found[index] = merge_patched(found[index], patch.patch)
+    return found

@@ -1,0 +1,116 @@
+"""The steps of a Rollout, and when each analysis measures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from companyos_canary.config import Settings, Step
+from companyos_canary.model.quantity import format_duration
+
+SECOND = timedelta(seconds=1)
+LEAST = 4
+_LONGEST_INTERVAL = timedelta(minutes=1)
+BACKGROUND_INTERVAL = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When an analysis measures: first after `initial_delay`, then every `interval`, `count` times
+    (None: until it is stopped), over `window` of samples. Whole seconds."""
+
+    initial_delay: timedelta
+    interval: timedelta
+    count: int | None
+    window: timedelta
+
+    @property
+    def duration(self) -> timedelta:
+        """How long it takes, counted to the last measurement; nothing for an endless one."""
+        return self.initial_delay + self.interval * ((self.count or 1) - 1)
+
+
+def timing(duration: timedelta, window: timedelta) -> Timing:
+    """At least four measurements that end with the duration and never after it.
+
+    The first comes when half of the time or the window is over, whichever is shorter, so that it
+    sees the canary at this weight; then up to a minute between two. The guide's 2m is measured
+    after 60, 80, 100 and 120 s, 6s after 3, 4, 5 and 6 s. The controller counts in whole seconds
+    from cut times (recorded: initial-delay-2s), so a run may end up to 1 s before its duration:
+    the delay never drops below 1 s.
+    """
+    whole = timedelta(seconds=int(duration.total_seconds()))
+    interval = _whole(min(max(whole / 6, SECOND), _LONGEST_INTERVAL))
+    delay = min(_whole(min(whole / 2, window)), whole - interval * (LEAST - 1))
+    count = (whole - delay) // interval + 1
+    return Timing(whole - interval * (count - 1), interval, count, window)
+
+
+def background_timing(settings: Settings) -> Timing:
+    """An analysis beside the steps: it measures until the rollout is promoted or aborted."""
+    window = settings.window
+    interval = max(SECOND, min(BACKGROUND_INTERVAL, _whole(window / 5)))
+    return Timing(min(window, timedelta(minutes=1)), interval, None, window)
+
+
+def step_timing(settings: Settings, step: Step) -> Timing | None:
+    """The timing of a step's analysis; None for a step without one."""
+    if step.analysis is None:
+        return None
+    return timing(step.analysis, settings.analysis.window_of(step.analysis))
+
+
+def template_name(settings: Settings, step: Step | None) -> str:
+    """The AnalysisTemplate of a step, or of the background.
+
+    There is one for each distinct duration, with its numbers written out: that is what the
+    controller is recorded to accept in a step, and what a person reads in the cluster. Counts by
+    argument work in a run (recorded: arg-in-count) but are checked against the template's
+    defaults, not against the step's values.
+    """
+    if step is None or step.analysis is None:
+        return f"{settings.rollout}-background"
+    alone = "-full" if step.weight == 100 else ""
+    return f"{settings.rollout}-{format_duration(step.analysis).replace('.', '-')}{alone}"
+
+
+def steps(settings: Settings) -> list[dict[str, Any]]:
+    """spec.strategy.canary.steps: a weight, then the analysis, then the pause of each step."""
+    found: list[dict[str, Any]] = []
+    for step in settings.steps:
+        found.append({"setWeight": step.weight})
+        if step.analysis is not None:
+            found.append({"analysis": analysis(settings, template_name(settings, step))})
+        if step.waits_for_a_person:
+            found.append({"pause": {}})
+        elif isinstance(step.pause, timedelta):
+            found.append({"pause": {"duration": format_duration(step.pause)}})
+    return found
+
+
+def background(settings: Settings) -> dict[str, Any] | None:
+    """spec.strategy.canary.analysis: from the first pause that waits for a person on, so that a
+    canary nobody looks at is still judged; None without such a pause."""
+    index = 0
+    for step in settings.steps:
+        index += 1 + (step.analysis is not None)
+        if step.waits_for_a_person:
+            return {
+                **analysis(settings, template_name(settings, None)),
+                "startingStep": index,
+            }
+        index += step.pause is not None
+    return None
+
+
+def analysis(settings: Settings, template: str) -> dict[str, Any]:
+    """A reference to an AnalysisTemplate; with `by_hash` the canary's own hash as argument."""
+    reference: dict[str, Any] = {"templates": [{"templateName": template}]}
+    if settings.analysis.by_hash:
+        latest: Mapping[str, Any] = {"podTemplateHashValue": "Latest"}
+        reference["args"] = [{"name": "canary-hash", "valueFrom": latest}]
+    return reference
+
+
+def _whole(duration: timedelta) -> timedelta:
+    return timedelta(seconds=int(duration.total_seconds()))
