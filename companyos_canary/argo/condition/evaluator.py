@@ -1,0 +1,204 @@
+"""The value of a checked condition for one result.
+
+Upstream: expr-lang/expr 1.17 vm/vm.go and vm/runtime.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from companyos_canary.argo.condition import environment, functions
+from companyos_canary.argo.condition.budget import Budget
+from companyos_canary.argo.condition.errors import ConditionError
+from companyos_canary.argo.condition.methods import method_of
+from companyos_canary.argo.condition.names import PREDICATES
+from companyos_canary.argo.condition.nodes import (
+    Array,
+    Binary,
+    Builtin,
+    Call,
+    Chain,
+    Conditional,
+    Let,
+    Literal,
+    Member,
+    Name,
+    Node,
+    Pointer,
+    Sequence,
+    Slice,
+    Unary,
+)
+from companyos_canary.argo.condition.operators import (
+    arithmetic,
+    contained,
+    equal,
+    integer,
+    is_number,
+    ordered,
+    searched,
+    span,
+    wrapped,
+)
+from companyos_canary.argo.condition.predicates import over
+from companyos_canary.argo.condition.types import List, type_of
+
+
+class _EndOfChain(Exception):
+    """A `?.` met nil."""
+
+
+class Evaluator:
+    """Evaluates one tree once. `result` is a float, a List of floats or None."""
+
+    def __init__(self, result: Any, now: datetime) -> None:
+        self._result = result
+        self._now = now
+        self._variables: dict[str, Any] = {"result": result}
+        self._pointers: list[dict[str, Any]] = []
+        self._budget = Budget()
+
+    def value(self, node: Node) -> Any:  # noqa: C901, PLR0912 - a case for each kind of node
+        """The value of a tree; ConditionError where the controller would say so."""
+        self._budget.step()
+        match node:
+            case Literal(value):
+                return value
+            case Name(name):
+                return self._variables[name]
+            case Pointer(name):
+                return self._pointers[-1][name]
+            case Unary(operator, inner):
+                return self._unary(operator, self.value(inner))
+            case Binary():
+                return self._binary(node)
+            case Member():
+                return self._member(node)
+            case Chain(inner):
+                return self._chain(inner)
+            case Slice():
+                return self._slice(node)
+            case Call(callee, arguments):
+                return self._call(callee, [self.value(a) for a in arguments])
+            case Builtin(name, arguments):
+                return self._builtin(name, arguments)
+            case Let(name, value, body):
+                return self._let(name, value, body)
+            case Conditional(condition, then, otherwise):
+                return self.value(then if _truth(self.value(condition)) else otherwise)
+            case Array(nodes):
+                self._budget.grow(len(nodes))
+                return List(self.value(n) for n in nodes)
+            case Sequence(nodes):
+                return [self.value(n) for n in nodes][-1]
+        raise ConditionError(f"{type(node).__name__} is not supported here")
+
+    def _unary(self, operator: str, value: Any) -> Any:
+        if operator in ("!", "not"):
+            return not _truth(value)
+        if not is_number(value):
+            raise ConditionError(f"invalid operation: {operator} {type_of(value)}")
+        if operator == "+":
+            return value
+        return -value if isinstance(value, float) else wrapped(-value)
+
+    def _binary(self, node: Binary) -> Any:
+        operator = node.operator
+        left = self.value(node.left)
+        if operator in ("and", "&&"):
+            return _truth(left) and _truth(self.value(node.right))
+        if operator in ("or", "||"):
+            return _truth(left) or _truth(self.value(node.right))
+        if operator == "??":
+            return self.value(node.right) if left is None else left
+        right = self.value(node.right)
+        if operator in ("==", "!="):
+            return equal(left, right, self._budget) == (operator == "==")
+        if operator in ("<", ">", "<=", ">="):
+            return ordered(operator, left, right)
+        if operator == "in":
+            return contained(left, right, self._budget)
+        if operator == "..":
+            return span(left, right, self._budget)
+        if operator in ("contains", "startsWith", "endsWith"):
+            return searched(operator, left, right)
+        return arithmetic(operator, left, right, self._budget)
+
+    def _chain(self, node: Node) -> Any:
+        try:
+            return self.value(node)
+        except _EndOfChain:
+            return None
+
+    def _member(self, node: Member) -> Any:
+        base = self.value(node.node)
+        if base is None and node.optional:
+            raise _EndOfChain
+        key = self.value(node.key)
+        if not isinstance(base, list | str) or isinstance(key, str):
+            raise ConditionError(f"cannot fetch {environment.printed(key)} from {type_of(base)}")
+        index = integer(key)
+        if index < 0:
+            index += len(base)
+        if not 0 <= index < len(base):
+            raise ConditionError(f"index out of range: {index} (array length is {len(base)})")
+        return base[index]
+
+    def _slice(self, node: Slice) -> Any:
+        base = self.value(node.node)
+        if not isinstance(base, list | str):
+            raise ConditionError(f"cannot slice {environment.printed(base)}")
+        start = 0 if node.start is None else integer(self.value(node.start))
+        end = len(base) if node.end is None else integer(self.value(node.end))
+        start, end = (max(0, i + len(base)) if i < 0 else i for i in (start, end))
+        part = base[min(start, end, len(base)) : end]
+        self._budget.grow(len(part))
+        return List(part, type_of(base)) if isinstance(base, list) else part
+
+    def _call(self, callee: Name | Member, arguments: list[Any]) -> Any:
+        if isinstance(callee, Name):
+            return environment.called(callee.name, arguments, self._result)
+        base = self.value(callee.node)
+        if base is None and callee.optional:
+            raise _EndOfChain
+        method = method_of(base, str(self.value(callee.key)))
+        if method is None:
+            raise ConditionError(f"{type_of(base)} is not callable")
+        return method(base)
+
+    def _builtin(self, name: str, arguments: tuple[Node, ...]) -> Any:
+        if name == "now":
+            return self._now
+        if name not in PREDICATES:
+            values = [self.value(a) for a in arguments]
+            return functions.built_in(name, values, self._budget)
+        items = self.value(arguments[0])
+        if not isinstance(items, list):
+            raise ConditionError(f"invalid argument for {name} (type {type_of(items)})")
+        initial = [self.value(a) for a in arguments[2:]]
+        return over(name, items, self._predicate(arguments), initial, self._budget)
+
+    def _predicate(self, arguments: tuple[Node, ...]) -> Callable[[Any, int, Any], Any] | None:
+        if len(arguments) < 2:
+            return None
+
+        def predicate(item: Any, index: int, acc: Any) -> Any:
+            self._pointers.append({"": item, "index": index, "acc": acc})
+            found = self.value(arguments[1])
+            self._pointers.pop()
+            return found
+
+        return predicate
+
+    def _let(self, name: str, value: Node, body: Node) -> Any:
+        self._variables[name] = self.value(value)
+        found = self.value(body)
+        del self._variables[name]
+        return found
+
+
+def _truth(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    kind = "nil" if value is None else type_of(value)
+    raise ConditionError(f"interface conversion: interface {{}} is {kind}, not bool")

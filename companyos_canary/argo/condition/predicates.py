@@ -1,0 +1,69 @@
+"""The functions that ask something of every element of a list."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from companyos_canary.argo.condition.budget import Budget
+from companyos_canary.argo.condition.errors import ConditionError
+from companyos_canary.argo.condition.operators import arithmetic
+from companyos_canary.argo.condition.types import List, type_of
+
+Predicate = Callable[[Any, int, Any], Any]
+"""(element, index, accumulator) -> what the predicate says."""
+
+
+def over(
+    name: str,
+    items: list[Any],
+    predicate: Predicate | None,
+    initial: Sequence[Any],
+    budget: Budget,
+) -> Any:
+    """`all`, `any`, `filter`, ... of `items`. On an empty list `all` and `none` are true."""
+    ask = predicate or (lambda item, _index, _acc: item)
+    if name == "reduce":
+        return _reduced(items, ask, initial)
+    if name == "sum":
+        total: Any = 0
+        for index, item in enumerate(items):
+            total = arithmetic("+", ask(item, index, None), total, budget)
+        return total
+    if name == "map":
+        budget.grow(len(items))
+        return List(ask(item, index, None) for index, item in enumerate(items))
+    if name in ("findLast", "findLastIndex"):
+        return _found(name, reversed(list(enumerate(items))), ask)
+    if name in ("find", "findIndex"):
+        return _found(name, enumerate(items), ask)
+    said = (_truth(ask(item, index, None)) for index, item in enumerate(items))
+    if name in ("all", "any", "none"):
+        return not any(said) if name == "none" else (all if name == "all" else any)(said)
+    if name == "filter":
+        budget.grow(len(items))
+        return List(item for item, kept in zip(items, said, strict=True) if kept)
+    count = sum(said)
+    return count == 1 if name == "one" else count
+
+
+def _found(name: str, numbered: Any, ask: Predicate) -> Any:
+    for index, item in numbered:
+        if _truth(ask(item, index, None)):
+            return index if name.endswith("Index") else item
+    return None
+
+
+def _reduced(items: list[Any], ask: Predicate, initial: Sequence[Any]) -> Any:
+    start = 0 if initial else 1
+    if not initial and not items:
+        raise ConditionError("reduce of empty array with no initial value")
+    acc = initial[0] if initial else items[0]
+    for index in range(start, len(items)):
+        acc = ask(items[index], index, acc)
+    return acc
+
+
+def _truth(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    kind = "nil" if value is None else type_of(value)
+    raise ConditionError(f"interface conversion: interface {{}} is {kind}, not bool")
