@@ -32,7 +32,8 @@ Activity = Literal[
 class Progress:
     """`step` is None when none is in work. `remaining` and `length` are of the Rollout's step in
     work (the analysis or the pause), `until_end` of the whole update; None where it is
-    not known. `failed_step` is where it ended badly."""
+    not known. `failed_step` is where it ended badly. `stepped` is false where no
+    steps are taken: the first version, a return to stable, a restart."""
 
     phase: Phase
     activity: Activity
@@ -43,6 +44,7 @@ class Progress:
     length: timedelta | None
     until_end: timedelta | None
     failed_step: WeightStep | None
+    stepped: bool
 
     @property
     def next_weight(self) -> int:
@@ -68,6 +70,7 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
         remaining=remaining,
         length=length,
         until_end=None if idle else _until_end(snapshot, doing, remaining),
+        stepped=bool(groups and rollout.stable_hash) and not rollout.is_fully_promoted,
         failed_step=_failed_step(snapshot, groups) if doing in ("aborted", "degraded") else None,
     )
 

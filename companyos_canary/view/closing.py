@@ -1,0 +1,172 @@
+"""The last sentences of `deploy` and `watch`: how it ended, where traffic is, what to type now."""
+
+from companyos_canary.argo.weight_steps import weight_step_at, weight_steps
+from companyos_canary.model.outcome import Ending
+from companyos_canary.view.format import duration, version
+from companyos_canary.view.lines import Line, plain
+from companyos_canary.view.picture import Place
+from companyos_canary.view.plain import failure, quoted
+from companyos_canary.view.theme import Facts, Role
+from companyos_canary.view.why import controller_sentence, distinct, metric_sentence, pod_sentence
+
+# What the controller says where it has no reason of its own: then a person did it.
+_BARE_ABORT = "Rollout aborted update to revision "
+
+
+def closing(ending: Ending, facts: Facts, *, place: Place | None = None) -> list[Line]:
+    """For a terminal: the sentence, what it means, and commands that exist."""
+    at = place or Place()
+    role, symbol = _look(ending, facts)
+    first: Line = ((f"{symbol} {_sentence(ending)}", role),)
+    return [first, *(("  ", fact) for fact in _facts(ending)), *_commands(ending, at)]
+
+
+def closing_text(ending: Ending, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
+    """The same without roles."""
+    return tuple(plain(line) for line in closing(ending, facts, place=place))
+
+
+def verdict_line(ending: Ending) -> str:
+    """The last line in a pipe: `verdict=rolled-back version=v1.1.0 stable=v1.0.0 step=2/3
+    metric=error-rate value=0.112 limit=0.05 exit=3`."""
+    values = {
+        "verdict": ending.kind,
+        "version": version(ending.image) if ending.image else "",
+        "stable": version(ending.stable_image) if ending.stable_image else "",
+        "step": _step(ending),
+        "weight": "" if ending.weight is None else str(ending.weight),
+        **_reason(ending),
+        "exit": str(int(ending.exit_code)),
+    }
+    return " ".join(f"{k}={quoted(v)}" for k, v in values.items() if v)
+
+
+def _reason(ending: Ending) -> dict[str, str]:
+    if ending.cause is None:
+        return {}
+    if ending.cause.metrics:
+        return failure(ending.cause.metrics)
+    if ending.cause.pods:
+        worst = ending.cause.pods[0]
+        return {"pod": worst.pod, "reason": worst.reason}
+    return {}
+
+
+def _look(ending: Ending, facts: Facts) -> tuple[Role, str]:
+    symbols = facts.symbols
+    match ending.kind:
+        case "healthy" | "reached":
+            return "success", symbols.ok
+        case "rolled-back" | "degraded":
+            return "failure", symbols.failed
+        case "paused":
+            return "warning", symbols.paused
+    return "warning", symbols.warning
+
+
+def _sentence(ending: Ending) -> str:
+    name = version(ending.image) if ending.image else ending.snapshot.rollout.name
+    took = duration(ending.at - ending.started_at)
+    at = f" at {ending.weight} %" if ending.weight is not None else ""
+    why = _why(ending)
+    match ending.kind:
+        case "healthy":
+            return f"{name} is stable and has all traffic, after {took}"
+        case "reached":
+            return f"{name} is where you wanted it{at}{_in_step(ending)}, after {took}"
+        case "rolled-back":
+            return f"{name} was {'rolled back' if why else 'aborted'}{at}{why}"
+        case "degraded":
+            return f"{name} is Degraded{at}{why}"
+        case "paused":
+            return f"{name} waits for a person{at}{_in_step(ending)}{why}"
+        case "superseded":
+            revision = ending.snapshot.rollout.revision
+            return f"{name} was superseded by {_newest(ending)} (revision {revision})"
+        case "reverted":
+            return f"{name} is not live: the Rollout is back on {_newest(ending)}"
+        case "timeout":
+            return f"{name} did not get there within {took}{at and ': it is' + at}{why}"
+    return f"no longer watching: the rollout of {name} goes on{at and ', now' + at}"
+
+
+def _why(ending: Ending) -> str:
+    """`: error-rate 11.2 % (limit < 5 %) in 2 of 4 measurements`, the worst reason only."""
+    found = ending.cause
+    if found is None:
+        return ""
+    if found.metrics:
+        return f": {metric_sentence(found.metrics[0])}"
+    if found.pods:
+        return f": {pod_sentence(found.pods[0])}"
+    said = controller_sentence(found)
+    bare = said.startswith(_BARE_ABORT) and ":" not in said
+    return "" if bare or ending.kind not in ("rolled-back", "degraded") else f": {said}"
+
+
+def _facts(ending: Ending) -> list[str]:
+    rollout, cause = ending.snapshot.rollout, ending.cause
+    found: list[str] = []
+    if cause:
+        found += [f"also {metric_sentence(m)}" for m in cause.metrics[1:]]
+        rest = distinct(cause.pods)
+        found += [pod_sentence(p) for p in (rest if cause.metrics else rest[1:])]
+    stable = version(ending.stable_image) if ending.stable_image else "the stable version"
+    ready = f"{rollout.available_replicas}/{rollout.replicas} ready"
+    if ending.kind == "rolled-back":
+        found.append(f"traffic is back on {stable} ({ready})")
+        if ending.image and ending.image == rollout.image():
+            name = version(ending.image)
+            found.append(f"the Rollout still names {name}: the next change to it starts from there")
+    if ending.kind == "degraded" and not rollout.is_fully_promoted:
+        found.append(f"{stable} still has the rest of the traffic: nothing was rolled back")
+    if ending.kind in ("timeout", "paused", "reached"):
+        found.append("the rollout goes on in the cluster without this command")
+    return found
+
+
+def _commands(ending: Ending, place: Place) -> list[Line]:
+    command = place.command
+    another = command("deploy", "VERSION")
+    promoted = ending.snapshot.rollout.is_fully_promoted
+    match ending.kind:
+        case "healthy":
+            return []
+        case "rolled-back":
+            return _told(("look", command("get")), ("next", another))
+        case "degraded":
+            back = () if promoted else (("back", command("abort")),)
+            return _told(("look", command("get")), *back, ("next", another))
+        case "paused":
+            return _told(("go on", command("promote")), ("back", command("abort")))
+        case "reached":
+            if promoted:
+                return []
+            return _told(("watch", command("watch")), ("go on", command("promote")),
+                         ("back", command("abort")))  # fmt: skip
+        case "superseded" | "reverted":
+            return _told(("look", command("get")), ("watch", command("watch")))
+    return _told(("watch", command("watch")), ("stop", command("abort")))
+
+
+def _told(*pairs: tuple[str, str]) -> list[Line]:
+    room = max(len(label) for label, _ in pairs) + 2
+    return [(f"  {label + ':':<{room}}", (command, "hint")) for label, command in pairs]
+
+
+def _newest(ending: Ending) -> str:
+    image = ending.snapshot.rollout.image()
+    return version(image) if image else "another version"
+
+
+def _step(ending: Ending) -> str:
+    steps = weight_steps(ending.snapshot.rollout.steps)
+    if ending.step is None or not steps:
+        return ""
+    at = weight_step_at(steps, ending.step)
+    return f"{at.number if at else len(steps)}/{len(steps)}"
+
+
+def _in_step(ending: Ending) -> str:
+    step = _step(ending)
+    return f" (step {step})" if step else ""

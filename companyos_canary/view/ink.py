@@ -1,0 +1,26 @@
+"""Lines with roles as a rich Text. The only place where a role becomes a colour."""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from companyos_canary.view.lines import Line, words
+from companyos_canary.view.theme import Facts
+
+
+def ink(lines: Sequence[Line], facts: Facts) -> Text:
+    """One Text that nothing wraps: a line that is too wide after all is cut off with a mark."""
+    return Text("\n").join(_line(line, facts) for line in lines)
+
+
+def _line(line: Line, facts: Facts) -> Text:
+    text = Text(no_wrap=True, overflow="crop", end="")
+    for part in line:
+        role = "" if isinstance(part, str) else part[1]
+        text.append(words(part), style=facts.style(role) or None)
+    text.rstrip()
+    if cell_len(text.plain) > facts.width:
+        text.truncate(facts.width - 1)
+        text.append(facts.symbols.more)
+    return text

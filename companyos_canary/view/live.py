@@ -1,0 +1,64 @@
+"""A screen that is drawn again and again in place, at most five times a second."""
+
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console, RenderableType
+from rich.live import Live as RichLive
+
+SHORTEST = 0.2
+
+
+class Live:
+    """`with Live(console, clock) as live: live.update(frame)`. `clock` counts seconds. What comes
+    sooner than 0.2 s after a frame waits for the next update, `tick`, or the end; the last frame
+    stays in the scrollback, and the cursor is back whatever happens."""
+
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+        self._live = RichLive(
+            console=console,
+            auto_refresh=False,
+            transient=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
+        self._clock = clock
+        self._drawn_at: float | None = None
+        self._waiting: RenderableType | None = None
+
+    def __enter__(self) -> "Live":
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if self._waiting is not None:
+                self._draw(self._waiting)
+        finally:
+            self._live.__exit__(kind, error, traceback)
+
+    def update(self, frame: RenderableType) -> None:
+        """Draws the frame now, or keeps it until that is allowed."""
+        self._waiting = frame
+        self.tick()
+
+    def tick(self) -> float | None:
+        """Draws a frame that waits, if it is due; seconds until it is, None if none waits."""
+        if self._waiting is None:
+            return None
+        due = 0.0 if self._drawn_at is None else self._drawn_at + SHORTEST - self._clock()
+        if due > 0:
+            return due
+        self._draw(self._waiting)
+        return None
+
+    def _draw(self, frame: RenderableType) -> None:
+        self._waiting = None
+        self._drawn_at = self._clock()
+        self._live.update(frame, refresh=True)

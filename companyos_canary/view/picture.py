@@ -1,0 +1,94 @@
+"""All that a view says of one Rollout at one moment, derived once. Pure, no rich."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from companyos_canary.argo.cause import cause
+from companyos_canary.argo.steps import actual_weight
+from companyos_canary.model.outcome import Cause
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import ReplicaSet
+from companyos_canary.view.format import image_of, version
+from companyos_canary.view.metrics import MetricRow, metric_rows
+from companyos_canary.view.progress import Progress, progress, started_at
+
+# Verbs that take the Rollout as an option, because their argument is a version.
+_VERSION_VERBS = frozenset({"deploy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where, and what is not in the cluster's objects. `who` began the update; `target` (Rollout,
+    namespace) is put into the commands that are shown, where no canary.yaml names them;
+    `container` is the one whose image is the version, the first by default."""
+
+    context: str = ""
+    who: str = ""
+    target: tuple[str, str] | None = None
+    container: str | None = None
+
+    def command(self, verb: str, argument: str = "") -> str:
+        """A command that can be copied: `canary abort`, `canary abort NAME -n NAMESPACE`."""
+        target = ""
+        if self.target:
+            option = "--rollout " if verb in _VERSION_VERBS else ""
+            target = f"{option}{self.target[0]} -n {self.target[1]}"
+        return " ".join(w for w in ("canary", verb, argument, target) if w)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """`version` is the newest one, `stable` the one that was promoted last (empty if unknown);
+    they are equal when nothing is under way. `canary_pods` are available ones."""
+
+    snapshot: Snapshot
+    now: datetime
+    place: Place
+    progress: Progress
+    metrics: tuple[MetricRow, ...]
+    cause: Cause | None
+    version: str
+    stable: str
+    started: datetime | None
+    canary_pods: int
+    actual_weight: int
+
+    @property
+    def name(self) -> str:
+        return self.snapshot.rollout.name
+
+    @property
+    def where(self) -> str:
+        """`companyos @ prod-eu`."""
+        namespace, context = self.snapshot.rollout.namespace, self.place.context
+        return f"{namespace} @ {context}" if context else namespace
+
+    def version_of(self, replicaset: ReplicaSet) -> str:
+        return version(image_of(replicaset.containers, self.place.container))
+
+
+def look(snapshot: Snapshot, now: datetime, place: Place | None = None) -> Picture:
+    """Everything a view needs. `now` is aware, in the time zone that is shown."""
+    at = place or Place()
+    rollout = snapshot.rollout
+    current, stable = snapshot.current, snapshot.stable
+    newest = image_of(rollout.containers, at.container)
+    if current and (rollout.observed or not newest):
+        newest = image_of(current.containers, at.container) or newest
+    promoted = image_of(stable.containers, at.container) if stable else ""
+    if rollout.is_fully_promoted and rollout.observed:
+        promoted = newest
+    available = current.available if current else rollout.updated_replicas
+    return Picture(
+        snapshot=snapshot,
+        now=now,
+        place=at,
+        progress=progress(snapshot, now),
+        metrics=metric_rows(snapshot),
+        cause=cause(snapshot),
+        version=version(newest) if newest else "",
+        stable=version(promoted) if promoted else "",
+        started=started_at(snapshot),
+        canary_pods=available,
+        actual_weight=actual_weight(rollout, available),
+    )

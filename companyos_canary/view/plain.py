@@ -1,0 +1,214 @@
+"""Lines for a pipe or a CI log: one a change, fixed words, then key=value. No escapes, no rich.
+
+Numbers are raw (`error-rate=0.112`, `weight=25`); a value with blanks is quoted as in JSON.
+"""
+
+import json
+from datetime import datetime
+
+from companyos_canary.argo.cause import number_text
+from companyos_canary.model.outcome import FailedMetric
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view.format import about, clock, duration
+from companyos_canary.view.metrics import MetricRow
+from companyos_canary.view.picture import Picture, Place, look
+from companyos_canary.view.progress import step_run
+from companyos_canary.view.why import distinct
+
+
+def opening(verb: str, snapshot: Snapshot, now: datetime, *, place: Place | None = None) -> str:
+    """`12:01:21 deploy companyos-api v1.1.0 (was v1.0.0) in companyos @ prod-eu, revision 8`."""
+    picture = look(snapshot, now, place)
+    was = f" (was {picture.stable})" if picture.stable not in ("", picture.version) else ""
+    revision = f", revision {snapshot.rollout.revision}" if snapshot.rollout.revision else ""
+    head = f"{verb} {picture.name} {picture.version}{was}"
+    return _at(now, f"{head} in {picture.where}{revision}")
+
+
+def heartbeat(snapshot: Snapshot, now: datetime, *, place: Place | None = None) -> str:
+    """`12:03:59 still step 2/3 weight=25 analysing left=48s error-rate=0.041`: nothing changed."""
+    picture = look(snapshot, now, place)
+    progress = picture.progress
+    tail = {} if progress.remaining is None else {"left": duration(progress.remaining)}
+    where = f"{_step(picture)} {progress.activity}" if progress.step else progress.phase.word
+    return _at(now, _line(f"still {where}", **tail, **_values(picture.metrics)))
+
+
+def lines(
+    previous: Snapshot | None, snapshot: Snapshot, now: datetime, *, place: Place | None = None
+) -> list[str]:
+    """What changed since the last time, in the order in which it matters; all that holds now
+    where there is no last time."""
+    after = look(snapshot, now, place)
+    before = look(previous, now, place) if previous else None
+    if before and before.snapshot.rollout.current_hash != snapshot.rollout.current_hash:
+        replaced = [_line(f"revision {snapshot.rollout.revision} {after.version}".rstrip())]
+        before = None
+    else:
+        replaced = []
+    found = [
+        *replaced,
+        *_connection(before, after),
+        *_steps(before, after),
+        *_activity(before, after),
+        *_pods(before, after),
+        *_metrics(before, after),
+        *_problems(before, after),
+        *_phase(before, after),
+    ]
+    return [_at(now, line) for line in found]
+
+
+def _connection(before: Picture | None, after: Picture) -> list[str]:
+    was = before.snapshot.stale_since if before else None
+    stale = after.snapshot.stale_since
+    if stale and not was:
+        return [_line("no connection", since=clock(stale, after.now))]
+    found = ["connection is back"] if was and not stale else []
+    known = before.snapshot.notes if before else ()
+    return [*found, *(_line("note", text=n) for n in after.snapshot.notes if n not in known)]
+
+
+def _steps(before: Picture | None, after: Picture) -> list[str]:
+    was = before.progress.step if before else None
+    now = after.progress.step
+    if before and was == now:
+        return []
+    found: list[str] = []
+    passed = after.progress.activity not in ("aborted", "degraded")
+    if before and was and passed and (now is None or now.number > was.number):
+        of = len(before.progress.steps)
+        found.append(_line(f"step {was.number}/{of} passed", **_values(after.metrics)))
+    if now:
+        found.append(_line(_step(after), pods=_share(after)))
+    return found
+
+
+def _activity(before: Picture | None, after: Picture) -> list[str]:
+    progress = after.progress
+    same = before and before.progress.activity == progress.activity
+    if same and before and before.snapshot.rollout.step_index == after.snapshot.rollout.step_index:
+        return []
+    match progress.activity:
+        case "analysing":
+            run = step_run(after.snapshot, after.snapshot.rollout.step_index)
+            takes = about(progress.length) if progress.length else ""
+            return [_line("analysis running", run=run.name if run else "", takes=takes)]
+        case "pausing":
+            return [_line("pause", takes=about(progress.length) if progress.length else "")]
+        case "waiting":
+            return ["waits for a person: canary promote or canary abort"]
+        case "held":
+            return ["paused by hand: canary promote or canary abort"]
+        case "inconclusive":
+            return ["no verdict from the analysis: canary promote or canary abort"]
+        case "finishing" if progress.stepped:
+            return [_line("finishing", pods=_share(after))]
+    return []
+
+
+def _pods(before: Picture | None, after: Picture) -> list[str]:
+    """Said when the pods that are wanted are there, not for each pod."""
+    state = _settled(after)
+    if state is None or (before and _settled(before) == state):
+        return []
+    return [_line("pods ready", canary=state[0], stable=state[1])]
+
+
+def _settled(picture: Picture) -> tuple[str, str] | None:
+    snapshot = picture.snapshot
+    current, stable = snapshot.current, snapshot.stable
+    if current is None or stable is None or current == stable:
+        return None
+    pair = (current, stable)
+    if any(r.available != r.desired or r.replicas != r.desired for r in pair):
+        return None
+    return f"{current.available}/{current.desired}", f"{stable.available}/{stable.desired}"
+
+
+def _metrics(before: Picture | None, after: Picture) -> list[str]:
+    known = {r.name: r for r in before.metrics} if before else {}
+    found: list[str] = []
+    for row in after.metrics:
+        was = known.get(row.name)
+        again = was and was.verdict == row.verdict and was.failed >= row.failed
+        first = was is None or was.verdict == "waiting"
+        if again or row.verdict == "waiting" or (first and row.verdict == "ok"):
+            continue
+        found.append(_metric(row))
+    return found
+
+
+def _metric(row: MetricRow) -> str:
+    limit = f"{row.limit.value:g}" if row.limit else ""
+    failed = f"{row.failed}/{row.measured}" if row.failed else ""
+    word = row.verdict.replace(" ", "-")
+    message = row.message if row.verdict == "error" else ""
+    value = number_text(row.value)
+    return _line(
+        f"metric {row.name} {word}", value=value, limit=limit, failed=failed, message=message
+    )
+
+
+def _problems(before: Picture | None, after: Picture) -> list[str]:
+    known = {p.reason for p in before.cause.pods} if before and before.cause else set()
+    pods = distinct(after.cause.pods) if after.cause else ()
+    return [
+        _line(f"pod {p.pod} {p.reason}", restarts=str(p.restarts or ""), message=p.message)
+        for p in pods
+        if p.reason not in known
+    ]
+
+
+def _phase(before: Picture | None, after: Picture) -> list[str]:
+    progress = after.progress
+    if before and before.progress.activity == progress.activity:
+        return []
+    match progress.activity:
+        case "healthy":
+            ready = f"{after.snapshot.rollout.available_replicas}/{after.snapshot.rollout.replicas}"
+            return [_line(f"healthy {after.version}".rstrip(), pods=ready)]
+        case "aborted":
+            failed = after.cause.metrics if after.cause else ()
+            return [_line("aborted", **failure(failed), message=progress.phase.message)]
+        case "degraded":
+            return [_line("degraded", message=progress.phase.message)]
+    return []
+
+
+def failure(failed: tuple[FailedMetric, ...]) -> dict[str, str]:
+    """The metric that ended it, as keys: `metric`, `value`, `limit`."""
+    if not failed:
+        return {}
+    worst = failed[0]
+    limit = "" if worst.limit is None else f"{worst.limit:g}"
+    return {"metric": worst.metric, "value": worst.value or "no-data", "limit": limit}
+
+
+def _step(picture: Picture) -> str:
+    step = picture.progress.step
+    of = len(picture.progress.steps)
+    return f"step {step.number}/{of} weight={step.weight}" if step else ""
+
+
+def _share(picture: Picture) -> str:
+    return f"{picture.canary_pods}/{picture.snapshot.rollout.available_replicas}"
+
+
+def _values(rows: tuple[MetricRow, ...]) -> dict[str, str]:
+    return {r.name: number_text(r.value) or "no-data" for r in rows if r.history}
+
+
+def _line(words: str, **values: str) -> str:
+    """Words, then `key=value` for every value that is not empty."""
+    return " ".join([words, *(f"{k}={quoted(v)}" for k, v in values.items() if v)])
+
+
+def quoted(value: str) -> str:
+    """As it is, or as a JSON string where it has blanks, quotes or control characters."""
+    simple = value.isprintable() and not any(c in value for c in ' "=')
+    return value if simple else json.dumps(" ".join(value.split()), ensure_ascii=False)
+
+
+def _at(now: datetime, line: str) -> str:
+    return f"{now:%H:%M:%S} {line}"

@@ -1,0 +1,139 @@
+"""The parts of a Snapshot as records for machines: ReplicaSets, pods, metrics, runs, events."""
+
+from typing import Any
+
+from companyos_canary.argo.pods import pod_status, ready_containers, restarts
+from companyos_canary.argo.steps import step_count
+from companyos_canary.model.outcome import Cause
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import ReplicaSet
+from companyos_canary.view.metrics import MetricRow
+from companyos_canary.view.picture import Picture
+from companyos_canary.view.replicas import role_of
+
+
+def cause_record(cause: Cause | None) -> dict[str, Any] | None:
+    if cause is None:
+        return None
+    return {
+        "message": cause.message,
+        "metrics": [
+            {
+                "run": m.run, "metric": m.metric, "phase": m.phase, "value": m.value,
+                "operator": m.operator, "limit": m.limit, "failed": m.failed,
+                "measured": m.measured, "message": m.message,
+            }
+            for m in cause.metrics
+        ],
+        "pods": [
+            {"pod": p.pod, "reason": p.reason, "message": p.message, "restarts": p.restarts}
+            for p in cause.pods
+        ],
+    }  # fmt: skip
+
+
+def step_record(picture: Picture) -> dict[str, Any]:
+    """`number` counts weights as canary.yaml does; `index` is the Rollout's currentStepIndex."""
+    rollout, progress = picture.snapshot.rollout, picture.progress
+    current = rollout.current_step
+    return {
+        "number": progress.step.number if progress.step else None,
+        "of": len(progress.steps),
+        "index": rollout.step_index,
+        "count": step_count(rollout),
+        "kind": current.kind if current else None,
+        "length_seconds": progress.length,
+        "remaining_seconds": progress.remaining,
+    }
+
+
+def step_records(picture: Picture) -> list[dict[str, Any]]:
+    return [
+        {"number": s.number, "weight": s.weight, "first_index": s.first, "end_index": s.end}
+        for s in picture.progress.steps
+    ]
+
+
+def replicaset_record(picture: Picture, r: ReplicaSet) -> dict[str, Any]:
+    return {
+        "name": r.name,
+        "hash": r.hash,
+        "role": role_of(picture, r),
+        "revision": r.revision,
+        "version": picture.version_of(r),
+        "desired": r.desired,
+        "replicas": r.replicas,
+        "ready": r.ready,
+        "available": r.available,
+        "failure": r.failure,
+    }
+
+
+def pod_records(picture: Picture) -> list[dict[str, Any]]:
+    roles = {r.hash: role_of(picture, r) for r in picture.snapshot.replicasets}
+    found = []
+    for pod in picture.snapshot.pods:
+        ready, of = ready_containers(pod)
+        said = (c.message for c in (*pod.init_containers, *pod.containers) if c.message)
+        found.append(
+            {
+                "name": pod.name,
+                "hash": pod.hash,
+                "role": roles.get(pod.hash, ""),
+                "status": pod_status(pod),
+                "ready": pod.ready,
+                "containers_ready": ready,
+                "containers": of,
+                "restarts": restarts(pod),
+                "message": next(said, pod.message),
+            }
+        )
+    return found
+
+
+def metric_record(row: MetricRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "value": row.value,
+        "unit": row.unit,
+        "operator": row.limit.operator if row.limit else "",
+        "limit": row.limit.value if row.limit else None,
+        "verdict": row.verdict,
+        "phase": row.phase,
+        "failed": row.failed,
+        "measured": row.measured,
+        "planned": row.planned,
+        "history": row.history,
+        "message": row.message,
+        "run": row.run,
+    }
+
+
+def run_records(snapshot: Snapshot) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": r.name,
+            "revision": r.revision,
+            "step_index": r.step_index,
+            "phase": r.phase,
+            "message": r.message,
+            "started_at": r.started_at,
+            "completed_at": r.completed_at,
+        }
+        for r in snapshot.runs
+    ]
+
+
+def event_records(snapshot: Snapshot) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": e.at,
+            "type": e.type,
+            "reason": e.reason,
+            "kind": e.kind,
+            "name": e.name,
+            "message": e.message,
+            "count": e.count,
+        }
+        for e in snapshot.events
+    ]

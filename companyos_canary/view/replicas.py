@@ -1,0 +1,113 @@
+"""ReplicaSets and their pods: canary, stable, and what is left of others."""
+
+from typing import Literal
+
+from companyos_canary.argo.pods import pod_status, ready_containers, restarts
+from companyos_canary.model.workload import Pod, ReplicaSet
+from companyos_canary.view.format import duration, shorten
+from companyos_canary.view.lines import Line
+from companyos_canary.view.picture import Picture
+from companyos_canary.view.theme import Facts, Role
+
+# all: every pod; some: those of small ReplicaSets, else those in trouble; trouble: three of
+# these; none: counts only.
+Detail = Literal["all", "some", "trouble", "none"]
+_SMALL = 4
+_MOST = 3
+
+
+def replicas_lines(picture: Picture, facts: Facts, detail: Detail) -> list[Line]:
+    lines: list[Line] = []
+    for replicaset in picture.snapshot.replicasets:
+        pods = picture.snapshot.pods_of(replicaset)
+        role = role_of(picture, replicaset)
+        if role or replicaset.desired or replicaset.replicas or pods:
+            lines.append(_head(picture, facts, replicaset, role, pods))
+            lines += _pods(picture, facts, pods, detail)
+        elif detail == "all":
+            lines.append((f"  {_idle(picture, facts, replicaset)}",))
+    return lines
+
+
+def role_of(picture: Picture, replicaset: ReplicaSet) -> str:
+    """`stable`, `canary` or nothing; after a promotion the newest is only stable."""
+    rollout = picture.snapshot.rollout
+    if replicaset.hash and replicaset.hash == rollout.stable_hash:
+        return "stable"
+    return "canary" if replicaset.hash and replicaset.hash == rollout.current_hash else ""
+
+
+def _head(
+    picture: Picture, facts: Facts, replicaset: ReplicaSet, role: str, pods: tuple[Pod, ...]
+) -> Line:
+    symbols = facts.symbols
+    shown = [r for r in picture.snapshot.replicasets if _present(picture, r)]
+    room = min(24, max((len(picture.version_of(r)) for r in shown), default=0))
+    digits = max((len(str(r.ready)) for r in shown), default=1)
+    revisions = max((len(str(r.revision)) for r in shown), default=1)
+    name = shorten(picture.version_of(replicaset), room, symbols)
+    ready = f"{replicaset.ready:>{digits}}/{replicaset.desired} ready"
+    extra = replicaset.replicas - replicaset.desired
+    leaving = f", {extra} leaving" if extra > 0 else ""
+    if not replicaset.desired and not replicaset.replicas:
+        ready = "scaled down"
+    short = replicaset.ready < replicaset.desired
+    state: Role = "warning" if short else ""
+    problems = list(dict.fromkeys(pod_status(p) for p in pods if in_trouble(p)))
+    why = f"  {', '.join(problems[:2])}" if problems else ""
+    head = f"  {symbols.replicaset} {role or 'old':<6}  {name:<{room}}  "
+    head += f"revision {replicaset.revision:<{revisions}}  "
+    text = shorten_end(f"{ready}{leaving}{why}", facts.width - len(head), facts)
+    return (head, (text, state))
+
+
+def _present(picture: Picture, replicaset: ReplicaSet) -> bool:
+    return bool(role_of(picture, replicaset) or replicaset.desired or replicaset.replicas)
+
+
+def _idle(picture: Picture, facts: Facts, replicaset: ReplicaSet) -> str:
+    name = shorten(picture.version_of(replicaset), 24, facts.symbols)
+    mark = facts.symbols.scaled_down
+    return f"{mark} {'':<6}  {name}  revision {replicaset.revision}  scaled down"
+
+
+def _pods(picture: Picture, facts: Facts, pods: tuple[Pod, ...], detail: Detail) -> list[Line]:
+    if detail == "none":
+        return []
+    troubled = [p for p in pods if in_trouble(p) or not p.ready]
+    shown = list(pods)
+    if detail == "trouble":
+        shown = troubled[:_MOST]
+    elif detail == "some" and len(pods) > _SMALL:
+        shown = troubled[: 2 * _MOST]
+    hidden = len(troubled) - len(shown) if detail != "all" else 0
+    lines = [line for pod in shown for line in _pod(picture, facts, pod)]
+    if hidden > 0 and shown:
+        lines.append((f"    {facts.symbols.pod} and {hidden} more like these",))
+    return lines
+
+
+def _pod(picture: Picture, facts: Facts, pod: Pod) -> list[Line]:
+    status = pod_status(pod)
+    ready, of = ready_containers(pod)
+    role: Role = "failure" if in_trouble(pod) else ("" if pod.ready else "warning")
+    again = f"  restarts {restarts(pod)}" if restarts(pod) else ""
+    age = f"  {duration(picture.now - pod.created_at)}" if pod.created_at else ""
+    head = f"    {facts.symbols.pod} {pod.name}  "
+    tail = shorten_end(f"  {ready}/{of}{age}{again}", facts.width - len(head) - len(status), facts)
+    lines: list[Line] = [(head, (status, role), tail)]
+    message = next((c.message for c in (*pod.init_containers, *pod.containers) if c.message), "")
+    if in_trouble(pod) and message:
+        lines.append((("      " + shorten(message, facts.width - 6, facts.symbols), role),))
+    return lines
+
+
+def in_trouble(pod: Pod) -> bool:
+    """It is not ready and says why, or has been started again."""
+    calm = ("", "Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating")
+    return not pod.ready and not pod.deleting and (pod_status(pod) not in calm or restarts(pod) > 0)
+
+
+def shorten_end(text: str, room: int, facts: Facts) -> str:
+    """Cut at the end, blanks kept."""
+    return text if len(text) <= room else text[: max(0, room - 1)] + facts.symbols.more

@@ -1,0 +1,76 @@
+"""One Rollout as a screen: the parts under one another, made to fit the terminal."""
+
+from datetime import datetime
+
+from rich.text import Text
+
+from companyos_canary.model.outcome import Ending
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view.closing import closing
+from companyos_canary.view.events import events_lines
+from companyos_canary.view.following import next_lines
+from companyos_canary.view.headline import headline, notes, warnings, where
+from companyos_canary.view.ink import ink
+from companyos_canary.view.lines import Line
+from companyos_canary.view.measured import metrics_lines
+from companyos_canary.view.picture import Picture, Place, look
+from companyos_canary.view.replicas import Detail, replicas_lines
+from companyos_canary.view.steps import steps_lines, traffic
+from companyos_canary.view.theme import Facts
+
+# What is given up first where the terminal is low: pods, then events.
+_LEVELS: tuple[tuple[Detail, int], ...] = (
+    ("some", 5), ("trouble", 5), ("trouble", 3), ("none", 3), ("none", 1), ("none", 0),
+)  # fmt: skip
+
+
+def screen(
+    snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | None = None, leave: str = ""
+) -> Text:
+    """The live screen, at most one line less than the terminal is high. `leave` is the key that
+    ends it (`Ctrl-C`)."""
+    picture = look(snapshot, now, place)
+    return ink(fitted(picture, facts, leave=leave), facts)
+
+
+def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) -> Text:
+    """The sentences under the last frame of a live screen."""
+    return ink(closing(ending, facts, place=place), facts)
+
+
+def fitted(picture: Picture, facts: Facts, *, leave: str = "") -> list[Line]:
+    """The fullest form that is not too high; then the blank lines go, then the middle is cut."""
+    room = facts.height - 1
+    lines: list[Line] = []
+    for detail, events in _LEVELS:
+        lines = whole(picture, facts, detail, events, leave=leave)
+        if len(lines) <= room:
+            return lines
+    dense = [line for line in lines if line]
+    if len(dense) <= room:
+        return dense
+    tail = next_lines(picture, facts, leave=leave)
+    return [*dense[: max(1, room - len(tail))], *tail][:room]
+
+
+def whole(
+    picture: Picture, facts: Facts, detail: Detail, events: int, *, leave: str = ""
+) -> list[Line]:
+    """All parts with a blank line between them; a part with nothing to say is left out."""
+    parts: list[list[Line]] = [
+        [*headline(picture, facts), where(picture, facts)],
+        warnings(picture, facts),
+        steps_lines(picture, facts),
+        [traffic(picture)],
+        metrics_lines(picture, facts),
+        replicas_lines(picture, facts, detail),
+        events_lines(picture, facts, events),
+        notes(picture, facts),
+        next_lines(picture, facts, leave=leave),
+    ]
+    lines: list[Line] = []
+    for part in parts:
+        if part and lines:
+            lines.append(())
+        lines += part
+    return lines

@@ -1,0 +1,63 @@
+"""The one line of `canary status`. No rich: this verb is the fast one."""
+
+from datetime import datetime
+
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view.format import left, limit_text, value_text
+from companyos_canary.view.metrics import MetricRow
+from companyos_canary.view.picture import Picture, Place, look
+from companyos_canary.view.why import controller_sentence, pod_sentence, short_metric
+
+_ACTIVITY = {
+    "scaling": "scaling",
+    "analysing": "analysing",
+    "pausing": "pause",
+    "waiting": "waits for a person",
+    "inconclusive": "no verdict, waits for a person",
+    "held": "paused by hand",
+}
+
+
+def line(snapshot: Snapshot, now: datetime, *, place: Place | None = None) -> str:
+    """`companyos-api v1.1.0 Progressing: step 2/3, 25 %, analysing, 48s left, error-rate 0.9 %`.
+    From the Rollout alone it says what that knows; with more it says more."""
+    picture = look(snapshot, now, place)
+    head = " ".join(w for w in (picture.name, picture.version, picture.progress.phase.word) if w)
+    tail = ", ".join(_facts(picture))
+    return f"{head}: {tail}" if tail else head
+
+
+def _facts(picture: Picture) -> list[str]:
+    progress = picture.progress
+    if progress.activity in ("aborted", "degraded"):
+        return _ended(picture)
+    if progress.activity == "healthy":
+        return []
+    found: list[str] = []
+    if progress.step:
+        found += [f"step {progress.step.number}/{len(progress.steps)}", f"{progress.weight} %"]
+    found.append(_ACTIVITY.get(progress.activity, progress.phase.message))
+    if progress.remaining is not None:
+        found.append(left(progress.remaining))
+    found += [pod_sentence(p) for p in (picture.cause.pods[:1] if picture.cause else ())]
+    found += [_metric(r) for r in picture.metrics]
+    return [f for f in found if f]
+
+
+def _metric(row: MetricRow) -> str:
+    value = "no data" if row.known is None else value_text(row.value, row.unit, limit=row.limit)
+    wrong = f" (limit {limit_text(row.limit, row.unit)})" if row.limit else ""
+    return f"{row.name} {value}{wrong if row.verdict == 'failing' else ''}"
+
+
+def _ended(picture: Picture) -> list[str]:
+    found: list[str] = ["aborted"] if picture.progress.activity == "aborted" else []
+    why = picture.cause
+    if why and why.metrics:
+        found += [short_metric(m) for m in why.metrics]
+    elif why:
+        found.append(controller_sentence(why))
+        found += [pod_sentence(p) for p in why.pods[:1]]
+    if picture.progress.activity == "aborted" and picture.stable:
+        found.append(f"{picture.stable} serves")
+    return [f for f in found if f]

@@ -1,0 +1,168 @@
+"""The steps as a line, with the one in work and the time it has left."""
+
+from companyos_canary.argo.weight_steps import WeightStep
+from companyos_canary.view.format import about, duration, left
+from companyos_canary.view.lines import Line, Part, width
+from companyos_canary.view.picture import Picture
+from companyos_canary.view.progress import step_length, step_run
+from companyos_canary.view.theme import Facts, Role
+
+_SHORTEST_BAR = 6
+_LONGEST_BAR = 20
+
+
+def steps_lines(picture: Picture, facts: Facts) -> list[Line]:
+    """Weights with bars between them and a note under each; one bar where there are too many."""
+    steps = picture.progress.steps
+    if not picture.progress.stepped:
+        return []
+    labels = [f"{s.weight} %" for s in steps]
+    room = facts.width - 2 - sum(map(len, labels)) - len("100 %") - 4 * len(steps)
+    bar = min(_LONGEST_BAR, room // len(steps))
+    if bar < _SHORTEST_BAR:
+        return _compact(picture, facts)
+    line: list[Part] = ["  "]
+    notes: list[Line] = []
+    columns: list[int] = []
+    for step, label in zip(steps, labels, strict=True):
+        columns.append(width(line))
+        line += [label, "  ", *_bar(picture, facts, _share(picture, step), bar), "  "]
+        notes.append(())
+    line.append("100 %")
+    ends = [*columns[1:], facts.width + 1]
+    for n, step in enumerate(steps):
+        notes[n] = _fitting(_notes(picture, facts, step), ends[n] - columns[n] - 1)
+    return [tuple(line), _under(columns, notes)]
+
+
+def _compact(picture: Picture, facts: Facts) -> list[Line]:
+    progress = picture.progress
+    steps, step = progress.steps, progress.step or progress.failed_step
+    done = sum(_share(picture, s) for s in steps) / len(steps)
+    number = f"step {step.number}/{len(steps)}  " if step else f"{len(steps)} steps  "
+    weight = f"{step.weight} %  " if step else ""
+    tail = f"  next {progress.next_weight} %" if progress.step else ""
+    room = facts.width - 2 - len(number) - len(weight) - len(tail)
+    bar = _bar(picture, facts, done, max(3, min(_LONGEST_BAR, room)))
+    note = _fitting(_notes(picture, facts, step), facts.width - 2) if step else ()
+    return [("  ", number, weight, *bar, tail), *([("  ", *note)] if note else [])]
+
+
+def _share(picture: Picture, step: WeightStep) -> float:
+    """How much of a step is done, from 0 to 1."""
+    progress = picture.progress
+    at = progress.step or progress.failed_step
+    if progress.activity == "finishing":
+        return 1.0
+    if at is None or step.number > at.number:
+        return 0.0
+    if step.number < at.number:
+        return 1.0
+    if progress.remaining is None or not progress.length:
+        return 0.5 if progress.activity in ("analysing", "waiting", "inconclusive") else 0.0
+    return 1.0 - progress.remaining / progress.length
+
+
+def _bar(picture: Picture, facts: Facts, share: float, length: int) -> list[Part]:
+    symbols = facts.symbols
+    full = min(length, int(share * length))
+    tip = symbols.bar_tip if 0 < share < 1 and full < length else ""
+    role: Role = "success"
+    if picture.progress.activity in ("aborted", "degraded"):
+        role = "failure"
+    elif share < 1:
+        role = "hint"
+    return [(symbols.bar_done * full + tip, role), symbols.bar_open * (length - full - len(tip))]
+
+
+def _notes(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, Role]]:
+    """What to say under a step, the longest form first."""
+    progress, symbols = picture.progress, facts.symbols
+    at = progress.step or progress.failed_step
+    if progress.activity == "finishing" or (at and step.number < at.number):
+        took = _took(picture, step)
+        return [(f"{symbols.ok} passed{took}", "success"), (f"{symbols.ok} passed", "success"),
+                (symbols.ok, "success")]  # fmt: skip
+    if at and step.number == at.number:
+        if progress.activity in ("aborted", "degraded"):
+            return [(f"{symbols.failed} failed here", "failure"), (symbols.failed, "failure")]
+        return _now(picture, facts)
+    ahead = _ahead(picture, step) if progress.step else ""
+    return [(ahead, ""), ("", "")]
+
+
+def _now(picture: Picture, facts: Facts) -> list[tuple[str, Role]]:
+    progress, symbols = picture.progress, facts.symbols
+    time = left(progress.remaining) if progress.remaining is not None else ""
+    tail = f", {time}" if time else ""
+    match progress.activity:
+        case "analysing":
+            forms = [f"analysing{tail}", time or "analysing"]
+        case "pausing":
+            forms = [f"pause{tail}", time or "pause"]
+        case "waiting":
+            return [(f"{symbols.paused} waits for a person", "warning"),
+                    (f"{symbols.paused} waits", "warning")]  # fmt: skip
+        case "held":
+            return [(f"{symbols.paused} paused by hand", "warning"),
+                    (f"{symbols.paused} held", "warning")]  # fmt: skip
+        case "inconclusive":
+            return [(f"{symbols.unknown} no verdict", "warning")]
+        case "scaling":
+            forms = [_scaling(picture), "scaling"]
+        case _:
+            step = picture.snapshot.rollout.current_step
+            forms = [step.kind if step else progress.activity]
+    return [(f"{symbols.running} {form}", "hint") for form in forms]
+
+
+def _scaling(picture: Picture) -> str:
+    current = picture.snapshot.current
+    if current is None or current.desired == 0:
+        return "scaling"
+    return f"scaling, {current.available} of {current.desired} ready"
+
+
+def _took(picture: Picture, step: WeightStep) -> str:
+    runs = (step_run(picture.snapshot, i) for i in range(step.first, step.end))
+    spans = [r.completed_at - r.started_at for r in runs if r and r.started_at and r.completed_at]
+    return f" in {duration(max(spans))}" if spans else ""
+
+
+def _ahead(picture: Picture, step: WeightStep) -> str:
+    """What a step that is still to come will take: `then 3m`, `then a person`."""
+    steps = picture.snapshot.rollout.steps
+    if any(steps[i].waits_for_a_person for i in range(step.first, step.end)):
+        return "then a person"
+    lengths = [step_length(picture.snapshot, i) for i in range(step.first, step.end)]
+    known = [x for x in lengths if x is not None]
+    if len(known) < len(lengths) or not any(known):
+        return ""
+    return f"then {about(sum(known[1:], known[0]))}"
+
+
+def _fitting(forms: list[tuple[str, Role]], room: int) -> Line:
+    for text, role in forms:
+        if len(text) <= room:
+            return ((text, role),)
+    return ()
+
+
+def _under(columns: list[int], notes: list[Line]) -> Line:
+    line: list[Part] = []
+    for column, note in zip(columns, notes, strict=True):
+        line += [" " * (column - width(line)), *note]
+    return tuple(line)
+
+
+def traffic(picture: Picture) -> Line:
+    """The canary's share: what is asked for, and what the pods make of it."""
+    rollout, progress = picture.snapshot.rollout, picture.progress
+    available = rollout.available_replicas
+    if progress.activity == "healthy":
+        return (f"  traffic  100 % on {picture.version}  ({available} of {rollout.replicas} pods)",)
+    pods = f"({picture.canary_pods} of {available})"
+    actual = picture.actual_weight if progress.activity != "aborted" else None
+    if actual is None:
+        actual = picture.canary_pods * 100 // available if available else 0
+    return (f"  traffic  asked {progress.weight} %   pods {actual} % {pods}",)

@@ -1,0 +1,75 @@
+"""The sentences that say why: which metric, which value, which limit; which pod, which reason."""
+
+from companyos_canary.argo.limits import Limit
+from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
+from companyos_canary.view.format import bound_text, limit_text, unit_of, value_text
+from companyos_canary.view.picture import Picture
+from companyos_canary.view.theme import Role
+
+_PREFIXES = ("RolloutAborted: ", "ProgressDeadlineExceeded: ", "InvalidSpec: ")
+
+
+def reasons(picture: Picture) -> list[tuple[str, Role]]:
+    """Sentences about what is wrong, worst first; none where nothing is."""
+    found = picture.cause
+    if found is None:
+        return []
+    bad: Role = "failure" if picture.progress.phase.word == "Degraded" else "warning"
+    said = [(metric_sentence(m), bad) for m in found.metrics]
+    said += [(pod_sentence(p), bad) for p in distinct(found.pods)]
+    if bad == "failure" and not found.metrics:
+        said.append((controller_sentence(found), bad))
+    return said
+
+
+def metric_sentence(failed: FailedMetric) -> str:
+    """`error-rate 11.2 % (limit < 5 %) in 2 of 4 measurements`."""
+    limit = limit_in(failed)
+    unit = unit_of(failed.metric, limit)
+    wanted = f" (limit {limit_text(limit, unit)})" if limit else ""
+    of = f" in {failed.failed} of {failed.measured} measurements"
+    if failed.phase == "Error":
+        message = f": {failed.message}" if failed.message else ""
+        return f"{failed.metric} could not be measured{of}{message}"
+    value = value_text(_number(failed.value), unit, limit=limit)
+    return f"{failed.metric} {value}{wanted}{of}"
+
+
+def short_metric(failed: FailedMetric) -> str:
+    """`error-rate 11.2 % (limit 5 %)`, for a line with other things in it."""
+    limit = limit_in(failed)
+    unit = unit_of(failed.metric, limit)
+    if failed.phase == "Error":
+        return f"{failed.metric} could not be measured"
+    bound = f" (limit {bound_text(limit, unit)})" if limit else ""
+    return f"{failed.metric} {value_text(_number(failed.value), unit, limit=limit)}{bound}"
+
+
+def pod_sentence(problem: PodProblem) -> str:
+    """`pod X does not start: ImagePullBackOff, manifest unknown`."""
+    again = f", {problem.restarts} restarts" if problem.restarts else ""
+    message = f": {problem.message}" if problem.message else ""
+    if problem.reason == "ReplicaFailure":
+        return f"no pod can be made{message}"
+    return f"pod {problem.pod}: {problem.reason}{again}{message}"
+
+
+def controller_sentence(found: Cause) -> str:
+    """The controller's own message without the reason that the headline has already."""
+    message = found.message
+    for prefix in _PREFIXES:
+        message = message.removeprefix(prefix)
+    return message
+
+
+def distinct(problems: tuple[PodProblem, ...]) -> tuple[PodProblem, ...]:
+    """One pod for each reason: ten pods with the same image problem are one problem."""
+    return tuple({p.reason: p for p in reversed(problems)}.values())[::-1]
+
+
+def limit_in(failed: FailedMetric) -> Limit | None:
+    return None if failed.limit is None else Limit(failed.operator, failed.limit)
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
