@@ -1,0 +1,167 @@
+"""The command line: a lazy table of verbs, and the one place where errors become exit codes.
+
+Nothing heavy is imported here: `canary --help` loads typer and this table, a verb's module only
+when it is called (docs/decisions/typer-pin.md).
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from companyos_canary import __version__
+from companyos_canary.errors import MEANING, CanaryError, ExitCode, UsageError
+from companyos_canary.runtime import Runtime
+
+GROUPS: dict[str, dict[str, str]] = {
+    "Ship": {
+        "deploy": "ship a version and follow it to its end",
+        "promote": "go on at a pause",
+        "abort": "stop the canary, traffic back to stable",
+    },
+    "Look": {
+        "watch": "follow a rollout live until it ends",
+        "status": "one line, and an exit code by state",
+        "get": "the whole picture once",
+        "links": "dashboard, SLO board, runbook",
+    },
+    "Set up": {
+        "init": "write a canary.yaml",
+        "render": "print the objects that canary.yaml stands for",
+        "apply": "install or update them in the cluster",
+    },
+    "Try": {
+        "demo": "a good and a bad release, with no cluster",
+        "sandbox": "serve a cluster of our own for kubectl and canary",
+    },
+}
+VERBS: dict[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
+
+_EXAMPLES = """\
+  canary demo                       see it work, with no cluster
+  canary deploy v1.2.3              ship; ends 0 when v1.2.3 is stable, 3 when it was rolled back
+  canary watch                      what is going on now
+  canary abort companyos-api -n companyos
+"""
+
+
+class Verbs(TyperGroup):
+    """Commands from the table; a module is imported when its verb is used."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"companyos_canary.commands.{cmd_name}")
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(
+            cmd_name,
+            context_settings={"help_option_names": ["-h", "--help"]},
+            epilog=_epilog(module),
+        )(module.command)
+        return typer.main.get_command(single)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        for title, verbs in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(verbs.items()))
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Examples"):
+            formatter.write(_EXAMPLES)
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), text) for code, text in MEANING.items()])
+
+
+def _epilog(module: Any) -> str:
+    """Examples and the exit codes that the verb uses; `\\b` keeps the lines as they are."""
+    examples = "\n".join(f"  {line}" for line in module.EXAMPLES)
+    codes = "\n".join(f"  {int(code):>3}  {MEANING[code]}" for code in module.EXITS)
+    return f"\b\nExamples:\n{examples}\n\n\b\nExit codes:\n{codes}"
+
+
+app = typer.Typer(
+    cls=Verbs,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Ship a version with Argo Rollouts, watch its metrics, and know why it stopped.",
+    no_args_is_help=True,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"canary {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="print the version and exit"
+    ),
+) -> None:
+    pass
+
+
+def run(arguments: Sequence[str], runtime: Runtime) -> int:
+    """One whole command; the exit code. No exception leaves this function."""
+    try:
+        code = app(args=list(arguments), prog_name="canary", standalone_mode=False, obj=runtime)
+        runtime.flush()
+        return int(code or 0)
+    except CanaryError as error:
+        return runtime.fail(error, as_json=_wants_json(arguments), command=_verb(arguments))
+    except KeyboardInterrupt:
+        runtime.say_error("interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        runtime.silence()
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        if hasattr(error, "format_message"):  # click's own: vendored by typer, so not importable
+            return runtime.fail(
+                _usage(error), as_json=_wants_json(arguments), command=_verb(arguments)
+            )
+        if runtime.environ.get("CANARY_DEBUG"):
+            raise
+        return runtime.fail(
+            CanaryError(
+                f"unexpected {type(error).__name__}: {error}",
+                hint="run it again with CANARY_DEBUG=1 and report what it prints",
+            ),
+            as_json=_wants_json(arguments),
+            command=_verb(arguments),
+        )
+
+
+def _usage(error: Any) -> CanaryError:
+    path = error.ctx.command_path if getattr(error, "ctx", None) else "canary"
+    message = error.format_message().rstrip(".")
+    if not message:
+        return UsageError("a verb is missing", hint="see `canary --help`")
+    return UsageError(message[0].lower() + message[1:], hint=f"see `{path} --help`")
+
+
+def _verb(arguments: Sequence[str]) -> str:
+    return next((a for a in arguments if a in VERBS), "")
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return any(
+        (a in ("-o", "--output") and b == "json") or a in ("-ojson", "--output=json")
+        for a, b in pairs
+    )
+
+
+def main() -> None:
+    """The `canary` program."""
+    sys.exit(run(sys.argv[1:], Runtime.real()))

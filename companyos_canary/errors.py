@@ -114,7 +114,12 @@ class ServerError(CanaryError):
 
 
 class Conflict(CanaryError):
-    """409: the object changed between read and write, or already exists."""
+    """409: the object changed between read and write, already exists, or (server-side apply)
+    another manager owns a field. `managers`: who, where the server says so."""
+
+    def __init__(self, message: str, *, hint: str = "", managers: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.managers = managers
 
 
 class Invalid(CanaryError):

@@ -1,0 +1,173 @@
+"""What a verb gets from the world: streams, terminal facts, clock, and the adapters' factories.
+
+Built once per run; a test builds its own with buffers, a clock that it owns and the sandbox
+behind `connect`. Nothing below this layer asks the operating system for any of it.
+"""
+
+import getpass
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from companyos_canary.errors import CanaryError, ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from companyos_canary.cluster.client import Cluster
+    from companyos_canary.cluster.feed import Feed
+    from companyos_canary.config import Resolved
+    from companyos_canary.view.theme import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`now` is aware UTC; `sleep` takes seconds."""
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+
+def _connect(resolved: "Resolved", environ: Mapping[str, str], timeout: float) -> "Cluster":
+    from companyos_canary.cluster.client import Cluster
+    from companyos_canary.cluster.credentials import connect
+
+    found = connect(resolved.kubeconfig, resolved.context, environ=environ, timeout=timeout)
+    namespace = resolved.namespace or found.namespace
+    return Cluster(found.transport, namespace, found.context, timeout=timeout)
+
+
+def _feed(cluster: "Cluster", rollout: str) -> "Feed":
+    from companyos_canary.cluster.feed import WatchFeed
+
+    return WatchFeed(cluster, rollout)
+
+
+@dataclass
+class Runtime:
+    """The world of one run. `somebody_is_there` is true when a person can answer: both ends of
+    the conversation are a terminal."""
+
+    stdout: TextIO
+    stderr: TextIO
+    stdin_is_terminal: bool
+    environ: Mapping[str, str]
+    cwd: Path
+    clock: Clock
+    size: tuple[int, int] = (80, 24)
+    connect: Callable[["Resolved", Mapping[str, str], float], "Cluster"] = _connect
+    feed: Callable[["Cluster", str], "Feed"] = _feed
+    no_color: bool = False
+    _silenced: bool = field(default=False, repr=False)
+
+    @classmethod
+    def real(cls) -> "Runtime":
+        size = shutil.get_terminal_size()
+        return cls(
+            stdout=sys.stdout,
+            stderr=sys.stderr,
+            stdin_is_terminal=sys.stdin is not None and sys.stdin.isatty(),
+            environ=os.environ,
+            cwd=Path.cwd(),
+            clock=Clock(now=lambda: datetime.now(UTC), sleep=time.sleep),
+            size=(size.columns, size.lines),
+        )
+
+    @property
+    def out_is_terminal(self) -> bool:
+        return self.stdout.isatty() and self.environ.get("TERM") != "dumb"
+
+    @property
+    def somebody_is_there(self) -> bool:
+        return self.out_is_terminal and self.stdin_is_terminal
+
+    @property
+    def user(self) -> str:
+        """Who runs this: the CI's actor where there is one, else the login name."""
+        for name in ("CANARY_USER", "GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
+            if self.environ.get(name):
+                return self.environ[name]
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):
+            return ""
+
+    @cached_property
+    def facts(self) -> "Facts":
+        """What the view may use on stdout."""
+        from companyos_canary.view.theme import Facts
+
+        encoding = (getattr(self.stdout, "encoding", None) or "ascii").lower()
+        terminal = self.out_is_terminal
+        return Facts(
+            width=self.size[0] if terminal else 120,
+            height=self.size[1],
+            unicode="utf" in encoding,
+            colour=terminal and not self.environ.get("NO_COLOR") and not self.no_color,
+            terminal=terminal,
+        )
+
+    @cached_property
+    def out(self) -> "Console":
+        return self._console(self.stdout, self.facts.terminal, self.facts.width)
+
+    def _console(self, stream: TextIO, terminal: bool, width: int) -> "Console":
+        from rich.console import Console
+
+        return Console(
+            file=stream,
+            force_terminal=terminal,
+            no_color=not self.facts.colour,
+            color_system="standard" if self.facts.colour else None,
+            width=width,
+            height=self.size[1],
+            highlight=False,
+            markup=False,
+            emoji=False,
+            soft_wrap=not terminal,
+            legacy_windows=False,
+            _environ={},
+        )
+
+    def say(self, line: str) -> None:
+        """One line of result, on stdout, at once."""
+        self.stdout.write(line + "\n")
+        self.stdout.flush()
+
+    def say_error(self, line: str) -> None:
+        """One line for people, on stderr."""
+        self.stderr.write(line + "\n")
+        self.stderr.flush()
+
+    def fail(self, error: CanaryError, *, as_json: bool, command: str) -> ExitCode:
+        """Tells an error: one sentence and its hint on stderr, for machines the envelope too."""
+        self.say_error(f"error: {error.message}")
+        if error.hint:
+            self.say_error(f"hint: {error.hint}")
+        if as_json:
+            from companyos_canary.view.machine import envelope, error_entry
+
+            try:
+                self.say(envelope(command, error.exit_code, errors=[error_entry(error)]))
+            except BrokenPipeError:
+                self.silence()
+        return error.exit_code
+
+    def flush(self) -> None:
+        if not self._silenced:
+            self.stdout.flush()
+
+    def silence(self) -> None:
+        """The reader of stdout is gone: nothing more is written there, also not at exit."""
+        self._silenced = True
+        if self.stdout is sys.stdout:
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, sys.stdout.fileno())
+            os.close(devnull)

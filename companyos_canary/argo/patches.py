@@ -106,7 +106,7 @@ def set_image(
             f"{running} is still on its way: deploying {tag(image)} now would take its place",
             "wait for it (`canary watch`), stop it (`canary abort`), or pass --supersede",
         )
-    return Change((_image_patch(rollout, position, container, old, image, record),))
+    return Change((_image_patch(rollout, position, image, record),))
 
 
 def _same_image(rollout: Rollout, image: str) -> Decision:
@@ -127,11 +127,9 @@ def _in_progress(rollout: Rollout, container: str) -> str:
     return ""
 
 
-def _image_patch(
-    rollout: Rollout, position: int, container: str, old: str, image: str, record: Record
-) -> Patch:
-    at = f"/spec/template/spec/containers/{position}"
-    tests = [_test(f"{at}/name", container), _test(f"{at}/image", old)]
+def _image_patch(rollout: Rollout, position: int, image: str, record: Record) -> Patch:
+    at, live = f"/spec/template/spec/containers/{position}", rollout.containers[position]
+    tests = [_test(f"{at}/name", live.name), _test(f"{at}/image", live.image)]
     if rollout.current_hash:
         tests.append(_test("/status/currentPodHash", rollout.current_hash))
     annotate = (

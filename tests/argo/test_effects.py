@@ -14,7 +14,7 @@ CONDITION: dict[str, Any] = {
 def test_an_abort_is_seen_when_the_controller_says_so_not_when_it_was_written() -> None:
     before = rollout()
     assert aborted(before, rollout(aborted_at=NOW)) is Effect.PENDING
-    assert aborted(before, rollout(**ABORTED, **{"status": CONDITION})) is Effect.SEEN
+    assert aborted(before, rollout(**ABORTED, status=CONDITION)) is Effect.SEEN
 
 
 def test_an_abort_that_the_controller_dropped_is_lost_or_too_late() -> None:

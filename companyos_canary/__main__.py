@@ -1,0 +1,5 @@
+"""`python -m companyos_canary` is `canary`."""
+
+from companyos_canary.cli import main
+
+main()

@@ -1,0 +1,51 @@
+"""Stopping a canary, seen to its end with nothing but the right to get the Rollout."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from companyos_canary.actions.change import Changed, Verb, change
+from companyos_canary.argo.effects import aborted, drained
+from companyos_canary.argo.patches import abort as decide
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.model.rollout import Rollout
+
+_LOOK = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """`done`: no canary pod is left and stable is whole; else the time was over."""
+
+    done: bool
+    rollout: Rollout
+
+
+def abort(
+    cluster: Cluster, name: str, *, sleep: Callable[[float], None], dry_run: bool, wait: bool
+) -> Changed:
+    """One GET, one unconditional patch; then, if asked, until the controller has acted on it."""
+    verb = Verb("abort", decide, aborted)
+    return change(cluster, name, verb, sleep=sleep, dry_run=dry_run, wait=wait)
+
+
+def drain(
+    cluster: Cluster,
+    rollout: Rollout,
+    *,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+    limit: timedelta | None,
+) -> Drained:
+    """Looks until the canary's pods are gone. `limit` None waits for ever."""
+    began = now()
+    while not drained(rollout):
+        if limit is not None and now() - began >= limit:
+            return Drained(False, rollout)
+        sleep(_LOOK)
+        rollout = cluster.rollout(rollout.name)
+    return Drained(True, rollout)
+
+
+def with_after(changed: Changed, rollout: Rollout) -> Changed:
+    return replace(changed, after=rollout)

@@ -1,0 +1,170 @@
+"""Installing or updating what canary.yaml stands for: a server dry run of everything first, then
+the same for real. A live Rollout is never started on a canary by the way."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from companyos_canary.argo.phase import shown_phase
+from companyos_canary.cluster.changes import FIELD_MANAGER
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import ROLLOUT, known
+from companyos_canary.config import Settings
+from companyos_canary.errors import CanaryError, Conflict, Refused, UsageError
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.render.change import Change, changes, keep_live_image
+from companyos_canary.render.objects import objects
+
+_LOOK = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an apply will do: each object as it is wanted, as it is now (None: not there) and as
+    the server would keep it; and the changes of the live Rollout that would start a canary."""
+
+    wanted: tuple[Mapping[str, Any], ...]
+    live: tuple[Mapping[str, Any] | None, ...]
+    dry: tuple[Mapping[str, Any], ...]
+    rolling: tuple[Change, ...]
+    forced: bool
+
+    @property
+    def first(self) -> bool:
+        """The Rollout is not there yet."""
+        return self.live[self._rollout] is None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """`created`, `configured` or `unchanged` for each object."""
+        return tuple(map(_word, self.live, self.dry))
+
+    @property
+    def _rollout(self) -> int:
+        return next(i for i, o in enumerate(self.wanted) if o["kind"] == ROLLOUT.kind)
+
+
+def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bool) -> Planned:
+    """Renders, keeps the live image unless a version is given, and asks the server what it would
+    keep. Changes nothing."""
+    live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, settings.rollout)
+    if live is None and version is None:
+        raise UsageError(
+            f"there is no Rollout `{settings.rollout}` in `{cluster.namespace}` yet: which version "
+            "is the first one?",
+            hint="canary apply VERSION",
+        )
+    wanted = objects(settings, version)
+    if live is not None and version is None:
+        wanted = tuple(keep_live_image(o, live) if o["kind"] == ROLLOUT.kind else o for o in wanted)
+    dry, forced = _dry_run(cluster, wanted, force=force)
+    before = tuple(live if o["kind"] == ROLLOUT.kind else _found(cluster, o) for o in wanted)
+    rollout = next(o for o in dry if o["kind"] == ROLLOUT.kind)
+    rolling = changes(live, rollout) if live is not None else ()
+    return Planned(wanted, before, dry, rolling, forced)
+
+
+def refuse_to_roll(planned: Planned, name: str) -> None:
+    """Raises Refused where applying would start a canary."""
+    if not planned.rolling:
+        return
+    what = "; ".join(sentence(change) for change in planned.rolling[:3])
+    if len(planned.rolling) > 3:
+        what += f"; and {len(planned.rolling) - 3} more"
+    raise Refused(
+        f"applying this would start a canary of `{name}`: {what}",
+        hint="--roll starts it; `canary deploy VERSION` ships a version",
+    )
+
+
+def apply(cluster: Cluster, planned: Planned) -> tuple[Mapping[str, Any], ...]:
+    """Sends every object; the objects as the server keeps them. An error says what is done."""
+    done: list[Mapping[str, Any]] = []
+    for obj in planned.wanted:
+        try:
+            done.append(cluster.apply(obj, force=planned.forced))
+        except CanaryError as error:
+            if done:
+                names = ", ".join(name_of(o) for o in done)
+                error.message = f"{error.message} (already applied: {names})"
+            raise
+    return tuple(done)
+
+
+def settle(
+    cluster: Cluster,
+    name: str,
+    generation: int,
+    *,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+    limit: timedelta,
+    until_healthy: bool,
+) -> tuple[Rollout, bool]:
+    """Looks until the controller has seen the change and, for a first install, until all pods are
+    available or it is Degraded. The Rollout, and whether it got there in time."""
+    began = now()
+    while True:
+        rollout = cluster.rollout(name)
+        word = shown_phase(rollout).word
+        seen = rollout.observed and rollout.generation >= generation and rollout.current_hash
+        if seen and (not until_healthy or word in ("Healthy", "Degraded")):
+            return rollout, True
+        if now() - began >= limit:
+            return rollout, False
+        sleep(_LOOK)
+
+
+def _dry_run(
+    cluster: Cluster, wanted: Sequence[Mapping[str, Any]], *, force: bool
+) -> tuple[tuple[Mapping[str, Any], ...], bool]:
+    """What the server would keep, and whether it has to be forced. `deploy` wrote the image as an
+    update; server-side apply counts that as another manager of the same name."""
+    kept = []
+    for obj in wanted:
+        try:
+            kept.append(cluster.apply(obj, dry_run=True, force=force))
+        except Conflict as error:
+            if set(error.managers) != {FIELD_MANAGER}:
+                error.hint = "--force takes these fields over"
+                raise
+            force = True
+            kept.append(cluster.apply(obj, dry_run=True, force=True))
+    return tuple(kept), force
+
+
+def _found(cluster: Cluster, obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    kind = known(obj["apiVersion"], obj["kind"])
+    if kind is None:
+        return None
+    return cluster.object(kind.api_version, kind.plural, obj["metadata"]["name"])
+
+
+def _word(live: Mapping[str, Any] | None, dry: Mapping[str, Any]) -> str:
+    if live is None:
+        return "created"
+    return "unchanged" if _content(live) == _content(dry) else "configured"
+
+
+def _content(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """What counts as the object's own: not the status, not what the server keeps beside it."""
+    meta = obj.get("metadata") or {}
+    kept = {k: meta.get(k) or {} for k in ("labels", "annotations")}
+    return {**{k: v for k, v in obj.items() if k not in ("metadata", "status")}, "metadata": kept}
+
+
+def sentence(change: Change) -> str:
+    """`pod template spec.containers[api].image: "api:v1" → "api:v2"`."""
+    live, wanted = (_short(value) for value in (change.live, change.wanted))
+    return f"{change.part} {change.path}: {live} → {wanted}"
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def name_of(obj: Mapping[str, Any]) -> str:
+    return f"{obj['kind']} {obj['metadata']['name']}"

@@ -1,0 +1,139 @@
+"""The one engine behind every verb that changes something:
+read, decide, send with its precondition, and wait until the controller shows the effect.
+
+A failed `test` (422) or a stale resourceVersion (409) means: read again and decide again. If the
+decision is another one then, the verb stops: it would not do what the user saw.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from companyos_canary.argo.effects import Effect
+from companyos_canary.argo.patches import Change, Decision, Nothing, Patch, Refusal
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import ROLLOUT
+from companyos_canary.errors import CanaryError, Conflict, Invalid, Refused
+from companyos_canary.model.rollout import Rollout
+
+ATTEMPTS = 5
+ROUNDS = 3
+PATIENCE = timedelta(seconds=30)
+_FIRST_LOOK, _SLOWEST_LOOK = 0.05, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """`decide`: what to send for what was read. `effect`: whether it is seen, given the Rollout
+    before and now."""
+
+    name: str
+    decide: Callable[[Rollout], Decision]
+    effect: Callable[[Rollout, Rollout], Effect]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What came of a change. `sent` is empty for `Nothing` and in a dry run; `effect` is None
+    where nobody waited for it."""
+
+    decision: Change | Nothing
+    before: Rollout
+    after: Rollout
+    sent: tuple[Patch, ...] = ()
+    effect: Effect | None = None
+    notes: tuple[str, ...] = ()
+
+
+def change(
+    cluster: Cluster,
+    name: str,
+    verb: Verb,
+    *,
+    sleep: Callable[[float], None],
+    dry_run: bool = False,
+    wait: bool = True,
+    patience: timedelta = PATIENCE,
+) -> Changed:
+    """Runs a verb to the point where its effect is seen. Raises Refused where it would do
+    something else, the API's errors otherwise; `effect` PENDING means: sent, not seen in time."""
+    notes: tuple[str, ...] = ()
+    rounds = ROUNDS
+    while True:
+        rounds -= 1
+        before, decision, after = _send(cluster, name, verb, dry_run=dry_run)
+        if isinstance(decision, Nothing) or dry_run:
+            return Changed(decision, before, after, notes=notes)
+        notes = (*notes, decision.note) if decision.note else notes
+        if not wait and not decision.again:
+            return Changed(decision, before, after, decision.patches, notes=notes)
+        effect, after = _observe(cluster, before, after, verb, sleep=sleep, patience=patience)
+        once_more = effect is Effect.LOST or (effect is Effect.SEEN and decision.again)
+        if not once_more or not rounds:
+            return Changed(decision, before, after, decision.patches, effect, notes)
+
+
+def _send(
+    cluster: Cluster, name: str, verb: Verb, *, dry_run: bool
+) -> tuple[Rollout, Change | Nothing, Rollout]:
+    """One decision, sent. Returns the Rollout before, the decision, the Rollout after."""
+    first: Change | None = None
+    for attempt in range(1, ATTEMPTS + 1):
+        before = cluster.rollout(name)
+        decision = verb.decide(before)
+        if isinstance(decision, Refusal):
+            raise refused(decision)
+        if isinstance(decision, Nothing) or dry_run:
+            return before, decision, before
+        if first is not None and decision != first:
+            raise Refused(
+                f"`{name}` changed while `{verb.name}` was on its way; nothing was sent",
+                hint="look with `canary status`, then decide again",
+            )
+        first = decision
+        try:
+            after = before
+            for patch in decision.patches:
+                answer = cluster.patch(
+                    ROLLOUT, name, patch.body,
+                    content_type=patch.content_type, subresource=patch.subresource,
+                )  # fmt: skip
+                after = Rollout.from_object(answer)
+        except (Conflict, Invalid) as error:
+            if attempt == ATTEMPTS:
+                raise type(error)(
+                    f"{error.message} ({ATTEMPTS} times)",
+                    hint="something else keeps writing to it; look with `canary status`",
+                ) from error
+            continue
+        return before, decision, after
+    raise AssertionError("unreachable")
+
+
+def _observe(
+    cluster: Cluster,
+    before: Rollout,
+    after: Rollout,
+    verb: Verb,
+    *,
+    sleep: Callable[[float], None],
+    patience: timedelta,
+) -> tuple[Effect, Rollout]:
+    """Looks again, more and more slowly, until the effect is seen or the patience is over. It
+    needs no more than the right to get the Rollout, so it also works in an emergency."""
+    waited, pause = 0.0, _FIRST_LOOK
+    effect = verb.effect(before, after)
+    while effect is Effect.PENDING and waited < patience.total_seconds():
+        sleep(pause)
+        waited += pause
+        pause = min(pause * 2, _SLOWEST_LOOK)
+        after = cluster.rollout(before.name)
+        effect = verb.effect(before, after)
+    return effect, after
+
+
+def refused(refusal: Refusal) -> CanaryError:
+    """A refusal as the error that ends the run, with its own exit code."""
+    error = Refused(refusal.message, hint=refusal.hint)
+    error.exit_code = refusal.exit_code
+    return error

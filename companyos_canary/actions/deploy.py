@@ -1,0 +1,88 @@
+"""Shipping a version: which image it is, what is sent, and how long it may take."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from companyos_canary.actions.change import Changed, Verb, change
+from companyos_canary.argo.effects import Effect
+from companyos_canary.argo.patches import Decision, Record, Refusal, set_image
+from companyos_canary.argo.plan import default_timeout, template_names
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.config.names import image_reference, repository
+from companyos_canary.errors import CanaryError, UsageError
+from companyos_canary.model.quantity import parse_duration
+from companyos_canary.model.rollout import Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """What a user asked for. `repository` and `container` come from canary.yaml; where there is
+    none they are those of the live Rollout."""
+
+    version: str
+    repository: str | None
+    container: str | None
+    supersede: bool
+    by: str
+    reason: str
+
+
+def container_of(rollout: Rollout, wanted: str | None) -> str:
+    """The container that a version is about: the one named, else the only one, else the one that
+    is called as the Rollout."""
+    if wanted:
+        return wanted
+    names = [c.name for c in rollout.containers]
+    return names[0] if len(names) == 1 else rollout.name
+
+
+def send(
+    cluster: Cluster,
+    name: str,
+    deploy: Deploy,
+    *,
+    now: datetime,
+    sleep: Callable[[float], None],
+    dry_run: bool,
+) -> Changed:
+    """Sets the image, pinned to what was read. `Nothing` where it is there already."""
+
+    def decide(rollout: Rollout) -> Decision:
+        container = container_of(rollout, deploy.container)
+        live = rollout.image(container)
+        image = image_reference(deploy.repository or repository(live), deploy.version)
+        record = Record(deploy.by, now, deploy.reason, image, rollout.stable_hash)
+        if not live and not rollout.workload_ref and not rollout.containers:
+            return Refusal(f"Rollout `{name}` has no containers", "see `canary render`")
+        return set_image(rollout, container, image, record=record, supersede=deploy.supersede)
+
+    verb = Verb("deploy", decide, lambda *_: Effect.PENDING)
+    return change(cluster, name, verb, sleep=sleep, dry_run=dry_run, wait=False)
+
+
+def timeout_of(cluster: Cluster, rollout: Rollout) -> timedelta:
+    """Twice what the live steps take, and the progress deadline. Templates that may not be read
+    count as nothing."""
+    templates = {}
+    for name in template_names(rollout):
+        try:
+            found = cluster.object("argoproj.io/v1alpha1", "analysistemplates", name)
+        except CanaryError:
+            continue
+        if found:
+            templates[name] = found
+    return default_timeout(rollout, templates)
+
+
+def parse_timeout(text: str) -> timedelta | None:
+    """`10m` as timedelta, `0` as None (no end); UsageError for what is no duration."""
+    try:
+        duration = parse_duration(text)
+    except ValueError:
+        raise UsageError(
+            f"--timeout `{text}` is not a duration", hint="write 90s, 10m or 1h30m; 0 for no end"
+        ) from None
+    if duration < timedelta():
+        raise UsageError(f"--timeout `{text}` is negative", hint="write 90s, 10m or 1h30m")
+    return duration or None

@@ -1,0 +1,141 @@
+"""Following one pod template to its end: what `deploy` and `watch` wait with.
+
+The template is known by the hash that the controller shows for it, not by the image's name: two
+revisions may have the same image, and somebody may put another one in its place.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from companyos_canary.argo.cause import cause
+from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
+from companyos_canary.argo.steps import set_weight
+from companyos_canary.cluster.feed import Feed
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.outcome import Ending, EndKind
+from companyos_canary.model.snapshot import Snapshot
+
+OBSERVED_WITHIN = timedelta(seconds=30)
+TICK = 1.0
+
+EXIT: dict[EndKind, ExitCode] = {
+    "healthy": ExitCode.OK,
+    "reached": ExitCode.OK,
+    "rolled-back": ExitCode.DEGRADED,
+    "degraded": ExitCode.DEGRADED,
+    "paused": ExitCode.UNFINISHED,
+    "superseded": ExitCode.SUPERSEDED,
+    "reverted": ExitCode.SUPERSEDED,
+    "timeout": ExitCode.TIMEOUT,
+    "interrupted": ExitCode.INTERRUPTED,
+}
+
+Show = Callable[[Snapshot], float | None]
+"""Shows a snapshot; the answer is in how many seconds it wants to be called again at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How to follow. `timeout` None waits for ever; time in which the rollout waits for a person
+    does not count. `generation`: the hash is only believed once the controller has seen it."""
+
+    container: str
+    until: Until
+    timeout: timedelta | None
+    somebody_is_there: bool
+    generation: int = 0
+
+
+def identify(
+    feed: Feed, following: Following, now: Callable[[], datetime], show: Show
+) -> Followed | None:
+    """The template that is to be followed, once the controller shows it; None if it does not
+    within 30 seconds."""
+    give_up = now() + OBSERVED_WITHIN
+    while True:
+        snapshot = feed.snapshot()
+        soon = None
+        if snapshot is not None:
+            soon = show(snapshot)
+            rollout = snapshot.rollout
+            seen = rollout.observed and rollout.generation >= following.generation
+            if seen and rollout.current_hash:
+                image = rollout.image(following.container)
+                return Followed(image, rollout.current_hash, following.container)
+        left = (give_up - now()).total_seconds()
+        if left <= 0:
+            return None
+        feed.wait(min(TICK, left, TICK if soon is None else soon))
+
+
+def follow(
+    feed: Feed, followed: Followed, following: Following, now: Callable[[], datetime], show: Show
+) -> Ending:
+    """Shows every change (and each second, for what counts down) until it ends. Ctrl-C is an
+    ending too: the rollout itself goes on."""
+    began = now()
+    deadline = None if following.timeout is None else began + following.timeout
+    furthest: tuple[int | None, int | None] = (None, None)
+    kind: EndKind | None = None
+    snapshot = feed.snapshot()
+    try:
+        while kind is None:
+            soon = None
+            if snapshot is not None:
+                furthest = _furthest(snapshot, followed, furthest)
+                soon = show(snapshot)
+                kind = ended(
+                    snapshot.rollout, followed, following.until,
+                    somebody_is_there=following.somebody_is_there,
+                )  # fmt: skip
+                if kind is not None:
+                    break
+                if deadline is not None and now() >= deadline:
+                    kind = "timeout"
+                    break
+            looked = now()
+            feed.wait(_pause(deadline, looked, soon))
+            if deadline is not None and snapshot and waits_for_a_person(snapshot.rollout):
+                deadline += now() - looked
+            snapshot = feed.snapshot()
+    except KeyboardInterrupt:
+        kind = "interrupted"
+    if snapshot is None:
+        raise AssertionError("a rollout that was identified has a snapshot")
+    step, weight = furthest
+    return Ending(
+        kind=kind,
+        exit_code=EXIT[kind],
+        snapshot=snapshot,
+        image=followed.image,
+        stable_image=_stable_image(snapshot, followed.container),
+        weight=weight,
+        step=step,
+        cause=None if kind in ("healthy", "reached") else cause(snapshot),
+        started_at=began,
+        at=now(),
+    )
+
+
+def _stable_image(snapshot: Snapshot, container: str) -> str:
+    stable = snapshot.stable
+    images = {c.name: c.image for c in stable.containers} if stable else {}
+    return images.get(container, "")
+
+
+def _pause(deadline: datetime | None, now: datetime, soon: float | None) -> float:
+    longest = TICK if soon is None else min(TICK, soon)
+    if deadline is None:
+        return longest
+    return max(0.01, min(longest, (deadline - now).total_seconds()))
+
+
+def _furthest(
+    snapshot: Snapshot, followed: Followed, before: tuple[int | None, int | None]
+) -> tuple[int | None, int | None]:
+    """Step index and weight that it had come to: an abort sets both back to 0."""
+    rollout = snapshot.rollout
+    if rollout.aborted or rollout.current_hash != followed.hash or rollout.step_index is None:
+        return before
+    return rollout.step_index, set_weight(rollout)

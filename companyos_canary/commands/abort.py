@@ -1,0 +1,70 @@
+"""`canary abort`: stop the canary. Needs no canary.yaml, and no more rights than get and patch."""
+
+from companyos_canary.actions import abort as action
+from companyos_canary.actions.deploy import parse_timeout
+from companyos_canary.argo.effects import Effect
+from companyos_canary.argo.patches import tag
+from companyos_canary.commands import base
+from companyos_canary.commands.requests import sent_answer, would_send
+from companyos_canary.errors import ExitCode, Refused
+
+EXAMPLES = (
+    "canary abort                           the Rollout of canary.yaml",
+    "canary abort companyos-api -n companyos --context prod-eu",
+    "canary abort companyos-api --no-wait   end once it is sent",
+)
+EXITS = (
+    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
+    ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
+)  # fmt: skip
+
+
+def abort(
+    session: base.Session,
+    rollout: base.RolloutArgument = None,
+    dry_run: base.DryRunOption = False,
+    no_wait: base.NoWaitOption = False,
+    timeout: base.TimeoutOption = "10m",
+) -> base.Answer:
+    """Stop the canary: its traffic and its pods go back to the stable version."""
+    limit = parse_timeout(timeout or "10m")
+    clock, name = session.runtime.clock, session.rollout
+    changed = action.abort(
+        session.cluster, name, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait
+    )
+    if dry_run:
+        return would_send(session, changed)
+    live, place = changed.after, session.place
+    if changed.effect is Effect.OTHER:
+        raise Refused(
+            f"`{name}` was fully promoted before the abort arrived: nothing is aborted",
+            hint="to undo it, deploy the version you want back: `canary deploy VERSION`",
+        )
+    if no_wait:
+        return sent_answer(session, changed, f"the abort of {name} in {place} was sent")
+    if changed.effect in (Effect.PENDING, Effect.LOST):
+        return sent_answer(
+            session, changed,
+            f"the abort of {name} in {place} was accepted, but the controller has not acted on "
+            "it; look with `canary status`",
+            code=ExitCode.UNOBSERVED,
+        )  # fmt: skip
+    session.note(f"{name} in {place} is aborted; waiting for the canary's pods to go")
+    drained = action.drain(session.cluster, live, now=clock.now, sleep=clock.sleep, limit=limit)
+    if not drained.done:
+        return sent_answer(
+            session, action.with_after(changed, drained.rollout),
+            f"{name} is aborted, but {drained.rollout.updated_replicas} canary pods are still "
+            f"there and stable has {drained.rollout.available_replicas} of "
+            f"{drained.rollout.replicas} available; look with `canary get`",
+            code=ExitCode.TIMEOUT,
+        )  # fmt: skip
+    bad = tag(live.image(live.containers[0].name)) if live.containers else "the aborted version"
+    return sent_answer(
+        session, action.with_after(changed, drained.rollout),
+        f"{name} in {place} is aborted: all traffic is on the stable version\n"
+        f"the Rollout still names {bad}: `canary deploy VERSION` replaces it",
+    )  # fmt: skip
+
+
+command = base.verb(abort)

@@ -1,0 +1,127 @@
+"""`canary apply`: install or update what canary.yaml stands for."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from companyos_canary.actions import apply as action
+from companyos_canary.actions.deploy import parse_timeout
+from companyos_canary.argo.phase import shown_phase
+from companyos_canary.commands import base
+from companyos_canary.config import image_reference
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.rollout import Rollout
+
+EXAMPLES = (
+    "canary apply v1.0.0                    a first install, until it is available",
+    "canary apply                           an update; the live image stays",
+    "canary apply --dry-run                 what would change",
+    "canary apply --roll                    and start a canary of it",
+)
+EXITS = (
+    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
+    ExitCode.NOT_FOUND, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT,
+)  # fmt: skip
+FIRST = "no canary, no analysis: nothing to compare with"
+
+
+def apply(
+    session: base.Session,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="image tag, digest or image")
+    ] = None,
+    roll: Annotated[
+        bool, typer.Option("--roll", help="also where it starts a canary of a live Rollout")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="take over fields that somebody else manages")
+    ] = False,
+    dry_run: base.DryRunOption = False,
+    no_wait: base.NoWaitOption = False,
+    timeout: base.TimeoutOption = None,
+) -> base.Answer:
+    """Install or update Rollout, AnalysisTemplates and Service (server-side apply).
+
+    The live image stays unless a VERSION is given. A change of the pod template or of the steps of
+    a live Rollout is refused without --roll: it would start a canary.
+    """
+    if version is not None:
+        image_reference("image", version)
+    settings = session.settings
+    limit = parse_timeout(timeout) if timeout is not None else settings.progress_deadline
+    planned = action.plan(session.cluster, settings, version, force=force)
+    if dry_run:
+        starts = (f"starts a canary: {action.sentence(c)}" for c in planned.rolling)
+        return _answer(session, planned, tuple(starts), applied=False)
+    if not roll:
+        action.refuse_to_roll(planned, settings.rollout)
+    objects = action.apply(session.cluster, planned)
+    rollout = next(Rollout.from_object(o) for o in objects if o["kind"] == "Rollout")
+    if no_wait:
+        return _answer(session, planned, (), applied=True)
+    if planned.first:
+        session.note(f"the first version of {rollout.name}: {FIRST}")
+    clock = session.runtime.clock
+    seen, done = action.settle(
+        session.cluster, rollout.name, rollout.generation, now=clock.now, sleep=clock.sleep,
+        limit=(limit or timedelta(days=365)) if planned.first else timedelta(seconds=30),
+        until_healthy=planned.first,
+    )  # fmt: skip
+    return _ended(session, planned, seen, done=done)
+
+
+def _ended(
+    session: base.Session, planned: action.Planned, seen: Rollout, *, done: bool
+) -> base.Answer:
+    phase = shown_phase(seen)
+    ready = f"{seen.available_replicas}/{seen.replicas} available"
+    if not done:
+        code = ExitCode.TIMEOUT if seen.observed and seen.current_hash else ExitCode.UNOBSERVED
+        line = f"{seen.name} in {session.place} is not there yet: {phase.message}, {ready}"
+        return _answer(session, planned, (line,), applied=True, code=code, rollout=seen)
+    if phase.word == "Degraded":
+        line = f"{seen.name} in {session.place} is Degraded: {phase.message}"
+        code = ExitCode.DEGRADED
+        return _answer(session, planned, (line,), applied=True, code=code, rollout=seen)
+    if planned.first:
+        line = f"{seen.name} in {session.place} is Healthy, {ready}"
+    elif planned.rolling:
+        line = "a canary has started: follow it with `canary watch`"
+    else:
+        line = f"{seen.name} in {session.place} is {phase.word}"
+    return _answer(session, planned, (line,), applied=True, rollout=seen)
+
+
+def _answer(
+    session: base.Session,
+    planned: action.Planned,
+    lines: tuple[str, ...],
+    *,
+    applied: bool,
+    code: ExitCode = ExitCode.OK,
+    rollout: Rollout | None = None,
+) -> base.Answer:
+    named = list(zip(planned.wanted, planned.words, strict=True))
+    phase = shown_phase(rollout) if rollout else None
+    data = {
+        "applied": applied,
+        "namespace": session.cluster.namespace,
+        "context": session.cluster.context,
+        "first": planned.first,
+        "objects": [
+            {"kind": o["kind"], "name": o["metadata"]["name"], "change": word} for o, word in named
+        ],
+        "starts_canary": [action.sentence(change) for change in planned.rolling],
+        "phase": phase.word if phase else None,
+        "message": phase.message if phase else None,
+    }
+    rows = tuple(f"{action.name_of(o)}: {word}" for o, word in named)
+    return base.Answer(
+        code=code, data=data, lines=(*rows, *lines), objects=planned.dry,
+        notes=() if applied else ("dry run: nothing was sent",),
+        name="\n".join(f"{o['kind'].lower()}/{o['metadata']['name']}" for o in planned.wanted),
+    )  # fmt: skip
+
+
+command = base.verb(apply)

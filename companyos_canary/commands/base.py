@@ -1,0 +1,249 @@
+"""What every verb has in common: its options, its session, and how its answer is printed.
+
+A verb's module has `EXAMPLES`, `EXITS` and `command = verb(function)`; the function takes a
+Session and its own flags and returns an Answer.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from companyos_canary.argo.patches import record_of
+from companyos_canary.config import Flags, Resolved, resolve
+from companyos_canary.errors import ConfigError, ExitCode, NotFound, UsageError
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.runtime import Runtime
+
+if TYPE_CHECKING:
+    from companyos_canary.cluster.client import Cluster
+    from companyos_canary.config import Settings
+    from companyos_canary.view.picture import Place
+
+FORMATS = ("human", "json", "yaml", "name")
+
+NamespaceOption = Annotated[str | None, typer.Option("-n", "--namespace", help="of the Rollout")]
+ContextOption = Annotated[str | None, typer.Option("--context", help="of the kubeconfig")]
+KubeconfigOption = Annotated[str | None, typer.Option("--kubeconfig", help="file to use")]
+EnvOption = Annotated[str | None, typer.Option("-e", "--env", help="environment in canary.yaml")]
+FileOption = Annotated[str | None, typer.Option("-f", "--file", help="canary.yaml to use")]
+OutputOption = Annotated[str, typer.Option("-o", "--output", help="human, json, yaml or name")]
+VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="say where settings are from")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="results only")]
+NoColorOption = Annotated[bool, typer.Option("--no-color", help="no colour, as NO_COLOR")]
+RequestTimeoutOption = Annotated[
+    float, typer.Option("--request-timeout", help="seconds for one request")
+]
+
+COMMON: tuple[tuple[str, Any, Any], ...] = (
+    ("namespace", NamespaceOption, None),
+    ("context", ContextOption, None),
+    ("kubeconfig", KubeconfigOption, None),
+    ("env", EnvOption, None),
+    ("file", FileOption, None),
+    ("output", OutputOption, "human"),
+    ("verbose", VerboseOption, False),
+    ("quiet", QuietOption, False),
+    ("no_color", NoColorOption, False),
+    ("request_timeout", RequestTimeoutOption, 10.0),
+)
+
+RolloutArgument = Annotated[str | None, typer.Argument(help="name of the Rollout", metavar="NAME")]
+RolloutOption = Annotated[
+    str | None, typer.Option("--rollout", help="name of the Rollout", metavar="NAME")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")]
+NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="end once it is sent")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="why, for the record")]
+TimeoutOption = Annotated[
+    str | None, typer.Option("--timeout", help="how long to follow, as 10m; 0 for no end")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a verb found or did. `lines` are the result for people, on stdout; `picture` makes a
+    rich renderable in their place on a terminal; `notes` go to stderr. `objects` serve -o yaml,
+    `name` serves -o name."""
+
+    code: ExitCode = ExitCode.OK
+    data: Mapping[str, Any] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    picture: Callable[[], Any] | None = None
+    notes: tuple[str, ...] = ()
+    objects: tuple[Mapping[str, Any], ...] = ()
+    name: str = ""
+
+
+@dataclass
+class Session:
+    """One run of one verb: where it acts and what it may use. `answered`: its result is already on
+    stdout (JSON Lines), only the exit code is left to say."""
+
+    runtime: Runtime
+    command: str
+    flags: Flags
+    resolved: Resolved
+    output: str
+    verbose: bool
+    quiet: bool
+    request_timeout: float
+    answered: bool = False
+    _seq: int = 0
+
+    def next_seq(self) -> int:
+        """The number of the next object of JSON Lines, from 1."""
+        self._seq += 1
+        return self._seq
+
+    @cached_property
+    def cluster(self) -> "Cluster":
+        return self.runtime.connect(self.resolved, self.runtime.environ, self.request_timeout)
+
+    @property
+    def settings(self) -> "Settings":
+        """canary.yaml as this environment sees it. Raises where there is none or it is wrong."""
+        if self.resolved.problem:
+            raise self.resolved.problem
+        if self.resolved.settings is None:
+            raise ConfigError(
+                "no canary.yaml here or in a folder above", hint="write one with `canary init`"
+            )
+        return self.resolved.settings
+
+    @property
+    def rollout(self) -> str:
+        """The Rollout's name: flag, file, or the only one in the namespace."""
+        if self.resolved.rollout:
+            return self.resolved.rollout
+        if self.resolved.problem:
+            raise self.resolved.problem
+        names = self.cluster.rollout_names()
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            raise NotFound(
+                f"no Rollout in namespace `{self.cluster.namespace}`, and no canary.yaml names one",
+                hint="name it (`canary status NAME -n NAMESPACE`) or start with `canary init`",
+            )
+        raise UsageError(
+            f"which Rollout of namespace `{self.cluster.namespace}`?",
+            hint="one of " + ", ".join(f"`{n}`" for n in names[:8]),
+        )
+
+    @property
+    def human(self) -> bool:
+        return self.output == "human"
+
+    @property
+    def place(self) -> str:
+        """`companyos @ prod-eu`: where this run acts."""
+        context = self.cluster.context
+        return f"{self.cluster.namespace} @ {context}" if context else self.cluster.namespace
+
+    def view_place(self, rollout: Rollout) -> "Place":
+        """Where this run acts and who deployed, for the view: the Rollout is put into the commands
+        that it shows unless canary.yaml names it."""
+        from companyos_canary.view.picture import Place
+
+        settings, record = self.resolved.settings, record_of(rollout.annotations)
+        images = [c.image for c in rollout.containers]
+        return Place(
+            context=self.cluster.context,
+            who=record.get("by", "") if record.get("image") in images else "",
+            target=None if settings else (rollout.name, rollout.namespace),
+            container=settings.container if settings else None,
+        )
+
+    def note(self, line: str) -> None:
+        """Something for people beside the result, on stderr; not with -q."""
+        if not self.quiet:
+            self.runtime.say_error(line)
+
+
+def verb(function: Callable[..., Answer]) -> Callable[..., None]:
+    """A Typer callback from a verb's function: its own flags plus the common ones."""
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
+    common = [inspect.Parameter(n, keyword, annotation=a, default=d) for n, a, d in COMMON]
+
+    def callback(ctx: typer.Context, **given: Any) -> None:
+        options = {name: given.pop(name) for name, _, _ in COMMON}
+        _finish(ctx.obj, ctx.info_name or "", options, given, function)
+
+    parameters = [context, *(p.replace(kind=keyword) for p in own), *common]
+    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    callback.__annotations__ = {p.name: p.annotation for p in parameters}
+    callback.__doc__ = function.__doc__
+    callback.__name__ = function.__name__
+    return callback
+
+
+def _finish(
+    runtime: Runtime,
+    command: str,
+    options: Mapping[str, Any],
+    given: Mapping[str, Any],
+    function: Callable[..., Answer],
+) -> NoReturn:
+    if options["output"] not in FORMATS:
+        raise UsageError(
+            f"--output `{options['output']}` is not a format", hint="use human, json, yaml or name"
+        )
+    runtime.no_color = options["no_color"]
+    flags = Flags(
+        rollout=given.get("rollout") or given.get("name"),
+        namespace=options["namespace"],
+        context=options["context"],
+        kubeconfig=options["kubeconfig"],
+        env=options["env"],
+        file=options["file"],
+    )
+    session = Session(
+        runtime=runtime,
+        command=command,
+        flags=flags,
+        resolved=resolve(flags, runtime.environ, runtime.cwd),
+        output=options["output"],
+        verbose=options["verbose"],
+        quiet=options["quiet"],
+        request_timeout=options["request_timeout"],
+    )
+    if session.verbose:
+        for setting, origin in session.resolved.origins.items():
+            runtime.say_error(f"{setting}: {origin}")
+    own = {k: v for k, v in given.items() if k != "rollout"}
+    show(session, function(session, **own))
+
+
+def show(session: Session, answer: Answer) -> NoReturn:
+    """Prints an answer in the form that was asked for, and ends with its exit code."""
+    runtime = session.runtime
+    for note in answer.notes:
+        session.note(note)
+    if session.answered:
+        pass
+    elif session.output == "json":
+        from companyos_canary.view.machine import envelope
+
+        runtime.say(envelope(session.command, answer.code, answer.data))
+    elif session.output == "yaml":
+        if not answer.objects:
+            raise UsageError(f"`canary {session.command}` shows no object: -o yaml has no meaning")
+        from companyos_canary.render.yamltext import to_yaml
+
+        runtime.stdout.write(to_yaml(answer.objects))
+    elif session.output == "name":
+        if not answer.name:
+            raise UsageError(f"`canary {session.command}` shows no object: -o name has no meaning")
+        runtime.say(answer.name)
+    elif answer.picture is not None and runtime.facts.terminal:
+        runtime.out.print(answer.picture())
+    else:
+        for line in answer.lines:
+            runtime.say(line)
+    raise typer.Exit(int(answer.code))

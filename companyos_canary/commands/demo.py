@@ -1,0 +1,105 @@
+"""`canary demo`: a good release and a bad one, in the embedded cluster, with the real commands."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from companyos_canary.commands import base
+from companyos_canary.errors import CanaryError, ExitCode
+
+EXAMPLES = ("canary demo", "NO_COLOR=1 canary demo | cat        one line a change")
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.INTERRUPTED)
+
+NAMESPACE = "companyos"
+CONFIG = """\
+schema: canary/v1
+rollout: companyos-api
+namespace: companyos
+image: companyos-api
+replicas: 10
+steps:                      # seconds, so that the demo is short; the guide has 2m, 2m and 3m
+  - {weight: 10, analysis: 5s}
+  - {weight: 25, analysis: 5s}
+  - {weight: 50, analysis: 5s}
+analysis: {window: 5s, min_requests: 20, by_hash: true}
+"""
+STORY: tuple[tuple[str, tuple[str, ...], ExitCode], ...] = (
+    ("the first version: nothing to compare it with", ("apply", "v1.0.0"), ExitCode.OK),
+    ("a good version", ("deploy", "v1.1.0"), ExitCode.OK),
+    (
+        "a bad version: its error rate jumps at 25 % of the traffic",
+        ("deploy", "v1.2.0"),
+        ExitCode.DEGRADED,
+    ),
+)
+
+
+def demo(session: base.Session) -> base.Answer:
+    """Start a cluster in this process, ship a good version and a bad one, and end.
+
+    The commands are the real ones, run as you would run them. It takes less than a minute.
+    """
+    from companyos_canary.sandbox.running import Running
+
+    running = Running(namespaces=(NAMESPACE,))
+    codes: dict[str, int] = {}
+    try:
+        with tempfile.TemporaryDirectory(prefix="canary-demo-") as folder:
+            here = Path(folder)
+            (here / "canary.yaml").write_text(CONFIG)
+            kubeconfig = here / "kubeconfig"
+            kubeconfig.touch(mode=0o600)
+            kubeconfig.write_text(running.kubeconfig(NAMESPACE))
+            for title, arguments, expected in STORY:
+                _say(session, f"# {title}\n$ canary {' '.join(arguments)}")
+                code = _run(session, arguments, here, kubeconfig)
+                codes[" ".join(arguments)] = code
+                _expect(arguments, code, expected)
+                _say(session, "")
+    finally:
+        running.close()
+    _say(session, "that was the demo. Next: `canary sandbox`, then the same commands by hand")
+    return base.Answer(data={"exit_codes": codes})
+
+
+def _run(session: base.Session, arguments: tuple[str, ...], here: Path, kubeconfig: Path) -> int:
+    """One canary process on our own terminal (or pipe)."""
+    session.runtime.flush()
+    output = ("-o", "json") if session.output == "json" else ()
+    done = subprocess.run(
+        [sys.executable, "-m", "companyos_canary", *arguments, *output],
+        cwd=here,
+        env=_environment(session.runtime.environ, kubeconfig),
+        stdout=subprocess.DEVNULL if session.output == "json" else None,
+        check=False,
+    )
+    return done.returncode
+
+
+def _environment(environ: Mapping[str, str], kubeconfig: Path) -> dict[str, str]:
+    kept = {k: v for k, v in environ.items() if not k.startswith("CANARY_")}
+    package = str(Path(__file__).parents[2])
+    path = os.pathsep.join(p for p in (package, kept.get("PYTHONPATH", "")) if p)
+    return {**kept, "KUBECONFIG": str(kubeconfig), "PYTHONPATH": path}
+
+
+def _expect(arguments: tuple[str, ...], code: int, expected: ExitCode) -> None:
+    if code == ExitCode.INTERRUPTED or code < 0:
+        raise KeyboardInterrupt
+    if code != expected:
+        raise CanaryError(
+            f"`canary {' '.join(arguments)}` ended with {code} where the demo expects "
+            f"{int(expected)}",
+            hint="run it again; if it stays, report it with the output above",
+        )
+
+
+def _say(session: base.Session, text: str) -> None:
+    if session.human:
+        session.runtime.say(text)
+
+
+command = base.verb(demo)

@@ -1,0 +1,90 @@
+"""`canary deploy VERSION`: set the image, follow this version to its end."""
+
+from typing import Annotated
+
+import typer
+
+from companyos_canary.actions import deploy as action
+from companyos_canary.argo.endings import Until
+from companyos_canary.argo.patches import Change, tag
+from companyos_canary.commands import base
+from companyos_canary.commands.following import follow_to_the_end
+from companyos_canary.commands.requests import sent_answer, would_send
+from companyos_canary.config.names import image_reference
+from companyos_canary.errors import ExitCode, NotFound
+
+EXAMPLES = (
+    "canary deploy v1.2.3                    ship it and follow it",
+    'canary deploy v1.2.3 --reason "fixes login" -e prod',
+    "canary deploy v1.2.3 --no-wait          end once it is sent",
+    "canary deploy v1.2.3 --until weight=25  end well at 25 %",
+)
+EXITS = (
+    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
+    ExitCode.NOT_FOUND, ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNFINISHED,
+    ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
+)  # fmt: skip
+
+
+def deploy(
+    session: base.Session,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="image tag, digest or image")],
+    rollout: base.RolloutOption = None,
+    container: Annotated[
+        str | None, typer.Option("--container", help="the container that VERSION is for")
+    ] = None,
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="take the place of a version on its way")
+    ] = False,
+    until: Annotated[
+        str, typer.Option("--until", help="healthy, paused, step=N or weight=N")
+    ] = "healthy",
+    reason: base.ReasonOption = "",
+    dry_run: base.DryRunOption = False,
+    no_wait: base.NoWaitOption = False,
+    timeout: base.TimeoutOption = None,
+) -> base.Answer:
+    """Ship a version and follow it until it is stable or rolled back.
+
+    The same command again attaches to the version on its way. Without a terminal it ends with 8
+    where the rollout waits for a person.
+    """
+    image_reference("image", version)
+    target, runtime = Until.parse(until), session.runtime
+    if timeout is not None:
+        action.parse_timeout(timeout)
+    settings = session.resolved.settings
+    wanted = action.Deploy(
+        version=version,
+        repository=settings.image if settings else None,
+        container=container or (settings.container if settings else None),
+        supersede=supersede,
+        by=runtime.user,
+        reason=reason,
+    )
+    name = session.rollout
+    try:
+        changed = action.send(
+            session.cluster, name, wanted, now=runtime.clock.now(), sleep=runtime.clock.sleep,
+            dry_run=dry_run,
+        )  # fmt: skip
+    except NotFound as error:
+        if error.exit_code is ExitCode.NOT_FOUND and not error.hint:
+            error.hint = f"install it first: `canary apply {version}`"
+        raise
+    if dry_run:
+        return would_send(session, changed)
+    live = changed.after
+    image = live.image(action.container_of(live, wanted.container))
+    if no_wait:
+        return sent_answer(session, changed, f"{tag(image)} is set on `{name}` in {session.place}")
+    if not isinstance(changed.decision, Change) and live.is_fully_promoted and live.observed:
+        return sent_answer(session, changed, f"{changed.decision.message}: nothing to do")
+    return follow_to_the_end(
+        session, live, until=target, generation=live.generation,
+        container=action.container_of(live, wanted.container),
+        timeout=timeout,
+    )  # fmt: skip
+
+
+command = base.verb(deploy)

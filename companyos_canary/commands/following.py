@@ -1,0 +1,151 @@
+"""How `deploy` and `watch` show what they follow: a live screen, lines in a pipe, or JSON."""
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from datetime import datetime, timedelta
+from typing import Any
+
+from companyos_canary.actions.deploy import container_of, parse_timeout, timeout_of
+from companyos_canary.actions.follow import Following, follow, identify
+from companyos_canary.argo.endings import Until
+from companyos_canary.commands.base import Answer, Session
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.outcome import Ending
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view import closing as last_words
+from companyos_canary.view import machine, plain
+from companyos_canary.view.picture import Place
+
+HEARTBEAT = timedelta(seconds=30)
+
+Show = Callable[[Snapshot], float | None]
+
+
+def follow_to_the_end(
+    session: Session,
+    live: Rollout,
+    *,
+    until: Until,
+    timeout: str | None,
+    generation: int = 0,
+    container: str | None = None,
+) -> Answer:
+    """Follows the Rollout's newest template; `timeout` is the flag as it was written. The hash is
+    believed once the controller has seen `generation`."""
+    runtime = session.runtime
+    now, place = runtime.clock.now, session.view_place(live)
+    container = container or container_of(live, place.container)
+    following = Following(
+        container=container,
+        until=until,
+        timeout=_timeout(session, live, timeout),
+        somebody_is_there=runtime.somebody_is_there and session.human,
+        generation=generation,
+    )
+    with ExitStack() as stack:
+        feed = stack.enter_context(closing(runtime.feed(session.cluster, live.name)))
+        show = _shower(session, stack, place, now)
+        followed = identify(feed, following, now, show)
+        ending = follow(feed, followed, following, now, show) if followed else None
+    if ending is None:
+        return _not_observed(session, live)
+    _end(session, ending, place)
+    return Answer(
+        code=ending.exit_code,
+        data=machine.ending_data(ending, place=place),
+        objects=(ending.snapshot.rollout.raw,),
+        name=machine.name(ending.snapshot.rollout),
+    )
+
+
+def _timeout(session: Session, live: Rollout, text: str | None) -> timedelta | None:
+    return parse_timeout(text) if text is not None else timeout_of(session.cluster, live)
+
+
+def _not_observed(session: Session, live: Rollout) -> Answer:
+    return Answer(
+        code=ExitCode.UNOBSERVED,
+        data={"rollout": live.name, "namespace": live.namespace, "observed": False},
+        lines=(
+            f"{live.name} in {session.place} was changed, but no controller has acted on it in "
+            "30 s: is Argo Rollouts running?",
+        ),
+        name=machine.name(live),
+    )
+
+
+def _shower(session: Session, stack: ExitStack, place: Place, now: Callable[[], datetime]) -> Show:
+    if session.output == "json" and session.command == "watch":
+        return _json_lines(session, place, now)
+    if not session.human or session.quiet:
+        return lambda _: None
+    if session.runtime.facts.terminal:
+        return _screen(session, stack, place, now)
+    return _plain_lines(session, place, now)
+
+
+def _screen(session: Session, stack: ExitStack, place: Place, now: Callable[[], datetime]) -> Show:
+    from companyos_canary.view.live import Live
+    from companyos_canary.view.screen import screen
+
+    runtime = session.runtime
+    live = stack.enter_context(Live(runtime.out, lambda: now().timestamp()))
+
+    def show(snapshot: Snapshot) -> float | None:
+        live.update(screen(snapshot, now(), runtime.facts, place=place, leave="Ctrl-C"))
+        return live.tick()
+
+    return show
+
+
+def _plain_lines(session: Session, place: Place, now: Callable[[], datetime]) -> Show:
+    last: list[Snapshot] = []
+    said = [now()]
+
+    def show(snapshot: Snapshot) -> None:
+        moment, say = now(), session.runtime.say
+        if not last:
+            say(plain.opening(session.command, snapshot, moment, place=place))
+        lines = plain.lines(last[-1] if last else None, snapshot, moment, place=place)
+        if not lines and moment - said[0] >= HEARTBEAT:
+            lines = [plain.heartbeat(snapshot, moment, place=place)]
+        for line in lines:
+            say(line)
+            said[0] = moment
+        last[:] = [snapshot]
+
+    return show
+
+
+def _json_lines(session: Session, place: Place, now: Callable[[], datetime]) -> Show:
+    last: list[Any] = []
+
+    def show(snapshot: Snapshot) -> None:
+        if last and last[-1] == snapshot:
+            return
+        data = machine.snapshot_data(snapshot, now(), place=place)
+        session.runtime.say(machine.event_line("snapshot", data, at=now(), seq=session.next_seq()))
+        last[:] = [snapshot]
+
+    return show
+
+
+def _end(session: Session, ending: Ending, place: Place) -> None:
+    """The last words: sentences for people, a verdict line in a pipe, an event in JSON Lines."""
+    runtime = session.runtime
+    if session.output == "json" and session.command == "watch":
+        data = machine.ending_data(ending, place=place)
+        line = machine.event_line("ending", data, at=ending.at, seq=session.next_seq())
+        runtime.say(line)
+        session.answered = True
+    elif session.human and runtime.facts.terminal:
+        from companyos_canary.view.ink import ink
+
+        runtime.out.print(
+            ink(last_words.closing(ending, runtime.facts, place=place), runtime.facts)
+        )
+    elif session.human:
+        for line in last_words.closing_text(ending, runtime.facts, place=place):
+            runtime.say(line)
+        runtime.say(last_words.verdict_line(ending))

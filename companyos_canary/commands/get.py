@@ -1,0 +1,31 @@
+"""`canary get`: the whole picture once."""
+
+from companyos_canary.commands import base
+from companyos_canary.errors import ExitCode
+
+EXAMPLES = (
+    "canary get                             the Rollout of canary.yaml",
+    "canary get companyos-api -n companyos",
+    "canary get -o json | jq .data.metrics",
+)
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
+
+
+def get(session: base.Session, rollout: base.RolloutArgument = None) -> base.Answer:
+    """Show a rollout once: steps, weights, revisions, pods, and every metric with its value."""
+    from companyos_canary.view import get as view
+    from companyos_canary.view import machine
+
+    snapshot = session.cluster.snapshot(session.rollout)
+    runtime, place = session.runtime, session.view_place(snapshot.rollout)
+    now = runtime.clock.now()
+    return base.Answer(
+        data=machine.snapshot_data(snapshot, now),
+        picture=lambda: view.picture(snapshot, now, runtime.facts, place=place),
+        lines=view.lines(snapshot, now, runtime.facts, place=place),
+        objects=(snapshot.rollout.raw,),
+        name=f"rollout.argoproj.io/{snapshot.rollout.name}",
+    )
+
+
+command = base.verb(get)

@@ -1,0 +1,80 @@
+"""What the changing verbs say: what would be sent, and what was."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from companyos_canary.actions.change import Changed
+from companyos_canary.argo.effects import Effect
+from companyos_canary.argo.patches import Change, Patch
+from companyos_canary.argo.phase import shown_phase
+from companyos_canary.cluster.changes import patch_request
+from companyos_canary.cluster.kinds import ROLLOUT
+from companyos_canary.commands.base import Answer, Session
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.rollout import Rollout
+
+
+def would_send(session: Session, changed: Changed) -> Answer:
+    """The answer of a dry run: each request, nothing sent."""
+    patches = changed.decision.patches if isinstance(changed.decision, Change) else ()
+    requests = [_request(changed.before, patch) for patch in patches]
+    lines = []
+    for request in requests:
+        lines.append(f"{request['method']} {request['path']}")
+        lines.append(f"content-type: {request['content_type']}")
+        lines += json.dumps(request["body"], indent=2, ensure_ascii=False).splitlines()
+    if not isinstance(changed.decision, Change):
+        lines.append(changed.decision.message)
+    return Answer(
+        data={"dry_run": True, **_place(session, changed.before), "requests": requests},
+        lines=tuple(lines),
+        notes=("dry run: nothing was sent",),
+        name=f"rollout.argoproj.io/{changed.before.name}",
+    )
+
+
+def sent_answer(
+    session: Session, changed: Changed, sentence: str, *, code: ExitCode | None = None
+) -> Answer:
+    """The answer of a change: what was done, to what, and what the Rollout shows now."""
+    if code is None:
+        code = ExitCode.UNOBSERVED if changed.effect is Effect.PENDING else ExitCode.OK
+    phase = shown_phase(changed.after)
+    data = {
+        **_place(session, changed.after),
+        "sent": bool(changed.sent),
+        "observed": changed.effect is Effect.SEEN,
+        "phase": phase.word,
+        "message": phase.message,
+        "step_index": changed.after.step_index,
+        "notes": list(changed.notes),
+    }
+    return Answer(
+        code=code,
+        data=data,
+        lines=(sentence,),
+        notes=changed.notes,
+        name=f"rollout.argoproj.io/{changed.after.name}",
+    )
+
+
+def _request(rollout: Rollout, patch: Patch) -> Mapping[str, Any]:
+    request = patch_request(
+        ROLLOUT, rollout.namespace, rollout.name, patch.body,
+        content_type=patch.content_type, subresource=patch.subresource,
+    )  # fmt: skip
+    return {
+        "method": request.method,
+        "path": request.target,
+        "content_type": patch.content_type,
+        "body": patch.body,
+    }
+
+
+def _place(session: Session, rollout: Rollout) -> dict[str, Any]:
+    return {
+        "rollout": rollout.name,
+        "namespace": rollout.namespace,
+        "context": session.cluster.context,
+    }

@@ -1,0 +1,51 @@
+"""`canary status`: one line, one request, and an exit code by state."""
+
+from typing import Annotated
+
+import typer
+
+from companyos_canary.argo.endings import Until
+from companyos_canary.argo.phase import shown_phase
+from companyos_canary.commands import base
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.snapshot import Snapshot
+
+EXAMPLES = (
+    "canary status                          the Rollout of canary.yaml",
+    "canary status companyos-api -n companyos -o json",
+    "canary status --wait --timeout 10m     until it is Healthy or Degraded",
+)
+EXITS = (
+    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
+    ExitCode.NOT_FOUND, ExitCode.UNFINISHED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
+)  # fmt: skip
+
+_CODES = {"Healthy": ExitCode.OK, "Degraded": ExitCode.DEGRADED}
+
+
+def status(
+    session: base.Session,
+    rollout: base.RolloutArgument = None,
+    wait: Annotated[bool, typer.Option("--wait", help="until it is Healthy or Degraded")] = False,
+    timeout: base.TimeoutOption = None,
+) -> base.Answer:
+    """Say in one line what a rollout is doing: 0 Healthy, 3 Degraded, 8 anything else."""
+    live = session.cluster.resolved(session.cluster.rollout(session.rollout))
+    if wait:
+        from companyos_canary.commands.following import follow_to_the_end
+
+        return follow_to_the_end(session, live, until=Until(), timeout=timeout)
+    from companyos_canary.view import machine
+    from companyos_canary.view import status as view
+
+    now, snapshot = session.runtime.clock.now(), Snapshot(live)
+    return base.Answer(
+        code=_CODES.get(shown_phase(live).word, ExitCode.UNFINISHED),
+        data=machine.snapshot_data(snapshot, now),
+        lines=(view.line(snapshot, now),),
+        objects=(live.raw,),
+        name=f"rollout.argoproj.io/{live.name}",
+    )
+
+
+command = base.verb(status)

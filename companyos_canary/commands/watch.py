@@ -1,0 +1,42 @@
+"""`canary watch`: follow what is going on until it ends."""
+
+from typing import Annotated
+
+import typer
+
+from companyos_canary.argo.endings import Until
+from companyos_canary.commands import base
+from companyos_canary.commands.following import follow_to_the_end
+from companyos_canary.errors import ExitCode
+
+EXAMPLES = (
+    "canary watch                           the Rollout of canary.yaml",
+    "canary watch companyos-api -n companyos --until paused",
+    "canary watch -o json                   one object a line",
+)
+EXITS = (
+    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
+    ExitCode.NOT_FOUND, ExitCode.SUPERSEDED, ExitCode.UNFINISHED, ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
+)  # fmt: skip
+
+
+def watch(
+    session: base.Session,
+    rollout: base.RolloutArgument = None,
+    until: Annotated[
+        str, typer.Option("--until", help="healthy, paused, step=N or weight=N")
+    ] = "healthy",
+    timeout: base.TimeoutOption = None,
+) -> base.Answer:
+    """Follow a rollout live until it is Healthy or Degraded.
+
+    Ctrl-C only ends the watching. Without a terminal it ends with 8 where the rollout waits for a
+    person.
+    """
+    target = Until.parse(until)
+    live = session.cluster.resolved(session.cluster.rollout(session.rollout))
+    return follow_to_the_end(session, live, until=target, timeout=timeout)
+
+
+command = base.verb(watch)

@@ -1,0 +1,113 @@
+"""A whole cluster in this process on real time: API server over TLS, Prometheus over http, and one
+thread that lets the controllers act."""
+
+import secrets
+import threading
+import time
+from datetime import UTC, datetime
+
+from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.certificate import make_identity
+from companyos_canary.sandbox.cluster import Cluster, refusal
+from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
+from companyos_canary.sandbox.kubeconfig import kubeconfig
+from companyos_canary.sandbox.metrics_api import MetricsApi
+from companyos_canary.sandbox.provider import HttpProvider
+from companyos_canary.sandbox.server import Server
+from companyos_canary.sandbox.store import Store
+from companyos_canary.sandbox.traffic import Traffic
+from companyos_canary.sandbox.tsdb import Tsdb
+
+PROMETHEUS = ("monitoring", "prometheus", 9090)
+_SUFFIXES = ("", ".svc", ".svc.cluster.local")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Running:
+    """Started by its constructor. `namespaces` are made at the start; with `controller` False
+    nobody acts on Rollouts (for a controller of your own). `close` ends it within a second."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        namespaces: tuple[str, ...] = ("companyos",),
+        controller: bool = True,
+    ) -> None:
+        self.token = secrets.token_urlsafe(24)
+        tsdb = Tsdb()
+        metrics = MetricsApi(tsdb, time.time)
+        self._metrics = Server(metrics.handle)
+        self.store = Store(_now)
+        provider = HttpProvider(self.resolve, self.store.wake)
+        self.cluster = Cluster(
+            self.store, provider=provider, traffic=Traffic(self.store, tsdb), controller=controller
+        )
+        namespace, name, prometheus_port = PROMETHEUS
+        api = Api(
+            self.store,
+            proxies={f"{namespace}/{name}:{prometheus_port}": metrics.handle},
+            refuse=refusal,
+        )
+        identity = make_identity()
+        self.ca = identity.ca
+        self._api = Server(api.handle, tls=identity.context, token=self.token, port=port)
+        _furnish(self.store, namespaces)
+        self._stop = threading.Event()
+        self._acting = threading.Thread(target=self.cluster.run, args=(self._stop,), daemon=True)
+        for server in (self._metrics, self._api):
+            server.start()
+        self._acting.start()
+
+    @property
+    def url(self) -> str:
+        return self._api.url
+
+    @property
+    def prometheus_url(self) -> str:
+        """Its address outside of the cluster; inside it is that of the Service."""
+        return self._metrics.url
+
+    def kubeconfig(self, namespace: str) -> str:
+        return kubeconfig(server=self.url, token=self.token, ca=self.ca, namespace=namespace)
+
+    def resolve(self, address: str) -> str:
+        """The cluster's DNS: the address of the Prometheus Service becomes the real one."""
+        namespace, name, port = PROMETHEUS
+        for suffix in _SUFFIXES:
+            inside = f"http://{name}.{namespace}{suffix}:{port}"
+            if address == inside or address.startswith(inside + "/"):
+                return self._metrics.url + address[len(inside) :]
+        return address
+
+    def close(self) -> None:
+        self._stop.set()
+        self.store.wake()
+        self._api.close()
+        self._metrics.close()
+        self._acting.join(1.0)
+
+
+def _furnish(store: Store, namespaces: tuple[str, ...]) -> None:
+    """What a cluster has before anything is deployed: namespaces, and Prometheus as a Service."""
+    monitoring, name, port = PROMETHEUS
+    for namespace in dict.fromkeys((*namespaces, monitoring)):
+        if store.get(NAMESPACE, "", namespace) is None:
+            store.create(
+                NAMESPACE, {"metadata": {"name": namespace}, "status": {"phase": "Active"}}
+            )
+    store.create(
+        SERVICE,
+        {
+            "metadata": {"name": name, "namespace": monitoring},
+            "spec": {
+                "type": "ClusterIP",
+                "clusterIP": "10.96.0.90",
+                "ports": [{"name": "http", "port": port, "protocol": "TCP", "targetPort": port}],
+                "selector": {"app": name},
+            },
+        },
+    )

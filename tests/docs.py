@@ -1,0 +1,76 @@
+"""Makes docs/reference.md and the generated part of README.md from the program itself.
+
+`make docs` writes them; `tests/test_docs.py` fails when they are not what would be written.
+"""
+
+import io
+import sys
+from contextlib import redirect_stdout
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+from companyos_canary import cli
+from companyos_canary.errors import MEANING
+from companyos_canary.runtime import Clock, Runtime
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "reference.md"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- exit codes: begin -->", "<!-- exit codes: end -->"
+
+
+def reference() -> str:
+    """The whole of docs/reference.md."""
+    parts = [
+        "# Reference\n",
+        "Made by `make docs` from the program; do not edit.\n",
+        "## Exit codes\n",
+        exit_codes(),
+    ]
+    for group, verbs in cli.GROUPS.items():
+        parts.append(f"## {group}\n")
+        parts += [_verb(name, line) for name, line in verbs.items()]
+    return "\n".join(parts)
+
+
+def exit_codes() -> str:
+    rows = "\n".join(f"| {int(code)} | {text} |" for code, text in MEANING.items())
+    return f"| code | meaning |\n|---|---|\n{rows}\n"
+
+
+def readme(text: str) -> str:
+    """README.md with its exit codes as they are in the code."""
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}\n{exit_codes()}{END}{tail}"
+
+
+def _verb(name: str, line: str) -> str:
+    module = import_module(f"companyos_canary.commands.{name}")
+    return f"### {name}\n\n{line[0].upper()}{line[1:]}.\n\n```text\n{_help(name)}\n```\n" + (
+        f"\nExit codes: {', '.join(str(int(code)) for code in module.EXITS)}\n"
+    )
+
+
+def _help(name: str) -> str:
+    """`canary NAME --help` at 100 columns."""
+    out = io.StringIO()
+    clock = Clock(now=lambda: datetime(2026, 1, 1, tzinfo=UTC), sleep=lambda _: None)
+    runtime = Runtime(
+        stdout=out, stderr=out, stdin_is_terminal=False, environ={}, cwd=ROOT, clock=clock
+    )
+    with redirect_stdout(out):
+        cli.run([name, "--help"], runtime)
+    text, _, _ = out.getvalue().partition("Exit codes:")
+    return "\n".join(row.rstrip() for row in text.strip().splitlines())
+
+
+def main() -> None:
+    REFERENCE.write_text(reference())
+    README.write_text(readme(README.read_text()))
+    sys.stdout.write(f"{REFERENCE.relative_to(ROOT)}, {README.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()

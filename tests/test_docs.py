@@ -1,0 +1,29 @@
+"""Documents that the build can refute."""
+
+import re
+
+import pytest
+
+from companyos_canary import cli
+from tests import docs
+
+
+def test_the_reference_is_what_the_program_says() -> None:
+    assert docs.REFERENCE.read_text() == docs.reference(), "run `make docs`"
+
+
+def test_the_exit_codes_in_the_readme_are_those_of_the_program() -> None:
+    text = docs.README.read_text()
+    assert docs.readme(text) == text, "run `make docs`"
+
+
+@pytest.mark.parametrize("page", sorted(docs.ROOT.glob("*.md")) + sorted(docs.ROOT.glob("docs/**/*.md")))  # fmt: skip  # noqa: E501
+def test_every_link_to_a_file_leads_somewhere(page: docs.Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_command_in_the_readme_is_a_verb_that_exists() -> None:
+    for verb in re.findall(r"\bcanary ([a-z]+)\b", docs.README.read_text()):
+        assert verb in cli.VERBS, f"README names `canary {verb}`"
