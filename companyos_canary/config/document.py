@@ -3,6 +3,7 @@
 The JSON Schema for editors is made from these structs.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -53,6 +54,16 @@ ALLOWED: dict[str, str] = {
     "environments.*": "a mapping of the fields that differ there",
     "context": "the name of a context of the kubeconfig",
 }
+
+
+def key_of(path: Iterable[str | int]) -> str:
+    """The key of a field in the table: `steps[].weight`, `metrics.*.below`."""
+    text, first = "", ""
+    for index, part in enumerate(path):
+        first = first or str(part)
+        name = "*" if index == 1 and first in ("metrics", "links", "environments") else part
+        text += "[]" if isinstance(part, int) else f".{name}" if text else str(name)
+    return text
 
 
 def _text(key: str, **more: Any) -> Meta:

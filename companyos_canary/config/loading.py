@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from companyos_canary.config import checks
-from companyos_canary.config.document import ALLOWED, Document, MetricDocument
+from companyos_canary.config.document import ALLOWED, Document, MetricDocument, key_of
 from companyos_canary.config.merging import merged
-from companyos_canary.config.reading import Path as FieldPath
-from companyos_canary.config.reading import Source, dotted, laid_over, without
+from companyos_canary.config.nodes import Path as FieldPath
+from companyos_canary.config.nodes import laid_over, without
+from companyos_canary.config.reading import Source
 from companyos_canary.config.settings import MergePatch, Settings
 from companyos_canary.errors import ConfigError
 
@@ -146,8 +147,8 @@ def _converted(source: Source, value: Any, kind: Any, above: FieldPath) -> Any:
             source.refuse_unknown((*path, names[0]), _fields(path))
         if "missing required field" in problem:
             missing = (*path, names[0])
-            source.refuse(missing, ALLOWED[general(missing)])
-        source.refuse(path, ALLOWED.get(general(path), problem))
+            source.refuse(missing, ALLOWED[key_of(missing)])
+        source.refuse(path, ALLOWED.get(key_of(path), problem))
 
 
 def _parts(text: str) -> FieldPath:
@@ -156,20 +157,10 @@ def _parts(text: str) -> FieldPath:
 
 def _fields(path: FieldPath) -> list[str]:
     """The names allowed in the mapping at a path."""
-    prefix = general(path) + "." if path else ""
+    prefix = key_of(path) + "." if path else ""
     rest = [key.removeprefix(prefix) for key in ALLOWED if key.startswith(prefix)]
     names = [key for key in rest if "." not in key and "[" not in key and key != "*"]
     return [name for name in names if path or name != "context"]
-
-
-def general(path: FieldPath) -> str:
-    """The key of a field in the table of what is allowed: `steps[].weight`, `metrics.*.below`."""
-    text = dotted(path)
-    text = re.sub(r"\[\d+\]", "[]", text)
-    named = re.match(r"(metrics|links|environments)\.", text)
-    if not named:
-        return text
-    return ".".join((str(path[0]), "*", *(str(p) for p in path[2:])))
 
 
 def _patches(source: Source, files: tuple[str, ...], path: Path) -> tuple[MergePatch, ...]:

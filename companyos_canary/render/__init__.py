@@ -1,1 +1,20 @@
 """Settings and templates → objects, YAML, the starter file; and what an `apply` would change."""
+
+from companyos_canary.render.change import Change, changes, keep_live_image
+from companyos_canary.render.objects import objects
+from companyos_canary.render.plan import planned_duration
+from companyos_canary.render.starter import adopted, starter
+from companyos_canary.render.templates import template_dir
+from companyos_canary.render.yamltext import to_yaml
+
+__all__ = [
+    "Change",
+    "adopted",
+    "changes",
+    "keep_live_image",
+    "objects",
+    "planned_duration",
+    "starter",
+    "template_dir",
+    "to_yaml",
+]

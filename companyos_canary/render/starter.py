@@ -1,0 +1,114 @@
+"""The commented canary.yaml that `init` writes."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from companyos_canary.config.names import NAME, NAMESPACE, REPOSITORY, repository
+from companyos_canary.errors import UsageError
+from companyos_canary.model.quantity import format_duration
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.render.templates import text
+
+STARTER = "canary.yaml"
+_EXAMPLE = "companyos-api"
+_ALLOWED = {
+    "rollout": "up to 63 small letters, digits and `-`, a letter first",
+    "namespace": "up to 63 small letters, digits and `-`",
+    "image": "an image without a tag, such as `registry.example.com/companyos-api`",
+}
+_STEPS = re.compile(r"^steps:\n(?:  - .*\n)+", re.M)
+
+
+def starter(values: Mapping[str, Any]) -> str:
+    """The starter file with values for fields of the first level (`rollout`, `namespace`, `image`,
+    `container`, `replicas`, `port`, …, and `steps` as a list of mappings); a field that is a
+    comment there becomes one that counts. UsageError for a field the file has no line for."""
+    for name, pattern in (("rollout", NAME), ("namespace", NAMESPACE), ("image", REPOSITORY)):
+        if not pattern.fullmatch(str(values.get(name, "x"))):
+            raise UsageError(
+                f"`{values[name]}` cannot be the `{name}` of canary.yaml",
+                hint=f"allowed: {_ALLOWED[name]}",
+            )
+    result = text(STARTER)
+    if "rollout" in values:
+        result = result.replace(_EXAMPLE, str(values["rollout"]))
+    for name, value in values.items():
+        result = _with_steps(result, value) if name == "steps" else _with(result, name, value)
+    return result
+
+
+def adopted(live: Mapping[str, Any]) -> dict[str, Any]:
+    """The values for `starter` that a live Rollout object tells: names, image, replicas, port and
+    the steps that are weights and pauses. An analysis step keeps the weight and gets the guide's
+    2m, since its duration is in a template that ours takes the place of."""
+    rollout = Rollout.from_object(live)
+    first = rollout.containers[0] if rollout.containers else None
+    app = (rollout.selector.get("matchLabels") or {}).get("app", rollout.name)
+    values: dict[str, Any] = {
+        "rollout": rollout.name,
+        "namespace": rollout.namespace,
+        "image": repository(first.image) if first else rollout.name,
+        "replicas": rollout.replicas,
+    }
+    if first and first.name != rollout.name:
+        values["container"] = first.name
+    if app != rollout.name:
+        values["app"] = app
+    if (port := _port(live)) is not None:
+        values["port"] = port
+    if steps := _adopted_steps(rollout):
+        values["steps"] = steps
+    return values
+
+
+def _adopted_steps(rollout: Rollout) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for step in rollout.steps:
+        if step.kind == "setWeight" and step.weight:
+            found.append({"weight": step.weight})
+        elif found and step.kind == "analysis" and len(found[-1]) == 1:
+            found[-1]["analysis"] = "2m"
+        elif found and step.kind == "pause" and "pause" not in found[-1]:
+            found[-1]["pause"] = (
+                "manual" if step.duration is None else format_duration(step.duration)
+            )
+    return [step for step in found if len(step) > 1]
+
+
+def _port(live: Mapping[str, Any]) -> int | None:
+    spec = ((live.get("spec") or {}).get("template") or {}).get("spec") or {}
+    for container in (spec.get("containers") or [])[:1]:
+        for port in container.get("ports") or []:
+            number: int | None = port.get("containerPort")
+            return number
+    return None
+
+
+def _with(source: str, name: str, value: Any) -> str:
+    line = re.compile(rf"^(?:# )?{re.escape(name)}: \S+(?P<rest> +#.*)?$", re.M)
+    if not line.search(source):
+        raise UsageError(f"the starter file has no field `{name}`")
+    return line.sub(lambda found: _line(found, name, value), source, count=1)
+
+
+def _line(found: re.Match[str], name: str, value: Any) -> str:
+    """The field with its comment, in the column it had where there is room."""
+    written, comment = f"{name}: {_flow(value)}", (found["rest"] or "").strip()
+    column = found.start("rest") - found.start() + len(found["rest"] or "") - len(comment)
+    return f"{written} ".ljust(column) + comment if comment else written
+
+
+def _with_steps(source: str, steps: list[dict[str, Any]]) -> str:
+    lines = "".join(f"  - {_flow(step)}\n" for step in steps)
+    return _STEPS.sub(lambda _: f"steps:\n{lines}", source, count=1)
+
+
+def _flow(value: Any) -> str:
+    """A value on one line, quoted where it must be."""
+    dumped = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=4096
+    )
+    return str(dumped).removesuffix("...\n").strip()
