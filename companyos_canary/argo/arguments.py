@@ -38,7 +38,12 @@ def _prometheus(raw: Mapping[str, Any]) -> Json:
     given = raw.get("authentication") or {}
     authentication = {k: given.get(k) or {} for k in _AUTHENTICATION}
     complete = {**raw, "authentication": authentication}
-    return {k: complete[k] for k in _PROMETHEUS if complete.get(k) not in (None, "", False, [])}
+    return {k: complete[k] for k in _PROMETHEUS if not _is_empty(complete.get(k))}
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether the field is left out; a number never is: a timeout of 0 is not the default."""
+    return value is None or value is False or value in ("", [])
 
 
 def resolve_metric(metric: Mapping[str, Any], args: Iterable[Mapping[str, Any]]) -> Json:

@@ -1,0 +1,154 @@
+"""Reconciles AnalysisRuns: asks the provider what the judge finds due and writes its verdicts."""
+
+import base64
+import binascii
+import copy
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from companyos_canary.argo.arguments import ArgumentError
+from companyos_canary.argo.assessment import COMPLETED
+from companyos_canary.argo.judge import Plan, Taken, Verdict, conclude, expires_at, plan
+from companyos_canary.argo.measurement import Measured, MeasurementError, judged, question
+from companyos_canary.model.http import Response
+from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET
+from companyos_canary.sandbox.provider import Provider, TransportError
+from companyos_canary.sandbox.store import ApiStatus, Object, Store
+
+Emit = Callable[[Object, str, str, str], None]
+"""(about, type, reason, message) -> an Event object."""
+
+# Between two looks at one run: an interval below a second is over as soon as times are cut.
+_BREATH = timedelta(milliseconds=50)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The measurements of one run that are under way: it goes on when all are there."""
+
+    run: Object
+    plan: Plan
+    started_at: datetime
+    asked: dict[str, Future[Response]] = field(default_factory=dict)
+    taken: dict[str, Taken] = field(default_factory=dict)
+
+
+class AnalysisController:
+    """Steps every unfinished AnalysisRun of the store. Owns no thread; an answer of the provider
+    has to be followed by a `step`."""
+
+    def __init__(self, store: Store, provider: Provider, emit: Emit) -> None:
+        self._store = store
+        self._provider = provider
+        self._emit = emit
+        self._batches: dict[str, _Batch] = {}
+        self._asleep: dict[str, tuple[str, datetime | None]] = {}
+
+    def step(self, now: datetime) -> datetime | None:
+        """Does all that is due at `now`; when the next measurement is, None if only a change or an
+        answer can move anything."""
+        runs = {r["metadata"]["uid"]: r for r in self._store.items(ANALYSISRUN)}
+        self._batches = {u: b for u, b in self._batches.items() if u in runs}
+        self._asleep = {u: a for u, a in self._asleep.items() if u in runs}
+        wakes = [self._reconcile(uid, run, now) for uid, run in runs.items()]
+        return min((w for w in wakes if w is not None), default=None)
+
+    def _reconcile(self, uid: str, run: Object, now: datetime) -> datetime | None:
+        if (run.get("status") or {}).get("phase") in COMPLETED:
+            return self._expired(run, now)
+        version, wake_at = self._asleep.get(uid, ("", None))
+        if version == run["metadata"]["resourceVersion"] and (wake_at is None or wake_at > now):
+            return wake_at
+        batch = self._batches.get(uid) or self._begin(uid, run, now)
+        _gather(batch, now)
+        if batch.asked:
+            return None
+        del self._batches[uid]
+        verdict = conclude(batch.run, batch.plan, batch.taken, now)
+        written = self._write(run, verdict)
+        if written is None:
+            return None
+        if verdict.status["phase"] in COMPLETED:
+            return self._expired(written, now)
+        if _has_lost(verdict) or written["spec"] != batch.run["spec"]:
+            return self._reconcile(uid, written, now)
+        wake_at = None if verdict.wake_at is None else max(verdict.wake_at, now + _BREATH)
+        self._asleep[uid] = written["metadata"]["resourceVersion"], wake_at
+        return wake_at
+
+    def _begin(self, uid: str, run: Object, now: datetime) -> _Batch:
+        namespace = run["metadata"].get("namespace", "")
+        found = plan(run, now, lambda name, key: self._secret(namespace, name, key))
+        batch = _Batch(run, found, now)
+        self._batches[uid] = batch
+        for metric in found.due:
+            name = metric.get("name", "")
+            try:
+                asks = question(metric, now)
+            except MeasurementError as error:
+                failed = Measured("Error", message=error.message, provider_failed=not error.asked)
+                batch.taken[name] = Taken(failed, now, now)
+            else:
+                batch.asked[name] = self._provider.submit(asks.request, asks.address)
+        return batch
+
+    def _write(self, run: Object, verdict: Verdict) -> Object | None:
+        """The run with its new status; None if it is gone."""
+        found = self._store.get(ANALYSISRUN, run["metadata"].get("namespace", ""), _name(run))
+        if found is None or found["metadata"]["uid"] != run["metadata"]["uid"]:
+            return None
+        changed = copy.deepcopy(found)
+        changed["status"] = verdict.status
+        written = self._store.update(ANALYSISRUN, changed)
+        for event in verdict.events:
+            self._emit(written, event.type, event.reason, event.message)
+        return written
+
+    def _expired(self, run: Object, now: datetime) -> datetime | None:
+        moment = expires_at(run)
+        if moment is None or moment > now:
+            return moment
+        self._store.delete(ANALYSISRUN, run["metadata"].get("namespace", ""), _name(run))
+        return None
+
+    def _secret(self, namespace: str, name: str, key: str) -> str:
+        try:
+            secret = self._store.read(SECRET, namespace, name)
+        except ApiStatus as status:
+            raise ArgumentError(status.message) from None
+        plain: Mapping[str, Any] = secret.get("stringData") or {}
+        if key in plain:
+            return str(plain[key])
+        if key not in (secret.get("data") or {}):
+            raise ArgumentError(f"key '{key}' does not exist in secret '{name}'")
+        try:
+            return base64.b64decode(secret["data"][key], validate=True).decode(errors="replace")
+        except (binascii.Error, ValueError):
+            raise ArgumentError(f"key '{key}' of secret '{name}' is not base64") from None
+
+
+def _name(run: Object) -> str:
+    return str(run["metadata"]["name"])
+
+
+def _has_lost(verdict: Verdict) -> bool:
+    """A metric ended the run already; its phase follows at the next look."""
+    return any(
+        r["phase"] in ("Failed", "Error", "Inconclusive") and not r.get("dryRun")
+        for r in verdict.status.get("metricResults") or ()
+    )
+
+
+def _gather(batch: _Batch, now: datetime) -> None:
+    """Takes the answers that have come."""
+    metrics = {m.get("name", ""): m for m in batch.plan.due}
+    for name in [n for n, f in batch.asked.items() if f.done()]:
+        future = batch.asked.pop(name)
+        try:
+            measured = judged(metrics[name], future.result(), now)
+        except TransportError as error:
+            measured = Measured("Error", message=error.message)
+        batch.taken[name] = Taken(measured, batch.started_at, now)

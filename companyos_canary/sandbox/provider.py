@@ -1,0 +1,188 @@
+"""Asks a Prometheus for the analysis judge, as the controller's client does.
+
+A POST with a form; the same as a GET after 403, 405 or 501; once more at once when the connection
+was closed without an answer; the whole within the metric's time-out. Recorded: rows `post-405-...`,
+`closed-without-answer`, `hang-timeout-1`, `refused`.
+"""
+
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+from companyos_canary.model.http import Request, Response
+
+_FALLBACK = (403, 405, 501)
+_WORKERS = 8
+
+
+class TransportError(Exception):
+    """No answer; the text is that of Go's HTTP client. `closed`: the connection ended before one
+    byte came, so the request may be sent again."""
+
+    def __init__(self, message: str, *, closed: bool = False, bare: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.closed = closed
+        self.bare = bare
+
+
+class Provider(Protocol):
+    """Sends the question of a metric. The future holds a Response or a TransportError."""
+
+    def submit(self, request: Request, address: str) -> Future[Response]: ...
+
+
+Send = Callable[[Request, str], Response]
+
+
+def exchange(request: Request, address: str, send: Send) -> Response:
+    """The POST, its retry and its fallback over `send`, which raises TransportErrors."""
+    response = _once_more(request, address, send)
+    if response.status not in _FALLBACK:
+        return response
+    form = tuple(parse_qsl(request.body.decode(), keep_blank_values=True))
+    return _once_more(replace(request, method="GET", query=form, body=b""), address, send)
+
+
+def _once_more(request: Request, address: str, send: Send) -> Response:
+    try:
+        try:
+            return send(request, address)
+        except TransportError as error:
+            if not error.closed:
+                raise
+        return send(request, address)
+    except TransportError as error:
+        if error.bare:
+            raise
+        verb = request.method.capitalize()
+        raise TransportError(f'{verb} "{address}{request.target}": {error.message}') from None
+
+
+class HttpProvider:
+    """Asks over the network, a few questions at a time. `resolve` maps an address such as
+    `http://prometheus.monitoring:9090` to a real one; `wake` is called for every answer."""
+
+    def __init__(self, resolve: Callable[[str], str], wake: Callable[[], None]) -> None:
+        self._resolve = resolve
+        self._wake = wake
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="measure")
+
+    def submit(self, request: Request, address: str) -> Future[Response]:
+        future = self._pool.submit(self._ask, request, address)
+        future.add_done_callback(lambda _: self._wake())
+        return future
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, request: Request, address: str) -> Response:
+        deadline = time.monotonic() + request.timeout
+        real = self._resolve(address)
+        return exchange(request, address, lambda r, _: _send(r, real, deadline))
+
+
+def _send(request: Request, address: str, deadline: float) -> Response:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TransportError("context deadline exceeded")
+    parts = urlsplit(address)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=left)
+    try:
+        body = request.body if request.method == "POST" else None
+        connection.request(request.method, request.target, body, dict(request.headers))
+        answer = connection.getresponse()
+        return Response(answer.status, dict(answer.getheaders()), answer.read())
+    except TimeoutError:
+        raise TransportError("context deadline exceeded") from None
+    except http.client.IncompleteRead:
+        raise TransportError("unexpected EOF", bare=True) from None
+    except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+        raise TransportError("EOF", closed=True) from None
+    except ConnectionRefusedError:
+        raise TransportError(f"dial tcp {parts.netloc}: connect: connection refused") from None
+    except socket.gaierror:
+        raise TransportError(f"dial tcp: lookup {parts.hostname}: no such host") from None
+    except ssl.SSLError as error:
+        raise TransportError(f"tls: {error.reason or error}") from None
+    except (http.client.HTTPException, OSError, ValueError) as error:
+        raise TransportError(str(error) or type(error).__name__) from None
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """An answer that takes its time."""
+
+    after: timedelta
+    answer: Response | TransportError
+
+
+@dataclass(slots=True)
+class _Waiting:
+    future: Future[Response]
+    until: datetime
+    answer: Response | TransportError
+
+
+class FunctionProvider:
+    """Answers from a function, on a clock that somebody else owns: `step(now)` completes what is
+    due. The function may return a Later; `now` is the moment of the question."""
+
+    def __init__(
+        self,
+        answer: Callable[[Request, str], Response | TransportError | Later],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._answer = answer
+        self._now = now
+        self._waiting: list[_Waiting] = []
+
+    def submit(self, request: Request, address: str) -> Future[Response]:
+        waited = timedelta()
+        limit = timedelta(seconds=request.timeout)
+
+        def send(sent: Request, to: str) -> Response:
+            nonlocal waited
+            if waited >= limit:
+                raise TransportError("context deadline exceeded")
+            found = self._answer(sent, to)
+            if isinstance(found, Later):
+                waited += found.after
+                found = found.answer
+            if waited >= limit:
+                waited = limit
+                raise TransportError("context deadline exceeded")
+            if isinstance(found, TransportError):
+                raise found
+            return found
+
+        future: Future[Response] = Future()
+        result: Response | TransportError
+        try:
+            result = exchange(request, address, send)
+        except TransportError as error:
+            result = error
+        self._waiting.append(_Waiting(future, self._now() + waited, result))
+        self.step(self._now())
+        return future
+
+    def step(self, now: datetime) -> datetime | None:
+        """Completes what is due; when the next answer is."""
+        due = [w for w in self._waiting if w.until <= now]
+        self._waiting = [w for w in self._waiting if w.until > now]
+        for waiting in due:
+            if isinstance(waiting.answer, TransportError):
+                waiting.future.set_exception(waiting.answer)
+            else:
+                waiting.future.set_result(waiting.answer)
+        return min((w.until for w in self._waiting), default=None)
