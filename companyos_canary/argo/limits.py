@@ -1,0 +1,129 @@
+"""The number that a metric is judged by, read from its conditions: what a view draws beside a value.
+
+Nothing here decides anything; where a condition is not about one number there is no limit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal as OneOf
+
+from companyos_canary.argo.condition.errors import ConditionError
+from companyos_canary.argo.condition.nodes import (
+    Binary,
+    Builtin,
+    Call,
+    Chain,
+    Conditional,
+    Literal,
+    Member,
+    Name,
+    Node,
+    Pointer,
+    Unary,
+)
+from companyos_canary.argo.condition.parser import parse
+from companyos_canary.argo.gotext import float_text, parse_float
+
+Operator = OneOf["<", "<=", ">", ">="]
+
+_FLIPPED: dict[str, Operator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_INVERTED: dict[str, Operator] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_SAME: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_OF_THE_VALUE = frozenset(("first", "last", "max", "min", "mean", "median", "sum", "abs", "float"))
+_OF_EACH = frozenset(("all", "any", "none", "one"))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A good value is `operator value`: Limit("<", 0.05) for an error rate."""
+
+    operator: Operator
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.operator} {float_text(self.value)}"
+
+    def holds(self, number: float) -> bool:
+        """Whether a number is within the limit; NaN never is."""
+        if self.operator in ("<", "<="):
+            return number < self.value or (self.operator == "<=" and number == self.value)
+        return number > self.value or (self.operator == ">=" and number == self.value)
+
+
+@lru_cache(maxsize=256)
+def limit_of(success_condition: str, failure_condition: str = "") -> Limit | None:
+    """The one limit of a metric: of the success condition, else the inverse of the failure
+    condition's. None where there is none, where there are several, or for an unreadable text."""
+    return _limit(success_condition, good=True) or _limit(failure_condition, good=False)
+
+
+def measured_number(value: str) -> float | None:
+    """The number of a measurement's value: `[0.0123]` and `0.0123` are 0.0123, of a longer list
+    the first counts; None for `[]` and for what is no number."""
+    first = value.strip().removeprefix("[").removesuffix("]").partition(",")[0].strip()
+    try:
+        return parse_float(first)
+    except ValueError:
+        return None
+
+
+def _limit(text: str, *, good: bool) -> Limit | None:
+    if not text:
+        return None
+    try:
+        found = set(_limits(parse(text), good))
+    except (ConditionError, RecursionError):
+        return None
+    return found.pop() if len(found) == 1 else None
+
+
+def _limits(node: Node, good: bool) -> Iterator[Limit]:
+    """The limits in a condition that is `good` (or not) when it holds."""
+    match node:
+        case Unary("!" | "not", inner):
+            yield from _limits(inner, not good)
+        case Binary("&&" | "and" | "||" | "or", left, right):
+            yield from _limits(left, good)
+            yield from _limits(right, good)
+        case Conditional(_, then, otherwise):
+            yield from _limits(then, good)
+            yield from _limits(otherwise, good)
+        case Builtin(name, (_, predicate)) if name in _OF_EACH:
+            yield from _limits(predicate, good != (name == "none"))
+        case Binary(operator, left, right) if operator in _SAME:
+            limit = _compared(_SAME[operator], left, right)
+            limit = limit or _compared(_FLIPPED[operator], right, left)
+            if limit:
+                yield limit if good else Limit(_INVERTED[limit.operator], limit.value)
+
+
+def _compared(operator: Operator, value: Node, bound: Node) -> Limit | None:
+    number = _constant(bound)
+    return Limit(operator, number) if number is not None and _is_value(value) else None
+
+
+def _is_value(node: Node) -> bool:
+    """Whether a tree stands for the measured number."""
+    match node:
+        case Name("result") | Pointer(""):
+            return True
+        case Member(inner, _) | Chain(inner) | Binary("??", inner, _):
+            return _is_value(inner)
+        case Builtin(name, (inner,)) if name in _OF_THE_VALUE:
+            return _is_value(inner)
+        case Call(Name("asFloat" | "default"), (inner, *_)):
+            return _is_value(inner)
+    return False
+
+
+def _constant(node: Node) -> float | None:
+    match node:
+        case Literal(bool()):
+            return None
+        case Literal(int() | float() as value):
+            return float(value)
+        case Unary("-", inner):
+            number = _constant(inner)
+            return None if number is None else -number
+    return None
