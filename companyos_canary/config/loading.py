@@ -63,7 +63,7 @@ def _environments(source: Source) -> tuple[str, ...]:
         if block is not None and not isinstance(block, dict):
             source.refuse(path, ALLOWED["environments.*"])
         if "environments" in (block or {}):
-            source.refuse_unknown((*path, "environments"), [*Document.__struct_fields__, "context"])
+            source.refuse_unknown((*path, "environments"), _fields(path))
     return tuple(blocks)
 
 
@@ -157,6 +157,8 @@ def _parts(text: str) -> FieldPath:
 
 def _fields(path: FieldPath) -> list[str]:
     """The names allowed in the mapping at a path."""
+    if path[:1] == ("environments",):
+        return [*(name for name in _fields(()) if name != "environments"), "context"]
     prefix = key_of(path) + "." if path else ""
     rest = [key.removeprefix(prefix) for key in ALLOWED if key.startswith(prefix)]
     names = [key for key in rest if "." not in key and "[" not in key and key != "*"]

@@ -78,6 +78,5 @@ def _query(check: Checker, path: Path, given: MetricDocument) -> None:
     check.that(given.form is None, (*path, "form"), "no `form` beside a `query`")
     rest = _ARGUMENT.sub("", query)
     known = ", ".join(f"`{{{{args.{name}}}}}`" for name in ARGUMENTS)
-    check.that(
-        "{{" not in rest and "}}" not in rest, (*path, "query"), f"between {{{{ }}}} {known}"
-    )
+    resolved = "{{" not in rest and "}}" not in rest
+    check.that(resolved, (*path, "query"), f"between {{{{ }}}} one of {known}")

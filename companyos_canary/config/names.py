@@ -8,7 +8,8 @@ NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})+(?::[0-9]{{1,5}})?|{_LABEL}:[0-9]{{1,5}}|localhost)"
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 REPOSITORY = re.compile(rf"({_HOST}/)?{_PART}(/{_PART})*")
 
@@ -41,6 +42,6 @@ def is_reference(text: str) -> bool:
     name, at, digest = text.partition("@")
     base = repository(name)
     tag = name[len(base) :]
-    if not REPOSITORY.fullmatch(base) or (at and not _DIGEST.fullmatch(digest)):
+    if base == "sha256" or not REPOSITORY.fullmatch(base) or (at and not _DIGEST.fullmatch(digest)):
         return False
     return bool(TAG.fullmatch(tag[1:])) if tag else bool(at)

@@ -1,4 +1,4 @@
-"""A YAML file that is wrong is refused with file, line, field, what was found and what is allowed."""
+"""YAML text with lines: a mistake is told with file, line, field, found and allowed."""
 
 from collections.abc import Iterable
 from copy import copy

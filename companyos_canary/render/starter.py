@@ -19,6 +19,7 @@ _ALLOWED = {
     "namespace": "up to 63 small letters, digits and `-`",
     "image": "an image without a tag, such as `registry.example.com/companyos-api`",
 }
+_COMMENT = re.compile(r"^#.*$", re.M)
 _STEPS = re.compile(r"^steps:\n(?:  - .*\n)+", re.M)
 
 
@@ -33,11 +34,10 @@ def starter(values: Mapping[str, Any]) -> str:
                 hint=f"allowed: {_ALLOWED[name]}",
             )
     result = text(STARTER)
-    if "rollout" in values:
-        result = result.replace(_EXAMPLE, str(values["rollout"]))
     for name, value in values.items():
         result = _with_steps(result, value) if name == "steps" else _with(result, name, value)
-    return result
+    example = str(values.get("rollout", _EXAMPLE))
+    return _COMMENT.sub(lambda line: line[0].replace(_EXAMPLE, example), result)
 
 
 def adopted(live: Mapping[str, Any]) -> dict[str, Any]:
