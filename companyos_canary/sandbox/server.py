@@ -18,6 +18,7 @@ from companyos_canary.sandbox.faults import Dropped, Silent
 _OPEN = ("/healthz", "/livez", "/readyz")
 _GONE = (ConnectionError, TimeoutError, ssl.SSLError, OSError)
 _WATCHFUL_SECONDS = 0.5
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Server(ThreadingHTTPServer):
@@ -133,8 +134,8 @@ class Connection(BaseHTTPRequestHandler):
     def answer(self) -> None:
         try:
             self._answer()
-        except Dropped:
-            self._reset()
+        except Dropped as dropped:
+            self._reset(dropped)
         except Silent:
             self.server.closing.wait()
             self.close_connection = True
@@ -199,13 +200,16 @@ class Connection(BaseHTTPRequestHandler):
             return b"".join(parts)
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def _reset(self) -> None:
-        """Closes with a TCP reset instead of an orderly end."""
+    def _reset(self, dropped: Dropped) -> None:
+        """Closes with a TCP reset instead of an orderly end, if need be in the middle of a body."""
         self.close_connection = True
         with contextlib.suppress(OSError):
+            if dropped.partial is not None:
+                self._send(dropped.partial, len(dropped.partial.body))
+                self.wfile.write(dropped.partial.body[: dropped.length])
             self.wfile.flush()
         with contextlib.suppress(OSError):
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             socket.socket.close(self.connection)
 
 

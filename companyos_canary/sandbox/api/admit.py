@@ -25,7 +25,8 @@ def new_object(
     obj: Object = copied(body)
     meta = obj.setdefault("metadata", {})
     if call.kind.namespaced:
-        if meta.setdefault("namespace", call.namespace) != call.namespace:
+        meta["namespace"] = meta.get("namespace") or call.namespace
+        if meta["namespace"] != call.namespace:
             raise bad_request(
                 "the namespace of the provided object does not match the namespace sent on the "
                 "request"

@@ -31,7 +31,8 @@ class Api:
 
     `proxies`: what answers behind `services/NAME:PORT/proxy`, by `NAMESPACE/NAME:PORT`.
     `refuse`: why an object is not taken (None: it is), for what the sandbox does not emulate.
-    `allowed`: the RBAC of the one user; `elapsed`: a monotonic clock in seconds for watches.
+    `allowed`: the RBAC of the one user. `log_line`: what a pod logs at a second (None: nothing).
+    `elapsed`: a monotonic clock in seconds for watches.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Api:
         proxies: Mapping[str, Handle] | None = None,
         refuse: Refuse = _refuses_nothing,
         allowed: access.Policy = access.everything,
+        log_line: logs.LogLine = logs.access_line,
         elapsed: Callable[[], float] = time.monotonic,
         user: str = "sandbox",
     ) -> None:
@@ -49,6 +51,7 @@ class Api:
         self._writer = Writer(store, refuse)
         self._allowed = allowed
         self._elapsed = elapsed
+        self._log_line = log_line
         self._user = user
 
     def handle(self, request: Request) -> Response:
@@ -95,7 +98,7 @@ class Api:
         if call.subresource == "proxy":
             return proxied(call, self.proxies)
         if call.subresource == "log":
-            return logs.answer(self.store, call, self._elapsed)
+            return logs.answer(self.store, call, self._log_line)
         method = call.request.method
         if method in ("GET", "HEAD"):
             return self._read(call)

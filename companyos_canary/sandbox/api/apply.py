@@ -76,7 +76,10 @@ def applied(
         new["metadata"].pop("resourceVersion", None)
     elif manager.name == "kubectl" and LAST_APPLIED in (old["metadata"].get("annotations") or {}):
         new["metadata"]["annotations"][LAST_APPLIED] = json.dumps(configuration) + "\n"
-    return with_entries(new, [mine, *others])
+    if own is None:
+        return with_entries(new, [*others, mine])
+    place = entries.index(own)
+    return with_entries(new, [*others[:place], mine, *others[place:]])
 
 
 def _refuse_conflicts(
@@ -137,8 +140,7 @@ def _merge(kind: Kind, live: Any, wanted: Any, names: tuple[str, ...]) -> Any:
         for name, value in wanted.items():
             result[name] = _merge(kind, result.get(name), value, (*names, name))
         return result
-    keyed = names[:1] == ("metadata",) or not kind.group.endswith("argoproj.io")
-    keys = apply_keys(names) if keyed and isinstance(wanted, list) else None
+    keys = apply_keys(kind.group, names) if isinstance(wanted, list) else None
     if keys is None:
         return copied(wanted)
     items = list(live or [])

@@ -28,9 +28,14 @@ def merge_key(path: tuple[str, ...]) -> str | None:
     return _KEYS.get(name)
 
 
-def apply_keys(path: tuple[str, ...]) -> tuple[str, ...] | None:
+def apply_keys(group: str, path: tuple[str, ...]) -> tuple[str, ...] | None:
     """The keys that tell items apart in server-side apply: ports are told by protocol, too; `()`
-    for a set. Custom resources have lists like these in their metadata only."""
+    for a set. Custom resources have such lists in their metadata and pod templates only, and
+    volumes as a whole (the CRD of Rollouts, git 9f8d111d8)."""
+    if group.endswith("argoproj.io"):
+        in_template = path[:2] == ("spec", "template") and path[-1] != "volumes"
+        if path[:1] != ("metadata",) and not in_template:
+            return None
     key = merge_key(path)
     if key is None:
         return None

@@ -1,12 +1,121 @@
-"""Container logs: a few simulated lines."""
+"""Container logs: what a simulated app would have written, a line a second."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
 
 from companyos_canary.model.http import Response
+from companyos_canary.model.quantity import format_time, parse_time
+from companyos_canary.sandbox.api.answer import bad_request
 from companyos_canary.sandbox.api.call import Call
+from companyos_canary.sandbox.kinds import POD
+from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.store import Store
 
+LogLine = Callable[[Object, datetime], str | None]
+_SECOND = timedelta(seconds=1)
+_LONGEST = 1000
+_TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 
-def answer(store: Store, call: Call, elapsed: Callable[[], float]) -> Response:
-    store.read(call.kind, call.namespace, call.name)
-    return Response(200, {"Content-Type": "text/plain"}, b"")
+
+def access_line(pod: Object, at: datetime) -> str | None:
+    """One access line for a second of a pod's life, the same whenever it is asked for."""
+    seed = hashlib.sha256(f"{pod['metadata']['uid']} {int(at.timestamp())}".encode()).digest()
+    status = 500 if seed[0] < 3 else 200
+    return (
+        f"time={format_time(at)} level={'error' if status == 500 else 'info'} "
+        f'msg="request" method=GET path=/api status={status} duration_ms={20 + seed[1]}'
+    )
+
+
+def answer(store: Store, call: Call, line: LogLine) -> Response:
+    """The log of a container, `follow` as a stream. 400 where it has not started."""
+    pod = store.read(POD, call.namespace, call.name)
+    started = _started(pod, call.request.parameter("container"))
+    now = store.now()
+    begin = started if started else now
+    if call.flag("previous"):
+        container = pod["spec"]["containers"][0]["name"]
+        raise bad_request(f'previous terminated container "{container}" in pod "{call.name}" '
+                          "not found")  # fmt: skip
+    if seconds := call.request.parameter("sinceSeconds"):
+        begin = max(begin, now - timedelta(seconds=_count(seconds)))
+    if since := parse_time(call.request.parameter("sinceTime")):
+        begin = max(begin, since)
+    writer = _Writer(line, stamped=call.flag("timestamps"))
+    lines = list(writer.lines(pod, max(begin, now - _LONGEST * _SECOND), now))
+    if tail := call.request.parameter("tailLines"):
+        lines = lines[-_count(tail) :] if _count(tail) else []
+    if call.flag("follow"):
+        return Response(200, _TEXT, stream=_Follow(store, pod, lines, writer, now))
+    return Response(200, _TEXT, b"".join(lines))
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+def _started(pod: Object, container: str) -> datetime | None:
+    """When the container began to run; 400 in the words of the real server where it does not."""
+    name = pod["metadata"]["name"]
+    names = [c["name"] for c in pod.get("spec", {}).get("containers") or []]
+    if not container and len(names) > 1:
+        raise bad_request(
+            f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]"
+        )
+    container = container or (names[0] if names else "")
+    if container not in names:
+        raise bad_request(f"container {container} is not valid for pod {name}")
+    statuses: list[Any] = (pod.get("status") or {}).get("containerStatuses") or []
+    state = next((s.get("state") or {} for s in statuses if s.get("name") == container), {})
+    if "waiting" in state or not state:
+        why = (state.get("waiting") or {}).get("reason") or "ContainerCreating"
+        why = {"ImagePullBackOff": "trying and failing to pull image"}.get(why, why)
+        raise bad_request(f'container "{container}" in pod "{name}" is waiting to start: {why}')
+    detail = state.get("running") or state.get("terminated") or {}
+    return parse_time(detail.get("startedAt")) or parse_time(pod["metadata"]["creationTimestamp"])
+
+
+class _Writer:
+    def __init__(self, line: LogLine, *, stamped: bool) -> None:
+        self._line = line
+        self._stamped = stamped
+
+    def lines(self, pod: Object, begin: datetime, end: datetime) -> Iterator[bytes]:
+        """One entry for each whole second after `begin` up to `end`."""
+        at = begin.replace(microsecond=0) + _SECOND
+        while at <= end:
+            if (text := self._line(pod, at)) is not None:
+                stamp = f"{format_time(at)} " if self._stamped else ""
+                yield f"{stamp}{text}\n".encode()
+            at += _SECOND
+
+
+class _Follow:
+    """A followed log: ends with its pod."""
+
+    def __init__(
+        self, store: Store, pod: Object, first: list[bytes], writer: _Writer, now: datetime
+    ) -> None:
+        self._store, self._pod, self._first = store, pod, first
+        self._writer, self._now = writer, now
+        self._closed = False
+
+    def close(self) -> None:
+        self._closed = True
+        self._store.wake()
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._first
+        meta, told = self._pod["metadata"], self._now
+        while not self._closed:
+            pod = self._store.get(POD, meta["namespace"], meta["name"])
+            if pod is None or pod["metadata"]["uid"] != meta["uid"]:
+                return
+            now = self._store.now()
+            yield from self._writer.lines(pod, told, now)
+            told = max(told, now)
+            self._store.wait(self._store.version, 1.0, lambda: self._closed)

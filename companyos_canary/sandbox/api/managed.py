@@ -109,21 +109,20 @@ def leaves(kind: Kind, obj: Object) -> dict[Path, Any]:
         if name == "metadata":
             for field, inner in value.items():
                 if field not in _NOT_OWNED:
-                    _walk(inner, ("f:metadata", f"f:{field}"), (name, field), True, found)
+                    _walk(kind, inner, ("f:metadata", f"f:{field}"), (name, field), found)
         elif name not in ("apiVersion", "kind"):
-            keyed = not kind.group.endswith("argoproj.io")
-            _walk(value, (f"f:{name}",), (name,), keyed, found)
+            _walk(kind, value, (f"f:{name}",), (name,), found)
     return found
 
 
 def _walk(
-    value: Any, path: Path, names: tuple[str, ...], keyed: bool, found: dict[Path, Any]
+    kind: Kind, value: Any, path: Path, names: tuple[str, ...], found: dict[Path, Any]
 ) -> None:
     if isinstance(value, dict) and value:
         for name, inner in value.items():
-            _walk(inner, (*path, f"f:{name}"), (*names, name), keyed, found)
+            _walk(kind, inner, (*path, f"f:{name}"), (*names, name), found)
         return
-    keys = apply_keys(names) if keyed and isinstance(value, list) else None
+    keys = apply_keys(kind.group, names) if isinstance(value, list) else None
     if keys is None:
         found[path] = value
         return
@@ -132,7 +131,7 @@ def _walk(
         found[(*path, element, ".")] = element
         if isinstance(item, dict):
             for name, inner in item.items():
-                _walk(inner, (*path, element, f"f:{name}"), (*names, name), keyed, found)
+                _walk(kind, inner, (*path, element, f"f:{name}"), (*names, name), found)
 
 
 def item_element(item: Any, keys: tuple[str, ...]) -> str:

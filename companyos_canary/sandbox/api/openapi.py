@@ -1,7 +1,157 @@
-"""/openapi/v3: an index and one small document a group version."""
+"""/openapi/v3: an index and one small document a group version, made from the shapes.
 
-from companyos_canary.model.http import Response
+The PATCH operations name `fieldValidation` and `dryRun`: kubectl then leaves both to the server.
+No operation offers strategic merge patches, so that kubectl takes the merge keys it has built in.
+"""
+
+import hashlib
+import json
+from functools import cache
+from typing import Any
+
+from companyos_canary.model.http import Json, Response
+from companyos_canary.sandbox.api.answer import JSON, encoded
+from companyos_canary.sandbox.api.shapes import Shape, shape_of
+from companyos_canary.sandbox.kinds import KINDS, Kind
+
+_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_WORDS: dict[str, Json] = {
+    "text": {"type": "string"},
+    "number": {"type": "integer"},
+    "flag": {"type": "boolean"},
+    "map": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+    "number or text": {"x-kubernetes-int-or-string": True},
+    "any": {"x-kubernetes-preserve-unknown-fields": True},
+}
+_ABOUT = {
+    "Rollout": "A workload whose new versions are shipped step by step, judged on the way.",
+    "AnalysisTemplate": "What is asked of a metrics provider, and which answers are good.",
+    "ClusterAnalysisTemplate": "An AnalysisTemplate for all namespaces.",
+    "AnalysisRun": "One execution of analysis: its metrics, measurements and verdict.",
+    "Experiment": "ReplicaSets that run side by side for a while, with analysis.",
+}
 
 
 def answer(path: str) -> Response | None:
-    return None
+    """The index, or the document of one group version; None where there is none."""
+    place = path.removeprefix("/openapi/v3").strip("/")
+    if not place:
+        return Response(200, JSON, encoded({"paths": _index()}))
+    kinds = tuple(k for k in KINDS if _place(k) == place)
+    return Response(200, JSON, _document(kinds)) if kinds else None
+
+
+def _place(kind: Kind) -> str:
+    return f"apis/{kind.api_version}" if kind.group else f"api/{kind.version}"
+
+
+@cache
+def _index() -> Json:
+    paths = {}
+    for place in dict.fromkeys(_place(k) for k in KINDS):
+        document = _document(tuple(k for k in KINDS if _place(k) == place))
+        digest = hashlib.sha256(document).hexdigest()[:32].upper()
+        paths[place] = {"serverRelativeURL": f"/openapi/v3/{place}?hash={digest}"}
+    return paths
+
+
+@cache
+def _document(kinds: tuple[Kind, ...]) -> bytes:
+    paths: Json = {}
+    for kind in kinds:
+        paths.update(_paths(kind))
+    document = {
+        "openapi": "3.0.0",
+        "info": {"title": "Kubernetes", "version": "v1.32.0"},
+        "paths": paths,
+        "components": {"schemas": {_META: _metadata(), **{_id(k): _schema(k) for k in kinds}}},
+    }
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _id(kind: Kind) -> str:
+    group = ".".join(reversed(kind.group.split("."))) if kind.group else "io.k8s.api.core"
+    return f"{group}.{kind.version}.{kind.kind}"
+
+
+def _gvk(kind: Kind) -> Json:
+    return {"group": kind.group, "version": kind.version, "kind": kind.kind}
+
+
+def _paths(kind: Kind) -> Json:
+    base = f"/{_place(kind)}/" + ("namespaces/{namespace}/" if kind.namespaced else "")
+    collection = f"{base}{kind.plural}"
+    return {
+        collection: {"get": _operation(kind, "list"), "post": _operation(kind, "post")},
+        f"{collection}/{{name}}": {
+            "get": _operation(kind, "get"),
+            "put": _operation(kind, "put"),
+            "patch": _operation(kind, "patch"),
+            "delete": _operation(kind, "delete"),
+        },
+    }
+
+
+def _operation(kind: Kind, action: str) -> Json:
+    operation: Json = {
+        "x-kubernetes-action": action,
+        "x-kubernetes-group-version-kind": _gvk(kind),
+        "parameters": [],
+        "responses": {"200": {"description": "OK"}},
+    }
+    if action in ("post", "put", "patch"):
+        operation["parameters"] = [
+            {"name": name, "in": "query", "schema": {"type": "string"}}
+            for name in ("dryRun", "fieldManager", "fieldValidation")
+        ]
+        media = "application/merge-patch+json" if action == "patch" else "application/json"
+        reference = {"$ref": f"#/components/schemas/{_id(kind)}"}
+        operation["requestBody"] = {"content": {media: {"schema": reference}}}
+    return operation
+
+
+def _schema(kind: Kind) -> Json:
+    shape = shape_of(kind)
+    properties: Json = {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"allOf": [{"$ref": f"#/components/schemas/{_META}"}]},
+    }
+    schema: Json = {"type": "object", "x-kubernetes-group-version-kind": [_gvk(kind)]}
+    if kind.kind in _ABOUT:
+        schema["description"] = _ABOUT[kind.kind]
+    if shape is None:
+        schema["x-kubernetes-preserve-unknown-fields"] = True
+        return {**schema, "properties": properties}
+    inner = _json_schema(shape)
+    return {**inner, **schema, "properties": {**properties, **inner["properties"]}}
+
+
+def _json_schema(shape: Shape) -> Json:
+    if isinstance(shape, str):
+        return _WORDS[shape]
+    if isinstance(shape, list):
+        return {"type": "array", "items": _json_schema(shape[0])}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {name.rstrip("!"): _json_schema(inner) for name, inner in shape.items()},
+    }
+    if required := [name[:-1] for name in shape if name.endswith("!")]:
+        schema["required"] = required
+    return schema
+
+
+def _metadata() -> Json:
+    texts = ("name", "generateName", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    maps = {"type": "object", "additionalProperties": {"type": "string"}}
+    return {
+        "type": "object",
+        "properties": {
+            **{name: {"type": "string"} for name in texts},
+            "generation": {"type": "integer"},
+            "labels": maps,
+            "annotations": maps,
+            "ownerReferences": {"type": "array", "items": {"type": "object"}},
+            "finalizers": {"type": "array", "items": {"type": "string"}},
+        },
+    }

@@ -92,7 +92,7 @@ def _message(data: bytes, fields: Message) -> Json:
             found.setdefault(name, {})[entry.get("key", "")] = _entry(entry, type_)
         elif name.endswith("*"):
             found.setdefault(name[:-1], []).append(_value(value, type_))
-        else:
+        elif value != b"":  # Go writes empty texts, JSON leaves them out
             found[name] = _value(value, type_)
     return found
 

@@ -1,5 +1,6 @@
 """Writing: create, replace, patch, delete. Rules first, then one write to the store."""
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from companyos_canary.sandbox.api.managed import Manager, updated
 from companyos_canary.sandbox.api.patches import APPLY, patched
 from companyos_canary.sandbox.api.read import selected
 from companyos_canary.sandbox.api.scale import scale_of, scaled
+from companyos_canary.sandbox.api.schema import check_shape
 from companyos_canary.sandbox.kinds import NAMESPACE
 from companyos_canary.sandbox.objects import ApiStatus, Object, not_found
 from companyos_canary.sandbox.store import Propagation, Store
@@ -100,7 +102,11 @@ class Writer:
         self, call: Call, old: Object, new: Object, manager: Manager, expect: str
     ) -> Response:
         warnings: tuple[str, ...] = ()
-        if call.subresource in ("", "scale"):
+        if call.subresource == "status":
+            new, warnings = check_shape(
+                call.kind, new, call.request.parameter("fieldValidation"), "status"
+            )
+        else:
             new, warnings = admitted(call, new, self.refuse)
         if manager.operation == "Update":
             new = updated(call.kind, old, new, manager)
@@ -144,7 +150,8 @@ class Writer:
         if call.subresource == "scale":
             return ok(scale_of(obj), status)
         form = Form.of(call.request)
-        headers = {"Warning": ", ".join(f'299 - "{w}"' for w in warnings)} if warnings else {}
+        told = ", ".join(f"299 - {json.dumps(warning)}" for warning in warnings)
+        headers = {"Warning": told} if told else {}
         shown = form.one(call.kind, obj, format_time(self.store.now()))
         return ok(shown, status, headers)
 

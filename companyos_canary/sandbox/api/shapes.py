@@ -1,0 +1,168 @@
+"""The fields of the kinds, as far as the sandbox checks and explains them.
+
+A shape is a word (`text`, `number`, `flag`, `number or text`, `any`, `map`: an object with any
+fields), a list with the shape of its items, or an object with these fields and no others. A field
+that is required ends in `!`. The Argo fields are those of the CRDs of Argo Rollouts, git 9f8d111d8.
+"""
+
+from typing import Any
+
+from companyos_canary.sandbox.kinds import (
+    ANALYSISRUN,
+    ANALYSISTEMPLATE,
+    CLUSTERANALYSISTEMPLATE,
+    DEPLOYMENT,
+    EXPERIMENT,
+    REPLICASET,
+    ROLLOUT,
+    SERVICE,
+    Kind,
+)  # fmt: skip
+
+Shape = Any
+
+_LABELS: Shape = {"annotations": "map", "labels": "map"}
+_TEMPLATES = [{"templateName": "text", "clusterScope": "flag"}]
+_VALUE: Shape = {
+    "name!": "text", "value": "text",
+    "valueFrom": {
+        "podTemplateHashValue": "text", "fieldRef": {"fieldPath!": "text"},
+        "secretKeyRef": {"name!": "text", "key!": "text"},
+    },
+}  # fmt: skip
+_DRY_RUN = [{"metricName!": "text"}]
+_RETENTION = [{"metricName!": "text", "limit!": "number"}]
+_ANALYSIS: Shape = {
+    "analysisRunMetadata": _LABELS, "args": [_VALUE], "dryRun": _DRY_RUN,
+    "measurementRetention": _RETENTION, "templates": _TEMPLATES,
+}  # fmt: skip
+_STEP: Shape = {
+    "setWeight": "number",
+    "pause": {"duration": "number or text"},
+    "analysis": _ANALYSIS,
+    "experiment": {
+        "analyses": ["map"], "analysisRunMetadata": _LABELS, "dryRun": _DRY_RUN,
+        "duration": "text", "scaleDownDelaySeconds": "number", "templates!": ["map"],
+    },
+    "plugin": {"name!": "text", "config": "map"},
+    "setCanaryScale": {
+        "matchTrafficWeight": "flag", "replicas": "number", "weight": "number",
+    },
+    "setHeaderRoute": {"match": ["map"], "name": "text"},
+    "setMirrorRoute": {"match": ["map"], "name!": "text", "percentage": "number"},
+    "replicaProgressThreshold": {"type!": "text", "value!": "number"},
+}  # fmt: skip
+_DELAYS: Shape = {
+    "abortScaleDownDelaySeconds": "number", "scaleDownDelayRevisionLimit": "number",
+    "scaleDownDelaySeconds": "number",
+}  # fmt: skip
+_CANARY: Shape = {
+    **_DELAYS, "analysis": {**_ANALYSIS, "startingStep": "number"}, "antiAffinity": "map",
+    "canaryMetadata": _LABELS, "canaryService": "text", "dynamicStableScale": "flag",
+    "maxSurge": "number or text", "maxUnavailable": "number or text",
+    "minPodsPerReplicaSet": "number",
+    "pingPong": {"pingService!": "text", "pongService!": "text"},
+    "replicaProgressThreshold": {"type!": "text", "value!": "number"},
+    "stableMetadata": _LABELS, "stableService": "text", "steps": [_STEP],
+    "trafficRouting": {
+        "alb": "map", "ambassador": "map", "apisix": "map", "appMesh": "map", "istio": "map",
+        "managedRoutes": ["map"], "maxTrafficWeight": "number", "nginx": "map", "plugins": "map",
+        "smi": "map", "traefik": "map",
+    },
+}  # fmt: skip
+_BLUE_GREEN = {
+    **_DELAYS, "activeMetadata": _LABELS, "activeService!": "text", "antiAffinity": "map",
+    "autoPromotionEnabled": "flag", "autoPromotionSeconds": "number",
+    "maxUnavailable": "number or text", "postPromotionAnalysis": _ANALYSIS,
+    "prePromotionAnalysis": _ANALYSIS, "previewMetadata": _LABELS,
+    "previewReplicaCount": "number", "previewService": "text",
+}  # fmt: skip
+_ROLLOUT_SPEC = {
+    "analysis": {
+        "successfulRunHistoryLimit": "number", "unsuccessfulRunHistoryLimit": "number",
+    },
+    "minReadySeconds": "number", "paused": "flag", "progressDeadlineAbort": "flag",
+    "progressDeadlineSeconds": "number", "replicas": "number", "restartAt": "text",
+    "revisionHistoryLimit": "number", "rollbackWindow": {"revisions": "number"},
+    "selector": {"matchExpressions": ["map"], "matchLabels": "map"},
+    "strategy": {"blueGreen": _BLUE_GREEN, "canary": _CANARY}, "template": "map",
+    "workloadRef": {"apiVersion": "text", "kind": "text", "name": "text", "scaleDown": "text"},
+}  # fmt: skip
+_RUN_STATUS = {"message": "text", "name!": "text", "status!": "text"}
+_ROLLOUT_STATUS = {
+    "HPAReplicas": "number", "abort": "flag", "abortedAt": "text", "alb": "map", "albs": ["map"],
+    "availableReplicas": "number", "blueGreen": "map",
+    "canary": {
+        "currentBackgroundAnalysisRunStatus": _RUN_STATUS, "currentExperiment": "text",
+        "currentStepAnalysisRunStatus": _RUN_STATUS, "stablePingPong": "text",
+        "stepPluginStatuses": ["map"], "weights": "map",
+    },
+    "collisionCount": "number", "conditions": ["map"], "controllerPause": "flag",
+    "currentPodHash": "text", "currentStepHash": "text", "currentStepIndex": "number",
+    "duration": "map", "message": "text", "observedGeneration": "text",
+    "pauseConditions": [{"reason!": "text", "startTime!": "text"}], "phase": "text",
+    "promoteFull": "flag", "readyReplicas": "number", "replicas": "number", "restartedAt": "text",
+    "selector": "text", "stableRS": "text", "updatedReplicas": "number",
+    "workloadObservedGeneration": "text",
+}  # fmt: skip
+_METRIC: Shape = {
+    "consecutiveErrorLimit": "number or text", "consecutiveSuccessLimit": "number or text",
+    "count": "number or text", "failureCondition": "text", "failureLimit": "number or text",
+    "inconclusiveLimit": "number or text", "initialDelay": "text", "interval": "text",
+    "name!": "text", "successCondition": "text",
+    "provider!": {
+        "cloudWatch": "map", "datadog": "map", "graphite": "map", "influxdb": "map", "job": "map",
+        "kayenta": "map", "newRelic": "map", "plugin": "map", "skywalking": "map",
+        "wavefront": "map", "web": "map",
+        "prometheus": {
+            "address": "text", "authentication": "map", "headers": ["map"], "insecure": "flag",
+            "query": "text", "rangeQuery": {"end": "text", "start": "text", "step": "text"},
+            "timeout": "number",
+        },
+    },
+}  # fmt: skip
+_TEMPLATE_SPEC = {
+    "args": [_VALUE], "dryRun": _DRY_RUN, "measurementRetention": _RETENTION,
+    "metrics": [_METRIC], "templates": _TEMPLATES,
+}  # fmt: skip
+_ANALYSIS_RUN_SPEC = {
+    "args": [_VALUE], "dryRun": _DRY_RUN, "measurementRetention": _RETENTION,
+    "metrics!": [_METRIC], "terminate": "flag",
+    "ttlStrategy": {
+        "secondsAfterCompletion": "number", "secondsAfterFailure": "number",
+        "secondsAfterSuccess": "number",
+    },
+}  # fmt: skip
+_EXPERIMENT_SPEC = {
+    "analyses": ["map"], "analysisRunMetadata": _LABELS, "dryRun": _DRY_RUN, "duration": "text",
+    "measurementRetention": _RETENTION, "progressDeadlineSeconds": "number",
+    "scaleDownDelaySeconds": "number", "templates!": ["map"], "terminate": "flag",
+}  # fmt: skip
+_REPLICASET_SPEC = {
+    "minReadySeconds": "number", "replicas": "number", "selector!": "map", "template": "map",
+}  # fmt: skip
+_DEPLOYMENT_SPEC = {
+    "minReadySeconds": "number", "paused": "flag", "progressDeadlineSeconds": "number",
+    "replicas": "number", "revisionHistoryLimit": "number", "selector!": "map",
+    "strategy": {
+        "type": "text",
+        "rollingUpdate": {"maxSurge": "number or text", "maxUnavailable": "number or text"},
+    },
+    "template!": "map",
+}  # fmt: skip
+
+SHAPES: dict[Kind, Shape] = {
+    ROLLOUT: {"spec!": _ROLLOUT_SPEC, "status": _ROLLOUT_STATUS},
+    ANALYSISRUN: {"spec!": _ANALYSIS_RUN_SPEC, "status": "map"},
+    ANALYSISTEMPLATE: {"spec!": _TEMPLATE_SPEC},
+    CLUSTERANALYSISTEMPLATE: {"spec!": _TEMPLATE_SPEC},
+    EXPERIMENT: {"spec!": _EXPERIMENT_SPEC, "status": "map"},
+    REPLICASET: {"spec!": _REPLICASET_SPEC, "status": "map"},
+    DEPLOYMENT: {"spec!": _DEPLOYMENT_SPEC, "status": "map"},
+    SERVICE: {"spec": "map", "status": "map"},
+}
+
+
+def shape_of(kind: Kind) -> dict[str, Shape] | None:
+    """The fields of a kind beside apiVersion, kind and metadata; None where any are taken."""
+    return SHAPES.get(kind)
