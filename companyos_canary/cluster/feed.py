@@ -1,0 +1,188 @@
+"""A Rollout and all that belongs to it, kept up to date: what `watch` and `deploy` follow."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from companyos_canary.cluster import reads
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import (
+    ANALYSISRUN,
+    DEPLOYMENT,
+    EVENT,
+    POD,
+    REPLICASET,
+    ROLLOUT,
+    Kind,
+)
+from companyos_canary.cluster.reads import Selection
+from companyos_canary.cluster.reflector import Reflector
+from companyos_canary.cluster.watcher import Pause, Poller, Source, Watcher
+from companyos_canary.errors import CanaryError, Forbidden, NotFound
+from companyos_canary.model.http import Json
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
+
+CLOSING = 0.9  # seconds
+_NEEDED = (REPLICASET, POD, ANALYSISRUN)
+
+
+class Feed(Protocol):
+    """Snapshots that follow a Rollout.
+
+    `snapshot` is the newest, None until the first is whole; it raises NotFound once the Rollout is
+    gone, and what made the feed stop (Forbidden, Unauthenticated, CrdMissing).
+    `wait` blocks until `snapshot` would say something else than it last did, at most so many
+    seconds; False if nothing changed. `stale_since`: the last word of the cluster, while the
+    connection is lost. `close` takes at most a second."""
+
+    @property
+    def stale_since(self) -> datetime | None: ...
+
+    def snapshot(self) -> Snapshot | None: ...
+
+    def wait(self, timeout: float) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class WatchFeed:
+    """Watches the Rollout by name and, once its selector is known, ReplicaSets, Pods, AnalysisRuns
+    and events, each on a thread of its own. Any event makes a whole new Snapshot; equality decides
+    whether anything changed. What may not be watched becomes a note; a Rollout that may be read
+    but not watched is polled."""
+
+    def __init__(
+        self, cluster: Cluster, name: str, *, now: Callable[[], datetime], events: bool = True,
+        chance: Callable[[], float] = random.random, pause: Pause = threading.Event.wait,
+    ) -> None:  # fmt: skip
+        self._cluster = cluster
+        self._name = name
+        self._now = now
+        self._with_events = events
+        self._chance = chance
+        self._pause = pause
+        self._sources: dict[Kind, Source] = {}
+        self._closed = False
+        self._complete = False
+        self._news = threading.Condition(threading.RLock())
+        self._changes = 0
+        self._seen = 0
+        self._shown: Snapshot | None = None
+        self._watch(reads.rollout_named(cluster.namespace, name))
+
+    @property
+    def stale_since(self) -> datetime | None:
+        since = [s.stale_since for s in self._current() if s.stale_since and not s.stopped]
+        return min(since, default=None)
+
+    def snapshot(self) -> Snapshot | None:
+        self._shown = self._snapshot()
+        return self._shown
+
+    def wait(self, timeout: float) -> bool:
+        end = time.monotonic() + timeout
+        while True:
+            with self._news:
+                left = max(0.0, end - time.monotonic())
+                if not self._news.wait_for(lambda: self._changes != self._seen, left):
+                    return False
+                self._seen = self._changes
+            try:
+                newest = self._snapshot()
+            except CanaryError:
+                return True
+            if newest is not None and newest != self._shown:
+                return True
+
+    def close(self) -> None:
+        with self._news:
+            self._closed = True
+        sources = self._current()
+        for source in sources:
+            source.close()
+        end = time.monotonic() + CLOSING
+        for source in sources:
+            source.join(max(0.0, end - time.monotonic()))
+
+    def _current(self) -> list[Source]:
+        with self._news:
+            return list(self._sources.values())
+
+    def _watch(self, selection: Selection) -> None:
+        """Starts a watch of this kind, unless there is one."""
+        with self._news:
+            if self._closed or selection.kind in self._sources:
+                return
+            reflector = Reflector(selection, self._chance)
+            watcher = Watcher(
+                self._cluster.transport, reflector, self._changed, now=self._now, pause=self._pause
+            )
+            self._sources[selection.kind] = watcher
+            watcher.start()
+
+    def _changed(self) -> None:
+        """On the thread of a source."""
+        with self._news:
+            self._begin_others()
+            self._changes += 1
+            self._news.notify_all()
+
+    def _begin_others(self) -> None:
+        self._poll_if_forbidden()
+        rollout = None if self._complete else self._rollout()
+        if rollout is None:
+            return
+        workload = reads.workload_of(rollout)
+        if workload:
+            self._watch(workload)
+            source = self._sources.get(DEPLOYMENT)
+            if source is None or not (source.synced or source.stopped):
+                return
+        for part in reads.parts(rollout, events=self._with_events):
+            self._watch(part)
+        self._complete = True
+
+    def _poll_if_forbidden(self) -> None:
+        source = self._sources[ROLLOUT]
+        if self._closed or isinstance(source, Poller) or not isinstance(source.stopped, Forbidden):
+            return
+        selection = reads.rollout_named(self._cluster.namespace, self._name)
+        poller = Poller(
+            self._cluster.transport, selection, self._name, self._changed,
+            now=self._now, pause=self._pause,
+        )  # fmt: skip
+        self._sources[ROLLOUT] = poller
+        poller.start()
+
+    def _rollout(self) -> Rollout | None:
+        found = self._objects(ROLLOUT)
+        if not found:
+            return None
+        deployment = next(iter(self._objects(DEPLOYMENT)), None)
+        return reads.with_workload(Rollout.from_object(found[-1]), deployment)
+
+    def _objects(self, kind: Kind) -> list[Json]:
+        source = self._sources.get(kind)
+        return source.objects() if source else []
+
+    def _snapshot(self) -> Snapshot | None:
+        with self._news:
+            self._poll_if_forbidden()
+            source = self._sources[ROLLOUT]
+            if source.stopped:
+                raise source.stopped
+            if not source.synced:
+                return None
+            rollout = self._rollout()
+            if rollout is None:
+                where = f"in namespace `{self._cluster.namespace}`"
+                raise NotFound(f"Rollout `{self._name}` not found {where}")
+            others = [self._sources.get(kind) for kind in (*_NEEDED, EVENT)]
+            if any(s is None or not (s.synced or s.stopped) for s in others[: len(_NEEDED)]):
+                return None
+            notes = tuple(s.stopped.message for s in others if s and s.stopped)
+            return reads.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since)
