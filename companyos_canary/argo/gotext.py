@@ -11,11 +11,10 @@ from decimal import Decimal
 _UNITS = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
 }  # fmt: skip
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
-_HEX = re.compile(r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?\d+\Z", re.ASCII)
-_NAMED = re.compile(r"(nan|[+-]?inf(inity)?)\Z", re.IGNORECASE | re.ASCII)
-_NUMBER = re.compile(r"\d*(?:\.\d*)?", re.ASCII)
-_UNIT = re.compile(r"[^.0-9]*")
+_DECIMAL = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+_HEX = r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?\d+"
+_NAMED = r"(?i:nan|[+-]?inf(inity)?)"
+_PART = r"(\d*(?:\.\d*)?)([^.0-9]*)"
 _LONGEST = 2**63 / 1e9
 
 
@@ -49,11 +48,11 @@ def value_text(value: object) -> str:
 
 def parse_float(text: str) -> float:
     """strconv.ParseFloat: decimal, hexadecimal, inf, nan. ValueError carries Go's sentence."""
-    if _NAMED.match(text):
+    if re.fullmatch(_NAMED, text):
         return float(text)
-    if _DECIMAL.match(text):
+    if re.fullmatch(_DECIMAL, text, re.ASCII):
         value = float(text)
-    elif _HEX.match(text):
+    elif re.fullmatch(_HEX, text, re.ASCII):
         try:
             value = float.fromhex(text)
         except OverflowError:
@@ -96,12 +95,10 @@ def parse_duration(text: str) -> timedelta:
         raise invalid
     seconds = 0.0
     while rest:
-        number = _NUMBER.match(rest)
-        digits = number[0] if number else ""
+        part = re.match(_PART, rest, re.ASCII)
+        digits, unit = part.groups() if part else ("", "")
         if not digits.strip("."):
             raise invalid
-        unit_match = _UNIT.match(rest, len(digits))
-        unit = unit_match[0] if unit_match else ""
         if not unit:
             raise ValueError(f'time: missing unit in duration "{text}"')
         if unit not in _UNITS:

@@ -1,4 +1,4 @@
-"""The number that a metric is judged by, read from its conditions: what a view draws beside a value.
+"""The number that a metric is judged by, read from its conditions: a view draws it beside a value.
 
 Nothing here decides anything; where a condition is not about one number there is no limit.
 """

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from companyos_canary.argo import condition
-from companyos_canary.argo.condition import ConditionError
+from companyos_canary.argo.condition import language
+from companyos_canary.argo.condition.language import ConditionError
 from companyos_canary.argo.gotext import float_text, parse_duration
 from companyos_canary.argo.prometheus_answer import AnswerError, Samples, read
 from companyos_canary.model.http import Request, Response
@@ -119,7 +119,7 @@ def _range(range_query: Mapping[str, Any], now: datetime) -> dict[str, str]:
     form: dict[str, str] = {}
     for name in ("start", "end"):
         try:
-            moment = condition.evaluate_time(range_query.get(name) or "", now)
+            moment = language.evaluate_time(range_query.get(name) or "", now)
         except ConditionError as error:
             text = f"failed to parse rangeQuery.{name} as time: {error}"
             raise MeasurementError(text, asked=True) from None
@@ -160,7 +160,7 @@ def _holds(
     if not text:
         return None
     try:
-        return condition.compile(text).evaluate(samples.result, now)
+        return language.compile(text).evaluate(samples.result, now)
     except ConditionError as error:
         reason = str(error)
     if samples.result == ():

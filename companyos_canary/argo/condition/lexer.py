@@ -1,8 +1,7 @@
 """Text of a condition -> tokens, as expr-lang's lexer cuts it."""
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from companyos_canary.argo.condition.errors import ConditionError
 
@@ -11,8 +10,7 @@ TokenKind = Literal["identifier", "operator", "bracket", "number", "string", "er
 _WORD_OPERATORS = frozenset(
     ("not", "in", "or", "and", "matches", "contains", "startsWith", "endsWith", "let", "if", "else")
 )
-_PATTERN = re.compile(
-    r"""
+_PATTERN = r"""
       (?P<space>\s+|//[^\n]*|/\*.*?\*/)
     | (?P<open_comment>/\*)
     | (?P<raw>`[^`]*`)
@@ -24,12 +22,8 @@ _PATTERN = re.compile(
     | (?P<word>[^\W\d][\w$]*|\$[\w$]*)
     | (?P<bracket>[()\[\]{}])
     | (?P<operator>\?\.|\?\?|\?|\.\.|\.|\#\#?|\|\||\||::|:|[&!=*<>][&=*]?|[/,;%+\-^])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_ESCAPE = re.compile(
-    r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))", re.DOTALL
-)
+    """
+_ESCAPE = r"(?s)\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))"
 _SIMPLE = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
     "\\": "\\", "'": "'", '"': '"', "`": "`", "?": "?",
@@ -37,8 +31,7 @@ _SIMPLE = {
 _LONGEST = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """`text` is the word or sign; of a string its content, of an `error` what is wrong."""
 
     kind: TokenKind
@@ -55,9 +48,9 @@ def tokens(text: str) -> list[Token]:
     if len(text) > _LONGEST:
         return [Token("error", f"the condition is longer than {_LONGEST} characters")]
     found: list[Token] = []
-    at = 0
+    pattern, at = re.compile(_PATTERN, re.VERBOSE | re.DOTALL), 0
     while at < len(text):
-        match = _PATTERN.match(text, at)
+        match = pattern.match(text, at)
         if match is None:
             return [*found, Token("error", f"unrecognized character: {_named(text[at])}")]
         token = _token(match, text)
@@ -84,7 +77,7 @@ def _token(match: re.Match[str], text: str) -> Token | None:
         return Token("string", value[1:-1])
     if kind == "string":
         try:
-            return Token("string", _ESCAPE.sub(_unescaped, value[1:-1]))
+            return Token("string", re.sub(_ESCAPE, _unescaped, value[1:-1]))
         except ConditionError as error:
             return Token("error", str(error))
     if kind == "open_comment":
