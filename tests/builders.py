@@ -349,6 +349,7 @@ def snapshot(
     pods_now: Sequence[Pod] | None = None,
     stale_since: datetime | None = None,
     notes: tuple[str, ...] = (),
+    stable_hash: str = STABLE,
     **fields: Any,
 ) -> Snapshot:
     """Two ReplicaSets with so many ready pods; other fields go to `rollout`."""
@@ -358,7 +359,9 @@ def snapshot(
     )  # fmt: skip
     running = pods(canary) + pods(stable, hash=STABLE, created_at=NOW - timedelta(hours=20))
     return Snapshot(
-        rollout=rollout(**{"updated": canary, "total": canary + stable, **fields}),
+        rollout=rollout(
+            **{"updated": canary, "total": canary + stable, "stable": stable_hash, **fields}
+        ),
         replicasets=(replicaset(desired=canary), old)
         if replicasets is None
         else tuple(replicasets),

@@ -3,22 +3,26 @@
 from companyos_canary.argo.weight_steps import weight_step_at, weight_steps
 from companyos_canary.model.outcome import Ending
 from companyos_canary.view.format import duration, version
-from companyos_canary.view.lines import Line, plain
+from companyos_canary.view.lines import Line, plain, wrapped
 from companyos_canary.view.picture import Place
 from companyos_canary.view.plain import failure, quoted
 from companyos_canary.view.theme import Facts, Role
 from companyos_canary.view.why import controller_sentence, distinct, metric_sentence, pod_sentence
 
-# What the controller says where it has no reason of its own: then a person did it.
-_BARE_ABORT = "Rollout aborted update to revision "
+# Lines of one sentence; a message of the cluster's that is longer is cut.
+_MOST = 6
 
 
 def closing(ending: Ending, facts: Facts, *, place: Place | None = None) -> list[Line]:
     """For a terminal: the sentence, what it means, and commands that exist."""
     at = place or Place()
     role, symbol = _look(ending, facts)
-    first: Line = ((f"{symbol} {_sentence(ending)}", role),)
-    return [first, *(("  ", fact) for fact in _facts(ending)), *_commands(ending, at)]
+    first, *rest = wrapped(_sentence(ending), facts.width - 2, most=_MOST)
+    lines: list[Line] = [((f"{symbol} {first}", role),)]
+    lines += [((f"  {more}", role),) for more in rest]
+    for fact in _facts(ending):
+        lines += [(f"  {part}",) for part in wrapped(fact, facts.width - 2, most=_MOST)]
+    return lines + _commands(ending, at)
 
 
 def closing_text(ending: Ending, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
@@ -75,7 +79,7 @@ def _sentence(ending: Ending) -> str:
         case "reached":
             return f"{name} is where you wanted it{at}{_in_step(ending)}, after {took}"
         case "rolled-back":
-            return f"{name} was {'rolled back' if why else 'aborted'}{at}{why}"
+            return f"{name} was rolled back{at}{why}"
         case "degraded":
             return f"{name} is Degraded{at}{why}"
         case "paused":
@@ -99,9 +103,8 @@ def _why(ending: Ending) -> str:
         return f": {metric_sentence(found.metrics[0])}"
     if found.pods:
         return f": {pod_sentence(found.pods[0])}"
-    said = controller_sentence(found)
-    bare = said.startswith(_BARE_ABORT) and ":" not in said
-    return "" if bare or ending.kind not in ("rolled-back", "degraded") else f": {said}"
+    told = ending.kind in ("rolled-back", "degraded") and found.message
+    return f": {controller_sentence(found)}" if told else ""
 
 
 def _facts(ending: Ending) -> list[str]:
@@ -120,7 +123,9 @@ def _facts(ending: Ending) -> list[str]:
             found.append(f"the Rollout still names {name}: the next change to it starts from there")
     if ending.kind == "degraded" and not rollout.is_fully_promoted:
         found.append(f"{stable} still has the rest of the traffic: nothing was rolled back")
-    if ending.kind in ("timeout", "paused", "reached"):
+    if ending.kind == "paused":
+        found.append("nothing moves until somebody says so")
+    if ending.kind in ("timeout", "reached") and not rollout.is_fully_promoted:
         found.append("the rollout goes on in the cluster without this command")
     return found
 

@@ -20,7 +20,8 @@ def events_lines(picture: Picture, facts: Facts, most: int) -> list[Line]:
     """The newest `most` events that tell something, oldest first."""
     if most <= 0:
         return []
-    telling = [e for e in picture.snapshot.events if tells(e)][-most:]
+    ordered = sorted(picture.snapshot.events, key=lambda e: e.at.timestamp() if e.at else 0.0)
+    telling = [e for e in ordered if tells(e)][-most:]
     lines: list[Line] = []
     for event in telling:
         head = f"  {clock(event.at, picture.now)}  "

@@ -10,34 +10,39 @@ def next_lines(picture: Picture, facts: Facts, *, leave: str = "") -> list[Line]
     """`leave` says how to leave a live screen, empty where nothing runs on."""
     sentence, commands = outlook(picture)
     lines: list[Line] = [("  next: ", sentence)] if sentence else []
-    pairs = [*commands, *([("leave", f"{leave} (the rollout goes on)")] if leave else [])]
+    going = picture.progress.activity not in _OVER
+    pairs = [*commands, *([("leave", f"{leave} (the rollout goes on)")] if leave and going else [])]
     lines += _packed(pairs, facts)
     return lines
 
 
 Command = tuple[str, str]
+_WAITS = {
+    "waiting": "{} when somebody says so",
+    "inconclusive": "{} when somebody says so: no verdict from the analysis",
+    "held": "nothing until somebody resumes it",
+}
+_OVER = ("healthy", "aborted", "degraded")
 
 
 def outlook(picture: Picture) -> tuple[str, list[Command]]:
     """What happens next, and what to type: a word for what it does, and the command."""
     progress, command = picture.progress, picture.place.command
-    if progress.activity in ("healthy", "aborted", "degraded"):
+    if progress.activity in _OVER:
         return _over(picture)
-    abort, go_on = ("stop", command("abort")), ("go on", command("promote"))
+    abort, promote = ("stop", command("abort")), command("promote")
     then = f"{progress.next_weight} %" if progress.next_weight < 100 else "all traffic"
     match progress.activity:
+        case "unobserved":
+            return "the controller takes up the change", []
         case "analysing":
             return f"{then}{_at(picture)} if all metrics hold", [abort]
         case "pausing":
-            return f"{then}{_at(picture)}", [("go on now", command("promote")), abort]
-        case "waiting":
-            return f"{then} when somebody says so", [go_on, abort]
-        case "inconclusive":
-            return f"{then} when somebody says so: no verdict from the analysis", [go_on, abort]
-        case "held":
-            return "nothing until somebody resumes it", [go_on, abort]
+            return f"{then}{_at(picture)}", [("go on now", promote), abort]
+        case "waiting" | "inconclusive" | "held":
+            return _WAITS[progress.activity].format(then), [("go on", promote), abort]
         case "scaling":
-            return "its analysis or pause, once the pods are ready", [abort]
+            return f"{_following(picture, then)}, once the pods are ready", [abort]
         case "finishing" if picture.snapshot.rollout.is_fully_promoted:
             return "Healthy once all pods are ready", []
         case "finishing":
@@ -50,13 +55,22 @@ def _over(picture: Picture) -> tuple[str, list[Command]]:
     another = command("deploy", "VERSION")
     match picture.progress.activity:
         case "aborted":
-            named = f"the Rollout still names {picture.version}" if picture.version else ""
-            return named, [("ship another", another)]
+            named = f"nothing; the Rollout still names {picture.version}"
+            return named if picture.version else "", [("ship another", another)]
         case "degraded":
-            promoted = picture.snapshot.rollout.is_fully_promoted
-            go_back = [] if promoted else [("go back", command("abort"))]
+            rollout = picture.snapshot.rollout
+            nothing = rollout.is_fully_promoted or not rollout.stable_hash
+            go_back = [] if nothing else [("go back", command("abort"))]
             return "", [*go_back, ("ship a repaired one", another)]
     return "", [("ship another", another)]
+
+
+def _following(picture: Picture, then: str) -> str:
+    """What the Rollout's next step is, in words."""
+    rollout = picture.snapshot.rollout
+    index = (rollout.step_index or 0) + 1
+    kind = rollout.steps[index].kind if index < len(rollout.steps) else ""
+    return {"analysis": "the analysis", "pause": "the pause"}.get(kind, then)
 
 
 def _at(picture: Picture) -> str:

@@ -74,10 +74,13 @@ def value_text(value: float | None, unit: Unit, *, limit: Limit | None = None) -
         return "no data"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    close = limit is not None and value != limit.value and (
-        abs(value - limit.value) < 0.02 * abs(limit.value)
-    )  # fmt: skip
-    more = 1 if close else 0
+    text = _measured(value, unit, 0)
+    if limit is not None and value != limit.value and text == _measured(limit.value, unit, 0):
+        return _measured(value, unit, 1)
+    return text
+
+
+def _measured(value: float, unit: Unit, more: int) -> str:
     match unit:
         case "percent":
             return f"{value * 100:.{1 + more}f} %"
@@ -88,7 +91,7 @@ def value_text(value: float | None, unit: Unit, *, limit: Limit | None = None) -
         case "times":
             return f"{value:.{2 + more}f} x"
         case "number":
-            return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{3 + more}g}"
+            return f"{value:,.{more}f}" if abs(value) >= 1000 else f"{value:.{3 + more}g}"
 
 
 def limit_text(limit: Limit | None, unit: Unit) -> str:
@@ -131,7 +134,9 @@ def _mark(value: float | None, low: float, high: float, symbols: Symbols) -> str
     top = len(symbols.levels) - 1
     if math.isinf(value):
         return symbols.levels[top if value > 0 else 0]
-    share = (value - low) / (high - low) if high > low else 0.5
+    # Halves: the difference of two large numbers may be too large itself.
+    span = high / 2 - low / 2
+    share = (value / 2 - low / 2) / span if span > 0 else 0.5
     return symbols.levels[min(top, max(0, round(share * top)))]
 
 

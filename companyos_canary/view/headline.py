@@ -48,7 +48,7 @@ def where(picture: Picture, facts: Facts) -> Line:
     end = f"ends in about {about(progress.until_end)}" if progress.until_end else ""
     pieces = [
         (9, picture.where),
-        (3, f"revision {rollout.revision}" if rollout.revision else ""),
+        (3, f"revision {rollout.revision}" if rollout.revision and rollout.observed else ""),
         (5, started),
         (4, end if under_way else ""),
     ]

@@ -39,7 +39,8 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Picture:
     """`version` is the newest one, `stable` the one that was promoted last (empty if unknown);
-    they are equal when nothing is under way. `canary_pods` are available ones."""
+    they are equal when nothing is under way. `pods` are the available ones,
+    `canary_pods` those of the newest revision."""
 
     snapshot: Snapshot
     now: datetime
@@ -51,11 +52,18 @@ class Picture:
     stable: str
     started: datetime | None
     canary_pods: int
+    pods: int
     actual_weight: int
 
     @property
     def name(self) -> str:
         return self.snapshot.rollout.name
+
+    @property
+    def routed(self) -> bool:
+        """A traffic router sets the weight, not the number of pods."""
+        strategy = (self.snapshot.rollout.raw.get("spec") or {}).get("strategy") or {}
+        return (strategy.get("canary") or {}).get("trafficRouting") is not None
 
     @property
     def where(self) -> str:
@@ -90,5 +98,6 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None) -> Pictu
         stable=version(promoted) if promoted else "",
         started=started_at(snapshot),
         canary_pods=available,
+        pods=sum(r.available for r in snapshot.replicasets) or rollout.available_replicas,
         actual_weight=actual_weight(rollout, available),
     )

@@ -20,7 +20,8 @@ def opening(verb: str, snapshot: Snapshot, now: datetime, *, place: Place | None
     """`12:01:21 deploy companyos-api v1.1.0 (was v1.0.0) in companyos @ prod-eu, revision 8`."""
     picture = look(snapshot, now, place)
     was = f" (was {picture.stable})" if picture.stable not in ("", picture.version) else ""
-    revision = f", revision {snapshot.rollout.revision}" if snapshot.rollout.revision else ""
+    rollout = snapshot.rollout
+    revision = f", revision {rollout.revision}" if rollout.revision and rollout.observed else ""
     head = f"{verb} {picture.name} {picture.version}{was}"
     return _at(now, f"{head} in {picture.where}{revision}")
 
@@ -62,9 +63,9 @@ def lines(
 def _connection(before: Picture | None, after: Picture) -> list[str]:
     was = before.snapshot.stale_since if before else None
     stale = after.snapshot.stale_since
-    if stale and not was:
-        return [_line("no connection", since=clock(stale, after.now))]
     found = ["connection is back"] if was and not stale else []
+    if stale and not was:
+        found = [_line("no connection", since=clock(stale, after.now))]
     known = before.snapshot.notes if before else ()
     return [*found, *(_line("note", text=n) for n in after.snapshot.notes if n not in known)]
 
@@ -140,7 +141,7 @@ def _metrics(before: Picture | None, after: Picture) -> list[str]:
 
 
 def _metric(row: MetricRow) -> str:
-    limit = f"{row.limit.value:g}" if row.limit else ""
+    limit = f"{row.limit.value:g}" if row.limit and row.known is not None else ""
     failed = f"{row.failed}/{row.measured}" if row.failed else ""
     word = row.verdict.replace(" ", "-")
     message = row.message if row.verdict == "error" else ""

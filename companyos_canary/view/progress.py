@@ -10,11 +10,12 @@ from companyos_canary.argo.steps import set_weight
 from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.quantity import parse_duration
-from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 
 Activity = Literal[
     "healthy",        # the newest version is stable
+    "unobserved",     # a change is written, the controller has not seen it
     "scaling",        # pods come and go for a weight
     "analysing",      # an AnalysisRun of this step decides
     "pausing",        # a pause that ends by itself
@@ -58,7 +59,7 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
     groups = weight_steps(rollout.steps)
     phase = shown_phase(rollout)
     doing = activity(rollout, phase)
-    idle = doing in ("healthy", "aborted")
+    idle = doing in ("healthy", "aborted", "unobserved")
     length = None if idle else step_length(snapshot, rollout.step_index)
     remaining = _remaining(snapshot, doing, length, now)
     return Progress(
@@ -66,7 +67,7 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
         activity=doing,
         steps=groups,
         step=None if idle else weight_step_at(groups, rollout.step_index),
-        weight=100 if doing == "healthy" else set_weight(rollout),
+        weight=100 if doing in ("healthy", "unobserved") else set_weight(rollout),
         remaining=remaining,
         length=length,
         until_end=None if idle else _until_end(snapshot, doing, remaining),
@@ -81,22 +82,27 @@ def activity(rollout: Rollout, phase: Phase) -> Activity:
         return "aborted"
     if phase.word == "Degraded":
         return "degraded"
+    if not rollout.observed and rollout.is_fully_promoted:
+        return "unobserved"
     if phase.word == "Healthy":
         return "healthy"
     if rollout.paused:
         return "held"
     if any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions):
         return "inconclusive"
-    if rollout.is_fully_promoted or rollout.current_step is None:
-        return "finishing"
-    step = rollout.current_step
+    step = None if rollout.is_fully_promoted else rollout.current_step
+    return _at_step(step, phase) if step else "finishing"
+
+
+def _at_step(step: Step, phase: Phase) -> Activity:
     match step.kind:
         case "setWeight" | "setCanaryScale":
             return "scaling"
         case "analysis":
             return "analysing"
         case "pause":
-            return "waiting" if step.waits_for_a_person else "pausing"
+            paused = phase.word == "Paused"
+            return "waiting" if step.waits_for_a_person and paused else "pausing"
     return "other"
 
 
@@ -191,7 +197,10 @@ def _failed_step(snapshot: Snapshot, groups: tuple[WeightStep, ...]) -> WeightSt
 
 
 def started_at(snapshot: Snapshot) -> datetime | None:
-    """When this update began: as the controller says, else when its ReplicaSet was made."""
-    written = update_started(snapshot)
-    current = snapshot.current
-    return written or (current.created_at if current else None)
+    """When this update began: as the controller says, else when its ReplicaSet was made; None
+    where nothing that is known began."""
+    rollout, current = snapshot.rollout, snapshot.current
+    if not rollout.observed and rollout.is_fully_promoted:
+        return None
+    under_way = current and not rollout.is_fully_promoted
+    return update_started(snapshot) or (current.created_at if current and under_way else None)

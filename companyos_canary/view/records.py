@@ -19,7 +19,7 @@ def cause_record(cause: Cause | None) -> dict[str, Any] | None:
         "message": cause.message,
         "metrics": [
             {
-                "run": m.run, "metric": m.metric, "phase": m.phase, "value": m.value,
+                "run": m.run, "metric": m.metric, "phase": m.phase, "value": float(m.value) if m.value else None,
                 "operator": m.operator, "limit": m.limit, "failed": m.failed,
                 "measured": m.measured, "message": m.message,
             }

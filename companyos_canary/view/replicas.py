@@ -5,7 +5,7 @@ from typing import Literal
 from companyos_canary.argo.pods import pod_status, ready_containers, restarts
 from companyos_canary.model.workload import Pod, ReplicaSet
 from companyos_canary.view.format import duration, shorten
-from companyos_canary.view.lines import Line
+from companyos_canary.view.lines import Line, joined
 from companyos_canary.view.picture import Picture
 from companyos_canary.view.theme import Facts, Role
 
@@ -68,7 +68,7 @@ def _present(picture: Picture, replicaset: ReplicaSet) -> bool:
 def _idle(picture: Picture, facts: Facts, replicaset: ReplicaSet) -> str:
     name = shorten(picture.version_of(replicaset), 24, facts.symbols)
     mark = facts.symbols.scaled_down
-    return f"{mark} {'':<6}  {name}  revision {replicaset.revision}  scaled down"
+    return f"{mark} {'old':<6}  {name}  revision {replicaset.revision}  scaled down"
 
 
 def _pods(picture: Picture, facts: Facts, pods: tuple[Pod, ...], detail: Detail) -> list[Line]:
@@ -81,25 +81,39 @@ def _pods(picture: Picture, facts: Facts, pods: tuple[Pod, ...], detail: Detail)
     elif detail == "some" and len(pods) > _SMALL:
         shown = troubled[: 2 * _MOST]
     hidden = len(troubled) - len(shown) if detail != "all" else 0
-    lines = [line for pod in shown for line in _pod(picture, facts, pod)]
+    lines: list[Line] = []
+    said = ""
+    for pod in shown:
+        lines.append(_pod(picture, facts, pod))
+        message = _message(pod)
+        if message and message != said:
+            text = shorten(message, facts.width - 6, facts.symbols)
+            lines.append((("      " + text, "failure"),))
+        said = message or said
     if hidden > 0 and shown:
         lines.append((f"    {facts.symbols.pod} and {hidden} more like these",))
     return lines
 
 
-def _pod(picture: Picture, facts: Facts, pod: Pod) -> list[Line]:
+def _pod(picture: Picture, facts: Facts, pod: Pod) -> Line:
     status = pod_status(pod)
     ready, of = ready_containers(pod)
     role: Role = "failure" if in_trouble(pod) else ("" if pod.ready else "warning")
-    again = f"  restarts {restarts(pod)}" if restarts(pod) else ""
-    age = f"  {duration(picture.now - pod.created_at)}" if pod.created_at else ""
+    age = duration(picture.now - pod.created_at) if pod.created_at else ""
+    again = f"restarts {restarts(pod)}" if restarts(pod) else ""
     head = f"    {facts.symbols.pod} {pod.name}  "
-    tail = shorten_end(f"  {ready}/{of}{age}{again}", facts.width - len(head) - len(status), facts)
-    lines: list[Line] = [(head, (status, role), tail)]
-    message = next((c.message for c in (*pod.init_containers, *pod.containers) if c.message), "")
-    if in_trouble(pod) and message:
-        lines.append((("      " + shorten(message, facts.width - 6, facts.symbols), role),))
-    return lines
+    room = facts.width - len(head) - len(status) - 2
+    return (
+        head,
+        (status, role),
+        "  " + joined([(9, f"{ready}/{of}"), (3, age), (5, again)], room, "  "),
+    )
+
+
+def _message(pod: Pod) -> str:
+    """What a container of a pod in trouble says of it."""
+    containers = (*pod.init_containers, *pod.containers) if in_trouble(pod) else ()
+    return next((c.message for c in containers if c.message), "")
 
 
 def in_trouble(pod: Pod) -> bool:

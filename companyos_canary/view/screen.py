@@ -61,7 +61,7 @@ def whole(
         [*headline(picture, facts), where(picture, facts)],
         warnings(picture, facts),
         steps_lines(picture, facts),
-        [traffic(picture)],
+        [line for line in (traffic(picture),) if line],
         metrics_lines(picture, facts),
         replicas_lines(picture, facts, detail),
         events_lines(picture, facts, events),

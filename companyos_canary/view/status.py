@@ -40,24 +40,28 @@ def _facts(picture: Picture) -> list[str]:
     if progress.remaining is not None:
         found.append(left(progress.remaining))
     found += [pod_sentence(p) for p in (picture.cause.pods[:1] if picture.cause else ())]
-    found += [_metric(r) for r in picture.metrics]
+    found += [_metric(r) for r in picture.metrics if r.verdict != "waiting"]
     return [f for f in found if f]
 
 
 def _metric(row: MetricRow) -> str:
-    value = "no data" if row.known is None else value_text(row.value, row.unit, limit=row.limit)
+    if row.known is None:
+        return f"{row.name} {row.verdict}"
+    value = value_text(row.value, row.unit, limit=row.limit)
     wrong = f" (limit {limit_text(row.limit, row.unit)})" if row.limit else ""
     return f"{row.name} {value}{wrong if row.verdict == 'failing' else ''}"
 
 
 def _ended(picture: Picture) -> list[str]:
-    found: list[str] = ["aborted"] if picture.progress.activity == "aborted" else []
     why = picture.cause
+    said = why is not None and controller_sentence(why).startswith("aborted")
+    aborted = picture.progress.activity == "aborted"
+    found: list[str] = ["aborted"] if aborted and not said else []
     if why and why.metrics:
         found += [short_metric(m) for m in why.metrics]
     elif why:
         found.append(controller_sentence(why))
         found += [pod_sentence(p) for p in why.pods[:1]]
-    if picture.progress.activity == "aborted" and picture.stable:
+    if aborted and picture.stable:
         found.append(f"{picture.stable} serves")
     return [f for f in found if f]

@@ -14,7 +14,8 @@ _LONGEST_BAR = 20
 def steps_lines(picture: Picture, facts: Facts) -> list[Line]:
     """Weights with bars between them and a note under each; one bar where there are too many."""
     steps = picture.progress.steps
-    if not picture.progress.stepped:
+    nowhere = picture.progress.activity == "aborted" and picture.progress.failed_step is None
+    if nowhere or not picture.progress.stepped:
         return []
     labels = [f"{s.weight} %" for s in steps]
     room = facts.width - 2 - sum(map(len, labels)) - len("100 %") - 4 * len(steps)
@@ -85,7 +86,7 @@ def _notes(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, 
                 (symbols.ok, "success")]  # fmt: skip
     if at and step.number == at.number:
         if progress.activity in ("aborted", "degraded"):
-            return [(f"{symbols.failed} failed here", "failure"), (symbols.failed, "failure")]
+            return [(f"{symbols.failed} stopped here", "failure"), (symbols.failed, "failure")]
         return _now(picture, facts)
     ahead = _ahead(picture, step) if progress.step else ""
     return [(ahead, ""), ("", "")]
@@ -158,11 +159,14 @@ def _under(columns: list[int], notes: list[Line]) -> Line:
 def traffic(picture: Picture) -> Line:
     """The canary's share: what is asked for, and what the pods make of it."""
     rollout, progress = picture.snapshot.rollout, picture.progress
-    available = rollout.available_replicas
-    if progress.activity == "healthy":
-        return (f"  traffic  100 % on {picture.version}  ({available} of {rollout.replicas} pods)",)
-    pods = f"({picture.canary_pods} of {available})"
-    actual = picture.actual_weight if progress.activity != "aborted" else None
-    if actual is None:
-        actual = picture.canary_pods * 100 // available if available else 0
-    return (f"  traffic  asked {progress.weight} %   pods {actual} % {pods}",)
+    have = picture.pods
+    if rollout.strategy != "canary":
+        return ()
+    if progress.activity in ("healthy", "unobserved"):
+        on = picture.stable or picture.version
+        return (f"  traffic  100 % on {on}  ({have} of {rollout.replicas} pods)",)
+    if not have:
+        return (f"  traffic  asked {progress.weight} %   no pod is ready",)
+    share = f"pods {picture.canary_pods * 100 // have} % ({picture.canary_pods} of {have})"
+    routed = f"   routed {picture.actual_weight} %" if picture.routed else ""
+    return (f"  traffic  asked {progress.weight} %   {share}{routed}",)

@@ -1,11 +1,14 @@
 """The sentences that say why: which metric, which value, which limit; which pod, which reason."""
 
-from companyos_canary.argo.limits import Limit
+from companyos_canary.argo.limits import Limit, Operator
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
 from companyos_canary.view.format import bound_text, limit_text, unit_of, value_text
 from companyos_canary.view.picture import Picture
 from companyos_canary.view.theme import Role
 
+# All that the controller says where it has no reason of its own.
+_BARE_ABORT = "Rollout aborted update to revision "
+_OPERATORS: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _PREFIXES = ("RolloutAborted: ", "ProgressDeadlineExceeded: ", "InvalidSpec: ")
 
 
@@ -59,7 +62,9 @@ def controller_sentence(found: Cause) -> str:
     message = found.message
     for prefix in _PREFIXES:
         message = message.removeprefix(prefix)
-    return message
+    if message.startswith(_BARE_ABORT) and ":" not in message:
+        return "aborted on request, not by an analysis"
+    return message.removesuffix(".")
 
 
 def distinct(problems: tuple[PodProblem, ...]) -> tuple[PodProblem, ...]:
@@ -68,7 +73,8 @@ def distinct(problems: tuple[PodProblem, ...]) -> tuple[PodProblem, ...]:
 
 
 def limit_in(failed: FailedMetric) -> Limit | None:
-    return None if failed.limit is None else Limit(failed.operator, failed.limit)
+    operator = _OPERATORS.get(failed.operator)
+    return None if failed.limit is None or operator is None else Limit(operator, failed.limit)
 
 
 def _number(text: str) -> float | None:

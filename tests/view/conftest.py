@@ -1,0 +1,25 @@
+"""`pytest tests/view --update-screens` writes tests/view/screens anew; review them as a diff."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SCREENS = Path(__file__).parent / "screens"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-screens", action="store_true", help="write the expected screens")
+
+
+@pytest.fixture
+def same_as_file(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with screens/NAME.txt."""
+
+    def check(name: str, text: str) -> None:
+        path = SCREENS / f"{name}.txt"
+        if request.config.getoption("--update-screens", default=False):
+            path.write_text(text + "\n")
+        assert path.read_text() == text + "\n"
+
+    return check

@@ -1,0 +1,124 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from companyos_canary.argo.cause import cause
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.outcome import Ending, EndKind
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view.closing import closing, closing_text, verdict_line
+from companyos_canary.view.picture import Place
+from companyos_canary.view.screen import closing_screen
+from companyos_canary.view.theme import Facts
+from tests.builders import NOW, snapshot
+from tests.view.recorded import recorded
+from tests.view.scenes import ALL, analysing, bad_image, healthy, rolled_back, waiting
+
+VERBS = {"init", "render", "apply", "deploy", "watch", "status", "get", "promote", "abort", "links"}
+
+
+def ending(kind: EndKind, moment: Snapshot, exit_code: ExitCode, **fields: Any) -> Ending:
+    given: dict[str, Any] = {
+        "image": "companyos-api:v1.1.0", "stable_image": "companyos-api:v1.0.0", "weight": 25,
+        "step": 3, "cause": cause(moment), "started_at": NOW - timedelta(minutes=4), "at": NOW,
+    }  # fmt: skip
+    return Ending(kind=kind, exit_code=exit_code, snapshot=moment, **{**given, **fields})
+
+
+def superseded() -> Snapshot:
+    return snapshot(image="companyos-api:v1.2.0", revision=9, current="5f6a7b8c9d")
+
+
+def reverted() -> Snapshot:
+    return snapshot(image="companyos-api:v1.0.0", revision=9)
+
+
+def deadline() -> Snapshot:
+    return snapshot(
+        phase="Degraded", step_index=0, canary=1,
+        message='ProgressDeadlineExceeded: ReplicaSet "x" has timed out progressing.',
+        replicasets=bad_image().replicasets, pods_now=bad_image().pods[:2],
+    )  # fmt: skip
+
+
+def by_hand() -> Snapshot:
+    message = "RolloutAborted: Rollout aborted update to revision 8"
+    return snapshot(
+        phase="Degraded", message=message, aborted_at=NOW, step_index=0, canary=0, stable=10
+    )
+
+
+ENDINGS: dict[str, Ending] = {
+    "healthy": ending("healthy", healthy(), ExitCode.OK, cause=None, weight=100, step=6),
+    "reached": ending("reached", analysing(), ExitCode.OK, cause=None),
+    "rolled-back": ending("rolled-back", rolled_back(), ExitCode.DEGRADED),
+    "rolled-back-by-hand": ending("rolled-back", by_hand(), ExitCode.DEGRADED),
+    "degraded": ending("degraded", deadline(), ExitCode.DEGRADED, weight=10, step=0),
+    "paused": ending("paused", waiting(), ExitCode.UNFINISHED, weight=10, step=1),
+    "superseded": ending("superseded", superseded(), ExitCode.SUPERSEDED),
+    "reverted": ending("reverted", reverted(), ExitCode.SUPERSEDED),
+    "timeout": ending("timeout", bad_image(), ExitCode.TIMEOUT),
+    "interrupted": ending("interrupted", analysing(), ExitCode.INTERRUPTED),
+}
+
+
+def test_every_ending_has_its_sentences(same_as_file: Callable[[str, str], None]) -> None:
+    text = ""
+    for name, end in ENDINGS.items():
+        lines = [*closing_text(end, Facts()), verdict_line(end)]
+        text += "\n".join([f"[{name}]", *lines, ""]) + "\n"
+    same_as_file("closing", text.rstrip())
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_only_verbs_that_exist_are_named(name: str) -> None:
+    commands = [
+        part[0]
+        for line in closing(ENDINGS[name], Facts())
+        for part in line
+        if not isinstance(part, str) and part[1] == "hint"
+    ]
+    assert all(c.split()[0] == "canary" and c.split()[1] in VERBS for c in commands)
+
+
+def test_commands_name_the_rollout_where_no_file_does() -> None:
+    lines = closing_text(ENDINGS["rolled-back"], Facts(), place=Place(target=("api", "shop")))
+    assert lines[-2:] == (
+        "  look: canary get api -n shop",
+        "  next: canary deploy VERSION --rollout api -n shop",
+    )
+
+
+def test_the_verdict_names_metric_value_and_limit() -> None:
+    assert verdict_line(ENDINGS["rolled-back"]) == (
+        "verdict=rolled-back version=v1.1.0 stable=v1.0.0 step=2/3 weight=25 metric=error-rate "
+        "value=0.112 limit=0.05 exit=3"
+    )
+
+
+def test_a_rollback_that_was_recorded_says_why() -> None:
+    failed = recorded("analysis-failed")
+    end = ending("rolled-back", failed, ExitCode.DEGRADED, image="companyos-api:v2", weight=20)
+    assert closing_text(end, Facts(100, unicode=False))[0] == (
+        "x v2 was rolled back at 20 %: success-rate 50.0 % (limit >= 95 %) in 1 of 2 measurements"
+    )
+
+
+def test_colour_only_repeats_the_words() -> None:
+    end = replace(ENDINGS["rolled-back"])
+    shown = closing_screen(end, Facts())
+    assert tuple(shown.plain.split("\n"))[1:] == closing_text(end, Facts())[1:]
+    assert not closing_screen(end, Facts(colour=False)).spans
+
+
+def test_all_scenes_can_end_in_every_way() -> None:
+    for scene in ALL.values():
+        for end in ENDINGS.values():
+            moment = scene()
+            other = replace(end, snapshot=moment, cause=cause(moment), weight=None, step=None)
+            text = "\n".join((*closing_text(other, Facts()), verdict_line(other)))
+            assert "None" not in text
+            assert verdict_line(other).endswith(f"exit={int(end.exit_code)}")

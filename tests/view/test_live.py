@@ -1,0 +1,84 @@
+import io
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from companyos_canary.view.live import Live
+
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def terminal() -> tuple[Console, io.StringIO]:
+    out = io.StringIO()
+    options: dict[str, Any] = {"force_terminal": True, "width": 80, "height": 24, "_environ": {}}
+    return Console(file=out, legacy_windows=False, **options), out
+
+
+def frames(text: str) -> list[int]:
+    """The frames in the order in which they were drawn, a repeated one once."""
+    drawn = [int(n) for n in re.findall(r"frame (\d+)", text)]
+    return [n for i, n in enumerate(drawn) if drawn[i - 1 : i] != [n]]
+
+
+def test_five_frames_a_second_at_most_and_the_last_one_stays() -> None:
+    console, out = terminal()
+    clock = Clock()
+    with Live(console, clock) as live:
+        for n in range(16):
+            live.update(Text(f"frame {n}"))
+            clock.seconds += 1 / 16
+        assert frames(out.getvalue()) == [0, 4, 8, 12]
+    assert frames(out.getvalue()) == [0, 4, 8, 12, 15]
+    assert "frame 15\n" in out.getvalue()[-40:]
+
+
+def test_a_frame_that_waits_is_drawn_by_a_tick() -> None:
+    console, out = terminal()
+    clock = Clock()
+    with Live(console, clock) as live:
+        live.update(Text("one"))
+        live.update(Text("two"))
+        assert "two" not in out.getvalue()
+        assert live.tick() == pytest.approx(0.2)
+        clock.seconds += 0.2
+        assert live.tick() is None
+        assert "two" in out.getvalue()
+        assert live.tick() is None
+
+
+def draw(console: Console, *things: RenderableType | BaseException) -> None:
+    with Live(console, Clock()) as live:
+        for thing in things:
+            if isinstance(thing, BaseException):
+                raise thing
+            live.update(thing)
+
+
+def test_the_cursor_is_back_after_an_exception() -> None:
+    console, out = terminal()
+    with pytest.raises(KeyboardInterrupt):
+        draw(console, Text("one"), KeyboardInterrupt())
+    assert HIDE in out.getvalue()
+    assert out.getvalue().rfind(SHOW) > out.getvalue().rfind(HIDE)
+
+
+def test_the_cursor_is_back_when_the_last_frame_cannot_be_drawn() -> None:
+    class Broken:
+        def __rich__(self) -> str:
+            raise ValueError("cannot be drawn")
+
+    console, out = terminal()
+    with pytest.raises(ValueError, match="cannot be drawn"):
+        draw(console, Text("one"), Broken())
+    assert out.getvalue().rfind(SHOW) > out.getvalue().rfind(HIDE)

@@ -1,0 +1,143 @@
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view import plain
+from companyos_canary.view.picture import Place
+from tests.builders import NOW, replicaset, snapshot
+from tests.view.scenes import ALL, analysing, bad_image, failing, first_run, rolled_back, second_run
+
+PLACE = Place(context="prod-eu")
+
+
+def told(*moments: Snapshot) -> list[str]:
+    """The lines of a story without their times."""
+    found: list[str] = []
+    previous: Snapshot | None = None
+    for moment in moments:
+        found += plain.lines(previous, moment, NOW, place=PLACE)
+        previous = moment
+    assert all(line.startswith("12:04:33 ") for line in found)
+    return [line.removeprefix("12:04:33 ") for line in found]
+
+
+def first_step(**fields: object) -> Snapshot:
+    return snapshot(**{"step_index": 0, "canary": 1, "stable": 10, **fields})
+
+
+def test_a_rollout_that_is_rolled_back_is_told_change_by_change() -> None:
+    starting = first_step(replicasets=[replicaset(desired=1, ready=0)], pods_now=())
+    first = first_step(step_index=1, stable=9, runs=[first_run()])
+    scaling = snapshot(step_index=2, canary=1, stable=9, runs=[first_run()])
+    twice = snapshot(runs=[first_run(), second_run(bad=2)])
+    story = told(starting, first, scaling, analysing(), failing(), twice, rolled_back())
+    assert story == [
+        "step 1/3 weight=10 pods=0/11",
+        "analysis running run=companyos-api-7f6c9d5b54-8-1 takes=2m",
+        "pods ready canary=1/1 stable=9/9",
+        "step 1/3 passed error-rate=0.009 latency-p95=0.184 latency-ratio=1.02 error-ratio=0.9 "
+        "opa-success=0.999",
+        "step 2/3 weight=25 pods=1/10",
+        "analysis running run=companyos-api-7f6c9d5b54-8-3 takes=2m",
+        "pods ready canary=3/3 stable=8/8",
+        "metric error-rate failing value=0.112 limit=0.05 failed=1/2",
+        "metric error-rate failing value=0.112 limit=0.05 failed=2/2",
+        "pods ready canary=0/0 stable=10/10",
+        "aborted metric=error-rate value=0.112 limit=0.05 "
+        'message="RolloutAborted: Rollout aborted update to revision 8: Step-based analysis phase '
+        'error/failed: Metric \\"error-rate\\" assessed Failed due to failed (2) > '
+        'failureLimit (1)"',
+    ]
+
+
+def test_a_rollout_that_ends_well_says_so() -> None:
+    last = snapshot(step_index=5, canary=5, stable=5)
+    finishing = snapshot(step_index=6, canary=10, stable=2)
+    assert told(last, finishing, ALL["healthy"]())[-4:] == [
+        "step 3/3 passed",
+        "finishing pods=10/12",
+        "pods ready canary=10/10 stable=2/2",
+        "healthy v1.1.0 pods=10/10",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scene", "line"),
+    [
+        ("waiting", "waits for a person: canary promote or canary abort"),
+        ("held", "paused by hand: canary promote or canary abort"),
+        ("pausing", "pause takes=5m"),
+        ("no_data", "metric error-rate no-data"),
+        ("no_data", 'metric latency-ratio error message="Post \\"http://prometheus:9090/api/v1/'
+         'query\\": dial tcp: connect: connection refused"'),
+        ("bad_image", "pod companyos-api-7f6c9d5b54-p00 ImagePullBackOff message=\"Back-off pulling"
+         ' image \\"companyos-api:v1.1.0\\": manifest unknown"'),
+        ("crashing", "pod companyos-api-7f6c9d5b54-a CrashLoopBackOff restarts=7"),
+        ("lost", "no connection since=12:04:21"),
+        ("lost", 'note text="events cannot be listed: no right to `list events`"'),
+    ],
+)  # fmt: skip
+def test_what_holds_at_the_start_is_said(scene: str, line: str) -> None:
+    assert line in told(ALL[scene]())
+
+
+def test_a_pod_problem_is_said_once_for_its_reason() -> None:
+    assert sum("ImagePullBackOff" in line for line in told(bad_image(), bad_image())) == 1
+
+
+def test_a_metric_that_recovers_is_said() -> None:
+    good = second_run()
+    after = snapshot(runs=[first_run(), good])
+    assert told(failing(), after)[-1] == "metric error-rate ok value=0.011 limit=0.05"
+
+
+def test_a_connection_that_comes_back_is_said() -> None:
+    assert told(ALL["lost"](), analysing())[-1] == "connection is back"
+
+
+def test_another_version_starts_its_own_story() -> None:
+    other = snapshot(
+        current="5f6a7b8c9d", revision=9, image="companyos-api:v1.2.0", step_index=0, canary=0,
+        replicasets=[replicaset(hash="5f6a7b8c9d", revision=9, image="companyos-api:v1.2.0",
+                                desired=1, ready=0)],
+    )  # fmt: skip
+    assert told(analysing(), other)[-2:] == ["revision 9 v1.2.0", "step 1/3 weight=10 pods=0/8"]
+
+
+@given(st.sampled_from(sorted(ALL)))
+def test_where_nothing_changed_nothing_is_said(scene: str) -> None:
+    assert plain.lines(ALL[scene](), ALL[scene](), NOW + timedelta(minutes=1)) == []
+
+
+@given(st.sampled_from(sorted(ALL)), st.sampled_from(sorted(ALL)))
+def test_a_line_is_one_line_without_escapes(before: str, after: str) -> None:
+    for line in plain.lines(ALL[before](), ALL[after](), NOW):
+        assert line.isprintable()
+
+
+def test_opening_and_heartbeat() -> None:
+    assert plain.opening("deploy", analysing(), NOW, place=PLACE) == (
+        "12:04:33 deploy companyos-api v1.1.0 (was v1.0.0) in companyos @ prod-eu, revision 8"
+    )
+    assert plain.heartbeat(failing(), NOW) == (
+        "12:04:33 still step 2/3 weight=25 analysing left=48s error-rate=0.112 latency-p95=0.201 "
+        "latency-ratio=1.04 error-ratio=1.1 opa-success=1"
+    )
+    assert plain.heartbeat(ALL["healthy"](), NOW) == "12:04:33 still Healthy"
+
+
+@given(st.text())
+def test_a_quoted_value_is_one_word_or_json(value: str) -> None:
+    text = plain.quoted(value)
+    assert " " not in text or json.loads(text) == " ".join(value.split())
+
+
+def test_pods_are_said_when_all_are_there_not_one_by_one() -> None:
+    one = snapshot(replicasets=[replicaset(desired=3, ready=1)], pods_now=())
+    two = replace(one, replicasets=(replicaset(desired=3, ready=2),))
+    assert told(one, two) == told(one)

@@ -1,0 +1,108 @@
+"""Whole screens, compared as text: recorded objects and built ones."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from companyos_canary.view import get
+from companyos_canary.view.picture import Place
+from companyos_canary.view.screen import screen
+from companyos_canary.view.theme import Facts
+from tests.builders import NOW
+from tests.view.recorded import FIXTURES, moment, recorded
+from tests.view.scenes import ALL
+
+Same = Callable[[str, str], None]
+RECORDED = sorted(p.stem for p in FIXTURES.glob("*.json"))
+PLACE = Place(context="prod-eu", who="ana")
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_get_shows_what_was_recorded(name: str, same_as_file: Same) -> None:
+    snapshot = recorded(name)
+    same_as_file(f"get-{name}", "\n".join(get.lines(snapshot, moment(snapshot), Facts())))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_screen_of_80_by_30_shows_the_scene(name: str, same_as_file: Same) -> None:
+    frame = screen(ALL[name](), NOW, Facts(80, 30), place=PLACE, leave="Ctrl-C")
+    same_as_file(f"80x30-{name}", frame.plain)
+
+
+SIZES = {
+    "80x24": Facts(80, 24),
+    "120x40": Facts(120, 40),
+    "60x40-ascii": Facts(60, 40, unicode=False),
+    "40x12": Facts(40, 12),
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["analysing", "bad_image"])
+def test_a_screen_fits_other_terminals(name: str, size: str, same_as_file: Same) -> None:
+    frame = screen(ALL[name](), NOW, SIZES[size], place=PLACE, leave="Ctrl-C")
+    same_as_file(f"{size}-{name}", frame.plain)
+
+
+@given(
+    name=st.sampled_from(sorted(ALL)),
+    width=st.integers(30, 160),
+    height=st.integers(6, 60),
+    unicode=st.booleans(),
+)
+def test_no_line_is_too_wide_and_no_screen_too_high(
+    name: str, width: int, height: int, unicode: bool
+) -> None:
+    facts = Facts(width, height, unicode=unicode)
+    lines = screen(ALL[name](), NOW, facts, place=PLACE, leave="Ctrl-C").plain.split("\n")
+    assert len(lines) < height
+    assert all(cell_len(line) <= width for line in lines)
+    if not unicode:
+        assert all(line.isascii() for line in lines)
+    assert "None" not in "".join(lines)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_80_columns_cut_nothing_but_messages_of_others(name: str) -> None:
+    for line in get.lines(ALL[name](), NOW, Facts(), place=PLACE):
+        assert len(line) <= 80
+        assert not line.endswith("…") or "prometheus" in line
+
+
+def test_a_low_terminal_gives_up_pods_before_steps_and_metrics() -> None:
+    full = screen(ALL["analysing"](), NOW, Facts(80, 40), place=PLACE).plain
+    low = screen(ALL["analysing"](), NOW, Facts(80, 24), place=PLACE).plain
+    assert full.count("□") == 3
+    assert "□" not in low
+    assert "error-rate" in low
+    assert "analysing" in low
+
+
+def test_without_colour_nothing_is_styled() -> None:
+    plain = screen(ALL["failing"](), NOW, Facts(colour=False), place=PLACE)
+    coloured = screen(ALL["failing"](), NOW, Facts(), place=PLACE)
+    assert not plain.spans
+    assert {str(s.style) for s in coloured.spans} == {"red", "green", "cyan"}
+    assert plain.plain == coloured.plain
+
+
+def test_commands_name_the_rollout_where_no_file_does() -> None:
+    place = Place(target=("api", "shop"))
+    frame = screen(ALL["waiting"](), NOW, Facts(120, 40), place=place).plain
+    assert "canary promote api -n shop" in frame
+    over = screen(ALL["healthy"](), NOW, Facts(120, 40), place=place).plain
+    assert "canary deploy VERSION --rollout api -n shop" in over
+
+
+def test_time_left_counts_down_and_then_says_that_it_is_due() -> None:
+    def note(seconds: int) -> str:
+        frame = screen(ALL["analysing"](), NOW + timedelta(seconds=seconds), Facts(), place=PLACE)
+        return frame.plain.split("\n")[4]
+
+    assert "48s left" in note(0)
+    assert "8s left" in note(40)
+    assert "due now" in note(60)
