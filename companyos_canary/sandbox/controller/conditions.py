@@ -1,0 +1,203 @@
+"""The conditions of a Rollout's status, in the order in which the controller computes them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from companyos_canary.model.quantity import format_time, parse_time
+from companyos_canary.sandbox.controller.context import Pass, hash_of
+
+Status = dict[str, Any]
+Wanted = tuple[str, str, str, str]
+"""Type, status, reason and message of a condition."""
+_NOT_AVAILABLE = "Rollout does not have minimum availability"
+
+
+def find(status: Status, type_: str) -> dict[str, Any] | None:
+    return next((c for c in status.get("conditions") or [] if c["type"] == type_), None)
+
+
+def put(status: Status, now: datetime, new: Wanted, *, refresh: bool = False) -> bool:
+    """Sets a condition at the end of the list; whether it changed. One with the same status and
+    reason is left as it is, even its message, unless it is a `refresh`. The transition time moves
+    with the status only."""
+    type_, value, reason, message = new
+    old = find(status, type_)
+    if old and not refresh and (old["status"], old["reason"]) == (value, reason):
+        return False
+    moved = old["lastTransitionTime"] if old and old["status"] == value else format_time(now)
+    entry = {
+        "type": type_, "status": value, "lastUpdateTime": format_time(now),
+        "lastTransitionTime": moved, "reason": reason, "message": message,
+    }  # fmt: skip
+    status["conditions"] = [c for c in status.get("conditions") or [] if c is not old] + [entry]
+    return True
+
+
+def drop(status: Status, type_: str) -> None:
+    if find(status, type_):
+        status["conditions"] = [c for c in status["conditions"] if c["type"] != type_]
+
+
+def before_the_pass(work: Pass) -> list[Wanted]:
+    """Pauses, resumes and retries that the conditions do not show yet; they are written in a
+    pass of their own (upstream checkPausedConditions)."""
+    progressing = find(work.status, "Progressing") or {}
+    paused = bool(work.view.pause_conditions) or work.view.paused
+    aborted = progressing.get("reason") == "RolloutAborted"
+    wanted = []
+    if not aborted and paused != (progressing.get("reason") == "RolloutPaused"):
+        reason, message = (
+            ("RolloutPaused", "Rollout is paused") if paused
+            else ("RolloutResumed", "Rollout is resumed")
+        )  # fmt: skip
+        wanted.append(("Progressing", "Unknown", reason, message))
+    if aborted and not work.view.aborted:
+        wanted.append(("Progressing", "Unknown", "RolloutRetry", "Retrying Rollout after abort"))
+    shown = (find(work.status, "Paused") or {}).get("status") == "True"
+    if not aborted and paused != shown:
+        wanted.append(("Paused", str(paused), "RolloutPaused", "Rollout is paused"))
+    return wanted
+
+
+def put_conditions(work: Pass, status: Status) -> None:
+    """Healthy, Progressing, Available, Completed and ReplicaFailure for the status that will be
+    written, with the events they cause."""
+    healthy = is_healthy(work, status)
+    unhealthy = False
+    if healthy and not _is_paused(work, status):
+        put(status, work.now, ("Healthy", "True", "RolloutHealthy", "Rollout is healthy"))
+    elif find(status, "Healthy"):
+        unhealthy = put(
+            status, work.now, ("Healthy", "False", "RolloutHealthy", "Rollout is not healthy")
+        )
+    if work.aborted:
+        _put_aborted(work, status)
+    else:
+        _put_progress(work, status, healthy, unhealthy)
+    _put_available(work, status)
+    _put_completed(work, status)
+    _put_failure(work, status)
+
+
+def is_healthy(work: Pass, status: Status) -> bool:
+    """All pods are new, there are enough, every step is done and the spec is an observed one."""
+    wanted, steps = work.view.replicas, work.view.steps
+    done = not steps or status.get("currentStepIndex") == len(steps)
+    promoted = bool(status.get("stableRS")) and status["stableRS"] == status["currentPodHash"]
+    counts = (status.get("updatedReplicas", 0), status.get("replicas", 0))
+    return (
+        counts == (wanted, wanted)
+        and status.get("availableReplicas", 0) == wanted
+        and done
+        and promoted
+        and work.view.observed_generation == str(work.view.generation)
+    )
+
+
+def _is_paused(work: Pass, status: Status) -> bool:
+    return bool(status.get("pauseConditions")) or work.view.paused
+
+
+def _put_aborted(work: Pass, status: Status) -> None:
+    message = f"Rollout aborted update to revision {work.view.revision}"
+    if work.pauses.message:
+        message += f": {work.pauses.message}"
+    if put(status, work.now, ("Progressing", "False", "RolloutAborted", message)):
+        work.tell("Warning", "RolloutAborted", message)
+
+
+def _put_progress(work: Pass, status: Status, healthy: bool, unhealthy: bool) -> None:
+    now, name = work.now, work.canary["metadata"]["name"] if work.canary else ""
+    old = find(work.status, "Progressing")
+    settled = (
+        old is not None
+        and old["reason"] == "NewReplicaSetAvailable"
+        and status.get("replicas", 0) == status.get("availableReplicas", 0)
+    )
+    if settled and not unhealthy and not _has_progressed(work.status, status):
+        return
+    if healthy:
+        message = f'ReplicaSet "{name}" has successfully progressed.'
+        put(status, now, ("Progressing", "True", "NewReplicaSetAvailable", message))
+    elif _has_progressed(work.status, status) or unhealthy:
+        reason, message = "ReplicaSetUpdated", f'ReplicaSet "{name}" is progressing.'
+        if unhealthy and status.get("stableRS") == status.get("currentPodHash"):
+            reason, message = "ReplicaSetNotAvailable", _NOT_AVAILABLE
+        put(status, now, ("Progressing", "True", reason, message), refresh=True)
+    elif deadline_is_over(work, status):
+        message = f'ReplicaSet "{name}" has timed out progressing.'
+        changed = put(status, now, ("Progressing", "False", "ProgressDeadlineExceeded", message))
+        if changed and work.rollout["spec"].get("progressDeadlineAbort") and not work.promoted:
+            work.tell("Warning", "RolloutAborted", message)
+            work.pauses.abort_with(message)
+
+
+def _has_progressed(old: Status, new: Status) -> bool:
+    def number(status: Status, key: str) -> int:
+        return int(status.get(key) or 0)
+
+    def outdated(status: Status) -> int:
+        return number(status, "replicas") - number(status, "updatedReplicas")
+
+    indexes = old.get("currentStepIndex"), new.get("currentStepIndex")
+    return (
+        number(new, "updatedReplicas") != number(old, "updatedReplicas")
+        or outdated(new) < outdated(old)
+        or number(new, "readyReplicas") > number(old, "readyReplicas")
+        or number(new, "availableReplicas") > number(old, "availableReplicas")
+        or (None not in indexes and indexes[0] != indexes[1])
+        or new.get("stableRS") != old.get("stableRS")
+        or new.get("currentStepHash") != old.get("currentStepHash")
+    )
+
+
+def deadline(work: Pass, status: Status) -> datetime | None:
+    """When the rollout counts as stuck; None while the clock does not run: after an abort or a
+    pause, and at a step that may take as long as it likes."""
+    condition = find(status, "Progressing")
+    if condition is None or condition["reason"] in ("RolloutAborted", "RolloutPaused"):
+        return None
+    step = work.view.current_step
+    if work.view.paused or (step is not None and step.kind in ("pause", "analysis", "experiment")):
+        return None
+    if condition["reason"] == "NewReplicaSetAvailable":
+        return None
+    since = parse_time(condition["lastUpdateTime"])
+    seconds = work.rollout["spec"].get("progressDeadlineSeconds", 600)
+    return None if since is None else since + timedelta(seconds=seconds)
+
+
+def deadline_is_over(work: Pass, status: Status) -> bool:
+    condition = find(status, "Progressing")
+    if condition is not None and condition["reason"] == "ProgressDeadlineExceeded":
+        return True
+    end = deadline(work, status)
+    return end is not None and work.now > end
+
+
+def _put_available(work: Pass, status: Status) -> None:
+    enough = status.get("availableReplicas", 0) >= work.view.replicas
+    message = "Rollout has minimum availability" if enough else _NOT_AVAILABLE
+    put(status, work.now, ("Available", str(enough), "AvailableReason", message))
+
+
+def _put_completed(work: Pass, status: Status) -> None:
+    done = bool(status.get("stableRS")) and status["stableRS"] == status["currentPodHash"]
+    condition = ("Completed", str(done), "RolloutCompleted", "RolloutCompleted")
+    if put(status, work.now, condition) and not done:
+        revision, current = work.view.revision, hash_of(work.canary)
+        work.tell(
+            "Normal", "RolloutNotCompleted",
+            f"Rollout not completed, started update to revision {revision} ({current})",
+        )  # fmt: skip
+
+
+def _put_failure(work: Pass, status: Status) -> None:
+    """A ReplicaFailure of a ReplicaSet, the newest first, shows on the Rollout."""
+    for replicaset in [work.canary, *work.sets]:
+        found = find((replicaset or {}).get("status") or {}, "ReplicaFailure")
+        if found and found["status"] == "True":
+            failure = ("ReplicaFailure", "True", found["reason"], found["message"])
+            put(status, work.now, failure)
+            return
+    drop(status, "ReplicaFailure")

@@ -1,0 +1,129 @@
+"""One pass over one Rollout: what was read at its start and what it has decided so far."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from companyos_canary.argo.replicas import Limits, Pods, limits
+from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
+from companyos_canary.sandbox.store import Object, Store
+
+DESIRED = "rollout.argoproj.io/desired-replicas"
+HISTORY = "rollout.argoproj.io/revision-history"
+
+Emit = Callable[[Object, str, str, str], None]
+"""(about what, type, reason, message) -> an Event."""
+
+
+@dataclass(slots=True)
+class Pauses:
+    """What this pass does to pauses and aborts; applied when the status is written."""
+
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    cleared: bool = False
+    abort: bool = False
+    unabort: bool = False
+    message: str = ""
+
+    def abort_with(self, message: str) -> None:
+        self.abort, self.message = True, message
+
+
+@dataclass(slots=True)
+class Pass:
+    """`rollout` is the object as read, with the template of its workload; `view` the same, typed.
+    `canary` is the ReplicaSet of the newest template, `stable` the one last promoted; they are
+    the same object when promoted. `runs` are all AnalysisRuns it owns; `step_run` and
+    `background_run` are the current ones. `wake_at` collects when to look again."""
+
+    store: Store
+    emit: Emit
+    now: datetime
+    rollout: Object
+    view: Rollout
+    sets: list[Object]
+    runs: list[Object]
+    canary: Object | None = None
+    stable: Object | None = None
+    others: list[Object] = field(default_factory=list)
+    step_run: Object | None = None
+    background_run: Object | None = None
+    pauses: Pauses = field(default_factory=Pauses)
+    restarted_at: str | None = None
+    wake_at: list[datetime] = field(default_factory=list)
+
+    @property
+    def strategy(self) -> dict[str, Any]:
+        canary: dict[str, Any] = self.rollout["spec"]["strategy"].get("canary") or {}
+        return canary
+
+    @property
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.rollout.get("status") or {}
+        return status
+
+    @property
+    def limits(self) -> Limits:
+        return limits(
+            self.view.replicas, self.strategy.get("maxSurge"), self.strategy.get("maxUnavailable")
+        )
+
+    @property
+    def aborted(self) -> bool:
+        if self.pauses.unabort:
+            return False
+        return self.pauses.abort or self.view.aborted
+
+    @property
+    def promoted(self) -> bool:
+        return self.view.is_fully_promoted
+
+    def reread(self, written: Object) -> None:
+        """Goes on with the Rollout as it has just been written; a workload's template stays."""
+        if written["spec"].get("workloadRef"):
+            template, selector = (self.rollout["spec"].get(k) for k in ("template", "selector"))
+            spec = {**written["spec"], "template": template, "selector": selector}
+            written = {**written, "spec": spec}
+        self.rollout, self.view = written, Rollout.from_object(written)
+
+    def has_pause(self, reason: str) -> bool:
+        return any(p.reason == reason for p in self.view.pause_conditions)
+
+    def tell(self, type_: str, reason: str, message: str) -> None:
+        """An event about the Rollout."""
+        self.emit(self.rollout, type_, reason, message)
+
+
+def owner_reference(owner: Object) -> dict[str, Any]:
+    meta = owner["metadata"]
+    return {
+        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": meta["name"],
+        "uid": meta["uid"], "controller": True, "blockOwnerDeletion": True,
+    }  # fmt: skip
+
+
+def is_owned(obj: Object, uid: str) -> bool:
+    owners = obj["metadata"].get("ownerReferences") or []
+    return any(o.get("controller") and o.get("uid") == uid for o in owners)
+
+
+def hash_of(replicaset: Object | None) -> str:
+    if replicaset is None:
+        return ""
+    return str((replicaset["metadata"].get("labels") or {}).get(HASH_LABEL, ""))
+
+
+def revision_of(obj: Object) -> int:
+    text = (obj["metadata"].get("annotations") or {}).get(REVISION, "")
+    return int(text) if text.isdigit() else 0
+
+
+def pods_of(replicaset: Object) -> Pods:
+    status = replicaset.get("status") or {}
+    return Pods(
+        replicaset["spec"].get("replicas", 1),
+        status.get("replicas", 0),
+        status.get("availableReplicas", 0),
+    )

@@ -1,0 +1,95 @@
+"""Sizes of the ReplicaSets: one is scaled in a pass, stable first, then new, then others."""
+
+import copy
+
+from companyos_canary.argo.replicas import Target, advance, reached, scale_down_others
+from companyos_canary.argo.steps import weight_in_force
+from companyos_canary.sandbox.controller.context import DESIRED, Pass, pods_of, revision_of
+from companyos_canary.sandbox.controller.pauses import INCONCLUSIVE
+from companyos_canary.sandbox.kinds import REPLICASET
+from companyos_canary.sandbox.store import Object
+
+
+def is_scaling_event(work: Pass) -> bool:
+    """spec.replicas is not what the new or stable ReplicaSet with pods was last sized for."""
+    wanted = str(work.view.replicas)
+    return any(
+        pods_of(s).desired > 0 and (s["metadata"].get("annotations") or {}).get(DESIRED) != wanted
+        for s in (work.canary, work.stable)
+        if s is not None and DESIRED in (s["metadata"].get("annotations") or {})
+    )
+
+
+def scale(work: Pass) -> bool:
+    """Scales at most one version; whether one was scaled. Nothing moves while paused by hand or
+    halted by an inconclusive analysis."""
+    if work.view.paused or work.has_pause(INCONCLUSIVE):
+        return False
+    want = sizes(work)
+    if _separate_stable(work) is not None and _resize(work, work.stable, want.stable):
+        return True
+    if _resize(work, work.canary, want.canary):
+        return True
+    return _scale_others(work)
+
+
+def sizes(work: Pass) -> Target:
+    """Wanted pods of new and stable now."""
+    stable = _separate_stable(work)
+    return advance(
+        work.view.replicas,
+        weight_in_force(work.view),
+        work.limits,
+        pods_of(work.canary) if work.canary else None,
+        pods_of(stable) if stable else None,
+        others=sum(pods_of(s).desired for s in work.others),
+    )
+
+
+def is_reached(work: Pass) -> bool:
+    """The current weight has its pods."""
+    stable = _separate_stable(work)
+    return reached(
+        sizes(work),
+        pods_of(work.canary) if work.canary else None,
+        pods_of(stable) if stable else None,
+        sum(pods_of(s).available for s in work.others),
+    )
+
+
+def _separate_stable(work: Pass) -> Object | None:
+    """The stable ReplicaSet, unless the new one is it."""
+    return None if work.stable is work.canary else work.stable
+
+
+def _scale_others(work: Pass) -> bool:
+    others = sorted(work.others, key=revision_of, reverse=True)
+    least = work.view.replicas - work.limits.unavailable
+    available = sum(pods_of(s).available for s in work.sets)
+    wanted = scale_down_others(tuple(pods_of(s) for s in others), available, least)
+    changed = [_resize(work, s, n) for s, n in zip(others, wanted, strict=True) if _differs(s, n)]
+    return any(changed)
+
+
+def _differs(replicaset: Object, size: int) -> bool:
+    return pods_of(replicaset).desired != size
+
+
+def _resize(work: Pass, replicaset: Object | None, size: int) -> bool:
+    """Writes size and the annotation that says for how many replicas; whether the size moved."""
+    if replicaset is None:
+        return False
+    before = pods_of(replicaset).desired
+    new = copy.deepcopy(replicaset)
+    new["metadata"].setdefault("annotations", {})[DESIRED] = str(work.view.replicas)
+    new["spec"]["replicas"] = size
+    replicaset.update(work.store.update(REPLICASET, new))
+    if before == size:
+        return False
+    direction = "up" if size > before else "down"
+    name, revision = replicaset["metadata"]["name"], revision_of(replicaset)
+    work.tell(
+        "Normal", "ScalingReplicaSet",
+        f"Scaled {direction} ReplicaSet {name} (revision {revision}) from {before} to {size}",
+    )  # fmt: skip
+    return True

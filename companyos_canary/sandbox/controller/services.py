@@ -1,0 +1,49 @@
+"""canaryService and stableService: whose pods they select."""
+
+import copy
+
+from companyos_canary.argo.validation import MANAGED_BY
+from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.sandbox.controller.context import Pass, hash_of, pods_of
+from companyos_canary.sandbox.kinds import SERVICE
+from companyos_canary.sandbox.store import Object
+
+
+def reconcile_services(work: Pass) -> None:
+    """Points the stable service at the stable version and the canary service at the new one, or,
+    after an abort, at the stable one as well."""
+    _point(work, work.strategy.get("stableService"), work.stable)
+    target = work.stable if work.aborted else work.canary
+    _point(work, work.strategy.get("canaryService"), target)
+
+
+def _point(work: Pass, name: str | None, replicaset: Object | None) -> None:
+    """A service taken over for the first time waits for all pods of its version, later for one."""
+    service = work.store.get(SERVICE, work.view.namespace, name) if name else None
+    if service is None or replicaset is None:
+        return
+    before = (service["spec"].get("selector") or {}).get(HASH_LABEL, "")
+    managed = MANAGED_BY in (service["metadata"].get("annotations") or {})
+    pods, wanted = pods_of(replicaset), hash_of(replicaset)
+    enough = pods.available >= (1 if managed else max(1, pods.desired))
+    if before == wanted or not enough:
+        return
+    new = copy.deepcopy(service)
+    new["metadata"].setdefault("annotations", {})[MANAGED_BY] = work.view.name
+    new["spec"].setdefault("selector", {})[HASH_LABEL] = wanted
+    work.store.update(SERVICE, new)
+    work.tell(
+        "Normal", "SwitchService",
+        f"Switched selector for service '{name}' from '{before}' to '{wanted}'",
+    )  # fmt: skip
+
+
+def release_services(work: Pass) -> None:
+    """Takes the hash out of the selectors of a deleted Rollout's services."""
+    for service in work.store.items(SERVICE, work.view.namespace):
+        if (service["metadata"].get("annotations") or {}).get(MANAGED_BY) != work.view.name:
+            continue
+        new = copy.deepcopy(service)
+        del new["metadata"]["annotations"][MANAGED_BY]
+        (new["spec"].get("selector") or {}).pop(HASH_LABEL, None)
+        work.store.update(SERVICE, new)

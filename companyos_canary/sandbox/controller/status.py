@@ -1,0 +1,257 @@
+"""What a pass writes into the Rollout's status: the reset, promotion, abort and next step."""
+
+import json
+from typing import Any
+
+from companyos_canary.argo.phase import calculated_phase
+from companyos_canary.argo.steps import step_text
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.rollout import Rollout, Step
+from companyos_canary.sandbox.controller import scaling
+from companyos_canary.sandbox.controller.analysis import run_is_successful, run_status
+from companyos_canary.sandbox.controller.conditions import (
+    Wanted,
+    deadline,
+    drop,
+    put,
+    put_conditions,
+)
+from companyos_canary.sandbox.controller.context import Pass, hash_of, pods_of, revision_of
+from companyos_canary.sandbox.controller.duration import put_duration
+from companyos_canary.sandbox.controller.pauses import PAUSE_STEP, pause_is_over, put_pauses
+from companyos_canary.sandbox.controller.template import template_hash
+from companyos_canary.sandbox.kinds import ROLLOUT
+from companyos_canary.sandbox.store import Object
+
+Status = dict[str, Any]
+WORKLOAD = "rollout.argoproj.io/workload-generation"
+
+
+def step_hash(work: Pass) -> str:
+    """Changes with the list of steps, however it is written."""
+    return template_hash({"steps": json.dumps(work.strategy.get("steps") or [], sort_keys=True)})
+
+
+def is_changed(work: Pass) -> bool:
+    """The template or the steps are others than the status was written for."""
+    current = work.view.current_hash
+    return current != hash_of(work.canary) or work.status.get("currentStepHash") != step_hash(work)
+
+
+def write_reset(work: Pass) -> None:
+    """A new template or new steps: everything starts again. Going back to the stable version, or
+    to one within the rollback window that still has pods, skips all steps."""
+    work.pauses.cleared = work.pauses.unabort = True
+    work.step_run = work.background_run = None
+    status = _base(work)
+    count = len(work.view.steps)
+    status.pop("promoteFull", None)
+    if count:
+        status["currentStepIndex"] = 0
+    back = bool(work.view.stable_hash) and work.view.stable_hash == hash_of(work.canary)
+    if back and count:
+        work.tell("Normal", "SkipSteps", "Rollback to stable ReplicaSets")
+        status["currentStepIndex"] = count
+    elif count and is_within_window(work) and _has_pods(work):
+        work.tell("Normal", "SkipSteps", "Rollback to active ReplicaSets within RollbackWindow")
+        status["currentStepIndex"] = count
+    put_pauses(work, status)
+    put_conditions(work, status)
+    put_duration(work, status, started=not back)
+    persist(work, status)
+
+
+def write(work: Pass) -> None:
+    """The status after a full pass."""
+    if work.view.promote_full or is_within_window(work):
+        work.pauses.cleared = work.pauses.unabort = True
+    status = _decided(work)
+    put_conditions(work, status)
+    if work.aborted and not status.get("abort"):  # the progress deadline has just ended it
+        status = _decided(work)
+        put_conditions(work, status)
+    put_duration(work, status)
+    end = deadline(work, status)
+    if end is not None:
+        work.wake_at.append(end)
+    persist(work, status)
+
+
+def write_conditions(work: Pass, wanted: list[Wanted], *, phase: bool = True) -> None:
+    """Only conditions, in a pass of their own; the phase follows unless a ReplicaSet has just
+    been made (recorded: the old phase stays for that one write)."""
+    status = dict(work.status)
+    for condition in wanted:
+        put(status, work.now, condition)
+    if not phase:
+        status.setdefault("canary", {})
+        status.setdefault("blueGreen", {})
+    else:
+        put_duration(work, status)
+    persist(work, status, phase=phase)
+
+
+def persist(work: Pass, status: Status, *, phase: bool = True) -> None:
+    """Writes the status if anything in it differs. Zero values that a client has left there stay,
+    as they do behind a merge patch."""
+    new = {k: v for k, v in status.items() if v not in (None, [], "", False, 0) or _is_kept(k, v)}
+    for key, value in work.status.items():
+        if key not in new and value in (False, 0, "") and value is not None:
+            new[key] = value
+    if phase:
+        new["observedGeneration"] = str(work.view.generation)
+        seen = Rollout.from_object({**work.rollout, "status": new})
+        found = calculated_phase(seen)
+        new["phase"] = found.word
+        new.pop("message", None)
+        if found.message:
+            new["message"] = found.message
+    written: Object = {**work.rollout, "status": new}
+    work.store.update(ROLLOUT, written, status_only=True)
+    if phase:
+        _tell_pauses(work, new)
+
+
+def is_within_window(work: Pass) -> bool:
+    """The new version is older than stable by fewer versions than rollbackWindow.revisions."""
+    revisions = (work.rollout["spec"].get("rollbackWindow") or {}).get("revisions") or 0
+    if not revisions or work.canary is None or work.stable is None:
+        return False
+    first, last = (s["metadata"]["creationTimestamp"] for s in (work.canary, work.stable))
+    if first >= last:
+        return False
+    between = [s for s in work.sets if first < s["metadata"]["creationTimestamp"] < last]
+    return len(between) < revisions
+
+
+def _is_kept(key: str, value: Any) -> bool:
+    """Fields that are written even when empty or zero."""
+    return key in ("canary", "blueGreen") or (key == "currentStepIndex" and value is not None)
+
+
+def _decided(work: Pass) -> Status:
+    """The status with step index, stable hash, pauses and abort, before conditions."""
+    status = _base(work)
+    count, index = len(work.view.steps), work.view.step_index
+    if work.view.promote_full or is_within_window(work):
+        index = count
+    reason = _promotion(work)
+    if reason:
+        _promote(work, status, reason)
+        index = count
+    elif work.aborted:
+        index = count if status.get("stableRS") == status["currentPodHash"] else 0
+    else:
+        step = work.view.current_step
+        if step is not None and index is not None and index < count and _is_done(work, step):
+            index += 1
+            status["canary"].pop("currentStepAnalysisRunStatus", None)
+            work.tell(
+                "Normal", "RolloutStepCompleted",
+                f"Rollout step {index}/{count} completed ({step_text(step)})",
+            )  # fmt: skip
+            work.pauses.removed.append(PAUSE_STEP)
+    if count:
+        status["currentStepIndex"] = index if index is not None else 0
+    put_pauses(work, status)
+    return status
+
+
+def _base(work: Pass) -> Status:
+    """What is counted and copied in every status."""
+    counts = [pods_of(s) for s in work.sets]
+    current = hash_of(work.canary)
+    stable = work.view.stable_hash
+    total = sum(c.replicas for c in counts)
+    status: Status = {
+        "canary": run_status(work),
+        "blueGreen": {},
+        "conditions": list(work.status.get("conditions") or []),
+        "currentPodHash": current,
+        "currentStepHash": step_hash(work),
+        "selector": _selector(work),
+        "stableRS": stable,
+        "replicas": total,
+        "HPAReplicas": total,
+        "updatedReplicas": pods_of(work.canary).replicas if work.canary else 0,
+        "readyReplicas": sum((s.get("status") or {}).get("readyReplicas", 0) for s in work.sets),
+        "availableReplicas": sum(c.available for c in counts),
+        "promoteFull": work.view.promote_full and current != stable,
+        "restartedAt": work.restarted_at,
+        "collisionCount": work.status.get("collisionCount"),
+        "workloadObservedGeneration": (work.rollout["metadata"].get("annotations") or {}).get(
+            WORKLOAD
+        ),
+    }
+    drop(status, "InvalidSpec")
+    return status
+
+
+def _selector(work: Pass) -> str:
+    selector = work.rollout["spec"].get("selector") or {}
+    labels = selector.get("matchLabels") or {}
+    return ",".join(f"{k}={labels[k]}" for k in sorted(labels))
+
+
+def _has_pods(work: Pass) -> bool:
+    return work.canary is not None and pods_of(work.canary).desired > 0
+
+
+def _promotion(work: Pass) -> str:
+    """Why the new version becomes the stable one now, or nothing."""
+    if work.stable is None:
+        return "Initial deploy"
+    if work.aborted or work.canary is None:
+        return ""
+    if pods_of(work.canary).available < work.view.replicas:
+        return ""
+    if work.view.promote_full:
+        return "Full promotion requested"
+    if work.promoted:
+        return "Fast rollback"
+    if is_within_window(work):
+        return "Rollback within window"
+    count = len(work.view.steps)
+    if not count or work.view.step_index == count:
+        return f"Completed all {count} canary steps"
+    return ""
+
+
+def _promote(work: Pass, status: Status, reason: str) -> None:
+    work.pauses.cleared = work.pauses.unabort = True
+    status.pop("promoteFull", None)
+    if status["stableRS"] != status["currentPodHash"]:
+        revision = revision_of(work.rollout)
+        work.tell(
+            "Normal", "RolloutCompleted",
+            f"Rollout completed update to revision {revision} ({status['currentPodHash']}):"
+            f" {reason}",
+        )  # fmt: skip
+    status["stableRS"] = status["currentPodHash"]
+
+
+def _is_done(work: Pass, step: Step) -> bool:
+    if work.view.paused:
+        return False
+    match step.kind:
+        case "setWeight":
+            return scaling.is_reached(work)
+        case "pause":
+            return pause_is_over(work, step)
+        case "analysis":
+            return run_is_successful(work)
+        case _:
+            return False
+
+
+def _tell_pauses(work: Pass, status: Status) -> None:
+    before, after = bool(work.view.pause_conditions), status.get("pauseConditions") or []
+    if after and not before:
+        work.tell("Normal", "RolloutPaused", f"Rollout is paused ({after[0]['reason']})")
+    if before and not after and not status.get("abort"):
+        work.tell("Normal", "RolloutResumed", "Rollout is resumed")
+
+
+def restarted_at(work: Pass) -> str | None:
+    text = work.status.get("restartedAt")
+    return str(text) if parse_time(text) else None

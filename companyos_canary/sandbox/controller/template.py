@@ -1,0 +1,103 @@
+"""Pod templates: their hash, when two are the same, and the metadata that a role injects."""
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from companyos_canary.model.rollout import HASH_LABEL
+
+EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
+_ALPHABET = "456789bcdf"
+_DEFAULTS = {
+    "dnsPolicy": "ClusterFirst",
+    "imagePullPolicy": "IfNotPresent",
+    "protocol": "TCP",
+    "restartPolicy": "Always",
+    "schedulerName": "default-scheduler",
+    "terminationGracePeriodSeconds": 30,
+    "terminationMessagePath": "/dev/termination-log",
+    "terminationMessagePolicy": "File",
+}
+
+Metadata = Mapping[str, Mapping[str, str]]
+"""`{"labels": ..., "annotations": ...}`, as canaryMetadata and stableMetadata are written."""
+
+
+def template_hash(template: Mapping[str, Any], collisions: int = 0) -> str:
+    """The pod template hash: the same for the same template, whatever an API server has filled
+    in. FNV-1a of 32 bits as ten digits in upstream's alphabet; the digits are not upstream's."""
+    text = json.dumps(_plain(template), sort_keys=True, separators=(",", ":"))
+    value = 0x811C9DC5
+    for byte in text.encode() + (collisions.to_bytes(8, "little") if collisions else b""):
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return "".join(_ALPHABET[int(digit)] for digit in f"{value:010}")
+
+
+def same_template(wanted: Mapping[str, Any], replicaset: Mapping[str, Any]) -> bool:
+    """Whether a ReplicaSet has been made from a Rollout's template. What its role has injected
+    does not count; labels that somebody wrote into the Rollout do."""
+    own = without_metadata(replicaset["spec"]["template"], injected(replicaset))
+    return bool(_plain(wanted) == _plain(own))
+
+
+def injected(obj: Mapping[str, Any]) -> Metadata:
+    """The metadata that a ReplicaSet says it has been given for its role."""
+    text = (obj["metadata"].get("annotations") or {}).get(EPHEMERAL)
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def with_metadata(obj: Mapping[str, Any], wanted: Metadata) -> dict[str, Any]:
+    """A copy of a template or pod with labels and annotations put over its own."""
+    changed = copy.deepcopy(dict(obj))
+    meta = changed.setdefault("metadata", {})
+    for key in ("labels", "annotations"):
+        if wanted.get(key):
+            meta[key] = {**(meta.get(key) or {}), **wanted[key]}
+    return changed
+
+
+def without_metadata(obj: Mapping[str, Any], unwanted: Metadata) -> dict[str, Any]:
+    """A copy of a template or pod without these labels and annotations."""
+    changed = copy.deepcopy(dict(obj))
+    meta = changed.setdefault("metadata", {})
+    for key in ("labels", "annotations"):
+        for name in unwanted.get(key) or {}:
+            (meta.get(key) or {}).pop(name, None)
+    return changed
+
+
+def metadata_text(wanted: Metadata) -> str:
+    """The annotation that remembers injected metadata."""
+    kept = {key: dict(wanted[key]) for key in ("labels", "annotations") if wanted.get(key)}
+    return json.dumps(kept, sort_keys=True, separators=(",", ":"))
+
+
+def with_resources(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The template as the controller writes it back: every container has `resources`."""
+    changed = copy.deepcopy(dict(template))
+    spec = changed.get("spec") or {}
+    for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
+        container.setdefault("resources", {})
+    return changed
+
+
+def _plain(template: Mapping[str, Any]) -> Any:
+    """A template without the hash label and without what an API server fills in."""
+    bare = copy.deepcopy(dict(template))
+    meta = bare.get("metadata") or {}
+    (meta.get("labels") or {}).pop(HASH_LABEL, None)
+    return _without_defaults(bare)
+
+
+def _without_defaults(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_defaults(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {k: _without_defaults(v) for k, v in value.items() if _DEFAULTS.get(k) != v}
+    return {k: v for k, v in kept.items() if v not in ({}, [], None, "")}

@@ -1,0 +1,111 @@
+"""The ReplicaSet controller: as many pods as wanted, and a status that counts them."""
+
+import copy
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.sandbox.controller.context import Emit, is_owned, owner_reference
+from companyos_canary.sandbox.kinds import POD, REPLICASET
+from companyos_canary.sandbox.store import Object, Store
+
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
+
+
+class ReplicaSetController:
+    """One `step` brings one ReplicaSet nearer to what it wants: first the pods, with a status
+    that still counts the old ones (recorded), then the status that counts the new."""
+
+    def __init__(self, store: Store, emit: Emit) -> None:
+        self._store = store
+        self._emit = emit
+        self._made = 0
+
+    def step(self, now: datetime) -> datetime | None:
+        """The next moment at which a pod becomes available by age, None without."""
+        wakes = []
+        pods = self._store.items(POD)
+        for replicaset in self._store.items(REPLICASET):
+            own = [p for p in pods if is_owned(p, replicaset["metadata"]["uid"])]
+            live = [p for p in own if _is_live(p)]
+            counted, wake = _counted(replicaset, live, now)
+            changed = self._manage(replicaset, live)
+            changed |= self._write(replicaset, counted)
+            if changed:
+                return now
+            if wake is not None:
+                wakes.append(wake)
+        return min(wakes, default=None)
+
+    def _manage(self, replicaset: Object, pods: list[Object]) -> bool:
+        """Creates or deletes the difference to spec.replicas; whether there was any."""
+        missing = replicaset["spec"].get("replicas", 1) - len(pods)
+        for _ in range(missing):
+            pod = self._store.create(POD, self._new_pod(replicaset))
+            name = pod["metadata"]["name"]
+            self._emit(replicaset, "Normal", "SuccessfulCreate", f"Created pod: {name}")
+        for pod in sorted(pods, key=_expendable)[: max(0, -missing)]:
+            name = pod["metadata"]["name"]
+            self._store.delete(POD, pod["metadata"]["namespace"], name)
+            self._emit(replicaset, "Normal", "SuccessfulDelete", f"Deleted pod: {name}")
+        return bool(missing)
+
+    def _write(self, replicaset: Object, counted: dict[str, Any]) -> bool:
+        status = {"observedGeneration": replicaset["metadata"]["generation"], **counted}
+        before = self._store.version
+        self._store.update(REPLICASET, {**replicaset, "status": status}, status_only=True)
+        return self._store.version != before
+
+    def _new_pod(self, replicaset: Object) -> Object:
+        template = copy.deepcopy(replicaset["spec"]["template"])
+        meta = replicaset["metadata"]
+        self._made += 1
+        digest = hashlib.sha256(f"{meta['uid']}/{self._made}".encode()).digest()
+        suffix = "".join(_SUFFIX[byte % len(_SUFFIX)] for byte in digest[:5])
+        own = {k: v for k, v in (template.get("metadata") or {}).items() if v}
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                **own,
+                "name": f"{meta['name']}-{suffix}",
+                "generateName": f"{meta['name']}-",
+                "namespace": meta["namespace"],
+                "ownerReferences": [owner_reference(replicaset)],
+            },
+            "spec": template.get("spec") or {},
+        }
+
+
+def _counted(
+    replicaset: Object, pods: list[Object], now: datetime
+) -> tuple[dict[str, Any], datetime | None]:
+    """The counts of a status, without those that are zero, and when one of them will grow."""
+    least = timedelta(seconds=replicaset["spec"].get("minReadySeconds") or 0)
+    since = [s for s in (_ready_since(p) for p in pods) if s is not None]
+    due = [s + least for s in since]
+    later = min((at for at in due if at > now), default=None) if least else None
+    counts = {
+        "fullyLabeledReplicas": len(pods),
+        "readyReplicas": len(since),
+        "availableReplicas": sum(1 for at in due if at <= now or not least),
+    }
+    return {"replicas": len(pods), **{k: v for k, v in counts.items() if v}}, later
+
+
+def _is_live(pod: Object) -> bool:
+    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return not ended and not pod["metadata"].get("deletionTimestamp")
+
+
+def _ready_since(pod: Object) -> datetime | None:
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        if condition["type"] == "Ready" and condition["status"] == "True":
+            return parse_time(condition.get("lastTransitionTime"))
+    return None
+
+
+def _expendable(pod: Object) -> tuple[bool, int]:
+    """Pods that are not ready go first, then the youngest."""
+    return _ready_since(pod) is not None, -int(pod["metadata"]["resourceVersion"])
