@@ -47,7 +47,7 @@ def _connect(resolved: "Resolved", environ: Mapping[str, str], timeout: float) -
 def _feed(cluster: "Cluster", rollout: str) -> "Feed":
     from companyos_canary.cluster.feed import WatchFeed
 
-    return WatchFeed(cluster, rollout)
+    return WatchFeed(cluster, rollout, now=lambda: datetime.now(UTC))
 
 
 @dataclass

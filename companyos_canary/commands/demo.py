@@ -21,10 +21,10 @@ namespace: companyos
 image: companyos-api
 replicas: 10
 steps:                      # seconds, so that the demo is short; the guide has 2m, 2m and 3m
-  - {weight: 10, analysis: 5s}
-  - {weight: 25, analysis: 5s}
-  - {weight: 50, analysis: 5s}
-analysis: {window: 5s, min_requests: 20, by_hash: true}
+  - {weight: 10, analysis: 6s}
+  - {weight: 25, analysis: 6s}
+  - {weight: 50, analysis: 6s}
+analysis: {window: 5s, min_requests: 10, by_hash: true}
 """
 STORY: tuple[tuple[str, tuple[str, ...], ExitCode], ...] = (
     ("the first version: nothing to compare it with", ("apply", "v1.0.0"), ExitCode.OK),

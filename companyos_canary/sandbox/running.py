@@ -3,7 +3,6 @@ thread that lets the controllers act."""
 
 import secrets
 import threading
-import time
 from datetime import UTC, datetime
 
 from companyos_canary.sandbox.api import Api
@@ -38,13 +37,13 @@ class Running:
         controller: bool = True,
     ) -> None:
         self.token = secrets.token_urlsafe(24)
-        tsdb = Tsdb()
-        metrics = MetricsApi(tsdb, time.time)
+        self.store, tsdb = Store(_now), Tsdb()
+        traffic = Traffic(self.store, tsdb)
+        metrics = MetricsApi(tsdb, _now, traffic.targets)
         self._metrics = Server(metrics.handle)
-        self.store = Store(_now)
-        provider = HttpProvider(self.resolve, self.store.wake)
+        self._provider = HttpProvider(self.resolve, self.store.wake)
         self.cluster = Cluster(
-            self.store, provider=provider, traffic=Traffic(self.store, tsdb), controller=controller
+            self.store, provider=self._provider, traffic=traffic, controller=controller
         )
         namespace, name, prometheus_port = PROMETHEUS
         api = Api(
@@ -88,6 +87,7 @@ class Running:
         self.store.wake()
         self._api.close()
         self._metrics.close()
+        self._provider.close()
         self._acting.join(1.0)
 
 

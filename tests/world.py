@@ -1,0 +1,210 @@
+"""A cluster, a clock and a terminal that a test owns: whole commands run in milliseconds.
+
+`World.canary(...)` runs the command line against the sandbox's `handle` function. Whenever the
+product sleeps or waits, the clock jumps to the next moment at which the sandbox has something to
+do; nothing ever really sleeps.
+"""
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from companyos_canary import cli
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.network import unreachable
+from companyos_canary.config import Resolved
+from companyos_canary.model.http import Request, Response
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.runtime import Clock, Runtime
+from companyos_canary.sandbox import cluster as sandbox
+from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.faults import Dropped, Faulty, Silent
+from companyos_canary.sandbox.kinds import NAMESPACE
+from companyos_canary.sandbox.metrics_api import MetricsApi
+from companyos_canary.sandbox.provider import FunctionProvider
+from companyos_canary.sandbox.store import Store
+from companyos_canary.sandbox.traffic import Traffic
+from companyos_canary.sandbox.tsdb import Tsdb
+
+START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
+CONFIG = """\
+schema: canary/v1
+rollout: companyos-api
+namespace: companyos
+image: companyos-api
+replicas: 10
+steps:
+  - {weight: 10, analysis: 6s}
+  - {weight: 25, analysis: 6s}
+  - {weight: 50, analysis: 6s}
+analysis: {window: 5s, min_requests: 10, by_hash: true}
+links:
+  dashboard: https://argo.example.com/{namespace}/{rollout}
+"""
+MANUAL = CONFIG.replace("{weight: 10, analysis: 6s}", "{weight: 10, pause: manual}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+    @property
+    def last(self) -> str:
+        """The last line of stdout."""
+        return self.out.rstrip("\n").rsplit("\n", 1)[-1]
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Pipe(io.StringIO):
+    encoding = "utf-8"
+
+
+@dataclass
+class World:
+    """`config` is written as canary.yaml into `folder` (none where it is empty). `controller`
+    False: nobody acts on Rollouts. `on_wait` runs each time that a command waits."""
+
+    folder: Path
+    config: str = CONFIG
+    controller: bool = True
+    environ: dict[str, str] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    on_wait: list[Callable[[], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.now = START
+        self.store, tsdb = Store(lambda: self.now), Tsdb()
+        metrics = MetricsApi(tsdb, lambda: self.now)
+        self.prometheus: Callable[[Request], Response] = metrics.handle
+        provider = FunctionProvider(lambda r, _: self.prometheus(r), lambda: self.now)
+        self.sandbox = sandbox.Cluster(
+            self.store, provider=provider, traffic=Traffic(self.store, tsdb),
+            controller=self.controller,
+        )  # fmt: skip
+        api = Api(self.store, refuse=sandbox.refusal, elapsed=self._elapsed)
+        self.faults = Faulty(api.handle, sleep=self.sleep)
+        self.store.create(NAMESPACE, {"metadata": {"name": "companyos"}})
+        if self.config:
+            (self.folder / "canary.yaml").write_text(self.config)
+
+    def canary(
+        self, *arguments: str, terminal: bool = False, environ: Mapping[str, str] | None = None
+    ) -> Ran:
+        """One command, from argv to exit."""
+        out, err = (Terminal() if terminal else Pipe()), Pipe()
+        runtime = Runtime(
+            stdout=out,
+            stderr=err,
+            stdin_is_terminal=terminal,
+            environ={"USER": "ana", "CANARY_USER": "ana", **self.environ, **(environ or {})},
+            cwd=self.folder,
+            clock=Clock(now=lambda: self.now, sleep=self.sleep),
+            connect=self.connect,
+            feed=lambda cluster, name: LockstepFeed(self, cluster, name),
+        )
+        code = cli.run(arguments, runtime)
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    def _elapsed(self) -> float:
+        return self.now.timestamp()
+
+    def connect(self, resolved: Resolved, environ: Mapping[str, str], timeout: float) -> Cluster:
+        return Cluster(HandleTransport(self), resolved.namespace or "default", "sandbox")
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+        for act in list(self.on_wait):
+            act()
+
+    def advance(self, seconds: float) -> None:
+        """Lets the time pass, in jumps from one wake-up of the sandbox to the next."""
+        end = self.now + timedelta(seconds=seconds)
+        while True:
+            wake = self.sandbox.settle(self.now)
+            if wake is None or wake >= end:
+                break
+            self.now = max(wake, self.now)
+        self.now = end
+        self.sandbox.settle(self.now)
+
+    def rollout(self, name: str = "companyos-api") -> Rollout:
+        return Cluster(HandleTransport(self), "companyos").rollout(name)
+
+    def patch(self, body: Mapping[str, Any], subresource: str = "") -> None:
+        """A merge patch of the Rollout, as somebody else would send it."""
+        path = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api"
+        content = {"Content-Type": "application/merge-patch+json"}
+        target = f"{path}/{subresource}" if subresource else path
+        self.answer(Request("PATCH", target, (), content, json.dumps(body).encode()))
+
+    def answer(self, request: Request) -> Response:
+        response = self.faults(request)
+        self.sandbox.settle(self.now)
+        return response
+
+
+@dataclass
+class HandleTransport:
+    """The product's transport over the sandbox's `handle`; it keeps what was asked."""
+
+    world: World
+
+    def send(self, request: Request) -> Response:
+        self.world.requests.append(request)
+        try:
+            return self.world.answer(request)
+        except (Dropped, Silent) as error:
+            changing = request.method not in ("GET", "HEAD")
+            raise unreachable(error, "https://sandbox", changing=changing) from error
+
+    def stream(self, request: Request) -> Response:
+        raise NotImplementedError("a test in lockstep reads, it does not watch")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class LockstepFeed:
+    """Snapshots that are read when they are asked for; waiting lets the time pass."""
+
+    stale_since = None
+
+    def __init__(self, world: World, cluster: Cluster, name: str) -> None:
+        self._world, self._cluster, self._name = world, cluster, name
+
+    def snapshot(self) -> Snapshot | None:
+        return self._cluster.snapshot(self._name)
+
+    def wait(self, timeout: float) -> bool:
+        before = self._world.store.version
+        step = min(timeout, 0.1)
+        waited = 0.0
+        while waited < timeout and self._world.store.version == before:
+            self._world.sleep(step)
+            waited += step
+        return self._world.store.version != before
+
+    def close(self) -> None:
+        """Nothing is open."""
