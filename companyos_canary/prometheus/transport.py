@@ -1,0 +1,179 @@
+"""Ways to a Prometheus: straight over HTTP, through the API server, or whichever works."""
+
+import ssl
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from companyos_canary import __version__
+from companyos_canary.errors import CanaryError, Unreachable
+from companyos_canary.model.http import Request, Response, Transport
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECTING = 2.0  # seconds
+
+
+class HttpTransport:
+    """Requests relative to `url` over httpx; `inner` is httpx's own seam. Name and password may
+    stand in the address and are shown nowhere."""
+
+    def __init__(
+        self, url: str, *, timeout: float = 5.0, inner: "httpx.BaseTransport | None" = None
+    ) -> None:
+        self.address = without_password(url)
+        self._url = url.rstrip("/")
+        self._timeout = timeout
+        self._inner = inner
+        self._client: httpx.Client | None = None
+
+    def send(self, request: Request) -> Response:
+        import httpx  # noqa: PLC0415 - 100 ms, only for those who ask Prometheus
+
+        try:
+            if self._client is None:
+                agent = {"User-Agent": f"canary/{__version__}"}
+                self._client = httpx.Client(transport=self._inner, headers=agent)
+            limit = min(request.timeout, self._timeout)
+            answer = self._client.request(
+                request.method, self._url + request.target,
+                headers=dict(request.headers), content=request.body or None,
+                timeout=httpx.Timeout(limit, connect=min(limit, CONNECTING)),
+            )  # fmt: skip
+        except (
+            httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, OSError,
+        ) as error:  # fmt: skip
+            raise self._unreachable(error) from error
+        return Response(answer.status_code, dict(answer.headers), answer.content)
+
+    def stream(self, request: Request) -> Response:
+        return self.send(request)
+
+    def close(self) -> None:
+        if self._client:
+            self._client.close()
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        import httpx  # noqa: PLC0415
+
+        root: BaseException = error
+        while (below := root.__cause__ or root.__context__) is not None:
+            root = below
+        known: tuple[tuple[type[Exception], str], ...] = (
+            (httpx.ConnectTimeout, "did not take the connection in time"),
+            (httpx.TimeoutException, "did not answer in time"),
+            (httpx.ProxyError, "cannot be reached through the proxy"),
+            (httpx.UnsupportedProtocol, "is not an address that can be used"),
+            (httpx.InvalidURL, "is not an address that can be used"),
+            (httpx.NetworkError, "cannot be reached"),
+        )
+        said = next((text for kind, text in known if isinstance(error, kind)), "gave no answer")
+        if isinstance(root, ssl.SSLCertVerificationError):
+            why = f"its certificate is not trusted: {root.verify_message}"
+        else:
+            why = getattr(root, "strerror", None) or str(root)
+        shown = "" if isinstance(error, httpx.TimeoutException) or not why else f": {why}"
+        return Unreachable(
+            f"Prometheus at `{self.address}` {said}{shown}".rstrip("."),
+            hint="check `prometheus.cli_url` in canary.yaml, or set it to `auto`",
+        )
+
+
+class ProxyTransport:
+    """Requests to a service of the cluster through the API server's proxy (the right `get` on
+    `services/proxy` is needed)."""
+
+    def __init__(self, cluster: Transport, service: "Service") -> None:
+        self._cluster = cluster
+        self._service = service
+        self.address = f"service {service.namespace}/{service.name}:{service.port}"
+
+    def send(self, request: Request) -> Response:
+        s = self._service
+        target = f"https:{s.name}:{s.port}" if s.secure else f"{s.name}:{s.port}"
+        base = f"/api/v1/namespaces/{s.namespace}/services/{target}/proxy{s.prefix}"
+        return self._cluster.send(replace(request, path=base + request.path))
+
+    def stream(self, request: Request) -> Response:
+        return self.send(request)
+
+    def close(self) -> None:
+        """The cluster's transport is its owner's to close."""
+
+
+class FirstThatAnswers:
+    """`direct`, and for good `proxied` once `direct` could not be reached but `proxied` could."""
+
+    def __init__(self, direct: HttpTransport, proxied: ProxyTransport) -> None:
+        self._direct = direct
+        self._proxied = proxied
+        self._chosen: HttpTransport | ProxyTransport | None = None
+
+    @property
+    def address(self) -> str:
+        return (self._chosen or self._direct).address
+
+    def send(self, request: Request) -> Response:
+        if self._chosen:
+            return self._chosen.send(request)
+        try:
+            response = self._direct.send(request)
+            self._chosen = self._direct
+        except Unreachable as error:
+            response = self._through_the_cluster(request, error)
+            self._chosen = self._proxied
+        return response
+
+    def stream(self, request: Request) -> Response:
+        return self.send(request)
+
+    def close(self) -> None:
+        self._direct.close()
+
+    def _through_the_cluster(self, request: Request, first: Unreachable) -> Response:
+        try:
+            response = self._proxied.send(request)
+        except CanaryError as second:
+            raise _both(first, second.message) from first
+        if response.status in (401, 403, 404, 502, 503):
+            raise _both(first, f"{self._proxied.address} answered {response.status}") from first
+        return response
+
+
+def _both(first: Unreachable, second: str) -> Unreachable:
+    return Unreachable(f"{first.message}; through the API server: {second}", hint=first.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service of the cluster that an address names; `prefix` is the path before `/api`."""
+
+    namespace: str
+    name: str
+    port: int
+    prefix: str = ""
+    secure: bool = False
+
+
+def service_of(url: str, namespace: str) -> Service | None:
+    """`http://prometheus.monitoring:9090` (also `….svc`, `….svc.cluster.local`) as a service; one
+    name alone is looked for in `namespace`. None for an address that cannot be one."""
+    try:
+        parts = urlsplit(url)
+        secure, port = parts.scheme == "https", parts.port
+    except ValueError:
+        return None
+    labels = (parts.hostname or "").split(".")
+    if not labels[0] or labels[0].isdigit() or (len(labels) > 2 and labels[2] != "svc"):
+        return None
+    place = labels[1] if len(labels) > 1 else namespace
+    prefix = parts.path.rstrip("/")
+    return Service(place, labels[0], port or (443 if secure else 80), prefix, secure)
+
+
+def without_password(url: str) -> str:
+    """The address as it may be shown."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else url
