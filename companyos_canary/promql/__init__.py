@@ -2,7 +2,7 @@
 
 from companyos_canary.promql.evaluate import evaluate, evaluate_range
 from companyos_canary.promql.matcher import Matcher
-from companyos_canary.promql.parse import parse
+from companyos_canary.promql.parse import parse, parse_duration, selector
 from companyos_canary.promql.values import (
     STALE,
     Matrix,
@@ -32,5 +32,7 @@ __all__ = [
     "evaluate",
     "evaluate_range",
     "parse",
+    "parse_duration",
     "select_from",
+    "selector",
 ]

@@ -47,6 +47,19 @@ def matchers(selector: tree.VectorSelector) -> tuple[Matcher, ...]:
     return tuple(_matchers(selector))
 
 
+def selector(text: str) -> tuple[Matcher, ...]:
+    """The matchers of a text that is nothing but a selector, such as `up{job="api"}`."""
+    found = parse(text)
+    if not isinstance(found, tree.VectorSelector) or found.offset or found.at:
+        raise PromqlError("bad_data", f"parse error: `{text}` is not a series selector")
+    return matchers(found)
+
+
+def parse_duration(text: str) -> float:
+    """A duration as PromQL writes it (`5m`, `1h30m`, `500ms`), in seconds; else ValueError."""
+    return seconds(tree.parse_duration(text))
+
+
 def seconds(duration: timedelta | None) -> float:
     return duration.total_seconds() if duration is not None else 0.0
 
