@@ -40,12 +40,14 @@ def drop(status: Status, type_: str) -> None:
 
 def before_the_pass(work: Pass) -> list[Wanted]:
     """Pauses, resumes and retries that the conditions do not show yet; they are written in a
-    pass of their own (upstream checkPausedConditions)."""
+    pass of their own (upstream checkPausedConditions). A finished Rollout that is paused by hand
+    does not stop to progress (recorded: scenario manual-pause-then-promote)."""
     progressing = find(work.status, "Progressing") or {}
     paused = bool(work.view.pause_conditions) or work.view.paused
     aborted = progressing.get("reason") == "RolloutAborted"
     wanted = []
-    if not aborted and paused != (progressing.get("reason") == "RolloutPaused"):
+    known = progressing.get("reason") == "RolloutPaused"
+    if not aborted and paused != known and not (paused and work.promoted):
         reason, message = (
             ("RolloutPaused", "Rollout is paused") if paused
             else ("RolloutResumed", "Rollout is resumed")

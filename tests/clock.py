@@ -1,0 +1,23 @@
+"""A clock that only moves when a test says so."""
+
+from datetime import UTC, datetime, timedelta
+
+START = datetime(2026, 11, 23, 12, 0, 0, 300_000, tzinfo=UTC)
+
+
+class Clock:
+    """Call it for the time. It starts within a second, as real clocks do."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self.moment = start
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, seconds: float) -> datetime:
+        return self.to(self.moment + timedelta(seconds=seconds))
+
+    def to(self, moment: datetime) -> datetime:
+        """Never goes back."""
+        self.moment = max(self.moment, moment)
+        return self.moment

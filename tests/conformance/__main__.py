@@ -1,0 +1,57 @@
+"""Plays every scenario of a folder and prints what differs: `python -m tests.conformance [DIR]`."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.conformance.analysis_rows import check_row
+from tests.conformance.comparison import problems
+from tests.conformance.play import Player
+from tests.conformance.projection import projection
+
+HERE = Path(__file__).parent
+TABLES = ("truth-table.json", "validation.json")
+
+
+def check_scenario(folder: Path) -> list[str]:
+    """The differences between a scenario's recording and the sandbox; empty when there are none."""
+    expected = json.loads((folder / "expected.json").read_text())
+    try:
+        lines = Player(folder).play()
+    except AssertionError as error:
+        return [str(error)]
+    return problems(expected, projection(lines))
+
+
+def scenario_folders(root: Path) -> Iterator[Path]:
+    for group in sorted(root.glob("scenarios*")):
+        yield from sorted(f for f in group.iterdir() if (f / "scenario.yaml").is_file())
+
+
+def analysis_rows(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Name and differences of every recorded AnalysisRun."""
+    for table in TABLES:
+        path = root / "analysis" / table
+        for row in json.loads(path.read_text())["rows"] if path.is_file() else []:
+            if row.get("kind", "AnalysisRun") == "AnalysisRun":
+                yield f"{table}:{row['name']}", check_row(row)
+
+
+def main(arguments: list[str]) -> int:
+    root = Path(arguments[0]) if arguments else HERE
+    failed = total = 0
+    scenarios = ((f"{f.parent.name}/{f.name}", check_scenario(f)) for f in scenario_folders(root))
+    for source in (scenarios, analysis_rows(root)):
+        for name, found in source:
+            total += 1
+            failed += bool(found)
+            print(f"{'FAIL' if found else 'ok  '} {name}", flush=True)
+            for line in found:
+                print(f"    {line}")
+    print(f"{total - failed} of {total} as recorded")
+    return 1 if failed or not total else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

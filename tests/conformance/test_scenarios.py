@@ -1,0 +1,88 @@
+"""Every recorded scenario, played by the sandbox, ends and goes as the real controller's did."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.__main__ import HERE, check_scenario, scenario_folders
+from tests.conformance.comparison import problems
+from tests.conformance.play import Player
+from tests.conformance.projection import projection
+
+FOLDERS = list(scenario_folders(HERE))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_the_sandbox_does_what_was_recorded(folder: Path) -> None:
+    assert check_scenario(folder) == []
+
+
+def test_all_recorded_scenarios_are_there() -> None:
+    assert len(FOLDERS) == 37
+
+
+@pytest.fixture(scope="module")
+def played() -> tuple[dict[str, Any], dict[str, Any]]:
+    folder = HERE / "scenarios" / "analysis-failed"
+    expected = json.loads((folder / "expected.json").read_text())
+    return expected, projection(Player(folder).play())
+
+
+def _drop_state(got: dict[str, Any]) -> None:
+    del got["rollout"]["coarse"][-1]
+
+
+def _drop_event(got: dict[str, Any]) -> None:
+    got["events"].remove(next(e for e in got["events"] if e[2] == "RolloutAborted"))
+
+
+def _other_size(got: dict[str, Any]) -> None:
+    got["replicasets"]["<rev2>"].append(3)
+
+
+def _other_set(got: dict[str, Any]) -> None:
+    got["replicasets"]["<rev3>"] = [0]
+
+
+def _other_count(got: dict[str, Any]) -> None:
+    next(iter(got["analysisruns"].values()))["metrics"][0]["failed"] = 2
+
+
+def _no_run(got: dict[str, Any]) -> None:
+    got["analysisruns"].clear()
+
+
+def _other_phase(got: dict[str, Any]) -> None:
+    got["final"]["status"]["phase"] = "Healthy"
+
+
+def _other_condition(got: dict[str, Any]) -> None:
+    got["final"]["conditions"][0]["status"] = "Unknown"
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (_drop_state, "rollout.coarse"), (_drop_event, "events"),
+        (_other_size, "replicasets.<rev2>"), (_other_set, "replicasets.<rev3>"),
+        (_other_count, "analysisruns."), (_no_run, "analysisruns."),
+        (_other_phase, "final.status.phase"), (_other_condition, "final.conditions"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else v.__name__,
+)  # fmt: skip
+def test_the_comparison_names_what_differs(
+    played: tuple[dict[str, Any], dict[str, Any]], change: Any, part: str
+) -> None:
+    expected, got = played[0], copy.deepcopy(played[1])
+    assert problems(expected, got) == []
+    change(got)
+    assert any(p.startswith(part) for p in problems(expected, got))
+
+
+def test_what_is_recorded_but_not_projected_is_a_difference() -> None:
+    expected = json.loads((HERE / "scenarios" / "same-image" / "expected.json").read_text())
+    got = projection(Player(HERE / "scenarios" / "same-image").play())
+    assert problems({**expected, "weights": []}, got) == ["weights: is recorded, but not emulated"]
