@@ -43,7 +43,7 @@ def evaluate_range(text: str, start: float, end: float, step: float, select: Sel
     set. Raises PromqlError."""
     expression = parse(text)
     found: dict[frozenset[tuple[str, str]], tuple[Labels, list[tuple[float, float]]]] = {}
-    first, last, width = round(start * 1000), round(end * 1000), round(step * 1000)
+    first, last, width = round(start * 1000), round(end * 1000), max(round(step * 1000), 1)
     for at in range(first, last + 1, width):
         value = _Evaluation(at, select).value(expression)
         if isinstance(value, Matrix | Text):

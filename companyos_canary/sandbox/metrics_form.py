@@ -9,6 +9,7 @@ from companyos_canary.model.http import Request
 from companyos_canary.promql import Matcher, PromqlError, parse, parse_duration, selector
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?", re.IGNORECASE)
+_LATEST = 1e12
 
 
 class Form:
@@ -73,9 +74,10 @@ def invalid(name: str, problem: str) -> PromqlError:
 def _seconds(text: str) -> float | None:
     """Unix seconds or RFC 3339, to the millisecond."""
     if _NUMBER.fullmatch(text):
-        return round(float(text), 3)
+        moment = round(float(text), 3)
+        return moment if abs(moment) < _LATEST else None
     try:
-        moment = datetime.fromisoformat(text)
+        date = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return round(moment.timestamp(), 3) if moment.tzinfo else None
+    return round(date.timestamp(), 3) if date.tzinfo else None
