@@ -20,7 +20,7 @@ def get(session: base.Session, rollout: base.RolloutArgument = None) -> base.Ans
     runtime, place = session.runtime, session.view_place(snapshot.rollout)
     now = runtime.clock.now()
     return base.Answer(
-        data=machine.snapshot_data(snapshot, now),
+        data=machine.snapshot_data(snapshot, now, place=place),
         picture=lambda: view.picture(snapshot, now, runtime.facts, place=place),
         lines=view.lines(snapshot, now, runtime.facts, place=place),
         objects=(snapshot.rollout.raw,),

@@ -39,10 +39,11 @@ def status(
     from companyos_canary.view import status as view
 
     now, snapshot = session.runtime.clock.now(), Snapshot(live)
+    place = session.view_place(live)
     return base.Answer(
         code=_CODES.get(shown_phase(live).word, ExitCode.UNFINISHED),
-        data=machine.snapshot_data(snapshot, now),
-        lines=(view.line(snapshot, now),),
+        data=machine.snapshot_data(snapshot, now, place=place),
+        lines=(view.line(snapshot, now, place=place),),
         objects=(live.raw,),
         name=f"rollout.argoproj.io/{live.name}",
     )
