@@ -81,7 +81,11 @@ class AnalysisController:
 
     def _begin(self, uid: str, run: Object, now: datetime) -> _Batch:
         namespace = run["metadata"].get("namespace", "")
-        found = plan(run, now, lambda name, key: self._secret(namespace, name, key))
+        try:
+            found = plan(run, now, lambda name, key: self._secret(namespace, name, key))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # A cluster checks the types of all fields before a controller sees them.
+            found = Plan(failure=f"Analysis spec invalid: a field has a wrong type: {error}")
         batch = _Batch(run, found, now)
         self._batches[uid] = batch
         for metric in found.due:

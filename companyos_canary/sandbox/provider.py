@@ -7,10 +7,10 @@ was closed without an answer; the whole within the metric's time-out. Recorded: 
 
 import http.client
 import socket
-import ssl
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -19,7 +19,8 @@ from urllib.parse import parse_qsl, urlsplit
 from companyos_canary.model.http import Request, Response
 
 _FALLBACK = (403, 405, 501)
-_WORKERS = 8
+_AT_ONCE = 16
+_CHUNK = 65536
 
 
 class TransportError(Exception):
@@ -68,25 +69,40 @@ def _once_more(request: Request, address: str, send: Send) -> Response:
 
 class HttpProvider:
     """Asks over the network, a few questions at a time. `resolve` maps an address such as
-    `http://prometheus.monitoring:9090` to a real one; `wake` is called for every answer."""
+    `http://prometheus.monitoring:9090` to a real one; `wake` is called after every answer. Its
+    threads are daemons: a Prometheus that hangs never keeps the process alive."""
 
     def __init__(self, resolve: Callable[[str], str], wake: Callable[[], None]) -> None:
         self._resolve = resolve
         self._wake = wake
-        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="measure")
+        self._slots = threading.Semaphore(_AT_ONCE)
+        self._closed = False
 
     def submit(self, request: Request, address: str) -> Future[Response]:
-        future = self._pool.submit(self._ask, request, address)
-        future.add_done_callback(lambda _: self._wake())
+        future: Future[Response] = Future()
+        threading.Thread(
+            target=self._answer, args=(future, request, address), name="measure", daemon=True
+        ).start()
         return future
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Answers that are still to come wake nobody."""
+        self._closed = True
 
-    def _ask(self, request: Request, address: str) -> Response:
-        deadline = time.monotonic() + request.timeout
-        real = self._resolve(address)
-        return exchange(request, address, lambda r, _: _send(r, real, deadline))
+    def _answer(self, future: Future[Response], request: Request, address: str) -> None:
+        with self._slots:
+            deadline = time.monotonic() + request.timeout
+            try:
+                real = self._resolve(address)
+                response = exchange(request, address, lambda r, _: _send(r, real, deadline))
+            except TransportError as error:
+                future.set_exception(error)
+            except Exception as error:
+                future.set_exception(TransportError(str(error) or type(error).__name__))
+            else:
+                future.set_result(response)
+        if not self._closed:
+            self._wake()
 
 
 def _send(request: Request, address: str, deadline: float) -> Response:
@@ -100,23 +116,38 @@ def _send(request: Request, address: str, deadline: float) -> Response:
         body = request.body if request.method == "POST" else None
         connection.request(request.method, request.target, body, dict(request.headers))
         answer = connection.getresponse()
-        return Response(answer.status, dict(answer.getheaders()), answer.read())
-    except TimeoutError:
-        raise TransportError("context deadline exceeded") from None
-    except http.client.IncompleteRead:
-        raise TransportError("unexpected EOF", bare=True) from None
-    except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-        raise TransportError("EOF", closed=True) from None
-    except ConnectionRefusedError:
-        raise TransportError(f"dial tcp {parts.netloc}: connect: connection refused") from None
-    except socket.gaierror:
-        raise TransportError(f"dial tcp: lookup {parts.hostname}: no such host") from None
-    except ssl.SSLError as error:
-        raise TransportError(f"tls: {error.reason or error}") from None
-    except (http.client.HTTPException, OSError, ValueError) as error:
-        raise TransportError(str(error) or type(error).__name__) from None
+        return Response(answer.status, dict(answer.getheaders()), _read(answer, deadline))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _failure(error, parts.netloc, parts.hostname or "") from None
     finally:
         connection.close()
+
+
+def _read(answer: http.client.HTTPResponse, deadline: float) -> bytes:
+    """The whole body; the deadline also ends one that comes in drips."""
+    parts: list[bytes] = []
+    while part := answer.read1(_CHUNK):
+        parts.append(part)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    if answer.length:
+        raise http.client.IncompleteRead(b"")
+    return b"".join(parts)
+
+
+def _failure(error: Exception, netloc: str, host: str) -> TransportError:
+    """An error of the network in the words of Go's client."""
+    if isinstance(error, TimeoutError):
+        return TransportError("context deadline exceeded")
+    if isinstance(error, http.client.IncompleteRead):
+        return TransportError("unexpected EOF", bare=True)
+    if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError):
+        return TransportError("EOF", closed=True)
+    if isinstance(error, ConnectionRefusedError):
+        return TransportError(f"dial tcp {netloc}: connect: connection refused")
+    if isinstance(error, socket.gaierror):
+        return TransportError(f"dial tcp: lookup {host}: no such host")
+    return TransportError(str(error) or type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
