@@ -5,6 +5,7 @@ Upstream pkg/apis/rollouts/validation; texts recorded: scenario invalid-spec, an
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ _TWO_SERVICES = (
     "This rollout uses the same service for the stable and canary services, "
     "but two different services are required."
 )
+_BAD_FIELD = "Analyses arguments must refer to valid object metadata supported by downwardAPI"
+_METADATA = re.compile(r"metadata\.(name|namespace|uid|(labels|annotations)(\['.+'\])?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,9 @@ def _step_faults(at: str, step: Step, most: int, routed: bool) -> Iterator[Fault
     if step.duration is not None and step.duration.total_seconds() < 0:
         seconds = int(step.duration.total_seconds())
         yield invalid(f"{at}.pause.duration", seconds, "Duration needs to be greater than 0")
+    args = (raw.get("analysis") or {}).get("args") or []
+    if not all(_is_readable(a) for a in args):
+        yield invalid(f"{at}.analyses", args, _BAD_FIELD)
     if raw.get("setCanaryScale") is not None and not routed:
         text = "SetCanaryScale requires TrafficRouting to be set"
         yield required("spec.strategy.trafficRouting", text)
@@ -165,6 +171,12 @@ def _step_faults(at: str, step: Step, most: int, routed: bool) -> Iterator[Fault
             text = "Experiment template weight cannot be set unless TrafficRouting is enabled"
             field = f"{at}.experiment.templates[{index}].weight"
             yield invalid(field, template["weight"], text)
+
+
+def _is_readable(arg: Json) -> bool:
+    """Whether an argument's fieldRef, where it reads metadata, names some of it."""
+    path = ((arg.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath") or ""
+    return not path.startswith("metadata") or bool(_METADATA.fullmatch(path))
 
 
 def _is_zero(value: Any) -> bool:

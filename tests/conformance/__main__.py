@@ -9,9 +9,10 @@ from tests.conformance.analysis_rows import check_row
 from tests.conformance.comparison import problems
 from tests.conformance.play import Player
 from tests.conformance.projection import projection
+from tests.conformance.rollout_rows import check_rollout_row
 
 HERE = Path(__file__).parent
-TABLES = ("truth-table.json", "validation.json")
+TABLES = ("truth-table.json", "validation.json", "rollout-steps.json")
 
 
 def check_scenario(folder: Path) -> list[str]:
@@ -30,11 +31,15 @@ def scenario_folders(root: Path) -> Iterator[Path]:
 
 
 def analysis_rows(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """Name and differences of every recorded AnalysisRun."""
+    """Name and differences of every recorded AnalysisRun and Rollout with an analysis."""
     for table in TABLES:
         path = root / "analysis" / table
-        for row in json.loads(path.read_text())["rows"] if path.is_file() else []:
-            if row.get("kind", "AnalysisRun") == "AnalysisRun":
+        rows = json.loads(path.read_text())["rows"] if path.is_file() else []
+        fine = [r for r in rows if r.get("kind") == "Rollout" and "controller" not in r["expect"]]
+        for row in rows:
+            if row.get("kind") == "Rollout":
+                yield f"{table}:{row['name']}", check_rollout_row(row, fine)
+            else:
                 yield f"{table}:{row['name']}", check_row(row)
 
 
