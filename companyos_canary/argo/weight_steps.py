@@ -28,7 +28,9 @@ def weight_steps(steps: tuple[Step, ...]) -> tuple[WeightStep, ...]:
     the very end is no step of its own: it is the end."""
     end = len(steps) - 1 if _only_finishes(steps) else len(steps)
     starts = [i for i, s in enumerate(steps[:end]) if s.kind == "setWeight"]
-    if end and (not starts or starts[0] > 0):
+    if not end:
+        return ()
+    if not starts or starts[0] > 0:
         starts.insert(0, 0)
     return tuple(
         WeightStep(n + 1, steps[first].weight or 0, first, following)

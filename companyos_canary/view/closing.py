@@ -3,9 +3,9 @@
 from companyos_canary.argo.weight_steps import weight_step_at, weight_steps
 from companyos_canary.model.outcome import Ending
 from companyos_canary.view.format import duration, version
+from companyos_canary.view.keyed import failure, quoted
 from companyos_canary.view.lines import Line, plain, wrapped
 from companyos_canary.view.picture import Place
-from companyos_canary.view.plain import failure, quoted
 from companyos_canary.view.theme import Facts, Role
 from companyos_canary.view.why import controller_sentence, distinct, metric_sentence, pod_sentence
 

@@ -35,6 +35,9 @@ def outlook(picture: Picture) -> tuple[str, list[Command]]:
     match progress.activity:
         case "unobserved":
             return "the controller takes up the change", []
+        case "aborting":
+            back = picture.stable or "the stable version"
+            return f"the controller takes all traffic back to {back}", []
         case "analysing":
             return f"{then}{_at(picture)} if all metrics hold", [abort]
         case "pausing":

@@ -28,8 +28,8 @@ def headline(picture: Picture, facts: Facts) -> list[Line]:
 
 def _detail(picture: Picture) -> str:
     progress = picture.progress
-    if progress.activity == "aborted":
-        return "  aborted"
+    if progress.activity in ("aborted", "aborting"):
+        return f"  {progress.activity}"
     if progress.activity == "degraded":
         reason, colon, _ = progress.phase.message.partition(":")
         return f"  {reason}" if colon and " " not in reason else ""

@@ -3,17 +3,24 @@
 Numbers are raw (`error-rate=0.112`, `weight=25`); a value with blanks is quoted as in JSON.
 """
 
-import json
 from datetime import datetime
 
 from companyos_canary.argo.cause import number_text
-from companyos_canary.model.outcome import FailedMetric
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import ReplicaSet
 from companyos_canary.view.format import about, clock, duration
+from companyos_canary.view.keyed import failure, keyed
 from companyos_canary.view.metrics import MetricRow
 from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.progress import step_run
 from companyos_canary.view.why import distinct
+
+_WAITS = {
+    "waiting": "waits for a person: canary promote or canary abort",
+    "held": "paused by hand: canary promote or canary abort",
+    "inconclusive": "no verdict from the analysis: canary promote or canary abort",
+    "aborting": "aborting",
+}
 
 
 def opening(verb: str, snapshot: Snapshot, now: datetime, *, place: Place | None = None) -> str:
@@ -32,7 +39,7 @@ def heartbeat(snapshot: Snapshot, now: datetime, *, place: Place | None = None) 
     progress = picture.progress
     tail = {} if progress.remaining is None else {"left": duration(progress.remaining)}
     where = f"{_step(picture)} {progress.activity}" if progress.step else progress.phase.word
-    return _at(now, _line(f"still {where}", **tail, **_values(picture.metrics)))
+    return _at(now, keyed(f"still {where}", **({**tail, **_values(picture.metrics)} | tail)))
 
 
 def lines(
@@ -43,7 +50,7 @@ def lines(
     after = look(snapshot, now, place)
     before = look(previous, now, place) if previous else None
     if before and before.snapshot.rollout.current_hash != snapshot.rollout.current_hash:
-        replaced = [_line(f"revision {snapshot.rollout.revision} {after.version}".rstrip())]
+        replaced = [keyed(f"revision {snapshot.rollout.revision} {after.version}".rstrip())]
         before = None
     else:
         replaced = []
@@ -65,9 +72,9 @@ def _connection(before: Picture | None, after: Picture) -> list[str]:
     stale = after.snapshot.stale_since
     found = ["connection is back"] if was and not stale else []
     if stale and not was:
-        found = [_line("no connection", since=clock(stale, after.now))]
+        found = [keyed("no connection", since=clock(stale, after.now))]
     known = before.snapshot.notes if before else ()
-    return [*found, *(_line("note", text=n) for n in after.snapshot.notes if n not in known)]
+    return [*found, *(keyed("note", text=n) for n in after.snapshot.notes if n not in known)]
 
 
 def _steps(before: Picture | None, after: Picture) -> list[str]:
@@ -79,33 +86,34 @@ def _steps(before: Picture | None, after: Picture) -> list[str]:
     passed = after.progress.activity not in ("aborted", "degraded")
     if before and was and passed and (now is None or now.number > was.number):
         of = len(before.progress.steps)
-        found.append(_line(f"step {was.number}/{of} passed", **_values(after.metrics)))
+        found.append(keyed(f"step {was.number}/{of} passed", **_values(after.metrics)))
     if now:
-        found.append(_line(_step(after), pods=_share(after)))
+        found.append(_step(after))
     return found
 
 
 def _activity(before: Picture | None, after: Picture) -> list[str]:
-    progress = after.progress
-    same = before and before.progress.activity == progress.activity
-    if same and before and before.snapshot.rollout.step_index == after.snapshot.rollout.step_index:
+    if before and _doing(before) == _doing(after):
         return []
+    progress = after.progress
+    takes = about(progress.length) if progress.length else ""
     match progress.activity:
         case "analysing":
             run = step_run(after.snapshot, after.snapshot.rollout.step_index)
-            takes = about(progress.length) if progress.length else ""
-            return [_line("analysis running", run=run.name if run else "", takes=takes)]
+            return [keyed("analysis running", run=run.name, takes=takes)] if run else []
         case "pausing":
-            return [_line("pause", takes=about(progress.length) if progress.length else "")]
-        case "waiting":
-            return ["waits for a person: canary promote or canary abort"]
-        case "held":
-            return ["paused by hand: canary promote or canary abort"]
-        case "inconclusive":
-            return ["no verdict from the analysis: canary promote or canary abort"]
+            return [keyed("pause", takes=takes)] if takes else []
         case "finishing" if progress.stepped:
-            return [_line("finishing", pods=_share(after))]
-    return []
+            return [keyed("finishing", pods=_share(after))]
+    said = _WAITS.get(progress.activity)
+    return [said] if said else []
+
+
+def _doing(picture: Picture) -> tuple[str, int | None, str]:
+    """What is going on, at which step, with which run."""
+    index = picture.snapshot.rollout.step_index
+    run = step_run(picture.snapshot, index)
+    return picture.progress.activity, index, run.name if run else ""
 
 
 def _pods(before: Picture | None, after: Picture) -> list[str]:
@@ -113,18 +121,26 @@ def _pods(before: Picture | None, after: Picture) -> list[str]:
     state = _settled(after)
     if state is None or (before and _settled(before) == state):
         return []
-    return [_line("pods ready", canary=state[0], stable=state[1])]
+    canary, stable = after.snapshot.current, after.snapshot.stable
+    return [keyed("pods ready", canary=_ready(canary), stable=_ready(stable))]
 
 
-def _settled(picture: Picture) -> tuple[str, str] | None:
-    snapshot = picture.snapshot
-    current, stable = snapshot.current, snapshot.stable
-    if current is None or stable is None or current == stable:
+def _settled(picture: Picture) -> int | None:
+    """How many canary pods are wanted and there; none are, after an abort, once stable has all.
+    None while pods come and go."""
+    rollout, canary = picture.snapshot.rollout, picture.snapshot.current
+    stable = picture.snapshot.stable
+    if canary is None or stable is None or canary == stable:
         return None
-    pair = (current, stable)
-    if any(r.available != r.desired or r.replicas != r.desired for r in pair):
+    if canary.available != canary.desired or canary.replicas != canary.desired:
         return None
-    return f"{current.available}/{current.desired}", f"{stable.available}/{stable.desired}"
+    if not rollout.aborted:
+        return canary.desired or None
+    return 0 if not canary.desired and stable.available == rollout.replicas else None
+
+
+def _ready(replicaset: ReplicaSet | None) -> str:
+    return f"{replicaset.available}/{replicaset.desired}" if replicaset else ""
 
 
 def _metrics(before: Picture | None, after: Picture) -> list[str]:
@@ -146,7 +162,7 @@ def _metric(row: MetricRow) -> str:
     word = row.verdict.replace(" ", "-")
     message = row.message if row.verdict == "error" else ""
     value = number_text(row.value)
-    return _line(
+    return keyed(
         f"metric {row.name} {word}", value=value, limit=limit, failed=failed, message=message
     )
 
@@ -155,7 +171,7 @@ def _problems(before: Picture | None, after: Picture) -> list[str]:
     known = {p.reason for p in before.cause.pods} if before and before.cause else set()
     pods = distinct(after.cause.pods) if after.cause else ()
     return [
-        _line(f"pod {p.pod} {p.reason}", restarts=str(p.restarts or ""), message=p.message)
+        keyed(f"pod {p.pod} {p.reason}", restarts=str(p.restarts or ""), message=p.message)
         for p in pods
         if p.reason not in known
     ]
@@ -168,22 +184,13 @@ def _phase(before: Picture | None, after: Picture) -> list[str]:
     match progress.activity:
         case "healthy":
             ready = f"{after.snapshot.rollout.available_replicas}/{after.snapshot.rollout.replicas}"
-            return [_line(f"healthy {after.version}".rstrip(), pods=ready)]
+            return [keyed(f"healthy {after.version}".rstrip(), pods=ready)]
         case "aborted":
             failed = after.cause.metrics if after.cause else ()
-            return [_line("aborted", **failure(failed), message=progress.phase.message)]
+            return [keyed("aborted", **failure(failed), message=progress.phase.message)]
         case "degraded":
-            return [_line("degraded", message=progress.phase.message)]
+            return [keyed("degraded", message=progress.phase.message)]
     return []
-
-
-def failure(failed: tuple[FailedMetric, ...]) -> dict[str, str]:
-    """The metric that ended it, as keys: `metric`, `value`, `limit`."""
-    if not failed:
-        return {}
-    worst = failed[0]
-    limit = "" if worst.limit is None else f"{worst.limit:g}"
-    return {"metric": worst.metric, "value": worst.value or "no-data", "limit": limit}
 
 
 def _step(picture: Picture) -> str:
@@ -197,18 +204,7 @@ def _share(picture: Picture) -> str:
 
 
 def _values(rows: tuple[MetricRow, ...]) -> dict[str, str]:
-    return {r.name: number_text(r.value) or "no-data" for r in rows if r.history}
-
-
-def _line(words: str, **values: str) -> str:
-    """Words, then `key=value` for every value that is not empty."""
-    return " ".join([words, *(f"{k}={quoted(v)}" for k, v in values.items() if v)])
-
-
-def quoted(value: str) -> str:
-    """As it is, or as a JSON string where it has blanks, quotes or control characters."""
-    simple = value.isprintable() and not any(c in value for c in ' "=')
-    return value if simple else json.dumps(" ".join(value.split()), ensure_ascii=False)
+    return {"-".join(r.name.split()): number_text(r.value) or "no-data" for r in rows if r.history}
 
 
 def _at(now: datetime, line: str) -> str:

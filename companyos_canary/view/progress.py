@@ -23,6 +23,7 @@ Activity = Literal[
     "inconclusive",   # an analysis gave no verdict: a person decides
     "held",           # paused by hand
     "finishing",      # all steps are done
+    "aborting",       # the abort is written, the controller has not acted on it
     "aborted",
     "degraded",
     "other",          # experiments, header routes, plugins
@@ -59,7 +60,8 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
     groups = weight_steps(rollout.steps)
     phase = shown_phase(rollout)
     doing = activity(rollout, phase)
-    idle = doing in ("healthy", "aborted", "unobserved")
+    stepped = bool(groups and rollout.stable_hash) and not rollout.is_fully_promoted
+    idle = not stepped or doing in ("healthy", "aborted", "unobserved")
     length = None if idle else step_length(snapshot, rollout.step_index)
     remaining = _remaining(snapshot, doing, length, now)
     return Progress(
@@ -71,7 +73,7 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
         remaining=remaining,
         length=length,
         until_end=None if idle else _until_end(snapshot, doing, remaining),
-        stepped=bool(groups and rollout.stable_hash) and not rollout.is_fully_promoted,
+        stepped=stepped,
         failed_step=_failed_step(snapshot, groups) if doing in ("aborted", "degraded") else None,
     )
 
@@ -79,11 +81,11 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
 def activity(rollout: Rollout, phase: Phase) -> Activity:
     """What is going on, from the shown phase and the step in work."""
     if rollout.aborted:
-        return "aborted"
+        return "aborted" if phase.word == "Degraded" else "aborting"
+    if _unobserved(rollout, phase):
+        return "unobserved"
     if phase.word == "Degraded":
         return "degraded"
-    if not rollout.observed and rollout.is_fully_promoted:
-        return "unobserved"
     if phase.word == "Healthy":
         return "healthy"
     if rollout.paused:
@@ -91,7 +93,16 @@ def activity(rollout: Rollout, phase: Phase) -> Activity:
     if any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions):
         return "inconclusive"
     step = None if rollout.is_fully_promoted else rollout.current_step
-    return _at_step(step, phase) if step else "finishing"
+    if step is None:
+        return "waiting" if phase.word == "Paused" else "finishing"
+    return _at_step(step, phase)
+
+
+def _unobserved(rollout: Rollout, phase: Phase) -> bool:
+    """A new spec while nothing was under way, or a retry: `abort` is gone, its phase is not."""
+    if not rollout.observed:
+        return rollout.is_fully_promoted
+    return phase.word == "Degraded" and phase.message.startswith("RolloutAborted")
 
 
 def _at_step(step: Step, phase: Phase) -> Activity:
@@ -174,7 +185,7 @@ def _until_end(
     snapshot: Snapshot, doing: Activity, remaining: timedelta | None
 ) -> timedelta | None:
     rollout = snapshot.rollout
-    if doing in ("waiting", "inconclusive", "held", "degraded", "other"):
+    if doing in ("waiting", "inconclusive", "held", "aborting", "degraded", "other"):
         return None
     if doing in ("analysing", "pausing") and remaining is None:
         return None

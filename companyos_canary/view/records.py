@@ -4,7 +4,7 @@ from typing import Any
 
 from companyos_canary.argo.pods import pod_status, ready_containers, restarts
 from companyos_canary.argo.steps import step_count
-from companyos_canary.model.outcome import Cause
+from companyos_canary.model.outcome import Cause, FailedMetric
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
 from companyos_canary.view.metrics import MetricRow
@@ -17,19 +17,26 @@ def cause_record(cause: Cause | None) -> dict[str, Any] | None:
         return None
     return {
         "message": cause.message,
-        "metrics": [
-            {
-                "run": m.run, "metric": m.metric, "phase": m.phase, "value": float(m.value) if m.value else None,
-                "operator": m.operator, "limit": m.limit, "failed": m.failed,
-                "measured": m.measured, "message": m.message,
-            }
-            for m in cause.metrics
-        ],
+        "metrics": [_failed(m) for m in cause.metrics],
         "pods": [
             {"pod": p.pod, "reason": p.reason, "message": p.message, "restarts": p.restarts}
             for p in cause.pods
         ],
-    }  # fmt: skip
+    }
+
+
+def _failed(metric: FailedMetric) -> dict[str, Any]:
+    return {
+        "run": metric.run,
+        "metric": metric.metric,
+        "phase": metric.phase,
+        "value": float(metric.value) if metric.value else None,
+        "operator": metric.operator,
+        "limit": metric.limit,
+        "failed": metric.failed,
+        "measured": metric.measured,
+        "message": metric.message,
+    }
 
 
 def step_record(picture: Picture) -> dict[str, Any]:

@@ -15,6 +15,7 @@ _ACTIVITY = {
     "waiting": "waits for a person",
     "inconclusive": "no verdict, waits for a person",
     "held": "paused by hand",
+    "aborting": "aborting",
 }
 
 

@@ -14,8 +14,9 @@ _LONGEST_BAR = 20
 def steps_lines(picture: Picture, facts: Facts) -> list[Line]:
     """Weights with bars between them and a note under each; one bar where there are too many."""
     steps = picture.progress.steps
-    nowhere = picture.progress.activity == "aborted" and picture.progress.failed_step is None
-    if nowhere or not picture.progress.stepped:
+    progress = picture.progress
+    nowhere = progress.activity in ("aborted", "unobserved") and progress.failed_step is None
+    if nowhere or not progress.stepped:
         return []
     labels = [f"{s.weight} %" for s in steps]
     room = facts.width - 2 - sum(map(len, labels)) - len("100 %") - 4 * len(steps)
@@ -107,6 +108,8 @@ def _now(picture: Picture, facts: Facts) -> list[tuple[str, Role]]:
         case "held":
             return [(f"{symbols.paused} paused by hand", "warning"),
                     (f"{symbols.paused} held", "warning")]  # fmt: skip
+        case "aborting":
+            return [(f"{symbols.failed} aborting", "warning")]
         case "inconclusive":
             return [(f"{symbols.unknown} no verdict", "warning")]
         case "scaling":

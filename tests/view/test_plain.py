@@ -7,10 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view import plain
+from companyos_canary.view import keyed, plain
 from companyos_canary.view.picture import Place
-from tests.builders import NOW, replicaset, snapshot
-from tests.view.scenes import ALL, analysing, bad_image, failing, first_run, rolled_back, second_run
+from tests.builders import NOW, metric_object, replicaset, result_object, rollout, run, snapshot
+from tests.view.scenes import (
+    ABORTED,
+    ALL,
+    analysing,
+    bad_image,
+    failing,
+    first_run,
+    rolled_back,
+    second_run,
+)
 
 PLACE = Place(context="prod-eu")
 
@@ -37,12 +46,12 @@ def test_a_rollout_that_is_rolled_back_is_told_change_by_change() -> None:
     twice = snapshot(runs=[first_run(), second_run(bad=2)])
     story = told(starting, first, scaling, analysing(), failing(), twice, rolled_back())
     assert story == [
-        "step 1/3 weight=10 pods=0/11",
+        "step 1/3 weight=10",
         "analysis running run=companyos-api-7f6c9d5b54-8-1 takes=2m",
         "pods ready canary=1/1 stable=9/9",
         "step 1/3 passed error-rate=0.009 latency-p95=0.184 latency-ratio=1.02 error-ratio=0.9 "
         "opa-success=0.999",
-        "step 2/3 weight=25 pods=1/10",
+        "step 2/3 weight=25",
         "analysis running run=companyos-api-7f6c9d5b54-8-3 takes=2m",
         "pods ready canary=3/3 stable=8/8",
         "metric error-rate failing value=0.112 limit=0.05 failed=1/2",
@@ -106,7 +115,7 @@ def test_another_version_starts_its_own_story() -> None:
         replicasets=[replicaset(hash="5f6a7b8c9d", revision=9, image="companyos-api:v1.2.0",
                                 desired=1, ready=0)],
     )  # fmt: skip
-    assert told(analysing(), other)[-2:] == ["revision 9 v1.2.0", "step 1/3 weight=10 pods=0/8"]
+    assert told(analysing(), other)[-2:] == ["revision 9 v1.2.0", "step 1/3 weight=10"]
 
 
 @given(st.sampled_from(sorted(ALL)))
@@ -133,7 +142,7 @@ def test_opening_and_heartbeat() -> None:
 
 @given(st.text())
 def test_a_quoted_value_is_one_word_or_json(value: str) -> None:
-    text = plain.quoted(value)
+    text = keyed.quoted(value)
     assert " " not in text or json.loads(text) == " ".join(value.split())
 
 
@@ -141,3 +150,27 @@ def test_pods_are_said_when_all_are_there_not_one_by_one() -> None:
     one = snapshot(replicasets=[replicaset(desired=3, ready=1)], pods_now=())
     two = replace(one, replicasets=(replicaset(desired=3, ready=2),))
     assert told(one, two) == told(one)
+
+
+def test_metrics_may_have_any_name() -> None:
+    names = ["words", "left", "self", "two words"]
+    results = [result_object(n, ["[1]"]) for n in names]
+    moment = snapshot(runs=[run(results, metrics=[metric_object(n) for n in names])])
+    assert plain.heartbeat(moment, NOW).endswith("analysing left=48s words=1 self=1 two-words=1")
+    passed = told(moment, snapshot(step_index=4, runs=moment.runs))
+    assert "step 2/3 passed words=1 left=1 self=1 two-words=1" in passed
+
+
+def test_a_retry_and_an_abort_are_told_when_the_controller_has_acted() -> None:
+    """Recorded in abort-then-retry: the patch is there some milliseconds before the phase."""
+    sent = replace(
+        ALL["waiting"](),
+        rollout=rollout(
+            aborted_at=NOW, phase="Paused", message="CanaryPauseStep", step_index=1,
+            pause_reason="CanaryPauseStep",
+        ),
+    )  # fmt: skip
+    over = rolled_back()
+    retried = replace(over, rollout=rollout(phase="Degraded", message=ABORTED, step_index=0))
+    assert told(ALL["waiting"](), sent)[-1] == "aborting"
+    assert told(over, retried) == told(over)
