@@ -4,19 +4,28 @@
 """
 
 import io
+import re
 import sys
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
+from rich.console import Console
+
 from companyos_canary import cli
 from companyos_canary.errors import MEANING
 from companyos_canary.runtime import Clock, Runtime
+from companyos_canary.view.picture import Place
+from companyos_canary.view.screen import screen
+from companyos_canary.view.theme import Facts
+from tests.builders import NOW
+from tests.view import scenes
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference.md"
 README = ROOT / "README.md"
+SCREEN = ROOT / "docs" / "screen.svg"
 BEGIN, END = "<!-- exit codes: begin -->", "<!-- exit codes: end -->"
 
 
@@ -46,6 +55,22 @@ def readme(text: str) -> str:
     return f"{head}{BEGIN}\n{exit_codes()}{END}{tail}"
 
 
+def picture() -> str:
+    """docs/screen.svg: what `canary deploy` draws in the second step, by the program itself."""
+    facts = Facts(width=80, height=30)
+    console = Console(
+        record=True, width=80, file=io.StringIO(), force_terminal=True, color_system="standard",
+        _environ={},
+    )  # fmt: skip
+    console.print(
+        screen(scenes.failing(), NOW, facts, place=Place("prod-eu", "ana"), leave="Ctrl-C")
+    )
+    svg = console.export_svg(title="canary deploy v1.1.0", unique_id="screen")
+    # rich names a font on another host; the picture shall load nothing
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.S)
+    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+
+
 def _verb(name: str, line: str) -> str:
     module = import_module(f"companyos_canary.commands.{name}")
     return f"### {name}\n\n{line[0].upper()}{line[1:]}.\n\n```text\n{_help(name)}\n```\n" + (
@@ -69,7 +94,9 @@ def _help(name: str) -> str:
 def main() -> None:
     REFERENCE.write_text(reference())
     README.write_text(readme(README.read_text()))
-    sys.stdout.write(f"{REFERENCE.relative_to(ROOT)}, {README.relative_to(ROOT)}\n")
+    SCREEN.write_text(picture())
+    for path in (REFERENCE, README, SCREEN):
+        sys.stdout.write(f"{path.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,10 @@ def test_the_exit_codes_in_the_readme_are_those_of_the_program() -> None:
     assert docs.readme(text) == text, "run `make docs`"
 
 
+def test_the_picture_is_what_the_program_draws() -> None:
+    assert docs.SCREEN.read_text() == docs.picture(), "run `make docs`"
+
+
 @pytest.mark.parametrize("page", sorted(docs.ROOT.glob("*.md")) + sorted(docs.ROOT.glob("docs/**/*.md")))  # fmt: skip  # noqa: E501
 def test_every_link_to_a_file_leads_somewhere(page: docs.Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
