@@ -14,7 +14,7 @@ from companyos_canary.config.document import ALLOWED, Document, MetricDocument, 
 from companyos_canary.config.merging import merged
 from companyos_canary.config.nodes import Path as FieldPath
 from companyos_canary.config.nodes import laid_over, without
-from companyos_canary.config.reading import Source
+from companyos_canary.config.reading import Source, mistake
 from companyos_canary.config.settings import MergePatch, Settings
 from companyos_canary.errors import ConfigError
 
@@ -72,7 +72,7 @@ def _no_environment(source: Source, asked: str, names: tuple[str, ...]) -> Confi
     guess = f"; did you mean `{near[0]}`" if near else ""
     known = ", ".join(f"`{n}`" for n in names)
     line = source.line(("environments",)) if names else 1
-    return ConfigError(
+    return mistake(
         f"{source.file}:{line}: field `environments`: no environment `{asked}`{guess}",
         hint=f"known: {known}" if names else "this file has no environments",
     )

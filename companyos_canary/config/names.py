@@ -14,6 +14,11 @@ _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 REPOSITORY = re.compile(rf"({_HOST}/)?{_PART}(/{_PART})*")
 
 
+def printable(text: str) -> str:
+    """The text on one line, control characters written out: for messages."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def image_reference(image: str, version: str) -> str:
     """The image to run for a version: `v1.2.3` is a tag of `image`, `sha256:…` a digest of it, and
     a whole reference (`registry/name:tag`) is taken as it is. UsageError for anything else."""
@@ -24,7 +29,7 @@ def image_reference(image: str, version: str) -> str:
     if is_reference(version):
         return version
     raise UsageError(
-        f"`{version}` is not a version",
+        f"`{printable(version)}` is not a version",
         hint="a version is an image tag such as `v1.2.3`, a digest `sha256:…`, "
         "or a whole reference such as `registry/name:v1.2.3`",
     )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NoReturn
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
+from companyos_canary.config.names import printable
 from companyos_canary.config.nodes import Path, child, dotted, inner, shown
 from companyos_canary.errors import ConfigError
 
@@ -19,6 +20,11 @@ _TAGS = {
 _LARGEST = 20_000
 _QUOTE = "quote texts that hold `: `, ` #`, `{` or `%`; indent with spaces"
 _NULL = "tag:yaml.org,2002:null"
+
+
+def mistake(message: str, hint: str = "") -> ConfigError:
+    """The error for a message that may quote anything from a file."""
+    return ConfigError(printable(message), hint=printable(hint))
 
 
 class _Loader(_Base):  # type: ignore[misc]
@@ -67,7 +73,7 @@ class Source:
         except (yaml.MarkedYAMLError, ValueError) as error:
             mark = getattr(error, "problem_mark", None) or node.start_mark
             problem = getattr(error, "problem", None) or str(error)
-            raise ConfigError(
+            raise mistake(
                 f"{self.file}:{mark.line + 1}: not a value YAML knows: {problem}"
             ) from None
 
@@ -78,14 +84,14 @@ class Source:
             found = shown(node) if exact else ""
         what = f"found {found}, allowed" if found else "missing, allowed"
         hint = "" if found else f"add `{path[-1]}:`"
-        raise ConfigError(f"{self._at(path)}: {what}: {allowed}", hint=hint)
+        raise mistake(f"{self._at(path)}: {what}: {allowed}", hint=hint)
 
     def refuse_unknown(self, path: Path, names: Iterable[str]) -> NoReturn:
         """The error for a field that there is not; it lists the names and picks a near one."""
         known = sorted(names)
         near = get_close_matches(str(path[-1]), known, n=1)
         guess = f"; did you mean `{near[0]}`" if near else ""
-        raise ConfigError(
+        raise mistake(
             f"{self._at(path)}: unknown{guess}",
             hint="allowed: " + ", ".join(f"`{name}`" for name in known),
         )
@@ -109,7 +115,7 @@ class Source:
         return f"{self.file}:{self.line(path)}{field}"
 
     def _refuse_yaml(self, line: int, problem: str, hint: str = "") -> NoReturn:
-        raise ConfigError(f"{self.file}:{line}: not plain YAML: {problem}", hint=hint) from None
+        raise mistake(f"{self.file}:{line}: not plain YAML: {problem}", hint=hint) from None
 
     def _size(self, node: Node, known: dict[int, int], above: tuple[int, ...]) -> int:
         if id(node) in above:
@@ -134,7 +140,7 @@ class Source:
             if not isinstance(key, ScalarNode):
                 self._refuse_yaml(line, "a key that is a list or a mapping")
             if key.value in seen:
-                raise ConfigError(
+                raise mistake(
                     f"{self.file}:{line}: field `{key.value}`: found twice, "
                     f"first in line {seen[key.value]}",
                     hint="keep one of them",

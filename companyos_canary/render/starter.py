@@ -88,7 +88,7 @@ def _port(live: Mapping[str, Any]) -> int | None:
 
 
 def _with(source: str, name: str, value: Any) -> str:
-    line = re.compile(rf"^(?:# )?{re.escape(name)}: \S+(?P<rest> +#.*)?$", re.M)
+    line = re.compile(rf"^#?{re.escape(name)}: \S+(?P<rest> +#.*)?$", re.M)
     if not line.search(source):
         raise UsageError(f"the starter file has no field `{name}`")
     return line.sub(lambda found: _line(found, name, value), source, count=1)

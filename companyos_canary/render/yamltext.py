@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-_BLOCK = re.compile(r"[^\r\x85\u2028\u2029\ufeff\t]*\n[^\r\x85\u2028\u2029\ufeff\t]*")
+# Characters that some readers take for the end of a line.
+_BREAKS = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
 # What other readers of YAML take for a number or a boolean although PyYAML does not: `1e3`, `y`.
 _AMBIGUOUS = re.compile(
     r"[-+.]?\d[\d_.:eE+-]*|0[xXoObB][\da-fA-F_]+|[yYnN]|[-+]?\.?(inf|nan)", re.I
@@ -23,10 +24,10 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
     style = None
-    if _BLOCK.fullmatch(value):
-        style = "|"
-    elif _AMBIGUOUS.fullmatch(value):
+    if _BREAKS.search(value) or _AMBIGUOUS.fullmatch(value):
         style = '"'
+    elif "\n" in value:
+        style = "|"
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

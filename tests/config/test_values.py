@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from companyos_canary.config import image_reference, repository, schema, units
 from companyos_canary.config.document import ALLOWED
 from companyos_canary.config.merging import merge_patched, merged
+from companyos_canary.config.names import printable
 from companyos_canary.errors import UsageError
 
 DIGEST = "sha256:" + "ab" * 32
@@ -19,7 +20,8 @@ DIGEST = "sha256:" + "ab" * 32
     ("text", "number"),
     [
         ("300ms", 0.3), ("1.5s", 1.5), ("2m", 120.0), ("5%", 0.05), ("99.9%", 0.999),
-        ("0.1%", 0.001),         ("1.2", 1.2), ("1e-3", 0.001), ("-3", -3.0), (5, 5.0), (0.05, 0.05), (" 5 % ", 0.05),
+        ("0.1%", 0.001), ("1.2", 1.2), ("1e-3", 0.001), ("-3", -3.0),
+        (5, 5.0), (0.05, 0.05), (" 5 % ", 0.05),
     ],
 )  # fmt: skip
 def test_a_limit_is_a_number_with_its_unit(text: str | float, number: float) -> None:
@@ -86,7 +88,7 @@ def test_a_version_becomes_an_image(version: str, reference: str) -> None:
 def test_a_version_that_is_none_is_refused(version: str) -> None:
     with pytest.raises(UsageError) as error:
         image_reference("app", version)
-    assert error.value.message == f"`{version}` is not a version"
+    assert error.value.message == f"`{printable(version)}` is not a version"
 
 
 def test_named_lists_merge_by_name_and_null_removes() -> None:

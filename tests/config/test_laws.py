@@ -1,0 +1,92 @@
+"""Whatever stands in a canary.yaml, it loads or is refused in a sentence with file and line."""
+
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from companyos_canary.config import load, schema
+from companyos_canary.config.document import ALLOWED
+from companyos_canary.errors import ConfigError
+from companyos_canary.render import objects, to_yaml
+
+FOUR: dict[str, Any] = {
+    "schema": "canary/v1",
+    "rollout": "companyos-api",
+    "namespace": "companyos",
+    "image": "companyos-api",
+}
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
+FIELDS = sorted({name for key in ALLOWED for name in re.findall(r"\w+", key)} | {"error-rate"})
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT
+    | st.sampled_from(["2m", "manual", "5%", "1.5s", "hold", "literal", "auto", "{{args.x}}"])
+)  # fmt: skip
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(FIELDS) | TEXT, inner, max_size=3)
+    ),
+    max_leaves=10,
+)
+
+
+def refusal(source: bytes) -> str | None:
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "canary.yaml"
+        path.write_bytes(source)
+        try:
+            objects(load(path, shown="canary.yaml"), "v1")
+        except ConfigError as error:
+            return error.message
+    return None
+
+
+def loads_or_is_refused(source: bytes) -> None:
+    message = refusal(source)
+    if message is not None:
+        assert re.match(r"canary\.yaml:(\d+:)? ?\S", message)
+        assert message.isprintable()
+        assert not message.endswith(".")
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from([*schema()["$defs"]["Document"]["properties"]]), VALUES))
+def test_any_values_load_or_are_refused(fields: dict[str, Any]) -> None:
+    loads_or_is_refused(yaml.safe_dump({**FOUR, **fields}, allow_unicode=True).encode())
+
+
+@settings(deadline=None)
+@example(": 1", True)
+@example('"a\\nb": 1', True)
+@example('"a`b": 1', True)
+@example('metrics: {"a\\nb": {"c\\u2028": 1}}', True)
+@example('port: "\\e[31m"', True)
+@example('environments: {"\\a": 1}', True)
+@given(TEXT | st.text(st.sampled_from("a:-{}[]&*!|>'\"%@`# \n\t?,<="), max_size=30), st.booleans())
+def test_any_text_loads_or_is_refused(text: str, after: bool) -> None:
+    start = yaml.safe_dump(FOUR, sort_keys=False) if after else ""
+    loads_or_is_refused((start + text).encode())
+
+
+@given(st.binary(max_size=30))
+def test_any_bytes_load_or_are_refused(data: bytes) -> None:
+    loads_or_is_refused(data)
+
+
+@settings(deadline=None)
+@given(TEXT.filter(str.strip), TEXT.filter(lambda t: t.strip() and "{{" not in t and "}}" not in t))
+def test_a_metric_keeps_its_name_and_query_from_file_to_cluster(name: str, query: str) -> None:
+    metrics = {name: {"below": "5%", "query": query}}
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "canary.yaml"
+        path.write_text(to_yaml([{**FOUR, "metrics": metrics}]), encoding="utf-8", newline="")
+        rendered = to_yaml(objects(load(path), "v1"))
+    for template in list(yaml.safe_load_all(rendered))[:-2]:
+        (metric,) = [m for m in template["spec"]["metrics"] if m["name"] == name]
+        assert metric["provider"]["prometheus"]["query"] == query
