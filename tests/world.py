@@ -31,6 +31,7 @@ from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.traffic import Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
 
+TOGETHER = 0.1  # seconds in which changes come as one, as the view draws them
 START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 CONFIG = """\
 schema: canary/v1
@@ -138,11 +139,14 @@ class World:
         for act in list(self.on_wait):
             act()
 
-    def advance(self, seconds: float) -> None:
-        """Lets the time pass, in jumps from one wake-up of the sandbox to the next."""
-        end = self.now + timedelta(seconds=seconds)
+    def advance(self, seconds: float, *, until_change: bool = False) -> None:
+        """Lets the time pass, in jumps from one wake-up of the sandbox to the next; with
+        `until_change` only to the first one that writes something."""
+        end, version = self.now + timedelta(seconds=seconds), self.store.version
         while True:
             wake = self.sandbox.settle(self.now)
+            if until_change and self.store.version != version:
+                return
             if wake is None or wake >= end:
                 break
             self.now = max(wake, self.now)
@@ -198,12 +202,10 @@ class LockstepFeed:
         return self._cluster.snapshot(self._name)
 
     def wait(self, timeout: float) -> bool:
-        before = self._world.store.version
-        step = min(timeout, 0.1)
-        waited = 0.0
-        while waited < timeout and self._world.store.version == before:
-            self._world.sleep(step)
-            waited += step
+        before, end = self._world.store.version, self._world.now + timedelta(seconds=timeout)
+        self._world.advance(timeout, until_change=True)
+        left = (end - self._world.now).total_seconds()
+        self._world.sleep(min(left, TOGETHER))
         return self._world.store.version != before
 
     def close(self) -> None:
