@@ -1,0 +1,90 @@
+"""Images: what people call them, and the patch that sets one."""
+
+from companyos_canary.argo.patches.decision import (
+    JSON_PATCH,
+    Change,
+    Decision,
+    Nothing,
+    Patch,
+    Refusal,
+    add,
+    replace,
+    test,
+)
+from companyos_canary.argo.patches.record import RECORD, Record
+from companyos_canary.argo.phase import shown_phase
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.rollout import Rollout
+
+
+def set_image(
+    rollout: Rollout, container: str, image: str, *, record: Record, supersede: bool
+) -> Decision:
+    """Puts `image` into the named container. `Nothing` also when that image is already on its
+    way: `deploy` then attaches to it."""
+    position = next((i for i, c in enumerate(rollout.containers) if c.name == container), None)
+    old = rollout.image(container)
+    if rollout.workload_ref:
+        kind = rollout.workload_ref.get("kind", "object")
+        return Refusal(
+            f"`{rollout.name}` takes its pods from the {kind} `{rollout.workload_ref.get('name')}`",
+            f"change the image of that {kind}; `canary watch` follows what comes of it",
+        )
+    if position is None:
+        names = ", ".join(f"`{c.name}`" for c in rollout.containers)
+        return Refusal(
+            f"Rollout `{rollout.name}` has no container `{container}`",
+            f"its containers are {names}: set `container:` in canary.yaml or pass --container",
+            ExitCode.NOT_FOUND,
+        )
+    if old == image:
+        return _same_image(rollout, image)
+    if not supersede and (running := _in_progress(rollout, container)):
+        return Refusal(
+            f"{running} is still on its way: deploying {tag(image)} now would take its place",
+            "wait for it (`canary watch`), stop it (`canary abort`), or pass --supersede",
+        )
+    return Change((_image_patch(rollout, position, image, record),))
+
+
+def _same_image(rollout: Rollout, image: str) -> Decision:
+    if rollout.aborted:
+        return Refusal(
+            f"{tag(image)} was aborted: the Rollout already names it, so nothing would start",
+            "run it again with `kubectl argo rollouts retry rollout "
+            f"{rollout.name} -n {rollout.namespace}`, or deploy a version that is mended",
+        )
+    return Nothing(f"{tag(image)} is already the version of `{rollout.name}`")
+
+
+def _in_progress(rollout: Rollout, container: str) -> str:
+    """The version that is being rolled out now, empty if none is."""
+    unfinished = not rollout.observed or not rollout.is_fully_promoted
+    if unfinished and not rollout.aborted and shown_phase(rollout).word != "Degraded":
+        return tag(rollout.image(container)) if rollout.stable_hash else ""
+    return ""
+
+
+def _image_patch(rollout: Rollout, position: int, image: str, record: Record) -> Patch:
+    at, live = f"/spec/template/spec/containers/{position}", rollout.containers[position]
+    tests = [test(f"{at}/name", live.name), test(f"{at}/image", live.image)]
+    if rollout.current_hash:
+        tests.append(test("/status/currentPodHash", rollout.current_hash))
+    annotate = (
+        add(f"/metadata/annotations/{_escape(RECORD)}", record.text())
+        if rollout.annotations
+        else add("/metadata/annotations", {RECORD: record.text()})
+    )
+    return Patch([*tests, replace(f"{at}/image", image), annotate], JSON_PATCH)
+
+
+def tag(image: str) -> str:
+    """What people call an image: its tag, its digest, or all of it where it has neither."""
+    if "@" in image:
+        return image.split("@", 1)[1]
+    name = image.rsplit("/", 1)[-1]
+    return name.split(":", 1)[1] if ":" in name else image
+
+
+def _escape(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")

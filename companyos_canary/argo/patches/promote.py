@@ -1,0 +1,86 @@
+"""Going on at a pause. The plugin's promote and its traps: recorded in the scenarios pause-promote,
+promote-skips-running-step, manual-pause-then-promote."""
+
+from companyos_canary.argo.patches.decision import (
+    JSON_PATCH,
+    Change,
+    Decision,
+    Nothing,
+    Patch,
+    Refusal,
+    add,
+    pins,
+    replace,
+    test,
+)
+from companyos_canary.argo.steps import step_text
+from companyos_canary.model.rollout import Rollout
+
+INCONCLUSIVE = "InconclusiveAnalysisRun"
+
+
+def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
+    """Goes on at a pause. A step that still runs is skipped only on request."""
+    if rollout.aborted:
+        return Refusal(
+            f"`{rollout.name}` is aborted: the controller would undo a promote",
+            "run the steps again with `kubectl argo rollouts retry rollout "
+            f"{rollout.name} -n {rollout.namespace}`, or deploy another version",
+        )
+    if not rollout.observed:
+        return Refusal(
+            f"the controller has not seen the newest change of `{rollout.name}` yet",
+            "look with `canary status`, then try again",
+        )
+    if rollout.paused:
+        return _resume(rollout)
+    if rollout.is_fully_promoted and not rollout.pause_conditions:
+        return Nothing(f"`{rollout.name}` is already fully promoted")
+    if rollout.controller_pause and not rollout.pause_conditions:
+        return Nothing(f"`{rollout.name}` is already promoted and about to go on")
+    if rollout.pause_conditions:
+        return _leave_pause(rollout)
+    return _skip(rollout, skip_step)
+
+
+def _resume(rollout: Rollout) -> Decision:
+    patch = Patch(
+        [test("/spec/paused", True), replace("/spec/paused", False)], JSON_PATCH
+    )  # fmt: skip
+    if rollout.pause_conditions:
+        return Change((patch,), "it was paused by hand as well: resumed first", again=True)
+    return Change((patch,), "it was paused by hand: resumed, no step is skipped")
+
+
+def _leave_pause(rollout: Rollout) -> Decision:
+    reason = rollout.pause_conditions[0].reason
+    operations = [
+        *pins(rollout),
+        test("/status/pauseConditions/0/reason", reason),
+        {"op": "remove", "path": "/status/pauseConditions"},
+    ]
+    run, note = rollout.step_run, ""
+    if run and run.status == "Inconclusive" and rollout.step_index is not None:
+        operations.append(add("/status/controllerPause", False))
+        operations.append(replace("/status/currentStepIndex", rollout.step_index + 1))
+        note = f"the analysis {run.name} was inconclusive: its step is taken as done"
+    elif any(c.reason == INCONCLUSIVE for c in rollout.pause_conditions):
+        note = "the background analysis was inconclusive: it starts again"
+    return Change((Patch(operations, JSON_PATCH, "status"),), note)
+
+
+def _skip(rollout: Rollout, skip_step: bool) -> Decision:
+    step, index = rollout.current_step, rollout.step_index
+    if step is None or index is None:
+        return Refusal(
+            f"`{rollout.name}` has no step left to promote: its last pods are being replaced",
+            "follow it with `canary watch`",
+        )
+    place = f"step {index + 1}/{len(rollout.steps)} ({step_text(step)})"
+    if not skip_step:
+        return Refusal(
+            f"`{rollout.name}` does not wait for anybody: {place} is running",
+            "follow it with `canary watch`; --skip-step ends this step early",
+        )
+    operations = [*pins(rollout), replace("/status/currentStepIndex", index + 1)]
+    return Change((Patch(operations, JSON_PATCH, "status"),), f"{place} is skipped")
