@@ -52,9 +52,14 @@ def new_object(
 
 
 def check_type(call: Call, body: Object) -> None:
-    """400 where apiVersion and kind of the body are not those of the path."""
-    given = (body.get("apiVersion", ""), body.get("kind", ""))
+    """400 where apiVersion and kind of the body are not those of the path. For built-in kinds what
+    is left out is taken from the path; a custom resource must say its kind."""
     wanted = (call.kind.api_version, call.kind.kind)
+    custom = "." in call.kind.group and not call.kind.group.endswith(".k8s.io")
+    given = tuple(
+        body.get(key) or ("" if custom else default)
+        for key, default in zip(("apiVersion", "kind"), wanted, strict=True)
+    )
     if given[1] == "":
         raise bad_request("Object 'Kind' is missing in the body of the request")
     if given != wanted:
