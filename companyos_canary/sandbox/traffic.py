@@ -65,8 +65,10 @@ class Traffic:
     def step(self, now: datetime) -> datetime | None:
         """Makes every scrape that is due; returns the time of the next, or None while there is
         no pod to scrape. Time that went by before a pod was first seen brings it no requests."""
-        pods = _ready_pods(self._store)
         moment = round(now.timestamp() * 1000)
+        if self._last is not None and moment < self._last + self._interval:
+            return _time(self._last + self._interval)
+        pods = _ready_pods(self._store)
         if not pods and not self._processes:
             self._last = None
             return None
@@ -78,11 +80,11 @@ class Traffic:
         for _ in range(min(due, MAX_SCRAPES)):
             self._last += self._interval
             self._scrape(pods, self._last, self._interval)
-        return datetime.fromtimestamp((self._last + self._interval) / 1000, UTC)
+        return _time(self._last + self._interval)
 
     def targets(self) -> list[Target]:
         """What is scraped now, as Prometheus lists it."""
-        at = datetime.fromtimestamp((self._last or 0) / 1000, UTC)
+        at = _time(self._last or 0)
         return [
             Target(
                 labels=process.pod.labels,
@@ -126,6 +128,10 @@ class Traffic:
         for identity in process.shown.keys() - shown.keys():
             self._tsdb.mark_stale(process.shown[identity], at)
         process.shown = shown
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _counted(pods: Iterable[_Pod], key: Callable[[_Pod], str]) -> dict[str, int]:

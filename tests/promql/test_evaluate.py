@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.promql import (
@@ -268,6 +268,7 @@ TOKENS = st.sampled_from([
 ])  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(max_size=40), st.lists(TOKENS, max_size=12).map("".join)))
 def test_no_text_raises_anything_but_a_promql_error(text: str) -> None:
     try:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.model.http import Request, Response
@@ -204,6 +204,7 @@ TEXTS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS)
 def test_no_request_makes_it_fail(text: str, moment: str, step: str) -> None:
     served = api()
@@ -214,6 +215,7 @@ def test_no_request_makes_it_fail(text: str, moment: str, step: str) -> None:
             assert answer.status in (200, 400, 404, 422)
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_are_written_so_that_they_read_back(value: float) -> None:
     for plain in (False, True):
