@@ -7,7 +7,7 @@ into a strategic merge patch.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from companyos_canary import __version__
@@ -27,12 +27,13 @@ _CHUNK = 65536
 class KubernetesTransport:
     """Sends Requests to `server`. `authorize` gives the Authorization header (empty: none) and may
     raise Unauthenticated; `timeout` (seconds) is the most a whole answer may take, and a
-    connection. Reads that broke or got Retry-After are sent again, changes never.
-    `requests` and `received` count what was sent and the bytes of all bodies."""
+    connection; `headers` go with every request. Reads that broke or got Retry-After are sent again,
+    changes never. `requests` and `received` count what was sent and the bytes of all bodies."""
 
     def __init__(
         self, pool: "PoolManager", server: str, authorize: Callable[[], str], *,
         timeout: float = 30.0,
+        headers: Sequence[tuple[str, str]] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
@@ -42,6 +43,7 @@ class KubernetesTransport:
         self._pool = pool
         self._authorize = authorize
         self._timeout = timeout
+        self._headers = tuple(headers)
         self._clock = clock
         self._sleep = sleep
         self._counting = threading.Lock()
@@ -92,10 +94,14 @@ class KubernetesTransport:
         return Response(answer.status, dict(answer.headers), b"".join(parts))
 
     def _open(self, request: Request, *, connect: float, read: float) -> "BaseHTTPResponse":
-        from urllib3 import Timeout  # noqa: PLC0415 - loaded with the pool
+        from urllib3 import HTTPHeaderDict, Timeout  # noqa: PLC0415 - loaded with the pool
 
-        headers = {"Accept": "application/json", "User-Agent": f"canary/{__version__}"}
-        headers |= request.headers
+        headers = HTTPHeaderDict(
+            {"Accept": "application/json", "User-Agent": f"canary/{__version__}"}
+        )
+        headers.update(request.headers)
+        for name, value in self._headers:
+            headers.add(name, value)
         if authorization := self._authorize():
             headers["Authorization"] = authorization
         with self._counting:

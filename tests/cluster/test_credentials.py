@@ -1,6 +1,7 @@
 """Every way into a cluster, and what is said where there is none."""
 
 import base64
+import json
 import logging
 import os
 import ssl
@@ -106,6 +107,58 @@ def test_a_token_file_is_read_beside_its_kubeconfig(tmp_path: Path, made: Any) -
     assert authorization(got) == "Bearer from-file"
 
 
+def test_a_token_file_is_read_again_when_it_changes(tmp_path: Path, made: Any) -> None:
+    token = written(tmp_path, "one", "token")
+    got = made(written(tmp_path, config({"tokenFile": "token"})))
+    assert authorization(got) == "Bearer one"
+    token.write_text("two")
+    assert authorization(got) == "Bearer two"
+    token.unlink()
+    with pytest.raises(Unauthenticated, match=r"the token file `.*` cannot be read"):
+        got.transport.send(Request("GET", "/version"))
+
+
+def test_a_user_that_acts_as_another_does_so(tmp_path: Path, made: Any) -> None:
+    user = {"token": "t", "as": "admin", "as-groups": ["a", "b"]}
+    with serving(answer(200, b"{}")) as server:
+        made(written(tmp_path, config(user, server.url))).transport.send(Request("GET", "/version"))
+        headers = server.requests[0].headers
+    assert headers["impersonate-user"] == "admin"
+    assert headers["impersonate-group"] in ("a, b", "b")
+
+
+def test_a_proxy_is_used(tmp_path: Path, made: Any) -> None:
+    with serving(answer(200, b"{}")) as proxy:
+        file = written(tmp_path, config({"token": "t"}, **{"proxy-url": proxy.url}))
+        got = made(file)
+        assert got.transport.send(Request("GET", "/version")).status == 200
+        assert proxy.seen == ["GET http://one/version"]
+        assert proxy.requests[0].headers["authorization"] == "Bearer t"
+
+
+def test_behind_a_proxy_a_plugin_that_fails_is_told_too(
+    tmp_path: Path, made: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    user = plugin(tmp_path, "echo session expired >&2; exit 3")
+    file = written(tmp_path, config(user, **{"proxy-url": "http://proxy"}))
+    with pytest.raises(Unauthenticated, match=r"no credentials for user `jane`: .*session expired"):
+        made(file)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_auth_provider_gives_its_token(tmp_path: Path, made: Any) -> None:
+    claims = base64.urlsafe_b64encode(b'{"exp": 99999999999}').decode().rstrip("=")
+    token = f"a.{claims}.c"
+    user = {"auth-provider": {"name": "oidc", "config": {"id-token": token}}}
+    assert authorization(made(written(tmp_path, config(user)))) == f"Bearer {token}"
+
+
+def test_an_auth_provider_that_cannot_be_used_is_told(tmp_path: Path, made: Any) -> None:
+    provider = {"name": "gcp", "config": {"cmd-path": "/none", "expiry": "2020-01-01T00:00:00Z"}}
+    with pytest.raises(ConfigError, match="context `prod` cannot be used"):
+        made(written(tmp_path, config({"auth-provider": provider})))
+
+
 def test_name_and_password_are_sent(tmp_path: Path, made: Any) -> None:
     got = made(written(tmp_path, config({"username": "u", "password": "p"})))
     assert authorization(got) == "Basic " + base64.b64encode(b"u:p").decode()
@@ -159,6 +212,58 @@ def test_a_plugin_gives_the_token(tmp_path: Path, made: Any) -> None:
     assert authorization(got) == "Bearer from-plugin"
 
 
+def test_a_plugin_gives_a_certificate(tmp_path: Path, made: Any) -> None:
+    cert, key = certificate()
+    status = {"clientCertificateData": cert.decode(), "clientKeyData": key.decode()}
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status,
+    }  # fmt: skip
+    written(tmp_path, json.dumps(credential), "answer.json")
+    (tmp_path / "both.pem").write_bytes(cert + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+    context.load_verify_locations(cadata=cert.decode())
+    context.verify_mode = ssl.CERT_REQUIRED
+    with serving(answer(200, b"{}"), context=context) as server:
+        user = plugin(tmp_path, f"cat {tmp_path}/answer.json")
+        authority = {"certificate-authority-data": base64.b64encode(cert).decode()}
+        got = made(written(tmp_path, config(user, server.url, **authority)))
+        assert got.transport.send(Request("GET", "/version")).status == 200
+        assert "authorization" not in server.requests[0].headers
+
+
+def test_a_plugin_is_told_what_it_wants_to_know(tmp_path: Path, made: Any) -> None:
+    script = f'echo "$KUBERNETES_EXEC_INFO $PROFILE $1" > {tmp_path}/told; exit 1'
+    user = plugin(
+        tmp_path, script, provideClusterInfo=True, args=["login"],
+        env=[{"name": "PROFILE", "value": "prod"}],
+    )  # fmt: skip
+    extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "x"}}
+    with pytest.raises(Unauthenticated):
+        made(written(tmp_path, config(user, extensions=[extension])))
+    info, profile, argument = (tmp_path / "told").read_text().rsplit(" ", 2)
+    assert (profile, argument) == ("prod", "login\n")
+    assert json.loads(info)["spec"] == {
+        "interactive": False, "cluster": {"server": "http://one", "config": {"audience": "x"}},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("no json", "its answer is no ExecCredential"),
+        ("[]", "its answer is no ExecCredential"),
+        ('{"apiVersion": "client.authentication.k8s.io/v1", "status": {}}', "neither a token"),
+        ('{"apiVersion": "v0", "status": {"token": "t"}}', "it speaks `v0`"),
+    ],
+)
+def test_a_plugin_that_answers_something_else_is_told(
+    tmp_path: Path, made: Any, output: str, reason: str
+) -> None:
+    with pytest.raises(Unauthenticated, match=reason):
+        made(written(tmp_path, config(plugin(tmp_path, f"echo '{output}'"))))
+
+
 def test_a_plugin_that_fails_is_told_with_its_own_words(
     tmp_path: Path, made: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,7 +272,7 @@ def test_a_plugin_that_fails_is_told_with_its_own_words(
         made(file)
     assert failure.value.message == (
         f"the credential plugin `{tmp_path}/plugin` of user `jane` failed: "
-        "process returned 3. session expired"
+        "it ended with 3: session expired"
     )
     assert capfd.readouterr() == ("", "")
 
@@ -187,7 +292,7 @@ def test_a_plugin_that_fails_later_is_told_then(tmp_path: Path, made: Any) -> No
     )
     script = f"test -e {tmp_path}/second && exit 1; touch {tmp_path}/second; echo '{credential}'"
     got = made(written(tmp_path, config(plugin(tmp_path, script))))
-    with pytest.raises(Unauthenticated, match="process returned 1"):
+    with pytest.raises(Unauthenticated, match="it ended with 1"):
         got.transport.send(Request("GET", "/version"))
     assert got.transport.requests == 0
 
@@ -205,6 +310,17 @@ def test_the_library_makes_no_noise_of_its_own(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("Unauthenticated\n", "")
 
 
+def test_ordinary_credentials_do_not_load_the_library(tmp_path: Path) -> None:
+    file = written(tmp_path, config({"token": "t"}, "https://one"))
+    code = (
+        "import sys\n"
+        "from companyos_canary.cluster.credentials import connect\n"
+        f"connect({str(file)!r}, None, environ={{}}, timeout=5)\n"
+        "sys.exit('kubernetes' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_logging_is_left_as_it_was(tmp_path: Path, made: Any) -> None:
     before = list(logging.getLogger().handlers)
     made(written(tmp_path, config()))
@@ -212,7 +328,8 @@ def test_logging_is_left_as_it_was(tmp_path: Path, made: Any) -> None:
 
 
 def test_inside_a_pod_the_service_account_is_used(tmp_path: Path, made: Any) -> None:
-    for name, text in {"token": "sa", "ca.crt": "x", "namespace": "shop\n"}.items():
+    ca = certificate()[0].decode()
+    for name, text in {"token": "sa\n", "ca.crt": ca, "namespace": "shop\n"}.items():
         written(tmp_path, text, name)
     environ = {
         "HOME": "/nonexistent", "KUBERNETES_SERVICE_HOST": "10.0.0.1",
@@ -224,7 +341,7 @@ def test_inside_a_pod_the_service_account_is_used(tmp_path: Path, made: Any) -> 
         "shop",
         "https://10.0.0.1:443",
     )
-    assert authorization(got) == "bearer sa"
+    assert authorization(got) == "Bearer sa"
     with pytest.raises(ConfigError, match="service account cannot be used"):
         made(environ=environ, service_account=tmp_path / "none")
 
@@ -262,10 +379,10 @@ def test_no_current_context_is_told_with_the_choices(tmp_path: Path, made: Any) 
         ("[1, 2]", "is not a kubeconfig"),
         ("a: [1\nb: 2\n", r"is no YAML: .* \(line 2 of"),
         ({"contexts": [{"name": "x", "context": {}}], "current-context": "x"}, "cannot be used"),
-        ({**config(), "clusters": []}, "cannot be used: .*Expected object with name c"),
+        ({**config(), "clusters": []}, "cannot be used: it needs the cluster `c`"),
         (
             config(server="https://x", **{"certificate-authority": "gone.pem"}),
-            "File does not exist",
+            r"`.*gone\.pem`: No such file",
         ),
         (config(server="https://x", **{"certificate-authority-data": "YQ"}), "cannot be used"),
     ],

@@ -1,0 +1,132 @@
+"""Reads kubeconfig files as kubectl does: which there are, how they merge, what a context names."""
+
+import base64
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from companyos_canary.errors import ConfigError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A cluster or a user as it stands in its file; paths in it are relative to `folder`."""
+
+    name: str
+    fields: Mapping[str, Any]
+    folder: Path
+
+    def content(self, key: str) -> bytes:
+        """What `KEY-data` holds, else the file that `KEY` names; empty for neither. Raises OSError
+        and ValueError."""
+        if data := self.fields.get(f"{key}-data"):
+            return base64.b64decode(data, validate=True)
+        path = self.fields.get(key)
+        return (self.folder / path).read_bytes() if path else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A context and what it names."""
+
+    context: str
+    namespace: str
+    cluster: Block
+    user: Block
+
+    def unusable(self, reason: object) -> ConfigError:
+        """The error that says why this context is of no use."""
+        if isinstance(reason, OSError):
+            words = f"`{reason.filename}`: {reason.strerror}" if reason.filename else str(reason)
+        else:
+            words = " ".join(str(reason).split())
+        return ConfigError(f"context `{self.context}` cannot be used: {words.rstrip('.')}")
+
+
+def kubeconfig_files(kubeconfig: str | None, environ: Mapping[str, str]) -> list[str]:
+    """The files to read, in order of precedence; those that KUBECONFIG names may be missing."""
+    if kubeconfig:
+        path = os.path.expanduser(kubeconfig)
+        if not os.path.exists(path):
+            raise ConfigError(f"the kubeconfig `{kubeconfig}` does not exist")
+        return [path]
+    default = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".kube", "config")
+    named = (environ.get("KUBECONFIG") or default).split(os.pathsep)
+    return [path for path in map(os.path.expanduser, filter(None, named)) if os.path.exists(path)]
+
+
+def read_entry(files: list[str], context: str | None) -> Entry:
+    """The context of that name, else the `current-context`. Of several files the first that has
+    something wins. Raises ConfigError, and UsageError where there is no such context."""
+    contents = [(Path(f).absolute().parent, content) for f in files if (content := _read(f))]
+    if not contents:
+        raise ConfigError(f"`{'`, `'.join(files)}` is not a kubeconfig: it is empty")
+    current = (str(c["current-context"]) for _, c in contents if c.get("current-context"))
+    contexts = _blocks(contents, "context")
+    name = _chosen(context or next(current, ""), contexts)
+    fields = contexts[name].fields
+    nothing = Block("", {}, Path())
+    entry = Entry(name, fields.get("namespace") or "default", nothing, nothing)
+    cluster = _blocks(contents, "cluster").get(fields.get("cluster", ""))
+    if cluster is None:
+        raise entry.unusable(
+            f"it needs the cluster `{fields.get('cluster', '')}`, which is not there"
+        )
+    if not cluster.fields.get("server"):
+        raise entry.unusable(f"its cluster `{cluster.name}` has no `server`")
+    user_name = str(fields.get("user") or "")
+    user = _blocks(contents, "user").get(user_name, Block(user_name, {}, Path()))
+    return Entry(entry.context, entry.namespace, cluster, user)
+
+
+def _read(path: str) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - 20 ms
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = yaml.load(file, loader)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"the kubeconfig `{path}` cannot be read: {reason}") from error
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1} of " if error.problem_mark else ""
+        raise ConfigError(f"the kubeconfig is no YAML: {error.problem} ({line}`{path}`)") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"`{path}` is not a kubeconfig: it is no text") from error
+    if content is not None and not isinstance(content, dict):
+        raise ConfigError(f"`{path}` is not a kubeconfig: it has no `contexts`")
+    return content or {}
+
+
+def _blocks(contents: list[tuple[Path, dict[str, Any]]], kind: str) -> dict[str, Block]:
+    """The contexts, clusters or users of all files by name."""
+    found: dict[str, Block] = {}
+    for folder, content in contents:
+        for name, fields in _named(content.get(f"{kind}s"), kind):
+            found.setdefault(name, Block(name, fields, folder))
+    return found
+
+
+def _named(entries: object, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for entry in entries if isinstance(entries, list) else []:
+        fields = entry.get(kind) if isinstance(entry, dict) else None
+        if isinstance(entry, dict) and "name" in entry:
+            yield str(entry["name"]), fields if isinstance(fields, dict) else {}
+
+
+def _chosen(name: str, contexts: Mapping[str, Block]) -> str:
+    if name in contexts:
+        return name
+    there = sorted(contexts)
+    choices = f"contexts: {', '.join(there)}" if there else "it has no contexts"
+    if not name:
+        hint = f"choose one with --context; {choices}"
+        raise UsageError("the kubeconfig has no `current-context`", hint=hint)
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
+
+    near = get_close_matches(name, there, n=1)
+    guess = f"did you mean `{near[0]}`? " if near else ""
+    raise UsageError(f"the kubeconfig has no context `{name}`", hint=guess + choices)
