@@ -4,6 +4,7 @@
 `OTHER`: somebody else's change came in between.
 """
 
+from collections.abc import Callable
 from enum import Enum, auto
 
 from companyos_canary.model.rollout import Rollout
@@ -14,6 +15,10 @@ class Effect(Enum):
     SEEN = auto()
     LOST = auto()
     OTHER = auto()
+
+
+Seen = Callable[[Rollout, Rollout], Effect]
+"""(the Rollout before, the Rollout now) -> whether the effect is there."""
 
 
 def aborted(before: Rollout, now: Rollout) -> Effect:
@@ -47,3 +52,53 @@ def promoted(before: Rollout, now: Rollout) -> Effect:
     if before.step_index is None and not now.pause_conditions:
         return Effect.SEEN
     return Effect.PENDING
+
+
+def promoted_fully(before: Rollout, now: Rollout) -> Effect:
+    """Seen when the stable hash is the promoted one: not when the flag is set."""
+    if now.current_hash != before.current_hash or now.aborted:
+        return Effect.OTHER
+    return Effect.SEEN if now.is_fully_promoted else Effect.PENDING
+
+
+def paused(before: Rollout, now: Rollout) -> Effect:
+    """Seen when the controller has observed the spec that says so."""
+    if not now.paused and now.generation > before.generation:
+        return Effect.OTHER
+    return Effect.SEEN if now.paused and now.observed else Effect.PENDING
+
+
+def resumed(_: Rollout, now: Rollout) -> Effect:
+    """Seen when the controller has observed the spec without the pause."""
+    return Effect.SEEN if not now.paused and now.observed else Effect.PENDING
+
+
+def retried(before: Rollout, now: Rollout) -> Effect:
+    """Seen when the controller has taken the abort out of its conditions. An abort that is there
+    again with a later time is somebody else's, or the same failure."""
+    if now.current_hash != before.current_hash:
+        return Effect.OTHER
+    if now.aborted:
+        return Effect.OTHER if now.aborted_at != before.aborted_at else Effect.PENDING
+    gone = all(c.reason != "RolloutAborted" for c in now.conditions)
+    return Effect.SEEN if gone else Effect.PENDING
+
+
+def restarted(before: Rollout, now: Rollout) -> Effect:
+    """Seen when the controller says that all pods are newer than spec.restartAt."""
+    if now.restart_at is None or now.restart_at == before.restart_at:
+        return Effect.PENDING
+    return Effect.SEEN if now.restarted_at == now.restart_at else Effect.PENDING
+
+
+def undone(target: str) -> Seen:
+    """The effect of an undo to a hash: seen when the controller shows that hash."""
+
+    def effect(before: Rollout, now: Rollout) -> Effect:
+        if not now.observed:
+            return Effect.PENDING
+        if now.current_hash == target:
+            return Effect.SEEN
+        return Effect.PENDING if now.current_hash == before.current_hash else Effect.OTHER
+
+    return effect

@@ -15,8 +15,12 @@ from companyos_canary.argo.patches.decision import (
     Refusal,
 )
 from companyos_canary.argo.patches.image import set_image, tag
-from companyos_canary.argo.patches.promote import promote
+from companyos_canary.argo.patches.pause import pause, resume
+from companyos_canary.argo.patches.promote import promote, promote_full
 from companyos_canary.argo.patches.record import RECORD, Record, record_of
+from companyos_canary.argo.patches.restart import restart
+from companyos_canary.argo.patches.retry import retry
+from companyos_canary.argo.patches.undo import undo
 
 __all__ = [
     "JSON_PATCH",
@@ -29,8 +33,14 @@ __all__ = [
     "Record",
     "Refusal",
     "abort",
+    "pause",
     "promote",
+    "promote_full",
     "record_of",
+    "restart",
+    "resume",
+    "retry",
     "set_image",
     "tag",
+    "undo",
 ]

@@ -84,3 +84,31 @@ def _skip(rollout: Rollout, skip_step: bool) -> Decision:
         )
     operations = [*pins(rollout), replace("/status/currentStepIndex", index + 1)]
     return Change((Patch(operations, JSON_PATCH, "status"),), f"{place} is skipped")
+
+
+def promote_full(rollout: Rollout) -> Decision:
+    """Everything that is left is skipped: steps, pauses, analyses. Refused on an aborted rollout,
+    where it would clear the abort and ship the version that was aborted (recorded in the notes);
+    a finished one is `Nothing`, where the plugin prints success and sends nothing."""
+    if rollout.aborted:
+        return Refusal(
+            f"`{rollout.name}` is aborted: a full promote would ship the version that was aborted",
+            "deploy a version that is mended",
+        )
+    if not rollout.observed:
+        return Refusal(
+            f"the controller has not seen the newest change of `{rollout.name}` yet",
+            "look with `canary status`, then try again",
+        )
+    if rollout.is_fully_promoted:
+        return Nothing(f"`{rollout.name}` is already fully promoted")
+    operations = [
+        test("/status/currentPodHash", rollout.current_hash),
+        add("/status/promoteFull", True),
+    ]
+    patches = [Patch(operations, JSON_PATCH, "status")]
+    if rollout.paused:
+        lift = [test("/spec/paused", True), replace("/spec/paused", False)]
+        patches.append(Patch(lift, JSON_PATCH))
+        return Change(tuple(patches), "it was paused by hand: resumed as well")
+    return Change(tuple(patches))

@@ -1,0 +1,183 @@
+"""The decisions of pause, resume, retry, restart, promote --full and undo."""
+
+from typing import Any
+
+import pytest
+
+from companyos_canary.argo.patches import (
+    RECORD,
+    Change,
+    Nothing,
+    Record,
+    Refusal,
+    pause,
+    promote_full,
+    restart,
+    resume,
+    retry,
+    undo,
+)
+from companyos_canary.argo.patches.undo import template_of
+from companyos_canary.argo.stable_record import ever_stable, previous_stable
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import ReplicaSet
+from tests.argo.test_patches import ABORTED, AT_PAUSE, HEALTHY, body, refusal
+from tests.builders import (
+    CANARY,
+    NAME,
+    NOW,
+    STABLE,
+    replicaset,
+    replicaset_object,
+    rollout,
+    rollout_object,
+    snapshot,
+)
+
+RUN = {"canary": {"currentStepAnalysisRunStatus": {"name": "r", "status": "Running"}}}
+
+
+def test_pause_sets_spec_paused_and_says_that_a_running_analysis_goes_on() -> None:
+    decision = pause(rollout(status=RUN))
+    assert body(decision) == [{"op": "add", "path": "/spec/paused", "value": True}]
+    assert isinstance(decision, Change)
+    assert "analysis goes on" in decision.note
+
+
+def test_pause_twice_has_nothing_to_do() -> None:
+    assert isinstance(pause(rollout(paused=True)), Nothing)
+
+
+def test_pause_is_refused_while_an_abort_moves_pods() -> None:
+    assert "keep the canary's pods" in refusal(pause(rollout(**{**ABORTED, "updated": 2}))).message
+    assert isinstance(pause(rollout(**ABORTED)), Change)
+
+
+def test_resume_clears_spec_paused_and_skips_nothing() -> None:
+    assert body(resume(rollout(paused=True))) == [
+        {"op": "test", "path": "/spec/paused", "value": True},
+        {"op": "replace", "path": "/spec/paused", "value": False},
+    ]
+
+
+def test_resume_at_a_pause_step_says_that_it_still_waits() -> None:
+    decision = resume(rollout(**AT_PAUSE, paused=True))
+    assert isinstance(decision, Change)
+    assert "still waits at step 2/3 (pause)" in decision.note
+
+
+def test_resume_of_what_only_a_promote_ends_is_refused() -> None:
+    refused = refusal(resume(rollout(**AT_PAUSE)))
+    assert "canary promote" in refused.hint
+
+
+def test_resume_of_what_goes_on_has_nothing_to_do() -> None:
+    assert isinstance(resume(rollout()), Nothing)
+
+
+def test_retry_pins_the_hash_and_the_abort() -> None:
+    assert body(retry(rollout(**ABORTED))) == [
+        {"op": "test", "path": "/status/currentPodHash", "value": CANARY},
+        {"op": "test", "path": "/status/abort", "value": True},
+        {"op": "replace", "path": "/status/abort", "value": False},
+    ]
+
+
+def test_retry_is_refused_where_nothing_was_aborted() -> None:
+    assert isinstance(retry(rollout()), Refusal)
+
+
+def test_restart_is_refused_in_the_middle_of_a_release() -> None:
+    assert isinstance(restart(rollout(), NOW), Refusal)
+    assert body(restart(rollout(**HEALTHY), NOW)) == {"spec": {"restartAt": "2026-03-02T12:04:33Z"}}
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [({}, Change), (AT_PAUSE, Change), (ABORTED, Refusal), (HEALTHY, Nothing),
+     ({"generation": 9, "observed": 8}, Refusal)],
+)  # fmt: skip
+def test_a_full_promote_never_ships_what_was_aborted(state: dict[str, Any], kind: type) -> None:
+    assert isinstance(promote_full(rollout(**state)), kind)
+
+
+def test_a_full_promote_under_a_pause_by_hand_resumes_as_well() -> None:
+    decision = promote_full(rollout(paused=True))
+    assert body(decision, 0)[-1] == {"op": "add", "path": "/status/promoteFull", "value": True}
+    assert body(decision, 1)[-1] == {"op": "replace", "path": "/spec/paused", "value": False}
+
+
+def old(
+    hash: str,  # noqa: A002
+    revision: int,
+    image: str,
+    stable: str = "",
+    record_image: str = "",
+) -> ReplicaSet:
+    record = Record("ana", NOW, "", record_image or image, stable)
+    return replicaset(
+        hash=hash, revision=revision, image=image, desired=0,
+        annotations={RECORD: record.text()} if stable else {},
+    )  # fmt: skip
+
+
+def finished(sets: tuple[ReplicaSet, ...]) -> Snapshot:
+    return Snapshot(rollout(**HEALTHY), sets)
+
+
+def test_an_undo_goes_to_what_was_stable_never_to_an_aborted_version() -> None:
+    sets = (
+        replicaset(
+            hash=STABLE, revision=7, image=f"{NAME}:v4",
+            annotations={RECORD: Record("a", NOW, "", f"{NAME}:v4", "one").text()},
+        ),
+        old("bad2", 6, f"{NAME}:v3", stable="one"),
+        old("bad1", 5, f"{NAME}:v2", stable="one"),
+        old("one", 4, f"{NAME}:v1"),
+    )  # fmt: skip
+    look = finished(sets)
+    assert ever_stable(look) == {STABLE, "one"}
+    found = previous_stable(look)
+    assert found is not None
+    assert found.hash == "one"
+
+
+def test_mid_way_an_undo_goes_to_the_stable_version() -> None:
+    found = previous_stable(snapshot())
+    assert found is not None
+    assert found.hash == STABLE
+
+
+def test_without_a_record_nobody_guesses() -> None:
+    sets = (replicaset(hash=STABLE, revision=7), old("bad", 6, f"{NAME}:v3"))
+    assert previous_stable(finished(sets)) is None
+
+
+def test_a_record_of_another_image_is_not_believed() -> None:
+    sets = (
+        replicaset(hash=STABLE, revision=7),
+        old("bad", 6, f"{NAME}:v3", stable="one", record_image=f"{NAME}:v9"),
+        old("one", 5, f"{NAME}:v1"),
+    )
+    assert previous_stable(finished(sets)) is None
+
+
+def test_an_undo_writes_the_template_without_what_the_controller_put_into_it() -> None:
+    raw = replicaset_object(hash=STABLE, revision=7, image=f"{NAME}:v1.0.0")
+    raw["spec"]["template"]["metadata"] = {
+        "labels": {"app": NAME, "canary": "false", "rollouts-pod-template-hash": STABLE}
+    }
+    live = rollout_object()
+    live["spec"]["strategy"]["canary"]["stableMetadata"] = {"labels": {"canary": "false"}}
+    template = template_of(Rollout.from_object(live), ReplicaSet.from_object(raw))
+    assert template == {
+        "metadata": {"labels": {"app": NAME}},
+        "spec": {"containers": [{"name": NAME, "image": f"{NAME}:v1.0.0"}]},
+    }
+
+
+def test_an_undo_to_where_it_is_has_nothing_to_do() -> None:
+    here = replicaset(hash=STABLE, revision=7)
+    assert isinstance(undo(rollout(**HEALTHY), here), Nothing)
+    assert isinstance(undo(rollout(), here), Change)
