@@ -14,10 +14,12 @@ from companyos_canary.model.http import Request, Response, Stream
 from companyos_canary.sandbox.api.answer import failure, unauthorized
 from companyos_canary.sandbox.api.call import Handle, parse_request
 from companyos_canary.sandbox.faults import Dropped, Silent
+from companyos_canary.sandbox.objects import ApiStatus
 
 _OPEN = ("/healthz", "/livez", "/readyz")
 _GONE = (ConnectionError, TimeoutError, ssl.SSLError, OSError)
 _WATCHFUL_SECONDS = 0.5
+_LAST_WORDS_SECONDS = 0.5
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -38,11 +40,11 @@ class Server(ThreadingHTTPServer):
         self.tls = tls
         self.token = token
         self.closing = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._connections: set[socket.socket] = set()
         self._streams: dict[socket.socket, Stream] = {}
         super().__init__(("127.0.0.1", port), Connection)
-        self._threads = [
+        self._running = [
             threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True),
             threading.Thread(target=self._notice_the_gone, daemon=True),
         ]
@@ -52,7 +54,7 @@ class Server(ThreadingHTTPServer):
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.server_address[1]}"
 
     def start(self) -> "Server":
-        for thread in self._threads:
+        for thread in self._running:
             thread.start()
         return self
 
@@ -62,12 +64,16 @@ class Server(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
         with self._lock:
-            streams, connections = list(self._streams.values()), list(self._connections)
+            streams = list(self._streams.values())
         for stream in streams:
             stream.close()
+        with self._lock:
+            self._lock.wait_for(lambda: not self._streams, _LAST_WORDS_SECONDS)
+            connections = list(self._connections)
         for connection in connections:
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                # not SSLSocket.shutdown: what another thread then writes would go out in the clear
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = self.socket.accept()
@@ -95,6 +101,7 @@ class Server(ThreadingHTTPServer):
     def forget(self, connection: socket.socket) -> None:
         with self._lock:
             self._streams.pop(connection, None)
+            self._lock.notify_all()
 
     def _notice_the_gone(self) -> None:
         # a client of a quiet watch can only be seen leaving by its end of file
@@ -164,7 +171,13 @@ class Connection(BaseHTTPRequestHandler):
             and not hmac.compare_digest(given, wanted)
         ):
             return failure(unauthorized())
-        return self.server.answer(request)
+        try:
+            return self.server.answer(request)
+        except OSError:  # faults, too
+            raise
+        except Exception as error:
+            told = f"Internal error occurred: {type(error).__name__}: {error}"
+            return failure(ApiStatus(500, "InternalError", told))
 
     def _send(self, response: Response, length: int | None) -> None:
         self.send_response(response.status)

@@ -68,7 +68,8 @@ def applied(
     others = [replace(e, paths=e.paths - different) for e in others]
     if own:
         held = frozenset[Path]().union(*(e.paths for e in others))
-        for path in sorted(own.paths - wanted.keys() - held, reverse=True):
+        gone = own.paths - wanted.keys() - held
+        for path in sorted(gone, key=lambda p: p[-1] != "."):  # whole items before their fields
             _drop(new, path)
     paths = frozenset(wanted)
     mine = own if own and own.paths == paths else Entry(manager, paths)

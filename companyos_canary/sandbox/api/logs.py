@@ -112,10 +112,11 @@ class _Follow:
         yield from self._first
         meta, told = self._pod["metadata"], self._now
         while not self._closed:
+            version = self._store.version
             pod = self._store.get(POD, meta["namespace"], meta["name"])
             if pod is None or pod["metadata"]["uid"] != meta["uid"]:
                 return
             now = self._store.now()
             yield from self._writer.lines(pod, told, now)
             told = max(told, now)
-            self._store.wait(self._store.version, 1.0, lambda: self._closed)
+            self._store.wait(version, 1.0, lambda: self._closed)
