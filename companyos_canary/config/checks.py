@@ -47,9 +47,8 @@ def settings(source: Source, document: Document) -> Settings:
         ),
         metrics=metrics(check, document),
         pod=document.pod,
-        links={
-            name: check.link(("links", name), text, rollout=rollout, namespace=namespace)
-            for name, text in document.links.items()
+        link_texts={
+            name: check.link(("links", name), text) for name, text in document.links.items()
         },
     )
 

@@ -18,7 +18,8 @@ GUIDE: dict[str, tuple[Direction, float]] = {
     "opa-success": ("above", 0.99),
 }
 ARGUMENTS = ("prometheus", "window", "min-requests", "error-floor", "canary-hash", "scope")
-_ARGUMENT = re.compile(r"\{\{ *args\.(" + "|".join(ARGUMENTS) + r") *\}\}")
+_TAG = re.compile(r"\{\{(.*?)(\}\}|$)", re.DOTALL)
+_KNOWN = {f"args.{name}" for name in ARGUMENTS}
 
 
 def metrics(check: Checker, document: Document) -> tuple[Metric, ...]:
@@ -35,6 +36,7 @@ def metrics(check: Checker, document: Document) -> tuple[Metric, ...]:
 
 def _metric(check: Checker, name: str, given: MetricDocument, defaults: AnalysisDocument) -> Metric:
     path: Path = ("metrics", name)
+    check.that("{{" not in name, path, "a name without `{{`", "an argument in the name")
     if given.query is not None:
         _query(check, path, given)
     elif name not in GUIDE:
@@ -76,7 +78,11 @@ def _query(check: Checker, path: Path, given: MetricDocument) -> None:
     query = given.query or ""
     check.that(query.strip(), (*path, "query"))
     check.that(given.form is None, (*path, "form"), "no `form` beside a `query`")
-    rest = _ARGUMENT.sub("", query)
     known = ", ".join(f"`{{{{args.{name}}}}}`" for name in ARGUMENTS)
-    resolved = "{{" not in rest and "}}" not in rest
-    check.that(resolved, (*path, "query"), f"between {{{{ }}}} one of {known}")
+    check.that(_resolves(query), (*path, "query"), f"between {{{{ }}}} one of {known}")
+
+
+def _resolves(text: str) -> bool:
+    """Whether the controller finds an argument for each `{{ }}`, read from the left as it does:
+    `{{{args.scope}}}` has none, `{ {{args.scope}} }` has."""
+    return all(tag[1].strip(" ") in _KNOWN and tag[2] for tag in _TAG.finditer(text))

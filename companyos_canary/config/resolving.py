@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from companyos_canary.config.settings import Settings
@@ -27,7 +27,8 @@ class Flags:
 class Resolved:
     """`problem` is why `settings` is None although there is a file. `origins` names for each value
     the source that won (`flag`, `CANARY_NAMESPACE`, `environment prod`, the file's name); a value
-    without an origin is None and left to the kubeconfig or the cluster."""
+    without an origin is None and left to the kubeconfig or the cluster. `settings.namespace` is
+    the one that won, so that objects are rendered for it."""
 
     settings: Settings | None = None
     problem: ConfigError | None = None
@@ -65,6 +66,7 @@ def resolve(
     values = {key: value for key, (value, _) in given.items()}
     if settings is not None:
         _fill(values, origins, settings, _shown(settings.path or Path(FILE), cwd))
+        settings = replace(settings, namespace=values["namespace"])
     return Resolved(
         settings=settings,
         problem=problem,

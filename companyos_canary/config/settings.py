@@ -83,8 +83,7 @@ class MergePatch:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`replicas` None: not ours (an autoscaler owns it). `context` is that of the environment block
-    in use, `from_environment` the fields it gave. `links` are complete addresses. `environments`
-    lists the names of all blocks."""
+    in use, `from_environment` the fields it gave. `environments` lists the names of all blocks."""
 
     rollout: str
     namespace: str
@@ -101,7 +100,7 @@ class Settings:
     metrics: tuple[Metric, ...] = ()
     pod: Mapping[str, Any] = field(default_factory=dict)
     merge: tuple[MergePatch, ...] = ()
-    links: Mapping[str, str] = field(default_factory=dict)
+    link_texts: Mapping[str, str] = field(default_factory=dict)
     context: str | None = None
     environment: str | None = None
     environments: tuple[str, ...] = ()
@@ -113,6 +112,15 @@ class Settings:
         """The one window for `canary metrics`: that of the longest analysis."""
         longest = max((s.analysis for s in self.steps if s.analysis), default=LONGEST_WINDOW)
         return self.analysis.window_of(longest)
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Complete addresses by name."""
+        values = {"{namespace}": self.namespace, "{rollout}": self.rollout}
+        filled = dict(self.link_texts)
+        for placeholder, value in values.items():
+            filled = {name: text.replace(placeholder, value) for name, text in filled.items()}
+        return filled
 
     @property
     def waits_for_a_person(self) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from companyos_canary.config import load, schema
 from companyos_canary.config.document import ALLOWED
+from companyos_canary.config.metric import GUIDE
 from companyos_canary.errors import ConfigError
 from companyos_canary.render import objects, to_yaml
 
@@ -21,6 +22,7 @@ FOUR: dict[str, Any] = {
     "image": "companyos-api",
 }
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
+PLAIN = TEXT.filter(lambda text: text.strip() and "{{" not in text)
 FIELDS = sorted({name for key in ALLOWED for name in re.findall(r"\w+", key)} | {"error-rate"})
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT
@@ -79,10 +81,10 @@ def test_any_bytes_load_or_are_refused(data: bytes) -> None:
     loads_or_is_refused(data)
 
 
-@settings(deadline=None)
-@given(TEXT.filter(str.strip), TEXT.filter(lambda t: t.strip() and "{{" not in t and "}}" not in t))
+@settings(deadline=None, max_examples=60)
+@given(PLAIN, PLAIN)
 def test_a_metric_keeps_its_name_and_query_from_file_to_cluster(name: str, query: str) -> None:
-    metrics = {name: {"below": "5%", "query": query}}
+    metrics = {**dict.fromkeys(GUIDE), name: {"below": "5%", "query": query}}
     with TemporaryDirectory() as directory:
         path = Path(directory) / "canary.yaml"
         path.write_text(to_yaml([{**FOUR, "metrics": metrics}]), encoding="utf-8", newline="")

@@ -196,6 +196,15 @@ WRONG = {
         "`{{args.prometheus}}`, `{{args.window}}`, `{{args.min-requests}}`, "
         "`{{args.error-floor}}`, `{{args.canary-hash}}`, `{{args.scope}}`"
     ),
+    "metrics:\n  queue: {below: 1, query: 'up{{{args.scope}}}'}": (
+        "6: field `metrics.queue.query`: found `up{{{args.scope}}}`, allowed: between {{ }} one of "
+        "`{{args.prometheus}}`, `{{args.window}}`, `{{args.min-requests}}`, "
+        "`{{args.error-floor}}`, `{{args.canary-hash}}`, `{{args.scope}}`"
+    ),
+    "metrics:\n  '{{args.scope}}': {below: 1, query: up}": (
+        "6: field `metrics.{{args.scope}}`: found an argument in the name, "
+        "allowed: a name without `{{`"
+    ),
     "metrics:\n  error-rate: 5%": (
         "6: field `metrics.error-rate`: found `5%`, "
         "allowed: a metric such as `{below: 5%}`, or `null` to leave it out"

@@ -1,0 +1,120 @@
+"""The rules of Argo Rollouts accept what is rendered, and judge it as intended."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from companyos_canary.argo.analysis_spec import run_spec
+from companyos_canary.argo.condition.language import compile as compiled
+from companyos_canary.argo.judge import Taken, conclude, plan
+from companyos_canary.argo.measurement import Measured
+from companyos_canary.argo.validation import first_fault
+from companyos_canary.config import Metric, Step
+from companyos_canary.model.quantity import parse_duration
+from companyos_canary.render import objects
+from companyos_canary.render.metrics import conditions
+from tests.render.samples import settings
+
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.yaml"))
+START = datetime(2026, 5, 4, 3, 2, 1, 900_000, tzinfo=UTC)
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda p: p.stem)
+def test_the_controller_accepts_every_golden_file(path: Path) -> None:
+    *templates, service, rollout = yaml.safe_load_all(path.read_text())
+    known = {t["metadata"]["name"]: t for t in templates}
+    assert first_fault(rollout, lambda name, _: known.get(name), lambda _: service) is None
+    for step in rollout["spec"]["strategy"]["canary"]["steps"]:
+        if "analysis" in step:
+            spec = run_spec(
+                step["analysis"], rollout, lambda name, _: known.get(name),
+                latest_hash="abc", stable_hash="def",
+            )  # fmt: skip
+            found = plan({"spec": spec}, START, lambda name, key: "")
+            assert found.failure == ""
+            queries = [m["provider"]["prometheus"]["query"] for m in found.metrics]
+            assert not any("{{" in query for query in queries)
+            if path.stem == "by-hash":
+                assert 'rollouts_pod_template_hash=~"abc"' in queries[0]
+
+
+@pytest.mark.parametrize(
+    ("result", "hold", "passes", "fail"),
+    [
+        ([0.01], "Successful", "Successful", "Successful"),
+        ([0.05], "Failed", "Failed", "Failed"),
+        ([INF], "Failed", "Failed", "Failed"),
+        ([], "Inconclusive", "Successful", "Failed"),
+        ([NAN], "Inconclusive", "Successful", "Failed"),
+        ([0.01, 0.5], "Inconclusive", "Successful", "Failed"),
+    ],
+)
+def test_what_the_conditions_make_of_an_answer(
+    result: list[float], hold: str, passes: str, fail: str
+) -> None:
+    def verdict(no_data: Any) -> str:
+        good, bad = conditions(Metric("m", "below", 0.05, no_data=no_data))
+        failed = compiled(bad).evaluate(result) if bad else not compiled(good).evaluate(result)
+        if failed:
+            return "Failed"
+        return "Successful" if compiled(good).evaluate(result) else "Inconclusive"
+
+    assert [verdict("hold"), verdict("pass"), verdict("fail")] == [hold, passes, fail]
+
+
+def judged(duration: timedelta, phases: list[str]) -> tuple[str, list[timedelta]]:
+    """The phase of the run of a step that lasts `duration`, and when it measured."""
+    metrics = (Metric("error-rate", "below", 0.05),)
+    template = objects(settings(steps=(Step(10, duration),), metrics=metrics), "v1")[0]
+    run: dict[str, Any] = {"spec": template["spec"], "status": {}}
+    now: datetime | None = START
+    times: list[timedelta] = []
+    verdict = None
+    while now is not None:
+        found = plan(run, now, lambda name, key: "")
+        taken = {}
+        for metric in found.due:
+            taken[metric["name"]] = Taken(Measured(phases[len(times)]), now, now)
+            times.append(now - START)
+        verdict = conclude(run, found, taken, now)
+        run["status"] = verdict.status
+        now = verdict.wake_at
+    assert verdict is not None
+    return str(verdict.status["phase"]), times
+
+
+@pytest.mark.parametrize("duration", ["4s", "6s", "10s", "45s", "2m", "3m", "1h"])
+def test_a_step_measures_inside_its_time_and_nearly_fills_it(duration: str) -> None:
+    wanted = parse_duration(duration)
+    phase, times = judged(wanted, ["Successful"] * 100)
+    assert phase == "Successful"
+    assert len(times) >= 4
+    # Times are read back cut to whole seconds: up to a second early, never late.
+    assert wanted - timedelta(seconds=1) <= times[-1] <= wanted
+
+
+@given(
+    st.lists(st.sampled_from(["Successful", "Failed", "Inconclusive"]), min_size=100, max_size=100),
+    st.sampled_from(["6s", "45s", "10m"]),
+)
+def test_no_run_passes_with_more_than_one_failed_or_one_unknown_measurement(
+    phases: list[str], duration: str
+) -> None:
+    phase, times = judged(parse_duration(duration), phases)
+    seen = phases[: len(times)]
+    if phase == "Successful":
+        assert seen.count("Failed") <= 1
+        assert seen.count("Inconclusive") <= 1
+        assert seen.count("Successful") >= 2
+    else:
+        assert seen.count("Failed") == 2 or seen.count("Inconclusive") == 2
+
+
+def test_no_data_at_all_holds_the_rollout() -> None:
+    assert judged(timedelta(minutes=2), ["Inconclusive"] * 9)[0] == "Inconclusive"
