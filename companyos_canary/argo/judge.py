@@ -26,6 +26,7 @@ from companyos_canary.argo.metric_rules import (
     matched,
     validate,
 )
+from companyos_canary.argo.run_shape import shape_fault
 from companyos_canary.model.quantity import format_time, parse_time
 
 Json = dict[str, Any]
@@ -82,6 +83,8 @@ class Verdict:
 def plan(run: Mapping[str, Any], now: datetime, secret: Secret) -> Plan:
     """What is due at `now` for an unfinished run."""
     spec, status = run.get("spec") or {}, run.get("status") or {}
+    if wrong := shape_fault(spec):
+        return Plan(failure=f"Analysis spec invalid: {wrong}")
     args = spec.get("args") or []
     try:
         metrics = tuple(resolve_metric(m, map(_hidden, args)) for m in spec.get("metrics") or ())

@@ -54,7 +54,8 @@ def question(metric: Mapping[str, Any], now: datetime) -> Question:
     timeout = prometheus.get("timeout")
     address = prometheus.get("address") or ""
     headers = {"Content-Type": _FORM, **_credentials(prometheus)}
-    headers |= {h["key"]: h.get("value") or "" for h in prometheus.get("headers") or ()}
+    given = prometheus.get("headers") or ()
+    headers |= {h["key"]: h.get("value") or "" for h in given if h.get("key")}
     parts = _address(address)
     if timeout is not None and timeout < 0:
         raise MeasurementError("prometheus timeout should not be negative")

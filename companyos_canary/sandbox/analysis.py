@@ -81,23 +81,21 @@ class AnalysisController:
 
     def _begin(self, uid: str, run: Object, now: datetime) -> _Batch:
         namespace = run["metadata"].get("namespace", "")
-        try:
-            found = plan(run, now, lambda name, key: self._secret(namespace, name, key))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            # A cluster checks the types of all fields before a controller sees them.
-            found = Plan(failure=f"Analysis spec invalid: a field has a wrong type: {error}")
+        found = plan(run, now, lambda name, key: self._secret(namespace, name, key))
         batch = _Batch(run, found, now)
         self._batches[uid] = batch
         for metric in found.due:
-            name = metric.get("name", "")
-            try:
-                asks = question(metric, now)
-            except MeasurementError as error:
-                failed = Measured("Error", message=error.message, provider_failed=not error.asked)
-                batch.taken[name] = Taken(failed, now, now)
-            else:
-                batch.asked[name] = self._provider.submit(asks.request, asks.address)
+            self._ask(batch, metric, now)
         return batch
+
+    def _ask(self, batch: _Batch, metric: Mapping[str, Any], now: datetime) -> None:
+        name = metric.get("name") or ""
+        try:
+            asks = question(metric, now)
+            batch.asked[name] = self._provider.submit(asks.request, asks.address)
+        except MeasurementError as error:
+            failed = Measured("Error", message=error.message, provider_failed=not error.asked)
+            batch.taken[name] = Taken(failed, now, now)
 
     def _write(self, run: Object, verdict: Verdict) -> Object | None:
         """The run with its new status; None if it is gone."""
@@ -148,7 +146,7 @@ def _has_lost(verdict: Verdict) -> bool:
 
 def _gather(batch: _Batch, now: datetime) -> None:
     """Takes the answers that have come."""
-    metrics = {m.get("name", ""): m for m in batch.plan.due}
+    metrics = {m.get("name") or "": m for m in batch.plan.due}
     for name in [n for n, f in batch.asked.items() if f.done()]:
         future = batch.asked.pop(name)
         try:

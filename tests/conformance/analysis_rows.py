@@ -160,7 +160,7 @@ class Rehearsal:
             elif "by_method" in script:
                 script = script["by_method"][asked.method]
             elif "by_query" in script:
-                script = script["by_query"][query]
+                script = script["by_query"].get(query, {"http": 404})
             else:
                 return dict(script)
 

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.conformance.analysis_rows import Rehearsal, can_check, check_row
 
@@ -56,3 +58,38 @@ def test_the_comparison_sees_a_difference():
 )
 def test_a_run_says_how_it_ended(name, events):
     assert Rehearsal(BY_NAME[name]).play().events == events
+
+
+def places(value, path=()):
+    """The paths of all parts of a JSON value."""
+    yield path
+    entries = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in entries:
+        yield (*path, key)
+        if isinstance(inner, dict | list):
+            yield from places(inner, (*path, key))
+
+
+def replaced(value, path, new):
+    if not path:
+        return new
+    changed = value.copy()
+    changed[path[0]] = replaced(value[path[0]], path[1:], new)
+    return changed
+
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 3), st.floats(), st.text(max_size=4),
+    st.sampled_from(["{{args.n}}", "0s", "1ms", "http://[", [], {}, [None], [{}], {"": ""}]),
+)  # fmt: skip
+PROMPT = [r for r in ROWS if r["spec"] and "hang_s" not in json.dumps(r)]
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(st.sampled_from(PROMPT), st.data())
+def test_no_spec_stops_the_loop(row, data):
+    spec = row["spec"]
+    path = data.draw(st.sampled_from([p for p in places(spec) if p]))
+    odd = replaced(spec, path, data.draw(ODD))
+    outcome = Rehearsal({**row, "spec": odd, "observe_after_s": 3}).play()
+    assert outcome.status["phase"] in ("Running", "Successful", "Failed", "Inconclusive", "Error")
