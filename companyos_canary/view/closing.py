@@ -103,7 +103,7 @@ def _why(ending: Ending) -> str:
         return f": {metric_sentence(found.metrics[0])}"
     if found.pods:
         return f": {pod_sentence(found.pods[0])}"
-    told = ending.kind in ("rolled-back", "degraded") and found.message
+    told = ending.kind in ("rolled-back", "degraded")
     return f": {controller_sentence(found)}" if told else ""
 
 

@@ -87,7 +87,8 @@ def _packed(pairs: list[tuple[str, str]], facts: Facts) -> list[Line]:
     """As many in a line as fit."""
     lines: list[list[Part]] = []
     for label, command in pairs:
-        piece: list[Part] = [f"{label}: ", (command, "hint")]
+        typed, bracket, remark = command.partition(" (")
+        piece: list[Part] = [f"{label}: ", (typed, "hint"), bracket + remark]
         dot = f" {facts.symbols.dot} "
         if lines and width(lines[-1]) + len(dot) + width(piece) <= facts.width:
             lines[-1] += [dot, *piece]

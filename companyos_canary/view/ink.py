@@ -11,11 +11,11 @@ from companyos_canary.view.theme import Facts
 
 def ink(lines: Sequence[Line], facts: Facts) -> Text:
     """One Text that nothing wraps: a line that is too wide after all is cut off with a mark."""
-    return Text("\n").join(_line(line, facts) for line in lines)
+    return Text("\n", no_wrap=True, overflow="crop").join(_line(line, facts) for line in lines)
 
 
 def _line(line: Line, facts: Facts) -> Text:
-    text = Text(no_wrap=True, overflow="crop", end="")
+    text = Text()
     for part in line:
         role = "" if isinstance(part, str) else part[1]
         text.append(words(part), style=facts.style(role) or None)

@@ -64,7 +64,7 @@ def controller_sentence(found: Cause) -> str:
         message = message.removeprefix(prefix)
     if message.startswith(_BARE_ABORT) and ":" not in message:
         return "aborted on request, not by an analysis"
-    return message.removesuffix(".")
+    return message.strip().removesuffix(".") or "the controller gives no reason"
 
 
 def distinct(problems: tuple[PodProblem, ...]) -> tuple[PodProblem, ...]:

@@ -1,0 +1,78 @@
+"""Whatever a cluster holds, every view has something to say and none fails."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from companyos_canary.argo.cause import cause
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.outcome import Ending
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view import get, machine, plain, status
+from companyos_canary.view.closing import closing_text, verdict_line
+from companyos_canary.view.screen import screen
+from companyos_canary.view.theme import Facts
+from tests.builders import ANALYSIS, CANARY, NOW, PAUSE, STABLE, pause, snapshot
+from tests.view.scenes import ALL
+
+STEPS: list[dict[str, Any]] = [
+    {"setWeight": 10}, {"setWeight": 100}, ANALYSIS, PAUSE, pause("2m"), pause("soon"),
+    {"experiment": {"templates": []}}, {"setCanaryScale": {"replicas": 1}}, {"other": {}}, {},
+]  # fmt: skip
+MESSAGES = ["", "RolloutAborted: x", "InvalidSpec: The Rollout is invalid", "InvalidSpec"]
+
+
+HASHES = st.sampled_from([CANARY, STABLE, "gone", ""])
+SCENES = st.sampled_from(sorted(ALL))
+STATES = st.fixed_dictionaries(
+    {
+        "steps": st.lists(st.sampled_from(STEPS), max_size=6),
+        "step_index": st.none() | st.integers(-1, 7),
+        "phase": st.sampled_from(["", "Healthy", "Progressing", "Paused", "Degraded", "New"]),
+        "message": st.sampled_from(MESSAGES),
+        "current": HASHES,
+        "stable_hash": HASHES,
+        "replicas": st.sampled_from([0, 1, 10]),
+        "updated": st.integers(0, 2),
+        "total": st.integers(0, 2),
+        "image": st.sampled_from(["", "api", "api:v1", "r:5000/api@sha256:0123456789abcdef"]),
+        "aborted_at": st.sampled_from([None, NOW]),
+        "paused": st.booleans(),
+        "pause_reason": st.sampled_from(["", "CanaryPauseStep", "InconclusiveAnalysisRun"]),
+        "observed": st.sampled_from([7, 8]),
+    }
+)
+
+
+def assembled(state: dict[str, Any], scenes: tuple[str, ...]) -> Snapshot:
+    """A Rollout in any state with what belongs to any scene: nothing has to fit together."""
+    parts = [ALL[name]() for name in scenes]
+    return replace(
+        snapshot(**state),
+        replicasets=parts[0].replicasets,
+        pods=parts[1].pods,
+        runs=parts[2].runs,
+        events=parts[3].events,
+    )
+
+
+@given(STATES, st.tuples(SCENES, SCENES, SCENES, SCENES), SCENES)
+def test_every_view_has_something_to_say(
+    state: dict[str, Any], scenes: tuple[str, ...], earlier: str
+) -> None:
+    before, after = ALL[earlier](), assembled(state, scenes)
+    assert status.line(after, NOW)
+    assert len(screen(after, NOW, Facts()).plain.split("\n")) < 24
+    texts = [*get.lines(after, NOW, Facts(60)), *plain.lines(before, after, NOW)]
+    texts.append(plain.opening("deploy", after, NOW))
+    texts.append(plain.heartbeat(after, NOW))
+    end = Ending(
+        "degraded", ExitCode.DEGRADED, after, after.rollout.image(), "", None, None, cause(after),
+        NOW, NOW,
+    )  # fmt: skip
+    texts += [*closing_text(end, Facts()), verdict_line(end)]
+    assert all("\n" not in t and "None" not in t for t in texts)
+    json.loads(machine.envelope("watch", 3, machine.ending_data(end)))
