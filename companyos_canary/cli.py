@@ -4,8 +4,9 @@ Nothing heavy is imported here: `canary --help` loads typer and this table, a ve
 when it is called (docs/decisions/typer-pin.md).
 """
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -13,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from companyos_canary import __version__
-from companyos_canary.errors import MEANING, CanaryError, ExitCode, UsageError
+from companyos_canary.errors import MEANING, CanaryError, ExitCode, Interrupted, UsageError
 from companyos_canary.runtime import Runtime
 
 GROUPS: dict[str, dict[str, str]] = {
@@ -21,6 +22,11 @@ GROUPS: dict[str, dict[str, str]] = {
         "deploy": "ship a version and follow it to its end",
         "promote": "go on at a pause",
         "abort": "stop the canary, traffic back to stable",
+        "undo": "back to the last version that was fully promoted",
+        "retry": "run an aborted version again, from the first step",
+        "pause": "hold a rollout by hand",
+        "resume": "end a pause by hand",
+        "restart": "new pods of the same version",
     },
     "Look": {
         "watch": "follow a rollout live until it ends",
@@ -53,6 +59,13 @@ class Verbs(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(VERBS)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in VERBS and not args[0].startswith("-"):
+            raise UsageError(
+                f"there is no verb `{args[0]}`", hint=_near(args[0], VERBS) + "see `canary --help`"
+            )
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in VERBS:
@@ -92,7 +105,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Ship a version with Argo Rollouts, watch its metrics, and know why it stopped.",
-    no_args_is_help=True,
 )
 
 
@@ -112,42 +124,57 @@ def _root(
 
 
 def run(arguments: Sequence[str], runtime: Runtime) -> int:
-    """One whole command; the exit code. No exception leaves this function."""
+    """One whole command; the exit code. No exception leaves this function, unless CANARY_DEBUG is
+    set."""
+    arguments = arguments or ("--help",)
     try:
         code = app(args=list(arguments), prog_name="canary", standalone_mode=False, obj=runtime)
         runtime.flush()
         return int(code or 0)
     except CanaryError as error:
-        return runtime.fail(error, as_json=_wants_json(arguments), command=_verb(arguments))
+        return _fail(error, arguments, runtime)
     except KeyboardInterrupt:
-        runtime.say_error("interrupted")
-        return ExitCode.INTERRUPTED
+        return _fail(Interrupted("interrupted"), arguments, runtime)
     except BrokenPipeError:
         runtime.silence()
         return ExitCode.INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: vendored by typer, so not importable
-            return runtime.fail(
-                _usage(error), as_json=_wants_json(arguments), command=_verb(arguments)
-            )
+            return _fail(_usage(error, _verb(arguments)), arguments, runtime)
         if runtime.environ.get("CANARY_DEBUG"):
             raise
-        return runtime.fail(
-            CanaryError(
-                f"unexpected {type(error).__name__}: {error}",
-                hint="run it again with CANARY_DEBUG=1 and report what it prints",
-            ),
-            as_json=_wants_json(arguments),
-            command=_verb(arguments),
-        )
+        return _fail(_unexpected(error), arguments, runtime)
 
 
-def _usage(error: Any) -> CanaryError:
-    path = error.ctx.command_path if getattr(error, "ctx", None) else "canary"
-    message = error.format_message().rstrip(".")
-    if not message:
-        return UsageError("a verb is missing", hint="see `canary --help`")
-    return UsageError(message[0].lower() + message[1:], hint=f"see `{path} --help`")
+def _fail(error: CanaryError, arguments: Sequence[str], runtime: Runtime) -> int:
+    return runtime.fail(error, as_json=_wants_json(arguments), command=_verb(arguments))
+
+
+def _unexpected(error: Exception) -> CanaryError:
+    return CanaryError(
+        " ".join(f"unexpected {type(error).__name__}: {error}".split()),
+        hint="run it again with CANARY_DEBUG=1 and report what it prints",
+    )
+
+
+def _usage(error: Any, verb: str) -> UsageError:
+    """What click found wrong with the command line, in our words."""
+    hint = f"see `{' '.join(filter(None, ('canary', verb)))} --help`"
+    option = getattr(error, "option_name", "")
+    if hasattr(error, "possibilities"):
+        near = _near(option, error.possibilities or ())
+        return UsageError(f"no such option: `{option}`", hint=near + hint)
+    message = error.format_message().rstrip(".").replace("'", "`")
+    message = message.replace(f"Option {option} requires", f"Option `{option}` requires")
+    return UsageError(message[0].lower() + message[1:], hint=hint)
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    """`did you mean `status`? `; empty where nothing is like it."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(word, list(known), n=1)
+    return f"did you mean `{found[0]}`? " if found else ""
 
 
 def _verb(arguments: Sequence[str]) -> str:
@@ -155,10 +182,11 @@ def _verb(arguments: Sequence[str]) -> str:
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    return any(
-        (a in ("-o", "--output") and b == "json") or a in ("-ojson", "--output=json")
-        for a, b in pairs
+    """Whether JSON is asked for, on a command line that may be wrong: `-o json`, `-ojson`,
+    `-qo json`, `--output json`, `--output=json`."""
+    return (
+        re.search(r"\0(-[a-z]*o\0?|--output[\0=])json\0", f"\0{chr(0).join(arguments)}\0")
+        is not None
     )
 
 

@@ -24,7 +24,7 @@ from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.faults import Dropped, Faulty, Silent
-from companyos_canary.sandbox.kinds import NAMESPACE
+from companyos_canary.sandbox.kinds import NAMESPACE, POD
 from companyos_canary.sandbox.metrics_api import MetricsApi
 from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.store import Store
@@ -155,6 +155,11 @@ class World:
 
     def rollout(self, name: str = "companyos-api") -> Rollout:
         return Cluster(HandleTransport(self), "companyos").rollout(name)
+
+    def pods(self) -> list[dict[str, Any]]:
+        """The pods that are there, without those that are going."""
+        found = self.store.items(POD, "companyos")
+        return [p for p in found if "deletionTimestamp" not in p["metadata"]]
 
     def patch(self, body: Mapping[str, Any], subresource: str = "") -> None:
         """A merge patch of the Rollout, as somebody else would send it."""

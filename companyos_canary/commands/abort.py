@@ -38,7 +38,7 @@ def abort(
     if changed.effect is Effect.OTHER:
         raise Refused(
             f"`{name}` was fully promoted before the abort arrived: nothing is aborted",
-            hint="to undo it, deploy the version you want back: `canary deploy VERSION`",
+            hint="to go back to an earlier version: `canary undo`",
         )
     if no_wait:
         return sent_answer(session, changed, f"the abort of {name} in {place} was sent")
@@ -63,7 +63,7 @@ def abort(
     return sent_answer(
         session, action.with_after(changed, drained.rollout),
         f"{name} in {place} is aborted: all traffic is on the stable version\n"
-        f"the Rollout still names {bad}: `canary deploy VERSION` replaces it",
+        f"the Rollout still names {bad}: `canary undo` or `canary deploy VERSION` replaces it",
     )  # fmt: skip
 
 

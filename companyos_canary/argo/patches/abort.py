@@ -19,7 +19,7 @@ def abort(rollout: Rollout) -> Decision:
     if rollout.observed and rollout.is_fully_promoted:
         return Refusal(
             f"`{rollout.name}` is fully promoted: there is nothing to abort",
-            "to undo it, deploy the version you want back: `canary deploy VERSION`",
+            "to go back to an earlier version: `canary undo`",
         )
     patches = [Patch({"status": {"abort": True}}, MERGE_PATCH, "status")]
     if rollout.paused:

@@ -51,8 +51,7 @@ def _same_image(rollout: Rollout, image: str) -> Decision:
     if rollout.aborted:
         return Refusal(
             f"{tag(image)} was aborted: the Rollout already names it, so nothing would start",
-            "run it again with `kubectl argo rollouts retry rollout "
-            f"{rollout.name} -n {rollout.namespace}`, or deploy a version that is mended",
+            "run it again with `canary retry`, or deploy a version that is mended",
         )
     return Nothing(f"{tag(image)} is already the version of `{rollout.name}`")
 

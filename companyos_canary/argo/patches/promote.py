@@ -24,8 +24,7 @@ def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
     if rollout.aborted:
         return Refusal(
             f"`{rollout.name}` is aborted: the controller would undo a promote",
-            "run the steps again with `kubectl argo rollouts retry rollout "
-            f"{rollout.name} -n {rollout.namespace}`, or deploy another version",
+            "run the steps again with `canary retry`, or deploy another version",
         )
     if not rollout.observed:
         return Refusal(

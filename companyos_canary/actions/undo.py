@@ -1,0 +1,72 @@
+"""Going back to an earlier revision: which one, and what comes of it."""
+
+from collections.abc import Callable
+
+from companyos_canary.actions.change import Changed, Verb, change
+from companyos_canary.argo.effects import undone
+from companyos_canary.argo.patches import tag, undo
+from companyos_canary.argo.stable_record import ever_stable, previous_stable
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.errors import NotFound, Refused
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import ReplicaSet
+
+
+def target_of(snapshot: Snapshot, to: str | None) -> ReplicaSet:
+    """The ReplicaSet to go back to. `to` is a revision number or a version. Raises NotFound where
+    there is none, Refused where nobody knows which one was good."""
+    if to is not None:
+        return _named(snapshot, to)
+    found = previous_stable(snapshot)
+    if found is None:
+        raise Refused(
+            f"which revision of `{snapshot.rollout.name}` was good is not recorded",
+            hint=f"say it: canary undo --to VERSION, one of {_choices(snapshot)}",
+        )
+    return found
+
+
+def send(
+    cluster: Cluster,
+    name: str,
+    target: ReplicaSet,
+    *,
+    sleep: Callable[[float], None],
+    dry_run: bool,
+    wait: bool,
+) -> Changed:
+    """Writes the target's template; with `wait` until the controller shows its hash."""
+    verb = Verb("undo", lambda live: undo(live, target), undone(target.hash))
+    return change(cluster, name, verb, sleep=sleep, dry_run=dry_run, wait=wait)
+
+
+def runs_steps_again(rollout: Rollout, target: ReplicaSet) -> bool:
+    """Back to the stable version it goes at once; any other one walks through the steps, unless a
+    rollback window covers it (the controller decides that)."""
+    return target.hash != rollout.stable_hash
+
+
+def _named(snapshot: Snapshot, to: str) -> ReplicaSet:
+    named = [
+        r
+        for r in snapshot.replicasets
+        if to in (str(r.revision), r.hash)
+        or any(to in (tag(c.image), c.image) for c in r.containers)
+    ]
+    if not named:
+        raise NotFound(
+            f"`{snapshot.rollout.name}` has no revision or version `{to}` any more",
+            hint=f"it has {_choices(snapshot)}",
+        )
+    known = ever_stable(snapshot)
+    return max(named, key=lambda r: (r.hash in known, r.revision))
+
+
+def _choices(snapshot: Snapshot) -> str:
+    rows = (
+        f"`{tag(r.containers[0].image)}` (revision {r.revision})"
+        for r in snapshot.replicasets[:8]
+        if r.containers
+    )
+    return ", ".join(rows) or "none"

@@ -1,0 +1,37 @@
+"""`canary pause`: hold a rollout by hand."""
+
+from companyos_canary.actions.change import Verb
+from companyos_canary.argo.effects import paused
+from companyos_canary.argo.patches import pause as decide
+from companyos_canary.commands import base
+from companyos_canary.commands.changing import changed
+from companyos_canary.errors import ExitCode
+
+EXAMPLES = (
+    "canary pause                           the Rollout of canary.yaml",
+    "canary pause companyos-api -n companyos",
+)
+EXITS = (
+    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
+    ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED,
+)  # fmt: skip
+
+
+def pause(
+    session: base.Session,
+    rollout: base.RolloutArgument = None,
+    dry_run: base.DryRunOption = False,
+    no_wait: base.NoWaitOption = False,
+) -> base.Answer:
+    """Hold a rollout where it is: no pod moves and no step ends until `canary resume`.
+
+    A running analysis goes on, and may still abort.
+    """
+    return changed(
+        session, Verb("pause", decide, paused), dry_run=dry_run, no_wait=no_wait,
+        done=lambda result: f"{result.after.name} in {session.place} is paused by hand: "
+        "`canary resume` lets it go on",
+    )  # fmt: skip
+
+
+command = base.verb(pause)

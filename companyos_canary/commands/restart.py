@@ -1,0 +1,73 @@
+"""`canary restart`: new pods of the same version."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from companyos_canary.actions.change import Verb, change
+from companyos_canary.actions.deploy import parse_timeout
+from companyos_canary.argo.effects import Effect, restarted
+from companyos_canary.argo.patches import restart as decide
+from companyos_canary.commands import base
+from companyos_canary.commands.requests import sent_answer, would_send
+from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.model.quantity import format_duration, parse_duration
+
+EXAMPLES = (
+    "canary restart                         until all pods are new",
+    "canary restart --in 10m --no-wait      later",
+)
+EXITS = (
+    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
+    ExitCode.REFUSED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
+)  # fmt: skip
+
+
+def restart(
+    session: base.Session,
+    rollout: base.RolloutArgument = None,
+    later: Annotated[str, typer.Option("--in", metavar="DURATION", help="as 10m")] = "0s",
+    dry_run: base.DryRunOption = False,
+    no_wait: base.NoWaitOption = False,
+    timeout: base.TimeoutOption = "10m",
+) -> base.Answer:
+    """Replace all pods by new ones of the same version, one at a time, and follow that.
+
+    No step and no analysis is run.
+    """
+    delay = _delay(later)
+    limit = parse_timeout(timeout or "10m")
+    clock = session.runtime.clock
+    at = clock.now() + delay
+    patience = timedelta(days=3650) if limit is None else delay + limit
+    result = change(
+        session.cluster, session.rollout,
+        Verb("restart", lambda live: decide(live, at), restarted),
+        sleep=clock.sleep, dry_run=dry_run, wait=not no_wait, patience=patience,
+    )  # fmt: skip
+    if dry_run:
+        return would_send(session, result)
+    name = result.after.name
+    if no_wait:
+        when = f"in {format_duration(delay)}" if delay else "now"
+        return sent_answer(session, result, f"{name} in {session.place} restarts {when}")
+    if result.effect is Effect.SEEN:
+        return sent_answer(session, result, f"all pods of {name} in {session.place} are new")
+    return sent_answer(
+        session, result, f"{name} in {session.place} is still restarting; look with `canary get`",
+        code=ExitCode.TIMEOUT,
+    )  # fmt: skip
+
+
+def _delay(text: str) -> timedelta:
+    try:
+        delay = parse_duration(text)
+    except ValueError:
+        raise UsageError(f"--in `{text}` is not a duration", hint="write 90s or 10m") from None
+    if delay < timedelta():
+        raise UsageError(f"--in `{text}` is in the past", hint="write 90s or 10m")
+    return delay
+
+
+command = base.verb(restart)

@@ -1,0 +1,38 @@
+"""`canary resume`: end a pause by hand, and only that."""
+
+from companyos_canary.actions.change import Changed, Verb
+from companyos_canary.argo.effects import resumed
+from companyos_canary.argo.patches import resume as decide
+from companyos_canary.argo.phase import shown_phase
+from companyos_canary.commands import base
+from companyos_canary.commands.changing import changed
+from companyos_canary.errors import ExitCode
+
+EXAMPLES = (
+    "canary resume                          the Rollout of canary.yaml",
+    "canary resume companyos-api -n companyos",
+)
+EXITS = (
+    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
+    ExitCode.REFUSED, ExitCode.UNOBSERVED,
+)  # fmt: skip
+
+
+def resume(
+    session: base.Session,
+    rollout: base.RolloutArgument = None,
+    dry_run: base.DryRunOption = False,
+    no_wait: base.NoWaitOption = False,
+) -> base.Answer:
+    """End a pause by hand. No step is skipped; a pause of the steps is ended by `promote`."""
+
+    def done(result: Changed) -> str:
+        phase = shown_phase(result.after)
+        tail = f": {phase.message}" if phase.message else ""
+        return f"{result.after.name} in {session.place} is resumed, {phase.word}{tail}"
+
+    verb = Verb("resume", decide, resumed)
+    return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done)
+
+
+command = base.verb(resume)

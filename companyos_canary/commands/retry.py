@@ -1,0 +1,64 @@
+"""`canary retry`: run an aborted version again, from the first step."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from companyos_canary.actions.change import Changed, Verb
+from companyos_canary.argo.effects import retried
+from companyos_canary.argo.patches import retry as decide
+from companyos_canary.argo.window import failing_metrics, window_left
+from companyos_canary.commands import base
+from companyos_canary.commands.changing import changed
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.quantity import format_duration
+
+EXAMPLES = (
+    "canary retry                           again, from step 1",
+    "canary retry --wait-window             once the failure has left the metrics' window",
+)
+EXITS = (
+    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
+    ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED,
+)  # fmt: skip
+
+
+def retry(
+    session: base.Session,
+    rollout: base.RolloutArgument = None,
+    wait_window: Annotated[
+        bool,
+        typer.Option("--wait-window", help="wait until no window covers the failure any more"),
+    ] = False,
+    dry_run: base.DryRunOption = False,
+    no_wait: base.NoWaitOption = False,
+) -> base.Answer:
+    """Run an aborted version again. It starts from the first step, with new analyses.
+
+    A metric whose window still covers the failure will fail again; the command says how long that
+    lasts.
+    """
+    clock = session.runtime.clock
+    snapshot = session.cluster.snapshot(session.rollout, events=False)
+    left = window_left(snapshot, clock.now()) if snapshot.rollout.aborted else timedelta()
+    if left and not dry_run:
+        names = ", ".join(failing_metrics(snapshot.current_runs))
+        span = format_duration(timedelta(seconds=int(left.total_seconds()) + 1))
+        if wait_window:
+            session.note(f"waiting {span}, until the window of {names} is past the failure")
+            clock.sleep(left.total_seconds())
+        else:
+            session.note(f"the window of {names} covers the failure for {span} more: it may fail "
+                         "again on the old requests (--wait-window waits)")  # fmt: skip
+
+    def done(result: Changed) -> str:
+        steps = len(result.after.steps)
+        start = f"from step 1/{steps}" if steps else "from the start"
+        return f"{result.after.name} in {session.place} runs again {start}: `canary watch`"
+
+    verb = Verb("retry", decide, retried)
+    return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done)
+
+
+command = base.verb(retry)

@@ -1,0 +1,57 @@
+"""`canary pause`, `resume`, `retry`, `restart`, from argv to exit, in the sandbox."""
+
+from datetime import timedelta
+
+from companyos_canary.errors import ExitCode
+from tests.world import World
+
+
+def test_a_pause_holds_the_step_and_a_resume_skips_nothing(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(2)
+    index = world.rollout().step_index
+    paused = world.canary("pause")
+    assert (paused.code, "analysis goes on" in paused.err) == (ExitCode.OK, True)
+    world.advance(60)
+    assert world.rollout().step_index == index
+    assert world.canary("resume").code == ExitCode.OK
+    world.advance(60)
+    assert world.rollout().is_fully_promoted
+
+
+def test_retry_starts_from_step_one_and_says_how_long_the_failure_is_in_the_window(
+    world: World,
+) -> None:
+    world.canary("deploy", "v1.2.0", "-q")
+    ran = world.canary("retry")
+    assert ran.code == ExitCode.OK, ran
+    assert "runs again from step 1/6" in ran.out
+    assert "the window of error-rate" in ran.err
+
+
+def test_retry_can_wait_for_the_window(world: World) -> None:
+    world.canary("deploy", "v1.2.0", "-q")
+    began = world.now
+    ran = world.canary("retry", "--wait-window")
+    assert ran.code == ExitCode.OK, ran
+    assert 0 < (world.now - began).total_seconds() < 10
+
+
+def test_retry_of_what_is_not_aborted_is_refused(world: World) -> None:
+    assert world.canary("retry").code == ExitCode.REFUSED
+
+
+def test_restart_replaces_every_pod(world: World) -> None:
+    before = {r["metadata"]["name"] for r in world.pods()}
+    ran = world.canary("restart")
+    assert ran.code == ExitCode.OK, ran
+    assert ran.out == "all pods of companyos-api in companyos @ sandbox are new\n"
+    after = {r["metadata"]["name"] for r in world.pods()}
+    assert (len(after), before & after) == (10, set())
+
+
+def test_restart_later_sends_the_moment(world: World) -> None:
+    ran = world.canary("restart", "--in", "10m", "--no-wait")
+    assert ran.out == "companyos-api in companyos @ sandbox restarts in 10m\n"
+    assert world.rollout().restart_at == world.now.replace(microsecond=0) + timedelta(minutes=10)
+    assert world.canary("restart", "--in", "soon").code == ExitCode.USAGE
