@@ -13,7 +13,7 @@ from companyos_canary.config import checks
 from companyos_canary.config.document import ALLOWED, Document, MetricDocument, key_of
 from companyos_canary.config.merging import merged
 from companyos_canary.config.nodes import Path as FieldPath
-from companyos_canary.config.nodes import laid_over, without
+from companyos_canary.config.nodes import without
 from companyos_canary.config.reading import Source, mistake
 from companyos_canary.config.settings import MergePatch, Settings
 from companyos_canary.errors import ConfigError
@@ -57,9 +57,7 @@ def _environments(source: Source) -> tuple[str, ...]:
     if not isinstance(blocks, dict):
         source.refuse(("environments",), ALLOWED["environments"])
     for name, block in blocks.items():
-        path = ("environments", str(name))
-        if not isinstance(name, str):
-            source.refuse(path, "a name that is text", found=f"`{name}`")
+        path = ("environments", name)
         if block is not None and not isinstance(block, dict):
             source.refuse(path, ALLOWED["environments.*"])
         if "environments" in (block or {}):
@@ -89,7 +87,7 @@ def _settings(
     context: Any = None
     pod: Any = (source.data(base) or {}).get("pod", {})
     if block is not None and isinstance(over := source.data(block), dict):
-        view = source.at(laid_over(base, without(block, "context")))
+        view = source.laid_over(base, without(block, "context"), str(environment))
         context = over.get("context")
         if context is not None and not isinstance(context, str):
             source.refuse(("environments", str(environment), "context"), ALLOWED["context"])
@@ -129,8 +127,8 @@ def _mapping(source: Source, value: Any, field: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         source.refuse((field,), ALLOWED[field])
     for name in value:
-        if not isinstance(name, str) or not name.strip():
-            source.refuse((field, str(name)), "a name that is text", found=f"`{name}`")
+        if not name.strip():
+            source.refuse((field, name), "a name", found="a blank name")
     return value
 
 

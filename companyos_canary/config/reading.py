@@ -9,7 +9,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from companyos_canary.config.names import printable
-from companyos_canary.config.nodes import Path, child, dotted, inner, shown
+from companyos_canary.config.nodes import Path, child, dotted, inner, laid_over, shown
 from companyos_canary.errors import ConfigError
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -19,7 +19,7 @@ _TAGS = {
 }
 _LARGEST = 20_000
 _QUOTE = "quote texts that hold `: `, ` #`, `{` or `%`; indent with spaces"
-_NULL = "tag:yaml.org,2002:null"
+_NULL, _STR, _MERGE = (f"tag:yaml.org,2002:{name}" for name in ("null", "str", "merge"))
 
 
 def mistake(message: str, hint: str = "") -> ConfigError:
@@ -45,6 +45,7 @@ class Source:
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
+        self.block: tuple[int, int, Path] = (0, 0, ())
         try:
             self.root: Node = yaml.compose(text, Loader=_Loader) or _empty_mapping()
         except yaml.MarkedYAMLError as error:
@@ -57,6 +58,14 @@ class Source:
         if self.root.tag == _NULL:
             self.root = _empty_mapping()
         self._size(self.root, {}, ())
+
+    def laid_over(self, base: Node, block: Node, name: str) -> "Source":
+        """The same file with an environment's block laid over `base`; errors in fields of the
+        block call them `environments.NAME.…`."""
+        other = copy(self)
+        other.root = laid_over(base, block)
+        other.block = (block.start_mark.index, block.end_mark.index, ("environments", name))
+        return other
 
     def at(self, root: Node) -> "Source":
         """The same file, read from another root."""
@@ -111,8 +120,11 @@ class Source:
         return (at if keys else node), True
 
     def _at(self, path: Path) -> str:
-        field = f": field `{dotted(path)}`" if path else ""
-        return f"{self.file}:{self.line(path)}{field}"
+        node, _ = self.node(path, keys=True)
+        start, end, above = self.block
+        inside = above if start <= node.start_mark.index < end else ()
+        field = f": field `{dotted((*inside, *path))}`" if path else ""
+        return f"{self.file}:{node.start_mark.line + 1}{field}"
 
     def _refuse_yaml(self, line: int, problem: str, hint: str = "") -> NoReturn:
         raise mistake(f"{self.file}:{line}: not plain YAML: {problem}", hint=hint) from None
@@ -139,6 +151,8 @@ class Source:
             line = key.start_mark.line + 1
             if not isinstance(key, ScalarNode):
                 self._refuse_yaml(line, "a key that is a list or a mapping")
+            if key.tag != _MERGE:
+                key.tag = _STR  # in JSON, and so in Kubernetes, every name is text
             if key.value in seen:
                 raise mistake(
                     f"{self.file}:{line}: field `{key.value}`: found twice, "

@@ -42,8 +42,8 @@ def starter(values: Mapping[str, Any]) -> str:
 
 def adopted(live: Mapping[str, Any]) -> dict[str, Any]:
     """The values for `starter` that a live Rollout object tells: names, image, replicas, port and
-    the steps that are weights and pauses. An analysis step keeps the weight and gets the guide's
-    2m, since its duration is in a template that ours takes the place of."""
+    the steps that are weights and pauses, as far as the weights rise. An analysis step gets the
+    guide's 2m, since its duration is in a template that ours takes the place of."""
     rollout = Rollout.from_object(live)
     first = rollout.containers[0] if rollout.containers else None
     app = (rollout.selector.get("matchLabels") or {}).get("app", rollout.name)
@@ -75,7 +75,12 @@ def _adopted_steps(rollout: Rollout) -> list[dict[str, Any]]:
             found[-1]["pause"] = (
                 "manual" if step.duration is None else format_duration(step.duration)
             )
-    return [step for step in found if len(step) > 1]
+    rising: list[dict[str, Any]] = []
+    for entry in found:
+        least = rising[-1]["weight"] if rising else 0
+        if len(entry) > 1 and entry["weight"] >= least:
+            rising.append(entry)
+    return rising
 
 
 def _port(live: Mapping[str, Any]) -> int | None:

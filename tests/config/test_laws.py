@@ -76,6 +76,7 @@ def test_any_text_loads_or_is_refused(text: str, after: bool) -> None:
     loads_or_is_refused((start + text).encode())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=30))
 def test_any_bytes_load_or_are_refused(data: bytes) -> None:
     loads_or_is_refused(data)

@@ -240,10 +240,19 @@ WRONG = {
     "environments:\n  prod: 3": (
         "6: field `environments.prod`: found `3`, allowed: a mapping of the fields that differ there"
     ),
-    "environments:\n  prod:\n    replicas: 3\n    prot: 1": "8: field `prot`: unknown; did you mean `port`",
+    "environments:\n  prod:\n    replicas: 3\n    prot: 1": "8: field `environments.prod.prot`: unknown; did you mean `port`",
     "environments:\n  prod:\n    steps:\n    - {weight: 200, pause: 1m}": (
-        f"8: field `steps[0].weight`: found `200`, allowed: {WEIGHT}"
+        f"8: field `environments.prod.steps[0].weight`: found `200`, allowed: {WEIGHT}"
     ),
+    "replicas: 3\nenvironments: {a: {replicas: 4}, b: {container: A}}": (
+        f"6: field `environments.b.container`: found `A`, allowed: {NAME}"
+    ),
+    "environments:\n  prod:\n    replicas: 3\napp: A": (
+        "8: field `app`: found `A`, allowed: the value of the label `app`, "
+        "a name of up to 63 small letters, digits and `-`"
+    ),
+    "1: x": "5: field `1`: unknown",
+    "metrics: {' ': {below: 1}}": "5: field `metrics. `: found a blank name, allowed: a name",
     "environments: {prod: {context: 3}}": (
         "5: field `environments.prod.context`: found `3`, "
         "allowed: the name of a context of the kubeconfig"

@@ -2,9 +2,13 @@
 
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from companyos_canary.config import load
 from companyos_canary.errors import UsageError
@@ -75,6 +79,22 @@ def test_a_field_without_a_line_and_a_bad_name_are_refused() -> None:
     with pytest.raises(UsageError) as error:
         starter({**NAMES, "rollout": "A\nb: c"})
     assert error.value.hint == "allowed: up to 63 small letters, digits and `-`, a letter first"
+
+
+STEP = st.one_of(
+    st.builds(lambda weight: {"setWeight": weight}, st.integers(0, 100)),
+    st.sampled_from([{"pause": {}}, {"pause": {"duration": "90s"}}, {"pause": {"duration": 5}}]),
+    st.sampled_from([{"analysis": {"templates": []}}, {"setCanaryScale": {"weight": 5}}]),
+)
+
+
+@hypothesis_settings(deadline=None, max_examples=60)
+@given(st.lists(STEP, max_size=8))
+def test_whatever_steps_a_live_rollout_has_the_file_loads(steps: list[dict[str, Any]]) -> None:
+    live = objects(SETTINGS, "v9")[-1]
+    live["spec"]["strategy"]["canary"]["steps"] = steps
+    with TemporaryDirectory() as directory:
+        assert loaded(Path(directory), starter(adopted(live))).rollout == "companyos-api"
 
 
 def test_a_live_rollout_is_adopted(tmp_path: Path) -> None:
