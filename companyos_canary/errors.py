@@ -12,7 +12,8 @@
     ├── Unreachable             1  no answer from the server: address, TLS, time-out
     ├── ServerError             1  5xx and 429
     ├── Conflict                1  409: somebody wrote in between
-    └── Invalid                 1  400, 422: the server does not accept what was sent
+    ├── Invalid                 1  400, 422: the server does not accept what was sent
+    └── Interrupted           130  Ctrl-C; what was sent goes on
 
 `cli.py` is the one place that turns these into exit codes.
 """
@@ -124,3 +125,9 @@ class Conflict(CanaryError):
 
 class Invalid(CanaryError):
     """400 or 422: the server refused the content, for example a failed `test` operation."""
+
+
+class Interrupted(CanaryError):
+    """Ctrl-C before there was anything to follow."""
+
+    exit_code = ExitCode.INTERRUPTED

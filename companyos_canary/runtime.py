@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from companyos_canary.errors import CanaryError, ExitCode
+from companyos_canary.errors import CanaryError, ExitCode, Interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,6 +66,7 @@ class Runtime:
     feed: Callable[["Cluster", str], "Feed"] = _feed
     no_color: bool = False
     _silenced: bool = field(default=False, repr=False)
+    _seq: int = field(default=0, repr=False)
 
     @classmethod
     def real(cls) -> "Runtime":
@@ -147,18 +148,32 @@ class Runtime:
         self.stderr.flush()
 
     def fail(self, error: CanaryError, *, as_json: bool, command: str) -> ExitCode:
-        """Tells an error: one sentence and its hint on stderr, for machines the envelope too."""
-        self.say_error(f"error: {error.message}")
+        """Tells an error: one sentence and its hint on stderr; for machines an envelope on stdout
+        too, as one more line where `watch` writes lines."""
+        label = "" if isinstance(error, Interrupted) else "error: "
+        self.say_error(f"{label}{error.message}")
         if error.hint:
             self.say_error(f"hint: {error.hint}")
         if as_json:
-            from companyos_canary.view.machine import envelope, error_entry
-
             try:
-                self.say(envelope(command, error.exit_code, errors=[error_entry(error)]))
+                self.say(self._for_machines(error, command))
             except BrokenPipeError:
                 self.silence()
         return error.exit_code
+
+    def _for_machines(self, error: CanaryError, command: str) -> str:
+        from companyos_canary.view.machine import envelope, error_entry, event_line
+
+        errors = [error_entry(error)]
+        if command != "watch":
+            return envelope(command, error.exit_code, errors=errors)
+        data = {"exit_code": int(error.exit_code), "errors": errors}
+        return event_line("error", data, at=self.clock.now(), seq=self.next_seq())
+
+    def next_seq(self) -> int:
+        """The number of the next object of JSON Lines, from 1."""
+        self._seq += 1
+        return self._seq
 
     def flush(self) -> None:
         if not self._silenced:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from companyos_canary.argo.patches import record_of
+from companyos_canary.commands.given import check
 from companyos_canary.config import Flags, Resolved, resolve
 from companyos_canary.errors import ConfigError, ExitCode, NotFound, UsageError
 from companyos_canary.model.rollout import Rollout
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.config import Settings
     from companyos_canary.view.picture import Place
-
-FORMATS = ("human", "json", "yaml", "name")
 
 NamespaceOption = Annotated[str | None, typer.Option("-n", "--namespace", help="of the Rollout")]
 ContextOption = Annotated[str | None, typer.Option("--context", help="of the kubeconfig")]
@@ -92,12 +91,6 @@ class Session:
     quiet: bool
     request_timeout: float
     answered: bool = False
-    _seq: int = 0
-
-    def next_seq(self) -> int:
-        """The number of the next object of JSON Lines, from 1."""
-        self._seq += 1
-        return self._seq
 
     @cached_property
     def cluster(self) -> "Cluster":
@@ -164,8 +157,9 @@ class Session:
             self.runtime.say_error(line)
 
 
-def verb(function: Callable[..., Answer]) -> Callable[..., None]:
-    """A Typer callback from a verb's function: its own flags plus the common ones."""
+def verb(function: Callable[..., Answer], *, reads_config: bool = True) -> Callable[..., None]:
+    """A Typer callback from a verb's function: its own flags plus the common ones. Without
+    `reads_config` canary.yaml is not looked for, so a broken one is no obstacle."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
     context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
@@ -173,7 +167,7 @@ def verb(function: Callable[..., Answer]) -> Callable[..., None]:
 
     def callback(ctx: typer.Context, **given: Any) -> None:
         options = {name: given.pop(name) for name, _, _ in COMMON}
-        _finish(ctx.obj, ctx.info_name or "", options, given, function)
+        _finish(ctx.obj, ctx.info_name or "", options, given, function, reads_config)
 
     parameters = [context, *(p.replace(kind=keyword) for p in own), *common]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -189,14 +183,12 @@ def _finish(
     options: Mapping[str, Any],
     given: Mapping[str, Any],
     function: Callable[..., Answer],
+    reads_config: bool,
 ) -> NoReturn:
-    if options["output"] not in FORMATS:
-        raise UsageError(
-            f"--output `{options['output']}` is not a format", hint="use human, json, yaml or name"
-        )
+    check(options, given.get("rollout"))
     runtime.no_color = options["no_color"]
     flags = Flags(
-        rollout=given.get("rollout") or given.get("name"),
+        rollout=given.get("rollout"),
         namespace=options["namespace"],
         context=options["context"],
         kubeconfig=options["kubeconfig"],
@@ -207,7 +199,7 @@ def _finish(
         runtime=runtime,
         command=command,
         flags=flags,
-        resolved=resolve(flags, runtime.environ, runtime.cwd),
+        resolved=resolve(flags, runtime.environ, runtime.cwd) if reads_config else Resolved(),
         output=options["output"],
         verbose=options["verbose"],
         quiet=options["quiet"],
@@ -217,7 +209,13 @@ def _finish(
         for setting, origin in session.resolved.origins.items():
             runtime.say_error(f"{setting}: {origin}")
     own = {k: v for k, v in given.items() if k != "rollout"}
-    show(session, function(session, **own))
+    try:
+        answer = function(session, **own)
+    except NotFound as error:
+        from companyos_canary.commands.missing import explained
+
+        raise explained(session, error) from error
+    show(session, answer)
 
 
 def show(session: Session, answer: Answer) -> NoReturn:

@@ -120,12 +120,13 @@ def _plain_lines(session: Session, place: Place, now: Callable[[], datetime]) ->
 
 def _json_lines(session: Session, place: Place, now: Callable[[], datetime]) -> Show:
     last: list[Any] = []
+    runtime = session.runtime
 
     def show(snapshot: Snapshot) -> None:
         if last and last[-1] == snapshot:
             return
         data = machine.snapshot_data(snapshot, now(), place=place)
-        session.runtime.say(machine.event_line("snapshot", data, at=now(), seq=session.next_seq()))
+        runtime.say(machine.event_line("snapshot", data, at=now(), seq=runtime.next_seq()))
         last[:] = [snapshot]
 
     return show
@@ -136,7 +137,7 @@ def _end(session: Session, ending: Ending, place: Place) -> None:
     runtime = session.runtime
     if session.output == "json" and session.command == "watch":
         data = machine.ending_data(ending, place=place)
-        line = machine.event_line("ending", data, at=ending.at, seq=session.next_seq())
+        line = machine.event_line("ending", data, at=ending.at, seq=runtime.next_seq())
         runtime.say(line)
         session.answered = True
     elif session.human and runtime.facts.terminal:

@@ -60,4 +60,4 @@ def _shown(path: Path, cwd: Path) -> str:
     return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
 
 
-command = base.verb(init)
+command = base.verb(init, reads_config=False)

@@ -1,0 +1,38 @@
+"""What the common options may say, checked before anything is asked of a cluster."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from companyos_canary.config.names import printable
+from companyos_canary.errors import UsageError
+
+FORMATS = ("human", "json", "yaml", "name")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def check(options: Mapping[str, Any], rollout: str | None) -> None:
+    """UsageError for a format, a time or a name that cannot be. Names end up in the paths of
+    requests, so that nothing else may be in them."""
+    if options["output"] not in FORMATS:
+        raise UsageError(
+            f"--output `{printable(options['output'])}` is not a format",
+            hint="use human, json, yaml or name",
+        )
+    if not 0 < options["request_timeout"] < float("inf"):
+        raise UsageError(
+            f"--request-timeout `{options['request_timeout']:g}` is not more than no time",
+            hint="seconds for one request, for example 10",
+        )
+    if rollout is not None and not _NAME.fullmatch(rollout):
+        raise UsageError(
+            f"`{printable(rollout)}` cannot be the name of a Rollout",
+            hint="small letters, digits, `-` and `.`, as `kubectl get rollouts` shows it",
+        )
+    namespace = options["namespace"]
+    if namespace is not None and not _NAMESPACE.fullmatch(namespace):
+        raise UsageError(
+            f"`{printable(namespace)}` cannot be the name of a namespace",
+            hint="small letters, digits and `-`, as `kubectl get namespaces` shows it",
+        )

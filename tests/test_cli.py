@@ -1,0 +1,219 @@
+"""The command line itself: help, versions, misspellings, what is loaded, and the last resort."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from companyos_canary import __version__, cli
+from companyos_canary.commands import base
+from companyos_canary.errors import MEANING, ExitCode
+from tests.world import Ran, World
+
+HEAVY = ("kubernetes", "httpx", "rich", "yaml", "msgspec", "urllib3", "pydantic")
+LISTING = f"""
+import sys
+from companyos_canary import cli
+from companyos_canary.runtime import Runtime
+code = cli.run(sys.argv[1:], Runtime.real())
+loaded = [name for name in {HEAVY!r} if name in sys.modules]
+print("LOADED", code, *loaded, file=sys.stderr)
+"""
+NO_NETWORK = "kind: Config\napiVersion: v1\ncurrent-context: c\nclusters:\n- {name: c, cluster: {server: 'http://127.0.0.1:1'}}\ncontexts:\n- {name: c, context: {cluster: c}}\n"  # noqa: E501
+CLIENT = {"kubernetes", "urllib3", "yaml"}
+CONFIG = {"yaml", "msgspec"}
+# What each verb may load by the time that it meets the cluster (which is not there).
+MAY_LOAD: dict[str, set[str]] = {
+    "deploy": CLIENT | CONFIG,
+    "promote": CLIENT | CONFIG,
+    "abort": CLIENT | CONFIG,
+    "watch": CLIENT | CONFIG | {"rich"},
+    "status": CLIENT | CONFIG,
+    "get": CLIENT | CONFIG | {"rich"},
+    "undo": CLIENT | CONFIG,
+    "retry": CLIENT | CONFIG,
+    "pause": CLIENT | CONFIG,
+    "resume": CLIENT | CONFIG,
+    "restart": CLIENT | CONFIG,
+    "links": CONFIG,
+    "init": {"yaml"},
+    "render": CONFIG,
+    "apply": CLIENT | CONFIG,
+    "demo": set(),
+    "sandbox": set(),
+}
+GIVEN = {"deploy": ("v1.1.0",), "apply": ("v1.0.0",), "init": ("--file", "other.yaml"),
+         "demo": ("--help",)}  # fmt: skip
+ENDS = {"links": ExitCode.OK, "init": ExitCode.OK, "render": ExitCode.OK, "demo": ExitCode.OK,
+        "sandbox": ExitCode.USAGE}  # fmt: skip
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def said(here: World, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Runs a command whose text the command line library prints by itself."""
+
+    def run(*arguments: str) -> Ran:
+        ran = here.canary(*arguments)
+        own = capsys.readouterr()
+        return Ran(ran.code, own.out + ran.out, own.err + ran.err)
+
+    return run
+
+
+def loaded(folder: Path, *arguments: str) -> tuple[int, set[str]]:
+    """The exit code of a command in a process of its own, and which heavy modules it loaded."""
+    env = {"KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder), "PATH": "/usr/bin:/bin"}
+    ran = subprocess.run(
+        [sys.executable, "-c", LISTING, *arguments],
+        cwd=folder, env=env, capture_output=True, text=True, timeout=20, check=True,
+    )  # fmt: skip
+    _, code, *names = ran.stderr.strip().splitlines()[-1].split()
+    return int(code), set(names)
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("statsu",), ("--version",), ()])
+def test_help_and_a_wrong_verb_load_nothing_heavy(tmp_path: Path, arguments: tuple[str]) -> None:
+    _, names = loaded(tmp_path, *arguments)
+    assert names == set()
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_a_verb_loads_only_what_it_needs(tmp_path: Path, verb: str) -> None:
+    (tmp_path / "kubeconfig").write_text(NO_NETWORK)
+    World(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = ("--port", str(taken.getsockname()[1]))
+        given = port if verb == "sandbox" else GIVEN.get(verb, ())
+        code, names = loaded(tmp_path, verb, *given)
+    assert names <= MAY_LOAD[verb]
+    assert code == ENDS.get(verb, ExitCode.FAILED)
+
+
+def test_the_table_of_modules_has_every_verb() -> None:
+    assert set(MAY_LOAD) == set(cli.VERBS)
+
+
+def test_version(said: Callable[..., Ran]) -> None:
+    assert said("--version") == Ran(0, f"canary {__version__}\n", "")
+
+
+def test_no_arguments_are_a_question_for_help(said: Callable[..., Ran]) -> None:
+    assert said() == said("--help")
+    assert said().code == ExitCode.OK
+
+
+def test_help_names_every_verb_and_every_exit_code(said: Callable[..., Ran]) -> None:
+    text = said("--help").out
+    for verb, line in cli.VERBS.items():
+        assert f"{verb} " in text
+        assert line in text
+    for code, meaning in MEANING.items():
+        assert f"{int(code):<5}{meaning}" in text
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_the_help_of_a_verb_has_its_examples_and_its_exit_codes(
+    said: Callable[..., Ran], verb: str
+) -> None:
+    module = import_module(f"companyos_canary.commands.{verb}")
+    ran = said(verb, "--help")
+    assert ran.code == ExitCode.OK
+    for example in module.EXAMPLES:
+        assert f"  {example}" in ran.out
+    told = [
+        int(line.split()[0]) for line in ran.out.partition("Exit codes:")[2].splitlines() if line
+    ]
+    assert told == sorted(int(code) for code in module.EXITS)
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_has_the_common_options_and_a_word_for_each(
+    said: Callable[..., Ran], verb: str
+) -> None:
+    text = " ".join(said(verb, "-h").out.split())
+    for name, annotation, _ in base.COMMON:
+        assert f"--{name.replace('_', '-')} " in text
+        assert annotation.__metadata__[0].help in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence", "hint"),
+    [
+        (("statsu",), "there is no verb `statsu`", "did you mean `status`? see `canary --help`"),
+        (("frobnicate",), "there is no verb `frobnicate`", "see `canary --help`"),
+        (("status", "--outptu", "json"), "no such option: `--outptu`",
+         "did you mean `--output`? see `canary status --help`"),
+        (("status", "--zzz"), "no such option: `--zzz`", "see `canary status --help`"),
+        (("deploy",), "missing argument `VERSION`", "see `canary deploy --help`"),
+        (("get", "a", "b"), "got unexpected extra argument(s) (b)", "see `canary get --help`"),
+        (("status", "-n"), "option `-n` requires an argument", "see `canary status --help`"),
+        (("status", "-o", "xml"), "--output `xml` is not a format",
+         "use human, json, yaml or name"),
+        (("status", "--request-timeout", "soon"),
+         "invalid value for `--request-timeout`: `soon` is not a valid float",
+         "see `canary status --help`"),
+        (("status", "--request-timeout", "0"), "--request-timeout `0` is not more than no time",
+         "seconds for one request, for example 10"),
+        (("watch", "--until", "soon"), "--until `soon` is not a state to wait for",
+         "use healthy, paused, step=N or weight=N"),
+        (("status", "a/b"), "`a/b` cannot be the name of a Rollout",
+         "small letters, digits, `-` and `.`, as `kubectl get rollouts` shows it"),
+        (("status", "-n", "x/../y"), "`x/../y` cannot be the name of a namespace",
+         "small letters, digits and `-`, as `kubectl get namespaces` shows it"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_line_is_one_sentence_and_a_hint(
+    said: Callable[..., Ran], here: World, arguments: tuple[str, ...], sentence: str, hint: str
+) -> None:
+    assert said(*arguments) == Ran(2, "", f"error: {sentence}\nhint: {hint}\n")
+    assert here.requests == []
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("-o", "json"), ("-ojson",), ("--output", "json"), ("--output=json",), ("-qo", "json")],
+)
+def test_with_json_a_wrong_command_line_is_an_envelope_too(
+    said: Callable[..., Ran], flags: tuple[str, ...]
+) -> None:
+    ran = said("deploy", *flags)
+    assert json.loads(ran.out) == {
+        "schema": "canary/v1", "command": "deploy", "exit_code": 2, "data": {},
+        "errors": [{"code": "usage", "message": "missing argument `VERSION`",
+                    "hint": "see `canary deploy --help`"}],
+    }  # fmt: skip
+    assert ran.err.startswith("error: missing argument `VERSION`\n")
+
+
+def test_an_exception_nobody_expected_is_one_sentence(here: World) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the\nmoon")
+
+    here.connect = broken  # type: ignore[assignment,method-assign]
+    ran = here.canary("status", "-o", "json")
+    assert ran.code == ExitCode.FAILED
+    assert ran.err == (
+        "error: unexpected RuntimeError: the moon\n"
+        "hint: run it again with CANARY_DEBUG=1 and report what it prints\n"
+    )
+    assert ran.json["errors"][0]["code"] == "failed"
+    with pytest.raises(RuntimeError):
+        here.canary("status", environ={"CANARY_DEBUG": "1"})
+
+
+def test_the_module_is_the_program_too() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "companyos_canary", "--version"],
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (0, f"canary {__version__}\n")
