@@ -7,6 +7,7 @@ from typing import Literal
 from companyos_canary.argo.effects import drained
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.steps import set_weight
+from companyos_canary.argo.weight_steps import step_number
 from companyos_canary.errors import UsageError
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.rollout import Rollout
@@ -16,7 +17,8 @@ _UNTIL = re.compile(r"(healthy|paused)|(step|weight)=(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """The state that a user waits for. `value` is a step (from 1) or a weight in percent."""
+    """The state that a user waits for. `value` is a step, counted from 1 as
+    screens do, or a weight in percent."""
 
     kind: Literal["healthy", "paused", "step", "weight"] = "healthy"
     value: int = 0
@@ -88,7 +90,7 @@ def _reached(rollout: Rollout, until: Until) -> bool:
     if until.kind == "paused":
         return waits_for_a_person(rollout)
     if until.kind == "step":
-        return rollout.step_index is not None and rollout.step_index + 1 >= until.value
+        return (step_number(rollout) or 0) >= until.value
     if until.kind == "weight":
         return rollout.step_index is not None and _settled_weight(rollout) >= until.value
     return False

@@ -6,8 +6,8 @@ sentences count as canary.yaml does, machine output has the Rollout's own index 
 
 from dataclasses import dataclass
 
-from companyos_canary.argo.steps import FULL_WEIGHT
-from companyos_canary.model.rollout import Step
+from companyos_canary.argo.steps import FULL_WEIGHT, step_text
+from companyos_canary.model.rollout import Rollout, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +48,22 @@ def weight_step_at(groups: tuple[WeightStep, ...], index: int | None) -> WeightS
     if index is None:
         return None
     return next((g for g in groups if g.covers(index)), None)
+
+
+def step_number(rollout: Rollout) -> int | None:
+    """The step in work as people count it; one more than there are when all are done; None where
+    there are none."""
+    groups = weight_steps(rollout.steps)
+    if not groups or rollout.step_index is None:
+        return None
+    at = weight_step_at(groups, rollout.step_index)
+    return at.number if at else len(groups) + 1
+
+
+def place_of(rollout: Rollout) -> str:
+    """`step 2/3 (analysis)`: where it is, and what is in work there."""
+    at = weight_step_at(weight_steps(rollout.steps), rollout.step_index)
+    step = rollout.current_step
+    if at is None or step is None:
+        return "the end of its steps"
+    return f"step {at.number}/{len(weight_steps(rollout.steps))} ({step_text(step)})"

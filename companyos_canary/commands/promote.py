@@ -8,7 +8,8 @@ from companyos_canary.actions.change import Verb, change
 from companyos_canary.argo.effects import Effect, promoted
 from companyos_canary.argo.patches import Change
 from companyos_canary.argo.patches import promote as decide
-from companyos_canary.argo.steps import set_weight, step_text
+from companyos_canary.argo.steps import set_weight
+from companyos_canary.argo.weight_steps import place_of
 from companyos_canary.commands import base
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode
@@ -67,11 +68,9 @@ def promote(
 
 
 def _now(rollout: Rollout) -> str:
-    step, index = rollout.current_step, rollout.step_index
-    if step is None or index is None:
+    if rollout.current_step is None:
         return "all steps are done, the last pods follow"
-    place = f"step {index + 1}/{len(rollout.steps)} ({step_text(step)})"
-    return f"{place}, {set_weight(rollout)} %"
+    return f"{place_of(rollout)}, {set_weight(rollout)} %"
 
 
 command = base.verb(promote)

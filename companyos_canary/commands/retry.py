@@ -8,6 +8,7 @@ import typer
 from companyos_canary.actions.change import Changed, Verb
 from companyos_canary.argo.effects import retried
 from companyos_canary.argo.patches import retry as decide
+from companyos_canary.argo.weight_steps import weight_steps
 from companyos_canary.argo.window import failing_metrics, window_left
 from companyos_canary.commands import base
 from companyos_canary.commands.changing import changed
@@ -53,7 +54,7 @@ def retry(
                          "again on the old requests (--wait-window waits)")  # fmt: skip
 
     def done(result: Changed) -> str:
-        steps = len(result.after.steps)
+        steps = len(weight_steps(result.after.steps))
         start = f"from step 1/{steps}" if steps else "from the start"
         return f"{result.after.name} in {session.place} runs again {start}: `canary watch`"
 

@@ -65,8 +65,8 @@ def test_who_is_waited_for(state: dict[str, Any], expected: bool) -> None:
     ("until", "state", "expected"),
     [
         ("paused", AT_PAUSE, "reached"),
-        ("step=4", {"step_index": 3}, "reached"),
-        ("step=5", {"step_index": 3}, None),
+        ("step=2", {"step_index": 3}, "reached"),
+        ("step=3", {"step_index": 3}, None),
         ("weight=25", {"step_index": 3}, "reached"),
         ("weight=25", {"step_index": 2}, None),
         ("weight=10", {"step_index": 2}, "reached"),

@@ -64,7 +64,7 @@ def test_resume_clears_spec_paused_and_skips_nothing() -> None:
 def test_resume_at_a_pause_step_says_that_it_still_waits() -> None:
     decision = resume(rollout(**AT_PAUSE, paused=True))
     assert isinstance(decision, Change)
-    assert "still waits at step 2/3 (pause)" in decision.note
+    assert "still waits at step 1/2 (pause)" in decision.note
 
 
 def test_resume_of_what_only_a_promote_ends_is_refused() -> None:

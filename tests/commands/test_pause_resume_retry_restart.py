@@ -25,7 +25,7 @@ def test_retry_starts_from_step_one_and_says_how_long_the_failure_is_in_the_wind
     world.canary("deploy", "v1.2.0", "-q")
     ran = world.canary("retry")
     assert ran.code == ExitCode.OK, ran
-    assert "runs again from step 1/6" in ran.out
+    assert "runs again from step 1/3" in ran.out
     assert "the window of error-rate" in ran.err
 
 

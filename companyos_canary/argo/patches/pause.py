@@ -11,7 +11,7 @@ from companyos_canary.argo.patches.decision import (
     replace,
     test,
 )
-from companyos_canary.argo.steps import step_text
+from companyos_canary.argo.weight_steps import place_of
 from companyos_canary.model.rollout import Rollout
 
 
@@ -56,7 +56,4 @@ def _still_waits(rollout: Rollout) -> str:
 
 
 def _where(rollout: Rollout) -> str:
-    step, index = rollout.current_step, rollout.step_index
-    if step is None or index is None:
-        return "for a person"
-    return f"at step {index + 1}/{len(rollout.steps)} ({step_text(step)})"
+    return f"at {place_of(rollout)}" if rollout.current_step else "for a person"

@@ -13,7 +13,7 @@ from companyos_canary.argo.patches.decision import (
     replace,
     test,
 )
-from companyos_canary.argo.steps import step_text
+from companyos_canary.argo.weight_steps import place_of
 from companyos_canary.model.rollout import Rollout
 
 INCONCLUSIVE = "InconclusiveAnalysisRun"
@@ -75,7 +75,7 @@ def _skip(rollout: Rollout, skip_step: bool) -> Decision:
             f"`{rollout.name}` has no step left to promote: its last pods are being replaced",
             "follow it with `canary watch`",
         )
-    place = f"step {index + 1}/{len(rollout.steps)} ({step_text(step)})"
+    place = place_of(rollout)
     if not skip_step:
         return Refusal(
             f"`{rollout.name}` does not wait for anybody: {place} is running",
