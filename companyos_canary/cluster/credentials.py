@@ -87,7 +87,10 @@ def _transport(
         )  # fmt: skip
     except (OSError, ValueError, TypeError) as error:
         raise entry.unusable(error) from error
-    return KubernetesTransport(pool, server, authorize, timeout=timeout, headers=headers)
+    renew = plugin.renew if plugin else lambda: False
+    return KubernetesTransport(
+        pool, server, authorize, renew=renew, timeout=timeout, headers=headers
+    )
 
 
 def _plugin(entry: Entry, environ: Mapping[str, str]) -> "Plugin | None":

@@ -18,9 +18,10 @@ from companyos_canary.cluster.kinds import (
     ROLLOUT,
     Kind,
 )
+from companyos_canary.cluster.poller import Poller
 from companyos_canary.cluster.reads import Selection
 from companyos_canary.cluster.reflector import Reflector
-from companyos_canary.cluster.watcher import Pause, Poller, Source, Watcher
+from companyos_canary.cluster.watcher import Pause, Source, Watcher
 from companyos_canary.errors import CanaryError, Forbidden, NotFound
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Rollout

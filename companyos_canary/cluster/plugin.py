@@ -52,6 +52,12 @@ class Plugin:
                 self._held = held = self._parsed(self._output())
             return held
 
+    def renew(self) -> bool:
+        """Forgets the credential, which the server does not accept (any more)."""
+        with self._lock:
+            had, self._held = self._held is not None, None
+        return had
+
     def _output(self) -> str:
         block = self._block
         terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()

@@ -11,12 +11,12 @@ makes it ask faster than the back-off allows.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from companyos_canary.cluster.errors import error_of, retry_after, status_of
 from companyos_canary.cluster.reads import Selection
+from companyos_canary.cluster.steps import Answer, Chunk, Ended, Event, Input, Step, Tick
 from companyos_canary.errors import CanaryError, DeniedError
 from companyos_canary.model.http import Json, Request, Response
 
@@ -24,53 +24,9 @@ SILENCE = timedelta(seconds=90)  # a server sends a bookmark about once a minute
 SETTLED = timedelta(seconds=5)
 FIRST_PAUSE, LONGEST_PAUSE, LONGEST_RETRY_AFTER = 0.25, 30.0, 300.0
 TRIES = 3  # of what is refused, and of resuming before the list is asked for again
+PATIENT_TRIES = 8  # about half a minute
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time passed; also the first input."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to the request that was asked for (of a watch: its head)."""
-
-    response: Response
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A piece of the watch's body."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The watch's body ended, or no answer came; `error` where it was not in order."""
-
-    error: CanaryError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    type: Literal["ADDED", "MODIFIED", "DELETED"]
-    object: Json
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What to do next: send `request` (a watch if it says so) and leave a stream that is still
-    open; or go on reading it where `reading`; or come back with a Tick at `wake_at`. Nothing of
-    these: it has stopped."""
-
-    request: Request | None = None
-    events: tuple[Event, ...] = ()
-    wake_at: datetime | None = None
-    reading: bool = False
-
-
-Input = Tick | Answer | Chunk | Ended
 State = Literal["idle", "listing", "opening", "watching", "waiting", "stopped"]
 
 
@@ -93,6 +49,7 @@ class Reflector:
         self._heard: datetime | None = None
         self._opened: datetime | None = None
         self._progress = False
+        self._watched_once = False
         self._failures = 0
         self._refusals = 0
         self._rest = b""
@@ -144,25 +101,28 @@ class Reflector:
 
     def _listed(self, response: Response, now: datetime) -> None:
         if response.status != 200:
-            return self._refused(response, now)
+            self._refused(response, now)
+            return
         try:
             answer = response.json()
             items, version = answer.get("items") or [], answer["metadata"]["resourceVersion"]
             new = {_key(item): item for item in items}
         except (ValueError, KeyError, TypeError):
-            return self._failed(now)
+            self._failed(now)
+            return
         for key in [k for k in self.objects if k not in new]:
             self._events.append(Event("DELETED", self.objects.pop(key)))
         for key, item in new.items():
             self._put(key, item)
         self.version, self.synced, self._heard = str(version), True, now
-        return self._ask(now)
+        self._ask(now)
 
     def _watched(self, response: Response, now: datetime) -> None:
         if response.status != 200:
-            return self._refused(response, now)
+            self._refused(response, now)
+            return
         self._state, self._heard, self.stale_since = "watching", now, None
-        return None
+        self._watched_once = True
 
     def _read(self, data: bytes, now: datetime) -> None:
         self._heard = now
@@ -171,7 +131,7 @@ class Reflector:
             try:
                 event = json.loads(line)
                 self._take(event["type"], event["object"], now)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 self._failed(now)
             if self._state != "watching":
                 return
@@ -181,18 +141,19 @@ class Reflector:
             code, details = obj.get("code"), obj.get("details") or {}
             body = json.dumps(obj).encode()
             headers = {"Retry-After": str(details.get("retryAfterSeconds", ""))}
-            return self._refused(Response(code if code else 500, headers, body), now)
+            self._refused(Response(code if code else 500, headers, body), now)
+            return
         version = str(obj["metadata"]["resourceVersion"])
+        key = "" if kind == "BOOKMARK" else _key(obj)
         if not _newer(version, self.version):
-            return None  # a server that repeats itself
+            return  # a server that repeats itself
         self.version, self._progress = version, True
         self._failures = self._refusals = 0
         if kind == "DELETED":
-            if self.objects.pop(_key(obj), None) is not None:
+            if self.objects.pop(key, None) is not None:
                 self._events.append(Event("DELETED", obj))
-        elif kind != "BOOKMARK":
-            self._put(_key(obj), obj)
-        return None
+        elif key:
+            self._put(key, obj)
 
     def _put(self, key: str, obj: Json) -> None:
         old = self.objects.get(key)
@@ -221,17 +182,19 @@ class Reflector:
         status = response.status
         if status == 410 or status_of(response).get("reason") in ("Expired", "Gone"):
             self.version = ""
-            return self._failed(now, at_once=self._failures == 0)
+            self._failed(now, at_once=self._failures == 0)
+            return
         if 400 <= status < 500 and status not in (408, 409, 429):
             watch = () if self._state == "listing" else (("watch", "true"),)
             if self._give_up(error_of(response, self.selection.request(*watch))):
-                return None
-        return self._failed(now, retry_after(response) or 0.0)
+                return
+        self._failed(now, retry_after(response) or 0.0)
 
     def _give_up(self, error: CanaryError) -> bool:
-        """Stops at the third refusal."""
+        """Stops at the third refusal. Where a watch was open before, it is more patient: an API
+        server that restarts may refuse everybody for a while."""
         self._refusals += 1
-        if self._refusals < TRIES:
+        if self._refusals < (PATIENT_TRIES if self._watched_once else TRIES):
             return False
         self.stopped, self._state = error, "stopped"
         self.stale_since = self.stale_since or self._heard
@@ -244,12 +207,11 @@ class Reflector:
         if self._failures >= TRIES:
             self.version = ""  # what the server now says may not fit to what it said before
         if at_once:
-            return self._ask(now)
-        backoff: Any = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 1, 10))
-        backoff *= 0.5 + self._random() / 2
-        wait = max(backoff, min(pause, LONGEST_RETRY_AFTER))
+            self._ask(now)
+            return
+        backoff = min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(self._failures - 1, 10)))
+        wait = max(backoff * (0.5 + self._random() / 2), min(pause, LONGEST_RETRY_AFTER))
         self._state, self._due = "waiting", now + timedelta(seconds=wait)
-        return None
 
 
 def _version(obj: Json) -> str:

@@ -26,12 +26,14 @@ _CHUNK = 65536
 
 class KubernetesTransport:
     """Sends Requests to `server`. `authorize` gives the Authorization header (empty: none) and may
-    raise Unauthenticated; `timeout` (seconds) is the most a whole answer may take, and a
-    connection; `headers` go with every request. Reads that broke or got Retry-After are sent again,
-    changes never. `requests` and `received` count what was sent and the bytes of all bodies."""
+    raise Unauthenticated; after a 401, which is before anything was done, `renew` may get new
+    credentials (True: try again, once). `timeout` (seconds) is the most a whole answer may take,
+    and a connection; `headers` go with every request. Reads that broke or got Retry-After are sent
+    again, changes never. `requests` and `received` count what was sent, and the bytes of bodies."""
 
     def __init__(
         self, pool: "PoolManager", server: str, authorize: Callable[[], str], *,
+        renew: Callable[[], bool] = lambda: False,
         timeout: float = 30.0,
         headers: Sequence[tuple[str, str]] = (),
         clock: Callable[[], float] = time.monotonic,
@@ -42,6 +44,7 @@ class KubernetesTransport:
         self.received = 0
         self._pool = pool
         self._authorize = authorize
+        self._renew = renew
         self._timeout = timeout
         self._headers = tuple(headers)
         self._clock = clock
@@ -51,6 +54,7 @@ class KubernetesTransport:
     def send(self, request: Request) -> Response:
         deadline = self._clock() + min(request.timeout, self._timeout)
         attempts = ATTEMPTS if request.method in _READS else 1
+        renewed = False
         while True:
             attempts -= 1
             try:
@@ -61,6 +65,9 @@ class KubernetesTransport:
                 continue
             busy = response.status == 429 or response.status >= 500
             pause = retry_after(response) if busy else None
+            if response.status == 401 and not renewed and self._renew():
+                renewed, attempts = True, max(attempts, 1)
+                continue
             if not attempts or pause is None or self._clock() + pause >= deadline:
                 return response
             self._sleep(pause)
@@ -69,6 +76,9 @@ class KubernetesTransport:
         """The response with its `stream`; `request.timeout` is the longest silence. An answer that
         is no success has its `body` instead."""
         answer = self._open(request, connect=self._timeout, read=request.timeout)
+        if answer.status == 401 and self._renew():
+            answer.close()
+            answer = self._open(request, connect=self._timeout, read=request.timeout)
         body = _Body(answer, self._count, lambda e: self._failure(e, request))
         if not 200 <= answer.status < 300:
             return Response(answer.status, dict(answer.headers), b"".join(body))

@@ -1,6 +1,7 @@
 """Reading and changing a namespace: what is asked, and what comes of it."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from companyos_canary.cluster.reads import selector_text
 from companyos_canary.errors import Conflict, CrdMissing, Forbidden, Invalid, NotFound
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api import Attributes
+from companyos_canary.sandbox.kinds import POD
 from companyos_canary.sandbox.kinds import ROLLOUT as STORED
 from tests import builders
 from tests.cluster.memory import NS, Recording, World
@@ -50,6 +52,31 @@ def test_a_snapshot_is_five_requests_that_never_ask_for_a_whole_namespace() -> N
     assert [e.reason for e in found.events] == ["RolloutUpdated"]
     assert found.notes == ()
     assert found.stale_since is None
+
+
+def test_other_tenants_of_the_namespace_cost_no_byte() -> None:
+    def cost(crowd: int) -> int:
+        world = World()
+        for n in range(crowd):
+            pod = builders.pod_object(f"c{n}", hash="other")
+            pod["metadata"] |= {"labels": {"app": "other"}, "name": f"other-{n}"}
+            world.create(POD, pod)
+            world.event(f"Busy{n}", "u", "Pod", f"other-{n}")
+        cluster, transport = made(world)
+        sizes: list[int] = []
+        handle = transport.handle
+
+        def weighed(request: Request) -> Response:
+            response = handle(request)
+            body = re.sub(rb'"(resourceVersion|uid)": ?"[^"]*"', b"", response.body)
+            sizes.append(len(body))
+            return response
+
+        transport.handle = weighed
+        cluster.snapshot(NAME)
+        return sum(sizes)
+
+    assert cost(0) == cost(50)
 
 
 def test_strangers_with_the_same_labels_are_left_out() -> None:
@@ -220,6 +247,17 @@ def test_a_kind_we_do_not_know_is_looked_up() -> None:
     assert transport.asked[-1].path == "/apis/example.com/v1/gadgetries/g"
     with pytest.raises(Invalid, match="does not know the kind `Widget`"):
         Cluster(transport, NS).apply({**obj, "kind": "Widget"})
+
+
+def test_the_log_of_a_pod_comes_as_a_stream() -> None:
+    cluster, transport = made()
+    pod = f"{NAME}-{builders.CANARY}-p0"
+    lines = b"".join(cluster.log(pod, ("tailLines", "3")))
+    assert transport.asked[0].path == f"/api/v1/namespaces/{NS}/pods/{pod}/log"
+    assert transport.asked[0].query == (("tailLines", "3"),)
+    assert isinstance(lines, bytes)
+    with pytest.raises(NotFound, match="Pod `gone` not found"):
+        cluster.log("gone")
 
 
 def test_rights_are_asked_for() -> None:

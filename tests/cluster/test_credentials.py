@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from companyos_canary.cluster.credentials import Connection, connect
-from companyos_canary.errors import ConfigError, Unauthenticated, UsageError
+from companyos_canary.errors import ConfigError, Unauthenticated, Unreachable, UsageError
 from companyos_canary.model.http import Request
 from tests.cluster.wire import answer, certificate, serving
 
@@ -186,6 +186,24 @@ def test_certificates_of_both_sides_are_used(tmp_path: Path, made: Any) -> None:
         assert got.transport.send(Request("GET", "/version")).status == 200
 
 
+def test_the_name_in_the_certificate_may_be_another_than_in_the_address(
+    tmp_path: Path, made: Any
+) -> None:
+    cert, key = certificate("10.1.2.3")
+    (tmp_path / "both.pem").write_bytes(cert + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+    authority = {"certificate-authority-data": base64.b64encode(cert).decode()}
+    with serving(answer(200, b"{}"), context=context) as server:
+        with pytest.raises(Unreachable, match="is not trusted: IP address mismatch"):
+            made(written(tmp_path, config({}, server.url, **authority))).transport.send(
+                Request("GET", "/version")
+            )
+        named = {**authority, "tls-server-name": "10.1.2.3"}
+        got = made(written(tmp_path, config({}, server.url, **named)))
+        assert got.transport.send(Request("GET", "/version")).status == 200
+
+
 def test_a_cluster_that_need_not_be_verified_is_not_nagged_about(tmp_path: Path, made: Any) -> None:
     cert, key = certificate()
     (tmp_path / "cert.pem").write_bytes(cert + key)
@@ -283,6 +301,25 @@ def test_a_plugin_that_is_missing_is_told_with_its_install_hint(tmp_path: Path, 
     with pytest.raises(Unauthenticated, match="No such file") as failure:
         made(written(tmp_path, config(user)))
     assert failure.value.hint == "brew install login-tool"
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_a_token_that_is_no_longer_accepted_is_renewed_once(
+    tmp_path: Path, made: Any, method: str
+) -> None:
+    credential = (
+        '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",'
+        ' "status": {"token": "T"}}'
+    )
+    script = (
+        f"echo x >> {tmp_path}/runs; echo '{credential}' | sed s/T/t$(wc -l < {tmp_path}/runs)/"
+    )
+    with serving(answer(401), answer(200), answer(401), answer(401)) as server:
+        got = made(written(tmp_path, config(plugin(tmp_path, script), server.url)))
+        assert got.transport.send(Request(method, "/version")).status == 200
+        assert got.transport.stream(Request("GET", "/version")).status == 401
+        tokens = [r.headers["authorization"] for r in server.requests]
+    assert tokens == ["Bearer t1", "Bearer t2", "Bearer t2", "Bearer t3"]
 
 
 def test_a_plugin_that_fails_later_is_told_then(tmp_path: Path, made: Any) -> None:

@@ -12,17 +12,8 @@ from hypothesis import strategies as st
 
 from companyos_canary.cluster.kinds import POD
 from companyos_canary.cluster.reads import Selection
-from companyos_canary.cluster.reflector import (
-    SILENCE,
-    Answer,
-    Chunk,
-    Ended,
-    Event,
-    Input,
-    Reflector,
-    Step,
-    Tick,
-)
+from companyos_canary.cluster.reflector import SILENCE, Reflector
+from companyos_canary.cluster.steps import Answer, Chunk, Ended, Event, Input, Step, Tick
 from companyos_canary.errors import CrdMissing, Forbidden, Unauthenticated, Unreachable
 from companyos_canary.model.http import Request, Response
 from tests.cluster.fake_api import FakeApi, failure, line, status
@@ -259,6 +250,7 @@ def test_a_read_that_timed_out_is_silence_too_and_stale_since_the_last_word() ->
 def test_garbage_in_the_stream_is_a_broken_connection() -> None:
     for garbage in (
         b"<html>\n",
+        b'{"type": "ERROR", "object": "x"}\n',
         b"[]\n",
         b'{"type": "ADDED"}\n',
         b'{"type":"ADDED","object":{}}\n',
@@ -315,6 +307,16 @@ def test_a_watch_that_is_forbidden_while_lists_are_not_stops_and_names_the_watch
             play.wait()
     assert "`watch` `pods`" in play.reflector.stopped.message
     assert len(play.asked) <= 6
+
+
+def test_a_server_that_refuses_everybody_while_it_restarts_is_given_half_a_minute() -> None:
+    play = Play().opened()
+    play.give(BROKEN)
+    while play.reflector.stopped is None:
+        play.wait()
+        play.give(Answer(failure(403)))
+    assert timedelta(seconds=20) < play.now - START < timedelta(seconds=60)
+    assert play.reflector.stale_since == START
 
 
 def test_a_refusal_long_ago_is_forgotten() -> None:

@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 import urllib3
 
 from companyos_canary.cluster.kinds import ROLLOUT
+from companyos_canary.cluster.poller import Poller
 from companyos_canary.cluster.reads import rollout_named
-from companyos_canary.cluster.reflector import Event, Reflector
+from companyos_canary.cluster.reflector import Reflector
+from companyos_canary.cluster.steps import Event
 from companyos_canary.cluster.transport import KubernetesTransport
-from companyos_canary.cluster.watcher import Poller, Watcher
+from companyos_canary.cluster.watcher import Watcher
 from companyos_canary.errors import CanaryError, Forbidden, Unreachable
 from companyos_canary.model.http import Request, Response
 from tests.cluster.fake_api import failure, line, status
@@ -217,7 +218,6 @@ def test_a_poll_that_is_forbidden_three_times_stops() -> None:
     assert len(said) == 3
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_mistake_of_ours_is_told_and_not_taken_for_silence() -> None:
     class Wrong(Reflector):
         def step(self, given: Any, now: datetime) -> Any:
@@ -231,4 +231,5 @@ def test_a_mistake_of_ours_is_told_and_not_taken_for_silence() -> None:
     watcher.join(5)
     assert watcher.stopped
     assert "ZeroDivisionError" in watcher.stopped.message
+    assert isinstance(watcher.stopped.__cause__, ZeroDivisionError)
     assert ROLLOUT.plural in watcher._thread.name
