@@ -1,13 +1,17 @@
 """The sentences that say why: which metric, which value, which limit; which pod, which reason."""
 
+import re
+
 from companyos_canary.argo.limits import Limit, Operator
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
 from companyos_canary.view.format import bound_text, limit_text, unit_of, value_text
 from companyos_canary.view.picture import Picture
 from companyos_canary.view.theme import Role
 
-# All that the controller says where it has no reason of its own.
-_BARE_ABORT = "Rollout aborted update to revision "
+_ABORTED = re.compile(
+    r"Rollout aborted update to revision \d+(: )?((Step-based|Background) analysis phase "
+    r"error/failed: )?"
+)
 _OPERATORS: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _PREFIXES = ("RolloutAborted: ", "ProgressDeadlineExceeded: ", "InvalidSpec: ")
 
@@ -58,12 +62,13 @@ def pod_sentence(problem: PodProblem) -> str:
 
 
 def controller_sentence(found: Cause) -> str:
-    """The controller's own message without the reason that the headline has already."""
+    """The controller's own message without what the headline says already (messages: recorded)."""
     message = found.message
     for prefix in _PREFIXES:
         message = message.removeprefix(prefix)
-    if message.startswith(_BARE_ABORT) and ":" not in message:
-        return "aborted on request, not by an analysis"
+    aborted = _ABORTED.match(message)
+    if aborted:
+        message = message[aborted.end() :] or "aborted on request, not by an analysis"
     return message.strip().removesuffix(".") or "the controller gives no reason"
 
 

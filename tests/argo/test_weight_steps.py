@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
@@ -35,6 +35,7 @@ def test_what_stands_before_the_first_weight_has_weight_0() -> None:
     assert weight_steps(()) == ()
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(sorted(RAW))))
 def test_every_step_but_the_end_is_in_exactly_one(words: list[str]) -> None:
     groups = weight_steps(steps(*words))

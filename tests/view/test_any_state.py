@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.argo.cause import cause
@@ -59,6 +59,7 @@ def assembled(state: dict[str, Any], scenes: tuple[str, ...]) -> Snapshot:
     )
 
 
+@settings(max_examples=60, deadline=None)
 @given(STATES, st.tuples(SCENES, SCENES, SCENES, SCENES), SCENES)
 def test_every_view_has_something_to_say(
     state: dict[str, Any], scenes: tuple[str, ...], earlier: str

@@ -2,7 +2,7 @@ import math
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.argo.limits import Limit
@@ -74,6 +74,7 @@ def test_a_trend_above_a_limit_stands_on_it() -> None:
     assert fmt.sparkline([None, math.nan], None, UNICODE) == "··"
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.floats()), st.sampled_from([None, BELOW_5, Limit(">", 0.99)]))
 def test_a_trend_has_one_mark_for_each_measurement(
     values: list[float | None], limit: Limit | None
@@ -81,6 +82,7 @@ def test_a_trend_has_one_mark_for_each_measurement(
     assert len(fmt.sparkline(values, limit, ASCII)) == len(values)
 
 
+@settings(deadline=None)
 @given(st.floats(), st.sampled_from(["percent", "seconds", "milliseconds", "times", "number"]))
 def test_every_number_has_a_text(value: float, unit: fmt.Unit) -> None:
     assert fmt.value_text(value, unit, limit=BELOW_5)

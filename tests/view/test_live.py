@@ -2,6 +2,7 @@ import io
 import re
 from typing import Any
 
+import pyte
 import pytest
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -82,3 +83,21 @@ def test_the_cursor_is_back_when_the_last_frame_cannot_be_drawn() -> None:
     with pytest.raises(ValueError, match="cannot be drawn"):
         draw(console, Text("one"), Broken())
     assert out.getvalue().rfind(SHOW) > out.getvalue().rfind(HIDE)
+
+
+def test_frames_of_other_heights_leave_nothing_behind() -> None:
+    """Seen through a terminal: only the last frame is there, below what was there before."""
+    console, out = terminal()
+    clock = Clock()
+    console.print("$ canary watch")
+    with Live(console, clock) as live:
+        for lines in (3, 20, 1, 7, 2):
+            live.update(Text("\n".join(f"{lines}: line {n}" for n in range(lines))))
+            clock.seconds += 1
+    console.print("the end")
+    seen = pyte.Screen(80, 24)
+    pyte.Stream(seen).feed(out.getvalue().replace("\n", "\r\n"))
+    rows = [row.rstrip() for row in seen.display]
+    assert rows[:4] == ["$ canary watch", "2: line 0", "2: line 1", "the end"]
+    assert not any(rows[4:])
+    assert not seen.cursor.hidden

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.argo.cause import cause
@@ -127,6 +127,7 @@ def test_an_event_is_one_line() -> None:
     assert event["at"] == "2026-03-02T12:04:33Z"
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text() | st.datetimes(), st.lists))
 def test_everything_that_is_jsonable_is_strict_json(value: Any) -> None:
     json.dumps(machine.jsonable(value), allow_nan=False)

@@ -3,7 +3,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.model.snapshot import Snapshot
@@ -118,11 +118,13 @@ def test_another_version_starts_its_own_story() -> None:
     assert told(analysing(), other)[-2:] == ["revision 9 v1.2.0", "step 1/3 weight=10"]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(ALL)))
 def test_where_nothing_changed_nothing_is_said(scene: str) -> None:
     assert plain.lines(ALL[scene](), ALL[scene](), NOW + timedelta(minutes=1)) == []
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(ALL)), st.sampled_from(sorted(ALL)))
 def test_a_line_is_one_line_without_escapes(before: str, after: str) -> None:
     for line in plain.lines(ALL[before](), ALL[after](), NOW):
@@ -140,6 +142,7 @@ def test_opening_and_heartbeat() -> None:
     assert plain.heartbeat(ALL["healthy"](), NOW) == "12:04:33 still Healthy"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_quoted_value_is_one_word_or_json(value: str) -> None:
     text = keyed.quoted(value)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -48,6 +48,7 @@ def test_a_screen_fits_other_terminals(name: str, size: str, same_as_file: Same)
     same_as_file(f"{size}-{name}", frame.plain)
 
 
+@settings(deadline=None)
 @given(
     name=st.sampled_from(sorted(ALL)),
     width=st.integers(30, 160),

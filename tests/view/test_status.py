@@ -43,9 +43,8 @@ def test_the_controllers_message_stands_for_the_metric_that_was_not_read() -> No
     failed = recorded("analysis-failed")
     alone = type(failed)(rollout=failed.rollout)
     assert status.line(alone, moment(failed)) == (
-        "companyos-api v2 Degraded: aborted, Rollout aborted update to revision 2: Step-based "
-        'analysis phase error/failed: Metric "success-rate" assessed Failed due to failed (1) > '
-        "failureLimit (0)"
+        'companyos-api v2 Degraded: aborted, Metric "success-rate" assessed Failed due to '
+        "failed (1) > failureLimit (0)"
     )
 
 
