@@ -73,7 +73,7 @@ class AnalysisController:
             return None
         if verdict.status["phase"] in COMPLETED:
             return self._expired(written, now)
-        if _has_lost(verdict) or written["spec"] != batch.run["spec"]:
+        if _has_lost(verdict) or written.get("spec") != batch.run.get("spec"):
             return self._reconcile(uid, written, now)
         wake_at = None if verdict.wake_at is None else max(verdict.wake_at, now + _BREATH)
         self._asleep[uid] = written["metadata"]["resourceVersion"], wake_at

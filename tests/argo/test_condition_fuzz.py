@@ -21,7 +21,7 @@ VOCABULARY = (
     " ** ^ = let if else x y true false nil 0 1 2.5 1e308 0x1f 9223372036854775807 'a' \"b\" `c`"
     " len all any one none map filter find first last sum mean median min max count reduce abs int"
     " float now duration asInt asFloat isNaN isInf isNil default contains startsWith matches $env"
-    " groupBy sort 0..9 1..99999 // /* */ Year() \\ é \x00"
+    " groupBy sort get take reverse 0..9 1..99999 // /* */ Year() \\ é \x00"
 )
 WORDS = st.sampled_from(VOCABULARY.split(" "))
 SOUP = st.lists(WORDS, max_size=25).map(" ".join) | st.text(max_size=60)
@@ -34,6 +34,8 @@ LEAVES = st.sampled_from(
 OPERATORS = "+ - * / % ** == != < <= && or ?? in .. contains"
 SIGNS = st.sampled_from(OPERATORS.split())
 
+ONE_ARGUMENT = st.sampled_from(["len", "max", "mean", "int", "asFloat", "abs", "sort", "reverse"])
+
 
 def grown(inner):
     pair = st.tuples(inner, inner)
@@ -43,7 +45,7 @@ def grown(inner):
         inner.map(lambda e: f"-({e})"),
         st.tuples(st.sampled_from(["all", "filter", "map", "sum", "find", "count"]), inner, inner)
         .map(lambda t: f"{t[0]}({t[1]}, {t[2]} == #)"),
-        st.tuples(st.sampled_from(["len", "max", "mean", "int", "asFloat", "abs"]), inner)
+        st.tuples(ONE_ARGUMENT, inner)
         .map(lambda t: f"{t[0]}({t[1]})"),
         pair.map(lambda t: f"({t[0]})[{t[1]}]"),
         pair.map(lambda t: f"({t[0]})[{t[1]}:]"),

@@ -6,27 +6,10 @@ utils/evaluate/evaluate.go.
 
 from collections.abc import Mapping
 
-from companyos_canary.argo.condition import environment, functions
+from companyos_canary.argo.condition import environment, functions, nodes
 from companyos_canary.argo.condition.errors import ConditionError
 from companyos_canary.argo.condition.methods import METHODS
 from companyos_canary.argo.condition.names import BUILTINS, PREDICATES, UNSUPPORTED
-from companyos_canary.argo.condition.nodes import (
-    Array,
-    Binary,
-    Builtin,
-    Call,
-    Chain,
-    Conditional,
-    Let,
-    Literal,
-    Member,
-    Name,
-    Node,
-    Pointer,
-    Sequence,
-    Slice,
-    Unary,
-)
 from companyos_canary.argo.condition.operator_types import operation_type
 from companyos_canary.argo.condition.types import (
     BOOL,
@@ -56,7 +39,7 @@ class Checker:
         self._pointers: list[dict[str, str]] = []
         self._depth = 0
 
-    def visit(self, node: Node) -> str:
+    def visit(self, node: nodes.Node) -> str:
         """The type of a tree; ConditionError for the first fault in it."""
         self._depth += 1
         if self._depth > _DEEPEST:
@@ -65,37 +48,37 @@ class Checker:
         self._depth -= 1
         return found
 
-    def _visit(self, node: Node) -> str:  # noqa: C901, PLR0912 - a case for each kind of node
+    def _visit(self, node: nodes.Node) -> str:  # noqa: C901, PLR0912 - a case for each kind of node
         match node:
-            case Literal(value):
+            case nodes.Literal(value):
                 return NIL if value is None else type_of(value)
-            case Name(name):
+            case nodes.Name(name):
                 return self._name(name)
-            case Pointer(name):
+            case nodes.Pointer(name):
                 return self._pointer(name)
-            case Unary(operator, inner):
+            case nodes.Unary(operator, inner):
                 return _unary(operator, self.visit(inner))
-            case Binary(operator, left, right):
+            case nodes.Binary(operator, left, right):
                 return operation_type(operator, self.visit(left), self.visit(right))
-            case Chain(inner):
+            case nodes.Chain(inner):
                 return self.visit(inner)
-            case Member(base, key):
+            case nodes.Member(base, key):
                 return self._member(self.visit(base), key)
-            case Slice():
+            case nodes.Slice():
                 return self._slice(node)
-            case Call(callee, arguments):
+            case nodes.Call(callee, arguments):
                 return self._call(callee, arguments)
-            case Builtin(name, arguments):
+            case nodes.Builtin(name, arguments):
                 return self._builtin(name, arguments)
-            case Let():
+            case nodes.Let():
                 return self._let(node)
-            case Conditional():
+            case nodes.Conditional():
                 return self._conditional(node)
-            case Array(nodes):
-                types = {self.visit(n) for n in nodes}
+            case nodes.Array(items):
+                types = {self.visit(n) for n in items}
                 return list_of(types.pop()) if len(types) == 1 else list_of(UNKNOWN)
-            case Sequence(nodes):
-                return [self.visit(n) for n in nodes][-1]
+            case nodes.Sequence(items):
+                return [self.visit(n) for n in items][-1]
         raise ConditionError(f"{type(node).__name__} is not supported here")
 
     def _name(self, name: str) -> str:
@@ -113,11 +96,11 @@ class Checker:
             raise ConditionError(f"unknown pointer #{name}")
         return scope[name]
 
-    def _member(self, base: str, key: Node) -> str:
+    def _member(self, base: str, key: nodes.Node) -> str:
         kind = self.visit(key)
         if base == UNKNOWN:
             return UNKNOWN
-        if isinstance(key, Literal) and isinstance(key.value, str):
+        if isinstance(key, nodes.Literal) and isinstance(key.value, str):
             if base == NIL:
                 raise ConditionError(f"type nil has no field {key.value}")
             if not is_list(base):
@@ -130,7 +113,7 @@ class Checker:
             )
         return element(base)
 
-    def _slice(self, node: Slice) -> str:
+    def _slice(self, node: nodes.Slice) -> str:
         base = self.visit(node.node)
         if base == UNKNOWN:
             return UNKNOWN
@@ -142,8 +125,8 @@ class Checker:
                 raise ConditionError(f"non-integer slice index {_shown(kind)}")
         return base
 
-    def _call(self, callee: Name | Member, arguments: tuple[Node, ...]) -> str:
-        if isinstance(callee, Member):
+    def _call(self, callee: nodes.Name | nodes.Member, arguments: tuple[nodes.Node, ...]) -> str:
+        if isinstance(callee, nodes.Member):
             return self._method(callee, arguments)
         name = callee.name
         if name in self._calls and name not in self._variables:
@@ -153,9 +136,9 @@ class Checker:
             return UNKNOWN
         raise ConditionError(f"{_shown(kind)} is not callable")
 
-    def _method(self, callee: Member, arguments: tuple[Node, ...]) -> str:
+    def _method(self, callee: nodes.Member, arguments: tuple[nodes.Node, ...]) -> str:
         base = self.visit(callee.node)
-        name = callee.key.value if isinstance(callee.key, Literal) else ""
+        name = callee.key.value if isinstance(callee.key, nodes.Literal) else ""
         known = METHODS.get(base, {})
         if base in METHODS and name not in known:
             raise ConditionError(f"the method {name} of {base} is not supported here")
@@ -165,7 +148,7 @@ class Checker:
             raise ConditionError(f"too many arguments to call {name}")
         return known[str(name)][0]
 
-    def _builtin(self, name: str, arguments: tuple[Node, ...]) -> str:
+    def _builtin(self, name: str, arguments: tuple[nodes.Node, ...]) -> str:
         if name not in PREDICATES:
             return functions.builtin_type(name, [self.visit(a) for a in arguments])
         collection = self.visit(arguments[0])
@@ -182,7 +165,7 @@ class Checker:
             self.visit(further)
         return functions.predicate_type(name, collection, found, with_predicate=len(arguments) > 1)
 
-    def _let(self, node: Let) -> str:
+    def _let(self, node: nodes.Let) -> str:
         name = node.name
         if name in self._names or name in self._calls:
             raise ConditionError(f"cannot redeclare {name}")
@@ -195,7 +178,7 @@ class Checker:
         del self._variables[name]
         return found
 
-    def _conditional(self, node: Conditional) -> str:
+    def _conditional(self, node: nodes.Conditional) -> str:
         condition = self.visit(node.condition)
         if condition not in (BOOL, UNKNOWN):
             raise ConditionError(

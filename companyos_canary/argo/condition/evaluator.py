@@ -7,28 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from companyos_canary.argo.condition import environment, functions
+from companyos_canary.argo.condition import environment, functions, nodes
 from companyos_canary.argo.condition.budget import Budget
 from companyos_canary.argo.condition.errors import ConditionError
 from companyos_canary.argo.condition.methods import method_of
 from companyos_canary.argo.condition.names import PREDICATES
-from companyos_canary.argo.condition.nodes import (
-    Array,
-    Binary,
-    Builtin,
-    Call,
-    Chain,
-    Conditional,
-    Let,
-    Literal,
-    Member,
-    Name,
-    Node,
-    Pointer,
-    Sequence,
-    Slice,
-    Unary,
-)
 from companyos_canary.argo.condition.operators import (
     arithmetic,
     contained,
@@ -58,39 +41,39 @@ class Evaluator:
         self._pointers: list[dict[str, Any]] = []
         self._budget = Budget()
 
-    def value(self, node: Node) -> Any:  # noqa: C901, PLR0912 - a case for each kind of node
+    def value(self, node: nodes.Node) -> Any:  # noqa: C901, PLR0912 - a case for each kind of node
         """The value of a tree; ConditionError where the controller would say so."""
         self._budget.step()
         match node:
-            case Literal(value):
+            case nodes.Literal(value):
                 return value
-            case Name(name):
+            case nodes.Name(name):
                 return self._variables[name]
-            case Pointer(name):
+            case nodes.Pointer(name):
                 return self._pointers[-1][name]
-            case Unary(operator, inner):
+            case nodes.Unary(operator, inner):
                 return self._unary(operator, self.value(inner))
-            case Binary():
+            case nodes.Binary():
                 return self._binary(node)
-            case Member():
+            case nodes.Member():
                 return self._member(node)
-            case Chain(inner):
+            case nodes.Chain(inner):
                 return self._chain(inner)
-            case Slice():
+            case nodes.Slice():
                 return self._slice(node)
-            case Call(callee, arguments):
+            case nodes.Call(callee, arguments):
                 return self._call(callee, [self.value(a) for a in arguments])
-            case Builtin(name, arguments):
+            case nodes.Builtin(name, arguments):
                 return self._builtin(name, arguments)
-            case Let(name, value, body):
+            case nodes.Let(name, value, body):
                 return self._let(name, value, body)
-            case Conditional(condition, then, otherwise):
+            case nodes.Conditional(condition, then, otherwise):
                 return self.value(then if _truth(self.value(condition)) else otherwise)
-            case Array(nodes):
-                self._budget.grow(len(nodes))
-                return List(self.value(n) for n in nodes)
-            case Sequence(nodes):
-                return [self.value(n) for n in nodes][-1]
+            case nodes.Array(items):
+                self._budget.grow(len(items))
+                return List(self.value(n) for n in items)
+            case nodes.Sequence(items):
+                return [self.value(n) for n in items][-1]
         raise ConditionError(f"{type(node).__name__} is not supported here")
 
     def _unary(self, operator: str, value: Any) -> Any:
@@ -102,7 +85,7 @@ class Evaluator:
             return value
         return -value if isinstance(value, float) else wrapped(-value)
 
-    def _binary(self, node: Binary) -> Any:
+    def _binary(self, node: nodes.Binary) -> Any:
         operator = node.operator
         left = self.value(node.left)
         if operator in ("and", "&&"):
@@ -124,13 +107,13 @@ class Evaluator:
             return searched(operator, left, right)
         return arithmetic(operator, left, right, self._budget)
 
-    def _chain(self, node: Node) -> Any:
+    def _chain(self, node: nodes.Node) -> Any:
         try:
             return self.value(node)
         except _EndOfChain:
             return None
 
-    def _member(self, node: Member) -> Any:
+    def _member(self, node: nodes.Member) -> Any:
         base = self.value(node.node)
         if base is None and node.optional:
             raise _EndOfChain
@@ -144,7 +127,7 @@ class Evaluator:
             raise ConditionError(f"index out of range: {index} (array length is {len(base)})")
         return base[index]
 
-    def _slice(self, node: Slice) -> Any:
+    def _slice(self, node: nodes.Slice) -> Any:
         base = self.value(node.node)
         if not isinstance(base, list | str):
             raise ConditionError(f"cannot slice {environment.printed(base)}")
@@ -155,8 +138,8 @@ class Evaluator:
         self._budget.grow(len(part))
         return List(part, type_of(base)) if isinstance(base, list) else part
 
-    def _call(self, callee: Name | Member, arguments: list[Any]) -> Any:
-        if isinstance(callee, Name):
+    def _call(self, callee: nodes.Name | nodes.Member, arguments: list[Any]) -> Any:
+        if isinstance(callee, nodes.Name):
             return environment.called(callee.name, arguments, self._result)
         base = self.value(callee.node)
         if base is None and callee.optional:
@@ -166,7 +149,7 @@ class Evaluator:
             raise ConditionError(f"{type_of(base)} is not callable")
         return method(base)
 
-    def _builtin(self, name: str, arguments: tuple[Node, ...]) -> Any:
+    def _builtin(self, name: str, arguments: tuple[nodes.Node, ...]) -> Any:
         if name == "now":
             return self._now
         if name not in PREDICATES:
@@ -178,7 +161,9 @@ class Evaluator:
         initial = [self.value(a) for a in arguments[2:]]
         return over(name, items, self._predicate(arguments), initial, self._budget)
 
-    def _predicate(self, arguments: tuple[Node, ...]) -> Callable[[Any, int, Any], Any] | None:
+    def _predicate(
+        self, arguments: tuple[nodes.Node, ...]
+    ) -> Callable[[Any, int, Any], Any] | None:
         if len(arguments) < 2:
             return None
 
@@ -190,7 +175,7 @@ class Evaluator:
 
         return predicate
 
-    def _let(self, name: str, value: Node, body: Node) -> Any:
+    def _let(self, name: str, value: nodes.Node, body: nodes.Node) -> Any:
         self._variables[name] = self.value(value)
         found = self.value(body)
         del self._variables[name]

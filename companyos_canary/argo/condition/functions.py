@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from companyos_canary.argo.condition import lists
 from companyos_canary.argo.condition.budget import Budget
 from companyos_canary.argo.condition.errors import ConditionError
 from companyos_canary.argo.condition.operators import integer, is_number, ordered
@@ -35,6 +36,8 @@ def builtin_type(name: str, arguments: Sequence[str]) -> str:
     """The type that a function of the language gives for arguments of these types."""
     if name in _AGGREGATES:
         return _aggregate_type(name, arguments)
+    if name in lists.NAMES:
+        return lists.list_type(name, arguments)
     expected = 0 if name == "now" else 1
     if len(arguments) != expected:
         if name == "duration":
@@ -100,6 +103,8 @@ def built_in(name: str, arguments: Sequence[Any], budget: Budget) -> Any:
     """The value of a function of the language that takes no predicate (and is not `now`)."""
     if name in _AGGREGATES:
         return _aggregate(name, arguments, budget)
+    if name in lists.NAMES:
+        return lists.listed(name, arguments, budget)
     value = arguments[0]
     if name in ("first", "last"):
         has = isinstance(value, list) and value

@@ -9,14 +9,14 @@ PREDICATES: dict[str, tuple[int, int]] = {
 
 BUILTINS = frozenset((
     *PREDICATES, "len", "abs", "ceil", "floor", "round", "int", "float", "max", "min", "mean",
-    "median", "first", "last", "now", "duration",
+    "median", "first", "last", "now", "duration", "get", "take", "sort", "reverse",
 ))  # fmt: skip
 
 UNSUPPORTED = frozenset((
     "groupBy", "sortBy", "type", "string", "trim", "trimPrefix", "trimSuffix", "upper", "lower",
     "split", "splitAfter", "replace", "repeat", "join", "indexOf", "lastIndexOf", "hasPrefix",
-    "hasSuffix", "toJSON", "fromJSON", "toBase64", "fromBase64", "date", "timezone", "get", "take",
-    "keys", "values", "toPairs", "fromPairs", "reverse", "uniq", "concat", "flatten", "sort",
+    "hasSuffix", "toJSON", "fromJSON", "toBase64", "fromBase64", "date", "timezone",
+    "keys", "values", "toPairs", "fromPairs", "uniq", "concat", "flatten",
     "bitand", "bitor", "bitxor", "bitnand", "bitnot", "bitshl", "bitshr", "bitushr",
 ))  # fmt: skip
 """Functions of expr-lang that no condition on a metric needs."""
