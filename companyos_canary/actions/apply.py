@@ -10,7 +10,8 @@ from typing import Any
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.cluster.changes import FIELD_MANAGER
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ROLLOUT, known
+from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT, known
+from companyos_canary.cluster.reads import Selection
 from companyos_canary.config import Settings
 from companyos_canary.errors import CanaryError, Conflict, Refused, UsageError
 from companyos_canary.model.rollout import Rollout
@@ -59,6 +60,8 @@ def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bo
     wanted = objects(settings, version)
     if live is not None and version is None:
         wanted = tuple(keep_live_image(o, live) if o["kind"] == ROLLOUT.kind else o for o in wanted)
+    if live is not None and _autoscaled(cluster, settings.rollout):
+        wanted = tuple(map(_without_replicas, wanted))
     dry, forced = _dry_run(cluster, wanted, force=force)
     before = tuple(live if o["kind"] == ROLLOUT.kind else _found(cluster, o) for o in wanted)
     rollout = next(o for o in dry if o["kind"] == ROLLOUT.kind)
@@ -133,6 +136,23 @@ def _dry_run(
             force = True
             kept.append(cluster.apply(obj, dry_run=True, force=True))
     return tuple(kept), force
+
+
+def _autoscaled(cluster: Cluster, rollout: str) -> bool:
+    """A HorizontalPodAutoscaler decides about the Rollout's replicas. One that may not be read is
+    taken for none."""
+    try:
+        scalers = cluster.items(Selection(AUTOSCALER, cluster.namespace))
+    except CanaryError:
+        return False
+    targets = ((s.get("spec") or {}).get("scaleTargetRef") or {} for s in scalers)
+    return any((t.get("kind"), t.get("name")) == (ROLLOUT.kind, rollout) for t in targets)
+
+
+def _without_replicas(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    if obj["kind"] != ROLLOUT.kind:
+        return obj
+    return {**obj, "spec": {k: v for k, v in obj["spec"].items() if k != "replicas"}}
 
 
 def _found(cluster: Cluster, obj: Mapping[str, Any]) -> Mapping[str, Any] | None:

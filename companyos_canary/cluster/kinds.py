@@ -21,6 +21,7 @@ REPLICASET = Kind("apps/v1", "ReplicaSet", "replicasets")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 POD = Kind("v1", "Pod", "pods")
 EVENT = Kind("v1", "Event", "events")
+AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 
 KNOWN: tuple[Kind, ...] = (
     ROLLOUT, ANALYSISRUN, REPLICASET, DEPLOYMENT, POD, EVENT,
@@ -33,7 +34,7 @@ KNOWN: tuple[Kind, ...] = (
     Kind("v1", "ServiceAccount", "serviceaccounts"),
     Kind("v1", "Namespace", "namespaces", namespaced=False),
     Kind("apps/v1", "StatefulSet", "statefulsets"),
-    Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    AUTOSCALER,
     Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
     Kind("networking.k8s.io/v1", "Ingress", "ingresses"),
     Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),

@@ -114,7 +114,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     image: Annotated[str, _text("image")]
     app: Annotated[str, _text("app")] | None = None
     container: Annotated[str, _text("container")] | None = None
-    replicas: Annotated[int, _text("replicas", extra_json_schema={"minimum": 0})] | None = None
+    replicas: Annotated[int, _text("replicas", extra_json_schema={"minimum": 0})] | None = 10
     port: Annotated[int, _text("port", extra_json_schema={"minimum": 1, "maximum": 65535})] = 8080
     progress_deadline: Annotated[str, _text("progress_deadline")] = "10m"
     steps: Annotated[tuple[StepDocument, ...], _text("steps")] = _GUIDE_STEPS

@@ -48,7 +48,7 @@ def test_four_lines_are_enough(tmp_path: Path) -> None:
         Metric("opa-success", "above", 0.99),
     )
     assert (settings.app, settings.container) == ("companyos-api", "companyos-api")
-    assert settings.replicas is None
+    assert settings.replicas == 10
     assert settings.window == timedelta(minutes=5)
 
 
