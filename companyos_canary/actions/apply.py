@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from companyos_canary.actions.change import interrupted
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.cluster.changes import FIELD_MANAGER
 from companyos_canary.cluster.client import Cluster
@@ -57,7 +58,7 @@ def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bo
             "is the first one?",
             hint="canary apply VERSION",
         )
-    wanted = objects(settings, version)
+    wanted: tuple[Mapping[str, Any], ...] = objects(settings, version)
     if live is not None and version is None:
         wanted = tuple(keep_live_image(o, live) if o["kind"] == ROLLOUT.kind else o for o in wanted)
     if live is not None and _autoscaled(cluster, settings.rollout):
@@ -109,15 +110,18 @@ def settle(
     """Looks until the controller has seen the change and, for a first install, until all pods are
     available or it is Degraded. The Rollout, and whether it got there in time."""
     began = now()
-    while True:
-        rollout = cluster.rollout(name)
-        word = shown_phase(rollout).word
-        seen = rollout.observed and rollout.generation >= generation and rollout.current_hash
-        if seen and (not until_healthy or word in ("Healthy", "Degraded")):
-            return rollout, True
-        if now() - began >= limit:
-            return rollout, False
-        sleep(_LOOK)
+    try:
+        while True:
+            rollout = cluster.rollout(name)
+            word = shown_phase(rollout).word
+            seen = rollout.observed and rollout.generation >= generation and rollout.current_hash
+            if seen and (not until_healthy or word in ("Healthy", "Degraded")):
+                return rollout, True
+            if now() - began >= limit:
+                return rollout, False
+            sleep(_LOOK)
+    except KeyboardInterrupt:
+        raise interrupted(f"`{name}` is applied and goes on") from None
 
 
 def _dry_run(
