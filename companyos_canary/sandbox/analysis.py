@@ -50,7 +50,11 @@ class AnalysisController:
     def step(self, now: datetime) -> datetime | None:
         """Does all that is due at `now`; when the next measurement is, None if only a change or an
         answer can move anything."""
-        runs = {r["metadata"]["uid"]: r for r in self._store.items(ANALYSISRUN)}
+        runs = {
+            r["metadata"]["uid"]: r
+            for r in self._store.items(ANALYSISRUN)
+            if not r["metadata"].get("deletionTimestamp")
+        }
         self._batches = {u: b for u, b in self._batches.items() if u in runs}
         self._asleep = {u: a for u, a in self._asleep.items() if u in runs}
         wakes = [self._reconcile(uid, run, now) for uid, run in runs.items()]

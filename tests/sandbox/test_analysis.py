@@ -1,12 +1,14 @@
 """Every recorded AnalysisRun, judged by the sandbox on a clock of its own."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from companyos_canary.sandbox.kinds import ANALYSISRUN
 from tests.conformance.analysis_rows import Rehearsal, can_check, check_row
 
 RECORDED = Path(__file__).parents[1] / "conformance/analysis"
@@ -58,6 +60,51 @@ def test_the_comparison_sees_a_difference():
 )
 def test_a_run_says_how_it_ended(name, events):
     assert Rehearsal(BY_NAME[name]).play().events == events
+
+
+def rehearsed(**spec):
+    """A rehearsal of a run that is good for ever, not yet played."""
+    row = json.loads(json.dumps(BY_NAME["interval-only"]))
+    row["spec"] |= spec
+    return Rehearsal(row)
+
+
+def test_a_run_that_is_being_deleted_is_left_alone():
+    rehearsal = rehearsed()
+    run = {"metadata": {"namespace": "n", "name": "gone", "finalizers": ["x"]}}
+    rehearsal.store.create(ANALYSISRUN, {**run, "spec": rehearsal.row["spec"]})
+    rehearsal.store.delete(ANALYSISRUN, "n", "gone")
+    assert rehearsal.controller.step(rehearsal.now) is None
+    assert rehearsal.outcome.asked == []
+
+
+def test_a_finished_run_is_deleted_after_its_time():
+    rehearsal = rehearsed(terminate=True, ttlStrategy={"secondsAfterCompletion": 60})
+    rehearsal.play()
+    end = rehearsal.controller.step(rehearsal.now)
+    assert (end - rehearsal.now).total_seconds() == 60
+    assert rehearsal.controller.step(end) is None
+    assert rehearsal.store.get(ANALYSISRUN, "n", "run") is None
+
+
+def test_a_run_that_is_deleted_while_it_is_measured_is_forgotten():
+    rehearsal = Rehearsal(BY_NAME["slow-3s-default-timeout"])
+    spec = rehearsal.row["spec"]
+    rehearsal.store.create(ANALYSISRUN, {"metadata": {"namespace": "n", "name": "r"}, "spec": spec})
+    rehearsal.settle()
+    rehearsal.store.delete(ANALYSISRUN, "n", "r")
+    rehearsal.now += timedelta(seconds=5)
+    assert rehearsal.settle() is None
+    assert rehearsal.outcome.events == []
+
+
+def test_a_run_is_asked_nothing_between_its_measurements():
+    rehearsal = rehearsed(terminate=False)
+    rehearsal.play()
+    asked, version = len(rehearsal.outcome.asked), rehearsal.store.version
+    for _ in range(5):
+        rehearsal.controller.step(rehearsal.now)
+    assert (len(rehearsal.outcome.asked), rehearsal.store.version) == (asked, version)
 
 
 def places(value, path=()):
