@@ -73,6 +73,7 @@ class WatchFeed:
         self._changes = 0
         self._seen = 0
         self._shown: Snapshot | None = None
+        self._built: tuple[int, Snapshot] | None = None
         self._watch(reads.rollout_named(cluster.namespace, name))
 
     @property
@@ -172,18 +173,25 @@ class WatchFeed:
 
     def _snapshot(self) -> Snapshot | None:
         with self._news:
-            self._poll_if_forbidden()
-            source = self._sources[ROLLOUT]
-            if source.stopped:
-                raise source.stopped
-            if not source.synced:
-                return None
-            rollout = self._rollout()
-            if rollout is None:
-                where = f"in namespace `{self._cluster.namespace}`"
-                raise NotFound(f"Rollout `{self._name}` not found {where}")
-            others = [self._sources.get(kind) for kind in (*_NEEDED, EVENT)]
-            if any(s is None or not (s.synced or s.stopped) for s in others[: len(_NEEDED)]):
-                return None
-            notes = tuple(s.stopped.message for s in others if s and s.stopped)
-            return reads.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since)
+            if self._built is None or self._built[0] != self._changes:
+                snapshot = self._build()
+                self._built = (self._changes, snapshot) if snapshot else None
+                return snapshot
+            return self._built[1]
+
+    def _build(self) -> Snapshot | None:
+        self._poll_if_forbidden()
+        source = self._sources[ROLLOUT]
+        if source.stopped:
+            raise source.stopped
+        if not source.synced:
+            return None
+        rollout = self._rollout()
+        if rollout is None:
+            where = f"in namespace `{self._cluster.namespace}`"
+            raise NotFound(f"Rollout `{self._name}` not found {where}")
+        others = [self._sources.get(kind) for kind in (*_NEEDED, EVENT)]
+        if any(s is None or not (s.synced or s.stopped) for s in others[: len(_NEEDED)]):
+            return None
+        notes = tuple(s.stopped.message for s in others if s and s.stopped)
+        return reads.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since)

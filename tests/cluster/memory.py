@@ -1,11 +1,14 @@
 """The sandbox's API as a transport that remembers what it was asked."""
 
 import copy
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from companyos_canary.cluster.feed import Feed
 from companyos_canary.model.http import Request, Response
+from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.kinds import (
     ANALYSISRUN,
@@ -22,6 +25,7 @@ from tests import builders
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 NS = builders.NAMESPACE
+SOON = 5.0
 
 
 class Recording:
@@ -103,3 +107,18 @@ class World:
 
     def transport(self, **options: Any) -> Recording:
         return Recording(Api(self.store, **options).handle)
+
+
+def until(feed: Feed, true: Callable[[Snapshot], object]) -> Snapshot:
+    """Waits for a Snapshot of which something is true."""
+    end = time.monotonic() + SOON
+    while time.monotonic() < end:
+        found = feed.snapshot()
+        if found and true(found):
+            return found
+        feed.wait(end - time.monotonic())
+    raise AssertionError(f"never came: {feed.snapshot()}")
+
+
+def whole(snapshot: Snapshot) -> bool:
+    return bool(snapshot.pods and snapshot.events and snapshot.runs)

@@ -12,18 +12,16 @@ from typing import Any
 import pytest
 
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.feed import Feed, WatchFeed
+from companyos_canary.cluster.feed import WatchFeed
 from companyos_canary.errors import CrdMissing, Forbidden, NotFound, Unreachable
 from companyos_canary.model.http import Request, Response, Stream
-from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.sandbox.api import Attributes
 from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
 from tests import builders
 from tests.cluster.fake_api import failure
-from tests.cluster.memory import NOW, NS, Recording, World
+from tests.cluster.memory import NOW, NS, SOON, Recording, World, until, whole
 
 NAME = builders.NAME
-SOON = 5.0
 Follow = Callable[..., WatchFeed]
 
 
@@ -55,21 +53,6 @@ def follow() -> Iterator[Follow]:
     for feed in feeds:
         feed.close()
     assert not [t for t in threading.enumerate() if t.name.startswith(("watch-", "poll"))]
-
-
-def until(feed: Feed, true: Callable[[Snapshot], object]) -> Snapshot:
-    """Waits for a Snapshot of which something is true."""
-    end = time.monotonic() + SOON
-    while time.monotonic() < end:
-        found = feed.snapshot()
-        if found and true(found):
-            return found
-        feed.wait(end - time.monotonic())
-    raise AssertionError(f"never came: {feed.snapshot()}")
-
-
-def whole(snapshot: Snapshot) -> bool:
-    return bool(snapshot.pods and snapshot.events and snapshot.runs)
 
 
 def test_a_followed_rollout_looks_like_one_that_was_read_once(follow: Follow) -> None:
@@ -135,6 +118,7 @@ def test_what_changes_nothing_in_the_picture_wakes_nobody(follow: Follow) -> Non
     stranger["status"]["phase"] = "Failed"
     world.store.update(POD, stranger)
     assert feed.wait(0.1) is False
+    assert feed.snapshot() is feed.snapshot()
 
 
 def test_a_deleted_rollout_is_not_found(follow: Follow) -> None:
