@@ -1,23 +1,31 @@
 """The decisions of pause, resume, retry, restart, promote --full and undo."""
 
+import json
 from typing import Any
 
 import pytest
 
 from companyos_canary.argo.patches import (
+    ACTION,
+    MERGE_PATCH,
     RECORD,
     Change,
     Nothing,
+    Patch,
     Record,
     Refusal,
+    abort,
+    only_if,
     pause,
     promote_full,
     restart,
     resume,
     retry,
     undo,
+    with_reason,
 )
 from companyos_canary.argo.patches.undo import template_of
+from companyos_canary.argo.skipped import skipped
 from companyos_canary.argo.stable_record import ever_stable, previous_stable
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -30,8 +38,10 @@ from tests.builders import (
     STABLE,
     replicaset,
     replicaset_object,
+    result_object,
     rollout,
     rollout_object,
+    run,
     snapshot,
 )
 
@@ -181,3 +191,32 @@ def test_an_undo_to_where_it_is_has_nothing_to_do() -> None:
     here = replicaset(hash=STABLE, revision=7)
     assert isinstance(undo(rollout(**HEALTHY), here), Nothing)
     assert isinstance(undo(rollout(), here), Change)
+
+
+def test_a_reason_goes_behind_the_patch_and_none_leaves_it_alone() -> None:
+    plain = abort(rollout())
+    assert with_reason(plain, "abort", "ana", NOW, "") is plain
+    told = with_reason(plain, "abort", "ana", NOW, "wrong tag")
+    assert isinstance(told, Change)
+    assert told.patches[0] == Patch({"status": {"abort": True}}, MERGE_PATCH, "status")
+    assert json.loads(body(told, 1)["metadata"]["annotations"][ACTION]) == {
+        "verb": "abort", "by": "ana", "at": "2026-03-02T12:04:33Z", "reason": "wrong tag",
+    }  # fmt: skip
+
+
+def test_a_condition_on_step_or_revision_refuses_what_has_moved_on() -> None:
+    assert only_if(rollout(), step=2, revision=8) is None
+    moved = only_if(rollout(), step=1, revision=None)
+    assert moved is not None
+    assert "is at step 2/3 (analysis), not at step 1" in moved.message
+    other = only_if(rollout(), step=None, revision=7)
+    assert other is not None
+    assert "is on revision 8, not 7" in other.message
+
+
+def test_a_full_promote_says_what_it_leaves_out() -> None:
+    assert skipped(snapshot()).sentence == "the steps at 25 % and 50 % and 2 analyses"
+    measured = snapshot(runs=[run([result_object("error-rate", ["[0.01]", "[0.02]"])])])
+    assert "(2 of 20 measurements were made)" in skipped(measured).sentence
+    assert skipped(snapshot(**AT_PAUSE)).pauses == 1
+    assert skipped(finished(())).sentence == "nothing"

@@ -16,13 +16,15 @@ from companyos_canary.argo.patches.decision import (
 )
 from companyos_canary.argo.patches.image import set_image, tag
 from companyos_canary.argo.patches.pause import pause, resume
-from companyos_canary.argo.patches.promote import promote, promote_full
-from companyos_canary.argo.patches.record import RECORD, Record, record_of
+from companyos_canary.argo.patches.promote import INCONCLUSIVE, only_if, promote, promote_full
+from companyos_canary.argo.patches.record import ACTION, RECORD, Record, record_of, with_reason
 from companyos_canary.argo.patches.restart import restart
 from companyos_canary.argo.patches.retry import retry
 from companyos_canary.argo.patches.undo import undo
 
 __all__ = [
+    "ACTION",
+    "INCONCLUSIVE",
     "JSON_PATCH",
     "MERGE_PATCH",
     "RECORD",
@@ -33,6 +35,7 @@ __all__ = [
     "Record",
     "Refusal",
     "abort",
+    "only_if",
     "pause",
     "promote",
     "promote_full",
@@ -43,4 +46,5 @@ __all__ = [
     "set_image",
     "tag",
     "undo",
+    "with_reason",
 ]

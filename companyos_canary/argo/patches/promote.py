@@ -13,7 +13,7 @@ from companyos_canary.argo.patches.decision import (
     replace,
     test,
 )
-from companyos_canary.argo.weight_steps import place_of
+from companyos_canary.argo.weight_steps import place_of, step_number
 from companyos_canary.model.rollout import Rollout
 
 INCONCLUSIVE = "InconclusiveAnalysisRun"
@@ -111,3 +111,18 @@ def promote_full(rollout: Rollout) -> Decision:
         patches.append(Patch(lift, JSON_PATCH))
         return Change(tuple(patches), "it was paused by hand: resumed as well")
     return Change(tuple(patches))
+
+
+def only_if(rollout: Rollout, *, step: int | None, revision: int | None) -> Refusal | None:
+    """A refusal where the Rollout is not at that step (as screens count) or revision any more."""
+    if revision is not None and rollout.revision != revision:
+        return Refusal(
+            f"`{rollout.name}` is on revision {rollout.revision}, not {revision}",
+            "look with `canary status`",
+        )
+    if step is not None and step_number(rollout) != step:
+        return Refusal(
+            f"`{rollout.name}` is at {place_of(rollout)}, not at step {step}",
+            "look with `canary status`",
+        )
+    return None

@@ -1,0 +1,65 @@
+"""What a full promote leaves out. Pure."""
+
+from dataclasses import dataclass
+
+from companyos_canary.argo.weight_steps import weight_steps
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """`weights` of the steps that are not finished, `analyses` and `pauses` among what is left,
+    `measured` of `planned` measurements of the run in work (0 of 0 without one)."""
+
+    weights: tuple[int, ...]
+    analyses: int
+    pauses: int
+    measured: int
+    planned: int
+
+    @property
+    def sentence(self) -> str:
+        """`the steps at 25 % and 50 %, 2 analyses (3 of 20 measurements were made)`."""
+        parts = []
+        if self.weights:
+            parts.append(f"{_steps(len(self.weights))} at {_and([f'{w} %' for w in self.weights])}")
+        if self.analyses:
+            made = f" ({self.measured} of {self.planned} measurements were made)"
+            parts.append(_count(self.analyses, "analysis", "analyses")
+                         + (made if self.planned else ""))  # fmt: skip
+        if self.pauses:
+            parts.append(_count(self.pauses, "pause", "pauses"))
+        return _and(parts) or "nothing"
+
+
+def skipped(snapshot: Snapshot) -> Skipped:
+    """What is left of the steps of the newest revision."""
+    rollout = snapshot.rollout
+    index = rollout.step_index or 0
+    left = rollout.steps[index:]
+    running = [r for r in snapshot.current_runs if not r.is_finished]
+    planned = sum(int(m.count) for r in running for m in r.metrics if m.count.isdigit())
+    return Skipped(
+        weights=tuple(g.weight for g in weight_steps(rollout.steps) if g.end > index),
+        analyses=sum(1 for s in left if s.kind == "analysis") + _background(rollout),
+        pauses=sum(1 for s in left if s.kind == "pause"),
+        measured=sum(len(m.measurements) for r in running for m in r.results) if planned else 0,
+        planned=planned,
+    )
+
+
+def _background(rollout: Rollout) -> int:
+    return 1 if rollout.background_run and rollout.background_run.status == "Running" else 0
+
+
+def _steps(count: int) -> str:
+    return "the step" if count == 1 else "the steps"
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"1 {one}" if count == 1 else f"{count} {many}"
+
+
+def _and(parts: list[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
