@@ -7,9 +7,10 @@ from types import ModuleType
 
 from companyos_canary.sandbox.api.answer import bad_request, invalid
 from companyos_canary.sandbox.api.call import Call
+from companyos_canary.sandbox.api.crds import check_definition
 from companyos_canary.sandbox.api.defaults import completed
 from companyos_canary.sandbox.api.schema import check_shape
-from companyos_canary.sandbox.kinds import Kind
+from companyos_canary.sandbox.kinds import CRD, Kind
 from companyos_canary.sandbox.objects import ApiStatus, Object, copied
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -23,6 +24,7 @@ def new_object(
     """The object of a POST with its namespace and name; `generateName` gets five letters."""
     check_type(call, body)
     obj: Object = copied(body)
+    check_metadata(obj)
     meta = obj.setdefault("metadata", {})
     if call.kind.namespaced:
         meta["namespace"] = meta.get("namespace") or call.namespace
@@ -69,6 +71,30 @@ def check_type(call: Call, body: Object) -> None:
         )
 
 
+def check_metadata(obj: Object) -> None:
+    """400 where the metadata are not what every object's are."""
+    meta = obj.setdefault("metadata", {})
+    if not isinstance(meta, dict):
+        raise _cannot_unmarshal("metadata", "v1.ObjectMeta")
+    for field in ("labels", "annotations"):
+        values = meta.get(field) or {}
+        if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
+            raise _cannot_unmarshal(f"metadata.{field}", "map[string]string")
+    for field in ("name", "generateName", "namespace", "uid", "resourceVersion"):
+        if not isinstance(meta.get(field) or "", str):
+            raise _cannot_unmarshal(f"metadata.{field}", "string")
+    for field, of in (("finalizers", str), ("ownerReferences", dict), ("managedFields", dict)):
+        items = meta.get(field) or []
+        if not isinstance(items, list) or not all(isinstance(item, of) for item in items):
+            raise _cannot_unmarshal(f"metadata.{field}", f"[]{of.__name__}")
+    for field in [f for f, value in meta.items() if value is None]:
+        del meta[field]
+
+
+def _cannot_unmarshal(field: str, wanted: str) -> ApiStatus:
+    return bad_request(f"json: cannot unmarshal the value of {field} into {wanted}")
+
+
 def check_name(kind: Kind, name: str) -> None:
     if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
         raise invalid(kind, name, [(
@@ -83,6 +109,7 @@ def check_name(kind: Kind, name: str) -> None:
 def check_identity(call: Call, new: Object) -> None:
     """A write may not make another object of this one."""
     check_type(call, new)
+    check_metadata(new)
     meta = new.setdefault("metadata", {})
     if meta.setdefault("name", call.name) != call.name:
         raise bad_request(
@@ -103,6 +130,8 @@ def admitted(
     the sandbox does not emulate is refused as Invalid, too."""
     obj, warnings = check_shape(call.kind, obj, call.request.parameter("fieldValidation"))
     obj = completed(call.kind, obj)
+    if call.kind is CRD:
+        check_definition(obj)
     if why := refuse(obj):
         name = obj["metadata"]["name"]
         raise invalid(call.kind, name, [("spec", f"Forbidden: {why}", "FieldValueForbidden")])

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.api import access, discovery, logs, openapi, read
+from companyos_canary.sandbox.api import access, crds, discovery, logs, openapi, read
 from companyos_canary.sandbox.api.answer import (
     failure,
     forbidden,
@@ -19,7 +19,7 @@ from companyos_canary.sandbox.kinds import POD, SERVICE
 from companyos_canary.sandbox.objects import ApiStatus
 from companyos_canary.sandbox.store import Store
 
-_SUBRESOURCES = {"status", "scale", "log", "proxy", "finalize"}
+_OF_CONTAINERS = ("attach", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy")
 
 
 def _refuses_nothing(_: object) -> None:
@@ -27,7 +27,8 @@ def _refuses_nothing(_: object) -> None:
 
 
 class Api:
-    """A Kubernetes API over a store.
+    """A Kubernetes API over a store, with the CRDs of Argo Rollouts installed (delete them from the
+    store, and the kinds are not served).
 
     `proxies`: what answers behind `services/NAME:PORT/proxy`, by `NAMESPACE/NAME:PORT`.
     `refuse`: why an object is not taken (None: it is), for what the sandbox does not emulate.
@@ -47,6 +48,7 @@ class Api:
         user: str = "sandbox",
     ) -> None:
         self.store = store
+        crds.install(store)
         self.proxies: dict[str, Handle] = dict(proxies or {})
         self._writer = Writer(store, refuse)
         self._allowed = allowed
@@ -71,11 +73,15 @@ class Api:
             return openapi.answer(path) or page_not_found()
         if review := access.review(request, self._allowed, self._user):
             return review
-        if request.method in ("GET", "HEAD") and (found := discovery.document(request)):
-            return ok(found[0], headers={"Content-Type": found[1]})
+        if request.method in ("GET", "HEAD"):
+            found = discovery.document(request, crds.served(self.store))
+            if found:
+                return ok(found[0], headers={"Content-Type": found[1]})
         call = read_call(request)
-        if call is None or (call.subresource and not _serves(call)):
+        if call is None or not crds.is_served(self.store, call.kind):
             return page_not_found()
+        if call.subresource and not _serves(call):
+            return _not_emulated(call)
         self._check_access(call)
         return self._dispatch(call)
 
@@ -116,6 +122,15 @@ class Api:
         if call.verb == "watch":
             return read.watch(self.store, call, self._elapsed)
         return read.get(self.store, call) if call.name else read.list_(self.store, call)
+
+
+def _not_emulated(call: Call) -> Response:
+    if call.kind is POD and call.subresource in _OF_CONTAINERS:
+        raise ApiStatus(
+            405, "MethodNotAllowed",
+            f"the sandbox has no containers: `{call.subresource}` is not emulated",
+        )  # fmt: skip
+    return page_not_found()
 
 
 def _serves(call: Call) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from companyos_canary.model.http import Json
+from companyos_canary.sandbox.api.admit import check_metadata
 from companyos_canary.sandbox.api.answer import bad_request, unsupported_media
 from companyos_canary.sandbox.api.body import media_type, read_value
 from companyos_canary.sandbox.api.call import Call
@@ -42,7 +43,8 @@ def read_configuration(call: Call) -> Json:
         raise bad_request(
             f"error decoding YAML: Object must be {kind.api_version}, Kind={kind.kind}"
         )
-    meta = body.setdefault("metadata", {})
+    check_metadata(body)
+    meta = body["metadata"]
     if meta.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
     if meta.setdefault("name", call.name) != call.name:

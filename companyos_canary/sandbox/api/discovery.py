@@ -1,10 +1,10 @@
 """Discovery: which groups, versions and resources there are, in the old and the new form."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from companyos_canary.model.http import Json, Request
 from companyos_canary.sandbox.api.call import GROUP_VERSIONS
-from companyos_canary.sandbox.kinds import KINDS, Kind
+from companyos_canary.sandbox.kinds import Kind
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 VERSION = {
@@ -27,30 +27,33 @@ _REVIEWS = (
 )
 
 
-def document(request: Request) -> tuple[Json, str] | None:
-    """The discovery document of a path and its content type; None where there is none."""
+def document(request: Request, kinds: Sequence[Kind]) -> tuple[Json, str] | None:
+    """The discovery document of a path for these kinds, and its content type; None where there is
+    none."""
+    groups = _groups(kinds)
     parts = [p for p in request.path.split("/") if p]
     aggregated = "as=APIGroupDiscoveryList" in request.header("Accept").replace(" ", "")
     if parts == ["api"]:
         if aggregated:
-            return _aggregated([""]), AGGREGATED
+            return _aggregated(kinds, [""]), AGGREGATED
         return {"kind": "APIVersions", "versions": ["v1"]}, "application/json"
     if parts == ["apis"]:
         if aggregated:
-            return _aggregated(_groups()), AGGREGATED
-        groups = [_group(group) for group in _groups()]
-        listed = {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+            return _aggregated(kinds, groups), AGGREGATED
+        named = [_group(group) for group in groups]
+        listed = {"kind": "APIGroupList", "apiVersion": "v1", "groups": named}
         return listed, "application/json"
-    if len(parts) == 2 and parts[0] == "apis" and parts[1] in _groups():
+    if len(parts) == 2 and parts[0] == "apis" and parts[1] in groups:
         return {"kind": "APIGroup", "apiVersion": "v1", **_group(parts[1])}, "application/json"
     place = ("", parts[1]) if parts[:1] == ["api"] and len(parts) == 2 else tuple(parts[1:])
-    if place in GROUP_VERSIONS and (parts[0] == "apis") == bool(place[0]):
-        return _resources(*place), "application/json"
+    if place in GROUP_VERSIONS and (not place[0] or place[0] in groups):
+        return _resources(_kinds(kinds, *place), *place), "application/json"
     return None
 
 
-def _groups() -> list[str]:
-    return list(dict.fromkeys(group for group, _ in GROUP_VERSIONS if group))
+def _groups(kinds: Sequence[Kind]) -> list[str]:
+    known = {kind.group for kind in kinds} | {group for group, _, _ in _REVIEWS}
+    return list(dict.fromkeys(group for group, _ in GROUP_VERSIONS if group and group in known))
 
 
 def _versions(group: str) -> list[str]:
@@ -62,13 +65,13 @@ def _group(group: str) -> Json:
     return {"name": group, "versions": versions, "preferredVersion": versions[0]}
 
 
-def _kinds(group: str, version: str) -> list[Kind]:
-    return [k for k in KINDS if (k.group, k.version) == (group, version)]
+def _kinds(kinds: Sequence[Kind], group: str, version: str) -> list[Kind]:
+    return [k for k in kinds if (k.group, k.version) == (group, version)]
 
 
-def _resources(group: str, version: str) -> Json:
+def _resources(kinds: Sequence[Kind], group: str, version: str) -> Json:
     resources: list[Json] = []
-    for kind in _kinds(group, version):
+    for kind in kinds:
         resources.append(_resource(kind))
         for name, served in _subresources(kind):
             resources.append(
@@ -117,7 +120,7 @@ def _subresources(kind: Kind) -> Iterable[tuple[str, Json]]:
         yield "proxy", {"kind": "ServiceProxyOptions", "verbs": ["create", "get"]}
 
 
-def _aggregated(groups: Iterable[str]) -> Json:
+def _aggregated(kinds: Sequence[Kind], groups: Iterable[str]) -> Json:
     return {
         "kind": "APIGroupDiscoveryList",
         "apiVersion": "apidiscovery.k8s.io/v2",
@@ -125,19 +128,21 @@ def _aggregated(groups: Iterable[str]) -> Json:
         "items": [
             {
                 "metadata": {"name": group} if group else {},
-                "versions": [
-                    {"version": v, "freshness": "Current", "resources": _discovered(group, v)}
-                    for v in _versions(group)
-                ],
+                "versions": [_version(kinds, group, version) for version in _versions(group)],
             }
             for group in groups
         ],
     }
 
 
-def _discovered(group: str, version: str) -> list[Json]:
+def _version(kinds: Sequence[Kind], group: str, version: str) -> Json:
+    resources = _discovered(_kinds(kinds, group, version), group, version)
+    return {"version": version, "freshness": "Current", "resources": resources}
+
+
+def _discovered(kinds: Sequence[Kind], group: str, version: str) -> list[Json]:
     found = []
-    for kind in _kinds(group, version):
+    for kind in kinds:
         place = {"group": group, "version": version, "kind": kind.kind}
         shown = _resource(kind)
         entry: Json = {

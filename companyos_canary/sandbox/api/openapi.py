@@ -20,6 +20,7 @@ _WORDS: dict[str, Json] = {
     "number": {"type": "integer"},
     "flag": {"type": "boolean"},
     "map": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+    "texts": {"type": "object", "additionalProperties": {"type": "string"}},
     "number or text": {"x-kubernetes-int-or-string": True},
     "any": {"x-kubernetes-preserve-unknown-fields": True},
 }
@@ -123,19 +124,24 @@ def _schema(kind: Kind) -> Json:
     if shape is None:
         schema["x-kubernetes-preserve-unknown-fields"] = True
         return {**schema, "properties": properties}
-    inner = _json_schema(shape)
+    inner = json_schema(shape)
     return {**inner, **schema, "properties": {**properties, **inner["properties"]}}
 
 
-def _json_schema(shape: Shape) -> Json:
+def json_schema(shape: Shape) -> Json:
+    """A shape as an OpenAPI v3 schema."""
     if isinstance(shape, str):
         return _WORDS[shape]
     if isinstance(shape, list):
-        return {"type": "array", "items": _json_schema(shape[0])}
+        return {"type": "array", "items": json_schema(shape[0])}
     schema: dict[str, Any] = {
         "type": "object",
-        "properties": {name.rstrip("!"): _json_schema(inner) for name, inner in shape.items()},
+        "properties": {
+            name.rstrip("!"): json_schema(inner) for name, inner in shape.items() if name != "*"
+        },
     }
+    if "*" in shape:
+        schema["x-kubernetes-preserve-unknown-fields"] = True
     if required := [name[:-1] for name in shape if name.endswith("!")]:
         schema["required"] = required
     return schema

@@ -30,7 +30,10 @@ def patched(call: Call, base: Object) -> Object:
         return _json_patched(base, patch)
     if not isinstance(patch, dict):
         raise bad_request("json: cannot unmarshal the patch into an object")
-    result = merge_patch(base, patch) if media == MERGE else strategic_patch(base, patch)
+    try:
+        result = merge_patch(base, patch) if media == MERGE else strategic_patch(base, patch)
+    except PatchMalformed as error:
+        raise bad_request(str(error)) from error
     if not isinstance(result, dict):
         raise bad_request("the patch leaves no object")
     return result

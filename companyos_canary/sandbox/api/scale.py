@@ -27,15 +27,17 @@ def scale_of(obj: Object) -> Json:
 
 def scaled(kind: Kind, obj: Object, scale: Json) -> Object:
     """The object with the replicas of a Scale, and the Scale's resourceVersion as precondition."""
-    replicas = (scale.get("spec") or {}).get("replicas", 0)
-    if not isinstance(replicas, int) or replicas < 0:
+    spec = scale.get("spec") or {}
+    replicas = spec.get("replicas", 0) if isinstance(spec, dict) else spec
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
         raise invalid(
             kind, obj["metadata"]["name"],
             [("spec.replicas", f"Invalid value: {replicas}: must be greater than or equal to 0",
               "FieldValueInvalid")],
         )  # fmt: skip
     meta = dict(obj["metadata"])
-    if version := (scale.get("metadata") or {}).get("resourceVersion"):
+    given = scale.get("metadata")
+    if version := given.get("resourceVersion") if isinstance(given, dict) else None:
         meta["resourceVersion"] = version
     else:
         meta.pop("resourceVersion", None)

@@ -73,11 +73,13 @@ def _checked(value: Any, shape: Shape, path: str, findings: Findings) -> Any:
         return [_checked(v, shape[0], f"{path}[{n}]", findings) for n, v in enumerate(value)]
     if not isinstance(value, dict):
         return _wrong_type(value, "object", path, findings)
-    known = {name.rstrip("!"): inner for name, inner in shape.items()}
+    known = {name.rstrip("!"): inner for name, inner in shape.items() if name != "*"}
     kept = {}
     for name, inner in value.items():
         place = f"{path}.{name}" if path else name
-        if name not in known:
+        if name not in known and "*" in shape:
+            kept[name] = inner
+        elif name not in known:
             findings.unknown.append(place)
         elif inner is not None:
             kept[name] = _checked(inner, known[name], place, findings)
@@ -94,8 +96,16 @@ def _missing(shape: dict[str, Shape], kept: dict[str, Any]) -> Iterator[str]:
 def _checked_word(value: Any, word: str, path: str, findings: Findings) -> Any:
     if word == "any":
         return value
+    if word == "texts":
+        return _checked_texts(value, path, findings)
     fits = isinstance(value, _TYPES[word]) and (word == "flag" or not isinstance(value, bool))
     return value if fits else _wrong_type(value, _NAMES.get(word, "integer,string"), path, findings)
+
+
+def _checked_texts(value: Any, path: str, findings: Findings) -> Any:
+    if not isinstance(value, dict):
+        return _wrong_type(value, "object", path, findings)
+    return {k: _checked(v, "text", f"{path}.{k}", findings) for k, v in value.items()}
 
 
 def _wrong_type(value: Any, wanted: str, path: str, findings: Findings) -> Any:

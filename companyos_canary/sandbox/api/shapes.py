@@ -1,8 +1,9 @@
 """The fields of the kinds, as far as the sandbox checks and explains them.
 
 A shape is a word (`text`, `number`, `flag`, `number or text`, `any`, `map`: an object with any
-fields), a list with the shape of its items, or an object with these fields and no others. A field
-that is required ends in `!`. The Argo fields are those of the CRDs of Argo Rollouts, git 9f8d111d8.
+fields, `texts`: one of texts), a list with the shape of its items, or an object with these fields,
+and others only where it has a `*`. A field that is required ends in `!`. The Argo fields are those
+of the CRDs of Argo Rollouts, git 9f8d111d8.
 """
 
 from typing import Any
@@ -11,17 +12,34 @@ from companyos_canary.sandbox.kinds import (
     ANALYSISRUN,
     ANALYSISTEMPLATE,
     CLUSTERANALYSISTEMPLATE,
+    CONFIGMAP,
+    CRD,
     DEPLOYMENT,
+    EVENT,
     EXPERIMENT,
+    NAMESPACE,
+    POD,
     REPLICASET,
     ROLLOUT,
+    SECRET,
     SERVICE,
+    SERVICEACCOUNT,
     Kind,
 )  # fmt: skip
 
 Shape = Any
 
-_LABELS: Shape = {"annotations": "map", "labels": "map"}
+_LABELS: Shape = {"annotations": "texts", "labels": "texts"}
+_CONTAINER = {
+    "name!": "text", "image": "text", "env": [{"name!": "text", "*": "any"}],
+    "ports": [{"containerPort!": "number", "*": "any"}], "*": "any",
+}  # fmt: skip
+_POD_SPEC: Shape = {"containers!": [_CONTAINER], "initContainers": [_CONTAINER], "*": "any"}
+_POD_TEMPLATE: Shape = {"metadata": {**_LABELS, "*": "any"}, "spec": _POD_SPEC, "*": "any"}
+_SELECTOR: Shape = {
+    "matchExpressions": [{"key!": "text", "operator!": "text", "values": ["text"]}],
+    "matchLabels": "texts",
+}  # fmt: skip
 _TEMPLATES = [{"templateName": "text", "clusterScope": "flag"}]
 _VALUE: Shape = {
     "name!": "text", "value": "text",
@@ -84,8 +102,8 @@ _ROLLOUT_SPEC = {
     "minReadySeconds": "number", "paused": "flag", "progressDeadlineAbort": "flag",
     "progressDeadlineSeconds": "number", "replicas": "number", "restartAt": "text",
     "revisionHistoryLimit": "number", "rollbackWindow": {"revisions": "number"},
-    "selector": {"matchExpressions": ["map"], "matchLabels": "map"},
-    "strategy": {"blueGreen": _BLUE_GREEN, "canary": _CANARY}, "template": "map",
+    "selector": _SELECTOR,
+    "strategy": {"blueGreen": _BLUE_GREEN, "canary": _CANARY}, "template": _POD_TEMPLATE,
     "workloadRef": {"apiVersion": "text", "kind": "text", "name": "text", "scaleDown": "text"},
 }  # fmt: skip
 _RUN_STATUS = {"message": "text", "name!": "text", "status!": "text"}
@@ -139,16 +157,17 @@ _EXPERIMENT_SPEC = {
     "scaleDownDelaySeconds": "number", "templates!": ["map"], "terminate": "flag",
 }  # fmt: skip
 _REPLICASET_SPEC = {
-    "minReadySeconds": "number", "replicas": "number", "selector!": "map", "template": "map",
+    "minReadySeconds": "number", "replicas": "number", "selector!": _SELECTOR,
+    "template": _POD_TEMPLATE,
 }  # fmt: skip
 _DEPLOYMENT_SPEC = {
     "minReadySeconds": "number", "paused": "flag", "progressDeadlineSeconds": "number",
-    "replicas": "number", "revisionHistoryLimit": "number", "selector!": "map",
+    "replicas": "number", "revisionHistoryLimit": "number", "selector!": _SELECTOR,
     "strategy": {
         "type": "text",
         "rollingUpdate": {"maxSurge": "number or text", "maxUnavailable": "number or text"},
     },
-    "template!": "map",
+    "template!": _POD_TEMPLATE,
 }  # fmt: skip
 
 SHAPES: dict[Kind, Shape] = {
@@ -159,7 +178,22 @@ SHAPES: dict[Kind, Shape] = {
     EXPERIMENT: {"spec!": _EXPERIMENT_SPEC, "status": "map"},
     REPLICASET: {"spec!": _REPLICASET_SPEC, "status": "map"},
     DEPLOYMENT: {"spec!": _DEPLOYMENT_SPEC, "status": "map"},
-    SERVICE: {"spec": "map", "status": "map"},
+    POD: {"spec!": _POD_SPEC, "status": "map"},
+    SERVICE: {
+        "spec": {"selector": "texts", "ports": [{"port!": "number", "*": "any"}], "*": "any"},
+        "status": "map",
+    },
+    NAMESPACE: {"spec": "map", "status": "map"},
+    CONFIGMAP: {"data": "texts", "binaryData": "texts", "immutable": "flag"},
+    SECRET: {"data": "texts", "stringData": "texts", "type": "text", "immutable": "flag"},
+    SERVICEACCOUNT: {"secrets": ["map"], "imagePullSecrets": ["map"], "*": "any"},
+    CRD: {"spec!": {"group!": "text", "*": "any"}, "status": "map"},
+    EVENT: {
+        "involvedObject!": {"kind": "text", "name": "text", "namespace": "text", "*": "any"},
+        "source": {"component": "text", "host": "text"},
+        "count": "number",
+        "*": "any",
+    },
 }
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from companyos_canary.sandbox.api.lists import merge_key
+from companyos_canary.sandbox.api.patch import PatchMalformed
 from companyos_canary.sandbox.objects import copied
 
 _DIRECTIVES = ("$patch", "$retainKeys")
@@ -10,7 +11,7 @@ _DIRECTIVES = ("$patch", "$retainKeys")
 
 def strategic_patch(target: Any, patch: Any, path: tuple[str, ...] = ()) -> Any:
     """Merges `patch` into `target` (JSON values) with the directives $patch, $retainKeys,
-    $setElementOrder and $deleteFromPrimitiveList."""
+    $setElementOrder and $deleteFromPrimitiveList. Raises PatchMalformed."""
     if not isinstance(patch, dict):
         return copied(patch)
     if patch.get("$patch") == "delete":
@@ -19,13 +20,14 @@ def strategic_patch(target: Any, patch: Any, path: tuple[str, ...] = ()) -> Any:
         return _plain(patch)
     result = dict(target)
     if "$retainKeys" in patch:
-        result = {k: v for k, v in result.items() if k in patch["$retainKeys"]}
+        result = {k: v for k, v in result.items() if k in _list(patch, "$retainKeys")}
     for key, value in patch.items():
         if key in _DIRECTIVES or key.startswith("$setElementOrder/"):
             continue
         if key.startswith("$deleteFromPrimitiveList/"):
             field = key.partition("/")[2]
-            result[field] = [v for v in result.get(field) or [] if v not in value]
+            gone = _list(patch, key)
+            result[field] = [v for v in _list(result, field) if v not in gone]
         elif value is None:
             result.pop(key, None)
         else:
@@ -44,10 +46,14 @@ def _merged(old: Any, value: Any, path: tuple[str, ...], order: list[Any] | None
     key = merge_key(path)
     if key is None:
         return copied(value)
+    if not isinstance(old or [], list):
+        raise PatchMalformed(f"{'.'.join(path)} is no list to merge with")
     items = list(old or [])
     if key == "":
         return _ordered([*items, *(v for v in value if v not in items)], order, key)
-    if any(isinstance(v, dict) and v.get("$patch") == "replace" for v in value):
+    if not all(isinstance(v, dict) for v in value):
+        raise PatchMalformed(f"the items of {'.'.join(path)} are objects with a {key}")
+    if any(v.get("$patch") == "replace" for v in value):
         return [_plain(v) for v in value if v.get("$patch") != "replace"]
     for change in value:
         place = next((i for i, item in enumerate(items) if _same(item, change, key)), None)
@@ -60,6 +66,13 @@ def _merged(old: Any, value: Any, path: tuple[str, ...], order: list[Any] | None
     return _ordered(items, order, key)
 
 
+def _list(value: dict[str, Any], field: str) -> list[Any]:
+    found = value.get(field) or []
+    if not isinstance(found, list):
+        raise PatchMalformed(f"{field} is no list")
+    return found
+
+
 def _same(item: Any, change: Any, key: str) -> bool:
     return isinstance(item, dict) and item.get(key) == change.get(key)
 
@@ -69,10 +82,12 @@ def _ordered(items: list[Any], order: list[Any] | None, key: str) -> list[Any]:
     behind the one they followed."""
     if not order:
         return items
+    if not isinstance(order, list) or not all(isinstance(o, dict) or not key for o in order):
+        raise PatchMalformed("$setElementOrder is a list of keys")
     wanted = [o.get(key) if key else o for o in order]
     rank, last = [], -1.0
     for number, item in enumerate(items):
-        name = item.get(key) if key else item
+        name = item.get(key) if key and isinstance(item, dict) else item
         if name in wanted:
             last = float(wanted.index(name))
             rank.append((last, 0, number))

@@ -160,7 +160,7 @@ def table(
     shown: Sequence[Column] = columns(kind)
     rows = []
     for obj in objects:
-        row: Json = {"cells": [column.cell(obj, now) for column in shown]}
+        row: Json = {"cells": [_cell(column, obj, now) for column in shown]}
         if include != "None":
             row["object"] = include_of(include, obj)
         rows.append(row)
@@ -171,6 +171,13 @@ def table(
         "columnDefinitions": [column.heading() for column in shown] if headings else [],
         "rows": rows,
     }
+
+
+def _cell(column: Column, obj: Object, now: str) -> Any:
+    try:
+        return column.cell(obj, now)
+    except (AttributeError, KeyError, TypeError):  # a status that is not what its kind says
+        return "<invalid>"
 
 
 def include_of(include: str, obj: Object) -> Json:

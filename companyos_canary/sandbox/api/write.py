@@ -13,12 +13,13 @@ from companyos_canary.sandbox.api.answer import bad_request, method_not_allowed,
 from companyos_canary.sandbox.api.apply import applied, read_configuration
 from companyos_canary.sandbox.api.body import media_type, read_object
 from companyos_canary.sandbox.api.call import Call
+from companyos_canary.sandbox.api.crds import forget_objects
 from companyos_canary.sandbox.api.managed import Manager, updated
 from companyos_canary.sandbox.api.patches import APPLY, patched
 from companyos_canary.sandbox.api.read import selected
 from companyos_canary.sandbox.api.scale import scale_of, scaled
 from companyos_canary.sandbox.api.schema import check_shape
-from companyos_canary.sandbox.kinds import NAMESPACE
+from companyos_canary.sandbox.kinds import CRD, NAMESPACE
 from companyos_canary.sandbox.objects import ApiStatus, Object, not_found
 from companyos_canary.sandbox.store import Propagation, Store
 
@@ -127,6 +128,8 @@ class Writer:
         )  # fmt: skip
         if not dry_run and self.store.get(call.kind, call.namespace, call.name):
             return ok(gone)
+        if call.kind is CRD and not dry_run:
+            forget_objects(self.store, call.name)
         return ok(success(call.kind, call.name, gone["metadata"]["uid"]))
 
     def delete_collection(self, call: Call) -> Response:
