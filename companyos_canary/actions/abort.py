@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from companyos_canary.actions.change import Changed, Verb, change
+from companyos_canary.actions.change import Changed, Verb, change, interrupted
 from companyos_canary.argo.effects import aborted, drained
 from companyos_canary.argo.patches import abort as decide
 from companyos_canary.cluster.client import Cluster
@@ -37,13 +37,17 @@ def drain(
     sleep: Callable[[float], None],
     limit: timedelta | None,
 ) -> Drained:
-    """Looks until the canary's pods are gone. `limit` None waits for ever."""
+    """Looks until the canary's pods are gone. `limit` None waits for ever. Ctrl-C is
+    Interrupted."""
     began = now()
-    while not drained(rollout):
-        if limit is not None and now() - began >= limit:
-            return Drained(False, rollout)
-        sleep(_LOOK)
-        rollout = cluster.rollout(rollout.name)
+    try:
+        while not drained(rollout):
+            if limit is not None and now() - began >= limit:
+                return Drained(False, rollout)
+            sleep(_LOOK)
+            rollout = cluster.rollout(rollout.name)
+    except KeyboardInterrupt:
+        raise interrupted(f"`{rollout.name}` is aborted, its canary pods still go") from None
     return Drained(True, rollout)
 
 

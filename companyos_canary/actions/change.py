@@ -13,7 +13,7 @@ from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches import Change, Decision, Nothing, Patch, Refusal
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ROLLOUT
-from companyos_canary.errors import CanaryError, Conflict, Invalid, Refused
+from companyos_canary.errors import CanaryError, Conflict, Interrupted, Invalid, Refused
 from companyos_canary.model.rollout import Rollout
 
 ATTEMPTS = 5
@@ -67,7 +67,10 @@ def change(
         notes = (*notes, decision.note) if decision.note else notes
         if not wait and not decision.again:
             return Changed(decision, before, after, decision.patches, notes=notes)
-        effect, after = _observe(cluster, before, after, verb, sleep=sleep, patience=patience)
+        try:
+            effect, after = _observe(cluster, before, after, verb, sleep=sleep, patience=patience)
+        except KeyboardInterrupt:
+            raise interrupted(f"the {verb.name} of `{name}` was sent and stays") from None
         once_more = effect is Effect.LOST or (effect is Effect.SEEN and decision.again)
         if not once_more or not rounds:
             return Changed(decision, before, after, decision.patches, effect, notes)
@@ -130,6 +133,11 @@ def _observe(
         after = cluster.rollout(before.name)
         effect = verb.effect(before, after)
     return effect, after
+
+
+def interrupted(what: str) -> Interrupted:
+    """Ctrl-C after something was sent: `what` says what goes on without us."""
+    return Interrupted(f"interrupted: {what}", hint="look with `canary status`")
 
 
 def refused(refusal: Refusal) -> CanaryError:

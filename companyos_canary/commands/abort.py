@@ -3,7 +3,7 @@
 from companyos_canary.actions import abort as action
 from companyos_canary.actions.deploy import parse_timeout
 from companyos_canary.argo.effects import Effect
-from companyos_canary.argo.patches import tag
+from companyos_canary.argo.patches import Nothing, tag
 from companyos_canary.commands import base
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, Refused
@@ -40,8 +40,10 @@ def abort(
             f"`{name}` was fully promoted before the abort arrived: nothing is aborted",
             hint="to go back to an earlier version: `canary undo`",
         )
+    nothing = isinstance(changed.decision, Nothing)
     if no_wait:
-        return sent_answer(session, changed, f"the abort of {name} in {place} was sent")
+        told = f"{name} in {place} is already aborted" if nothing else None
+        return sent_answer(session, changed, told or f"the abort of {name} in {place} was sent")
     if changed.effect in (Effect.PENDING, Effect.LOST):
         return sent_answer(
             session, changed,
@@ -49,7 +51,8 @@ def abort(
             "it; look with `canary status`",
             code=ExitCode.UNOBSERVED,
         )  # fmt: skip
-    session.note(f"{name} in {place} is aborted; waiting for the canary's pods to go")
+    already = "already " if nothing else ""
+    session.note(f"{name} in {place} is {already}aborted; waiting for the canary's pods to go")
     drained = action.drain(session.cluster, live, now=clock.now, sleep=clock.sleep, limit=limit)
     if not drained.done:
         return sent_answer(

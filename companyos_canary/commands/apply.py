@@ -22,6 +22,7 @@ EXAMPLES = (
 EXITS = (
     ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
     ExitCode.NOT_FOUND, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
 )  # fmt: skip
 FIRST = "no canary, no analysis: nothing to compare with"
 

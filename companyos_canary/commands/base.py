@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from companyos_canary.argo.patches import record_of
-from companyos_canary.commands.given import check
+from companyos_canary.commands.given import FORMATS, check
 from companyos_canary.config import Flags, Resolved, resolve
 from companyos_canary.errors import ConfigError, ExitCode, NotFound, UsageError
 from companyos_canary.model.rollout import Rollout
@@ -157,9 +157,15 @@ class Session:
             self.runtime.say_error(line)
 
 
-def verb(function: Callable[..., Answer], *, reads_config: bool = True) -> Callable[..., None]:
+def verb(
+    function: Callable[..., Answer],
+    *,
+    reads_config: bool = True,
+    forms: tuple[str, ...] = FORMATS,
+) -> Callable[..., None]:
     """A Typer callback from a verb's function: its own flags plus the common ones. Without
-    `reads_config` canary.yaml is not looked for, so a broken one is no obstacle."""
+    `reads_config` canary.yaml is not looked for, so a broken one is no obstacle. `forms`: what -o
+    may be, checked before anything is done."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
     context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
@@ -167,6 +173,7 @@ def verb(function: Callable[..., Answer], *, reads_config: bool = True) -> Calla
 
     def callback(ctx: typer.Context, **given: Any) -> None:
         options = {name: given.pop(name) for name, _, _ in COMMON}
+        check(options, given.get("rollout"), forms)
         _finish(ctx.obj, ctx.info_name or "", options, given, function, reads_config)
 
     parameters = [context, *(p.replace(kind=keyword) for p in own), *common]
@@ -185,7 +192,6 @@ def _finish(
     function: Callable[..., Answer],
     reads_config: bool,
 ) -> NoReturn:
-    check(options, given.get("rollout"))
     runtime.no_color = options["no_color"]
     flags = Flags(
         rollout=given.get("rollout"),
@@ -230,14 +236,10 @@ def show(session: Session, answer: Answer) -> NoReturn:
 
         runtime.say(envelope(session.command, answer.code, answer.data))
     elif session.output == "yaml":
-        if not answer.objects:
-            raise UsageError(f"`canary {session.command}` shows no object: -o yaml has no meaning")
         from companyos_canary.render.yamltext import to_yaml
 
         runtime.stdout.write(to_yaml(answer.objects))
     elif session.output == "name":
-        if not answer.name:
-            raise UsageError(f"`canary {session.command}` shows no object: -o name has no meaning")
         runtime.say(answer.name)
     elif answer.picture is not None and runtime.facts.terminal:
         runtime.out.print(answer.picture())

@@ -102,4 +102,4 @@ def _say(session: base.Session, text: str) -> None:
         session.runtime.say(text)
 
 
-command = base.verb(demo, reads_config=False)
+command = base.verb(demo, reads_config=False, forms=("human", "json"))

@@ -9,7 +9,7 @@ from companyos_canary.actions.deploy import container_of, parse_timeout, timeout
 from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.argo.endings import Until
 from companyos_canary.commands.base import Answer, Session
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import ExitCode, Interrupted
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -32,9 +32,30 @@ def follow_to_the_end(
     container: str | None = None,
 ) -> Answer:
     """Follows the Rollout's newest template; `timeout` is the flag as it was written. The hash is
-    believed once the controller has seen `generation`."""
+    believed once the controller has seen `generation`. Interrupted where Ctrl-C comes before there
+    is anything to follow; later it is an ending of its own."""
+    place = session.view_place(live)
+    try:
+        return _follow(session, live, place, until, timeout, generation, container)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted: the rollout of `{live.name}` goes on",
+            hint=f"follow it with `{place.command('watch')}`, stop it with "
+            f"`{place.command('abort')}`",
+        ) from None
+
+
+def _follow(
+    session: Session,
+    live: Rollout,
+    place: Place,
+    until: Until,
+    timeout: str | None,
+    generation: int,
+    container: str | None,
+) -> Answer:
     runtime = session.runtime
-    now, place = runtime.clock.now, session.view_place(live)
+    now = runtime.clock.now
     container = container or container_of(live, place.container)
     following = Following(
         container=container,
@@ -71,6 +92,7 @@ def _not_observed(session: Session, live: Rollout) -> Answer:
             f"{live.name} in {session.place} was changed, but no controller has acted on it in "
             "30 s: is Argo Rollouts running?",
         ),
+        objects=(live.raw,),
         name=machine.name(live),
     )
 

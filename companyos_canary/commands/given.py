@@ -12,13 +12,14 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
-def check(options: Mapping[str, Any], rollout: str | None) -> None:
+def check(options: Mapping[str, Any], rollout: str | None, forms: tuple[str, ...]) -> None:
     """UsageError for a format, a time or a name that cannot be. Names end up in the paths of
-    requests, so that nothing else may be in them."""
-    if options["output"] not in FORMATS:
+    requests, so that nothing else may be in them. `forms` are the formats of this verb."""
+    output = options["output"]
+    if output not in forms:
         raise UsageError(
-            f"--output `{printable(options['output'])}` is not a format",
-            hint="use human, json, yaml or name",
+            f"--output `{printable(output)}` is not a format here",
+            hint="use " + ", ".join(forms[:-1]) + f" or {forms[-1]}",
         )
     if not 0 < options["request_timeout"] < float("inf"):
         raise UsageError(

@@ -14,7 +14,7 @@ EXAMPLES = (
     "canary init                            the guide's service, every default as a comment",
     "canary init billing -n shop --image registry.example.com/billing",
 )
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE)
+EXITS = (ExitCode.OK, ExitCode.USAGE)
 
 
 def init(
@@ -60,4 +60,4 @@ def _shown(path: Path, cwd: Path) -> str:
     return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
 
 
-command = base.verb(init, reads_config=False)
+command = base.verb(init, reads_config=False, forms=("human", "json", "name"))

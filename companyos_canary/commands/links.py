@@ -25,4 +25,4 @@ def links(session: base.Session) -> base.Answer:
     )
 
 
-command = base.verb(links)
+command = base.verb(links, forms=("human", "json"))

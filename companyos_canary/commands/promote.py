@@ -4,14 +4,13 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.actions.change import Verb, change
-from companyos_canary.argo.effects import Effect, promoted
-from companyos_canary.argo.patches import Change
+from companyos_canary.actions.change import Verb
+from companyos_canary.argo.effects import promoted
 from companyos_canary.argo.patches import promote as decide
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.argo.weight_steps import place_of
 from companyos_canary.commands import base
-from companyos_canary.commands.requests import sent_answer, would_send
+from companyos_canary.commands.changing import changed
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
 
@@ -22,7 +21,7 @@ EXAMPLES = (
 )
 EXITS = (
     ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
-    ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED,
+    ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.INTERRUPTED,
 )  # fmt: skip
 
 
@@ -37,33 +36,9 @@ def promote(
 ) -> base.Answer:
     """Go on at a pause. While a step runs this is refused: a promote would skip it."""
     verb = Verb("promote", lambda live: decide(live, skip_step=skip_step), promoted)
-    changed = change(
-        session.cluster, session.rollout, verb, sleep=session.runtime.clock.sleep,
-        dry_run=dry_run, wait=not no_wait,
-    )  # fmt: skip
-    if dry_run:
-        return would_send(session, changed)
-    name, place = changed.after.name, session.place
-    if not isinstance(changed.decision, Change):
-        return sent_answer(session, changed, changed.decision.message)
-    match changed.effect:
-        case Effect.SEEN:
-            return sent_answer(
-                session, changed, f"{name} in {place} goes on: {_now(changed.after)}"
-            )
-        case Effect.PENDING:
-            return sent_answer(
-                session, changed,
-                f"the promote of {name} in {place} was accepted, but the controller has not acted "
-                "on it; look with `canary status`",
-            )  # fmt: skip
-        case None:
-            return sent_answer(session, changed, f"the promote of {name} in {place} was sent")
-    return sent_answer(
-        session, changed,
-        f"the promote of {name} in {place} was sent, but something else changed it meanwhile; "
-        "look with `canary status`",
-        code=ExitCode.SUPERSEDED,
+    return changed(
+        session, verb, dry_run=dry_run, no_wait=no_wait,
+        done=lambda r: f"{r.after.name} in {session.place} goes on: {_now(r.after)}",
     )  # fmt: skip
 
 

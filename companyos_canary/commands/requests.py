@@ -30,6 +30,7 @@ def would_send(session: Session, changed: Changed) -> Answer:
         data={"dry_run": True, **_place(session, changed.before), "requests": requests},
         lines=tuple(lines),
         notes=("dry run: nothing was sent",),
+        objects=tuple(requests),
         name=f"rollout.argoproj.io/{changed.before.name}",
     )
 
@@ -55,6 +56,7 @@ def sent_answer(
         data=data,
         lines=(sentence,),
         notes=changed.notes,
+        objects=(changed.after.raw,),
         name=f"rollout.argoproj.io/{changed.after.name}",
     )
 

@@ -70,4 +70,4 @@ def _write(path: Path, text: str) -> None:
     path.chmod(0o600)
 
 
-command = base.verb(sandbox, reads_config=False)
+command = base.verb(sandbox, reads_config=False, forms=("human", "json"))

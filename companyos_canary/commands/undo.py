@@ -101,6 +101,7 @@ def _would(
     return base.Answer(
         code=answer.code, data={**answer.data, "diff": list(rows)},
         lines=rows or answer.lines[-1:], notes=answer.notes, name=answer.name,
+        objects=answer.objects,
     )  # fmt: skip
 
 
