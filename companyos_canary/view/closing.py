@@ -138,7 +138,7 @@ def _commands(ending: Ending, place: Place) -> list[Line]:
         case "healthy":
             return []
         case "rolled-back":
-            return _told(("look", command("get")), ("next", another))
+            return _told(("look", command("get")), ("undo", command("undo")), ("next", another))
         case "degraded":
             back = () if promoted else (("back", command("abort")),)
             return _told(("look", command("get")), *back, ("next", another))

@@ -5,52 +5,59 @@ from companyos_canary.view.lines import Line, Part, width
 from companyos_canary.view.picture import Picture
 from companyos_canary.view.theme import Facts
 
+Command = tuple[str, str]
+_OVER = ("healthy", "aborted", "degraded")
+
 
 def next_lines(picture: Picture, facts: Facts, *, leave: str = "") -> list[Line]:
     """`leave` says how to leave a live screen, empty where nothing runs on."""
     sentence, commands = outlook(picture)
     lines: list[Line] = [("  next: ", sentence)] if sentence else []
-    going = picture.progress.activity not in _OVER
-    pairs = [*commands, *([("leave", f"{leave} (the rollout goes on)")] if leave and going else [])]
-    lines += _packed(pairs, facts)
-    return lines
-
-
-Command = tuple[str, str]
-_WAITS = {
-    "waiting": "{} when somebody says so",
-    "inconclusive": "{} when somebody says so: no verdict from the analysis",
-    "held": "nothing until somebody resumes it",
-}
-_OVER = ("healthy", "aborted", "degraded")
+    if leave and picture.progress.activity not in _OVER:
+        commands = [*commands, ("leave", f"{leave} (the rollout goes on)")]
+    return lines + _packed(commands, facts)
 
 
 def outlook(picture: Picture) -> tuple[str, list[Command]]:
     """What happens next, and what to type: a word for what it does, and the command."""
-    progress, command = picture.progress, picture.place.command
-    if progress.activity in _OVER:
-        return _over(picture)
-    abort, promote = ("stop", command("abort")), command("promote")
-    then = f"{progress.next_weight} %" if progress.next_weight < 100 else "all traffic"
-    match progress.activity:
+    match picture.progress.activity:
+        case "healthy" | "aborted" | "degraded":
+            return _over(picture)
+        case "waiting" | "inconclusive" | "held" | "pausing":
+            return _paused(picture)
         case "unobserved":
             return "the controller takes up the change", []
         case "aborting":
             back = picture.stable or "the stable version"
             return f"the controller takes all traffic back to {back}", []
-        case "analysing":
-            return f"{then}{_at(picture)} if all metrics hold", [abort]
-        case "pausing":
-            return f"{then}{_at(picture)}", [("go on now", promote), abort]
-        case "waiting" | "inconclusive" | "held":
-            return _WAITS[progress.activity].format(then), [("go on", promote), abort]
-        case "scaling":
-            return f"{_following(picture, then)}, once the pods are ready", [abort]
         case "finishing" if picture.snapshot.rollout.is_fully_promoted:
             return "Healthy once all pods are ready", []
+    return _moving(picture), [("stop", picture.place.command("abort"))]
+
+
+def _moving(picture: Picture) -> str:
+    match picture.progress.activity:
+        case "analysing":
+            return f"{_following(picture)}{_at(picture)} if all metrics hold"
+        case "scaling":
+            return f"{_following(picture)}, once the pods are ready"
         case "finishing":
-            return f"{picture.version} is stable once all pods are ready", [abort]
-    return "", [abort]
+            return f"{picture.version} is stable once all pods are ready"
+    return ""
+
+
+def _paused(picture: Picture) -> tuple[str, list[Command]]:
+    command, then = picture.place.command, _following(picture)
+    abort, promote = ("stop", command("abort")), command("promote")
+    match picture.progress.activity:
+        case "pausing":
+            return f"{then}{_at(picture)}", [("go on now", promote), abort]
+        case "held":
+            return "nothing until somebody resumes it", [("go on", command("resume")), abort]
+        case "inconclusive":
+            said = f"{then} when somebody says so: no verdict from the analysis"
+            return said, [("go on", promote), abort]
+    return f"{then} when somebody says so", [("go on", promote), abort]
 
 
 def _over(picture: Picture) -> tuple[str, list[Command]]:
@@ -59,7 +66,8 @@ def _over(picture: Picture) -> tuple[str, list[Command]]:
     match picture.progress.activity:
         case "aborted":
             named = f"nothing; the Rollout still names {picture.version}"
-            return named if picture.version else "", [("ship another", another)]
+            undo = ("undo", command("undo"))
+            return named if picture.version else "", [undo, ("ship another", another)]
         case "degraded":
             rollout = picture.snapshot.rollout
             nothing = rollout.is_fully_promoted or not rollout.stable_hash
@@ -68,11 +76,12 @@ def _over(picture: Picture) -> tuple[str, list[Command]]:
     return "", [("ship another", another)]
 
 
-def _following(picture: Picture, then: str) -> str:
-    """What the Rollout's next step is, in words."""
-    rollout = picture.snapshot.rollout
+def _following(picture: Picture) -> str:
+    """What comes after the Rollout's step in work: another wait at this weight, the next weight."""
+    rollout, weight = picture.snapshot.rollout, picture.progress.next_weight
     index = (rollout.step_index or 0) + 1
     kind = rollout.steps[index].kind if index < len(rollout.steps) else ""
+    then = f"{weight} %" if weight < 100 else "all traffic"
     return {"analysis": "the analysis", "pause": "the pause"}.get(kind, then)
 
 

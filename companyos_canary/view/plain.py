@@ -7,7 +7,6 @@ from datetime import datetime
 
 from companyos_canary.argo.cause import number_text
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.model.workload import ReplicaSet
 from companyos_canary.view.format import about, clock, duration
 from companyos_canary.view.keyed import failure, keyed
 from companyos_canary.view.metrics import MetricRow
@@ -17,7 +16,7 @@ from companyos_canary.view.why import distinct
 
 _WAITS = {
     "waiting": "waits for a person: canary promote or canary abort",
-    "held": "paused by hand: canary promote or canary abort",
+    "held": "paused by hand: canary resume or canary abort",
     "inconclusive": "no verdict from the analysis: canary promote or canary abort",
     "aborting": "aborting",
 }
@@ -122,7 +121,8 @@ def _pods(before: Picture | None, after: Picture) -> list[str]:
     if state is None or (before and _settled(before) == state):
         return []
     canary, stable = after.snapshot.current, after.snapshot.stable
-    return [keyed("pods ready", canary=_ready(canary), stable=_ready(stable))]
+    counts = {"canary": canary, "stable": stable}
+    return [keyed("pods ready", **{k: str(r.available) for k, r in counts.items() if r})]
 
 
 def _settled(picture: Picture) -> int | None:
@@ -137,10 +137,6 @@ def _settled(picture: Picture) -> int | None:
     if not rollout.aborted:
         return canary.desired or None
     return 0 if not canary.desired and stable.available == rollout.replicas else None
-
-
-def _ready(replicaset: ReplicaSet | None) -> str:
-    return f"{replicaset.available}/{replicaset.desired}" if replicaset else ""
 
 
 def _metrics(before: Picture | None, after: Picture) -> list[str]:

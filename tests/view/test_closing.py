@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from companyos_canary.argo.cause import cause
+from companyos_canary.cli import VERBS
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending, EndKind
 from companyos_canary.model.snapshot import Snapshot
@@ -16,8 +17,6 @@ from companyos_canary.view.theme import Facts
 from tests.builders import NOW, snapshot
 from tests.view.recorded import recorded
 from tests.view.scenes import ALL, analysing, bad_image, healthy, rolled_back, waiting
-
-VERBS = {"init", "render", "apply", "deploy", "watch", "status", "get", "promote", "abort", "links"}
 
 
 def ending(kind: EndKind, moment: Snapshot, exit_code: ExitCode, **fields: Any) -> Ending:
@@ -86,8 +85,9 @@ def test_only_verbs_that_exist_are_named(name: str) -> None:
 
 def test_commands_name_the_rollout_where_no_file_does() -> None:
     lines = closing_text(ENDINGS["rolled-back"], Facts(), place=Place(target=("api", "shop")))
-    assert lines[-2:] == (
+    assert lines[-3:] == (
         "  look: canary get api -n shop",
+        "  undo: canary undo api -n shop",
         "  next: canary deploy VERSION --rollout api -n shop",
     )
 

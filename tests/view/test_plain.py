@@ -48,15 +48,15 @@ def test_a_rollout_that_is_rolled_back_is_told_change_by_change() -> None:
     assert story == [
         "step 1/3 weight=10",
         "analysis running run=companyos-api-7f6c9d5b54-8-1 takes=2m",
-        "pods ready canary=1/1 stable=9/9",
+        "pods ready canary=1 stable=9",
         "step 1/3 passed error-rate=0.009 latency-p95=0.184 latency-ratio=1.02 error-ratio=0.9 "
         "opa-success=0.999",
         "step 2/3 weight=25",
         "analysis running run=companyos-api-7f6c9d5b54-8-3 takes=2m",
-        "pods ready canary=3/3 stable=8/8",
+        "pods ready canary=3 stable=8",
         "metric error-rate failing value=0.112 limit=0.05 failed=1/2",
         "metric error-rate failing value=0.112 limit=0.05 failed=2/2",
-        "pods ready canary=0/0 stable=10/10",
+        "pods ready canary=0 stable=10",
         "aborted metric=error-rate value=0.112 limit=0.05 "
         'message="RolloutAborted: Rollout aborted update to revision 8: Step-based analysis phase '
         'error/failed: Metric \\"error-rate\\" assessed Failed due to failed (2) > '
@@ -70,7 +70,7 @@ def test_a_rollout_that_ends_well_says_so() -> None:
     assert told(last, finishing, ALL["healthy"]())[-4:] == [
         "step 3/3 passed",
         "finishing pods=10/12",
-        "pods ready canary=10/10 stable=2/2",
+        "pods ready canary=10 stable=2",
         "healthy v1.1.0 pods=10/10",
     ]
 
@@ -79,7 +79,7 @@ def test_a_rollout_that_ends_well_says_so() -> None:
     ("scene", "line"),
     [
         ("waiting", "waits for a person: canary promote or canary abort"),
-        ("held", "paused by hand: canary promote or canary abort"),
+        ("held", "paused by hand: canary resume or canary abort"),
         ("pausing", "pause takes=5m"),
         ("no_data", "metric error-rate no-data"),
         ("no_data", 'metric latency-ratio error message="Post \\"http://prometheus:9090/api/v1/'

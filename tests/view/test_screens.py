@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from companyos_canary.cli import VERBS
 from companyos_canary.view import get
-from companyos_canary.view.picture import Place
+from companyos_canary.view.following import outlook
+from companyos_canary.view.picture import Place, look
 from companyos_canary.view.screen import screen
 from companyos_canary.view.theme import Facts
-from tests.builders import NOW
+from tests.builders import ANALYSIS, NOW, PAUSE, snapshot
 from tests.view.recorded import FIXTURES, moment, recorded
 from tests.view.scenes import ALL
 
@@ -107,3 +109,18 @@ def test_time_left_counts_down_and_then_says_that_it_is_due() -> None:
     assert "48s left" in note(0)
     assert "8s left" in note(40)
     assert "due now" in note(60)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_only_verbs_that_exist_are_named(name: str) -> None:
+    _, commands = outlook(look(ALL[name](), NOW))
+    assert all(command.split()[1] in VERBS for _, command in commands)
+
+
+def test_what_comes_next_may_be_another_wait_at_the_same_weight() -> None:
+    steps = ({"setWeight": 10}, ANALYSIS, PAUSE, {"setWeight": 50})
+    both = snapshot(steps=steps, step_index=1, canary=1, stable=9)
+    assert outlook(look(both, NOW))[0] == "the pause if all metrics hold"
+    assert outlook(look(snapshot(steps=steps[:2], step_index=1), NOW))[0] == (
+        "all traffic if all metrics hold"
+    )
