@@ -20,6 +20,16 @@ def unreachable(error: BaseException, server: str, *, changing: bool = False) ->
     return failure
 
 
+def failures() -> tuple[type[Exception], ...]:
+    """What urllib3 and what is below it raise; ValueError is for headers and hosts that cannot be
+    sent."""
+    from http.client import HTTPException  # noqa: PLC0415 - urllib3 has loaded it
+
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+    return (HTTPError, HTTPException, OSError, ValueError)
+
+
 def broke(error: Unreachable) -> bool:
     """The connection was there and broke off: asking again is worth it."""
     from urllib3.exceptions import ProtocolError  # noqa: PLC0415 - only a failure pays for it

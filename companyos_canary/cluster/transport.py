@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from companyos_canary import __version__
 from companyos_canary.cluster.errors import retry_after
-from companyos_canary.cluster.network import broke, unreachable
+from companyos_canary.cluster.network import broke, failures, unreachable
 from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Request, Response
 
@@ -98,7 +98,7 @@ class KubernetesTransport:
                 if self._clock() > deadline:
                     raise TimeoutError
             answer.release_conn()
-        except Exception as error:
+        except failures() as error:
             answer.close()
             raise self._failure(error, request) from error
         return Response(answer.status, dict(answer.headers), b"".join(parts))
@@ -107,7 +107,7 @@ class KubernetesTransport:
         from urllib3 import HTTPHeaderDict, Timeout  # noqa: PLC0415 - loaded with the pool
 
         headers = HTTPHeaderDict(
-            {"Accept": "application/json", "User-Agent": f"canary/{__version__}"}
+            {"Accept": "application/json, */*", "User-Agent": f"canary/{__version__}"}
         )
         headers.update(request.headers)
         for name, value in self._headers:
@@ -122,7 +122,7 @@ class KubernetesTransport:
                 body=request.body or None, headers=headers, preload_content=False,
                 timeout=Timeout(connect=connect, read=read), redirect=False, retries=False,
             )  # fmt: skip
-        except Exception as error:
+        except failures() as error:
             raise self._failure(error, request) from error
 
     def _count(self, size: int) -> None:
