@@ -17,11 +17,13 @@ _RUN = re.compile(r"(Step|Background) Analysis Run '(\S+)' Status New: '(\w+)' P
 
 
 def events_lines(picture: Picture, facts: Facts, most: int) -> list[Line]:
-    """The newest `most` events that tell something, oldest first."""
+    """The newest `most` events that tell something, oldest first. While an update is under way
+    only its own: the cluster drops events after the 25th, and then the newest are old."""
     if most <= 0:
         return []
     ordered = sorted(picture.snapshot.events, key=lambda e: e.at.timestamp() if e.at else 0.0)
-    telling = [e for e in ordered if tells(e)][-most:]
+    since = picture.started if picture.progress.stepped else None
+    telling = [e for e in ordered if tells(e) and not (since and e.at and e.at < since)][-most:]
     lines: list[Line] = []
     for event in telling:
         head = f"  {clock(event.at, picture.now)}  "

@@ -47,7 +47,7 @@ def value(row: MetricRow) -> str:
 
 def failed(row: MetricRow) -> str:
     """`2 of 4`: failed measurements of those the newest run has made."""
-    return f"{row.failed} of {row.measured}" if row.measured else ""
+    return f"{row.failed} of {row.measured}" if row.measured else "-"
 
 
 def _messages(rows: tuple[MetricRow, ...], room: int, symbols: Symbols) -> list[Line]:

@@ -1,6 +1,7 @@
 """Whole screens, compared as text: recorded objects and built ones."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,9 +15,9 @@ from companyos_canary.view.following import outlook
 from companyos_canary.view.picture import Place, look
 from companyos_canary.view.screen import screen
 from companyos_canary.view.theme import Facts
-from tests.builders import ANALYSIS, NOW, PAUSE, snapshot
+from tests.builders import ANALYSIS, NOW, PAUSE, event, snapshot
 from tests.view.recorded import FIXTURES, moment, recorded
-from tests.view.scenes import ALL
+from tests.view.scenes import ALL, analysing
 
 Same = Callable[[str, str], None]
 RECORDED = sorted(p.stem for p in FIXTURES.glob("*.json"))
@@ -115,6 +116,15 @@ def test_time_left_counts_down_and_then_says_that_it_is_due() -> None:
 def test_only_verbs_that_exist_are_named(name: str) -> None:
     _, commands = outlook(look(ALL[name](), NOW))
     assert all(command.split()[1] in VERBS for _, command in commands)
+
+
+def test_events_of_an_earlier_update_are_not_shown_as_news() -> None:
+    old = event("RolloutUpdated", "Rollout updated to revision 7", at=NOW - timedelta(hours=1))
+    moment = analysing()
+    aged = replace(moment, events=(old, *moment.events))
+    assert get.lines(aged, NOW, Facts()) == get.lines(moment, NOW, Facts())
+    done = replace(ALL["healthy"](), events=(old,))
+    assert any("updated to revision 7" in line for line in get.lines(done, NOW, Facts()))
 
 
 def test_what_comes_next_may_be_another_wait_at_the_same_weight() -> None:
