@@ -5,6 +5,7 @@ behind `connect`. Nothing below this layer asks the operating system for any of 
 """
 
 import getpass
+import io
 import os
 import shutil
 import sys
@@ -57,7 +58,7 @@ class Runtime:
 
     stdout: TextIO
     stderr: TextIO
-    stdin_is_terminal: bool
+    stdin: TextIO
     environ: Mapping[str, str]
     cwd: Path
     clock: Clock
@@ -74,7 +75,7 @@ class Runtime:
         return cls(
             stdout=sys.stdout,
             stderr=sys.stderr,
-            stdin_is_terminal=sys.stdin is not None and sys.stdin.isatty(),
+            stdin=sys.stdin or io.StringIO(),
             environ=os.environ,
             cwd=Path.cwd(),
             clock=Clock(now=lambda: datetime.now(UTC), sleep=time.sleep),
@@ -87,7 +88,7 @@ class Runtime:
 
     @property
     def somebody_is_there(self) -> bool:
-        return self.out_is_terminal and self.stdin_is_terminal
+        return self.out_is_terminal and self.stdin.isatty()
 
     @property
     def user(self) -> str:
@@ -146,6 +147,14 @@ class Runtime:
         """One line for people, on stderr."""
         self.stderr.write(line + "\n")
         self.stderr.flush()
+
+    def ask(self, question: str) -> bool:
+        """A question that only `y` or `yes` answers with yes; never without a terminal."""
+        if not self.somebody_is_there:
+            return False
+        self.stderr.write(f"{question} [y/N] ")
+        self.stderr.flush()
+        return self.stdin.readline().strip().lower() in ("y", "yes")
 
     def fail(self, error: CanaryError, *, as_json: bool, command: str) -> ExitCode:
         """Tells an error: one sentence and its hint on stderr; for machines an envelope on stdout

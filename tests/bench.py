@@ -73,7 +73,7 @@ def requests_of(arguments: tuple[str, ...], cwd: Path, env: dict[str, str]) -> t
     """Requests and bytes that a verb needs, from the counters of its transport."""
     seen: list[Cluster] = []
     runtime = Runtime(
-        stdout=io.StringIO(), stderr=io.StringIO(), stdin_is_terminal=False, environ=env, cwd=cwd,
+        stdout=io.StringIO(), stderr=io.StringIO(), stdin=io.StringIO(), environ=env, cwd=cwd,
         clock=Clock(now=lambda: datetime.now(UTC), sleep=time.sleep),
     )  # fmt: skip
     plain = runtime.connect

@@ -82,9 +82,7 @@ def _help(name: str) -> str:
     """`canary NAME --help` at 100 columns."""
     out = io.StringIO()
     clock = Clock(now=lambda: datetime(2026, 1, 1, tzinfo=UTC), sleep=lambda _: None)
-    runtime = Runtime(
-        stdout=out, stderr=out, stdin_is_terminal=False, environ={}, cwd=ROOT, clock=clock
-    )
+    runtime = Runtime(stdout=out, stderr=out, stdin=out, environ={}, cwd=ROOT, clock=clock)
     with redirect_stdout(out):
         cli.run([name, "--help"], runtime)
     text, _, _ = out.getvalue().partition("Exit codes:")

@@ -111,14 +111,18 @@ class World:
             (self.folder / "canary.yaml").write_text(self.config)
 
     def canary(
-        self, *arguments: str, terminal: bool = False, environ: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        terminal: bool = False,
+        environ: Mapping[str, str] | None = None,
+        answer: str = "",
     ) -> Ran:
-        """One command, from argv to exit."""
+        """One command, from argv to exit; `answer` is what a person types."""
         out, err = (Terminal() if terminal else Pipe()), Pipe()
         runtime = Runtime(
             stdout=out,
             stderr=err,
-            stdin_is_terminal=terminal,
+            stdin=Terminal(answer) if terminal else Pipe(answer),
             environ={"USER": "ana", "CANARY_USER": "ana", **self.environ, **(environ or {})},
             cwd=self.folder,
             clock=Clock(now=lambda: self.now, sleep=self.sleep),

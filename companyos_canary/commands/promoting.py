@@ -1,0 +1,124 @@
+"""The two large forms of `promote`: everything that is left, and up to a weight."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from companyos_canary.actions.change import Verb, change
+from companyos_canary.actions.follow import EXIT
+from companyos_canary.actions.promote import promote_to_weight
+from companyos_canary.argo.effects import Seen, promoted_fully
+from companyos_canary.argo.endings import Until
+from companyos_canary.argo.patches import (
+    Change,
+    Decision,
+    Refusal,
+    only_if,
+    promote_full,
+    with_reason,
+)
+from companyos_canary.argo.skipped import skipped
+from companyos_canary.argo.steps import set_weight
+from companyos_canary.commands.base import Answer, Session
+from companyos_canary.commands.following import follow_to_the_end
+from companyos_canary.commands.requests import sent_answer, would_send
+from companyos_canary.errors import ExitCode, Refused, UsageError
+from companyos_canary.model.rollout import Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the flags say about a promote of any form."""
+
+    step: int | None
+    revision: int | None
+    reason: str
+    dry_run: bool
+    no_wait: bool
+
+    def verb(
+        self, session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen
+    ) -> Verb:
+        """The verb with its conditions (--if-step, --if-revision) and its reason."""
+        runtime = session.runtime
+        at = runtime.clock.now()
+
+        def decision(live: Rollout) -> Decision:
+            refusal = self.refusal(live)
+            return refusal or with_reason(decide(live), name, runtime.user, at, self.reason)
+
+        return Verb(name, decision, effect)
+
+    def refusal(self, live: Rollout) -> Refusal | None:
+        return only_if(live, step=self.step, revision=self.revision)
+
+
+def promote_everything(
+    session: Session, wanted: Wanted, *, yes: bool, timeout: str | None
+) -> Answer:
+    """Skips all that is left; done when the stable hash is this version's."""
+    if not wanted.reason:
+        raise UsageError(
+            "--full skips every step and analysis that is left: say why with --reason",
+            hint='canary promote --full --reason "…"',
+        )
+    verb = wanted.verb(session, "promote --full", promote_full, promoted_fully)
+    name, sleep = session.rollout, session.runtime.clock.sleep
+    if not wanted.dry_run:
+        _ask(session, verb, yes=yes)
+    result = change(session.cluster, name, verb, sleep=sleep, dry_run=wanted.dry_run, wait=False)
+    if wanted.dry_run:
+        return would_send(session, result)
+    if not isinstance(result.decision, Change):
+        return sent_answer(session, result, result.decision.message)
+    if wanted.no_wait:
+        return sent_answer(session, result, f"the full promote of {name} was sent")
+    return follow_to_the_end(session, result.after, until=Until(), timeout=timeout)
+
+
+def _ask(session: Session, verb: Verb, *, yes: bool) -> None:
+    """Says what will be skipped, and asks where somebody is there."""
+    snapshot = session.cluster.snapshot(session.rollout, events=False)
+    if not isinstance(verb.decide(snapshot.rollout), Change):
+        return
+    session.note(f"this skips {skipped(snapshot).sentence} of {session.rollout} in {session.place}")
+    if yes:
+        return
+    if not session.runtime.somebody_is_there:
+        raise UsageError(
+            "a full promote wants to be confirmed, and nobody is there to ask",
+            hint="--yes confirms it",
+        )
+    if not session.runtime.ask("promote it in full?"):
+        raise Refused("not confirmed: nothing was sent")
+
+
+def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta | None) -> Answer:
+    """Pause by pause, until the canary has that weight."""
+    if wanted.dry_run or wanted.no_wait:
+        raise UsageError("--to-weight promotes one pause after the other: it cannot run without "
+                         "waiting")  # fmt: skip
+    clock, live = session.runtime.clock, session.cluster.rollout(session.rollout)
+    if refusal := wanted.refusal(live):
+        raise Refused(refusal.message, hint=refusal.hint)
+    climbed = promote_to_weight(
+        session.cluster, live.name, weight, now=clock.now, sleep=clock.sleep, limit=limit
+    )
+    rollout, place = climbed.rollout, session.place
+    code = ExitCode.TIMEOUT if climbed.kind is None else EXIT[climbed.kind]
+    if code is ExitCode.OK:
+        line = f"{rollout.name} in {place} has {set_weight(rollout)} %"
+    elif climbed.kind is None:
+        line = f"{rollout.name} in {place} did not get to {weight} % in time"
+    else:
+        line = f"{rollout.name} in {place} did not get to {weight} %: {climbed.kind}"
+    return Answer(
+        code=code,
+        data={
+            "rollout": rollout.name, "namespace": rollout.namespace,
+            "context": session.cluster.context, "verdict": climbed.kind or "timeout",
+            "weight": set_weight(rollout), "promotes": climbed.promotes,
+        },
+        lines=(f"{line} ({climbed.promotes} promotes)",),
+        name=f"rollout.argoproj.io/{rollout.name}",
+    )  # fmt: skip
