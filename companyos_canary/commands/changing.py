@@ -33,8 +33,9 @@ def changed(
             return sent_answer(session, result, done(result))
         case None:
             return sent_answer(session, result, f"the {verb.name} of {name} in {place} was sent")
-        case Effect.PENDING:
-            return sent_answer(session, result, unobserved(session, verb.name))
+        case Effect.PENDING | Effect.LOST:
+            said = unobserved(session, verb.name)
+            return sent_answer(session, result, said, code=ExitCode.UNOBSERVED)
     return sent_answer(
         session, result,
         f"the {verb.name} of {name} in {place} was sent, but something else changed it meanwhile; "

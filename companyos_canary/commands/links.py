@@ -1,6 +1,7 @@
 """`canary links`: where else to look."""
 
 from companyos_canary.commands import base
+from companyos_canary.config import FILE
 from companyos_canary.errors import ConfigError, ExitCode
 
 EXAMPLES = (
@@ -14,8 +15,9 @@ def links(session: base.Session) -> base.Answer:
     """Print the addresses that canary.yaml knows: dashboard, SLO board, runbook."""
     settings = session.settings
     if not settings.links:
+        name = settings.path.name if settings.path else FILE
         raise ConfigError(
-            f"{settings.path or 'canary.yaml'} names no links",
+            f"`{name}` names no links",
             hint="add `links:` with dashboard, slo and runbook",
         )
     widest = max(len(name) for name in settings.links)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import CONFIG, World
+from companyos_canary.sandbox import cluster as sandbox
+from tests.world import CONFIG, MANUAL, World
 
 
 @pytest.fixture
@@ -24,6 +25,62 @@ def world(tmp_path: Path) -> World:
 def world_of(tmp_path: Path) -> Callable[[str], World]:
     """As `world`, for another canary.yaml."""
     return lambda config: installed(tmp_path, config)
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> World:
+    """v1.1.0 waits for a person at 10 %."""
+    return at_the_pause(installed(tmp_path, MANUAL))
+
+
+@pytest.fixture
+def running(world: World) -> World:
+    """v1.1.0 is in its first analysis, at 10 %."""
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(2)
+    world.requests.clear()
+    return world
+
+
+@pytest.fixture
+def rolled_back(waiting: World) -> World:
+    """v1.1.0 was aborted by hand; its pods are gone."""
+    assert waiting.canary("abort").code == 0
+    waiting.requests.clear()
+    return waiting
+
+
+def at_the_pause(world: World) -> World:
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(3)
+    world.requests.clear()
+    return world
+
+
+def freeze(world: World) -> None:
+    """From now on nobody looks at Rollouts."""
+    world.sandbox = sandbox.Cluster(world.store, controller=False)
+
+
+def interrupt(world: World, *, after: int = 0) -> None:
+    """Ctrl-C while the command waits, once it has waited so many times."""
+    waits = iter(range(after))
+
+    def press() -> None:
+        if next(waits, None) is None:
+            world.on_wait.remove(press)
+            raise KeyboardInterrupt
+
+    world.on_wait.append(press)
+
+
+def changing(world: World) -> list[str]:
+    """The methods of the requests that changed something (a dry run does not)."""
+    return [
+        r.method
+        for r in world.requests
+        if r.method not in ("GET", "HEAD") and not r.parameter("dryRun")
+    ]
 
 
 def installed(folder: Path, config: str) -> World:

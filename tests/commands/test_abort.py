@@ -1,0 +1,184 @@
+"""`canary abort`: works with the least rights and the least configuration, seen to its end."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.faults import Answer, Drop, Fault
+from tests.commands.conftest import changing, freeze, interrupt
+from tests.world import Ran, World
+
+NAMED = ("abort", "companyos-api", "-n", "companyos")
+ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api"
+DONE = """\
+companyos-api in companyos @ sandbox is aborted: all traffic is on the stable version
+the Rollout still names v1.1.0: `canary undo` or `canary deploy VERSION` replaces it
+"""
+WAITS = "companyos-api in companyos @ sandbox is aborted; waiting for the canary's pods to go\n"
+
+
+def test_it_is_followed_until_no_canary_pod_is_left(waiting: World) -> None:
+    assert waiting.canary("abort") == Ran(0, DONE, WAITS)
+    live = waiting.rollout()
+    assert (live.aborted, live.updated_replicas, live.available_replicas) == (True, 0, 10)
+
+
+def test_a_running_step_is_aborted_too(running: World) -> None:
+    assert running.canary("abort").code == ExitCode.OK
+    assert running.rollout().aborted
+
+
+def test_no_wait_is_exactly_two_requests(waiting: World) -> None:
+    ran = waiting.canary("abort", "--no-wait")
+    said = "the abort of companyos-api in companyos @ sandbox was sent\n"
+    assert ran == Ran(0, said, "")
+    assert [(r.method, r.path) for r in waiting.requests] == [
+        ("GET", ROLLOUT), ("PATCH", f"{ROLLOUT}/status"),
+    ]  # fmt: skip
+    assert json.loads(waiting.requests[-1].body) == {"status": {"abort": True}}
+
+
+def test_the_right_to_get_and_patch_is_enough(waiting: World) -> None:
+    denied = [Fault(Answer(403), verb=verb) for verb in ("list", "watch", "create", "update")]
+    others = Fault(Answer(403), path="/(pods|replicasets|events|analysisruns|analysistemplates)")
+    waiting.faults.add(*denied, others)
+    assert waiting.canary("abort").code == ExitCode.OK
+
+
+@pytest.mark.parametrize("content", [None, "steps: [", "schema: canary/v1\nfoo: 1\n"])
+def test_it_needs_no_canary_yaml_that_could_be_read(waiting: World, content: str | None) -> None:
+    path = waiting.folder / "canary.yaml"
+    path.unlink() if content is None else path.write_text(content)
+    assert waiting.canary(*NAMED) == Ran(0, DONE, WAITS)
+
+
+def test_a_dry_run_shows_the_request_and_sends_nothing(waiting: World) -> None:
+    ran = waiting.canary("abort", "--dry-run")
+    assert ran.out == (
+        f"PATCH {ROLLOUT}/status?fieldManager=canary\n"
+        "content-type: application/merge-patch+json\n"
+        '{\n  "status": {\n    "abort": true\n  }\n}\n'
+    )
+    assert ran.err == "dry run: nothing was sent\n"
+    assert changing(waiting) == []
+
+
+def test_a_finished_rollout_is_refused_and_names_undo(world: World) -> None:
+    ran = world.canary("abort")
+    assert (ran.code, changing(world)) == (ExitCode.REFUSED, [])
+    assert ran.err == (
+        "error: `companyos-api` is fully promoted: there is nothing to abort\n"
+        "hint: to go back to an earlier version: `canary undo`\n"
+    )
+
+
+def test_once_more_is_a_success_that_sends_nothing(rolled_back: World) -> None:
+    ran = rolled_back.canary("abort")
+    already = WAITS.replace("is aborted", "is already aborted")
+    assert ran == Ran(0, DONE, already)
+    assert rolled_back.canary("abort", "--no-wait").out == (
+        "companyos-api in companyos @ sandbox is already aborted\n"
+    )
+    assert changing(rolled_back) == []
+
+
+def test_a_pause_by_hand_is_lifted_so_that_the_pods_can_go(waiting: World) -> None:
+    waiting.canary("pause")
+    ran = waiting.canary("abort")
+    assert ran.code == ExitCode.OK
+    assert "paused by hand: resumed, so that its pods can go" in ran.err
+    assert (waiting.rollout().paused, waiting.rollout().updated_replicas) == (False, 0)
+
+
+def test_an_abort_that_the_controller_dropped_is_sent_again(waiting: World) -> None:
+    """Recorded for a write between the controller's read and its update: the flag is gone."""
+    freeze(waiting)
+    acts: list[Callable[[], None]] = [lambda: drop(waiting), lambda: take(waiting)]
+    waiting.on_wait.append(lambda: acts.pop(0)() if acts else None)
+    assert waiting.canary("abort").code == ExitCode.OK
+    assert changing(waiting) == ["PATCH", "PATCH"]
+
+
+def test_one_that_is_always_dropped_ends_as_not_observed(waiting: World) -> None:
+    freeze(waiting)
+    waiting.on_wait.append(lambda: drop(waiting))
+    ran = waiting.canary("abort")
+    assert ran.code == ExitCode.UNOBSERVED
+    assert changing(waiting) == ["PATCH"] * 3
+
+
+def test_promoted_meanwhile_is_refused_not_claimed(waiting: World) -> None:
+    freeze(waiting)
+
+    def promoted() -> None:
+        waiting.patch({"status": {"abort": None, "stableRS": waiting.rollout().current_hash}},
+                      "status")  # fmt: skip
+
+    waiting.on_wait.append(promoted)
+    ran = waiting.canary("abort")
+    assert ran.code == ExitCode.REFUSED
+    assert "was fully promoted before the abort arrived: nothing is aborted" in ran.err
+
+
+def test_no_controller_is_accepted_not_observed(waiting: World) -> None:
+    freeze(waiting)
+    ran = waiting.canary("abort")
+    assert (ran.code, ran.err) == (ExitCode.UNOBSERVED, "")
+    assert "was accepted, but the controller has not acted on it" in ran.out
+
+
+def test_pods_that_stay_end_it_with_the_time(waiting: World) -> None:
+    interrupted = {"status": {"abort": True, "updatedReplicas": 1}}
+    freeze(waiting)
+    waiting.on_wait.append(lambda: (take(waiting), waiting.patch(interrupted, "status")))
+    ran = waiting.canary("abort", "--timeout", "5s")
+    assert ran.code == ExitCode.TIMEOUT
+    assert "1 canary pods are still there" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (0, "interrupted: the abort of `companyos-api` was sent and stays"),
+        (1, "interrupted: `companyos-api` is aborted, its canary pods still go"),
+    ],
+)
+def test_ctrl_c_says_how_far_it_came(waiting: World, after: int, said: str) -> None:
+    interrupt(waiting, after=after)
+    ran = waiting.canary("abort")
+    assert ran.code == ExitCode.INTERRUPTED
+    assert ran.err.splitlines()[-2:] == [said, "hint: look with `canary status`"]
+    assert waiting.rollout().aborted
+
+
+@pytest.mark.parametrize(
+    ("effect", "code"),
+    [(Answer(403), ExitCode.DENIED), (Answer(500), ExitCode.FAILED), (Drop(), ExitCode.FAILED)],
+)
+def test_a_patch_that_fails_is_sent_once_and_told(
+    waiting: World, effect: Answer | Drop, code: ExitCode
+) -> None:
+    waiting.faults.add(Fault(effect, method="PATCH"))
+    assert waiting.canary("abort").code == code
+    assert changing(waiting) == ["PATCH"]
+
+
+def test_a_bad_time_costs_nothing_and_a_missing_rollout_is_5(waiting: World) -> None:
+    assert waiting.canary("abort", "--timeout", "soon").code == ExitCode.USAGE
+    assert waiting.requests == []
+    assert waiting.canary("abort", "other").code == ExitCode.NOT_FOUND
+
+
+def drop(world: World) -> None:
+    """The controller's own update of the status overwrites the flag."""
+    world.patch({"status": {"abort": None}}, "status")
+
+
+def take(world: World) -> None:
+    """The controller acts on the flag, all at once."""
+    if world.rollout().aborted:
+        condition = {"type": "Progressing", "status": "False", "reason": "RolloutAborted"}
+        status = {"conditions": [condition], "updatedReplicas": 0, "availableReplicas": 10}
+        world.patch({"status": status}, "status")

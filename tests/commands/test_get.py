@@ -1,0 +1,63 @@
+"""`canary get`: the whole picture once. Its drawing is compared in tests/view."""
+
+from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.faults import Answer, Fault
+from tests.world import World
+
+
+def test_it_ends_with_0_in_every_state(world: World) -> None:
+    ran = world.canary("get")
+    assert (ran.code, ran.err) == (ExitCode.OK, "")
+    top, place, *_ = ran.out.splitlines()
+    assert top.split() == ["companyos-api", "v1.0.0", "✔", "Healthy"]
+    assert place == "companyos @ sandbox · revision 1"
+    assert ran.out.count("Running  1/1") == 10
+    assert "ship another: canary deploy VERSION" in ran.out
+
+
+def test_a_pause_shows_steps_and_what_to_type(waiting: World) -> None:
+    ran = waiting.canary("get")
+    assert ran.code == ExitCode.OK
+    for part in ("v1.0.0 → v1.1.0", "step 1/3", "waits for a person", "1 of 10",
+                 "error-rate", "started 3s ago by ana", "canary promote"):  # fmt: skip
+        assert part in ran.out
+
+
+def test_a_rolled_back_version_is_still_exit_0(rolled_back: World) -> None:
+    ran = rolled_back.canary("get")
+    assert ran.code == ExitCode.OK
+    assert "aborted on request" in ran.out
+
+
+def test_a_terminal_gets_colours_unless_they_are_unwanted(rolled_back: World) -> None:
+    plain = rolled_back.canary("get", terminal=True, environ={"NO_COLOR": "1"}).out
+    assert "\x1b[" in rolled_back.canary("get", terminal=True).out
+    assert "\x1b[3" not in plain
+    assert rolled_back.canary("get", "--no-color", terminal=True).out == plain
+    assert "\x1b" not in rolled_back.canary("get").out
+
+
+def test_json_has_pods_runs_and_metrics_with_their_values(running: World) -> None:
+    running.advance(4)
+    data = running.canary("get", "-o", "json").json["data"]
+    assert len(data["pods"]) == 10
+    assert {m["name"] for m in data["metrics"]} >= {"error-rate", "latency-p95"}
+    (rate,) = (m for m in data["metrics"] if m["name"] == "error-rate")
+    assert 0 <= rate["value"] < rate["limit"] == 0.05
+    assert data["runs"][-1]["status"] == "Running"
+
+
+def test_parts_that_may_not_be_listed_become_notes(waiting: World) -> None:
+    waiting.faults.add(Fault(Answer(403), verb="list", path="/(pods|events)$"))
+    ran = waiting.canary("get")
+    assert ran.code == ExitCode.OK
+    assert "not permitted to `list` `pods`" in ran.out
+    assert "not permitted to `list` `events`" in ran.out
+
+
+def test_denied_missing_and_failed_have_their_codes(world: World) -> None:
+    assert world.canary("get", "other").code == ExitCode.NOT_FOUND
+    assert world.canary("get", "-o", "png").code == ExitCode.USAGE
+    world.faults.add(Fault(Answer(401), times=1), Fault(Answer(500)))
+    assert world.canary("get").code == ExitCode.DENIED
+    assert world.canary("get").code == ExitCode.FAILED

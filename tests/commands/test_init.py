@@ -1,0 +1,71 @@
+"""`canary init`: a canary.yaml to start from, never over an existing one."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from companyos_canary.errors import ExitCode
+from tests.world import Ran, World
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> World:
+    return World(tmp_path, config="")
+
+
+def test_it_writes_a_file_and_says_what_is_next(bare: World) -> None:
+    assert bare.canary("init") == Ran(
+        0, "wrote canary.yaml\n", "next: canary render, then canary apply VERSION\n"
+    )
+    assert bare.canary("render", "v1.0.0").code == ExitCode.OK
+    assert bare.requests == []
+
+
+def test_flags_are_its_values(bare: World) -> None:
+    bare.canary("init", "billing", "-n", "shop", "--image", "registry.example.com/pay")
+    written = yaml.safe_load((bare.folder / "canary.yaml").read_text())
+    assert (written["rollout"], written["namespace"], written["image"]) == (
+        "billing", "shop", "registry.example.com/pay",
+    )  # fmt: skip
+
+
+def test_the_image_is_called_as_the_rollout(bare: World) -> None:
+    bare.canary("init", "billing")
+    assert yaml.safe_load((bare.folder / "canary.yaml").read_text())["image"] == "billing"
+
+
+def test_what_was_written_can_be_installed_and_shipped(bare: World) -> None:
+    bare.canary("init", "billing", "-n", "companyos")
+    assert bare.canary("apply", "v1.0.0").code == ExitCode.OK
+    assert bare.canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
+
+
+def test_an_existing_file_stays(empty: World) -> None:
+    before = (empty.folder / "canary.yaml").read_text()
+    ran = empty.canary("init")
+    assert ran == Ran(
+        2, "",
+        "error: `canary.yaml` is already here and stays as it is\n"
+        "hint: edit it, or write another one with --file NAME\n",
+    )  # fmt: skip
+    assert (empty.folder / "canary.yaml").read_text() == before
+
+
+def test_another_name_is_written_beside_it_even_if_that_one_is_broken(empty: World) -> None:
+    (empty.folder / "canary.yaml").write_text("steps: [")
+    assert empty.canary("init", "--file", "other.yaml").out == "wrote other.yaml\n"
+    assert empty.canary("render", "v1", "-f", "other.yaml").code == ExitCode.OK
+
+
+def test_a_folder_that_is_not_there_is_said(empty: World) -> None:
+    ran = empty.canary("init", "-f", "no/such/canary.yaml")
+    assert ran.code == ExitCode.USAGE
+    assert "cannot be written: No such file or directory" in ran.err
+
+
+def test_quiet_json_and_name(bare: World) -> None:
+    assert bare.canary("init", "-q", "-f", "a.yaml").err == ""
+    path = str(bare.folder / "b.yaml")
+    assert bare.canary("init", "-f", "b.yaml", "-o", "json").json["data"] == {"path": path}
+    assert bare.canary("init", "-f", "c.yaml", "-o", "name").out == f"{bare.folder / 'c.yaml'}\n"

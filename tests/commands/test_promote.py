@@ -1,0 +1,217 @@
+"""`canary promote`: goes on at a pause, and only there."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request, Response
+from companyos_canary.model.quantity import format_time
+from companyos_canary.sandbox.faults import Answer, Fault
+from tests.commands.conftest import at_the_pause, changing, freeze, interrupt
+from tests.world import CONFIG, MANUAL, Ran, World
+
+ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api"
+
+
+def test_it_goes_on_at_a_pause_for_a_person(waiting: World) -> None:
+    ran = waiting.canary("promote")
+    assert (ran.code, ran.err) == (ExitCode.OK, "")
+    assert (
+        ran.out == "companyos-api in companyos @ sandbox goes on: step 2/3 (setWeight: 25), 25 %\n"
+    )
+    waiting.advance(30)
+    assert waiting.rollout().is_fully_promoted
+
+
+def test_it_ends_a_timed_pause_early(world_of: Callable[[str], World]) -> None:
+    world = at_the_pause(world_of(MANUAL.replace("manual", "10m")))
+    index = world.rollout().step_index
+    assert world.canary("promote").code == ExitCode.OK
+    assert world.rollout().step_index == (index or 0) + 1
+
+
+def test_a_running_step_is_refused_and_nothing_is_sent(running: World) -> None:
+    ran = running.canary("promote")
+    assert (ran.code, changing(running)) == (ExitCode.REFUSED, [])
+    assert "does not wait for anybody: step 1/3" in ran.err
+    assert "hint: follow it with `canary watch`; --skip-step ends this step early\n" in ran.err
+
+
+def test_skip_step_ends_the_running_step_and_says_which(running: World) -> None:
+    ran = running.canary("promote", "--skip-step")
+    assert ran.code == ExitCode.OK
+    assert "is skipped" in ran.err
+    assert running.rollout().step_index == 2
+
+
+def test_skipping_a_pause_is_a_plain_promote(waiting: World) -> None:
+    assert waiting.canary("promote", "--skip-step").code == ExitCode.OK
+    assert waiting.rollout().step_index == 2
+
+
+def test_both_pauses_at_once_are_lifted_in_order_and_the_step_goes_on(waiting: World) -> None:
+    """Recorded: a promote under a pause by hand is lost (manual-pause-then-promote)."""
+    waiting.canary("pause")
+    waiting.requests.clear()
+    ran = waiting.canary("promote")
+    assert ran.code == ExitCode.OK, ran
+    assert "paused by hand as well: resumed first" in ran.err
+    patches = [r for r in waiting.requests if r.method == "PATCH"]
+    assert [r.path for r in patches] == [ROLLOUT, f"{ROLLOUT}/status"]
+    assert (waiting.rollout().paused, waiting.rollout().step_index) == (False, 2)
+    waiting.advance(30)
+    assert waiting.rollout().is_fully_promoted
+
+
+def test_a_pause_by_hand_alone_is_lifted_and_no_step_is_skipped(running: World) -> None:
+    running.canary("pause")
+    index = running.rollout().step_index
+    ran = running.canary("promote")
+    assert ran.code == ExitCode.OK
+    assert "no step is skipped" in ran.err
+    assert running.rollout().step_index == index
+
+
+def test_no_verdict_is_taken_as_done(world_of: Callable[[str], World]) -> None:
+    world = world_of(CONFIG)
+    world.prometheus = no_data
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(60)
+    assert "no verdict" in world.canary("status").out
+    index = world.rollout().step_index
+    ran = world.canary("promote")
+    assert ran.code == ExitCode.OK, ran
+    assert "was inconclusive: its step is taken as done" in ran.err
+    assert world.rollout().step_index == (index or 0) + 1
+
+
+def test_a_promote_that_was_lost_is_sent_again(waiting: World) -> None:
+    """Recorded: the controller's own update puts the pause back, with a new start."""
+    freeze(waiting)
+    acts: list[Callable[[], None]] = [lambda: pause_again(waiting), lambda: step_on(waiting)]
+    waiting.on_wait.append(lambda: acts.pop(0)() if acts else None)
+    assert waiting.canary("promote").code == ExitCode.OK
+    assert changing(waiting) == ["PATCH", "PATCH"]
+
+
+def test_one_that_is_lost_again_and_again_is_not_claimed(waiting: World) -> None:
+    freeze(waiting)
+    waiting.on_wait.append(lambda: pause_again(waiting))
+    ran = waiting.canary("promote")
+    assert ran.code == ExitCode.UNOBSERVED
+    assert changing(waiting) == ["PATCH"] * 3
+
+
+def test_a_new_version_meanwhile_is_superseded(waiting: World) -> None:
+    freeze(waiting)
+    waiting.on_wait.append(lambda: waiting.patch({"status": {"currentPodHash": "abc"}}, "status"))
+    ran = waiting.canary("promote")
+    assert ran.code == ExitCode.SUPERSEDED
+    assert "something else changed it meanwhile" in ran.out
+
+
+def test_no_controller_is_accepted_not_observed(waiting: World) -> None:
+    freeze(waiting)
+    ran = waiting.canary("promote")
+    assert ran.code == ExitCode.UNOBSERVED
+    assert "was accepted, but the controller has not acted on it" in ran.out
+
+
+def test_a_change_that_the_controller_has_not_seen_is_refused(waiting: World) -> None:
+    freeze(waiting)
+    waiting.patch({"spec": {"replicas": 12}})
+    ran = waiting.canary("promote")
+    assert (ran.code, changing(waiting)) == (ExitCode.REFUSED, [])
+
+
+def test_what_is_fully_promoted_is_a_success_with_a_note(world: World) -> None:
+    assert world.canary("promote") == Ran(0, "`companyos-api` is already fully promoted\n", "")
+    assert changing(world) == []
+
+
+def test_an_aborted_one_is_refused_and_names_retry(rolled_back: World) -> None:
+    ran = rolled_back.canary("promote")
+    assert (ran.code, changing(rolled_back)) == (ExitCode.REFUSED, [])
+    assert "canary retry" in ran.err
+
+
+def test_a_dry_run_shows_what_it_pins_and_sends_nothing(waiting: World) -> None:
+    ran = waiting.canary("promote", "--dry-run")
+    head, content, *body = ran.out.splitlines()
+    assert head == f"PATCH {ROLLOUT}/status?fieldManager=canary"
+    assert content == "content-type: application/json-patch+json"
+    operations = json.loads("\n".join(body))
+    assert [o["op"] for o in operations] == ["test", "test", "test", "remove"]
+    assert [r.method for r in waiting.requests] == ["GET"]
+
+
+def test_what_it_pins_is_kept(waiting: World) -> None:
+    """Somebody else promotes between our read and our write: the 422 is read and decided again."""
+    waiting.faults.add(Fault(Answer(422), method="PATCH", times=1))
+    assert waiting.canary("promote").code == ExitCode.OK
+    assert changing(waiting) == ["PATCH", "PATCH"]
+
+
+def test_another_decision_after_a_conflict_stops_it(waiting: World) -> None:
+    answer = waiting.answer
+
+    def somebody_first(request: Request) -> Response:
+        if request.method == "PATCH":
+            waiting.answer = answer  # type: ignore[method-assign]
+            waiting.canary("promote")
+        return answer(request)
+
+    waiting.answer = somebody_first  # type: ignore[method-assign]
+    ran = waiting.canary("promote")
+    assert ran.code == ExitCode.REFUSED
+    assert waiting.rollout().step_index == 2, "one promote, not two"
+
+
+def test_ctrl_c_says_that_it_was_sent(waiting: World) -> None:
+    freeze(waiting)
+    interrupt(waiting)
+    ran = waiting.canary("promote")
+    assert ran.code == ExitCode.INTERRUPTED
+    assert ran.err == (
+        "interrupted: the promote of `companyos-api` was sent and stays\n"
+        "hint: look with `canary status`\n"
+    )
+
+
+def test_no_wait_is_two_requests(waiting: World) -> None:
+    ran = waiting.canary("promote", "--no-wait")
+    assert ran.out == "the promote of companyos-api in companyos @ sandbox was sent\n"
+    assert [r.method for r in waiting.requests] == ["GET", "PATCH"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, ExitCode.DENIED), (500, ExitCode.FAILED), (409, ExitCode.FAILED)]
+)
+def test_a_patch_that_fails_is_told(waiting: World, status: int, code: ExitCode) -> None:
+    waiting.faults.add(Fault(Answer(status), method="PATCH"))
+    assert waiting.canary("promote").code == code
+
+
+def test_missing_is_5_and_a_wrong_flag_2(world: World) -> None:
+    assert world.canary("promote", "other").code == ExitCode.NOT_FOUND
+    assert world.canary("promote", "--skip").code == ExitCode.USAGE
+
+
+def no_data(request: Request) -> Response:
+    """A Prometheus that has nothing."""
+    body = {"status": "success", "data": {"resultType": "vector", "result": []}}
+    return Response(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+
+def pause_again(world: World) -> None:
+    moment = format_time(world.now + timedelta(seconds=1))
+    pause = {"reason": "CanaryPauseStep", "startTime": moment}
+    world.patch({"status": {"pauseConditions": [pause]}}, "status")
+
+
+def step_on(world: World) -> None:
+    step = (world.rollout().step_index or 0) + 1
+    world.patch({"status": {"currentStepIndex": step, "pauseConditions": None}}, "status")

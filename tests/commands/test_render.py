@@ -1,0 +1,49 @@
+"""`canary render`: the objects as YAML; no cluster is asked. Their content: tests/render."""
+
+import yaml
+
+from companyos_canary.errors import ExitCode
+from tests.world import World
+
+KINDS = ["AnalysisTemplate", "Service", "Rollout"]
+
+
+def test_yaml_is_the_result_and_nothing_else_is_on_stdout(empty: World) -> None:
+    ran = empty.canary("render", "v1.0.0")
+    assert (ran.code, ran.err) == (ExitCode.OK, "")
+    objects = list(yaml.safe_load_all(ran.out))
+    assert [o["kind"] for o in objects] == KINDS
+    container = objects[-1]["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == "companyos-api:v1.0.0"
+    assert empty.requests == []
+
+
+def test_the_forms_agree(empty: World) -> None:
+    plain, as_yaml = empty.canary("render", "v1"), empty.canary("render", "v1", "-o", "yaml")
+    assert plain == as_yaml
+    objects = empty.canary("render", "v1", "-o", "json").json["data"]["objects"]
+    assert objects == list(yaml.safe_load_all(plain.out))
+    assert empty.canary("render", "-o", "name").out.splitlines() == [
+        "analysistemplate/companyos-api-6s", "service/companyos-api", "rollout/companyos-api",
+    ]  # fmt: skip
+
+
+def test_an_environment_changes_what_it_says(empty: World) -> None:
+    path = empty.folder / "canary.yaml"
+    path.write_text(path.read_text() + "environments:\n  prod: {replicas: 20}\n")
+    objects = empty.canary("render", "-e", "prod", "-o", "json").json["data"]["objects"]
+    assert objects[-1]["spec"]["replicas"] == 20
+
+
+def test_what_is_rendered_is_what_apply_installs(empty: World) -> None:
+    rendered = empty.canary("render", "v1.0.0", "-o", "json").json["data"]["objects"][-1]
+    empty.canary("apply", "v1.0.0")
+    live = empty.rollout().raw["spec"]
+    for key, value in rendered["spec"].items():
+        if key != "template":
+            assert live[key] == value
+
+
+def test_no_file_is_usage(empty: World) -> None:
+    (empty.folder / "canary.yaml").unlink()
+    assert empty.canary("render").code == ExitCode.USAGE
