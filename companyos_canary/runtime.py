@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`now` is aware UTC; `sleep` takes seconds."""
+    """`now` is aware, in the zone that people read; `sleep` takes seconds."""
 
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
@@ -51,6 +51,11 @@ def _feed(cluster: "Cluster", rollout: str) -> "Feed":
     return WatchFeed(cluster, rollout, now=lambda: datetime.now(UTC))
 
 
+def _terminal_size() -> tuple[int, int]:
+    size = shutil.get_terminal_size()
+    return size.columns, size.lines
+
+
 @dataclass
 class Runtime:
     """The world of one run. `somebody_is_there` is true when a person can answer: both ends of
@@ -62,7 +67,7 @@ class Runtime:
     environ: Mapping[str, str]
     cwd: Path
     clock: Clock
-    size: tuple[int, int] = (80, 24)
+    size: Callable[[], tuple[int, int]] = lambda: (80, 24)
     connect: Callable[["Resolved", Mapping[str, str], float], "Cluster"] = _connect
     feed: Callable[["Cluster", str], "Feed"] = _feed
     no_color: bool = False
@@ -71,15 +76,14 @@ class Runtime:
 
     @classmethod
     def real(cls) -> "Runtime":
-        size = shutil.get_terminal_size()
         return cls(
             stdout=sys.stdout,
             stderr=sys.stderr,
             stdin=sys.stdin or io.StringIO(),
             environ=os.environ,
             cwd=Path.cwd(),
-            clock=Clock(now=lambda: datetime.now(UTC), sleep=time.sleep),
-            size=(size.columns, size.lines),
+            clock=Clock(now=lambda: datetime.now(UTC).astimezone(), sleep=time.sleep),
+            size=_terminal_size,
         )
 
     @property
@@ -101,16 +105,17 @@ class Runtime:
         except (KeyError, OSError):
             return ""
 
-    @cached_property
+    @property
     def facts(self) -> "Facts":
-        """What the view may use on stdout."""
+        """What the view may use on stdout now: a terminal may be resized."""
         from companyos_canary.view.theme import Facts
 
+        width, height = self.size()
         encoding = (getattr(self.stdout, "encoding", None) or "ascii").lower()
         terminal = self.out_is_terminal
         return Facts(
-            width=self.size[0] if terminal else 120,
-            height=self.size[1],
+            width=width if terminal else 120,
+            height=height,
             unicode="utf" in encoding,
             colour=terminal and not self.environ.get("NO_COLOR") and not self.no_color,
             terminal=terminal,
@@ -118,25 +123,29 @@ class Runtime:
 
     @cached_property
     def out(self) -> "Console":
-        return self._console(self.stdout, self.facts.terminal, self.facts.width)
-
-    def _console(self, stream: TextIO, terminal: bool, width: int) -> "Console":
+        """The console on stdout."""
         from rich.console import Console
 
+        facts = self.facts
         return Console(
-            file=stream,
-            force_terminal=terminal,
-            no_color=not self.facts.colour,
-            color_system="standard" if self.facts.colour else None,
-            width=width,
-            height=self.size[1],
+            file=self.stdout,
+            force_terminal=facts.terminal,
+            no_color=not facts.colour,
+            color_system="standard" if facts.colour else None,
             highlight=False,
             markup=False,
             emoji=False,
-            soft_wrap=not terminal,
+            soft_wrap=not facts.terminal,
+            width=facts.width,
+            height=facts.height,
             legacy_windows=False,
             _environ={},
         )
+
+    def fit(self) -> None:
+        """Makes the console as large as the terminal is now."""
+        facts = self.facts
+        self.out.width, self.out.height = facts.width, facts.height
 
     def say(self, line: str) -> None:
         """One line of result, on stdout, at once."""

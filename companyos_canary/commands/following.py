@@ -115,6 +115,7 @@ def _screen(session: Session, stack: ExitStack, place: Place, now: Callable[[], 
     live = stack.enter_context(Live(runtime.out, lambda: now().timestamp()))
 
     def show(snapshot: Snapshot) -> float | None:
+        runtime.fit()
         live.update(screen(snapshot, now(), runtime.facts, place=place, leave="Ctrl-C"))
         return live.tick()
 
@@ -163,11 +164,10 @@ def _end(session: Session, ending: Ending, place: Place) -> None:
         runtime.say(line)
         session.answered = True
     elif session.human and runtime.facts.terminal:
-        from companyos_canary.view.ink import ink
+        from companyos_canary.view.screen import closing_screen
 
-        runtime.out.print(
-            ink(last_words.closing(ending, runtime.facts, place=place), runtime.facts)
-        )
+        runtime.out.print()
+        runtime.out.print(closing_screen(ending, runtime.facts, place=place))
     elif session.human:
         for line in last_words.closing_text(ending, runtime.facts, place=place):
             runtime.say(line)
