@@ -47,11 +47,11 @@ def reconcile(work: Pass) -> bool:
         status.write_conditions(work, wanted)
         return True
     find_current(work)
-    if scaling.is_scaling_event(work):
+    if status.is_changed(work):
+        status.write_reset(work)
+    elif scaling.is_scaling_event(work):
         scaling.scale(work)
         status.write(work)
-    elif status.is_changed(work):
-        status.write_reset(work)
     else:
         _full(work)
     return True

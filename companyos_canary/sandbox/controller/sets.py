@@ -35,10 +35,11 @@ _NOT_COPIED = (
 
 
 def find_sets(work: Pass) -> None:
-    """Sorts the ReplicaSets into the one of the template, the stable one, and the others."""
+    """Sorts the ReplicaSets into the one of the template, the stable one, and the others. The
+    template's is found by its hash, else by comparing templates."""
     template = work.rollout["spec"].get("template") or {}
     wanted = template_hash(template, work.status.get("collisionCount") or 0)
-    same = [s for s in work.sets if same_template(template, s)]
+    same = [s for s in work.sets if hash_of(s) == wanted or same_template(template, s)]
     same.sort(key=lambda s: (hash_of(s) != wanted, s["metadata"]["creationTimestamp"]))
     work.canary = same[0] if same else None
     work.stable = next((s for s in work.sets if hash_of(s) == work.view.stable_hash), None)
