@@ -9,6 +9,7 @@ from companyos_canary.model.http import Request, Response
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _RBAC = re.compile(r"User .* cannot \w+ resource")
+_OWNER = re.compile(r'conflict with "([^"]+)"')
 _NO_RESOURCE = "the server could not find the requested resource"
 LONGEST_BODY = 256
 
@@ -39,7 +40,10 @@ def error_of(response: Response, request: Request) -> errors.CanaryError:
         case 404:
             return _not_found(status, message, target)
         case 409:
-            return errors.Conflict(message or f"`{target.name}` was changed by somebody else")
+            return errors.Conflict(
+                message or f"`{target.name}` was changed by somebody else",
+                managers=_managers(status),
+            )
         case 400 | 405 | 406 | 413 | 415 | 422:
             return errors.Invalid(f"the API server did not accept the request: {message}")
         case code:
@@ -73,6 +77,13 @@ def verb_of(request: Request) -> str:
     if request.parameter("watch") in ("1", "true"):
         return "watch"
     return "get" if target_of(request.path).name else "list"
+
+
+def _managers(status: dict[str, Any]) -> tuple[str, ...]:
+    """Who owns the fields that a server-side apply wanted, each once."""
+    causes = (status.get("details") or {}).get("causes") or []
+    named = (_OWNER.search(str(cause.get("message", ""))) for cause in causes)
+    return tuple(dict.fromkeys(found[1] for found in named if found))
 
 
 def _message(response: Response, status: dict[str, Any]) -> str:

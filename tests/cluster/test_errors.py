@@ -185,3 +185,14 @@ def test_other_versions_of_a_kind_have_the_same_plural() -> None:
     assert found
     assert (found.api_version, found.plural) == ("autoscaling/v1", "horizontalpodautoscalers")
     assert known("example.com/v1", "Service") is None
+
+
+def test_a_conflict_of_server_side_apply_names_the_other_managers() -> None:
+    causes = [
+        {"reason": "FieldManagerConflict", "field": f".spec.{field}",
+         "message": f'conflict with "{manager}" using argoproj.io/v1alpha1'}
+        for field, manager in (("replicas", "kubectl-scale"), ("paused", "kubectl-scale"), ("x", "canary"))
+    ]  # fmt: skip
+    error = raised(status(409, "Apply failed", details={"causes": causes}))
+    assert isinstance(error, errors.Conflict)
+    assert error.managers == ("kubectl-scale", "canary")
