@@ -44,7 +44,7 @@ def test_json_has_pods_runs_and_metrics_with_their_values(running: World) -> Non
     assert {m["name"] for m in data["metrics"]} >= {"error-rate", "latency-p95"}
     (rate,) = (m for m in data["metrics"] if m["name"] == "error-rate")
     assert 0 <= rate["value"] < rate["limit"] == 0.05
-    assert data["runs"][-1]["status"] == "Running"
+    assert data["runs"][-1]["phase"] == "Running"
 
 
 def test_parts_that_may_not_be_listed_become_notes(waiting: World) -> None:

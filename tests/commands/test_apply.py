@@ -1,0 +1,223 @@
+"""`canary apply`: installs, updates, and never starts a canary by the way."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from companyos_canary.cluster.changes import apply_request
+from companyos_canary.cluster.kinds import ROLLOUT
+from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.faults import Answer, Drop, Fault
+from tests.commands.conftest import changing, freeze, interrupt
+from tests.world import CONFIG, Ran, World
+
+FIRST = "the first version of companyos-api: no canary, no analysis: nothing to compare with\n"
+
+
+def config(world: World, old: str, new: str) -> None:
+    path = world.folder / "canary.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def somebody_applies(world: World, manager: str, obj: Mapping[str, Any]) -> None:
+    """A server-side apply by another manager."""
+    whole = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
+             "metadata": {"name": "companyos-api"}, **obj}  # fmt: skip
+    request = apply_request(whole, ROLLOUT, "companyos", force=True, field_manager=manager)
+    assert world.answer(request).status == 200
+
+
+def test_a_first_install_is_followed_until_it_is_healthy(empty: World) -> None:
+    ran = empty.canary("apply", "v1.0.0")
+    assert ran == Ran(
+        0,
+        "AnalysisTemplate companyos-api-6s: created\n"
+        "Service companyos-api: created\n"
+        "Rollout companyos-api: created\n"
+        "companyos-api in companyos @ sandbox is Healthy, 10/10 available\n",
+        FIRST,
+    )
+
+
+def test_everything_is_tried_before_anything_is_sent(empty: World) -> None:
+    empty.canary("apply", "v1.0.0")
+    patches = [bool(r.parameter("dryRun")) for r in empty.requests if r.method == "PATCH"]
+    assert patches == [True] * 3 + [False] * 3
+
+
+def test_a_first_install_needs_a_version(empty: World) -> None:
+    ran = empty.canary("apply")
+    assert (ran.code, changing(empty)) == (ExitCode.USAGE, [])
+    assert "which version is the first one?" in ran.err
+    assert "hint: canary apply VERSION" in ran.err
+
+
+def test_once_more_changes_nothing(world: World) -> None:
+    before = world.rollout().generation
+    ran = world.canary("apply")
+    assert ran.code == ExitCode.OK
+    assert ran.out.splitlines()[:3] == [
+        "AnalysisTemplate companyos-api-6s: unchanged",
+        "Service companyos-api: unchanged",
+        "Rollout companyos-api: unchanged",
+    ]
+    assert world.rollout().generation == before
+
+
+def test_the_live_image_stays(world: World) -> None:
+    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
+    config(world, "replicas: 10", "replicas: 8")
+    ran = world.canary("apply")
+    assert ran.code == ExitCode.OK, ran
+    assert "Rollout companyos-api: configured" in ran.out
+    live = world.rollout()
+    assert (live.image(), live.replicas) == ("companyos-api:v1.1.0", 8)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("links:", "pod: {containers: [{name: companyos-api, env: [{name: A, value: b}]}]}\nlinks:",
+         "pod template spec.containers[companyos-api].env"),
+        ("{weight: 50, analysis: 6s}", "{weight: 60, analysis: 6s}", "steps"),
+    ],
+)  # fmt: skip
+def test_what_would_start_a_canary_is_refused_without_roll(
+    world: World, old: str, new: str, said: str
+) -> None:
+    config(world, old, new)
+    ran = world.canary("apply")
+    assert (ran.code, changing(world)) == (ExitCode.REFUSED, [])
+    assert "applying this would start a canary of `companyos-api`: " in ran.err
+    assert said in ran.err
+    assert "hint: --roll starts it; `canary deploy VERSION` ships a version\n" in ran.err
+
+
+def test_a_version_of_a_live_rollout_is_refused_too(world: World) -> None:
+    ran = world.canary("apply", "v1.5.0")
+    assert ran.code == ExitCode.REFUSED
+    assert '"companyos-api:v1.0.0" → "companyos-api:v1.5.0"' in ran.err
+
+
+def test_roll_starts_it(world: World) -> None:
+    ran = world.canary("apply", "v1.5.0", "--roll")
+    assert ran.code == ExitCode.OK
+    assert ran.out.splitlines()[-1] == "a canary has started: follow it with `canary watch`"
+    world.advance(60)
+    assert world.rollout().image() == "companyos-api:v1.5.0"
+    assert world.rollout().is_fully_promoted
+
+
+def test_a_dry_run_says_what_would_change_and_what_it_would_start(world: World) -> None:
+    ran = world.canary("apply", "v1.5.0", "--dry-run")
+    assert ran == Ran(
+        0,
+        "AnalysisTemplate companyos-api-6s: unchanged\n"
+        "Service companyos-api: unchanged\n"
+        "Rollout companyos-api: configured\n"
+        "starts a canary: pod template spec.containers[companyos-api].image: "
+        '"companyos-api:v1.0.0" → "companyos-api:v1.5.0"\n',
+        "dry run: nothing was sent\n",
+    )
+    assert changing(world) == []
+
+
+def test_fields_of_another_manager_are_a_conflict_that_names_force(world: World) -> None:
+    somebody_applies(world, "gitops", {"spec": {"revisionHistoryLimit": 3}})
+    ran = world.canary("apply")
+    assert (ran.code, changing(world)) == (ExitCode.FAILED, [])
+    assert "gitops" in ran.err
+    assert "hint: --force takes these fields over" in ran.err
+    assert world.canary("apply", "--force").code == ExitCode.OK
+    assert world.rollout().raw["spec"]["revisionHistoryLimit"] == 10
+
+
+def test_the_image_that_deploy_wrote_is_no_conflict(world: World) -> None:
+    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
+    ran = world.canary("apply")
+    assert (ran.code, ran.err) == (ExitCode.OK, "")
+
+
+def test_a_failure_in_the_middle_says_what_is_applied(empty: World) -> None:
+    empty.faults.add(Fault(Answer(500), method="PATCH", path="/services/", after=1))
+    ran = empty.canary("apply", "v1.0.0")
+    assert ran.code == ExitCode.FAILED
+    assert "(already applied: AnalysisTemplate companyos-api-6s)" in ran.err
+
+
+def test_a_connection_that_is_lost_in_the_middle_says_it_too(empty: World) -> None:
+    empty.faults.add(Fault(Drop(), method="PATCH", path="/rollouts/", after=1))
+    ran = empty.canary("apply", "v1.0.0")
+    assert ran.code == ExitCode.FAILED
+    assert "(already applied: AnalysisTemplate companyos-api-6s, Service companyos-api)" in ran.err
+
+
+def test_no_wait_ends_once_it_is_sent(empty: World) -> None:
+    ran = empty.canary("apply", "v1.0.0", "--no-wait")
+    assert ran.code == ExitCode.OK
+    assert ran.out.count("created") == 3
+    assert empty.requests[-1].method == "PATCH"
+
+
+def test_no_controller_is_9(tmp_path: Path) -> None:
+    empty = World(tmp_path, controller=False)
+    ran = empty.canary("apply", "v1.0.0")
+    assert ran.code == ExitCode.UNOBSERVED
+    assert "is not there yet" in ran.out
+
+
+def test_pods_that_never_come_are_124(empty: World) -> None:
+    ran = empty.canary("apply", "bad-1", "--timeout", "20s")
+    assert ran.code == ExitCode.TIMEOUT
+    assert "0/10 available" in ran.out
+
+
+def test_a_first_version_that_ends_degraded_is_3(empty: World) -> None:
+    config(empty, "replicas: 10", "replicas: 10\nprogress_deadline: 30s")
+    ran = empty.canary("apply", "bad-1", "--timeout", "10m")
+    assert ran.code == ExitCode.DEGRADED, ran
+    assert "is Degraded: " in ran.out
+
+
+def test_ctrl_c_while_it_waits_says_that_it_is_applied(empty: World) -> None:
+    interrupt(empty)
+    ran = empty.canary("apply", "v1.0.0")
+    assert ran.code == ExitCode.INTERRUPTED
+    assert "interrupted: `companyos-api` is applied and goes on" in ran.err
+
+
+def test_an_update_without_a_controller_is_9(world: World) -> None:
+    freeze(world)
+    config(world, "replicas: 10", "replicas: 8")
+    assert world.canary("apply").code == ExitCode.UNOBSERVED
+
+
+def test_a_missing_namespace_and_missing_kinds_are_5(empty: World) -> None:
+    config(empty, "namespace: companyos", "namespace: elsewhere")
+    ran = empty.canary("apply", "v1.0.0")
+    assert (ran.code, changing(empty)) == (ExitCode.NOT_FOUND, [])
+    assert "namespace `elsewhere` does not exist" in ran.err
+    (empty.folder / "canary.yaml").write_text(CONFIG)
+    empty.faults.add(Fault(Answer(404), path="argoproj"))
+    ran = empty.canary("apply", "v1.0.0")
+    assert (ran.code, changing(empty)) == (ExitCode.NOT_FOUND, [])
+    assert "Argo Rollouts is not installed" in ran.err
+
+
+def test_denied_is_4_before_anything_is_sent(empty: World) -> None:
+    empty.faults.add(Fault(Answer(403), method="PATCH", path="/services/"))
+    ran = empty.canary("apply", "v1.0.0")
+    assert (ran.code, changing(empty)) == (ExitCode.DENIED, [])
+    assert "not permitted to `patch` `services`" in ran.err
+
+
+def test_the_forms_of_its_answer(world: World) -> None:
+    data = world.canary("apply", "-o", "json").json["data"]
+    assert (data["applied"], data["first"]) == (True, False)
+    assert [o["change"] for o in data["objects"]] == ["unchanged"] * 3
+    assert world.canary("apply", "-o", "name").out.splitlines()[-1] == "rollout/companyos-api"
+    assert json.dumps(data["starts_canary"]) == "[]"

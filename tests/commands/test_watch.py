@@ -1,0 +1,161 @@
+"""`canary watch`: follows what is going on until it ends."""
+
+import json
+from itertools import pairwise
+
+from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.kinds import ROLLOUT
+from tests.commands.conftest import changing, freeze, interrupt
+from tests.world import World
+
+
+def test_a_healthy_rollout_ends_at_once(world: World) -> None:
+    ran = world.canary("watch")
+    assert (ran.code, ran.err) == (ExitCode.OK, "")
+    assert ran.out == (
+        "12:00:10 watch companyos-api v1.0.0 in companyos @ sandbox, revision 1\n"
+        "12:00:10 healthy v1.0.0 pods=10/10\n"
+        "✔ v1.0.0 is stable and has all traffic, after 0s\n"
+        "verdict=healthy version=v1.0.0 stable=v1.0.0 step=3/3 weight=100 exit=0\n"
+    )
+
+
+def test_a_pipe_gets_a_line_a_change_with_its_time(running: World) -> None:
+    ran = running.canary("watch")
+    assert ran.code == ExitCode.OK
+    assert changing(running) == []
+    *lines, closing, verdict = ran.out.splitlines()
+    assert lines[0].split(" ", 2)[1:] == [
+        "watch", "companyos-api v1.1.0 (was v1.0.0) in companyos @ sandbox, revision 2",
+    ]  # fmt: skip
+    assert all(line[2] == line[5] == ":" for line in lines)
+    words = [line.split(" ", 1)[1] for line in lines]
+    for step in ("step 2/3 weight=25", "step 3/3 weight=50"):
+        assert step in words
+    assert closing.startswith("✔ v1.1.0 is stable and has all traffic, after ")
+    assert verdict.startswith("verdict=healthy version=v1.1.0 ")
+
+
+def test_a_pause_for_a_person_is_8_and_names_both_ways_on(waiting: World) -> None:
+    ran = waiting.canary("watch")
+    assert ran.code == ExitCode.UNFINISHED
+    assert ran.out.splitlines()[-5:] == [
+        "‖ v1.1.0 waits for a person at 10 % (step 1/3)",
+        "  nothing moves until somebody says so",
+        "  go on: canary promote",
+        "  back:  canary abort",
+        "verdict=paused version=v1.1.0 stable=v1.0.0 step=1/3 weight=10 exit=8",
+    ]
+
+
+def test_until_paused_makes_that_0(waiting: World) -> None:
+    assert waiting.canary("watch", "--until", "paused").code == ExitCode.OK
+
+
+def test_until_a_weight_or_a_step(running: World) -> None:
+    assert running.canary("watch", "--until", "weight=25").code == ExitCode.OK
+    assert running.rollout().step_index in (3, 4)
+    assert running.canary("watch", "--until", "step=3").code == ExitCode.OK
+    assert not running.rollout().is_fully_promoted
+
+
+def test_a_roll_back_is_3_with_the_metric(world: World) -> None:
+    world.canary("deploy", "errors-1", "--no-wait")
+    ran = world.canary("watch")
+    assert ran.code == ExitCode.DEGRADED
+    assert "verdict=rolled-back" in ran.last
+    assert "metric=error-rate" in ran.last
+
+
+def test_what_was_rolled_back_before_is_3_at_once(rolled_back: World) -> None:
+    began = rolled_back.now
+    assert rolled_back.canary("watch").code == ExitCode.DEGRADED
+    assert rolled_back.now == began
+
+
+def test_another_version_meanwhile_is_6(running: World) -> None:
+    def somebody_else() -> None:
+        running.on_wait.clear()
+        running.canary("deploy", "v1.3.0", "--supersede", "--no-wait")
+
+    running.on_wait.append(somebody_else)
+    ran = running.canary("watch")
+    assert (ran.code, ran.last.split()[0]) == (ExitCode.SUPERSEDED, "verdict=superseded")
+
+
+def test_the_time_is_124_and_the_rollout_goes_on(running: World) -> None:
+    ran = running.canary("watch", "--timeout", "2s")
+    assert ran.code == ExitCode.TIMEOUT
+    assert "the rollout goes on in the cluster without this command" in ran.out
+    running.advance(60)
+    assert running.rollout().is_fully_promoted
+
+
+def test_no_controller_is_9(world: World) -> None:
+    freeze(world)
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    ran = world.canary("watch")
+    assert ran.code == ExitCode.UNOBSERVED
+    assert "no controller has acted on it in 30 s: is Argo Rollouts running?" in ran.out
+
+
+def test_ctrl_c_is_130_and_names_the_way_to_stop_the_rollout(running: World) -> None:
+    interrupt(running, after=2)
+    ran = running.canary("watch")
+    assert ran.code == ExitCode.INTERRUPTED
+    assert ran.out.splitlines()[-4:] == [
+        "! no longer watching: the rollout of v1.1.0 goes on, now at 10 %",
+        "  watch: canary watch",
+        "  stop:  canary abort",
+        "verdict=interrupted version=v1.1.0 stable=v1.0.0 step=1/3 weight=10 exit=130",
+    ]
+    assert changing(running) == []
+
+
+def test_a_rollout_that_is_deleted_meanwhile_is_5(running: World) -> None:
+    running.on_wait.append(lambda: running.store.delete(ROLLOUT, "companyos", "companyos-api"))
+    ran = running.canary("watch")
+    assert ran.code == ExitCode.NOT_FOUND
+    assert "Rollout `companyos-api` not found in namespace `companyos`" in ran.err
+
+
+def test_json_is_one_object_a_line_numbered_and_ends_with_the_verdict(running: World) -> None:
+    ran = running.canary("watch", "-o", "json")
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
+    assert {e["event"] for e in events[:-1]} == {"snapshot"}
+    assert events[-1]["event"] == "ending"
+    assert events[-1]["data"]["verdict"] == "healthy"
+    assert all(a["data"] != b["data"] for a, b in pairwise(events[:-1]))
+
+
+def test_json_of_a_failure_is_a_line_too(running: World) -> None:
+    running.on_wait.append(lambda: running.faults.add(Fault(Answer(401))))
+    ran = running.canary("watch", "-o", "json")
+    assert ran.code == ExitCode.DENIED
+    last = json.loads(ran.last)
+    assert (last["event"], last["data"]["exit_code"]) == ("error", 4)
+    assert last["data"]["errors"][0]["code"] == "unauthenticated"
+    assert last["seq"] == len(ran.out.splitlines())
+
+
+def test_quiet_says_only_how_it_ended(waiting: World) -> None:
+    ran = waiting.canary("watch", "-q")
+    assert len(ran.out.splitlines()) == 5
+
+
+def test_a_terminal_gets_a_screen_and_keeps_the_last_one(waiting: World) -> None:
+    ran = waiting.canary("watch", "--until", "paused", terminal=True)
+    assert ran.code == ExitCode.OK
+    assert "\x1b[?25l" in ran.out
+    assert ran.out.rindex("\x1b[?25h") > ran.out.rindex("waits for a person")
+    assert "is where you wanted it at 10 %" in ran.out
+
+
+def test_wrong_flags_missing_and_failing_have_their_codes(world: World) -> None:
+    assert world.canary("watch", "--until", "monday").code == ExitCode.USAGE
+    assert world.canary("watch", "--timeout", "-1s").code == ExitCode.USAGE
+    assert world.canary("watch", "other").code == ExitCode.NOT_FOUND
+    world.faults.add(Fault(Answer(503)))
+    assert world.canary("watch").code == ExitCode.FAILED
