@@ -20,7 +20,8 @@ __all__ = ["Cluster", "Part", "refusal"]
 
 _LONGEST = timedelta(seconds=30)
 _SHORTEST = timedelta(milliseconds=5)
-_TURNS = 20_000
+_TURNS = 5_000
+_PAUSE = timedelta(seconds=1)
 
 
 class Part(Protocol):
@@ -64,7 +65,7 @@ class Cluster:
         somebody has, None if only a change can bring it.
 
         After every write the first in the order gets its turn again: the controllers see each
-        single change of a pod, as they do in the recordings. Gives up after very many turns, as
+        single change of a pod, as they do in the recordings. Pauses after very many turns, for
         two parts that undo each other's work would go on for ever."""
         for _ in range(_TURNS):
             before = self.store.version
@@ -81,7 +82,7 @@ class Cluster:
                     self._answered.clear()
                 elif next_wake is None or next_wake > now:
                     return next_wake
-        return now + _LONGEST
+        return now + _PAUSE
 
     def run(self, stop: threading.Event, now: Callable[[], datetime] | None = None) -> None:
         """Acts in real time until `stop` is set; `store.wake` makes it look at once."""

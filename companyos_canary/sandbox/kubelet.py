@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.model.quantity import format_time
+from companyos_canary.sandbox.informer import Informer
 from companyos_canary.sandbox.kinds import POD
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Object, Store
@@ -23,39 +24,43 @@ class Kubelet:
     def __init__(self, store: Store, behave: Callable[[str], Behaviour] = behaviour) -> None:
         self._store = store
         self._behave = behave
-        self._started: dict[str, datetime] = {}
-        self._ready: set[str] = set()
+        self._pods = Informer(store, POD)
+        self._new: dict[str, None] = {}
+        self._due: dict[str, datetime] = {}
         self._addresses = 0
 
     def step(self, now: datetime) -> datetime | None:
         """The next moment at which a pod becomes ready, None without."""
-        pods = {p["metadata"]["uid"]: p for p in self._store.items(POD)}
-        self._started = {u: at for u, at in self._started.items() if u in pods}
-        self._ready &= set(pods)
-        new = [u for u in pods if u not in self._started]
-        if new:
-            uid = min(new, key=lambda u: int(pods[u]["metadata"]["resourceVersion"]))
-            self._start(pods[uid], now)
+        for change in self._pods.changes():
+            uid = change.object["metadata"]["uid"]
+            if change.type == "ADDED":
+                self._new[uid] = None
+            elif change.type == "DELETED":
+                self._new.pop(uid, None)
+                self._due.pop(uid, None)
+        if self._new:
+            uid = next(iter(self._new))
+            del self._new[uid]
+            self._start(self._pods.objects[uid], now)
             return now
-        waiting = {u: self._due(pods[u]) for u in self._started if u not in self._ready}
-        due = [(at, u) for u, at in waiting.items() if at is not None]
-        if due and min(due)[0] <= now:
-            uid = min((at, list(self._started).index(u), u) for at, u in due)[2]
-            self._finish(pods[uid], now)
-            return now
-        return min(due)[0] if due else None
+        first = min(self._due.values(), default=None)
+        if first is None or first > now:
+            return first
+        uid = next(u for u, at in self._due.items() if at == first)
+        del self._due[uid]
+        self._finish(self._pods.objects[uid], now)
+        return now
 
     def _start(self, pod: Object, now: datetime) -> None:
-        uid = pod["metadata"]["uid"]
-        self._started[uid] = now
         if (pod.get("status") or {}).get("phase") == "Running":
-            self._ready.add(uid)
             return
         images = [c.get("image", "") for c in pod["spec"].get("containers") or []]
         fails = next((f for f in (self._behave(i).fails for i in images) if f), None)
         self._addresses += 1
         third, fourth = divmod(self._addresses, 250)
         address = f"10.244.{third % 250}.{fourth + 1}"
+        if fails is None:
+            self._due[pod["metadata"]["uid"]] = now + self._start_up(pod)
         states = [_waiting(pod, c, fails) for c in pod["spec"].get("containers") or []]
         self._write(pod, "Pending" if fails != "CrashLoopBackOff" else "Running", {
             **_NODE, "startTime": format_time(now),
@@ -65,7 +70,6 @@ class Kubelet:
         })  # fmt: skip
 
     def _finish(self, pod: Object, now: datetime) -> None:
-        self._ready.add(pod["metadata"]["uid"])
         states = [_running(c, now) for c in pod["spec"].get("containers") or []]
         status = {
             **(pod.get("status") or {}),
@@ -79,16 +83,14 @@ class Kubelet:
         new["status"] = {**status, "phase": phase, "qosClass": "BestEffort"}
         self._store.update(POD, new, status_only=True)
 
-    def _due(self, pod: Object) -> datetime | None:
-        found = [self._behave(c.get("image", "")) for c in pod["spec"].get("containers") or []]
-        if any(b.fails for b in found):
-            return None
+    def _start_up(self, pod: Object) -> timedelta:
         text = (pod["metadata"].get("annotations") or {}).get(READY_AFTER, "")
         try:
             seconds = float(text)
         except ValueError:
+            found = [self._behave(c.get("image", "")) for c in pod["spec"].get("containers") or []]
             seconds = max((b.starts_in for b in found), default=0.5)
-        return self._started[pod["metadata"]["uid"]] + timedelta(seconds=seconds)
+        return timedelta(seconds=seconds)
 
 
 def _conditions(now: datetime, *, ready: bool) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.model.quantity import parse_time
-from companyos_canary.sandbox.controller.context import Emit, is_owned, owner_reference
+from companyos_canary.sandbox.controller.context import Emit, owner_reference
+from companyos_canary.sandbox.informer import Informer
 from companyos_canary.sandbox.kinds import POD, REPLICASET
 from companyos_canary.sandbox.store import Object, Store
 
@@ -20,26 +21,54 @@ class ReplicaSetController:
     def __init__(self, store: Store, emit: Emit) -> None:
         self._store = store
         self._emit = emit
+        self._sets = Informer(store, REPLICASET)
+        self._pods = Informer(store, POD)
+        self._owned: dict[str, dict[str, None]] = {}
+        self._due: dict[str, datetime] = {}
         self._made = 0
 
     def step(self, now: datetime) -> datetime | None:
-        """The next moment at which a pod becomes available by age, None without."""
-        wakes = []
-        pods = self._store.items(POD)
-        for replicaset in self._store.items(REPLICASET):
-            own = [p for p in pods if is_owned(p, replicaset["metadata"]["uid"])]
-            live = [p for p in own if _is_live(p)]
-            counted, wake = _counted(replicaset, live, now)
-            changed = self._manage(replicaset, live)
-            changed |= self._write(replicaset, counted)
-            if changed:
-                return now
-            if wake is not None:
-                wakes.append(wake)
-        return min(wakes, default=None)
+        """The next moment at which one has to be looked at, None without."""
+        self._notice(now)
+        first = min(self._due.values(), default=None)
+        if first is None or first > now:
+            return first
+        uid = next(u for u, at in self._due.items() if at <= now)
+        del self._due[uid]
+        replicaset = self._sets.objects.get(uid)
+        if replicaset is not None:
+            self._reconcile(replicaset, now)
+        return now
 
-    def _manage(self, replicaset: Object, pods: list[Object]) -> bool:
-        """Creates or deletes the difference to spec.replicas; whether there was any."""
+    def _notice(self, now: datetime) -> None:
+        for change in self._sets.changes():
+            if change.type != "DELETED":
+                self._due[change.object["metadata"]["uid"]] = now
+        for change in self._pods.changes():
+            meta = change.object["metadata"]
+            for owner in meta.get("ownerReferences") or []:
+                if not owner.get("controller"):
+                    continue
+                own = self._owned.setdefault(owner["uid"], {})
+                if change.type == "DELETED":
+                    own.pop(meta["uid"], None)
+                else:
+                    own[meta["uid"]] = None
+                self._due[owner["uid"]] = now
+
+    def _reconcile(self, replicaset: Object, now: datetime) -> None:
+        uid = replicaset["metadata"]["uid"]
+        own = [self._pods.objects[p] for p in self._owned.get(uid, ())]
+        live = [p for p in own if _is_live(p)]
+        counted, wake = _counted(replicaset, live, now)
+        self._manage(replicaset, live)
+        status = {"observedGeneration": replicaset["metadata"]["generation"], **counted}
+        self._store.update(REPLICASET, {**replicaset, "status": status}, status_only=True)
+        if wake is not None:
+            self._due[uid] = wake
+
+    def _manage(self, replicaset: Object, pods: list[Object]) -> None:
+        """Creates or deletes the difference to spec.replicas."""
         missing = replicaset["spec"].get("replicas", 1) - len(pods)
         for _ in range(missing):
             pod = self._store.create(POD, self._new_pod(replicaset))
@@ -49,13 +78,6 @@ class ReplicaSetController:
             name = pod["metadata"]["name"]
             self._store.delete(POD, pod["metadata"]["namespace"], name)
             self._emit(replicaset, "Normal", "SuccessfulDelete", f"Deleted pod: {name}")
-        return bool(missing)
-
-    def _write(self, replicaset: Object, counted: dict[str, Any]) -> bool:
-        status = {"observedGeneration": replicaset["metadata"]["generation"], **counted}
-        before = self._store.version
-        self._store.update(REPLICASET, {**replicaset, "status": status}, status_only=True)
-        return self._store.version != before
 
     def _new_pod(self, replicaset: Object) -> Object:
         template = copy.deepcopy(replicaset["spec"]["template"])
