@@ -1,6 +1,5 @@
 """An AnalysisRun: what is asked (metrics) and what was answered (results, measurements)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +7,7 @@ from typing import Any
 
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import HASH_LABEL, REVISION
-
-_ARGUMENT = re.compile(r"\{\{ *args\.([\w-]+) *\}\}")
+from companyos_canary.model.secrets import ARGUMENT, masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRun:
-    """`step_index` is None for a background run."""
+    """`step_index` is None for a background run. What came from a Secret is already masked."""
 
     name: str
     uid: str
@@ -74,6 +72,7 @@ class AnalysisRun:
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> "AnalysisRun":
+        raw = masked(raw)
         meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
         labels = meta.get("labels") or {}
         owners = meta.get("ownerReferences") or [{}]
@@ -108,7 +107,7 @@ class AnalysisRun:
 def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
     def text(key: str) -> str:
         written = str(raw[key]) if raw.get(key) is not None else ""
-        return _ARGUMENT.sub(lambda m: arguments.get(m[1], m[0]), written)
+        return ARGUMENT.sub(lambda m: arguments.get(m[1], m[0]), written)
 
     prometheus = (raw.get("provider") or {}).get("prometheus") or {}
     return Metric(
