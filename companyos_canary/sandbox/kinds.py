@@ -64,10 +64,16 @@ CRD = Kind(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
     "customresourcedefinition", ("crd", "crds"), namespaced=False, subresources=("status",),
 )  # fmt: skip
+# nobody in the sandbox acts on these: a real Rollouts controller asks for them when it starts
+LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases", "lease")
+INGRESS = Kind(
+    "networking.k8s.io", "v1", "Ingress", "ingresses", "ingress", ("ing",), subresources=("status",)
+)
+JOB = Kind("batch", "v1", "Job", "jobs", "job", subresources=("status",), categories=("all",))
 
 KINDS: tuple[Kind, ...] = (
     NAMESPACE, POD, SERVICE, EVENT, CONFIGMAP, SECRET, SERVICEACCOUNT,
     DEPLOYMENT, REPLICASET,
     ROLLOUT, ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, EXPERIMENT,
-    CRD,
+    CRD, LEASE, INGRESS, JOB,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from companyos_canary.model.http import Request, Response, Stream
-from companyos_canary.sandbox.api.answer import failure, unauthorized
+from companyos_canary.sandbox.api.answer import bad_request, failure, unauthorized
 from companyos_canary.sandbox.api.call import Handle, parse_request
 from companyos_canary.sandbox.faults import Dropped, Silent
 from companyos_canary.sandbox.objects import ApiStatus
@@ -20,6 +20,7 @@ _OPEN = ("/healthz", "/livez", "/readyz")
 _GONE = (ConnectionError, TimeoutError, ssl.SSLError, OSError)
 _WATCHFUL_SECONDS = 0.5
 _LAST_WORDS_SECONDS = 0.5
+_LARGEST = 3 * 1024 * 1024
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -61,7 +62,8 @@ class Server(ThreadingHTTPServer):
     def close(self) -> None:
         """Ends streams and connections; returns when the port is free."""
         self.closing.set()
-        self.shutdown()
+        if self._running[0].is_alive():
+            self.shutdown()
         self.server_close()
         with self._lock:
             streams = list(self._streams.values())
@@ -120,6 +122,10 @@ class Server(ThreadingHTTPServer):
                 stream.close()
 
 
+class _TooLarge(Exception):
+    """A body beyond what the real server takes."""
+
+
 class Connection(BaseHTTPRequestHandler):
     """One connection. Each answer leaves in one write: two would wait 40 ms for each other."""
 
@@ -152,8 +158,17 @@ class Connection(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
 
     def _answer(self) -> None:
-        request = parse_request(self.command, self.path, dict(self.headers), self._body())
-        response = self._respond(request)
+        try:
+            body = self._body()
+        except ValueError as error:
+            self.close_connection = True  # where the next request would begin is not known
+            response = failure(bad_request(f"the body of the request cannot be read: {error}"))
+        except _TooLarge as error:
+            self.close_connection = True
+            response = failure(ApiStatus(413, "RequestEntityTooLarge", str(error)))
+        else:
+            request = parse_request(self.command, self.path, dict(self.headers), body)
+            response = self._respond(request)
         if response.stream is None:
             self._send(response, len(response.body))
             if self.command != "HEAD":
@@ -194,7 +209,7 @@ class Connection(BaseHTTPRequestHandler):
         try:
             self._send(response, None)
             self.wfile.flush()
-            for chunk in stream:
+            for chunk in filter(None, stream):  # an empty chunk would be the end
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
                 self.wfile.flush()
             self.wfile.write(b"0\r\n\r\n")
@@ -205,13 +220,20 @@ class Connection(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
-            parts = []
+            body = b""
             while size := int(self.rfile.readline().partition(b";")[0], 16):
-                parts.append(self.rfile.read(size))
+                body += self._read(size, len(body))
                 self.rfile.readline()
             self.rfile.readline()
-            return b"".join(parts)
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            return body
+        return self._read(int(self.headers.get("Content-Length") or 0), 0)
+
+    def _read(self, size: int, before: int) -> bytes:
+        if size < 0:
+            raise ValueError(f"its length is {size}")
+        if before + size > _LARGEST:
+            raise _TooLarge(f"Request entity too large: limit is {_LARGEST}")
+        return self.rfile.read(size)
 
     def _reset(self, dropped: Dropped) -> None:
         """Closes with a TCP reset instead of an orderly end, if need be in the middle of a body."""

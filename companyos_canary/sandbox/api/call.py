@@ -48,7 +48,7 @@ class Call:
         """The word that RBAC uses: get, list, watch, create, update, patch, delete, ..."""
         method = self.request.method
         if method in ("GET", "HEAD"):
-            if self.flag("watch") and not self.subresource:
+            if method == "GET" and self.flag("watch") and not self.subresource:
                 return "watch"
             return "get" if self.name else "list"
         if method == "DELETE":

@@ -50,3 +50,24 @@ def test_what_needs_a_container_is_refused(client: Client) -> None:
     answer = client.send("POST", "/api/v1/namespaces/default/pods/a/exec", command="sh")
     assert answer.status == 405
     assert answer.json()["message"] == "the sandbox has no containers: `exec` is not emulated"
+
+
+def test_a_controller_of_your_own_finds_what_it_asks_for(client: Client) -> None:
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "leader"},
+        "spec": {"holderIdentity": "me"},
+    }
+    leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+    assert client.post(leases, lease).status == 201
+    assert client.get("/apis/networking.k8s.io/v1/ingresses")["kind"] == "IngressList"
+    assert client.get("/apis/batch/v1/jobs")["items"] == []
+
+
+def test_a_job_is_refused_because_nobody_would_run_it(client: Client) -> None:
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": {}}
+    answer = client.post("/apis/batch/v1/namespaces/default/jobs", job)
+    assert (answer.status, answer.json()["message"]) == (
+        422, 'Job.batch "j" is invalid: spec: Forbidden: the sandbox runs no Jobs',
+    )  # fmt: skip

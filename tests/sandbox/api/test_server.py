@@ -177,6 +177,33 @@ def test_plain_http_serves_any_handle() -> None:
     assert server.url.startswith("http://127.0.0.1:")
 
 
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Content-Length": "many"}, 400),
+        ({"Content-Length": "-1"}, 400),
+        ({"Content-Length": "4000000"}, 413),
+        ({"Transfer-Encoding": "chunked"}, 400),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused(
+    wire: http.client.HTTPSConnection, headers: dict[str, str], code: int
+) -> None:
+    wire.putrequest("POST", ROLLOUTS)
+    for name, value in {**AUTH, **headers}.items():
+        wire.putheader(name, value)
+    wire.endheaders(b"no size\r\n")
+    response = wire.getresponse()
+    status = json.loads(response.read())
+    assert (response.status, status["code"]) == (code, code)
+
+
+def test_a_server_that_never_started_can_be_closed() -> None:
+    server = Server(lambda request: Response(200))
+    server.close()
+    assert server.closing.is_set()
+
+
 def test_a_handle_that_breaks_is_an_internal_error() -> None:
     server = serve(lambda request: Response(1 // 0))
     wire = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)

@@ -130,6 +130,11 @@ def test_a_bookmark_tells_a_quiet_watch_how_far_it_is() -> None:
     assert (events[0]["object"]["kind"], events[0]["object"]["apiVersion"]) == ("Pod", "v1")
 
 
+def test_the_head_of_a_watch_is_that_of_a_list(client: Client) -> None:
+    answer = client.send("HEAD", PODS, watch="true")
+    assert (answer.status, answer.stream) == (200, None)
+
+
 def test_a_closed_watch_ends(client: Client) -> None:
     client.store.create(POD, pod("a"))
     stream = client.send("GET", PODS, watch="true").stream
