@@ -81,13 +81,18 @@ def assess(
         _tally(counters, over)
         if name in dry:
             worst = worst or "Successful"
-            if reason:
-                result["message"] = f"Metric assessed {phase} due to {reason}"
+            _note(result, reason)
         elif not worst or _ORDER.index(phase) > _ORDER.index(worst):
             worst = phase
             message = _sentence(name, phase, reason, result) if reason else message
     final, text = _run_phase(worst, message, terminating, all_completed)
     return Assessment(final, text, summary, dry_summary, tuple(ended))
+
+
+def _note(result: Json, reason: str) -> None:
+    """A dry metric says in its own message what it would have done to the run."""
+    if reason:
+        result["message"] = f"Metric assessed {result['phase']} due to {reason}"
 
 
 def _run_phase(worst: str, message: str, terminating: bool, all_completed: bool) -> tuple[str, str]:

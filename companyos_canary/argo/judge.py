@@ -11,29 +11,27 @@ because they are read back from the status, so an interval is up to a second sho
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from companyos_canary.argo.arguments import ArgumentError, resolve_metric
 from companyos_canary.argo.assessment import COMPLETED, assess, counted, is_terminating
-from companyos_canary.argo.gotext import parse_duration
 from companyos_canary.argo.measurement import Measured
 from companyos_canary.argo.metric_rules import (
     Metric,
     SpecFault,
-    effective_count,
     limit,
     matched,
     validate,
 )
 from companyos_canary.argo.run_shape import shape_fault
-from companyos_canary.model.quantity import format_time, parse_time
+from companyos_canary.argo.schedule import is_due, next_moment
+from companyos_canary.model.quantity import format_time
 
 Json = dict[str, Any]
 Secret = Callable[[str, str], str]
 """(name, key) -> the value; raises ArgumentError with the cluster's words if there is none."""
 
-_AFTER_AN_ERROR = timedelta(seconds=10)
 _KEPT = 10
 _WARNINGS = frozenset(("Failed", "Error"))
 _PLACEHOLDER = "temp-for-secret"
@@ -102,7 +100,7 @@ def plan(run: Mapping[str, Any], now: datetime, secret: Secret) -> Plan:
     due = [
         resolve_metric(raw, shown)
         for raw, metric in zip(spec["metrics"], metrics, strict=True)
-        if not stopping and _is_due(metric, results.get(metric.get("name", "")), status, now)
+        if not stopping and is_due(metric, results.get(metric.get("name", "")), status, now)
     ]
     return Plan(
         due=tuple(due),
@@ -140,31 +138,21 @@ def conclude(
             status.setdefault("completedAt", format_time(now))
     if not status.get("message"):
         status.pop("message", None)
-    for result in results:
-        keep = (plan.kept or {}).get(result["name"], 0)
-        result["measurements"] = result["measurements"][-(keep if keep > 0 else _KEPT) :]
-    status["metricResults"] = [_without_zeros(r) for r in results]
-    if not results:
-        del status["metricResults"]
+    _put_results(status, results, plan.kept or {})
     status["runSummary"] = _without_zeros(found.run_summary)
     status["dryRunSummary"] = _without_zeros(found.dry_run_summary)
-    wake_at = None if found.phase in COMPLETED else _next(plan.metrics, status)
+    wake_at = None if found.phase in COMPLETED else next_moment(plan.metrics, status)
     return Verdict(status, tuple(events), wake_at)
 
 
-def expires_at(run: Mapping[str, Any]) -> datetime | None:
-    """When a finished run is deleted by its ttlStrategy; None for never."""
-    status = run.get("status") or {}
-    strategy = (run.get("spec") or {}).get("ttlStrategy") or {}
-    completed = parse_time(status.get("completedAt"))
-    phase = status.get("phase")
-    if completed is None or phase not in COMPLETED:
-        return None
-    seconds = strategy.get("secondsAfterCompletion")
-    field = {"Successful": "secondsAfterSuccess", "Failed": "secondsAfterFailure"}.get(str(phase))
-    if field and strategy.get(field) is not None:
-        seconds = strategy[field]
-    return None if seconds is None else completed + timedelta(seconds=seconds)
+def _put_results(status: Json, results: Sequence[Json], kept: Mapping[str, int]) -> None:
+    """Writes the results with as many measurements as are kept; zeros are left out."""
+    for result in results:
+        keep = kept.get(result["name"], 0)
+        taken = result.get("measurements") or []
+        result["measurements"] = taken[-(keep if keep > 0 else _KEPT) :]
+    if results:
+        status["metricResults"] = [_without_zeros(r) for r in results]
 
 
 def _secret_of(arg: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -180,52 +168,6 @@ def _shown(arg: Mapping[str, Any], secret: Secret) -> Mapping[str, Any]:
     if source is None:
         return arg
     return {**arg, "value": secret(source.get("name") or "", source.get("key") or "")}
-
-
-def _is_due(
-    metric: Metric, result: Mapping[str, Any] | None, status: Mapping[str, Any], now: datetime
-) -> bool:
-    if result is not None and result.get("phase") in COMPLETED:
-        return False
-    if not (result or {}).get("measurements"):
-        delay = metric.get("initialDelay")
-        started = parse_time(status.get("startedAt"))
-        return not delay or (started is not None and started + parse_duration(delay) <= now)
-    moment = _due_at(metric, result or {})
-    return moment is not None and moment <= now
-
-
-def _due_at(metric: Metric, result: Mapping[str, Any]) -> datetime | None:
-    """When a metric that was measured is due again: after its interval, counted from the end of the
-    last measurement, but always 10 s after an error (recorded: `cel-interval-30s`)."""
-    count = effective_count(metric)
-    if count is not None and result.get("count", 0) >= count:
-        return None
-    last = result["measurements"][-1]
-    finished = parse_time(last.get("finishedAt"))
-    if finished is None:
-        return None
-    interval = metric.get("interval")
-    if last.get("phase") == "Error" or not interval:
-        return finished + _AFTER_AN_ERROR
-    return finished + parse_duration(interval)
-
-
-def _next(metrics: Sequence[Metric], status: Mapping[str, Any]) -> datetime | None:
-    results = {r["name"]: r for r in status.get("metricResults") or ()}
-    started = parse_time(status["startedAt"])
-    moments: list[datetime] = []
-    for metric in metrics:
-        result = results.get(metric.get("name", ""))
-        if result is None:
-            delay = metric.get("initialDelay")
-            if started is not None and delay:
-                moments.append(started + parse_duration(delay))
-        elif result.get("phase") not in COMPLETED:
-            moment = _due_at(metric, result)
-            if moment is not None:
-                moments.append(moment)
-    return min(moments, default=None)
 
 
 def _add(results: list[Json], metric: Metric, taken: Taken, plan: Plan) -> None:
@@ -253,7 +195,7 @@ def _add(results: list[Json], metric: Metric, taken: Taken, plan: Plan) -> None:
         "value": measured.value,
         "metadata": dict(measured.metadata),
     }
-    result["measurements"].append({k: v for k, v in written.items() if v})
+    result.setdefault("measurements", []).append({k: v for k, v in written.items() if v})
 
 
 def _without_zeros(counters: Mapping[str, Any]) -> Json:

@@ -11,8 +11,9 @@ from typing import Any
 
 from companyos_canary.argo.arguments import ArgumentError
 from companyos_canary.argo.assessment import COMPLETED
-from companyos_canary.argo.judge import Plan, Taken, Verdict, conclude, expires_at, plan
+from companyos_canary.argo.judge import Plan, Taken, Verdict, conclude, plan
 from companyos_canary.argo.measurement import Measured, MeasurementError, judged, question
+from companyos_canary.argo.schedule import expires_at
 from companyos_canary.model.http import Response
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET
 from companyos_canary.sandbox.provider import Provider, TransportError

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from companyos_canary.argo.arguments import ArgumentError
 from companyos_canary.argo.assessment import COMPLETED
-from companyos_canary.argo.judge import Taken, conclude, expires_at, plan
+from companyos_canary.argo.judge import Taken, conclude, plan
 from companyos_canary.argo.measurement import Measured
+from companyos_canary.argo.schedule import expires_at
 from companyos_canary.model.quantity import parse_time
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, 300_000, tzinfo=UTC)

@@ -22,6 +22,7 @@ from companyos_canary.argo.condition.types import (
     element,
     is_list,
     list_of,
+    shown,
     type_of,
 )
 
@@ -106,10 +107,10 @@ class Checker:
             if not is_list(base):
                 raise ConditionError(f"type {base} has no field {key.value}")
         if not is_list(base):
-            raise ConditionError(f"type {_shown(base)}[{_shown(kind)}] is undefined")
+            raise ConditionError(f"type {shown(base)}[{shown(kind)}] is undefined")
         if kind not in INTEGERS and kind != UNKNOWN:
             raise ConditionError(
-                f"array elements can only be selected using an integer (got {_shown(kind)})"
+                f"array elements can only be selected using an integer (got {shown(kind)})"
             )
         return element(base)
 
@@ -118,11 +119,11 @@ class Checker:
         if base == UNKNOWN:
             return UNKNOWN
         if base != STRING and not is_list(base):
-            raise ConditionError(f"cannot slice {_shown(base)}")
+            raise ConditionError(f"cannot slice {shown(base)}")
         for bound in (node.start, node.end):
             kind = INT if bound is None else self.visit(bound)
             if kind not in INTEGERS and kind != UNKNOWN:
-                raise ConditionError(f"non-integer slice index {_shown(kind)}")
+                raise ConditionError(f"non-integer slice index {shown(kind)}")
         return base
 
     def _call(self, callee: nodes.Name | nodes.Member, arguments: tuple[nodes.Node, ...]) -> str:
@@ -134,7 +135,7 @@ class Checker:
         kind = self._name(name)
         if kind == UNKNOWN:
             return UNKNOWN
-        raise ConditionError(f"{_shown(kind)} is not callable")
+        raise ConditionError(f"{shown(kind)} is not callable")
 
     def _method(self, callee: nodes.Member, arguments: tuple[nodes.Node, ...]) -> str:
         base = self.visit(callee.node)
@@ -143,7 +144,7 @@ class Checker:
         if base in METHODS and name not in known:
             raise ConditionError(f"the method {name} of {base} is not supported here")
         if base not in METHODS:
-            raise ConditionError(f"type {_shown(base)} has no method {name}")
+            raise ConditionError(f"type {shown(base)} has no method {name}")
         if arguments:
             raise ConditionError(f"too many arguments to call {name}")
         return known[str(name)][0]
@@ -153,7 +154,7 @@ class Checker:
             return functions.builtin_type(name, [self.visit(a) for a in arguments])
         collection = self.visit(arguments[0])
         if not is_list(collection) and collection != UNKNOWN:
-            raise ConditionError(f"builtin {name} takes only array (got {_shown(collection)})")
+            raise ConditionError(f"builtin {name} takes only array (got {shown(collection)})")
         items = UNKNOWN if collection == UNKNOWN else element(collection)
         found = BOOL
         if len(arguments) > 1:
@@ -181,9 +182,7 @@ class Checker:
     def _conditional(self, node: nodes.Conditional) -> str:
         condition = self.visit(node.condition)
         if condition not in (BOOL, UNKNOWN):
-            raise ConditionError(
-                f"non-bool expression (type {_shown(condition)}) used as condition"
-            )
+            raise ConditionError(f"non-bool expression (type {shown(condition)}) used as condition")
         then, otherwise = self.visit(node.then), self.visit(node.otherwise)
         if then == NIL:
             return otherwise
@@ -196,8 +195,4 @@ def _unary(operator: str, inner: str) -> str:
             return BOOL
     elif inner in NUMBERS or inner == UNKNOWN:
         return inner
-    raise ConditionError(f"invalid operation: {operator} (mismatched type {_shown(inner)})")
-
-
-def _shown(type_: str) -> str:
-    return UNKNOWN if type_ == NIL else type_
+    raise ConditionError(f"invalid operation: {operator} (mismatched type {shown(inner)})")

@@ -21,6 +21,7 @@ from companyos_canary.argo.condition.operators import (
     ordered,
     searched,
     span,
+    truth,
     wrapped,
 )
 from companyos_canary.argo.condition.predicates import over
@@ -68,7 +69,7 @@ class Evaluator:
             case nodes.Let(name, value, body):
                 return self._let(name, value, body)
             case nodes.Conditional(condition, then, otherwise):
-                return self.value(then if _truth(self.value(condition)) else otherwise)
+                return self.value(then if truth(self.value(condition)) else otherwise)
             case nodes.Array(items):
                 self._budget.grow(len(items))
                 return List(self.value(n) for n in items)
@@ -78,7 +79,7 @@ class Evaluator:
 
     def _unary(self, operator: str, value: Any) -> Any:
         if operator in ("!", "not"):
-            return not _truth(value)
+            return not truth(value)
         if not is_number(value):
             raise ConditionError(f"invalid operation: {operator} {type_of(value)}")
         if operator == "+":
@@ -89,9 +90,9 @@ class Evaluator:
         operator = node.operator
         left = self.value(node.left)
         if operator in ("and", "&&"):
-            return _truth(left) and _truth(self.value(node.right))
+            return truth(left) and truth(self.value(node.right))
         if operator in ("or", "||"):
-            return _truth(left) or _truth(self.value(node.right))
+            return truth(left) or truth(self.value(node.right))
         if operator == "??":
             return self.value(node.right) if left is None else left
         right = self.value(node.right)
@@ -180,10 +181,3 @@ class Evaluator:
         found = self.value(body)
         del self._variables[name]
         return found
-
-
-def _truth(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    kind = "nil" if value is None else type_of(value)
-    raise ConditionError(f"interface conversion: interface {{}} is {kind}, not bool")

@@ -16,7 +16,6 @@ from companyos_canary.argo.condition.types import (
     DURATION,
     FLOAT,
     INT,
-    NIL,
     NUMBERS,
     STRING,
     TIME,
@@ -24,6 +23,7 @@ from companyos_canary.argo.condition.types import (
     element,
     is_list,
     list_of,
+    shown,
     type_of,
 )  # fmt: skip
 from companyos_canary.argo.gotext import parse_duration, parse_float, parse_int
@@ -51,15 +51,15 @@ def builtin_type(name: str, arguments: Sequence[str]) -> str:
     given = arguments[0]
     if name in ("first", "last"):
         if given != UNKNOWN and not is_list(given):
-            raise ConditionError(f"cannot get {name} element from {_shown(given)}")
+            raise ConditionError(f"cannot get {name} element from {shown(given)}")
         return UNKNOWN if given == UNKNOWN else element(given)
     fits, found = _BUILTIN_TYPES[name]
     if given != UNKNOWN and not fits(given):
         if name == "duration":
             raise ConditionError(
-                f"cannot use {_shown(given)} as argument (type string) to call duration "
+                f"cannot use {shown(given)} as argument (type string) to call duration "
             )
-        raise ConditionError(f"invalid argument for {name} (type {_shown(given)})")
+        raise ConditionError(f"invalid argument for {name} (type {shown(given)})")
     return found or given
 
 
@@ -70,7 +70,7 @@ def _aggregate_type(name: str, arguments: Sequence[str]) -> str:
         if argument == UNKNOWN or is_list(argument):
             return UNKNOWN
         if argument not in NUMBERS:
-            raise ConditionError(f"invalid argument for {name} (type {_shown(argument)})")
+            raise ConditionError(f"invalid argument for {name} (type {shown(argument)})")
     return arguments[0]
 
 
@@ -83,7 +83,7 @@ def predicate_type(name: str, collection: str, predicate: str, *, with_predicate
     if name == "sum":
         return predicate if with_predicate else _element(collection)
     if predicate not in (BOOL, UNKNOWN):
-        raise ConditionError(f"predicate should return boolean (got {_shown(predicate)})")
+        raise ConditionError(f"predicate should return boolean (got {shown(predicate)})")
     if name == "filter":
         return list_of(_element(collection))
     if name in ("find", "findLast"):
@@ -93,10 +93,6 @@ def predicate_type(name: str, collection: str, predicate: str, *, with_predicate
 
 def _element(collection: str) -> str:
     return UNKNOWN if collection == UNKNOWN else element(collection)
-
-
-def _shown(type_: str) -> str:
-    return "<nil>" if type_ == NIL else type_
 
 
 def built_in(name: str, arguments: Sequence[Any], budget: Budget) -> Any:

@@ -13,12 +13,12 @@ from companyos_canary.argo.condition.operators import integer, ordered
 from companyos_canary.argo.condition.types import (
     ANY_LIST,
     INTEGERS,
-    NIL,
     STRING,
     UNKNOWN,
     List,
     element,
     is_list,
+    shown,
     type_of,
 )
 
@@ -36,15 +36,15 @@ def list_type(name: str, arguments: Sequence[str]) -> str:
         )
     given, second = arguments[0], arguments[1] if len(arguments) > 1 else ""
     if given != UNKNOWN and not is_list(given):
-        does_not = "" if name != "get" else f"type {_shown(given)} does not support indexing"
+        does_not = "" if name != "get" else f"type {shown(given)} does not support indexing"
         take = "cannot take from" if name == "take" else f"cannot {name}"
-        raise ConditionError(does_not or f"{take} {_shown(given)}")
+        raise ConditionError(does_not or f"{take} {shown(given)}")
     if name in ("get", "take") and second not in INTEGERS and second != UNKNOWN:
-        wrong = f"cannot take {_shown(second)} elements"
-        index = f"non-integer slice index {_shown(second)}"
+        wrong = f"cannot take {shown(second)} elements"
+        index = f"non-integer slice index {shown(second)}"
         raise ConditionError(wrong if name == "take" else index)
     if name == "sort" and second not in ("", STRING, UNKNOWN):
-        raise ConditionError(f"cannot use {_shown(second)} as argument (type string) to call sort ")
+        raise ConditionError(f"cannot use {shown(second)} as argument (type string) to call sort ")
     if name == "get":
         return UNKNOWN if given == UNKNOWN else element(given)
     return given if name == "take" else ANY_LIST
@@ -81,7 +81,3 @@ def _sorted(items: list[Any], order: Any) -> List:
         return -1 if ordered(sign, left, right) else int(ordered(sign, right, left))
 
     return List(sorted(items, key=cmp_to_key(compared)))
-
-
-def _shown(type_: str) -> str:
-    return "<nil>" if type_ == NIL else type_

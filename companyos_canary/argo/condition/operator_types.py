@@ -22,6 +22,7 @@ from companyos_canary.argo.condition.types import (
     list_of,
     maybe,
     promoted,
+    shown,
 )
 
 _WORDS = frozenset(("contains", "startsWith", "endsWith"))
@@ -34,7 +35,7 @@ def operation_type(operator: str, left: str, right: str) -> str:
     found = _operation_type(operator, left, right)
     if found is None:
         raise ConditionError(
-            f"invalid operation: {operator} (mismatched types {_shown(left)} and {_shown(right)})"
+            f"invalid operation: {operator} (mismatched types {shown(left)} and {shown(right)})"
         )
     return found
 
@@ -83,7 +84,7 @@ def _in_type(left: str, right: str) -> str | None:
     if is_list(right):
         if not comparable(left, element(right)):
             raise ConditionError(
-                f"cannot use {_shown(left)} as type {_shown(element(right))} in array"
+                f"cannot use {shown(left)} as type {shown(element(right))} in array"
             )
         return BOOL
     fits = right == UNKNOWN or (left == UNKNOWN and right == STRING)
@@ -94,7 +95,3 @@ def _coalesced(left: str, right: str) -> str:
     if NIL in (left, right):
         return right if left == NIL else left
     return left if left == right else UNKNOWN
-
-
-def _shown(type_: str) -> str:
-    return UNKNOWN if type_ == NIL else type_

@@ -13,6 +13,14 @@ from companyos_canary.argo.condition.errors import ConditionError
 from companyos_canary.argo.condition.types import TIMED, List, type_of
 
 
+def truth(value: Any) -> bool:
+    """A value where the language wants a bool."""
+    if isinstance(value, bool):
+        return value
+    kind = "nil" if value is None else type_of(value)
+    raise ConditionError(f"interface conversion: interface {{}} is {kind}, not bool")
+
+
 def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 

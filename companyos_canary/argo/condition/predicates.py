@@ -5,8 +5,8 @@ from typing import Any
 
 from companyos_canary.argo.condition.budget import Budget
 from companyos_canary.argo.condition.errors import ConditionError
-from companyos_canary.argo.condition.operators import arithmetic
-from companyos_canary.argo.condition.types import List, type_of
+from companyos_canary.argo.condition.operators import arithmetic, truth
+from companyos_canary.argo.condition.types import List
 
 Predicate = Callable[[Any, int, Any], Any]
 """(element, index, accumulator) -> what the predicate says."""
@@ -35,7 +35,7 @@ def over(
         return _found(name, reversed(list(enumerate(items))), ask)
     if name in ("find", "findIndex"):
         return _found(name, enumerate(items), ask)
-    said = (_truth(ask(item, index, None)) for index, item in enumerate(items))
+    said = (truth(ask(item, index, None)) for index, item in enumerate(items))
     if name in ("all", "any", "none"):
         return not any(said) if name == "none" else (all if name == "all" else any)(said)
     if name == "filter":
@@ -47,7 +47,7 @@ def over(
 
 def _found(name: str, numbered: Any, ask: Predicate) -> Any:
     for index, item in numbered:
-        if _truth(ask(item, index, None)):
+        if truth(ask(item, index, None)):
             return index if name.endswith("Index") else item
     return None
 
@@ -60,10 +60,3 @@ def _reduced(items: list[Any], ask: Predicate, initial: Sequence[Any]) -> Any:
     for index in range(start, len(items)):
         acc = ask(items[index], index, acc)
     return acc
-
-
-def _truth(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    kind = "nil" if value is None else type_of(value)
-    raise ConditionError(f"interface conversion: interface {{}} is {kind}, not bool")

@@ -86,3 +86,8 @@ def type_of(value: Any) -> str:
         if isinstance(value, python):
             return go
     return DURATION if isinstance(value, timedelta) else UNKNOWN
+
+
+def shown(type_: str) -> str:
+    """A type as messages name it."""
+    return UNKNOWN if type_ == NIL else type_
