@@ -1,0 +1,160 @@
+"""What became of each revision, told from what is still in the cluster. Pure.
+
+A ReplicaSet of an aborted version looks like one of a good version: the outcome comes from the
+deploy records, and from the runs that are kept (five good and five bad ones by default).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from companyos_canary.argo.cause import failed_metrics
+from companyos_canary.argo.patches.record import record_of
+from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.stable_record import ever_stable
+from companyos_canary.argo.steps import weight_at
+from companyos_canary.model.outcome import FailedMetric
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import Event, ReplicaSet
+
+Became = Literal[
+    "stable",        # it serves
+    "in progress",   # the newest one, on its way
+    "degraded",      # the newest one, stuck without an abort
+    "aborted",
+    "promoted",      # it was stable once
+    "not promoted",  # aborted by hand or replaced on its way: the cluster does not tell which
+    "not recorded",  # nobody wrote down whether it was ever stable
+]  # fmt: skip
+CHANGE_CAUSE = "kubernetes.io/change-cause"
+_HISTORY = "rollout.argoproj.io/revision-history"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """`at` is when it was sent, None where a ReplicaSet was used again without a record. `took`
+    includes `waited`, the time that people kept it waiting. `weight` (percent) and `metrics` are
+    of an abort by an analysis."""
+
+    replicaset: ReplicaSet
+    became: Became
+    current: bool
+    at: datetime | None
+    by: str
+    reason: str
+    took: timedelta | None
+    waited: timedelta
+    weight: int | None
+    metrics: tuple[FailedMetric, ...]
+
+
+def history(snapshot: Snapshot, now: datetime) -> tuple[Revision, ...]:
+    """Every revision whose ReplicaSet is still there, newest first."""
+    return tuple(_revision(snapshot, r, now) for r in snapshot.replicasets)
+
+
+def as_if_current(snapshot: Snapshot, replicaset: ReplicaSet) -> Snapshot:
+    """The snapshot as if this revision were the newest one, aborted by its analysis: what explains
+    the newest one then explains this one."""
+    rollout = replace(
+        snapshot.rollout,
+        current_hash=replicaset.hash,
+        revision=replicaset.revision,
+        step_index=None,
+        aborted=True,
+        status_message="",
+        pause_conditions=(),
+        raw={**snapshot.rollout.raw, "status": {}},
+    )
+    return replace(snapshot, rollout=rollout)
+
+
+def _revision(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revision:
+    rollout = snapshot.rollout
+    current = bool(rollout.current_hash) and replicaset.hash == rollout.current_hash
+    seen = snapshot if current else as_if_current(snapshot, replicaset)
+    metrics = failed_metrics(seen)
+    became = _current(snapshot) if current else _earlier(snapshot, replicaset, metrics)
+    record = _believed(replicaset)
+    new = _HISTORY not in replicaset.annotations
+    at = parse_time(record.get("at")) or (replicaset.created_at if new else None)
+    bad = metrics if became in ("aborted", "degraded") else ()
+    took, waited = _span(snapshot, replicaset, at, now, current=current, bad=bad)
+    return Revision(
+        replicaset=replicaset,
+        became=became,
+        current=current,
+        at=at,
+        by=record.get("by", ""),
+        reason=record.get("reason", "") or replicaset.annotations.get(CHANGE_CAUSE, ""),
+        took=took,
+        waited=waited,
+        weight=_weight(snapshot, bad),
+        metrics=bad,
+    )
+
+
+def _believed(replicaset: ReplicaSet) -> Mapping[str, str]:
+    """The deploy record, if it is about this ReplicaSet's own image."""
+    record = record_of(replicaset.annotations)
+    own = {c.image for c in replicaset.containers}
+    return record if record.get("image") in own else {}
+
+
+def _current(snapshot: Snapshot) -> Became:
+    rollout = snapshot.rollout
+    if rollout.is_fully_promoted:
+        return "stable"
+    if rollout.aborted:
+        return "aborted"
+    return "degraded" if shown_phase(rollout).word == "Degraded" else "in progress"
+
+
+def _earlier(
+    snapshot: Snapshot, replicaset: ReplicaSet, metrics: tuple[FailedMetric, ...]
+) -> Became:
+    if replicaset.hash and replicaset.hash == snapshot.rollout.stable_hash:
+        return "stable"
+    completed = any(_completes(e, replicaset) for e in snapshot.events)
+    if completed or replicaset.hash in ever_stable(snapshot):
+        return "promoted"
+    if metrics:
+        return "aborted"
+    # Only the revision right after it knows: another one may have been stable in between.
+    number = replicaset.revision + 1
+    following = next((r for r in snapshot.replicasets if r.revision == number), None)
+    told = following is not None and "stable" in _believed(following)
+    return "not promoted" if told else "not recorded"
+
+
+def _span(
+    snapshot: Snapshot, replicaset: ReplicaSet, at: datetime | None, now: datetime, *,
+    current: bool, bad: tuple[FailedMetric, ...],
+) -> tuple[timedelta | None, timedelta]:  # fmt: skip
+    """How long it took, and how much of that it waited for people."""
+    status: Mapping[str, Any] = snapshot.rollout.raw.get("status") or {}
+    duration = (status.get("duration") or {}) if current else {}
+    if begun := parse_time(duration.get("rolloutStartedAt")):
+        waited = duration.get("totalManualPauseDurationSeconds")
+        over = parse_time(duration.get("finishedAt"))
+        return (over or now) - begun, timedelta(seconds=waited or 0)
+    runs = {m.run for m in bad}
+    ends = [r.completed_at for r in snapshot.runs if r.name in runs and r.completed_at]
+    ends += [e.at for e in snapshot.events if e.at and _completes(e, replicaset)]
+    over = max(ends, default=None)
+    return (over - at if over and at and over >= at else None), timedelta()
+
+
+def _completes(event: Event, replicaset: ReplicaSet) -> bool:
+    """The controller's word that this revision was promoted (message: recorded)."""
+    head = f"Rollout completed update to revision {replicaset.revision} ({replicaset.hash})"
+    return event.reason == "RolloutCompleted" and event.message.startswith(head)
+
+
+def _weight(snapshot: Snapshot, metrics: tuple[FailedMetric, ...]) -> int | None:
+    """The share at which the failing run judged; None for a background run."""
+    indices = {r.name: r.step_index for r in snapshot.runs}
+    index = next((indices.get(m.run) for m in metrics), None)
+    return None if index is None else weight_at(snapshot.rollout.steps, index)

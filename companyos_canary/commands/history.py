@@ -1,0 +1,79 @@
+"""`canary history`: the revisions of a rollout and what became of them."""
+
+import difflib
+from typing import Annotated, Any
+
+import typer
+
+from companyos_canary.actions.undo import target_of
+from companyos_canary.argo.patches.undo import template_of
+from companyos_canary.commands import base
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.snapshot import Snapshot
+
+EXAMPLES = (
+    "canary history                         revisions, who, why, outcome",
+    "canary history --diff v1.0.0 v1.1.0    what is different in the pods",
+    "canary history -o json | jq '.data.revisions[0].outcome'",
+)
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
+
+
+def history(
+    session: base.Session,
+    rollout: base.RolloutArgument = None,
+    diff: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--diff", metavar="A B", help="two revisions or versions: compare their pods"),
+    ] = None,
+) -> base.Answer:
+    """List the revisions that the cluster still has: version, who, why, outcome, how long it took.
+
+    The outcome of an earlier revision is known from the records that `canary deploy` leaves, and
+    from the analyses that are kept.
+    """
+    from companyos_canary.argo.history import history as told
+    from companyos_canary.view import history as view
+    from companyos_canary.view.ink import ink
+
+    snapshot = session.cluster.snapshot(session.rollout)
+    facts, place = session.runtime.facts, session.view_place(snapshot.rollout)
+    head = {"rollout": snapshot.rollout.name, "namespace": snapshot.rollout.namespace,
+            "context": place.context}  # fmt: skip
+    if diff:
+        return _compared(session, snapshot, diff, head)
+    now = session.runtime.clock.now()
+    revisions = told(snapshot, now)
+    notes = snapshot.notes if revisions else (*snapshot.notes, "it has no revision yet")
+    screen = view.screen(revisions, now, facts, place.container) if revisions else []
+    return base.Answer(
+        data={**head, "revisions": [view.record(r, place.container) for r in revisions],
+              "notes": list(snapshot.notes)},
+        picture=lambda: ink(screen, facts),
+        lines=tuple(view.plain(r, place.container) for r in revisions),
+        notes=notes,
+    )  # fmt: skip
+
+
+def _compared(
+    session: base.Session, snapshot: Snapshot, names: tuple[str, str], head: dict[str, Any]
+) -> base.Answer:
+    """The difference of two pod templates, without what the controller put into them."""
+    from companyos_canary.render.yamltext import to_yaml
+    from companyos_canary.view.history import diff_lines
+    from companyos_canary.view.ink import ink
+
+    before, after = (target_of(snapshot, name) for name in names)
+    old, new = (to_yaml([template_of(snapshot.rollout, r)]).splitlines() for r in (before, after))
+    labels = (f"revision {before.revision}", f"revision {after.revision}")
+    rows = tuple(difflib.unified_diff(old, new, *labels, lineterm=""))
+    notes = () if rows else (f"revisions {before.revision} and {after.revision} are the same",)
+    facts = session.runtime.facts
+    return base.Answer(
+        data={**head, "from": before.revision, "to": after.revision, "diff": list(rows)},
+        picture=(lambda: ink(diff_lines(rows), facts)) if rows else None,
+        lines=rows, notes=notes,
+    )  # fmt: skip
+
+
+command = base.verb(history, forms=("human", "json"))

@@ -1,0 +1,127 @@
+"""The revisions of a Rollout: what each was, who sent it, and what became of it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from companyos_canary.argo.history import Became, Revision
+from companyos_canary.model.outcome import Cause
+from companyos_canary.model.quantity import format_time
+from companyos_canary.view.format import duration, image_of, shorten, version
+from companyos_canary.view.keyed import failure, keyed
+from companyos_canary.view.lines import Column, Line, Part, table, words
+from companyos_canary.view.records import cause_record
+from companyos_canary.view.theme import Facts, Role
+from companyos_canary.view.why import metric_sentence
+
+_ROLES: dict[Became, Role] = {
+    "stable": "success",
+    "in progress": "hint",
+    "degraded": "failure",
+    "aborted": "failure",
+}
+_BELOW = " " * 9
+
+
+def screen(
+    revisions: Sequence[Revision], now: datetime, facts: Facts, container: str | None
+) -> list[Line]:
+    """A row a revision, newest first; below it who was to blame for its end, and its reason."""
+    symbols = facts.symbols
+    columns = [
+        Column("", [_mark(r, facts) for r in revisions], keep=7),
+        Column("REV", [str(r.replicaset.revision) for r in revisions], align="right"),
+        Column("VERSION", [shorten(_version(r, container), 24, symbols) for r in revisions]),
+        Column("AGE", [_age(r, now) for r in revisions], align="right", keep=5),
+        Column("BY", [shorten(r.by, 16, symbols) for r in revisions], keep=4),
+        Column("TOOK", [_took(r) for r in revisions], align="right", keep=3),
+        Column("OUTCOME", [(outcome(r), _ROLES.get(r.became, "")) for r in revisions]),
+    ]
+    head, *rows = table(columns, facts.width)
+    lines = [head]
+    for revision, row in zip(revisions, rows, strict=True):
+        lines += [row, *_below(revision, facts)]
+    return lines
+
+
+def outcome(revision: Revision) -> str:
+    """`aborted at 25 %`, `stable`, `in progress`."""
+    return revision.became + ("" if revision.weight is None else f" at {revision.weight} %")
+
+
+def _below(revision: Revision, facts: Facts) -> list[Line]:
+    """The metrics that ended it, and what its sender said."""
+    found: list[Part] = [(metric_sentence(m), "failure") for m in revision.metrics]
+    if revision.reason:
+        found.append(f"“{revision.reason}”" if facts.unicode else f'"{revision.reason}"')
+    room = facts.width - len(_BELOW)
+    cut = ((shorten(words(p), room, facts.symbols), p) for p in found)
+    return [(_BELOW, (text, "" if isinstance(p, str) else p[1])) for text, p in cut]
+
+
+def plain(revision: Revision, container: str | None) -> str:
+    """One line for a pipe: `revision=8 version=v1.1.0 outcome=aborted ... metric=error-rate`."""
+    at = format_time(revision.at) if revision.at else ""
+    return keyed(
+        f"revision={revision.replicaset.revision}",
+        version=_version(revision, container),
+        outcome=revision.became.replace(" ", "-"),
+        current="true" if revision.current else "",
+        at=at,
+        by=revision.by,
+        took=duration(revision.took) if revision.took is not None else "",
+        weight="" if revision.weight is None else str(revision.weight),
+        **failure(revision.metrics),
+        reason=revision.reason,
+    )
+
+
+def record(revision: Revision, container: str | None) -> dict[str, Any]:
+    """For machines; `waited_seconds` is part of `took_seconds`."""
+    replicaset = revision.replicaset
+    return {
+        "revision": replicaset.revision,
+        "version": _version(revision, container),
+        "images": {c.name: c.image for c in replicaset.containers},
+        "hash": replicaset.hash,
+        "replicaset": replicaset.name,
+        "outcome": revision.became.replace(" ", "-"),
+        "current": revision.current,
+        "at": revision.at,
+        "created_at": replicaset.created_at,
+        "by": revision.by,
+        "reason": revision.reason,
+        "took_seconds": revision.took,
+        "waited_seconds": revision.waited,
+        "weight": revision.weight,
+        "cause": cause_record(Cause("", revision.metrics)) if revision.metrics else None,
+    }
+
+
+def diff_lines(rows: Iterable[str]) -> list[Line]:
+    """A unified diff with what goes and what comes in colour."""
+    roles: dict[str, Role] = {"-": "failure", "+": "success", "@": "hint"}
+    return [((row, roles.get(row[:1], "")),) for row in rows]
+
+
+def _version(revision: Revision, container: str | None) -> str:
+    return version(image_of(revision.replicaset.containers, container))
+
+
+def _mark(revision: Revision, facts: Facts) -> Part:
+    marks = {"stable": facts.symbols.ok, "in progress": facts.symbols.running,
+             "aborted": facts.symbols.failed, "degraded": facts.symbols.failed}  # fmt: skip
+    return (marks.get(revision.became, " "), _ROLES.get(revision.became, ""))
+
+
+def _age(revision: Revision, now: datetime) -> str:
+    since = revision.at or revision.replicaset.created_at
+    return duration(now - since) if since else ""
+
+
+def _took(revision: Revision) -> str:
+    if revision.took is None:
+        return ""
+    if revision.waited:
+        return f"{duration(revision.took - revision.waited)} + {duration(revision.waited)}"
+    return duration(revision.took)
