@@ -35,7 +35,7 @@ LOOKBACK = 300_000
 def evaluate(text: str, at: float, select: Select) -> Value:
     """The answer at a moment (Unix seconds): a Scalar or a Vector, and for a lone range selector
     or string literal a Matrix or a Text. Raises PromqlError."""
-    return _Evaluation(round(at * 1000), select).value(parse(text))
+    return _value(round(at * 1000), select, parse(text))
 
 
 def evaluate_range(text: str, start: float, end: float, step: float, select: Select) -> Matrix:
@@ -45,7 +45,7 @@ def evaluate_range(text: str, start: float, end: float, step: float, select: Sel
     found: dict[frozenset[tuple[str, str]], tuple[Labels, list[tuple[float, float]]]] = {}
     first, last, width = round(start * 1000), round(end * 1000), max(round(step * 1000), 1)
     for at in range(first, last + 1, width):
-        value = _Evaluation(at, select).value(expression)
+        value = _value(at, select, expression)
         if isinstance(value, Matrix | Text):
             kind = "range vector" if isinstance(value, Matrix) else "string"
             raise PromqlError(
@@ -61,6 +61,13 @@ def evaluate_range(text: str, start: float, end: float, step: float, select: Sel
 
 
 @dataclass(frozen=True, slots=True)
+def _value(at: int, select: Select, expression: tree.Expr) -> Value:
+    try:
+        return _Evaluation(at, select).value(expression)
+    except OverflowError as error:  # promql-parser takes spans that no timedelta can hold
+        raise PromqlError("bad_data", "parse error: duration out of range") from error
+
+
 class _Evaluation:
     """One expression at one moment, in milliseconds."""
 

@@ -281,3 +281,8 @@ def test_no_text_raises_anything_but_a_promql_error(text: str) -> None:
 def assert_says_something(error: PromqlError) -> None:
     assert error.message
     assert error.kind in ("bad_data", "execution")
+
+
+@pytest.mark.parametrize("text", ["A[3000000y]", "rate(A[3000000y])", "A offset 3000000y"])
+def test_a_span_that_nothing_can_hold_is_out_of_range(text: str) -> None:
+    assert refusal(text).message == "parse error: duration out of range"
