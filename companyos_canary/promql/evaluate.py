@@ -60,7 +60,6 @@ def evaluate_range(text: str, start: float, end: float, step: float, select: Sel
     return Matrix(tuple(Series(labels, samples) for labels, samples in found.values()))
 
 
-@dataclass(frozen=True, slots=True)
 def _value(at: int, select: Select, expression: tree.Expr) -> Value:
     try:
         return _Evaluation(at, select).value(expression)
@@ -68,6 +67,7 @@ def _value(at: int, select: Select, expression: tree.Expr) -> Value:
         raise PromqlError("bad_data", "parse error: duration out of range") from error
 
 
+@dataclass(frozen=True, slots=True)
 class _Evaluation:
     """One expression at one moment, in milliseconds."""
 
