@@ -63,7 +63,7 @@ def evaluate_range(text: str, start: float, end: float, step: float, select: Sel
 def _value(at: int, select: Select, expression: tree.Expr) -> Value:
     try:
         return _Evaluation(at, select).value(expression)
-    except OverflowError as error:  # promql-parser takes spans that no timedelta can hold
+    except (OverflowError, ValueError) as error:  # a span that no timedelta can hold
         raise PromqlError("bad_data", "parse error: duration out of range") from error
 
 
