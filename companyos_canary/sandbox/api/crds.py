@@ -65,6 +65,27 @@ def definition(kind: Kind, now: str) -> Object:
         "listKind": f"{kind.kind}List",
         "shortNames": list(kind.short_names),
     }
+    condition = {"status": "True", "lastTransitionTime": now}
+    return {
+        "metadata": {"name": kind.resource},
+        "spec": {
+            "group": kind.group,
+            "names": names,
+            "scope": "Namespaced" if kind.namespaced else "Cluster",
+            "versions": [_version(kind)],
+        },
+        "status": {
+            "acceptedNames": names,
+            "storedVersions": [kind.version],
+            "conditions": [
+                {"type": "NamesAccepted", "reason": "NoConflicts", **condition},
+                {"type": "Established", "reason": "InitialNamesAccepted", **condition},
+            ],
+        },
+    }
+
+
+def _version(kind: Kind) -> Json:
     version: Json = {
         "name": kind.version,
         "served": True,
@@ -78,21 +99,4 @@ def definition(kind: Kind, now: str) -> Object:
     }
     if kind.subresources:
         version["subresources"] = {name: {} for name in kind.subresources}
-    condition = {"status": "True", "lastTransitionTime": now}
-    return {
-        "metadata": {"name": kind.resource},
-        "spec": {
-            "group": kind.group,
-            "names": names,
-            "scope": "Namespaced" if kind.namespaced else "Cluster",
-            "versions": [version],
-        },
-        "status": {
-            "acceptedNames": names,
-            "storedVersions": [kind.version],
-            "conditions": [
-                {"type": "NamesAccepted", "reason": "NoConflicts", **condition},
-                {"type": "Established", "reason": "InitialNamesAccepted", **condition},
-            ],
-        },
-    }
+    return version

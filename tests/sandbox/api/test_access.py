@@ -4,7 +4,7 @@ import pytest
 
 from companyos_canary.sandbox.api.protobuf import read_protobuf
 from companyos_canary.sandbox.store import ApiStatus
-from tests.sandbox.api.client import ROLLOUTS, Client, connect, rollout
+from tests.sandbox.api.client import NOW, ROLLOUTS, Client, connect, rollout
 
 REVIEWS = "/apis/authorization.k8s.io/v1"
 
@@ -13,6 +13,11 @@ def field(number: int, *parts: bytes) -> bytes:
     data = b"".join(parts)
     assert len(data) < 128
     return bytes([number << 3 | 2, len(data)]) + data
+
+
+def varint(number: int) -> bytes:
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + varint(rest) if rest else bytes([low])
 
 
 def protobuf(api_version: str, kind: str, *fields: bytes) -> bytes:
@@ -85,3 +90,14 @@ def test_protobuf_that_cannot_be_read_says_so(body: bytes, code: int, message: s
     with pytest.raises(ApiStatus, match=message) as raised:
         read_protobuf(body)
     assert raised.value.code == code
+
+
+def test_a_secret_and_an_event_are_read_from_protobuf() -> None:
+    entry = field(2, field(1, b"key"), field(2, b"\x00secret"))
+    secret = read_protobuf(protobuf("v1", "Secret", field(1, field(1, b"s")), entry))
+    assert secret["data"] == {"key": "AHNlY3JldA=="}
+    seen = field(7, bytes([1 << 3]) + varint(int(NOW.timestamp())))
+    about = field(2, field(1, b"Rollout"), field(3, b"demo"))
+    event = read_protobuf(protobuf("v1", "Event", about, seen, bytes([8 << 3, 3])))
+    assert event["involvedObject"] == {"kind": "Rollout", "name": "demo"}
+    assert (event["lastTimestamp"], event["count"]) == ("2026-05-04T03:02:01Z", 3)

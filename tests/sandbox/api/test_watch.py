@@ -202,3 +202,16 @@ def test_a_watch_from_any_version_replays_to_what_a_list_shows(
 def test_a_watch_with_a_bad_selector_is_refused_at_once(client: Client, selector: str) -> None:
     name = "labelSelector" if "metadata" not in selector else "fieldSelector"
     assert client.send("GET", PODS, watch="1", **{name: selector}).status == 400
+
+
+def test_a_watch_of_a_namespace_sees_no_other(client: Client) -> None:
+    version = str(client.store.version)
+    for space in ("kube-system", "default"):
+        meta = {"name": "a", "namespace": space}
+        client.store.create(POD, {**pod("a"), "metadata": meta})
+    here = next(client.watch(PODS, resourceVersion=version))
+    assert here["object"]["metadata"]["namespace"] == "default"
+    everywhere = client.watch("/api/v1/pods", resourceVersion=version)
+    assert [next(everywhere)["object"]["metadata"]["namespace"] for _ in range(2)] == [
+        "kube-system", "default",
+    ]  # fmt: skip

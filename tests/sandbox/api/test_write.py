@@ -10,6 +10,7 @@ from tests.sandbox.api.client import (
     JSON_PATCH,
     ROLLOUTS,
     STRATEGIC,
+    TABLE,
     Client,
     connect,
     deployment,
@@ -351,3 +352,43 @@ def test_a_patch_meets_a_write_in_between_and_tries_again(demo: Client) -> None:
     demo.store.update = racing  # type: ignore[method-assign]
     written = demo.patch(DEMO, {"spec": {"replicas": 8}}).json()
     assert (written["spec"]["replicas"], written["spec"]["paused"]) == (8, True)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ([], "the value of metadata into v1.ObjectMeta"),
+        ({"name": "a", "labels": {"x": 1}}, "the value of metadata.labels into map[string]string"),
+        ({"name": "a", "annotations": []}, ""),
+        ({"name": "a", "annotations": "x"}, "the value of metadata.annotations"),
+        ({"name": 1}, "the value of metadata.name into string"),
+        ({"name": "a", "finalizers": [1]}, "the value of metadata.finalizers into []str"),
+        ({"name": "a", "ownerReferences": ["x"]}, "the value of metadata.ownerReferences"),
+    ],
+)
+def test_metadata_are_what_every_object_has(client: Client, metadata: Any, message: str) -> None:
+    answer = client.post(ROLLOUTS, {**rollout(), "metadata": metadata})
+    assert answer.status == (400 if message else 201)
+    assert message in answer.json().get("message", "")
+
+
+def test_a_service_gets_an_address_and_what_its_ports_leave_out(client: Client) -> None:
+    path = "/api/v1/namespaces/default/services"
+    body = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"ports": [{"port": 80}], "selector": {"app": "web"}},
+    }
+    made = client.post(path, body).json()["spec"]
+    assert made["clusterIP"].startswith("10.96.")
+    assert made["ports"] == [{"port": 80, "protocol": "TCP", "targetPort": 80}]
+    row = client.get(path, accept=TABLE)["rows"][0]["cells"]
+    assert row == ["web", "ClusterIP", made["clusterIP"], "<none>", "80/TCP", "0s", "app=web"]
+
+
+def test_a_patch_that_leaves_no_object_is_refused(demo: Client) -> None:
+    answer = demo.patch(DEMO, [{"op": "replace", "path": "", "value": 1}], JSON_PATCH)
+    assert (answer.status, "leaves no object" in answer.json()["message"]) == (400, True)
+    malformed = demo.patch(DEMO, [{"op": "nothing", "path": "/a"}], JSON_PATCH)
+    assert malformed.status == 400
