@@ -40,6 +40,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "pause": CLIENT | CONFIG,
     "resume": CLIENT | CONFIG,
     "restart": CLIENT | CONFIG,
+    "analysis": CLIENT | CONFIG,
     "history": CLIENT | CONFIG,
     "links": CONFIG,
     "init": {"yaml"},

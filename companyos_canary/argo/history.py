@@ -14,6 +14,7 @@ from companyos_canary.argo.patches.record import record_of
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.stable_record import ever_stable
 from companyos_canary.argo.steps import weight_at
+from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.outcome import FailedMetric
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.snapshot import Snapshot
@@ -55,20 +56,21 @@ def history(snapshot: Snapshot, now: datetime) -> tuple[Revision, ...]:
     return tuple(_revision(snapshot, r, now) for r in snapshot.replicasets)
 
 
-def as_if_current(snapshot: Snapshot, replicaset: ReplicaSet) -> Snapshot:
-    """The snapshot as if this revision were the newest one, aborted by its analysis: what explains
-    the newest one then explains this one."""
+def as_if_current(snapshot: Snapshot, judged: ReplicaSet | AnalysisRun) -> Snapshot:
+    """The snapshot as if the revision of a ReplicaSet, or one run, were the newest one, aborted by
+    its analysis: what explains the newest one then explains this one."""
     rollout = replace(
         snapshot.rollout,
-        current_hash=replicaset.hash,
-        revision=replicaset.revision,
+        current_hash=judged.hash,
+        revision=judged.revision,
         step_index=None,
         aborted=True,
         status_message="",
         pause_conditions=(),
         raw={**snapshot.rollout.raw, "status": {}},
     )
-    return replace(snapshot, rollout=rollout)
+    runs = (judged,) if isinstance(judged, AnalysisRun) else snapshot.runs
+    return replace(snapshot, rollout=rollout, runs=runs)
 
 
 def _revision(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revision:

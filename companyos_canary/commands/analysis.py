@@ -1,0 +1,78 @@
+"""`canary analysis`: what was measured, against which limit, with which query."""
+
+from difflib import get_close_matches
+from typing import Annotated
+
+import typer
+
+from companyos_canary.commands import base
+from companyos_canary.errors import ExitCode, NotFound, UsageError
+from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.snapshot import Snapshot
+
+EXAMPLES = (
+    "canary analysis                        the runs of the newest revision, failures first",
+    "canary analysis companyos-api-7f6c9d5b54-8-3",
+    "canary analysis 8-3                    the end of a run's name will do",
+    "canary analysis --all -o json",
+)
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
+
+
+def analysis(
+    session: base.Session,
+    run: Annotated[
+        str | None, typer.Argument(help="name of an AnalysisRun, or its end", metavar="RUN")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="the runs of all revisions")] = False,
+    rollout: base.RolloutOption = None,
+) -> base.Answer:
+    """Show the metrics of the newest revision's analyses: values against limits, counts, and for
+    what did not pass the conditions and the query as it was asked.
+
+    With RUN all metrics of that run are shown in full.
+    """
+    from companyos_canary.view import analysis as view
+    from companyos_canary.view.ink import ink
+
+    if run and every:
+        raise UsageError("RUN and --all exclude each other", hint="leave out one of them")
+    snapshot = session.cluster.snapshot(session.rollout, events=False)
+    runs = view.worst_first(_wanted(snapshot, run, every))
+    facts, now = session.runtime.facts, session.runtime.clock.now()
+    full = run is not None
+    screen = view.screen(snapshot, runs, now, facts, full=full)
+    live = snapshot.rollout
+    return base.Answer(
+        data={"rollout": live.name, "namespace": live.namespace,
+              "context": session.cluster.context, "revision": live.revision,
+              "runs": [view.record(snapshot, r) for r in runs], "notes": list(snapshot.notes)},
+        picture=(lambda: ink(screen, facts)) if runs else None,
+        lines=tuple(line for r in runs for line in view.plain(snapshot, r, full=full)),
+        notes=(*snapshot.notes, *_nothing(snapshot, runs)),
+        name="\n".join(f"analysisrun.argoproj.io/{r.name}" for r in runs),
+    )  # fmt: skip
+
+
+def _wanted(snapshot: Snapshot, name: str | None, every: bool) -> tuple[AnalysisRun, ...]:
+    if name is None:
+        return snapshot.runs if every else snapshot.current_runs
+    names = [r.name for r in snapshot.runs]
+    fitting = [n for n in names if n == name] or [n for n in names if n.endswith(f"-{name}")]
+    if not fitting:
+        near = get_close_matches(name, names, n=1) or names[-1:]
+        raise NotFound(
+            f"`{snapshot.rollout.name}` has no AnalysisRun `{name}`",
+            hint=f"did you mean `{near[0]}`?" if near else "no run of it is there any more",
+        )
+    return tuple(r for r in snapshot.runs if r.name in fitting)
+
+
+def _nothing(snapshot: Snapshot, runs: tuple[AnalysisRun, ...]) -> tuple[str, ...]:
+    if runs:
+        return ()
+    earlier = f"; {len(snapshot.runs)} of earlier ones: --all" if snapshot.runs else ""
+    return (f"no analysis of revision {snapshot.rollout.revision} is there{earlier}",)
+
+
+command = base.verb(analysis, forms=("human", "json", "name"))
