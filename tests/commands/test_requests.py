@@ -1,0 +1,94 @@
+"""What the verbs ask of an API server: how often, and never more because others are there."""
+
+import re
+
+import pytest
+
+from companyos_canary.cluster.kinds import target_of
+from companyos_canary.sandbox.kinds import EVENT, POD, REPLICASET
+from tests.world import World
+
+ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api"
+READS = (("status",), ("get",), ("promote", "--dry-run"), ("watch", "--until", "paused"))
+MOST = {
+    ("status",): 1,
+    ("get",): 5,
+    ("promote", "--dry-run"): 1,
+    ("abort", "--dry-run"): 1,
+    ("abort", "--no-wait"): 2,
+    ("promote", "--no-wait"): 2,
+    ("deploy", "v1.1.0", "--no-wait"): 1,
+    ("deploy", "v1.3.0", "--no-wait", "--supersede"): 2,
+}
+
+
+@pytest.mark.parametrize("arguments", MOST, ids=" ".join)
+def test_a_verb_needs_so_many_requests(waiting: World, arguments: tuple[str, ...]) -> None:
+    assert waiting.canary(*arguments).code in (0, 8)
+    assert len(waiting.requests) == MOST[arguments]
+
+
+@pytest.mark.parametrize("arguments", READS, ids=" ".join)
+def test_no_list_is_of_a_whole_namespace(waiting: World, arguments: tuple[str, ...]) -> None:
+    waiting.canary(*arguments)
+    for request in waiting.requests:
+        selected = request.parameter("labelSelector") or request.parameter("fieldSelector")
+        assert target_of(request.path).name or selected, request.target
+
+
+@pytest.mark.parametrize("arguments", READS, ids=" ".join)
+def test_300_pods_of_others_cost_no_byte(waiting: World, arguments: tuple[str, ...]) -> None:
+    before = answered(waiting, *arguments)
+    neighbours(waiting, 300)
+    assert answered(waiting, *arguments) == before
+
+
+def test_a_verb_reads_one_object_by_its_name(waiting: World) -> None:
+    waiting.canary("status", "-o", "json")
+    assert [(r.method, r.target) for r in waiting.requests] == [("GET", ROLLOUT)]
+
+
+def test_the_only_rollout_of_a_namespace_costs_one_list(waiting: World) -> None:
+    (waiting.folder / "canary.yaml").unlink()
+    waiting.canary("status", "-n", "companyos")
+    assert [r.target for r in waiting.requests] == [ROLLOUT.rpartition("/")[0], ROLLOUT]
+
+
+def answered(world: World, *arguments: str) -> tuple[int, int]:
+    """Requests of a command, and the bytes of their answers but for the count of all changes."""
+    world.requests.clear()
+    sizes: list[int] = []
+    plain = world.answer
+
+    def counting(request: object) -> object:
+        response = plain(request)  # type: ignore[arg-type]
+        sizes.append(len(re.sub(rb'"resourceVersion":"\d+"', b"", response.body)))
+        return response
+
+    world.answer = counting  # type: ignore[method-assign,assignment]
+    try:
+        world.canary(*arguments)
+    finally:
+        world.answer = plain  # type: ignore[method-assign]
+    return len(world.requests), sum(sizes)
+
+
+def neighbours(world: World, count: int) -> None:
+    """Pods, a ReplicaSet and events of somebody else in the same namespace."""
+    labels = {"app": "neighbour", "rollouts-pod-template-hash": "abc"}
+    spec = {"containers": [{"name": "c", "image": "neighbour:v1"}]}
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    world.store.create(
+        REPLICASET,
+        {"metadata": {"name": "neighbour", "namespace": "companyos", "labels": labels},
+         "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}},
+    )  # fmt: skip
+    for n in range(count):
+        meta = {"name": f"neighbour-{n}", "namespace": "companyos", "labels": labels}
+        world.store.create(POD, {"metadata": meta, "spec": spec, "status": {"phase": "Failed"}})
+        about = {"kind": "Pod", "name": f"neighbour-{n}", "namespace": "companyos"}
+        world.store.create(
+            EVENT,
+            {"metadata": {"name": f"neighbour-{n}", "namespace": "companyos"},
+             "involvedObject": about, "reason": "Failed", "message": "x", "type": "Warning"},
+        )  # fmt: skip
