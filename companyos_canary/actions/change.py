@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from companyos_canary.actions import workload
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches import Change, Decision, Nothing, Patch, Refusal
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ROLLOUT
 from companyos_canary.errors import CanaryError, Conflict, Interrupted, Invalid, Refused
 from companyos_canary.model.rollout import Rollout
 
@@ -25,11 +25,15 @@ _FIRST_LOOK, _SLOWEST_LOOK = 0.05, 1.0
 @dataclass(frozen=True, slots=True)
 class Verb:
     """`decide`: what to send for what was read. `effect`: whether it is seen, given the Rollout
-    before and now."""
+    before and now. `of_template`: it is about the pod template, which may be a Deployment's."""
 
     name: str
     decide: Callable[[Rollout], Decision]
     effect: Callable[[Rollout, Rollout], Effect]
+    of_template: bool = False
+
+    def read(self, cluster: Cluster, name: str) -> Rollout:
+        return workload.read(cluster, name) if self.of_template else cluster.rollout(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +65,10 @@ def change(
     rounds = ROUNDS
     while True:
         rounds -= 1
-        before, decision, after = _send(cluster, name, verb, dry_run=dry_run)
+        before, decision, after, left_out = _send(cluster, name, verb, dry_run=dry_run)
         if isinstance(decision, Nothing) or dry_run:
             return Changed(decision, before, after, notes=notes)
-        notes = (*notes, decision.note) if decision.note else notes
+        notes = (*notes, *filter(None, (decision.note, *left_out)))
         if not wait and not decision.again:
             return Changed(decision, before, after, decision.patches, notes=notes)
         try:
@@ -78,16 +82,17 @@ def change(
 
 def _send(
     cluster: Cluster, name: str, verb: Verb, *, dry_run: bool
-) -> tuple[Rollout, Change | Nothing, Rollout]:
-    """One decision, sent. Returns the Rollout before, the decision, the Rollout after."""
+) -> tuple[Rollout, Change | Nothing, Rollout, tuple[str, ...]]:
+    """One decision, sent. Returns the Rollout before, the decision, the Rollout after, and notes
+    about what could not be written beside it."""
     first: Change | None = None
     for attempt in range(1, ATTEMPTS + 1):
-        before = cluster.rollout(name)
+        before = verb.read(cluster, name)
         decision = verb.decide(before)
         if isinstance(decision, Refusal):
             raise refused(decision)
         if isinstance(decision, Nothing) or dry_run:
-            return before, decision, before
+            return before, decision, before, ()
         if first is not None and decision != first:
             raise Refused(
                 f"`{name}` changed while `{verb.name}` was on its way; nothing was sent",
@@ -95,13 +100,7 @@ def _send(
             )
         first = decision
         try:
-            after = before
-            for patch in decision.patches:
-                answer = cluster.patch(
-                    ROLLOUT, name, patch.body,
-                    content_type=patch.content_type, subresource=patch.subresource,
-                )  # fmt: skip
-                after = Rollout.from_object(answer)
+            after, notes = _patched(cluster, before, decision.patches)
         except (Conflict, Invalid) as error:
             if attempt == ATTEMPTS:
                 raise type(error)(
@@ -109,8 +108,22 @@ def _send(
                     hint="something else keeps writing to it; look with `canary status`",
                 ) from error
             continue
-        return before, decision, after
+        return before, decision, after, notes
     raise AssertionError("unreachable")
+
+
+def _patched(
+    cluster: Cluster, before: Rollout, patches: tuple[Patch, ...]
+) -> tuple[Rollout, tuple[str, ...]]:
+    after, notes = before, list[str]()
+    for patch in patches:
+        try:
+            after = workload.send(cluster, after, patch)
+        except CanaryError as error:
+            if not patch.beside:
+                raise
+            notes.append(f"who deployed it could not be written down: {error.message}")
+    return after, tuple(notes)
 
 
 def _observe(
@@ -130,7 +143,7 @@ def _observe(
         sleep(pause)
         waited += pause
         pause = min(pause * 2, _SLOWEST_LOOK)
-        after = cluster.rollout(before.name)
+        after = verb.read(cluster, before.name)
         effect = verb.effect(before, after)
     return effect, after
 

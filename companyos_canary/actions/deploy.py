@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches import Decision, Record, Refusal, set_image
+from companyos_canary.argo.patches.decision import not_changeable
 from companyos_canary.argo.plan import default_timeout, template_names
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.config.names import image_reference, repository
@@ -53,11 +54,11 @@ def send(
         live = rollout.image(container)
         image = image_reference(deploy.repository or repository(live), deploy.version)
         record = Record(deploy.by, now, deploy.reason, image, rollout.stable_hash)
-        if not live and not rollout.workload_ref and not rollout.containers:
+        if not rollout.containers and not not_changeable(rollout):
             return Refusal(f"Rollout `{name}` has no containers", "see `canary render`")
         return set_image(rollout, container, image, record=record, supersede=deploy.supersede)
 
-    verb = Verb("deploy", decide, lambda *_: Effect.PENDING)
+    verb = Verb("deploy", decide, lambda *_: Effect.PENDING, of_template=True)
     return change(cluster, name, verb, sleep=sleep, dry_run=dry_run, wait=False)
 
 

@@ -14,6 +14,7 @@ from companyos_canary.argo.steps import set_weight
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending, EndKind
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
 OBSERVED_WITHIN = timedelta(seconds=30)
@@ -38,13 +39,24 @@ Show = Callable[[Snapshot], float | None]
 @dataclass(frozen=True, slots=True)
 class Following:
     """How to follow. `timeout` None waits for ever; time in which the rollout waits for a person
-    does not count. `generation`: the hash is only believed once the controller has seen it."""
+    does not count. The hash is only believed once the controller has seen `generation` of the
+    Rollout and `workload_generation` of the Deployment that it takes its pods from."""
 
     container: str
     until: Until
     timeout: timedelta | None
     somebody_is_there: bool
     generation: int = 0
+    workload_generation: int = 0
+
+    def shown_by(self, rollout: Rollout) -> bool:
+        """Whether the controller has seen the change, and shows a hash for it."""
+        return (
+            rollout.observed
+            and rollout.generation >= self.generation
+            and rollout.workload_observed >= self.workload_generation
+            and bool(rollout.current_hash)
+        )
 
 
 def identify(
@@ -59,8 +71,7 @@ def identify(
         if snapshot is not None:
             soon = show(snapshot)
             rollout = snapshot.rollout
-            seen = rollout.observed and rollout.generation >= following.generation
-            if seen and rollout.current_hash:
+            if following.shown_by(rollout):
                 image = rollout.image(following.container)
                 return Followed(image, rollout.current_hash, following.container)
         left = (give_up - now()).total_seconds()

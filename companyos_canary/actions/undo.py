@@ -37,7 +37,7 @@ def send(
     wait: bool,
 ) -> Changed:
     """Writes the target's template; with `wait` until the controller shows its hash."""
-    verb = Verb("undo", lambda live: undo(live, target), undone(target.hash))
+    verb = Verb("undo", lambda live: undo(live, target), undone(target.hash), of_template=True)
     return change(cluster, name, verb, sleep=sleep, dry_run=dry_run, wait=wait)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from companyos_canary.model.rollout import Rollout
 
 SPEC_NOT_OBSERVED = "waiting for rollout spec update to be observed"
+WORKLOAD_NOT_OBSERVED = f"{SPEC_NOT_OBSERVED} for the reference workload"
 NOT_UNPAUSED = "waiting for rollout to unpause"
 MORE_REPLICAS = "more replicas need to be updated"
 BECOMING_AVAILABLE = "updated replicas are still becoming available"
@@ -24,10 +25,12 @@ class Phase:
 
 
 def shown_phase(rollout: Rollout) -> Phase:
-    """What a client shows: two tests of its own, then what the controller wrote, and where that
+    """What a client shows: three tests of its own, then what the controller wrote, and where that
     is nothing yet, what it will write (upstream utils/rollout/rolloututil.go GetRolloutPhase)."""
-    if not rollout.observed:
+    if not rollout.spec_is_observed:
         return Phase("Progressing", SPEC_NOT_OBSERVED)
+    if not rollout.workload_is_observed:
+        return Phase("Progressing", WORKLOAD_NOT_OBSERVED)
     if rollout.controller_pause and not rollout.pause_conditions:
         return Phase("Progressing", NOT_UNPAUSED)
     if rollout.status_phase:

@@ -56,8 +56,8 @@ def workload_of(rollout: Rollout) -> Selection | None:
 
 
 def with_workload(rollout: Rollout, deployment: Mapping[str, Any] | None) -> Rollout:
-    """The Rollout with the selector and the containers of its Deployment, where it has none of its
-    own (upstream rollout/controller.go: the reference is resolved in memory)."""
+    """The Rollout with the pod template and the generation of its Deployment, and with its selector
+    where it has none (upstream rollout/controller.go: the reference is resolved in memory)."""
     if not deployment or not rollout.workload_ref:
         return rollout
     spec = deployment.get("spec") or {}
@@ -68,7 +68,9 @@ def with_workload(rollout: Rollout, deployment: Mapping[str, Any] | None) -> Rol
     return dataclasses.replace(
         rollout,
         selector=rollout.selector or spec.get("selector") or {},
-        containers=rollout.containers or containers,
+        containers=containers,
+        template=spec.get("template") or {},
+        workload_generation=(deployment.get("metadata") or {}).get("generation", 1),
     )
 
 

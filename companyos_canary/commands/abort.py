@@ -7,6 +7,7 @@ from companyos_canary.argo.patches import Nothing, tag
 from companyos_canary.commands import base
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, Refused
+from companyos_canary.model.rollout import Rollout
 
 EXAMPLES = (
     "canary abort                           the Rollout of canary.yaml",
@@ -66,8 +67,14 @@ def abort(
     return sent_answer(
         session, action.with_after(changed, drained.rollout),
         f"{name} in {place} is aborted: all traffic is on the stable version\n"
-        f"the Rollout still names {bad}: `canary undo` or `canary deploy VERSION` replaces it",
+        f"the {_holder(live)} still names {bad}: `canary undo` or `canary deploy VERSION` "
+        "replaces it",
     )  # fmt: skip
+
+
+def _holder(rollout: Rollout) -> str:
+    """What holds the pod template."""
+    return str(rollout.workload_ref.get("kind")) if rollout.workload_ref else "Rollout"
 
 
 command = base.verb(abort)

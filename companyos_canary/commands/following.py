@@ -63,6 +63,7 @@ def _follow(
         timeout=_timeout(session, live, timeout),
         somebody_is_there=runtime.somebody_is_there and session.human,
         generation=generation,
+        workload_generation=live.workload_generation or 0,
     )
     with ExitStack() as stack:
         feed = stack.enter_context(closing(runtime.feed(session.cluster, live.name)))

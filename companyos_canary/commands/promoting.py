@@ -73,7 +73,8 @@ def promote_everything(
         return sent_answer(session, result, result.decision.message)
     if wanted.no_wait:
         return sent_answer(session, result, f"the full promote of {name} was sent")
-    return follow_to_the_end(session, result.after, until=Until(), timeout=timeout)
+    live = session.cluster.resolved(result.after)
+    return follow_to_the_end(session, live, until=Until(), timeout=timeout)
 
 
 def _ask(session: Session, verb: Verb, *, yes: bool) -> None:

@@ -9,7 +9,7 @@ from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches import Change, Patch
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.cluster.changes import patch_request
-from companyos_canary.cluster.kinds import ROLLOUT
+from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
@@ -62,8 +62,11 @@ def sent_answer(
 
 
 def _request(rollout: Rollout, patch: Patch) -> Mapping[str, Any]:
+    kind, name = ROLLOUT, rollout.name
+    if patch.target == "Deployment":
+        kind, name = DEPLOYMENT, str((rollout.workload_ref or {}).get("name"))
     request = patch_request(
-        ROLLOUT, rollout.namespace, rollout.name, patch.body,
+        kind, rollout.namespace, name, patch.body,
         content_type=patch.content_type, subresource=patch.subresource,
     )  # fmt: skip
     return {

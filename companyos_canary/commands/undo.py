@@ -7,6 +7,7 @@ import typer
 
 from companyos_canary.actions import undo as action
 from companyos_canary.actions.change import Changed, Verb, change
+from companyos_canary.actions.deploy import parse_timeout
 from companyos_canary.argo.effects import Effect, promoted_fully
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches import Change, promote_full, tag
@@ -55,6 +56,8 @@ def undo(
             "--fast skips every step and analysis: say why with --reason",
             hint='canary undo --fast --reason "…"',
         )
+    if timeout is not None:
+        parse_timeout(timeout)
     snapshot = session.cluster.snapshot(session.rollout, events=False)
     target = action.target_of(snapshot, to)
     name, clock = snapshot.rollout.name, session.runtime.clock
@@ -91,7 +94,7 @@ def _would(
     from companyos_canary.render.yamltext import to_yaml
 
     answer = would_send(session, changed)
-    before = (snapshot.rollout.raw.get("spec") or {}).get("template") or {}
+    before = snapshot.rollout.template
     after = template_of(snapshot.rollout, target)
     diff = difflib.unified_diff(
         to_yaml([before]).splitlines(), to_yaml([after]).splitlines(),

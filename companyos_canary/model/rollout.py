@@ -1,7 +1,7 @@
 """A Rollout as we think of it; strings for people are made in the view."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -80,7 +80,12 @@ class RunReference:
 @dataclass(frozen=True, slots=True)
 class Rollout:
     """`spec_phase`, `spec_message` are as the controller wrote them; what a client shows is
-    `argo.phase.shown_phase`. `observed_generation` is text, as in the cluster."""
+    `argo.phase.shown_phase`. `observed_generation` is text, as in the cluster.
+
+    With a workloadRef the pod template is a Deployment's: `containers`, `template` and
+    `workload_generation` are empty until that was read. The Rollout's own generation does not
+    move with it; `workload_observed` is what the controller has seen of it (recorded: scenario
+    workload-ref)."""
 
     name: str
     namespace: str
@@ -118,6 +123,9 @@ class Rollout:
     background_run: RunReference | None
     restarted_at: datetime | None
     raw: Mapping[str, Any]
+    template: Mapping[str, Any] = field(default_factory=dict)
+    workload_observed: int = 0
+    workload_generation: int | None = None
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> "Rollout":
@@ -173,15 +181,27 @@ class Rollout:
             background_run=_run(canary_status.get("currentBackgroundAnalysisRunStatus")),
             restarted_at=parse_time(status.get("restartedAt")),
             raw=raw,
+            template=spec.get("template") or {},
+            workload_observed=_int(status.get("workloadObservedGeneration")),
         )
 
     @property
     def observed(self) -> bool:
-        """The controller has seen the newest spec."""
+        """The controller has seen the newest spec, and the newest pod template where that is a
+        Deployment's."""
+        return self.spec_is_observed and self.workload_is_observed
+
+    @property
+    def spec_is_observed(self) -> bool:
         try:
             return int(self.observed_generation) >= self.generation
         except ValueError:
             return True
+
+    @property
+    def workload_is_observed(self) -> bool:
+        """True also where there is no Deployment, or where it was not read."""
+        return self.workload_observed >= (self.workload_generation or 0)
 
     @property
     def is_fully_promoted(self) -> bool:

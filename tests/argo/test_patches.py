@@ -129,8 +129,8 @@ def test_deploy_to_an_unknown_container_names_those_that_are_there() -> None:
 
 
 def test_deploy_leaves_a_workload_of_another_kind_alone() -> None:
-    live = rollout(spec={"workloadRef": {"kind": "Deployment", "name": "api"}})
-    assert "Deployment `api`" in refusal(deploy(live)).message
+    live = rollout(spec={"workloadRef": {"kind": "PodTemplate", "name": "api"}})
+    assert "PodTemplate `api`" in refusal(deploy(live)).message
 
 
 def test_abort_is_sent_without_a_precondition() -> None:

@@ -1,7 +1,7 @@
 """What a verb decides: patches to send, a refusal, or nothing to do. Pure."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
@@ -12,11 +12,15 @@ MERGE_PATCH = "application/merge-patch+json"
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One PATCH of the Rollout; `subresource` is empty or `status`."""
+    """One PATCH of the Rollout, or of the Deployment (its `workload`) that it takes its pods from.
+    `subresource` is empty or `status`. `beside`: the change is made without it; where it cannot be
+    written, that is only a note."""
 
     body: list[dict[str, Any]] | dict[str, Any]
     content_type: str
     subresource: str = ""
+    target: Literal["Rollout", "Deployment"] = "Rollout"
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,19 @@ class Nothing:
 
 
 Decision = Change | Refusal | Nothing
+
+
+def not_changeable(rollout: Rollout) -> Refusal | None:
+    """Why the pod template cannot be changed: it is that of an object that is no Deployment."""
+    reference = rollout.workload_ref
+    if not reference or reference.get("kind") == "Deployment":
+        return None
+    kind = reference.get("kind") or "object"
+    return Refusal(
+        f"`{rollout.name}` takes its pods from the {kind} `{reference.get('name')}`: only those of "
+        "a Deployment are changed from here",
+        f"change that {kind}; `canary watch` follows what comes of it",
+    )
 
 
 def pins(rollout: Rollout) -> list[dict[str, Any]]:

@@ -1,13 +1,17 @@
 """Images: what people call them, and the patch that sets one."""
 
+from typing import Any
+
 from companyos_canary.argo.patches.decision import (
     JSON_PATCH,
+    MERGE_PATCH,
     Change,
     Decision,
     Nothing,
     Patch,
     Refusal,
     add,
+    not_changeable,
     replace,
     test,
 )
@@ -24,12 +28,8 @@ def set_image(
     way: `deploy` then attaches to it."""
     position = next((i for i, c in enumerate(rollout.containers) if c.name == container), None)
     old = rollout.image(container)
-    if rollout.workload_ref:
-        kind = rollout.workload_ref.get("kind", "object")
-        return Refusal(
-            f"`{rollout.name}` takes its pods from the {kind} `{rollout.workload_ref.get('name')}`",
-            f"change the image of that {kind}; `canary watch` follows what comes of it",
-        )
+    if refusal := not_changeable(rollout):
+        return refusal
     if position is None:
         names = ", ".join(f"`{c.name}`" for c in rollout.containers)
         return Refusal(
@@ -44,6 +44,8 @@ def set_image(
             f"{running} is still on its way: deploying {tag(image)} now would take its place",
             "wait for it (`canary watch`), stop it (`canary abort`), or pass --supersede",
         )
+    if rollout.workload_ref:
+        return Change(_workload_patches(rollout, position, image, record))
     return Change((_image_patch(rollout, position, image, record),))
 
 
@@ -65,16 +67,36 @@ def _in_progress(rollout: Rollout, container: str) -> str:
 
 
 def _image_patch(rollout: Rollout, position: int, image: str, record: Record) -> Patch:
-    at, live = f"/spec/template/spec/containers/{position}", rollout.containers[position]
-    tests = [test(f"{at}/name", live.name), test(f"{at}/image", live.image)]
+    operations = _set_pinned(rollout, position, image)
     if rollout.current_hash:
-        tests.append(test("/status/currentPodHash", rollout.current_hash))
+        operations.insert(-1, test("/status/currentPodHash", rollout.current_hash))
     annotate = (
         add(f"/metadata/annotations/{_escape(RECORD)}", record.text())
         if rollout.annotations
         else add("/metadata/annotations", {RECORD: record.text()})
     )
-    return Patch([*tests, replace(f"{at}/image", image), annotate], JSON_PATCH)
+    return Patch([*operations, annotate], JSON_PATCH)
+
+
+def _workload_patches(
+    rollout: Rollout, position: int, image: str, record: Record
+) -> tuple[Patch, ...]:
+    """The Deployment first. The other way round the controller would copy the record to the old
+    ReplicaSet, in the place of its own."""
+    return (
+        Patch(_set_pinned(rollout, position, image), JSON_PATCH, target="Deployment"),
+        Patch({"metadata": {"annotations": {RECORD: record.text()}}}, MERGE_PATCH, beside=True),
+    )
+
+
+def _set_pinned(rollout: Rollout, position: int, image: str) -> list[dict[str, Any]]:
+    """The operations that set an image where that container is still at its place."""
+    at, live = f"/spec/template/spec/containers/{position}", rollout.containers[position]
+    return [
+        test(f"{at}/name", live.name),
+        test(f"{at}/image", live.image),
+        replace(f"{at}/image", image),
+    ]
 
 
 def tag(image: str) -> str:

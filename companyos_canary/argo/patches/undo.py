@@ -10,7 +10,7 @@ from companyos_canary.argo.patches.decision import (
     Decision,
     Nothing,
     Patch,
-    Refusal,
+    not_changeable,
     replace,
     test,
 )
@@ -22,19 +22,25 @@ def undo(rollout: Rollout, target: ReplicaSet) -> Decision:
     """Writes the template of a ReplicaSet back. Without what the controller put into it: with the
     injected metadata the controller would see a template that no ReplicaSet has, and walk it
     through the steps as a new canary (seen with the plugin's undo)."""
-    if rollout.workload_ref:
-        return Refusal(
-            f"`{rollout.name}` takes its pods from the {rollout.workload_ref.get('kind')} "
-            f"`{rollout.workload_ref.get('name')}`",
-            "undo it there",
-        )
+    if refusal := not_changeable(rollout):
+        return refusal
     if rollout.observed and target.hash == rollout.current_hash:
         return Nothing(f"`{rollout.name}` is already on revision {target.revision}")
-    operations = [
-        test("/status/currentPodHash", rollout.current_hash),
-        replace("/spec/template", template_of(rollout, target)),
+    write = replace("/spec/template", template_of(rollout, target))
+    if rollout.workload_ref:
+        return Change((Patch([*_images(rollout), write], JSON_PATCH, target="Deployment"),))
+    pin = test("/status/currentPodHash", rollout.current_hash)
+    return Change((Patch([pin, write], JSON_PATCH),))
+
+
+def _images(rollout: Rollout) -> list[dict[str, Any]]:
+    """Pins of what is undone, where the status is in another object: its images."""
+    at = "/spec/template/spec/containers"
+    return [
+        test(f"{at}/{position}/{key}", value)
+        for position, container in enumerate(rollout.containers)
+        for key, value in (("name", container.name), ("image", container.image))
     ]
-    return Change((Patch(operations, JSON_PATCH),))
 
 
 def template_of(rollout: Rollout, replicaset: ReplicaSet) -> dict[str, Any]:
@@ -55,6 +61,6 @@ def template_of(rollout: Rollout, replicaset: ReplicaSet) -> dict[str, Any]:
 def _injected(rollout: Rollout, kind: str) -> set[str]:
     strategy: Mapping[str, Any] = (rollout.raw.get("spec") or {}).get("strategy") or {}
     canary = strategy.get("canary") or {}
-    own = ((rollout.raw["spec"].get("template") or {}).get("metadata") or {}).get(kind) or {}
+    own = (rollout.template.get("metadata") or {}).get(kind) or {}
     roles = (canary.get("canaryMetadata") or {}, canary.get("stableMetadata") or {})
     return {key for role in roles for key in role.get(kind) or {}} - set(own)

@@ -1,0 +1,182 @@
+"""A Rollout that takes its pods from a Deployment, from argv to exit, in the sandbox."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from companyos_canary.argo.patches import RECORD
+from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox import cluster as sandbox
+from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT
+from tests.world import CONFIG, World
+
+NAME = "companyos-api"
+REFERENCE = """\
+kind: Rollout
+metadata: {name: companyos-api}
+spec:
+  template: null
+  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: companyos-api}
+"""
+
+
+def deployment(image: str = f"{NAME}:v1.0.0") -> dict[str, Any]:
+    container = {"name": NAME, "image": image, "ports": [{"containerPort": 8080}]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": NAME, "namespace": "companyos"},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": NAME}},
+            "template": {
+                "metadata": {"labels": {"app": NAME}},
+                "spec": {"containers": [container]},
+            },
+        },
+    }
+
+
+@pytest.fixture
+def referring(tmp_path: Path) -> World:
+    """companyos-api v1.0.0 is Healthy; its template is the Deployment's."""
+    (tmp_path / "reference.yaml").write_text(REFERENCE)
+    made = World(tmp_path, f"{CONFIG}merge: [reference.yaml]\n")
+    made.store.create(DEPLOYMENT, deployment())
+    ran = made.canary("apply", "v1.0.0", "-q")
+    assert ran.code == ExitCode.OK, ran
+    made.advance(10)
+    made.requests.clear()
+    return made
+
+
+def image(world: World) -> str:
+    found: dict[str, Any] = world.store.read(DEPLOYMENT, "companyos", NAME)
+    return str(found["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def patched(world: World) -> list[str]:
+    return [r.path.rsplit("/v1", 1)[1] for r in world.requests if r.method == "PATCH"]
+
+
+def test_a_good_version_is_set_on_the_deployment_and_followed_to_its_end(
+    referring: World,
+) -> None:
+    ran = referring.canary("deploy", "v1.1.0")
+    assert ran.code == ExitCode.OK, ran
+    assert ran.last == "verdict=healthy version=v1.1.0 stable=v1.1.0 step=3/3 weight=100 exit=0"
+    assert image(referring) == f"{NAME}:v1.1.0"
+    live = referring.store.read(ROLLOUT, "companyos", NAME)
+    assert "template" not in live["spec"]
+    assert live["status"]["stableRS"] == live["status"]["currentPodHash"]
+
+
+def test_a_bad_version_is_rolled_back_and_the_end_names_the_metric(referring: World) -> None:
+    ran = referring.canary("deploy", "v1.2.0")
+    assert ran.code == ExitCode.DEGRADED, ran
+    assert ran.last.startswith("verdict=rolled-back version=v1.2.0 stable=v1.0.0")
+    assert "metric=error-rate" in ran.last
+
+
+def test_the_deployment_is_changed_first_and_the_record_kept_on_the_rollout(
+    referring: World,
+) -> None:
+    stable = referring.rollout().stable_hash
+    ran = referring.canary("deploy", "v1.1.0", "--reason", "fixes login", "--no-wait")
+    assert ran.code == ExitCode.OK, ran
+    assert [p.split("/companyos/")[1] for p in patched(referring)] == [
+        f"deployments/{NAME}", f"rollouts/{NAME}",
+    ]  # fmt: skip
+    record = json.loads(referring.rollout().annotations[RECORD])
+    assert (record["image"], record["stable"]) == (f"{NAME}:v1.1.0", stable)
+    referring.advance(60)
+    assert referring.canary("undo").code == ExitCode.OK
+
+
+def test_a_record_that_cannot_be_written_is_a_note_not_a_failure(referring: World) -> None:
+    referring.faults.add(Fault(Answer(403), method="PATCH", path=f"rollouts/{NAME}"))
+    ran = referring.canary("deploy", "v1.1.0", "--no-wait")
+    assert ran.code == ExitCode.OK, ran
+    assert "could not be written down" in ran.err
+    assert image(referring) == f"{NAME}:v1.1.0"
+
+
+def test_a_dry_run_shows_both_requests_and_sends_nothing(referring: World) -> None:
+    ran = referring.canary("deploy", "v1.1.0", "--dry-run")
+    heads = [line for line in ran.out.splitlines() if line.startswith("PATCH")]
+    assert [h.split("?")[0].split("/companyos/")[1] for h in heads] == [
+        f"deployments/{NAME}", f"rollouts/{NAME}",
+    ]  # fmt: skip
+    assert image(referring) == f"{NAME}:v1.0.0"
+
+
+def test_the_old_versions_health_is_no_success_while_nobody_has_seen_the_new_one(
+    referring: World,
+) -> None:
+    referring.sandbox = sandbox.Cluster(referring.store, controller=False)
+    ran = referring.canary("deploy", "v1.1.0")
+    assert ran.code == ExitCode.UNOBSERVED, ran
+    assert referring.store.read(ROLLOUT, "companyos", NAME)["status"]["phase"] == "Healthy"
+    ran = referring.canary("status")
+    assert ran.code == ExitCode.UNFINISHED
+    assert "reference workload" in ran.out
+    assert referring.canary("deploy", "v1.3.0").code == ExitCode.REFUSED
+
+
+def test_mid_way_undo_puts_the_old_template_back_into_the_deployment(referring: World) -> None:
+    referring.canary("deploy", "v1.1.0", "--no-wait")
+    referring.advance(4)
+    referring.requests.clear()
+    ran = referring.canary("undo")
+    assert ran.code == ExitCode.OK, ran
+    assert [p.split("/companyos/")[1] for p in patched(referring)] == [f"deployments/{NAME}"]
+    assert image(referring) == f"{NAME}:v1.0.0"
+    found = referring.store.read(DEPLOYMENT, "companyos", NAME)
+    assert found["spec"]["template"]["metadata"]["labels"] == {"app": NAME}
+    live = referring.rollout()
+    assert live.is_fully_promoted
+
+
+def test_after_a_release_undo_goes_through_the_steps_again(referring: World) -> None:
+    assert referring.canary("deploy", "v1.1.0", "-q").code == ExitCode.OK
+    diff = referring.canary("undo", "--dry-run")
+    assert f"-      image: {NAME}:v1.1.0" in diff.out
+    ran = referring.canary("undo")
+    assert ran.code == ExitCode.OK, ran
+    assert ran.last.startswith("verdict=healthy version=v1.0.0 stable=v1.0.0")
+    assert image(referring) == f"{NAME}:v1.0.0"
+
+
+def test_abort_status_and_get_work_as_ever(referring: World) -> None:
+    referring.canary("deploy", "v1.1.0", "--no-wait")
+    referring.advance(4)
+    status = referring.canary("status")
+    assert (status.code, "v1.1.0" in status.out) == (ExitCode.UNFINISHED, True)
+    get = referring.canary("get")
+    assert get.code == ExitCode.OK
+    assert "v1.1.0" in get.out
+    assert "v1.0.0" in get.out
+    ran = referring.canary("abort")
+    assert ran.code == ExitCode.OK, ran
+    assert "the Deployment still names" in ran.out
+    assert image(referring) == f"{NAME}:v1.1.0"
+    assert referring.canary("deploy", "v1.1.0").code == ExitCode.REFUSED
+    assert referring.canary("deploy", "v1.1.1").code == ExitCode.OK
+
+
+def test_a_missing_deployment_is_named(referring: World) -> None:
+    referring.store.delete(DEPLOYMENT, "companyos", NAME)
+    ran = referring.canary("deploy", "v1.1.0")
+    assert ran.code == ExitCode.NOT_FOUND
+    assert f"the Deployment `{NAME}`" in ran.err
+
+
+def test_who_may_not_read_the_deployment_is_told_so(referring: World) -> None:
+    referring.faults.add(Fault(Answer(403), path=f"deployments/{NAME}"))
+    ran = referring.canary("deploy", "v1.1.0")
+    assert ran.code == ExitCode.DENIED
+    assert "deployments" in ran.err
+    assert referring.canary("status").code == ExitCode.OK
