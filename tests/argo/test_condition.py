@@ -173,6 +173,41 @@ def test_a_condition_is_refused_with_its_reason(text, result, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "let r = 0..99999; all(r, sum(r) > 0)",
+        "let r = 0..99999; all(r, max(r) > 0)",
+        "let r = map(0..99999, true); all(r, count(r) > 0)",
+        "let r = 0..99999; all(r, -1 not in r)",
+        "let r = 0..99999; all(r, r == 0..0 || r == r)",
+        "let r = 0..99999; all(r, len(filter(r, # < 0)) == 0)",
+        "all(0..99999, find(0..9, # < 0) == nil)",
+        "let r = 0..99999; all(r, findLast(r, true) > 0)",
+        "(" * 50 + "true" + " ?: false)" * 50,
+        "0 < (" * 25 + "1" + " < 2 ? 1 : 2)" * 25 + " < 2",
+        "0 < (" * 25 + "1" + ") < 9 ? 1 : 2" * 25,
+    ],
+)
+def test_work_within_work_is_counted(text):
+    with pytest.raises(ConditionError, match=r"too many steps|memory budget exceeded"):
+        compiled(text).evaluate(0.0, NOW)
+
+
+def test_searching_a_long_text_is_counted():
+    text = "let a0 = 'xxxxxxxx'; " + " ".join(f"let a{i + 1} = a{i} + a{i};" for i in range(15))
+    for search in ("a15 contains 'xy'", "a15 == a14 + a14"):
+        with pytest.raises(ConditionError, match=r"too many steps|memory budget exceeded"):
+            compiled(text + f"let r = 0..9999; all(r, {search} || true)").evaluate(0.0, NOW)
+
+
+def test_a_nested_list_is_shown_cut_short():
+    text = "let a = map(0..99, 1); let b = map(0..99, a); let c = map(0..99, b); asInt(c) == 1"
+    with pytest.raises(ConditionError, match="not supported on") as error:
+        compiled(text).evaluate(0.0, NOW)
+    assert len(str(error.value)) < 50_000
+
+
 def test_a_text_that_doubles_itself_is_stopped():
     text = "let a0 = 'xxxxxxxx'; "
     text += " ".join(f"let a{i + 1} = a{i} + a{i};" for i in range(40))

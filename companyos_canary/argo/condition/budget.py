@@ -13,8 +13,8 @@ class Budget:
         self._steps = 0
         self._memory = 0
 
-    def step(self) -> None:
-        self._steps += 1
+    def step(self, count: int = 1) -> None:
+        self._steps += count
         if self._steps > _STEPS:
             raise ConditionError("the condition takes too many steps")
 

@@ -7,6 +7,7 @@ utils/evaluate/evaluate.go.
 from collections.abc import Mapping
 
 from companyos_canary.argo.condition import environment, functions, nodes
+from companyos_canary.argo.condition.budget import Budget
 from companyos_canary.argo.condition.errors import ConditionError
 from companyos_canary.argo.condition.methods import METHODS
 from companyos_canary.argo.condition.names import BUILTINS, PREDICATES, UNSUPPORTED
@@ -39,9 +40,11 @@ class Checker:
         self._variables: dict[str, str] = {}
         self._pointers: list[dict[str, str]] = []
         self._depth = 0
+        self._budget = Budget()  # parts of chained comparisons stand in the tree twice
 
     def visit(self, node: nodes.Node) -> str:
         """The type of a tree; ConditionError for the first fault in it."""
+        self._budget.step()
         self._depth += 1
         if self._depth > _DEEPEST:
             raise ConditionError("the condition is nested too deeply")

@@ -73,8 +73,9 @@ def printed(value: Any, depth: int = 0) -> str:
     if isinstance(value, list):
         if depth > 3:
             return "[...]"
-        shown = " ".join(printed(v, depth + 1) for v in value[:100])
-        return f"[{shown}{' ...' if len(value) > 100 else ''}]"
+        most = 10 if depth else 100
+        shown = " ".join(printed(v, depth + 1) for v in value[:most])
+        return f"[{shown}{' ...' if len(value) > most else ''}]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

@@ -105,7 +105,7 @@ class Evaluator:
         if operator == "..":
             return span(left, right, self._budget)
         if operator in ("contains", "startsWith", "endsWith"):
-            return searched(operator, left, right)
+            return searched(operator, left, right, self._budget)
         return arithmetic(operator, left, right, self._budget)
 
     def _chain(self, node: nodes.Node) -> Any:

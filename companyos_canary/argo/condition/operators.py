@@ -12,6 +12,8 @@ from companyos_canary.argo.condition.budget import Budget
 from companyos_canary.argo.condition.errors import ConditionError
 from companyos_canary.argo.condition.types import TIMED, List, type_of
 
+_CHARACTERS_A_STEP = 100
+
 
 def truth(value: Any) -> bool:
     """A value where the language wants a bool."""
@@ -39,6 +41,8 @@ def equal(left: Any, right: Any, budget: Budget) -> bool:
         )
     if is_number(left) and is_number(right):
         return bool(left == right)
+    if isinstance(left, str):
+        budget.step(len(left) // _CHARACTERS_A_STEP)
     return type(left) is type(right) and bool(left == right)
 
 
@@ -61,7 +65,7 @@ def ordered(operator: str, left: Any, right: Any) -> bool:
     return bool(_COMPARE[operator](left, right))
 
 
-def searched(operator: str, left: Any, right: Any) -> bool:
+def searched(operator: str, left: Any, right: Any, budget: Budget) -> bool:
     """`contains`, `startsWith`, `endsWith`; false where one is nil."""
     if left is None or right is None:
         return False
@@ -70,6 +74,7 @@ def searched(operator: str, left: Any, right: Any) -> bool:
         raise ConditionError(
             f"interface conversion: interface {{}} is {type_of(wrong)}, not string"
         )
+    budget.step(len(left) // _CHARACTERS_A_STEP)
     if operator == "contains":
         return right in left
     return left.startswith(right) if operator == "startsWith" else left.endswith(right)

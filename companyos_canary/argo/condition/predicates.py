@@ -20,7 +20,7 @@ def over(
     budget: Budget,
 ) -> Any:
     """`all`, `any`, `filter`, ... of `items`. On an empty list `all` and `none` are true."""
-    ask = predicate or (lambda item, _index, _acc: item)
+    ask = predicate or _each(budget)
     if name == "reduce":
         return _reduced(items, ask, initial)
     if name == "sum":
@@ -32,7 +32,8 @@ def over(
         budget.grow(len(items))
         return List(ask(item, index, None) for index, item in enumerate(items))
     if name in ("findLast", "findLastIndex"):
-        return _found(name, reversed(list(enumerate(items))), ask)
+        backwards = ((i, items[i]) for i in range(len(items) - 1, -1, -1))
+        return _found(name, backwards, ask)
     if name in ("find", "findIndex"):
         return _found(name, enumerate(items), ask)
     said = (truth(ask(item, index, None)) for index, item in enumerate(items))
@@ -43,6 +44,16 @@ def over(
         return List(item for item, kept in zip(items, said, strict=True) if kept)
     count = sum(said)
     return count == 1 if name == "one" else count
+
+
+def _each(budget: Budget) -> Predicate:
+    """The element itself, where no predicate counts the steps."""
+
+    def item_of(item: Any, _index: int, _acc: Any) -> Any:
+        budget.step()
+        return item
+
+    return item_of
 
 
 def _found(name: str, numbered: Any, ask: Predicate) -> Any:
