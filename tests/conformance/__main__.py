@@ -26,14 +26,19 @@ def check_scenario(folder: Path) -> list[str]:
 
 
 def scenario_folders(root: Path) -> Iterator[Path]:
-    for group in sorted(root.glob("scenarios*")):
-        yield from sorted(f for f in group.iterdir() if (f / "scenario.yaml").is_file())
+    """The scenarios in `root/scenarios`, in `root`, or `root` itself."""
+    for found in (root / "scenarios", root):
+        if found.is_dir():
+            yield from sorted(f for f in found.iterdir() if (f / "scenario.yaml").is_file())
+    if (root / "scenario.yaml").is_file():
+        yield root
 
 
 def analysis_rows(root: Path) -> Iterator[tuple[str, list[str]]]:
     """Name and differences of every recorded AnalysisRun and Rollout with an analysis."""
+    folder = root / "analysis" if (root / "analysis").is_dir() else root
     for table in TABLES:
-        path = root / "analysis" / table
+        path = folder / table
         rows = json.loads(path.read_text())["rows"] if path.is_file() else []
         fine = [r for r in rows if r.get("kind") == "Rollout" and "controller" not in r["expect"]]
         for row in rows:
@@ -46,7 +51,7 @@ def analysis_rows(root: Path) -> Iterator[tuple[str, list[str]]]:
 def main(arguments: list[str]) -> int:
     root = Path(arguments[0]) if arguments else HERE
     failed = total = 0
-    scenarios = ((f"{f.parent.name}/{f.name}", check_scenario(f)) for f in scenario_folders(root))
+    scenarios = ((f.name, check_scenario(f)) for f in scenario_folders(root))
     for source in (scenarios, analysis_rows(root)):
         for name, found in source:
             total += 1

@@ -162,7 +162,8 @@ class Stage:
         if self.rollout.pause_conditions:
             self.status(pauseConditions=None)
         else:
-            self.status(currentStepIndex=(self.rollout.step_index or 0) + 1)
+            index, count = self.rollout.step_index or 0, len(self.rollout.steps)
+            self.status(currentStepIndex=min(index + 1, count))
 
     def abort(self) -> None:
         self.status(abort=True)
