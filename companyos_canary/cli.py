@@ -32,6 +32,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "watch": "follow a rollout live until it ends",
         "status": "one line, and an exit code by state",
         "get": "the whole picture once",
+        "list": "all rollouts, those that wait for a person first",
         "analysis": "what was measured, against which limit",
         "history": "revisions: who, why, and what became of them",
         "links": "dashboard, SLO board, runbook",

@@ -1,30 +1,70 @@
 """`canary links`: where else to look."""
 
+import webbrowser
+from difflib import get_close_matches
+from typing import Annotated
+
+import typer
+
 from companyos_canary.commands import base
-from companyos_canary.config import FILE
-from companyos_canary.errors import ConfigError, ExitCode
+from companyos_canary.config.resolving import FILE
+from companyos_canary.errors import CanaryError, ConfigError, ExitCode, NotFound, UsageError
 
 EXAMPLES = (
     "canary links                           dashboard, SLO board, runbook",
+    "canary links dashboard                 just that address",
+    "canary links dashboard --open          in the browser",
     "canary links -o json | jq -r .data.links.dashboard",
 )
-EXITS = (ExitCode.OK, ExitCode.USAGE)
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.NOT_FOUND)
 
 
-def links(session: base.Session) -> base.Answer:
+def links(
+    session: base.Session,
+    link: Annotated[
+        str | None, typer.Argument(help="print just the address of this one", metavar="LINK")
+    ] = None,
+    browse: Annotated[
+        bool, typer.Option("--open", help="open it (the first one) in the browser")
+    ] = False,
+) -> base.Answer:
     """Print the addresses that canary.yaml knows: dashboard, SLO board, runbook."""
     settings = session.settings
-    if not settings.links:
-        name = settings.path.name if settings.path else FILE
+    known = dict(settings.links)
+    name = settings.path.name if settings.path else FILE
+    if not known:
         raise ConfigError(
             f"`{name}` names no links",
             hint="add `links:` with dashboard, slo and runbook",
         )
-    widest = max(len(name) for name in settings.links)
+    if link is not None and link not in known:
+        near = get_close_matches(link, known, n=1)
+        raise NotFound(
+            f"`{name}` has no link `{link}`",
+            hint=f"did you mean `{near[0]}`?" if near
+            else "it has " + ", ".join(f"`{each}`" for each in known),
+        )  # fmt: skip
+    shown = {link: known[link]} if link else known
+    if browse:
+        _open(session, link or next(iter(known)), known)
+    widest = max(len(each) for each in shown)
     return base.Answer(
-        data={"rollout": settings.rollout, "links": dict(settings.links)},
-        lines=tuple(f"{name:<{widest}}  {url}" for name, url in settings.links.items()),
-    )
+        data={"rollout": settings.rollout, "links": shown},
+        lines=(known[link],) if link
+        else tuple(f"{each:<{widest}}  {url}" for each, url in shown.items()),
+    )  # fmt: skip
+
+
+def _open(session: base.Session, name: str, known: dict[str, str]) -> None:
+    """Only for a person, and only what a browser is for."""
+    url = known[name]
+    if not session.runtime.out_is_terminal:
+        raise UsageError("--open wants a terminal", hint=f"the address is {url}")
+    if not url.startswith(("https://", "http://")):
+        raise UsageError(f"link `{name}` is not an address for a browser: `{url}`")
+    if not webbrowser.open(url):
+        raise CanaryError("no browser could be opened", hint=f"the address is {url}")
+    session.note(f"opened {url}")
 
 
 command = base.verb(links, forms=("human", "json"))

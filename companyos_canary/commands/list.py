@@ -1,0 +1,101 @@
+"""`canary list`: a line a rollout, those that wait for a person first; one request."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from companyos_canary.commands import base
+from companyos_canary.errors import ExitCode, Forbidden, Invalid, UsageError
+from companyos_canary.model.quantity import parse_duration
+from companyos_canary.model.rollout import Rollout
+
+EXAMPLES = (
+    "canary list                            the Rollouts of the namespace",
+    "canary list -A --waiting --older 2h    what has waited for a person for two hours",
+    "canary list -l team=checkout -o json",
+)
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
+
+
+def list_rollouts(
+    session: base.Session,
+    everywhere: Annotated[
+        bool, typer.Option("-A", "--all-namespaces", help="of all namespaces")
+    ] = False,
+    selector: Annotated[
+        str, typer.Option("-l", "--selector", help="label selector, as team=checkout")
+    ] = "",
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="only those that wait for a person")
+    ] = False,
+    older: Annotated[
+        str | None, typer.Option("--older", help="only those in their phase for longer, as 2h")
+    ] = None,
+) -> base.Answer:
+    """List rollouts with phase, step, weight and version. Those that wait for a person come first,
+    the longest waiting one on top.
+    """
+    from companyos_canary.view import rollouts as view
+    from companyos_canary.view.ink import ink
+    from companyos_canary.view.picture import Place
+
+    least = _least(older)
+    found = _read(session, everywhere, selector)
+    now, facts, settings = (
+        session.runtime.clock.now(),
+        session.runtime.facts,
+        session.resolved.settings,
+    )
+    context = session.cluster.context
+
+    def place(rollout: Rollout) -> Place:
+        own = settings is not None and settings.rollout == rollout.name
+        return Place(context=context, container=settings.container if settings and own else None)
+
+    rows = view.longest_waiting_first(view.row(r, now, place(r)) for r in found)
+    rows = [r for r in rows if r.waits or not waiting]
+    rows = [r for r in rows if least is None or (r.lasts is not None and r.lasts >= least)]
+    where = "all namespaces" if everywhere else f"namespace `{session.cluster.namespace}`"
+    that = " like this" if (waiting or older or selector) else ""
+    if not rows and session.output in ("name", "yaml"):
+        session.answered = True
+    return base.Answer(
+        data={"namespace": "" if everywhere else session.cluster.namespace, "context": context,
+              "rollouts": [view.record(r) for r in rows]},
+        picture=(lambda: ink(view.screen(rows, facts, namespaces=everywhere), facts))
+        if rows else None,
+        lines=tuple(view.plain(r) for r in rows),
+        notes=() if rows else (f"no Rollout{that} in {where}",),
+        objects=tuple(r.picture.snapshot.rollout.raw for r in rows),
+        name="\n".join(f"rollout.argoproj.io/{r.picture.name}" for r in rows),
+    )  # fmt: skip
+
+
+def _least(text: str | None) -> timedelta | None:
+    try:
+        found = parse_duration(text) if text is not None else None
+    except ValueError:
+        found = timedelta(-1)
+    if found is not None and found < timedelta():
+        raise UsageError(f"--older `{text}` is not a duration", hint="write 90s, 10m or 2h")
+    return found
+
+
+def _read(session: base.Session, everywhere: bool, selector: str) -> tuple[Rollout, ...]:
+    try:
+        return session.cluster.rollouts(all_namespaces=everywhere, labels=selector)
+    except Invalid as error:
+        if selector:
+            raise UsageError(
+                f"--selector `{selector}` is not a label selector",
+                hint="write key=value, key!=value, key, !key or `key in (a,b)`",
+            ) from error
+        raise
+    except Forbidden as error:
+        if everywhere:
+            error.hint = "look at one namespace with -n; " + error.hint
+        raise
+
+
+command = base.verb(list_rollouts)
