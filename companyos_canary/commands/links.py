@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from companyos_canary.commands import base
-from companyos_canary.config.resolving import FILE
+from companyos_canary.config import FILE
 from companyos_canary.errors import CanaryError, ConfigError, ExitCode, NotFound, UsageError
 
 EXAMPLES = (

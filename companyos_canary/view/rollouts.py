@@ -16,7 +16,7 @@ from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.theme import PHASES, Facts, Role, phase_symbol
 
 _DOING = {
-    "waiting": "waits for a person",
+    "waiting": "needs a person",
     "held": "paused by hand",
     "inconclusive": "no verdict",
     "pausing": "pause",
@@ -87,7 +87,7 @@ def screen(rows: Sequence[Row], facts: Facts, *, namespaces: bool) -> list[Line]
         Column("WEIGHT", [f"{r.picture.progress.weight} %" if r.step else "" for r in rows],
                align="right", keep=3),
         Column("VERSION", [shorten(r.picture.version, 20, symbols) for r in rows], keep=5),
-        Column("", [(r.doing, "warning" if r.waits else "") for r in rows], keep=2),
+        Column("", [(r.doing, "warning" if r.waits else "") for r in rows], keep=6),
     ]  # fmt: skip
     return table(columns, facts.width)
 
