@@ -18,7 +18,8 @@ from tests.commands.conftest import changing, freeze, interrupt
 from tests.world import CONFIG, Pipe, Ran, World
 
 VERBS = {
-    "status": (), "get": (), "watch": (), "promote": (), "abort": (), "pause": (), "resume": (),
+    "analysis": (), "history": (), "status": (), "get": (), "watch": (), "promote": (),
+    "abort": (), "pause": (), "resume": (),
     "retry": (), "undo": (), "restart": (), "apply": ("v1.0.0",), "deploy": ("v1.1.0",),
 }  # fmt: skip
 ASKS = pytest.mark.parametrize("verb", VERBS)
@@ -245,7 +246,7 @@ def test_five_conflicts_are_enough(waiting: World, verb: str, code: int) -> None
 def test_a_name_that_is_nearly_right(world: World, verb: str) -> None:
     if verb == "apply":
         return
-    option = ("--rollout", "companyos-ap") if verb == "deploy" else ("companyos-ap",)
+    option = ("--rollout", "companyos-ap") if verb in ("deploy", "analysis") else ("companyos-ap",)
     sentence, hint = refused(world, verb, *VERBS[verb], *option, code=ExitCode.NOT_FOUND)
     assert sentence == "Rollout `companyos-ap` not found in namespace `companyos`"
     assert hint == "did you mean `companyos-api`?"
