@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import Effect
+from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.argo.patches import Decision, Record, Refusal, set_image
 from companyos_canary.argo.patches.decision import not_changeable
 from companyos_canary.argo.plan import default_timeout, template_names
@@ -14,6 +15,8 @@ from companyos_canary.config.names import image_reference, repository
 from companyos_canary.errors import CanaryError, UsageError
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.model.rollout import Rollout
+
+HEALTHY = Until()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Deploy:
     supersede: bool
     by: str
     reason: str
+    until: Until = HEALTHY
 
 
 def container_of(rollout: Rollout, wanted: str | None) -> str:
@@ -50,6 +54,8 @@ def send(
     """Sets the image, pinned to what was read. `Nothing` where it is there already."""
 
     def decide(rollout: Rollout) -> Decision:
+        if problem := impossible(rollout, deploy.until):
+            return Refusal(problem, "--until healthy or --until paused")
         container = container_of(rollout, deploy.container)
         live = rollout.image(container)
         image = image_reference(deploy.repository or repository(live), deploy.version)

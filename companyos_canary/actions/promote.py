@@ -40,6 +40,11 @@ def promote_to_weight(
     began, promotes = now(), 0
     until = Until("weight", weight)
     live = cluster.rollout(name)
+    if live.blue_green:
+        raise Refused(
+            f"`{name}` is blue-green: it has no weights",
+            hint="`canary promote` moves the active Service to the preview at its pause",
+        )
     followed = Followed(live.image(), live.current_hash, "")
     while True:
         kind = ended(live, followed, until, somebody_is_there=True)

@@ -34,7 +34,11 @@ def aborted(before: Rollout, now: Rollout) -> Effect:
 
 
 def drained(now: Rollout) -> bool:
-    """After an abort: no canary pod is left and stable has all of its own."""
+    """After an abort: no canary pod is left and stable has all of its own. In blue-green the pods
+    of the preview may stay (abortScaleDownDelaySeconds, 0 for ever); what counts is where the
+    active Service points (recorded: abort-during-post-promotion)."""
+    if now.blue_green:
+        return now.blue_green.active == now.stable_hash and now.available_replicas >= now.replicas
     return now.updated_replicas == 0 and now.available_replicas >= now.replicas
 
 
@@ -45,6 +49,8 @@ def promoted(before: Rollout, now: Rollout) -> Effect:
         return Effect.OTHER
     if before.paused:
         return Effect.SEEN if not now.paused and now.observed else Effect.PENDING
+    if now.blue_green:
+        return _promoted_blue_green(before, now)
     if now.step_index != before.step_index or now.is_fully_promoted:
         return Effect.SEEN
     if now.pause_conditions and now.pause_conditions != before.pause_conditions:
@@ -52,6 +58,25 @@ def promoted(before: Rollout, now: Rollout) -> Effect:
     if before.step_index is None and not now.pause_conditions:
         return Effect.SEEN
     return Effect.PENDING
+
+
+def _promoted_blue_green(before: Rollout, now: Rollout) -> Effect:
+    """Seen when the controller goes on by itself: it has dropped its own pause too (recorded:
+    pause-promote, preview-replica-count). Behind an analysis without a verdict that is a new run
+    (pre-promotion-inconclusive)."""
+    if now.is_fully_promoted:
+        return Effect.SEEN
+    if any(c.reason.startswith("Inconclusive") for c in before.pause_conditions):
+        return Effect.SEEN if _pre_run(now) != _pre_run(before) else Effect.PENDING
+    if now.pause_conditions:
+        same = now.pause_conditions == before.pause_conditions
+        return Effect.PENDING if same else Effect.LOST
+    return Effect.PENDING if now.controller_pause else Effect.SEEN
+
+
+def _pre_run(rollout: Rollout) -> str:
+    run = rollout.blue_green.pre_run if rollout.blue_green else None
+    return run.name if run else ""
 
 
 def promoted_fully(before: Rollout, now: Rollout) -> Effect:

@@ -52,10 +52,19 @@ def waits_for_a_person(rollout: Rollout) -> bool:
         return False
     if rollout.paused:
         return True
+    if any(c.reason == "BlueGreenPause" for c in rollout.pause_conditions):
+        return not (rollout.blue_green and rollout.blue_green.promotes_itself)
     if any(c.reason != "CanaryPauseStep" for c in rollout.pause_conditions):
         return True
     step = rollout.current_step
     return step is None or step.waits_for_a_person
+
+
+def impossible(rollout: Rollout, until: Until) -> str:
+    """Why a state can never be reached; empty where it can."""
+    if rollout.blue_green and until.kind in ("step", "weight"):
+        return f"`{rollout.name}` is blue-green: it has no steps and no weights to wait for"
+    return ""
 
 
 def ended(

@@ -40,6 +40,9 @@ def skipped(snapshot: Snapshot) -> Skipped:
     left = rollout.steps[index:]
     running = [r for r in snapshot.current_runs if not r.is_finished]
     planned = sum(int(m.count) for r in running for m in r.metrics if m.count.isdigit())
+    if rollout.blue_green:
+        return _of_blue_green(rollout, sum(len(m.measurements) for r in running for m in r.results),
+                              planned)  # fmt: skip
     return Skipped(
         weights=tuple(g.weight for g in weight_steps(rollout.steps) if g.end > index),
         analyses=sum(1 for s in left if s.kind == "analysis") + _background(rollout),
@@ -47,6 +50,24 @@ def skipped(snapshot: Snapshot) -> Skipped:
         measured=sum(len(m.measurements) for r in running for m in r.results) if planned else 0,
         planned=planned,
     )
+
+
+def _of_blue_green(rollout: Rollout, measured: int, planned: int) -> Skipped:
+    """The pause lies before the switch of the active Service, and so does the first analysis."""
+    state = rollout.blue_green
+    if state is None:
+        return Skipped((), 0, 0, 0, 0)
+    left = list(state.analyses)
+    switched = state.active == rollout.current_hash
+    judged = state.pre_run is not None and state.run is not state.pre_run
+    if "prePromotionAnalysis" in left and (switched or (judged and not _inconclusive(rollout))):
+        left.remove("prePromotionAnalysis")
+    waits = bool(rollout.pause_conditions) or (not state.promotes_itself and not switched)
+    return Skipped((), len(left), int(waits), measured if planned else 0, planned)
+
+
+def _inconclusive(rollout: Rollout) -> bool:
+    return any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions)
 
 
 def _background(rollout: Rollout) -> int:

@@ -53,7 +53,7 @@ def abort(
             code=ExitCode.UNOBSERVED,
         )  # fmt: skip
     already = "already " if nothing else ""
-    session.note(f"{name} in {place} is {already}aborted; waiting for the canary's pods to go")
+    session.note(f"{name} in {place} is {already}aborted; waiting for {_last(live)}")
     drained = action.drain(session.cluster, live, now=clock.now, sleep=clock.sleep, limit=limit)
     if not drained.done:
         return sent_answer(
@@ -70,6 +70,13 @@ def abort(
         f"the {_holder(live)} still names {bad}: `canary undo` or `canary deploy VERSION` "
         "replaces it",
     )  # fmt: skip
+
+
+def _last(rollout: Rollout) -> str:
+    """What an abort takes the longest for."""
+    if rollout.blue_green:
+        return f"{rollout.blue_green.active_service or 'the active Service'} to be back on stable"
+    return "the canary's pods to go"
 
 
 def _holder(rollout: Rollout) -> str:

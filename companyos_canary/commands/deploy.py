@@ -61,6 +61,7 @@ def deploy(
         supersede=supersede,
         by=runtime.user,
         reason=reason,
+        until=target,
     )
     name = session.rollout
     try:

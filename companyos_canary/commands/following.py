@@ -7,9 +7,9 @@ from typing import Any
 
 from companyos_canary.actions.deploy import container_of, parse_timeout, timeout_of
 from companyos_canary.actions.follow import Following, follow, identify
-from companyos_canary.argo.endings import Until
+from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.commands.base import Answer, Session
-from companyos_canary.errors import ExitCode, Interrupted
+from companyos_canary.errors import ExitCode, Interrupted, Refused
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -34,6 +34,8 @@ def follow_to_the_end(
     """Follows the Rollout's newest template; `timeout` is the flag as it was written. The hash is
     believed once the controller has seen `generation`. Interrupted where Ctrl-C comes before there
     is anything to follow; later it is an ending of its own."""
+    if problem := impossible(live, until):
+        raise Refused(problem, hint="--until healthy or --until paused")
     place = session.view_place(live)
     try:
         return _follow(session, live, place, until, timeout, generation, container)

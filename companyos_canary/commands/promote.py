@@ -7,6 +7,7 @@ import typer
 from companyos_canary.actions.deploy import parse_timeout
 from companyos_canary.argo.effects import promoted
 from companyos_canary.argo.patches import promote as decide
+from companyos_canary.argo.patches import tag
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.argo.weight_steps import place_of
 from companyos_canary.commands import base
@@ -74,9 +75,20 @@ def promote(
 
 
 def _now(rollout: Rollout) -> str:
+    if rollout.blue_green:
+        return _blue_green_now(rollout)
     if rollout.current_step is None:
         return "all steps are done, the last pods follow"
     return f"{place_of(rollout)}, {set_weight(rollout)} %"
+
+
+def _blue_green_now(rollout: Rollout) -> str:
+    state = rollout.blue_green
+    service = (state and state.active_service) or "the active Service"
+    if rollout.is_fully_promoted:
+        return f"{service} serves {tag(rollout.image())}"
+    run = state.run if state else None
+    return f"the analysis {run.name} runs" if run else f"{service} goes over to the preview"
 
 
 command = base.verb(promote)

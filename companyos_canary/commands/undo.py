@@ -17,6 +17,7 @@ from companyos_canary.commands.changing import unobserved
 from companyos_canary.commands.following import follow_to_the_end
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
 
@@ -74,10 +75,7 @@ def undo(
     if changed.effect is Effect.PENDING:
         return sent_answer(session, changed, unobserved(session, "undo"))
     again = action.runs_steps_again(snapshot.rollout, target)
-    session.note(
-        f"back to {where}: " + ("it goes through the steps again" if again and not fast
-                                else "at once, no step is run")
-    )  # fmt: skip
+    session.note(f"back to {where}: {_way(snapshot.rollout, again=again, fast=fast)}")
     if fast and again:
         verb = Verb("undo --fast", promote_full, promoted_fully)
         change(session.cluster, name, verb, sleep=clock.sleep, wait=False)
@@ -85,6 +83,16 @@ def undo(
         session, changed.after, until=Until(), timeout=timeout,
         generation=changed.after.generation,
     )  # fmt: skip
+
+
+def _way(rollout: Rollout, *, again: bool, fast: bool) -> str:
+    """How it gets there. In blue-green a version whose pods are still there is active at once
+    (recorded: undo-within-delay)."""
+    if fast or not again:
+        return "at once" if rollout.blue_green else "at once, no step is run"
+    if rollout.blue_green:
+        return "at once while its pods are still there, else as a new preview"
+    return "it goes through the steps again"
 
 
 def _would(

@@ -78,6 +78,47 @@ class RunReference:
 
 
 @dataclass(frozen=True, slots=True)
+class BlueGreen:
+    """The blue-green strategy: two Services, and the hashes that they select now (empty before the
+    first switch). `promotes_itself`: a pause ends without anybody; `seconds` is how long it lasts
+    then. A run is the newest of its kind."""
+
+    active_service: str
+    preview_service: str
+    active: str
+    preview: str
+    promotes_itself: bool
+    seconds: int
+    pre_run: RunReference | None
+    post_run: RunReference | None
+    analyses: tuple[str, ...]
+
+    @classmethod
+    def from_object(cls, spec: Mapping[str, Any], status: Mapping[str, Any]) -> "BlueGreen":
+        seconds = _int(spec.get("autoPromotionSeconds"))
+        declared = ("prePromotionAnalysis", "postPromotionAnalysis")
+        return cls(
+            active_service=spec.get("activeService") or "",
+            preview_service=spec.get("previewService") or "",
+            active=status.get("activeSelector") or "",
+            preview=status.get("previewSelector") or "",
+            promotes_itself=spec.get("autoPromotionEnabled") is not False or seconds > 0,
+            seconds=seconds,
+            pre_run=_run(status.get("prePromotionAnalysisRunStatus")),
+            post_run=_run(status.get("postPromotionAnalysisRunStatus")),
+            analyses=tuple(name for name in declared if spec.get(name) is not None),
+        )
+
+    @property
+    def run(self) -> RunReference | None:
+        """The run that is not finished; the one before the promotion comes first."""
+        unfinished = ("", "Pending", "Running")
+        return next(
+            (r for r in (self.pre_run, self.post_run) if r and r.status in unfinished), None
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """`spec_phase`, `spec_message` are as the controller wrote them; what a client shows is
     `argo.phase.shown_phase`. `observed_generation` is text, as in the cluster.
@@ -126,6 +167,7 @@ class Rollout:
     template: Mapping[str, Any] = field(default_factory=dict)
     workload_observed: int = 0
     workload_generation: int | None = None
+    blue_green: BlueGreen | None = None
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> "Rollout":
@@ -183,6 +225,11 @@ class Rollout:
             raw=raw,
             template=spec.get("template") or {},
             workload_observed=_int(status.get("workloadObservedGeneration")),
+            blue_green=(
+                BlueGreen.from_object(strategy["blueGreen"], status.get("blueGreen") or {})
+                if strategy.get("canary") is None and strategy.get("blueGreen") is not None
+                else None
+            ),
         )
 
     @property

@@ -1,5 +1,6 @@
 """Holding a rollout by hand, and letting it go on. Neither touches a step."""
 
+from companyos_canary.argo.effects import drained
 from companyos_canary.argo.patches.decision import (
     JSON_PATCH,
     Change,
@@ -20,14 +21,14 @@ def pause(rollout: Rollout) -> Decision:
     (recorded in the notes on manual pauses)."""
     if rollout.paused:
         return Nothing(f"`{rollout.name}` is already paused by hand")
-    if rollout.aborted and rollout.updated_replicas:
+    if rollout.aborted and not drained(rollout) and rollout.updated_replicas:
         return Refusal(
             f"`{rollout.name}` is being aborted: a pause now would keep the canary's pods",
             "wait until they are gone: `canary status --wait`",
         )
     if rollout.is_fully_promoted and rollout.observed:
         note = "nothing is under way: the next version will wait for `canary resume`"
-    elif rollout.step_run or rollout.background_run:
+    elif rollout.step_run or rollout.background_run or _blue_green_run(rollout):
         note = "the analysis goes on under the pause, and may still abort"
     else:
         note = ""
@@ -48,8 +49,14 @@ def resume(rollout: Rollout) -> Decision:
     return Nothing(f"`{rollout.name}` is not paused")
 
 
+def _blue_green_run(rollout: Rollout) -> bool:
+    return rollout.blue_green is not None and rollout.blue_green.run is not None
+
+
 def _still_waits(rollout: Rollout) -> str:
     step = rollout.current_step
+    if rollout.blue_green and rollout.pause_conditions:
+        return "it still waits for a person: `canary promote` goes on there"
     if rollout.pause_conditions and step is not None and step.waits_for_a_person:
         return f"it still waits {_where(rollout)}: `canary promote` goes on there"
     return ""

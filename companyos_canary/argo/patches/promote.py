@@ -1,6 +1,7 @@
 """Going on at a pause. The plugin's promote and its traps: recorded in the scenarios pause-promote,
 promote-skips-running-step, manual-pause-then-promote."""
 
+from companyos_canary.argo.patches import bluegreen
 from companyos_canary.argo.patches.decision import (
     JSON_PATCH,
     Change,
@@ -21,10 +22,13 @@ INCONCLUSIVE = "InconclusiveAnalysisRun"
 
 def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
     """Goes on at a pause. A step that still runs is skipped only on request."""
+    if rollout.blue_green and skip_step:
+        return bluegreen.refuse_to_skip(rollout)
     if rollout.aborted:
+        again = "run it again" if rollout.blue_green else "run the steps again"
         return Refusal(
             f"`{rollout.name}` is aborted: the controller would undo a promote",
-            "run the steps again with `canary retry`, or deploy another version",
+            f"{again} with `canary retry`, or deploy another version",
         )
     if not rollout.observed:
         return Refusal(
@@ -37,6 +41,9 @@ def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
         return Nothing(f"`{rollout.name}` is already fully promoted")
     if rollout.controller_pause and not rollout.pause_conditions:
         return Nothing(f"`{rollout.name}` is already promoted and about to go on")
+    if rollout.blue_green:
+        waits = rollout.pause_conditions
+        return bluegreen.leave_pause(rollout) if waits else bluegreen.not_waiting(rollout)
     if rollout.pause_conditions:
         return _leave_pause(rollout)
     return _skip(rollout, skip_step)
@@ -48,7 +55,8 @@ def _resume(rollout: Rollout) -> Decision:
     )  # fmt: skip
     if rollout.pause_conditions:
         return Change((patch,), "it was paused by hand as well: resumed first", again=True)
-    return Change((patch,), "it was paused by hand: resumed, no step is skipped")
+    nothing_skipped = "" if rollout.blue_green else ", no step is skipped"
+    return Change((patch,), f"it was paused by hand: resumed{nothing_skipped}")
 
 
 def _leave_pause(rollout: Rollout) -> Decision:
@@ -120,6 +128,8 @@ def only_if(rollout: Rollout, *, step: int | None, revision: int | None) -> Refu
             f"`{rollout.name}` is on revision {rollout.revision}, not {revision}",
             "look with `canary status`",
         )
+    if step is not None and rollout.blue_green:
+        return Refusal(f"`{rollout.name}` is blue-green: {bluegreen.NO_STEPS}")
     if step is not None and step_number(rollout) != step:
         return Refusal(
             f"`{rollout.name}` is at {place_of(rollout)}, not at step {step}",
