@@ -61,47 +61,43 @@ def target(replicas: int, weight: int, surge: int) -> Target:
 
 
 def advance(
-    replicas: int, weight: int, limits: Limits, canary: Pods | None, stable: Pods | None,
+    replicas: int,
+    weight: int,
+    limits: Limits,
+    canary: Pods,
+    stable: Pods | None,
     *,
     others: int = 0,
-) -> Target:  # fmt: skip
+) -> Target:
     """The sizes that may be set now on the way to the target, given what is available.
 
     `stable` is None for a first version or where the new version is the stable one; `others`
     are the wanted pods of all further ReplicaSets. Never more than replicas + surge wanted pods
     in all, and no scaling down below replicas - unavailable available ones.
     """
-    new, old = canary or Pods(0, 0, 0), stable or Pods(0, 0, 0)
-    goal = Target(replicas, 0)
-    if stable is not None:
-        goal = target(replicas, weight, limits.surge)
-    room = replicas + limits.surge - new.desired - old.desired - others
+    old = stable or Pods(0, 0, 0)
+    goal = target(replicas, weight, limits.surge) if stable else Target(replicas, 0)
+    most, least = replicas + limits.surge, replicas - limits.unavailable
+    room = most - canary.desired - old.desired - others
     want_old, room = _grown(old.desired, goal.stable, room)
-    want_new, room = _grown(new.desired, goal.canary, room)
-    if canary is None:
-        want_new = 0
-    if others > 0:
+    want_new, room = _grown(canary.desired, goal.canary, room)
+    increasing = goal.canary >= canary.desired
+    down = _counted(canary, not increasing) + _counted(old, increasing) - least
+    if others > 0 or down <= 0:
         return Target(want_new, want_old)
-    increasing = goal.canary >= new.desired
-    least = replicas - limits.unavailable
-    counted_new, counted_old = _counted(new, not increasing), _counted(old, increasing)
-    down = counted_new + counted_old - least
-    if down <= 0:
-        return Target(want_new, want_old)
-    most = replicas + limits.surge
     if not increasing:
-        want_new = _shrunk(new.desired, goal.canary, down, want_new)
+        want_new = _shrunk(canary.desired, goal.canary, down, want_new)
         want_new, want_old = _within(want_new, want_old, old.available, most, least)
     elif stable is not None:
         want_old = _shrunk(old.desired, goal.stable, down, want_old)
-        want_old, want_new = _within(want_old, want_new, new.available, most, least)
+        want_old, want_new = _within(want_old, want_new, canary.available, most, least)
     return Target(want_new, want_old)
 
 
-def reached(now: Target, canary: Pods | None, stable: Pods | None, others_available: int) -> bool:
+def reached(now: Target, canary: Pods, stable: Pods | None, others_available: int) -> bool:
     """Whether a setWeight step is done: `now` is what `advance` gives in this state. The stable
     pods need not be available."""
-    if canary is None or others_available > 0:
+    if others_available > 0:
         return False
     if canary.desired != now.canary or canary.available != now.canary:
         return False

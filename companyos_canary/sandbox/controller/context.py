@@ -71,6 +71,13 @@ class Pass:
         )
 
     @property
+    def newest(self) -> Object:
+        """The ReplicaSet of the newest template, from where on there is one."""
+        if self.canary is None:
+            raise RuntimeError("a pass went on without a ReplicaSet")
+        return self.canary
+
+    @property
     def aborted(self) -> bool:
         if self.pauses.unabort:
             return False

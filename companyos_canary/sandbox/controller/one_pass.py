@@ -21,14 +21,7 @@ from companyos_canary.sandbox.kinds import ROLLOUT, SERVICE
 def reconcile(work: Pass) -> bool:
     """One pass; whether the spec was valid. At most one ReplicaSet is scaled, at most one step
     completes; what remains is left to the next pass."""
-    fault = first_fault(
-        work.rollout,
-        lambda name, cluster: lookup(work, name, cluster),
-        lambda name: work.store.get(SERVICE, work.view.namespace, name),
-    )
-    if fault is not None:
-        message = f'The Rollout "{work.view.name}" is invalid: {fault}'
-        status.write_conditions(work, [("InvalidSpec", "True", "InvalidSpec", message)])
+    if _is_invalid(work):
         return False
     work.restarted_at = status.restarted_at(work)
     find_sets(work)
@@ -55,6 +48,19 @@ def reconcile(work: Pass) -> bool:
     else:
         _full(work)
     return True
+
+
+def _is_invalid(work: Pass) -> bool:
+    """Checks the spec and, if there is a fault, writes it into the status."""
+    fault = first_fault(
+        work.rollout,
+        lambda name, cluster: lookup(work, name, cluster),
+        lambda name: work.store.get(SERVICE, work.view.namespace, name),
+    )
+    if fault is not None:
+        message = f'The Rollout "{work.view.name}" is invalid: {fault}'
+        status.write_conditions(work, [("InvalidSpec", "True", "InvalidSpec", message)])
+    return fault is not None
 
 
 def _full(work: Pass) -> None:

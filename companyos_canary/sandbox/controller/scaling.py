@@ -28,7 +28,7 @@ def scale(work: Pass) -> bool:
     want = sizes(work)
     if _separate_stable(work) is not None and _resize(work, work.stable, want.stable):
         return True
-    if _resize(work, work.canary, want.canary):
+    if _resize(work, work.newest, want.canary):
         return True
     return _scale_others(work)
 
@@ -40,7 +40,7 @@ def sizes(work: Pass) -> Target:
         work.view.replicas,
         weight_in_force(work.view),
         work.limits,
-        pods_of(work.canary) if work.canary else None,
+        pods_of(work.newest),
         pods_of(stable) if stable else None,
         others=sum(pods_of(s).desired for s in work.others),
     )
@@ -51,7 +51,7 @@ def is_reached(work: Pass) -> bool:
     stable = _separate_stable(work)
     return reached(
         sizes(work),
-        pods_of(work.canary) if work.canary else None,
+        pods_of(work.newest),
         pods_of(stable) if stable else None,
         sum(pods_of(s).available for s in work.others),
     )

@@ -173,7 +173,7 @@ def _base(work: Pass) -> Status:
         "stableRS": stable,
         "replicas": total,
         "HPAReplicas": total,
-        "updatedReplicas": pods_of(work.canary).replicas if work.canary else 0,
+        "updatedReplicas": pods_of(work.newest).replicas,
         "readyReplicas": sum((s.get("status") or {}).get("readyReplicas", 0) for s in work.sets),
         "availableReplicas": sum(c.available for c in counts),
         "promoteFull": work.view.promote_full and current != stable,
@@ -194,16 +194,16 @@ def _selector(work: Pass) -> str:
 
 
 def _has_pods(work: Pass) -> bool:
-    return work.canary is not None and pods_of(work.canary).desired > 0
+    return pods_of(work.newest).desired > 0
 
 
 def _promotion(work: Pass) -> str:
     """Why the new version becomes the stable one now, or nothing."""
     if work.stable is None:
         return "Initial deploy"
-    if work.aborted or work.canary is None:
+    if work.aborted:
         return ""
-    if pods_of(work.canary).available < work.view.replicas:
+    if pods_of(work.newest).available < work.view.replicas:
         return ""
     if work.view.promote_full:
         return "Full promotion requested"
