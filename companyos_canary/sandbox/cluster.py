@@ -33,8 +33,9 @@ class Part(Protocol):
 
 class Cluster:
     """Acts on the store it is given; owns no thread until `run`. `provider` answers analysis
-    questions (without one nobody looks at AnalysisRuns), `traffic` makes metrics; with
-    `controller` False nobody looks at Rollouts."""
+    questions (without one nobody looks at AnalysisRuns), `traffic` makes metrics. With
+    `controller` False Rollouts and AnalysisRuns are left to others, with `replicasets` False
+    ReplicaSets and Deployments are; pods become ready and orphans are deleted all the same."""
 
     def __init__(
         self,
@@ -43,20 +44,21 @@ class Cluster:
         provider: Provider | None = None,
         traffic: Part | None = None,
         controller: bool = True,
+        replicasets: bool = True,
     ) -> None:
         self.store = store
         rollouts = Events(store, "rollouts-controller")
         self._parts: list[Part] = []
         self._answered = threading.Event()
-        if provider is not None:
+        if controller and provider is not None:
             heard = _Heard(provider, self._hear)
             self._parts.append(AnalysisController(store, heard, rollouts.emit))
         if controller:
             self._parts.append(RolloutController(store, rollouts.emit))
-        emit = Events(store, "replicaset-controller").emit
-        self._parts += [
-            DeploymentController(store), ReplicaSetController(store, emit), Kubelet(store),
-        ]  # fmt: skip
+        if replicasets:
+            emit = Events(store, "replicaset-controller").emit
+            self._parts += [DeploymentController(store), ReplicaSetController(store, emit)]
+        self._parts.append(Kubelet(store))
         if traffic is not None:
             self._parts.append(traffic)
 

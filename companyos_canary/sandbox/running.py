@@ -3,17 +3,20 @@ thread that lets the controllers act."""
 
 import secrets
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.api import Api, Policy
+from companyos_canary.sandbox.api.access import everything
 from companyos_canary.sandbox.certificate import make_identity
 from companyos_canary.sandbox.cluster import Cluster, refusal
+from companyos_canary.sandbox.faults import Fault, Faulty
 from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
 from companyos_canary.sandbox.kubeconfig import kubeconfig
 from companyos_canary.sandbox.metrics_api import MetricsApi
 from companyos_canary.sandbox.provider import HttpProvider
 from companyos_canary.sandbox.server import Server
-from companyos_canary.sandbox.store import Store
+from companyos_canary.sandbox.store import Object, Store
 from companyos_canary.sandbox.traffic import Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
 
@@ -21,13 +24,18 @@ PROMETHEUS = ("monitoring", "prometheus", 9090)
 _SUFFIXES = ("", ".svc", ".svc.cluster.local")
 
 
+def _refuse_nothing(_: Object) -> None:
+    """A controller of one's own may know more than ours."""
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
 class Running:
-    """Started by its constructor. `namespaces` are made at the start; with `controller` False
-    nobody acts on Rollouts (for a controller of your own). `close` ends it within a second."""
+    """Started by its constructor. `namespaces` are made at the start; `controller` and
+    `replicasets` False leave kinds to controllers of your own (see Cluster). `faults` meet every
+    client, `allowed` is what the token may do. `close` ends it within a second."""
 
     def __init__(
         self,
@@ -35,6 +43,9 @@ class Running:
         port: int = 0,
         namespaces: tuple[str, ...] = ("companyos",),
         controller: bool = True,
+        replicasets: bool = True,
+        faults: Sequence[Fault] = (),
+        allowed: Policy = everything,
     ) -> None:
         self.token = secrets.token_urlsafe(24)
         self.store, tsdb = Store(_now), Tsdb()
@@ -43,17 +54,20 @@ class Running:
         self._metrics = Server(metrics.handle)
         self._provider = HttpProvider(self.resolve, self.store.wake)
         self.cluster = Cluster(
-            self.store, provider=self._provider, traffic=traffic, controller=controller
-        )
+            self.store, provider=self._provider, traffic=traffic,
+            controller=controller, replicasets=replicasets,
+        )  # fmt: skip
         namespace, name, prometheus_port = PROMETHEUS
         api = Api(
             self.store,
             proxies={f"{namespace}/{name}:{prometheus_port}": metrics.handle},
-            refuse=refusal,
+            refuse=refusal if controller else _refuse_nothing,
+            allowed=allowed,
         )
+        self.faults = Faulty(api.handle, *faults)
         identity = make_identity()
         self.ca = identity.ca
-        self._api = Server(api.handle, tls=identity.context, token=self.token, port=port)
+        self._api = Server(self.faults, tls=identity.context, token=self.token, port=port)
         _furnish(self.store, namespaces)
         self._stop = threading.Event()
         self._acting = threading.Thread(target=self.cluster.run, args=(self._stop,), daemon=True)
