@@ -35,9 +35,10 @@ class Informer:
         yield from mine
 
     def _everything(self) -> list[Change]:
-        """Deletions of what is gone and additions of what is there."""
+        """Deletions of what is gone and additions of what is there, the eldest first."""
         version = self._store.version
         now = [(k, o) for k in self._kinds for o in self._store.items(k)]
+        now.sort(key=lambda found: int(found[1]["metadata"]["resourceVersion"]))
         kept = {o["metadata"]["uid"] for _, o in now}
         gone = [(uid, o) for uid, o in self.objects.items() if uid not in kept]
         kinds = {k.kind: k for k in self._kinds}
