@@ -11,6 +11,7 @@ WORKLOAD_NOT_OBSERVED = f"{SPEC_NOT_OBSERVED} for the reference workload"
 NOT_UNPAUSED = "waiting for rollout to unpause"
 MORE_REPLICAS = "more replicas need to be updated"
 BECOMING_AVAILABLE = "updated replicas are still becoming available"
+CUTOVER = "active service cutover pending"
 OLD_REPLICAS = "old replicas are pending termination"
 _DEGRADED_REASONS = ("RolloutAborted", "ProgressDeadlineExceeded")
 _FINISHED_RUN = ("Successful", "Failed", "Error", "Inconclusive")
@@ -80,7 +81,7 @@ def _blue_green_waiting(rollout: Rollout) -> str:
     status: Mapping[str, Any] = (rollout.raw.get("status") or {}).get("blueGreen") or {}
     active = status.get("activeSelector")
     if not active or active != rollout.current_hash:
-        return "active service cutover pending"
+        return CUTOVER
     if rollout.is_fully_promoted:
         return ""
     wanted = _strategy(rollout, "blueGreen").get("postPromotionAnalysis")

@@ -122,7 +122,8 @@ def _facts(ending: Ending) -> list[str]:
             name = version(ending.image)
             found.append(f"the Rollout still names {name}: the next change to it starts from there")
     if ending.kind == "degraded" and not rollout.is_fully_promoted:
-        found.append(f"{stable} still has the rest of the traffic: nothing was rolled back")
+        share = "all" if rollout.blue_green else "the rest of"
+        found.append(f"{stable} still has {share} the traffic: nothing was rolled back")
     if ending.kind == "paused":
         found.append("nothing moves until somebody says so")
     if ending.kind in ("timeout", "reached") and not rollout.is_fully_promoted:

@@ -7,6 +7,7 @@ from companyos_canary.view.theme import Facts
 
 Command = tuple[str, str]
 _OVER = ("healthy", "aborted", "degraded")
+_BEFORE_THE_SWITCH = ("waiting", "inconclusive", "pausing", "analysing", "scaling")
 
 
 def next_lines(picture: Picture, facts: Facts, *, leave: str = "") -> list[Line]:
@@ -20,6 +21,8 @@ def next_lines(picture: Picture, facts: Facts, *, leave: str = "") -> list[Line]
 
 def outlook(picture: Picture) -> tuple[str, list[Command]]:
     """What happens next, and what to type: a word for what it does, and the command."""
+    if picture.snapshot.rollout.blue_green and picture.progress.activity in _BEFORE_THE_SWITCH:
+        return _blue_green(picture)
     match picture.progress.activity:
         case "healthy" | "aborted" | "degraded":
             return _over(picture)
@@ -33,6 +36,26 @@ def outlook(picture: Picture) -> tuple[str, list[Command]]:
         case "finishing" if picture.snapshot.rollout.is_fully_promoted:
             return "Healthy once all pods are ready", []
     return _moving(picture), [("stop", picture.place.command("abort"))]
+
+
+def _blue_green(picture: Picture) -> tuple[str, list[Command]]:
+    command = picture.place.command
+    abort, promote = ("stop", command("abort")), ("switch", command("promote"))
+    switch = f"all traffic goes to {picture.version or 'the preview'}"
+    match picture.progress.activity:
+        case "waiting":
+            return f"{switch} when somebody says so", [promote, abort]
+        case "inconclusive":
+            return "nothing; a promote starts the analysis anew", [
+                ("again", command("promote")), abort,
+            ]  # fmt: skip
+        case "pausing":
+            return f"{switch}{_at(picture)}", [promote, abort]
+        case "analysing" if picture.progress.weight:
+            return f"{picture.version} is stable if all metrics hold", [abort]
+        case "analysing":
+            return f"{switch}, or a pause, if all metrics hold", [abort]
+    return f"{switch}, or a pause, once its pods are ready", [abort]
 
 
 def _moving(picture: Picture) -> str:

@@ -98,8 +98,8 @@ def _activity(before: Picture | None, after: Picture) -> list[str]:
     takes = about(progress.length) if progress.length else ""
     match progress.activity:
         case "analysing":
-            run = step_run(after.snapshot, after.snapshot.rollout.step_index)
-            return [keyed("analysis running", run=run.name, takes=takes)] if run else []
+            run = _run(after)
+            return [keyed("analysis running", run=run, takes=takes)] if run else []
         case "pausing":
             return [keyed("pause", takes=takes)] if takes else []
         case "finishing" if progress.stepped:
@@ -111,8 +111,16 @@ def _activity(before: Picture | None, after: Picture) -> list[str]:
 def _doing(picture: Picture) -> tuple[str, int | None, str]:
     """What is going on, at which step, with which run."""
     index = picture.snapshot.rollout.step_index
-    run = step_run(picture.snapshot, index)
-    return picture.progress.activity, index, run.name if run else ""
+    return picture.progress.activity, index, _run(picture)
+
+
+def _run(picture: Picture) -> str:
+    """The name of the run that decides now."""
+    rollout = picture.snapshot.rollout
+    if rollout.blue_green:
+        return rollout.blue_green.run.name if rollout.blue_green.run else ""
+    run = step_run(picture.snapshot, rollout.step_index)
+    return run.name if run else ""
 
 
 def _pods(before: Picture | None, after: Picture) -> list[str]:

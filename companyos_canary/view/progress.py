@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from companyos_canary.argo.attempt import attempt, update_started
-from companyos_canary.argo.phase import Phase, shown_phase
+from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_phase
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.quantity import parse_duration
-from companyos_canary.model.rollout import Rollout, Step
+from companyos_canary.model.rollout import BlueGreen, Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 
 Activity = Literal[
@@ -69,13 +69,21 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
         activity=doing,
         steps=groups,
         step=None if idle else weight_step_at(groups, rollout.step_index),
-        weight=100 if doing in ("healthy", "unobserved") else set_weight(rollout),
+        weight=100 if doing in ("healthy", "unobserved") else _weight(rollout),
         remaining=remaining,
         length=length,
         until_end=None if idle else _until_end(snapshot, doing, remaining),
         stepped=stepped,
         failed_step=_failed_step(snapshot, groups) if doing in ("aborted", "degraded") else None,
     )
+
+
+def _weight(rollout: Rollout) -> int:
+    """The share that is asked for the newest version. In blue-green it is all or nothing."""
+    state = rollout.blue_green
+    if state is None:
+        return set_weight(rollout)
+    return 100 if state.active == rollout.current_hash else 0
 
 
 def activity(rollout: Rollout, phase: Phase) -> Activity:
@@ -92,6 +100,8 @@ def activity(rollout: Rollout, phase: Phase) -> Activity:
         return "held"
     if any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions):
         return "inconclusive"
+    if rollout.blue_green and not rollout.is_fully_promoted:
+        return _blue_green_activity(rollout.blue_green, phase)
     step = None if rollout.is_fully_promoted else rollout.current_step
     if step is None:
         return "waiting" if phase.word == "Paused" else "finishing"
@@ -103,6 +113,14 @@ def _unobserved(rollout: Rollout, phase: Phase) -> bool:
     if not rollout.observed:
         return rollout.is_fully_promoted
     return phase.word == "Degraded" and phase.message.startswith("RolloutAborted")
+
+
+def _blue_green_activity(state: BlueGreen, phase: Phase) -> Activity:
+    if phase.word == "Paused":
+        return "pausing" if state.promotes_itself else "waiting"
+    if state.run is not None:
+        return "analysing"
+    return "scaling" if phase.message in (MORE_REPLICAS, CUTOVER) else "finishing"
 
 
 def _at_step(step: Step, phase: Phase) -> Activity:
@@ -169,6 +187,8 @@ def _remaining(
     snapshot: Snapshot, doing: Activity, length: timedelta | None, now: datetime
 ) -> timedelta | None:
     rollout = snapshot.rollout
+    if rollout.blue_green and doing == "pausing":
+        length = timedelta(seconds=rollout.blue_green.seconds)
     if length is None:
         return None
     if doing == "analysing":

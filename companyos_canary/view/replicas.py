@@ -7,6 +7,7 @@ from companyos_canary.model.workload import Pod, ReplicaSet
 from companyos_canary.view.format import duration, shorten
 from companyos_canary.view.lines import Line, joined
 from companyos_canary.view.picture import Picture
+from companyos_canary.view.services import service_role
 from companyos_canary.view.theme import Facts, Role
 
 # all: every pod; some: those of small ReplicaSets, else those in trouble; trouble: three of
@@ -55,10 +56,18 @@ def _head(
     state: Role = "warning" if short else ""
     problems = list(dict.fromkeys(pod_status(p) for p in pods if in_trouble(p)))
     why = f"  {', '.join(problems[:2])}" if problems else ""
-    head = f"  {symbols.replicaset} {role or 'old':<6}  {name:<{room}}  "
+    head = f"  {symbols.replicaset} {_role_text(picture, replicaset, role)}  {name:<{room}}  "
     head += f"revision {replicaset.revision:<{revisions}}  "
     text = shorten_end(f"{ready}{leaving}{why}", facts.width - len(head), facts)
     return (head, (text, state))
+
+
+def _role_text(picture: Picture, replicaset: ReplicaSet, role: str) -> str:
+    """What it is for people; in blue-green the Service that selects it says more."""
+    state = picture.snapshot.rollout.blue_green
+    if state is None:
+        return f"{role or 'old':<6}"
+    return f"{service_role(state, replicaset) or ('stable' if role == 'stable' else 'old'):<7}"
 
 
 def _present(picture: Picture, replicaset: ReplicaSet) -> bool:
@@ -68,7 +77,8 @@ def _present(picture: Picture, replicaset: ReplicaSet) -> bool:
 def _idle(picture: Picture, facts: Facts, replicaset: ReplicaSet) -> str:
     name = shorten(picture.version_of(replicaset), 24, facts.symbols)
     mark = facts.symbols.scaled_down
-    return f"{mark} {'old':<6}  {name}  revision {replicaset.revision}  scaled down"
+    role = _role_text(picture, replicaset, "")
+    return f"{mark} {role}  {name}  revision {replicaset.revision}  scaled down"
 
 
 def _pods(picture: Picture, facts: Facts, pods: tuple[Pod, ...], detail: Detail) -> list[Line]:

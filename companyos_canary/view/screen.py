@@ -15,6 +15,7 @@ from companyos_canary.view.lines import Line
 from companyos_canary.view.measured import metrics_lines
 from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.replicas import Detail, replicas_lines
+from companyos_canary.view.services import services_lines
 from companyos_canary.view.steps import steps_lines, traffic
 from companyos_canary.view.theme import Facts
 
@@ -60,7 +61,7 @@ def whole(
     parts: list[list[Line]] = [
         [*headline(picture, facts), where(picture, facts)],
         warnings(picture, facts),
-        steps_lines(picture, facts),
+        steps_lines(picture, facts) or services_lines(picture, facts),
         [line for line in (traffic(picture),) if line],
         metrics_lines(picture, facts),
         replicas_lines(picture, facts, detail),

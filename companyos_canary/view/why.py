@@ -9,7 +9,8 @@ from companyos_canary.view.picture import Picture
 from companyos_canary.view.theme import Role
 
 _ABORTED = re.compile(
-    r"Rollout aborted update to revision \d+(: )?((Step-based|Background) analysis phase "
+    r"Rollout aborted update to revision \d+(: )?((Step-based|Background|"
+    r"Blue/green (pre|post)-promotion) analysis phase "
     r"error/failed: )?"
 )
 _OPERATORS: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
