@@ -34,6 +34,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "get": "the whole picture once",
         "list": "all rollouts, those that wait for a person first",
         "analysis": "what was measured, against which limit",
+        "logs": "what the pods of the canary write",
         "events": "what the controllers said, in the order of time",
         "history": "revisions: who, why, and what became of them",
         "links": "dashboard, SLO board, runbook",

@@ -45,6 +45,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "events": CLIENT | CONFIG | {"rich"},
     "history": CLIENT | CONFIG | {"rich"},
     "links": CONFIG,
+    "logs": CLIENT | CONFIG,
     "init": {"yaml"},
     "render": CONFIG,
     "apply": CLIENT | CONFIG,

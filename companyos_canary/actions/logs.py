@@ -1,0 +1,182 @@
+"""Logs of a Rollout's pods by role: which pods, their lines in order of time, and following."""
+
+import heapq
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from difflib import get_close_matches
+
+from companyos_canary.actions.deploy import container_of
+from companyos_canary.argo.patches import tag
+from companyos_canary.argo.pods import pod_status, restarts
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.errors import Invalid, NotFound, UsageError
+from companyos_canary.model.http import Stream
+from companyos_canary.model.logline import LogLine
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import Pod
+
+Options = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which pods and which of their lines. `tail` is a number of lines of each pod, None for all;
+    `container` None lets the version's own container speak, `settled` names that of canary.yaml."""
+
+    stable: bool = False
+    pod: str | None = None
+    container: str | None = None
+    settled: str | None = None
+    previous: bool = False
+    since: timedelta | None = None
+    tail: int | None = None
+    grep: re.Pattern[str] | None = None
+
+    def options(self, container: str) -> Options:
+        """As the API server names them. The stamps put the lines of several pods in order."""
+        found = [("container", container), ("timestamps", "true")]
+        if self.previous:
+            found.append(("previous", "true"))
+        if self.since is not None:
+            found.append(("sinceSeconds", str(max(1, math.ceil(self.since.total_seconds())))))
+        if self.tail is not None:
+            found.append(("tailLines", str(self.tail)))
+        return tuple(found)
+
+    def shows(self, text: str) -> bool:
+        return self.grep is None or self.grep.search(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Lines in the order of time, of how many pods, and what could not be read."""
+
+    lines: tuple[LogLine, ...]
+    pods: int
+    notes: tuple[str, ...]
+
+
+def hash_of(snapshot: Snapshot, wanted: Wanted) -> str:
+    """The pod template whose pods are meant."""
+    rollout = snapshot.rollout
+    return rollout.stable_hash if wanted.stable else rollout.current_hash
+
+
+def role_of(snapshot: Snapshot, pod: Pod) -> str:
+    rollout = snapshot.rollout
+    if pod.hash == rollout.stable_hash:
+        return "stable"
+    return "canary" if pod.hash == rollout.current_hash else "old"
+
+
+def pods_of(snapshot: Snapshot, wanted: Wanted) -> tuple[Pod, ...]:
+    """The pods that are meant. Raises NotFound with a near name, or where none is left."""
+    if wanted.pod:
+        return (_named(snapshot, wanted.pod),)
+    found = tuple(p for p in snapshot.pods if p.hash == hash_of(snapshot, wanted))
+    if found:
+        return found
+    rollout = snapshot.rollout
+    version = tag(rollout.image(container_of(rollout, wanted.settled))) or rollout.name
+    if wanted.stable or rollout.is_fully_promoted:
+        raise NotFound(f"`{rollout.name}` has no stable pods", hint="see `canary get`")
+    if rollout.aborted:
+        raise NotFound(
+            f"no pod of {version} is left: it was aborted",
+            hint="`canary logs --stable` has those that serve; `canary analysis` says what failed",
+        )
+    raise NotFound(f"{version} has no pods yet", hint="`canary logs -f` waits for them")
+
+
+def container_in(snapshot: Snapshot, pod: Pod, wanted: Wanted) -> str:
+    """The container that is read: the one asked for, that of the version, else the first."""
+    spec = pod.raw_spec
+    own = [c.get("name", "") for c in spec.get("containers") or []]
+    names = own + [c.get("name", "") for c in spec.get("initContainers") or []]
+    if wanted.container:
+        if wanted.container not in names:
+            near = get_close_matches(wanted.container, names, n=1)
+            raise NotFound(
+                f"pod `{pod.name}` has no container `{wanted.container}`",
+                hint=f"did you mean `{near[0]}`?" if near
+                else "it has " + ", ".join(f"`{n}`" for n in names),
+            )  # fmt: skip
+        return wanted.container
+    usual = container_of(snapshot.rollout, wanted.settled)
+    return usual if usual in own or not own else own[0]
+
+
+def has_log(pod: Pod, container: str, *, previous: bool) -> bool:
+    """Whether the container has run, or with `previous` has been started again."""
+    status = (*pod.containers, *pod.init_containers)
+    found = next((c for c in status if c.name == container), None)
+    if found is None:
+        return False
+    return found.restarts > 0 if previous else bool(found.running or found.terminated)
+
+
+def read(cluster: Cluster, snapshot: Snapshot, wanted: Wanted) -> Found:
+    """What is there now. Raises NotFound where no pod has a log."""
+    pods, notes = pods_of(snapshot, wanted), []
+    texts: list[list[LogLine]] = []
+    for pod in pods:
+        container = container_in(snapshot, pod, wanted)
+        if not has_log(pod, container, previous=wanted.previous):
+            notes.append(f"pod {pod.name}: {_silent(pod, wanted)}")
+            continue
+        try:
+            stream = cluster.log(pod.name, *wanted.options(container))
+            role = role_of(snapshot, pod)
+            texts.append([LogLine(at, pod.name, role, container, t) for at, t in lines_of(stream)])
+        except (Invalid, NotFound) as error:
+            notes.append(f"pod {pod.name}: {error.message}")
+    if not texts:
+        raise NotFound(f"no log is there: {notes[0]}", hint="`canary get` shows the pods")
+    merged = heapq.merge(*texts, key=lambda line: line.at)
+    return Found(tuple(x for x in merged if wanted.shows(x.text)), len(texts), tuple(notes))
+
+
+def _silent(pod: Pod, wanted: Wanted) -> str:
+    if wanted.previous and not restarts(pod):
+        return "it was never started again, there is no previous log"
+    return f"it has not started ({pod_status(pod)})"
+
+
+def lines_of(stream: Stream) -> Iterator[tuple[str, str]]:
+    """Stamp and text of every line as it comes; the last one also without an end."""
+    rest = b""
+    for chunk in stream:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from map(_split, whole)
+    if rest:
+        yield _split(rest)
+
+
+def _split(line: bytes) -> tuple[str, str]:
+    stamp, _, text = line.decode("utf-8", "replace").rstrip("\r").partition(" ")
+    return stamp, text
+
+
+def _named(snapshot: Snapshot, name: str) -> Pod:
+    """By name, or by the end of it."""
+    for pod in snapshot.pods:
+        if pod.name == name or pod.name.endswith(f"-{name}"):
+            return pod
+    names = [p.name for p in snapshot.pods]
+    near = get_close_matches(name, [*names, *(n.rpartition("-")[2] for n in names)], n=1)
+    raise NotFound(
+        f"`{snapshot.rollout.name}` has no pod `{name}`",
+        hint=f"did you mean `{near[0]}`?" if near else "`canary get` shows its pods",
+    )
+
+
+def check(wanted: Wanted, *, follow: bool) -> None:
+    """UsageError for flags that exclude each other."""
+    if wanted.pod and wanted.stable:
+        raise UsageError("--pod and --stable exclude each other", hint="leave out one of them")
+    if follow and wanted.previous:
+        raise UsageError("a previous log has ended: --follow and --previous exclude each other",
+                         hint="leave out one of them")  # fmt: skip

@@ -1,0 +1,145 @@
+"""`canary logs`: what the canary's pods write, or the stable ones'."""
+
+import inspect
+import re
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from companyos_canary.actions import logs as action
+from companyos_canary.commands import base
+from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.model.logline import LogLine
+from companyos_canary.model.quantity import parse_duration
+from companyos_canary.model.snapshot import Snapshot
+
+EXAMPLES = (
+    "canary logs                            the last 100 lines of each canary pod",
+    "canary logs -f --grep 'status=5'       follow; ends when the pods are gone",
+    "canary logs --stable --since 10m",
+    "canary logs --pod x2k1z --previous     the end of a pod's name will do",
+)
+EXITS = (
+    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
+    ExitCode.INTERRUPTED,
+)  # fmt: skip
+_TAIL = 100
+
+
+def logs(
+    session: base.Session,
+    rollout: base.RolloutArgument = None,
+    stable: Annotated[bool, typer.Option("--stable", help="pods of the stable version")] = False,
+    pod: Annotated[
+        str | None, typer.Option("--pod", metavar="POD", help="this one only, or the name's end")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="go on, also with pods that come")
+    ] = False,
+    previous: Annotated[
+        bool, typer.Option("--previous", help="what a container wrote before it was started again")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option("--since", help="only lines of this last time, as 10m")
+    ] = None,
+    tail: Annotated[
+        int | None,
+        typer.Option("--tail", min=-1, help="lines of each pod; -1: all; 100 without --since"),
+    ] = None,
+    container: Annotated[
+        str | None, typer.Option("-c", "--container", help="other than the version's own")
+    ] = None,
+    grep: Annotated[
+        str | None, typer.Option("--grep", metavar="REGEX", help="only lines in which this is")
+    ] = None,
+) -> base.Answer:
+    """Show the logs of the canary's pods in the order of time, with the pod before each line."""
+    settings = session.resolved.settings
+    usual = None if since else _TAIL
+    wanted = action.Wanted(
+        stable=stable, pod=pod, container=container,
+        settled=settings.container if settings else None, previous=previous,
+        since=_since(since), tail=usual if tail is None else (None if tail < 0 else tail),
+        grep=_pattern(grep),
+    )  # fmt: skip
+    action.check(wanted, follow=follow)
+    if follow:
+        return _follow(session, wanted)
+    from companyos_canary.view import logs as view
+
+    snapshot = session.cluster.snapshot(session.rollout, events=False)
+    found = action.read(session.cluster, snapshot, wanted)
+    live, facts = snapshot.rollout, session.runtime.facts
+    several = found.pods > 1
+    return base.Answer(
+        data={"rollout": live.name, "namespace": live.namespace,
+              "context": session.cluster.context, "lines": [view.record(x) for x in found.lines],
+              "notes": list(found.notes)},
+        lines=tuple(view.line(x, facts, prefixed=several) for x in found.lines),
+        notes=(*_role_note(snapshot, wanted), *found.notes),
+    )  # fmt: skip
+
+
+def _role_note(snapshot: Snapshot, wanted: action.Wanted) -> tuple[str, ...]:
+    if wanted.stable or wanted.pod or not snapshot.rollout.is_fully_promoted:
+        return ()
+    return ("nothing is on its way: these are the stable pods",)
+
+
+def _follow(session: base.Session, wanted: action.Wanted) -> base.Answer:
+    from companyos_canary.actions.logs_following import Follower
+    from companyos_canary.view import logs as view
+    from companyos_canary.view.machine import event_line
+
+    runtime, as_json = session.runtime, session.output == "json"
+    now = runtime.clock.now
+
+    def show(found: LogLine) -> None:
+        if as_json:
+            data = view.record(found)
+            runtime.say(event_line("log", data, at=now(), seq=runtime.next_seq()))
+        else:
+            runtime.say(view.line(found, runtime.facts, prefixed=True))
+
+    name = session.cluster.rollout(session.rollout).name
+    with closing(runtime.feed(session.cluster, name)) as feed:
+        why = Follower(session.cluster, wanted, now=now, show=show).follow(feed)
+    session.answered = as_json
+    return base.Answer(notes=(why,))
+
+
+def _since(text: str | None) -> timedelta | None:
+    try:
+        found = parse_duration(text) if text is not None else None
+    except ValueError:
+        found = timedelta()
+    if found is not None and found <= timedelta():
+        raise UsageError(f"--since `{text}` is not a time span", hint="write 90s, 10m or 2h")
+    return found
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    try:
+        return re.compile(text) if text is not None else None
+    except re.error as error:
+        raise UsageError(
+            f"--grep `{text}` is not a regular expression: {error.msg}",
+            hint="put a backslash before a character that means itself",
+        ) from None
+
+
+def _f_follows(callback: Callable[..., None]) -> Callable[..., None]:
+    """Leaves -f to --follow, as kubectl has it; --file keeps its long name here."""
+    only_long = Annotated[str | None, typer.Option("--file", help="canary.yaml to use")]
+    signature = inspect.signature(callback)
+    changed = [p.replace(annotation=only_long) if p.name == "file" else p
+               for p in signature.parameters.values()]  # fmt: skip
+    callback.__signature__ = signature.replace(parameters=changed)  # type: ignore[attr-defined]
+    callback.__annotations__["file"] = only_long
+    return callback
+
+
+command = _f_follows(base.verb(logs, forms=("human", "json")))

@@ -1,0 +1,33 @@
+"""Log lines of several pods: a short prefix that says which pod, in which role."""
+
+from typing import Any
+
+from companyos_canary.model.logline import LogLine
+from companyos_canary.view.theme import Facts, Role
+
+_ROLES: dict[str, Role] = {"canary": "hint", "stable": "success"}
+
+
+def line(found: LogLine, facts: Facts, *, prefixed: bool) -> str:
+    """`canary x2k1z GET /api 200`: the line as it was written, after the role and the end of the
+    pod's name. Only the prefix is coloured."""
+    if not prefixed:
+        return found.text
+    prefix = f"{found.role} {found.pod.rpartition('-')[2]}"
+    style = facts.style(_ROLES.get(found.role, ""))
+    if style:
+        from rich.style import Style  # noqa: PLC0415 - a pipe does without rich
+
+        prefix = Style.parse(style).render(prefix)
+    return f"{prefix} {found.text}"
+
+
+def record(found: LogLine) -> dict[str, Any]:
+    """For machines; `at` with the nanoseconds of the server."""
+    return {
+        "at": found.at,
+        "pod": found.pod,
+        "role": found.role,
+        "container": found.container,
+        "line": found.text,
+    }
