@@ -42,8 +42,11 @@ def weight_in_force(rollout: Rollout) -> int:
 
 
 def actual_weight(rollout: Rollout, canary_available: int) -> int:
-    """The canary's share of the available pods in percent, rounded down, as clients show it.
+    """The canary's share of the available pods in percent, rounded down, as clients show it; in
+    blue-green all or nothing.
     `canary_available`: available pods of the ReplicaSet of the current hash."""
+    if rollout.blue_green:
+        return FULL_WEIGHT if rollout.blue_green.active == rollout.current_hash else 0
     if rollout.current_step is None:
         return FULL_WEIGHT
     if rollout.available_replicas == 0:
