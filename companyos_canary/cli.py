@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from companyos_canary import __version__
 from companyos_canary.errors import MEANING, CanaryError, ExitCode, Interrupted, UsageError
-from companyos_canary.runtime import Runtime
+from companyos_canary.runtime import ReaderGone, Runtime
 
 GROUPS: dict[str, dict[str, str]] = {
     "Ship": {
@@ -140,7 +140,7 @@ def run(arguments: Sequence[str], runtime: Runtime) -> int:
         return _fail(error, arguments, runtime)
     except KeyboardInterrupt:
         return _fail(Interrupted("interrupted"), arguments, runtime)
-    except BrokenPipeError:
+    except (ReaderGone, BrokenPipeError):
         runtime.silence()
         return ExitCode.INTERRUPTED
     except Exception as error:

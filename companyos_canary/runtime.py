@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from companyos_canary.view.theme import Facts
 
 
+class ReaderGone(Exception):
+    """Nobody reads stdout any more. Not an OSError: click would end those with a code of its
+    own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """`now` is aware, in the zone that people read; `sleep` takes seconds."""

@@ -17,7 +17,7 @@ from companyos_canary.commands.given import FORMATS, check
 from companyos_canary.config import Flags, Resolved, resolve
 from companyos_canary.errors import ConfigError, ExitCode, NotFound, UsageError
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.runtime import Runtime
+from companyos_canary.runtime import ReaderGone, Runtime
 
 if TYPE_CHECKING:
     from companyos_canary.cluster.client import Cluster
@@ -216,12 +216,13 @@ def _finish(
             runtime.say_error(f"{setting}: {origin}")
     own = {k: v for k, v in given.items() if k != "rollout"}
     try:
-        answer = function(session, **own)
+        show(session, function(session, **own))
     except NotFound as error:
         from companyos_canary.commands.missing import explained
 
         raise explained(session, error) from error
-    show(session, answer)
+    except BrokenPipeError as error:
+        raise ReaderGone from error
 
 
 def show(session: Session, answer: Answer) -> NoReturn:

@@ -1,9 +1,12 @@
 """`canary sandbox`: a cluster for kubectl and canary, until Ctrl-C."""
 
+import contextlib
 import os
+import shlex
 import signal
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +23,8 @@ EXAMPLES = (
 )
 #: `rollouts` acts on Rollouts and AnalysisRuns, `replicasets` on ReplicaSets and Deployments.
 CONTROLLERS = ("rollouts", "replicasets")
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE)
+EXITS = (ExitCode.OK, ExitCode.USAGE)
+_OURS = "current-context: sandbox"
 
 
 def sandbox(
@@ -28,7 +32,7 @@ def sandbox(
     write: Annotated[
         str | None, typer.Option("--write", metavar="PATH", help="where the kubeconfig goes")
     ] = None,
-    port: Annotated[int, typer.Option("--port", help="0: a free one")] = 0,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one")] = 0,
     controllers: Annotated[
         str,
         typer.Option(
@@ -60,32 +64,61 @@ def sandbox(
 
     faults = [parse_fault(text) for text in fault or ()]
     namespace = session.flags.namespace or "companyos"
-    path = Path(write).resolve() if write else Path(tempfile.mkdtemp(prefix="canary-")) / "config"
-    runtime, stop = session.runtime, threading.Event()
-    try:
-        running = Running(
-            port=port, namespaces=(namespace,), controller="rollouts" in acting,
-            replicasets="replicasets" in acting, faults=faults,
-        )  # fmt: skip
-    except OSError as error:
-        raise UsageError(f"port {port} cannot be used: {error.strerror}") from error
-    try:
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+        stop = stack.enter_context(_until_told())
+        path = stack.enter_context(_kubeconfig(session.runtime.cwd, write))
+        try:
+            running = Running(
+                port=port, namespaces=(namespace,), controller="rollouts" in acting,
+                replicasets="replicasets" in acting, faults=faults,
+            )  # fmt: skip
+        except OSError as error:
+            raise UsageError(
+                f"port {port} cannot be used: {error.strerror}", hint="leave --port out: a free one"
+            ) from error
+        stack.callback(running.close)
         _write(path, running.kubeconfig(namespace))
-        runtime.say(f"export KUBECONFIG={path}")
-        session.note(f"serving {running.url}, namespace {namespace}; Prometheus is "
-                     f"{running.prometheus_url}")  # fmt: skip
-        session.note("in another terminal: canary init, canary apply v1.0.0, canary deploy v1.1.0")
-        session.note("Ctrl-C ends it")
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        session.runtime.say(f"export KUBECONFIG={shlex.quote(str(path))}")
+        _tell(session, running.url, namespace, running.prometheus_url)
         stop.wait()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        running.close()
-        path.unlink(missing_ok=True)
-        if not write:
-            path.parent.rmdir()
     return base.Answer(notes=("the sandbox is gone",))
+
+
+def _tell(session: base.Session, url: str, namespace: str, prometheus: str) -> None:
+    session.note(f"serving {url}, namespace {namespace}; Prometheus is {prometheus}")
+    session.note("in another terminal: canary init, canary apply v1.0.0, canary deploy v1.1.0")
+    session.note("Ctrl-C ends it")
+
+
+@contextlib.contextmanager
+def _until_told() -> Iterator[threading.Event]:
+    """Set by SIGTERM, from the first moment on: whatever was made is also taken away then."""
+    stop = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _kubeconfig(cwd: Path, write: str | None) -> Iterator[Path]:
+    """Where the kubeconfig goes; it is gone afterwards. A file that is no sandbox's is refused:
+    it would be lost."""
+    if write is None:
+        with tempfile.TemporaryDirectory(prefix="canary-") as folder:
+            yield Path(folder) / "config"
+        return
+    path = (cwd / write).resolve()
+    if path.exists() and _OURS not in path.read_text(errors="replace"):
+        raise UsageError(
+            f"`{write}` is already there and no sandbox wrote it", hint="name a file that is not"
+        )
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -103,11 +136,16 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _write(path: Path, text: str) -> None:
     """Only its owner may read it: it holds the token."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise UsageError(
+            f"`{path}` cannot be written: {error.strerror}", hint="name another file with --write"
+        ) from error
     with os.fdopen(handle, "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
         file.write(text)
-    path.chmod(0o600)
 
 
 command = base.verb(sandbox, reads_config=False, forms=("human", "json"))

@@ -1,5 +1,6 @@
 """What goes wrong before or around a command: one sentence, a hint, a code, and nothing is sent."""
 
+import errno
 import io
 import json
 from dataclasses import dataclass
@@ -343,7 +344,7 @@ class Closed(Pipe):
 
     def write(self, text: str) -> int:
         if self.left <= 0:
-            raise BrokenPipeError
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
         self.left -= text.count("\n")
         return super().write(text)
 

@@ -1,0 +1,88 @@
+"""A sandbox as a process, and the program as a process beside it: real sockets, real time."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.world import CONFIG
+
+CANARY = (sys.executable, "-m", "companyos_canary")
+PATIENCE = 20.0
+# Seconds are spent for real here: nothing is waited for but a person.
+SHORT = CONFIG.partition("steps:")[0] + (
+    "steps: [{weight: 20, pause: 1s}, {weight: 50, pause: manual}]\n"
+    "analysis: {window: 5s, min_requests: 10, by_hash: true}\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A running one. `lines`: what it had said when it was ready."""
+
+    process: subprocess.Popen[str]
+    kubeconfig: Path
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A terminal beside the sandbox: a folder with a canary.yaml and KUBECONFIG."""
+
+    folder: Path
+    kubeconfig: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {
+            k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "COVERAGE_PROCESS_START")
+        }
+        own = {"KUBECONFIG": str(self.kubeconfig), "HOME": str(self.folder), "CANARY_USER": "ana",
+               "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUTF8": "1"}  # fmt: skip
+        return {**kept, **own, **self.environ}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One command to its end."""
+        return subprocess.run(
+            [*CANARY, *arguments], cwd=self.folder, env=self.environment, text=True,
+            capture_output=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+
+
+def start(folder: Path, *arguments: str) -> Sandbox:
+    """A sandbox process that is ready: its first line is there."""
+    process = subprocess.Popen(
+        [*CANARY, "sandbox", *arguments], cwd=folder, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    first = process.stdout.readline().rstrip("\n")
+    if not first:
+        process.wait(PATIENCE)
+        return Sandbox(process, Path(), ())
+    return Sandbox(process, Path(first.partition("=")[2]), (first,))
+
+
+def stop(sandbox: Sandbox) -> None:
+    sandbox.process.terminate()
+    sandbox.process.communicate(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """companyos-api v1.0.0 is Healthy in a sandbox of its own."""
+    folder = tmp_path_factory.mktemp("e2e")
+    (folder / "canary.yaml").write_text(SHORT)
+    sandbox = start(folder)
+    try:
+        shell = Shell(folder, sandbox.kubeconfig)
+        ran = shell.run("apply", "v1.0.0")
+        assert ran.returncode == 0, ran
+        yield shell
+    finally:
+        stop(sandbox)

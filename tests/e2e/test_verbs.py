@@ -1,0 +1,71 @@
+"""The verbs as processes, over TLS, on real time."""
+
+import json
+import subprocess
+
+import pytest
+
+from tests.e2e.conftest import CANARY, Shell
+
+
+@pytest.mark.slow
+def test_a_release_from_deploy_to_promote(shell: Shell) -> None:
+    """v1.1.0 passes its analysis, waits for a person, is promoted and becomes stable."""
+    deployed = shell.run("deploy", "v1.1.0", "--reason", "fixes login")
+    assert deployed.returncode == 8, deployed
+    assert "\x1b" not in deployed.stdout
+    assert deployed.stdout.splitlines()[-1] == (
+        "verdict=paused version=v1.1.0 stable=v1.0.0 step=2/2 weight=50 exit=8"
+    )
+    assert shell.run("promote").returncode == 0
+    ran = shell.run("watch", "-o", "json")
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert (ran.returncode, events[-1]["data"]["verdict"]) == (0, "healthy")
+    assert shell.run("status").stdout == "companyos-api v1.1.0 Healthy\n"
+    assert shell.run("abort").returncode == 7
+
+
+@pytest.mark.slow
+def test_a_release_that_is_aborted_drains(shell: Shell) -> None:
+    assert shell.run("deploy", "v1.3.0", "--no-wait").returncode == 0
+    ran = shell.run("abort")
+    assert ran.returncode == 0, ran
+    assert "all traffic is on the stable version" in ran.stdout
+    assert shell.run("status").returncode == 3
+    assert shell.run("undo").returncode == 0
+    assert shell.run("status").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_reader_that_leaves_ends_the_watch_without_a_word(shell: Shell) -> None:
+    with subprocess.Popen(
+        [*CANARY, "watch", "--until", "step=99"], cwd=shell.folder, env=shell.environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as watching:  # fmt: skip
+        assert watching.stdout is not None
+        assert " watch companyos-api " in watching.stdout.readline()
+        watching.stdout.close()
+        assert shell.run("deploy", "v1.4.0", "--until", "paused", "-q").returncode == 0
+        assert shell.run("undo", "-q").returncode == 0
+        _, err = watching.communicate(timeout=20)
+    assert err == ""
+    assert watching.returncode == 130
+
+
+def test_head_gets_its_line_and_nothing_else_is_said(shell: Shell) -> None:
+    ran = subprocess.run(
+        f"{CANARY[0]} -m companyos_canary get | head -1", shell=True, cwd=shell.folder,
+        env=shell.environment, capture_output=True, text=True, timeout=20, check=True,
+    )  # fmt: skip
+    assert ran.stdout.startswith("companyos-api ")
+    assert (len(ran.stdout.splitlines()), ran.stderr) == (1, "")
+
+
+def test_a_token_that_is_wrong_is_4(shell: Shell) -> None:
+    other = shell.folder / "other"
+    text = shell.kubeconfig.read_text()
+    head, _, tail = text.partition("token: ")
+    other.write_text(f'{head}token: "wrong"\n{tail.partition(chr(10))[2]}')
+    ran = shell.run("status", "--kubeconfig", str(other))
+    assert (ran.returncode, ran.stdout) == (4, "")
+    assert "does not accept the credentials" in ran.stderr
