@@ -1,5 +1,6 @@
 """The acting parts of the sandbox put together: who may write first, and when to look again."""
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -14,10 +15,11 @@ from companyos_canary.sandbox.events import Events
 from companyos_canary.sandbox.kubelet import Kubelet
 from companyos_canary.sandbox.provider import Provider
 from companyos_canary.sandbox.replicasets import ReplicaSetController
-from companyos_canary.sandbox.store import Store
+from companyos_canary.sandbox.store import ApiStatus, Store
 
 __all__ = ["Cluster", "Part", "refusal"]
 
+_LOG = logging.getLogger(__name__)
 _LONGEST = timedelta(seconds=30)
 _SHORTEST = timedelta(milliseconds=5)
 _TURNS = 5_000
@@ -73,7 +75,7 @@ class Cluster:
             before = self.store.version
             wakes = []
             for part in self._parts:
-                wake = part.step(now)
+                wake = self._step(part, now)
                 if self.store.version != before:
                     break
                 if wake is not None:
@@ -86,18 +88,33 @@ class Cluster:
                     return next_wake
         return now + _PAUSE
 
+    def _step(self, part: Part, now: datetime) -> datetime | None:
+        """A part that loses a race against a client (its object is gone or newer) looks again."""
+        try:
+            return part.step(now)
+        except ApiStatus:
+            return now
+
     def run(self, stop: threading.Event, now: Callable[[], datetime] | None = None) -> None:
         """Acts in real time until `stop` is set; `store.wake` makes it look at once."""
         clock = now or self.store.now
         while not stop.is_set():
             version = self.store.version
             self._answered.clear()
-            wake = self.settle(clock())
+            wake = self._settle_safely(clock())
             if self.store.version != version:
                 continue
             left = _LONGEST if wake is None else wake - clock()
             seconds = max(min(left, _LONGEST), _SHORTEST).total_seconds()
             self.store.wait(version, seconds, lambda: stop.is_set() or self._answered.is_set())
+
+    def _settle_safely(self, now: datetime) -> datetime | None:
+        """A defect of ours shows in the log and does not stop the cluster."""
+        try:
+            return self.settle(now)
+        except Exception:
+            _LOG.exception("a controller of the sandbox failed; it tries again")
+            return now + _PAUSE
 
     def _hear(self) -> None:
         self._answered.set()

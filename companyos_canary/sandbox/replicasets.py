@@ -79,25 +79,35 @@ class ReplicaSetController:
             self._store.delete(POD, pod["metadata"]["namespace"], name)
             self._emit(replicaset, "Normal", "SuccessfulDelete", f"Deleted pod: {name}")
 
+    def _free_name(self, namespace: str, name: str) -> str:
+        """The same names in every run, as far as the same things happen."""
+        while True:
+            self._made += 1
+            found = f"{name}-{_suffix(f'{namespace}/{name}/{self._made}')}"
+            if self._store.get(POD, namespace, found) is None:
+                return found
+
     def _new_pod(self, replicaset: Object) -> Object:
         template = copy.deepcopy(replicaset["spec"]["template"])
         meta = replicaset["metadata"]
-        self._made += 1
-        digest = hashlib.sha256(f"{meta['uid']}/{self._made}".encode()).digest()
-        suffix = "".join(_SUFFIX[byte % len(_SUFFIX)] for byte in digest[:5])
         own = {k: v for k, v in (template.get("metadata") or {}).items() if v}
         return {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {
                 **own,
-                "name": f"{meta['name']}-{suffix}",
+                "name": self._free_name(meta["namespace"], meta["name"]),
                 "generateName": f"{meta['name']}-",
                 "namespace": meta["namespace"],
                 "ownerReferences": [owner_reference(replicaset)],
             },
             "spec": template.get("spec") or {},
         }
+
+
+def _suffix(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return "".join(_SUFFIX[byte % len(_SUFFIX)] for byte in digest[:5])
 
 
 def _counted(

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.controller import refusal
+from companyos_canary.sandbox.controller.context import Pass
+from companyos_canary.sandbox.controller.status import patch_status
 from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
-from companyos_canary.sandbox.store import Object
+from companyos_canary.sandbox.store import ApiStatus, Object
 from tests.sandbox.stage import NAME, NS, Stage, template
 
 PAUSED: list[dict[str, Any]] = [
@@ -318,3 +321,29 @@ def test_what_is_emulated_or_merely_invalid_is_not_refused() -> None:
     steps = [{"setWeight": 500}, {"pause": {}}, {"analysis": {}}]
     assert refusal({"kind": "Rollout", "spec": {"strategy": {"canary": {"steps": steps}}}}) is None
     assert refusal({"kind": "Deployment", "spec": {"strategy": {"blueGreen": {}}}}) is None
+
+
+def test_what_a_client_writes_during_a_pass_is_not_lost() -> None:
+    stage = at_first_pause()
+    read = stage.object
+    work = Pass(
+        stage.store, lambda *_: None, stage.clock(), read, Rollout.from_object(read), [], []
+    )
+    stage.status(abort=True, pauseConditions=None)
+    patch_status(work, {**read["status"], "readyReplicas": 4, "message": "other"})
+    status = stage.object["status"]
+    assert (status["readyReplicas"], status["message"]) == (4, "other")
+    assert status["abort"]
+    assert "pauseConditions" not in status
+
+
+def test_an_object_that_a_client_has_changed_is_not_overwritten() -> None:
+    stage = at_first_pause()
+    read = stage.object
+    work = Pass(
+        stage.store, lambda *_: None, stage.clock(), read, Rollout.from_object(read), [], []
+    )
+    stage.set_image("v3")
+    with pytest.raises(ApiStatus) as refused:
+        work.write(ROLLOUT, read)
+    assert refused.value.code == 409

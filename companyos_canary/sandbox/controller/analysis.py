@@ -74,7 +74,7 @@ def terminate(work: Pass, run: Object) -> None:
         return
     new = copy.deepcopy(run)
     new["spec"]["terminate"] = True
-    work.store.update(ANALYSISRUN, new)
+    work.write(ANALYSISRUN, new)
 
 
 def lookup(work: Pass, name: str, cluster: bool) -> Mapping[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from companyos_canary.argo.replicas import Limits, Pods, limits
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
+from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.store import Object, Store
 
 DESIRED = "rollout.argoproj.io/desired-replicas"
@@ -97,6 +98,11 @@ class Pass:
 
     def has_pause(self, reason: str) -> bool:
         return any(p.reason == reason for p in self.view.pause_conditions)
+
+    def write(self, kind: Kind, obj: Object) -> Object:
+        """Replaces an object that was read in this pass; 409 if somebody else has written it
+        since: then the whole pass is made again."""
+        return self.store.update(kind, obj, expect=obj["metadata"]["resourceVersion"])
 
     def tell(self, type_: str, reason: str, message: str) -> None:
         """An event about the Rollout."""

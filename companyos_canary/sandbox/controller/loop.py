@@ -103,26 +103,31 @@ class RolloutController:
         stored = self._store.get(ROLLOUT, meta.get("namespace", ""), meta["name"])
         if stored is None or stored["metadata"]["uid"] != uid or _is_going(stored):
             return
-        rollout = resolve(self._store, stored)
-        if rollout is None:
-            return
-        work = self._work(rollout, now)
         try:
+            rollout = resolve(self._store, stored)
+            if rollout is None:
+                return
+            work = self._work(rollout, now)
             fine = reconcile(work)
         except (TemplateError, ApiStatus):
-            fine = False
-        self._plan(uid, work, fine)
+            self._fail(uid, now)
+        else:
+            self._plan(uid, work, fine)
 
     def _plan(self, uid: str, work: Pass, fine: bool) -> None:
-        """When to look again without any change: back off after a failure."""
-        if fine:
-            self._failures.pop(uid, None)
-            later = [at + _TICK for at in work.wake_at if at + _TICK > work.now]
-            if later:
-                self._due[uid] = min(later)
+        """When to look again without any change."""
+        if not fine:
+            self._fail(uid, work.now)
             return
+        self._failures.pop(uid, None)
+        later = [at + _TICK for at in work.wake_at if at + _TICK > work.now]
+        if later:
+            self._due[uid] = min(later)
+
+    def _fail(self, uid: str, now: datetime) -> None:
+        """Tries again, later each time."""
         tries = self._failures[uid] = self._failures.get(uid, 0) + 1
-        self._due[uid] = work.now + min(_FIRST_RETRY * 2 ** min(tries - 1, 20), _LAST_RETRY)
+        self._due[uid] = now + min(_FIRST_RETRY * 2 ** min(tries - 1, 20), _LAST_RETRY)
 
     def _work(self, rollout: Object, now: datetime) -> Pass:
         meta = rollout["metadata"]

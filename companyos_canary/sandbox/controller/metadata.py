@@ -45,7 +45,7 @@ def _sync(work: Pass, replicaset: Object, wanted: Metadata) -> None:
         annotations.pop(EPHEMERAL, None)
     else:
         annotations[EPHEMERAL] = metadata_text(wanted)
-    replicaset.update(work.store.update(REPLICASET, new))
+    replicaset.update(work.write(REPLICASET, new))
     for pod in work.store.items(POD, work.view.namespace):
         if is_owned(pod, replicaset["metadata"]["uid"]):
-            work.store.update(POD, with_metadata(without_metadata(pod, old), wanted))
+            work.write(POD, with_metadata(without_metadata(pod, old), wanted))

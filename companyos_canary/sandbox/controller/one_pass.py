@@ -77,4 +77,4 @@ def _full(work: Pass) -> None:
 
 def _default_replicas(work: Pass) -> None:
     stored = work.store.read(ROLLOUT, work.view.namespace, work.view.name)
-    work.store.update(ROLLOUT, {**stored, "spec": {**stored["spec"], "replicas": 1}})
+    work.write(ROLLOUT, {**stored, "spec": {**stored["spec"], "replicas": 1}})

@@ -83,7 +83,7 @@ def _resize(work: Pass, replicaset: Object | None, size: int) -> bool:
     new = copy.deepcopy(replicaset)
     new["metadata"].setdefault("annotations", {})[DESIRED] = str(work.view.replicas)
     new["spec"]["replicas"] = size
-    replicaset.update(work.store.update(REPLICASET, new))
+    replicaset.update(work.write(REPLICASET, new))
     if before == size:
         return False
     direction = "up" if size > before else "down"

@@ -31,7 +31,7 @@ def _point(work: Pass, name: str | None, replicaset: Object | None) -> None:
     new = copy.deepcopy(service)
     new["metadata"].setdefault("annotations", {})[MANAGED_BY] = work.view.name
     new["spec"].setdefault("selector", {})[HASH_LABEL] = wanted
-    work.store.update(SERVICE, new)
+    work.write(SERVICE, new)
     work.tell(
         "Normal", "SwitchService",
         f"Switched selector for service '{name}' from '{before}' to '{wanted}'",
@@ -46,4 +46,4 @@ def release_services(work: Pass) -> None:
         new = copy.deepcopy(service)
         del new["metadata"]["annotations"][MANAGED_BY]
         (new["spec"].get("selector") or {}).pop(HASH_LABEL, None)
-        work.store.update(SERVICE, new)
+        work.write(SERVICE, new)

@@ -16,7 +16,7 @@ from companyos_canary.sandbox.controller.context import (
     revision_of,
 )
 from companyos_canary.sandbox.controller.metadata import role_metadata
-from companyos_canary.sandbox.controller.status import write_conditions
+from companyos_canary.sandbox.controller.status import patch_status, write_conditions
 from companyos_canary.sandbox.controller.template import (
     EPHEMERAL,
     metadata_text,
@@ -53,8 +53,7 @@ def create_set(work: Pass) -> None:
     digest = template_hash(template, collisions)
     name = f"{work.view.name}-{digest}"
     if work.store.get(REPLICASET, work.view.namespace, name) is not None:
-        status = {**work.status, "collisionCount": collisions + 1}
-        work.store.update(ROLLOUT, {**work.rollout, "status": status}, status_only=True)
+        patch_status(work, {**work.status, "collisionCount": collisions + 1})
         return
     revision = max((revision_of(s) for s in work.sets), default=0) + 1
     work.canary = work.store.create(REPLICASET, _new_set(work, name, digest, revision))
@@ -84,7 +83,7 @@ def sync_revision(work: Pass) -> bool:
     seconds = work.rollout["spec"].get("minReadySeconds") or 0
     if seconds != (spec.get("minReadySeconds") or 0):
         spec["minReadySeconds"] = seconds
-    newest.update(work.store.update(REPLICASET, {**newest, "metadata": meta, "spec": spec}))
+    newest.update(work.write(REPLICASET, {**newest, "metadata": meta, "spec": spec}))
     _put_revision(work, revision)
     if find(work.status, "Progressing") is None:
         message = f'Found new replica set "{newest["metadata"]["name"]}"'
@@ -151,6 +150,6 @@ def _put_revision(work: Pass, revision: int) -> None:
     stored["metadata"].setdefault("annotations", {})[REVISION] = str(revision)
     if stored["spec"].get("template"):
         stored["spec"]["template"] = with_resources(stored["spec"]["template"])
-    written = work.store.update(ROLLOUT, stored)
+    written = work.write(ROLLOUT, stored)
     work.reread(written)
     work.tell("Normal", "RolloutUpdated", f"Rollout updated to revision {revision}")

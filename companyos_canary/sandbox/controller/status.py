@@ -21,7 +21,7 @@ from companyos_canary.sandbox.controller.duration import put_duration
 from companyos_canary.sandbox.controller.pauses import PAUSE_STEP, pause_is_over, put_pauses
 from companyos_canary.sandbox.controller.template import template_hash
 from companyos_canary.sandbox.kinds import ROLLOUT
-from companyos_canary.sandbox.store import Object
+from companyos_canary.sandbox.store import ApiStatus, Object
 
 Status = dict[str, Any]
 WORKLOAD = "rollout.argoproj.io/workload-generation"
@@ -106,10 +106,28 @@ def persist(work: Pass, status: Status, *, phase: bool = True) -> None:
         new.pop("message", None)
         if found.message:
             new["message"] = found.message
-    written: Object = {**work.rollout, "status": new}
-    work.store.update(ROLLOUT, written, status_only=True)
+    patch_status(work, new)
     if phase:
         _tell_pauses(work, new)
+
+
+def patch_status(work: Pass, new: Status) -> None:
+    """Sends what differs from the status that this pass has read, and only that, as a merge patch
+    does: what a client has written meanwhile stays."""
+    changed = {k: v for k, v in new.items() if v != work.status.get(k) or k not in work.status}
+    gone = [k for k in work.status if k not in new]
+    while changed or gone:
+        current = work.store.read(ROLLOUT, work.view.namespace, work.view.name)
+        kept = {k: v for k, v in (current.get("status") or {}).items() if k not in gone}
+        version = current["metadata"]["resourceVersion"]
+        written: Object = {**current, "status": {**kept, **changed}}
+        try:
+            work.store.update(ROLLOUT, written, status_only=True, expect=version)
+        except ApiStatus as status:
+            if status.code != 409:
+                raise
+        else:
+            return
 
 
 def is_within_window(work: Pass) -> bool:

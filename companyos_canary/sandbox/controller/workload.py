@@ -22,7 +22,7 @@ def resolve(store: Store, rollout: Object) -> Object | None:
     if annotations.get(WORKLOAD) != generation:
         new = copy.deepcopy(rollout)
         new["metadata"].setdefault("annotations", {})[WORKLOAD] = generation
-        rollout = store.update(ROLLOUT, new)
+        rollout = store.update(ROLLOUT, new, expect=new["metadata"]["resourceVersion"])
     spec = dict(rollout["spec"])
     spec["template"] = copy.deepcopy(found["spec"]["template"])
     spec["selector"] = spec.get("selector") or copy.deepcopy(found["spec"]["selector"])
