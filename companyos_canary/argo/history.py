@@ -30,6 +30,7 @@ Became = Literal[
     "not recorded",  # nobody wrote down whether it was ever stable
 ]  # fmt: skip
 CHANGE_CAUSE = "kubernetes.io/change-cause"
+_BAD: tuple[Became, ...] = ("aborted", "degraded")
 _HISTORY = "rollout.argoproj.io/revision-history"
 
 
@@ -37,7 +38,7 @@ _HISTORY = "rollout.argoproj.io/revision-history"
 class Revision:
     """`at` is when it was sent, None where a ReplicaSet was used again without a record. `took`
     includes `waited`, the time that people kept it waiting. `weight` (percent) and `metrics` are
-    of an abort by an analysis."""
+    of an abort by an analysis, `message` is the controller's word for another bad end."""
 
     replicaset: ReplicaSet
     became: Became
@@ -49,6 +50,7 @@ class Revision:
     waited: timedelta
     weight: int | None
     metrics: tuple[FailedMetric, ...]
+    message: str
 
 
 def history(snapshot: Snapshot, now: datetime) -> tuple[Revision, ...]:
@@ -82,7 +84,7 @@ def _revision(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revi
     record = _believed(replicaset)
     new = _HISTORY not in replicaset.annotations
     at = parse_time(record.get("at")) or (replicaset.created_at if new else None)
-    bad = metrics if became in ("aborted", "degraded") else ()
+    bad = metrics if became in _BAD else ()
     took, waited = _span(snapshot, replicaset, at, now, current=current, bad=bad)
     return Revision(
         replicaset=replicaset,
@@ -95,6 +97,7 @@ def _revision(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revi
         waited=waited,
         weight=_weight(snapshot, bad),
         metrics=bad,
+        message=shown_phase(rollout).message if became in _BAD and current and not bad else "",
     )
 
 
@@ -150,9 +153,10 @@ def _span(
 
 
 def _completes(event: Event, replicaset: ReplicaSet) -> bool:
-    """The controller's word that this revision was promoted (message: recorded)."""
+    """The controller's word that this revision was promoted (message: recorded). For the first
+    one it says so before there are pods."""
     head = f"Rollout completed update to revision {replicaset.revision} ({replicaset.hash})"
-    return event.reason == "RolloutCompleted" and event.message.startswith(head)
+    return event.message.startswith(head) and not event.message.endswith("Initial deploy")
 
 
 def _weight(snapshot: Snapshot, metrics: tuple[FailedMetric, ...]) -> int | None:

@@ -12,7 +12,7 @@ from companyos_canary.view.keyed import failure, keyed
 from companyos_canary.view.lines import Column, Line, Part, table, words
 from companyos_canary.view.records import cause_record
 from companyos_canary.view.theme import Facts, Role
-from companyos_canary.view.why import metric_sentence
+from companyos_canary.view.why import controller_sentence, metric_sentence
 
 _ROLES: dict[Became, Role] = {
     "stable": "success",
@@ -52,6 +52,8 @@ def outcome(revision: Revision) -> str:
 def _below(revision: Revision, facts: Facts) -> list[Line]:
     """The metrics that ended it, and what its sender said."""
     found: list[Part] = [(metric_sentence(m), "failure") for m in revision.metrics]
+    if revision.message:
+        found.append((controller_sentence(Cause(revision.message)), "failure"))
     if revision.reason:
         found.append(f"“{revision.reason}”" if facts.unicode else f'"{revision.reason}"')
     room = facts.width - len(_BELOW)
@@ -72,6 +74,7 @@ def plain(revision: Revision, container: str | None) -> str:
         took=duration(revision.took) if revision.took is not None else "",
         weight="" if revision.weight is None else str(revision.weight),
         **failure(revision.metrics),
+        message=revision.message,
         reason=revision.reason,
     )
 
@@ -94,8 +97,13 @@ def record(revision: Revision, container: str | None) -> dict[str, Any]:
         "took_seconds": revision.took,
         "waited_seconds": revision.waited,
         "weight": revision.weight,
-        "cause": cause_record(Cause("", revision.metrics)) if revision.metrics else None,
+        "cause": _cause(revision),
     }
+
+
+def _cause(revision: Revision) -> dict[str, Any] | None:
+    known = bool(revision.metrics or revision.message)
+    return cause_record(Cause(revision.message, revision.metrics)) if known else None
 
 
 def diff_lines(rows: Iterable[str]) -> list[Line]:
