@@ -218,6 +218,16 @@ def test_an_exception_nobody_expected_is_one_sentence(here: World) -> None:
         here.canary("status", environ={"CANARY_DEBUG": "1"})
 
 
+def test_ctrl_c_anywhere_is_130_and_one_word(here: World) -> None:
+    def pressed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    here.connect = pressed  # type: ignore[assignment,method-assign]
+    ran = here.canary("status", "-o", "json")
+    assert (ran.code, ran.err) == (ExitCode.INTERRUPTED, "interrupted\n")
+    assert ran.json["errors"][0]["code"] == "interrupted"
+
+
 def test_the_module_is_the_program_too() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "companyos_canary", "--version"],

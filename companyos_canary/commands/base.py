@@ -15,7 +15,7 @@ import typer
 from companyos_canary.argo.patches import record_of
 from companyos_canary.commands.given import FORMATS, check
 from companyos_canary.config import Flags, Resolved, resolve
-from companyos_canary.errors import ConfigError, ExitCode, NotFound, UsageError
+from companyos_canary.errors import ConfigError, ExitCode, Interrupted, NotFound, UsageError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.runtime import ReaderGone, Runtime
 
@@ -221,8 +221,10 @@ def _finish(
         from companyos_canary.commands.missing import explained
 
         raise explained(session, error) from error
-    except BrokenPipeError as error:
+    except BrokenPipeError as error:  # click would end these two with codes of its own, silently
         raise ReaderGone from error
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted") from None
 
 
 def show(session: Session, answer: Answer) -> NoReturn:

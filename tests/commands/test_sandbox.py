@@ -1,0 +1,29 @@
+"""`canary sandbox`: what it refuses before it serves. How it serves and ends: tests/e2e."""
+
+import pytest
+
+from companyos_canary.errors import ExitCode
+from tests.world import World
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "hint"),
+    [
+        (("--port", "70000"), "70000 is not in the range 0<=x<=65535", "canary sandbox --help"),
+        (("--controllers", "nginx"), "the sandbox has no controller `nginx`", "`rollouts`"),
+        (("--fault", "often"), "`often` names no fault", "PATCH 409 x2"),
+        (("-o", "yaml"), "--output `yaml` is not a format here", "use human or json"),
+        (("--write", "canary.yaml"), "`canary.yaml` is already there", "name a file that is not"),
+        (("-n", "a b"), "`a b` cannot be the name of a namespace", "small letters"),
+    ],
+)
+def test_what_it_cannot_do_is_said_before_it_serves(
+    empty: World, arguments: tuple[str, ...], said: str, hint: str
+) -> None:
+    before = (empty.folder / "canary.yaml").read_text()
+    ran = empty.canary("sandbox", *arguments)
+    assert (ran.code, ran.out) == (ExitCode.USAGE, "")
+    error, told = ran.err.splitlines()
+    assert said in error
+    assert hint in told
+    assert (empty.folder / "canary.yaml").read_text() == before

@@ -1,0 +1,25 @@
+"""Ctrl-C in the middle of `canary demo`. Its whole story: tests/test_package.py."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.e2e.conftest import CANARY, PATIENCE
+
+
+def test_ctrl_c_ends_it_with_130_and_leaves_nothing(tmp_path: Path) -> None:
+    demo = subprocess.Popen(
+        [*CANARY, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)}, start_new_session=True,
+    )  # fmt: skip
+    assert demo.stdout is not None
+    assert demo.stdout.readline() == "# the first version: nothing to compare it with\n"
+    assert demo.stdout.readline() == "$ canary apply v1.0.0\n"
+    assert demo.stdout.readline().startswith("AnalysisTemplate ")
+    os.killpg(demo.pid, signal.SIGINT)
+    _, err = demo.communicate(timeout=PATIENCE)
+    assert demo.returncode == 130
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == "interrupted"
+    assert list(tmp_path.iterdir()) == []
