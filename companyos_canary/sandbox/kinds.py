@@ -69,11 +69,29 @@ LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases", "lease")
 INGRESS = Kind(
     "networking.k8s.io", "v1", "Ingress", "ingresses", "ingress", ("ing",), subresources=("status",)
 )
+INGRESSCLASS = Kind(
+    "networking.k8s.io", "v1", "IngressClass", "ingressclasses", "ingressclass", namespaced=False
+)
 JOB = Kind("batch", "v1", "Job", "jobs", "job", subresources=("status",), categories=("all",))
+STATEFULSET = Kind(
+    "apps", "v1", "StatefulSet", "statefulsets", "statefulset", ("sts",),
+    subresources=("status", "scale"), categories=("all",),
+)  # fmt: skip
+DAEMONSET = Kind(
+    "apps", "v1", "DaemonSet", "daemonsets", "daemonset", ("ds",), subresources=("status",),
+    categories=("all",),
+)  # fmt: skip
+CONTROLLERREVISION = Kind(
+    "apps", "v1", "ControllerRevision", "controllerrevisions", "controllerrevision"
+)
+PODTEMPLATE = Kind("", "v1", "PodTemplate", "podtemplates", "podtemplate")
+ENDPOINTS = Kind("", "v1", "Endpoints", "endpoints", "endpoints", ("ep",))
+NODE = Kind("", "v1", "Node", "nodes", "node", ("no",), namespaced=False, subresources=("status",))
 
 KINDS: tuple[Kind, ...] = (
     NAMESPACE, POD, SERVICE, EVENT, CONFIGMAP, SECRET, SERVICEACCOUNT,
     DEPLOYMENT, REPLICASET,
     ROLLOUT, ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, EXPERIMENT,
-    CRD, LEASE, INGRESS, JOB,
+    CRD, LEASE, INGRESS, INGRESSCLASS, JOB,
+    STATEFULSET, DAEMONSET, CONTROLLERREVISION, PODTEMPLATE, ENDPOINTS, NODE,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.running import Running
 from companyos_canary.sandbox.store import Object, Store
 from tests.clock import Clock
+from tests.sandbox.api import client as api
 from tests.sandbox.api.client import MERGE, ROLLOUTS, Client, rollout
 from tests.sandbox.stage import NS, template
 
@@ -87,7 +88,7 @@ def test_what_our_controller_cannot_play_is_for_another_one_to_judge() -> None:
     for ours, status in ((True, 422), (False, 201)):
         running = Running(namespaces=("default",), controller=ours)
         try:
-            client = Client(running.faults, running.store, Clock())
+            client = Client(running.faults, running.store, api.Clock())
             assert client.post(ROLLOUTS, blue_green).status == status
         finally:
             running.close()
@@ -96,7 +97,7 @@ def test_what_our_controller_cannot_play_is_for_another_one_to_judge() -> None:
 def test_faults_meet_clients_and_not_the_controllers() -> None:
     running = Running(namespaces=("default",), faults=[parse_fault("PATCH 409 x1")])
     try:
-        client = Client(running.faults, running.store, Clock())
+        client = Client(running.faults, running.store, api.Clock())
         client.post(ROLLOUTS, rollout())
         answers = [client.patch(f"{ROLLOUTS}/demo", {}, MERGE).status for _ in range(2)]
         assert answers == [409, 200]

@@ -10,11 +10,12 @@ from companyos_canary.sandbox.api.call import Call
 from companyos_canary.sandbox.api.crds import check_definition
 from companyos_canary.sandbox.api.defaults import completed
 from companyos_canary.sandbox.api.schema import check_shape
-from companyos_canary.sandbox.kinds import CRD, JOB, Kind
+from companyos_canary.sandbox.kinds import CRD, DAEMONSET, JOB, STATEFULSET, Kind
 from companyos_canary.sandbox.objects import ApiStatus, Object, copied
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_NOT_RUN = (JOB, STATEFULSET, DAEMONSET)
 _SET_BY_SERVER = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "selfLink")
 
 
@@ -132,9 +133,9 @@ def admitted(
     obj = completed(call.kind, obj)
     if call.kind is CRD:
         check_definition(obj)
-    if call.kind is JOB:
-        told = "Forbidden: the sandbox runs no Jobs"
-        raise invalid(JOB, obj["metadata"]["name"], [("spec", told, "FieldValueForbidden")])
+    if call.kind in _NOT_RUN:
+        told = f"Forbidden: the sandbox runs no {call.kind.kind}s"
+        raise invalid(call.kind, obj["metadata"]["name"], [("spec", told, "FieldValueForbidden")])
     if why := refuse(obj):
         name = obj["metadata"]["name"]
         raise invalid(call.kind, name, [("spec", f"Forbidden: {why}", "FieldValueForbidden")])

@@ -19,7 +19,7 @@ from companyos_canary.sandbox.kinds import POD, SERVICE
 from companyos_canary.sandbox.objects import ApiStatus
 from companyos_canary.sandbox.store import Store
 
-_OF_CONTAINERS = ("attach", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy")
+_OF_CONTAINERS = ("attach", "ephemeralcontainers", "exec", "portforward", "proxy")
 
 
 def _refuses_nothing(_: object) -> None:
@@ -106,6 +106,10 @@ class Api:
         if call.subresource == "log":
             return logs.answer(self.store, call, self._log_line)
         method = call.request.method
+        if call.subresource == "eviction":
+            if method == "POST":
+                return self._writer.evict(call)
+            raise method_not_allowed()
         if method in ("GET", "HEAD"):
             return self._read(call)
         if method == "POST":
@@ -134,7 +138,7 @@ def _not_emulated(call: Call) -> Response:
 
 
 def _serves(call: Call) -> bool:
-    if call.subresource == "log":
+    if call.subresource in ("log", "eviction"):
         return call.kind is POD
     if call.subresource == "proxy":
         return call.kind is SERVICE

@@ -116,6 +116,8 @@ def _subresources(kind: Kind) -> Iterable[tuple[str, Json]]:
             yield name, {"kind": kind.kind, "verbs": _SUBRESOURCE_VERBS}
     if kind.plural == "pods":
         yield "log", {"kind": "Pod", "verbs": ["get"]}
+        eviction = {"group": "policy", "version": "v1", "kind": "Eviction"}
+        yield "eviction", {**eviction, "verbs": ["create"]}
     if kind.plural == "services":
         yield "proxy", {"kind": "ServiceProxyOptions", "verbs": ["create", "get"]}
 

@@ -1,67 +1,39 @@
-"""A small reader for the protobuf bodies that kubectl sends for a few built-in kinds.
+"""Reads protobuf bodies: what kubectl and controllers send for built-in kinds.
 
-The field numbers are those of Kubernetes' published .proto files.
+`protobuf.fields` has the numbers of Kubernetes' published messages (k8s.io/api 0.34), a message a
+line: `NUMBER NAME TYPE`. A `*` behind a name: a list; `!`: JSON has it even when it is empty or
+zero; the name `.`: the fields of the inner message belong to the outer one.
 """
 
-from collections.abc import Iterator, Mapping
+import base64
+import functools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
 from typing import Any
 
 from companyos_canary.model.http import Json
 from companyos_canary.sandbox.api.answer import bad_request
+from companyos_canary.sandbox.api.wire import bytes_of, number_of, read_wire
 from companyos_canary.sandbox.objects import ApiStatus
 
 _MAGIC = b"k8s\x00"
-# A field is (name, type): "text", "bytes", "number", "flag", "map" (text to text), "data" (text to
-# bytes) or the fields of a message; a name with * is repeated.
-Field = tuple[str, Any]
+_MOST_NESTED = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`type` is a word (text, number, flag, time, ...) or the name of a message."""
+
+    name: str
+    type: str
+    repeated: bool = False
+    kept: bool = False
+
+
 Message = Mapping[int, Field]
-_OWNER: Message = {
-    1: ("kind", "text"), 3: ("name", "text"), 4: ("uid", "text"), 5: ("apiVersion", "text"),
-    6: ("controller", "flag"), 7: ("blockOwnerDeletion", "flag"),
-}  # fmt: skip
-_META: Message = {
-    1: ("name", "text"), 2: ("generateName", "text"), 3: ("namespace", "text"), 5: ("uid", "text"),
-    6: ("resourceVersion", "text"), 11: ("labels", "map"), 12: ("annotations", "map"),
-    13: ("ownerReferences*", _OWNER), 14: ("finalizers*", "text"),
-}  # fmt: skip
-_RESOURCE: Message = {
-    1: ("namespace", "text"), 2: ("verb", "text"), 3: ("group", "text"), 4: ("version", "text"),
-    5: ("resource", "text"), 6: ("subresource", "text"), 7: ("name", "text"),
-}  # fmt: skip
-_REFERENCE: Message = {
-    1: ("kind", "text"), 2: ("namespace", "text"), 3: ("name", "text"), 4: ("uid", "text"),
-    5: ("apiVersion", "text"), 6: ("resourceVersion", "text"), 7: ("fieldPath", "text"),
-}  # fmt: skip
-_TIME: Message = {1: ("seconds", "number"), 2: ("nanos", "number")}
-_EVENT: Message = {
-    1: ("metadata", _META), 2: ("involvedObject", _REFERENCE), 3: ("reason", "text"),
-    4: ("message", "text"), 5: ("source", {1: ("component", "text"), 2: ("host", "text")}),
-    6: ("firstTimestamp", _TIME), 7: ("lastTimestamp", _TIME), 8: ("count", "number"),
-    9: ("type", "text"), 14: ("reportingComponent", "text"), 15: ("reportingInstance", "text"),
-}  # fmt: skip
-_KINDS: Mapping[str, Message] = {
-    "Namespace": {1: ("metadata", _META)},
-    "ConfigMap": {1: ("metadata", _META), 2: ("data", "map"), 4: ("immutable", "flag")},
-    "Secret": {1: ("metadata", _META), 2: ("data", "data"), 3: ("type", "text")},
-    "ServiceAccount": {1: ("metadata", _META)},
-    "Event": _EVENT,
-    "SelfSubjectAccessReview": {
-        2: ("spec", {
-            1: ("resourceAttributes", _RESOURCE),
-            2: ("nonResourceAttributes", {1: ("path", "text"), 2: ("verb", "text")}),
-        }),
-    },
-    "SelfSubjectRulesReview": {2: ("spec", {1: ("namespace", "text")})},
-    "SelfSubjectReview": {},
-    "DeleteOptions": {
-        1: ("gracePeriodSeconds", "number"),
-        2: ("preconditions", {1: ("uid", "text"), 2: ("resourceVersion", "text")}),
-        3: ("orphanDependents", "flag"), 4: ("propagationPolicy", "text"), 5: ("dryRun*", "text"),
-    },
-}  # fmt: skip
-_UNKNOWN: Message = {
-    1: ("typeMeta", {1: ("apiVersion", "text"), 2: ("kind", "text")}), 2: ("raw", "bytes"),
-}  # fmt: skip
 
 
 def read_protobuf(body: bytes) -> Json:
@@ -69,91 +41,124 @@ def read_protobuf(body: bytes) -> Json:
     if not body.startswith(_MAGIC):
         raise bad_request("the protobuf body does not begin with its magic bytes")
     try:
-        envelope = _message(body[len(_MAGIC) :], _UNKNOWN)
-        kind = envelope.get("typeMeta", {}).get("kind", "")
-        if kind in _KINDS:
-            return {**envelope["typeMeta"], **_message(envelope.get("raw", b""), _KINDS[kind])}
-    except (IndexError, UnicodeDecodeError, ValueError) as error:
+        head, raw = _envelope(body[len(_MAGIC) :])
+        if head.get("kind") in _messages():
+            return {**head, **_read(raw, head["kind"])}
+    except (IndexError, KeyError, OSError, OverflowError, ValueError) as error:
         raise bad_request(f"the protobuf body cannot be read: {error}") from error
     raise ApiStatus(
         415, "UnsupportedMediaType",
-        f"the sandbox reads `{kind}` as JSON only: send application/json instead of protobuf",
+        f"the sandbox reads `{head.get('kind', '')}` as JSON only: send application/json instead "
+        "of protobuf",
     )  # fmt: skip
 
 
-def _message(data: bytes, fields: Message) -> Json:
-    found: Json = {}
-    for number, value in _wire(data):
-        if number not in fields:
-            continue
-        name, type_ = fields[number]
-        if type_ in ("map", "data"):
-            entry = _message(value, {1: ("key", "text"), 2: ("value", "bytes")})
-            found.setdefault(name, {})[entry.get("key", "")] = _entry(entry, type_)
-        elif name.endswith("*"):
-            found.setdefault(name[:-1], []).append(_value(value, type_))
-        elif value != b"":  # Go writes empty texts, JSON leaves them out
-            found[name] = _value(value, type_)
+def _envelope(data: bytes) -> tuple[Json, bytes]:
+    """apiVersion and kind, and the message itself: a `runtime.Unknown`."""
+    head: Json = {}
+    raw = b""
+    for number, value in read_wire(data):
+        if number == 1:
+            head = {("apiVersion", "kind")[n - 1]: bytes_of(v).decode()
+                    for n, v in read_wire(bytes_of(value)) if n in (1, 2)}  # fmt: skip
+        elif number == 2:
+            raw = bytes_of(value)
+    return head, raw
+
+
+@functools.cache
+def _messages() -> Mapping[str, Message]:
+    lines = (files(__package__) / "protobuf.fields").read_text(encoding="utf-8").splitlines()
+    return {name: _fields(rest) for name, _, rest in (line.partition(": ") for line in lines)}
+
+
+def _fields(text: str) -> Message:
+    found = {}
+    for entry in filter(None, text.split(", ")):
+        number, name, type_ = entry.split(" ")
+        plain = name.rstrip("!").rstrip("*")
+        found[int(number)] = Field(plain, type_, "*" in name, name.endswith("!"))
     return found
 
 
-def _entry(entry: Json, type_: str) -> str:
-    import base64  # noqa: PLC0415  # secrets only
-
-    raw: bytes = entry.get("value", b"")
-    return base64.b64encode(raw).decode() if type_ == "data" else raw.decode()
-
-
-def _value(value: Any, type_: Any) -> Any:
-    if type_ == "number":
-        return int(value)
-    if type_ == "flag":
-        return bool(value)
-    if not isinstance(value, bytes):
-        raise ValueError("a number stands where a text should be")
-    if type_ == "text":
-        return value.decode()
-    if type_ == "bytes":
-        return value
-    inner = _message(value, type_)
-    return _moment(inner) if type_ is _TIME else inner
-
-
-def _moment(value: Json) -> str | None:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    if not value:
-        return None
-    return datetime.fromtimestamp(value.get("seconds", 0), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _wire(data: bytes) -> Iterator[tuple[int, Any]]:
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        wire = key & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-            yield key >> 3, value
-        elif wire == 2:
-            size, at = _varint(data, at)
-            if at + size > len(data):
-                raise ValueError("it ends in the middle of a field")
-            yield key >> 3, data[at : at + size]
-            at += size
-        elif wire in (1, 5):
-            at += 8 if wire == 1 else 4
+def _read(data: bytes, message: str, depth: int = 0) -> Json:
+    if depth > _MOST_NESTED:
+        raise ValueError("it is nested too deeply")
+    found: Json = {}
+    fields = _messages()[message]
+    for number, value in read_wire(data):
+        field = fields.get(number)
+        if field is None:
+            continue
+        if field.name == ".":
+            found.update(_read(bytes_of(value), field.type, depth + 1))
+        elif field.type.startswith("map"):
+            key, item = _entry(bytes_of(value), field.type)
+            found.setdefault(field.name, {})[key] = item
         else:
-            raise ValueError(f"wire type {wire}")
+            _put(found, field, _value(value, field.type, depth))
+    return found
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-        if shift > 63:
-            raise ValueError("a number is too long")
+def _put(found: Json, field: Field, value: Any) -> None:
+    if field.repeated:
+        found.setdefault(field.name, []).append(value)
+    elif field.kept or isinstance(value, dict) or value:
+        found[field.name] = value  # Go writes empty texts and zeros, too; JSON leaves them out
+
+
+def _value(value: Any, type_: str, depth: int) -> Any:
+    if type_ == "number":
+        return number_of(value)
+    if type_ == "flag":
+        return bool(number_of(value))
+    data = bytes_of(value)
+    if type_ == "text":
+        return data.decode()
+    if type_ == "bytes":
+        return base64.b64encode(data).decode()
+    simple = _SIMPLE.get(type_)
+    return simple(dict(read_wire(data))) if simple else _read(data, type_, depth + 1)
+
+
+def _entry(data: bytes, type_: str) -> tuple[str, str]:
+    parts = dict(read_wire(data))
+    key, value = bytes_of(parts.get(1, b"")).decode(), bytes_of(parts.get(2, b""))
+    if type_ == "map:bytes":
+        return key, base64.b64encode(value).decode()
+    return key, _quantity(dict(read_wire(value))) if type_ == "map:quantity" else value.decode()
+
+
+def _quantity(parts: dict[int, Any]) -> str:
+    return bytes_of(parts.get(1, b"")).decode()
+
+
+def _number_or_text(parts: dict[int, Any]) -> int | str:
+    if parts.get(1):
+        return bytes_of(parts.get(3, b"")).decode()
+    return number_of(parts.get(2, 0))
+
+
+def _time(parts: dict[int, Any], *, micro: bool = False) -> str | None:
+    seconds, nanos = number_of(parts.get(1, 0)), number_of(parts.get(2, 0))
+    if not seconds and not nanos:
+        return None
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{nanos // 1000:06d}Z" if micro else f"{text}Z"
+
+
+def _microtime(parts: dict[int, Any]) -> str | None:
+    return _time(parts, micro=True)
+
+
+def _managed(parts: dict[int, Any]) -> Any:
+    return json.loads(bytes_of(parts.get(1, b"{}")))
+
+
+_SIMPLE: Mapping[str, Callable[[dict[int, Any]], Any]] = {
+    "quantity": _quantity,
+    "number|text": _number_or_text,
+    "time": _time,
+    "microtime": _microtime,
+    "fields": _managed,
+}

@@ -132,6 +132,18 @@ class Writer:
             forget_objects(self.store, call.name)
         return ok(success(call.kind, call.name, gone["metadata"]["uid"]))
 
+    def evict(self, call: Call) -> Response:
+        """Deletes a pod as its Eviction asks; there are no disruption budgets here."""
+        body = read_object(call.request)
+        options = body.get("deleteOptions") or {}
+        preconditions = options.get("preconditions") or {}
+        dry_run = call.dry_run or options.get("dryRun") == ["All"]
+        self.store.delete(
+            call.kind, call.namespace, call.name, uid=preconditions.get("uid") or "",
+            expect=preconditions.get("resourceVersion") or "", dry_run=dry_run,
+        )  # fmt: skip
+        return ok({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}, 201)
+
     def delete_collection(self, call: Call) -> Response:
         options, test = read_object(call.request), selected(call)
         gone = [obj for obj in self.store.items(call.kind, call.namespace) if test(obj)]

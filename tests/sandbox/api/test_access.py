@@ -80,7 +80,7 @@ def test_an_access_review_is_read_from_protobuf() -> None:
 @pytest.mark.parametrize(
     ("body", "code", "message"),
     [
-        (protobuf("apps/v1", "Deployment"), 415, "reads `Deployment` as JSON only"),
+        (protobuf("apps/v1", "StatefulSet"), 415, "reads `StatefulSet` as JSON only"),
         (b"nonsense", 400, "does not begin with its magic bytes"),
         (b"k8s\x00\x0a\x7f", 400, "ends in the middle of a field"),
         (b"k8s\x00\xff", 400, "cannot be read"),

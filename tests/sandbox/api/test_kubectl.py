@@ -268,8 +268,10 @@ def test_it_makes_what_it_sends_as_protobuf(kubectl: Run) -> None:
     assert kubectl("create", "configmap", "c", "--from-literal=a=b")[0] == 0
     assert kubectl("get", "cm", "c", "-o", "jsonpath={.data.a}")[1] == "b"
     assert kubectl("delete", "ns", "made-by-kubectl")[0] == 0
-    code, _, err = kubectl("create", "deployment", "d", "--image=x")
-    assert (code, "the sandbox reads `Deployment` as JSON only" in err) == (1, True)
+    assert kubectl("create", "deployment", "d", "--image=x:v1", "--port=8080")[0] == 0
+    assert kubectl("get", "deploy", "d", "-o", "jsonpath={..containerPort}")[1] == "8080"
+    code, _, err = kubectl("create", "job", "j", "--image=x")
+    assert (code, "the sandbox runs no Jobs" in err) == (1, True)
 
 
 def test_it_is_told_that_a_namespace_is_missing(sandbox: Sandbox) -> None:
