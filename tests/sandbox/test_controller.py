@@ -181,17 +181,36 @@ def test_analysis_goes_on_while_paused_by_hand_but_the_step_does_not_end() -> No
 
 def test_an_inconclusive_background_run_halts_behind_a_pause_without_a_word() -> None:
     stage = Stage(PAUSED, canary=BACKGROUND)
-    stage.template("ok", count=1, failureCondition="result[0] < 0.5")
-    stage.answers["ok"] = 0.7
+    stage.template("ok", count=None, failureCondition="result[0] < 0.5")
+    stage.answers["ok"] = 1
     stage.run()
     stage.set_image("v2")
     stage.run()
+    stage.answers["ok"] = 0.7
+    stage.run()
     reasons = [p.reason for p in stage.rollout.pause_conditions]
-    assert "InconclusiveAnalysisRun" in reasons
+    assert reasons == ["CanaryPauseStep", "InconclusiveAnalysisRun"]
+    assert stage.phase == "Paused - CanaryPauseStep"
     stage.answers["ok"] = 1
     stage.promote()
     stage.run()
-    assert stage.runs() == {"2": "Inconclusive", "2.1": "Successful"}
+    assert stage.runs() == {"2": "Inconclusive", "2.1": "Running"}
+    assert (stage.phase, stage.rollout.step_index) == ("Paused - CanaryPauseStep", 3)
+
+
+def test_a_retry_after_a_failed_analysis_starts_a_run_of_its_own() -> None:
+    stage = Stage([{"setWeight": 20}, {"analysis": {"templates": [{"templateName": "ok"}]}}])
+    stage.template("ok")
+    stage.answers["ok"] = 0
+    stage.run()
+    stage.set_image("v2")
+    stage.run()
+    assert stage.rollout.aborted
+    stage.answers["ok"] = 1
+    stage.retry()
+    stage.run(10)
+    assert stage.runs() == {"2-1": "Failed", "2-1.1": "Successful"}
+    assert (stage.phase, stage.revisions()) == ("Healthy", ["1", "2"])
 
 
 def test_a_background_run_begins_at_its_step_and_ends_with_the_release() -> None:
