@@ -33,6 +33,7 @@ def analysis(
     With RUN all metrics of that run are shown in full.
     """
     from companyos_canary.view import analysis as view
+    from companyos_canary.view.analysis_screen import screen
     from companyos_canary.view.ink import ink
 
     if run and every:
@@ -41,13 +42,14 @@ def analysis(
     runs = view.worst_first(_wanted(snapshot, run, every))
     facts, now = session.runtime.facts, session.runtime.clock.now()
     full = run is not None
-    screen = view.screen(snapshot, runs, now, facts, full=full)
+    lines = screen(snapshot, runs, now, facts, full=full)
     live = snapshot.rollout
+    session.answered = session.output == "name" and not runs
     return base.Answer(
         data={"rollout": live.name, "namespace": live.namespace,
               "context": session.cluster.context, "revision": live.revision,
               "runs": [view.record(snapshot, r) for r in runs], "notes": list(snapshot.notes)},
-        picture=(lambda: ink(screen, facts)) if runs else None,
+        picture=(lambda: ink(lines, facts)) if runs else None,
         lines=tuple(line for r in runs for line in view.plain(snapshot, r, full=full)),
         notes=(*snapshot.notes, *_nothing(snapshot, runs)),
         name="\n".join(f"analysisrun.argoproj.io/{r.name}" for r in runs),

@@ -1,10 +1,7 @@
 """AnalysisRuns in full: each metric's values against its limit, counts, conditions and query."""
 
-import re
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from companyos_canary.argo.cause import number_text
@@ -14,19 +11,15 @@ from companyos_canary.argo.weight_steps import weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.format import clock, duration, limit_text, sparkline, value_text
 from companyos_canary.view.keyed import keyed
-from companyos_canary.view.lines import Column, Line, table
-from companyos_canary.view.measured import failed
 from companyos_canary.view.metrics import MetricRow, metric_rows
-from companyos_canary.view.theme import Facts, Role
+from companyos_canary.view.theme import Role
 
 _FIRST = {"Failed": 0, "Error": 0, "Inconclusive": 1, "Successful": 3}
-_ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning",
+ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning",
                            "Successful": "success"}  # fmt: skip
-_BAD = ("Failed", "Error", "Inconclusive")
-_LONGEST_TREND = 16
-_TOKEN = re.compile(r'\s+|"(?:\\.|[^"\\])*"|[(){},]|[^\s"(){},]+')
+_WHILE_RUNNING: dict[str, Role] = {"failing": "failure", "error": "failure",
+                                   "no data": "warning", "no verdict": "warning"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +33,19 @@ class Judged:
     @property
     def phase(self) -> str:
         return (self.result.phase if self.result else "") or "Pending"
+
+    @property
+    def role(self) -> Role:
+        """That of the phase; while it runs, that of the newest measurement if it is bad."""
+        return ROLES.get(self.phase) or _WHILE_RUNNING.get(self.row.verdict, "")
+
+    @property
+    def is_bad(self) -> bool:
+        return self.role in ("failure", "warning")
+
+    @property
+    def message(self) -> str:
+        return self.row.message or (self.result.message if self.result else "")
 
 
 def worst_first(runs: Iterable[AnalysisRun]) -> tuple[AnalysisRun, ...]:
@@ -65,21 +71,6 @@ def step_of(rollout: Rollout, run: AnalysisRun) -> str:
     return f"{at.number}/{len(groups)}" if at else f"index {run.step_index}"
 
 
-def screen(
-    snapshot: Snapshot, runs: Sequence[AnalysisRun], now: datetime, facts: Facts, *, full: bool
-) -> list[Line]:
-    """Each run with its table; conditions and query of what did not pass, with `full` of all."""
-    lines: list[Line] = []
-    for run in runs:
-        metrics = judged(snapshot, run)
-        lines += [*([()] if lines else []), *_head(snapshot, run, now, facts)]
-        lines += [(), *_table(metrics, facts)] if metrics else []
-        for one in metrics:
-            if full or one.phase in _BAD:
-                lines += [(), *_details(one, facts)]
-    return lines
-
-
 def plain(snapshot: Snapshot, run: AnalysisRun, *, full: bool) -> tuple[str, ...]:
     """A line a metric for a pipe, failures first; conditions and query as on a screen."""
     step = step_of(snapshot.rollout, run)
@@ -91,8 +82,8 @@ def plain(snapshot: Snapshot, run: AnalysisRun, *, full: bool) -> tuple[str, ...
             failed=str(j.row.failed),
             measured=str(j.row.measured),
             planned=str(j.row.planned) if j.row.planned else "",
-            message=j.result.message if j.result else "",
-            **(_asked(j) if full or j.phase in _BAD else {}),
+            message=j.message,
+            **(_asked(j) if full or j.is_bad else {}),
         )
         for j in judged(snapshot, run)
     )
@@ -132,9 +123,9 @@ def _metric_record(one: Judged) -> dict[str, Any]:
         "interval": metric.interval,
         "failure_limit": metric.failure_limit,
         "dry_run": bool(result and result.dry_run),
-        "message": result.message if result else "",
+        "message": one.message,
         "address": metric.address,
-        "query": _query(one),
+        "query": query(one),
         "measurements": [
             {"phase": m.phase, "value": measured_number(m.value), "raw": m.value,
              "message": m.message, "started_at": m.started_at, "finished_at": m.finished_at}
@@ -147,102 +138,10 @@ def _asked(one: Judged) -> dict[str, str]:
     return {
         "success": one.metric.success_condition,
         "failure": one.metric.failure_condition,
-        "query": _query(one),
+        "query": query(one),
     }
 
 
-def _query(one: Judged) -> str:
+def query(one: Judged) -> str:
     """As it was asked; as it is written in the run until then."""
     return (one.result.query if one.result else "") or one.metric.query
-
-
-def _head(snapshot: Snapshot, run: AnalysisRun, now: datetime, facts: Facts) -> list[Line]:
-    symbols, role = facts.symbols, _ROLES.get(run.phase, "hint")
-    marks: dict[Role, str] = {"success": symbols.ok, "failure": symbols.failed,
-                              "warning": symbols.unknown}  # fmt: skip
-    over = run.completed_at or now
-    span = f" after {duration(over - run.started_at)}" if run.started_at else ""
-    step = step_of(snapshot.rollout, run)
-    place = step if run.step_index is None else f"step {step}"
-    begun = f" {symbols.dot} started {clock(run.started_at, now).strip()}" if run.started_at else ""
-    lines: list[Line] = [
-        ((f"{marks.get(role, symbols.running)} {run.phase or 'Pending'}", role),
-         f"{span if run.is_finished else ''}  {run.name}"),
-        (f"  {place} {symbols.dot} revision {run.revision}{begun}",),
-    ]  # fmt: skip
-    told = textwrap.wrap(run.message, facts.width - 2)
-    return [*lines, *(("  ", (text, role)) for text in told)]
-
-
-def _table(metrics: Sequence[Judged], facts: Facts) -> list[Line]:
-    symbols, rows = facts.symbols, [j.row for j in metrics]
-    roles: list[Role] = [_ROLES.get(j.phase, "") for j in metrics]
-    marks: dict[Role, str] = {"success": symbols.ok, "failure": symbols.failed,
-                              "warning": symbols.unknown}  # fmt: skip
-    trends = [sparkline(r.history[-_LONGEST_TREND:], r.limit, symbols) for r in rows]
-    columns = [
-        Column("", [(marks.get(x, symbols.waiting), x) for x in roles], keep=8),
-        Column("METRIC", [r.name for r in rows]),
-        Column("PHASE", [(j.phase, x) for j, x in zip(metrics, roles, strict=True)], keep=7),
-        Column("VALUE", [_value(r) for r in rows], align="right"),
-        Column("LIMIT", [limit_text(r.limit, r.unit) for r in rows], align="right", keep=6),
-        Column("FAILED", [failed(r) for r in rows], align="right", keep=5),
-        Column("TREND", trends, keep=3),
-    ]
-    return table(columns, facts.width)
-
-
-def _value(row: MetricRow) -> str:
-    return row.verdict if row.known is None else value_text(row.value, row.unit, limit=row.limit)
-
-
-def _details(one: Judged, facts: Facts) -> list[Line]:
-    """Conditions, counts, values, message and query of one metric, nothing cut off."""
-    told = (
-        ("passes if", one.metric.success_condition),
-        ("fails if", one.metric.failure_condition),
-        ("counts", _counts(one)),
-        ("values", _values(one)),
-        ("message", one.result.message if one.result else ""),
-    )
-    room = facts.width - 15
-    parts = [(label, textwrap.wrap(text, room, break_on_hyphens=False)) for label, text in told]
-    lines: list[Line] = [(f"  {one.row.name}",)]
-    for label, folded in (*parts, ("query", folded_query(_query(one), room))):
-        heads = [label, *[""] * len(folded)]
-        lines += [((f"    {h:<11}", "hint"), t) for h, t in zip(heads, folded, strict=False)]
-    return lines
-
-
-def folded_query(query: str, room: int) -> list[str]:
-    """A query in lines that can be copied: broken only where PromQL takes a blank."""
-    lines = [""]
-    for token in _TOKEN.findall(query):
-        text = " " if token.isspace() else token
-        if len(lines[-1]) + len(text) > room:
-            lines.append("")
-        lines[-1] += text if lines[-1] or text != " " else ""
-    return [line.rstrip() for line in lines if line.strip()]
-
-
-def _counts(one: Judged) -> str:
-    """`2 failed, 1 error of 4 measured (4 planned), every 20s, failureLimit 1`."""
-    result = one.result
-    if result is None:
-        return "not measured yet"
-    bad = [f"{getattr(result, k)} {k}" for k in ("failed", "inconclusive", "error")
-           if getattr(result, k)]  # fmt: skip
-    planned = f" ({one.row.planned} planned)" if one.row.planned else ""
-    found = f"{', '.join(bad) or 'none bad'} of {one.row.measured} measured{planned}"
-    every = f", every {one.metric.interval}" if one.metric.interval else ""
-    limit = f", failureLimit {one.metric.failure_limit}" if one.metric.failure_limit else ""
-    return found + every + limit
-
-
-def _values(one: Judged) -> str:
-    """All measurements, oldest first: `0.8 %, 11.2 % (Failed)`."""
-    texts = []
-    for m in one.result.measurements if one.result else ():
-        text = value_text(measured_number(m.value), one.row.unit, limit=one.row.limit)
-        texts.append(text if m.phase == "Successful" else f"{text} ({m.phase})")
-    return ", ".join(texts)

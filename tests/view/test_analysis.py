@@ -1,0 +1,103 @@
+"""AnalysisRuns in full: whole screens, pipe lines, and queries that can be copied."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view.analysis import judged, plain, record, step_of, worst_first
+from companyos_canary.view.analysis_screen import folded_query, screen
+from companyos_canary.view.lines import plain as text
+from companyos_canary.view.theme import Facts
+from tests.builders import NOW, run, snapshot
+from tests.view.recorded import moment, recorded
+from tests.view.scenes import ALL, first_run, rolled_back
+
+SCENES = ("rolled_back", "no_data", "waiting", "lonely_metric", "analysing")
+
+
+def shown(found: Snapshot, facts: Facts, *, full: bool = False) -> str:
+    runs = worst_first(found.runs)
+    return "\n".join(text(line) for line in screen(found, runs, NOW, facts, full=full))
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_screen_of_80_columns(name: str, same_as_file: Callable[[str, str], None]) -> None:
+    same_as_file(f"analysis-{name}", shown(ALL[name](), Facts()))
+
+
+@pytest.mark.parametrize("name", ["analysis-failed", "analysis-error", "inconclusive"])
+def test_what_was_recorded(name: str, same_as_file: Callable[[str, str], None]) -> None:
+    found = recorded(name)
+    lines = screen(found, worst_first(found.runs), moment(found), Facts(), full=True)
+    same_as_file(f"analysis-recorded-{name}", "\n".join(map(text, lines)))
+
+
+@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("facts", [Facts(80), Facts(50, unicode=False)])
+def test_nothing_is_wider_than_the_terminal(name: str, facts: Facts) -> None:
+    lines = shown(ALL[name](), facts, full=True).split("\n")
+    assert all(len(line) <= facts.width for line in lines)
+    assert facts.unicode or all(line.isascii() for line in lines)
+
+
+def test_a_pipe_gets_a_line_a_metric(same_as_file: Callable[[str, str], None]) -> None:
+    found = rolled_back()
+    lines = [x for r in worst_first(found.runs) for x in plain(found, r, full=False)]
+    same_as_file("analysis-pipe", "\n".join(lines))
+
+
+def test_failures_come_first_then_what_runs_then_the_newest_of_the_good() -> None:
+    phases = ["Successful", "Running", "Error", "Inconclusive", "Failed"]
+    runs = [run(name=p, phase=p) for p in phases] + [replace(first_run(), name="older")]
+    assert [r.name for r in worst_first(runs)] == [
+        "Failed", "Error", "Inconclusive", "Running", "Successful", "older",
+    ]  # fmt: skip
+
+
+def test_the_metrics_of_a_run_have_their_failures_first() -> None:
+    found = rolled_back()
+    assert judged(found, found.runs[1])[0].row.name == "error-rate"
+
+
+def test_a_run_that_was_not_measured_yet_shows_what_it_will_ask() -> None:
+    young = run(phase="")
+    found = shown(snapshot(runs=[young]), Facts(), full=True)
+    assert "  Pending · step 2/3" in found
+    assert found.count("Pending") == 6
+    assert "not measured yet" in found
+    assert record(snapshot(runs=[young]), young)["metrics"][0]["query"] == "up"
+
+
+def test_where_a_run_belongs() -> None:
+    rollout = snapshot().rollout
+    assert step_of(rollout, run(step_index=3)) == "2/3"
+    assert step_of(rollout, run(step_index=None)) == "background"
+    assert step_of(rollout, run(step_index=17)) == "index 17"
+
+
+QUERY = (
+    'sum by (le) (rate(http_requests_total{job="api",path=~"/a b, (c)"}[5m]))\n  / on() (vector(0))'
+)
+
+
+def test_a_query_is_broken_where_it_may_be_and_nowhere_else() -> None:
+    lines = folded_query(QUERY, 30)
+    assert lines == [
+        "sum by (le) (rate(",
+        'http_requests_total{job="api",',
+        'path=~"/a b, (c)"}[5m])) / on(',
+        ") (vector(0))",
+    ]
+
+
+@given(st.lists(st.sampled_from(['"a b"', "x", "(", ")", "{", "}", ",", " ", "rate", "[5m]"])))
+def test_folding_changes_nothing_but_blanks(tokens: list[str]) -> None:
+    query = "".join(tokens)
+    again = "\n".join(folded_query(query, 12))
+    assert re.sub(r"\s", "", again) == re.sub(r"\s", "", query)
+    assert query.count('"a b"') == again.count('"a b"')
