@@ -1,20 +1,25 @@
 """`canary init`: write a canary.yaml to start from."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from companyos_canary.commands import base
-from companyos_canary.config import FILE
+from companyos_canary.config import FILE, Resolved
 from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.render.starter import starter
 
 EXAMPLES = (
     "canary init                            the guide's service, every default as a comment",
     "canary init billing -n shop --image registry.example.com/billing",
+    "canary init --from billing -n shop     for a Rollout that is there: the first apply is none",
 )
-EXITS = (ExitCode.OK, ExitCode.USAGE)
+EXITS = (
+    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
+    ExitCode.REFUSED,
+)  # fmt: skip
 
 
 def init(
@@ -23,10 +28,21 @@ def init(
     image: Annotated[
         str | None, typer.Option("--image", help="without a tag; default: the Rollout's name")
     ] = None,
+    live: Annotated[
+        str | None, typer.Option("--from", metavar="ROLLOUT", help="adopt a live Rollout")
+    ] = None,
 ) -> base.Answer:
-    """Write a commented canary.yaml here. An existing one is never overwritten."""
+    """Write a commented canary.yaml here. An existing one is never overwritten.
+
+    --from adopts a live Rollout: what canary.yaml cannot say of it goes to merge files beside it,
+    and it is proved that the live Rollout is rendered again, unchanged.
+    """
     path = session.runtime.cwd / (session.flags.file or FILE)
     name = session.flags.rollout
+    if live is not None:
+        if name or image:
+            raise UsageError("--from takes name and image from the live Rollout: leave them out")
+        return _adopt(session, live, path)
     values: dict[str, Any] = {}
     if name:
         values |= {"rollout": name, "image": image or name}
@@ -34,7 +50,7 @@ def init(
         values["image"] = image
     if session.flags.namespace:
         values["namespace"] = session.flags.namespace
-    _write(path, starter(values))
+    _write(path.parent, {path.name: starter(values)})
     return base.Answer(
         data={"path": str(path)},
         lines=(f"wrote {_shown(path, session.runtime.cwd)}",),
@@ -43,17 +59,53 @@ def init(
     )
 
 
-def _write(path: Path, text: str) -> None:
+def _adopt(session: base.Session, name: str, path: Path) -> base.Answer:
+    from companyos_canary.actions.adopt import adopt
+
+    flags, environ = session.flags, session.runtime.environ
+    session.resolved = Resolved(
+        rollout=name,
+        namespace=flags.namespace or environ.get("CANARY_NAMESPACE"),
+        context=flags.context or environ.get("CANARY_CONTEXT"),
+        kubeconfig=flags.kubeconfig or environ.get("CANARY_KUBECONFIG"),
+    )
+    _free(path)
+    adopted = adopt(session.cluster, name, path.name)
+    _write(path.parent, adopted.files)
+    shown = [_shown(path.parent / file, session.runtime.cwd) for file in adopted.files]
+    return base.Answer(
+        data={"path": str(path), "files": [str(path.parent / f) for f in adopted.files]},
+        lines=tuple(f"wrote {file}" for file in shown),
+        notes=(
+            *adopted.notes,
+            "next: canary apply --dry-run, which changes nothing of the Rollout",
+        ),
+        name=str(path),
+    )
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """All of them or none, and none over another."""
+    written: list[Path] = []
+    for name in files:
+        _free(folder / name)
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
+        for name, text in files.items():
+            with (folder / name).open("x", encoding="utf-8") as file:
+                written.append(folder / name)
+                file.write(text)
+    except OSError as error:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise UsageError(f"`{folder / name}` cannot be written: {error.strerror}") from error
+
+
+def _free(path: Path) -> None:
+    if path.exists():
         raise UsageError(
             f"`{path.name}` is already here and stays as it is",
             hint="edit it, or write another one with --file NAME",
-        ) from None
-    except OSError as error:
-        raise UsageError(f"`{path}` cannot be written: {error.strerror}") from error
+        )
 
 
 def _shown(path: Path, cwd: Path) -> str:

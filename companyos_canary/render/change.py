@@ -106,11 +106,13 @@ def _differences(old: Any, new: Any, path: str, field: str) -> list[tuple[str, A
         ]
     before, after = _keyed(old, field), _keyed(new, field)
     if before is not None and after is not None:
-        return [
+        found = [
             entry
             for name in dict.fromkeys((*before, *after))
             for entry in _differences(before.get(name), after.get(name), f"{path}[{name}]", "")
         ]
+        # The same items in another order are another template to the controller.
+        return found or [(path, list(before), list(after))]
     return [(path, old, new)]
 
 

@@ -11,6 +11,7 @@ from companyos_canary.errors import UsageError
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.render.templates import text
+from companyos_canary.render.yamltext import to_yaml
 
 STARTER = "canary.yaml"
 _EXAMPLE = "companyos-api"
@@ -25,8 +26,9 @@ _STEPS = re.compile(r"^steps:\n(?:  - .*\n)+", re.M)
 
 def starter(values: Mapping[str, Any]) -> str:
     """The starter file with values for fields of the first level (`rollout`, `namespace`, `image`,
-    `container`, `replicas`, `port`, …, and `steps` as a list of mappings); a field that is a
-    comment there becomes one that counts. UsageError for a field the file has no line for."""
+    `container`, `replicas`, `port`, …, `steps` as a list of mappings, `pod`, and `merge` as a
+    list of files); a field that is a comment there becomes one that counts. UsageError for a field
+    the file has no line for."""
     for name, pattern in (("rollout", NAME), ("namespace", NAMESPACE), ("image", REPOSITORY)):
         if not pattern.fullmatch(str(values.get(name, "x"))):
             raise UsageError(
@@ -35,7 +37,12 @@ def starter(values: Mapping[str, Any]) -> str:
             )
     result = text(STARTER)
     for name, value in values.items():
-        result = _with_steps(result, value) if name == "steps" else _with(result, name, value)
+        if name == "steps":
+            result = _with_steps(result, value)
+        elif name in ("pod", "merge"):
+            result = _with_block(result, name, value)
+        else:
+            result = _with(result, name, value)
     example = str(values.get("rollout", _EXAMPLE))
     return _COMMENT.sub(lambda line: line[0].replace(_EXAMPLE, example), result)
 
@@ -109,6 +116,12 @@ def _line(found: re.Match[str], name: str, value: Any) -> str:
 def _with_steps(source: str, steps: list[dict[str, Any]]) -> str:
     lines = "".join(f"  - {_flow(step)}\n" for step in steps)
     return _STEPS.sub(lambda _: f"steps:\n{lines}", source, count=1)
+
+
+def _with_block(source: str, name: str, value: Any) -> str:
+    """In the place of the example that is a comment."""
+    example = re.compile(rf"^#{name}:\n(?:#  .*\n)+", re.M)
+    return example.sub(lambda _: to_yaml([{name: value}]), source, count=1)
 
 
 def _flow(value: Any) -> str:

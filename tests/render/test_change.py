@@ -125,3 +125,15 @@ def test_the_live_image_is_kept() -> None:
     renamed = objects(settings(container="web"), "v2")[-1]
     assert keep_live_image(renamed, live()) == renamed
     assert keep_live_image(newer, {"spec": {"workloadRef": {"name": "d"}}}) == newer
+
+
+def test_another_order_is_another_template() -> None:
+    live = objects(SETTINGS, "v1")[-1]
+    containers = live["spec"]["template"]["spec"]["containers"]
+    containers.append({"name": "agent", "image": "agent:v1"})
+    wanted = deepcopy(live)
+    wanted["spec"]["template"]["spec"]["containers"].reverse()
+    (found,) = changes(live, wanted)
+    assert (found.path, found.live, found.wanted) == (
+        "spec.containers", ["companyos-api", "agent"], ["agent", "companyos-api"],
+    )  # fmt: skip

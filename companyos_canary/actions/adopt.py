@@ -1,0 +1,163 @@
+"""A canary.yaml for a Rollout that is there already, proved by rendering it again."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from companyos_canary.actions import workload
+from companyos_canary.actions.apply import sentence
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import ROLLOUT
+from companyos_canary.config import Settings, load
+from companyos_canary.errors import NotFound, Refused
+from companyos_canary.model.quantity import format_duration
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.render.adopt import (
+    pod_of,
+    rollout_patch,
+    service_patch,
+    without_nulls,
+)
+from companyos_canary.render.change import changes, keep_live_image
+from companyos_canary.render.objects import objects, rollout, service
+from companyos_canary.render.starter import adopted, starter
+from companyos_canary.render.yamltext import to_yaml
+
+HEADER = """\
+# What the live {kind} has and canary would render in another way. Delete a line to take what
+# canary renders; `canary apply --dry-run` shows what that changes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Texts by file name, canary.yaml first; `notes` are for the person who adopts."""
+
+    files: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def adopt(cluster: Cluster, name: str, file: str) -> Adopted:
+    """The files with which `apply` changes nothing of the live Rollout. `file` is the name of the
+    canary.yaml. NotFound; Refused for what canary.yaml cannot say."""
+    found = workload.read(cluster, name)
+    live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, name)
+    if live is None:
+        raise NotFound(f"Rollout `{name}` not found in namespace `{cluster.namespace}`")
+    _refuse(found)
+    whole = copy.deepcopy(live)
+    whole["spec"]["template"] = without_nulls(found.template)
+    values = _values(found, whole)
+    base = _settings({file: starter(values)}, file)
+    patches = {
+        "Rollout": rollout_patch(rollout(base), live if found.workload_ref else whole),
+        "Service": service_patch(
+            service(base), cluster.object("v1", "services", name), whole
+        ),
+    }  # fmt: skip
+    files = _files(file, values, base, whole, patches, with_pod=not found.workload_ref)
+    settings = _settings(files, file)
+    _prove(settings, live)
+    return Adopted(files, tuple(_notes(found, settings, patches["Rollout"])))
+
+
+def _refuse(found: Rollout) -> None:
+    name, container = found.name, found.containers[0].name if found.containers else ""
+    if found.blue_green:
+        raise Refused(
+            f"`{name}` is blue-green: canary.yaml describes canary steps",
+            hint="status, get, watch, promote, abort and undo work without one: "
+            f"`canary status {name} -n {found.namespace}`",
+        )
+    if found.strategy != "canary":
+        raise Refused(f"`{name}` has no canary strategy", hint="see `kubectl get rollout -o yaml`")
+    if not found.containers:
+        raise Refused(
+            f"the containers of `{name}` cannot be read", hint="only those of its own template or "
+            "of a Deployment can be",
+        )  # fmt: skip
+    if container != name and any(c.name == name for c in found.containers):
+        raise Refused(
+            f"the container `{name}` of Rollout `{name}` is not its first: canary.yaml puts it "
+            "there, which would start a canary",
+            hint="make it the first in a release of its own, then adopt",
+        )
+
+
+def _values(found: Rollout, whole: Mapping[str, Any]) -> dict[str, Any]:
+    values = adopted(whole)
+    labels = (found.template.get("metadata") or {}).get("labels") or {}
+    values.pop("app", None)
+    if labels.get("app", found.name) != found.name:
+        values["app"] = labels["app"]
+    seconds = whole["spec"].get("progressDeadlineSeconds")
+    if seconds:
+        values["progress_deadline"] = format_duration(timedelta(seconds=seconds))
+    return values
+
+
+def _files(
+    file: str,
+    values: Mapping[str, Any],
+    base: Settings,
+    whole: Mapping[str, Any],
+    patches: Mapping[str, Mapping[str, Any]],
+    *,
+    with_pod: bool,
+) -> dict[str, str]:
+    stem = file.removesuffix(".yaml").removesuffix(".yml")
+    merge = {
+        f"{stem}.{kind.lower()}.yaml": HEADER.format(kind=kind) + to_yaml([patch])
+        for kind, patch in patches.items()
+        if patch
+    }
+    more: dict[str, Any] = {"merge": list(merge)} if merge else {}
+    template = whole["spec"]["template"]
+    pod = pod_of(rollout(base)["spec"]["template"], template, base.container) if with_pod else {}
+    if pod:
+        more["pod"] = pod
+    return {file: starter({**values, **more}), **merge}
+
+
+def _settings(files: Mapping[str, str], file: str) -> Settings:
+    """What the files say, read as they will be."""
+    with TemporaryDirectory() as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        return load(Path(folder) / file, shown=file)
+
+
+def _prove(settings: Settings, live: Mapping[str, Any]) -> None:
+    """Refused where what is rendered is not what is there."""
+    made = keep_live_image(objects(settings)[-1], live)
+    wanted, there = (
+        without_nulls({k: v for k, v in o["spec"].items() if k not in ("paused", "restartAt")})
+        for o in (made, live)
+    )
+    if wanted == there:
+        return
+    found = changes(live, made)
+    what = sentence(found[0]) if found else "its lists are in another order"
+    raise Refused(
+        f"`{settings.rollout}` cannot be written as a canary.yaml that renders it again: {what}",
+        hint="`canary init NAME --image IMAGE` writes one to edit by hand",
+    )
+
+
+def _notes(found: Rollout, settings: Settings, patch: Mapping[str, Any]) -> list[str]:
+    notes = []
+    canary = ((patch.get("spec") or {}).get("strategy") or {}).get("canary") or {}
+    if len(found.containers) > 1:
+        notes.append(f"a VERSION is for the container `{settings.container}`")
+    if "steps" in canary:
+        notes.append("its steps stay as they are, in the merge file: those of canary.yaml count "
+                     "once they are deleted there")  # fmt: skip
+    if "canaryMetadata" in canary and canary["canaryMetadata"] is None:
+        notes.append("its pods have no label `canary`, by which the metrics tell canary from "
+                     "stable: delete canaryMetadata and stableMetadata from the merge file to add "
+                     "it")  # fmt: skip
+    return notes
