@@ -51,7 +51,6 @@ def test_what_servers_and_controllers_fill_in_is_no_change() -> None:
     container["resources"]["limits"]["cpu"] = "1"
     container["readinessProbe"] |= {"timeoutSeconds": 1, "periodSeconds": 10, "failureThreshold": 3}
     container["readinessProbe"]["httpGet"]["scheme"] = "HTTP"
-    container["env"].reverse()
     assert changes(found, WANTED) == ()
     assert changes(WANTED, found) == ()
 
