@@ -8,12 +8,15 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from companyos_canary.sandbox.api.roles import Roles
 
 EXAMPLES = (
     "canary sandbox                         in one terminal; its first line is for the other",
@@ -53,6 +56,14 @@ def sandbox(
             "429=3 (Retry-After), drop, cut, silence, slow=2s or expire; can be given again",
         ),
     ] = None,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            "--role",
+            metavar="FILE",
+            help="the token may do only what the Roles and ClusterRoles of this YAML allow",
+        ),
+    ] = None,
 ) -> base.Answer:
     """Serve a cluster with Argo Rollouts on this machine until Ctrl-C.
 
@@ -64,13 +75,14 @@ def sandbox(
 
     faults = [parse_fault(text) for text in fault or ()]
     namespace = session.flags.namespace or "companyos"
+    roles = _roles(role, namespace) if role else None
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         stop = stack.enter_context(_until_told())
         path = stack.enter_context(_kubeconfig(session.runtime.cwd, write))
         try:
             running = Running(
                 port=port, namespaces=(namespace,), controller="rollouts" in acting,
-                replicasets="replicasets" in acting, faults=faults,
+                replicasets="replicasets" in acting, faults=faults, roles=roles,
             )  # fmt: skip
         except OSError as error:
             raise UsageError(
@@ -132,6 +144,16 @@ def _listed(text: str) -> tuple[str, ...]:
                 + ", with commas between them",
             )  # fmt: skip
     return names
+
+
+def _roles(file: str, namespace: str) -> "Roles":
+    from companyos_canary.sandbox.api.roles import read_roles
+
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"`{file}` cannot be read: {error}") from error
+    return read_roles(text, namespace, file)
 
 
 def _write(path: Path, text: str) -> None:

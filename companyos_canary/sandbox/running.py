@@ -6,8 +6,9 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from companyos_canary.sandbox.api import Api, Policy
-from companyos_canary.sandbox.api.access import everything
+from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.api.access import all_rules, everything
+from companyos_canary.sandbox.api.roles import Roles
 from companyos_canary.sandbox.certificate import make_identity
 from companyos_canary.sandbox.cluster import Cluster, refusal
 from companyos_canary.sandbox.faults import Fault, Faulty
@@ -35,7 +36,7 @@ def _now() -> datetime:
 class Running:
     """Started by its constructor. `namespaces` are made at the start; `controller` and
     `replicasets` False leave kinds to controllers of your own (see Cluster). `faults` meet every
-    client, `allowed` is what the token may do. `close` ends it within a second."""
+    client, `roles` say what the token may do (None: all). `close` ends it within a second."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class Running:
         controller: bool = True,
         replicasets: bool = True,
         faults: Sequence[Fault] = (),
-        allowed: Policy = everything,
+        roles: Roles | None = None,
     ) -> None:
         self.token = secrets.token_urlsafe(24)
         self.store, tsdb = Store(_now), Tsdb()
@@ -62,7 +63,8 @@ class Running:
             self.store,
             proxies={f"{namespace}/{name}:{prometheus_port}": metrics.handle},
             refuse=refusal if controller else _refuse_nothing,
-            allowed=allowed,
+            allowed=roles or everything,
+            rules=roles.listed if roles else all_rules,
         )
         self.faults = Faulty(api.handle, *faults)
         identity = make_identity()

@@ -27,14 +27,20 @@ class Attributes:
 
 
 Policy = Callable[[Attributes], bool]
+Listed = Callable[[str], list[Json]]
 
 
 def everything(_: Attributes) -> bool:
     return True
 
 
-def review(request: Request, allowed: Policy, user: str) -> Response | None:
-    """The answer to a review of oneself; None where the request is none."""
+def all_rules(_: str) -> list[Json]:
+    return [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
+
+
+def review(request: Request, allowed: Policy, rules: Listed, user: str) -> Response | None:
+    """The answer to a review of oneself; None where the request is none. `rules` tells those of a
+    namespace."""
     kind = _PATHS.get(request.path.rstrip("/"))
     if kind is None or request.method != "POST":
         return None
@@ -47,7 +53,7 @@ def review(request: Request, allowed: Policy, user: str) -> Response | None:
         return ok({**answer, "status": {"userInfo": {"username": user, "groups": groups}}}, 201)
     if kind == "SelfSubjectAccessReview":
         return ok({**answer, "spec": spec, "status": _decision(spec, allowed)}, 201)
-    return ok({**answer, "spec": {}, "status": _rules()}, 201)
+    return ok({**answer, "spec": {}, "status": _status(rules(spec.get("namespace") or ""))}, 201)
 
 
 def _decision(spec: Json, allowed: Policy) -> Json:
@@ -61,9 +67,9 @@ def _decision(spec: Json, allowed: Policy) -> Json:
     return {"allowed": allowed(attributes)}
 
 
-def _rules() -> Json:
+def _status(rules: list[Json]) -> Json:
     return {
         "incomplete": False,
-        "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+        "resourceRules": rules,
         "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
     }

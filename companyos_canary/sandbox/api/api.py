@@ -14,6 +14,7 @@ from companyos_canary.sandbox.api.answer import (
 )  # fmt: skip
 from companyos_canary.sandbox.api.call import Call, Handle, read_call
 from companyos_canary.sandbox.api.proxy import proxied
+from companyos_canary.sandbox.api.selectors import selected_name
 from companyos_canary.sandbox.api.write import Refuse, Writer
 from companyos_canary.sandbox.kinds import POD, SERVICE
 from companyos_canary.sandbox.objects import ApiStatus
@@ -32,7 +33,8 @@ class Api:
 
     `proxies`: what answers behind `services/NAME:PORT/proxy`, by `NAMESPACE/NAME:PORT`.
     `refuse`: why an object is not taken (None: it is), for what the sandbox does not emulate.
-    `allowed`: the RBAC of the one user. `log_line`: what a pod logs at a second (None: nothing).
+    `allowed`: the RBAC of the one user, `rules` tells it by namespace.
+    `log_line`: what a pod logs at a second (None: nothing).
     `elapsed`: a monotonic clock in seconds for watches.
     """
 
@@ -43,6 +45,7 @@ class Api:
         proxies: Mapping[str, Handle] | None = None,
         refuse: Refuse = _refuses_nothing,
         allowed: access.Policy = access.everything,
+        rules: access.Listed = access.all_rules,
         log_line: logs.LogLine = logs.access_line,
         elapsed: Callable[[], float] = time.monotonic,
         user: str = "sandbox",
@@ -52,6 +55,7 @@ class Api:
         self.proxies: dict[str, Handle] = dict(proxies or {})
         self._writer = Writer(store, refuse)
         self._allowed = allowed
+        self._rules = rules
         self._elapsed = elapsed
         self._log_line = log_line
         self._user = user
@@ -71,7 +75,7 @@ class Api:
             return ok(discovery.VERSION)
         if path.startswith("/openapi/v3"):
             return openapi.answer(path) or page_not_found()
-        if review := access.review(request, self._allowed, self._user):
+        if review := access.review(request, self._allowed, self._rules, self._user):
             return review
         if request.method in ("GET", "HEAD"):
             found = discovery.document(request, crds.served(self.store))
@@ -88,7 +92,7 @@ class Api:
     def _check_access(self, call: Call) -> None:
         attributes = access.Attributes(
             call.verb, call.kind.group, call.kind.plural, call.subresource, call.namespace,
-            call.name,
+            call.name or selected_name(call.request.parameter("fieldSelector")),
         )  # fmt: skip
         if not self._allowed(attributes):
             raise forbidden(

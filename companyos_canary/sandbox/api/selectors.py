@@ -82,6 +82,12 @@ def field_selector(kind: Kind, text: str) -> Test:
     return lambda obj: all((_value(obj, path) == value) != no for path, no, value in tests)
 
 
+def selected_name(text: str) -> str:
+    """The name that a field selector asks for: RBAC decides on it like on one in the path."""
+    found = re.search(r"(?:^|,)metadata\.name==?([^,]+)", text)
+    return found[1] if found else ""
+
+
 def _path(kind: Kind, field: str) -> tuple[str, ...]:
     if kind is EVENT and field == "source":
         return ("source", "component")
