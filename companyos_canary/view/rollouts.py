@@ -16,10 +16,10 @@ from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.theme import PHASES, Facts, Role, phase_symbol
 
 _DOING = {
-    "waiting": "needs a person",
-    "held": "paused by hand",
+    "waiting": "waits",
+    "held": "by hand",
     "inconclusive": "no verdict",
-    "pausing": "pause",
+    "pausing": "timed",
     "healthy": "",
     "degraded": "",
 }
@@ -41,9 +41,11 @@ class Row:
         return f"{progress.step.number}/{len(progress.steps)}" if progress.step else ""
 
     @property
-    def doing(self) -> str:
-        activity = self.picture.progress.activity
-        return _DOING.get(activity, activity)
+    def state(self) -> str:
+        """`Paused: waits`, `Progressing: analysing`, `Healthy`."""
+        progress = self.picture.progress
+        doing = _DOING.get(progress.activity, progress.activity)
+        return f"{progress.phase.word}: {doing}" if doing else progress.phase.word
 
 
 def row(rollout: Rollout, now: datetime, place: Place) -> Row:
@@ -72,22 +74,18 @@ def screen(rows: Sequence[Row], facts: Facts, *, namespaces: bool) -> list[Line]
         (phase_symbol(symbols, r.picture.progress.phase.word), x)
         for r, x in zip(rows, roles, strict=True)
     ]
-    words: list[Part] = [
-        (r.picture.progress.phase.word, x) for r, x in zip(rows, roles, strict=True)
-    ]
+    states: list[Part] = [(r.state, x) for r, x in zip(rows, roles, strict=True)]
     places = [r.picture.snapshot.rollout.namespace for r in rows]
+    steps = [f"{r.step} {r.picture.progress.weight:>3} %" if r.step else "" for r in rows]
     columns = [
-        Column("", marks, keep=6),
+        Column("", marks, keep=3),
         Column("NAMESPACE", places if namespaces else [""] * len(rows), keep=8),
         Column("NAME", names),
-        Column("PHASE", words),
+        Column("PHASE", states),
         Column("FOR", [duration(r.lasts) if r.lasts is not None else "" for r in rows],
                align="right", keep=7),
-        Column("STEP", [r.step for r in rows], align="right", keep=4),
-        Column("WEIGHT", [f"{r.picture.progress.weight} %" if r.step else "" for r in rows],
-               align="right", keep=3),
+        Column("STEP", steps, align="right", keep=4),
         Column("VERSION", [shorten(r.picture.version, 20, symbols) for r in rows], keep=5),
-        Column("", [(r.doing, "warning" if r.waits else "") for r in rows], keep=6),
     ]  # fmt: skip
     return table(columns, facts.width)
 
