@@ -216,6 +216,8 @@ def _finish(
             runtime.say_error(f"{setting}: {origin}")
     own = {k: v for k, v in given.items() if k != "rollout"}
     try:
+        if given.get("dry_run") is False:  # a verb that changes something, and not for show
+            _say_where(session)
         show(session, function(session, **own))
     except NotFound as error:
         from companyos_canary.commands.missing import explained
@@ -225,6 +227,15 @@ def _finish(
         raise ReaderGone from error
     except KeyboardInterrupt:
         raise Interrupted("interrupted") from None
+
+
+def _say_where(session: Session) -> None:
+    """Where a change goes, if an environment decided that: a short flag may mean production."""
+    settings, environ = session.resolved.settings, session.runtime.environ
+    named = settings.environment if settings else session.flags.env or environ.get("CANARY_ENV")
+    if named:
+        what = session.resolved.rollout
+        session.note(f"acting on {what} in {session.place} (environment {named})")
 
 
 def show(session: Session, answer: Answer) -> NoReturn:
