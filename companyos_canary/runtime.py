@@ -172,7 +172,7 @@ class Runtime:
 
     def fail(self, error: CanaryError, *, as_json: bool, command: str) -> ExitCode:
         """Tells an error: one sentence and its hint on stderr; for machines an envelope on stdout
-        too, as one more line where `watch` writes lines."""
+        too, as one more line where lines are written."""
         label = "" if isinstance(error, Interrupted) else "error: "
         self.say_error(f"{label}{error.message}")
         if error.hint:
@@ -188,7 +188,7 @@ class Runtime:
         from companyos_canary.view.machine import envelope, error_entry, event_line
 
         errors = [error_entry(error)]
-        if command != "watch":
+        if command != "watch" and not self._seq:
             return envelope(command, error.exit_code, errors=errors)
         data = {"exit_code": int(error.exit_code), "errors": errors}
         return event_line("error", data, at=self.clock.now(), seq=self.next_seq())

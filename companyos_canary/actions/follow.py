@@ -40,7 +40,9 @@ Show = Callable[[Snapshot], float | None]
 class Following:
     """How to follow. `timeout` None waits for ever; time in which the rollout waits for a person
     does not count. The hash is only believed once the controller has seen `generation` of the
-    Rollout and `workload_generation` of the Deployment that it takes its pods from."""
+    Rollout and `workload_generation` of the Deployment that it takes its pods from. `image`: the
+    one that we set; where the controller first shows another, ours was superseded before it began.
+    Empty: whatever is there is followed."""
 
     container: str
     until: Until
@@ -48,6 +50,7 @@ class Following:
     somebody_is_there: bool
     generation: int = 0
     workload_generation: int = 0
+    image: str = ""
 
     def shown_by(self, rollout: Rollout) -> bool:
         """Whether the controller has seen the change, and shows a hash for it."""
@@ -73,7 +76,9 @@ def identify(
             rollout = snapshot.rollout
             if following.shown_by(rollout):
                 image = rollout.image(following.container)
-                return Followed(image, rollout.current_hash, following.container)
+                ours = following.image in ("", image)
+                shown = rollout.current_hash if ours else ""
+                return Followed(following.image or image, shown, following.container)
         left = (give_up - now()).total_seconds()
         if left <= 0:
             return None

@@ -83,7 +83,7 @@ def deploy(
         return sent_answer(session, changed, f"{changed.decision.message}: nothing to do")
     return follow_to_the_end(
         session, live, until=target, generation=live.generation,
-        container=action.container_of(live, wanted.container),
+        container=action.container_of(live, wanted.container), image=image,
         timeout=timeout,
     )  # fmt: skip
 

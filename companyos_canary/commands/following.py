@@ -30,15 +30,17 @@ def follow_to_the_end(
     timeout: str | None,
     generation: int = 0,
     container: str | None = None,
+    image: str = "",
 ) -> Answer:
     """Follows the Rollout's newest template; `timeout` is the flag as it was written. The hash is
-    believed once the controller has seen `generation`. Interrupted where Ctrl-C comes before there
+    believed once the controller has seen `generation`, and only with the `image` that we set (empty
+    where we set none). Interrupted where Ctrl-C comes before there
     is anything to follow; later it is an ending of its own."""
     if problem := impossible(live, until):
         raise Refused(problem, hint="--until healthy or --until paused")
     place = session.view_place(live)
     try:
-        return _follow(session, live, place, until, timeout, generation, container)
+        return _follow(session, live, place, until, timeout, generation, container, image)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted: the rollout of `{live.name}` goes on",
@@ -55,6 +57,7 @@ def _follow(
     timeout: str | None,
     generation: int,
     container: str | None,
+    image: str,
 ) -> Answer:
     runtime = session.runtime
     now = runtime.clock.now
@@ -66,6 +69,7 @@ def _follow(
         somebody_is_there=runtime.somebody_is_there and session.human,
         generation=generation,
         workload_generation=live.workload_generation or 0,
+        image=image,
     )
     with ExitStack() as stack:
         feed = stack.enter_context(closing(runtime.feed(session.cluster, live.name)))

@@ -7,7 +7,7 @@ import typer
 
 from companyos_canary.actions import undo as action
 from companyos_canary.actions.change import Changed, Verb, change
-from companyos_canary.actions.deploy import parse_timeout
+from companyos_canary.actions.deploy import container_of, parse_timeout
 from companyos_canary.argo.effects import Effect, promoted_fully
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches import Change, promote_full, tag
@@ -79,9 +79,12 @@ def undo(
     if fast and again:
         verb = Verb("undo --fast", promote_full, promoted_fully)
         change(session.cluster, name, verb, sleep=clock.sleep, wait=False)
+    settings = session.resolved.settings
+    container = container_of(changed.after, settings.container if settings else None)
     return follow_to_the_end(
         session, changed.after, until=Until(), timeout=timeout,
-        generation=changed.after.generation,
+        generation=changed.after.generation, container=container,
+        image=next((c.image for c in target.containers if c.name == container), ""),
     )  # fmt: skip
 
 

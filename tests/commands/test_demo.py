@@ -37,8 +37,11 @@ def test_the_commands_see_its_cluster_and_none_of_the_users_settings(tmp_path: P
 
 
 def test_another_end_than_the_story_has_is_a_failure_that_names_the_command() -> None:
-    with pytest.raises(CanaryError, match=r"`canary deploy v1.2.0` ended with 0 where .* 3"):
+    with pytest.raises(
+        CanaryError, match=r"`canary deploy v1.2.0` ended with 0 where .* 3"
+    ) as found:
         demo._expect(("deploy", "v1.2.0"), 0, ExitCode.DEGRADED)
+    assert found.value.exit_code is ExitCode.FAILED
 
 
 @pytest.mark.parametrize("code", [130, -2])

@@ -10,6 +10,7 @@ from companyos_canary.argo.patches import RECORD
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.faults import Answer, Fault
+from tests.commands.conftest import freeze
 from tests.world import MANUAL, World
 
 
@@ -171,3 +172,20 @@ def test_json_has_the_verdict_and_nothing_else_is_on_stdout(world: World) -> Non
     assert ran.json["exit_code"] == ran.code == ExitCode.DEGRADED
     assert ran.json["data"]["verdict"] == "rolled-back"
     assert ran.json["data"]["cause"]["metrics"][0]["metric"] == "error-rate"
+
+
+def test_a_version_that_came_before_the_controller_saw_ours_is_not_taken_for_ours(
+    world: World,
+) -> None:
+    acting = world.sandbox
+    freeze(world)
+
+    def somebody_else() -> None:
+        world.on_wait.clear()
+        world.canary("deploy", "v1.3.0", "--supersede", "--no-wait")
+        world.sandbox = acting
+
+    world.on_wait.append(somebody_else)
+    ran = world.canary("deploy", "v1.1.0")
+    assert ran.code == ExitCode.SUPERSEDED, ran
+    assert ran.last.startswith("verdict=superseded version=v1.1.0 ")

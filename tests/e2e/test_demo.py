@@ -5,6 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from companyos_canary.errors import ExitCode
 from tests.e2e.conftest import CANARY, PATIENCE
 
 
@@ -19,7 +20,7 @@ def test_ctrl_c_ends_it_with_130_and_leaves_nothing(tmp_path: Path) -> None:
     assert demo.stdout.readline().startswith("AnalysisTemplate ")
     os.killpg(demo.pid, signal.SIGINT)
     _, err = demo.communicate(timeout=PATIENCE)
-    assert demo.returncode == 130
+    assert demo.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in err
     assert err.splitlines()[-1] == "interrupted"
     assert list(tmp_path.iterdir()) == []
