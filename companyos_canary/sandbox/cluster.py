@@ -15,6 +15,7 @@ from companyos_canary.sandbox.events import Events
 from companyos_canary.sandbox.kubelet import Kubelet
 from companyos_canary.sandbox.provider import Provider
 from companyos_canary.sandbox.replicasets import ReplicaSetController
+from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import ApiStatus, Store
 
 __all__ = ["Cluster", "Part", "refusal"]
@@ -37,7 +38,8 @@ class Cluster:
     """Acts on the store it is given; owns no thread until `run`. `provider` answers analysis
     questions (without one nobody looks at AnalysisRuns), `traffic` makes metrics. With
     `controller` False Rollouts and AnalysisRuns are left to others, with `replicasets` False
-    ReplicaSets and Deployments are; pods become ready and orphans are deleted all the same."""
+    ReplicaSets and Deployments are; pods become ready and orphans are deleted all the same.
+    `behave` says how the pods of an image behave."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class Cluster:
         traffic: Part | None = None,
         controller: bool = True,
         replicasets: bool = True,
+        behave: Callable[[str], Behaviour] = behaviour,
     ) -> None:
         self.store = store
         rollouts = Events(store, "rollouts-controller")
@@ -60,7 +63,7 @@ class Cluster:
         if replicasets:
             emit = Events(store, "replicaset-controller").emit
             self._parts += [DeploymentController(store), ReplicaSetController(store, emit)]
-        self._parts.append(Kubelet(store))
+        self._parts.append(Kubelet(store, behave))
         if traffic is not None:
             self._parts.append(traffic)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from companyos_canary.sandbox.scenarios import Behaviour
+from companyos_canary.sandbox.scenarios import Rates
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 
@@ -43,18 +43,18 @@ class Exporter:
         self._decisions = dict.fromkeys(("success", "error"), 0.0)
         self._buckets = [0.0] * (len(BOUNDS) + 1)
 
-    def serve(self, requests: float, behaviour: Behaviour, error_rate: float) -> None:
+    def serve(self, requests: float, rates: Rates) -> None:
         """Counts about so many requests (a jitter of 3 %), each with one policy decision."""
         count = requests * self._random.uniform(0.97, 1.03)
-        errors, missing = count * error_rate, count * _NOT_FOUND
+        errors, missing = count * rates.errors, count * _NOT_FOUND
         self._requests["500"] += errors
         self._requests["404"] += missing
         self._requests["200"] += count - errors - missing
-        self._decisions["success"] += count * behaviour.opa_success
-        self._decisions["error"] += count * (1 - behaviour.opa_success)
+        self._decisions["success"] += count * rates.opa
+        self._decisions["error"] += count * (1 - rates.opa)
         for i, bound in enumerate((*BOUNDS, math.inf)):
-            self._buckets[i] += count * _share_below(bound / behaviour.latency_factor)
-        self._seconds += count * _MEAN * behaviour.latency_factor
+            self._buckets[i] += count * _share_below(bound / rates.latency)
+        self._seconds += count * _MEAN * rates.latency
 
     def exported(self) -> Exported:
         """(metric, labels, value) of every series."""

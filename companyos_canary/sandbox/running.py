@@ -16,6 +16,7 @@ from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
 from companyos_canary.sandbox.kubeconfig import kubeconfig
 from companyos_canary.sandbox.metrics_api import MetricsApi
 from companyos_canary.sandbox.provider import HttpProvider
+from companyos_canary.sandbox.scenarios import Scenario, default
 from companyos_canary.sandbox.server import Server
 from companyos_canary.sandbox.store import Object, Store
 from companyos_canary.sandbox.traffic import Traffic
@@ -36,7 +37,8 @@ def _now() -> datetime:
 class Running:
     """Started by its constructor. `namespaces` are made at the start; `controller` and
     `replicasets` False leave kinds to controllers of your own (see Cluster). `faults` meet every
-    client, `roles` say what the token may do (None: all). `close` ends it within a second."""
+    client, `roles` say what the token may do (None: all), `scenario`
+    what versions do. `close` ends it within a second."""
 
     def __init__(
         self,
@@ -47,16 +49,18 @@ class Running:
         replicasets: bool = True,
         faults: Sequence[Fault] = (),
         roles: Roles | None = None,
+        scenario: Scenario | None = None,
     ) -> None:
         self.token = secrets.token_urlsafe(24)
         self.store, tsdb = Store(_now), Tsdb()
-        traffic = Traffic(self.store, tsdb)
+        played = scenario or default()
+        traffic = Traffic(self.store, tsdb, played.behaviour, rate=played.traffic)
         metrics = MetricsApi(tsdb, _now, traffic.targets)
         self._metrics = Server(metrics.handle)
         self._provider = HttpProvider(self.resolve, self.store.wake)
         self.cluster = Cluster(
             self.store, provider=self._provider, traffic=traffic,
-            controller=controller, replicasets=replicasets,
+            controller=controller, replicasets=replicasets, behave=played.behaviour,
         )  # fmt: skip
         namespace, name, prometheus_port = PROMETHEUS
         api = Api(

@@ -8,7 +8,7 @@ from typing import Any
 
 from companyos_canary.sandbox.exporter import Exporter
 from companyos_canary.sandbox.kinds import POD, REPLICASET
-from companyos_canary.sandbox.scenarios import Behaviour, behaviour
+from companyos_canary.sandbox.scenarios import RATE, Behaviour, behaviour
 from companyos_canary.sandbox.store import Object, Store
 from companyos_canary.sandbox.tsdb import Target, Tsdb
 
@@ -32,15 +32,19 @@ class _Pod:
 
 @dataclass(slots=True)
 class _Process:
+    """`since`: when it was first seen ready, in milliseconds."""
+
     exporter: Exporter
     pod: _Pod
+    since: int
     shown: dict[frozenset[tuple[str, str]], dict[str, str]] = field(default_factory=dict)
 
 
 class Traffic:
     """Sends `rate` requests a second to every Rollout, evenly over its ready pods, and scrapes
     those pods each `interval` seconds: what the application counts, plus `up`. The labels of a
-    pod are on its series (`-`, `.` and `/` become `_`), as a `labelmap` rule copies them.
+    pod are on its series (`-`, `.` and `/` become `_`), as a `labelmap` rule copies them. Of pods
+    that show no metrics there is only `up`, 0. `scenarios` says how an image behaves.
 
     Deterministic: the same pods at the same times give the same samples. Owns no thread.
     """
@@ -51,7 +55,7 @@ class Traffic:
         tsdb: Tsdb,
         scenarios: Callable[[str], Behaviour] = behaviour,
         *,
-        rate: float = 200.0,
+        rate: float = RATE,
         interval: float = 0.5,
     ) -> None:
         self._store = store
@@ -92,6 +96,7 @@ class Traffic:
                 pool=process.pod.labels["job"],
                 last_scrape=at,
                 interval=self._interval / 1000,
+                health="down" if self._how(process.pod).metrics == "none" else "up",
             )
             for process in list(self._processes.values())
         ]
@@ -107,22 +112,29 @@ class Traffic:
         for pod in known.values():
             process = self._processes.get(pod.process)
             if process is None:
-                process = _Process(Exporter(f"{pod.name} {pod.process[1]}"), pod)
+                process = _Process(Exporter(f"{pod.name} {pod.process[1]}"), pod, moment)
                 self._processes[pod.process] = process
             else:
-                how = self._scenarios(pod.image)
                 weight = 100 * in_version[pod.replicaset] / ready[pod.rollout]
-                requests = self._rate * seconds / ready[pod.rollout]
-                process.exporter.serve(requests, how, how.errors_at(weight))
+                rates = self._how(pod).at((moment - process.since) / 1000, weight)
+                process.exporter.serve(self._rate * seconds / ready[pod.rollout], rates)
             process.pod = pod
             self._show(process, at)
 
+    def _how(self, pod: _Pod) -> Behaviour:
+        return self._scenarios(pod.image)
+
     def _show(self, process: _Process, at: float) -> None:
         """Writes one scrape; series that are no longer there (a label of the pod changed) end."""
+        metrics = self._how(process.pod).metrics
+        own = dict(process.pod.labels)
+        if metrics == "unlabelled":
+            own.pop("canary", None)
+        up: tuple[str, dict[str, str], float] = ("up", {}, float(metrics != "none"))
+        exported = () if metrics == "none" else process.exporter.exported()
         shown = {}
-        up: tuple[str, dict[str, str], float] = ("up", {}, 1.0)
-        for metric, labels, value in (up, *process.exporter.exported()):
-            full = {"__name__": metric, **process.pod.labels, **labels}
+        for metric, labels, value in (up, *exported):
+            full = {"__name__": metric, **own, **labels}
             shown[frozenset(full.items())] = full
             self._tsdb.append(full, at, value)
         for identity in process.shown.keys() - shown.keys():

@@ -7,7 +7,7 @@ import pytest
 
 from companyos_canary.promql import Vector, evaluate
 from companyos_canary.sandbox.kinds import POD, REPLICASET, ROLLOUT
-from companyos_canary.sandbox.scenarios import behaviour, image_tag
+from companyos_canary.sandbox.scenarios import HEALTHY, behaviour, image_tag
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.traffic import MAX_SCRAPES, Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
@@ -249,4 +249,4 @@ def test_tags_that_cannot_start_say_why() -> None:
     assert behaviour("api:bad-1").fails == "ImagePullBackOff"
     assert behaviour("api:crash-loop").fails == "CrashLoopBackOff"
     assert behaviour("api:v1.2.3").fails is None
-    assert behaviour("api:v1x2x0").bad_from_weight is None
+    assert behaviour("api:v1x2x0") is HEALTHY
