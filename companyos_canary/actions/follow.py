@@ -53,11 +53,14 @@ class Following:
     image: str = ""
 
     def shown_by(self, rollout: Rollout) -> bool:
-        """Whether the controller has seen the change, and shows a hash for it."""
+        """Whether the controller has seen the change, and shows a hash for it. The watch of a
+        Deployment may be behind that of the Rollout: its image is believed when it is not."""
+        read = rollout.workload_generation
         return (
             rollout.observed
             and rollout.generation >= self.generation
             and rollout.workload_observed >= self.workload_generation
+            and (read is None or read >= self.workload_generation)
             and bool(rollout.current_hash)
         )
 
@@ -76,7 +79,7 @@ def identify(
             rollout = snapshot.rollout
             if following.shown_by(rollout):
                 image = rollout.image(following.container)
-                ours = following.image in ("", image)
+                ours = not image or following.image in ("", image)
                 shown = rollout.current_hash if ours else ""
                 return Followed(following.image or image, shown, following.container)
         left = (give_up - now()).total_seconds()

@@ -92,5 +92,6 @@ def test_a_hash_is_believed_once_the_deployments_generation_was_seen() -> None:
     """Whatever the watch of the Deployment shows: it may be behind that of the Rollout."""
     following = Following(NAME, Until(), None, True, generation=8, workload_generation=4)
     assert not following.shown_by(referring(**HEALTHY))
+    assert not following.shown_by(referring(**HEALTHY, generation=3, seen=4))
     assert not following.shown_by(rollout(**HEALTHY))
     assert following.shown_by(referring(**HEALTHY, generation=4, seen=4))
