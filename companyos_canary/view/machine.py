@@ -24,6 +24,7 @@ from companyos_canary.view.records import (
     pod_records,
     replicaset_record,
     run_records,
+    service_records,
     step_record,
     step_records,
 )
@@ -108,6 +109,7 @@ def snapshot_data(
         "step": step_record(picture),
         "steps": step_records(picture),
         "weights": {"set": progress.weight, "actual": picture.actual_weight},
+        **service_records(picture),
         "replicas": {
             "desired": rollout.replicas,
             "total": rollout.total_replicas,

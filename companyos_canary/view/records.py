@@ -61,6 +61,26 @@ def step_records(picture: Picture) -> list[dict[str, Any]]:
     ]
 
 
+def service_records(picture: Picture) -> dict[str, Any]:
+    """In blue-green alone: the Service of each role, the hash that it selects, and its version."""
+    state = picture.snapshot.rollout.blue_green
+    if state is None:
+        return {}
+    roles = (("active", state.active_service, state.active),
+             ("preview", state.preview_service, state.preview))  # fmt: skip
+    return {
+        "services": {
+            role: {"name": name, "hash": hash_, "version": _version(picture, hash_)}
+            for role, name, hash_ in roles
+        }
+    }
+
+
+def _version(picture: Picture, hash_: str) -> str:
+    found = picture.snapshot.replicaset(hash_)
+    return picture.version_of(found) if found else ""
+
+
 def replicaset_record(picture: Picture, r: ReplicaSet) -> dict[str, Any]:
     return {
         "name": r.name,

@@ -204,7 +204,12 @@ def test_get_shows_both_services_and_json_has_all_or_nothing_as_weight(
     out = world.canary("get").out
     assert "active   companyos-api-active   v1" in out
     assert "preview  companyos-api-preview  v2" in out
-    assert world.canary("get", "-o", "json").json["data"]["weights"] == {"set": 0, "actual": 0}
+    data = world.canary("get", "-o", "json").json["data"]
+    assert data["weights"] == {"set": 0, "actual": 0}
+    assert data["services"] == {
+        "active": {"name": "companyos-api-active", "hash": "6cbcc655c7", "version": "v1"},
+        "preview": {"name": "companyos-api-preview", "hash": "6f79fffc94", "version": "v2"},
+    }
 
 
 def test_watch_without_a_terminal_ends_where_a_person_is_waited_for(
