@@ -188,11 +188,15 @@ def test_other_versions_of_a_kind_have_the_same_plural() -> None:
 
 
 def test_a_conflict_of_server_side_apply_names_the_other_managers() -> None:
+    owners = (("replicas", "kubectl-scale"), ("paused", "kubectl-scale"), ("x", "canary"))
     causes = [
-        {"reason": "FieldManagerConflict", "field": f".spec.{field}",
-         "message": f'conflict with "{manager}" using argoproj.io/v1alpha1'}
-        for field, manager in (("replicas", "kubectl-scale"), ("paused", "kubectl-scale"), ("x", "canary"))
-    ]  # fmt: skip
+        {
+            "reason": "FieldManagerConflict",
+            "field": f".spec.{field}",
+            "message": f'conflict with "{manager}" using argoproj.io/v1alpha1',
+        }
+        for field, manager in owners
+    ]
     error = raised(status(409, "Apply failed", details={"causes": causes}))
     assert isinstance(error, errors.Conflict)
     assert error.managers == ("kubectl-scale", "canary")
