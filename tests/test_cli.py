@@ -50,7 +50,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "render": CONFIG,
     "apply": CLIENT | CONFIG,
     "demo": set(),
-    "sandbox": set(),
+    "sandbox": {"yaml"},
 }
 GIVEN = {"deploy": ("v1.1.0",), "apply": ("v1.0.0",), "init": ("--file", "other.yaml"),
          "demo": ("--help",)}  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from companyos_canary.errors import ExitCode
 from tests.e2e.conftest import CANARY, PATIENCE, Shell, start
 
 needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not here")
@@ -24,7 +25,7 @@ def test_it_serves_until_it_is_told_to_end_and_leaves_nothing_behind(
     assert stat.S_IMODE(sandbox.kubeconfig.stat().st_mode) == 0o600
     sandbox.process.send_signal(ends_it)
     out, err = sandbox.process.communicate(timeout=PATIENCE)
-    assert (sandbox.process.returncode, out) == (0, "")
+    assert (sandbox.process.returncode, out) == (ExitCode.OK, "")
     assert err.splitlines()[-1] == "the sandbox is gone"
     assert not sandbox.kubeconfig.exists()
     assert not sandbox.kubeconfig.parent.exists()
