@@ -27,6 +27,7 @@ from companyos_canary.sandbox.faults import Dropped, Faulty, Silent
 from companyos_canary.sandbox.kinds import NAMESPACE, POD
 from companyos_canary.sandbox.metrics_api import MetricsApi
 from companyos_canary.sandbox.provider import FunctionProvider
+from companyos_canary.sandbox.scenarios import Scenario, default
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.traffic import Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
@@ -85,11 +86,13 @@ class Pipe(io.StringIO):
 @dataclass
 class World:
     """`config` is written as canary.yaml into `folder` (none where it is empty). `controller`
-    False: nobody acts on Rollouts. `on_wait` runs each time that a command waits."""
+    False: nobody acts on Rollouts. `scenario` says what versions do.
+    `on_wait` runs each time that a command waits."""
 
     folder: Path
     config: str = CONFIG
     controller: bool = True
+    scenario: Scenario = field(default_factory=default)
     environ: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     on_wait: list[Callable[[], None]] = field(default_factory=list)
@@ -100,9 +103,11 @@ class World:
         metrics = MetricsApi(tsdb, lambda: self.now)
         self.prometheus: Callable[[Request], Response] = metrics.handle
         provider = FunctionProvider(lambda r, _: self.prometheus(r), lambda: self.now)
+        played = self.scenario
+        traffic = Traffic(self.store, tsdb, played.behaviour, rate=played.traffic)
         self.sandbox = sandbox.Cluster(
-            self.store, provider=provider, traffic=Traffic(self.store, tsdb),
-            controller=self.controller,
+            self.store, provider=provider, traffic=traffic, controller=self.controller,
+            behave=played.behaviour,
         )  # fmt: skip
         api = Api(self.store, refuse=sandbox.refusal, elapsed=self._elapsed)
         self.faults = Faulty(api.handle, sleep=self.sleep)

@@ -73,11 +73,10 @@ class _Reader:
         )
 
     def versions(self, node: Node) -> tuple[tuple[str, Behaviour], ...]:
-        if not isinstance(node, MappingNode):
-            self.refuse(node, "field `versions`: is no mapping", "`v1.1.*: {errors: 12%}`")
+        entries = self.mapping(node, "versions", "tags such as `v1.1.*: {errors: 12%}`")
         return tuple(
             (str(key.value), self.behaviour(value, f"versions.{key.value}"))
-            for key, value in node.value
+            for key, value in entries
         )
 
     def behaviour(self, node: Node, at: str) -> Behaviour:
