@@ -25,17 +25,21 @@ def default_timeout(
 
 def planned_duration(rollout: Rollout, templates: Mapping[str, Mapping[str, Any]]) -> timedelta:
     """The sum of timed pauses and analyses, and some seconds a step for its pods. An endless
-    pause counts as nothing. `templates`: AnalysisTemplate objects by name; a missing one too."""
-    return sum((_step(step, templates) for step in rollout.steps), timedelta())
+    pause counts as nothing. `templates`: AnalysisTemplate objects by name; a missing one too. In
+    blue-green: the pause that ends by itself, and the analyses around the switch."""
+    steps = sum((_step(step, templates) for step in rollout.steps), timedelta())
+    pause = timedelta(seconds=rollout.blue_green.seconds if rollout.blue_green else 0)
+    around = (_analysis(found, templates) for found in _around_the_switch(rollout))
+    return steps + pause + sum(around, timedelta())
 
 
 def template_names(rollout: Rollout) -> tuple[str, ...]:
-    """The AnalysisTemplates that the steps name, each once."""
+    """The AnalysisTemplates that the steps or the switch name, each once."""
+    steps = (step.raw["analysis"] for step in rollout.steps if step.kind == "analysis")
     names = (
         t.get("templateName", "")
-        for step in rollout.steps
-        if step.kind == "analysis"
-        for t in step.raw["analysis"].get("templates") or []
+        for analysis in (*steps, *_around_the_switch(rollout))
+        for t in analysis.get("templates") or []
         if not t.get("clusterScope")
     )
     return tuple(dict.fromkeys(n for n in names if n))
@@ -47,11 +51,24 @@ def _step(step: Step, templates: Mapping[str, Mapping[str, Any]]) -> timedelta:
     if step.kind == "setWeight":
         return _SETTLE
     if step.kind == "analysis":
-        analysis = step.raw["analysis"]
-        found = (templates.get(t.get("templateName", "")) for t in analysis.get("templates") or [])
-        given = {a["name"]: a.get("value", "") for a in analysis.get("args") or []}
-        return max((_template(t, given) for t in found if t), default=timedelta())
+        return _analysis(step.raw["analysis"], templates)
     return timedelta()
+
+
+def _around_the_switch(rollout: Rollout) -> list[Mapping[str, Any]]:
+    """The analyses before and after the active Service moves."""
+    if rollout.blue_green is None:
+        return []
+    strategy = rollout.raw["spec"]["strategy"]["blueGreen"]
+    return [strategy[name] for name in rollout.blue_green.analyses]
+
+
+def _analysis(
+    analysis: Mapping[str, Any], templates: Mapping[str, Mapping[str, Any]]
+) -> timedelta:  # fmt: skip
+    found = (templates.get(t.get("templateName", "")) for t in analysis.get("templates") or [])
+    given = {a["name"]: a.get("value", "") for a in analysis.get("args") or []}
+    return max((_template(t, given) for t in found if t), default=timedelta())
 
 
 def _template(template: Mapping[str, Any], given: Mapping[str, str]) -> timedelta:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from companyos_canary.argo.patches import (
     retry,
 )
 from companyos_canary.argo.phase import calculated_phase, shown_phase
+from companyos_canary.argo.plan import default_timeout, planned_duration, template_names
 from companyos_canary.argo.skipped import skipped
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -269,3 +271,13 @@ def test_what_a_full_promote_skips() -> None:
     assert skipped(Snapshot(stuck)).sentence == "1 analysis and 1 pause"
     between = first("abort-during-post-promotion", "waiting for analysis")
     assert skipped(Snapshot(between)).sentence == "1 analysis"
+
+
+def test_what_deploy_waits_counts_the_pause_that_ends_by_itself_and_the_analyses() -> None:
+    metric = {"name": "success-rate", "interval": "10s", "count": 7}
+    templates = {"success-rate": {"spec": {"metrics": [metric]}}}
+    judged = first("promote-during-pre-promotion", "BlueGreenPause")
+    assert template_names(judged) == ("success-rate",)
+    assert planned_duration(judged, templates) == timedelta(seconds=60)
+    by_itself = first("auto-promotion-seconds", "BlueGreenPause")
+    assert default_timeout(by_itself, {}) == timedelta(seconds=2 * 3 + 600)
