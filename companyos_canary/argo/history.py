@@ -85,6 +85,7 @@ def _revision(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revi
     new = _HISTORY not in replicaset.annotations
     at = parse_time(record.get("at")) or (replicaset.created_at if new else None)
     bad = metrics if became in _BAD else ()
+    said = shown_phase(rollout).message if current else _abort_message(snapshot, replicaset)
     took, waited = _span(snapshot, replicaset, at, now, current=current, bad=bad)
     return Revision(
         replicaset=replicaset,
@@ -97,7 +98,7 @@ def _revision(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revi
         waited=waited,
         weight=_weight(snapshot, bad),
         metrics=bad,
-        message=shown_phase(rollout).message if became in _BAD and current and not bad else "",
+        message=said if became in _BAD and not bad else "",
     )
 
 
@@ -125,7 +126,7 @@ def _earlier(
     completed = any(_completes(e, replicaset) for e in snapshot.events)
     if completed or replicaset.hash in ever_stable(snapshot):
         return "promoted"
-    if metrics:
+    if metrics or _abort_message(snapshot, replicaset):
         return "aborted"
     # Only the revision right after it knows: another one may have been stable in between.
     number = replicaset.revision + 1
@@ -147,7 +148,8 @@ def _span(
         return (over or now) - begun, timedelta(seconds=waited or 0)
     runs = {m.run for m in bad}
     ends = [r.completed_at for r in snapshot.runs if r.name in runs and r.completed_at]
-    ends += [e.at for e in snapshot.events if e.at and _completes(e, replicaset)]
+    told = (e for e in snapshot.events if _completes(e, replicaset) or _aborts(e, replicaset))
+    ends += [e.at for e in told if e.at]
     over = max(ends, default=None)
     return (over - at if over and at and over >= at else None), timedelta()
 
@@ -157,6 +159,16 @@ def _completes(event: Event, replicaset: ReplicaSet) -> bool:
     one it says so before there are pods."""
     head = f"Rollout completed update to revision {replicaset.revision} ({replicaset.hash})"
     return event.message.startswith(head) and not event.message.endswith("Initial deploy")
+
+
+def _abort_message(snapshot: Snapshot, replicaset: ReplicaSet) -> str:
+    return next((e.message for e in snapshot.events if _aborts(e, replicaset)), "")
+
+
+def _aborts(event: Event, replicaset: ReplicaSet) -> bool:
+    """The controller's word that this revision was aborted (message: recorded)."""
+    head = f"Rollout aborted update to revision {replicaset.revision}"
+    return event.message == head or event.message.startswith(f"{head}:")
 
 
 def _weight(snapshot: Snapshot, metrics: tuple[FailedMetric, ...]) -> int | None:

@@ -44,14 +44,14 @@ def history(
         return _compared(session, snapshot, diff, head)
     now = session.runtime.clock.now()
     revisions = told(snapshot, now)
-    notes = snapshot.notes if revisions else (*snapshot.notes, "it has no revision yet")
+    nothing = () if revisions else (f"no revision of {snapshot.rollout.name} is there yet",)
     screen = view.screen(revisions, now, facts, place.container) if revisions else []
     return base.Answer(
         data={**head, "revisions": [view.record(r, place.container) for r in revisions],
               "notes": list(snapshot.notes)},
-        picture=lambda: ink(screen, facts),
+        picture=(lambda: ink(screen, facts)) if revisions else None,
         lines=tuple(view.plain(r, place.container) for r in revisions),
-        notes=notes,
+        notes=snapshot.notes or nothing,
     )  # fmt: skip
 
 

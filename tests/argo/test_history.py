@@ -110,6 +110,13 @@ def test_the_controllers_own_word_counts_while_there_is_an_event() -> None:
     assert (revision(found, 7).became, revision(found, 7).took) == ("promoted", HOUR / 2)
 
 
+@pytest.mark.parametrize(("number", "became"), [(7, "aborted"), (77, "not recorded")])
+def test_an_abort_by_hand_is_known_while_there_is_an_event(number: int, became: Became) -> None:
+    said = f"Rollout aborted update to revision {number}"
+    found = revision(three(events=[event("RolloutAborted", said, type="Warning")]), 7)
+    assert (found.became, found.message) == (became, said if number == 7 else "")
+
+
 def test_the_first_deploy_is_complete_before_there_are_pods_and_tells_no_duration() -> None:
     said = event(
         "RolloutCompleted",

@@ -6,8 +6,8 @@ import pytest
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults import Answer, Fault
-from tests.commands.conftest import installed
-from tests.world import CONFIG, World
+from tests.commands.conftest import freeze, installed
+from tests.world import CONFIG, Ran, World
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,19 @@ def test_what_may_not_be_listed_is_a_note(shipped: World) -> None:
     ran = shipped.canary("history")
     assert ran.code == ExitCode.OK
     assert "not permitted to `list` `analysisruns.argoproj.io`" in ran.err
-    assert "revision=3 version=v1.2.0 outcome=not-promoted" in ran.out
+    bad = ran.out.splitlines()[1]
+    assert "revision=3 version=v1.2.0 outcome=aborted" in bad
+    assert 'message="Rollout aborted update to revision 3: Step-based analysis phase' in bad
+
+
+def test_without_revisions_the_reason_is_said(empty: World) -> None:
+    freeze(empty)
+    assert empty.canary("apply", "v1.0.0", "--no-wait", "-q").code == ExitCode.OK
+    said = "no revision of companyos-api is there yet\n"
+    assert empty.canary("history") == Ran(0, "", said)
+    empty.faults.add(Fault(Answer(403), path="/replicasets"))
+    ran = empty.canary("history", terminal=True)
+    assert (ran.out, ran.err.startswith("not permitted to `list` `replicasets.apps`")) == ("", True)
 
 
 def test_a_rollout_that_may_not_be_read_is_denied(world: World) -> None:

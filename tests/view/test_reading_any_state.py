@@ -1,0 +1,55 @@
+"""Whatever a cluster holds, the reading verbs have something to say and none fails."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from companyos_canary.actions.events import in_order, left_out, subjects
+from companyos_canary.argo.history import history
+from companyos_canary.view import analysis, analysis_screen, eventlist, rollouts
+from companyos_canary.view import history as revisions
+from companyos_canary.view.lines import plain
+from companyos_canary.view.machine import envelope
+from companyos_canary.view.picture import Place, look
+from companyos_canary.view.theme import Facts
+from tests.builders import NOW
+from tests.view.test_any_state import SCENES, STATES, assembled
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    STATES, st.tuples(SCENES, SCENES, SCENES, SCENES), st.integers(60, 120), st.booleans(),
+)  # fmt: skip
+def test_every_reading_view_has_something_to_say(
+    state: dict[str, Any], scenes: tuple[str, ...], width: int, unicode: bool
+) -> None:
+    found, facts = assembled(state, scenes), Facts(width, unicode=unicode)
+    told = history(found, NOW)
+    runs = analysis.worst_first(found.runs)
+    row = rollouts.row(found.rollout, NOW, Place())
+    picture, events = look(found, NOW), in_order(found.events)
+    shown = [
+        *(revisions.screen(told, NOW, facts, None) if told else []),
+        *analysis_screen.screen(found, runs, NOW, facts, full=True),
+        *rollouts.screen([row], facts, namespaces=True),
+        *eventlist.lines(events, picture, facts),
+    ]
+    texts = [
+        *map(plain, shown),
+        *(revisions.plain(r, None) for r in told),
+        *(x for r in runs for x in analysis.plain(found, r, full=True)),
+        rollouts.plain(row),
+        *map(eventlist.plain, events),
+    ]
+    assert all("\n" not in t and "None" not in t for t in texts)
+    records = [
+        *(revisions.record(r, None) for r in told),
+        *(analysis.record(found, r) for r in runs),
+        rollouts.record(row),
+        *map(eventlist.record, events),
+    ]
+    json.loads(envelope("get", 0, {"all": records}))
+    assert len(told) == len(found.replicasets)
+    assert len(subjects(found)) >= left_out(found)
