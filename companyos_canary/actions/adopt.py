@@ -1,7 +1,7 @@
 """A canary.yaml for a Rollout that is there already, proved by rendering it again."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from companyos_canary.actions import workload
 from companyos_canary.actions.apply import sentence
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ROLLOUT
+from companyos_canary.cluster.kinds import ARGO, ROLLOUT
 from companyos_canary.config import Settings, load
 from companyos_canary.errors import NotFound, Refused
 from companyos_canary.model.quantity import format_duration
@@ -20,10 +20,11 @@ from companyos_canary.render.adopt import (
     pod_of,
     rollout_patch,
     service_patch,
+    template_patch,
     without_nulls,
 )
 from companyos_canary.render.change import changes, keep_live_image
-from companyos_canary.render.objects import objects, rollout, service
+from companyos_canary.render.objects import analysis_templates, objects, rollout, service
 from companyos_canary.render.starter import adopted, starter
 from companyos_canary.render.yamltext import to_yaml
 
@@ -53,16 +54,16 @@ def adopt(cluster: Cluster, name: str, file: str) -> Adopted:
     whole["spec"]["template"] = without_nulls(found.template)
     values = _values(found, whole)
     base = _settings({file: starter(values)}, file)
-    patches = {
-        "Rollout": rollout_patch(rollout(base), live if found.workload_ref else whole),
-        "Service": service_patch(
-            service(base), cluster.object("v1", "services", name), whole
-        ),
-    }  # fmt: skip
+    patch = rollout_patch(rollout(base), live if found.workload_ref else whole)
+    patches = (
+        patch,
+        service_patch(service(base), cluster.object("v1", "services", name), whole),
+        *(template_patch(t, _live_template(cluster, t)) for t in analysis_templates(base)),
+    )
     files = _files(file, values, base, whole, patches, with_pod=not found.workload_ref)
     settings = _settings(files, file)
     _prove(settings, live)
-    return Adopted(files, tuple(_notes(found, settings, patches["Rollout"])))
+    return Adopted(files, tuple(_notes(found, settings, patch)))
 
 
 def _refuse(found: Rollout) -> None:
@@ -105,14 +106,14 @@ def _files(
     values: Mapping[str, Any],
     base: Settings,
     whole: Mapping[str, Any],
-    patches: Mapping[str, Mapping[str, Any]],
+    patches: Iterable[Mapping[str, Any]],
     *,
     with_pod: bool,
 ) -> dict[str, str]:
     stem = file.removesuffix(".yaml").removesuffix(".yml")
     merge = {
-        f"{stem}.{kind.lower()}.yaml": HEADER.format(kind=kind) + to_yaml([patch])
-        for kind, patch in patches.items()
+        _file_of(stem, patch): HEADER.format(kind=patch["kind"]) + to_yaml([patch])
+        for patch in patches
         if patch
     }
     more: dict[str, Any] = {"merge": list(merge)} if merge else {}
@@ -121,6 +122,17 @@ def _files(
     if pod:
         more["pod"] = pod
     return {file: starter({**values, **more}), **merge}
+
+
+def _file_of(stem: str, patch: Mapping[str, Any]) -> str:
+    """`canary.rollout.yaml`; there may be several AnalysisTemplates."""
+    kind = str(patch["kind"]).lower()
+    name = f".{patch['metadata']['name']}" if kind == "analysistemplate" else ""
+    return f"{stem}.{kind}{name}.yaml"
+
+
+def _live_template(cluster: Cluster, rendered: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return cluster.object(ARGO, "analysistemplates", rendered["metadata"]["name"])
 
 
 def _settings(files: Mapping[str, str], file: str) -> Settings:

@@ -62,6 +62,11 @@ def service_patch(
     return _patch(base, live or base, merge_difference(base["spec"], wanted))
 
 
+def template_patch(base: Mapping[str, Any], live: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The merge patch of a rendered AnalysisTemplate whose name is taken; empty where it is not."""
+    return _patch(base, live, merge_difference(base["spec"], live["spec"])) if live else {}
+
+
 def difference(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """What has to be laid over `base` (as `config.merging.merged` does) to make `over` of it."""
     found: dict[str, Any] = {key: None for key in base if over.get(key) is None}

@@ -6,15 +6,17 @@ from typing import Any
 
 import yaml
 
+from companyos_canary.config.checks import SHORTEST_ANALYSIS
 from companyos_canary.config.names import NAME, NAMESPACE, REPOSITORY, repository
 from companyos_canary.errors import UsageError
-from companyos_canary.model.quantity import format_duration
+from companyos_canary.model.quantity import format_duration, parse_duration
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.render.templates import text
 from companyos_canary.render.yamltext import to_yaml
 
 STARTER = "canary.yaml"
 _EXAMPLE = "companyos-api"
+_GUIDES = "2m"
 _ALLOWED = {
     "rollout": "up to 63 small letters, digits and `-`, a letter first",
     "namespace": "up to 63 small letters, digits and `-`",
@@ -49,8 +51,9 @@ def starter(values: Mapping[str, Any]) -> str:
 
 def adopted(live: Mapping[str, Any]) -> dict[str, Any]:
     """The values for `starter` that a live Rollout object tells: names, image, replicas, port and
-    the steps that are weights and pauses, as far as the weights rise. An analysis step gets the
-    guide's 2m, since its duration is in a template that ours takes the place of."""
+    the steps that are weights and pauses, as far as the weights rise. An analysis step of ours has
+    its duration in its template's name; another one gets the guide's 2m, since its duration is in a
+    template that ours takes the place of."""
     rollout = Rollout.from_object(live)
     first = rollout.containers[0] if rollout.containers else None
     app = (rollout.selector.get("matchLabels") or {}).get("app", rollout.name)
@@ -77,7 +80,7 @@ def _adopted_steps(rollout: Rollout) -> list[dict[str, Any]]:
         if step.kind == "setWeight" and step.weight:
             found.append({"weight": step.weight})
         elif found and step.kind == "analysis" and len(found[-1]) == 1:
-            found[-1]["analysis"] = "2m"
+            found[-1]["analysis"] = _analysis_duration(rollout.name, step.raw["analysis"])
         elif found and step.kind == "pause" and "pause" not in found[-1]:
             found[-1]["pause"] = (
                 "manual" if step.duration is None else format_duration(step.duration)
@@ -88,6 +91,16 @@ def _adopted_steps(rollout: Rollout) -> list[dict[str, Any]]:
         if len(entry) > 1 and entry["weight"] >= least:
             rising.append(entry)
     return rising
+
+
+def _analysis_duration(rollout: str, analysis: Mapping[str, Any]) -> str:
+    name = str(((analysis.get("templates") or [{}])[0] or {}).get("templateName", ""))
+    text = name.removeprefix(f"{rollout}-").removesuffix("-full")
+    try:
+        duration = parse_duration(text)
+    except ValueError:
+        return _GUIDES
+    return text if name != text and duration >= SHORTEST_ANALYSIS else _GUIDES
 
 
 def _port(live: Mapping[str, Any]) -> int | None:

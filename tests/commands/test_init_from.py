@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from companyos_canary.config import Settings, load
 from companyos_canary.errors import ExitCode
+from companyos_canary.render import objects
 from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.faults import Faulty
 from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT, SERVICE
@@ -283,4 +285,26 @@ def test_what_canary_installed_itself_comes_back(world: World) -> None:
     ran = world.canary("init", "--from", "companyos-api", "-n", "companyos")
     assert ran.code == ExitCode.OK, ran
     dry = world.canary("apply", "--dry-run")
-    assert "Rollout companyos-api: unchanged" in dry.out
+    assert dry.out.splitlines() == [
+        "AnalysisTemplate companyos-api-6s: unchanged", "Service companyos-api: unchanged",
+        "Rollout companyos-api: unchanged",
+    ]  # fmt: skip
+    assert {p.name for p in world.folder.iterdir()} == {
+        "canary.yaml", "canary.rollout.yaml", "canary.analysistemplate.companyos-api-6s.yaml",
+    }  # fmt: skip
+
+
+def test_what_canary_rendered_with_defaults_needs_no_merge_file(bare: World) -> None:
+    rendered = objects(load_text(bare, "schema: canary/v1\nrollout: api\nnamespace: companyos\n"
+                                       "image: shop/api\n"), "v1")  # fmt: skip
+    (bare.folder / "canary.yaml").unlink()
+    written = adopt(bare, rendered[-1])
+    assert [s["analysis"] for s in written["steps"]] == ["2m", "2m", "3m"]
+    assert "merge" not in written
+    assert "pod" not in written
+
+
+def load_text(world: World, text: str) -> Settings:
+    path = world.folder / "canary.yaml"
+    path.write_text(text)
+    return load(path)
