@@ -7,6 +7,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "canary sandbox                         in one terminal; its first line is for the other",
     "canary sandbox --write ./kubeconfig    name the file yourself",
+    "canary sandbox --scenario slow-burn    what versions do; --list names all, FILE.yaml is yours",
     "canary sandbox --fault 'PATCH 409 x2' --fault 'watch drop'        a bad day",
     "canary sandbox --controllers replicasets    Rollouts are for a controller of yours",
 )
@@ -64,12 +66,28 @@ def sandbox(
             help="the token may do only what the Roles and ClusterRoles of this YAML allow",
         ),
     ] = None,
+    scenario: Annotated[
+        str,
+        typer.Option(
+            "--scenario",
+            metavar="NAME|FILE",
+            help="what versions do: one of --list, or a .yaml of yours",
+        ),
+    ] = "default",
+    list_: Annotated[
+        bool, typer.Option("--list", help="name the scenarios and what they promise, then end")
+    ] = False,
 ) -> base.Answer:
     """Serve a cluster with Argo Rollouts on this machine until Ctrl-C.
 
     Nothing in it leaves the machine, nothing of it is kept.
     """
+    from companyos_canary.sandbox.scenarios import find
+
+    if list_:
+        return _scenarios()
     acting = () if no_controller else _listed(controllers)
+    played = find(scenario, session.runtime.cwd)
     from companyos_canary.sandbox.faults import parse_fault
     from companyos_canary.sandbox.running import Running
 
@@ -83,6 +101,7 @@ def sandbox(
             running = Running(
                 port=port, namespaces=(namespace,), controller="rollouts" in acting,
                 replicasets="replicasets" in acting, faults=faults, roles=roles,
+                scenario=played,
             )  # fmt: skip
         except OSError as error:
             raise UsageError(
@@ -94,6 +113,27 @@ def sandbox(
         _tell(session, running.url, namespace, running.prometheus_url)
         stop.wait()
     return base.Answer(notes=("the sandbox is gone",))
+
+
+def _scenarios() -> base.Answer:
+    from companyos_canary.sandbox.scenarios import shipped
+
+    found = shipped()
+    width = max(len(scenario.name) for scenario in found)
+    lines = tuple(
+        line
+        for scenario in found
+        for line in (
+            f"{scenario.name:<{width}}  {scenario.description}",
+            f"{'':<{width}}  {scenario.promise}",
+        )
+    )
+    data = [
+        {"name": s.name, "description": s.description, "promise": asdict(s.promise)}
+        for s in found
+        if s.promise
+    ]
+    return base.Answer(lines=lines, data={"scenarios": data})
 
 
 def _tell(session: base.Session, url: str, namespace: str, prometheus: str) -> None:

@@ -12,6 +12,8 @@ from tests.world import World
         (("--port", "70000"), "70000 is not in the range 0<=x<=65535", "canary sandbox --help"),
         (("--controllers", "nginx"), "the sandbox has no controller `nginx`", "`rollouts`"),
         (("--fault", "often"), "`often` names no fault", "PATCH 409 x2"),
+        (("--scenario", "flaping"), "`flaping`; did you mean `flapping`", "canary sandbox --list"),
+        (("--scenario", "canary.yaml"), "canary.yaml:1: field `schema`: unknown", "`versions`"),
         (("-o", "yaml"), "--output `yaml` is not a format here", "use human or json"),
         (("--write", "canary.yaml"), "`canary.yaml` is already there", "name a file that is not"),
         (("-n", "a b"), "`a b` cannot be the name of a namespace", "small letters"),
@@ -27,3 +29,16 @@ def test_what_it_cannot_do_is_said_before_it_serves(
     assert said in error
     assert hint in told
     assert (empty.folder / "canary.yaml").read_text() == before
+
+
+def test_the_scenarios_are_listed_with_their_promise_and_nothing_is_served(empty: World) -> None:
+    lines = empty.canary("sandbox", "--list").out.splitlines()
+    assert lines[0].startswith("default             the tag decides what a version does")
+    at = next(i for i, line in enumerate(lines) if line.startswith("low-traffic "))
+    assert lines[at].split(None, 1)[1] == "there are too few requests to judge by"
+    assert lines[at + 1].split() == ["v1.1.0:", "paused,", "error-rate,", "exit", "8"]
+    listed = empty.canary("sandbox", "--list", "-o", "json").json["data"]["scenarios"]
+    assert len(listed) * 2 == len(lines)
+    assert listed[0]["promise"] == {
+        "exit": 3, "verdict": "rolled-back", "metric": "error-rate", "deploy": "v1.2.0",
+    }  # fmt: skip
