@@ -110,12 +110,13 @@ def container_in(snapshot: Snapshot, pod: Pod, wanted: Wanted) -> str:
 
 
 def has_log(pod: Pod, container: str, *, previous: bool) -> bool:
-    """Whether the container has run, or with `previous` has been started again."""
+    """Whether the container has run, or with `previous` has been started again. One that waits for
+    its next start has the log of its last run (kubelet: pkg/kubelet/kubelet_pods.go)."""
     status = (*pod.containers, *pod.init_containers)
     found = next((c for c in status if c.name == container), None)
     if found is None:
         return False
-    return found.restarts > 0 if previous else bool(found.running or found.terminated)
+    return found.restarts > 0 or (not previous and (found.running or found.terminated))
 
 
 def read(cluster: Cluster, snapshot: Snapshot, wanted: Wanted) -> Found:
