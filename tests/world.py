@@ -86,12 +86,13 @@ class Pipe(io.StringIO):
 @dataclass
 class World:
     """`config` is written as canary.yaml into `folder` (none where it is empty). `controller`
-    False: nobody acts on Rollouts. `scenario` says what versions do.
+    False: nobody acts on Rollouts. `scrape` is in seconds. `scenario` says what versions do.
     `on_wait` runs each time that a command waits."""
 
     folder: Path
     config: str = CONFIG
     controller: bool = True
+    scrape: float = 0.5
     scenario: Scenario = field(default_factory=default)
     environ: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
@@ -104,7 +105,9 @@ class World:
         self.prometheus: Callable[[Request], Response] = metrics.handle
         provider = FunctionProvider(lambda r, _: self.prometheus(r), lambda: self.now)
         played = self.scenario
-        traffic = Traffic(self.store, tsdb, played.behaviour, rate=played.traffic)
+        traffic = Traffic(
+            self.store, tsdb, played.behaviour, rate=played.traffic, interval=self.scrape
+        )
         self.sandbox = sandbox.Cluster(
             self.store, provider=provider, traffic=traffic, controller=self.controller,
             behave=played.behaviour,
