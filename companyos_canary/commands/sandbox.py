@@ -55,7 +55,8 @@ def sandbox(
             "--fault",
             metavar="RULE",
             help="[METHOD|verb] [/PATH] EFFECT [xTIMES] [after=N]; an effect is a status code, "
-            "429=3 (Retry-After), drop, cut, silence, slow=2s or expire; can be given again",
+            "429=3 (Retry-After), html, drop, cut, truncate, silence, slow=2s, expire, lose, race "
+            "or storm; or freeze[=30s]; can be given again",
         ),
     ] = None,
     role: Annotated[

@@ -5,13 +5,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.analysis import AnalysisController
 from companyos_canary.sandbox.controller import RolloutController, refusal
 from companyos_canary.sandbox.deployments import DeploymentController
 from companyos_canary.sandbox.events import Events
+from companyos_canary.sandbox.freezer import Freezer, Part
 from companyos_canary.sandbox.kubelet import Kubelet
 from companyos_canary.sandbox.provider import Provider
 from companyos_canary.sandbox.replicasets import ReplicaSetController
@@ -27,19 +27,12 @@ _TURNS = 5_000
 _PAUSE = timedelta(seconds=1)
 
 
-class Part(Protocol):
-    """Something that acts on the store. `step` does what is due, all of it or one thing, and
-    returns when it wants to be called again though nothing changes."""
-
-    def step(self, now: datetime) -> datetime | None: ...
-
-
 class Cluster:
     """Acts on the store it is given; owns no thread until `run`. `provider` answers analysis
     questions (without one nobody looks at AnalysisRuns), `traffic` makes metrics. With
     `controller` False Rollouts and AnalysisRuns are left to others, with `replicasets` False
     ReplicaSets and Deployments are; pods become ready and orphans are deleted all the same.
-    `behave` says how the pods of an image behave."""
+    `behave` says how the pods of an image behave. `freeze` lets Rollouts and AnalysisRuns be."""
 
     def __init__(
         self,
@@ -54,12 +47,14 @@ class Cluster:
         self.store = store
         rollouts = Events(store, "rollouts-controller")
         self._parts: list[Part] = []
+        self.freezer = Freezer()
         self._answered = threading.Event()
         if controller and provider is not None:
             heard = _Heard(provider, self._hear)
-            self._parts.append(AnalysisController(store, heard, rollouts.emit))
+            analysis = AnalysisController(store, heard, rollouts.emit)
+            self._parts.append(self.freezer.around(analysis))
         if controller:
-            self._parts.append(RolloutController(store, rollouts.emit))
+            self._parts.append(self.freezer.around(RolloutController(store, rollouts.emit)))
         if replicasets:
             emit = Events(store, "replicaset-controller").emit
             self._parts += [DeploymentController(store), ReplicaSetController(store, emit)]
@@ -118,6 +113,16 @@ class Cluster:
         except Exception:
             _LOG.exception("a controller of the sandbox failed; it tries again")
             return now + _PAUSE
+
+    def freeze(self, until: datetime | None = None) -> None:
+        """Our controller of Rollouts and AnalysisRuns stands still, until then or until `thaw`;
+        pods, ReplicaSets and traffic go on."""
+        self.freezer.freeze(until)
+        self._hear()
+
+    def thaw(self) -> None:
+        self.freezer.thaw()
+        self._hear()
 
     def _hear(self) -> None:
         self._answered.set()

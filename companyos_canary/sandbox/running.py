@@ -11,7 +11,8 @@ from companyos_canary.sandbox.api.access import all_rules, everything
 from companyos_canary.sandbox.api.roles import Roles
 from companyos_canary.sandbox.certificate import make_identity
 from companyos_canary.sandbox.cluster import Cluster, refusal
-from companyos_canary.sandbox.faults import Fault, Faulty
+from companyos_canary.sandbox.control import Control
+from companyos_canary.sandbox.faults import Fault, Faulty, Freeze
 from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
 from companyos_canary.sandbox.kubeconfig import kubeconfig
 from companyos_canary.sandbox.metrics_api import MetricsApi
@@ -38,7 +39,7 @@ class Running:
     """Started by its constructor. `namespaces` are made at the start; `controller` and
     `replicasets` False leave kinds to controllers of your own (see Cluster). `faults` meet every
     client, `roles` say what the token may do (None: all), `scenario`
-    what versions do. `close` ends it within a second."""
+    what versions do; `control` switches faults later. `close` ends it within a second."""
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class Running:
         namespaces: tuple[str, ...] = ("companyos",),
         controller: bool = True,
         replicasets: bool = True,
-        faults: Sequence[Fault] = (),
+        faults: Sequence[Fault | Freeze] = (),
         roles: Roles | None = None,
         scenario: Scenario | None = None,
     ) -> None:
@@ -70,10 +71,12 @@ class Running:
             allowed=roles or everything,
             rules=roles.listed if roles else all_rules,
         )
-        self.faults = Faulty(api.handle, *faults)
+        self.faults = Faulty(api.handle)
+        self.control = Control(self.faults, self.cluster, played, _now)
+        self.control.switch(*faults)
         identity = make_identity()
         self.ca = identity.ca
-        self._api = Server(self.faults, tls=identity.context, token=self.token, port=port)
+        self._api = Server(self.control, tls=identity.context, token=self.token, port=port)
         _furnish(self.store, namespaces)
         self._stop = threading.Event()
         self._acting = threading.Thread(target=self.cluster.run, args=(self._stop,), daemon=True)

@@ -1,0 +1,98 @@
+"""The control endpoint: faults, and a controller that stands still, switched while it runs.
+
+GET    /sandbox          scenario, faults with how often each was met, frozen
+POST   /sandbox/faults   rules as `--fault` takes them, one a line
+DELETE /sandbox/faults   a good day again: no rules, nothing frozen
+POST   /sandbox/freeze   for the duration in the body (empty: until thawed)
+POST   /sandbox/thaw
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from companyos_canary.errors import UsageError
+from companyos_canary.model.http import Json, Request, Response
+from companyos_canary.model.quantity import format_time
+from companyos_canary.sandbox.api.answer import (
+    bad_request,
+    failure,
+    method_not_allowed,
+    ok,
+    page_not_found,
+)  # fmt: skip
+from companyos_canary.sandbox.cluster import Cluster
+from companyos_canary.sandbox.faults import Fault, Faulty, Freeze, parse_fault, written
+from companyos_canary.sandbox.objects import ApiStatus
+from companyos_canary.sandbox.scenarios import Scenario
+
+_ROOT = "/sandbox"
+Answers = dict[str, Callable[[str], None]]
+
+
+class Control:
+    """A handle that answers what is below `/sandbox`, whatever the faults and the Role, and hands
+    on the rest. Every answer is the state after it."""
+
+    def __init__(
+        self, faults: Faulty, cluster: Cluster, scenario: Scenario, now: Callable[[], datetime]
+    ) -> None:
+        self._faults = faults
+        self._cluster = cluster
+        self._scenario = scenario
+        self._now = now
+        self._routes: dict[str, Answers] = {
+            _ROOT: {"GET": lambda _: None},
+            f"{_ROOT}/faults": {"POST": self._add, "DELETE": lambda _: self.clear()},
+            f"{_ROOT}/freeze": {"POST": self._freeze},
+            f"{_ROOT}/thaw": {"POST": lambda _: cluster.thaw()},
+        }
+
+    def __call__(self, request: Request) -> Response:
+        path = request.path.rstrip("/")
+        if path != _ROOT and not path.startswith(_ROOT + "/"):
+            return self._faults(request)
+        if path not in self._routes:
+            return page_not_found()
+        act = self._routes[path].get(request.method)
+        if act is None:
+            return failure(method_not_allowed())
+        try:
+            act(request.body.decode())
+        except UsageError as error:
+            return failure(bad_request(f"{error.message} ({error.hint})"))
+        except UnicodeDecodeError:
+            return failure(ApiStatus(400, "BadRequest", "the body is not UTF-8"))
+        return ok(self.state())
+
+    def state(self) -> Json:
+        now, until = self._now(), self._cluster.freezer.until
+        frozen = self._cluster.freezer.holds(now)
+        return {
+            "scenario": self._scenario.name,
+            "faults": [{"rule": written(f), "met": met} for f, met in self._faults.rules()],
+            "frozen": frozen,
+            "frozenUntil": format_time(until) if frozen and until else None,
+        }
+
+    def switch(self, *faults: Fault | Freeze) -> None:
+        """Adds rules; a Freeze begins now."""
+        for fault in faults:
+            if isinstance(fault, Freeze):
+                seconds = fault.seconds
+                until = None if seconds is None else self._now() + timedelta(seconds=seconds)
+                self._cluster.freeze(until)
+            else:
+                self._faults.add(fault)
+
+    def clear(self) -> None:
+        self._faults.clear()
+        self._cluster.thaw()
+
+    def _add(self, body: str) -> None:
+        lines = [line for line in body.splitlines() if line.strip()]
+        if not lines:
+            raise UsageError("the body names no fault", hint="a rule a line, as `PATCH 409 x2`")
+        self.switch(*[parse_fault(line) for line in lines])
+
+    def _freeze(self, body: str) -> None:
+        self.switch(parse_fault(f"freeze={body.strip()}" if body.strip() else "freeze"))
