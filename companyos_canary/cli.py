@@ -5,6 +5,7 @@ when it is called (docs/decisions/typer-pin.md).
 """
 
 import re
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -167,6 +168,8 @@ def _usage(error: Any, verb: str) -> UsageError:
     hint = f"see `{' '.join(filter(None, ('canary', verb)))} --help`"
     option = getattr(error, "option_name", "")
     if hasattr(error, "possibilities"):
+        if verb and getattr(error.ctx, "parent", None) is None:
+            hint = f"options stand behind the verb: `canary {verb} {option} …`"
         near = _near(option, error.possibilities or ())
         return UsageError(f"no such option: `{option}`", hint=near + hint)
     message = error.format_message().rstrip(".").replace("'", "`")
@@ -178,7 +181,7 @@ def _near(word: str, known: Iterable[str]) -> str:
     """`did you mean `status`? `; empty where nothing is like it."""
     from difflib import get_close_matches
 
-    found = get_close_matches(word, list(known), n=1)
+    found = get_close_matches(word, list(known), n=1, cutoff=0.7)
     return f"did you mean `{found[0]}`? " if found else ""
 
 
@@ -196,5 +199,6 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 
 def main() -> None:
-    """The `canary` program."""
+    """The `canary` program. SIGTERM (a cancelled CI job) is Ctrl-C: the verdict is still said."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:], Runtime.real()))

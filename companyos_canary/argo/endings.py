@@ -7,7 +7,7 @@ from typing import Literal
 from companyos_canary.argo.effects import drained
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.steps import set_weight
-from companyos_canary.argo.weight_steps import step_number
+from companyos_canary.argo.weight_steps import step_number, weight_steps
 from companyos_canary.errors import UsageError
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.rollout import Rollout
@@ -64,6 +64,9 @@ def impossible(rollout: Rollout, until: Until) -> str:
     """Why a state can never be reached; empty where it can."""
     if rollout.blue_green and until.kind in ("step", "weight"):
         return f"`{rollout.name}` is blue-green: it has no steps and no weights to wait for"
+    steps = len(weight_steps(rollout.steps))
+    if until.kind == "step" and until.value > steps:
+        return f"`{rollout.name}` has {steps} steps: there is no step {until.value} to wait for"
     return ""
 
 

@@ -118,9 +118,11 @@ class Session:
         if len(names) == 1:
             return names[0]
         if not names:
+            how = "--rollout NAME" if self.command == "deploy" else "NAME"
             raise NotFound(
                 f"no Rollout in namespace `{self.cluster.namespace}`, and no canary.yaml names one",
-                hint="name it (`canary status NAME -n NAMESPACE`) or start with `canary init`",
+                hint=f"name it (`canary {self.command} {how} -n NAMESPACE`) or start with "
+                "`canary init`",
             )
         raise UsageError(
             f"which Rollout of namespace `{self.cluster.namespace}`?",
@@ -144,10 +146,12 @@ class Session:
 
         settings, record = self.resolved.settings, record_of(rollout.annotations)
         images = [c.image for c in rollout.containers]
+        here = settings and (settings.rollout, settings.namespace)
+        known = here == (rollout.name, rollout.namespace)
         return Place(
             context=self.cluster.context,
             who=record.get("by", "") if record.get("image") in images else "",
-            target=None if settings else (rollout.name, rollout.namespace),
+            target=None if known else (rollout.name, rollout.namespace),
             container=settings.container if settings else None,
         )
 

@@ -70,7 +70,8 @@ def deploy(
             dry_run=dry_run,
         )  # fmt: skip
     except NotFound as error:
-        if error.exit_code is ExitCode.NOT_FOUND and not error.hint:
+        ours = settings is not None and settings.rollout == name
+        if error.exit_code is ExitCode.NOT_FOUND and not error.hint and ours:
             error.hint = f"install it first: `canary apply {version}`"
         raise
     if dry_run:

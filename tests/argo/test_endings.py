@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
+from companyos_canary.argo.endings import Followed, Until, ended, impossible, waits_for_a_person
 from companyos_canary.errors import UsageError
 from companyos_canary.model.rollout import Rollout
 from tests.argo.test_patches import ABORTED, AT_PAUSE, HEALTHY
@@ -90,3 +90,8 @@ def test_until_refuses_what_is_no_state(text: str) -> None:
 def test_a_version_that_is_stable_from_the_start_is_healthy_not_reverted() -> None:
     followed = Followed(f"{NAME}:v1.0.0", STABLE, NAME)
     assert ended(rollout(**HEALTHY), followed, Until(), somebody_is_there=True) == "healthy"
+
+
+def test_a_step_that_there_is_not_can_never_be_reached() -> None:
+    assert impossible(rollout(), Until.parse("step=3")) == ""
+    assert "has 3 steps: there is no step 9" in impossible(rollout(), Until.parse("step=9"))
