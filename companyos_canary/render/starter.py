@@ -6,7 +6,6 @@ from typing import Any
 
 import yaml
 
-from companyos_canary.config.checks import SHORTEST_ANALYSIS
 from companyos_canary.config.names import NAME, NAMESPACE, REPOSITORY, repository
 from companyos_canary.errors import UsageError
 from companyos_canary.model.quantity import format_duration, parse_duration
@@ -94,6 +93,8 @@ def _adopted_steps(rollout: Rollout) -> list[dict[str, Any]]:
 
 
 def _analysis_duration(rollout: str, analysis: Mapping[str, Any]) -> str:
+    from companyos_canary.config.checks import SHORTEST_ANALYSIS  # noqa: PLC0415 - loads msgspec
+
     name = str(((analysis.get("templates") or [{}])[0] or {}).get("templateName", ""))
     text = name.removeprefix(f"{rollout}-").removesuffix("-full")
     try:
