@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from companyos_canary.model.bluegreen import BlueGreen, RunReference, whole
 from companyos_canary.model.quantity import parse_duration, parse_time
 
 HASH_LABEL = "rollouts-pod-template-hash"
@@ -66,56 +67,6 @@ class Condition:
     message: str
     updated_at: datetime | None = None
     transitioned_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunReference:
-    """What the Rollout's status says of one of its AnalysisRuns."""
-
-    name: str
-    status: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class BlueGreen:
-    """The blue-green strategy: two Services, and the hashes that they select now (empty before the
-    first switch). `promotes_itself`: a pause ends without anybody; `seconds` is how long it lasts
-    then. A run is the newest of its kind."""
-
-    active_service: str
-    preview_service: str
-    active: str
-    preview: str
-    promotes_itself: bool
-    seconds: int
-    pre_run: RunReference | None
-    post_run: RunReference | None
-    analyses: tuple[str, ...]
-
-    @classmethod
-    def from_object(cls, spec: Mapping[str, Any], status: Mapping[str, Any]) -> "BlueGreen":
-        seconds = _int(spec.get("autoPromotionSeconds"))
-        declared = ("prePromotionAnalysis", "postPromotionAnalysis")
-        return cls(
-            active_service=spec.get("activeService") or "",
-            preview_service=spec.get("previewService") or "",
-            active=status.get("activeSelector") or "",
-            preview=status.get("previewSelector") or "",
-            promotes_itself=spec.get("autoPromotionEnabled") is not False or seconds > 0,
-            seconds=seconds,
-            pre_run=_run(status.get("prePromotionAnalysisRunStatus")),
-            post_run=_run(status.get("postPromotionAnalysisRunStatus")),
-            analyses=tuple(name for name in declared if spec.get(name) is not None),
-        )
-
-    @property
-    def run(self) -> RunReference | None:
-        """The run that is not finished; the one before the promotion comes first."""
-        unfinished = ("", "Pending", "Running")
-        return next(
-            (r for r in (self.pre_run, self.post_run) if r and r.status in unfinished), None
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +137,7 @@ class Rollout:
             resource_version=meta.get("resourceVersion", ""),
             created_at=parse_time(meta.get("creationTimestamp")),
             annotations=annotations,
-            revision=_int(annotations.get(REVISION)),
+            revision=whole(annotations.get(REVISION)),
             strategy=next(
                 (s for s in ("canary", "blueGreen") if strategy.get(s) is not None), "none"
             ),
@@ -219,12 +170,14 @@ class Rollout:
             ready_replicas=status.get("readyReplicas", 0),
             available_replicas=status.get("availableReplicas", 0),
             conditions=tuple(_condition(c) for c in status.get("conditions") or []),
-            step_run=_run(canary_status.get("currentStepAnalysisRunStatus")),
-            background_run=_run(canary_status.get("currentBackgroundAnalysisRunStatus")),
+            step_run=RunReference.from_object(canary_status.get("currentStepAnalysisRunStatus")),
+            background_run=RunReference.from_object(
+                canary_status.get("currentBackgroundAnalysisRunStatus")
+            ),
             restarted_at=parse_time(status.get("restartedAt")),
             raw=raw,
             template=spec.get("template") or {},
-            workload_observed=_int(status.get("workloadObservedGeneration")),
+            workload_observed=whole(status.get("workloadObservedGeneration")),
             blue_green=(
                 BlueGreen.from_object(strategy["blueGreen"], status.get("blueGreen") or {})
                 if strategy.get("canary") is None and strategy.get("blueGreen") is not None
@@ -286,16 +239,3 @@ def _condition(raw: Mapping[str, Any]) -> Condition:
         raw.get("type", ""), raw.get("status", ""), raw.get("reason", ""), raw.get("message", ""),
         parse_time(raw.get("lastUpdateTime")), parse_time(raw.get("lastTransitionTime")),
     )  # fmt: skip
-
-
-def _run(raw: Mapping[str, Any] | None) -> RunReference | None:
-    if not raw:
-        return None
-    return RunReference(raw.get("name", ""), raw.get("status", ""), raw.get("message", ""))
-
-
-def _int(text: Any) -> int:
-    try:
-        return int(text)
-    except (TypeError, ValueError):
-        return 0

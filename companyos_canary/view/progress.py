@@ -9,8 +9,9 @@ from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_pha
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.bluegreen import BlueGreen
 from companyos_canary.model.quantity import parse_duration
-from companyos_canary.model.rollout import BlueGreen, Rollout, Step
+from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 
 Activity = Literal[
