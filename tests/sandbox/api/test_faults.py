@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from companyos_canary.errors import UsageError
 from companyos_canary.sandbox.faults import (
@@ -13,10 +15,16 @@ from companyos_canary.sandbox.faults import (
     Expire,
     Fault,
     Faulty,
+    Freeze,
+    Html,
+    Lose,
+    Race,
     Silence,
     Silent,
     Slow,
+    Truncate,
     parse_fault,
+    written,
 )
 from tests.sandbox.api.client import ROLLOUTS, Client, connect, rollout
 
@@ -134,6 +142,80 @@ def test_a_slow_answer_is_the_real_one() -> None:
     assert slept == [2.5]
 
 
+def test_a_page_of_a_proxy_is_no_object() -> None:
+    answer = faulty(Fault(Html())).send("GET", ROLLOUTS)
+    assert (answer.status, answer.header("Content-Type")) == (200, "text/html; charset=utf-8")
+    assert answer.body.startswith(b"<!DOCTYPE html>")
+    assert faulty(Fault(Html(502))).send("GET", ROLLOUTS).status == 502
+
+
+def test_half_a_body_ends_in_good_order() -> None:
+    whole = faulty().send("GET", f"{ROLLOUTS}/demo")
+    half = faulty(Fault(Truncate(50))).send("GET", f"{ROLLOUTS}/demo")
+    assert (half.status, half.body) == (200, whole.body[:50])
+    client = faulty(Fault(Truncate(25), verb="watch"))
+    stream = client.send("GET", ROLLOUTS, watch="1").stream
+    assert list(stream or ()) == [b'{"type":"ADDED","object":']
+
+
+def test_a_stream_that_is_short_enough_is_not_cut() -> None:
+    client = faulty(Fault(Cut(100_000), verb="watch"))
+    stream = client.send("GET", ROLLOUTS, watch="1", timeoutSeconds="1").stream
+    assert stream is not None
+    lines = iter(stream)
+    assert b"ADDED" in next(lines)
+    client.clock.tick(1)
+    stream.close()
+    assert list(lines) == []
+
+
+def test_a_change_that_is_lost_looks_made() -> None:
+    client = faulty(Fault(Lose(), path="/status$", times=1))
+    before = client.get(f"{ROLLOUTS}/demo")
+    for made in (False, True):
+        answer = client.patch(f"{ROLLOUTS}/demo/status", {"status": {"abort": True}})
+        assert (answer.status, answer.json()["status"]["abort"]) == (200, True)
+        assert (client.get(f"{ROLLOUTS}/demo") != before) is made
+
+
+def test_creations_and_deletions_are_lost_too_but_reads_and_dry_runs_are_no_changes() -> None:
+    client = faulty(Fault(Lose(), times=2))
+    assert client.get(f"{ROLLOUTS}/demo")["metadata"]["name"] == "demo"
+    assert client.delete(f"{ROLLOUTS}/demo", dryRun="All").status == 200
+    assert client.post(ROLLOUTS, rollout("other")).status == 201
+    assert client.delete(f"{ROLLOUTS}/demo").status == 200
+    assert [item["metadata"]["name"] for item in client.get(ROLLOUTS)["items"]] == ["demo"]
+
+
+def test_a_race_is_lost_by_those_who_pin_the_version() -> None:
+    client = faulty(Fault(Race()))
+    seen = client.get(f"{ROLLOUTS}/demo")
+    refused = client.put(f"{ROLLOUTS}/demo", {**seen, "spec": {**seen["spec"], "replicas": 4}})
+    assert (refused.status, refused.json()["reason"]) == (409, "Conflict")
+    patched = client.patch(f"{ROLLOUTS}/demo/status", {"status": {"abort": True}})
+    assert patched.status == 200
+    assert patched.json()["metadata"]["annotations"] == {"sandbox/race": "2"}
+
+
+def test_in_a_storm_everybody_loses_for_a_while() -> None:
+    client = faulty(Fault(Race(refuse=True), times=3))
+    before = client.get(f"{ROLLOUTS}/demo")["metadata"]["resourceVersion"]
+    answers = [client.patch(f"{ROLLOUTS}/demo", {"spec": {"replicas": 9}}) for _ in range(4)]
+    assert [answer.status for answer in answers] == [409, 409, 409, 200]
+    after = answers[-1].json()["metadata"]
+    assert int(after["resourceVersion"]) == int(before) + 4
+    assert after["annotations"] == {"sandbox/race": "3"}
+    assert client.post(ROLLOUTS, rollout("other")).status == 201
+
+
+def test_the_rules_tell_how_often_they_were_met() -> None:
+    client = faulty(Fault(Answer(500), verb="list", times=1, after=1), Fault(Drop(), method="PUT"))
+    assert isinstance(client.handle, Faulty)
+    for _ in range(4):
+        client.send("GET", ROLLOUTS)
+    assert [met for _, met in client.handle.rules()] == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -145,14 +227,63 @@ def test_a_slow_answer_is_the_real_one() -> None:
         ("list silence", Fault(Silence(), verb="list")),
         ("watch silence=2", Fault(Silence(2), verb="watch")),
         ("watch expire x1", Fault(Expire(), verb="watch", times=1)),
+        ("html", Fault(Html())),
+        ("GET html=502", Fault(Html(502), method="GET")),
+        ("truncate", Fault(Truncate())),
+        ("PATCH /status$ lose", Fault(Lose(), method="PATCH", path="/status$")),
+        ("race", Fault(Race())),
+        ("storm x9", Fault(Race(refuse=True), times=9)),
+        ("freeze", Freeze()),
+        ("freeze=1m", Freeze(60)),
     ],
 )
-def test_a_fault_can_be_written(text: str, fault: Fault) -> None:
+def test_a_fault_can_be_written(text: str, fault: Fault | Freeze) -> None:
     assert parse_fault(text) == fault
 
 
-@pytest.mark.parametrize("text", ["", "PATCH", "999", "slow=soon"])
-def test_what_is_no_fault_is_a_usage_error(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "`` names no fault"),
+        ("PATCH", "`PATCH` names no fault"),
+        ("999", "`999` names no fault"),
+        ("slow=soon", "`slow=soon` is no duration"),
+        ("slow", "`slow` is no duration"),
+        ("wtach drop", "`wtach` names no fault; did you mean `watch`"),
+        ("silense", "did you mean `silence`"),
+        ("429=soon", "`429=soon` names no fault"),
+        ("cut=", "`cut=` names no fault"),
+        ("drop=3", "`drop=3` names no fault"),
+        ("drop cut", "`drop cut` names two"),
+        ("/[ drop", "`/[` is no regular expression"),
+        ("PATCH freeze", "nothing stands beside `freeze`"),
+        ("freeze=-1s", "`freeze=-1s` is no duration"),
+    ],
+)
+def test_what_is_no_fault_is_a_usage_error(text: str, told: str) -> None:
     with pytest.raises(UsageError) as raised:
         parse_fault(text)
+    assert told in raised.value.message
     assert raised.value.hint
+
+
+counts = st.integers(0, 10_000)
+effects = st.one_of(
+    st.builds(Answer, st.sampled_from([401, 409, 429, 503]), retry_after=st.none() | counts),
+    st.builds(Html, st.sampled_from([200, 502])),
+    st.builds(Cut, counts),
+    st.builds(Truncate, counts),
+    st.builds(Silence, st.none() | counts),
+    st.builds(Slow, counts.map(lambda n: n / 8)),
+    st.sampled_from([Drop(), Expire(), Lose(), Race(), Race(refuse=True)]),
+)
+
+
+@given(
+    st.builds(
+        Fault, effects, st.sampled_from(["", "GET", "PATCH"]), st.sampled_from(["", "watch"]),
+        st.sampled_from(["", "/pods", "/rollouts/[^/]*$"]), st.none() | counts, counts,
+    )
+)  # fmt: skip
+def test_what_is_written_is_read_again(fault: Fault) -> None:
+    assert parse_fault(written(fault)) == fault
