@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until, impossible
-from companyos_canary.argo.patches import Decision, Record, Refusal, set_image
+from companyos_canary.argo.patches import Decision, Record, Refusal, set_image, stable_hashes
 from companyos_canary.argo.patches.decision import not_changeable
 from companyos_canary.argo.plan import default_timeout, template_names
 from companyos_canary.cluster.client import Cluster
@@ -59,7 +59,8 @@ def send(
         container = container_of(rollout, deploy.container)
         live = rollout.image(container)
         image = image_reference(deploy.repository or repository(live), deploy.version)
-        record = Record(deploy.by, now, deploy.reason, image, rollout.stable_hash)
+        known = stable_hashes(rollout.annotations)
+        record = Record(deploy.by, now, deploy.reason, image, rollout.stable_hash, known)
         if not rollout.containers and not not_changeable(rollout):
             return Refusal(f"Rollout `{name}` has no containers", "see `canary render`")
         return set_image(rollout, container, image, record=record, supersede=deploy.supersede)

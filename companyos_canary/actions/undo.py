@@ -1,10 +1,11 @@
 """Going back to an earlier revision: which one, and what comes of it."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import undone
-from companyos_canary.argo.patches import tag, undo
+from companyos_canary.argo.patches import Record, tag, undo
 from companyos_canary.argo.stable_record import ever_stable, previous_stable
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import NotFound, Refused
@@ -27,17 +28,32 @@ def target_of(snapshot: Snapshot, to: str | None) -> ReplicaSet:
     return found
 
 
+def record_for(
+    snapshot: Snapshot, target: ReplicaSet, *, by: str, now: datetime, reason: str
+) -> Record:
+    """Who goes back to what, and every hash that is known to have been stable."""
+    stable = snapshot.rollout.stable_hash
+    newest = sorted(snapshot.replicasets, key=lambda r: r.revision, reverse=True)
+    known = ever_stable(snapshot) - {stable}
+    ordered = tuple(r.hash for r in newest if r.hash in known)
+    image = target.containers[0].image if target.containers else ""
+    return Record(by, now, reason, image, stable, ordered)
+
+
 def send(
     cluster: Cluster,
     name: str,
     target: ReplicaSet,
+    record: Record,
     *,
     sleep: Callable[[float], None],
     dry_run: bool,
     wait: bool,
 ) -> Changed:
     """Writes the target's template; with `wait` until the controller shows its hash."""
-    verb = Verb("undo", lambda live: undo(live, target), undone(target.hash), of_template=True)
+    verb = Verb(
+        "undo", lambda live: undo(live, target, record), undone(target.hash), of_template=True
+    )
     return change(cluster, name, verb, sleep=sleep, dry_run=dry_run, wait=wait)
 
 

@@ -2,7 +2,7 @@
 version looks like one of a good version. `deploy` writes down which hash was stable; the union of
 these records and today's stable is the list."""
 
-from companyos_canary.argo.patches.record import record_of
+from companyos_canary.argo.patches.record import record_of, stable_hashes
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
 
@@ -14,11 +14,11 @@ def ever_stable(snapshot: Snapshot) -> frozenset[str]:
     images = {c.image for c in snapshot.rollout.containers}
     own = record_of(snapshot.rollout.annotations)
     if own.get("image") in images:
-        found.add(own.get("stable", ""))
+        found.update(stable_hashes(snapshot.rollout.annotations))
     for replicaset in snapshot.replicasets:
         record = record_of(replicaset.annotations)
         if record.get("image") in {c.image for c in replicaset.containers}:
-            found.add(record.get("stable", ""))
+            found.update(stable_hashes(replicaset.annotations))
     return frozenset(found - {""})
 
 

@@ -62,8 +62,11 @@ def undo(
     snapshot = session.cluster.snapshot(session.rollout, events=False)
     target = action.target_of(snapshot, to)
     name, clock = snapshot.rollout.name, session.runtime.clock
+    record = action.record_for(
+        snapshot, target, by=session.runtime.user, now=clock.now(), reason=reason
+    )
     changed = action.send(
-        session.cluster, name, target, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait
+        session.cluster, name, target, record, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait
     )
     where = f"{tag(target.containers[0].image)} (revision {target.revision})"
     if dry_run:
@@ -114,7 +117,7 @@ def _would(
     rows = tuple(diff)
     return base.Answer(
         code=answer.code, data={**answer.data, "diff": list(rows)},
-        lines=rows or answer.lines[-1:], notes=answer.notes, name=answer.name,
+        lines=(*rows, *answer.lines), notes=answer.notes, name=answer.name,
         objects=answer.objects,
     )  # fmt: skip
 

@@ -18,9 +18,11 @@ from companyos_canary.argo.patches import (
     only_if,
     pause,
     promote_full,
+    record_of,
     restart,
     resume,
     retry,
+    stable_hashes,
     undo,
     with_reason,
 )
@@ -45,6 +47,7 @@ from tests.builders import (
     snapshot,
 )
 
+UNDONE = Record("ana", NOW, "wrong tag", f"{NAME}:v1.0.0", CANARY, ("one", "two"))
 RUN = {"canary": {"currentStepAnalysisRunStatus": {"name": "r", "status": "Running"}}}
 
 
@@ -187,10 +190,23 @@ def test_an_undo_writes_the_template_without_what_the_controller_put_into_it() -
     }
 
 
+def test_an_undo_leaves_a_record_and_carries_on_what_is_known() -> None:
+    operations = body(undo(rollout(), replicaset(hash=STABLE, revision=7), UNDONE))
+    assert [o["op"] for o in operations] == ["test", "replace", "add"]
+    annotations = {RECORD: operations[2]["value"]}
+    assert record_of(annotations)["by"] == "ana"
+    assert stable_hashes(annotations) == (CANARY, "one", "two")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"known": 3}', '{"stable": 1, "known": [2]}'])
+def test_a_record_that_is_none_knows_nothing(text: str) -> None:
+    assert stable_hashes({RECORD: text}) == ()
+
+
 def test_an_undo_to_where_it_is_has_nothing_to_do() -> None:
     here = replicaset(hash=STABLE, revision=7)
-    assert isinstance(undo(rollout(**HEALTHY), here), Nothing)
-    assert isinstance(undo(rollout(), here), Change)
+    assert isinstance(undo(rollout(**HEALTHY), here, UNDONE), Nothing)
+    assert isinstance(undo(rollout(), here, UNDONE), Change)
 
 
 def test_a_reason_goes_behind_the_patch_and_none_leaves_it_alone() -> None:

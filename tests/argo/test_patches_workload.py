@@ -6,12 +6,13 @@ import pytest
 
 from companyos_canary.actions.follow import Following
 from companyos_canary.argo.endings import Until
-from companyos_canary.argo.patches import RECORD, Change, Nothing, Refusal, undo
+from companyos_canary.argo.patches import Change, Nothing, Refusal, undo
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.cluster.reads import with_workload
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.workload import ReplicaSet
 from tests.argo.test_patches import ABORTED, HEALTHY, body, deploy, refusal
+from tests.argo.test_patches_more import UNDONE
 from tests.builders import NAME, STABLE, replicaset_object, rollout
 
 REFERENCE = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api"}
@@ -66,14 +67,15 @@ def test_a_workload_of_another_kind_is_refused_by_its_name() -> None:
     live = rollout(spec={"workloadRef": {"kind": "ReplicaSet", "name": "api-1"}, "template": None})
     target = ReplicaSet.from_object(replicaset_object(hash=STABLE))
     assert "ReplicaSet `api-1`" in refusal(deploy(live)).message
-    assert "ReplicaSet `api-1`" in refusal(undo(live, target)).message
+    assert "ReplicaSet `api-1`" in refusal(undo(live, target, UNDONE)).message
 
 
 def test_undo_writes_the_old_template_into_the_deployment_whose_images_it_pins() -> None:
     target = ReplicaSet.from_object(replicaset_object(hash=STABLE, image=f"{NAME}:v1.0.0"))
-    decision = undo(referring(f"{NAME}:v1.1.0"), target)
+    decision = undo(referring(f"{NAME}:v1.1.0"), target, UNDONE)
     assert isinstance(decision, Change)
-    (patch,) = decision.patches
+    patch, record = decision.patches
+    assert (record.target, record.beside) == ("Rollout", True)
     assert patch.target == "Deployment"
     assert [o["value"] for o in patch.body[:-1]] == ["proxy", "proxy:3", NAME, f"{NAME}:v1.1.0"]
     assert body(decision)[-1]["path"] == "/spec/template"

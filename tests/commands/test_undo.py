@@ -1,5 +1,6 @@
 """`canary undo`, from argv to exit, in the sandbox."""
 
+from companyos_canary.argo.patches import record_of
 from companyos_canary.errors import ExitCode
 from tests.world import World
 
@@ -72,3 +73,18 @@ def test_a_dry_run_shows_the_difference_and_sends_nothing(world: World) -> None:
     assert "-      image: companyos-api:v1.1.0" in ran.out
     assert "+      image: companyos-api:v1.0.0" in ran.out
     assert {r.method for r in world.requests} == {"GET"}
+
+
+def test_it_leaves_a_record_and_a_second_undo_still_knows_what_was_good(world: World) -> None:
+    for version in ("v1.1.0", "v1.3.0"):
+        world.canary("deploy", version, "-q")
+    world.canary("undo", "--reason", "slow login", "-q")
+    record = record_of(world.rollout().annotations)
+    assert (record["by"], record["reason"], record["image"]) == (
+        "ana", "slow login", "companyos-api:v1.1.0",
+    )  # fmt: skip
+    ran = world.canary("undo")
+    assert ran.code == ExitCode.OK, ran
+    assert world.rollout().image() == "companyos-api:v1.3.0"
+    world.canary("undo", "--to", "v1.0.0", "-q")
+    assert world.canary("undo", "--no-wait").code == ExitCode.OK

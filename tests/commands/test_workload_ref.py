@@ -132,7 +132,8 @@ def test_mid_way_undo_puts_the_old_template_back_into_the_deployment(referring: 
     referring.requests.clear()
     ran = referring.canary("undo")
     assert ran.code == ExitCode.OK, ran
-    assert [p.split("/companyos/")[1] for p in patched(referring)] == [f"deployments/{NAME}"]
+    sent = [p.split("/companyos/")[1] for p in patched(referring)]
+    assert sent == [f"deployments/{NAME}", f"rollouts/{NAME}"]
     assert image(referring) == f"{NAME}:v1.0.0"
     found = referring.store.read(DEPLOYMENT, "companyos", NAME)
     assert found["spec"]["template"]["metadata"]["labels"] == {"app": NAME}

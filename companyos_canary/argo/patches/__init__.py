@@ -17,7 +17,14 @@ from companyos_canary.argo.patches.decision import (
 from companyos_canary.argo.patches.image import set_image, tag
 from companyos_canary.argo.patches.pause import pause, resume
 from companyos_canary.argo.patches.promote import INCONCLUSIVE, only_if, promote, promote_full
-from companyos_canary.argo.patches.record import ACTION, RECORD, Record, record_of, with_reason
+from companyos_canary.argo.patches.record import (
+    ACTION,
+    RECORD,
+    Record,
+    record_of,
+    stable_hashes,
+    with_reason,
+)
 from companyos_canary.argo.patches.restart import restart
 from companyos_canary.argo.patches.retry import retry
 from companyos_canary.argo.patches.undo import undo
@@ -44,6 +51,7 @@ __all__ = [
     "resume",
     "retry",
     "set_image",
+    "stable_hashes",
     "tag",
     "undo",
     "with_reason",

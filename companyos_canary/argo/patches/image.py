@@ -4,18 +4,16 @@ from typing import Any
 
 from companyos_canary.argo.patches.decision import (
     JSON_PATCH,
-    MERGE_PATCH,
     Change,
     Decision,
     Nothing,
     Patch,
     Refusal,
-    add,
     not_changeable,
     replace,
     test,
 )
-from companyos_canary.argo.patches.record import RECORD, Record
+from companyos_canary.argo.patches.record import Record
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
@@ -70,12 +68,7 @@ def _image_patch(rollout: Rollout, position: int, image: str, record: Record) ->
     operations = _set_pinned(rollout, position, image)
     if rollout.current_hash:
         operations.insert(-1, test("/status/currentPodHash", rollout.current_hash))
-    annotate = (
-        add(f"/metadata/annotations/{_escape(RECORD)}", record.text())
-        if rollout.annotations
-        else add("/metadata/annotations", {RECORD: record.text()})
-    )
-    return Patch([*operations, annotate], JSON_PATCH)
+    return Patch([*operations, record.annotation(rollout.annotations)], JSON_PATCH)
 
 
 def _workload_patches(
@@ -85,7 +78,7 @@ def _workload_patches(
     ReplicaSet, in the place of its own."""
     return (
         Patch(_set_pinned(rollout, position, image), JSON_PATCH, target="Deployment"),
-        Patch({"metadata": {"annotations": {RECORD: record.text()}}}, MERGE_PATCH, beside=True),
+        record.patch(),
     )
 
 
@@ -105,7 +98,3 @@ def tag(image: str) -> str:
         return image.split("@", 1)[1]
     name = image.rsplit("/", 1)[-1]
     return name.split(":", 1)[1] if ":" in name else image
-
-
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

@@ -14,23 +14,26 @@ from companyos_canary.argo.patches.decision import (
     replace,
     test,
 )
+from companyos_canary.argo.patches.record import Record
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.model.workload import ReplicaSet
 
 
-def undo(rollout: Rollout, target: ReplicaSet) -> Decision:
-    """Writes the template of a ReplicaSet back. Without what the controller put into it: with the
-    injected metadata the controller would see a template that no ReplicaSet has, and walk it
-    through the steps as a new canary (seen with the plugin's undo)."""
+def undo(rollout: Rollout, target: ReplicaSet, record: Record) -> Decision:
+    """Writes the template of a ReplicaSet back, with the record of who did it: the controller
+    copies the Rollout's record to that ReplicaSet, and a stale one would lie. What the controller
+    put into the template stays out: with it the controller would see a template that no
+    ReplicaSet has, and walk it through the steps as a new canary (seen with the plugin's undo)."""
     if refusal := not_changeable(rollout):
         return refusal
     if rollout.observed and target.hash == rollout.current_hash:
         return Nothing(f"`{rollout.name}` is already on revision {target.revision}")
     write = replace("/spec/template", template_of(rollout, target))
     if rollout.workload_ref:
-        return Change((Patch([*_images(rollout), write], JSON_PATCH, target="Deployment"),))
+        template = Patch([*_images(rollout), write], JSON_PATCH, target="Deployment")
+        return Change((template, record.patch()))
     pin = test("/status/currentPodHash", rollout.current_hash)
-    return Change((Patch([pin, write], JSON_PATCH),))
+    return Change((Patch([pin, write, record.annotation(rollout.annotations)], JSON_PATCH),))
 
 
 def _images(rollout: Rollout) -> list[dict[str, Any]]:
