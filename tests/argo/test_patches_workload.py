@@ -6,7 +6,7 @@ import pytest
 
 from companyos_canary.actions.follow import Following
 from companyos_canary.argo.endings import Until
-from companyos_canary.argo.patches import Change, Nothing, Refusal, undo
+from companyos_canary.argo.patches import RECORD, Change, Nothing, Refusal, undo
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.cluster.reads import with_workload
 from companyos_canary.model.rollout import Rollout
