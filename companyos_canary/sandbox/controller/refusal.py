@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 _STEPS = ("experiment", "setCanaryScale", "setHeaderRoute", "setMirrorRoute", "plugin")
+_OTHERS = {"Experiment": "the sandbox does not run Experiments"}
 
 
 def refusal(rollout: Mapping[str, Any]) -> str | None:
-    """One sentence that says why this Rollout cannot be played here, or None. What the real
-    controller would call invalid is not refused: it becomes an InvalidSpec."""
-    if rollout.get("kind", "Rollout") != "Rollout":
-        return None
+    """One sentence that says why this object cannot be played here, or None: an Experiment, or a
+    Rollout with what the controller does not do. What the real controller would call invalid is
+    not refused: it becomes an InvalidSpec."""
+    kind = rollout.get("kind", "Rollout")
+    if kind != "Rollout":
+        return _OTHERS.get(kind)
     spec = rollout.get("spec") or {}
     strategy = spec.get("strategy") or {}
     canary = strategy.get("canary") or {}
