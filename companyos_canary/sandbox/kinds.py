@@ -26,6 +26,11 @@ class Kind:
         """`rollouts.argoproj.io`, `pods`: as error messages name it."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
+    @property
+    def counts_generations(self) -> bool:
+        """The kinds of the core group have no metadata.generation."""
+        return bool(self.group)
+
 
 _ARGO = ("argoproj.io", "v1alpha1")
 

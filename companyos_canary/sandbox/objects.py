@@ -85,7 +85,7 @@ def merged(kind: Kind, old: Object, new: Object, status_only: bool) -> Object:
         else:
             new["metadata"].pop(field, None)
     new["apiVersion"], new["kind"] = kind.api_version, kind.kind
-    if _content(new, isolated) != _content(old, isolated):
+    if kind.counts_generations and _content(new, isolated) != _content(old, isolated):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
     return new
 

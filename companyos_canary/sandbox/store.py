@@ -153,7 +153,9 @@ class Store:
                 )  # fmt: skip
             meta["uid"] = str(uuid.uuid4())
             meta["creationTimestamp"] = format_time(self.now())
-            meta["generation"] = 1
+            meta.pop("generation", None)
+            if kind.counts_generations:
+                meta["generation"] = 1
             obj.setdefault("apiVersion", kind.api_version)
             obj.setdefault("kind", kind.kind)
             return obj if dry_run else self._put("ADDED", key, obj, None)

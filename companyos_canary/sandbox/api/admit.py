@@ -10,6 +10,7 @@ from companyos_canary.sandbox.api.call import Call
 from companyos_canary.sandbox.api.crds import check_definition
 from companyos_canary.sandbox.api.defaults import completed
 from companyos_canary.sandbox.api.schema import check_shape
+from companyos_canary.sandbox.api.validate import check_object
 from companyos_canary.sandbox.kinds import CRD, DAEMONSET, JOB, STATEFULSET, Kind
 from companyos_canary.sandbox.objects import ApiStatus, Object, copied
 
@@ -77,19 +78,19 @@ def check_metadata(obj: Object) -> None:
     meta = obj.setdefault("metadata", {})
     if not isinstance(meta, dict):
         raise _cannot_unmarshal("metadata", "v1.ObjectMeta")
+    for field in [f for f, value in meta.items() if value is None]:
+        del meta[field]
     for field in ("labels", "annotations"):
-        values = meta.get(field) or {}
+        values = meta.get(field, {})
         if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
             raise _cannot_unmarshal(f"metadata.{field}", "map[string]string")
     for field in ("name", "generateName", "namespace", "uid", "resourceVersion"):
-        if not isinstance(meta.get(field) or "", str):
+        if not isinstance(meta.get(field, ""), str):
             raise _cannot_unmarshal(f"metadata.{field}", "string")
     for field, of in (("finalizers", str), ("ownerReferences", dict), ("managedFields", dict)):
-        items = meta.get(field) or []
+        items = meta.get(field, [])
         if not isinstance(items, list) or not all(isinstance(item, of) for item in items):
             raise _cannot_unmarshal(f"metadata.{field}", f"[]{of.__name__}")
-    for field in [f for f, value in meta.items() if value is None]:
-        del meta[field]
 
 
 def _cannot_unmarshal(field: str, wanted: str) -> ApiStatus:
@@ -136,6 +137,7 @@ def admitted(
     if call.kind in _NOT_RUN:
         told = f"Forbidden: the sandbox runs no {call.kind.kind}s"
         raise invalid(call.kind, obj["metadata"]["name"], [("spec", told, "FieldValueForbidden")])
+    check_object(call.kind, obj)
     if why := refuse(obj):
         name = obj["metadata"]["name"]
         raise invalid(call.kind, name, [("spec", f"Forbidden: {why}", "FieldValueForbidden")])

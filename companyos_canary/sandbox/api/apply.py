@@ -7,7 +7,7 @@ from typing import Any
 from companyos_canary.model.http import Json
 from companyos_canary.sandbox.api.admit import check_metadata
 from companyos_canary.sandbox.api.answer import bad_request, unsupported_media
-from companyos_canary.sandbox.api.body import media_type, read_value
+from companyos_canary.sandbox.api.body import read_value
 from companyos_canary.sandbox.api.call import Call
 from companyos_canary.sandbox.api.lists import apply_keys
 from companyos_canary.sandbox.api.managed import (
@@ -37,7 +37,7 @@ def read_configuration(call: Call) -> Json:
         )  # fmt: skip
     body = read_value(call.request.body, yaml=True)
     if not isinstance(body, dict):
-        raise unsupported_media(media_type(call.request), ("application/apply-patch+yaml",))
+        raise unsupported_media(("application/apply-patch+yaml",))
     kind = call.kind
     if (body.get("apiVersion"), body.get("kind")) != (kind.api_version, kind.kind):
         raise bad_request(

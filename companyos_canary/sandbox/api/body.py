@@ -25,7 +25,7 @@ def read_object(request: Request) -> Json:
         return read_protobuf(request.body)
     value = read_value(request.body, yaml=media in _YAML)
     if media not in ("application/json", "", *_YAML) and not media.endswith("+json"):
-        raise unsupported_media(media, ("application/json", "application/yaml", PROTOBUF))
+        raise unsupported_media(("application/json", "application/yaml", PROTOBUF))
     if not isinstance(value, dict):
         raise bad_request("the object provided is unrecognized: it is no JSON object")
     return value

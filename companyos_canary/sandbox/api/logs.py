@@ -32,22 +32,21 @@ def access_line(pod: Object, at: datetime) -> str | None:
 def answer(store: Store, call: Call, line: LogLine) -> Response:
     """The log of a container, `follow` as a stream. 400 where it has not started."""
     pod = store.read(POD, call.namespace, call.name)
-    started = _started(pod, call.request.parameter("container"))
-    now = store.now()
-    begin = started if started else now
-    if call.flag("previous"):
-        container = pod["spec"]["containers"][0]["name"]
-        raise bad_request(f'previous terminated container "{container}" in pod "{call.name}" '
-                          "not found")  # fmt: skip
+    container = _container(pod, call.request.parameter("container"))
+    began, ended = _life(pod, container, previous=call.flag("previous"))
+    now = ended or store.now()
+    begin = began or now
     if seconds := call.request.parameter("sinceSeconds"):
         begin = max(begin, now - timedelta(seconds=_count(seconds)))
     if since := parse_time(call.request.parameter("sinceTime")):
         begin = max(begin, since)
     writer = _Writer(line, stamped=call.flag("timestamps"))
     lines = list(writer.lines(pod, max(begin, now - _LONGEST * _SECOND), now))
+    if ended:
+        lines.append(writer.last_words(ended))
     if tail := call.request.parameter("tailLines"):
         lines = lines[-_count(tail) :] if _count(tail) else []
-    if call.flag("follow"):
+    if call.flag("follow") and ended is None:
         return Response(200, _TEXT, stream=_Follow(store, pod, lines, writer, now))
     return Response(200, _TEXT, b"".join(lines))
 
@@ -58,8 +57,8 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _started(pod: Object, container: str) -> datetime | None:
-    """When the container began to run; 400 in the words of the real server where it does not."""
+def _container(pod: Object, container: str) -> str:
+    """The name of the container that is meant; 400 where that is not clear or there is none."""
     name = pod["metadata"]["name"]
     names = [c["name"] for c in pod.get("spec", {}).get("containers") or []]
     if not container and len(names) > 1:
@@ -69,14 +68,30 @@ def _started(pod: Object, container: str) -> datetime | None:
     container = container or (names[0] if names else "")
     if container not in names:
         raise bad_request(f"container {container} is not valid for pod {name}")
+    return container
+
+
+def _life(
+    pod: Object, container: str, *, previous: bool
+) -> tuple[datetime | None, datetime | None]:
+    """When the container began to run and ended (None: it runs), for one that waits after a crash
+    its last run; 400 in the words of the real server where it has none."""
+    name = pod["metadata"]["name"]
     statuses: list[Any] = (pod.get("status") or {}).get("containerStatuses") or []
-    state = next((s.get("state") or {} for s in statuses if s.get("name") == container), {})
+    status: Any = next((s for s in statuses if s.get("name") == container), {})
+    state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated")
+    if previous and not last:
+        raise bad_request(f'previous terminated container "{container}" in pod "{name}" not found')
+    if last and (previous or "waiting" in state):
+        began = parse_time(last.get("startedAt") or pod["metadata"]["creationTimestamp"])
+        return began, parse_time(last.get("finishedAt")) or began
     if "waiting" in state or not state:
         why = (state.get("waiting") or {}).get("reason") or "ContainerCreating"
         why = {"ImagePullBackOff": "trying and failing to pull image"}.get(why, why)
         raise bad_request(f'container "{container}" in pod "{name}" is waiting to start: {why}')
     detail = state.get("running") or state.get("terminated") or {}
-    return parse_time(detail.get("startedAt")) or parse_time(pod["metadata"]["creationTimestamp"])
+    began = parse_time(detail.get("startedAt") or pod["metadata"]["creationTimestamp"])
+    return began, parse_time(detail.get("finishedAt"))
 
 
 class _Writer:
@@ -92,6 +107,12 @@ class _Writer:
                 stamp = f"{format_time(at)} " if self._stamped else ""
                 yield f"{stamp}{text}\n".encode()
             at += _SECOND
+
+    def last_words(self, at: datetime) -> bytes:
+        stamp = f"{format_time(at)} " if self._stamped else ""
+        return (
+            f'{stamp}time={format_time(at)} level=fatal msg="the application has ended"\n'.encode()
+        )
 
 
 class _Follow:

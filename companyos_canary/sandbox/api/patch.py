@@ -60,7 +60,7 @@ def _apply(root: list[Any], operation: dict[str, Any]) -> None:
             raise PatchFailed(f"move operation moves {operation['from']} into itself")
         _add(root, path, _remove(root, operation["from"], "move"), "move")
     else:
-        raise PatchMalformed(f"Unexpected kind: {op}")
+        raise PatchFailed(f"Unexpected kind: {op}")
 
 
 def _tokens(path: str) -> list[str]:
@@ -121,12 +121,23 @@ def _remove(root: list[Any], path: str, op: str) -> Any:
     parent, token = _parent(root, path, op)
     if parent is root:
         raise PatchFailed(f"{op} operation cannot remove the whole document")
+    if op == "remove":
+        _check_removable(parent, token, path)
     value = _child(parent, token, op, path)
     if isinstance(parent, dict):
         del parent[token]
     else:
         del parent[int(token)]
     return value
+
+
+def _check_removable(parent: Any, token: str, path: str) -> None:
+    if isinstance(parent, dict) and token not in parent:
+        why = f"Unable to remove nonexistent key: {token}: missing value"
+        raise PatchFailed(f"error in remove for path: '{path}': {why}")
+    if isinstance(parent, list) and not (_is_index(token) and int(token) < len(parent)):
+        why = f"Unable to access invalid index: {token}: invalid index referenced"
+        raise PatchFailed(f"error in remove for path: '{path}': {why}")
 
 
 def _replace(root: list[Any], path: str, value: Any) -> None:

@@ -24,7 +24,7 @@ def patched(call: Call, base: Object) -> Object:
     own = call.kind.group.endswith("argoproj.io")
     accepted = [JSON_PATCH, MERGE, APPLY] if own else [JSON_PATCH, MERGE, STRATEGIC, APPLY]
     if media not in accepted:
-        raise unsupported_media(media, accepted)
+        raise unsupported_media(accepted)
     patch = read_value(call.request.body)
     if media == JSON_PATCH:
         return _json_patched(base, patch)

@@ -30,6 +30,15 @@ class Findings:
     wrong: list[tuple[str, str, str]] = field(default_factory=list)
 
 
+def findings_of(kind: Kind, obj: Object) -> Findings:
+    """What of a whole object does not fit its kind."""
+    findings = Findings()
+    if (shape := shape_of(kind)) is not None:
+        rest = {k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata")}
+        _checked(rest, shape, "", findings)
+    return findings
+
+
 def check_shape(
     kind: Kind, obj: Object, validation: str, subresource: str = ""
 ) -> tuple[Object, tuple[str, ...]]:

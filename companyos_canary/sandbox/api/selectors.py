@@ -74,10 +74,7 @@ def field_selector(kind: Kind, text: str) -> Test:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
         field, op, value = match[1], match[2], match[3]
         if field not in _FIELDS and field not in _MORE.get(kind, ()):
-            raise bad_request(
-                f'Unable to find "{kind.api_version}, Resource={kind.plural}" that match label '
-                f'selector "", field selector "{text}": field label not supported: {field}'
-            )
+            raise bad_request(f"field label not supported: {field}")
         tests.append((_path(kind, field), op == "!=", value))
     return lambda obj: all((_value(obj, path) == value) != no for path, no, value in tests)
 

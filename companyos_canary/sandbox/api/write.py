@@ -19,6 +19,8 @@ from companyos_canary.sandbox.api.patches import APPLY, patched
 from companyos_canary.sandbox.api.read import selected
 from companyos_canary.sandbox.api.scale import scale_of, scaled
 from companyos_canary.sandbox.api.schema import check_shape
+from companyos_canary.sandbox.api.typed import check_typed
+from companyos_canary.sandbox.api.validate import check_change
 from companyos_canary.sandbox.kinds import CRD, NAMESPACE
 from companyos_canary.sandbox.objects import ApiStatus, Object, not_found
 from companyos_canary.sandbox.store import Propagation, Store
@@ -93,6 +95,7 @@ class Writer:
         configuration = read_configuration(call)
         if old is None and call.subresource:
             raise not_found(call.kind, call.name)
+        check_typed(call.kind, configuration)
         new = applied(call.kind, old, configuration, manager, force=call.flag("force"))
         if old is None:
             check_name(call.kind, call.name)
@@ -108,6 +111,7 @@ class Writer:
                 call.kind, new, call.request.parameter("fieldValidation"), "status"
             )
         else:
+            check_change(call.kind, old, new)
             new, warnings = admitted(call, new, self.refuse)
         if manager.operation == "Update":
             new = updated(call.kind, old, new, manager)

@@ -158,7 +158,14 @@ def test_the_manager_is_the_user_agent_unless_given(client: Client) -> None:
             400,
             "metadata.managedFields must be nil",
         ),
-        (rollout(replica=1), {"fieldValidation": "Strict"}, 400, 'unknown field "spec.replica"'),
+        (rollout(replica=1), {}, 500, ": .spec.replica: field not declared in schema"),
+        (rollout(replicas="x"), {}, 500, ".spec.replicas: expected numeric (int or float), got st"),
+        (
+            rollout(template={"spec": {"containers": [{"name": "app", "image": 1}]}, "x": 1}),
+            {},
+            500,
+            '.spec.template.spec.containers[name="app"].image: expected string, got integer',
+        ),
         (b"a: [", {}, 400, "error decoding YAML"),
     ],
 )

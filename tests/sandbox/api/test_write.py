@@ -359,7 +359,8 @@ def test_a_patch_meets_a_write_in_between_and_tries_again(demo: Client) -> None:
     [
         ([], "the value of metadata into v1.ObjectMeta"),
         ({"name": "a", "labels": {"x": 1}}, "the value of metadata.labels into map[string]string"),
-        ({"name": "a", "annotations": []}, ""),
+        ({"name": "a", "annotations": []}, "the value of metadata.annotations into map[string]str"),
+        ({"name": "a", "annotations": None}, ""),
         ({"name": "a", "annotations": "x"}, "the value of metadata.annotations"),
         ({"name": 1}, "the value of metadata.name into string"),
         ({"name": "a", "finalizers": [1]}, "the value of metadata.finalizers into []str"),
@@ -390,5 +391,5 @@ def test_a_service_gets_an_address_and_what_its_ports_leave_out(client: Client) 
 def test_a_patch_that_leaves_no_object_is_refused(demo: Client) -> None:
     answer = demo.patch(DEMO, [{"op": "replace", "path": "", "value": 1}], JSON_PATCH)
     assert (answer.status, "leaves no object" in answer.json()["message"]) == (400, True)
-    malformed = demo.patch(DEMO, [{"op": "nothing", "path": "/a"}], JSON_PATCH)
+    malformed = demo.patch(DEMO, [{"op": "add", "path": "/a"}], JSON_PATCH)
     assert malformed.status == 400
