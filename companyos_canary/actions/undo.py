@@ -20,6 +20,11 @@ def target_of(snapshot: Snapshot, to: str | None) -> ReplicaSet:
     if to is not None:
         return _named(snapshot, to)
     found = previous_stable(snapshot)
+    if found is None and len(snapshot.replicasets) < 2:
+        raise Refused(
+            f"`{snapshot.rollout.name}` has no earlier revision to go back to",
+            hint="`canary history` lists what there was",
+        )
     if found is None:
         raise Refused(
             f"which revision of `{snapshot.rollout.name}` was good is not recorded",
@@ -83,6 +88,6 @@ def _choices(snapshot: Snapshot) -> str:
     rows = (
         f"`{tag(r.containers[0].image)}` (revision {r.revision})"
         for r in snapshot.replicasets[:8]
-        if r.containers
+        if r.containers and r.hash != snapshot.rollout.current_hash
     )
     return ", ".join(rows) or "none"

@@ -38,7 +38,9 @@ def apply(
     force: Annotated[
         bool, typer.Option("--force", help="take over fields that somebody else manages")
     ] = False,
-    dry_run: base.DryRunOption = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would change, keep nothing")
+    ] = False,
     no_wait: base.NoWaitOption = False,
     timeout: base.TimeoutOption = None,
 ) -> base.Answer:

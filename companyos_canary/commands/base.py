@@ -258,7 +258,8 @@ def show(session: Session, answer: Answer) -> NoReturn:
 
         runtime.stdout.write(to_yaml(answer.objects))
     elif session.output == "name":
-        runtime.say(answer.name)
+        if answer.name:
+            runtime.say(answer.name)
     elif answer.picture is not None and runtime.facts.terminal:
         runtime.out.print(answer.picture())
     else:

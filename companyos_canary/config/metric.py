@@ -17,6 +17,12 @@ GUIDE: dict[str, tuple[Direction, float]] = {
     "error-ratio": ("below", 1.5),
     "opa-success": ("above", 0.99),
 }
+MOST: dict[str, tuple[float, str]] = {
+    "error-rate": (1.0, "a share up to 100%, such as 5%"),
+    "opa-success": (1.0, "a share up to 100%, such as 99%"),
+    "latency-p95": (60.0, "up to 60s; a plain number is in seconds, so write 300ms"),
+}
+"""Limits beyond which somebody meant something else: `latency-p95: {below: 300}` is 300 s."""
 ARGUMENTS = ("prometheus", "window", "min-requests", "error-floor", "canary-hash", "scope")
 _TAG = re.compile(r"\{\{(.*?)(\}\}|$)", re.DOTALL)
 _KNOWN = {f"args.{name}" for name in ARGUMENTS}
@@ -71,6 +77,9 @@ def _limit(check: Checker, path: Path, given: MetricDocument) -> tuple[Direction
         allowed = f"`{guide[0]}`: `{path[1]}` is good {guide[0]} its limit"
         check.that(direction == guide[0], path, allowed, f"`{direction}`")
     number: float = check.unit((*path, direction), units.limit, value)
+    if given.query is None and str(path[1]) in MOST:
+        most, allowed = MOST[str(path[1])]
+        check.that(number <= most, (*path, direction), allowed)
     return direction, number
 
 

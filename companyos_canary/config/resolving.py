@@ -43,7 +43,7 @@ def find(cwd: Path) -> Path | None:
     """The nearest canary.yaml in a directory or above it."""
     for directory in (cwd, *cwd.parents):
         path = directory / FILE
-        if os.path.isfile(path):
+        if os.path.exists(path):
             return path
     return None
 

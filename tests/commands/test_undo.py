@@ -52,10 +52,19 @@ def test_after_an_abort_it_takes_the_bad_version_out_of_the_spec(world: World) -
     assert not world.rollout().aborted
 
 
-def test_without_a_record_it_asks_which_one(world: World) -> None:
+def test_where_there_is_only_one_revision_it_says_so(world: World) -> None:
     ran = world.canary("undo")
     assert ran.code == ExitCode.REFUSED
-    assert "canary undo --to VERSION" in ran.err
+    assert "has no earlier revision to go back to" in ran.err
+
+
+def test_without_a_record_it_asks_which_one(world: World) -> None:
+    image = [{"name": "companyos-api", "image": "companyos-api:v1.1.0"}]
+    world.patch({"spec": {"template": {"spec": {"containers": image}}}})
+    world.advance(60)
+    ran = world.canary("undo")
+    assert ran.code == ExitCode.REFUSED
+    assert "canary undo --to VERSION, one of `v1.0.0` (revision 1)" in ran.err
 
 
 def test_to_a_version_by_name_or_number(world: World) -> None:

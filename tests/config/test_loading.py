@@ -141,6 +141,13 @@ WRONG = {
         "5: field `steps`: found a mapping, "
         "allowed: a list of one or more steps such as `{weight: 10, analysis: 2m}`"
     ),
+    "metrics: {error-rate: {below: 500%}}": (
+        "5: field `metrics.error-rate.below`: found `500%`, allowed: a share up to 100%, such as 5%"
+    ),
+    "metrics: {latency-p95: {below: 300}}": (
+        "5: field `metrics.latency-p95.below`: found `300`, "
+        "allowed: up to 60s; a plain number is in seconds, so write 300ms"
+    ),
     "port: 65536": "5: field `port`: found `65536`, allowed: a whole number from 1 to 65535",
     "replicas: -1": (
         "5: field `replicas`: found `-1`, "

@@ -150,3 +150,10 @@ def test_objects_and_links_follow_the_namespace_that_won(project: Path) -> None:
     assert settings is not None
     assert settings.namespace == "from-flag"
     assert settings.links == {"board": "https://x/from-flag/from-file"}
+
+
+def test_a_directory_in_the_place_of_the_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "canary.yaml").mkdir()
+    with pytest.raises(ConfigError) as wrong:
+        resolve(Flags(), {}, tmp_path)
+    assert "is a directory" in wrong.value.message
