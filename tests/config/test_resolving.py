@@ -156,4 +156,4 @@ def test_a_directory_in_the_place_of_the_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "canary.yaml").mkdir()
     with pytest.raises(ConfigError) as wrong:
         resolve(Flags(), {}, tmp_path)
-    assert "is a directory" in wrong.value.message
+    assert "Is a directory" in wrong.value.message
