@@ -16,6 +16,7 @@ from rich.console import Console
 from companyos_canary import cli
 from companyos_canary.errors import MEANING
 from companyos_canary.runtime import Clock, Runtime
+from companyos_canary.sandbox.scenarios import shipped
 from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import screen
 from companyos_canary.view.theme import Facts
@@ -26,7 +27,9 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference.md"
 README = ROOT / "README.md"
 SCREEN = ROOT / "docs" / "screen.svg"
+SANDBOX = ROOT / "docs" / "sandbox.md"
 BEGIN, END = "<!-- exit codes: begin -->", "<!-- exit codes: end -->"
+SCENARIOS = "<!-- scenarios: begin -->", "<!-- scenarios: end -->"
 
 
 def reference() -> str:
@@ -53,6 +56,15 @@ def readme(text: str) -> str:
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
     return f"{head}{BEGIN}\n{exit_codes()}{END}{tail}"
+
+
+def sandbox(text: str) -> str:
+    """docs/sandbox.md with the table of the scenarios that ship."""
+    head, _, rest = text.partition(SCENARIOS[0])
+    _, _, tail = rest.partition(SCENARIOS[1])
+    rows = "\n".join(f"| `{s.name}` | {s.description} | {s.promise} |" for s in shipped())
+    table = f"| scenario | what happens | promise |\n|---|---|---|\n{rows}\n"
+    return f"{head}{SCENARIOS[0]}\n{table}{SCENARIOS[1]}{tail}"
 
 
 def picture() -> str:
@@ -93,7 +105,8 @@ def main() -> None:
     REFERENCE.write_text(reference())
     README.write_text(readme(README.read_text()))
     SCREEN.write_text(picture())
-    for path in (REFERENCE, README, SCREEN):
+    SANDBOX.write_text(sandbox(SANDBOX.read_text()))
+    for path in (REFERENCE, README, SCREEN, SANDBOX):
         sys.stdout.write(f"{path.relative_to(ROOT)}\n")
 
 

@@ -17,6 +17,11 @@ def test_the_exit_codes_in_the_readme_are_those_of_the_program() -> None:
     assert docs.readme(text) == text, "run `make docs`"
 
 
+def test_the_scenarios_are_those_that_ship() -> None:
+    text = docs.SANDBOX.read_text()
+    assert docs.sandbox(text) == text, "run `make docs`"
+
+
 def test_the_picture_is_what_the_program_draws() -> None:
     assert docs.SCREEN.read_text() == docs.picture(), "run `make docs`"
 
