@@ -24,6 +24,7 @@ from companyos_canary.sandbox.traffic import Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
 
 PROMETHEUS = ("monitoring", "prometheus", 9090)
+_CONTROLLERS = "argo-rollouts"  # where a controller of one's own keeps its Lease
 _SUFFIXES = ("", ".svc", ".svc.cluster.local")
 
 
@@ -38,8 +39,8 @@ def _now() -> datetime:
 class Running:
     """Started by its constructor. `namespaces` are made at the start; `controller` and
     `replicasets` False leave kinds to controllers of your own (see Cluster). `faults` meet every
-    client, `roles` say what the token may do (None: all), `scenario`
-    what versions do; `control` switches faults later. `close` ends it within a second."""
+    client, `roles` say what the token may do (None: all), `scenario` what
+    versions do; `control` switches faults later. `close` ends it within a second."""
 
     def __init__(
         self,
@@ -117,7 +118,7 @@ class Running:
 def _furnish(store: Store, namespaces: tuple[str, ...]) -> None:
     """What a cluster has before anything is deployed: namespaces, and Prometheus as a Service."""
     monitoring, name, port = PROMETHEUS
-    for namespace in dict.fromkeys((*namespaces, monitoring)):
+    for namespace in dict.fromkeys((*namespaces, monitoring, _CONTROLLERS)):
         if store.get(NAMESPACE, "", namespace) is None:
             store.create(
                 NAMESPACE, {"metadata": {"name": namespace}, "status": {"phase": "Active"}}
