@@ -40,7 +40,11 @@ class MetricRow:
 
 def metric_rows(snapshot: Snapshot) -> tuple[MetricRow, ...]:
     """Every metric that judges the newest revision, in the order in which it is asked."""
-    runs = attempt(snapshot)
+    return rows_of(attempt(snapshot))
+
+
+def rows_of(runs: tuple[AnalysisRun, ...]) -> tuple[MetricRow, ...]:
+    """The same of some runs alone, oldest first."""
     names = dict.fromkeys(m.name for r in runs for m in r.metrics)
     return tuple(_row(name, runs) for name in names)
 

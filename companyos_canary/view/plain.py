@@ -6,10 +6,11 @@ Numbers are raw (`error-rate=0.112`, `weight=25`); a value with blanks is quoted
 from datetime import datetime
 
 from companyos_canary.argo.cause import number_text
+from companyos_canary.argo.step_end import StepEnd, step_end
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import about, clock, duration
 from companyos_canary.view.keyed import failure, keyed
-from companyos_canary.view.metrics import MetricRow
+from companyos_canary.view.metrics import MetricRow, rows_of
 from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.progress import step_run
 from companyos_canary.view.why import distinct
@@ -77,18 +78,31 @@ def _connection(before: Picture | None, after: Picture) -> list[str]:
 
 
 def _steps(before: Picture | None, after: Picture) -> list[str]:
-    was = before.progress.step if before else None
-    now = after.progress.step
-    if before and was == now:
-        return []
+    """What became of the steps that were left, and the one in work. A run's verdict may come
+    after the Rollout has moved on: its step is said then."""
+    was, now = (before.progress.step if before else None), after.progress.step
+    known = _left_behind(before) if before else {}
+    of = len(after.progress.steps)
     found: list[str] = []
-    passed = after.progress.activity not in ("aborted", "degraded")
-    if before and was and passed and (now is None or now.number > was.number):
-        of = len(before.progress.steps)
-        found.append(keyed(f"step {was.number}/{of} passed", **_values(after.metrics)))
-    if now:
+    for number, end in _left_behind(after).items():
+        said = number in known and known[number].settled
+        if before and before.progress.stepped and end.settled and not said:
+            values = _values(rows_of(end.runs)) if end.word == "passed" else {}
+            why = "went on without a verdict" if end.word == "skipped" else ""
+            found.append(keyed(f"step {number}/{of} {end.word}", **values, reason=why))
+    if now and (was is None or now != was):
         found.append(_step(after))
     return found
+
+
+def _left_behind(picture: Picture) -> dict[int, StepEnd]:
+    """By number, the steps that this update has left."""
+    progress = picture.progress
+    at = progress.step
+    if at is None and progress.activity not in ("finishing", "healthy"):
+        return {}
+    behind = (s for s in progress.steps if at is None or s.number < at.number)
+    return {s.number: step_end(picture.snapshot, s) for s in behind}
 
 
 def _activity(before: Picture | None, after: Picture) -> list[str]:

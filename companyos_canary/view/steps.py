@@ -1,10 +1,11 @@
 """The steps as a line, with the one in work and the time it has left."""
 
+from companyos_canary.argo.step_end import StepEnd, step_end
 from companyos_canary.argo.weight_steps import WeightStep
 from companyos_canary.view.format import about, duration, left
 from companyos_canary.view.lines import Line, Part, width
 from companyos_canary.view.picture import Picture
-from companyos_canary.view.progress import step_length, step_run
+from companyos_canary.view.progress import step_length
 from companyos_canary.view.theme import Facts, Role
 
 _SHORTEST_BAR = 6
@@ -82,15 +83,28 @@ def _notes(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, 
     progress, symbols = picture.progress, facts.symbols
     at = progress.step or progress.failed_step
     if progress.activity == "finishing" or (at and step.number < at.number):
-        took = _took(picture, step)
-        return [(f"{symbols.ok} passed{took}", "success"), (f"{symbols.ok} passed", "success"),
-                (symbols.ok, "success")]  # fmt: skip
+        return _behind(picture, facts, step)
     if at and step.number == at.number:
         if progress.activity in ("aborted", "degraded"):
             return [(f"{symbols.failed} stopped here", "failure"), (symbols.failed, "failure")]
         return _now(picture, facts)
     ahead = _ahead(picture, step) if progress.step else ""
     return [(ahead, ""), ("", "")]
+
+
+def _behind(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, Role]]:
+    """What became of a step that was left: only an analysis can be passed."""
+    symbols, end = facts.symbols, step_end(picture.snapshot, step)
+    match end.word:
+        case "passed":
+            took = _took(end)
+            return [(f"{symbols.ok} passed{took}", "success"), (f"{symbols.ok} passed", "success"),
+                    (symbols.ok, "success")]  # fmt: skip
+        case "skipped":
+            mark = symbols.unknown
+            return [(f"{mark} skipped, no verdict", "warning"), (f"{mark} skipped", "warning"),
+                    (mark, "warning")]  # fmt: skip
+    return [(f"{symbols.dot} {end.word}", ""), (symbols.dot, "")]
 
 
 def _now(picture: Picture, facts: Facts) -> list[tuple[str, Role]]:
@@ -127,9 +141,8 @@ def _scaling(picture: Picture) -> str:
     return f"scaling, {current.available} of {current.desired} ready"
 
 
-def _took(picture: Picture, step: WeightStep) -> str:
-    runs = (step_run(picture.snapshot, i) for i in range(step.first, step.end))
-    spans = [r.completed_at - r.started_at for r in runs if r and r.started_at and r.completed_at]
+def _took(end: StepEnd) -> str:
+    spans = [r.completed_at - r.started_at for r in end.runs if r.started_at and r.completed_at]
     return f" in {duration(max(spans))}" if spans else ""
 
 

@@ -159,3 +159,15 @@ def test_wrong_flags_missing_and_failing_have_their_codes(world: World) -> None:
     assert world.canary("watch", "other").code == ExitCode.NOT_FOUND
     world.faults.add(Fault(Answer(503)))
     assert world.canary("watch").code == ExitCode.FAILED
+
+
+def test_a_step_that_was_skipped_is_not_said_to_have_passed(running: World) -> None:
+    def somebody_else() -> None:
+        running.on_wait.clear()
+        running.canary("promote", "--skip-step")
+
+    running.on_wait.append(somebody_else)
+    out = running.canary("watch").out
+    assert 'step 1/3 skipped reason="went on without a verdict"' in out
+    assert "step 1/3 passed" not in out
+    assert "step 2/3 passed error-rate=" in out

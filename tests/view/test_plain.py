@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import keyed, plain
 from companyos_canary.view.picture import Place
-from tests.builders import NOW, metric_object, replicaset, result_object, rollout, run, snapshot
+from tests.builders import (
+    ANALYSIS,
+    NOW,
+    PAUSE,
+    metric_object,
+    pause,
+    replicaset,
+    result_object,
+    rollout,
+    run,
+    snapshot,
+)
 from tests.view.scenes import (
     ABORTED,
     ALL,
@@ -41,7 +52,7 @@ def first_step(**fields: object) -> Snapshot:
 
 def test_a_rollout_that_is_rolled_back_is_told_change_by_change() -> None:
     starting = first_step(replicasets=[replicaset(desired=1, ready=0)], pods_now=())
-    first = first_step(step_index=1, stable=9, runs=[first_run()])
+    first = first_step(step_index=1, stable=9, runs=[replace(first_run(), phase="Running")])
     scaling = snapshot(step_index=2, canary=1, stable=9, runs=[first_run()])
     twice = snapshot(runs=[first_run(), second_run(bad=2)])
     story = told(starting, first, scaling, analysing(), failing(), twice, rolled_back())
@@ -68,7 +79,7 @@ def test_a_rollout_that_ends_well_says_so() -> None:
     last = snapshot(step_index=5, canary=5, stable=5)
     finishing = snapshot(step_index=6, canary=10, stable=2)
     assert told(last, finishing, ALL["healthy"]())[-4:] == [
-        "step 3/3 passed",
+        "step 3/3 done",
         "finishing pods=10/12",
         "pods ready canary=10 stable=2",
         "healthy v1.1.0 pods=10/10",
@@ -160,7 +171,8 @@ def test_metrics_may_have_any_name() -> None:
     results = [result_object(n, ["[1]"]) for n in names]
     moment = snapshot(runs=[run(results, metrics=[metric_object(n) for n in names])])
     assert plain.heartbeat(moment, NOW).endswith("analysing left=48s words=1 self=1 two-words=1")
-    passed = told(moment, snapshot(step_index=4, runs=moment.runs))
+    over = tuple(replace(r, phase="Successful") for r in moment.runs)
+    passed = told(moment, snapshot(step_index=4, runs=over))
     assert "step 2/3 passed words=1 left=1 self=1 two-words=1" in passed
 
 
@@ -177,3 +189,37 @@ def test_a_retry_and_an_abort_are_told_when_the_controller_has_acted() -> None:
     retried = replace(over, rollout=rollout(phase="Degraded", message=ABORTED, step_index=0))
     assert told(ALL["waiting"](), sent)[-1] == "aborting"
     assert told(over, retried) == told(over)
+
+
+def test_a_step_that_was_promoted_without_a_verdict_is_not_said_to_have_passed() -> None:
+    over = replace(first_run(), phase="Inconclusive")
+    before = first_step(step_index=1, runs=[over], pause_reason="InconclusiveAnalysisRun")
+    after = snapshot(step_index=2, runs=[over])
+    assert 'step 1/3 skipped reason="went on without a verdict"' in told(before, after)
+    assert "passed" not in " ".join(told(before, after))
+
+
+def test_a_full_promote_passes_nothing() -> None:
+    after = snapshot(
+        step_index=6, runs=[replace(first_run(), message="Run Terminated")],
+        status={"promoteFull": True},
+    )  # fmt: skip
+    story = told(first_step(step_index=1, runs=[replace(first_run(), phase="Running")]), after)
+    assert [line.partition(" reason")[0] for line in story if line.startswith("step ")] == [
+        "step 1/3 weight=10", "step 1/3 skipped", "step 2/3 skipped", "step 3/3 skipped",
+    ]  # fmt: skip
+
+
+def test_a_pause_does_not_borrow_the_values_of_another_step() -> None:
+    steps = ({"setWeight": 10}, ANALYSIS, {"setWeight": 25}, pause("5s"), {"setWeight": 50}, PAUSE)
+    fields = {"steps": steps, "runs": [first_run()]}
+    story = told(snapshot(step_index=3, **fields), snapshot(step_index=4, **fields))
+    assert "step 2/3 pause over" in story
+
+
+def test_a_verdict_that_comes_after_the_rollout_moved_on_is_said_then() -> None:
+    late = snapshot(step_index=2, runs=[replace(first_run(), phase="Running")])
+    begun = first_step(step_index=1, runs=late.runs)
+    assert not any(line.startswith("step 1/3 passed") for line in told(begun, late))
+    lines = told(late, analysing())
+    assert sum(line.startswith("step 1/3 passed error-rate=0.009 ") for line in lines) == 1

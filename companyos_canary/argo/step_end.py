@@ -1,0 +1,51 @@
+"""What became of a step that is behind: judged, skipped, or only waited for. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from companyos_canary.argo.attempt import attempt
+from companyos_canary.argo.weight_steps import WeightStep
+from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.snapshot import Snapshot
+
+EndWord = Literal["passed", "skipped", "pause over", "done"]
+_TERMINATED = (
+    "Run Terminated"  # upstream analysis/analysis.go; the phase is Successful all the same
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """`passed` only where every analysis of the step ended Successful by itself; `skipped` where
+    the rollout went on without that verdict. `runs` are those of this step and this attempt.
+    `settled` is false while a run's own word is still to come."""
+
+    word: EndWord
+    runs: tuple[AnalysisRun, ...]
+    settled: bool = True
+
+
+def step_end(snapshot: Snapshot, step: WeightStep) -> StepEnd:
+    """Of a step that the rollout has left behind. A finished run may have been deleted (upstream
+    successfulRunHistoryLimit): without one nothing is said of its verdict."""
+    rollout = snapshot.rollout
+    runs = tuple(
+        r for r in attempt(snapshot) if r.step_index is not None and step.covers(r.step_index)
+    )
+    if any(not r.is_finished and not r.terminating for r in runs):
+        return StepEnd("done", runs, settled=False)
+    kinds = [rollout.steps[i].kind for i in range(step.first, step.end)]
+    asked = kinds.count("analysis")
+    if runs and not all(_passed(r) for r in runs):
+        return StepEnd("skipped", runs)
+    if asked and len(runs) == asked:
+        return StepEnd("passed", runs)
+    if asked and rollout.promote_full:
+        return StepEnd("skipped", runs)
+    if not asked and "pause" in kinds:
+        return StepEnd("pause over", runs)
+    return StepEnd("done", runs)
+
+
+def _passed(run: AnalysisRun) -> bool:
+    return run.phase == "Successful" and not run.terminating and run.message != _TERMINATED
