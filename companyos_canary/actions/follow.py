@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from companyos_canary.actions.track import Track
 from companyos_canary.argo.cause import cause
 from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
-from companyos_canary.argo.steps import set_weight
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending, EndKind
@@ -95,14 +95,14 @@ def follow(
     ending too: the rollout itself goes on."""
     began = now()
     deadline = None if following.timeout is None else began + following.timeout
-    furthest: tuple[int | None, int | None] = (None, None)
+    track = Track()
     kind: EndKind | None = None
     snapshot = feed.snapshot()
     try:
         while kind is None:
             soon = None
             if snapshot is not None:
-                furthest = _furthest(snapshot, followed, furthest)
+                track = track.after(snapshot, followed.hash)
                 soon = show(snapshot)
                 kind = ended(
                     snapshot.rollout, followed, following.until,
@@ -122,18 +122,18 @@ def follow(
         kind = "interrupted"
     if snapshot is None:
         raise AssertionError("a rollout that was identified has a snapshot")
-    step, weight = furthest
     return Ending(
         kind=kind,
         exit_code=EXIT[kind],
         snapshot=snapshot,
         image=followed.image,
         stable_image=_stable_image(snapshot, followed.container),
-        weight=weight,
-        step=step,
-        cause=None if kind in ("healthy", "reached") else cause(snapshot),
+        weight=track.weight,
+        step=track.step,
+        cause=None if kind in ("healthy", "reached") else track.explaining(cause(snapshot)),
         started_at=began,
         at=now(),
+        share=track.share,
     )
 
 
@@ -148,13 +148,3 @@ def _pause(deadline: datetime | None, now: datetime, soon: float | None) -> floa
     if deadline is None:
         return longest
     return max(0.01, min(longest, (deadline - now).total_seconds()))
-
-
-def _furthest(
-    snapshot: Snapshot, followed: Followed, before: tuple[int | None, int | None]
-) -> tuple[int | None, int | None]:
-    """Step index and weight that it had come to: an abort sets both back to 0."""
-    rollout = snapshot.rollout
-    if rollout.aborted or rollout.current_hash != followed.hash or rollout.step_index is None:
-        return before
-    return rollout.step_index, set_weight(rollout)

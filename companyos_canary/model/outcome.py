@@ -57,7 +57,8 @@ class Cause:
 class Ending:
     """The end of a `deploy` or `watch`. `image` is the one that was followed, `hash` its pod
     template hash, `stable_image` the one that serves now, `weight` the canary's share and
-    `step` the index of the step it had come to."""
+    `step` the index of the step it had come to; `share` is what its pods made of that weight, in
+    percent (None where they do not make it)."""
 
     kind: EndKind
     exit_code: ExitCode
@@ -69,3 +70,4 @@ class Ending:
     cause: Cause | None
     started_at: datetime
     at: datetime
+    share: int | None = None

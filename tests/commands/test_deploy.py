@@ -11,7 +11,7 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.faults import Answer, Fault
 from tests.commands.conftest import freeze
-from tests.world import MANUAL, World
+from tests.world import CONFIG, MANUAL, World
 
 
 def test_a_good_version_goes_through_all_steps_and_becomes_stable(world: World) -> None:
@@ -189,3 +189,36 @@ def test_a_version_that_came_before_the_controller_saw_ours_is_not_taken_for_our
     ran = world.canary("deploy", "v1.1.0")
     assert ran.code == ExitCode.SUPERSEDED, ran
     assert ran.last.startswith("verdict=superseded version=v1.1.0 ")
+
+
+@pytest.mark.parametrize(
+    ("tag", "reason"), [("bad1", "ImagePullBackOff"), ("crash1", "CrashLoopBackOff")]
+)
+def test_a_deadline_names_what_kept_the_pods_from_starting_though_they_are_gone(
+    world_of: Callable[[str], World], tag: str, reason: str
+) -> None:
+    world = world_of(CONFIG + "progress_deadline: 20s\n")
+    ran = world.canary("deploy", tag)
+    assert ran.code == ExitCode.DEGRADED
+    assert ran.last.startswith("verdict=rolled-back ")
+    assert f" reason={reason} " in ran.last
+    sentence = next(line for line in ran.out.splitlines() if line.startswith("✖"))
+    assert reason in sentence
+    assert not world.rollout().updated_replicas
+
+
+def test_json_names_the_pods_that_are_gone(world_of: Callable[[str], World]) -> None:
+    ran = world_of(CONFIG + "progress_deadline: 20s\n").canary("deploy", "bad1", "-o", "json")
+    assert {p["reason"] for p in ran.json["data"]["cause"]["pods"]} == {"ImagePullBackOff"}
+
+
+def test_an_abort_by_hand_is_not_blamed_on_the_pods(world: World) -> None:
+    def somebody() -> None:
+        if any("ImagePullBackOff" in str(p["status"]) for p in world.pods()):
+            world.on_wait.clear()
+            world.canary("abort")
+
+    world.on_wait.append(somebody)
+    ran = world.canary("deploy", "bad1")
+    assert "aborted on request" in ran.out
+    assert " reason=" not in ran.last
