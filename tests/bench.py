@@ -28,6 +28,7 @@ from companyos_canary.cluster.kinds import EVENT
 from companyos_canary.commands.demo import CONFIG, NAMESPACE
 from companyos_canary.model.quantity import format_time
 from companyos_canary.runtime import Clock, Runtime
+from tests.fanout import fan_out
 
 CANARY = (sys.executable, "-m", "companyos_canary")
 NAME = "companyos-api"
@@ -95,7 +96,7 @@ def event_to_screen(cwd: Path, env: dict[str, str]) -> tuple[list[float], float,
     cluster = Cluster(found.transport, NAMESPACE)
     uid = cluster.rollout(NAME).uid
     child = pexpect.spawn(
-        CANARY[0], [*CANARY[1:], "watch", "--until", "step=99"], cwd=cwd, dimensions=(40, 120),
+        CANARY[0], [*CANARY[1:], "watch"], cwd=cwd, dimensions=(40, 120),
         env={**env, "TERM": "xterm", "NO_COLOR": "1"}, encoding="utf-8", timeout=10,
     )  # fmt: skip
     child.expect("Healthy|paused|waits")
@@ -171,6 +172,10 @@ def report(folder: Path, env: dict[str, str], ready: float) -> None:
         say(f"{'kubectl get -o json':<20}{yardstick.seconds * 1000:>7.0f}{'1.0 ×':>9}"
             f"{yardstick.rss_mib:>7.0f}\n")  # fmt: skip
     say(f"{'sandbox ready':<20}{ready * 1000:>7.0f}\n")
+    found = connect(env["KUBECONFIG"], None, environ=env, timeout=10)
+    watched = fan_out(Cluster(found.transport, NAMESPACE))
+    many = f"{watched.watchers} watchers × {watched.updates}"
+    say(f"{many:<20}{watched.seconds * 1000:>7.0f}   lost {watched.lost}\n")
     waits, rss, busy = event_to_screen(folder, env)
     p95 = statistics.quantiles(waits, n=20)[-1]
     say(

@@ -1,0 +1,21 @@
+"""Many watchers over real connections; `make bench` tells how long 50 of them need for 200."""
+
+from pathlib import Path
+
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.credentials import connect
+from companyos_canary.sandbox.running import Running
+from tests.fanout import fan_out
+
+
+def test_fifty_watchers_see_every_update_in_order(tmp_path: Path) -> None:
+    running = Running(namespaces=("companyos",))
+    try:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(running.kubeconfig("companyos"))
+        found = connect(str(kubeconfig), None, environ={}, timeout=10)
+        cluster = Cluster(found.transport, "companyos")
+        assert fan_out(cluster, watchers=50, updates=40).lost == 0
+        cluster.close()
+    finally:
+        running.close()
