@@ -30,7 +30,9 @@ def format_duration(duration: timedelta) -> str:
     """The shortest Go duration for a timedelta: `90s` is `1m30s`, half a second `500ms`."""
     micros = round(duration / timedelta(microseconds=1))
     if micros % 1_000_000:
-        return f"{micros / 1000:g}ms" if abs(micros) < 1_000_000 else f"{micros / 1e6:g}s"
+        if abs(micros) < 1_000_000:
+            return f"{micros / 1000:g}ms"
+        return f"{micros / 1e6:.6f}".rstrip("0") + "s"
     seconds = micros // 1_000_000
     sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
     hours, rest = divmod(seconds, 3600)
