@@ -24,6 +24,11 @@ def attempt(snapshot: Snapshot) -> tuple[AnalysisRun, ...]:
     return _by_age(r for i, r in newest.items() if i is None or i <= index)
 
 
+def is_judged(snapshot: Snapshot) -> bool:
+    """Whether an analysis is at work: also at a pause it may abort the update."""
+    return any(not r.is_finished for r in attempt(snapshot))
+
+
 def update_started(snapshot: Snapshot) -> datetime | None:
     """When the controller began with this update or retry: newer ones write it down (upstream
     status.duration.rolloutStartedAt); None where it is not written."""

@@ -17,4 +17,6 @@ def pod_share(snapshot: Snapshot) -> int | None:
     rollout, current = snapshot.rollout, snapshot.current
     if rollout.strategy != "canary" or is_routed(rollout) or not rollout.available_replicas:
         return None
+    if current is None and rollout.available_replicas < rollout.total_replicas:
+        return None  # the Rollout alone does not say whose pods are not there
     return actual_weight(rollout, current.available if current else rollout.updated_replicas)

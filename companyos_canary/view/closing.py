@@ -1,8 +1,10 @@
 """The last sentences of `deploy` and `watch`: how it ended, where traffic is, what to type now."""
 
+from companyos_canary.argo.attempt import is_judged
+from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.argo.weight_steps import weight_step_at, weight_steps
 from companyos_canary.model.outcome import Ending
-from companyos_canary.view.format import duration, version
+from companyos_canary.view.format import clock, duration, version, weight_text
 from companyos_canary.view.keyed import failure, quoted
 from companyos_canary.view.lines import Line, plain, wrapped
 from companyos_canary.view.picture import Place
@@ -11,6 +13,7 @@ from companyos_canary.view.why import controller_sentence, distinct, metric_sent
 
 # Lines of one sentence; a message of the cluster's that is longer is cut.
 _MOST = 6
+_STILL = "nothing moves until somebody says so"
 
 
 def closing(ending: Ending, facts: Facts, *, place: Place | None = None) -> list[Line]:
@@ -71,13 +74,14 @@ def _look(ending: Ending, facts: Facts) -> tuple[Role, str]:
 def _sentence(ending: Ending) -> str:
     name = version(ending.image) if ending.image else ending.snapshot.rollout.name
     took = duration(ending.at - ending.started_at)
-    at = f" at {ending.weight} %" if ending.weight is not None else ""
+    after = "" if took == "0s" else f", after {took}"
+    at = f" at {weight_text(ending.weight, ending.share)}" if ending.weight is not None else ""
     why = _why(ending)
     match ending.kind:
         case "healthy":
-            return f"{name} is stable and has all traffic, after {took}"
+            return f"{name} is stable and has all traffic{after}"
         case "reached":
-            return f"{name} is where you wanted it{at}{_in_step(ending)}, after {took}"
+            return f"{name} is where you wanted it{at}{_in_step(ending)}{after}"
         case "rolled-back":
             return f"{name} was rolled back{at}{why}"
         case "degraded":
@@ -90,8 +94,25 @@ def _sentence(ending: Ending) -> str:
         case "reverted":
             return f"{name} is not live: the Rollout is back on {_newest(ending)}"
         case "timeout":
-            return f"{name} did not get there within {took}{at and ': it is' + at}{why}"
-    return f"no longer watching: the rollout of {name} goes on{at and ', now' + at}"
+            seen = f": {_seen(ending, at)}" if at else ""
+            return f"{name} did not get there within {took}{seen}{why}"
+    return f"no longer watching: {_goes_on(ending, name, at)}"
+
+
+def _seen(ending: Ending, at: str) -> str:
+    stale = ending.snapshot.stale_since
+    return f"it was last seen{at}, at {clock(stale, ending.at)}" if stale else f"it is{at}"
+
+
+def _goes_on(ending: Ending, name: str, at: str) -> str:
+    rollout, stale = ending.snapshot.rollout, ending.snapshot.stale_since
+    if stale:
+        return f"no connection, {name} was last seen{at}, at {clock(stale, ending.at)}"
+    if rollout.paused:
+        return f"{name} is paused by hand{at}"
+    if waits_for_a_person(rollout):
+        return f"{name} waits for a person{at}"
+    return f"the rollout of {name} goes on{at and ', now' + at}"
 
 
 def _why(ending: Ending) -> str:
@@ -124,11 +145,20 @@ def _facts(ending: Ending) -> list[str]:
     if ending.kind == "degraded" and not rollout.is_fully_promoted:
         share = "all" if rollout.blue_green else "the rest of"
         found.append(f"{stable} still has {share} the traffic: nothing was rolled back")
-    if ending.kind == "paused":
-        found.append("nothing moves until somebody says so")
-    if ending.kind in ("timeout", "reached") and not rollout.is_fully_promoted:
-        found.append("the rollout goes on in the cluster without this command")
-    return found
+    return [*found, *_from_here(ending)]
+
+
+def _from_here(ending: Ending) -> list[str]:
+    """What the rollout does without this command, where that was seen."""
+    rollout = ending.snapshot.rollout
+    if ending.snapshot.stale_since or ending.kind not in ("paused", "timeout", "reached"):
+        return []
+    if rollout.paused or waits_for_a_person(rollout):
+        judged = "; the analysis goes on, and may still abort it"
+        stays = "the weight stays until somebody says so"
+        return [stays + judged if is_judged(ending.snapshot) else _STILL]
+    goes_on = ending.kind != "paused" and not rollout.is_fully_promoted
+    return ["the rollout goes on in the cluster without this command"] if goes_on else []
 
 
 def _commands(ending: Ending, place: Place) -> list[Line]:
@@ -144,15 +174,23 @@ def _commands(ending: Ending, place: Place) -> list[Line]:
             back = () if promoted else (("back", command("abort")),)
             return _told(("look", command("get")), *back, ("next", another))
         case "paused":
-            return _told(("go on", command("promote")), ("back", command("abort")))
+            return _told(*_go_on(ending, place), ("back", command("abort")))
         case "reached":
             if promoted:
                 return []
-            return _told(("watch", command("watch")), ("go on", command("promote")),
+            return _told(("watch", command("watch")), *_go_on(ending, place),
                          ("back", command("abort")))  # fmt: skip
         case "superseded" | "reverted":
             return _told(("look", command("get")), ("watch", command("watch")))
-    return _told(("watch", command("watch")), ("stop", command("abort")))
+    return _told(("watch", command("watch")), *_go_on(ending, place), ("stop", command("abort")))
+
+
+def _go_on(ending: Ending, place: Place) -> list[tuple[str, str]]:
+    """What ends the pause; nothing where a promote would be refused."""
+    rollout = ending.snapshot.rollout
+    if rollout.paused:
+        return [("go on", place.command("resume"))]
+    return [("go on", place.command("promote"))] if waits_for_a_person(rollout) else []
 
 
 def _told(*pairs: tuple[str, str]) -> list[Line]:

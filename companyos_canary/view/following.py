@@ -1,5 +1,6 @@
 """The last lines of a screen: what happens next, and what to type."""
 
+from companyos_canary.argo.attempt import is_judged
 from companyos_canary.view.format import clock
 from companyos_canary.view.lines import Line, Part, width
 from companyos_canary.view.picture import Picture
@@ -13,7 +14,9 @@ _BEFORE_THE_SWITCH = ("waiting", "inconclusive", "pausing", "analysing", "scalin
 def next_lines(picture: Picture, facts: Facts, *, leave: str = "") -> list[Line]:
     """`leave` says how to leave a live screen, empty where nothing runs on."""
     sentence, commands = outlook(picture)
-    lines: list[Line] = [("  next: ", sentence)] if sentence else []
+    stale = picture.snapshot.stale_since
+    head = f"  next, as of {clock(stale, picture.now).strip()}: " if stale else "  next: "
+    lines: list[Line] = [(head, sentence)] if sentence else []
     if leave and picture.progress.activity not in _OVER:
         commands = [*commands, ("leave", f"{leave} (the rollout goes on)")]
     return lines + _packed(commands, facts)
@@ -52,16 +55,16 @@ def _blue_green(picture: Picture) -> tuple[str, list[Command]]:
         case "pausing":
             return f"{switch}{_at(picture)}", [promote, abort]
         case "analysing" if picture.progress.weight:
-            return f"{picture.version} is stable if all metrics hold", [abort]
+            return f"{picture.version} is stable {_if_all_is_well(picture)}", [abort]
         case "analysing":
-            return f"{switch}, or a pause, if all metrics hold", [abort]
+            return f"{switch}, or a pause, {_if_all_is_well(picture)}", [abort]
     return f"{switch}, or a pause, once its pods are ready", [abort]
 
 
 def _moving(picture: Picture) -> str:
     match picture.progress.activity:
         case "analysing":
-            return f"{_following(picture)}{_at(picture)} if all metrics hold"
+            return f"{_following(picture)}{_at(picture)} {_if_all_is_well(picture)}"
         case "scaling":
             return f"{_following(picture)}, once the pods are ready"
         case "finishing":
@@ -76,11 +79,25 @@ def _paused(picture: Picture) -> tuple[str, list[Command]]:
         case "pausing":
             return f"{then}{_at(picture)}", [("go on now", promote), abort]
         case "held":
-            return "nothing until somebody resumes it", [("go on", command("resume")), abort]
+            return f"nothing until somebody resumes it{_unless(picture)}", [
+                ("go on", command("resume")),
+                abort,
+            ]
         case "inconclusive":
             said = f"{then} when somebody says so: no verdict from the analysis"
             return said, [("go on", promote), abort]
-    return f"{then} when somebody says so", [("go on", promote), abort]
+    return f"{then} when somebody says so{_unless(picture)}", [("go on", promote), abort]
+
+
+def _if_all_is_well(picture: Picture) -> str:
+    bad = [r.name for r in picture.metrics if r.verdict == "failing"]
+    if len(bad) == 1:
+        return f"if {bad[0]} does not fail again"
+    return f"if none of {len(bad)} metrics fails again" if bad else "if all metrics hold"
+
+
+def _unless(picture: Picture) -> str:
+    return ", unless the analysis aborts it" if is_judged(picture.snapshot) else ""
 
 
 def _over(picture: Picture) -> tuple[str, list[Command]]:
@@ -112,7 +129,7 @@ def _at(picture: Picture) -> str:
     remaining = picture.progress.remaining
     if remaining is None:
         return ""
-    return f" at {clock(picture.now + remaining, picture.now)}"
+    return f" at {clock(picture.as_of + remaining, picture.now)}"
 
 
 def _packed(pairs: list[tuple[str, str]], facts: Facts) -> list[Line]:

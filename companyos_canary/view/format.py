@@ -11,6 +11,7 @@ from companyos_canary.view.theme import Symbols
 
 Unit = Literal["percent", "seconds", "milliseconds", "times", "number"]
 
+_FAR = 5  # percent
 _SECONDS = {"latency", "duration", "seconds", "time", "p50", "p90", "p95", "p99", "p999"}
 _MILLIS = {"ms", "millis", "milliseconds"}
 _TIMES = {"ratio", "delta", "factor"}
@@ -152,6 +153,16 @@ def version(image: str) -> str:
 def image_of(containers: Iterable[Container], name: str | None = None) -> str:
     """The image of the named container, or of the first."""
     return next((c.image for c in containers if name is None or c.name == name), "")
+
+
+def weight_text(weight: int, share: int | None) -> str:
+    """`10 %`; `10 % (50 % of the pods)` where few pods cannot have that share."""
+    return f"{weight} % ({share} % of the pods)" if is_far(weight, share) else f"{weight} %"
+
+
+def is_far(weight: int, share: int | None) -> bool:
+    """Whether the pods' share is worth saying beside the weight."""
+    return share is not None and abs(share - weight) >= _FAR
 
 
 def shorten(text: str, width: int, symbols: Symbols) -> str:

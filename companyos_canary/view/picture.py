@@ -1,14 +1,15 @@
 """All that a view says of one Rollout at one moment, derived once. Pure, no rich."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from companyos_canary.argo.cause import cause
+from companyos_canary.argo.share import is_routed, pod_share
 from companyos_canary.argo.steps import actual_weight
 from companyos_canary.model.outcome import Cause
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
-from companyos_canary.view.format import image_of, version
+from companyos_canary.view.format import image_of, version, weight_text
 from companyos_canary.view.metrics import MetricRow, metric_rows
 from companyos_canary.view.progress import Progress, progress, started_at
 
@@ -60,10 +61,20 @@ class Picture:
         return self.snapshot.rollout.name
 
     @property
+    def as_of(self) -> datetime:
+        """When what is shown was true: now, or the last word before the connection was lost."""
+        return _as_of(self.snapshot, self.now)
+
+    @property
+    def weight(self) -> str:
+        """`10 %`, and what few pods make of it."""
+        settled = self.progress.activity not in ("scaling", "unobserved")
+        return weight_text(self.progress.weight, pod_share(self.snapshot) if settled else None)
+
+    @property
     def routed(self) -> bool:
         """A traffic router sets the weight, not the number of pods."""
-        strategy = (self.snapshot.rollout.raw.get("spec") or {}).get("strategy") or {}
-        return (strategy.get("canary") or {}).get("trafficRouting") is not None
+        return is_routed(self.snapshot.rollout)
 
     @property
     def where(self) -> str:
@@ -87,13 +98,16 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None) -> Pictu
     if rollout.is_fully_promoted and rollout.observed:
         promoted = newest
     available = current.available if current else rollout.updated_replicas
+    found, far = cause(snapshot), progress(snapshot, _as_of(snapshot, now))
+    if snapshot.stale_since or (found and found.pods):
+        far = replace(far, until_end=None)  # nobody knows when pods that do not start will
     return Picture(
         snapshot=snapshot,
         now=now,
         place=at,
-        progress=progress(snapshot, now),
+        progress=far,
         metrics=metric_rows(snapshot),
-        cause=cause(snapshot),
+        cause=found,
         version=version(newest) if newest else "",
         stable=version(promoted) if promoted else "",
         started=started_at(snapshot),
@@ -101,3 +115,7 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None) -> Pictu
         pods=sum(r.available for r in snapshot.replicasets) or rollout.available_replicas,
         actual_weight=actual_weight(rollout, available),
     )
+
+
+def _as_of(snapshot: Snapshot, now: datetime) -> datetime:
+    return min(snapshot.stale_since or now, now)

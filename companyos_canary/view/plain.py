@@ -6,9 +6,10 @@ Numbers are raw (`error-rate=0.112`, `weight=25`); a value with blanks is quoted
 from datetime import datetime
 
 from companyos_canary.argo.cause import number_text
+from companyos_canary.argo.share import pod_share
 from companyos_canary.argo.step_end import StepEnd, step_end
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.format import about, clock, duration
+from companyos_canary.view.format import about, clock, duration, is_far
 from companyos_canary.view.keyed import failure, keyed
 from companyos_canary.view.metrics import MetricRow, rows_of
 from companyos_canary.view.picture import Picture, Place, look
@@ -37,6 +38,8 @@ def heartbeat(snapshot: Snapshot, now: datetime, *, place: Place | None = None) 
     """`12:03:59 still step 2/3 weight=25 analysing left=48s error-rate=0.041`: nothing changed."""
     picture = look(snapshot, now, place)
     progress = picture.progress
+    if snapshot.stale_since:
+        return _at(now, keyed("still no connection", since=clock(snapshot.stale_since, now)))
     tail = {} if progress.remaining is None else {"left": duration(progress.remaining)}
     where = f"{_step(picture)} {progress.activity}" if progress.step else progress.phase.word
     return _at(now, keyed(f"still {where}", **({**tail, **_values(picture.metrics)} | tail)))
@@ -144,7 +147,15 @@ def _pods(before: Picture | None, after: Picture) -> list[str]:
         return []
     canary, stable = after.snapshot.current, after.snapshot.stable
     counts = {"canary": canary, "stable": stable}
-    return [keyed("pods ready", **{k: str(r.available) for k, r in counts.items() if r})]
+    share = pod_share(after.snapshot) if after.progress.step else None
+    far = is_far(after.progress.weight, share)
+    return [
+        keyed(
+            "pods ready",
+            **{k: str(r.available) for k, r in counts.items() if r},
+            share=str(share) if far else "",
+        )
+    ]
 
 
 def _settled(picture: Picture) -> int | None:
@@ -218,7 +229,8 @@ def _step(picture: Picture) -> str:
 
 
 def _share(picture: Picture) -> str:
-    return f"{picture.canary_pods}/{picture.snapshot.rollout.available_replicas}"
+    """The pods of the new version, of those that are wanted."""
+    return f"{picture.canary_pods}/{picture.snapshot.rollout.replicas}"
 
 
 def _values(rows: tuple[MetricRow, ...]) -> dict[str, str]:

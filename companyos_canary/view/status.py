@@ -36,7 +36,7 @@ def _facts(picture: Picture) -> list[str]:
         return []
     found: list[str] = []
     if progress.step:
-        found += [f"step {progress.step.number}/{len(progress.steps)}", f"{progress.weight} %"]
+        found += [f"step {progress.step.number}/{len(progress.steps)}", picture.weight]
     found.append(_ACTIVITY.get(progress.activity, progress.phase.message))
     if progress.remaining is not None:
         found.append(left(progress.remaining))

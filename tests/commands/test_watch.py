@@ -16,7 +16,7 @@ def test_a_healthy_rollout_ends_at_once(world: World) -> None:
     assert ran.out == (
         "12:00:10 watch companyos-api v1.0.0 in companyos @ sandbox, revision 1\n"
         "12:00:10 healthy v1.0.0 pods=10/10\n"
-        "✔ v1.0.0 is stable and has all traffic, after 0s\n"
+        "✔ v1.0.0 is stable and has all traffic\n"
         "verdict=healthy version=v1.0.0 stable=v1.0.0 step=3/3 weight=100 exit=0\n"
     )
 
@@ -42,7 +42,7 @@ def test_a_pause_for_a_person_is_8_and_names_both_ways_on(waiting: World) -> Non
     assert ran.code == ExitCode.UNFINISHED
     assert ran.out.splitlines()[-5:] == [
         "‖ v1.1.0 waits for a person at 10 % (step 1/3)",
-        "  nothing moves until somebody says so",
+        "  the weight stays until somebody says so; the analysis goes on, and may still abort it",
         "  go on: canary promote",
         "  back:  canary abort",
         "verdict=paused version=v1.1.0 stable=v1.0.0 step=1/3 weight=10 exit=8",

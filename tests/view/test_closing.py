@@ -122,3 +122,43 @@ def test_all_scenes_can_end_in_every_way() -> None:
             text = "\n".join((*closing_text(other, Facts()), verdict_line(other)))
             assert "None" not in text
             assert verdict_line(other).endswith(f"exit={int(end.exit_code)}")
+
+
+def said(kind: EndKind, moment: Snapshot, **fields: Any) -> str:
+    return " ".join(closing_text(ending(kind, moment, ExitCode.TIMEOUT, **fields), Facts(200)))
+
+
+def test_what_was_lost_from_sight_is_not_said_to_go_on() -> None:
+    for kind in ("interrupted", "timeout"):
+        text = said(kind, ALL["lost"]())
+        assert "last seen at 25 %, at 12:04:21" in text
+        assert "goes on" not in text
+
+
+def test_what_is_held_is_resumed_and_does_not_go_on() -> None:
+    for kind in ("paused", "interrupted", "timeout", "reached"):
+        text = said(kind, ALL["held"]())
+        assert "canary resume" in text
+        assert "canary promote" not in text
+        assert "the rollout goes on" not in text
+
+
+def test_a_pause_under_analysis_may_still_be_aborted() -> None:
+    assert "the analysis goes on, and may still abort it" in said("paused", waiting())
+    assert "may still abort" not in said("paused", replace(waiting(), runs=()))
+
+
+def test_a_promote_that_would_be_refused_is_not_named() -> None:
+    assert "canary promote" not in said("reached", analysing())
+    assert "canary promote" in said("interrupted", waiting())
+
+
+def test_what_was_over_already_took_no_time() -> None:
+    assert said("healthy", healthy(), started_at=NOW).endswith("has all traffic")
+
+
+def test_the_real_share_is_said_where_few_pods_cannot_have_the_weight() -> None:
+    assert "rolled back at 10 % (50 % of the pods): " in said(
+        "rolled-back", rolled_back(), weight=10, share=50
+    )
+    assert "of the pods" not in said("rolled-back", rolled_back(), weight=25, share=27)

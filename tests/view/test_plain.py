@@ -80,7 +80,7 @@ def test_a_rollout_that_ends_well_says_so() -> None:
     finishing = snapshot(step_index=6, canary=10, stable=2)
     assert told(last, finishing, ALL["healthy"]())[-4:] == [
         "step 3/3 done",
-        "finishing pods=10/12",
+        "finishing pods=10/10",
         "pods ready canary=10 stable=2",
         "healthy v1.1.0 pods=10/10",
     ]
@@ -223,3 +223,13 @@ def test_a_verdict_that_comes_after_the_rollout_moved_on_is_said_then() -> None:
     assert not any(line.startswith("step 1/3 passed") for line in told(begun, late))
     lines = told(late, analysing())
     assert sum(line.startswith("step 1/3 passed error-rate=0.009 ") for line in lines) == 1
+
+
+def test_few_pods_make_another_share_than_the_step_asks_for() -> None:
+    before = snapshot(step_index=1, replicas=1, canary=0, stable=1)
+    after = snapshot(step_index=1, replicas=1, canary=1, stable=1)
+    assert "pods ready canary=1 stable=1 share=50" in told(before, after)
+
+
+def test_a_lost_connection_is_said_in_the_place_of_time_that_runs() -> None:
+    assert plain.heartbeat(ALL["lost"](), NOW) == ("12:04:33 still no connection since=12:04:21")

@@ -134,3 +134,35 @@ def test_what_comes_next_may_be_another_wait_at_the_same_weight() -> None:
     assert outlook(look(snapshot(steps=steps[:2], step_index=1), NOW))[0] == (
         "all traffic if all metrics hold"
     )
+
+
+def test_nothing_goes_on_in_a_picture_that_is_old() -> None:
+    lost = ALL["lost"]()
+    now, later = (get.lines(lost, NOW + timedelta(seconds=s), Facts()) for s in (0, 30))
+    changed = [b for a, b in zip(now, later, strict=True) if a != b]
+    assert [line.split(" ago")[0] for line in changed if "3m42s" not in line] == [
+        "! no connection for 42s: this is from 12:04:21"
+    ]
+    assert "  next, as of 12:04:21: 50 % at 12:05:21 if all metrics hold" in now
+    assert not any("ends in about" in line for line in now)
+
+
+def test_a_metric_that_fails_is_not_said_to_hold() -> None:
+    sentence = outlook(look(ALL["failing"](), NOW))[0]
+    assert sentence == "50 % at 12:05:21 if error-rate does not fail again"
+
+
+def test_who_waits_for_a_person_is_told_that_the_analysis_goes_on() -> None:
+    assert outlook(look(ALL["waiting"](), NOW))[0] == (
+        "50 % when somebody says so, unless the analysis aborts it"
+    )
+    alone = replace(ALL["waiting"](), runs=())
+    assert outlook(look(alone, NOW))[0] == "50 % when somebody says so"
+
+
+@pytest.mark.parametrize("name", ["bad_image", "crashing"])
+def test_no_end_is_foreseen_while_pods_do_not_start(name: str) -> None:
+    scene = ALL[name]()
+    runs = (replace(ALL["analysing"]().runs[0], step_index=1),)
+    lines = get.lines(replace(scene, runs=runs), NOW, Facts(120, 40))
+    assert not any("ends in about" in line for line in lines)

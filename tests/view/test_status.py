@@ -61,3 +61,14 @@ def test_status_plain_lines_and_machine_output_load_no_rich() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def test_the_share_of_few_pods_is_said_where_it_is_another() -> None:
+    few = {"steps": ({"setWeight": 10}, {"pause": {}}), "step_index": 1, "replicas": 1,
+           "phase": "Paused", "pause_reason": "CanaryPauseStep"}  # fmt: skip
+    told = "companyos-api v1.1.0 Paused: step 1/1, 10 % (50 % of the pods), waits for a person"
+    assert status.line(snapshot(canary=1, stable=1, **few), NOW) == told
+    alone = snapshot(canary=1, stable=1, replicasets=(), pods_now=(), **few)
+    assert status.line(alone, NOW) == told
+    half = snapshot(replicasets=(), total=2, updated=1, status={"availableReplicas": 1}, **few)
+    assert "of the pods" not in status.line(half, NOW)
