@@ -28,9 +28,15 @@ def set_weight(rollout: Rollout) -> int:
     when no step is left (upstream utils/replicaset/canary.go GetCurrentSetWeight)."""
     if rollout.aborted:
         return 0
-    if rollout.current_step is None or rollout.step_index is None:
+    if not _steps_left(rollout):
         return max_weight(rollout)
-    return weight_at(rollout.steps, rollout.step_index)
+    return weight_at(rollout.steps, rollout.step_index or 0)
+
+
+def _steps_left(rollout: Rollout) -> bool:
+    """A Rollout that the controller has not got to yet stands at its first step (recorded:
+    scenario invalid-spec)."""
+    return (rollout.step_index or 0) < len(rollout.steps)
 
 
 def weight_in_force(rollout: Rollout) -> int:
@@ -47,7 +53,7 @@ def actual_weight(rollout: Rollout, canary_available: int) -> int:
     `canary_available`: available pods of the ReplicaSet of the current hash."""
     if rollout.blue_green:
         return FULL_WEIGHT if rollout.blue_green.active == rollout.current_hash else 0
-    if rollout.current_step is None:
+    if not _steps_left(rollout):
         return FULL_WEIGHT
     if rollout.available_replicas == 0:
         return 0

@@ -18,7 +18,7 @@ def rollout(index: int | None, **status: Any) -> Rollout:
 
 
 @pytest.mark.parametrize(
-    ("index", "weight"), [(0, 0), (1, 20), (2, 20), (3, 60), (4, 100), (None, 100)]
+    ("index", "weight"), [(0, 0), (1, 20), (2, 20), (3, 60), (4, 100), (5, 100), (None, 0)]
 )
 def test_the_set_weight_is_the_nearest_before_the_step(index: int | None, weight: int) -> None:
     assert steps.set_weight(rollout(index)) == weight
