@@ -106,7 +106,7 @@ class World:
         provider = FunctionProvider(lambda r, _: self.prometheus(r), lambda: self.now)
         played = self.scenario
         traffic = Traffic(
-            self.store, tsdb, played.behaviour, rate=played.traffic, interval=self.scrape
+            self.store, tsdb, played.behaviour, rate=lambda: played.traffic, interval=self.scrape
         )
         self.sandbox = sandbox.Cluster(
             self.store, provider=provider, traffic=traffic, controller=self.controller,

@@ -5,6 +5,7 @@ POST   /sandbox/faults   rules as `--fault` takes them, one a line
 DELETE /sandbox/faults   a good day again: no rules, nothing frozen
 POST   /sandbox/freeze   for the duration in the body (empty: until thawed)
 POST   /sandbox/thaw
+POST   /sandbox/scenario one that ships, by name, or YAML: what versions do from now on
 """
 
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from companyos_canary.sandbox.api.answer import (
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.faults import Fault, Faulty, Freeze, parse_fault, written
 from companyos_canary.sandbox.objects import ApiStatus
-from companyos_canary.sandbox.scenarios import Scenario
+from companyos_canary.sandbox.scenarios import Playing, given
 
 _ROOT = "/sandbox"
 Answers = dict[str, Callable[[str], None]]
@@ -34,16 +35,17 @@ class Control:
     on the rest. Every answer is the state after it."""
 
     def __init__(
-        self, faults: Faulty, cluster: Cluster, scenario: Scenario, now: Callable[[], datetime]
+        self, faults: Faulty, cluster: Cluster, playing: Playing, now: Callable[[], datetime]
     ) -> None:
         self._faults = faults
         self._cluster = cluster
-        self._scenario = scenario
+        self._playing = playing
         self._now = now
         self._routes: dict[str, Answers] = {
             _ROOT: {"GET": lambda _: None},
             f"{_ROOT}/faults": {"POST": self._add, "DELETE": lambda _: self.clear()},
             f"{_ROOT}/freeze": {"POST": self._freeze},
+            f"{_ROOT}/scenario": {"POST": self._play},
             f"{_ROOT}/thaw": {"POST": lambda _: cluster.thaw()},
         }
 
@@ -68,7 +70,7 @@ class Control:
         now, until = self._now(), self._cluster.freezer.until
         frozen = self._cluster.freezer.holds(now)
         return {
-            "scenario": self._scenario.name,
+            "scenario": self._playing.scenario.name,
             "faults": [{"rule": written(f), "met": met} for f, met in self._faults.rules()],
             "frozen": frozen,
             "frozenUntil": format_time(until) if frozen and until else None,
@@ -93,6 +95,9 @@ class Control:
         if not lines:
             raise UsageError("the body names no fault", hint="a rule a line, as `PATCH 409 x2`")
         self.switch(*[parse_fault(line) for line in lines])
+
+    def _play(self, body: str) -> None:
+        self._playing.scenario = given(body)
 
     def _freeze(self, body: str) -> None:
         self.switch(parse_fault(f"freeze={body.strip()}" if body.strip() else "freeze"))

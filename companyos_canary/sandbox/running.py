@@ -17,7 +17,7 @@ from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
 from companyos_canary.sandbox.kubeconfig import kubeconfig
 from companyos_canary.sandbox.metrics_api import MetricsApi
 from companyos_canary.sandbox.provider import HttpProvider
-from companyos_canary.sandbox.scenarios import Scenario, default
+from companyos_canary.sandbox.scenarios import Playing, Scenario, default
 from companyos_canary.sandbox.server import Server
 from companyos_canary.sandbox.store import Object, Store
 from companyos_canary.sandbox.traffic import Traffic
@@ -55,14 +55,14 @@ class Running:
     ) -> None:
         self.token = secrets.token_urlsafe(24)
         self.store, tsdb = Store(_now), Tsdb()
-        played = scenario or default()
-        traffic = Traffic(self.store, tsdb, played.behaviour, rate=played.traffic)
+        playing = Playing(scenario or default())
+        traffic = Traffic(self.store, tsdb, playing.behaviour, rate=playing.traffic)
         metrics = MetricsApi(tsdb, _now, traffic.targets)
         self._metrics = Server(metrics.handle)
         self._provider = HttpProvider(self.resolve, self.store.wake)
         self.cluster = Cluster(
             self.store, provider=self._provider, traffic=traffic,
-            controller=controller, replicasets=replicasets, behave=played.behaviour,
+            controller=controller, replicasets=replicasets, behave=playing.behaviour,
         )  # fmt: skip
         namespace, name, prometheus_port = PROMETHEUS
         api = Api(
@@ -73,7 +73,7 @@ class Running:
             rules=roles.listed if roles else all_rules,
         )
         self.faults = Faulty(api.handle)
-        self.control = Control(self.faults, self.cluster, played, _now)
+        self.control = Control(self.faults, self.cluster, playing, _now)
         self.control.switch(*faults)
         identity = make_identity()
         self.ca = identity.ca

@@ -55,7 +55,7 @@ class Traffic:
         tsdb: Tsdb,
         scenarios: Callable[[str], Behaviour] = behaviour,
         *,
-        rate: float = RATE,
+        rate: Callable[[], float] = lambda: RATE,
         interval: float = 0.5,
     ) -> None:
         self._store = store
@@ -102,7 +102,7 @@ class Traffic:
         ]
 
     def _scrape(self, pods: Iterable[_Pod], moment: int, since_last: int) -> None:
-        at, seconds = moment / 1000, since_last / 1000
+        at, seconds, rate = moment / 1000, since_last / 1000, self._rate()
         known = {pod.process: pod for pod in pods}
         for gone in self._processes.keys() - known.keys():
             for labels in self._processes.pop(gone).shown.values():
@@ -117,7 +117,7 @@ class Traffic:
             else:
                 weight = 100 * in_version[pod.replicaset] / ready[pod.rollout]
                 rates = self._how(pod).at((moment - process.since) / 1000, weight)
-                process.exporter.serve(self._rate * seconds / ready[pod.rollout], rates)
+                process.exporter.serve(rate * seconds / ready[pod.rollout], rates)
             process.pod = pod
             self._show(process, at)
 

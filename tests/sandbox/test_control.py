@@ -15,7 +15,7 @@ from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.control import Control
 from companyos_canary.sandbox.faults import Faulty
 from companyos_canary.sandbox.running import Running
-from companyos_canary.sandbox.scenarios import Scenario
+from companyos_canary.sandbox.scenarios import Playing, Scenario
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 
@@ -28,8 +28,9 @@ class Panel:
     def __init__(self) -> None:
         self.clock = Clock()
         self.cluster = Cluster(Store(self.clock))
+        self.playing = Playing(Scenario("calm", "calm"))
         faulty = Faulty(lambda _: Response(200, {}, b"behind"))
-        self.control = Control(faulty, self.cluster, Scenario("calm", "calm"), self.clock)
+        self.control = Control(faulty, self.cluster, self.playing, self.clock)
 
     def send(self, method: str, path: str, body: str = "") -> Response:
         return self.control(Request(method, path, (), {}, body.encode()))
@@ -94,6 +95,16 @@ def test_the_cluster_wakes_when_the_freeze_is_over(panel: Panel) -> None:
     assert panel.cluster.settle(panel.clock()) is None
 
 
+def test_another_scenario_is_played_by_name_or_as_it_is_written(panel: Panel) -> None:
+    assert panel.send("POST", "/sandbox/scenario", "low-traffic\n").json()["scenario"] == (
+        "low-traffic"
+    )
+    assert panel.playing.traffic() == 2
+    text = "description: mine\nversions: {v1.1.*: {errors: 30%}}\n"
+    assert panel.send("POST", "/sandbox/scenario", text).json()["scenario"] == "given"
+    assert panel.playing.behaviour("api:v1.1.0").at(0, 0).errors == 0.3
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "told"),
     [
@@ -101,6 +112,9 @@ def test_the_cluster_wakes_when_the_freeze_is_over(panel: Panel) -> None:
         ("POST", "/sandbox/faults", " \n", 400, "the body names no fault"),
         ("POST", "/sandbox/freeze", "soon", 400, "`freeze=soon` is no duration"),
         ("POST", "/sandbox/freeze", "1s 409", 400, "names two"),
+        ("POST", "/sandbox/scenario", "flaping", 400, "did you mean `flapping`"),
+        ("POST", "/sandbox/scenario", "mine.yaml", 400, "there is no scenario"),
+        ("POST", "/sandbox/scenario", "traffic: 1", 400, "the scenario:1: field `description`"),
         ("PUT", "/sandbox", "", 405, "does not allow this method"),
         ("GET", "/sandbox/thaw", "", 405, "does not allow this method"),
         ("GET", "/sandbox/nosuch", "", 404, "page not found"),

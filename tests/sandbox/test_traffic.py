@@ -7,7 +7,7 @@ import pytest
 
 from companyos_canary.promql import Vector, evaluate
 from companyos_canary.sandbox.kinds import POD, REPLICASET, ROLLOUT
-from companyos_canary.sandbox.scenarios import HEALTHY, behaviour, image_tag
+from companyos_canary.sandbox.scenarios import HEALTHY, Behaviour, Course, behaviour, image_tag
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.traffic import MAX_SCRAPES, Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
@@ -140,6 +140,38 @@ def test_slow_error_and_policy_versions_are_bad_from_the_start() -> None:
     ) == pytest.approx([0.9], abs=0.01)
 
 
+def playing(how: Behaviour) -> World:
+    world = World(scenarios=lambda image: how if "v1.1.0" in image else HEALTHY)
+    world.add("canary-0", "api:v1.1.0", {"canary": "true"})
+    world.add("stable-0", "api:v1.0.0", {"canary": "false"})
+    return world
+
+
+def test_a_version_without_metrics_is_down_and_shows_nothing_else() -> None:
+    world = playing(Behaviour(metrics="none"))
+    world.run(10)
+    assert world.ask('up{canary="true"}') == [0.0]
+    assert world.ask('up{canary="false"}') == [1.0]
+    assert world.ask('{canary="true",__name__!="up"}') == []
+    assert [target.health for target in world.traffic.targets()] == ["down", "up"]
+
+
+def test_a_version_can_lack_the_label_that_tells_it_apart() -> None:
+    world = playing(Behaviour(metrics="unlabelled"))
+    world.run(10)
+    assert world.ask('{canary="true"}') == []
+    assert len(world.ask('companyos_http_requests_total{canary="",pod="canary-0"}')) == 3
+
+
+def test_a_version_gets_worse_with_its_age() -> None:
+    world = playing(Behaviour(errors=Course(((0, 0.0), (10, 0.5)))))
+    errors = 'sum(increase(companyos_http_requests_total{canary="true",status="500"}[5s]))'
+    world.run(9)
+    assert world.ask(errors) == [0.0]
+    world.run(9)
+    assert world.ask(errors)[0] == pytest.approx(250, rel=0.1)
+
+
 def test_labels_are_those_of_the_pod_as_a_scrape_rule_copies_them() -> None:
     world = one_canary_of("api:v1.1.0", of=1)
     world.run(1)
@@ -200,7 +232,7 @@ def test_pods_that_no_rollout_owns_are_not_scraped() -> None:
 
 
 def test_the_scrape_interval_may_be_below_a_second() -> None:
-    world = World(interval=0.1, rate=1000.0)
+    world = World(interval=0.1, rate=lambda: 1000.0)
     world.add("canary-0", "api:v1.1.0", {"canary": "true"})
     assert world.traffic.step(world.now) == START + timedelta(seconds=0.1)
     world.run(3)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from companyos_canary.errors import UsageError
 from companyos_canary.sandbox.scenarios.behaviour import HEALTHY, Behaviour, Course, Rates
-from companyos_canary.sandbox.scenarios.scenario import RATE, Promise, Scenario, image_tag
+from companyos_canary.sandbox.scenarios.scenario import RATE, Playing, Promise, Scenario, image_tag
 
 __all__ = [
-    "DEFAULT", "HEALTHY", "RATE", "Behaviour", "Course", "Promise", "Rates", "Scenario",
+    "DEFAULT", "HEALTHY", "RATE", "Behaviour", "Course", "Playing", "Promise", "Rates", "Scenario",
     "behaviour", "default", "find", "image_tag", "shipped",
 ]  # fmt: skip
 DEFAULT = "default"
@@ -35,17 +35,30 @@ def find(named: str, folder: Path) -> Scenario:
         return _shipped(named)
     path = folder / named
     if path.suffix not in (".yaml", ".yml") and "/" not in named:
-        near = get_close_matches(named, names(), n=1)
-        raise UsageError(
-            f"there is no scenario `{named}`" + (f"; did you mean `{near[0]}`" if near else ""),
-            hint="`canary sandbox --list` names them; a file of yours ends in `.yaml`",
-        )
+        raise _none(named)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(f"`{named}` cannot be read: {why}") from error
     return _read(text, path.stem, named)
+
+
+def given(text: str) -> Scenario:
+    """The scenario of that name, or the one that a YAML text describes. Raises as `find`."""
+    if ":" in text:
+        return _read(text, "given", "the scenario")
+    if text.strip() not in names():
+        raise _none(text.strip())
+    return _shipped(text.strip())
+
+
+def _none(named: str) -> UsageError:
+    near = get_close_matches(named, names(), n=1)
+    return UsageError(
+        f"there is no scenario `{named}`" + (f"; did you mean `{near[0]}`" if near else ""),
+        hint="`canary sandbox --list` names them; a file of yours ends in `.yaml`",
+    )
 
 
 def default() -> Scenario:

@@ -42,6 +42,19 @@ class Scenario:
         return next((b for pattern, b in self.versions if fnmatchcase(tag, pattern)), HEALTHY)
 
 
+@dataclass(slots=True)
+class Playing:
+    """The scenario that is played now; another one may take its place while the sandbox runs."""
+
+    scenario: Scenario
+
+    def behaviour(self, image: str) -> Behaviour:
+        return self.scenario.behaviour(image)
+
+    def traffic(self) -> float:
+        return self.scenario.traffic
+
+
 def image_tag(image: str) -> str:
     """The tag of an image, `latest` where it has none."""
     name = image.partition("@")[0].rpartition("/")[2]
