@@ -16,8 +16,10 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import closing as last_words
 from companyos_canary.view import machine, plain
 from companyos_canary.view.picture import Place
+from companyos_canary.view.plain_pods import unsaid
 
 HEARTBEAT = timedelta(seconds=30)
+_REMEMBERED = 50  # lines
 
 Show = Callable[[Snapshot], float | None]
 
@@ -131,18 +133,20 @@ def _screen(session: Session, stack: ExitStack, place: Place, now: Callable[[], 
 
 def _plain_lines(session: Session, place: Place, now: Callable[[], datetime]) -> Show:
     last: list[Snapshot] = []
-    said = [now()]
+    said, told = [now()], [""]
 
     def show(snapshot: Snapshot) -> None:
         moment, say = now(), session.runtime.say
         if not last:
             say(plain.opening(session.command, snapshot, moment, place=place))
-        lines = plain.lines(last[-1] if last else None, snapshot, moment, place=place)
+        changes = plain.lines(last[-1] if last else None, snapshot, moment, place=place)
+        lines = unsaid(changes, told)
         if not lines and moment - said[0] >= HEARTBEAT:
             lines = [plain.heartbeat(snapshot, moment, place=place)]
         for line in lines:
             say(line)
             said[0] = moment
+        told[:] = [*told, *changes][-_REMEMBERED:]
         last[:] = [snapshot]
 
     return show

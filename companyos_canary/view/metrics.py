@@ -15,9 +15,9 @@ Verdict = Literal["ok", "failing", "no data", "no verdict", "error", "waiting"]
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One metric over all runs of this update. `value` is the newest number, `history` all of
-    them, oldest first; `failed`, `measured` and `planned` are the newest run's counts (`planned`
-    0 where a run has no end). `verdict` is that of the newest measurement."""
+    """One metric over all runs of this update. `history` has all numbers, oldest
+    first; the others are of the newest run alone: `value` and `verdict` of its newest measurement
+    (None and `waiting` before the first), and its counts (`planned` 0 where it has no end)."""
 
     name: str
     value: float | None
@@ -56,7 +56,7 @@ def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
     metric = next(m for m in run.metrics if m.name == name)
     limit = limit_of(metric.success_condition, metric.failure_condition)
     result = run.result(name)
-    newest = measured[-1] if measured else None
+    newest = result.measurements[-1] if result and result.measurements else None
     return MetricRow(
         name=name,
         value=_number(newest) if newest else None,

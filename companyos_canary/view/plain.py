@@ -5,14 +5,15 @@ Numbers are raw (`error-rate=0.112`, `weight=25`); a value with blanks is quoted
 
 from datetime import datetime
 
+from companyos_canary.argo.attempt import is_judged
 from companyos_canary.argo.cause import number_text
-from companyos_canary.argo.share import pod_share
-from companyos_canary.argo.step_end import StepEnd, step_end
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.format import about, clock, duration, is_far
+from companyos_canary.view.format import about, clock, duration
 from companyos_canary.view.keyed import failure, keyed
-from companyos_canary.view.metrics import MetricRow, rows_of
+from companyos_canary.view.metrics import MetricRow
 from companyos_canary.view.picture import Picture, Place, look
+from companyos_canary.view.plain_pods import pods
+from companyos_canary.view.plain_steps import step, steps, values
 from companyos_canary.view.progress import step_run
 from companyos_canary.view.why import distinct
 
@@ -41,8 +42,8 @@ def heartbeat(snapshot: Snapshot, now: datetime, *, place: Place | None = None) 
     if snapshot.stale_since:
         return _at(now, keyed("still no connection", since=clock(snapshot.stale_since, now)))
     tail = {} if progress.remaining is None else {"left": duration(progress.remaining)}
-    where = f"{_step(picture)} {progress.activity}" if progress.step else progress.phase.word
-    return _at(now, keyed(f"still {where}", **({**tail, **_values(picture.metrics)} | tail)))
+    where = f"{step(picture)} {progress.activity}" if progress.step else progress.phase.word
+    return _at(now, keyed(f"still {where}", **({**tail, **values(picture.metrics)} | tail)))
 
 
 def lines(
@@ -60,9 +61,9 @@ def lines(
     found = [
         *replaced,
         *_connection(before, after),
-        *_steps(before, after),
+        *steps(before, after),
         *_activity(before, after),
-        *_pods(before, after),
+        *pods(before, after),
         *_metrics(before, after),
         *_problems(before, after),
         *_phase(before, after),
@@ -78,34 +79,6 @@ def _connection(before: Picture | None, after: Picture) -> list[str]:
         found = [keyed("no connection", since=clock(stale, after.now))]
     known = before.snapshot.notes if before else ()
     return [*found, *(keyed("note", text=n) for n in after.snapshot.notes if n not in known)]
-
-
-def _steps(before: Picture | None, after: Picture) -> list[str]:
-    """What became of the steps that were left, and the one in work. A run's verdict may come
-    after the Rollout has moved on: its step is said then."""
-    was, now = (before.progress.step if before else None), after.progress.step
-    known = _left_behind(before) if before else {}
-    of = len(after.progress.steps)
-    found: list[str] = []
-    for number, end in _left_behind(after).items():
-        said = number in known and known[number].settled
-        if before and before.progress.stepped and end.settled and not said:
-            values = _values(rows_of(end.runs)) if end.word == "passed" else {}
-            why = "went on without a verdict" if end.word == "skipped" else ""
-            found.append(keyed(f"step {number}/{of} {end.word}", **values, reason=why))
-    if now and (was is None or now != was):
-        found.append(_step(after))
-    return found
-
-
-def _left_behind(picture: Picture) -> dict[int, StepEnd]:
-    """By number, the steps that this update has left."""
-    progress = picture.progress
-    at = progress.step
-    if at is None and progress.activity not in ("finishing", "healthy"):
-        return {}
-    behind = (s for s in progress.steps if at is None or s.number < at.number)
-    return {s.number: step_end(picture.snapshot, s) for s in behind}
 
 
 def _activity(before: Picture | None, after: Picture) -> list[str]:
@@ -140,38 +113,6 @@ def _run(picture: Picture) -> str:
     return run.name if run else ""
 
 
-def _pods(before: Picture | None, after: Picture) -> list[str]:
-    """Said when the pods that are wanted are there, not for each pod."""
-    state = _settled(after)
-    if state is None or (before and _settled(before) == state):
-        return []
-    canary, stable = after.snapshot.current, after.snapshot.stable
-    counts = {"canary": canary, "stable": stable}
-    share = pod_share(after.snapshot) if after.progress.step else None
-    far = is_far(after.progress.weight, share)
-    return [
-        keyed(
-            "pods ready",
-            **{k: str(r.available) for k, r in counts.items() if r},
-            share=str(share) if far else "",
-        )
-    ]
-
-
-def _settled(picture: Picture) -> int | None:
-    """How many canary pods are wanted and there; none are, after an abort, once stable has all.
-    None while pods come and go."""
-    rollout, canary = picture.snapshot.rollout, picture.snapshot.current
-    stable = picture.snapshot.stable
-    if canary is None or stable is None or canary == stable:
-        return None
-    if canary.available != canary.desired or canary.replicas != canary.desired:
-        return None
-    if not rollout.aborted:
-        return canary.desired or None
-    return 0 if not canary.desired and stable.available == rollout.replicas else None
-
-
 def _metrics(before: Picture | None, after: Picture) -> list[str]:
     known = {r.name: r for r in before.metrics} if before else {}
     found: list[str] = []
@@ -190,9 +131,9 @@ def _metric(row: MetricRow) -> str:
     failed = f"{row.failed}/{row.measured}" if row.failed else ""
     word = row.verdict.replace(" ", "-")
     message = row.message if row.verdict == "error" else ""
-    value = number_text(row.value)
+    number = number_text(row.value)
     return keyed(
-        f"metric {row.name} {word}", value=value, limit=limit, failed=failed, message=message
+        f"metric {row.name} {word}", value=number, limit=limit, failed=failed, message=message
     )
 
 
@@ -208,13 +149,14 @@ def _problems(before: Picture | None, after: Picture) -> list[str]:
 
 def _phase(before: Picture | None, after: Picture) -> list[str]:
     progress = after.progress
-    if before and before.progress.activity == progress.activity:
+    same = before and before.progress.activity == progress.activity
+    if before and same and not (progress.activity == "aborted" and not _explained(before)):
         return []
     match progress.activity:
         case "healthy":
             ready = f"{after.snapshot.rollout.available_replicas}/{after.snapshot.rollout.replicas}"
             return [keyed(f"healthy {after.version}".rstrip(), pods=ready)]
-        case "aborted":
+        case "aborted" if _explained(after):
             failed = after.cause.metrics if after.cause else ()
             return [keyed("aborted", **failure(failed), message=progress.phase.message)]
         case "degraded":
@@ -222,19 +164,16 @@ def _phase(before: Picture | None, after: Picture) -> list[str]:
     return []
 
 
-def _step(picture: Picture) -> str:
-    step = picture.progress.step
-    of = len(picture.progress.steps)
-    return f"step {step.number}/{of} weight={step.weight}" if step else ""
+def _explained(picture: Picture) -> bool:
+    """Whether the run that led to an abort has said so: the Rollout may be seen before it."""
+    if "analysis" not in picture.progress.phase.message:
+        return True
+    return bool(picture.cause and picture.cause.metrics) or not is_judged(picture.snapshot)
 
 
 def _share(picture: Picture) -> str:
     """The pods of the new version, of those that are wanted."""
     return f"{picture.canary_pods}/{picture.snapshot.rollout.replicas}"
-
-
-def _values(rows: tuple[MetricRow, ...]) -> dict[str, str]:
-    return {"-".join(r.name.split()): number_text(r.value) or "no-data" for r in rows if r.history}
 
 
 def _at(now: datetime, line: str) -> str:

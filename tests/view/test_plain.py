@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import keyed, plain
 from companyos_canary.view.picture import Place
+from companyos_canary.view.plain_pods import unsaid
 from tests.builders import (
     ANALYSIS,
     NOW,
@@ -233,3 +234,35 @@ def test_few_pods_make_another_share_than_the_step_asks_for() -> None:
 
 def test_a_lost_connection_is_said_in_the_place_of_time_that_runs() -> None:
     assert plain.heartbeat(ALL["lost"](), NOW) == ("12:04:33 still no connection since=12:04:21")
+
+
+def test_an_abort_by_an_analysis_is_said_when_its_metrics_are_known() -> None:
+    """Each kind is watched by itself: the Rollout may be aborted before its run has Failed."""
+    over = rolled_back()
+    early = replace(over, runs=(first_run(), second_run(bad=1)))
+    assert not any(line.startswith("aborted") for line in told(failing(), early))
+    late = told(early, over)
+    assert late[-1].startswith("aborted metric=error-rate value=0.112 limit=0.05 ")
+    assert late[-2].startswith("metric error-rate failing ")
+
+
+def test_an_abort_by_hand_waits_for_no_metric() -> None:
+    message = "RolloutAborted: Rollout aborted update to revision 8"
+    by_hand = snapshot(
+        runs=[first_run(), second_run()], canary=0, stable=10, phase="Degraded", message=message,
+        aborted_at=NOW, step_index=0,
+    )  # fmt: skip
+    assert told(analysing(), by_hand)[-1] == f'aborted message="{message}"'
+
+
+def test_pods_that_come_and_go_are_said_once() -> None:
+    there = plain.lines(None, analysing(), NOW)
+    again = ["12:05:00 pods ready canary=3 stable=8", "12:05:01 metric error-rate ok"]
+    assert unsaid(again, there) == ["12:05:01 metric error-rate ok"]
+    other = ["12:06:00 pods ready canary=5 stable=5"]
+    assert unsaid(other, there) == other
+
+
+def test_a_heartbeat_has_no_values_of_an_earlier_run() -> None:
+    begun = snapshot(runs=[first_run(), run([])])
+    assert plain.heartbeat(begun, NOW) == "12:04:33 still step 2/3 weight=25 analysing left=48s"

@@ -1,0 +1,58 @@
+"""The line of a pipe about pods: said when all that are wanted are there, and once."""
+
+from collections.abc import Iterable
+
+from companyos_canary.argo.share import pod_share
+from companyos_canary.view.format import is_far
+from companyos_canary.view.keyed import keyed
+from companyos_canary.view.picture import Picture
+
+
+def pods(before: Picture | None, after: Picture) -> list[str]:
+    """Said when the pods that are wanted are there, not for each pod."""
+    state = _settled(after)
+    if state is None or (before and _settled(before) == state):
+        return []
+    canary, stable = after.snapshot.current, after.snapshot.stable
+    counts = {"canary": canary, "stable": stable}
+    share = pod_share(after.snapshot) if after.progress.step else None
+    far = is_far(after.progress.weight, share)
+    return [
+        keyed(
+            "pods ready",
+            **{k: str(r.available) for k, r in counts.items() if r},
+            share=str(share) if far else "",
+        )
+    ]
+
+
+def _settled(picture: Picture) -> int | None:
+    """How many canary pods are wanted and there; none are, after an abort, once stable has all.
+    None while pods come and go."""
+    rollout, canary = picture.snapshot.rollout, picture.snapshot.current
+    stable = picture.snapshot.stable
+    if canary is None or stable is None or canary == stable:
+        return None
+    if canary.available != canary.desired or canary.replicas != canary.desired:
+        return None
+    if not rollout.aborted:
+        return canary.desired or None
+    return 0 if not canary.desired and stable.available == rollout.replicas else None
+
+
+def unsaid(lines: Iterable[str], said: Iterable[str]) -> list[str]:
+    """Without the pods' state where that was the last said of them: a pod may come and go."""
+    known = [p for line in said if (p := _pods_of(line))]
+    last = known[-1] if known else ""
+    found = []
+    for line in lines:
+        state = _pods_of(line)
+        if not state or state != last:
+            found.append(line)
+        last = state or last
+    return found
+
+
+def _pods_of(line: str) -> str:
+    words = line.partition(" ")[2]
+    return words if words.startswith("pods ready ") else ""
