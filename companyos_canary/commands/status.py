@@ -38,7 +38,7 @@ def status(
     from companyos_canary.view import machine
     from companyos_canary.view import status as view
 
-    now, snapshot = session.runtime.clock.now(), Snapshot(live)
+    now, snapshot = session.runtime.clock.now(), Snapshot(live, whole=False)
     place = session.view_place(live)
     return base.Answer(
         code=_CODES.get(shown_phase(live).word, ExitCode.UNFINISHED),

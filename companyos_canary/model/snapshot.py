@@ -12,7 +12,8 @@ from companyos_canary.model.workload import Event, Pod, ReplicaSet
 class Snapshot:
     """`replicasets` are in order of revision, newest first; pods and runs as they were created;
     events oldest first. `stale_since` is set while a watch has lost its connection. `notes` are
-    sentences about what could not be read (no right to list events, Prometheus is away)."""
+    sentences about what could not be read (no right to list events, Prometheus is away).
+    `whole` is false where only the Rollout was asked for: then nothing is known of the rest."""
 
     rollout: Rollout
     replicasets: tuple[ReplicaSet, ...] = ()
@@ -21,6 +22,7 @@ class Snapshot:
     events: tuple[Event, ...] = ()
     stale_since: datetime | None = None
     notes: tuple[str, ...] = ()
+    whole: bool = True
 
     def replicaset(self, hash: str) -> ReplicaSet | None:  # noqa: A002 - the field's own word
         return next((r for r in self.replicasets if hash and r.hash == hash), None)

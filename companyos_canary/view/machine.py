@@ -16,7 +16,7 @@ from companyos_canary.model.outcome import Ending
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.picture import Place, look
+from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.records import (
     cause_record,
     event_records,
@@ -30,6 +30,7 @@ from companyos_canary.view.records import (
 )
 
 SCHEMA = "canary/v1"
+_OF_THE_REST = ("stable_version", "replicasets", "pods", "metrics", "runs", "events")
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -86,8 +87,13 @@ def jsonable(value: Any) -> Any:
 def snapshot_data(
     snapshot: Snapshot, now: datetime, *, place: Place | None = None
 ) -> dict[str, Any]:
-    """Everything a screen shows, as data."""
-    picture = look(snapshot, now, place)
+    """Everything a screen shows, as data; null for what was not asked for."""
+    data = _whole(look(snapshot, now, place))
+    return data if snapshot.whole else data | {k: data[k] or None for k in _OF_THE_REST}
+
+
+def _whole(picture: Picture) -> dict[str, Any]:
+    snapshot = picture.snapshot
     rollout, progress = snapshot.rollout, picture.progress
     return {
         "rollout": rollout.name,

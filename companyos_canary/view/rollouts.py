@@ -51,7 +51,9 @@ class Row:
 def row(rollout: Rollout, now: datetime, place: Place) -> Row:
     began = since(rollout)
     lasts = max(now - began, timedelta()) if began else None
-    return Row(look(Snapshot(rollout), now, place), waits_for_a_person(rollout), began, lasts)
+    return Row(
+        look(Snapshot(rollout, whole=False), now, place), waits_for_a_person(rollout), began, lasts
+    )
 
 
 def longest_waiting_first(rows: Iterable[Row]) -> list[Row]:

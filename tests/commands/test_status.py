@@ -91,3 +91,11 @@ def test_a_missing_one_is_5_and_no_name_at_all_is_2(world: World, tmp_path: Path
     assert world.canary("status", "other").code == ExitCode.NOT_FOUND
     (tmp_path / "canary.yaml").write_text("rollout: 7\n")
     assert world.canary("status").code == ExitCode.USAGE
+
+
+def test_json_says_nothing_of_what_was_not_asked_for(waiting: World) -> None:
+    data = waiting.canary("status", "-o", "json").json["data"]
+    assert (data["version"], data["phase"]) == ("v1.1.0", "Paused")
+    unread = ("stable_version", "replicasets", "pods", "metrics", "runs", "events")
+    assert {k: data[k] for k in unread} == dict.fromkeys(unread)
+    assert waiting.canary("get", "-o", "json").json["data"]["runs"]
