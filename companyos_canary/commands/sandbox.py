@@ -18,6 +18,7 @@ from companyos_canary.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from companyos_canary.sandbox.api.roles import Roles
+    from companyos_canary.sandbox.faults import Fault, Freeze
 
 EXAMPLES = (
     "canary sandbox                         in one terminal; its first line is for the other",
@@ -89,10 +90,9 @@ def sandbox(
         return _scenarios()
     acting = () if no_controller else _listed(controllers)
     played = find(scenario, session.runtime.cwd)
-    from companyos_canary.sandbox.faults import parse_fault
+    faults = _faults(fault or [], acting)
     from companyos_canary.sandbox.running import Running
 
-    faults = [parse_fault(text) for text in fault or ()]
     namespace = session.flags.namespace or "companyos"
     roles = _roles(role, namespace) if role else None
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
@@ -185,6 +185,16 @@ def _listed(text: str) -> tuple[str, ...]:
                 + ", with commas between them",
             )  # fmt: skip
     return names
+
+
+def _faults(texts: list[str], acting: tuple[str, ...]) -> "list[Fault | Freeze]":
+    from companyos_canary.sandbox.faults import Freeze, parse_fault
+    from companyos_canary.sandbox.freezer import nothing_to_freeze
+
+    found = [parse_fault(text) for text in texts]
+    if "rollouts" not in acting and any(isinstance(fault, Freeze) for fault in found):
+        raise nothing_to_freeze()
+    return found
 
 
 def _roles(file: str, namespace: str) -> "Roles":

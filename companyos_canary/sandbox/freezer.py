@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Protocol
 
+from companyos_canary.errors import UsageError
+
 
 class Part(Protocol):
     """Something that acts on the store. `step` does what is due, all of it or one thing, and
@@ -16,10 +18,14 @@ class Freezer:
     the meantime they see when they go on, as a controller that was restarted would."""
 
     def __init__(self) -> None:
+        self._parts = 0
         self._frozen = False
         self._until: datetime | None = None
 
     def freeze(self, until: datetime | None = None) -> None:
+        """UsageError where nothing was put into it."""
+        if not self._parts:
+            raise nothing_to_freeze()
         self._frozen, self._until = True, until
 
     def thaw(self) -> None:
@@ -34,7 +40,15 @@ class Freezer:
         return self._until
 
     def around(self, part: Part) -> Part:
+        self._parts += 1
         return _Held(self, part)
+
+
+def nothing_to_freeze() -> UsageError:
+    return UsageError(
+        "no controller of ours acts on Rollouts: there is nothing to freeze",
+        hint="leave `rollouts` in `--controllers`",
+    )
 
 
 class _Held:

@@ -12,6 +12,7 @@ from tests.world import World
         (("--port", "70000"), "70000 is not in the range 0<=x<=65535", "canary sandbox --help"),
         (("--controllers", "nginx"), "the sandbox has no controller `nginx`", "`rollouts`"),
         (("--fault", "often"), "`often` names no fault", "PATCH 409 x2"),
+        (("--fault", "freeze", "--no-controller"), "there is nothing to freeze", "`rollouts`"),
         (("--scenario", "flaping"), "`flaping`; did you mean `flapping`", "canary sandbox --list"),
         (("--scenario", "canary.yaml"), "canary.yaml:1: field `schema`: unknown", "`versions`"),
         (("-o", "yaml"), "--output `yaml` is not a format here", "use human or json"),

@@ -128,6 +128,14 @@ def test_what_is_wrong_is_said_and_changes_nothing(
     assert panel.state() == QUIET
 
 
+def test_without_a_controller_of_ours_there_is_nothing_to_freeze(panel: Panel) -> None:
+    left = Cluster(Store(panel.clock), controller=False)
+    control = Control(Faulty(panel.control), left, panel.playing, panel.clock)
+    answer = control(Request("POST", "/sandbox/freeze"))
+    assert (answer.status, "there is nothing to freeze" in answer.body.decode()) == (400, True)
+    assert control.state() == QUIET
+
+
 def test_a_body_that_is_no_text_is_refused(panel: Panel) -> None:
     answer = panel.control(Request("POST", "/sandbox/faults", (), {}, b"\xff"))
     assert (answer.status, answer.json()["message"]) == (400, "the body is not UTF-8")
