@@ -7,18 +7,20 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from companyos_canary.commands import base
+from companyos_canary.commands.serving import (
+    CONTROLLERS,
+    controllers_named,
+    faults_written,
+    roles_read,
+    scenarios_listed,
+)
 from companyos_canary.errors import ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from companyos_canary.sandbox.api.roles import Roles
-    from companyos_canary.sandbox.faults import Fault, Freeze
 
 EXAMPLES = (
     "canary sandbox                         in one terminal; its first line is for the other",
@@ -27,8 +29,6 @@ EXAMPLES = (
     "canary sandbox --fault 'PATCH 409 x2' --fault 'watch drop'        a bad day",
     "canary sandbox --controllers replicasets    Rollouts are for a controller of yours",
 )
-#: `rollouts` acts on Rollouts and AnalysisRuns, `replicasets` on ReplicaSets and Deployments.
-CONTROLLERS = ("rollouts", "replicasets")
 EXITS = (ExitCode.OK, ExitCode.USAGE)
 _OURS = "current-context: sandbox"
 
@@ -87,14 +87,14 @@ def sandbox(
     from companyos_canary.sandbox.scenarios import find
 
     if list_:
-        return _scenarios()
-    acting = () if no_controller else _listed(controllers)
+        return scenarios_listed()
+    acting = () if no_controller else controllers_named(controllers)
     played = find(scenario, session.runtime.cwd)
-    faults = _faults(fault or [], acting)
+    faults = faults_written(fault or [], acting)
     from companyos_canary.sandbox.running import Running
 
     namespace = session.flags.namespace or "companyos"
-    roles = _roles(role, namespace) if role else None
+    roles = roles_read(role, namespace) if role else None
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         stop = stack.enter_context(_until_told())
         path = stack.enter_context(_kubeconfig(session.runtime.cwd, write))
@@ -114,27 +114,6 @@ def sandbox(
         _tell(session, running.url, namespace, running.prometheus_url)
         stop.wait()
     return base.Answer(notes=("the sandbox is gone",))
-
-
-def _scenarios() -> base.Answer:
-    from companyos_canary.sandbox.scenarios import shipped
-
-    found = shipped()
-    width = max(len(scenario.name) for scenario in found)
-    lines = tuple(
-        line
-        for scenario in found
-        for line in (
-            f"{scenario.name:<{width}}  {scenario.description}",
-            f"{'':<{width}}  {scenario.promise}",
-        )
-    )
-    data = [
-        {"name": s.name, "description": s.description, "promise": asdict(s.promise)}
-        for s in found
-        if s.promise
-    ]
-    return base.Answer(lines=lines, data={"scenarios": data})
 
 
 def _tell(session: base.Session, url: str, namespace: str, prometheus: str) -> None:
@@ -172,39 +151,6 @@ def _kubeconfig(cwd: Path, write: str | None) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             path.unlink()
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    """The controllers that a list names; empty for none."""
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    for name in names:
-        if name not in CONTROLLERS:
-            raise UsageError(
-                f"the sandbox has no controller `{name}`",
-                hint="`--controllers` takes " + ", ".join(f"`{c}`" for c in CONTROLLERS)
-                + ", with commas between them",
-            )  # fmt: skip
-    return names
-
-
-def _faults(texts: list[str], acting: tuple[str, ...]) -> "list[Fault | Freeze]":
-    from companyos_canary.sandbox.faults import Freeze, parse_fault
-    from companyos_canary.sandbox.freezer import nothing_to_freeze
-
-    found = [parse_fault(text) for text in texts]
-    if "rollouts" not in acting and any(isinstance(fault, Freeze) for fault in found):
-        raise nothing_to_freeze()
-    return found
-
-
-def _roles(file: str, namespace: str) -> "Roles":
-    from companyos_canary.sandbox.api.roles import read_roles
-
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"`{file}` cannot be read: {error}") from error
-    return read_roles(text, namespace, file)
 
 
 def _write(path: Path, text: str) -> None:
