@@ -132,10 +132,15 @@ def _series(case: Case) -> list[Series]:
     found = []
     for name, values in case.series:
         metric, _, rest = name.partition("{")
-        labels = {"__name__": metric, **dict(_LABEL.findall(rest))}
+        labels = {"__name__": metric, **label_pairs(rest)}
         samples = [(i * case.interval / 1000, v) for i, v in enumerate(values) if v is not None]
         found.append(Series(labels, samples))
     return found
+
+
+def label_pairs(text: str) -> dict[str, str]:
+    """The labels of `x="1",y="a"}`."""
+    return dict(_LABEL.findall(text))
 
 
 def _answer(block: re.Match[str]) -> Answer | str:

@@ -1,11 +1,16 @@
 """Our evaluator and the real one, on the same series and expressions."""
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from companyos_canary.promql.aggregate import AGGREGATIONS
+from companyos_canary.promql.functions import FUNCTIONS
+from companyos_canary.promql.ranges import FUNCTIONS as RANGE_FUNCTIONS
 from tests.promql.promtool import Case, differences, needs_promtool
-from tests.promql.strategies import cases
+from tests.promql.strategies import ARITHMETIC, COMPARISONS, VECTOR, cases
 
 NO_SHRINKING = [Phase.explicit, Phase.generate]
 EASY = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
@@ -25,10 +30,25 @@ def test_any_expression_has_the_answer_of_the_real_engine(batch: list[Case]) -> 
     assert not found, "\n".join(found)
 
 
+def test_the_expressions_speak_of_all_that_is_implemented() -> None:
+    asked: set[str] = set()
+
+    @settings(max_examples=400, phases=NO_SHRINKING, deadline=None, derandomize=True,
+              suppress_health_check=EASY)  # fmt: skip
+    @given(VECTOR)
+    def collect(text: str) -> None:
+        asked.update(re.findall(r"[a-z_]+|[-+*/%=!<>]+", text))
+
+    collect()
+    language = {"and", "or", "unless", "bool", "on", "ignoring", "by", "without", "group_left",
+                "group_right", "offset", "time", "absent", *ARITHMETIC, *COMPARISONS}  # fmt: skip
+    assert not {*language, *FUNCTIONS, *AGGREGATIONS, *RANGE_FUNCTIONS} - asked
+
+
 @pytest.mark.soak
 @needs_promtool
-@settings(max_examples=1500, deadline=None, print_blob=True, suppress_health_check=EASY)
-@given(st.lists(cases(), min_size=6, max_size=6))
+@settings(max_examples=700, deadline=None, print_blob=True, suppress_health_check=EASY)
+@given(st.lists(cases(), min_size=10, max_size=10))
 def test_many_more_expressions_have_the_answer_of_the_real_engine(batch: list[Case]) -> None:
     found = differences(batch)
     assert not found, "\n".join(found)

@@ -2,15 +2,10 @@
 
 import json
 import math
-import shutil
-import socket
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +17,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.metrics_api import MetricsApi
 from companyos_canary.sandbox.metrics_json import go_float
 from companyos_canary.sandbox.tsdb import Target, Tsdb
+from tests.promql.server import needs_prometheus, running
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AT = NOW.timestamp()
@@ -231,41 +227,8 @@ def test_numbers_are_written_so_that_they_read_back(value: float) -> None:
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Prometheus without targets."""
-    binary = shutil.which("prometheus")
-    if binary is None:
-        pytest.skip("prometheus is not installed (Debian: package prometheus)")
-    folder = tmp_path_factory.mktemp("prometheus")
-    Path(folder, "empty.yml").write_text("{}")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            binary,
-            f"--config.file={folder}/empty.yml",
-            f"--storage.tsdb.path={folder}/data",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_until_ready(f"http://127.0.0.1:{port}", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait_until_ready(address: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/-/ready", timeout=1) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.02)  # another process starts: nothing else tells when it listens
-    pytest.fail("prometheus did not start")
+    with running(tmp_path_factory.mktemp("prometheus")) as address:
+        yield address
 
 
 SAME_ANSWER = [
@@ -300,6 +263,7 @@ SAME_ANSWER = [
 ]
 
 
+@needs_prometheus
 @pytest.mark.slow
 def test_its_answers_are_those_of_the_real_server(real: str) -> None:
     ours = MetricsApi(Tsdb(), lambda: NOW)
@@ -307,6 +271,7 @@ def test_its_answers_are_those_of_the_real_server(real: str) -> None:
         assert _ours(ours, method, path, form) == _theirs(real, method, path, form), (path, form)
 
 
+@needs_prometheus
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ["", "a+", "rate(a)", "nosuch(a)", "1 == 2", "a or 1", "{}"])
 def test_a_query_that_does_not_parse_is_refused_as_by_the_real_server(real: str, text: str) -> None:
