@@ -22,7 +22,7 @@ from companyos_canary.cluster.poller import Poller
 from companyos_canary.cluster.reads import Selection
 from companyos_canary.cluster.reflector import Reflector
 from companyos_canary.cluster.watcher import Pause, Source, Watcher
-from companyos_canary.errors import CanaryError, Forbidden, NotFound
+from companyos_canary.errors import CanaryError, DeniedError, Forbidden, NotFound
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -78,8 +78,9 @@ class WatchFeed:
 
     @property
     def stale_since(self) -> datetime | None:
-        since = [s.stale_since for s in self._current() if s.stale_since and not s.stopped]
-        return min(since, default=None)
+        """Of a kind in which nothing happens the last word may be old, though it came through the
+        same connection: the newest counts."""
+        return max((s.stale_since for s in self._lost() if s.stale_since), default=None)
 
     def snapshot(self) -> Snapshot | None:
         self._shown = self._snapshot()
@@ -194,4 +195,19 @@ class WatchFeed:
         if any(s is None or not (s.synced or s.stopped) for s in others[: len(_NEEDED)]):
             return None
         notes = tuple(s.stopped.message for s in others if s and s.stopped)
+        notes += self._troubles()
         return reads.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since)
+
+    def _lost(self) -> list[Source]:
+        """Those without a connection; what is refused from the start never had one."""
+        return [
+            s
+            for s in self._current()
+            if s.stale_since
+            and not s.stopped
+            and (s.synced or not isinstance(s.trouble, DeniedError))
+        ]
+
+    def _troubles(self) -> tuple[str, ...]:
+        """Why there is no connection, each reason once."""
+        return tuple(dict.fromkeys(s.trouble.message for s in self._lost() if s.trouble))

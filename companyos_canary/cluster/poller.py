@@ -34,6 +34,7 @@ class Poller:
         self.synced = False
         self.stale_since: datetime | None = None
         self.stopped: CanaryError | None = None
+        self.trouble: CanaryError | None = None
         self._thread = threading.Thread(target=self._run, name="poll", daemon=True)
 
     def start(self) -> None:
@@ -66,9 +67,11 @@ class Poller:
         else:
             raise error_of(response, self._request)
         self.synced, self.stale_since, self._heard, self._refusals = True, None, self._now(), 0
+        self.trouble = None
 
     def _fail(self, error: Exception) -> None:
         self.stale_since = self.stale_since or self._heard
+        self.trouble = error if isinstance(error, CanaryError) else self.trouble
         if isinstance(error, DeniedError):
             self._refusals += 1
             self.stopped = error if self._refusals >= TRIES else None

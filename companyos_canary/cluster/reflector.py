@@ -32,8 +32,8 @@ State = Literal["idle", "listing", "opening", "watching", "waiting", "stopped"]
 
 class Reflector:
     """The objects of a selection by uid, as far as they are known. `synced`: the first list came.
-    `stale_since`: the last good word, while there is no connection. `stopped`: why it gave up
-    (not permitted, no such resource). `random` gives numbers from 0 to 1."""
+    `stale_since`: the last good word, while there is no connection. `trouble`: why it is lost.
+    `stopped`: why it gave up (not permitted, no such resource). `random`: numbers from 0 to 1."""
 
     def __init__(self, selection: Selection, random: Callable[[], float]) -> None:
         self.selection = selection
@@ -42,6 +42,7 @@ class Reflector:
         self.synced = False
         self.stale_since: datetime | None = None
         self.stopped: CanaryError | None = None
+        self.trouble: CanaryError | None = None
         self._random = random
         self._state: State = "idle"
         self._request: Request | None = None
@@ -122,6 +123,7 @@ class Reflector:
             self._refused(response, now)
             return
         self._state, self._heard, self.stale_since = "watching", now, None
+        self.trouble = None
         self._watched_once = True
 
     def _read(self, data: bytes, now: datetime) -> None:
@@ -172,7 +174,7 @@ class Reflector:
         if watched and ((error is None and (lived or self._progress)) or self._silent(now)):
             self._ask(now)
         else:
-            self._failed(now)
+            self._failed(now, error=error)
 
     def _silent(self, now: datetime) -> bool:
         return self._heard is not None and now - self._heard >= SILENCE
@@ -184,11 +186,11 @@ class Reflector:
             self.version = ""
             self._failed(now, at_once=self._failures == 0)
             return
-        if 400 <= status < 500 and status not in (408, 409, 429):
-            watch = () if self._state == "listing" else (("watch", "true"),)
-            if self._give_up(error_of(response, self.selection.request(*watch))):
-                return
-        self._failed(now, retry_after(response) or 0.0)
+        watch = () if self._state == "listing" else (("watch", "true"),)
+        error = error_of(response, self.selection.request(*watch))
+        if 400 <= status < 500 and status not in (408, 409, 429) and self._give_up(error):
+            return
+        self._failed(now, retry_after(response) or 0.0, error=error)
 
     def _give_up(self, error: CanaryError) -> bool:
         """Stops at the third refusal. Where a watch was open before, it is more patient: an API
@@ -200,8 +202,12 @@ class Reflector:
         self.stale_since = self.stale_since or self._heard
         return True
 
-    def _failed(self, now: datetime, pause: float = 0.0, *, at_once: bool = False) -> None:
+    def _failed(
+        self, now: datetime, pause: float = 0.0, *, at_once: bool = False,
+        error: CanaryError | None = None,
+    ) -> None:  # fmt: skip
         """Tries again later: at the latest of back-off and Retry-After."""
+        self.trouble = error or self.trouble
         self.stale_since = self.stale_since or self._heard or now
         self._failures += 1
         if self._failures >= TRIES:

@@ -15,11 +15,12 @@ Pause = Callable[[threading.Event, float], object]  # waits so long, or until th
 
 class Source(Protocol):
     """Objects that are kept up to date until `close`. `synced`: they are known; `stopped`: they
-    will not be; `stale_since`: since when there is no connection."""
+    will not be; `stale_since`: since when there is no connection, `trouble`: why."""
 
     synced: bool
     stale_since: datetime | None
     stopped: CanaryError | None
+    trouble: CanaryError | None
 
     def objects(self) -> list[Json]: ...
 
@@ -47,6 +48,7 @@ class Watcher:
         self.synced = False
         self.stale_since: datetime | None = None
         self.stopped: CanaryError | None = None
+        self.trouble: CanaryError | None = None
         name = f"watch-{reflector.selection.kind.plural}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -91,9 +93,9 @@ class Watcher:
             return Step()
         with self._lock:
             step = reflector.step(given, self._now())
-        news = (reflector.synced, reflector.stale_since, reflector.stopped)
-        if step.events or news != (self.synced, self.stale_since, self.stopped):
-            self.synced, self.stale_since, self.stopped = news
+        news = (reflector.synced, reflector.stale_since, reflector.stopped, reflector.trouble)
+        if step.events or news != (self.synced, self.stale_since, self.stopped, self.trouble):
+            self.synced, self.stale_since, self.stopped, self.trouble = news
             self._changed()
         return step
 

@@ -207,11 +207,24 @@ def test_a_lost_connection_is_stale_and_then_heals_with_what_was_missed(follow: 
     transport.handle = unreachable
     for stream in opened:
         stream.close()
-    stale = until(feed, lambda s: s.stale_since)
+    stale = until(feed, lambda s: s.stale_since and s.notes)
+    assert stale.notes == ("no route",)
     world.change(phase="Paused")
     transport.handle = handle
     healed = until(feed, lambda s: s.rollout.status_phase == "Paused" and not s.stale_since)
     assert healed.replicasets == stale.replicasets
+    assert healed.notes == ()
+
+
+def test_what_is_shown_is_as_old_as_the_last_word_of_any_kind(follow: Follow) -> None:
+    """A kind in which nothing happens was heard long ago, though the connection was there."""
+    feed = follow(World().transport())
+    until(feed, whole)
+    feed.close()  # so that nobody else writes
+    sources = feed._current()
+    for n, source in enumerate(sources):
+        source.stale_since = NOW + timedelta(seconds=n)
+    assert feed.stale_since == NOW + timedelta(seconds=len(sources) - 1)
 
 
 def test_closing_takes_no_time_and_keeps_the_last_picture(follow: Follow) -> None:

@@ -516,3 +516,15 @@ def replayed(events: list[Event]) -> dict[str, Any]:
             assert state.get(uid) != event.object
             state[uid] = event.object
     return state
+
+
+def test_why_the_connection_is_lost_is_known_until_it_is_back() -> None:
+    play = Play().opened()
+    play.give(BROKEN)
+    assert play.reflector.trouble is BROKEN.error
+    play.wait()
+    play.give(Answer(failure(401)))
+    assert isinstance(play.reflector.trouble, Unauthenticated)
+    play.wait()
+    play.give(Answer(Response(200)))
+    assert play.reflector.trouble is None
