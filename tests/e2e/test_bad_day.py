@@ -1,0 +1,35 @@
+"""A whole release on a bad day: every fault that a client can get over, over real connections."""
+
+from pathlib import Path
+
+import pytest
+
+from companyos_canary.sandbox.faults import parse_fault
+from companyos_canary.sandbox.running import Running
+from tests.e2e.conftest import SHORT, Shell
+
+ALONE = SHORT.replace("pause: manual", "pause: 1s")
+RULES = (
+    "watch drop x2", "watch cut=300 x2", "watch expire x1", "watch html x1",
+    "watch truncate=300 x1", "list 429=1 x1", "list 503 x1", "list html x1", "list truncate=50 x1",
+    "GET slow=200ms x3", "PATCH storm x2",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_release_gets_over_a_bad_day(tmp_path: Path) -> None:
+    (tmp_path / "canary.yaml").write_text(ALONE)
+    running = Running(namespaces=("companyos",))
+    try:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(running.kubeconfig("companyos"))
+        shell = Shell(tmp_path, kubeconfig)
+        assert shell.run("apply", "v1.0.0", "-q").returncode == 0
+        running.control.switch(*map(parse_fault, RULES))
+        ran = shell.run("deploy", "v1.1.0")
+        assert ran.returncode == 0, ran
+        assert ran.stdout.splitlines()[-1].startswith("verdict=healthy version=v1.1.0")
+        met = {fault["rule"]: fault["met"] for fault in running.control.state()["faults"]}
+        assert met == {rule: int(rule.rpartition("x")[2]) for rule in RULES}
+    finally:
+        running.close()
