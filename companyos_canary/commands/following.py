@@ -22,6 +22,7 @@ HEARTBEAT = timedelta(seconds=30)
 _REMEMBERED = 50  # lines
 
 Show = Callable[[Snapshot], float | None]
+Over = Callable[[Snapshot], None]
 
 
 def follow_to_the_end(
@@ -75,9 +76,11 @@ def _follow(
     )
     with ExitStack() as stack:
         feed = stack.enter_context(closing(runtime.feed(session.cluster, live.name)))
-        show = _shower(session, stack, place, now)
+        show, over = _shower(session, stack, place, now)
         followed = identify(feed, following, now, show)
         ending = follow(feed, followed, following, now, show) if followed else None
+        if ending is not None:
+            over(ending.snapshot)
     if ending is None:
         return _not_observed(session, live)
     _end(session, ending, place)
@@ -106,17 +109,26 @@ def _not_observed(session: Session, live: Rollout) -> Answer:
     )
 
 
-def _shower(session: Session, stack: ExitStack, place: Place, now: Callable[[], datetime]) -> Show:
+def _shower(
+    session: Session, stack: ExitStack, place: Place, now: Callable[[], datetime]
+) -> tuple[Show, Over]:
+    """What shows a snapshot, and what shows the last one."""
     if session.output == "json" and session.command == "watch":
-        return _json_lines(session, place, now)
+        return _json_lines(session, place, now), _nothing
     if not session.human or session.quiet:
-        return lambda _: None
+        return lambda _: None, _nothing
     if session.runtime.facts.terminal:
         return _screen(session, stack, place, now)
-    return _plain_lines(session, place, now)
+    return _plain_lines(session, place, now), _nothing
 
 
-def _screen(session: Session, stack: ExitStack, place: Place, now: Callable[[], datetime]) -> Show:
+def _nothing(_: Snapshot) -> None:
+    """The last snapshot was shown as all the others."""
+
+
+def _screen(
+    session: Session, stack: ExitStack, place: Place, now: Callable[[], datetime]
+) -> tuple[Show, Over]:
     from companyos_canary.view.live import Live
     from companyos_canary.view.screen import screen
 
@@ -128,7 +140,10 @@ def _screen(session: Session, stack: ExitStack, place: Place, now: Callable[[], 
         live.update(screen(snapshot, now(), runtime.facts, place=place, leave="Ctrl-C"))
         return live.tick()
 
-    return show
+    def over(snapshot: Snapshot) -> None:
+        live.update(screen(snapshot, now(), runtime.facts, place=place, last=True))
+
+    return show, over
 
 
 def _plain_lines(session: Session, place: Place, now: Callable[[], datetime]) -> Show:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console, RenderableType
+from rich.control import Control
 from rich.live import Live as RichLive
 
 SHORTEST = 0.2
@@ -12,7 +13,8 @@ SHORTEST = 0.2
 class Live:
     """`with Live(console, clock) as live: live.update(frame)`. `clock` counts seconds. What comes
     sooner than 0.2 s after a frame waits for the next update, `tick`, or the end; the last frame
-    stays in the scrollback, and the cursor is back whatever happens."""
+    stays in the scrollback, and the cursor is back whatever happens. Where the console has another
+    width than before the screen is cleared."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self._live = RichLive(
@@ -26,6 +28,8 @@ class Live:
         self._clock = clock
         self._drawn_at: float | None = None
         self._waiting: RenderableType | None = None
+        self._console = console
+        self._width = console.width
 
     def __enter__(self) -> "Live":
         self._live.__enter__()
@@ -61,4 +65,13 @@ class Live:
     def _draw(self, frame: RenderableType) -> None:
         self._waiting = None
         self._drawn_at = self._clock()
+        if self._console.width != self._width:
+            self._begin_anew()
         self._live.update(frame, refresh=True)
+
+    def _begin_anew(self) -> None:
+        """On a clear screen: the terminal has folded the lines of the frame before, so nobody
+        knows how high it is now."""
+        self._width = self._console.width
+        self._console.control(Control.clear(), Control.home())
+        self._live._live_render._shape = None  # rich would go up by the old height

@@ -26,12 +26,14 @@ _LEVELS: tuple[tuple[Detail, int], ...] = (
 
 
 def screen(
-    snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | None = None, leave: str = ""
-) -> Text:
+    snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | None = None,
+    leave: str = "", last: bool = False,
+) -> Text:  # fmt: skip
     """The live screen, at most one line less than the terminal is high. `leave` is the key that
-    ends it (`Ctrl-C`)."""
+    ends it (`Ctrl-C`). The `last` frame leaves what comes next to the closing sentences."""
     picture = look(snapshot, now, place)
-    return ink(fitted(picture, facts, leave=leave), facts)
+    ahead = [] if last else next_lines(picture, facts, leave=leave)
+    return ink(fitted(picture, facts, ahead), facts)
 
 
 def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) -> Text:
@@ -39,23 +41,27 @@ def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) 
     return ink(closing(ending, facts, place=place), facts)
 
 
-def fitted(picture: Picture, facts: Facts, *, leave: str = "") -> list[Line]:
+def fitted(picture: Picture, facts: Facts, ahead: list[Line]) -> list[Line]:
     """The fullest form that is not too high; then the blank lines go, then the middle is cut."""
     room = facts.height - 1
     lines: list[Line] = []
     for detail, events in _LEVELS:
-        lines = whole(picture, facts, detail, events, leave=leave)
+        lines = _stacked(picture, facts, detail, events, ahead)
         if len(lines) <= room:
             return lines
     dense = [line for line in lines if line]
     if len(dense) <= room:
         return dense
-    tail = next_lines(picture, facts, leave=leave)
-    return [*dense[: max(1, room - len(tail))], *tail][:room]
+    return [*dense[: max(1, room - len(ahead))], *ahead][:room]
 
 
-def whole(
-    picture: Picture, facts: Facts, detail: Detail, events: int, *, leave: str = ""
+def whole(picture: Picture, facts: Facts, detail: Detail, events: int) -> list[Line]:
+    """All parts, and what comes next."""
+    return _stacked(picture, facts, detail, events, next_lines(picture, facts))
+
+
+def _stacked(
+    picture: Picture, facts: Facts, detail: Detail, events: int, ahead: list[Line]
 ) -> list[Line]:
     """All parts with a blank line between them; a part with nothing to say is left out."""
     parts: list[list[Line]] = [
@@ -67,7 +73,7 @@ def whole(
         replicas_lines(picture, facts, detail),
         events_lines(picture, facts, events),
         notes(picture, facts),
-        next_lines(picture, facts, leave=leave),
+        ahead,
     ]
     lines: list[Line] = []
     for part in parts:

@@ -171,3 +171,9 @@ def test_a_step_that_was_skipped_is_not_said_to_have_passed(running: World) -> N
     assert 'step 1/3 skipped reason="went on without a verdict"' in out
     assert "step 1/3 passed" not in out
     assert "step 2/3 passed error-rate=" in out
+
+
+def test_the_end_of_a_screen_says_each_command_once(waiting: World) -> None:
+    ran = waiting.canary("watch", "--until", "paused", terminal=True)
+    last = ran.out[ran.out.rindex("\x1b[2K") :]
+    assert last.count("canary promote") == last.count("canary abort") == 1

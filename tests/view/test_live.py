@@ -101,3 +101,19 @@ def test_frames_of_other_heights_leave_nothing_behind() -> None:
     assert rows[:4] == ["$ canary watch", "2: line 0", "2: line 1", "the end"]
     assert not any(rows[4:])
     assert not seen.cursor.hidden
+
+
+def test_a_narrower_terminal_leaves_nothing_of_the_wider_screen() -> None:
+    """A terminal folds what was drawn wider than it is now: only a clear screen is safe."""
+    console, out = terminal()
+    clock = Clock()
+    seen = pyte.Screen(80, 24)
+    stream = pyte.Stream(seen)
+    with Live(console, clock) as live:
+        live.update(Text("\n".join("wide " * 15 for _ in range(5))))
+        clock.seconds += 1
+        seen.resize(24, 40)
+        console.width = 40
+        live.update(Text("narrow"))
+    stream.feed(out.getvalue().replace("\n", "\r\n"))
+    assert [row.rstrip() for row in seen.display if row.strip()] == ["narrow"]

@@ -166,3 +166,12 @@ def test_no_end_is_foreseen_while_pods_do_not_start(name: str) -> None:
     runs = (replace(ALL["analysing"]().runs[0], step_index=1),)
     lines = get.lines(replace(scene, runs=runs), NOW, Facts(120, 40))
     assert not any("ends in about" in line for line in lines)
+
+
+@pytest.mark.parametrize("height", [40, 12])
+def test_the_last_frame_leaves_what_comes_next_to_the_closing(height: int) -> None:
+    facts = Facts(80, height)
+    shown = screen(ALL["rolled_back"](), NOW, facts, place=PLACE, leave="Ctrl-C", last=True).plain
+    assert "canary" not in shown.replace("canary  v", "").replace("CANARY", "")
+    assert "stopped here" in shown
+    assert not shown.endswith("\n")
