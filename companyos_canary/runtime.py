@@ -9,6 +9,7 @@ import io
 import os
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from companyos_canary.cluster.feed import Feed
     from companyos_canary.config import Resolved
     from companyos_canary.view.theme import Facts
+
+
+_NARROWEST = 20  # columns
 
 
 class ReaderGone(Exception):
@@ -157,10 +161,28 @@ class Runtime:
         self.stdout.write(line + "\n")
         self.stdout.flush()
 
+    def tell(self, line: str) -> None:
+        """One line of result for people: a sentence is broken between words where the terminal is
+        narrower; what has another form (YAML, a diff, a request) may be copied, and stays."""
+        sentence = line[:1].isalpha() and not line.partition(" ")[0].isupper()
+        self.say(self._folded(line) if sentence and self.out_is_terminal else line)
+
     def say_error(self, line: str) -> None:
-        """One line for people, on stderr."""
-        self.stderr.write(line + "\n")
+        """One line for people, on stderr; folded as a sentence on a terminal."""
+        self.stderr.write((self._folded(line) if self.stderr.isatty() else line) + "\n")
         self.stderr.flush()
+
+    def _folded(self, text: str) -> str:
+        return "\n".join(
+            textwrap.fill(
+                line,
+                max(_NARROWEST, self.size()[0]),
+                subsequent_indent="  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            for line in text.split("\n")
+        )
 
     def ask(self, question: str) -> bool:
         """A question that only `y` or `yes` answers with yes; never without a terminal."""

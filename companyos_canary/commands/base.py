@@ -264,5 +264,5 @@ def show(session: Session, answer: Answer) -> NoReturn:
         runtime.out.print(answer.picture())
     else:
         for line in answer.lines:
-            runtime.say(line)
+            runtime.tell(line)
     raise typer.Exit(int(answer.code))

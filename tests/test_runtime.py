@@ -1,0 +1,54 @@
+"""What a terminal gets, and what a pipe gets."""
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from companyos_canary.errors import UsageError
+from companyos_canary.runtime import Clock, Runtime
+from tests.world import Pipe, Terminal
+
+SENTENCE = "there is nothing to compare with: the Rollout of this namespace has one revision"
+
+
+def runtime(out: io.StringIO, err: io.StringIO) -> Runtime:
+    clock = Clock(now=lambda: datetime(2026, 3, 2, tzinfo=UTC), sleep=lambda _: None)
+    return Runtime(
+        stdout=out, stderr=err, stdin=Pipe(), environ={}, cwd=Path(), clock=clock,
+        size=lambda: (40, 24),
+    )  # fmt: skip
+
+
+def test_a_sentence_on_a_terminal_is_broken_between_words() -> None:
+    out, err = Terminal(), Terminal()
+    here = runtime(out, err)
+    here.tell(SENTENCE)
+    here.fail(UsageError(SENTENCE, hint="look at it"), as_json=False, command="history")
+    for stream in (out, err):
+        lines = stream.getvalue().splitlines()
+        assert all(len(line) <= 40 for line in lines)
+        assert SENTENCE in " ".join(line.strip() for line in lines)
+
+
+def test_a_pipe_gets_a_sentence_as_one_line() -> None:
+    out, err = Pipe(), Pipe()
+    runtime(out, err).tell(SENTENCE)
+    runtime(out, err).say_error(SENTENCE)
+    assert out.getvalue() == err.getvalue() == SENTENCE + "\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    query: sum(rate(http_requests_total[5m])) by (le)",
+        "PATCH /apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api",
+        "-  image: companyos-api:v1.0.0 # which was there before",
+        "# a comment in canary.yaml that is longer than it",
+    ],
+)
+def test_what_is_to_be_copied_is_left_as_it_is(line: str) -> None:
+    out = Terminal()
+    runtime(out, Pipe()).tell(line)
+    assert out.getvalue() == line + "\n"
