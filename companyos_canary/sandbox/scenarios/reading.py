@@ -10,20 +10,17 @@ versions:
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, NoReturn, TypeVar, get_args
+from typing import Any, NoReturn, get_args
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from companyos_canary.errors import ConfigError
+from companyos_canary.model.ending import EndKind
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.sandbox.scenarios.behaviour import Axis, Behaviour, Course, Failure, Shown
 from companyos_canary.sandbox.scenarios.scenario import RATE, VERSION, Promise, Scenario
 
-T = TypeVar("T")
-_VERDICTS = (
-    "healthy", "rolled-back", "degraded", "paused", "superseded", "reverted", "timeout",
-)  # fmt: skip
 _LARGEST = 100_000
 _FASTEST = 0.01
 
@@ -67,7 +64,7 @@ class _Reader:
                 self.refuse(node, f"field `promise.{needed}`: missing", f"add `{needed}:`")
         return Promise(
             exit=int(self.number(read["exit"], "promise.exit", most=255)),
-            verdict=self.one_of(read["verdict"], "promise.verdict", _VERDICTS),
+            verdict=self.one_of(read["verdict"], "promise.verdict", get_args(EndKind)),
             metric=self.text(read["metric"], "promise.metric") if "metric" in read else "",
             deploy=self.text(read["deploy"], "promise.deploy") if "deploy" in read else VERSION,
         )
