@@ -14,7 +14,7 @@ def pod_status(pod: Pod) -> str:
     starting = _initialising(pod)
     if starting:
         return starting
-    text = pod.reason or pod.phase
+    text = pod.reason or pod.phase or "Pending"  # no kubelet has said anything yet
     ready_and_running = False
     for container in reversed(pod.containers):
         said = _said(container)

@@ -15,19 +15,30 @@ from companyos_canary.view.theme import Facts, Role
 Detail = Literal["all", "some", "trouble", "none"]
 _SMALL = 4
 _MOST = 3
+_MANY_READY = 12
 
 
 def replicas_lines(picture: Picture, facts: Facts, detail: Detail) -> list[Line]:
     lines: list[Line] = []
+    widths = _widths(picture, everything=detail == "all")
     for replicaset in picture.snapshot.replicasets:
         pods = picture.snapshot.pods_of(replicaset)
         role = role_of(picture, replicaset)
         if role or replicaset.desired or replicaset.replicas or pods:
-            lines.append(_head(picture, facts, replicaset, role, pods))
+            lines.append(_head(picture, facts, replicaset, widths, pods))
             lines += _pods(picture, facts, pods, detail)
         elif detail == "all":
-            lines.append((f"  {_idle(picture, facts, replicaset)}",))
+            head = _name(picture, facts, replicaset, widths, facts.symbols.scaled_down)
+            lines.append((f"{head}scaled down",))
     return lines
+
+
+def _widths(picture: Picture, *, everything: bool) -> tuple[int, int, int]:
+    """How wide the longest version, count of ready pods and revision are, of what is shown."""
+    shown = [r for r in picture.snapshot.replicasets if everything or _present(picture, r)]
+    room = min(24, max((len(picture.version_of(r)) for r in shown), default=0))
+    digits = max((len(str(r.ready)) for r in shown), default=1)
+    return room, digits, max((len(str(r.revision)) for r in shown), default=1)
 
 
 def role_of(picture: Picture, replicaset: ReplicaSet) -> str:
@@ -39,15 +50,10 @@ def role_of(picture: Picture, replicaset: ReplicaSet) -> str:
 
 
 def _head(
-    picture: Picture, facts: Facts, replicaset: ReplicaSet, role: str, pods: tuple[Pod, ...]
-) -> Line:
-    symbols = facts.symbols
-    shown = [r for r in picture.snapshot.replicasets if _present(picture, r)]
-    room = min(24, max((len(picture.version_of(r)) for r in shown), default=0))
-    digits = max((len(str(r.ready)) for r in shown), default=1)
-    revisions = max((len(str(r.revision)) for r in shown), default=1)
-    name = shorten(picture.version_of(replicaset), room, symbols)
-    ready = f"{replicaset.ready:>{digits}}/{replicaset.desired} ready"
+    picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int],
+    pods: tuple[Pod, ...],
+) -> Line:  # fmt: skip
+    ready = f"{replicaset.ready:>{widths[1]}}/{replicaset.desired} ready"
     extra = replicaset.replicas - replicaset.desired
     leaving = f", {extra} leaving" if extra > 0 else ""
     if not replicaset.desired and not replicaset.replicas:
@@ -56,8 +62,7 @@ def _head(
     state: Role = "warning" if short else ""
     problems = list(dict.fromkeys(pod_status(p) for p in pods if in_trouble(p)))
     why = f"  {', '.join(problems[:2])}" if problems else ""
-    head = f"  {symbols.replicaset} {_role_text(picture, replicaset, role)}  {name:<{room}}  "
-    head += f"revision {replicaset.revision:<{revisions}}  "
+    head = _name(picture, facts, replicaset, widths, facts.symbols.replicaset)
     text = shorten_end(f"{ready}{leaving}{why}", facts.width - len(head), facts)
     return (head, (text, state))
 
@@ -74,18 +79,22 @@ def _present(picture: Picture, replicaset: ReplicaSet) -> bool:
     return bool(role_of(picture, replicaset) or replicaset.desired or replicaset.replicas)
 
 
-def _idle(picture: Picture, facts: Facts, replicaset: ReplicaSet) -> str:
-    name = shorten(picture.version_of(replicaset), 24, facts.symbols)
-    mark = facts.symbols.scaled_down
-    role = _role_text(picture, replicaset, "")
-    return f"{mark} {role}  {name}  revision {replicaset.revision}  scaled down"
+def _name(
+    picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int], mark: str
+) -> str:
+    """`⧉ canary  v1.1.0  revision 8  `, in columns."""
+    room, _, revisions = widths
+    name = shorten(picture.version_of(replicaset), room, facts.symbols)
+    role = _role_text(picture, replicaset, role_of(picture, replicaset))
+    return f"  {mark} {role}  {name:<{room}}  revision {replicaset.revision:<{revisions}}  "
 
 
 def _pods(picture: Picture, facts: Facts, pods: tuple[Pod, ...], detail: Detail) -> list[Line]:
     if detail == "none":
         return []
     troubled = [p for p in pods if in_trouble(p) or not p.ready]
-    shown = list(pods)
+    ready = {p.name for p in [p for p in pods if p.ready][_MANY_READY:]}
+    shown = [p for p in pods if p.name not in ready]
     if detail == "trouble":
         shown = troubled[:_MOST]
     elif detail == "some" and len(pods) > _SMALL:
@@ -102,6 +111,8 @@ def _pods(picture: Picture, facts: Facts, pods: tuple[Pod, ...], detail: Detail)
         said = message or said
     if hidden > 0 and shown:
         lines.append((f"    {facts.symbols.pod} and {hidden} more like these",))
+    if ready and detail == "all":
+        lines.append((f"    {facts.symbols.pod} and {len(ready)} more, all ready",))
     return lines
 
 
