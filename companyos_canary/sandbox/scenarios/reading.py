@@ -16,7 +16,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from companyos_canary.errors import ConfigError
-from companyos_canary.model.ending import EndKind
+from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.sandbox.scenarios.behaviour import Axis, Behaviour, Course, Failure, Shown
 from companyos_canary.sandbox.scenarios.scenario import RATE, VERSION, Promise, Scenario
