@@ -1,7 +1,9 @@
 """The last events, in words without ReplicaSet names. Nothing is decided from them."""
 
 import re
+from datetime import datetime
 
+from companyos_canary.argo.since import since
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 from companyos_canary.view.format import clock, shorten
@@ -11,21 +13,69 @@ from companyos_canary.view.theme import Facts
 
 _NOISE = frozenset({"RolloutAddedToInformer", "RolloutNotCompleted", "NewReplicaSetCreated"})
 _FOLDED = "(combined from similar events): "
+_UPDATED = re.compile(r"Rollout updated to revision (\d+)")
+_COMPLETED = re.compile(r"Rollout completed update to revision (\d+)")
+_NAMED = re.compile(r"Rollout (?:updated|aborted update|completed update) to revision (\d+)")
 _STEP = re.compile(r"Rollout step \d+/\d+ completed \((.*)\)")
 _SCALED = re.compile(r"Scaled (up|down) ReplicaSet (\S+) \(revision (\d+)\) (from \d+ to \d+)")
 _RUN = re.compile(r"(Step|Background) Analysis Run '(\S+)' Status New: '(\w+)' Previous: '\w*'")
 
 
 def events_lines(picture: Picture, facts: Facts, most: int) -> list[Line]:
-    """The newest `most` events that tell something, oldest first. While an update is under way
-    only its own: the cluster drops events after the 25th, and then the newest are old."""
+    """The newest `most` events that tell something, oldest first, of this update alone. The cluster
+    drops events after the 25th: where it is over and the last of them is missing the status says
+    so, and where that does not know either there is nothing to tell."""
     if most <= 0:
         return []
+    telling = _of_this_update(picture)
+    end: list[Line] = []
+    healthy = picture.progress.activity == "healthy"
+    if telling and healthy and not any(_is(_COMPLETED, e, picture) for e in telling):
+        at = since(picture.snapshot.rollout)
+        if at is None or not picture.version:
+            return []
+        end = [(f"  {clock(at, picture.now)}  {picture.version} is stable",)]
+        telling = [e for e in telling if not (e.at and e.at > at)]
+    kept = telling[len(telling) + len(end) - most :] if len(telling) + len(end) > most else telling
+    return _lines(kept, picture, facts) + end
+
+
+def _of_this_update(picture: Picture) -> list[Event]:
     ordered = sorted(picture.snapshot.events, key=lambda e: e.at.timestamp() if e.at else 0.0)
-    since = picture.started if picture.progress.stepped else None
-    telling = [e for e in ordered if tells(e) and not (since and e.at and e.at < since)][-most:]
+    began = _began(picture, ordered)
+    return [
+        e for e in ordered
+        if tells(e) and not (began and e.at and e.at < began) and not _is_of_another(e, picture)
+    ]  # fmt: skip
+
+
+def _began(picture: Picture, events: list[Event]) -> datetime | None:
+    """When what is going on began: a restart, this update, or as far as its events reach."""
+    rollout, current = picture.snapshot.rollout, picture.snapshot.current
+    if rollout.restart_at and rollout.restart_at != rollout.restarted_at:
+        return rollout.restart_at
+    if picture.progress.stepped:
+        return picture.started
+    updated = [e.at for e in events if e.at and _is(_UPDATED, e, picture)]
+    made = current.created_at if current else None
+    return max(updated, default=picture.started or made)
+
+
+def _is(pattern: re.Pattern[str], event: Event, picture: Picture) -> bool:
+    """Whether it is said of the newest revision."""
+    found = pattern.match(event.message)
+    return found is not None and int(found[1]) == picture.snapshot.rollout.revision
+
+
+def _is_of_another(event: Event, picture: Picture) -> bool:
+    """Said of another revision by name, whenever that was."""
+    found = _NAMED.match(event.message)
+    return found is not None and int(found[1]) != picture.snapshot.rollout.revision
+
+
+def _lines(events: list[Event], picture: Picture, facts: Facts) -> list[Line]:
     lines: list[Line] = []
-    for event in telling:
+    for event in events:
         head = f"  {clock(event.at, picture.now)}  "
         again = f" (x{event.count})" if event.count > 1 else ""
         room = facts.width - len(head) - len(again)
