@@ -87,7 +87,9 @@ def _sentence(ending: Ending) -> str:
         case "degraded":
             return f"{name} is Degraded{at}{why}"
         case "paused":
-            return f"{name} waits for a person{at}{_in_step(ending)}{why}"
+            held = ending.snapshot.rollout.paused
+            waits = "is paused by hand" if held else "waits for a person"
+            return f"{name} {waits}{at}{_in_step(ending)}{why}"
         case "superseded":
             revision = ending.snapshot.rollout.revision
             return f"{name} was superseded by {_newest(ending)} (revision {revision})"

@@ -55,7 +55,8 @@ def short_metric(failed: FailedMetric) -> str:
 
 def pod_sentence(problem: PodProblem) -> str:
     """`pod X does not start: ImagePullBackOff, manifest unknown`."""
-    again = f", {problem.restarts} restarts" if problem.restarts else ""
+    times = "restart" if problem.restarts == 1 else "restarts"
+    again = f", {problem.restarts} {times}" if problem.restarts else ""
     message = f": {problem.message}" if problem.message else ""
     if problem.reason == "ReplicaFailure":
         return f"no pod can be made{message}"

@@ -8,7 +8,7 @@ import pytest
 from companyos_canary.argo.cause import cause
 from companyos_canary.cli import VERBS
 from companyos_canary.errors import ExitCode
-from companyos_canary.model.outcome import Ending, EndKind
+from companyos_canary.model.outcome import Cause, Ending, EndKind, PodProblem
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.closing import closing, closing_text, verdict_line
 from companyos_canary.view.picture import Place
@@ -141,6 +141,12 @@ def test_what_is_held_is_resumed_and_does_not_go_on() -> None:
         assert "canary resume" in text
         assert "canary promote" not in text
         assert "the rollout goes on" not in text
+
+
+def test_who_paused_it_and_how_often_it_started_are_said_as_they_are() -> None:
+    assert said("paused", ALL["held"]()).startswith("‖ v1.1.0 is paused by hand at 25 %")
+    pods = (PodProblem("p", "CrashLoopBackOff", "", 1),)
+    assert "CrashLoopBackOff, 1 restart " in said("degraded", waiting(), cause=Cause("", pods=pods))
 
 
 def test_a_pause_under_analysis_may_still_be_aborted() -> None:
