@@ -28,7 +28,7 @@ def target_of(snapshot: Snapshot, to: str | None) -> ReplicaSet:
     if found is None:
         raise Refused(
             f"which revision of `{snapshot.rollout.name}` was good is not recorded",
-            hint=f"say it: canary undo --to VERSION, one of {_choices(snapshot)}",
+            hint=f"say it: canary undo --to VERSION, one of {_choices(snapshot, others=True)}",
         )
     return found
 
@@ -84,10 +84,11 @@ def _named(snapshot: Snapshot, to: str) -> ReplicaSet:
     return max(named, key=lambda r: (r.hash in known, r.revision))
 
 
-def _choices(snapshot: Snapshot) -> str:
+def _choices(snapshot: Snapshot, *, others: bool = False) -> str:
+    """The revisions that there are; with `others` not the current one."""
     rows = (
         f"`{tag(r.containers[0].image)}` (revision {r.revision})"
         for r in snapshot.replicasets[:8]
-        if r.containers and r.hash != snapshot.rollout.current_hash
+        if r.containers and not (others and r.hash == snapshot.rollout.current_hash)
     )
     return ", ".join(rows) or "none"

@@ -9,22 +9,10 @@ import pytest
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.config import Resolved
 from companyos_canary.errors import ExitCode
-from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.faults import Answer, Fault
 from companyos_canary.sandbox.kinds import POD
 from tests.commands.conftest import interrupt
 from tests.world import HandleTransport, World
-
-
-class Whole(HandleTransport):
-    """Streams, too; a followed log ends at the present moment, as a connection that breaks. It may
-    be asked on another thread: nothing acts on the cluster there."""
-
-    def stream(self, request: Request) -> Response:
-        query = tuple(pair for pair in request.query if pair[0] != "follow")
-        response = self.world.faults(Request(request.method, request.path, query))
-        self.world.requests.append(request)
-        return response
 
 
 @pytest.fixture
@@ -32,7 +20,7 @@ def shipping(running: World) -> World:
     """v1.1.0 has one pod of ten, in its first analysis; its logs can be read."""
 
     def connect(resolved: Resolved, environ: Mapping[str, str], timeout: float) -> Cluster:
-        return Cluster(Whole(running), resolved.namespace or "default", "sandbox")
+        return Cluster(HandleTransport(running), resolved.namespace or "default", "sandbox")
 
     running.connect = connect  # type: ignore[method-assign]
     return running

@@ -39,7 +39,7 @@ def test_a_release_that_is_aborted_drains(shell: Shell) -> None:
 @pytest.mark.slow
 def test_a_reader_that_leaves_ends_the_watch_without_a_word(shell: Shell) -> None:
     with subprocess.Popen(
-        [*CANARY, "watch", "--until", "step=99"], cwd=shell.folder, env=shell.environment,
+        [*CANARY, "watch", "--until", "weight=100"], cwd=shell.folder, env=shell.environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as watching:  # fmt: skip
         assert watching.stdout is not None
