@@ -71,7 +71,7 @@ def test_the_screen_then_ctrl_c(waiting: Shell) -> None:
     assert terminal.end() == 130
     assert not terminal.screen.cursor.hidden
     assert "waits for a person" in terminal.text, "the last frame stays"
-    assert "no longer watching: the rollout of v1.5.0 goes on" in terminal.text
+    assert "no longer watching: v1.5.0 waits for a person" in terminal.text
     assert "stop:  canary abort" in terminal.text
     assert "Traceback" not in terminal.raw
 
