@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.cluster.feed import Feed
-    from companyos_canary.config import Resolved
+    from companyos_canary.config import Resolved, Settings
+    from companyos_canary.prometheus.client import Prometheus
     from companyos_canary.view.theme import Facts
 
 
@@ -60,6 +61,15 @@ def _feed(cluster: "Cluster", rollout: str) -> "Feed":
     return WatchFeed(cluster, rollout, now=lambda: datetime.now(UTC))
 
 
+def _prometheus(cluster: "Cluster", settings: "Settings") -> "Prometheus":
+    from companyos_canary.prometheus.client import Prometheus, automatic
+
+    known = settings.prometheus
+    if known.cli_url != "auto":
+        return Prometheus(known.cli_url)
+    return automatic(known.url, cluster.transport, settings.namespace)
+
+
 def _terminal_size() -> tuple[int, int]:
     size = shutil.get_terminal_size()
     return size.columns, size.lines
@@ -79,6 +89,7 @@ class Runtime:
     size: Callable[[], tuple[int, int]] = lambda: (80, 24)
     connect: Callable[["Resolved", Mapping[str, str], float], "Cluster"] = _connect
     feed: Callable[["Cluster", str], "Feed"] = _feed
+    prometheus: Callable[["Cluster", "Settings"], "Prometheus"] = _prometheus
     no_color: bool = False
     _silenced: bool = field(default=False, repr=False)
     _seq: int = field(default=0, repr=False)

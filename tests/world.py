@@ -20,6 +20,7 @@ from companyos_canary.config import Resolved
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.api import Api
@@ -136,6 +137,7 @@ class World:
             clock=Clock(now=lambda: self.now, sleep=self.sleep),
             connect=self.connect,
             feed=lambda cluster, name: LockstepFeed(self, cluster, name),
+            prometheus=lambda _, settings: Prometheus("", MetricsTransport(self)),
         )
         code = cli.run(arguments, runtime)
         return Ran(code, out.getvalue(), err.getvalue())
@@ -209,6 +211,16 @@ class HandleTransport:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+@dataclass
+class MetricsTransport(HandleTransport):
+    """The product's way to the sandbox's Prometheus."""
+
+    address = "http://prometheus"
+
+    def send(self, request: Request) -> Response:
+        return self.world.prometheus(request)
 
 
 class LockstepFeed:

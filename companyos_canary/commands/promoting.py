@@ -24,6 +24,8 @@ from companyos_canary.commands.following import follow_to_the_end
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, Refused, UsageError
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.render.queries import requests_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,10 @@ def _ask(session: Session, verb: Verb, *, yes: bool) -> None:
     snapshot = session.cluster.snapshot(session.rollout, events=False)
     if not isinstance(verb.decide(snapshot.rollout), Change):
         return
-    session.note(f"this skips {skipped(snapshot).sentence} of {session.rollout} in {session.place}")
+    seen = _requests_seen(session, snapshot)
+    session.note(
+        f"this skips {skipped(snapshot).sentence} of {session.rollout} in {session.place}{seen}"
+    )
     if yes:
         return
     if not session.runtime.somebody_is_there:
@@ -92,6 +97,19 @@ def _ask(session: Session, verb: Verb, *, yes: bool) -> None:
         )
     if not session.runtime.ask("promote it in full?"):
         raise Refused("not confirmed: nothing was sent")
+
+
+def _requests_seen(session: Session, snapshot: Snapshot) -> str:
+    """How much traffic has tested it, where canary.yaml names a Prometheus that answers."""
+    settings, current = session.resolved.settings, snapshot.current
+    if settings is None or current is None or current.created_at is None:
+        return ""
+    seconds = int((session.runtime.clock.now() - current.created_at).total_seconds()) + 1
+    query = requests_seen(
+        settings.analysis.scope, current.hash if settings.analysis.by_hash else "", seconds
+    )
+    value = session.runtime.prometheus(session.cluster, settings).ask(query).value
+    return "" if value is None else f"; about {value:,.0f} requests have tested it so far"
 
 
 def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta | None) -> Answer:

@@ -126,3 +126,9 @@ def _spelled_out(text: str) -> str:
 
 SAFE = {name: _spelled_out(text) for name, text in _SAFE.items()}
 LITERAL = {name: _spelled_out(text) for name, text in _LITERAL.items()}
+
+
+def requests_seen(scope: str, hash_: str, seconds: int) -> str:
+    """How many requests the canary has had for so long; with a hash, those of that template."""
+    own = f',rollouts_pod_template_hash="{hash_}"' if hash_ else ""
+    return f'sum(increase({_WORDS["REQUESTS"]}{{canary="true"{own},{scope}}}[{seconds}s]))'

@@ -1,6 +1,7 @@
 """`canary promote --full`, `--to-weight`, `--if-step`, `--if-revision`, in the sandbox."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -28,9 +29,11 @@ def waiting(world_of: Callable[[str], World]) -> World:
 
 
 def test_full_skips_the_rest_and_is_verified_by_the_stable_hash(waiting: World) -> None:
+    waiting.advance(3)
     ran = waiting.canary("promote", "--full", "--reason", "fixes the outage", "--yes")
     assert ran.code == ExitCode.OK, ran
     assert "this skips the steps at 10 %, 25 % and 50 %" in ran.err
+    assert re.search(r"about \d+ requests have tested it so far", ran.err)
     live = waiting.rollout()
     assert live.is_fully_promoted
     record = json.loads(live.annotations[ACTION])
