@@ -99,7 +99,7 @@ def _expect(arguments: tuple[str, ...], code: int, expected: ExitCode) -> None:
 
 def _say(session: base.Session, text: str) -> None:
     if session.human:
-        session.runtime.say(text)
+        session.runtime.tell(text)
 
 
 command = base.verb(demo, reads_config=False, forms=("human", "json"))

@@ -7,6 +7,8 @@ from companyos_canary.view.format import is_far
 from companyos_canary.view.keyed import keyed
 from companyos_canary.view.picture import Picture
 
+_READY = "pods ready "
+
 
 def pods(before: Picture | None, after: Picture) -> list[str]:
     """Said when the pods that are wanted are there, not for each pod."""
@@ -41,18 +43,20 @@ def _settled(picture: Picture) -> int | None:
 
 
 def unsaid(lines: Iterable[str], said: Iterable[str]) -> list[str]:
-    """Without the pods' state where that was the last said of them: a pod may come and go."""
+    """Without the pods' state where that was the last said of this version's: a pod may come and
+    go."""
     known = [p for line in said if (p := _pods_of(line))]
     last = known[-1] if known else ""
     found = []
     for line in lines:
         state = _pods_of(line)
-        if not state or state != last:
+        if not state.startswith(_READY) or state != last:
             found.append(line)
         last = state or last
     return found
 
 
 def _pods_of(line: str) -> str:
+    """The line without its time, where it is about pods, or begins another version."""
     words = line.partition(" ")[2]
-    return words if words.startswith("pods ready ") else ""
+    return words if words.startswith((_READY, "revision ")) else ""

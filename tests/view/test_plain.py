@@ -261,6 +261,8 @@ def test_pods_that_come_and_go_are_said_once() -> None:
     assert unsaid(again, there) == ["12:05:01 metric error-rate ok"]
     other = ["12:06:00 pods ready canary=5 stable=5"]
     assert unsaid(other, there) == other
+    next_one = ["12:06:00 revision 9 v1.2.0", "12:06:01 pods ready canary=3 stable=8"]
+    assert unsaid(next_one, there) == next_one
 
 
 def test_a_heartbeat_has_no_values_of_an_earlier_run() -> None:
