@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from companyos_canary.actions.change import Changed, Verb, change, interrupted
-from companyos_canary.argo.effects import aborted, drained
-from companyos_canary.argo.patches import abort as decide
+from companyos_canary.actions.change import Changed, interrupted
+from companyos_canary.argo.effects import drained
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.model.rollout import Rollout
 
@@ -19,14 +18,6 @@ class Drained:
 
     done: bool
     rollout: Rollout
-
-
-def abort(
-    cluster: Cluster, name: str, *, sleep: Callable[[float], None], dry_run: bool, wait: bool
-) -> Changed:
-    """One GET, one unconditional patch; then, if asked, until the controller has acted on it."""
-    verb = Verb("abort", decide, aborted)
-    return change(cluster, name, verb, sleep=sleep, dry_run=dry_run, wait=wait)
 
 
 def drain(

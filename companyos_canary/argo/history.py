@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from companyos_canary.argo.cause import failed_metrics
-from companyos_canary.argo.patches.record import record_of
+from companyos_canary.argo.patches.record import action_of, record_of
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.stable_record import ever_stable
 from companyos_canary.argo.steps import weight_at
@@ -98,8 +98,21 @@ def _revision(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revi
         waited=waited,
         weight=_weight(snapshot, bad),
         metrics=bad,
-        message=said if became in _BAD and not bad else "",
+        message=_by_whom(snapshot, replicaset, current=current) or said
+        if became in _BAD and not bad
+        else "",
     )
+
+
+def _by_whom(snapshot: Snapshot, replicaset: ReplicaSet, *, current: bool) -> str:
+    """`aborted by ben: wrong tag`, where the abort was given a reason; the controller copies the
+    Rollout's annotations to the newest ReplicaSet."""
+    kept = snapshot.rollout.annotations if current else replicaset.annotations
+    action = action_of(kept)
+    if action.get("verb") != "abort":
+        return ""
+    by = f" by {action['by']}" if action.get("by") else ""
+    return f"aborted{by}: {action.get('reason', '')}"
 
 
 def _believed(replicaset: ReplicaSet) -> Mapping[str, str]:
@@ -144,8 +157,11 @@ def _span(
     duration = (status.get("duration") or {}) if current else {}
     if begun := parse_time(duration.get("rolloutStartedAt")):
         waited = duration.get("totalManualPauseDurationSeconds")
-        over = parse_time(duration.get("finishedAt"))
-        return (over or now) - begun, timedelta(seconds=waited or 0)
+        over = parse_time(duration.get("finishedAt")) or now
+        # An undo mid-way keeps the start of the release that it ended.
+        again = _HISTORY in replicaset.annotations
+        begun = max(begun, at) if again and at and at <= over else begun
+        return over - begun, timedelta(seconds=waited or 0)
     runs = {m.run for m in bad}
     ends = [r.completed_at for r in snapshot.runs if r.name in runs and r.completed_at]
     told = (e for e in snapshot.events if _completes(e, replicaset) or _aborts(e, replicaset))

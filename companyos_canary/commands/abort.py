@@ -1,10 +1,13 @@
 """`canary abort`: stop the canary. Needs no canary.yaml, and no more rights than get and patch."""
 
 from companyos_canary.actions import abort as action
+from companyos_canary.actions.change import change
 from companyos_canary.actions.deploy import parse_timeout
-from companyos_canary.argo.effects import Effect
+from companyos_canary.argo.effects import Effect, aborted
 from companyos_canary.argo.patches import Nothing, tag
+from companyos_canary.argo.patches import abort as decide
 from companyos_canary.commands import base
+from companyos_canary.commands.changing import verb_with
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, Refused
 from companyos_canary.model.rollout import Rollout
@@ -13,6 +16,7 @@ EXAMPLES = (
     "canary abort                           the Rollout of canary.yaml",
     "canary abort companyos-api -n companyos --context prod-eu",
     "canary abort companyos-api --no-wait   end once it is sent",
+    'canary abort --reason "wrong tag"      for the history',
 )
 EXITS = (
     ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
@@ -23,6 +27,7 @@ EXITS = (
 def abort(
     session: base.Session,
     rollout: base.RolloutArgument = None,
+    reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
     timeout: base.TimeoutOption = "10m",
@@ -30,8 +35,9 @@ def abort(
     """Stop the canary: its traffic and its pods go back to the stable version."""
     limit = parse_timeout(timeout or "10m")
     clock, name = session.runtime.clock, session.rollout
-    changed = action.abort(
-        session.cluster, name, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait
+    verb = verb_with(session, "abort", decide, aborted, reason)
+    changed = change(
+        session.cluster, name, verb, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait
     )
     if dry_run:
         return would_send(session, changed)

@@ -3,11 +3,22 @@
 from collections.abc import Callable
 
 from companyos_canary.actions.change import Changed, Verb, change
-from companyos_canary.argo.effects import Effect
-from companyos_canary.argo.patches import Change
+from companyos_canary.argo.effects import Effect, Seen
+from companyos_canary.argo.patches import Change, Decision, with_reason
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.rollout import Rollout
+
+
+def verb_with(
+    session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen, reason: str
+) -> Verb:
+    """A verb that keeps a reason, where one is given, with who gave it."""
+    runtime, at = session.runtime, session.runtime.clock.now()
+    return Verb(
+        name, lambda live: with_reason(decide(live), name, runtime.user, at, reason), effect
+    )
 
 
 def changed(

@@ -1,10 +1,9 @@
 """`canary pause`: hold a rollout by hand."""
 
-from companyos_canary.actions.change import Verb
 from companyos_canary.argo.effects import paused
 from companyos_canary.argo.patches import pause as decide
 from companyos_canary.commands import base
-from companyos_canary.commands.changing import changed
+from companyos_canary.commands.changing import changed, verb_with
 from companyos_canary.errors import ExitCode
 
 EXAMPLES = (
@@ -20,6 +19,7 @@ EXITS = (
 def pause(
     session: base.Session,
     rollout: base.RolloutArgument = None,
+    reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
 ) -> base.Answer:
@@ -28,7 +28,8 @@ def pause(
     A running analysis goes on, and may still abort.
     """
     return changed(
-        session, Verb("pause", decide, paused), dry_run=dry_run, no_wait=no_wait,
+        session, verb_with(session, "pause", decide, paused, reason),
+        dry_run=dry_run, no_wait=no_wait,
         done=lambda result: f"{result.after.name} in {session.place} is paused by hand: "
         "`canary resume` lets it go on",
     )  # fmt: skip

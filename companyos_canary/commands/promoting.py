@@ -15,11 +15,11 @@ from companyos_canary.argo.patches import (
     Refusal,
     only_if,
     promote_full,
-    with_reason,
 )
 from companyos_canary.argo.skipped import skipped
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.commands.base import Answer, Session
+from companyos_canary.commands.changing import verb_with
 from companyos_canary.commands.following import follow_to_the_end
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, Refused, UsageError
@@ -42,14 +42,11 @@ class Wanted:
         self, session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen
     ) -> Verb:
         """The verb with its conditions (--if-step, --if-revision) and its reason."""
-        runtime = session.runtime
-        at = runtime.clock.now()
 
         def decision(live: Rollout) -> Decision:
-            refusal = self.refusal(live)
-            return refusal or with_reason(decide(live), name, runtime.user, at, self.reason)
+            return self.refusal(live) or decide(live)
 
-        return Verb(name, decision, effect)
+        return verb_with(session, name, decision, effect, self.reason)
 
     def refusal(self, live: Rollout) -> Refusal | None:
         return only_if(live, step=self.step, revision=self.revision)

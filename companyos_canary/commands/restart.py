@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.actions.change import Verb, change
+from companyos_canary.actions.change import change
 from companyos_canary.actions.deploy import parse_timeout
 from companyos_canary.argo.effects import Effect, restarted
 from companyos_canary.argo.patches import restart as decide
 from companyos_canary.commands import base
+from companyos_canary.commands.changing import verb_with
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.model.quantity import format_duration, parse_duration
@@ -28,6 +29,7 @@ def restart(
     session: base.Session,
     rollout: base.RolloutArgument = None,
     later: Annotated[str, typer.Option("--in", metavar="DURATION", help="as 10m")] = "0s",
+    reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
     timeout: base.TimeoutOption = "10m",
@@ -43,7 +45,7 @@ def restart(
     patience = timedelta(days=3650) if limit is None else delay + limit
     result = change(
         session.cluster, session.rollout,
-        Verb("restart", lambda live: decide(live, at), restarted),
+        verb_with(session, "restart", lambda live: decide(live, at), restarted, reason),
         sleep=clock.sleep, dry_run=dry_run, wait=not no_wait, patience=patience,
     )  # fmt: skip
     if dry_run:

@@ -1,11 +1,11 @@
 """`canary resume`: end a pause by hand, and only that."""
 
-from companyos_canary.actions.change import Changed, Verb
+from companyos_canary.actions.change import Changed
 from companyos_canary.argo.effects import resumed
 from companyos_canary.argo.patches import resume as decide
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base
-from companyos_canary.commands.changing import changed
+from companyos_canary.commands.changing import changed, verb_with
 from companyos_canary.errors import ExitCode
 
 EXAMPLES = (
@@ -21,6 +21,7 @@ EXITS = (
 def resume(
     session: base.Session,
     rollout: base.RolloutArgument = None,
+    reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
 ) -> base.Answer:
@@ -31,7 +32,7 @@ def resume(
         tail = f": {phase.message}" if phase.message else ""
         return f"{result.after.name} in {session.place} is resumed, {phase.word}{tail}"
 
-    verb = Verb("resume", decide, resumed)
+    verb = verb_with(session, "resume", decide, resumed, reason)
     return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done)
 
 

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.actions.change import Changed, Verb
+from companyos_canary.actions.change import Changed
 from companyos_canary.argo.effects import retried
 from companyos_canary.argo.patches import retry as decide
 from companyos_canary.argo.weight_steps import weight_steps
 from companyos_canary.argo.window import failing_metrics, window_left
 from companyos_canary.commands import base
-from companyos_canary.commands.changing import changed
+from companyos_canary.commands.changing import changed, verb_with
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.quantity import format_duration
 
@@ -32,6 +32,7 @@ def retry(
         bool,
         typer.Option("--wait-window", help="wait until no window covers the failure any more"),
     ] = False,
+    reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
 ) -> base.Answer:
@@ -58,7 +59,7 @@ def retry(
         start = f"from step 1/{steps}" if steps else "from the start"
         return f"{result.after.name} in {session.place} runs again {start}: `canary watch`"
 
-    verb = Verb("retry", decide, retried)
+    verb = verb_with(session, "retry", decide, retried, reason)
     return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done)
 
 

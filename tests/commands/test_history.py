@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from companyos_canary.argo.patches import action_of
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults import Answer, Fault
 from tests.commands.conftest import freeze, installed
@@ -123,3 +124,24 @@ def test_without_revisions_the_reason_is_said(empty: World) -> None:
 def test_a_rollout_that_may_not_be_read_is_denied(world: World) -> None:
     world.faults.add(Fault(Answer(403)))
     assert world.canary("history").code == ExitCode.DENIED
+
+
+def test_an_abort_with_a_reason_is_told_by_whom_also_after_an_undo(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(3)
+    world.canary("abort", "--reason", "wrong tag", "-q")
+    world.canary("undo", "-q")
+    newest, aborted = world.canary("history").out.splitlines()
+    assert "outcome=aborted" in aborted
+    assert 'message="aborted by ana: wrong tag"' in aborted
+    assert "took=3s" not in newest
+
+
+@pytest.mark.parametrize("verb", ["pause", "abort", "restart"])
+def test_a_reason_is_kept_with_the_verb(world: World, verb: str) -> None:
+    if verb != "restart":
+        world.canary("deploy", "v1.1.0", "--no-wait")
+        world.advance(3)
+    assert world.canary(verb, "--reason", "drill", "-q").code == ExitCode.OK
+    kept = action_of(world.rollout().annotations)
+    assert (kept["verb"], kept["by"], kept["reason"]) == (verb, "ana", "drill")

@@ -52,8 +52,12 @@ class Record:
 
 def record_of(annotations: Mapping[str, str]) -> dict[str, str]:
     """The facts of a deploy record, empty where there is none that can be read."""
+    return _texts(annotations.get(RECORD, ""))
+
+
+def _texts(annotation: str) -> dict[str, str]:
     try:
-        facts = json.loads(annotations.get(RECORD, ""))
+        facts = json.loads(annotation)
     except ValueError:
         return {}
     if not isinstance(facts, dict):
@@ -74,6 +78,11 @@ def stable_hashes(annotations: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(h for h in found if isinstance(h, str) and h))
 
 
+def action_of(annotations: Mapping[str, str]) -> dict[str, str]:
+    """`verb`, `by`, `at`, `reason` of the last verb that was given a reason; empty without."""
+    return _texts(annotations.get(ACTION, ""))
+
+
 def with_reason(decision: Decision, verb: str, by: str, at: datetime, reason: str) -> Decision:
     """The same decision with a patch behind it that says who did this and why; unchanged where no
     reason was given, so that an abort in an emergency stays one patch."""
@@ -81,5 +90,5 @@ def with_reason(decision: Decision, verb: str, by: str, at: datetime, reason: st
         return decision
     facts = {"verb": verb, "by": by, "at": format_time(at), "reason": reason}
     text = json.dumps({k: v for k, v in facts.items() if v}, separators=(",", ":"))
-    note = Patch({"metadata": {"annotations": {ACTION: text}}}, MERGE_PATCH)
+    note = Patch({"metadata": {"annotations": {ACTION: text}}}, MERGE_PATCH, beside=True)
     return replace(decision, patches=(*decision.patches, note))
