@@ -106,10 +106,11 @@ def _revision(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revi
 
 def _by_whom(snapshot: Snapshot, replicaset: ReplicaSet, *, current: bool) -> str:
     """`aborted by ben: wrong tag`, where the abort was given a reason; the controller copies the
-    Rollout's annotations to the newest ReplicaSet."""
+    Rollout's annotations to the newest ReplicaSet, older ones than its deploy too."""
     kept = snapshot.rollout.annotations if current else replicaset.annotations
     action = action_of(kept)
-    if action.get("verb") != "abort":
+    told, began = parse_time(action.get("at")), parse_time(_believed(replicaset).get("at"))
+    if action.get("verb") != "abort" or (told and began and told < began):
         return ""
     by = f" by {action['by']}" if action.get("by") else ""
     return f"aborted{by}: {action.get('reason', '')}"
@@ -160,7 +161,9 @@ def _span(
         over = parse_time(duration.get("finishedAt")) or now
         # An undo mid-way keeps the start of the release that it ended.
         again = _HISTORY in replicaset.annotations
-        begun = max(begun, at) if again and at and at <= over else begun
+        if again and at and at > over:
+            return None, timedelta()
+        begun = max(begun, at) if again and at else begun
         return over - begun, timedelta(seconds=waited or 0)
     runs = {m.run for m in bad}
     ends = [r.completed_at for r in snapshot.runs if r.name in runs and r.completed_at]

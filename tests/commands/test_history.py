@@ -137,6 +137,16 @@ def test_an_abort_with_a_reason_is_told_by_whom_also_after_an_undo(world: World)
     assert "took=3s" not in newest
 
 
+def test_an_old_reason_is_not_told_of_a_later_abort(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(3)
+    world.canary("abort", "--reason", "wrong tag", "-q")
+    world.canary("deploy", "v1.3.0", "--no-wait")
+    world.advance(3)
+    world.canary("abort", "-q")
+    assert "wrong tag" not in world.canary("history").out.splitlines()[0]
+
+
 @pytest.mark.parametrize("verb", ["pause", "abort", "restart"])
 def test_a_reason_is_kept_with_the_verb(world: World, verb: str) -> None:
     if verb != "restart":
