@@ -6,10 +6,10 @@ from datetime import datetime
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import undone
 from companyos_canary.argo.patches import Record, tag, undo
+from companyos_canary.argo.rollback_window import within_window
 from companyos_canary.argo.stable_record import ever_stable, previous_stable
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import NotFound, Refused
-from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
 
@@ -62,10 +62,10 @@ def send(
     return change(cluster, name, verb, sleep=sleep, dry_run=dry_run, wait=wait)
 
 
-def runs_steps_again(rollout: Rollout, target: ReplicaSet) -> bool:
-    """Back to the stable version it goes at once; any other one walks through the steps, unless a
-    rollback window covers it (the controller decides that)."""
-    return target.hash != rollout.stable_hash
+def runs_steps_again(snapshot: Snapshot, target: ReplicaSet) -> bool:
+    """Back to the stable version it goes at once, and so it does within the rollback window; any
+    other one walks through the steps."""
+    return target.hash != snapshot.rollout.stable_hash and not within_window(snapshot, target)
 
 
 def _named(snapshot: Snapshot, to: str) -> ReplicaSet:

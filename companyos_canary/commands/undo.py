@@ -77,7 +77,7 @@ def undo(
         return sent_answer(session, changed, f"{name} in {session.place} goes back to {where}")
     if changed.effect is Effect.PENDING:
         return sent_answer(session, changed, unobserved(session, "undo"))
-    again = action.runs_steps_again(snapshot.rollout, target)
+    again = action.runs_steps_again(snapshot, target)
     session.note(f"back to {where}: {_way(snapshot.rollout, again=again, fast=fast)}")
     if fast and again:
         verb = Verb("undo --fast", promote_full, promoted_fully)

@@ -97,3 +97,13 @@ def test_it_leaves_a_record_and_a_second_undo_still_knows_what_was_good(world: W
     assert world.rollout().image() == "companyos-api:v1.3.0"
     world.canary("undo", "--to", "v1.0.0", "-q")
     assert world.canary("undo", "--no-wait").code == ExitCode.OK
+
+
+def test_within_the_rollback_window_no_step_is_run(world: World) -> None:
+    world.patch({"spec": {"rollbackWindow": {"revisions": 2}}})
+    world.advance(2)
+    world.canary("deploy", "v1.1.0", "-q")
+    ran = world.canary("undo")
+    assert ran.code == ExitCode.OK, ran
+    assert "at once, no step is run" in ran.err
+    assert "step 1/3" not in ran.out
