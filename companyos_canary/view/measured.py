@@ -18,8 +18,10 @@ _ROLES: dict[str, Role] = {
 
 
 def metrics_lines(picture: Picture, facts: Facts) -> list[Line]:
-    rows = picture.metrics
-    if not rows or picture.progress.activity == "healthy":
+    """None where nothing is judged any more: promoted, and also while that is restarted."""
+    rows, rollout = picture.metrics, picture.snapshot.rollout
+    promoted = rollout.is_fully_promoted and rollout.observed
+    if not rows or promoted or picture.progress.activity == "healthy":
         return []
     symbols = facts.symbols
     roles = [_ROLES[r.verdict] for r in rows]

@@ -1,7 +1,10 @@
 """The rows of the metrics table, from the runs of an update."""
 
+from companyos_canary.view.measured import metrics_lines
 from companyos_canary.view.metrics import metric_rows
-from tests.builders import result_object, run, snapshot
+from companyos_canary.view.picture import look
+from companyos_canary.view.theme import Facts
+from tests.builders import CANARY, NOW, result_object, run, snapshot
 from tests.view.scenes import first_run
 
 
@@ -16,3 +19,10 @@ def test_the_newest_run_that_measured_says_the_verdict() -> None:
     rows = {r.name: r for r in metric_rows(snapshot(runs=[first_run(), measured]))}
     assert (rows["error-rate"].verdict, rows["error-rate"].value) == ("failing", 0.2)
     assert rows["latency-p95"].verdict == "waiting"
+
+
+def test_a_restart_is_not_judged_by_the_update_before() -> None:
+    restarting = {"phase": "Progressing", "message": "rollout is restarting", "step_index": 6}
+    begun = snapshot(runs=[first_run()], stable_hash=CANARY, **restarting)
+    assert metrics_lines(look(begun, NOW), Facts()) == []
+    assert metrics_lines(look(snapshot(runs=[first_run()], **restarting), NOW), Facts())
