@@ -1,6 +1,7 @@
 """`canary init --from ROLLOUT`: adopting what is there, so that the first apply changes nothing."""
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 
 from companyos_canary.config import Settings, load
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request
 from companyos_canary.render import objects
 from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.faults import Faulty
@@ -308,3 +310,28 @@ def load_text(world: World, text: str) -> Settings:
     path = world.folder / "canary.yaml"
     path.write_text(text)
     return load(path)
+
+
+RECORDED = Path(__file__).parents[1] / "conformance" / "scenarios"
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    ["background-analysis-failed", "no-steps", "one-replica", "seed-happy-path",
+     "services-canary-stable", "timed-pauses", "workload-ref"],
+)  # fmt: skip
+def test_a_recorded_rollout_is_adopted_without_a_change(tmp_path: Path, recorded: str) -> None:
+    world = World(tmp_path, config="")
+    text = (RECORDED / recorded / "manifests.yaml").read_text()
+    text = text.replace("$PROMETHEUS", "http://prometheus.monitoring:9090")
+    for found in yaml.safe_load_all(text):
+        group = f"/apis/{found['apiVersion']}" if "/" in found["apiVersion"] else "/api/v1"
+        path = f"{group}/namespaces/companyos/{found['kind'].lower()}s"
+        content = {"Content-Type": "application/json"}
+        answer = world.answer(Request("POST", path, (), content, json.dumps(found).encode()))
+        assert answer.status == 201
+    world.advance(15)
+    assert world.canary("init", "--from", "companyos-api", "-n", "companyos").code == ExitCode.OK
+    ran = world.canary("apply", "--dry-run")
+    assert "Rollout companyos-api: unchanged" in ran.out
+    assert "starts a canary" not in ran.out
