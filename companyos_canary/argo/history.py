@@ -163,14 +163,15 @@ def _span(
         again = _HISTORY in replicaset.annotations
         if again and at and at > over:
             return None, timedelta()
-        begun = max(begun, at) if again and at else begun
+        if again and at:
+            begun = max(begun, at)
         return over - begun, timedelta(seconds=waited or 0)
     runs = {m.run for m in bad}
     ends = [r.completed_at for r in snapshot.runs if r.name in runs and r.completed_at]
     told = (e for e in snapshot.events if _completes(e, replicaset) or _aborts(e, replicaset))
     ends += [e.at for e in told if e.at]
-    over = max(ends, default=None)
-    return (over - at if over and at and over >= at else None), timedelta()
+    ended = max(ends, default=None)
+    return (ended - at if ended and at and ended >= at else None), timedelta()
 
 
 def _completes(event: Event, replicaset: ReplicaSet) -> bool:
