@@ -40,7 +40,8 @@ class Exporter:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
         self._requests = dict.fromkeys(("200", "404", "500"), 0.0)
-        self._decisions = dict.fromkeys(("success", "error"), 0.0)
+        # Pods of one age would otherwise all have their rare error in the same second.
+        self._decisions = {"success": 0.0, "error": self._random.random()}
         self._buckets = [0.0] * (len(BOUNDS) + 1)
 
     def serve(self, requests: float, rates: Rates) -> None:
