@@ -109,7 +109,8 @@ class Plugin:
     def _failed(self, reason: str) -> Unauthenticated:
         command = self._block.get("command", "")
         words = " ".join(reason.split())[:LONGEST_REASON].rstrip(".")
-        hint = self._block.get("installHint") or f"run `{command}` by hand to see why"
+        line = " ".join(str(word) for word in (command, *(self._block.get("args") or ())))
+        hint = self._block.get("installHint") or f"run `{line}` by hand to see why"
         return Unauthenticated(
             f"the credential plugin `{command}` of user `{self._user.name}` failed: {words}",
             hint=" ".join(str(hint).split()),

@@ -49,6 +49,11 @@ def _text(path: Path, shown: str) -> str:
         raise ConfigError(f"{shown}: cannot be read: {error.strerror}") from None
 
 
+# `schema: null` is a slip, `replicas: null` says that an autoscaler decides; other fields without a
+# value have their default.
+_MAY_BE_NULL = ("schema", "replicas")
+
+
 def _environments(source: Source) -> tuple[str, ...]:
     root = source.data()
     if not isinstance(root, dict):
@@ -60,8 +65,9 @@ def _environments(source: Source) -> tuple[str, ...]:
         path = ("environments", name)
         if block is not None and not isinstance(block, dict):
             source.refuse(path, ALLOWED["environments.*"])
-        if "environments" in (block or {}):
-            source.refuse_unknown((*path, "environments"), _fields(path))
+        for field in block or {}:
+            if field not in _fields(path):
+                source.refuse_unknown((*path, field), _fields(path))
     return tuple(blocks)
 
 
@@ -106,7 +112,7 @@ def _settings(
 
 def _document(source: Source, raw: dict[str, Any]) -> Document:
     metrics, links = raw.pop("metrics", None), raw.pop("links", None)
-    raw = {name: value for name, value in raw.items() if value is not None or name == "schema"}
+    raw = {name: value for name, value in raw.items() if value is not None or name in _MAY_BE_NULL}
     document: Document = _converted(source, raw, Document, ())
     return msgspec.structs.replace(
         document,
@@ -156,7 +162,8 @@ def _parts(text: str) -> FieldPath:
 def _fields(path: FieldPath) -> list[str]:
     """The names allowed in the mapping at a path."""
     if path[:1] == ("environments",):
-        return [*(name for name in _fields(()) if name != "environments"), "context"]
+        ours = (name for name in _fields(()) if name not in ("environments", "schema"))
+        return [*ours, "context"]
     prefix = key_of(path) + "." if path else ""
     rest = [key.removeprefix(prefix) for key in ALLOWED if key.startswith(prefix)]
     names = [key for key in rest if "." not in key and "[" not in key and key != "*"]

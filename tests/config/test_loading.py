@@ -97,7 +97,20 @@ links: {slo: "https://g/{namespace}/{rollout}"}
 
 NAME = "a name of up to 63 small letters, digits and `-`"
 WEIGHT = "a whole number from 1 to 100, not less than the one before"
+
+
+def test_replicas_without_a_value_are_left_to_an_autoscaler(tmp_path: Path) -> None:
+    path = tmp_path / "canary.yaml"
+    four = "schema: canary/v1\nrollout: a\nnamespace: a\nimage: a\n"
+    path.write_text(four + "replicas: null\nport: null\n")
+    settings = load(path)
+    assert (settings.replicas, settings.port) == (None, 8080)
+
+
 WRONG = {
+    "environments: {prod: {contxt: x}}": (
+        "5: field `environments.prod.contxt`: unknown; did you mean `context`"
+    ),
     "replica: 3": "5: field `replica`: unknown; did you mean `replicas`",
     "zebra: 3": "5: field `zebra`: unknown",
     "context: prod": "5: field `context`: unknown; did you mean `container`",
