@@ -7,7 +7,7 @@ from companyos_canary.argo.effects import Effect, aborted
 from companyos_canary.argo.patches import Nothing, tag
 from companyos_canary.argo.patches import abort as decide
 from companyos_canary.commands import base
-from companyos_canary.commands.changing import verb_with
+from companyos_canary.commands.changing import unobserved, verb_with
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, Refused
 from companyos_canary.model.rollout import Rollout
@@ -52,12 +52,8 @@ def abort(
         told = f"{name} in {place} is already aborted" if nothing else None
         return sent_answer(session, changed, told or f"the abort of {name} in {place} was sent")
     if changed.effect in (Effect.PENDING, Effect.LOST):
-        return sent_answer(
-            session, changed,
-            f"the abort of {name} in {place} was accepted, but the controller has not acted on "
-            "it; look with `canary status`",
-            code=ExitCode.UNOBSERVED,
-        )  # fmt: skip
+        said = unobserved(session, "abort")
+        return sent_answer(session, changed, said, code=ExitCode.UNOBSERVED)
     already = "already " if nothing else ""
     session.note(f"{name} in {place} is {already}aborted; waiting for {_last(live)}")
     drained = action.drain(session.cluster, live, now=clock.now, sleep=clock.sleep, limit=limit)
