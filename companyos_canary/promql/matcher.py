@@ -29,9 +29,6 @@ class Matcher:
             return (value == self.value) == (self.op == "=")
         return (self._pattern.fullmatch(value) is not None) == (self.op == "=~")
 
-    def accepts_empty(self) -> bool:
-        return self.accepts({})
-
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     with warnings.catch_warnings():
