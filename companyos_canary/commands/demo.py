@@ -51,8 +51,7 @@ def demo(session: base.Session) -> base.Answer:
             here = Path(folder)
             (here / "canary.yaml").write_text(CONFIG)
             kubeconfig = here / "kubeconfig"
-            kubeconfig.touch(mode=0o600)
-            kubeconfig.write_text(running.kubeconfig(NAMESPACE))
+            running.write_kubeconfig(kubeconfig, NAMESPACE)
             for title, arguments, expected in STORY:
                 _say(session, f"# {title}\n$ canary {' '.join(arguments)}")
                 code = _run(session, arguments, here, kubeconfig)

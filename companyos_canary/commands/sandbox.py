@@ -1,14 +1,13 @@
 """`canary sandbox`: a cluster for kubectl and canary, until Ctrl-C."""
 
 import contextlib
-import os
 import shlex
 import signal
 import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +20,9 @@ from companyos_canary.commands.serving import (
     scenarios_listed,
 )
 from companyos_canary.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from companyos_canary.sandbox.running import Running
 
 EXAMPLES = (
     "canary sandbox                         in one terminal; its first line is for the other",
@@ -109,7 +111,7 @@ def sandbox(
                 f"port {port} cannot be used: {error.strerror}", hint="leave --port out: a free one"
             ) from error
         stack.callback(running.close)
-        _write(path, running.kubeconfig(namespace))
+        _write(running, path, namespace)
         session.runtime.say(f"export KUBECONFIG={shlex.quote(str(path))}")
         _tell(session, running.url, namespace, running.prometheus_url)
         stop.wait()
@@ -153,18 +155,13 @@ def _kubeconfig(cwd: Path, write: str | None) -> Iterator[Path]:
             path.unlink()
 
 
-def _write(path: Path, text: str) -> None:
-    """Only its owner may read it: it holds the token."""
+def _write(running: "Running", path: Path, namespace: str) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        running.write_kubeconfig(path, namespace)
     except OSError as error:
         raise UsageError(
             f"`{path}` cannot be written: {error.strerror}", hint="name another file with --write"
         ) from error
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text)
 
 
 command = base.verb(sandbox, reads_config=False, forms=("human", "json"))

@@ -5,6 +5,7 @@ import secrets
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.api.access import all_rules, everything
@@ -14,7 +15,7 @@ from companyos_canary.sandbox.cluster import Cluster, refusal
 from companyos_canary.sandbox.control import Control
 from companyos_canary.sandbox.faults import Fault, Faulty, Freeze
 from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
-from companyos_canary.sandbox.kubeconfig import kubeconfig
+from companyos_canary.sandbox.kubeconfig import write_kubeconfig
 from companyos_canary.sandbox.metrics_api import MetricsApi
 from companyos_canary.sandbox.provider import HttpProvider
 from companyos_canary.sandbox.scenarios import Playing, Scenario, default
@@ -94,8 +95,9 @@ class Running:
         """Its address outside of the cluster; inside it is that of the Service."""
         return self._metrics.url
 
-    def kubeconfig(self, namespace: str) -> str:
-        return kubeconfig(server=self.url, token=self.token, ca=self.ca, namespace=namespace)
+    def write_kubeconfig(self, path: Path, namespace: str) -> None:
+        """Writes the file that leads a client here, for its owner only; OSError where it cannot."""
+        write_kubeconfig(path, server=self.url, token=self.token, ca=self.ca, namespace=namespace)
 
     def resolve(self, address: str) -> str:
         """The cluster's DNS: the address of the Prometheus Service becomes the real one."""

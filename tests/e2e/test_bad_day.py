@@ -22,7 +22,7 @@ def test_a_release_gets_over_a_bad_day(tmp_path: Path) -> None:
     running = Running(namespaces=("companyos",))
     try:
         kubeconfig = tmp_path / "kubeconfig"
-        kubeconfig.write_text(running.kubeconfig("companyos"))
+        running.write_kubeconfig(kubeconfig, "companyos")
         shell = Shell(tmp_path, kubeconfig)
         assert shell.run("apply", "v1.0.0", "-q").returncode == 0
         running.control.switch(*map(parse_fault, RULES))

@@ -12,7 +12,7 @@ def test_fifty_watchers_see_every_update_in_order(tmp_path: Path) -> None:
     running = Running(namespaces=("companyos",))
     try:
         kubeconfig = tmp_path / "kubeconfig"
-        kubeconfig.write_text(running.kubeconfig("companyos"))
+        running.write_kubeconfig(kubeconfig, "companyos")
         found = connect(str(kubeconfig), None, environ={}, timeout=10)
         cluster = Cluster(found.transport, "companyos")
         assert fan_out(cluster, watchers=50, updates=40).lost == 0
