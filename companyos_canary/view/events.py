@@ -6,6 +6,7 @@ from datetime import datetime
 from companyos_canary.argo.since import since
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
+from companyos_canary.view.cells import columns_of
 from companyos_canary.view.format import clock, shorten
 from companyos_canary.view.lines import Line
 from companyos_canary.view.picture import Picture
@@ -78,7 +79,7 @@ def _lines(events: list[Event], picture: Picture, facts: Facts) -> list[Line]:
     for event in events:
         head = f"  {clock(event.at, picture.now)}  "
         again = f" (x{event.count})" if event.count > 1 else ""
-        room = facts.width - len(head) - len(again)
+        room = facts.width - columns_of(head) - len(again)
         text = shorten(event_text(event, picture), room, facts.symbols) + again
         lines.append((head, (text, "warning" if event.type == "Warning" else "")))
     return lines

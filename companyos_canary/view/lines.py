@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from companyos_canary.view.cells import columns_of, cut
 from companyos_canary.view.theme import Role
 
 Part = str | tuple[str, Role]
@@ -15,7 +16,7 @@ def words(part: Part) -> str:
 
 
 def width(line: Iterable[Part]) -> int:
-    return sum(len(words(p)) for p in line)
+    return sum(columns_of(words(p)) for p in line)
 
 
 def plain(line: Iterable[Part]) -> str:
@@ -34,7 +35,7 @@ class Column:
 
     @property
     def width(self) -> int:
-        return max(len(self.heading), *(len(words(c)) for c in self.cells), 0)
+        return max(len(self.heading), *(columns_of(words(c)) for c in self.cells), 0)
 
     @property
     def empty(self) -> bool:
@@ -57,7 +58,7 @@ def table(columns: Sequence[Column], room: int, *, indent: int = 2, gap: int = 2
 def _row(cells: list[Part], columns: list[Column], indent: int, gap: int) -> Line:
     parts: list[Part] = [" " * indent]
     for n, (cell, column) in enumerate(zip(cells, columns, strict=True)):
-        blank = " " * (column.width - len(words(cell)))
+        blank = " " * (column.width - columns_of(words(cell)))
         parts += [" " * (gap if columns[n - 1].heading else 1)] if n else []
         parts += [blank, cell] if column.align == "right" else [cell, blank]
     return tuple(parts)
@@ -67,7 +68,7 @@ def joined(pieces: Sequence[tuple[int, str]], room: int, separator: str) -> str:
     """Pieces in their order with a separator; where room is short those with the lowest number
     are left out first."""
     kept = [p for p in pieces if p[1]]
-    while len(kept) > 1 and len(separator.join(p[1] for p in kept)) > room:
+    while len(kept) > 1 and columns_of(separator.join(p[1] for p in kept)) > room:
         kept.remove(min(reversed(kept), key=lambda p: p[0]))
     return separator.join(p[1] for p in kept)
 
@@ -76,11 +77,9 @@ def wrapped(text: str, room: int, *, most: int = 3, more: str = "…") -> list[s
     """Text broken at blanks into at most `most` lines; what does not fit is cut off with a mark."""
     lines: list[str] = [""]
     for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > room:
+        if lines[-1] and columns_of(lines[-1]) + 1 + columns_of(word) > room:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
-    return [
-        line if len(line) <= room else line[: max(0, room - 1)] + more for line in lines if line
-    ]
+    return [cut(line, room, more) for line in lines if line]

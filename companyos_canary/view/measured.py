@@ -1,5 +1,6 @@
 """The metrics as a table: value against limit, a verdict in words, the measurements as a line."""
 
+from companyos_canary.view.cells import cut
 from companyos_canary.view.format import limit_text, sparkline, value_text
 from companyos_canary.view.lines import Column, Line, table
 from companyos_canary.view.metrics import MetricRow
@@ -56,5 +57,4 @@ def _messages(rows: tuple[MetricRow, ...], room: int, symbols: Symbols) -> list[
     """What the provider said where it could not answer; the same only once."""
     said = dict.fromkeys(" ".join(r.message.split()) for r in rows if r.verdict == "error")
     lines = (f"    {text}" for text in said if text)
-    cut = (t if len(t) <= room else t[: room - 1] + symbols.more for t in lines)
-    return [((t, "failure"),) for t in cut]
+    return [((cut(t, room, symbols.more), "failure"),) for t in lines]

@@ -2,6 +2,7 @@
 
 from companyos_canary.argo.step_end import StepEnd, step_end
 from companyos_canary.argo.weight_steps import WeightStep
+from companyos_canary.view.cells import columns_of
 from companyos_canary.view.format import about, duration, left
 from companyos_canary.view.lines import Line, Part, width
 from companyos_canary.view.picture import Picture
@@ -160,7 +161,7 @@ def _ahead(picture: Picture, step: WeightStep) -> str:
 
 def _fitting(forms: list[tuple[str, Role]], room: int) -> Line:
     for text, role in forms:
-        if len(text) <= room:
+        if columns_of(text) <= room:
             return ((text, role),)
     return ()
 
