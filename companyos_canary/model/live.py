@@ -10,7 +10,8 @@ class LiveMetric:
 
     `canary` is None without data (also for NaN); `stable` is the same question asked about the
     stable pods, None where there is no such question (a comparison) or no data. `requests`: how
-    many the canary has had in the metric's window, None where its query does not count them.
+    many the canary has had in the metric's window, and `needed` how many its query wants at least;
+    None where the query does not count them.
     `compares`: the metric itself compares canary and stable. `problem` is the server's sentence
     where the query could not be answered."""
 
@@ -18,6 +19,7 @@ class LiveMetric:
     canary: float | None
     stable: float | None
     requests: float | None
+    needed: float | None = None
     compares: bool = False
     problem: str = ""
 

@@ -1,5 +1,6 @@
 """One Rollout as a screen: the parts under one another, made to fit the terminal."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from rich.text import Text
@@ -19,9 +20,22 @@ from companyos_canary.view.services import services_lines
 from companyos_canary.view.steps import steps_lines, traffic
 from companyos_canary.view.theme import Facts
 
-# What is given up first where the terminal is low: pods, then events.
-_LEVELS: tuple[tuple[Detail, int], ...] = (
-    ("some", 5), ("trouble", 5), ("trouble", 3), ("none", 3), ("none", 1), ("none", 0),
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How much a screen tells: which pods, how many events and metrics; `airy` with blank lines."""
+
+    pods: Detail
+    events: int
+    metrics: int = 1000
+    airy: bool = True
+
+
+# What is given up first where the terminal is low: pods, then events, then good metrics.
+_LEVELS = (
+    Level("some", 5), Level("trouble", 5), Level("trouble", 3), Level("none", 3), Level("none", 1),
+    Level("none", 0), Level("none", 0, airy=False), Level("none", 0, 5, airy=False),
+    Level("none", 0, 3, airy=False), Level("none", 0, 1, airy=False),
 )  # fmt: skip
 
 
@@ -42,42 +56,37 @@ def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) 
 
 
 def fitted(picture: Picture, facts: Facts, ahead: list[Line]) -> list[Line]:
-    """The fullest form that is not too high; then the blank lines go, then the middle is cut."""
+    """The fullest form that is not too high; where none is, the middle is cut."""
     room = facts.height - 1
     lines: list[Line] = []
-    for detail, events in _LEVELS:
-        lines = _stacked(picture, facts, detail, events, ahead)
+    for level in _LEVELS:
+        lines = _stacked(picture, facts, level, ahead)
         if len(lines) <= room:
             return lines
-    dense = [line for line in lines if line]
-    if len(dense) <= room:
-        return dense
-    return [*dense[: max(1, room - len(ahead))], *ahead][:room]
+    return [*lines[: max(1, room - len(ahead))], *ahead][:room]
 
 
 def whole(picture: Picture, facts: Facts, detail: Detail, events: int) -> list[Line]:
     """All parts, and what comes next."""
-    return _stacked(picture, facts, detail, events, next_lines(picture, facts))
+    return _stacked(picture, facts, Level(detail, events), next_lines(picture, facts))
 
 
-def _stacked(
-    picture: Picture, facts: Facts, detail: Detail, events: int, ahead: list[Line]
-) -> list[Line]:
-    """All parts with a blank line between them; a part with nothing to say is left out."""
+def _stacked(picture: Picture, facts: Facts, level: Level, ahead: list[Line]) -> list[Line]:
+    """All parts under one another; a part with nothing to say is left out."""
     parts: list[list[Line]] = [
         [*headline(picture, facts), where(picture, facts)],
         warnings(picture, facts),
         steps_lines(picture, facts) or services_lines(picture, facts),
         [line for line in (traffic(picture),) if line],
-        metrics_lines(picture, facts),
-        replicas_lines(picture, facts, detail),
-        events_lines(picture, facts, events),
+        metrics_lines(picture, facts, level.metrics),
+        replicas_lines(picture, facts, level.pods),
+        events_lines(picture, facts, level.events),
         notes(picture, facts),
         ahead,
     ]
     lines: list[Line] = []
     for part in parts:
-        if part and lines:
+        if part and lines and level.airy:
             lines.append(())
         lines += part
     return lines

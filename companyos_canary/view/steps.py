@@ -3,7 +3,7 @@
 from companyos_canary.argo.step_end import StepEnd, step_end
 from companyos_canary.argo.weight_steps import WeightStep
 from companyos_canary.view.cells import columns_of
-from companyos_canary.view.format import about, duration, left
+from companyos_canary.view.format import about, duration, is_far, left
 from companyos_canary.view.lines import Line, Part, width
 from companyos_canary.view.picture import Picture
 from companyos_canary.view.progress import step_length
@@ -184,6 +184,27 @@ def traffic(picture: Picture) -> Line:
         return (f"  traffic  100 % on {on}  ({have} of {rollout.replicas} pods)",)
     if not have:
         return (f"  traffic  asked {progress.weight} %   no pod is ready",)
-    share = f"pods {picture.canary_pods * 100 // have} % ({picture.canary_pods} of {have})"
+    pods = picture.canary_pods * 100 // have
     routed = f"   routed {picture.actual_weight} %" if picture.routed else ""
-    return (f"  traffic  asked {progress.weight} %   {share}{routed}",)
+    due = picture.actual_weight if picture.routed else pods
+    settled = progress.activity not in ("scaling", "aborting") and not picture.routed
+    return (
+        f"  traffic  asked {progress.weight} %   ",
+        _share_text(f"pods {pods} %", pods, progress.weight if settled else None),
+        f" ({picture.canary_pods} of {have}){routed}",
+        *_measured(picture, due),
+    )
+
+
+def _measured(picture: Picture, due: int) -> Line:
+    """What Prometheus saw of it: `   measured 26 %`."""
+    share = picture.live.share if picture.live else None
+    if share is None:
+        return ()
+    percent = round(share * 100)
+    return ("   ", _share_text(f"measured {percent} %", percent, due))
+
+
+def _share_text(text: str, percent: int, due: int | None) -> Part:
+    """With a word where it is not what it should be."""
+    return (f"{text}, differs", "warning") if due is not None and is_far(due, percent) else text

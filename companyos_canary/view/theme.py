@@ -54,18 +54,20 @@ class Symbols:
     bar_open: str
     levels: str
     gap: str
+    limit: str
+    now: str
 
 
 UNICODE = Symbols(
     ok="✔", failed="✖", running="◌", paused="‖", unknown="?", waiting="·", warning="!",
     scaled_down="•", replicaset="⧉", pod="□", arrow="→", dot="·", more="…",
-    bar_done="━", bar_tip="╸", bar_open="─", levels="▁▂▃▄▅▆▇█", gap="·",
+    bar_done="━", bar_tip="╸", bar_open="─", levels="▁▂▃▄▅▆▇█", gap="·", limit="┊", now="≈",
 )  # fmt: skip
 
 ASCII = Symbols(
     ok="+", failed="x", running="o", paused="=", unknown="?", waiting="-", warning="!",
     scaled_down=".", replicaset="#", pod="-", arrow="->", dot="-", more="~",
-    bar_done="=", bar_tip=">", bar_open=".", levels="_.,:-=*#", gap="?",
+    bar_done="=", bar_tip=">", bar_open=".", levels="_.,:-=*#", gap="?", limit="|", now="~",
 )  # fmt: skip
 
 PHASES: dict[str, Role] = {
