@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.cluster.feed import Feed
     from companyos_canary.config import Resolved, Settings
+    from companyos_canary.keyboard import Keyboard
     from companyos_canary.prometheus.client import Prometheus
     from companyos_canary.view.theme import Facts
 
@@ -70,6 +72,16 @@ def _prometheus(cluster: "Cluster", settings: "Settings") -> "Prometheus":
     return automatic(known.url, cluster.transport, settings.namespace)
 
 
+def _keyboard(stdin: TextIO, wake: Callable[[], None]) -> "Keyboard":
+    from companyos_canary.keyboard import TerminalKeyboard
+
+    return TerminalKeyboard(stdin, wake)
+
+
+def _in_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, daemon=True).start()
+
+
 def _terminal_size() -> tuple[int, int]:
     size = shutil.get_terminal_size()
     return size.columns, size.lines
@@ -78,7 +90,7 @@ def _terminal_size() -> tuple[int, int]:
 @dataclass
 class Runtime:
     """The world of one run. `somebody_is_there` is true when a person can answer: both ends of
-    the conversation are a terminal."""
+    the conversation are a terminal. `start` does work beside the caller."""
 
     stdout: TextIO
     stderr: TextIO
@@ -90,6 +102,8 @@ class Runtime:
     connect: Callable[["Resolved", Mapping[str, str], float], "Cluster"] = _connect
     feed: Callable[["Cluster", str], "Feed"] = _feed
     prometheus: Callable[["Cluster", "Settings"], "Prometheus"] = _prometheus
+    keyboard: Callable[[TextIO, Callable[[], None]], "Keyboard"] = _keyboard
+    start: Callable[[Callable[[], None]], None] = _in_thread
     no_color: bool = False
     _silenced: bool = field(default=False, repr=False)
     _seq: int = field(default=0, repr=False)

@@ -7,11 +7,13 @@ from companyos_canary.actions.deploy import container_of, parse_timeout, timeout
 from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.commands.base import Answer, Session
-from companyos_canary.commands.shows import show_for
+from companyos_canary.commands.shows import Manner, show_for
 from companyos_canary.errors import ExitCode, Interrupted, Refused
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view import machine
 from companyos_canary.view.picture import Place
+
+_USUAL = Manner()
 
 
 def follow_to_the_end(
@@ -23,6 +25,7 @@ def follow_to_the_end(
     generation: int = 0,
     container: str | None = None,
     image: str = "",
+    manner: Manner = _USUAL,
 ) -> Answer:
     """Follows the Rollout's newest template; `timeout` is the flag as it was written. The hash is
     believed once the controller has seen `generation`, and only with the `image` that we set (empty
@@ -30,9 +33,11 @@ def follow_to_the_end(
     is anything to follow; later it is an ending of its own."""
     if problem := impossible(live, until):
         raise Refused(problem, hint="--until healthy or --until paused")
+    if timeout is not None:
+        parse_timeout(timeout)
     place = session.view_place(live)
     try:
-        return _follow(session, live, place, until, timeout, generation, container, image)
+        return _follow(session, live, place, until, timeout, generation, container, image, manner)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted: the rollout of `{live.name}` goes on",
@@ -50,21 +55,26 @@ def _follow(
     generation: int,
     container: str | None,
     image: str,
+    manner: Manner,
 ) -> Answer:
     runtime = session.runtime
     now = runtime.clock.now
     container = container or container_of(live, place.container)
-    following = Following(
-        container=container,
-        until=until,
-        timeout=_timeout(session, live, timeout),
-        somebody_is_there=runtime.somebody_is_there and session.human,
-        generation=generation,
-        workload_generation=live.workload_generation or 0,
-        image=image,
-    )
-    show = show_for(session, place)
-    with closing(runtime.feed(session.cluster, live.name)) as feed, show:
+    with (
+        closing(runtime.feed(session.cluster, live.name)) as feed,
+        show_for(session, place, manner, feed.poke) as show,
+    ):
+        show.first(live)
+        following = Following(
+            container=container,
+            until=until,
+            timeout=_timeout(session, live, timeout),
+            somebody_is_there=runtime.somebody_is_there and session.human,
+            generation=generation,
+            workload_generation=live.workload_generation or 0,
+            image=image,
+            stay=manner.stay,
+        )
         followed = identify(feed, following, now, show.snapshot)
         ending = follow(feed, followed, following, now, show.snapshot) if followed else None
         if ending is not None:

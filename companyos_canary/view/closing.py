@@ -110,6 +110,10 @@ def _goes_on(ending: Ending, name: str, at: str) -> str:
     rollout, stale = ending.snapshot.rollout, ending.snapshot.stale_since
     if stale:
         return f"no connection, {name} was last seen{at}, at {clock(stale, ending.at)}"
+    if rollout.is_fully_promoted and rollout.observed:
+        return f"{name} is stable"
+    if rollout.aborted:
+        return f"{name} was rolled back"
     if rollout.paused:
         return f"{name} is paused by hand{at}"
     if waits_for_a_person(rollout):

@@ -41,8 +41,13 @@ def events_lines(picture: Picture, facts: Facts, most: int) -> list[Line]:
     return _lines(kept, picture, facts) + end
 
 
+def in_order(snapshot: Snapshot) -> list[Event]:
+    """By time, oldest first."""
+    return sorted(snapshot.events, key=lambda e: e.at.timestamp() if e.at else 0.0)
+
+
 def _of_this_update(picture: Picture) -> list[Event]:
-    ordered = sorted(picture.snapshot.events, key=lambda e: e.at.timestamp() if e.at else 0.0)
+    ordered = in_order(picture.snapshot)
     began = _began(picture, ordered)
     return [
         e for e in ordered

@@ -53,9 +53,19 @@ def where(picture: Picture, facts: Facts) -> Line:
         (9, picture.where),
         (3, f"revision {rollout.revision}" if rollout.revision and rollout.observed else ""),
         (5, started),
+        (6, _waits(picture)),
         (4, end if under_way else ""),
     ]
     return (joined(pieces, facts.width, f" {facts.symbols.dot} "),)
+
+
+def _waits(picture: Picture) -> str:
+    """Since when it waits for a person."""
+    if picture.progress.activity not in ("waiting", "inconclusive"):
+        return ""
+    conditions = picture.snapshot.rollout.pause_conditions
+    began = next((c.started_at for c in conditions if c.started_at), None)
+    return f"waits since {clock(began, picture.now).strip()}" if began else ""
 
 
 def warnings(picture: Picture, facts: Facts) -> list[Line]:

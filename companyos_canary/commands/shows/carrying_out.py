@@ -1,0 +1,63 @@
+"""What runs beside a live screen: an order to its end, the log of a pod, what may be changed."""
+
+from companyos_canary.actions.change import change
+from companyos_canary.actions.logs import Wanted, read, worst_pod
+from companyos_canary.argo.effects import Effect
+from companyos_canary.argo.patches import Change
+from companyos_canary.commands.base import Session
+from companyos_canary.commands.changing import verb_with
+from companyos_canary.commands.shows.pressing import VERBS, Order
+from companyos_canary.errors import CanaryError
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view.desk import Logs, Notice
+
+_TAIL = 100  # lines
+_RIGHTS = (("rollouts", ""), ("rollouts", "status"))
+
+
+def carried_out(session: Session, order: Order, name: str) -> Notice:
+    """Runs the verb as its command does, to the point where the effect is seen."""
+    verb = verb_with(session, order.verb, order.decide, VERBS[order.verb][1], "")
+    try:
+        result = change(session.cluster, name, verb, sleep=session.runtime.clock.sleep)
+    except CanaryError as error:
+        hint = f": {error.hint}" if error.hint else ""
+        return Notice(f"{error.message}{hint}", "failure")
+    if not isinstance(result.decision, Change):
+        return Notice(result.decision.message)
+    match result.effect:
+        case Effect.SEEN:
+            note = f": {result.decision.note}" if result.decision.note else ""
+            return Notice(f"{order.verb}: done{note}", "success")
+        case Effect.OTHER:
+            return Notice(f"{order.verb} was sent, but something else changed it", "warning")
+    return Notice(f"{order.verb} was accepted, but the controller has not acted on it", "warning")
+
+
+def log_of(session: Session, snapshot: Snapshot) -> Logs:
+    """The newest lines of the canary pod that is worst off."""
+    pod = worst_pod(snapshot)
+    if pod is None:
+        return Logs(note="the canary has no pods")
+    settings = session.resolved.settings
+    wanted = Wanted(pod=pod.name, tail=_TAIL, settled=settings.container if settings else None)
+    try:
+        found = read(session.cluster, snapshot, wanted)
+    except CanaryError as error:
+        return Logs(pod.name, note=error.message)
+    return Logs(pod.name, found.lines, "; ".join(found.notes))
+
+
+def why_read_only(session: Session) -> str:
+    """Why nothing can be changed from here; empty where it can, and where nobody says."""
+    try:
+        for resource, subresource in _RIGHTS:
+            may = session.cluster.may(
+                "patch", resource, group="argoproj.io", subresource=subresource
+            )
+            if not may:
+                part = f"{resource}/{subresource}" if subresource else resource
+                return f"not permitted to patch {part}"
+    except CanaryError:
+        return ""
+    return ""
