@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 _NARROWEST = 20  # columns
+_LIGHT = ("7", *(str(n) for n in range(9, 16)))  # colours of a terminal's sixteen
 
 
 class ReaderGone(Exception):
@@ -153,7 +154,16 @@ class Runtime:
             unicode="utf" in encoding,
             colour=terminal and not self.environ.get("NO_COLOR") and not self.no_color,
             terminal=terminal,
+            light=self._light,
         )
+
+    @property
+    def _light(self) -> bool:
+        """CANARY_THEME says so, else the terminal: COLORFGBG is `15;0` or `0;default;15`, and its
+        last number the background."""
+        theme = self.environ.get("CANARY_THEME", "")
+        background = self.environ.get("COLORFGBG", "").rpartition(";")[2]
+        return theme == "light" or (not theme and background in _LIGHT)
 
     @cached_property
     def out(self) -> "Console":

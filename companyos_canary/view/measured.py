@@ -34,6 +34,8 @@ def metrics_lines(picture: Picture, facts: Facts, most: int = _ALL) -> list[Line
     promoted = rollout.is_fully_promoted and rollout.observed
     if not rows or promoted or picture.progress.activity == "healthy":
         return []
+    if most == 0:
+        return [_in_one_line(rows, facts)]
     hidden, rows = len(rows) - most, worst(rows, most)
     columns = _columns(rows, picture.live, facts)
     placeholder = Column("TREND", ["x"] * len(rows), keep=5, least=_SHORTEST_TREND)
@@ -45,6 +47,16 @@ def metrics_lines(picture: Picture, facts: Facts, most: int = _ALL) -> list[Line
     more: list[Line] = [(f"    and {hidden} more",)] if hidden > 0 else []
     below = [*_messages(rows, facts.width, facts.symbols), *_legend(picture, facts)]
     return [*table(fitted, facts.width), *more, *below]
+
+
+def _in_one_line(rows: tuple[MetricRow, ...], facts: Facts) -> Line:
+    """The worst metric, and how many there are: for a terminal without room for a table."""
+    first, bad = worst(rows, 1)[0], [r for r in rows if ROLES[r.verdict] != "success"]
+    if not bad:
+        return ("  metrics  ", (f"{facts.symbols.ok} all {len(rows)} ok", "success"))
+    more = f", {len(bad) - 1} more" if len(bad) > 1 else ""
+    told = f"{first.name} {first.verdict}: {value(first)} ({limit_text(first.limit, first.unit)})"
+    return (f"  {facts.symbols.dot} ", (told, ROLES[first.verdict]), f"{more} of {len(rows)}")
 
 
 def worst(rows: tuple[MetricRow, ...], most: int) -> tuple[MetricRow, ...]:
@@ -132,5 +144,5 @@ def _legend(picture: Picture, facts: Facts) -> list[Line]:
     if few:
         text = f"    {symbols.unknown} too few requests to judge: {', '.join(few)}"
         lines.append(((cut(text, facts.width, symbols.more), "warning"),))
-    text = f"    {symbols.now} is Prometheus now ({live.address}); the rest was measured"
+    text = f"    {symbols.now} now, from {live.address}; the rest was measured"
     return [*lines, ((cut(text, facts.width, symbols.more), "hint"),)]

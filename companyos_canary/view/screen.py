@@ -39,9 +39,10 @@ class Level:
 
 # What is given up first where the terminal is low: pods, then events, then good metrics.
 _LEVELS = (
-    Level("some", 5), Level("trouble", 5), Level("trouble", 3), Level("none", 3), Level("none", 1),
-    Level("none", 0), Level("none", 0, airy=False), Level("none", 0, 5, airy=False),
-    Level("none", 0, 3, airy=False), Level("none", 0, 1, airy=False),
+    Level("some", 12), Level("some", 5), Level("trouble", 5), Level("trouble", 3),
+    Level("none", 3), Level("none", 1), Level("none", 0), Level("none", 0, airy=False),
+    Level("none", 0, 5, airy=False), Level("none", 0, 3, airy=False),
+    Level("none", 0, 1, airy=False), Level("none", 0, 0, airy=False),
 )  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def _stacked(picture: Picture, facts: Facts, level: Level, ahead: list[Line]) ->
         [*headline(picture, facts), where(picture, facts)],
         warnings(picture, facts),
         steps_lines(picture, facts) or services_lines(picture, facts),
-        [line for line in (traffic(picture),) if line],
+        [line for line in (traffic(picture, facts),) if line],
         metrics_lines(picture, facts, level.metrics),
         replicas_lines(picture, facts, level.pods),
         events_lines(picture, facts, level.events),

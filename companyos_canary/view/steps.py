@@ -173,8 +173,8 @@ def _under(columns: list[int], notes: list[Line]) -> Line:
     return tuple(line)
 
 
-def traffic(picture: Picture) -> Line:
-    """The canary's share: what is asked for, and what the pods make of it."""
+def traffic(picture: Picture, facts: Facts) -> Line:
+    """The canary's share: what is asked for, what the pods make of it, and what was measured."""
     rollout, progress = picture.snapshot.rollout, picture.progress
     have = picture.pods
     if rollout.strategy != "canary":
@@ -188,12 +188,12 @@ def traffic(picture: Picture) -> Line:
     routed = f"   routed {picture.actual_weight} %" if picture.routed else ""
     due = picture.actual_weight if picture.routed else pods
     settled = progress.activity not in ("scaling", "aborting") and not picture.routed
-    return (
-        f"  traffic  asked {progress.weight} %   ",
-        _share_text(f"pods {pods} %", pods, progress.weight if settled else None),
-        f" ({picture.canary_pods} of {have}){routed}",
-        *_measured(picture, due),
-    )
+    asked, measured = f"  traffic  asked {progress.weight} %   ", _measured(picture, due)
+    share = _share_text(f"pods {pods} %", pods, progress.weight if settled else None)
+    counted = f" ({picture.canary_pods} of {have})"
+    full: Line = (asked, share, counted, routed, *measured)
+    short: Line = (asked, share, routed, *measured)
+    return next((x for x in (full, short) if width(x) <= facts.width), (asked, share, routed))
 
 
 def _measured(picture: Picture, due: int) -> Line:
