@@ -188,6 +188,8 @@ def _commands(ending: Ending, place: Place) -> list[Line]:
                          ("back", command("abort")))  # fmt: skip
         case "superseded" | "reverted":
             return _told(("look", command("get")), ("watch", command("watch")))
+    if promoted or ending.snapshot.rollout.aborted:
+        return []
     return _told(("watch", command("watch")), *_go_on(ending, place), ("stop", command("abort")))
 
 
