@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Protocol, TextIO
 
 REDRAW = "\x0c"  # Ctrl-L
+_CURSOR, _NO_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
 
 
 class Keyboard(Protocol):
@@ -45,7 +46,7 @@ class TerminalKeyboard:
         self._old_wakeup = signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False)
         self._old = {
             signal.SIGWINCH: signal.signal(signal.SIGWINCH, _nothing),
-            signal.SIGCONT: signal.signal(signal.SIGCONT, self._continued),
+            signal.SIGTSTP: signal.signal(signal.SIGTSTP, self._stop),
         }
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -67,10 +68,19 @@ class TerminalKeyboard:
             while True:
                 yield self._typed.get_nowait()
 
-    def _continued(self, _: int, __: FrameType | None) -> None:
-        """After Ctrl-Z and `fg` the shell has set the terminal as it likes it."""
+    def _stop(self, _: int, __: FrameType | None) -> None:
+        """Ctrl-Z: the shell gets its terminal with a cursor, and after `fg` we take it again."""
+        termios.tcsetattr(self._in, termios.TCSADRAIN, self._before)
+        self._say(_CURSOR)
+        os.kill(os.getpid(), signal.SIGSTOP)
         tty.setcbreak(self._in)
+        self._say(_NO_CURSOR)
         self._typed.put(REDRAW)
+
+    def _say(self, control: bytes) -> None:
+        """The terminal itself, whatever stdout is; it may only be readable."""
+        with suppress(OSError):
+            os.write(self._in, control)
 
     def _listen(self) -> None:
         """Until the pipe or the terminal is closed."""

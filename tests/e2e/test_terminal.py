@@ -1,5 +1,7 @@
 """`canary watch` in a real pseudo-terminal: what a person sees, presses, and what stays."""
 
+import os
+import signal
 import termios
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,3 +136,17 @@ def test_a_lost_connection_keeps_the_frame_and_comes_back_by_itself(
         terminal.until(lambda t: "no connection for" not in t)
         terminal.press("q")
         assert terminal.end() == 130
+
+
+def test_ctrl_z_gives_the_terminal_back_and_fg_draws_again(waiting: Shell) -> None:
+    terminal = Terminal(waiting, "watch")
+    terminal.until(waits)
+    terminal.press("\x1a")
+    terminal.until(lambda _: not terminal.screen.cursor.hidden)
+    assert termios.tcgetattr(terminal.child.child_fd)[3] & termios.ECHO
+    terminal.screen.reset()
+    os.kill(terminal.child.pid, signal.SIGCONT)
+    text = terminal.until(waits)
+    assert text.startswith("companyos-api  v1.0.0 → v1.5.0")
+    terminal.press("q")
+    assert terminal.end() == 130
