@@ -38,7 +38,7 @@ class MetricResult:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What is asked; conditions and durations as text, with the run's arguments put in."""
+    """What is asked, as text, with the run's arguments put in; those from a Secret stay open."""
 
     name: str
     success_condition: str
@@ -78,7 +78,8 @@ class AnalysisRun:
         owners = meta.get("ownerReferences") or [{}]
         index = labels.get("step-index", "")
         revision = (meta.get("annotations") or {}).get(REVISION, "0")
-        arguments = {a.get("name", ""): str(a.get("value", "")) for a in spec.get("args") or []}
+        given = (a for a in spec.get("args") or [] if a.get("value") is not None)
+        arguments = {a.get("name", ""): str(a["value"]) for a in given}
         return cls(
             name=meta["name"],
             uid=meta.get("uid", ""),
@@ -105,8 +106,8 @@ class AnalysisRun:
 
 
 def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
-    def text(key: str) -> str:
-        written = str(raw[key]) if raw.get(key) is not None else ""
+    def text(key: str, of: Mapping[str, Any] = raw) -> str:
+        written = str(of[key]) if of.get(key) is not None else ""
         return ARGUMENT.sub(lambda m: arguments.get(m[1], m[0]), written)
 
     prometheus = (raw.get("provider") or {}).get("prometheus") or {}
@@ -118,8 +119,8 @@ def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
         initial_delay=text("initialDelay"),
         count=text("count"),
         failure_limit=text("failureLimit"),
-        address=prometheus.get("address") or "",
-        query=prometheus.get("query") or "",
+        address=text("address", prometheus),
+        query=text("query", prometheus),
     )
 
 
