@@ -64,13 +64,13 @@ def _feed(cluster: "Cluster", rollout: str) -> "Feed":
     return WatchFeed(cluster, rollout, now=lambda: datetime.now(UTC))
 
 
-def _prometheus(cluster: "Cluster", settings: "Settings") -> "Prometheus":
+def _prometheus(cluster: "Cluster", settings: "Settings | None", address: str) -> "Prometheus":
+    """`address` is the one that the controller asks; canary.yaml's `cli_url` goes before it."""
     from companyos_canary.prometheus.client import Prometheus, automatic
 
-    known = settings.prometheus
-    if known.cli_url != "auto":
-        return Prometheus(known.cli_url)
-    return automatic(known.url, cluster.transport, settings.namespace)
+    if settings and settings.prometheus.cli_url != "auto":
+        return Prometheus(settings.prometheus.cli_url)
+    return automatic(address, cluster.transport, cluster.namespace)
 
 
 def _keyboard(stdin: TextIO, wake: Callable[[], None]) -> "Keyboard":
@@ -102,7 +102,7 @@ class Runtime:
     size: Callable[[], tuple[int, int]] = lambda: (80, 24)
     connect: Callable[["Resolved", Mapping[str, str], float], "Cluster"] = _connect
     feed: Callable[["Cluster", str], "Feed"] = _feed
-    prometheus: Callable[["Cluster", "Settings"], "Prometheus"] = _prometheus
+    prometheus: Callable[["Cluster", "Settings | None", str], "Prometheus"] = _prometheus
     keyboard: Callable[[TextIO, Callable[[], None]], "Keyboard"] = _keyboard
     start: Callable[[Callable[[], None]], None] = _in_thread
     no_color: bool = False

@@ -147,7 +147,7 @@ class World:
             clock=Clock(now=lambda: self.now, sleep=self.sleep),
             connect=self.connect,
             feed=lambda cluster, name: LockstepFeed(self, cluster, name),
-            prometheus=lambda _, settings: Prometheus("", MetricsTransport(self)),
+            prometheus=lambda *_: Prometheus("", MetricsTransport(self)),
             keyboard=lambda *_: Keys(self, keys),
             start=self.start,
             size=lambda: size,

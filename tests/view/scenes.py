@@ -250,11 +250,11 @@ def prometheus() -> Live:
     return Live(
         NOW, "http://prometheus.monitoring:9090",
         (
-            LiveMetric("error-rate", 0.009, 0.01, 2140, 100),
-            LiveMetric("latency-p95", 0.184, 0.181, 2140, 100),
-            LiveMetric("latency-ratio", 1.02, None, 2140, 100, compares=True),
-            LiveMetric("error-ratio", 0.9, None, 2140, 100, compares=True),
-            LiveMetric("opa-success", None, 0.999, 64, 100),
+            LiveMetric("error-rate", 0.009, 0.01, 2140, needed=100),
+            LiveMetric("latency-p95", 0.184, 0.181, 2140, needed=100),
+            LiveMetric("latency-ratio", 1.02, None, 2140, needed=100, compares=True),
+            LiveMetric("error-ratio", 0.9, None, 2140, needed=100, compares=True),
+            LiveMetric("opa-success", None, 0.999, 64, needed=100),
         ),
         share=0.17,
     )  # fmt: skip
