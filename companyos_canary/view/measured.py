@@ -4,10 +4,11 @@ What the AnalysisRuns measured is what counts; what Prometheus says at this mome
 """
 
 import math
+from datetime import timedelta
 
-from companyos_canary.model.live import Live, LiveMetric
+from companyos_canary.model.live import Live, LiveMetric, Missing
 from companyos_canary.view.cells import cut
-from companyos_canary.view.format import limit_text, shorten, value_text
+from companyos_canary.view.format import duration, limit_text, shorten, value_text
 from companyos_canary.view.lines import Cell, Column, Line, fitting, table, table_width
 from companyos_canary.view.metrics import MetricRow
 from companyos_canary.view.picture import Picture
@@ -17,6 +18,8 @@ from companyos_canary.view.trend import trend
 _LONGEST_TREND, _SHORTEST_TREND = 60, 10
 _ALL = 1000
 _VALUE, _NAME, _WIDE = 8, 24, 60  # columns
+_MISSING = {"too few requests": "few", "several series": "several"}
+_OLD = timedelta(seconds=15)
 ROLES: dict[str, Role] = {
     "ok": "success",
     "failing": "failure",
@@ -72,8 +75,8 @@ def _columns(rows: tuple[MetricRow, ...], live: Live | None, facts: Facts) -> li
     marks = {"success": symbols.ok, "failure": symbols.failed, "warning": symbols.unknown}
     now = [(live.metric(r.name) if live else None) for r in rows]
     both = list(zip(rows, now, strict=True))
-    current = [_now(r, m.canary if m else None, symbols) for r, m in both]
-    stable = [_now(r, m.stable if m else None, symbols) for r, m in both]
+    current = [_now(r, m.canary, m.missing, symbols) if m else "" for r, m in both]
+    stable = [_now(r, m.stable, "", symbols) if m else "" for r, m in both]
     return [
         Column("", [(marks.get(x, symbols.waiting), x) for x in roles], keep=10),
         Column("METRIC", [shorten(r.name, _NAME, symbols) for r in rows], keep=10),
@@ -107,8 +110,10 @@ def _canary(row: MetricRow, now: str) -> str:
     return (now or value(row)) if row.verdict == "waiting" else value(row)
 
 
-def _now(row: MetricRow, number: float | None, symbols: Symbols) -> str:
-    return "" if number is None else symbols.now + value_text(number, row.unit, limit=row.limit)
+def _now(row: MetricRow, number: float | None, missing: Missing, symbols: Symbols) -> str:
+    if number is not None:
+        return symbols.now + value_text(number, row.unit, limit=row.limit)
+    return symbols.now + _MISSING.get(missing, missing) if missing else ""
 
 
 def _requests(metric: LiveMetric | None) -> Cell:
@@ -134,15 +139,14 @@ def _legend(picture: Picture, facts: Facts) -> list[Line]:
     if live is None:
         return []
     if live.problem:
-        text = f"    {symbols.warning} {live.problem}"
-        return [((cut(text, facts.width, symbols.more), "warning"),)]
-    few = [
-        m.name for m in live.metrics
-        if m.needed is not None and m.requests is not None and m.requests < m.needed
-    ]  # fmt: skip
+        text = f"    no values of now: {live.problem}"
+        return [((cut(text, facts.width, symbols.more), "hint"),)]
+    few = [m.name for m in live.metrics if m.missing == "too few requests"]
     lines: list[Line] = []
     if few:
         text = f"    {symbols.unknown} too few requests to judge: {', '.join(few)}"
         lines.append(((cut(text, facts.width, symbols.more), "warning"),))
-    text = f"    {symbols.now} now, from {live.address}; the rest was measured"
+    age = picture.now - live.at
+    when = f"{duration(age)} ago" if age >= _OLD else "now"
+    text = f"    {symbols.now} {when}, from {live.address}; the rest was measured"
     return [*lines, ((cut(text, facts.width, symbols.more), "hint"),)]

@@ -1,5 +1,7 @@
 """The steps as a line, with the one in work and the time it has left."""
 
+from datetime import timedelta
+
 from companyos_canary.argo.step_end import StepEnd, step_end
 from companyos_canary.argo.weight_steps import WeightStep
 from companyos_canary.view.cells import columns_of
@@ -11,6 +13,7 @@ from companyos_canary.view.theme import Facts, Role
 
 _SHORTEST_BAR = 6
 _LONGEST_BAR = 20
+_MEASURED_OVER = timedelta(minutes=1)
 
 
 def steps_lines(picture: Picture, facts: Facts) -> list[Line]:
@@ -202,7 +205,18 @@ def _measured(picture: Picture, due: int) -> Line:
     if share is None:
         return ()
     percent = round(share * 100)
-    return ("   ", _share_text(f"measured {percent} %", percent, due))
+    steady = _lasts(picture) >= _MEASURED_OVER
+    return ("   ", _share_text(f"measured {percent} %", percent, due if steady else None))
+
+
+def _lasts(picture: Picture) -> timedelta:
+    """How long the weight has been what it is, where the step in work says so."""
+    progress = picture.progress
+    if progress.length is not None and progress.remaining is not None:
+        return progress.length - progress.remaining
+    conditions = picture.snapshot.rollout.pause_conditions
+    began = next((c.started_at for c in conditions if c.started_at), None)
+    return picture.as_of - began if began else timedelta()
 
 
 def _share_text(text: str, percent: int, due: int | None) -> Part:

@@ -1,8 +1,10 @@
 """Keys of the live screen: action and refusals of the commands, asked once inside the frame."""
 
+import re
 from collections.abc import Callable
 
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api.access import Attributes
 from tests.commands.conftest import changing
 from tests.world import Ran, World
@@ -17,13 +19,11 @@ def watch(world: World, *keys: tuple[float, str], arguments: tuple[str, ...] = (
     )
 
 
-def nth(number: int, act: Callable[[Callable[[], None]], object]) -> Callable[..., None]:
-    """Begins work at once; that of this number is `act`ed on (the first asks for rights)."""
-    begun: list[object] = []
+def ordered(act: Callable[[Callable[[], None]], object]) -> Callable[..., None]:
+    """Begins work at once; on what a key ordered there is `act`ed."""
 
     def start(work: Callable[[], None]) -> None:
-        begun.append(work)
-        if len(begun) == number:
+        if "_press" in work.__qualname__:
             act(work)
         else:
             work()
@@ -105,7 +105,7 @@ def test_who_may_not_patch_is_told_so(running: World) -> None:
 
 
 def test_what_was_confirmed_for_one_step_is_not_done_at_another(waiting: World) -> None:
-    order = nth(2, lambda work: (waiting.canary("promote", "-q"), work()))
+    order = ordered(lambda work: (waiting.canary("promote", "-q"), work()))
     waiting.start = order
     ran = watch(waiting, (1, "p"), (0.3, "y"), (1, "q"))
     assert "`companyos-api` is at step 2/3 (setWeight: 25), not at step 1" in ran.out
@@ -113,7 +113,7 @@ def test_what_was_confirmed_for_one_step_is_not_done_at_another(waiting: World) 
 
 def test_leaving_waits_for_what_is_on_its_way(running: World) -> None:
     late: list[Callable[[], None]] = []
-    running.start = nth(2, late.append)
+    running.start = ordered(late.append)
     running.on_wait.append(lambda: late.pop()() if late and running.now.second > 16 else None)
     ran = watch(running, (1, "a"), (0.3, "y"), (0.3, "q"))
     assert "abort is still on its way; Ctrl-C leaves at once" in ran.out
@@ -151,3 +151,28 @@ def test_stay_in_a_pipe_ends_with_its_time(running: World) -> None:
     ran = running.canary("watch", "--stay", "--timeout", "90s")
     assert ran.code == ExitCode.TIMEOUT
     assert "healthy v1.1.0" in ran.out
+
+
+def test_prometheus_stands_beside_what_was_measured(running: World) -> None:
+    ran = watch(running, (4, "q"))
+    assert re.search(r"\(1 of 10\)   measured \d+ %", ran.out)
+    assert " STABLE " in ran.out
+    assert "≈ now, from http://prometheus; the rest was measured" in ran.out
+    assert "≈1.0 %" in ran.out or "≈0." in ran.out
+
+
+def test_a_prometheus_that_is_away_is_told_once_and_left_in_peace(running: World) -> None:
+    asked = []
+
+    controllers = running.prometheus
+
+    def away(request: Request) -> Response:
+        if request.method == "POST":
+            return controllers(request)
+        asked.append(request)
+        return Response(503)
+
+    running.prometheus = away
+    ran = watch(running, (12, "q"))
+    assert "no values of now: Prometheus at `http://prometheus` answered 503" in ran.out
+    assert len(asked) == 1

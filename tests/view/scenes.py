@@ -254,7 +254,7 @@ def prometheus() -> Live:
             LiveMetric("latency-p95", 0.184, 0.181, 2140, needed=100),
             LiveMetric("latency-ratio", 1.02, None, 2140, needed=100, compares=True),
             LiveMetric("error-ratio", 0.9, None, 2140, needed=100, compares=True),
-            LiveMetric("opa-success", None, 0.999, 64, needed=100),
+            LiveMetric("opa-success", None, 0.999, 64, needed=100, missing="too few requests"),
         ),
         share=0.17,
     )  # fmt: skip

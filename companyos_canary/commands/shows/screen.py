@@ -14,7 +14,12 @@ from typing import TypeVar
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows import Manner
 from companyos_canary.commands.shows.background import Asked
-from companyos_canary.commands.shows.carrying_out import carried_out, log_of, why_read_only
+from companyos_canary.commands.shows.carrying_out import (
+    LiveValues,
+    carried_out,
+    log_of,
+    why_read_only,
+)
 from companyos_canary.commands.shows.pressing import LEAVE, Order, press
 from companyos_canary.keyboard import REDRAW, Keyboard
 from companyos_canary.model.outcome import Ending
@@ -28,6 +33,7 @@ from companyos_canary.view.screen import closing_screen, screen
 _T = TypeVar("_T")
 _ONCE = timedelta(days=1)
 _LOGS = timedelta(seconds=2)
+_VALUES = timedelta(seconds=5)
 
 
 class Screen:
@@ -50,6 +56,7 @@ class Screen:
         self._done: queue.SimpleQueue[Notice] = queue.SimpleQueue()
         self._rights = self._asked(lambda _: why_read_only(session), _ONCE)
         self._logs = self._asked(lambda s: log_of(session, s), _LOGS)
+        self._values = self._asked(LiveValues(session).of, _VALUES)
         self._tallest = 0  # lines
         self._open = ExitStack()
 
@@ -80,8 +87,12 @@ class Screen:
 
     def last(self, snapshot: Snapshot) -> None:
         if self._live:
-            facts = self._runtime.facts
-            self._live.update(screen(snapshot, self._now(), facts, place=self._place, last=True))
+            self._live.update(
+                screen(
+                    snapshot, self._now(), self._runtime.facts, place=self._place,
+                    live=self._values.newest, last=True,
+                )
+            )  # fmt: skip
 
     def end(self, ending: Ending) -> None:
         out = self._runtime.out
@@ -93,8 +104,9 @@ class Screen:
             return
         self._runtime.fit()
         desk = self._desk if self._keyboard else None
+        live = self._values.about(snapshot) if snapshot.whole else None
         frame = screen(
-            snapshot, self._now(), self._runtime.facts, place=self._place, desk=desk,
+            snapshot, self._now(), self._runtime.facts, place=self._place, live=live, desk=desk,
             leave="Ctrl-C", least=self._tallest,
         )  # fmt: skip
         self._tallest = max(self._tallest, frame.plain.count("\n") + 1)
