@@ -45,7 +45,7 @@ def chart(
         label: Part = ""
         if width >= NARROWEST:
             label = (f"{shorten(labels.get(row, ''), GUTTER - 1, symbols):>{GUTTER - 1}} ", "hint")
-        lines.append((label, *_joined(cells[row])))
+        lines.append((label, *merged(cells[row])))
     return lines
 
 
@@ -132,7 +132,7 @@ def _labels(scale: _Scale, unit: Unit) -> dict[int, str]:
     return labels
 
 
-def _joined(cells: Sequence[tuple[str, Role]]) -> list[Part]:
+def merged(cells: Sequence[tuple[str, Role]]) -> list[Part]:
     """Neighbours of one role as one part."""
     parts = groupby(cells, key=lambda c: c[1])
     return [("".join(mark for mark, _ in of_one), role) for role, of_one in parts]

@@ -1,10 +1,11 @@
 """The large panels of a live screen: metrics big, events, the log of a pod, all keys."""
 
-from companyos_canary.view.cells import cut
+from companyos_canary.view.cells import columns_of, cut
+from companyos_canary.view.chart import chart
 from companyos_canary.view.desk import Desk
 from companyos_canary.view.eventlist import lines as event_lines
 from companyos_canary.view.events import in_order
-from companyos_canary.view.format import limit_text
+from companyos_canary.view.format import limit_text, shorten
 from companyos_canary.view.keys import help_lines
 from companyos_canary.view.lines import Line
 from companyos_canary.view.measured import ROLES, failed, value, worst
@@ -12,7 +13,7 @@ from companyos_canary.view.picture import Picture
 from companyos_canary.view.theme import Facts
 from companyos_canary.view.trend import trend
 
-_LOWEST_CHART = 2
+_LOWEST, _HIGHEST = 3, 8  # lines of a chart
 
 
 def panel_lines(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line]:
@@ -33,14 +34,24 @@ def panel_lines(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[L
 
 
 def _metrics(picture: Picture, facts: Facts, room: int) -> list[Line]:
-    rows = worst(picture.metrics, max(1, room // _LOWEST_CHART))
+    """A chart each where there is room, else a line each; the worst where not even that."""
+    rows = worst(picture.metrics, max(1, room // 2))
     if not rows:
         return [("  no metric is measured now",)]
+    height = min(_HIGHEST, room // len(rows) - 1)
     lines: list[Line] = []
     for row in rows:
+        name = shorten(row.name, facts.width // 2, facts.symbols)
         pieces = (value(row), limit_text(row.limit, row.unit), row.verdict, failed(row))
-        lines.append((f"  {row.name}  ", ("  ".join(p for p in pieces if p), ROLES[row.verdict])))
-        lines.append(("  ", *trend(row.history, row.limit, facts.width - 2, facts.symbols)))
+        told = cut("  ".join(p for p in pieces if p), facts.width - columns_of(name) - 4, "")
+        lines.append((f"  {name}  ", (told, ROLES[row.verdict])))
+        if height < _LOWEST:
+            lines.append(("  ", *trend(row.history, row.limit, facts.width - 2, facts.symbols)))
+        else:
+            lines += chart(
+                row.history, row.limit, row.unit, width=facts.width, height=height,
+                symbols=facts.symbols,
+            )  # fmt: skip
     return lines[:room]
 
 

@@ -73,7 +73,7 @@ DESKS = {
 }
 
 
-@pytest.mark.parametrize("size", ["80x24", "40x10"])
+@pytest.mark.parametrize("size", ["80x24", "40x10", "120x40"])
 @pytest.mark.parametrize("name", DESKS)
 def test_keys_and_panels(name: str, size: str, same_as_file: Same) -> None:
     facts = Facts(*WIDTHS.get(size, (40, 10)))
