@@ -146,8 +146,7 @@ def _scaling(picture: Picture) -> str:
 
 
 def _took(end: StepEnd) -> str:
-    spans = [r.completed_at - r.started_at for r in end.runs if r.started_at and r.completed_at]
-    return f" in {duration(max(spans))}" if spans else ""
+    return f" in {duration(end.judged_for)}" if end.judged_for is not None else ""
 
 
 def _ahead(picture: Picture, step: WeightStep) -> str:

@@ -12,9 +12,10 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import get, machine, plain, status
-from companyos_canary.view.closing import closing_text, verdict_line
+from companyos_canary.view.closing import closing_text
 from companyos_canary.view.screen import screen
 from companyos_canary.view.theme import Facts
+from companyos_canary.view.verdict import verdict_line
 from tests.builders import ANALYSIS, CANARY, NOW, PAUSE, STABLE, pause, snapshot
 from tests.view.scenes import ALL
 
