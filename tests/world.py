@@ -134,10 +134,13 @@ class World:
         answer: str = "",
         keys: Sequence[tuple[float, str]] = (),
         size: tuple[int, int] = (80, 24),
+        together: bool = False,
     ) -> Ran:
         """One command, from argv to exit; `answer` is what a person types, `keys` what is pressed
-        so many seconds after the key before."""
-        out, err = (Terminal() if terminal else Pipe()), Pipe()
+        so many seconds after the key before. `together`: stderr is read in its place between the
+        lines of stdout, as a CI system shows it."""
+        out = Terminal() if terminal else Pipe()
+        err = out if together else Pipe()
         runtime = Runtime(
             stdout=out,
             stderr=err,
@@ -153,7 +156,7 @@ class World:
             size=lambda: size,
         )
         code = cli.run(arguments, runtime)
-        return Ran(code, out.getvalue(), err.getvalue())
+        return Ran(code, out.getvalue(), "" if together else err.getvalue())
 
     def _elapsed(self) -> float:
         return self.now.timestamp()

@@ -6,6 +6,7 @@ Session and its own flags and returns an Answer.
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -14,6 +15,7 @@ import typer
 
 from companyos_canary.argo.patches import record_of
 from companyos_canary.commands.given import FORMATS, check
+from companyos_canary.commands.reporting import OPTIONS, Reporting, reporting
 from companyos_canary.config import Flags, Resolved, resolve
 from companyos_canary.errors import ConfigError, ExitCode, Interrupted, NotFound, UsageError
 from companyos_canary.model.rollout import Rollout
@@ -90,6 +92,7 @@ class Session:
     verbose: bool
     quiet: bool
     request_timeout: float
+    reporting: Reporting
     answered: bool = False
 
     @cached_property
@@ -166,19 +169,25 @@ def verb(
     *,
     reads_config: bool = True,
     forms: tuple[str, ...] = FORMATS,
+    follows: bool = False,
 ) -> Callable[..., None]:
     """A Typer callback from a verb's function: its own flags plus the common ones. Without
     `reads_config` canary.yaml is not looked for, so a broken one is no obstacle. `forms`: what -o
-    may be, checked before anything is done."""
+    may be, checked before anything is done. `follows`: it may follow a rollout, and reports to a
+    CI system."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
     context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
-    common = [inspect.Parameter(n, keyword, annotation=a, default=d) for n, a, d in COMMON]
+    shared = (*OPTIONS, *COMMON) if follows else COMMON
+    common = [inspect.Parameter(n, keyword, annotation=a, default=d) for n, a, d in shared]
 
     def callback(ctx: typer.Context, **given: Any) -> None:
-        options = {name: given.pop(name) for name, _, _ in COMMON}
-        check(options, given.get("rollout"), forms)
-        _finish(ctx.obj, ctx.info_name or "", options, given, function, reads_config)
+        options = {name: given.pop(name) for name, _, _ in shared}
+        command = ctx.info_name or ""
+        reports = reporting(ctx.obj, command, options) if follows else nullcontext(Reporting())
+        with reports as found:
+            check(options, given.get("rollout"), forms)
+            _finish(ctx.obj, command, options, found, given, function, reads_config)
 
     parameters = [context, *(p.replace(kind=keyword) for p in own), *common]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -192,6 +201,7 @@ def _finish(
     runtime: Runtime,
     command: str,
     options: Mapping[str, Any],
+    reporting: Reporting,
     given: Mapping[str, Any],
     function: Callable[..., Answer],
     reads_config: bool,
@@ -214,6 +224,7 @@ def _finish(
         verbose=options["verbose"],
         quiet=options["quiet"],
         request_timeout=options["request_timeout"],
+        reporting=reporting,
     )
     if session.verbose:
         for setting, origin in session.resolved.origins.items():

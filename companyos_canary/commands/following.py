@@ -7,10 +7,14 @@ from companyos_canary.actions.deploy import container_of, parse_timeout, timeout
 from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.commands.base import Answer, Session
+from companyos_canary.commands.reporting import publish
 from companyos_canary.commands.shows import Manner, show_for
 from companyos_canary.errors import ExitCode, Interrupted, Refused
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view import machine
+from companyos_canary.view.ci.report import ending_report, unobserved_report
+from companyos_canary.view.format import version
+from companyos_canary.view.keyed import keyed
 from companyos_canary.view.picture import Place
 
 _USUAL = Manner()
@@ -80,7 +84,8 @@ def _follow(
         if ending is not None:
             show.last(ending.snapshot)
     if ending is None:
-        return _not_observed(session, live)
+        return _not_observed(session, live, image)
+    publish(runtime, session.reporting, ending_report(ending, place))
     show.end(ending)
     return Answer(
         code=ending.exit_code,
@@ -94,14 +99,28 @@ def _timeout(session: Session, live: Rollout, text: str | None) -> timedelta | N
     return parse_timeout(text) if text is not None else timeout_of(session.cluster, live)
 
 
-def _not_observed(session: Session, live: Rollout) -> Answer:
+def verdict_lines(
+    session: Session, said: str, verdict: str, image: str, code: ExitCode
+) -> tuple[str, ...]:
+    """The result where nothing was followed: the sentence; in a pipe it goes to stderr, and the
+    last line is a verdict there too."""
+    if not session.human or session.runtime.facts.terminal:
+        return (said,)
+    session.note(said)
+    shown = version(image) if image else ""
+    return (keyed(f"verdict={verdict}", version=shown, exit=str(int(code))),)
+
+
+def _not_observed(session: Session, live: Rollout, image: str) -> Answer:
+    said = (
+        f"{live.name} in {session.place} was changed, but no controller has acted on it in "
+        "30 s: is Argo Rollouts running?"
+    )
+    publish(session.runtime, session.reporting, unobserved_report(live, image, said))
     return Answer(
         code=ExitCode.UNOBSERVED,
         data={"rollout": live.name, "namespace": live.namespace, "observed": False},
-        lines=(
-            f"{live.name} in {session.place} was changed, but no controller has acted on it in "
-            "30 s: is Argo Rollouts running?",
-        ),
+        lines=verdict_lines(session, said, "unobserved", image, ExitCode.UNOBSERVED),
         objects=(live.raw,),
         name=machine.name(live),
     )

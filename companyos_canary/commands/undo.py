@@ -122,4 +122,4 @@ def _would(
     )  # fmt: skip
 
 
-command = base.verb(undo)
+command = base.verb(undo, follows=True)

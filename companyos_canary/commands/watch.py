@@ -50,4 +50,4 @@ def watch(
     )
 
 
-command = base.verb(watch)
+command = base.verb(watch, follows=True)

@@ -70,7 +70,7 @@ def show_for(session: Session, place: Place, manner: Manner, wake: Callable[[], 
         return JsonLines(session, place)
     if not session.human:
         return Silent()
-    if session.runtime.facts.terminal:
+    if session.runtime.facts.terminal and not session.reporting.ci:
         from companyos_canary.commands.shows.screen import Screen
 
         return Screen(session, place, manner, wake)
