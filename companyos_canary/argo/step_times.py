@@ -13,7 +13,7 @@ _COMPLETED = re.compile(r"Rollout step (\d+)/\d+ completed")  # message: recorde
 def step_times(snapshot: Snapshot) -> Mapping[int, datetime]:
     """By the index of the Rollout's own step. Told by events, which a cluster may drop, so that
     any may be missing; none where it is not known when this update began."""
-    began = update_started(snapshot)
+    began = _began(snapshot)
     told = (
         (int(found[1]) - 1, event.at)
         for event in snapshot.events
@@ -21,3 +21,11 @@ def step_times(snapshot: Snapshot) -> Mapping[int, datetime]:
         and event.reason == "RolloutStepCompleted" and (found := _COMPLETED.match(event.message))
     )  # fmt: skip
     return dict(told)
+
+
+def _began(snapshot: Snapshot) -> datetime | None:
+    """An undo mid-way keeps the start of the release that it ended; its own revision is told."""
+    updated = f"Rollout updated to revision {snapshot.rollout.revision}"  # message: recorded
+    told = [e.at for e in snapshot.events if e.at and e.message == updated]
+    started = update_started(snapshot)
+    return max([started, *told]) if started else None

@@ -21,13 +21,15 @@ OPTIONS: tuple[tuple[str, Any, Any], ...] = (
         "heartbeat",
         Annotated[
             str | None,
-            typer.Option("--heartbeat", help="a line in a pipe at least each 30s; 0: no"),
+            typer.Option("--heartbeat", help="a line in a pipe so often, as 30s; 0: none"),
         ],
         None,
     ),
     (
         "ci",
-        Annotated[str | None, typer.Option("--ci", help="auto, github, gitlab or none")],
+        Annotated[
+            str | None, typer.Option("--ci", help="who reads the log: auto, github, gitlab or none")
+        ],
         None,
     ),
     (

@@ -7,16 +7,37 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.provider import TransportError
 from tests.commands.conftest import freeze
+from tests.docs import ROOT
 from tests.world import World
 
 GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": "outputs", "GITHUB_STEP_SUMMARY": "summary"}
-# docs/ci.md: the clock, the elapsed time, words, then only key=value.
+PAGE = ROOT / "docs" / "ci.md"
+# The clock, the elapsed time, words, then only key=value.
 LINE = re.compile(
     r"\d\d:\d\d:\d\d \+\d+[dhms0-9]* "
     r"[^\s=\"]+( [^\s=\"]+)*"
     r"( [^\s=\"]+=([^\s=\"]+|\"([^\"\\]|\\.)*\"))*"
 )
+
+
+ROW = re.compile(r"^\| (`[^|]+) \| ([^|]*) \| [^|]*\|$", re.M)
+
+
+def described(line: str) -> bool:
+    """Whether the table of docs/ci.md has its words and keys."""
+    plain = re.sub(r'="([^"\\]|\\.)*"', "=text", line.split(" ", 2)[2])
+    words, *pairs = re.split(r" (?=[^ =]+=)", plain)
+    keys = {pair.partition("=")[0] for pair in pairs}
+    for cell, listed in ROW.findall(PAGE.read_text()):
+        forms = (re.sub(r"[A-Z]+", r"\\S+", form) for form in re.findall(r"`([^`]+)`", cell))
+        if any(re.fullmatch(form, words) for form in forms):
+            known = set(re.sub(r"[`,]", " ", listed).split())
+            if "metrics" in known or keys <= known:
+                return True
+    return False
 
 
 def outputs(world: World) -> dict[str, str]:
@@ -33,7 +54,7 @@ def test_every_line_of_a_pipe_keeps_to_the_grammar(
     world: World, arguments: tuple[str, ...]
 ) -> None:
     *lines, verdict = world.canary("deploy", *arguments).out.splitlines()
-    assert [line for line in lines if not LINE.fullmatch(line)] == []
+    assert [line for line in lines if not LINE.fullmatch(line) or not described(line)] == []
     assert all("=" in pair for pair in verdict.split())
 
 
@@ -48,6 +69,17 @@ def test_a_heartbeat_comes_when_nothing_else_does(world: World) -> None:
     assert len(beats("--heartbeat", "10s")) == 6
     assert beats(CANARY_HEARTBEAT="1m") == [f"+1m00s {still}"]
     assert beats("--heartbeat", "0", CANARY_HEARTBEAT="1m") == []
+
+
+def test_lines_about_a_person_keep_to_the_grammar(waiting: World) -> None:
+    lines = waiting.canary("watch", "--heartbeat", "1s").out.splitlines()[:-1]
+    waiting.canary("pause")
+    lines += waiting.canary("watch").out.splitlines()[:-1]
+    waiting.canary("resume")
+    waiting.canary("abort")
+    lines += waiting.canary("watch").out.splitlines()[:-1]
+    assert {line.split()[2] for line in lines} >= {"waits", "paused", "aborted"}
+    assert [line for line in lines if not LINE.fullmatch(line) or not described(line)] == []
 
 
 @pytest.mark.parametrize(
@@ -165,12 +197,60 @@ def test_a_reached_pause_is_a_warning_and_0(waiting: World) -> None:
     )
 
 
-def test_words_of_the_cluster_do_not_make_a_table_or_a_command(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "--no-wait")
-    world.advance(2)
-    world.canary("abort", "--reason", "a | b\n::stop-commands::x")
-    ran = world.canary("watch", environ=GITHUB)
-    assert not any(line.lstrip().startswith("::stop") for line in (ran.out + ran.err).splitlines())
+def test_words_of_the_cluster_are_no_commands_to_the_runner(world: World) -> None:
+    def away(_: object) -> None:
+        raise TransportError("::add-mask::all " * 20)
+
+    world.prometheus = away  # type: ignore[assignment]
+    ran = world.canary("deploy", "v1.1.0", environ=GITHUB, together=True)
+    commands = [line for line in ran.out.splitlines() if line.lstrip().startswith("::")]
+    assert {re.match(r" *::[a-z-]+", line)[0] for line in commands} == {
+        "::group", "::endgroup", "::error",
+    }  # fmt: skip
+
+
+def summary(world: World, *arguments: str) -> str:
+    world.canary(*arguments, "--summary", "summary.md")
+    return (world.folder / "summary.md").read_text()
+
+
+def rows(text: str) -> list[tuple[str, str]]:
+    """What became of each step, and how long it took."""
+    return re.findall(r"^\| \d/3 \| \d+ % \| (.*?) \| (.*?) \|$", text, re.M)
+
+
+def test_what_took_no_steps_has_no_timeline(running: World) -> None:
+    running.advance(8)
+    assert rows(summary(running, "undo")) == []
+    assert rows(summary(running, "status", "--wait")) == []
+
+
+def test_the_timeline_tells_skipped_steps_from_passed_ones(running: World) -> None:
+    text = summary(running, "promote", "--full", "--reason", "now", "--yes")
+    assert rows(text) == [("skipped", "1s"), ("not recorded", ""), ("not recorded", "")]
+
+
+def test_the_timeline_does_without_events(world: World) -> None:
+    world.faults.add(Fault(Answer(403), path="/events"))
+    assert rows(summary(world, "deploy", "v1.1.0")) == [("passed", "6s")] * 3
+
+
+def test_the_timeline_of_an_abort_by_hand(running: World) -> None:
+    running.advance(8)
+    running.canary("abort")
+    found = [became for became, _ in rows(summary(running, "watch"))]
+    assert found == ["passed", "stopped here", "not reached"]
+
+
+def test_a_superseded_version_has_no_timeline_of_another(running: World) -> None:
+    def somebody_else() -> None:
+        running.on_wait.clear()
+        running.canary("deploy", "v1.3.0", "--supersede", "--no-wait")
+
+    running.on_wait.append(somebody_else)
+    text = summary(running, "watch")
+    assert text.startswith("### ! v1.1.0 was superseded by v1.3.0")
+    assert rows(text) == []
 
 
 def test_a_gitlab_report_is_written_only_where_it_is_asked_for(world: World) -> None:

@@ -12,7 +12,9 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import get, machine, plain, status
+from companyos_canary.view.ci.report import ending_report
 from companyos_canary.view.closing import closing_text
+from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import screen
 from companyos_canary.view.theme import Facts
 from companyos_canary.view.verdict import verdict_line
@@ -76,5 +78,6 @@ def test_every_view_has_something_to_say(
         NOW, NOW,
     )  # fmt: skip
     texts += [*closing_text(end, Facts()), verdict_line(end)]
+    texts += ending_report(end, Place()).summary.split("\n")
     assert all("\n" not in t and "None" not in t for t in texts)
     json.loads(machine.envelope("watch", 3, machine.ending_data(end)))

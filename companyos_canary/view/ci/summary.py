@@ -45,9 +45,9 @@ def _where(ending: Ending, picture: Picture) -> str:
 
 
 def _steps(ending: Ending) -> str:
-    rows = [
-        (f"{s.number}/{s.of}", f"{s.weight} %", s.became, _took(s.took)) for s in timeline(ending)
-    ]
+    steps = timeline(ending)
+    of = len(steps)
+    rows = [(f"{s.number}/{of}", f"{s.weight} %", s.became, _took(s.took)) for s in steps]
     return _table(("step", "weight:", "what became of it", "took:"), rows)
 
 
@@ -55,7 +55,9 @@ def _took(span: timedelta | None) -> str:
     return "" if span is None else duration(span)
 
 
-def _metrics(metrics: Iterable[MetricRow]) -> str:
+def _metrics(metrics: Sequence[MetricRow]) -> str:
+    if not any(m.measured for m in metrics):
+        return ""
     rows = [
         (
             m.name,
