@@ -184,10 +184,10 @@ def verb(
     def callback(ctx: typer.Context, **given: Any) -> None:
         options = {name: given.pop(name) for name, _, _ in shared}
         command = ctx.info_name or ""
-        reports = reporting(ctx.obj, command, options) if follows else nullcontext(Reporting())
-        with reports as found:
+        telling = reporting(ctx.obj, command, options) if follows else nullcontext(Reporting())
+        with telling as reports:
             check(options, given.get("rollout"), forms)
-            _finish(ctx.obj, command, options, found, given, function, reads_config)
+            _finish(ctx.obj, command, options, reports, given, function, reads_config)
 
     parameters = [context, *(p.replace(kind=keyword) for p in own), *common]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -201,7 +201,7 @@ def _finish(
     runtime: Runtime,
     command: str,
     options: Mapping[str, Any],
-    reporting: Reporting,
+    reports: Reporting,
     given: Mapping[str, Any],
     function: Callable[..., Answer],
     reads_config: bool,
@@ -224,7 +224,7 @@ def _finish(
         verbose=options["verbose"],
         quiet=options["quiet"],
         request_timeout=options["request_timeout"],
-        reporting=reporting,
+        reporting=reports,
     )
     if session.verbose:
         for setting, origin in session.resolved.origins.items():
