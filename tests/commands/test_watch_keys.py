@@ -150,7 +150,7 @@ def test_stay_goes_on_with_the_next_version(running: World) -> None:
 def test_stay_in_a_pipe_ends_with_its_time(running: World) -> None:
     ran = running.canary("watch", "--stay", "--timeout", "90s")
     assert ran.code == ExitCode.TIMEOUT
-    assert "healthy v1.1.0" in ran.out
+    assert "healthy version=v1.1.0" in ran.out
 
 
 def test_prometheus_stands_beside_what_was_measured(running: World) -> None:
