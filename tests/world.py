@@ -33,6 +33,7 @@ from companyos_canary.sandbox.scenarios import Scenario, default
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.traffic import Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
+from tests import schema
 
 TOGETHER = 0.1  # seconds in which changes come as one, as the view draws them
 START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
@@ -156,6 +157,8 @@ class World:
             size=lambda: size,
         )
         code = cli.run(arguments, runtime)
+        if not together:
+            schema.check(arguments, out.getvalue())
         return Ran(code, out.getvalue(), "" if together else err.getvalue())
 
     def _elapsed(self) -> float:

@@ -9,7 +9,7 @@ from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.reporting import publish
 from companyos_canary.commands.shows import Manner, show_for
-from companyos_canary.errors import ExitCode, Interrupted, Refused
+from companyos_canary.errors import ExitCode, Interrupted, Refused, Unobserved
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view import machine
 from companyos_canary.view.ci.report import ending_report, unobserved_report
@@ -117,6 +117,8 @@ def _not_observed(session: Session, live: Rollout, image: str) -> Answer:
         "30 s: is Argo Rollouts running?"
     )
     publish(session.runtime, session.reporting, unobserved_report(live, image, said))
+    if session.writes_lines:
+        raise Unobserved(said)
     return Answer(
         code=ExitCode.UNOBSERVED,
         data={"rollout": live.name, "namespace": live.namespace, "observed": False},

@@ -137,5 +137,6 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
             "weight": set_weight(rollout), "promotes": climbed.promotes,
         },
         lines=(f"{line} ({climbed.promotes} promotes)",),
+        objects=(rollout.raw,),
         name=f"rollout.argoproj.io/{rollout.name}",
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Iterable
-from typing import Any
 
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.workload import Event
@@ -76,15 +75,3 @@ def plain(event: Event) -> str:
         count=str(event.count) if event.count > 1 else "",
         message=event.message,
     )
-
-
-def record(event: Event) -> dict[str, Any]:
-    return {
-        "at": event.at,
-        "type": event.type,
-        "reason": event.reason,
-        "kind": event.kind,
-        "name": event.name,
-        "message": event.message,
-        "count": event.count,
-    }

@@ -64,7 +64,7 @@ class Manner:
 def show_for(session: Session, place: Place, manner: Manner, wake: Callable[[], None]) -> Show:
     """The way that fits this run: JSON Lines, a screen on a terminal, lines elsewhere. `wake` ends
     a wait for the next snapshot, from any thread."""
-    if session.output == "json" and session.command == "watch":
+    if session.writes_lines:
         from companyos_canary.commands.shows.json_lines import JsonLines
 
         return JsonLines(session, place)
