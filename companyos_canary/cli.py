@@ -44,6 +44,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "init": "write a canary.yaml",
         "render": "print the objects that canary.yaml stands for",
         "apply": "install or update them in the cluster",
+        "schema": "the JSON Schema of what -o json prints",
     },
     "Try": {
         "demo": "a good and a bad release, with no cluster",

@@ -49,12 +49,14 @@ MAY_LOAD: dict[str, set[str]] = {
     "init": {"yaml"},
     "render": CONFIG,
     "apply": CLIENT | CONFIG,
+    "schema": {"msgspec"},
     "demo": set(),
     "sandbox": {"yaml"},
 }
 GIVEN = {"deploy": ("v1.1.0",), "apply": ("v1.0.0",), "init": ("--file", "other.yaml"),
          "demo": ("--help",)}  # fmt: skip
 ENDS = {"links": ExitCode.OK, "init": ExitCode.OK, "render": ExitCode.OK, "demo": ExitCode.OK,
+        "schema": ExitCode.OK,
         "sandbox": ExitCode.USAGE}  # fmt: skip
 
 
@@ -77,7 +79,8 @@ def said(here: World, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 
 def loaded(folder: Path, *arguments: str) -> tuple[int, set[str]]:
     """The exit code of a command in a process of its own, and which heavy modules it loaded."""
-    env = {"KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder), "PATH": "/usr/bin:/bin"}
+    env = {"KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder), "PATH": "/usr/bin:/bin",
+           "PYTHONPATH": str(Path(__file__).parents[1])}  # fmt: skip
     ran = subprocess.run(
         [sys.executable, "-c", LISTING, *arguments],
         cwd=folder, env=env, capture_output=True, text=True, timeout=20, check=True,

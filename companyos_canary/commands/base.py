@@ -32,6 +32,10 @@ KubeconfigOption = Annotated[str | None, typer.Option("--kubeconfig", help="file
 EnvOption = Annotated[str | None, typer.Option("-e", "--env", help="environment in canary.yaml")]
 FileOption = Annotated[str | None, typer.Option("-f", "--file", help="canary.yaml to use")]
 OutputOption = Annotated[str, typer.Option("-o", "--output", help="human, json, yaml or name")]
+FieldOption = Annotated[
+    list[str] | None,
+    typer.Option("--field", metavar="a.b.0", help="print this one value of the JSON's data"),
+]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="say where settings are from")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="results only")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="no colour, as NO_COLOR")]
@@ -46,6 +50,7 @@ COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("env", EnvOption, None),
     ("file", FileOption, None),
     ("output", OutputOption, "human"),
+    ("field", FieldOption, None),
     ("verbose", VerboseOption, False),
     ("quiet", QuietOption, False),
     ("no_color", NoColorOption, False),
@@ -93,6 +98,7 @@ class Session:
     quiet: bool
     request_timeout: float
     reporting: Reporting
+    fields: tuple[str, ...] = ()
     answered: bool = False
 
     @cached_property
@@ -133,8 +139,18 @@ class Session:
         )
 
     @property
+    def writes_lines(self) -> bool:
+        """JSON Lines in the place of one envelope."""
+        return self.output == "json" and self.command == "watch"
+
+    @property
     def human(self) -> bool:
         return self.output == "human"
+
+    def ends(self, flag: str) -> None:
+        """UsageError where one value is asked for and `flag` goes on without an end."""
+        if self.fields:
+            raise UsageError(f"--field wants an answer, and {flag} has no end", hint="use -o json")
 
     @property
     def place(self) -> str:
@@ -186,7 +202,7 @@ def verb(
         command = ctx.info_name or ""
         telling = reporting(ctx.obj, command, options) if follows else nullcontext(Reporting())
         with telling as reports:
-            check(options, given.get("rollout"), forms)
+            check(command, options, given.get("rollout"), forms)
             _finish(ctx.obj, command, options, reports, given, function, reads_config)
 
     parameters = [context, *(p.replace(kind=keyword) for p in own), *common]
@@ -220,11 +236,12 @@ def _finish(
         command=command,
         flags=flags,
         resolved=resolve(flags, runtime.environ, runtime.cwd) if reads_config else Resolved(),
-        output=options["output"],
+        output=options["output"] if not options["field"] else "field",
         verbose=options["verbose"],
         quiet=options["quiet"],
         request_timeout=options["request_timeout"],
         reporting=reports,
+        fields=tuple(options["field"] or ()),
     )
     if session.verbose:
         for setting, origin in session.resolved.origins.items():
@@ -255,11 +272,15 @@ def _say_where(session: Session) -> None:
 
 def show(session: Session, answer: Answer) -> NoReturn:
     """Prints an answer in the form that was asked for, and ends with its exit code."""
-    runtime = session.runtime
+    runtime, code = session.runtime, answer.code
     for note in answer.notes:
         session.note(note)
     if session.answered:
         pass
+    elif session.fields:
+        from companyos_canary.commands.fields import show_fields
+
+        code = show_fields(session, answer)
     elif session.output == "json":
         from companyos_canary.view.machine import envelope
 
@@ -276,4 +297,4 @@ def show(session: Session, answer: Answer) -> NoReturn:
     else:
         for line in answer.lines:
             runtime.tell(line)
-    raise typer.Exit(int(answer.code))
+    raise typer.Exit(int(code))

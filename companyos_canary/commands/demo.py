@@ -72,7 +72,7 @@ def _run(session: base.Session, arguments: tuple[str, ...], here: Path, kubeconf
         [sys.executable, "-m", "companyos_canary", *arguments, *output],
         cwd=here,
         env=_environment(session.runtime.environ, kubeconfig),
-        stdout=subprocess.DEVNULL if session.output == "json" else None,
+        stdout=None if session.human else subprocess.DEVNULL,
         check=False,
     )
     return done.returncode
