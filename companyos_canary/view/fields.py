@@ -77,7 +77,9 @@ def _here(value: Any, path: str, part: str) -> str:
         return (
             f"it has {len(value)} members there, the first is 0" if value else "its list is empty"
         )
-    return _names(path, part, value) if isinstance(value, Mapping) else f"before `{part}` it ends"
+    if isinstance(value, Mapping):
+        return _names(path, part, value)
+    return f"what stands before `{part}` is {'null' if value is None else 'no object'}"
 
 
 def _names(path: str, part: str, names: Iterable[str]) -> str:

@@ -80,6 +80,12 @@ def test_a_member_of_an_empty_list_is_not_there(world: World) -> None:
     assert ran.err.endswith("hint: its list is empty\n")
 
 
+def test_there_is_nothing_in_null(world: World) -> None:
+    ran = world.canary("get", "--field", "cause.message")
+    assert (ran.code, ran.out) == (ExitCode.USAGE, "\n")
+    assert ran.err.endswith("hint: what stands before `message` is null\n")
+
+
 def test_the_exit_code_of_a_verb_that_failed_wins(waiting: World) -> None:
     freeze(waiting)
     ran = waiting.canary("pause", "--field", "requests")
