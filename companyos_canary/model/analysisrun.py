@@ -1,7 +1,7 @@
 """An AnalysisRun: what is asked (metrics) and what was answered (results, measurements)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -53,7 +53,8 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRun:
-    """`step_index` is None for a background run. What came from a Secret is already masked."""
+    """`step_index` is None for a background run. What came from a Secret is already masked, in
+    `raw` (the whole object), too."""
 
     name: str
     uid: str
@@ -69,6 +70,7 @@ class AnalysisRun:
     terminating: bool
     metrics: tuple[Metric, ...]
     results: tuple[MetricResult, ...]
+    raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> "AnalysisRun":
@@ -95,6 +97,7 @@ class AnalysisRun:
             terminating=bool(spec.get("terminate")),
             metrics=tuple(_metric(m, arguments) for m in spec.get("metrics") or []),
             results=tuple(_result(r) for r in status.get("metricResults") or []),
+            raw=raw,
         )
 
     @property
