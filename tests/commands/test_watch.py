@@ -133,6 +133,28 @@ def test_json_is_one_object_a_line_numbered_and_ends_with_the_verdict(running: W
     assert events[-1]["data"]["verdict"] == "healthy"
 
 
+def test_each_measurement_is_a_line_once(running: World) -> None:
+    ran = running.canary("watch", "-o", "json")
+    told = [e["data"] for e in map(json.loads, ran.out.splitlines()) if e["event"] == "measurement"]
+    made = [
+        (run["name"], metric["name"], m["raw"], m["started_at"])
+        for run in running.canary("analysis", "-o", "json").json["data"]["runs"]
+        for metric in run["metrics"]
+        for m in metric["measurements"]
+    ]
+    assert len(made) > 50
+    assert sorted((m["run"], m["metric"], m["raw"], m["started_at"]) for m in told) == sorted(made)
+
+
+def test_json_of_what_no_controller_acts_on_ends_with_an_error(waiting: World) -> None:
+    freeze(waiting)
+    waiting.patch({"spec": {"template": {"metadata": {"labels": {"a": "b"}}}}})
+    ran = waiting.canary("watch", "-o", "json")
+    last = json.loads(ran.last)
+    assert (ran.code, last["event"], last["data"]["exit_code"]) == (ExitCode.UNOBSERVED, "error", 9)
+    assert last["data"]["errors"][0]["code"] == "unobserved"
+
+
 def test_json_of_a_failure_is_a_line_too(running: World) -> None:
     running.on_wait.append(lambda: running.faults.add(Fault(Answer(401))))
     ran = running.canary("watch", "-o", "json")
