@@ -1,6 +1,7 @@
 """Values over time as bars against a limit. Pure; where the values come from does not matter."""
 
 import math
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
@@ -86,7 +87,8 @@ class _Scale:
         bounds = [*finite, *([limit.value] if limit else [])] or [0.0]
         low, high = min(bounds), max(bounds)
         if limit and limit.operator.startswith(">"):
-            low = min(low, limit.value - (high / 4 - limit.value / 4))
+            below = limit.value - (high / 4 - limit.value / 4)
+            low = min(low, max(below, -sys.float_info.max))
         else:
             low = min(0.0, low)
         if low == high:

@@ -116,7 +116,7 @@ def test_json_stays_json_and_the_files_are_written(world: World) -> None:
     assert ran.json["data"]["verdict"] == outputs(world)["verdict"] == "rolled-back"
     assert "| error-rate |" in (world.folder / "summary").read_text()
     lines = world.canary("watch", "-o", "json", environ=GITHUB).out.splitlines()
-    assert [json.loads(line)["event"] for line in lines][-1] == "ending"
+    assert [json.loads(line)["event"] for line in lines][-1] == "verdict"
 
 
 def test_files_of_github_are_appended_to(world: World) -> None:

@@ -86,6 +86,7 @@ def test_the_worst_value_survives(
     assert worst((v for v in found if v is not None), default=None) == worst(known, default=None)
 
 
+@example([0.0], Limit(">", -1.4e308))
 @given(VALUES, LIMITS)
 def test_a_value_is_never_a_gap(points: list[float | None], limit: Limit | None) -> None:
     bars = resampled(points, bars_in(80), limit)
