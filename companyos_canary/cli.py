@@ -35,6 +35,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "get": "the whole picture once",
         "list": "all rollouts, those that wait for a person first",
         "analysis": "what was measured, against which limit",
+        "metrics": "what Prometheus says now: canary, stable, limit",
         "logs": "what the pods of the canary write",
         "events": "what the controllers said, in the order of time",
         "history": "revisions: who, why, and what became of them",

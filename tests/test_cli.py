@@ -42,6 +42,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "restart": CLIENT | CONFIG,
     "list": CLIENT | CONFIG | {"rich"},
     "analysis": CLIENT | CONFIG | {"rich"},
+    "metrics": CLIENT | CONFIG | {"rich"},
     "events": CLIENT | CONFIG | {"rich"},
     "history": CLIENT | CONFIG | {"rich"},
     "links": CONFIG,

@@ -1,16 +1,17 @@
-"""Asks Prometheus what it says now."""
+"""Asks Prometheus what it says now, and what it said over time."""
 
 import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 from companyos_canary.errors import CanaryError, Invalid
-from companyos_canary.model.live import Live, LiveMetric, Missing
+from companyos_canary.model.live import Course, Live, LiveMetric, Missing
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.render.questions import Question, Questions
 
 Values = tuple[float, ...]
+SECOND = timedelta(seconds=1)
 
 
 def measure(prometheus: Prometheus, questions: Questions, now: datetime) -> Live:
@@ -32,6 +33,31 @@ def ask(prometheus: Prometheus, questions: Questions, now: datetime) -> Live:
     metrics = tuple(_metric(q, values) for q in questions.metrics)
     share = _number(_or_nothing(values, questions.share))
     return Live(at=now, address=prometheus.address, metrics=metrics, share=share)
+
+
+def courses(
+    prometheus: Prometheus, questions: Questions, now: datetime, since: timedelta, most: int
+) -> tuple[Course, ...]:
+    """The canary's values since then, at most so many of each metric. Raises as `ask` does."""
+    step = max(SECOND, SECOND * math.ceil(since / SECOND / max(1, most - 1)))
+    start = now - since // step * step
+    return tuple(_course(prometheus, q, start, now, step) for q in questions.metrics)
+
+
+def _course(
+    prometheus: Prometheus, question: Question, start: datetime, end: datetime, step: timedelta
+) -> Course:
+    try:
+        problem = question.problem
+        found = () if problem else prometheus.query_range(question.query, start, end, step)
+    except Invalid as error:
+        return Course(question.name, problem=error.message)
+    if problem or len(found) > 1:
+        return Course(question.name, problem=problem or f"the query finds {len(found)} series")
+    known = {round((at - start) / step): v for series in found for at, v in series.points}
+    values = (known.get(n) for n in range((end - start) // step + 1))
+    points = (None if v is None or math.isnan(v) else v for v in values)
+    return Course(question.name, tuple((start + step * n, v) for n, v in enumerate(points)))
 
 
 def _metric(question: Question, values: Callable[[str], Values]) -> LiveMetric:

@@ -17,7 +17,14 @@ from companyos_canary.argo.patches import record_of
 from companyos_canary.commands.given import FORMATS, check
 from companyos_canary.commands.reporting import OPTIONS, Reporting, reporting
 from companyos_canary.config import Flags, Resolved, resolve
-from companyos_canary.errors import ConfigError, ExitCode, Interrupted, NotFound, UsageError
+from companyos_canary.errors import (
+    CanaryError,
+    ConfigError,
+    ExitCode,
+    Interrupted,
+    NotFound,
+    UsageError,
+)
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.runtime import ReaderGone, Runtime
 
@@ -73,7 +80,8 @@ TimeoutOption = Annotated[
 class Answer:
     """What a verb found or did. `lines` are the result for people, on stdout; `picture` makes a
     rich renderable in their place on a terminal; `notes` go to stderr. `objects` serve -o yaml,
-    `name` serves -o name."""
+    `name` serves -o name. `error`: why a part of it is missing; it is told too, and gives the exit
+    code."""
 
     code: ExitCode = ExitCode.OK
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -82,6 +90,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     objects: tuple[Mapping[str, Any], ...] = ()
     name: str = ""
+    error: CanaryError | None = None
 
 
 @dataclass
@@ -272,7 +281,8 @@ def _say_where(session: Session) -> None:
 
 def show(session: Session, answer: Answer) -> NoReturn:
     """Prints an answer in the form that was asked for, and ends with its exit code."""
-    runtime, code = session.runtime, answer.code
+    runtime, error = session.runtime, answer.error
+    code = error.exit_code if error else answer.code
     for note in answer.notes:
         session.note(note)
     if session.answered:
@@ -282,9 +292,10 @@ def show(session: Session, answer: Answer) -> NoReturn:
 
         code = show_fields(session, answer)
     elif session.output == "json":
-        from companyos_canary.view.machine import envelope
+        from companyos_canary.view.machine import envelope, error_entry
 
-        runtime.say(envelope(session.command, answer.code, answer.data))
+        told = [error_entry(error)] if error else []
+        runtime.say(envelope(session.command, code, answer.data, told))
     elif session.output == "yaml":
         from companyos_canary.render.yamltext import to_yaml
 
@@ -297,4 +308,6 @@ def show(session: Session, answer: Answer) -> NoReturn:
     else:
         for line in answer.lines:
             runtime.tell(line)
+    if error:
+        runtime.fail(error, as_json=False, command=session.command)
     raise typer.Exit(int(code))

@@ -42,3 +42,12 @@ class Live:
 
     def metric(self, name: str) -> LiveMetric | None:
         return next((m for m in self.metrics if m.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The canary's values of one metric over time, evenly spaced; None without data."""
+
+    name: str
+    points: tuple[tuple[datetime, float | None], ...] = ()
+    problem: str = ""

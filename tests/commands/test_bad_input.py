@@ -20,7 +20,7 @@ from tests.world import CONFIG, Pipe, Ran, World
 
 VERBS = {
     "analysis": (), "history": (), "status": (), "get": (), "watch": (), "promote": (),
-    "abort": (), "pause": (), "resume": (),
+    "metrics": (), "abort": (), "pause": (), "resume": (),
     "retry": (), "undo": (), "restart": (), "apply": ("v1.0.0",), "deploy": ("v1.1.0",),
 }  # fmt: skip
 ASKS = pytest.mark.parametrize("verb", VERBS)

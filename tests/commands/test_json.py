@@ -59,6 +59,7 @@ AT_REST: dict[Callable[[Path], World], World] = {}
 READS = {
     "schema",
     "analysis",
+    "metrics",
     "events",
     "list",
     "history",
@@ -92,6 +93,8 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
     "history": [(rolled_back, ()), (rolled_back, ("--diff", "1", "2")), (waiting, ()),
                 (healthy, ("other",))],
     "events": [(waiting, ()), (following, ("--watch",)), (healthy, ("other",))],
+    "metrics": [(rolled_back, ()), (healthy, ()), (healthy, ("other",)),
+                (analysing, ("--since", "5s")), (healthy, ("--query", "error-rate"))],
     "schema": [(healthy, ()), (healthy, ("wach",))],
     "list": [(waiting, ()), (healthy, ("--older", "soon"))],
     "links": [(healthy, ()), (healthy, ("-f", "no.yaml"))],
