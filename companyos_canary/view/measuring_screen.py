@@ -23,26 +23,34 @@ def head(now: Now, facts: Facts) -> list[Line]:
               (8, clock(live.at, picture.now).strip())]  # fmt: skip
     lines: list[Line] = [(joined(pieces, facts.width, dot),)]
     if live.problem:
-        lines.append((("Prometheus gave no answer: the values are those of the analysis",
-                       "warning"),))  # fmt: skip
+        lines += _told(("Prometheus gave no answer: the values are those of the analysis",
+                        "warning"), facts)  # fmt: skip
     elif live.address:
         way = "through the API server" if now.through_the_api_server else "directly"
-        lines.append((f"asked {live.address} {way}",))
-    if now.under_way:
-        lines.append(_traffic(now))
-    return lines
+        lines += _told((f"asked {live.address} {way}", ""), facts)
+    return [*lines, _traffic(now, facts)] if now.under_way else lines
 
 
-def _traffic(now: Now) -> Line:
+def _told(sentence: tuple[str, Role], facts: Facts, indent: str = "") -> list[Line]:
+    text, role = sentence
+    folded = textwrap.wrap(
+        text, facts.width, initial_indent=indent, subsequent_indent=f"{indent}  ",
+        break_on_hyphens=False,
+    )  # fmt: skip
+    return [((line, role),) for line in folded]
+
+
+def _traffic(now: Now, facts: Facts) -> Line:
     """The share that is asked for, what the pods make of it, and what Prometheus counts."""
     picture, share = now.picture, now.live.share
     by_pods = pod_share(picture.snapshot)
-    pods = f"   pods {by_pods} % ({picture.canary_pods} of {picture.pods})"
-    measured = "unknown" if share is None else f"{share * 100:.1f} %"
-    return (
-        f"traffic  asked {picture.progress.weight} %{'' if by_pods is None else pods}"
-        f"   measured {measured}",
-    )
+    pods = f"pods {by_pods} % ({picture.canary_pods} of {picture.pods})"
+    pieces = [
+        (9, f"traffic  asked {picture.progress.weight} %"),
+        (7, "" if by_pods is None else pods),
+        (8, f"measured {'unknown' if share is None else f'{share * 100:.1f} %'}"),
+    ]
+    return (joined(pieces, facts.width, "   "),)
 
 
 def _table(now: Now, facts: Facts) -> list[Line]:
@@ -96,10 +104,4 @@ def _measured(row: Row) -> str:
 
 def _problems(now: Now, facts: Facts) -> list[Line]:
     told = [f"{m.name}: {m.problem}" for m in now.live.metrics if m.problem]
-    return [
-        ((line, "failure"),)
-        for text in told
-        for line in textwrap.wrap(
-            text, facts.width, initial_indent="    ", subsequent_indent="      "
-        )
-    ]
+    return [line for text in told for line in _told((text, "failure"), facts, "    ")]
