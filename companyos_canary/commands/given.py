@@ -12,6 +12,11 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
+def either(words: tuple[str, ...]) -> str:
+    """`human, json or name`."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def check(options: Mapping[str, Any], rollout: str | None, forms: tuple[str, ...]) -> None:
     """UsageError for a format, a time or a name that cannot be. Names end up in the paths of
     requests, so that nothing else may be in them. `forms` are the formats of this verb."""
@@ -19,7 +24,7 @@ def check(options: Mapping[str, Any], rollout: str | None, forms: tuple[str, ...
     if output not in forms:
         raise UsageError(
             f"--output `{printable(output)}` is not a format here",
-            hint="use " + ", ".join(forms[:-1]) + f" or {forms[-1]}",
+            hint="use " + either(forms),
         )
     if not 0 < options["request_timeout"] < float("inf"):
         raise UsageError(

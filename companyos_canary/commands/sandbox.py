@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from companyos_canary.sandbox.running import Running
 
 EXAMPLES = (
-    "canary sandbox                         in one terminal; its first line is for the other",
-    "canary sandbox --write ./kubeconfig    name the file yourself",
-    "canary sandbox --scenario slow-burn    what versions do; --list names all, FILE.yaml is yours",
+    "canary sandbox                       its first line is for the other terminal",
+    "canary sandbox --write ./kubeconfig  name the file",
+    "canary sandbox --scenario slow-burn  what versions do; --list names them",
     "canary sandbox --fault 'PATCH 409 x2' --fault 'watch drop'        a bad day",
-    "canary sandbox --controllers replicasets    Rollouts are for a controller of yours",
+    "canary sandbox --controllers replicasets   bring your own for Rollouts",
 )
 EXITS = (ExitCode.OK, ExitCode.USAGE)
 _OURS = "current-context: sandbox"

@@ -22,8 +22,8 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
 
 EXAMPLES = (
-    "canary undo                            the last version that was fully promoted",
-    "canary undo --to v1.0.0 --dry-run      what would change",
+    "canary undo                           the last version that was fully promoted",
+    "canary undo --to v1.0.0 --dry-run     what would change",
     'canary undo --fast --reason "checkout is down"',
 )
 EXITS = (
