@@ -8,20 +8,19 @@ import re
 import signal
 import sys
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from companyos_canary import __version__
-from companyos_canary.commands.helping import Verb, write_verbs
+from companyos_canary.commands.helping import command_of, write_verbs
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, UsageError
 from companyos_canary.runtime import ReaderGone, Runtime
 
 GROUPS: dict[str, dict[str, str]] = {
     "Ship": {
-        "deploy": "ship a version: trigger a canary, follow it to its end; for CI too",
+        "deploy": "ship a version: trigger a canary and follow it, also in CI",
         "undo": "roll back after a release: to the last version that was good",
     },
     "Look": {
@@ -49,6 +48,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "init": "write a canary.yaml, for a new service or a live Rollout",
         "render": "print the objects that canary.yaml stands for",
         "apply": "install or update them in the cluster",
+        "completion": "complete verbs, options and names in bash, zsh or fish",
         "demo": "see a good and a bad release, with no cluster",
         "sandbox": "serve a cluster of our own, for canary and kubectl",
     },
@@ -72,14 +72,7 @@ class Verbs(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in VERBS:
             return None
-        module = import_module(f"companyos_canary.commands.{cmd_name}")
-        single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(
-            cmd_name,
-            cls=type("Verb", (Verb,), {"module": module}),
-            context_settings={"help_option_names": ["-h", "--help"]},
-        )(module.command)
-        return typer.main.get_command(single)
+        return command_of(cmd_name)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self.format_usage(ctx, formatter)
@@ -117,6 +110,10 @@ def _root(
 def run(arguments: Sequence[str], runtime: Runtime) -> int:
     """One whole command; the exit code. No exception leaves this function, unless CANARY_DEBUG is
     set."""
+    if "_CANARY_COMPLETE" in runtime.environ:
+        from companyos_canary.commands.completing import complete
+
+        return complete(runtime, VERBS, command_of)
     arguments = _asked(arguments)
     try:
         code = app(args=list(arguments), prog_name="canary", standalone_mode=False, obj=runtime)

@@ -42,6 +42,9 @@ class Cost:
     rss_mib: float
 
 
+COMPLETED = ("canary st", "canary get --context ", "canary get ", "canary undo --to ")
+
+
 def cost_of(command: tuple[str, ...], cwd: Path, env: dict[str, str]) -> Cost:
     """Median wall time and peak memory of a process that is run several times."""
     seconds, peaks = [], []
@@ -168,6 +171,10 @@ def report(folder: Path, env: dict[str, str], ready: float) -> None:
             f"{' '.join(arguments):<20}{cost.seconds * 1000:>7.0f}{ratio:>9}{cost.rss_mib:>7.0f}"
             f"{network[0]:>10}{network[1]:>10}\n"
         )
+    for line in COMPLETED:
+        asking = {**env, "_CANARY_COMPLETE": line}
+        cost = cost_of(CANARY, folder, asking)
+        say(f"{line[7:] + '⇥':<20}{cost.seconds * 1000:>7.0f}{'':>9}{cost.rss_mib:>7.0f}\n")
     if yardstick:
         say(f"{'kubectl get -o json':<20}{yardstick.seconds * 1000:>7.0f}{'1.0 ×':>9}"
             f"{yardstick.rss_mib:>7.0f}\n")  # fmt: skip

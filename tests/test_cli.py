@@ -50,12 +50,14 @@ MAY_LOAD: dict[str, set[str]] = {
     "init": {"yaml"},
     "render": CONFIG,
     "apply": CLIENT | CONFIG,
+    "completion": set(),
     "demo": set(),
     "sandbox": {"yaml"},
 }
 GIVEN = {"deploy": ("v1.1.0",), "apply": ("v1.0.0",), "init": ("--file", "other.yaml"),
-         "demo": ("--help",)}  # fmt: skip
+         "demo": ("--help",), "completion": ("bash",)}  # fmt: skip
 ENDS = {"links": ExitCode.OK, "init": ExitCode.OK, "render": ExitCode.OK, "demo": ExitCode.OK,
+        "completion": ExitCode.OK,
         "sandbox": ExitCode.USAGE}  # fmt: skip
 
 
@@ -76,9 +78,10 @@ def said(here: World, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     return run
 
 
-def loaded(folder: Path, *arguments: str) -> tuple[int, set[str]]:
+def loaded(folder: Path, *arguments: str, **more: str) -> tuple[int, set[str]]:
     """The exit code of a command in a process of its own, and which heavy modules it loaded."""
-    env = {"KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder), "PATH": "/usr/bin:/bin"}
+    env = {"KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder), "PATH": "/usr/bin:/bin",
+           "PYTHONPATH": str(Path(cli.__file__).parents[1]), **more}  # fmt: skip
     ran = subprocess.run(
         [sys.executable, "-c", LISTING, *arguments],
         cwd=folder, env=env, capture_output=True, text=True, timeout=20, check=True,

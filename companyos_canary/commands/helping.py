@@ -2,8 +2,10 @@
 
 import inspect
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
 
 from companyos_canary.commands.given import either
@@ -88,3 +90,15 @@ class Verb(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         with formatter.section("Exit codes"):
             formatter.write_dl([(f"{int(code):>3}", MEANING[code]) for code in self.module.EXITS])
+
+
+def command_of(verb: str) -> Any:
+    """The command of a verb; its module is imported now."""
+    module = import_module(f"companyos_canary.commands.{verb}")
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    single.command(
+        verb,
+        cls=type("Verb", (Verb,), {"module": module}),
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )(module.command)
+    return typer.main.get_command(single)

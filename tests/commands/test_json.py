@@ -42,7 +42,8 @@ def rolled_back(folder: Path) -> World:
 
 AT_REST: dict[Callable[[Path], World], World] = {}
 """Worlds in which nothing happens by itself, for commands that change nothing."""
-READS = {"analysis", "events", "list", "history", "get", "status", "watch", "links", "render"}
+READS = {"analysis", "events", "list", "history", "get", "status", "watch", "links", "render",
+         "completion"}  # fmt: skip
 
 
 CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
@@ -65,6 +66,7 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
     "links": [(healthy, ()), (healthy, ("-f", "no.yaml"))],
     "init": [(healthy, ("-f", "new.yaml")), (healthy, ())],
     "render": [(healthy, ("v1",)), (healthy, ("-e", "no"))],
+    "completion": [(healthy, ("bash",)), (healthy, ("tcsh",))],
     "apply": [(healthy, ()), (healthy, ("v2", "--dry-run")), (healthy, ("v2",))],
 }  # fmt: skip
 PROCESSES = {"demo", "sandbox", "logs"}  # no envelope, or in a process: modules of their own
