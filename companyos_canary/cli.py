@@ -21,7 +21,7 @@ from companyos_canary.runtime import ReaderGone, Runtime
 GROUPS: dict[str, dict[str, str]] = {
     "Ship": {
         "deploy": "ship a version: trigger a canary and follow it, also in CI",
-        "undo": "roll back after a release: to the last version that was good",
+        "undo": "roll back a finished release to the last good version",
     },
     "Look": {
         "watch": "follow a rollout live until it ends",
@@ -46,11 +46,11 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Set up": {
         "init": "write a canary.yaml, for a new service or a live Rollout",
-        "render": "print the objects that canary.yaml stands for",
+        "render": "print the Kubernetes objects that canary.yaml stands for",
         "apply": "install or update them in the cluster",
         "completion": "complete verbs, options and names in bash, zsh or fish",
         "demo": "see a good and a bad release, with no cluster",
-        "sandbox": "serve a cluster of our own, for canary and kubectl",
+        "sandbox": "serve a cluster on this machine, to try things in",
     },
 }
 VERBS: dict[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
@@ -88,7 +88,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     subcommand_metavar="VERB …",
     options_metavar="",
-    help="Ship a version with Argo Rollouts, watch its metrics, and know why it stopped.",
+    help="Ship a version with Argo Rollouts, watch it, and know why it stopped.",
 )
 
 

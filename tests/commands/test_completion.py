@@ -4,6 +4,7 @@ import copy
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from companyos_canary import cli
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Drop, Effect, Fault, Html
+from companyos_canary.sandbox.faults import Answer, Drop, Effect, Fault, Html, Slow
 from companyos_canary.sandbox.kinds import ROLLOUT
 from tests.test_cli import loaded
 from tests.world import MANUAL, Ran, World
@@ -150,6 +151,15 @@ def test_what_names_tell_has_no_control_characters(counted: World) -> None:
     counted.advance(1)
     (first, *_) = asked(counted, "undo --to v1.2").out.splitlines()
     assert first.endswith("by ana, a\\tb\\n\\x1b[31mc")
+
+
+def test_a_request_that_never_ends_is_left_behind(counted: World) -> None:
+    end = threading.Event()
+    counted.faults.add(Fault(Slow(60)))
+    counted.on_wait.append(lambda: bool(end.wait(20)))
+    assert asked(counted, "status ") == Ran(0, "", "")
+    assert not end.is_set()
+    end.set()
 
 
 def test_ctrl_c_is_silence(counted: World) -> None:
