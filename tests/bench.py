@@ -161,6 +161,10 @@ def report(folder: Path, env: dict[str, str], ready: float) -> None:
     verbs = (("--help",), ("status",), ("get",), ("promote", "--dry-run"))
     say = sys.stdout.write
     say(f"{'':<20}{'ms':>7}{'kubectl':>9}{'MiB':>7}{'requests':>10}{'bytes':>10}\n")
+    for line in COMPLETED:
+        asking = {**env, "_CANARY_COMPLETE": line}
+        cost = cost_of(CANARY, folder, asking)
+        say(f"{line[7:] + '⇥':<20}{cost.seconds * 1000:>7.0f}{'':>9}{cost.rss_mib:>7.0f}\n")
     for arguments in verbs:
         cost = cost_of((*CANARY, *arguments), folder, env)
         network = ("", "")
@@ -171,10 +175,6 @@ def report(folder: Path, env: dict[str, str], ready: float) -> None:
             f"{' '.join(arguments):<20}{cost.seconds * 1000:>7.0f}{ratio:>9}{cost.rss_mib:>7.0f}"
             f"{network[0]:>10}{network[1]:>10}\n"
         )
-    for line in COMPLETED:
-        asking = {**env, "_CANARY_COMPLETE": line}
-        cost = cost_of(CANARY, folder, asking)
-        say(f"{line[7:] + '⇥':<20}{cost.seconds * 1000:>7.0f}{'':>9}{cost.rss_mib:>7.0f}\n")
     if yardstick:
         say(f"{'kubectl get -o json':<20}{yardstick.seconds * 1000:>7.0f}{'1.0 ×':>9}"
             f"{yardstick.rss_mib:>7.0f}\n")  # fmt: skip
