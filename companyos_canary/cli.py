@@ -40,6 +40,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Explain": {
         "analysis": "why an analysis fails: values against limits, and queries",
+        "metrics": "metrics by hand: what Prometheus says of canary and stable now",
         "logs": "what the canary's pods write",
         "events": "why it is stuck: what the controllers said, in the order of time",
         "history": "revisions: who shipped what, why, and what became of it",
@@ -49,6 +50,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "render": "print the Kubernetes objects that canary.yaml stands for",
         "apply": "install or update them in the cluster",
         "completion": "complete verbs, options and names in bash, zsh or fish",
+        "schema": "the JSON Schema of what -o json prints",
         "demo": "see a good and a bad release, with no cluster",
         "sandbox": "serve a cluster on this machine, to try things in",
     },

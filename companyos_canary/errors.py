@@ -9,6 +9,7 @@
     ├── NotFound                5
     │   └── CrdMissing          5  Argo Rollouts is not installed
     ├── Refused                 7  the verb would not do what its name says
+    ├── Unobserved              9  no controller has acted on what was written
     ├── Unreachable             1  no answer from the server: address, TLS, time-out
     ├── ServerError             1  5xx and 429
     ├── Conflict                1  409: somebody wrote in between
@@ -97,6 +98,12 @@ class Refused(CanaryError):
     """The verb would do something else than its name says."""
 
     exit_code = ExitCode.REFUSED
+
+
+class Unobserved(CanaryError):
+    """No controller has acted on what was written."""
+
+    exit_code = ExitCode.UNOBSERVED
 
 
 class Unreachable(CanaryError):

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.cluster.feed import Feed
     from companyos_canary.config import Resolved, Settings
+    from companyos_canary.keyboard import Keyboard
     from companyos_canary.prometheus.client import Prometheus
     from companyos_canary.view.theme import Facts
 
 
 _NARROWEST = 20  # columns
+_LIGHT = ("7", *(str(n) for n in range(9, 16)))  # colours of a terminal's sixteen
 
 
 class ReaderGone(Exception):
@@ -61,13 +64,23 @@ def _feed(cluster: "Cluster", rollout: str) -> "Feed":
     return WatchFeed(cluster, rollout, now=lambda: datetime.now(UTC))
 
 
-def _prometheus(cluster: "Cluster", settings: "Settings") -> "Prometheus":
+def _prometheus(cluster: "Cluster", settings: "Settings | None", address: str) -> "Prometheus":
+    """`address` is the one that the controller asks; canary.yaml's `cli_url` goes before it."""
     from companyos_canary.prometheus.client import Prometheus, automatic
 
-    known = settings.prometheus
-    if known.cli_url != "auto":
-        return Prometheus(known.cli_url)
-    return automatic(known.url, cluster.transport, settings.namespace)
+    if settings and settings.prometheus.cli_url != "auto":
+        return Prometheus(settings.prometheus.cli_url)
+    return automatic(address, cluster.transport, cluster.namespace)
+
+
+def _keyboard(stdin: TextIO, wake: Callable[[], None]) -> "Keyboard":
+    from companyos_canary.keyboard import TerminalKeyboard
+
+    return TerminalKeyboard(stdin, wake)
+
+
+def _in_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, daemon=True).start()
 
 
 def _terminal_size() -> tuple[int, int]:
@@ -78,7 +91,7 @@ def _terminal_size() -> tuple[int, int]:
 @dataclass
 class Runtime:
     """The world of one run. `somebody_is_there` is true when a person can answer: both ends of
-    the conversation are a terminal."""
+    the conversation are a terminal. `start` does work beside the caller."""
 
     stdout: TextIO
     stderr: TextIO
@@ -89,7 +102,9 @@ class Runtime:
     size: Callable[[], tuple[int, int]] = lambda: (80, 24)
     connect: Callable[["Resolved", Mapping[str, str], float], "Cluster"] = _connect
     feed: Callable[["Cluster", str], "Feed"] = _feed
-    prometheus: Callable[["Cluster", "Settings"], "Prometheus"] = _prometheus
+    prometheus: Callable[["Cluster", "Settings | None", str], "Prometheus"] = _prometheus
+    keyboard: Callable[[TextIO, Callable[[], None]], "Keyboard"] = _keyboard
+    start: Callable[[Callable[[], None]], None] = _in_thread
     no_color: bool = False
     _silenced: bool = field(default=False, repr=False)
     _seq: int = field(default=0, repr=False)
@@ -139,7 +154,16 @@ class Runtime:
             unicode="utf" in encoding,
             colour=terminal and not self.environ.get("NO_COLOR") and not self.no_color,
             terminal=terminal,
+            light=self._light,
         )
+
+    @property
+    def _light(self) -> bool:
+        """CANARY_THEME says so, else the terminal: COLORFGBG is `15;0` or `0;default;15`, and its
+        last number the background."""
+        theme = self.environ.get("CANARY_THEME", "")
+        background = self.environ.get("COLORFGBG", "").rpartition(";")[2]
+        return theme == "light" or (not theme and background in _LIGHT)
 
     @cached_property
     def out(self) -> "Console":

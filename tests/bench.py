@@ -119,6 +119,25 @@ def event_to_screen(cwd: Path, env: dict[str, str]) -> tuple[list[float], float,
     return waits, rss, busy
 
 
+def first_frame(cwd: Path, env: dict[str, str]) -> list[float]:
+    """Seconds from the start of `watch` to something on the screen, and to all of it."""
+    medians = []
+    for seen in (NAME, "stable  v1.0.0"):
+        waits = []
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            child = pexpect.spawn(
+                CANARY[0], [*CANARY[1:], "watch"], cwd=cwd, dimensions=(40, 120),
+                env={**env, "TERM": "xterm", "NO_COLOR": "1"}, encoding="utf-8", timeout=10,
+            )  # fmt: skip
+            child.expect(seen)
+            waits.append(time.perf_counter() - began)
+            child.sendintr()
+            child.expect(pexpect.EOF)
+        medians.append(statistics.median(waits))
+    return medians
+
+
 def _event(n: int, uid: str) -> dict[str, object]:
     now = format_time(datetime.now(UTC))
     about = {"kind": "Rollout", "name": NAME, "namespace": NAMESPACE, "uid": uid}
@@ -188,6 +207,8 @@ def report(folder: Path, env: dict[str, str], ready: float) -> None:
     say(
         f"{'event → screen':<20}{statistics.median(waits) * 1000:>7.0f}   p95 {p95 * 1000:.0f} ms\n"
     )
+    first, whole = first_frame(folder, env)
+    say(f"{'first frame':<20}{first * 1000:>7.0f}   all of it {whole * 1000:.0f} ms\n")
     say(f"{'watch, idle':<20}{'':>16}{rss:>7.0f}   {busy * 100:.1f} % of a core\n")
 
 

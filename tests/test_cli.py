@@ -43,6 +43,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "restart": CLIENT | CONFIG,
     "list": CLIENT | CONFIG | {"rich"},
     "analysis": CLIENT | CONFIG | {"rich"},
+    "metrics": CLIENT | CONFIG | {"rich"},
     "events": CLIENT | CONFIG | {"rich"},
     "history": CLIENT | CONFIG | {"rich"},
     "links": CONFIG,
@@ -51,6 +52,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "render": CONFIG,
     "apply": CLIENT | CONFIG,
     "completion": set(),
+    "schema": {"msgspec"},
     "demo": set(),
     "sandbox": {"yaml"},
 }
@@ -58,6 +60,7 @@ GIVEN = {"deploy": ("v1.1.0",), "apply": ("v1.0.0",), "init": ("--file", "other.
          "demo": ("--help",), "completion": ("bash",)}  # fmt: skip
 ENDS = {"links": ExitCode.OK, "init": ExitCode.OK, "render": ExitCode.OK, "demo": ExitCode.OK,
         "completion": ExitCode.OK,
+        "schema": ExitCode.OK,
         "sandbox": ExitCode.USAGE}  # fmt: skip
 
 

@@ -27,6 +27,7 @@ TASKS = [
     ("resume a pause", ("end a pause",), "resume"),
     ("abort", ("stop the canary",), "abort"),
     ("emergency: immediate rollback", ("emergency",), "abort"),
+    ("check metrics in Prometheus", ("metrics", "Prometheus"), "metrics"),
     ("roll back now", ("roll back", "now"), "abort"),
     ("roll back to the previous revision", ("roll back", "last"), "undo"),
     ("retry a failed analysis", ("again", "failed analysis"), "retry"),

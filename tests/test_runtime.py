@@ -13,10 +13,10 @@ from tests.world import Pipe, Terminal
 SENTENCE = "there is nothing to compare with: the Rollout of this namespace has one revision"
 
 
-def runtime(out: io.StringIO, err: io.StringIO) -> Runtime:
+def runtime(out: io.StringIO, err: io.StringIO, **environ: str) -> Runtime:
     clock = Clock(now=lambda: datetime(2026, 3, 2, tzinfo=UTC), sleep=lambda _: None)
     return Runtime(
-        stdout=out, stderr=err, stdin=Pipe(), environ={}, cwd=Path(), clock=clock,
+        stdout=out, stderr=err, stdin=Pipe(), environ=environ, cwd=Path(), clock=clock,
         size=lambda: (40, 24),
     )  # fmt: skip
 
@@ -52,3 +52,22 @@ def test_what_is_to_be_copied_is_left_as_it_is(line: str) -> None:
     out = Terminal()
     runtime(out, Pipe()).tell(line)
     assert out.getvalue() == line + "\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "light"),
+    [
+        ({}, False),
+        ({"COLORFGBG": "15;0"}, False),
+        ({"COLORFGBG": "0;15"}, True),
+        ({"COLORFGBG": "0;default;7"}, True),
+        ({"COLORFGBG": "0;15", "CANARY_THEME": "dark"}, False),
+        ({"CANARY_THEME": "light"}, True),
+    ],
+)
+def test_a_light_background_has_colours_that_can_be_read_on_it(
+    environ: dict[str, str], light: bool
+) -> None:
+    facts = runtime(Terminal(), Pipe(), **environ).facts
+    assert facts.light is light
+    assert facts.style("warning") == ("magenta" if light else "yellow")

@@ -7,7 +7,7 @@ do; nothing ever really sleeps.
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.api.access import Policy, everything
 from companyos_canary.sandbox.faults import Dropped, Faulty, Silent
 from companyos_canary.sandbox.kinds import NAMESPACE, POD
 from companyos_canary.sandbox.metrics_api import MetricsApi
@@ -32,6 +33,7 @@ from companyos_canary.sandbox.scenarios import Scenario, default
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.traffic import Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
+from tests import schema
 
 TOGETHER = 0.1  # seconds in which changes come as one, as the view draws them
 START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
@@ -88,7 +90,8 @@ class Pipe(io.StringIO):
 class World:
     """`config` is written as canary.yaml into `folder` (none where it is empty). `controller`
     False: nobody acts on Rollouts. `scrape` is in seconds. `scenario` says what versions do.
-    `on_wait` runs each time that a command waits."""
+    `on_wait` runs each time that a command waits, `allowed` says what the
+    user may do, `start` begins work beside a command."""
 
     folder: Path
     config: str = CONFIG
@@ -98,6 +101,8 @@ class World:
     environ: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     on_wait: list[Callable[[], None]] = field(default_factory=list)
+    allowed: Policy = everything
+    start: Callable[[Callable[[], None]], None] = lambda work: work()
 
     def __post_init__(self) -> None:
         self.now = START
@@ -113,7 +118,10 @@ class World:
             self.store, provider=provider, traffic=traffic, controller=self.controller,
             behave=played.behaviour,
         )  # fmt: skip
-        api = Api(self.store, refuse=sandbox.refusal, elapsed=self._elapsed)
+        api = Api(
+            self.store, refuse=sandbox.refusal, elapsed=self._elapsed,
+            allowed=lambda asked: self.allowed(asked),  # noqa: PLW0108 - it may be set later
+        )  # fmt: skip
         self.faults = Faulty(api.handle, sleep=self.sleep)
         self.store.create(NAMESPACE, {"metadata": {"name": "companyos"}})
         if self.config:
@@ -125,9 +133,15 @@ class World:
         terminal: bool = False,
         environ: Mapping[str, str] | None = None,
         answer: str = "",
+        keys: Sequence[tuple[float, str]] = (),
+        size: tuple[int, int] = (80, 24),
+        together: bool = False,
     ) -> Ran:
-        """One command, from argv to exit; `answer` is what a person types."""
-        out, err = (Terminal() if terminal else Pipe()), Pipe()
+        """One command, from argv to exit; `answer` is what a person types, `keys` what is pressed
+        so many seconds after the key before. `together`: stderr is read in its place between the
+        lines of stdout, as a CI system shows it."""
+        out = Terminal() if terminal else Pipe()
+        err = out if together else Pipe()
         runtime = Runtime(
             stdout=out,
             stderr=err,
@@ -137,10 +151,15 @@ class World:
             clock=Clock(now=lambda: self.now, sleep=self.sleep),
             connect=self.connect,
             feed=lambda cluster, name: LockstepFeed(self, cluster, name),
-            prometheus=lambda _, settings: Prometheus("", MetricsTransport(self)),
+            prometheus=lambda *_: Prometheus("", MetricsTransport(self)),
+            keyboard=lambda *_: Keys(self, keys),
+            start=self.start,
+            size=lambda: size,
         )
         code = cli.run(arguments, runtime)
-        return Ran(code, out.getvalue(), err.getvalue())
+        if not together:
+            schema.check(arguments, out.getvalue())
+        return Ran(code, out.getvalue(), "" if together else err.getvalue())
 
     def _elapsed(self) -> float:
         return self.now.timestamp()
@@ -223,6 +242,25 @@ class MetricsTransport(HandleTransport):
         return self.world.prometheus(request)
 
 
+class Keys:
+    """A keyboard on which keys are pressed when their time has come."""
+
+    def __init__(self, world: World, keys: Sequence[tuple[float, str]]) -> None:
+        self._world, self._next = world, world.now
+        self._keys = list(keys)
+
+    def __enter__(self) -> "Keys":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was changed."""
+
+    def pressed(self) -> Iterator[str]:
+        while self._keys and self._world.now >= self._next + timedelta(seconds=self._keys[0][0]):
+            self._next = self._world.now
+            yield self._keys.pop(0)[1]
+
+
 class LockstepFeed:
     """Snapshots that are read when they are asked for; waiting lets the time pass."""
 
@@ -240,6 +278,9 @@ class LockstepFeed:
         left = (end - self._world.now).total_seconds()
         self._world.sleep(min(left, TOGETHER))
         return self._world.store.version != before
+
+    def poke(self) -> None:
+        """A wait ends after a moment."""
 
     def close(self) -> None:
         """Nothing is open."""

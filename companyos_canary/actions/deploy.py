@@ -83,14 +83,14 @@ def timeout_of(cluster: Cluster, rollout: Rollout) -> timedelta:
     return default_timeout(rollout, templates)
 
 
-def parse_timeout(text: str) -> timedelta | None:
+def parse_timeout(text: str, setting: str = "--timeout") -> timedelta | None:
     """`10m` as timedelta, `0` as None (no end); UsageError for what is no duration."""
     try:
         duration = parse_duration(text)
     except ValueError:
         raise UsageError(
-            f"--timeout `{text}` is not a duration", hint="write 90s, 10m or 1h30m; 0 for no end"
+            f"{setting} `{text}` is not a duration", hint="write 90s, 10m or 1h30m; 0 for no end"
         ) from None
     if duration < timedelta():
-        raise UsageError(f"--timeout `{text}` is negative", hint="write 90s, 10m or 1h30m")
+        raise UsageError(f"{setting} `{text}` is negative", hint="write 90s, 10m or 1h30m")
     return duration or None

@@ -42,7 +42,8 @@ class Following:
     does not count. The hash is only believed once the controller has seen `generation` of the
     Rollout and `workload_generation` of the Deployment that it takes its pods from. `image`: the
     one that we set; where the controller first shows another, ours was superseded before it began.
-    Empty: whatever is there is followed."""
+    Empty: whatever is there is followed. `stay`: no end is one, and the next version is followed
+    after this one."""
 
     container: str
     until: Until
@@ -51,6 +52,7 @@ class Following:
     generation: int = 0
     workload_generation: int = 0
     image: str = ""
+    stay: bool = False
 
     def shown_by(self, rollout: Rollout) -> bool:
         """Whether the controller has seen the change, and shows a hash for it. The watch of a
@@ -102,12 +104,10 @@ def follow(
         while kind is None:
             soon = None
             if snapshot is not None:
+                followed = _next(snapshot.rollout, followed, following)
                 track = track.after(snapshot, followed.hash)
                 soon = show(snapshot)
-                kind = ended(
-                    snapshot.rollout, followed, following.until,
-                    somebody_is_there=following.somebody_is_there,
-                )  # fmt: skip
+                kind = _ended(snapshot.rollout, followed, following)
                 if kind is not None:
                     break
                 if deadline is not None and now() >= deadline:
@@ -135,6 +135,19 @@ def follow(
         at=now(),
         share=track.share,
     )
+
+
+def _next(rollout: Rollout, followed: Followed, following: Following) -> Followed:
+    """Who stays goes on with the newest template; else it is always the same."""
+    if not following.stay or rollout.current_hash == followed.hash or not rollout.observed:
+        return followed
+    return Followed(rollout.image(followed.container), rollout.current_hash, followed.container)
+
+
+def _ended(rollout: Rollout, followed: Followed, following: Following) -> EndKind | None:
+    if following.stay:
+        return None
+    return ended(rollout, followed, following.until, somebody_is_there=following.somebody_is_there)
 
 
 def _stable_image(snapshot: Snapshot, container: str) -> str:

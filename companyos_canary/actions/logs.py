@@ -91,6 +91,18 @@ def pods_of(snapshot: Snapshot, wanted: Wanted) -> tuple[Pod, ...]:
     raise NotFound(f"{version} has no pods yet", hint="`canary logs -f` waits for them")
 
 
+def worst_pod(snapshot: Snapshot) -> Pod | None:
+    """The pod of the newest version that is worst off: not ready, started again most often; the
+    youngest of equals."""
+    found = [p for p in snapshot.pods if p.hash == snapshot.rollout.current_hash]
+
+    def badness(pod: Pod) -> tuple[bool, int, float]:
+        born = pod.created_at.timestamp() if pod.created_at else 0.0
+        return not pod.ready and not pod.deleting, restarts(pod), born
+
+    return max(found, key=badness, default=None)
+
+
 def container_in(snapshot: Snapshot, pod: Pod, wanted: Wanted) -> str:
     """The container that is read: the one asked for, that of the version, else the first."""
     spec = pod.raw_spec

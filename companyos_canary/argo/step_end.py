@@ -1,6 +1,7 @@
 """What became of a step that is behind: judged, skipped, or only waited for. Pure."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from companyos_canary.argo.attempt import attempt
@@ -23,6 +24,14 @@ class StepEnd:
     word: EndWord
     runs: tuple[AnalysisRun, ...]
     settled: bool = True
+
+    @property
+    def judged_for(self) -> timedelta | None:
+        """How long its longest analysis took; None without one."""
+        spans = [
+            r.completed_at - r.started_at for r in self.runs if r.started_at and r.completed_at
+        ]
+        return max(spans, default=None)
 
 
 def step_end(snapshot: Snapshot, step: WeightStep) -> StepEnd:

@@ -47,6 +47,9 @@ class Feed(Protocol):
 
     def wait(self, timeout: float) -> bool: ...
 
+    def poke(self) -> None:
+        """Ends a wait, from any thread."""
+
     def close(self) -> None: ...
 
 
@@ -72,6 +75,7 @@ class WatchFeed:
         self._news = threading.Condition(threading.RLock())
         self._changes = 0
         self._seen = 0
+        self._poked = False
         self._shown: Snapshot | None = None
         self._built: tuple[int, Snapshot] | None = None
         self._watch(reads.rollout_named(cluster.namespace, name))
@@ -94,12 +98,21 @@ class WatchFeed:
                 if not self._news.wait_for(lambda: self._changes != self._seen, left):
                     return False
                 self._seen = self._changes
+                if self._poked:
+                    self._poked = False
+                    return True
             try:
                 newest = self._snapshot()
             except CanaryError:
                 return True
             if newest is not None and newest != self._shown:
                 return True
+
+    def poke(self) -> None:
+        with self._news:
+            self._poked = True
+            self._changes += 1
+            self._news.notify_all()
 
     def close(self) -> None:
         with self._news:

@@ -15,6 +15,7 @@ EXAMPLES = (
     "canary analysis companyos-api-7f6c9d5b54-8-3",
     "canary analysis 8-3            the end of a run's name will do",
     "canary analysis --all -o json",
+    "canary analysis 8-3 -o yaml",
 )
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
 
@@ -44,7 +45,7 @@ def analysis(
     full = run is not None
     lines = screen(snapshot, runs, now, facts, full=full)
     live = snapshot.rollout
-    session.answered = session.output == "name" and not runs
+    session.answered = session.output in ("name", "yaml") and not runs
     return base.Answer(
         data={"rollout": live.name, "namespace": live.namespace,
               "context": session.cluster.context, "revision": live.revision,
@@ -52,6 +53,7 @@ def analysis(
         picture=(lambda: ink(lines, facts)) if runs else None,
         lines=tuple(line for r in runs for line in view.plain(snapshot, r, full=full)),
         notes=(*snapshot.notes, *_nothing(snapshot, runs)),
+        objects=tuple(r.raw for r in runs),
         name="\n".join(f"analysisrun.argoproj.io/{r.name}" for r in runs),
     )  # fmt: skip
 
@@ -77,4 +79,4 @@ def _nothing(snapshot: Snapshot, runs: tuple[AnalysisRun, ...]) -> tuple[str, ..
     return (f"no analysis of revision {snapshot.rollout.revision} is there{earlier}",)
 
 
-command = base.verb(analysis, forms=("human", "json", "name"))
+command = base.verb(analysis)

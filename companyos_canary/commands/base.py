@@ -6,6 +6,7 @@ Session and its own flags and returns an Answer.
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -14,8 +15,16 @@ import typer
 
 from companyos_canary.argo.patches import record_of
 from companyos_canary.commands.given import FORMATS, check
+from companyos_canary.commands.reporting import OPTIONS, Reporting, reporting
 from companyos_canary.config import Flags, Resolved, resolve
-from companyos_canary.errors import ConfigError, ExitCode, Interrupted, NotFound, UsageError
+from companyos_canary.errors import (
+    CanaryError,
+    ConfigError,
+    ExitCode,
+    Interrupted,
+    NotFound,
+    UsageError,
+)
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.runtime import ReaderGone, Runtime
 
@@ -30,6 +39,10 @@ KubeconfigOption = Annotated[str | None, typer.Option("--kubeconfig", help="file
 EnvOption = Annotated[str | None, typer.Option("-e", "--env", help="environment in canary.yaml")]
 FileOption = Annotated[str | None, typer.Option("-f", "--file", help="canary.yaml to use")]
 OutputOption = Annotated[str, typer.Option("-o", "--output", help="human, json, yaml or name")]
+FieldOption = Annotated[
+    list[str] | None,
+    typer.Option("--field", metavar="a.b.0", help="print this one value of the JSON's data"),
+]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="say where settings are from")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="results only")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="no colour, as NO_COLOR")]
@@ -44,6 +57,7 @@ COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("env", EnvOption, None),
     ("file", FileOption, None),
     ("output", OutputOption, "human"),
+    ("field", FieldOption, None),
     ("verbose", VerboseOption, False),
     ("quiet", QuietOption, False),
     ("no_color", NoColorOption, False),
@@ -66,7 +80,8 @@ TimeoutOption = Annotated[
 class Answer:
     """What a verb found or did. `lines` are the result for people, on stdout; `picture` makes a
     rich renderable in their place on a terminal; `notes` go to stderr. `objects` serve -o yaml,
-    `name` serves -o name."""
+    `name` serves -o name. `error`: why a part of it is missing; it is told too, and gives the exit
+    code."""
 
     code: ExitCode = ExitCode.OK
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -75,6 +90,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     objects: tuple[Mapping[str, Any], ...] = ()
     name: str = ""
+    error: CanaryError | None = None
 
 
 @dataclass
@@ -90,6 +106,8 @@ class Session:
     verbose: bool
     quiet: bool
     request_timeout: float
+    reporting: Reporting
+    fields: tuple[str, ...] = ()
     answered: bool = False
 
     @cached_property
@@ -130,8 +148,18 @@ class Session:
         )
 
     @property
+    def writes_lines(self) -> bool:
+        """JSON Lines in the place of one envelope."""
+        return self.output == "json" and self.command == "watch"
+
+    @property
     def human(self) -> bool:
         return self.output == "human"
+
+    def ends(self, flag: str) -> None:
+        """UsageError where one value is asked for and `flag` goes on without an end."""
+        if self.fields:
+            raise UsageError(f"--field wants an answer, and {flag} has no end", hint="use -o json")
 
     @property
     def place(self) -> str:
@@ -166,19 +194,25 @@ def verb(
     *,
     reads_config: bool = True,
     forms: tuple[str, ...] = FORMATS,
+    follows: bool = False,
 ) -> Callable[..., None]:
     """A Typer callback from a verb's function: its own flags plus the common ones. Without
     `reads_config` canary.yaml is not looked for, so a broken one is no obstacle. `forms`: what -o
-    may be, checked before anything is done."""
+    may be, checked before anything is done. `follows`: it may follow a rollout, and reports to a
+    CI system."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
     context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
-    common = [inspect.Parameter(n, keyword, annotation=a, default=d) for n, a, d in COMMON]
+    shared = (*OPTIONS, *COMMON) if follows else COMMON
+    common = [inspect.Parameter(n, keyword, annotation=a, default=d) for n, a, d in shared]
 
     def callback(ctx: typer.Context, **given: Any) -> None:
-        options = {name: given.pop(name) for name, _, _ in COMMON}
-        check(options, given.get("rollout"), forms)
-        _finish(ctx.obj, ctx.info_name or "", options, given, function, reads_config)
+        options = {name: given.pop(name) for name, _, _ in shared}
+        command = ctx.info_name or ""
+        telling = reporting(ctx.obj, command, options) if follows else nullcontext(Reporting())
+        with telling as reports:
+            check(command, options, given.get("rollout"), forms)
+            _finish(ctx.obj, command, options, reports, given, function, reads_config)
 
     parameters = [context, *(p.replace(kind=keyword) for p in own), *common]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -193,6 +227,7 @@ def _finish(
     runtime: Runtime,
     command: str,
     options: Mapping[str, Any],
+    reports: Reporting,
     given: Mapping[str, Any],
     function: Callable[..., Answer],
     reads_config: bool,
@@ -211,10 +246,12 @@ def _finish(
         command=command,
         flags=flags,
         resolved=resolve(flags, runtime.environ, runtime.cwd) if reads_config else Resolved(),
-        output=options["output"],
+        output=options["output"] if not options["field"] else "field",
         verbose=options["verbose"],
         quiet=options["quiet"],
         request_timeout=options["request_timeout"],
+        reporting=reports,
+        fields=tuple(options["field"] or ()),
     )
     if session.verbose:
         for setting, origin in session.resolved.origins.items():
@@ -245,15 +282,21 @@ def _say_where(session: Session) -> None:
 
 def show(session: Session, answer: Answer) -> NoReturn:
     """Prints an answer in the form that was asked for, and ends with its exit code."""
-    runtime = session.runtime
+    runtime, error = session.runtime, answer.error
+    code = error.exit_code if error else answer.code
     for note in answer.notes:
         session.note(note)
     if session.answered:
         pass
-    elif session.output == "json":
-        from companyos_canary.view.machine import envelope
+    elif session.fields:
+        from companyos_canary.commands.fields import show_fields
 
-        runtime.say(envelope(session.command, answer.code, answer.data))
+        code = show_fields(session, answer)
+    elif session.output == "json":
+        from companyos_canary.view.machine import envelope, error_entry
+
+        told = [error_entry(error)] if error else []
+        runtime.say(envelope(session.command, code, answer.data, told))
     elif session.output == "yaml":
         from companyos_canary.render.yamltext import to_yaml
 
@@ -266,4 +309,6 @@ def show(session: Session, answer: Answer) -> NoReturn:
     else:
         for line in answer.lines:
             runtime.tell(line)
-    raise typer.Exit(int(answer.code))
+    if error:
+        runtime.fail(error, as_json=False, command=session.command)
+    raise typer.Exit(int(code))

@@ -49,6 +49,11 @@ def links(line: Line) -> Found:
     return settings.links.items() if settings else ()
 
 
+def metrics(line: Line) -> Found:
+    settings = line.resolved.settings
+    return [(metric.name, "") for metric in settings.metrics] if settings else []
+
+
 def states(line: Line) -> Found:
     """What --until takes."""
     yield "healthy", "the version is stable"
@@ -61,6 +66,10 @@ def states(line: Line) -> Found:
 def weights(line: Line) -> Found:
     for found in map(_steps, line.rollout()):
         yield from ((str(weight), f"step {number}") for number, weight in found)
+
+
+def ci_systems(line: Line) -> Found:
+    return [(word, "") for word in ("auto", "github", "gitlab", "none")]
 
 
 def _steps(rollout: Rollout) -> list[tuple[int, int]]:
@@ -145,6 +154,6 @@ SOURCES: Mapping[str, Callable[[Line], Found]] = {
     "rollout": rollouts, "live": rollouts, "namespace": namespaces, "context": contexts,
     "env": environments, "link": links, "until": states, "to_weight": weights,
     "if_step": step_now, "if_revision": revision_now, "container": containers,
-    "version": versions, "to": targets, "diff": targets, "pod": pods, "run": runs,
+    "version": versions, "to": targets, "diff": targets, "pod": pods, "ci": ci_systems, "query": metrics, "run": runs,
 }  # fmt: skip
-FILES = ("file", "kubeconfig", "write", "role")
+FILES = ("file", "kubeconfig", "write", "role", "summary")

@@ -1,5 +1,6 @@
 """`canary deploy VERSION`: set the image, follow this version to its end."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -8,9 +9,11 @@ from companyos_canary.actions import deploy as action
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches import Change, tag
 from companyos_canary.commands import base
+from companyos_canary.commands.reporting import publish
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.config.names import image_reference
 from companyos_canary.errors import ExitCode, NotFound
+from companyos_canary.view.ci.report import standing_report
 
 EXAMPLES = (
     "canary deploy v1.2.3                    ship it and follow it",
@@ -48,7 +51,7 @@ def deploy(
     The same command again attaches to the version on its way. Without a terminal it ends with 8
     where the rollout waits for a person.
     """
-    from companyos_canary.commands.following import follow_to_the_end
+    from companyos_canary.commands.following import follow_to_the_end, verdict_lines
 
     image_reference("image", version)
     target, runtime = Until.parse(until), session.runtime
@@ -82,7 +85,10 @@ def deploy(
     if no_wait:
         return sent_answer(session, changed, f"{tag(image)} is set on `{name}` in {session.place}")
     if not isinstance(changed.decision, Change) and live.is_fully_promoted and live.observed:
-        return sent_answer(session, changed, f"{changed.decision.message}: nothing to do")
+        publish(runtime, session.reporting, standing_report(live, image))
+        said = f"{changed.decision.message}: nothing to do"
+        lines = verdict_lines(session, said, "healthy", image, ExitCode.OK)
+        return replace(sent_answer(session, changed, said), lines=lines)
     return follow_to_the_end(
         session, live, until=target, generation=live.generation,
         container=action.container_of(live, wanted.container), image=image,
@@ -90,4 +96,4 @@ def deploy(
     )  # fmt: skip
 
 
-command = base.verb(deploy)
+command = base.verb(deploy, follows=True)

@@ -37,9 +37,11 @@ def events(
     from companyos_canary.view import eventlist as view
     from companyos_canary.view.ink import ink
     from companyos_canary.view.picture import look
+    from companyos_canary.view.records import event_record
 
     cluster, runtime = session.cluster, session.runtime
     if watch:
+        session.ends("--watch")
         return _watch(session, cluster.resolved(cluster.rollout(session.rollout)))
     snapshot = cluster.snapshot(session.rollout)
     found = action.read(cluster, snapshot)
@@ -50,7 +52,7 @@ def events(
         notes = (*notes, f"{missing} more objects were not asked about: kubectl get events")
     return base.Answer(
         data={"rollout": live.name, "namespace": live.namespace, "context": cluster.context,
-              "events": [view.record(e) for e in found], "notes": list(snapshot.notes)},
+              "events": [event_record(e) for e in found], "notes": list(snapshot.notes)},
         picture=(lambda: ink(view.lines(found, picture, runtime.facts), runtime.facts))
         if found else None,
         lines=tuple(map(view.plain, found)),
@@ -64,13 +66,14 @@ def _watch(session: base.Session, live: Rollout) -> base.Answer:
     from companyos_canary.view.ink import ink
     from companyos_canary.view.machine import event_line
     from companyos_canary.view.picture import look
+    from companyos_canary.view.records import event_record
 
     runtime, place, now = session.runtime, session.view_place(live), session.runtime.clock.now
 
     def show(snapshot: Snapshot, fresh: tuple[Event, ...]) -> None:
         if session.output == "json":
             for e in fresh:
-                line = event_line("event", view.record(e), at=now(), seq=runtime.next_seq())
+                line = event_line("event", event_record(e), at=now(), seq=runtime.next_seq())
                 runtime.say(line)
         elif runtime.facts.terminal and fresh:
             picture = look(snapshot, now(), place)

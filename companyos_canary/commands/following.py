@@ -7,11 +7,17 @@ from companyos_canary.actions.deploy import container_of, parse_timeout, timeout
 from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.commands.base import Answer, Session
-from companyos_canary.commands.shows import show_for
-from companyos_canary.errors import ExitCode, Interrupted, Refused
+from companyos_canary.commands.reporting import publish
+from companyos_canary.commands.shows import Manner, show_for
+from companyos_canary.errors import ExitCode, Interrupted, Refused, Unobserved
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view import machine
+from companyos_canary.view.ci.report import ending_report, unobserved_report
+from companyos_canary.view.format import version
+from companyos_canary.view.keyed import keyed
 from companyos_canary.view.picture import Place
+
+_USUAL = Manner()
 
 
 def follow_to_the_end(
@@ -23,6 +29,7 @@ def follow_to_the_end(
     generation: int = 0,
     container: str | None = None,
     image: str = "",
+    manner: Manner = _USUAL,
 ) -> Answer:
     """Follows the Rollout's newest template; `timeout` is the flag as it was written. The hash is
     believed once the controller has seen `generation`, and only with the `image` that we set (empty
@@ -30,9 +37,11 @@ def follow_to_the_end(
     is anything to follow; later it is an ending of its own."""
     if problem := impossible(live, until):
         raise Refused(problem, hint="--until healthy or --until paused")
+    if timeout is not None:
+        parse_timeout(timeout)
     place = session.view_place(live)
     try:
-        return _follow(session, live, place, until, timeout, generation, container, image)
+        return _follow(session, live, place, until, timeout, generation, container, image, manner)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted: the rollout of `{live.name}` goes on",
@@ -50,27 +59,33 @@ def _follow(
     generation: int,
     container: str | None,
     image: str,
+    manner: Manner,
 ) -> Answer:
     runtime = session.runtime
     now = runtime.clock.now
     container = container or container_of(live, place.container)
-    following = Following(
-        container=container,
-        until=until,
-        timeout=_timeout(session, live, timeout),
-        somebody_is_there=runtime.somebody_is_there and session.human,
-        generation=generation,
-        workload_generation=live.workload_generation or 0,
-        image=image,
-    )
-    show = show_for(session, place)
-    with closing(runtime.feed(session.cluster, live.name)) as feed, show:
+    with (
+        closing(runtime.feed(session.cluster, live.name)) as feed,
+        show_for(session, place, manner, feed.poke) as show,
+    ):
+        show.first(live)
+        following = Following(
+            container=container,
+            until=until,
+            timeout=_timeout(session, live, timeout),
+            somebody_is_there=runtime.somebody_is_there and session.human,
+            generation=generation,
+            workload_generation=live.workload_generation or 0,
+            image=image,
+            stay=manner.stay,
+        )
         followed = identify(feed, following, now, show.snapshot)
         ending = follow(feed, followed, following, now, show.snapshot) if followed else None
         if ending is not None:
             show.last(ending.snapshot)
     if ending is None:
-        return _not_observed(session, live)
+        return _not_observed(session, live, image)
+    publish(runtime, session.reporting, ending_report(ending, place))
     show.end(ending)
     return Answer(
         code=ending.exit_code,
@@ -84,14 +99,30 @@ def _timeout(session: Session, live: Rollout, text: str | None) -> timedelta | N
     return parse_timeout(text) if text is not None else timeout_of(session.cluster, live)
 
 
-def _not_observed(session: Session, live: Rollout) -> Answer:
+def verdict_lines(
+    session: Session, said: str, verdict: str, image: str, code: ExitCode
+) -> tuple[str, ...]:
+    """The result where nothing was followed: the sentence; in a pipe it goes to stderr, and the
+    last line is a verdict there too."""
+    if not session.human or session.runtime.facts.terminal:
+        return (said,)
+    session.note(said)
+    shown = version(image) if image else ""
+    return (keyed(f"verdict={verdict}", version=shown, exit=str(int(code))),)
+
+
+def _not_observed(session: Session, live: Rollout, image: str) -> Answer:
+    said = (
+        f"{live.name} in {session.place} was changed, but no controller has acted on it in "
+        "30 s: is Argo Rollouts running?"
+    )
+    publish(session.runtime, session.reporting, unobserved_report(live, image, said))
+    if session.writes_lines:
+        raise Unobserved(said)
     return Answer(
         code=ExitCode.UNOBSERVED,
         data={"rollout": live.name, "namespace": live.namespace, "observed": False},
-        lines=(
-            f"{live.name} in {session.place} was changed, but no controller has acted on it in "
-            "30 s: is Argo Rollouts running?",
-        ),
+        lines=verdict_lines(session, said, "unobserved", image, ExitCode.UNOBSERVED),
         objects=(live.raw,),
         name=machine.name(live),
     )

@@ -17,15 +17,19 @@ def either(words: tuple[str, ...]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def check(options: Mapping[str, Any], rollout: str | None, forms: tuple[str, ...]) -> None:
-    """UsageError for a format, a time or a name that cannot be. Names end up in the paths of
-    requests, so that nothing else may be in them. `forms` are the formats of this verb."""
+def check(
+    verb: str, options: Mapping[str, Any], rollout: str | None, forms: tuple[str, ...]
+) -> None:
+    """UsageError for a format, a field, a time or a name that cannot be. Names end up in the paths
+    of requests, so that nothing else may be in them. `forms` are the formats of this verb."""
     output = options["output"]
     if output not in forms:
         raise UsageError(
             f"--output `{printable(output)}` is not a format here",
             hint="use " + either(forms),
         )
+    if options["field"]:
+        _check_fields(verb, output, options["field"])
     if not 0 < options["request_timeout"] < float("inf"):
         raise UsageError(
             f"--request-timeout `{options['request_timeout']:g}` is not more than no time",
@@ -42,3 +46,13 @@ def check(options: Mapping[str, Any], rollout: str | None, forms: tuple[str, ...
             f"`{printable(namespace)}` cannot be the name of a namespace",
             hint="small letters, digits and `-`, as `kubectl get namespaces` shows it",
         )
+
+
+def _check_fields(verb: str, output: str, fields: list[str]) -> None:
+    if output != "human":
+        raise UsageError(
+            f"--field and --output {output} exclude each other", hint="leave out one of them"
+        )
+    from companyos_canary.view.fields import check as check_fields
+
+    check_fields(verb, fields)

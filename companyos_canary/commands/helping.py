@@ -23,6 +23,7 @@ _NUMBERS = ("int", "int range")
 _VALUES = {
     "kubeconfig": "FILE", "output": "FORM", "request_timeout": "SECONDS", "reason": "TEXT",
     "until": "STATE", "timeout": "DURATION", "since": "DURATION", "older": "DURATION",
+    "every": "DURATION", "heartbeat": "DURATION", "ci": "SYSTEM",
 }  # fmt: skip
 
 

@@ -67,6 +67,7 @@ def logs(
     )  # fmt: skip
     action.check(wanted, follow=follow)
     if follow:
+        session.ends("--follow")
         return _follow(session, wanted)
     from companyos_canary.view import logs as view
 

@@ -91,4 +91,4 @@ def _blue_green_now(rollout: Rollout) -> str:
     return f"the analysis {run.name} runs" if run else f"{service} goes over to the preview"
 
 
-command = base.verb(promote)
+command = base.verb(promote, follows=True)

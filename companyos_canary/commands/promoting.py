@@ -105,7 +105,8 @@ def _requests_seen(session: Session, snapshot: Snapshot) -> str:
     query = requests_seen(
         settings.analysis.scope, current.hash if settings.analysis.by_hash else "", seconds
     )
-    value = session.runtime.prometheus(session.cluster, settings).ask(query).value
+    address = settings.prometheus.url
+    value = session.runtime.prometheus(session.cluster, settings, address).ask(query).value
     return "" if value is None else f"; about {value:,.0f} requests have tested it so far"
 
 
@@ -136,5 +137,6 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
             "weight": set_weight(rollout), "promotes": climbed.promotes,
         },
         lines=(f"{line} ({climbed.promotes} promotes)",),
+        objects=(rollout.raw,),
         name=f"rollout.argoproj.io/{rollout.name}",
     )  # fmt: skip

@@ -1,8 +1,7 @@
 """What the changing verbs say: what would be sent, and what was."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from companyos_canary.actions.change import Changed
 from companyos_canary.argo.effects import Effect
@@ -13,6 +12,9 @@ from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
+
+if TYPE_CHECKING:
+    from companyos_canary.view.contract import answers
 
 
 def would_send(session: Session, changed: Changed) -> Answer:
@@ -26,8 +28,11 @@ def would_send(session: Session, changed: Changed) -> Answer:
         lines += json.dumps(request["body"], indent=2, ensure_ascii=False).splitlines()
     if not isinstance(changed.decision, Change):
         lines.append(changed.decision.message)
+    data: answers.DryRun = {
+        **_place(session, changed.before), "dry_run": True, "requests": requests,
+    }  # fmt: skip
     return Answer(
-        data={"dry_run": True, **_place(session, changed.before), "requests": requests},
+        data=data,
         lines=tuple(lines),
         notes=("dry run: nothing was sent",),
         objects=tuple(requests),
@@ -42,7 +47,7 @@ def sent_answer(
     if code is None:
         code = ExitCode.UNOBSERVED if changed.effect is Effect.PENDING else ExitCode.OK
     phase = shown_phase(changed.after)
-    data = {
+    data: answers.Sent = {
         **_place(session, changed.after),
         "sent": bool(changed.sent),
         "observed": changed.effect is Effect.SEEN,
@@ -61,7 +66,7 @@ def sent_answer(
     )
 
 
-def _request(rollout: Rollout, patch: Patch) -> Mapping[str, Any]:
+def _request(rollout: Rollout, patch: Patch) -> "answers.Request":
     kind, name = ROLLOUT, rollout.name
     if patch.target == "Deployment":
         kind, name = DEPLOYMENT, str((rollout.workload_ref or {}).get("name"))
@@ -77,7 +82,7 @@ def _request(rollout: Rollout, patch: Patch) -> Mapping[str, Any]:
     }
 
 
-def _place(session: Session, rollout: Rollout) -> dict[str, Any]:
+def _place(session: Session, rollout: Rollout) -> "answers.Place":
     return {
         "rollout": rollout.name,
         "namespace": rollout.namespace,

@@ -49,4 +49,4 @@ def status(
     )
 
 
-command = base.verb(status)
+command = base.verb(status, follows=True)

@@ -123,4 +123,4 @@ def _would(
     )  # fmt: skip
 
 
-command = base.verb(undo)
+command = base.verb(undo, follows=True)

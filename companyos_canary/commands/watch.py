@@ -7,11 +7,13 @@ import typer
 from companyos_canary.argo.endings import Until
 from companyos_canary.commands import base
 from companyos_canary.commands.following import follow_to_the_end
+from companyos_canary.commands.shows import Manner
 from companyos_canary.errors import ExitCode
 
 EXAMPLES = (
     "canary watch                           the Rollout of canary.yaml",
     "canary watch companyos-api -n companyos --until paused",
+    "canary watch --stay                    the screen of a second monitor",
     "canary watch -o json                   one object a line",
 )
 EXITS = (
@@ -27,16 +29,25 @@ def watch(
     until: Annotated[
         str, typer.Option("--until", help="healthy, paused, step=N or weight=N")
     ] = "healthy",
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="keys of the screen change nothing")
+    ] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="do not end: go on with the next version")
+    ] = False,
     timeout: base.TimeoutOption = None,
 ) -> base.Answer:
     """Follow a rollout live until it is Healthy or Degraded.
 
-    Ctrl-C only ends the watching. Without a terminal it ends with 8 where the rollout waits for a
+    On a terminal keys promote, abort, retry and pause (`?` shows them); q and Ctrl-C only end the
+    watching. Without a terminal it ends with 8 where the rollout waits for a
     person.
     """
     target = Until.parse(until)
     live = session.cluster.resolved(session.cluster.rollout(session.rollout))
-    return follow_to_the_end(session, live, until=target, timeout=timeout)
+    return follow_to_the_end(
+        session, live, until=target, timeout=timeout, manner=Manner(read_only, stay)
+    )
 
 
-command = base.verb(watch)
+command = base.verb(watch, follows=True)

@@ -1,7 +1,7 @@
 """An AnalysisRun: what is asked (metrics) and what was answered (results, measurements)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ class MetricResult:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What is asked; conditions and durations as text, with the run's arguments put in."""
+    """What is asked, as text, with the run's arguments put in; those from a Secret stay open."""
 
     name: str
     success_condition: str
@@ -53,7 +53,8 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRun:
-    """`step_index` is None for a background run. What came from a Secret is already masked."""
+    """`step_index` is None for a background run. What came from a Secret is already masked, in
+    `raw` (the whole object), too."""
 
     name: str
     uid: str
@@ -69,6 +70,7 @@ class AnalysisRun:
     terminating: bool
     metrics: tuple[Metric, ...]
     results: tuple[MetricResult, ...]
+    raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> "AnalysisRun":
@@ -78,7 +80,8 @@ class AnalysisRun:
         owners = meta.get("ownerReferences") or [{}]
         index = labels.get("step-index", "")
         revision = (meta.get("annotations") or {}).get(REVISION, "0")
-        arguments = {a.get("name", ""): str(a.get("value", "")) for a in spec.get("args") or []}
+        given = (a for a in spec.get("args") or [] if a.get("value") is not None)
+        arguments = {a.get("name", ""): str(a["value"]) for a in given}
         return cls(
             name=meta["name"],
             uid=meta.get("uid", ""),
@@ -94,6 +97,7 @@ class AnalysisRun:
             terminating=bool(spec.get("terminate")),
             metrics=tuple(_metric(m, arguments) for m in spec.get("metrics") or []),
             results=tuple(_result(r) for r in status.get("metricResults") or []),
+            raw=raw,
         )
 
     @property
@@ -105,8 +109,8 @@ class AnalysisRun:
 
 
 def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
-    def text(key: str) -> str:
-        written = str(raw[key]) if raw.get(key) is not None else ""
+    def text(key: str, of: Mapping[str, Any] = raw) -> str:
+        written = str(of[key]) if of.get(key) is not None else ""
         return ARGUMENT.sub(lambda m: arguments.get(m[1], m[0]), written)
 
     prometheus = (raw.get("provider") or {}).get("prometheus") or {}
@@ -118,8 +122,8 @@ def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
         initial_delay=text("initialDelay"),
         count=text("count"),
         failure_limit=text("failureLimit"),
-        address=prometheus.get("address") or "",
-        query=prometheus.get("query") or "",
+        address=text("address", prometheus),
+        query=text("query", prometheus),
     )
 
 

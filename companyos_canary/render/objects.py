@@ -60,16 +60,17 @@ def analysis_templates(settings: Settings) -> list[dict[str, Any]]:
     for step in settings.steps:
         name, timing = template_name(settings, step), step_timing(settings, step)
         if timing is not None and name not in found:
-            found[name] = _analysis_template(settings, name, timing, step.weight == 100)
+            found[name] = analysis_template(settings, name, timing, step.weight == 100)
     if settings.waits_for_a_person:
         name = template_name(settings, None)
-        found[name] = _analysis_template(settings, name, background_timing(settings), True)
+        found[name] = analysis_template(settings, name, background_timing(settings), True)
     return list(found.values())
 
 
-def _analysis_template(
+def analysis_template(
     settings: Settings, name: str, timing: Timing, stable_may_be_gone: bool
 ) -> dict[str, Any]:
+    """All metrics, asked with that timing."""
     least = settings.analysis.min_requests
     values = {
         **_names(settings),

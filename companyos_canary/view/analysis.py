@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from companyos_canary.argo.cause import number_text
 from companyos_canary.argo.history import as_if_current
-from companyos_canary.argo.limits import measured_number
 from companyos_canary.argo.weight_steps import weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.keyed import keyed
 from companyos_canary.view.metrics import MetricRow, metric_rows
+from companyos_canary.view.records import measured_record
 from companyos_canary.view.theme import Role
+
+if TYPE_CHECKING:
+    from companyos_canary.view.contract import answers
 
 _FIRST = {"Failed": 0, "Error": 0, "Inconclusive": 1, "Successful": 3}
 ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning",
@@ -89,7 +92,7 @@ def plain(snapshot: Snapshot, run: AnalysisRun, *, full: bool) -> tuple[str, ...
     )
 
 
-def record(snapshot: Snapshot, run: AnalysisRun) -> dict[str, Any]:
+def record(snapshot: Snapshot, run: AnalysisRun) -> "answers.JudgedRun":
     """For machines: a run with all its metrics and all their measurements."""
     return {
         "name": run.name,
@@ -105,9 +108,8 @@ def record(snapshot: Snapshot, run: AnalysisRun) -> dict[str, Any]:
     }
 
 
-def _metric_record(one: Judged) -> dict[str, Any]:
+def _metric_record(one: Judged) -> "answers.JudgedMetric":
     row, metric, result = one.row, one.metric, one.result
-    counts = ("count", "successful", "failed", "inconclusive", "error")
     return {
         "name": row.name,
         "phase": one.phase,
@@ -116,7 +118,13 @@ def _metric_record(one: Judged) -> dict[str, Any]:
         "unit": row.unit,
         "operator": row.limit.operator if row.limit else "",
         "limit": row.limit.value if row.limit else None,
-        "counts": {k: getattr(result, k) if result else 0 for k in counts},
+        "counts": {
+            "count": result.count if result else 0,
+            "successful": result.successful if result else 0,
+            "failed": result.failed if result else 0,
+            "inconclusive": result.inconclusive if result else 0,
+            "error": result.error if result else 0,
+        },
         "planned": row.planned,
         "success_condition": metric.success_condition,
         "failure_condition": metric.failure_condition,
@@ -126,12 +134,8 @@ def _metric_record(one: Judged) -> dict[str, Any]:
         "message": one.message,
         "address": metric.address,
         "query": query(one),
-        "measurements": [
-            {"phase": m.phase, "value": measured_number(m.value), "raw": m.value,
-             "message": m.message, "started_at": m.started_at, "finished_at": m.finished_at}
-            for m in (result.measurements if result else ())
-        ],
-    }  # fmt: skip
+        "measurements": [measured_record(m) for m in (result.measurements if result else ())],
+    }
 
 
 def _asked(one: Judged) -> dict[str, str]:

@@ -2,13 +2,12 @@
 
 from companyos_canary.argo.attempt import is_judged
 from companyos_canary.argo.endings import waits_for_a_person
-from companyos_canary.argo.weight_steps import weight_step_at, weight_steps
 from companyos_canary.model.outcome import Ending
 from companyos_canary.view.format import clock, duration, version, weight_text
-from companyos_canary.view.keyed import failure, quoted
 from companyos_canary.view.lines import Line, plain, wrapped
 from companyos_canary.view.picture import Place
 from companyos_canary.view.theme import Facts, Role
+from companyos_canary.view.verdict import step_of
 from companyos_canary.view.why import controller_sentence, distinct, metric_sentence, pod_sentence
 
 # Lines of one sentence; a message of the cluster's that is longer is cut.
@@ -18,48 +17,28 @@ _STILL = "nothing moves until somebody says so"
 
 def closing(ending: Ending, facts: Facts, *, place: Place | None = None) -> list[Line]:
     """For a terminal: the sentence, what it means, and commands that exist."""
-    at = place or Place()
-    role, symbol = _look(ending, facts)
-    first, *rest = wrapped(_sentence(ending), facts.width - 2, most=_MOST)
+    role, symbol = look_of(ending, facts)
+    first, *rest = wrapped(sentence(ending), facts.width - 2, most=_MOST)
     lines: list[Line] = [((f"{symbol} {first}", role),)]
     lines += [((f"  {more}", role),) for more in rest]
-    for fact in _facts(ending):
+    return lines + details(ending, facts, place=place)
+
+
+def details(ending: Ending, facts: Facts, *, place: Place | None = None) -> list[Line]:
+    """What comes after the sentence."""
+    lines: list[Line] = []
+    for fact in meaning(ending):
         lines += [(f"  {part}",) for part in wrapped(fact, facts.width - 2, most=_MOST)]
-    return lines + _commands(ending, at)
+    return lines + _told(*commands(ending, place or Place()))
 
 
 def closing_text(ending: Ending, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
-    """The same without roles."""
+    """The same as `closing` without roles."""
     return tuple(plain(line) for line in closing(ending, facts, place=place))
 
 
-def verdict_line(ending: Ending) -> str:
-    """The last line in a pipe: `verdict=rolled-back version=v1.1.0 stable=v1.0.0 step=2/3
-    metric=error-rate value=0.112 limit=0.05 exit=3`."""
-    values = {
-        "verdict": ending.kind,
-        "version": version(ending.image) if ending.image else "",
-        "stable": version(ending.stable_image) if ending.stable_image else "",
-        "step": _step(ending),
-        "weight": "" if ending.weight is None else str(ending.weight),
-        **_reason(ending),
-        "exit": str(int(ending.exit_code)),
-    }
-    return " ".join(f"{k}={quoted(v)}" for k, v in values.items() if v)
-
-
-def _reason(ending: Ending) -> dict[str, str]:
-    if ending.cause is None:
-        return {}
-    if ending.cause.metrics:
-        return failure(ending.cause.metrics)
-    if ending.cause.pods:
-        worst = ending.cause.pods[0]
-        return {"pod": worst.pod, "reason": worst.reason}
-    return {}
-
-
-def _look(ending: Ending, facts: Facts) -> tuple[Role, str]:
+def look_of(ending: Ending, facts: Facts) -> tuple[Role, str]:
+    """Whether it is good or bad, and the symbol of that."""
     symbols = facts.symbols
     match ending.kind:
         case "healthy" | "reached":
@@ -71,7 +50,8 @@ def _look(ending: Ending, facts: Facts) -> tuple[Role, str]:
     return "warning", symbols.warning
 
 
-def _sentence(ending: Ending) -> str:
+def sentence(ending: Ending) -> str:
+    """How it ended, in one sentence without a full stop."""
     name = version(ending.image) if ending.image else ending.snapshot.rollout.name
     took = duration(ending.at - ending.started_at)
     after = "" if took == "0s" else f", after {took}"
@@ -110,6 +90,10 @@ def _goes_on(ending: Ending, name: str, at: str) -> str:
     rollout, stale = ending.snapshot.rollout, ending.snapshot.stale_since
     if stale:
         return f"no connection, {name} was last seen{at}, at {clock(stale, ending.at)}"
+    if rollout.is_fully_promoted and rollout.observed:
+        return f"{name} is stable"
+    if rollout.aborted:
+        return f"{name} was rolled back"
     if rollout.paused:
         return f"{name} is paused by hand{at}"
     if waits_for_a_person(rollout):
@@ -130,7 +114,8 @@ def _why(ending: Ending) -> str:
     return f": {controller_sentence(found)}" if told else ""
 
 
-def _facts(ending: Ending) -> list[str]:
+def meaning(ending: Ending) -> list[str]:
+    """What it means: where traffic is, what the Rollout does now."""
     rollout, cause = ending.snapshot.rollout, ending.cause
     found: list[str] = []
     if cause:
@@ -163,28 +148,29 @@ def _from_here(ending: Ending) -> list[str]:
     return ["the rollout goes on in the cluster without this command"] if goes_on else []
 
 
-def _commands(ending: Ending, place: Place) -> list[Line]:
+def commands(ending: Ending, place: Place) -> list[tuple[str, str]]:
+    """What to type now: a word for what it is good for, and a command that exists."""
     command = place.command
     another = command("deploy", "VERSION")
     promoted = ending.snapshot.rollout.is_fully_promoted
+    watch, back = ("watch", command("watch")), ("back", command("abort"))
     match ending.kind:
         case "healthy":
             return []
         case "rolled-back":
-            return _told(("look", command("get")), ("undo", command("undo")), ("next", another))
+            return [("look", command("get")), ("undo", command("undo")), ("next", another)]
         case "degraded":
-            back = () if promoted else (("back", command("abort")),)
-            return _told(("look", command("get")), *back, ("next", another))
+            ways = [] if promoted else [back]
+            return [("look", command("get")), *ways, ("next", another)]
         case "paused":
-            return _told(*_go_on(ending, place), ("back", command("abort")))
+            return [*_go_on(ending, place), back]
         case "reached":
-            if promoted:
-                return []
-            return _told(("watch", command("watch")), *_go_on(ending, place),
-                         ("back", command("abort")))  # fmt: skip
+            return [] if promoted else [watch, *_go_on(ending, place), back]
         case "superseded" | "reverted":
-            return _told(("look", command("get")), ("watch", command("watch")))
-    return _told(("watch", command("watch")), *_go_on(ending, place), ("stop", command("abort")))
+            return [("look", command("get")), watch]
+    if promoted or ending.snapshot.rollout.aborted:
+        return []
+    return [watch, *_go_on(ending, place), ("stop", command("abort"))]
 
 
 def _go_on(ending: Ending, place: Place) -> list[tuple[str, str]]:
@@ -196,7 +182,7 @@ def _go_on(ending: Ending, place: Place) -> list[tuple[str, str]]:
 
 
 def _told(*pairs: tuple[str, str]) -> list[Line]:
-    room = max(len(label) for label, _ in pairs) + 2
+    room = max((len(label) for label, _ in pairs), default=0) + 2
     return [(f"  {label + ':':<{room}}", (command, "hint")) for label, command in pairs]
 
 
@@ -205,14 +191,6 @@ def _newest(ending: Ending) -> str:
     return version(image) if image else "another version"
 
 
-def _step(ending: Ending) -> str:
-    steps = weight_steps(ending.snapshot.rollout.steps)
-    if ending.step is None or not steps:
-        return ""
-    at = weight_step_at(steps, ending.step)
-    return f"{at.number if at else len(steps)}/{len(steps)}"
-
-
 def _in_step(ending: Ending) -> str:
-    step = _step(ending)
+    step = step_of(ending)
     return f" (step {step})" if step else ""

@@ -2,10 +2,10 @@
 
 import textwrap
 from collections.abc import Iterable
-from typing import Any
 
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.workload import Event
+from companyos_canary.view.cells import columns_of, filled
 from companyos_canary.view.events import event_text
 from companyos_canary.view.format import clock
 from companyos_canary.view.keyed import keyed
@@ -25,12 +25,14 @@ def lines(events: Iterable[Event], picture: Picture, facts: Facts) -> list[Line]
 def _lines(event: Event, picture: Picture, facts: Facts) -> list[Line]:
     warning = event.type == "Warning"
     mark = facts.symbols.warning if warning else " "
-    head = f"{clock(event.at, picture.now)} {mark} {subject(event, picture):<{_SUBJECT}} "
+    head = f"{clock(event.at, picture.now)} {mark} {filled(subject(event, picture), _SUBJECT)} "
     again = f" (x{event.count})" if event.count > 1 else ""
     text = f"{event.reason}: {short_names(event_text(event, picture), picture)}{again}"
     style: Role = "warning" if warning else ""
-    folded = textwrap.wrap(text, max(20, facts.width - len(head)), break_on_hyphens=False) or [""]
-    rest = " " * len(head)
+    folded = textwrap.wrap(
+        text, max(20, facts.width - columns_of(head)), break_on_hyphens=False
+    ) or [""]
+    rest = " " * columns_of(head)
     return [(head if n == 0 else rest, (part, style)) for n, part in enumerate(folded)]
 
 
@@ -73,15 +75,3 @@ def plain(event: Event) -> str:
         count=str(event.count) if event.count > 1 else "",
         message=event.message,
     )
-
-
-def record(event: Event) -> dict[str, Any]:
-    return {
-        "at": event.at,
-        "type": event.type,
-        "reason": event.reason,
-        "kind": event.kind,
-        "name": event.name,
-        "message": event.message,
-        "count": event.count,
-    }

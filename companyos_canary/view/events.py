@@ -6,6 +6,7 @@ from datetime import datetime
 from companyos_canary.argo.since import since
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
+from companyos_canary.view.cells import columns_of
 from companyos_canary.view.format import clock, shorten
 from companyos_canary.view.lines import Line
 from companyos_canary.view.picture import Picture
@@ -40,8 +41,13 @@ def events_lines(picture: Picture, facts: Facts, most: int) -> list[Line]:
     return _lines(kept, picture, facts) + end
 
 
+def in_order(snapshot: Snapshot) -> list[Event]:
+    """By time, oldest first."""
+    return sorted(snapshot.events, key=lambda e: e.at.timestamp() if e.at else 0.0)
+
+
 def _of_this_update(picture: Picture) -> list[Event]:
-    ordered = sorted(picture.snapshot.events, key=lambda e: e.at.timestamp() if e.at else 0.0)
+    ordered = in_order(picture.snapshot)
     began = _began(picture, ordered)
     return [
         e for e in ordered
@@ -78,7 +84,7 @@ def _lines(events: list[Event], picture: Picture, facts: Facts) -> list[Line]:
     for event in events:
         head = f"  {clock(event.at, picture.now)}  "
         again = f" (x{event.count})" if event.count > 1 else ""
-        room = facts.width - len(head) - len(again)
+        room = facts.width - columns_of(head) - len(again)
         text = shorten(event_text(event, picture), room, facts.symbols) + again
         lines.append((head, (text, "warning" if event.type == "Warning" else "")))
     return lines

@@ -11,15 +11,18 @@ _OVER = ("healthy", "aborted", "degraded")
 _BEFORE_THE_SWITCH = ("waiting", "inconclusive", "pausing", "analysing", "scaling")
 
 
-def next_lines(picture: Picture, facts: Facts, *, leave: str = "") -> list[Line]:
-    """`leave` says how to leave a live screen, empty where nothing runs on."""
-    sentence, commands = outlook(picture)
+def next_lines(
+    picture: Picture, facts: Facts, *, leave: str = "", commands: bool = True
+) -> list[Line]:
+    """`leave` says how to leave a live screen, empty where nothing runs on; without `commands` the
+    keys stand in their place."""
+    sentence, typed = outlook(picture)
     stale = picture.snapshot.stale_since
     head = f"  next, as of {clock(stale, picture.now).strip()}: " if stale else "  next: "
     lines: list[Line] = [(head, sentence)] if sentence else []
     if leave and picture.progress.activity not in _OVER:
-        commands = [*commands, ("leave", f"{leave} (the rollout goes on)")]
-    return lines + _packed(commands, facts)
+        typed = [*typed, ("leave", f"{leave} (the rollout goes on)")]
+    return lines + (_packed(typed, facts) if commands else [])
 
 
 def outlook(picture: Picture) -> tuple[str, list[Command]]:

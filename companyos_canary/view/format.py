@@ -7,6 +7,7 @@ from typing import Literal
 
 from companyos_canary.argo.limits import Limit
 from companyos_canary.model.rollout import Container
+from companyos_canary.view.cells import cut
 from companyos_canary.view.theme import Symbols
 
 Unit = Literal["percent", "seconds", "milliseconds", "times", "number"]
@@ -166,6 +167,5 @@ def is_far(weight: int, share: int | None) -> bool:
 
 
 def shorten(text: str, width: int, symbols: Symbols) -> str:
-    """At most `width` characters, with a mark where something was cut off."""
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: max(0, width - 1)] + symbols.more
+    """One line of at most `width` columns, with a mark where something was cut off."""
+    return cut(" ".join(text.split()), width, symbols.more)

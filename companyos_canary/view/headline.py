@@ -1,5 +1,6 @@
 """The top of a screen: what goes where, in which phase, since when, and why if it ended badly."""
 
+from companyos_canary.view.cells import columns_of, cut
 from companyos_canary.view.format import about, clock, duration, shorten
 from companyos_canary.view.lines import Line, joined, width, wrapped
 from companyos_canary.view.picture import Picture
@@ -7,6 +8,7 @@ from companyos_canary.view.theme import PHASES, Facts, phase_symbol
 from companyos_canary.view.why import reasons
 
 _VERSION_ROOM = 24
+_NAME_ROOM = 12
 
 
 def headline(picture: Picture, facts: Facts) -> list[Line]:
@@ -16,7 +18,8 @@ def headline(picture: Picture, facts: Facts) -> list[Line]:
     old = shorten(picture.stable, _VERSION_ROOM, symbols)
     under_way = old and not (old == new and picture.snapshot.rollout.is_fully_promoted)
     change = f"{old} {symbols.arrow} {new}" if under_way else new
-    left: Line = (f"{picture.name}  {change}".rstrip(),)
+    name = cut(picture.name, max(_NAME_ROOM, facts.width - columns_of(change) - 2), symbols.more)
+    left: Line = (f"{name}  {change}".rstrip(),)
     phase = picture.progress.phase.word
     right: Line = (
         (f"{phase_symbol(symbols, phase)} {phase}", PHASES.get(phase, "warning")),
@@ -50,9 +53,19 @@ def where(picture: Picture, facts: Facts) -> Line:
         (9, picture.where),
         (3, f"revision {rollout.revision}" if rollout.revision and rollout.observed else ""),
         (5, started),
+        (6, _waits(picture)),
         (4, end if under_way else ""),
     ]
     return (joined(pieces, facts.width, f" {facts.symbols.dot} "),)
+
+
+def _waits(picture: Picture) -> str:
+    """Since when it waits for a person."""
+    if picture.progress.activity not in ("waiting", "inconclusive"):
+        return ""
+    conditions = picture.snapshot.rollout.pause_conditions
+    began = next((c.started_at for c in conditions if c.started_at), None)
+    return f"waits since {clock(began, picture.now).strip()}" if began else ""
 
 
 def warnings(picture: Picture, facts: Facts) -> list[Line]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from companyos_canary.argo.history import Became, Revision
 from companyos_canary.model.outcome import Cause
@@ -13,6 +13,9 @@ from companyos_canary.view.lines import Column, Line, Part, table, words
 from companyos_canary.view.records import cause_record
 from companyos_canary.view.theme import Facts, Role
 from companyos_canary.view.why import controller_sentence, metric_sentence
+
+if TYPE_CHECKING:
+    from companyos_canary.view.contract import answers, parts
 
 _ROLES: dict[Became, Role] = {
     "stable": "success",
@@ -79,7 +82,7 @@ def plain(revision: Revision, container: str | None) -> str:
     )
 
 
-def record(revision: Revision, container: str | None) -> dict[str, Any]:
+def record(revision: Revision, container: str | None) -> "answers.Revision":
     """For machines; `waited_seconds` is part of `took_seconds`."""
     replicaset = revision.replicaset
     return {
@@ -101,7 +104,7 @@ def record(revision: Revision, container: str | None) -> dict[str, Any]:
     }
 
 
-def _cause(revision: Revision) -> dict[str, Any] | None:
+def _cause(revision: Revision) -> "parts.Cause | None":
     known = bool(revision.metrics or revision.message)
     return cause_record(Cause(revision.message, revision.metrics)) if known else None
 

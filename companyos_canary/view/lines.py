@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from companyos_canary.view.cells import columns_of, cut
 from companyos_canary.view.theme import Role
 
 Part = str | tuple[str, Role]
 Line = tuple[Part, ...]
+Cell = Part | list[Part]
 
 
 def words(part: Part) -> str:
@@ -15,7 +17,11 @@ def words(part: Part) -> str:
 
 
 def width(line: Iterable[Part]) -> int:
-    return sum(len(words(p)) for p in line)
+    return sum(columns_of(words(p)) for p in line)
+
+
+def parts(cell: Cell) -> Sequence[Part]:
+    return cell if isinstance(cell, list) else (cell,)
 
 
 def plain(line: Iterable[Part]) -> str:
@@ -25,49 +31,62 @@ def plain(line: Iterable[Part]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table. Where room is short the one with the lowest `keep` goes first."""
+    """One column of a table. Where room is short the one with the lowest `keep` goes first.
+    `least`: how wide it is at least, so that it stays where it is while its values change."""
 
     heading: str
-    cells: Sequence[Part]
+    cells: Sequence[Cell]
     align: Literal["left", "right"] = "left"
     keep: int = 9
+    least: int = 0
 
     @property
     def width(self) -> int:
-        return max(len(self.heading), *(len(words(c)) for c in self.cells), 0)
+        return max(len(self.heading), self.least, *(width(parts(c)) for c in self.cells))
 
     @property
     def empty(self) -> bool:
-        return not any(words(c).strip() for c in self.cells)
+        return not any(plain(parts(c)).strip() for c in self.cells)
 
 
 def table(columns: Sequence[Column], room: int, *, indent: int = 2, gap: int = 2) -> list[Line]:
     """Headings and rows, each at most `room` wide as long as there is a column to drop; columns
     with nothing in them are left out."""
-    kept = [c for c in columns if not c.empty]
-    while len(kept) > 1 and indent + sum(c.width + gap for c in kept) - gap > room:
-        kept.remove(min(reversed(kept), key=lambda c: c.keep))
+    kept = fitting(columns, room, indent=indent, gap=gap)
     if not kept:
         return []
-    rows: list[list[Part]] = [[c.heading for c in kept]]
+    rows: list[list[Cell]] = [[c.heading for c in kept]]
     rows += [[c.cells[n] for c in kept] for n in range(len(kept[0].cells))]
-    return [_row(cells, kept, indent, gap) for cells in rows if any(words(c) for c in cells)]
+    return [_row(cells, kept, indent, gap) for cells in rows if any(plain(parts(c)) for c in cells)]
 
 
-def _row(cells: list[Part], columns: list[Column], indent: int, gap: int) -> Line:
-    parts: list[Part] = [" " * indent]
+def fitting(columns: Sequence[Column], room: int, *, indent: int = 2, gap: int = 2) -> list[Column]:
+    """The columns that a table of that width has."""
+    kept = [c for c in columns if not c.empty]
+    while len(kept) > 1 and table_width(kept, indent=indent, gap=gap) > room:
+        kept.remove(min(reversed(kept), key=lambda c: c.keep))
+    return kept
+
+
+def table_width(columns: Sequence[Column], *, indent: int = 2, gap: int = 2) -> int:
+    gaps = sum(gap if c.heading else 1 for c in columns[:-1])
+    return indent + sum(c.width for c in columns) + gaps
+
+
+def _row(cells: list[Cell], columns: list[Column], indent: int, gap: int) -> Line:
+    row: list[Part] = [" " * indent]
     for n, (cell, column) in enumerate(zip(cells, columns, strict=True)):
-        blank = " " * (column.width - len(words(cell)))
-        parts += [" " * (gap if columns[n - 1].heading else 1)] if n else []
-        parts += [blank, cell] if column.align == "right" else [cell, blank]
-    return tuple(parts)
+        blank = " " * (column.width - width(parts(cell)))
+        row += [" " * (gap if columns[n - 1].heading else 1)] if n else []
+        row += [blank, *parts(cell)] if column.align == "right" else [*parts(cell), blank]
+    return tuple(row)
 
 
 def joined(pieces: Sequence[tuple[int, str]], room: int, separator: str) -> str:
     """Pieces in their order with a separator; where room is short those with the lowest number
     are left out first."""
     kept = [p for p in pieces if p[1]]
-    while len(kept) > 1 and len(separator.join(p[1] for p in kept)) > room:
+    while len(kept) > 1 and columns_of(separator.join(p[1] for p in kept)) > room:
         kept.remove(min(reversed(kept), key=lambda p: p[0]))
     return separator.join(p[1] for p in kept)
 
@@ -76,11 +95,9 @@ def wrapped(text: str, room: int, *, most: int = 3, more: str = "…") -> list[s
     """Text broken at blanks into at most `most` lines; what does not fit is cut off with a mark."""
     lines: list[str] = [""]
     for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > room:
+        if lines[-1] and columns_of(lines[-1]) + 1 + columns_of(word) > room:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
-    return [
-        line if len(line) <= room else line[: max(0, room - 1)] + more for line in lines if line
-    ]
+    return [cut(line, room, more) for line in lines if line]

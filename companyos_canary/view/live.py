@@ -12,9 +12,9 @@ SHORTEST = 0.2
 
 class Live:
     """`with Live(console, clock) as live: live.update(frame)`. `clock` counts seconds. What comes
-    sooner than 0.2 s after a frame waits for the next update, `tick`, or the end; the last frame
-    stays in the scrollback, and the cursor is back whatever happens. Where the console has another
-    width than before the screen is cleared."""
+    sooner than 0.2 s after a frame waits for the next update, `tick`, or the end; one that is there
+    already is not drawn again. The last frame stays in the scrollback, and the cursor is back
+    whatever happens. Where the console has another size than before the screen is cleared."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self._live = RichLive(
@@ -29,7 +29,8 @@ class Live:
         self._drawn_at: float | None = None
         self._waiting: RenderableType | None = None
         self._console = console
-        self._width = console.width
+        self._size = (console.width, console.height)
+        self._drawn: RenderableType | None = None
 
     def __enter__(self) -> "Live":
         self._live.__enter__()
@@ -64,14 +65,17 @@ class Live:
 
     def _draw(self, frame: RenderableType) -> None:
         self._waiting = None
-        self._drawn_at = self._clock()
-        if self._console.width != self._width:
-            self._begin_anew()
-        self._live.update(frame, refresh=True)
+        size = (self._console.width, self._console.height)
+        if size != self._size:
+            self._size = size
+            self.begin_anew()
+        if frame != self._drawn:
+            self._drawn, self._drawn_at = frame, self._clock()
+            self._live.update(frame, refresh=True)
 
-    def _begin_anew(self) -> None:
-        """On a clear screen: the terminal has folded the lines of the frame before, so nobody
-        knows how high it is now."""
-        self._width = self._console.width
+    def begin_anew(self) -> None:
+        """On a clear screen: the terminal has folded or cut the frame before, or somebody else has
+        written, so nobody knows where it is now."""
+        self._drawn = None
         self._console.control(Control.clear(), Control.home())
         self._live._live_render._shape = None  # rich would go up by the old height

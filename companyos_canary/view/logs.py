@@ -1,9 +1,12 @@
 """Log lines of several pods: a short prefix that says which pod, in which role."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from companyos_canary.model.logline import LogLine
 from companyos_canary.view.theme import Facts, Role
+
+if TYPE_CHECKING:
+    from companyos_canary.view.contract import answers
 
 _ROLES: dict[str, Role] = {"canary": "hint", "stable": "success"}
 
@@ -22,7 +25,7 @@ def line(found: LogLine, facts: Facts, *, prefixed: bool) -> str:
     return f"{prefix} {found.text}"
 
 
-def record(found: LogLine) -> dict[str, Any]:
+def record(found: LogLine) -> "answers.LogLine":
     """For machines; `at` with the nanoseconds of the server."""
     return {
         "at": found.at,

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from companyos_canary.errors import CanaryError
 from companyos_canary.model.outcome import Ending
@@ -24,13 +24,15 @@ from companyos_canary.view.records import (
     pod_records,
     replicaset_record,
     run_records,
-    service_records,
+    services_record,
     step_record,
     step_records,
 )
 
+if TYPE_CHECKING:
+    from companyos_canary.view.contract import answers, parts
+
 SCHEMA = "canary/v1"
-_OF_THE_REST = ("stable_version", "replicasets", "pods", "metrics", "runs", "events")
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -59,7 +61,7 @@ def error_entry(error: CanaryError) -> dict[str, str]:
 
 
 def event_line(event: str, data: Mapping[str, Any], *, at: datetime, seq: int) -> str:
-    """One line of `watch -o json`; `event` is `snapshot`, `ending` or `error`."""
+    """One line of a verb that writes an object a line; `event` is its type."""
     body = {"schema": SCHEMA, "seq": seq, "at": format_time(at), "event": event, "data": dict(data)}
     return json.dumps(jsonable(body), ensure_ascii=False, allow_nan=False)
 
@@ -86,13 +88,20 @@ def jsonable(value: Any) -> Any:
 
 def snapshot_data(
     snapshot: Snapshot, now: datetime, *, place: Place | None = None
-) -> dict[str, Any]:
+) -> "parts.Snapshot":
     """Everything a screen shows, as data; null for what was not asked for."""
-    data = _whole(look(snapshot, now, place))
-    return data if snapshot.whole else data | {k: data[k] or None for k in _OF_THE_REST}
+    picture = look(snapshot, now, place)
+    data = _whole(picture)
+    if services := services_record(picture):
+        data["services"] = services
+    if not snapshot.whole:
+        data["stable_version"] = data["stable_version"] or None
+        data["replicasets"] = data["pods"] = data["metrics"] = None
+        data["runs"] = data["events"] = None
+    return data
 
 
-def _whole(picture: Picture) -> dict[str, Any]:
+def _whole(picture: Picture) -> "parts.Snapshot":
     snapshot = picture.snapshot
     rollout, progress = snapshot.rollout, picture.progress
     return {
@@ -115,7 +124,6 @@ def _whole(picture: Picture) -> dict[str, Any]:
         "step": step_record(picture),
         "steps": step_records(picture),
         "weights": {"set": progress.weight, "actual": picture.actual_weight},
-        **service_records(picture),
         "replicas": {
             "desired": rollout.replicas,
             "total": rollout.total_replicas,
@@ -136,7 +144,7 @@ def _whole(picture: Picture) -> dict[str, Any]:
     }
 
 
-def ending_data(ending: Ending, *, place: Place | None = None) -> dict[str, Any]:
+def ending_data(ending: Ending, *, place: Place | None = None) -> "answers.Verdict":
     """How a `deploy` or `watch` ended; `snapshot` is the last one."""
     return {
         "verdict": ending.kind,

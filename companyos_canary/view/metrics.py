@@ -62,7 +62,7 @@ def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
         value=_number(newest) if newest else None,
         limit=limit,
         unit=unit_of(name, limit),
-        verdict=_verdict(newest),
+        verdict=verdict_of(newest),
         phase=result.phase if result else "",
         failed=result.failed if result else 0,
         measured=len(result.measurements) if result else 0,
@@ -77,7 +77,7 @@ def _number(measurement: Measurement) -> float | None:
     return measured_number(measurement.value)
 
 
-def _verdict(newest: Measurement | None) -> Verdict:
+def verdict_of(newest: Measurement | None) -> Verdict:
     """The word for the newest measurement. Inconclusive without a number is missing data: the
     recommended conditions match neither way then."""
     if newest is None:

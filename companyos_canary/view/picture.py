@@ -6,6 +6,7 @@ from datetime import datetime
 from companyos_canary.argo.cause import cause
 from companyos_canary.argo.share import is_routed, pod_share
 from companyos_canary.argo.steps import actual_weight
+from companyos_canary.model.live import Live
 from companyos_canary.model.outcome import Cause
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
@@ -55,6 +56,7 @@ class Picture:
     canary_pods: int
     pods: int
     actual_weight: int
+    live: Live | None = None
 
     @property
     def name(self) -> str:
@@ -86,8 +88,11 @@ class Picture:
         return version(image_of(replicaset.containers, self.place.container))
 
 
-def look(snapshot: Snapshot, now: datetime, place: Place | None = None) -> Picture:
-    """Everything a view needs. `now` is aware, in the time zone that is shown."""
+def look(
+    snapshot: Snapshot, now: datetime, place: Place | None = None, live: Live | None = None
+) -> Picture:
+    """Everything a view needs. `now` is aware, in the time zone that is shown; `live` is what
+    Prometheus says, None where it was not asked."""
     at = place or Place()
     rollout = snapshot.rollout
     current, stable = snapshot.current, snapshot.stable
@@ -114,6 +119,7 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None) -> Pictu
         canary_pods=available,
         pods=sum(r.available for r in snapshot.replicasets) or rollout.available_replicas,
         actual_weight=actual_weight(rollout, available),
+        live=live,
     )
 
 

@@ -1,6 +1,7 @@
 """Lines for a pipe or a CI log: one a change, fixed words, then key=value. No escapes, no rich.
 
-Numbers are raw (`error-rate=0.112`, `weight=25`); a value with blanks is quoted as in JSON.
+Numbers are raw (`error-rate=0.112`, `weight=25`); a value with blanks is quoted as in JSON. The
+grammar is in docs/ci.md; `stamped` puts the times before a line.
 """
 
 from datetime import datetime
@@ -13,37 +14,49 @@ from companyos_canary.view.keyed import failure, keyed
 from companyos_canary.view.metrics import MetricRow
 from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.plain_pods import pods
-from companyos_canary.view.plain_steps import step, steps, values
+from companyos_canary.view.plain_steps import steps, values
 from companyos_canary.view.progress import step_run
 from companyos_canary.view.why import distinct
 
+# What waits for a person, and the verbs that go on and go back.
 _WAITS = {
-    "waiting": "waits for a person: canary promote or canary abort",
-    "held": "paused by hand: canary resume or canary abort",
-    "inconclusive": "no verdict from the analysis: canary promote or canary abort",
-    "aborting": "aborting",
+    "waiting": ("waits for a person", "promote"),
+    "held": ("paused by hand", "resume"),
+    "inconclusive": ("no verdict", "promote"),
 }
 
 
+def stamped(line: str, began: datetime, now: datetime) -> str:
+    """`12:03:26 +2m05s step 1/3 weight=10`: the clock, and the time since the following began."""
+    return f"{now:%H:%M:%S} +{duration(now - began)} {line}"
+
+
 def opening(verb: str, snapshot: Snapshot, now: datetime, *, place: Place | None = None) -> str:
-    """`12:01:21 deploy companyos-api v1.1.0 (was v1.0.0) in companyos @ prod-eu, revision 8`."""
+    """`deploy companyos-api version=v1.1.0 was=v1.0.0 namespace=companyos context=prod-eu
+    revision=8`."""
     picture = look(snapshot, now, place)
-    was = f" (was {picture.stable})" if picture.stable not in ("", picture.version) else ""
     rollout = snapshot.rollout
-    revision = f", revision {rollout.revision}" if rollout.revision and rollout.observed else ""
-    head = f"{verb} {picture.name} {picture.version}{was}"
-    return _at(now, f"{head} in {picture.where}{revision}")
+    return keyed(
+        f"{verb} {picture.name}",
+        version=picture.version,
+        was=picture.stable if picture.stable != picture.version else "",
+        namespace=rollout.namespace,
+        context=picture.place.context,
+        revision=str(rollout.revision or "") if rollout.observed else "",
+    )
 
 
 def heartbeat(snapshot: Snapshot, now: datetime, *, place: Place | None = None) -> str:
-    """`12:03:59 still step 2/3 weight=25 analysing left=48s error-rate=0.041`: nothing changed."""
+    """`still analysing step=2/3 weight=25 left=48s error-rate=0.041`: nothing changed."""
     picture = look(snapshot, now, place)
     progress = picture.progress
     if snapshot.stale_since:
-        return _at(now, keyed("still no connection", since=clock(snapshot.stale_since, now)))
-    tail = {} if progress.remaining is None else {"left": duration(progress.remaining)}
-    where = f"{step(picture)} {progress.activity}" if progress.step else progress.phase.word
-    return _at(now, keyed(f"still {where}", **({**tail, **values(picture.metrics)} | tail)))
+        return keyed("still no connection", since=clock(snapshot.stale_since, now))
+    tail = {"left": duration(progress.remaining)} if progress.remaining is not None else {}
+    if at := progress.step:
+        number = f"{at.number}/{len(progress.steps)}"
+        tail = {"step": number, "weight": str(at.weight), **tail}
+    return keyed(f"still {progress.activity}", **({**tail, **values(picture.metrics)} | tail))
 
 
 def lines(
@@ -54,11 +67,11 @@ def lines(
     after = look(snapshot, now, place)
     before = look(previous, now, place) if previous else None
     if before and before.snapshot.rollout.current_hash != snapshot.rollout.current_hash:
-        replaced = [keyed(f"revision {snapshot.rollout.revision} {after.version}".rstrip())]
+        replaced = [keyed(f"revision {snapshot.rollout.revision}", version=after.version)]
         before = None
     else:
         replaced = []
-    found = [
+    return [
         *replaced,
         *_connection(before, after),
         *steps(before, after),
@@ -68,13 +81,12 @@ def lines(
         *_problems(before, after),
         *_phase(before, after),
     ]
-    return [_at(now, line) for line in found]
 
 
 def _connection(before: Picture | None, after: Picture) -> list[str]:
     was = before.snapshot.stale_since if before else None
     stale = after.snapshot.stale_since
-    found = ["connection is back"] if was and not stale else []
+    found = ["connection back"] if was and not stale else []
     if stale and not was:
         found = [keyed("no connection", since=clock(stale, after.now))]
     known = before.snapshot.notes if before else ()
@@ -94,8 +106,13 @@ def _activity(before: Picture | None, after: Picture) -> list[str]:
             return [keyed("pause", takes=takes)] if takes else []
         case "finishing" if progress.stepped:
             return [keyed("finishing", pods=_share(after))]
-    said = _WAITS.get(progress.activity)
-    return [said] if said else []
+        case "aborting":
+            return ["aborting"]
+        case "waiting" | "held" | "inconclusive" as waits:
+            words, verb = _WAITS[waits]
+            command = after.place.command
+            return [keyed(words, next=command(verb), back=command("abort"))]
+    return []
 
 
 def _doing(picture: Picture) -> tuple[str, int | None, str]:
@@ -132,9 +149,8 @@ def _metric(row: MetricRow) -> str:
     word = row.verdict.replace(" ", "-")
     message = row.message if row.verdict == "error" else ""
     number = number_text(row.value)
-    return keyed(
-        f"metric {row.name} {word}", value=number, limit=limit, failed=failed, message=message
-    )
+    name = "-".join(row.name.split())
+    return keyed(f"metric {name} {word}", value=number, limit=limit, failed=failed, message=message)
 
 
 def _problems(before: Picture | None, after: Picture) -> list[str]:
@@ -155,7 +171,7 @@ def _phase(before: Picture | None, after: Picture) -> list[str]:
     match progress.activity:
         case "healthy":
             ready = f"{after.snapshot.rollout.available_replicas}/{after.snapshot.rollout.replicas}"
-            return [keyed(f"healthy {after.version}".rstrip(), pods=ready)]
+            return [keyed("healthy", version=after.version, pods=ready)]
         case "aborted" if _explained(after):
             failed = after.cause.metrics if after.cause else ()
             return [keyed("aborted", **failure(failed), message=progress.phase.message)]
@@ -174,7 +190,3 @@ def _explained(picture: Picture) -> bool:
 def _share(picture: Picture) -> str:
     """The pods of the new version, of those that are wanted."""
     return f"{picture.canary_pods}/{picture.snapshot.rollout.replicas}"
-
-
-def _at(now: datetime, line: str) -> str:
-    return f"{now:%H:%M:%S} {line}"

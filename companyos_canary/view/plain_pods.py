@@ -45,18 +45,15 @@ def _settled(picture: Picture) -> int | None:
 def unsaid(lines: Iterable[str], said: Iterable[str]) -> list[str]:
     """Without the pods' state where that was the last said of this version's: a pod may come and
     go."""
-    known = [p for line in said if (p := _pods_of(line))]
-    last = known[-1] if known else ""
+    last = next((line for line in reversed(list(said)) if _of_pods(line)), "")
     found = []
     for line in lines:
-        state = _pods_of(line)
-        if not state.startswith(_READY) or state != last:
+        if not line.startswith(_READY) or line != last:
             found.append(line)
-        last = state or last
+        last = line if _of_pods(line) else last
     return found
 
 
-def _pods_of(line: str) -> str:
-    """The line without its time, where it is about pods, or begins another version."""
-    words = line.partition(" ")[2]
-    return words if words.startswith((_READY, "revision ")) else ""
+def _of_pods(line: str) -> bool:
+    """Whether it is about pods, or begins another version."""
+    return line.startswith((_READY, "revision "))

@@ -19,7 +19,8 @@ def steps(before: Picture | None, after: Picture) -> list[str]:
         if before and before.progress.stepped and end.settled and not said:
             numbers = values(rows_of(end.runs)) if end.word == "passed" else {}
             why = "went on without a verdict" if end.word == "skipped" else ""
-            found.append(keyed(f"step {number}/{of} {end.word}", **numbers, reason=why))
+            word = "-".join(end.word.split())
+            found.append(keyed(f"step {number}/{of} {word}", **numbers, reason=why))
     if now and (was is None or now != was):
         found.append(step(after))
     return found

@@ -1,18 +1,23 @@
 """The parts of a Snapshot as records for machines: ReplicaSets, pods, metrics, runs, events."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from companyos_canary.argo.limits import measured_number
 from companyos_canary.argo.pods import pod_status, ready_containers, restarts
 from companyos_canary.argo.steps import step_count
+from companyos_canary.model.analysisrun import Measurement
 from companyos_canary.model.outcome import Cause, FailedMetric
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.model.workload import ReplicaSet
+from companyos_canary.model.workload import Event, ReplicaSet
 from companyos_canary.view.metrics import MetricRow
 from companyos_canary.view.picture import Picture
 from companyos_canary.view.replicas import role_of
 
+if TYPE_CHECKING:
+    from companyos_canary.view.contract import answers, parts
 
-def cause_record(cause: Cause | None) -> dict[str, Any] | None:
+
+def cause_record(cause: Cause | None) -> "parts.Cause | None":
     if cause is None:
         return None
     return {
@@ -25,7 +30,7 @@ def cause_record(cause: Cause | None) -> dict[str, Any] | None:
     }
 
 
-def _failed(metric: FailedMetric) -> dict[str, Any]:
+def _failed(metric: FailedMetric) -> "parts.FailedMetric":
     return {
         "run": metric.run,
         "metric": metric.metric,
@@ -39,7 +44,7 @@ def _failed(metric: FailedMetric) -> dict[str, Any]:
     }
 
 
-def step_record(picture: Picture) -> dict[str, Any]:
+def step_record(picture: Picture) -> "parts.StepInWork":
     """`number` counts weights as canary.yaml does; `index` is the Rollout's currentStepIndex."""
     rollout, progress = picture.snapshot.rollout, picture.progress
     current = rollout.current_step
@@ -54,34 +59,31 @@ def step_record(picture: Picture) -> dict[str, Any]:
     }
 
 
-def step_records(picture: Picture) -> list[dict[str, Any]]:
+def step_records(picture: Picture) -> "list[parts.WeightStep]":
     return [
         {"number": s.number, "weight": s.weight, "first_index": s.first, "end_index": s.end}
         for s in picture.progress.steps
     ]
 
 
-def service_records(picture: Picture) -> dict[str, Any]:
+def services_record(picture: Picture) -> "parts.Services | None":
     """In blue-green alone: the Service of each role, the hash that it selects, and its version."""
     state = picture.snapshot.rollout.blue_green
     if state is None:
-        return {}
-    roles = (("active", state.active_service, state.active),
-             ("preview", state.preview_service, state.preview))  # fmt: skip
+        return None
+
+    def of(name: str, digest: str) -> "parts.ServiceOf":
+        found = picture.snapshot.replicaset(digest)
+        version = picture.version_of(found) if found else ""
+        return {"name": name, "hash": digest, "version": version}
+
     return {
-        "services": {
-            role: {"name": name, "hash": hash_, "version": _version(picture, hash_)}
-            for role, name, hash_ in roles
-        }
+        "active": of(state.active_service, state.active),
+        "preview": of(state.preview_service, state.preview),
     }
 
 
-def _version(picture: Picture, hash_: str) -> str:
-    found = picture.snapshot.replicaset(hash_)
-    return picture.version_of(found) if found else ""
-
-
-def replicaset_record(picture: Picture, r: ReplicaSet) -> dict[str, Any]:
+def replicaset_record(picture: Picture, r: ReplicaSet) -> "parts.ReplicaSet":
     return {
         "name": r.name,
         "hash": r.hash,
@@ -96,9 +98,9 @@ def replicaset_record(picture: Picture, r: ReplicaSet) -> dict[str, Any]:
     }
 
 
-def pod_records(picture: Picture) -> list[dict[str, Any]]:
+def pod_records(picture: Picture) -> "list[parts.Pod]":
     roles = {r.hash: role_of(picture, r) for r in picture.snapshot.replicasets}
-    found = []
+    found: list[parts.Pod] = []
     for pod in picture.snapshot.pods:
         ready, of = ready_containers(pod)
         said = (c.message for c in (*pod.init_containers, *pod.containers) if c.message)
@@ -118,7 +120,7 @@ def pod_records(picture: Picture) -> list[dict[str, Any]]:
     return found
 
 
-def metric_record(row: MetricRow) -> dict[str, Any]:
+def metric_record(row: MetricRow) -> "parts.Metric":
     return {
         "name": row.name,
         "value": row.value,
@@ -136,7 +138,7 @@ def metric_record(row: MetricRow) -> dict[str, Any]:
     }
 
 
-def run_records(snapshot: Snapshot) -> list[dict[str, Any]]:
+def run_records(snapshot: Snapshot) -> "list[parts.Run]":
     return [
         {
             "name": r.name,
@@ -151,16 +153,28 @@ def run_records(snapshot: Snapshot) -> list[dict[str, Any]]:
     ]
 
 
-def event_records(snapshot: Snapshot) -> list[dict[str, Any]]:
-    return [
-        {
-            "at": e.at,
-            "type": e.type,
-            "reason": e.reason,
-            "kind": e.kind,
-            "name": e.name,
-            "message": e.message,
-            "count": e.count,
-        }
-        for e in snapshot.events
-    ]
+def event_records(snapshot: Snapshot) -> "list[parts.Event]":
+    return [event_record(e) for e in snapshot.events]
+
+
+def event_record(event: Event) -> "parts.Event":
+    return {
+        "at": event.at,
+        "type": event.type,
+        "reason": event.reason,
+        "kind": event.kind,
+        "name": event.name,
+        "message": event.message,
+        "count": event.count,
+    }
+
+
+def measured_record(one: Measurement) -> "answers.Measured":
+    return {
+        "phase": one.phase,
+        "value": measured_number(one.value),
+        "raw": one.value,
+        "message": one.message,
+        "started_at": one.started_at,
+        "finished_at": one.finished_at,
+    }

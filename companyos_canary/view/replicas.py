@@ -4,6 +4,7 @@ from typing import Literal
 
 from companyos_canary.argo.pods import pod_status, ready_containers, restarts
 from companyos_canary.model.workload import Pod, ReplicaSet
+from companyos_canary.view.cells import columns_of, cut, cut_start, filled
 from companyos_canary.view.format import duration, shorten
 from companyos_canary.view.lines import Line, joined
 from companyos_canary.view.picture import Picture
@@ -16,6 +17,7 @@ Detail = Literal["all", "some", "trouble", "none"]
 _SMALL = 4
 _MOST = 3
 _MANY_READY = 12
+_SHORTEST = 12  # columns of a pod's name
 
 
 def replicas_lines(picture: Picture, facts: Facts, detail: Detail) -> list[Line]:
@@ -36,7 +38,7 @@ def replicas_lines(picture: Picture, facts: Facts, detail: Detail) -> list[Line]
 def _widths(picture: Picture, *, everything: bool) -> tuple[int, int, int]:
     """How wide the longest version, count of ready pods and revision are, of what is shown."""
     shown = [r for r in picture.snapshot.replicasets if everything or _present(picture, r)]
-    room = min(24, max((len(picture.version_of(r)) for r in shown), default=0))
+    room = min(24, max((columns_of(picture.version_of(r)) for r in shown), default=0))
     digits = max((len(str(r.ready)) for r in shown), default=1)
     return room, digits, max((len(str(r.revision)) for r in shown), default=1)
 
@@ -63,7 +65,7 @@ def _head(
     problems = list(dict.fromkeys(pod_status(p) for p in pods if in_trouble(p)))
     why = f"  {', '.join(problems[:2])}" if problems else ""
     head = _name(picture, facts, replicaset, widths, facts.symbols.replicaset)
-    text = shorten_end(f"{ready}{leaving}{why}", facts.width - len(head), facts)
+    text = cut(f"{ready}{leaving}{why}", facts.width - columns_of(head), facts.symbols.more)
     return (head, (text, state))
 
 
@@ -86,7 +88,7 @@ def _name(
     room, _, revisions = widths
     name = shorten(picture.version_of(replicaset), room, facts.symbols)
     role = _role_text(picture, replicaset, role_of(picture, replicaset))
-    return f"  {mark} {role}  {name:<{room}}  revision {replicaset.revision:<{revisions}}  "
+    return f"  {mark} {role}  {filled(name, room)}  revision {replicaset.revision:<{revisions}}  "
 
 
 def _pods(picture: Picture, facts: Facts, pods: tuple[Pod, ...], detail: Detail) -> list[Line]:
@@ -122,8 +124,10 @@ def _pod(picture: Picture, facts: Facts, pod: Pod) -> Line:
     role: Role = "failure" if in_trouble(pod) else ("" if pod.ready else "warning")
     age = duration(picture.now - pod.created_at) if pod.created_at else ""
     again = f"restarts {restarts(pod)}" if restarts(pod) else ""
-    head = f"    {facts.symbols.pod} {pod.name}  "
-    room = facts.width - len(head) - len(status) - 2
+    detail = len(f"  {ready}/{of}") + columns_of(status)
+    name = cut_start(pod.name, max(_SHORTEST, facts.width - 8 - detail), facts.symbols.more)
+    head = f"    {facts.symbols.pod} {name}  "
+    room = facts.width - columns_of(head) - columns_of(status) - 2
     return (
         head,
         (status, role),
@@ -141,8 +145,3 @@ def in_trouble(pod: Pod) -> bool:
     """It is not ready and says why, or has been started again."""
     calm = ("", "Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating")
     return not pod.ready and not pod.deleting and (pod_status(pod) not in calm or restarts(pod) > 0)
-
-
-def shorten_end(text: str, room: int, facts: Facts) -> str:
-    """Cut at the end, blanks kept."""
-    return text if len(text) <= room else text[: max(0, room - 1)] + facts.symbols.more

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.argo.since import since
@@ -14,6 +14,9 @@ from companyos_canary.view.keyed import keyed
 from companyos_canary.view.lines import Column, Line, Part, table
 from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.theme import PHASES, Facts, Role, phase_symbol
+
+if TYPE_CHECKING:
+    from companyos_canary.view.contract import answers
 
 _DOING = {
     "waiting": "waits",
@@ -107,7 +110,7 @@ def plain(one: Row) -> str:
     )
 
 
-def record(one: Row) -> dict[str, Any]:
+def record(one: Row) -> "answers.Listed":
     """For machines; `waits_for_a_person` is true where nothing moves until somebody acts."""
     picture, rollout = one.picture, one.picture.snapshot.rollout
     progress = picture.progress

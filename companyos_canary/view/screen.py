@@ -1,39 +1,88 @@
 """One Rollout as a screen: the parts under one another, made to fit the terminal."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from rich.text import Text
 
+from companyos_canary.model.live import Live
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.closing import closing
+from companyos_canary.view.desk import Desk
 from companyos_canary.view.events import events_lines
 from companyos_canary.view.following import next_lines
 from companyos_canary.view.headline import headline, notes, warnings, where
 from companyos_canary.view.ink import ink
+from companyos_canary.view.keys import foot_lines
 from companyos_canary.view.lines import Line
 from companyos_canary.view.measured import metrics_lines
+from companyos_canary.view.panels import panel_lines
 from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.replicas import Detail, replicas_lines
 from companyos_canary.view.services import services_lines
 from companyos_canary.view.steps import steps_lines, traffic
 from companyos_canary.view.theme import Facts
 
-# What is given up first where the terminal is low: pods, then events.
-_LEVELS: tuple[tuple[Detail, int], ...] = (
-    ("some", 5), ("trouble", 5), ("trouble", 3), ("none", 3), ("none", 1), ("none", 0),
+_PANEL = 5  # lines that a panel has at least, where the terminal has them
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How much a screen tells: which pods, how many events and metrics; `airy` with blank lines."""
+
+    pods: Detail
+    events: int
+    metrics: int = 1000
+    airy: bool = True
+
+
+# What is given up first where the terminal is low: pods, then events, then good metrics.
+_LEVELS = (
+    Level("some", 12), Level("some", 5), Level("trouble", 5), Level("trouble", 3),
+    Level("none", 3), Level("none", 1), Level("none", 0), Level("none", 0, airy=False),
+    Level("none", 0, 5, airy=False), Level("none", 0, 3, airy=False),
+    Level("none", 0, 1, airy=False), Level("none", 0, 0, airy=False),
 )  # fmt: skip
 
 
 def screen(
     snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | None = None,
-    leave: str = "", last: bool = False,
+    live: Live | None = None, desk: Desk | None = None, leave: str = "", least: int = 0,
+    last: bool = False,
 ) -> Text:  # fmt: skip
-    """The live screen, at most one line less than the terminal is high. `leave` is the key that
-    ends it (`Ctrl-C`). The `last` frame leaves what comes next to the closing sentences."""
-    picture = look(snapshot, now, place)
-    ahead = [] if last else next_lines(picture, facts, leave=leave)
-    return ink(fitted(picture, facts, ahead), facts)
+    """The live screen, at most one line less than the terminal is high. With a `desk` keys are read
+    and told; `leave` is the key that ends it without one (`Ctrl-C`). At `least` so many lines are
+    used, so that the last ones stay where they are. The `last` frame leaves what comes next to the
+    closing sentences."""
+    picture = look(snapshot, now, place, live)
+    if last:
+        return ink(fitted(picture, facts, []), facts)
+    ahead = _ahead(picture, facts, desk, leave)
+    if desk and desk.panel:
+        lines = _with_panel(picture, facts, desk, ahead)
+    else:
+        lines = fitted(picture, facts, ahead)
+    blank: list[Line] = [()] * (min(least, facts.height - 1) - len(lines))
+    return ink([*lines[: len(lines) - len(ahead)], *blank, *ahead], facts)
+
+
+def _ahead(picture: Picture, facts: Facts, desk: Desk | None, leave: str) -> list[Line]:
+    """What comes next, and the keys or commands that stop it or let it go on."""
+    if desk is None:
+        return next_lines(picture, facts, leave=leave)
+    told = next_lines(picture, facts, commands=bool(desk.read_only))
+    return [*told, *foot_lines(picture, facts, desk)]
+
+
+def _with_panel(picture: Picture, facts: Facts, desk: Desk, ahead: list[Line]) -> list[Line]:
+    """The headline and the steps, then the panel in all the room that is left."""
+    room = facts.height - 1 - len(ahead)
+    top = [*headline(picture, facts), *warnings(picture, facts)[:2], *steps_lines(picture, facts)]
+    top = top[: max(1, room - _PANEL)]
+    panel = panel_lines(picture, facts, desk, room - len(top) - 2)
+    lines = [*top, (), *panel, ()] if room > len(top) + len(panel) + 1 else [*top, *panel]
+    return [*lines[:room], *ahead][: facts.height - 1]
 
 
 def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) -> Text:
@@ -42,42 +91,37 @@ def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) 
 
 
 def fitted(picture: Picture, facts: Facts, ahead: list[Line]) -> list[Line]:
-    """The fullest form that is not too high; then the blank lines go, then the middle is cut."""
+    """The fullest form that is not too high; where none is, the middle is cut."""
     room = facts.height - 1
     lines: list[Line] = []
-    for detail, events in _LEVELS:
-        lines = _stacked(picture, facts, detail, events, ahead)
+    for level in _LEVELS:
+        lines = _stacked(picture, facts, level, ahead)
         if len(lines) <= room:
             return lines
-    dense = [line for line in lines if line]
-    if len(dense) <= room:
-        return dense
-    return [*dense[: max(1, room - len(ahead))], *ahead][:room]
+    return [*lines[: max(1, room - len(ahead))], *ahead][:room]
 
 
 def whole(picture: Picture, facts: Facts, detail: Detail, events: int) -> list[Line]:
     """All parts, and what comes next."""
-    return _stacked(picture, facts, detail, events, next_lines(picture, facts))
+    return _stacked(picture, facts, Level(detail, events), next_lines(picture, facts))
 
 
-def _stacked(
-    picture: Picture, facts: Facts, detail: Detail, events: int, ahead: list[Line]
-) -> list[Line]:
-    """All parts with a blank line between them; a part with nothing to say is left out."""
+def _stacked(picture: Picture, facts: Facts, level: Level, ahead: list[Line]) -> list[Line]:
+    """All parts under one another; a part with nothing to say is left out."""
     parts: list[list[Line]] = [
         [*headline(picture, facts), where(picture, facts)],
         warnings(picture, facts),
         steps_lines(picture, facts) or services_lines(picture, facts),
-        [line for line in (traffic(picture),) if line],
-        metrics_lines(picture, facts),
-        replicas_lines(picture, facts, detail),
-        events_lines(picture, facts, events),
+        [line for line in (traffic(picture, facts),) if line],
+        metrics_lines(picture, facts, level.metrics),
+        replicas_lines(picture, facts, level.pods),
+        events_lines(picture, facts, level.events),
         notes(picture, facts),
         ahead,
     ]
     lines: list[Line] = []
     for part in parts:
-        if part and lines:
+        if part and lines and level.airy:
             lines.append(())
         lines += part
     return lines

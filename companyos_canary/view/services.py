@@ -2,6 +2,7 @@
 
 from companyos_canary.model.bluegreen import BlueGreen
 from companyos_canary.model.workload import ReplicaSet
+from companyos_canary.view.cells import columns_of, filled
 from companyos_canary.view.format import left, shorten
 from companyos_canary.view.lines import Line
 from companyos_canary.view.picture import Picture
@@ -19,9 +20,12 @@ def services_lines(picture: Picture, facts: Facts) -> list[Line]:
     rows = [("active", state.active_service, state.active)]
     if state.preview_service:
         rows.append(("preview", state.preview_service, state.preview))
-    room = min(_NAME_ROOM, max(len(name) for _, name, _ in rows))
+    room = min(_NAME_ROOM, max(columns_of(name) for _, name, _ in rows))
     lines: list[Line] = [
-        (f"  {role:<7}  {shorten(name, room, facts.symbols):<{room}}  {_served(picture, hash_)}",)
+        (
+            f"  {role:<7}  ",
+            f"{filled(shorten(name, room, facts.symbols), room)}  {_served(picture, hash_)}",
+        )
         for role, name, hash_ in rows
     ]
     note = _note(picture, facts, state)

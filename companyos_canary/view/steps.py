@@ -1,8 +1,11 @@
 """The steps as a line, with the one in work and the time it has left."""
 
+from datetime import timedelta
+
 from companyos_canary.argo.step_end import StepEnd, step_end
 from companyos_canary.argo.weight_steps import WeightStep
-from companyos_canary.view.format import about, duration, left
+from companyos_canary.view.cells import columns_of
+from companyos_canary.view.format import about, duration, is_far, left
 from companyos_canary.view.lines import Line, Part, width
 from companyos_canary.view.picture import Picture
 from companyos_canary.view.progress import step_length
@@ -10,6 +13,7 @@ from companyos_canary.view.theme import Facts, Role
 
 _SHORTEST_BAR = 6
 _LONGEST_BAR = 20
+_MEASURED_OVER = timedelta(minutes=1)
 
 
 def steps_lines(picture: Picture, facts: Facts) -> list[Line]:
@@ -142,8 +146,7 @@ def _scaling(picture: Picture) -> str:
 
 
 def _took(end: StepEnd) -> str:
-    spans = [r.completed_at - r.started_at for r in end.runs if r.started_at and r.completed_at]
-    return f" in {duration(max(spans))}" if spans else ""
+    return f" in {duration(end.judged_for)}" if end.judged_for is not None else ""
 
 
 def _ahead(picture: Picture, step: WeightStep) -> str:
@@ -160,7 +163,7 @@ def _ahead(picture: Picture, step: WeightStep) -> str:
 
 def _fitting(forms: list[tuple[str, Role]], room: int) -> Line:
     for text, role in forms:
-        if len(text) <= room:
+        if columns_of(text) <= room:
             return ((text, role),)
     return ()
 
@@ -172,8 +175,8 @@ def _under(columns: list[int], notes: list[Line]) -> Line:
     return tuple(line)
 
 
-def traffic(picture: Picture) -> Line:
-    """The canary's share: what is asked for, and what the pods make of it."""
+def traffic(picture: Picture, facts: Facts) -> Line:
+    """The canary's share: what is asked for, what the pods make of it, and what was measured."""
     rollout, progress = picture.snapshot.rollout, picture.progress
     have = picture.pods
     if rollout.strategy != "canary":
@@ -183,6 +186,38 @@ def traffic(picture: Picture) -> Line:
         return (f"  traffic  100 % on {on}  ({have} of {rollout.replicas} pods)",)
     if not have:
         return (f"  traffic  asked {progress.weight} %   no pod is ready",)
-    share = f"pods {picture.canary_pods * 100 // have} % ({picture.canary_pods} of {have})"
+    pods = picture.canary_pods * 100 // have
     routed = f"   routed {picture.actual_weight} %" if picture.routed else ""
-    return (f"  traffic  asked {progress.weight} %   {share}{routed}",)
+    due = picture.actual_weight if picture.routed else pods
+    settled = progress.activity not in ("scaling", "aborting") and not picture.routed
+    asked, measured = f"  traffic  asked {progress.weight} %   ", _measured(picture, due)
+    share = _share_text(f"pods {pods} %", pods, progress.weight if settled else None)
+    counted = f" ({picture.canary_pods} of {have})"
+    full: Line = (asked, share, counted, routed, *measured)
+    short: Line = (asked, share, routed, *measured)
+    return next((x for x in (full, short) if width(x) <= facts.width), (asked, share, routed))
+
+
+def _measured(picture: Picture, due: int) -> Line:
+    """What Prometheus saw of it: `   measured 26 %`."""
+    share = picture.live.share if picture.live else None
+    if share is None:
+        return ()
+    percent = round(share * 100)
+    steady = _lasts(picture) >= _MEASURED_OVER
+    return ("   ", _share_text(f"measured {percent} %", percent, due if steady else None))
+
+
+def _lasts(picture: Picture) -> timedelta:
+    """How long the weight has been what it is, where the step in work says so."""
+    progress = picture.progress
+    if progress.length is not None and progress.remaining is not None:
+        return progress.length - progress.remaining
+    conditions = picture.snapshot.rollout.pause_conditions
+    began = next((c.started_at for c in conditions if c.started_at), None)
+    return picture.as_of - began if began else timedelta()
+
+
+def _share_text(text: str, percent: int, due: int | None) -> Part:
+    """With a word where it is not what it should be."""
+    return (f"{text}, differs", "warning") if due is not None and is_far(due, percent) else text

@@ -12,18 +12,22 @@ STYLES: dict[Role, str] = {
     "failure": "red",
     "hint": "cyan",
 }
+# Yellow and cyan can hardly be read on white.
+ON_LIGHT: dict[Role, str] = {**STYLES, "warning": "magenta", "hint": "blue"}
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The stream a view is drawn for. `terminal` is false for a pipe or a file; `unicode` and
-    `colour` are already decided (encoding, NO_COLOR, TERM=dumb, --no-color)."""
+    `colour` are already decided (encoding, NO_COLOR, TERM=dumb, --no-color), so is `light`, the
+    background."""
 
     width: int = 80
     height: int = 24
     unicode: bool = True
     colour: bool = True
     terminal: bool = True
+    light: bool = False
 
     @property
     def symbols(self) -> "Symbols":
@@ -31,7 +35,7 @@ class Facts:
 
     def style(self, role: Role) -> str:
         """The rich style of a role; empty without colour, so that no escape is ever written."""
-        return STYLES[role] if self.colour else ""
+        return (ON_LIGHT if self.light else STYLES)[role] if self.colour else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +58,20 @@ class Symbols:
     bar_open: str
     levels: str
     gap: str
+    limit: str
+    now: str
 
 
 UNICODE = Symbols(
     ok="✔", failed="✖", running="◌", paused="‖", unknown="?", waiting="·", warning="!",
     scaled_down="•", replicaset="⧉", pod="□", arrow="→", dot="·", more="…",
-    bar_done="━", bar_tip="╸", bar_open="─", levels="▁▂▃▄▅▆▇█", gap="·",
+    bar_done="━", bar_tip="╸", bar_open="─", levels="▁▂▃▄▅▆▇█", gap="·", limit="┊", now="≈",
 )  # fmt: skip
 
 ASCII = Symbols(
     ok="+", failed="x", running="o", paused="=", unknown="?", waiting="-", warning="!",
     scaled_down=".", replicaset="#", pod="-", arrow="->", dot="-", more="~",
-    bar_done="=", bar_tip=">", bar_open=".", levels="_.,:-=*#", gap="?",
+    bar_done="=", bar_tip=">", bar_open=".", levels="_.,:-=*#", gap="?", limit="|", now="~",
 )  # fmt: skip
 
 PHASES: dict[str, Role] = {

@@ -9,10 +9,6 @@ from companyos_canary.sandbox import cluster as sandbox
 from tests.world import CONFIG, MANUAL, World
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-contract", action="store_true", help="write contract.json anew")
-
-
 @pytest.fixture
 def empty(tmp_path: Path) -> World:
     """A cluster with nothing in it, and a canary.yaml."""

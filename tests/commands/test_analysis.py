@@ -88,7 +88,7 @@ def test_json_has_every_measurement(failed: World) -> None:
         (("companyos-api-2-3",), ExitCode.NOT_FOUND, "did you mean `companyos-api-"),
         (("3-3", "--all"), ExitCode.USAGE, "RUN and --all exclude each other"),
         (("--rollout", "companyos-ap"), ExitCode.NOT_FOUND, "did you mean `companyos-api`?"),
-        (("-o", "yaml"), ExitCode.USAGE, "--output `yaml` is not a format here"),
+        (("-o", "xml"), ExitCode.USAGE, "--output `xml` is not a format here"),
     ],
 )
 def test_bad_input_is_a_sentence(

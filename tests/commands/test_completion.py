@@ -84,6 +84,8 @@ def counted(waiting: World) -> World:
         ("deploy v1.0", "v1.0.0\trevision 1, was stable, 02 Mar 12:00\n", 1),
         ("logs -c ", "companyos-api\tcompanyos-api:v1.1.0\n", 1),
         ("links ", "dashboard\thttps://argo.example.com/companyos/companyos-api\n", 0),
+        ("metrics --query latency-p", "latency-p95\n", 0),
+        ("deploy v1.2.3 --ci g", "github\ngitlab\n", 0),
         ("apply -f ", ":files\n", 0),
         ("apply --file=can", ":files\n", 0),
         ("completion ", "bash\nzsh\nfish\n", 0),

@@ -33,7 +33,9 @@ def test_the_commands_see_its_cluster_and_none_of_the_users_settings(tmp_path: P
     made = demo._environment(given, tmp_path / "kubeconfig")
     assert made.pop("PYTHONPATH").split(os.pathsep)[0] == str(Path(cli.__file__).parents[1])
     kubeconfig = str(tmp_path / "kubeconfig")
-    assert made == {"KUBECONFIG": kubeconfig, "PATH": "/bin", "NO_COLOR": "1"}
+    assert made == {
+        "KUBECONFIG": kubeconfig, "PATH": "/bin", "NO_COLOR": "1", "CANARY_CI": "none",
+    }  # fmt: skip
 
 
 def test_another_end_than_the_story_has_is_a_failure_that_names_the_command() -> None:

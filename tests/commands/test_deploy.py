@@ -33,7 +33,7 @@ def test_a_bad_version_is_rolled_back_and_the_end_names_metric_value_and_limit(
     assert (verdict["version"], verdict["stable"]) == ("v1.2.0", "v1.0.0")
     assert (verdict["metric"], verdict["limit"], verdict["weight"]) == ("error-rate", "0.05", "25")
     assert 0.05 < float(verdict["value"]) < 0.2
-    assert "canary deploy VERSION" in ran.out
+    assert "canary deploy VERSION" in ran.err
     live = world.rollout()
     assert live.aborted
     assert live.updated_replicas == 0
@@ -70,7 +70,7 @@ def test_no_wait_ends_once_it_is_sent(world: World) -> None:
 def test_the_version_that_is_there_is_nothing_to_do(world: World) -> None:
     ran = world.canary("deploy", "v1.0.0")
     assert ran.code == ExitCode.OK
-    assert "nothing to do" in ran.out
+    assert "nothing to do" in ran.err
     assert "PATCH" not in {r.method for r in world.requests}
 
 
@@ -143,7 +143,7 @@ def test_where_no_controller_acts_that_is_said(tmp_path: Path, world: World) -> 
     world.sandbox = sandbox.Cluster(world.store, controller=False)
     ran = world.canary("deploy", "v1.1.0")
     assert ran.code == ExitCode.UNOBSERVED
-    assert "no controller has acted" in ran.out
+    assert "no controller has acted" in ran.err
 
 
 def test_a_missing_rollout_names_the_command_that_installs_it(empty: World) -> None:
@@ -202,7 +202,7 @@ def test_a_deadline_names_what_kept_the_pods_from_starting_though_they_are_gone(
     assert ran.code == ExitCode.DEGRADED
     assert ran.last.startswith("verdict=rolled-back ")
     assert f" reason={reason} " in ran.last
-    sentence = next(line for line in ran.out.splitlines() if line.startswith("✖"))
+    sentence = next(line for line in ran.err.splitlines() if line.startswith("✖"))
     assert reason in sentence
     assert not world.rollout().updated_replicas
 
@@ -220,5 +220,5 @@ def test_an_abort_by_hand_is_not_blamed_on_the_pods(world: World) -> None:
 
     world.on_wait.append(somebody)
     ran = world.canary("deploy", "bad1")
-    assert "aborted on request" in ran.out
+    assert "aborted on request" in ran.err
     assert " reason=" not in ran.last

@@ -41,7 +41,7 @@ def test_a_change_says_first_where_it_acts(world: World) -> None:
     ran = world.canary("deploy", "v1.1.0", "-e", "prod")
     assert ran.code == ExitCode.OK, ran
     assert ran.err.splitlines()[0] == SAID
-    assert "in live @ prod-eu" in ran.out
+    assert "namespace=live context=prod-eu" in ran.out
     assert all("/namespaces/live/" in r.path for r in world.requests if r.method == "PATCH")
     assert world.rollout().image() == "companyos-api:v1.0.0"
 

@@ -19,6 +19,11 @@ NAME = "rollout.argoproj.io/companyos-api\n"
 CHANGES: dict[str, tuple[str, ...]] = {
     "deploy": ("v1.3.0", "--supersede"), "promote": (), "abort": (), "undo": (), "pause": (),
 }  # fmt: skip
+# What is no object has no name and no YAML.
+NO_OBJECT = {
+    "yaml": ("events", "history", "init", "links", "logs", "schema", "demo", "sandbox"),
+    "name": ("events", "history", "links", "logs", "schema", "demo", "sandbox"),
+}
 READS: dict[str, tuple[str, ...]] = {"status": (), "get": (), "watch": ("--until", "paused")}
 
 
@@ -64,6 +69,32 @@ def test_a_read_has_every_form(waiting: World, verb: str) -> None:
     last = waiting.canary(*arguments, "-o", "json").out.splitlines()
     data = json.loads(last[-1] if verb == "watch" else "\n".join(last))
     assert data["schema"] == "canary/v1"
+
+
+@pytest.mark.parametrize(("form", "verb"), [(f, v) for f in NO_OBJECT for v in NO_OBJECT[f]])
+def test_a_form_that_cannot_be_is_refused_before_anything_is_done(
+    waiting: World, form: str, verb: str
+) -> None:
+    ran = waiting.canary(verb, "-o", form)
+    assert (ran.code, ran.out, waiting.requests) == (ExitCode.USAGE, "", [])
+    assert ran.err.startswith(f"error: --output `{form}` is not a format here\nhint: use human")
+
+
+def test_analyses_are_objects_that_kubectl_could_read(world: World) -> None:
+    assert world.canary("analysis", "-o", "yaml").out == "", "none was made"
+    world.canary("deploy", "v1.3.0")
+    found = [*yaml.safe_load_all(world.canary("analysis", "-o", "yaml").out)]
+    names = world.canary("analysis", "-o", "name").out.split()
+    assert [f"analysisrun.argoproj.io/{run['metadata']['name']}" for run in found] == names
+    assert {(run["apiVersion"], run["kind"]) for run in found} == {
+        ("argoproj.io/v1alpha1", "AnalysisRun")
+    }
+
+
+def test_a_promote_up_to_a_weight_shows_the_rollout(waiting: World) -> None:
+    ran = waiting.canary("promote", "--to-weight", "25", "-o", "yaml")
+    (rollout,) = yaml.safe_load_all(ran.out)
+    assert rollout["kind"] == "Rollout"
 
 
 @pytest.mark.parametrize("verb", [*CHANGES, *READS, "apply", "links", "render"])

@@ -1,7 +1,6 @@
 """`canary watch`: follows what is going on until it ends."""
 
 import json
-from itertools import pairwise
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults import Answer, Fault
@@ -12,11 +11,11 @@ from tests.world import World
 
 def test_a_healthy_rollout_ends_at_once(world: World) -> None:
     ran = world.canary("watch")
-    assert (ran.code, ran.err) == (ExitCode.OK, "")
+    assert (ran.code, ran.err) == (ExitCode.OK, "✔ v1.0.0 is stable and has all traffic\n")
     assert ran.out == (
-        "12:00:10 watch companyos-api v1.0.0 in companyos @ sandbox, revision 1\n"
-        "12:00:10 healthy v1.0.0 pods=10/10\n"
-        "✔ v1.0.0 is stable and has all traffic\n"
+        "12:00:10 +0s watch companyos-api version=v1.0.0 namespace=companyos context=sandbox "
+        "revision=1\n"
+        "12:00:10 +0s healthy version=v1.0.0 pods=10/10\n"
         "verdict=healthy version=v1.0.0 stable=v1.0.0 step=3/3 weight=100 exit=0\n"
     )
 
@@ -25,28 +24,29 @@ def test_a_pipe_gets_a_line_a_change_with_its_time(running: World) -> None:
     ran = running.canary("watch")
     assert ran.code == ExitCode.OK
     assert changing(running) == []
-    *lines, closing, verdict = ran.out.splitlines()
-    assert lines[0].split(" ", 2)[1:] == [
-        "watch", "companyos-api v1.1.0 (was v1.0.0) in companyos @ sandbox, revision 2",
-    ]  # fmt: skip
-    assert all(line[2] == line[5] == ":" for line in lines)
-    words = [line.split(" ", 1)[1] for line in lines]
+    *lines, verdict = ran.out.splitlines()
+    words = [line.split(" ", 2)[2] for line in lines]
+    assert words[0] == (
+        "watch companyos-api version=v1.1.0 was=v1.0.0 namespace=companyos context=sandbox "
+        "revision=2"
+    )
+    assert lines[-1].startswith("12:00:30 +17s healthy ")
     for step in ("step 2/3 weight=25", "step 3/3 weight=50"):
         assert step in words
-    assert closing.startswith("✔ v1.1.0 is stable and has all traffic, after ")
+    assert ran.err.startswith("✔ v1.1.0 is stable and has all traffic, after ")
     assert verdict.startswith("verdict=healthy version=v1.1.0 ")
 
 
 def test_a_pause_for_a_person_is_8_and_names_both_ways_on(waiting: World) -> None:
     ran = waiting.canary("watch")
     assert ran.code == ExitCode.UNFINISHED
-    assert ran.out.splitlines()[-5:] == [
+    assert ran.err.splitlines() == [
         "‖ v1.1.0 waits for a person at 10 % (step 1/3)",
         "  the weight stays until somebody says so; the analysis goes on, and may still abort it",
         "  go on: canary promote",
         "  back:  canary abort",
-        "verdict=paused version=v1.1.0 stable=v1.0.0 step=1/3 weight=10 exit=8",
     ]
+    assert ran.last == "verdict=paused version=v1.1.0 stable=v1.0.0 step=1/3 weight=10 exit=8"
 
 
 def test_until_paused_makes_that_0(waiting: World) -> None:
@@ -87,7 +87,7 @@ def test_another_version_meanwhile_is_6(running: World) -> None:
 def test_the_time_is_124_and_the_rollout_goes_on(running: World) -> None:
     ran = running.canary("watch", "--timeout", "2s")
     assert ran.code == ExitCode.TIMEOUT
-    assert "the rollout goes on in the cluster without this command" in ran.out
+    assert "the rollout goes on in the cluster without this command" in ran.err
     running.advance(60)
     assert running.rollout().is_fully_promoted
 
@@ -97,19 +97,22 @@ def test_no_controller_is_9(world: World) -> None:
     world.canary("deploy", "v1.1.0", "--no-wait")
     ran = world.canary("watch")
     assert ran.code == ExitCode.UNOBSERVED
-    assert "no controller has acted on it in 30 s: is Argo Rollouts running?" in ran.out
+    assert "no controller has acted on it in 30 s: is Argo Rollouts running?" in ran.err
+    assert ran.last == "verdict=unobserved exit=9"
 
 
 def test_ctrl_c_is_130_and_names_the_way_to_stop_the_rollout(running: World) -> None:
     interrupt(running, after=2)
     ran = running.canary("watch")
     assert ran.code == ExitCode.INTERRUPTED
-    assert ran.out.splitlines()[-4:] == [
+    assert ran.err.splitlines() == [
         "! no longer watching: the rollout of v1.1.0 goes on, now at 10 %",
         "  watch: canary watch",
         "  stop:  canary abort",
-        "verdict=interrupted version=v1.1.0 stable=v1.0.0 step=1/3 weight=10 exit=130",
     ]
+    assert ran.last == (
+        "verdict=interrupted version=v1.1.0 stable=v1.0.0 step=1/3 weight=10 exit=130"
+    )
     assert changing(running) == []
 
 
@@ -124,10 +127,32 @@ def test_json_is_one_object_a_line_numbered_and_ends_with_the_verdict(running: W
     ran = running.canary("watch", "-o", "json")
     events = [json.loads(line) for line in ran.out.splitlines()]
     assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
-    assert {e["event"] for e in events[:-1]} == {"snapshot"}
-    assert events[-1]["event"] == "ending"
+    assert events[0]["event"] == "snapshot"
+    assert {e["event"] for e in events[:-1]} == {"snapshot", "transition", "measurement"}
+    assert events[-1]["event"] == "verdict"
     assert events[-1]["data"]["verdict"] == "healthy"
-    assert all(a["data"] != b["data"] for a, b in pairwise(events[:-1]))
+
+
+def test_each_measurement_is_a_line_once(running: World) -> None:
+    ran = running.canary("watch", "-o", "json")
+    told = [e["data"] for e in map(json.loads, ran.out.splitlines()) if e["event"] == "measurement"]
+    made = [
+        (run["name"], metric["name"], m["raw"], m["started_at"])
+        for run in running.canary("analysis", "-o", "json").json["data"]["runs"]
+        for metric in run["metrics"]
+        for m in metric["measurements"]
+    ]
+    assert len(made) > 50
+    assert sorted((m["run"], m["metric"], m["raw"], m["started_at"]) for m in told) == sorted(made)
+
+
+def test_json_of_what_no_controller_acts_on_ends_with_an_error(waiting: World) -> None:
+    freeze(waiting)
+    waiting.patch({"spec": {"template": {"metadata": {"labels": {"a": "b"}}}}})
+    ran = waiting.canary("watch", "-o", "json")
+    last = json.loads(ran.last)
+    assert (ran.code, last["event"], last["data"]["exit_code"]) == (ExitCode.UNOBSERVED, "error", 9)
+    assert last["data"]["errors"][0]["code"] == "unobserved"
 
 
 def test_json_of_a_failure_is_a_line_too(running: World) -> None:
@@ -142,7 +167,8 @@ def test_json_of_a_failure_is_a_line_too(running: World) -> None:
 
 def test_quiet_says_only_how_it_ended(waiting: World) -> None:
     ran = waiting.canary("watch", "-q")
-    assert len(ran.out.splitlines()) == 5
+    assert (ran.out, ran.err) == (f"{ran.last}\n", "")
+    assert ran.last.startswith("verdict=paused ")
 
 
 def test_a_terminal_gets_a_screen_and_keeps_the_last_one(waiting: World) -> None:

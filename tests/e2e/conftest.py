@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import schema
 from tests.world import CONFIG
 
 CANARY = (sys.executable, "-m", "companyos_canary")
@@ -48,10 +49,12 @@ class Shell:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One command to its end."""
-        return subprocess.run(
+        ran = subprocess.run(
             [*CANARY, *arguments], cwd=self.folder, env=self.environment, text=True,
             capture_output=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
+        schema.check(arguments, ran.stdout)
+        return ran
 
 
 def start(folder: Path, *arguments: str) -> Sandbox:

@@ -1,52 +1,16 @@
-"""`canary watch` in a real pseudo-terminal: what a person sees, and what stays."""
+"""`canary watch` in a real pseudo-terminal: what a person sees, presses, and what stays."""
 
-from collections.abc import Callable, Iterator
+import os
+import signal
+import termios
+from collections.abc import Iterator
 from pathlib import Path
 
-import pexpect
-import pyte
 import pytest
 
-from tests.e2e.conftest import CANARY, PATIENCE, Shell
-
-
-class Terminal:
-    """A program in a pseudo-terminal, and the screen it has drawn so far."""
-
-    def __init__(self, shell: Shell, *arguments: str, columns: int = 80, lines: int = 24) -> None:
-        self.screen = pyte.HistoryScreen(columns, lines)
-        self._stream = pyte.Stream(self.screen)
-        self.raw = ""
-        self.child = pexpect.spawn(
-            CANARY[0], [*CANARY[1:], *arguments], cwd=str(shell.folder),
-            dimensions=(lines, columns),
-            env={"TERM": "xterm-256color", **shell.environment}, encoding="utf-8", timeout=PATIENCE,
-        )  # fmt: skip
-
-    def until(self, seen: Callable[[str], bool]) -> str:
-        """Reads until the screen shows it; the screen."""
-        while not seen(self.text):
-            self._feed(self.child.read_nonblocking(65536, PATIENCE))
-        return self.text
-
-    def end(self) -> int:
-        """Reads to the end; the exit code."""
-        while True:
-            try:
-                self._feed(self.child.read_nonblocking(65536, PATIENCE))
-            except pexpect.EOF:
-                break
-        self.child.close()
-        assert self.child.exitstatus is not None
-        return self.child.exitstatus
-
-    def _feed(self, text: str) -> None:
-        self.raw += text
-        self._stream.feed(text)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(line.rstrip() for line in self.screen.display)
+from tests.e2e.conftest import Shell
+from tests.e2e.proxy import Proxy
+from tests.e2e.terminal import Terminal
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +23,8 @@ def waiting(shell: Shell) -> Iterator[Shell]:
 
 
 def waits(text: str) -> bool:
-    return "waits for a person" in text
+    """All that is known is drawn, not only what the first request said."""
+    return "waits for a person" in text and " stable " in text
 
 
 def test_the_screen_then_ctrl_c(waiting: Shell) -> None:
@@ -109,3 +74,79 @@ def test_get_fits_and_keeps_the_cursor(waiting: Shell) -> None:
     assert terminal.end() == 0
     assert "\x1b[?25l" not in terminal.raw
     assert "\x1b[3" in terminal.raw
+
+
+def test_another_size_is_drawn_at_once_and_leaves_nothing_behind(waiting: Shell) -> None:
+    terminal = Terminal(waiting, "watch")
+    terminal.until(waits)
+    terminal.resize(40, 10)
+    text = terminal.until(lambda t: "q leave" in t and "e events" not in t)
+    assert text.count("companyos-api") == 1
+    assert all(len(line) <= 40 for line in text.splitlines())
+    terminal.resize(120, 40)
+    text = terminal.until(lambda t: "l logs" in t)
+    assert text.count("v1.0.0 → v1.5.0") == 1
+    assert text.count("traffic  asked") == 1
+    terminal.press("q")
+    assert terminal.end() == 130
+
+
+def test_a_key_asks_and_any_other_key_takes_it_back(waiting: Shell) -> None:
+    terminal = Terminal(waiting, "watch")
+    terminal.until(waits)
+    terminal.press("a")
+    terminal.until(lambda t: "? abort v1.5.0 at 50 %: all traffic back to v1.0.0?" in t)
+    terminal.press("\x1b[A")  # an arrow is no key of ours
+    terminal.press("n")
+    terminal.until(lambda t: "not confirmed: nothing was sent" in t)
+    terminal.press("?")
+    terminal.until(lambda t: "retry: an aborted version again" in t)
+    terminal.press("\x1b")
+    terminal.until(lambda t: "traffic  asked" in t)
+    terminal.press("q")
+    assert terminal.end() == 130
+    assert "no longer watching" in terminal.text
+    assert waiting.run("status", "-q").returncode == 8
+
+
+def test_the_terminal_is_as_it_was_before(waiting: Shell) -> None:
+    terminal = Terminal(waiting, "watch")
+    before = termios.tcgetattr(terminal.child.child_fd)
+    terminal.until(waits)
+    assert not termios.tcgetattr(terminal.child.child_fd)[3] & termios.ECHO
+    terminal.press("q")
+    while termios.tcgetattr(terminal.child.child_fd) != before:
+        terminal.until_more()
+    assert terminal.end() == 130
+
+
+def test_a_lost_connection_keeps_the_frame_and_comes_back_by_itself(
+    waiting: Shell, tmp_path: Path
+) -> None:
+    with Proxy(waiting.kubeconfig, tmp_path / "config") as proxy:
+        behind = Shell(waiting.folder, tmp_path / "config")
+        terminal = Terminal(behind, "watch")
+        terminal.until(waits)
+        proxy.cut()
+        text = terminal.until(lambda t: "no connection for" in t)
+        assert waits(text), "the last frame stays"
+        terminal.press("a")
+        terminal.until(lambda t: "no connection: what is shown is old" in t)
+        proxy.mend()
+        terminal.until(lambda t: "no connection for" not in t)
+        terminal.press("q")
+        assert terminal.end() == 130
+
+
+def test_ctrl_z_gives_the_terminal_back_and_fg_draws_again(waiting: Shell) -> None:
+    terminal = Terminal(waiting, "watch")
+    terminal.until(waits)
+    terminal.press("\x1a")
+    terminal.until(lambda _: not terminal.screen.cursor.hidden)
+    assert termios.tcgetattr(terminal.child.child_fd)[3] & termios.ECHO
+    terminal.screen.reset()
+    os.kill(terminal.child.pid, signal.SIGCONT)
+    text = terminal.until(waits)
+    assert text.startswith("companyos-api  v1.0.0 → v1.5.0")
+    terminal.press("q")
+    assert terminal.end() == 130

@@ -10,6 +10,7 @@ SCREENS = Path(__file__).parent / "screens"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-screens", action="store_true", help="write the expected screens")
+    parser.addoption("--update-schema", action="store_true", help="write promised-schema.json anew")
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Moments of one story, built: what the screens, lines and records are tested with."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.live import Live, LiveMetric
 from companyos_canary.model.snapshot import Snapshot
 from tests.builders import (
     ANALYSIS,
@@ -194,6 +196,29 @@ def lonely_metric() -> Snapshot:
     return snapshot(runs=[run([result_object("queue-depth", ["[1234]"])], metrics=[mine])])
 
 
+def extreme() -> Snapshot:
+    """200 pods, names of 60 characters, 12 metrics, messages in wide characters."""
+    name = "a-rollout-with-quite-a-long-name-as-some-people-like-to-have"
+    asked = [*GOOD, *(f"自作の指標-{n}-with-a-name-that-goes-on-and-on" for n in range(7))]
+    values = {n: GOOD.get(n, ("[3]", "[4]", "[2]")) for n in asked}
+    judged = run(
+        [result_object(k, v) for k, v in values.items()],
+        metrics=[metric_object(k) for k in asked],
+    )
+    message = "イメージを取得できません: マニフェストが見つかりません (" + "長い" * 30 + ")"
+    stuck = [pod(f"p{n:02}", waiting="ImagePullBackOff", message=message) for n in range(20)]
+    said = [event("Failed", message, at=NOW - ago(n), type="Warning") for n in range(9)]
+    found = snapshot(
+        replicas=200, total=200, canary=0, stable=150, runs=[judged], events=said,
+        replicasets=[
+            replicaset(desired=50, ready=0),
+            replicaset(hash=STABLE, desired=150, revision=7, image="companyos-api:v1.0.0"),
+        ],
+        pods_now=[*stuck, *pods(30), *pods(150, hash=STABLE)],
+    )  # fmt: skip
+    return replace(found, rollout=replace(found.rollout, name=name))
+
+
 def lost() -> Snapshot:
     """The connection is gone for twelve seconds; events may not be read."""
     return snapshot(
@@ -214,7 +239,22 @@ ALL = {
     f.__name__: f
     for f in (
         analysing, failing, rolled_back, no_data, waiting, pausing, held, scaling, bad_image,
-        crashing, healthy, many_steps, lonely_metric, lost, unobserved,
+        crashing, healthy, many_steps, lonely_metric, lost, unobserved, extreme,
     )
 }  # fmt: skip
 GUIDE = GUIDE_STEPS
+
+
+def prometheus() -> Live:
+    """Prometheus beside `analysing`: the canary has fewer requests than it should."""
+    return Live(
+        NOW, "http://prometheus.monitoring:9090",
+        (
+            LiveMetric("error-rate", 0.009, 0.01, 2140, needed=100),
+            LiveMetric("latency-p95", 0.184, 0.181, 2140, needed=100),
+            LiveMetric("latency-ratio", 1.02, None, 2140, needed=100, compares=True),
+            LiveMetric("error-ratio", 0.9, None, 2140, needed=100, compares=True),
+            LiveMetric("opa-success", None, 0.999, 64, needed=100, missing="too few requests"),
+        ),
+        share=0.17,
+    )  # fmt: skip

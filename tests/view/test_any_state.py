@@ -12,9 +12,14 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import get, machine, plain, status
-from companyos_canary.view.closing import closing_text, verdict_line
+from companyos_canary.view.ci.report import ending_report
+from companyos_canary.view.closing import closing_text
+from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import screen
+from companyos_canary.view.stream import happenings
 from companyos_canary.view.theme import Facts
+from companyos_canary.view.verdict import verdict_line
+from tests import schema
 from tests.builders import ANALYSIS, CANARY, NOW, PAUSE, STABLE, pause, snapshot
 from tests.view.scenes import ALL
 
@@ -75,5 +80,10 @@ def test_every_view_has_something_to_say(
         NOW, NOW,
     )  # fmt: skip
     texts += [*closing_text(end, Facts()), verdict_line(end)]
+    texts += ending_report(end, Place()).summary.split("\n")
     assert all("\n" not in t and "None" not in t for t in texts)
-    json.loads(machine.envelope("watch", 3, machine.ending_data(end)))
+    schema.fits(
+        "Verdict", json.loads(machine.envelope("watch", 3, machine.ending_data(end)))["data"]
+    )
+    for event, data in happenings(before, after, NOW):
+        schema.fits(f"watch-{event}", json.loads(machine.event_line(event, data, at=NOW, seq=1)))

@@ -1,15 +1,11 @@
 import json
 import math
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.argo.cause import cause
 from companyos_canary.errors import (
     CanaryError,
     ConfigError,
@@ -19,54 +15,9 @@ from companyos_canary.errors import (
     Refused,
     ServerError,
 )
-from companyos_canary.model.outcome import Ending
 from companyos_canary.view import machine
-from companyos_canary.view.picture import Place
 from tests.builders import NOW, result_object, run, snapshot
 from tests.view.scenes import ALL
-
-CONTRACT = Path(__file__).parent / "contract.json"
-NAMES = {str: "text", bool: "bool", int: "number", float: "number", type(None): "null"}
-
-
-def shape(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Key paths and the types found there; `[]` is any member of a list."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from shape(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from shape(inner, f"{path}[]")
-    else:
-        yield path, NAMES[type(value)]
-
-
-def everything() -> list[Any]:
-    """Each kind of output, for each scene."""
-    found = []
-    for scene in ALL.values():
-        moment = scene()
-        end = Ending(
-            "timeout", ExitCode.TIMEOUT, moment, "companyos-api:v1.1.0", "companyos-api:v1.0.0",
-            25, 3, cause(moment), NOW - timedelta(minutes=4), NOW,
-        )  # fmt: skip
-        place = Place(context="prod-eu")
-        error = machine.error_entry(Refused("no", hint="do"))
-        data = machine.ending_data(end, place=place)
-        found.append(json.loads(machine.envelope("watch", ExitCode.TIMEOUT, data, [error])))
-        found.append(json.loads(machine.event_line("snapshot", data["snapshot"], at=NOW, seq=1)))
-    return found
-
-
-def test_keys_and_types_are_as_promised() -> None:
-    """Keys may be added to contract.json; one that goes or changes is a new schema version.
-    Images and their containers are data, not keys."""
-    types: dict[str, set[str]] = {}
-    for output in everything():
-        for path, kind in shape(output):
-            types.setdefault(path.replace("images.companyos-api", "images.*"), set()).add(kind)
-    found = {path: "|".join(sorted(kinds)) for path, kinds in sorted(types.items())}
-    assert found == json.loads(CONTRACT.read_text())
 
 
 def test_a_failed_verb_answers_with_one_envelope() -> None:

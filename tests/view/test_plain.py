@@ -43,8 +43,7 @@ def told(*moments: Snapshot) -> list[str]:
     for moment in moments:
         found += plain.lines(previous, moment, NOW, place=PLACE)
         previous = moment
-    assert all(line.startswith("12:04:33 ") for line in found)
-    return [line.removeprefix("12:04:33 ") for line in found]
+    return found
 
 
 def first_step(**fields: object) -> Snapshot:
@@ -83,15 +82,15 @@ def test_a_rollout_that_ends_well_says_so() -> None:
         "step 3/3 done",
         "finishing pods=10/10",
         "pods ready canary=10 stable=2",
-        "healthy v1.1.0 pods=10/10",
+        "healthy version=v1.1.0 pods=10/10",
     ]
 
 
 @pytest.mark.parametrize(
     ("scene", "line"),
     [
-        ("waiting", "waits for a person: canary promote or canary abort"),
-        ("held", "paused by hand: canary resume or canary abort"),
+        ("waiting", 'waits for a person next="canary promote" back="canary abort"'),
+        ("held", 'paused by hand next="canary resume" back="canary abort"'),
         ("pausing", "pause takes=5m"),
         ("no_data", "metric error-rate no-data"),
         ("no_data", 'metric latency-ratio error message="Post \\"http://prometheus:9090/api/v1/'
@@ -118,7 +117,7 @@ def test_a_metric_that_recovers_is_said() -> None:
 
 
 def test_a_connection_that_comes_back_is_said() -> None:
-    assert told(ALL["lost"](), analysing())[-1] == "connection is back"
+    assert told(ALL["lost"](), analysing())[-1] == "connection back"
 
 
 def test_another_version_starts_its_own_story() -> None:
@@ -127,7 +126,7 @@ def test_another_version_starts_its_own_story() -> None:
         replicasets=[replicaset(hash="5f6a7b8c9d", revision=9, image="companyos-api:v1.2.0",
                                 desired=1, ready=0)],
     )  # fmt: skip
-    assert told(analysing(), other)[-2:] == ["revision 9 v1.2.0", "step 1/3 weight=10"]
+    assert told(analysing(), other)[-2:] == ["revision 9 version=v1.2.0", "step 1/3 weight=10"]
 
 
 @settings(deadline=None)
@@ -145,13 +144,14 @@ def test_a_line_is_one_line_without_escapes(before: str, after: str) -> None:
 
 def test_opening_and_heartbeat() -> None:
     assert plain.opening("deploy", analysing(), NOW, place=PLACE) == (
-        "12:04:33 deploy companyos-api v1.1.0 (was v1.0.0) in companyos @ prod-eu, revision 8"
+        "deploy companyos-api version=v1.1.0 was=v1.0.0 namespace=companyos context=prod-eu "
+        "revision=8"
     )
     assert plain.heartbeat(failing(), NOW) == (
-        "12:04:33 still step 2/3 weight=25 analysing left=48s error-rate=0.112 latency-p95=0.201 "
+        "still analysing step=2/3 weight=25 left=48s error-rate=0.112 latency-p95=0.201 "
         "latency-ratio=1.04 error-ratio=1.1 opa-success=1"
     )
-    assert plain.heartbeat(ALL["healthy"](), NOW) == "12:04:33 still Healthy"
+    assert plain.heartbeat(ALL["healthy"](), NOW) == "still healthy"
 
 
 @settings(deadline=None)
@@ -171,7 +171,7 @@ def test_metrics_may_have_any_name() -> None:
     names = ["words", "left", "self", "two words"]
     results = [result_object(n, ["[1]"]) for n in names]
     moment = snapshot(runs=[run(results, metrics=[metric_object(n) for n in names])])
-    assert plain.heartbeat(moment, NOW).endswith("analysing left=48s words=1 self=1 two-words=1")
+    assert plain.heartbeat(moment, NOW).endswith(" left=48s words=1 self=1 two-words=1")
     over = tuple(replace(r, phase="Successful") for r in moment.runs)
     passed = told(moment, snapshot(step_index=4, runs=over))
     assert "step 2/3 passed words=1 left=1 self=1 two-words=1" in passed
@@ -215,7 +215,7 @@ def test_a_pause_does_not_borrow_the_values_of_another_step() -> None:
     steps = ({"setWeight": 10}, ANALYSIS, {"setWeight": 25}, pause("5s"), {"setWeight": 50}, PAUSE)
     fields = {"steps": steps, "runs": [first_run()]}
     story = told(snapshot(step_index=3, **fields), snapshot(step_index=4, **fields))
-    assert "step 2/3 pause over" in story
+    assert "step 2/3 pause-over" in story
 
 
 def test_a_verdict_that_comes_after_the_rollout_moved_on_is_said_then() -> None:
@@ -233,7 +233,7 @@ def test_few_pods_make_another_share_than_the_step_asks_for() -> None:
 
 
 def test_a_lost_connection_is_said_in_the_place_of_time_that_runs() -> None:
-    assert plain.heartbeat(ALL["lost"](), NOW) == ("12:04:33 still no connection since=12:04:21")
+    assert plain.heartbeat(ALL["lost"](), NOW) == ("still no connection since=12:04:21")
 
 
 def test_an_abort_by_an_analysis_is_said_when_its_metrics_are_known() -> None:
@@ -257,14 +257,14 @@ def test_an_abort_by_hand_waits_for_no_metric() -> None:
 
 def test_pods_that_come_and_go_are_said_once() -> None:
     there = plain.lines(None, analysing(), NOW)
-    again = ["12:05:00 pods ready canary=3 stable=8", "12:05:01 metric error-rate ok"]
-    assert unsaid(again, there) == ["12:05:01 metric error-rate ok"]
-    other = ["12:06:00 pods ready canary=5 stable=5"]
+    again = ["pods ready canary=3 stable=8", "metric error-rate ok"]
+    assert unsaid(again, there) == ["metric error-rate ok"]
+    other = ["pods ready canary=5 stable=5"]
     assert unsaid(other, there) == other
-    next_one = ["12:06:00 revision 9 v1.2.0", "12:06:01 pods ready canary=3 stable=8"]
+    next_one = ["revision 9 version=v1.2.0", "pods ready canary=3 stable=8"]
     assert unsaid(next_one, there) == next_one
 
 
 def test_a_heartbeat_has_no_values_of_an_earlier_run() -> None:
     begun = snapshot(runs=[first_run(), run([])])
-    assert plain.heartbeat(begun, NOW) == "12:04:33 still step 2/3 weight=25 analysing left=48s"
+    assert plain.heartbeat(begun, NOW) == "still analysing step=2/3 weight=25 left=48s"

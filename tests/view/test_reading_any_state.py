@@ -13,7 +13,9 @@ from companyos_canary.view import history as revisions
 from companyos_canary.view.lines import plain
 from companyos_canary.view.machine import envelope
 from companyos_canary.view.picture import Place, look
+from companyos_canary.view.records import event_record
 from companyos_canary.view.theme import Facts
+from tests import schema
 from tests.builders import NOW
 from tests.view.test_any_state import SCENES, STATES, assembled
 
@@ -45,11 +47,12 @@ def test_every_reading_view_has_something_to_say(
     ]
     assert all("\n" not in t and "None" not in t for t in texts)
     records = [
-        *(revisions.record(r, None) for r in told),
-        *(analysis.record(found, r) for r in runs),
-        rollouts.record(row),
-        *map(eventlist.record, events),
+        *(("Revision", revisions.record(r, None)) for r in told),
+        *(("JudgedRun", analysis.record(found, r)) for r in runs),
+        ("Listed", rollouts.record(row)),
+        *(("Event", event_record(e)) for e in events),
     ]
-    json.loads(envelope("get", 0, {"all": records}))
+    for name, record in records:
+        schema.fits(name, json.loads(envelope("get", 0, record))["data"])
     assert len(told) == len(found.replicasets)
     assert len(subjects(found)) >= left_out(found)

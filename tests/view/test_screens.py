@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from companyos_canary.cli import VERBS
+from companyos_canary.model.live import Live
+from companyos_canary.model.logline import LogLine
 from companyos_canary.view import get
+from companyos_canary.view.desk import Desk, Logs, Notice, Question
 from companyos_canary.view.following import outlook
 from companyos_canary.view.picture import Place, look
 from companyos_canary.view.screen import screen
 from companyos_canary.view.theme import Facts
 from tests.builders import ANALYSIS, NOW, PAUSE, event, snapshot
 from tests.view.recorded import FIXTURES, moment, recorded
-from tests.view.scenes import ALL, analysing
+from tests.view.scenes import ALL, analysing, prometheus
 
 Same = Callable[[str, str], None]
 RECORDED = sorted(p.stem for p in FIXTURES.glob("*.json"))
@@ -34,6 +37,48 @@ def test_get_shows_what_was_recorded(name: str, same_as_file: Same) -> None:
 def test_a_screen_of_80_by_30_shows_the_scene(name: str, same_as_file: Same) -> None:
     frame = screen(ALL[name](), NOW, Facts(80, 30), place=PLACE, leave="Ctrl-C")
     same_as_file(f"80x30-{name}", frame.plain)
+
+
+WIDTHS = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
+
+
+@pytest.mark.parametrize("size", WIDTHS)
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_live_screen_of_every_recorded_phase(name: str, size: str, same_as_file: Same) -> None:
+    snapshot = recorded(name)
+    frame = screen(snapshot, moment(snapshot), Facts(*WIDTHS[size]), place=PLACE, desk=Desk())
+    same_as_file(f"live/{size}-{name}", frame.plain)
+
+
+@pytest.mark.parametrize("size", [*WIDTHS, "40x10"])
+@pytest.mark.parametrize("unicode", [True, False], ids=["", "ascii"])
+def test_prometheus_stands_beside_what_was_measured(
+    size: str, unicode: bool, same_as_file: Same
+) -> None:
+    facts = Facts(*WIDTHS.get(size, (40, 10)), unicode=unicode)
+    frame = screen(analysing(), NOW, facts, place=PLACE, desk=Desk(), live=prometheus())
+    same_as_file(f"live/{size}-prometheus{'' if unicode else '-ascii'}", frame.plain)
+
+
+DESKS = {
+    "question": Desk(question=Question("abort", "abort v1.1.0 at 25 %: back to v1.0.0?", 8, 2)),
+    "refused": Desk(notice=Notice("`companyos-api` is at step 2/3: a promote would skip it")),
+    "busy": Desk(busy="abort"),
+    "read-only": Desk(read_only="--read-only"),
+    "metrics": Desk(panel="metrics"),
+    "events": Desk(panel="events"),
+    "logs": Desk(panel="logs", logs=Logs("pod-x2k1z", (LogLine("", "p", "", "c", "GET /\t200"),))),
+    "no-logs": Desk(panel="logs", logs=Logs(note="the canary has no pods")),
+    "help": Desk(panel="help"),
+}
+
+
+@pytest.mark.parametrize("size", ["80x24", "40x10", "120x40"])
+@pytest.mark.parametrize("name", DESKS)
+def test_keys_and_panels(name: str, size: str, same_as_file: Same) -> None:
+    facts = Facts(*WIDTHS.get(size, (40, 10)))
+    frame = screen(analysing(), NOW, facts, place=PLACE, desk=DESKS[name])
+    same_as_file(f"live/{size}-key-{name}", frame.plain)
 
 
 SIZES = {
@@ -54,23 +99,30 @@ def test_a_screen_fits_other_terminals(name: str, size: str, same_as_file: Same)
 @settings(deadline=None)
 @given(
     name=st.sampled_from(sorted(ALL)),
+    desk=st.sampled_from([None, Desk(), *DESKS.values()]),
+    live=st.sampled_from([None, prometheus(), Live(NOW, "", problem="Prometheus is away " * 9)]),
     width=st.integers(30, 160),
     height=st.integers(6, 60),
     unicode=st.booleans(),
+    least=st.integers(0, 60),
 )
 def test_no_line_is_too_wide_and_no_screen_too_high(
-    name: str, width: int, height: int, unicode: bool
-) -> None:
+    name: str, desk: Desk | None, live: Live | None, width: int, height: int, unicode: bool,
+    least: int,
+) -> None:  # fmt: skip
     facts = Facts(width, height, unicode=unicode)
-    lines = screen(ALL[name](), NOW, facts, place=PLACE, leave="Ctrl-C").plain.split("\n")
-    assert len(lines) < height
+    frame = screen(
+        ALL[name](), NOW, facts, place=PLACE, leave="Ctrl-C", desk=desk, live=live, least=least
+    )
+    lines = frame.plain.split("\n")
+    assert min(least, height - 1) <= len(lines) < height
     assert all(cell_len(line) <= width for line in lines)
-    if not unicode:
+    if not unicode and name != "extreme":
         assert all(line.isascii() for line in lines)
     assert "None" not in "".join(lines)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [n for n in ALL if n != "extreme"])
 def test_80_columns_cut_nothing_but_messages_of_others(name: str) -> None:
     for line in get.lines(ALL[name](), NOW, Facts(), place=PLACE):
         assert len(line) <= 80

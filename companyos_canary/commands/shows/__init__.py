@@ -1,9 +1,12 @@
 """The ways in which `deploy` and `watch` show what they follow: one class each, all used alike."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from companyos_canary.commands.base import Session
 from companyos_canary.model.outcome import Ending
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.picture import Place
 
@@ -15,6 +18,9 @@ class Show(Protocol):
     def __enter__(self) -> "Show": ...
 
     def __exit__(self, *_: object) -> None: ...
+
+    def first(self, rollout: Rollout) -> None:
+        """The Rollout alone, before anything else is known of it."""
 
     def snapshot(self, snapshot: Snapshot) -> float | None:
         """Shows it; in how many seconds it wants to be called again at most."""
@@ -33,6 +39,9 @@ class Silent:
     def __exit__(self, *_: object) -> None:
         """Nothing is open."""
 
+    def first(self, rollout: Rollout) -> None:
+        """Only a screen has something to draw at once."""
+
     def snapshot(self, snapshot: Snapshot) -> float | None:  # noqa: ARG002 - for those who show
         return None
 
@@ -43,18 +52,28 @@ class Silent:
         """The answer of the verb says it."""
 
 
-def show_for(session: Session, place: Place) -> Show:
-    """The way that fits this run: JSON Lines, a screen on a terminal, lines elsewhere."""
-    if session.output == "json" and session.command == "watch":
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What flags say of the showing. `read_only`: no key changes anything; `stay`: it does not end
+    with the rollout, but goes on with the next."""
+
+    read_only: bool = False
+    stay: bool = False
+
+
+def show_for(session: Session, place: Place, manner: Manner, wake: Callable[[], None]) -> Show:
+    """The way that fits this run: JSON Lines, a screen on a terminal, lines elsewhere. `wake` ends
+    a wait for the next snapshot, from any thread."""
+    if session.writes_lines:
         from companyos_canary.commands.shows.json_lines import JsonLines
 
         return JsonLines(session, place)
     if not session.human:
         return Silent()
-    if session.runtime.facts.terminal:
+    if session.runtime.facts.terminal and not session.reporting.ci:
         from companyos_canary.commands.shows.screen import Screen
 
-        return Screen(session, place)
+        return Screen(session, place, manner, wake)
     from companyos_canary.commands.shows.lines import Lines
 
     return Lines(session, place)

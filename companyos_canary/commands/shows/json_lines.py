@@ -1,4 +1,8 @@
-"""JSON Lines: an object each time that something changed, then the verdict."""
+"""JSON Lines: what happened, an object each, then the verdict."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows import Silent
@@ -6,6 +10,7 @@ from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import machine
 from companyos_canary.view.picture import Place
+from companyos_canary.view.stream import happenings
 
 
 class JsonLines(Silent):
@@ -17,14 +22,16 @@ class JsonLines(Silent):
 
     def snapshot(self, snapshot: Snapshot) -> float | None:
         if self._last != snapshot:
-            now, runtime = self._runtime.clock.now(), self._runtime
-            data = machine.snapshot_data(snapshot, now, place=self._place)
-            runtime.say(machine.event_line("snapshot", data, at=now, seq=runtime.next_seq()))
+            now = self._runtime.clock.now()
+            for event, data in happenings(self._last, snapshot, now, place=self._place):
+                self._say(event, data, now)
             self._last = snapshot
         return None
 
     def end(self, ending: Ending) -> None:
-        data = machine.ending_data(ending, place=self._place)
-        line = machine.event_line("ending", data, at=ending.at, seq=self._runtime.next_seq())
-        self._runtime.say(line)
+        self._say("verdict", machine.ending_data(ending, place=self._place), ending.at)
         self._session.answered = True
+
+    def _say(self, event: str, data: Mapping[str, Any], at: datetime) -> None:
+        runtime = self._runtime
+        runtime.say(machine.event_line(event, data, at=at, seq=runtime.next_seq()))

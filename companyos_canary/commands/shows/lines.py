@@ -1,16 +1,21 @@
-"""Lines for a pipe: one a change, a heartbeat where nothing does, and a verdict at the end."""
+"""Lines for a pipe: one a change, a heartbeat where nothing does, and a verdict at the end.
 
-from datetime import timedelta
+On stdout are only they; the sentences for people go to stderr. A CI system gets the lines folded.
+"""
 
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows import Silent
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import closing, plain
+from companyos_canary.view.ci.folds import Folds
+from companyos_canary.view.ci.github import harmless
+from companyos_canary.view.ci.report import ending_report
+from companyos_canary.view.lines import plain as text_of
 from companyos_canary.view.picture import Place
 from companyos_canary.view.plain_pods import unsaid
+from companyos_canary.view.verdict import verdict_line
 
-HEARTBEAT = timedelta(seconds=30)
 _REMEMBERED = 50  # lines
 
 
@@ -20,27 +25,38 @@ class Lines(Silent):
         self._runtime = session.runtime
         self._place = place
         self._last: Snapshot | None = None
-        self._said_at = self._runtime.clock.now()
+        self._began = self._said_at = self._runtime.clock.now()
         self._told = [""]
+        self._folds = Folds(session.reporting.ci)
+
+    def __exit__(self, *_: object) -> None:
+        for line in self._folds.close(self._runtime.clock.now()):
+            self._runtime.say(line)
 
     def snapshot(self, snapshot: Snapshot) -> float | None:
         if self._session.quiet:
             return None
-        now, say, place = self._runtime.clock.now(), self._runtime.say, self._place
-        if self._last is None:
-            say(plain.opening(self._session.command, snapshot, now, place=place))
+        now, place, beat = self._runtime.clock.now(), self._place, self._session.reporting.heartbeat
         changes = plain.lines(self._last, snapshot, now, place=place)
         lines = unsaid(changes, self._told)
-        if not lines and now - self._said_at >= HEARTBEAT:
+        if self._last is None:
+            lines = [plain.opening(self._session.command, snapshot, now, place=place), *lines]
+        elif not lines and beat and now - self._said_at >= beat:
             lines = [plain.heartbeat(snapshot, now, place=place)]
-        for line in lines:
-            say(line)
+        for words in lines:
+            stamped = plain.stamped(words, self._began, now)
+            for line in self._folds.around(words, stamped, now):
+                self._runtime.say(line)
             self._said_at = now
         self._told = [*self._told, *changes][-_REMEMBERED:]
         self._last = snapshot
         return None
 
     def end(self, ending: Ending) -> None:
-        for line in closing.closing_text(ending, self._runtime.facts, place=self._place):
-            self._runtime.say(line)
-        self._runtime.say(closing.verdict_line(ending))
+        facts, place = self._runtime.facts, self._place
+        lines = closing.closing(ending, facts, place=place)
+        if self._session.reporting.ci and ending_report(ending, place).level:
+            lines = closing.details(ending, facts, place=place)  # the sentence was annotated
+        for line in lines:
+            self._session.note(harmless(text_of(line)))
+        self._runtime.say(verdict_line(ending))

@@ -1,49 +1,144 @@
-"""One screen on a terminal, drawn again in place; its last frame and the closing sentences stay."""
+"""One screen on a terminal, drawn again in place; its last frame and the closing sentences stay.
+
+Keys are read between two frames. What they start, and all that is asked beside the cluster's own
+word (Prometheus, a log, permissions), runs beside the drawing and wakes it when it is done.
+"""
+
+import queue
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
 
 from companyos_canary.commands.base import Session
+from companyos_canary.commands.shows import Manner
+from companyos_canary.commands.shows.background import Asked
+from companyos_canary.commands.shows.carrying_out import (
+    LiveValues,
+    carried_out,
+    log_of,
+    why_read_only,
+)
+from companyos_canary.commands.shows.pressing import LEAVE, Order, press
+from companyos_canary.keyboard import REDRAW, Keyboard
 from companyos_canary.model.outcome import Ending
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view.desk import Desk, Notice
 from companyos_canary.view.live import Live
-from companyos_canary.view.picture import Place
+from companyos_canary.view.picture import Place, look
 from companyos_canary.view.screen import closing_screen, screen
+
+_T = TypeVar("_T")
+_ONCE = timedelta(days=1)
+_LOGS = timedelta(seconds=2)
+_VALUES = timedelta(seconds=5)
 
 
 class Screen:
-    """With -q only the closing sentences are shown."""
+    """With -q only the closing sentences are shown; keys are read where somebody can press them."""
 
-    def __init__(self, session: Session, place: Place) -> None:
-        self._runtime = session.runtime
-        self._now = session.runtime.clock.now
+    def __init__(
+        self, session: Session, place: Place, manner: Manner, wake: Callable[[], None]
+    ) -> None:
+        runtime = session.runtime
+        self._session = session
+        self._runtime = runtime
+        self._now = runtime.clock.now
         self._place = place
-        self._live = (
-            None if session.quiet else Live(self._runtime.out, lambda: self._now().timestamp())
-        )
+        self._wake = wake
+        self._live = None if session.quiet else Live(runtime.out, lambda: self._now().timestamp())
+        self._keyboard: Keyboard | None = None
+        if self._live and runtime.somebody_is_there:
+            self._keyboard = runtime.keyboard(runtime.stdin, wake)
+        self._desk = Desk(read_only="--read-only" if manner.read_only else "")
+        self._done: queue.SimpleQueue[Notice] = queue.SimpleQueue()
+        self._rights = self._asked(lambda _: why_read_only(session), _ONCE)
+        self._logs = self._asked(lambda s: log_of(session, s), _LOGS)
+        self._values = self._asked(LiveValues(session).of, _VALUES)
+        self._tallest = 0  # lines
+        self._open = ExitStack()
 
     def __enter__(self) -> "Screen":
         if self._live:
-            self._live.__enter__()
+            self._open.enter_context(self._live)
+        if self._keyboard:
+            self._open.enter_context(self._keyboard)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.__exit__(None, None, None)
+        self._open.close()
+
+    def first(self, rollout: Rollout) -> None:
+        self._draw(Snapshot(rollout, whole=False))
 
     def snapshot(self, snapshot: Snapshot) -> float | None:
         if self._live is None:
             return None
-        runtime = self._runtime
-        runtime.fit()
-        self._live.update(
-            screen(snapshot, self._now(), runtime.facts, place=self._place, leave="Ctrl-C")
-        )
+        if self._keyboard:
+            self._look_up(snapshot)
+            for key in self._keyboard.pressed():
+                self._press(key, snapshot)
+            if self._desk.panel == "logs":
+                self._desk = replace(self._desk, logs=self._logs.about(snapshot))
+        self._draw(snapshot)
         return self._live.tick()
 
     def last(self, snapshot: Snapshot) -> None:
         if self._live:
-            facts = self._runtime.facts
-            self._live.update(screen(snapshot, self._now(), facts, place=self._place, last=True))
+            self._live.update(
+                screen(
+                    snapshot, self._now(), self._runtime.facts, place=self._place,
+                    live=self._values.newest, last=True,
+                )
+            )  # fmt: skip
 
     def end(self, ending: Ending) -> None:
         out = self._runtime.out
         out.print()
         out.print(closing_screen(ending, self._runtime.facts, place=self._place))
+
+    def _draw(self, snapshot: Snapshot) -> None:
+        if self._live is None:
+            return
+        self._runtime.fit()
+        desk = self._desk if self._keyboard else None
+        live = self._values.about(snapshot) if snapshot.whole else None
+        frame = screen(
+            snapshot, self._now(), self._runtime.facts, place=self._place, live=live, desk=desk,
+            leave="Ctrl-C", least=self._tallest,
+        )  # fmt: skip
+        self._tallest = max(self._tallest, frame.plain.count("\n") + 1)
+        self._live.update(frame)
+
+    def _look_up(self, snapshot: Snapshot) -> None:
+        """What was answered meanwhile."""
+        while not self._done.empty():
+            self._desk = replace(self._desk, busy="", notice=self._done.get())
+        if not self._desk.read_only:
+            self._desk = replace(self._desk, read_only=self._rights.about(snapshot) or "")
+
+    def _press(self, key: str, snapshot: Snapshot) -> None:
+        if key == REDRAW and self._live:
+            self._live.begin_anew()
+            return
+        if key in LEAVE and not self._desk.question:
+            if not self._desk.busy:
+                raise KeyboardInterrupt
+            text = f"{self._desk.busy} is still on its way; Ctrl-C leaves at once"
+            self._desk = replace(self._desk, notice=Notice(text))
+            return
+        picture = look(snapshot, self._now(), self._place)
+        self._desk, order = press(self._desk, key, picture)
+        if self._desk.panel == "logs" and self._desk.logs is None:
+            self._logs.forget()
+        if order:
+            self._runtime.start(lambda: self._carry_out(order, snapshot.rollout.name))
+
+    def _carry_out(self, order: Order, name: str) -> None:
+        self._done.put(carried_out(self._session, order, name))
+        self._wake()
+
+    def _asked(self, ask: Callable[[Snapshot], _T], every: timedelta) -> Asked[_T]:
+        return Asked(ask, every=every, now=self._now, start=self._runtime.start, wake=self._wake)

@@ -1,0 +1,104 @@
+"""Asks Prometheus what it says now, and what it said over time."""
+
+import math
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cache
+
+from companyos_canary.errors import CanaryError, Invalid
+from companyos_canary.model.live import Course, Live, LiveMetric, Missing
+from companyos_canary.prometheus.client import Prometheus
+from companyos_canary.render.questions import Question, Questions
+
+Values = tuple[float, ...]
+SECOND = timedelta(seconds=1)
+
+
+def measure(prometheus: Prometheus, questions: Questions, now: datetime) -> Live:
+    """As `ask`, for those who can do without: where nobody answers there is a `problem`."""
+    try:
+        return ask(prometheus, questions, now)
+    except CanaryError as error:
+        return Live(at=now, address=prometheus.address, problem=error.message)
+
+
+def ask(prometheus: Prometheus, questions: Questions, now: datetime) -> Live:
+    """Every question once, two metrics' common one once for both. A wrong query is its metric's
+    problem; the first error of another kind is raised: nobody answers, or not to us."""
+
+    @cache
+    def values(query: str) -> Values:
+        return tuple(s.value for s in prometheus.query(query)) if query else ()
+
+    metrics = tuple(_metric(q, values) for q in questions.metrics)
+    share = _number(_or_nothing(values, questions.share))
+    return Live(at=now, address=prometheus.address, metrics=metrics, share=share)
+
+
+def courses(
+    prometheus: Prometheus, questions: Questions, now: datetime, since: timedelta, most: int
+) -> tuple[Course, ...]:
+    """The canary's values since then, at most so many of each metric. Raises as `ask` does."""
+    step = max(SECOND, SECOND * math.ceil(since / SECOND / max(1, most - 1)))
+    start = now - since // step * step
+    return tuple(_course(prometheus, q, start, now, step) for q in questions.metrics)
+
+
+def _course(
+    prometheus: Prometheus, question: Question, start: datetime, end: datetime, step: timedelta
+) -> Course:
+    try:
+        problem = question.problem
+        found = () if problem else prometheus.query_range(question.query, start, end, step)
+    except Invalid as error:
+        return Course(question.name, problem=error.message)
+    if problem or len(found) > 1:
+        return Course(question.name, problem=problem or f"the query finds {len(found)} series")
+    known = {round((at - start) / step): v for series in found for at, v in series.points}
+    values = (known.get(n) for n in range((end - start) // step + 1))
+    points = (None if v is None or math.isnan(v) else v for v in values)
+    return Course(question.name, tuple((start + step * n, v) for n, v in enumerate(points)))
+
+
+def _metric(question: Question, values: Callable[[str], Values]) -> LiveMetric:
+    problem, found = question.problem, Values()
+    if not problem:
+        try:
+            found = values(question.query)
+        except Invalid as error:
+            problem = error.message
+    if problem:
+        return LiveMetric(
+            question.name, None, None, None, compares=question.compares, problem=problem
+        )
+    requests = _number(_or_nothing(values, question.count))
+    return LiveMetric(
+        name=question.name,
+        canary=_number(found),
+        stable=_number(_or_nothing(values, question.stable)),
+        requests=requests,
+        compares=question.compares,
+        needed=question.needed,
+        missing=_missing(found, requests, question.needed),
+    )
+
+
+def _missing(found: Values, requests: float | None, needed: float | None) -> Missing:
+    """The word for why there is no number."""
+    if len(found) > 1:
+        return "several series"
+    if found:
+        return "NaN" if math.isnan(found[0]) else ""
+    few = requests is not None and needed is not None and requests < needed
+    return "too few requests" if few else "no data"
+
+
+def _or_nothing(values: Callable[[str], Values], query: str) -> Values:
+    try:
+        return values(query)
+    except Invalid:
+        return ()
+
+
+def _number(found: Values) -> float | None:
+    return found[0] if len(found) == 1 and not math.isnan(found[0]) else None

@@ -1,0 +1,179 @@
+"""The four forms of `metrics`: now, again and again, over time, and the query itself."""
+
+from contextlib import ExitStack
+from datetime import timedelta
+from difflib import get_close_matches
+from functools import cached_property
+
+from companyos_canary.actions.change import interrupted
+from companyos_canary.actions.measure import ask, courses
+from companyos_canary.commands.base import Answer, Session
+from companyos_canary.config.units import duration
+from companyos_canary.errors import CanaryError, NotFound, UsageError
+from companyos_canary.model.live import Live
+from companyos_canary.prometheus.client import Prometheus
+from companyos_canary.prometheus.transport import service_of
+from companyos_canary.render.questions import Question, questions
+from companyos_canary.view import course, graph, measuring, measuring_screen
+from companyos_canary.view.chart import bars_in
+from companyos_canary.view.ink import ink
+from companyos_canary.view.picture import look
+
+NONE = "no metric judges it: there is no AnalysisRun, and no canary.yaml of it"
+NO_CANARY = "nothing is under way: no pod is a canary, so there is no data of one"
+
+
+class Asking:
+    """Looks at a Rollout and at its Prometheus, as often as wanted."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.again()
+
+    def again(self) -> None:
+        """Reads the Rollout anew."""
+        session, resolved = self.session, self.session.resolved
+        self.snapshot = session.cluster.snapshot(session.rollout, events=False)
+        self.questions = questions(self.snapshot, resolved.settings)
+        if not self.questions.metrics and resolved.problem:
+            raise resolved.problem
+
+    @cached_property
+    def prometheus(self) -> Prometheus:
+        """The one of the first look; it remembers which way it could be reached."""
+        session = self.session
+        return session.runtime.prometheus(
+            session.cluster, session.resolved.settings, self.questions.address
+        )
+
+    def look(self) -> tuple[measuring.Now, CanaryError | None]:
+        """What there is, and why Prometheus did not say more."""
+        session, snapshot, now = self.session, self.snapshot, self.session.runtime.clock.now()
+        picture = look(snapshot, now, session.view_place(snapshot.rollout))
+        live, error = Live(now, ""), None
+        if self.questions.metrics:
+            try:
+                live = ask(self.prometheus, self.questions, now)
+            except CanaryError as problem:
+                address = self.prometheus.address
+                live, error = Live(now, address, problem=problem.message), problem
+        return measuring.Now(picture, self.questions, live), error
+
+    def notes(self) -> tuple[str, ...]:
+        rollout = self.snapshot.rollout
+        if not self.questions.metrics:
+            return (*self.snapshot.notes, f"{rollout.name}: {NONE}")
+        idle = rollout.is_fully_promoted and rollout.observed
+        return (*self.snapshot.notes, NO_CANARY) if idle else self.snapshot.notes
+
+
+def now(session: Session) -> Answer:
+    """Where Prometheus gives no answer but runs have measured, those are shown, and the error."""
+    asking = Asking(session)
+    found, error = asking.look()
+    if error and not found.picture.metrics:
+        raise error
+    facts = session.runtime.facts
+    return Answer(
+        data=measuring.record(found),
+        picture=(lambda: ink(measuring_screen.screen(found, facts), facts)) if found.rows else None,
+        lines=measuring.plain(found) if found.rows else (),
+        notes=asking.notes(),
+        error=error,
+    )
+
+
+def watch(session: Session, every: timedelta) -> Answer:
+    """Goes on, also without Prometheus, until Ctrl-C (Interrupted) or until the Rollout is gone."""
+    from companyos_canary.view.live import Live as Drawn
+    from companyos_canary.view.machine import event_line
+
+    runtime, asking = session.runtime, Asking(session)
+    with ExitStack() as stack:
+        drawn = None
+        if session.human and runtime.facts.terminal:
+            clock = runtime.clock.now
+            drawn = stack.enter_context(Drawn(runtime.out, lambda: clock().timestamp()))
+        for note in asking.notes():
+            session.note(note)
+        try:
+            while True:
+                found, _ = asking.look()
+                if drawn:
+                    runtime.fit()
+                    facts = runtime.facts
+                    drawn.update(ink(measuring_screen.screen(found, facts), facts))
+                elif session.human:
+                    for line in measuring.plain(found):
+                        runtime.say(line)
+                else:
+                    data, seq = measuring.record(found), runtime.next_seq()
+                    runtime.say(event_line("metrics", data, at=found.live.at, seq=seq))
+                runtime.clock.sleep(every.total_seconds())
+                asking.again()
+        except KeyboardInterrupt:
+            raise interrupted("only the looking ends, the rollout goes on") from None
+
+
+def since(session: Session, back: timedelta) -> Answer:
+    asking, facts, moment = Asking(session), session.runtime.facts, session.runtime.clock.now()
+    asked, most = asking.questions, bars_in(facts.width)
+    pairs: tuple[course.Asked, ...] = ()
+    if asked.metrics:
+        found = courses(asking.prometheus, asked, moment, back, most)
+        pairs = tuple(zip(asked.metrics, found, strict=True))
+    return Answer(
+        data={**_of(asking), "at": moment, "metrics": course.record(pairs)},
+        picture=(lambda: ink(course.charts(pairs, moment, facts), facts)) if pairs else None,
+        lines=course.plain(pairs),
+        notes=asking.notes(),
+    )
+
+
+def query(session: Session, name: str) -> Answer:
+    """Asks nothing: Prometheus may be away. The lines are printed as they are, to be copied."""
+    asking = Asking(session)
+    question, settings = _named(asking, name), session.resolved.settings
+    ours = settings.prometheus.cli_url if settings else "auto"
+    address = asking.questions.address if ours == "auto" else ours
+    if session.human:
+        for line in graph.plain(question, address):
+            session.runtime.say(line)
+        session.answered = True
+    s = service_of(address, session.cluster.namespace) if ours == "auto" else None
+    forward = f"kubectl -n {s.namespace} port-forward svc/{s.name} {s.port}" if s else ""
+    return Answer(
+        data={**_of(asking), "metric": name, "query": question.query,
+              "stable_query": question.stable,
+              "link": graph.link(address, question) if address else ""},
+        notes=(f"an address that only the cluster knows: {forward}",) if forward else (),
+    )  # fmt: skip
+
+
+def _named(asking: Asking, name: str) -> Question:
+    known = {q.name: q for q in asking.questions.metrics}
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, n=1, cutoff=0.4)
+    others = f"known: {', '.join(known)}" if known else NONE
+    raise NotFound(
+        f"no metric `{name}` judges `{asking.snapshot.rollout.name}`",
+        hint=f"did you mean `{near[0]}`?" if near else others,
+    )
+
+
+def span(text: str, option: str) -> timedelta:
+    """From 1s to 30 days; UsageError for anything else."""
+    try:
+        found = duration(text)
+    except ValueError:
+        found = timedelta()
+    if found < timedelta(seconds=1):
+        raise UsageError(f"{option} `{text}` is not a duration from 1s to 720h",
+                         hint="write 90s, 10m or 2h")  # fmt: skip
+    return found
+
+
+def _of(asking: Asking) -> dict[str, str]:
+    rollout, context = asking.snapshot.rollout, asking.session.cluster.context
+    return {"rollout": rollout.name, "namespace": rollout.namespace, "context": context}

@@ -1,0 +1,125 @@
+"""What the verbs that follow tell beside their result: annotations, outputs and summaries of CI."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from companyos_canary.errors import CanaryError, UsageError
+from companyos_canary.runtime import Runtime
+
+if TYPE_CHECKING:
+    from companyos_canary.view.ci.folds import System
+    from companyos_canary.view.ci.report import Report
+
+HEARTBEAT = timedelta(seconds=30)
+OPTIONS: tuple[tuple[str, Any, Any], ...] = (
+    (
+        "heartbeat",
+        Annotated[
+            str | None,
+            typer.Option("--heartbeat", help="a line in a pipe so often, as 30s; 0: none"),
+        ],
+        None,
+    ),
+    (
+        "ci",
+        Annotated[
+            str | None, typer.Option("--ci", help="who reads the log: auto, github, gitlab or none")
+        ],
+        None,
+    ),
+    (
+        "summary",
+        Annotated[
+            str | None, typer.Option("--summary", metavar="FILE", help="write a Markdown summary")
+        ],
+        None,
+    ),
+)
+_AUTOMATIC: dict[str, Literal["github", "gitlab"]] = {
+    "GITHUB_ACTIONS": "github",
+    "GITLAB_CI": "gitlab",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """How this run reports. `ci` is the system that reads its log, empty for none; `heartbeat`
+    None: no line where nothing changes. `summary` and `dotenv` are files, empty for none."""
+
+    ci: "System" = ""
+    heartbeat: timedelta | None = HEARTBEAT
+    summary: str = ""
+    dotenv: str = ""
+
+
+@contextmanager
+def reporting(
+    runtime: Runtime, command: str, options: Mapping[str, str | None]
+) -> Iterator[Reporting]:
+    """What the options and CANARY_* say; an error on the way is reported too. UsageError for a
+    value that cannot be, before anything is asked of a cluster."""
+    environ = runtime.environ
+    given = {n: options[n] or environ.get(f"CANARY_{n.upper()}") or "" for n, _, _ in OPTIONS}
+    found = Reporting("", None, given["summary"], environ.get("CANARY_DOTENV", ""))
+    try:
+        found = Reporting(_system(given["ci"], runtime), None, found.summary, found.dotenv)
+        yield Reporting(found.ci, _heartbeat(given["heartbeat"]), found.summary, found.dotenv)
+    except CanaryError as error:
+        from companyos_canary.view.ci.report import error_report
+
+        publish(runtime, found, error_report(command, error), said=found.ci == "gitlab")
+        raise
+
+
+def publish(runtime: Runtime, wanted: Reporting, report: "Report", *, said: bool = False) -> None:
+    """The annotation on stderr (not where the same line is `said` there anyway), the rest into
+    files. A file that cannot be written is a note: the release has ended as it has."""
+    import secrets
+
+    from companyos_canary.view.ci import github, gitlab
+
+    environ, outputs = runtime.environ, report.outputs
+    if wanted.ci and report.level and not said:
+        line = github.annotation(report) if wanted.ci == "github" else gitlab.error(report)
+        runtime.stderr.write(f"{line}\n")  # never folded
+        runtime.stderr.flush()
+    if wanted.ci == "github":
+        lines = github.outputs(outputs, f"canary_{secrets.token_hex(8)}")
+        _write(runtime, environ.get("GITHUB_OUTPUT", ""), lines, append=True)
+        _write(runtime, environ.get("GITHUB_STEP_SUMMARY", ""), report.summary, append=True)
+    _write(runtime, wanted.summary, report.summary)
+    _write(runtime, wanted.dotenv, gitlab.dotenv(outputs))
+
+
+def _write(runtime: Runtime, name: str, text: str, *, append: bool = False) -> None:
+    if not name:
+        return
+    try:
+        with (runtime.cwd / name).open("a" if append else "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        runtime.say_error(f"note: `{name}` cannot be written: {error.strerror}")
+
+
+def _system(word: str, runtime: Runtime) -> "System":
+    """`auto` finds one by the variable it sets, and not on a terminal."""
+    match word or "auto":
+        case "github" | "gitlab" as named:
+            return named
+        case "none":
+            return ""
+        case "auto":
+            names = [v for k, v in _AUTOMATIC.items() if runtime.environ.get(k) == "true"]
+            return names[0] if names and not runtime.out_is_terminal else ""
+    raise UsageError(f"--ci `{word}` is not known", hint="use auto, github, gitlab or none")
+
+
+def _heartbeat(text: str) -> timedelta | None:
+    from companyos_canary.actions.deploy import parse_timeout
+
+    return parse_timeout(text, "--heartbeat") if text else HEARTBEAT

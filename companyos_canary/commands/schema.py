@@ -1,0 +1,43 @@
+"""`canary schema`: the JSON Schema of what `-o json` prints."""
+
+import json
+from difflib import get_close_matches
+from typing import Annotated
+
+import typer
+
+from companyos_canary.commands import base
+from companyos_canary.errors import ExitCode, UsageError
+
+EXAMPLES = (
+    "canary schema                       of every verb, for code generators",
+    "canary schema watch                 of its lines",
+    "canary schema get > get.schema.json",
+)
+EXITS = (ExitCode.OK, ExitCode.USAGE)
+
+
+def schema(
+    session: base.Session,
+    verb: Annotated[str | None, typer.Argument(help="of this verb alone", metavar="[VERB]")] = None,
+) -> base.Answer:
+    """Print the JSON Schema (draft 2020-12) of what the verbs print with `-o json`.
+
+    Within `canary/v1` keys are only added, so that a reader takes those that it knows.
+    """
+    from companyos_canary.view.contract.schema import document
+    from companyos_canary.view.contract.verbs import VERBS
+
+    if verb is not None and verb not in VERBS:
+        near = get_close_matches(verb, VERBS, n=1)
+        raise UsageError(
+            f"there is no verb `{verb}`",
+            hint=f"did you mean `{near[0]}`?" if near else "see `canary --help`",
+        )
+    found = document(verb or "")
+    return base.Answer(
+        data={"schema": found}, lines=(json.dumps(found, indent=2, ensure_ascii=False),)
+    )
+
+
+command = base.verb(schema, reads_config=False, forms=("human", "json"))

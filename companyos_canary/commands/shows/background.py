@@ -1,0 +1,48 @@
+"""What is asked beside the screen, so that no slow answer ever holds up a frame."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from companyos_canary.model.snapshot import Snapshot
+
+Answer = TypeVar("Answer")
+Start = Callable[[Callable[[], None]], None]
+
+
+class Asked(Generic[Answer]):
+    """A question that is asked again, never twice at once, at most each `every`; `newest` is the
+    last answer. `start` runs work beside the caller; `wake` is called when an answer is there."""
+
+    def __init__(
+        self, ask: Callable[[Snapshot], Answer], *, every: timedelta, now: Callable[[], datetime],
+        start: Start, wake: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._ask = ask
+        self._every = every
+        self._now = now
+        self._start = start
+        self._wake = wake
+        self._asked_at: datetime | None = None
+        self._running = False
+        self.newest: Answer | None = None
+
+    def about(self, snapshot: Snapshot) -> Answer | None:
+        """The newest answer; asks anew where that is due."""
+        now = self._now()
+        due = self._asked_at is None or now - self._asked_at >= self._every
+        if due and not self._running:
+            self._asked_at, self._running = now, True
+            self._start(lambda: self._run(snapshot))
+        return self.newest
+
+    def forget(self) -> None:
+        """What is asked next time is something else."""
+        self._asked_at, self.newest = None, None
+
+    def _run(self, snapshot: Snapshot) -> None:
+        try:
+            self.newest = self._ask(snapshot)
+        finally:
+            self._running = False
+            self._wake()

@@ -1,0 +1,103 @@
+"""What runs beside a live screen: an order to its end, the log of a pod, what may be changed, and
+what Prometheus says."""
+
+from datetime import timedelta
+
+from companyos_canary.actions.change import change
+from companyos_canary.actions.logs import Wanted, read, worst_pod
+from companyos_canary.actions.measure import measure
+from companyos_canary.argo.effects import Effect
+from companyos_canary.argo.patches import Change
+from companyos_canary.commands.base import Session
+from companyos_canary.commands.changing import verb_with
+from companyos_canary.commands.shows.pressing import VERBS, Order
+from companyos_canary.errors import CanaryError
+from companyos_canary.model.live import Live
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.prometheus.client import Prometheus
+from companyos_canary.render.questions import questions
+from companyos_canary.view.desk import Logs, Notice
+
+_TAIL = 100  # lines
+_PEACE = timedelta(seconds=30)
+_RIGHTS = (("rollouts", ""), ("rollouts", "status"))
+
+
+def carried_out(session: Session, order: Order, name: str) -> Notice:
+    """Runs the verb as its command does, to the point where the effect is seen."""
+    verb = verb_with(session, order.verb, order.decide, VERBS[order.verb][1], "")
+    try:
+        result = change(session.cluster, name, verb, sleep=session.runtime.clock.sleep)
+    except CanaryError as error:
+        hint = f": {error.hint}" if error.hint else ""
+        return Notice(f"{error.message}{hint}", "failure")
+    if not isinstance(result.decision, Change):
+        return Notice(result.decision.message)
+    match result.effect:
+        case Effect.SEEN:
+            note = f": {result.decision.note}" if result.decision.note else ""
+            return Notice(f"{order.verb}: done{note}", "success")
+        case Effect.OTHER:
+            return Notice(f"{order.verb} was sent, but something else changed it", "warning")
+    return Notice(f"{order.verb} was accepted, but the controller has not acted on it", "warning")
+
+
+def log_of(session: Session, snapshot: Snapshot) -> Logs:
+    """The newest lines of the canary pod that is worst off."""
+    pod = worst_pod(snapshot)
+    if pod is None:
+        return Logs(note="the canary has no pods")
+    settings = session.resolved.settings
+    wanted = Wanted(pod=pod.name, tail=_TAIL, settled=settings.container if settings else None)
+    try:
+        found = read(session.cluster, snapshot, wanted)
+    except CanaryError as error:
+        return Logs(pod.name, note=error.message)
+    return Logs(pod.name, found.lines, "; ".join(found.notes))
+
+
+class LiveValues:
+    """What Prometheus says of an update that is under way. Where nobody answers it is left in peace
+    for half a minute."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._asked: tuple[str, Prometheus] | None = None
+        self._silent: Live | None = None
+
+    def of(self, snapshot: Snapshot) -> Live | None:
+        """None where there is nothing to ask, or nobody to be asked."""
+        session, now = self._session, self._session.runtime.clock.now()
+        if self._silent and now - self._silent.at < _PEACE:
+            return self._silent
+        if snapshot.rollout.is_fully_promoted or snapshot.rollout.aborted:
+            return None
+        wanted = questions(snapshot, session.resolved.settings)
+        if not wanted.address or not wanted.metrics:
+            return None
+        found = measure(self._at(wanted.address), wanted, now)
+        self._silent = found if found.problem else None
+        return found
+
+    def _at(self, address: str) -> Prometheus:
+        if self._asked is None or self._asked[0] != address:
+            session = self._session
+            settings = session.resolved.settings
+            found = session.runtime.prometheus(session.cluster, settings, address)
+            self._asked = (address, found)
+        return self._asked[1]
+
+
+def why_read_only(session: Session) -> str:
+    """Why nothing can be changed from here; empty where it can, and where nobody says."""
+    try:
+        for resource, subresource in _RIGHTS:
+            may = session.cluster.may(
+                "patch", resource, group="argoproj.io", subresource=subresource
+            )
+            if not may:
+                part = f"{resource}/{subresource}" if subresource else resource
+                return f"not permitted to patch {part}"
+    except CanaryError:
+        return ""
+    return ""

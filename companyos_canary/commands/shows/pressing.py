@@ -1,0 +1,91 @@
+"""What a key on a live screen means: another panel, one question, or the order that it confirms.
+
+A key that changes something decides as its verb does, on what is shown; pure.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from companyos_canary.argo import effects
+from companyos_canary.argo.effects import Seen
+from companyos_canary.argo.patches import (
+    Change,
+    Decision,
+    Refusal,
+    abort,
+    only_if,
+    pause,
+    promote,
+    resume,
+    retry,
+)
+from companyos_canary.argo.weight_steps import step_number
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.view.desk import Desk, Notice, Question
+from companyos_canary.view.keys import PANELS, question_text
+from companyos_canary.view.picture import Picture
+
+LEAVE = ("q", "Q")
+CLOSE = "\x1b"
+_YES = ("y", "Y")
+_VERBS = {"p": "promote", "a": "abort", "r": "retry", " ": "pause"}
+
+VERBS: dict[str, tuple[Callable[[Rollout], Decision], Seen]] = {
+    "promote": (lambda live: promote(live, skip_step=False), effects.promoted),
+    "abort": (abort, effects.aborted),
+    "retry": (retry, effects.retried),
+    "pause": (pause, effects.paused),
+    "resume": (resume, effects.resumed),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A verb that was confirmed for what was seen then."""
+
+    verb: str
+    revision: int
+    step: int | None
+
+    def decide(self, live: Rollout) -> Decision:
+        """As the verb does, unless it is another revision or step by now."""
+        step = None if live.blue_green or self.verb == "abort" else self.step
+        moved = only_if(live, step=step, revision=self.revision)
+        return moved or VERBS[self.verb][0](live)
+
+
+def press(desk: Desk, key: str, picture: Picture) -> tuple[Desk, Order | None]:
+    """The desk after a key, and what is to be done."""
+    if desk.question:
+        asked, desk = desk.question, replace(desk, question=None)
+        if key in _YES:
+            return replace(desk, busy=asked.verb), Order(asked.verb, asked.revision, asked.step)
+        return replace(desk, notice=Notice("not confirmed: nothing was sent")), None
+    desk = replace(desk, notice=None)
+    if key == CLOSE:
+        return replace(desk, panel=""), None
+    if panel := PANELS.get(key.lower()):
+        return replace(desk, panel="" if desk.panel == panel else panel), None
+    verb = _VERBS.get(key.lower())
+    return (_wanted(desk, verb, picture) if verb else desk), None
+
+
+def _wanted(desk: Desk, verb: str, picture: Picture) -> Desk:
+    """The question, or why there is none."""
+    rollout = picture.snapshot.rollout
+    if verb == "pause" and rollout.paused:
+        verb = "resume"
+    if desk.read_only:
+        return replace(desk, notice=Notice(f"nothing is changed from here: {desk.read_only}"))
+    if desk.busy:
+        return replace(desk, notice=Notice(f"{desk.busy} is still on its way"))
+    if picture.snapshot.stale_since:
+        return replace(desk, notice=Notice("no connection: what is shown is old", "warning"))
+    decision = VERBS[verb][0](rollout)
+    if isinstance(decision, Change):
+        text = question_text(verb, picture, decision.note)
+        return replace(desk, question=Question(verb, text, rollout.revision, step_number(rollout)))
+    if isinstance(decision, Refusal):
+        hint = f": {decision.hint}" if decision.hint else ""
+        return replace(desk, notice=Notice(f"{decision.message}{hint}", "warning"))
+    return replace(desk, notice=Notice(decision.message))

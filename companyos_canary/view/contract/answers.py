@@ -1,0 +1,258 @@
+"""What the verbs say: the `data` of their envelopes."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, TypedDict, get_args
+
+from msgspec import Meta
+
+from companyos_canary.argo.history import Became
+from companyos_canary.argo.limits import Operator
+from companyos_canary.model.outcome import EndKind
+from companyos_canary.view.contract.parts import (
+    At,
+    Cause,
+    Event,
+    Images,
+    Percent,
+    Phase,
+    RunPhase,
+    Snapshot,
+)
+from companyos_canary.view.format import Unit
+from companyos_canary.view.metrics import Verdict as MetricVerdict
+from companyos_canary.view.progress import Activity
+
+Object = Annotated[dict[str, Any], Meta(description="an object of Kubernetes")]
+Outcome = Annotated[str, Meta(extra_json_schema={
+    "enum": [word.replace(" ", "-") for word in get_args(Became)]})]  # fmt: skip
+
+
+class Place(TypedDict):
+    rollout: str
+    namespace: str
+    context: str
+
+
+class Verdict(TypedDict):
+    """How it ended. `weight` and `step_index` are those that it had come to; `image` is the one
+    that was followed, `stable_image` serves now; `snapshot` is the last one."""
+
+    verdict: EndKind
+    image: str
+    stable_image: str
+    weight: Percent | None
+    step_index: int | None
+    started_at: At
+    ended_at: At
+    took_seconds: timedelta
+    cause: Cause | None
+    snapshot: Snapshot
+
+
+class Unobserved(TypedDict):
+    """It was changed, but no controller has acted on it."""
+
+    rollout: str
+    namespace: str
+    observed: Literal[False]
+
+
+class Sent(Place):
+    """What was done, and what the Rollout shows now. `sent` is false where there was nothing to
+    do, `observed` is true once the effect was seen."""
+
+    sent: bool
+    observed: bool
+    phase: Phase
+    message: str
+    step_index: int | None
+    notes: list[str]
+
+
+class Request(TypedDict):
+    """A request of a dry run. `body` is a patch: a list of operations, or an object."""
+
+    method: str
+    path: str
+    content_type: str
+    body: Any
+
+
+class DryRun(Place):
+    """Nothing was sent."""
+
+    dry_run: Literal[True]
+    requests: list[Request]
+
+
+class UndoDryRun(DryRun):
+    """`diff` is that of the pod template, in lines."""
+
+    diff: list[str]
+
+
+class Climbed(Place):
+    """`promote --to-weight`: `promotes` counts the pauses that were ended."""
+
+    verdict: EndKind
+    weight: Percent
+    promotes: int
+
+
+class AppliedObject(TypedDict):
+    kind: str
+    name: str
+    change: str
+
+
+class Applied(TypedDict):
+    """`phase` and `message` are null where nothing was waited for; `starts_canary` has a sentence
+    for each change that starts one."""
+
+    applied: bool
+    namespace: str
+    context: str
+    first: bool
+    objects: list[AppliedObject]
+    starts_canary: list[str]
+    phase: Phase | None
+    message: str | None
+
+
+class Listed(TypedDict):
+    """`step` of `steps` counts weights; `waits_for_a_person`: nothing moves until one acts."""
+
+    rollout: str
+    namespace: str
+    phase: Phase
+    message: str
+    activity: Activity
+    waits_for_a_person: bool
+    since: At | None
+    for_seconds: timedelta | None
+    version: str
+    step: int | None
+    steps: int
+    weight: Percent
+    revision: int
+    aborted: bool
+
+
+class Rollouts(TypedDict):
+    """`namespace` is empty for all of them."""
+
+    namespace: str
+    context: str
+    rollouts: list[Listed]
+
+
+class Counts(TypedDict):
+    count: int
+    successful: int
+    failed: int
+    inconclusive: int
+    error: int
+
+
+class Measured(TypedDict):
+    """`raw` is the provider's text, `value` the number in it."""
+
+    phase: RunPhase
+    value: float | None
+    raw: str
+    message: str
+    started_at: At | None
+    finished_at: At | None
+
+
+class JudgedMetric(TypedDict):
+    name: str
+    phase: RunPhase
+    verdict: MetricVerdict
+    value: float | None
+    unit: Unit
+    operator: Operator | Literal[""]
+    limit: float | None
+    counts: Counts
+    planned: int
+    success_condition: str
+    failure_condition: str
+    interval: str
+    failure_limit: str
+    dry_run: bool
+    message: str
+    address: str
+    query: Annotated[str, Meta(description="as it was asked")]
+    measurements: list[Measured]
+
+
+class JudgedRun(TypedDict):
+    """`step` as the screens say it: `2/3`, `background`."""
+
+    name: str
+    revision: int
+    hash: str
+    step: str
+    step_index: int | None
+    phase: RunPhase
+    message: str
+    started_at: At | None
+    completed_at: At | None
+    metrics: list[JudgedMetric]
+
+
+class Analyses(Place):
+    revision: int
+    runs: list[JudgedRun]
+    notes: list[str]
+
+
+class Revision(TypedDict):
+    """`waited_seconds` (for a person) is part of `took_seconds`."""
+
+    revision: int
+    version: str
+    images: Images
+    hash: str
+    replicaset: str
+    outcome: Outcome
+    current: bool
+    at: At | None
+    created_at: At | None
+    by: str
+    reason: str
+    took_seconds: timedelta | None
+    waited_seconds: timedelta
+    weight: Percent | None
+    cause: Cause | None
+
+
+class Revisions(Place):
+    revisions: list[Revision]
+    notes: list[str]
+
+
+Diff = TypedDict("Diff", {
+    "rollout": str, "namespace": str, "context": str, "from": int, "to": int, "diff": list[str],
+})  # fmt: skip
+Diff.__doc__ = "`history --diff`: two revisions, and what is different in their pods, in lines."
+
+
+class Events(Place):
+    events: list[Event]
+    notes: list[str]
+
+
+class LogLine(TypedDict):
+    """`at` has the nanoseconds of the server."""
+
+    at: str
+    pod: str
+    role: str
+    container: str
+    line: str
+
+
+class Logs(Place):
+    lines: list[LogLine]
+    notes: list[str]

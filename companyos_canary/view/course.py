@@ -1,0 +1,73 @@
+"""Metrics over time: a chart for each, lines for a pipe, points for machines. No rich."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from companyos_canary.argo.cause import number_text
+from companyos_canary.model.live import Course
+from companyos_canary.model.quantity import format_time
+from companyos_canary.render.questions import Question
+from companyos_canary.view.chart import chart, resampled, time_axis
+from companyos_canary.view.format import limit_text, unit_of, value_text
+from companyos_canary.view.keyed import keyed
+from companyos_canary.view.lines import Line
+from companyos_canary.view.theme import Facts
+
+HEIGHT = 6
+Asked = tuple[Question, Course]
+
+
+def charts(asked: Sequence[Asked], now: datetime, facts: Facts) -> list[Line]:
+    """Each metric with its newest and its worst value, and its limit."""
+    lines: list[Line] = []
+    for question, course in asked:
+        lines += [*([()] if lines else []), _title(question, course)]
+        if not course.points:
+            continue
+        values = [v for _, v in course.points]
+        unit = unit_of(question.name, question.limit)
+        lines += chart(values, question.limit, unit, width=facts.width, height=HEIGHT,
+                       symbols=facts.symbols)  # fmt: skip
+        lines.append(time_axis(course.points[0][0], course.points[-1][0], now, width=facts.width))
+    return lines
+
+
+def _title(question: Question, course: Course) -> Line:
+    limit, unit = question.limit, unit_of(question.name, question.limit)
+    if course.problem:
+        return (f"{question.name}  ", (course.problem, "failure"))
+    values = [v for _, v in course.points]
+    newest = value_text(values[-1] if values else None, unit, limit=limit)
+    (worst,) = resampled(values, 1, limit) or (None,)
+    bad = limit is not None and worst is not None and not limit.holds(worst)
+    bound = f"   limit {limit_text(limit, unit)}" if limit else ""
+    said = value_text(worst, unit, limit=limit)
+    return (f"{question.name}  now {newest}   worst ", (said, "failure" if bad else ""), bound)
+
+
+def plain(asked: Sequence[Asked]) -> tuple[str, ...]:
+    """A line a point; a metric that could not be asked is one line with its problem."""
+    lines: list[str] = []
+    for _, course in asked:
+        if course.problem:
+            lines.append(keyed(f"metric={course.name}", problem=course.problem))
+        lines += (
+            f"metric={course.name} at={format_time(at)} value={number_text(v) or 'no-data'}"
+            for at, v in course.points
+        )
+    return tuple(lines)
+
+
+def record(asked: Sequence[Asked]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": question.name,
+            "unit": unit_of(question.name, question.limit),
+            "operator": question.limit.operator if question.limit else "",
+            "limit": question.limit.value if question.limit else None,
+            "problem": course.problem,
+            "points": [{"at": at, "value": value} for at, value in course.points],
+        }
+        for question, course in asked
+    ]

@@ -1,0 +1,178 @@
+"""Keys of the live screen: action and refusals of the commands, asked once inside the frame."""
+
+import re
+from collections.abc import Callable
+
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request, Response
+from companyos_canary.sandbox.api.access import Attributes
+from tests.commands.conftest import changing
+from tests.world import Ran, World
+
+NO_COLOUR = {"NO_COLOR": "1"}
+LEAVE = (1.0, "q")
+
+
+def watch(world: World, *keys: tuple[float, str], arguments: tuple[str, ...] = ()) -> Ran:
+    return world.canary(
+        "watch", *arguments, terminal=True, keys=keys, environ=NO_COLOUR, size=(80, 40)
+    )
+
+
+def ordered(act: Callable[[Callable[[], None]], object]) -> Callable[..., None]:
+    """Begins work at once; on what a key ordered there is `act`ed."""
+
+    def start(work: Callable[[], None]) -> None:
+        if "_press" in work.__qualname__:
+            act(work)
+        else:
+            work()
+
+    return start
+
+
+def test_abort_by_key_asks_once_and_ends_with_3(running: World) -> None:
+    ran = watch(running, (1, "a"), (1, "y"))
+    assert ran.code == ExitCode.DEGRADED
+    assert "? abort v1.1.0 at 10 %: all traffic back to v1.0.0?" in ran.out
+    assert "y yes, do it   any other key no" in ran.out
+    assert running.rollout().aborted
+    assert "abort: done" in ran.out
+    assert "v1.1.0 was rolled back at 10 %: aborted on request" in ran.out
+
+
+def test_any_other_key_sends_nothing(running: World) -> None:
+    ran = watch(running, (1, "a"), (0.3, "n"), LEAVE)
+    assert ran.code == ExitCode.INTERRUPTED
+    assert "not confirmed: nothing was sent" in ran.out
+    assert changing(running) == ["POST", "POST"], "only what may be done is asked about"
+
+
+def test_a_confirming_key_without_a_question_does_nothing(running: World) -> None:
+    ran = watch(running, (1, "y"), (0.3, "x"), LEAVE)
+    assert changing(running) == ["POST", "POST"]
+    assert "yes, do it" not in ran.out
+
+
+def test_promote_by_key_goes_on_at_a_pause(waiting: World) -> None:
+    ran = watch(waiting, (1, "p"), (0.3, "y"), (2, "q"))
+    assert "? promote v1.1.0: go on from 10 %?" in ran.out
+    assert "promote: done" in ran.out
+    assert (waiting.rollout().step_index or 0) > 1
+
+
+def test_promote_is_refused_while_a_step_runs_as_the_command_does(running: World) -> None:
+    refusal = running.canary("promote").err.splitlines()[0].removeprefix("error: ")
+    running.requests.clear()
+    ran = watch(running, (1, "p"), LEAVE)
+    assert refusal[:60] in ran.out
+    assert "any other key" not in ran.out
+    assert changing(running) == ["POST", "POST"]
+
+
+def test_space_pauses_and_resumes(running: World) -> None:
+    ran = watch(running, (1, " "), (0.3, "y"), (3, " "), (0.3, "y"), (2, "q"))
+    assert "? pause companyos-api by hand at 10 %?" in ran.out
+    assert "? resume companyos-api?" in ran.out
+    assert "pause: done" in ran.out
+    assert "resume: done" in ran.out
+    assert not running.rollout().paused
+
+
+def test_retry_by_key_runs_an_aborted_version_again(rolled_back: World) -> None:
+    ran = watch(rolled_back, (1, "r"), (0.3, "y"), (1, "q"), arguments=("--stay",))
+    assert "? retry v1.1.0 from the first step?" in ran.out
+    assert "retry: done" in ran.out
+    assert not rolled_back.rollout().aborted
+
+
+def test_read_only_changes_nothing_and_shows_the_commands(running: World) -> None:
+    ran = watch(running, (1, "a"), (0.3, "y"), LEAVE, arguments=("--read-only",))
+    assert "nothing is changed from here: --read-only" in ran.out
+    assert "a abort" not in ran.out
+    assert "stop: canary abort" in ran.out
+    assert changing(running) == []
+
+
+def test_who_may_not_patch_is_told_so(running: World) -> None:
+    def no_status(asked: Attributes) -> bool:
+        return (asked.verb, asked.subresource) != ("patch", "status")
+
+    running.allowed = no_status
+    ran = watch(running, (1, "a"), LEAVE)
+    assert "nothing is changed from here: not permitted to patch rollouts/status" in ran.out
+    assert not running.rollout().aborted
+
+
+def test_what_was_confirmed_for_one_step_is_not_done_at_another(waiting: World) -> None:
+    order = ordered(lambda work: (waiting.canary("promote", "-q"), work()))
+    waiting.start = order
+    ran = watch(waiting, (1, "p"), (0.3, "y"), (1, "q"))
+    assert "`companyos-api` is at step 2/3 (setWeight: 25), not at step 1" in ran.out
+
+
+def test_leaving_waits_for_what_is_on_its_way(running: World) -> None:
+    late: list[Callable[[], None]] = []
+    running.start = ordered(late.append)
+    running.on_wait.append(lambda: late.pop()() if late and running.now.second > 16 else None)
+    ran = watch(running, (1, "a"), (0.3, "y"), (0.3, "q"))
+    assert "abort is still on its way; Ctrl-C leaves at once" in ran.out
+    assert ran.code == ExitCode.DEGRADED
+
+
+def test_panels_open_and_close(running: World) -> None:
+    keys = ((1, "m"), (0.5, "e"), (0.5, "l"), (0.5, "?"), (0.5, "\x1b"), LEAVE)
+    ran = watch(running, *keys)
+    assert "log of companyos-api-" in ran.out
+    assert "ScalingReplicaSet: v1.1.0 scaled up from 0 to 1" in ran.out
+    assert "retry: an aborted version again, from the first step" in ran.out
+    assert ran.out.count("esc back") >= 4
+
+
+def test_leaving_with_q_says_that_the_rollout_goes_on(running: World) -> None:
+    ran = watch(running, (1, "q"))
+    assert ran.code == ExitCode.INTERRUPTED
+    assert "no longer watching: the rollout of v1.1.0 goes on, now at 10 %" in ran.out
+
+
+def test_stay_goes_on_with_the_next_version(running: World) -> None:
+    def next_one() -> None:
+        if running.rollout().is_fully_promoted:
+            running.on_wait.clear()
+            running.canary("deploy", "v1.2.1", "--no-wait")
+
+    running.on_wait.append(next_one)
+    ran = watch(running, (60, "q"), arguments=("--stay",))
+    assert "v1.1.0 → v1.2.1" in ran.out
+    assert "no longer watching: v1.2.1 is stable" in ran.out
+
+
+def test_stay_in_a_pipe_ends_with_its_time(running: World) -> None:
+    ran = running.canary("watch", "--stay", "--timeout", "90s")
+    assert ran.code == ExitCode.TIMEOUT
+    assert "healthy version=v1.1.0" in ran.out
+
+
+def test_prometheus_stands_beside_what_was_measured(running: World) -> None:
+    ran = watch(running, (4, "q"))
+    assert re.search(r"\(1 of 10\)   measured \d+ %", ran.out)
+    assert " STABLE " in ran.out
+    assert "≈ now, from http://prometheus; the rest was measured" in ran.out
+    assert "≈1.0 %" in ran.out or "≈0." in ran.out
+
+
+def test_a_prometheus_that_is_away_is_told_once_and_left_in_peace(running: World) -> None:
+    asked = []
+
+    controllers = running.prometheus
+
+    def away(request: Request) -> Response:
+        if request.method == "POST":
+            return controllers(request)
+        asked.append(request)
+        return Response(503)
+
+    running.prometheus = away
+    ran = watch(running, (12, "q"))
+    assert "no values of now: Prometheus at `http://prometheus` answered 503" in ran.out
+    assert len(asked) == 1

@@ -1,0 +1,29 @@
+"""A release and an abort by key, from the first frame to the exit code."""
+
+import pytest
+
+from tests.e2e.conftest import Shell
+from tests.e2e.terminal import Terminal
+
+
+def waits(text: str) -> bool:
+    """All that is known is drawn, not only what the first request said."""
+    return "waits for a person" in text and " stable " in text
+
+
+@pytest.mark.slow
+def test_a_release_by_key_and_an_abort_by_key(shell: Shell) -> None:
+    terminal = Terminal(shell, "deploy", "v1.6.0")
+    terminal.until(waits)
+    terminal.press("py")
+    assert terminal.end() == 0
+    assert "v1.6.0 is stable and has all traffic" in terminal.text
+    terminal = Terminal(shell, "deploy", "v1.7.0")
+    terminal.until(waits)
+    terminal.press("ay")
+    assert terminal.end() == 3
+    assert "v1.7.0 was rolled back at 50 %" in terminal.text
+    assert "traffic is back on v1.6.0" in terminal.text
+    assert shell.run("deploy", "v1.0.0", "--until", "paused", "-q").returncode == 0
+    assert shell.run("promote", "-q").returncode == 0
+    assert shell.run("watch", "-q").returncode == 0

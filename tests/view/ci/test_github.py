@@ -1,0 +1,47 @@
+"""Escapes and forms of GitHub's workflow commands."""
+
+from urllib.parse import unquote
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from companyos_canary.view.ci import github
+from companyos_canary.view.ci.report import Outputs, Report
+
+
+def report(message: str, title: str = "companyos-api degraded") -> Report:
+    return Report(Outputs("degraded"), "error", title, message, "")
+
+
+def test_what_would_end_a_property_or_a_line_is_escaped() -> None:
+    assert github.annotation(report("5 %\r\nmore: a, b", "a: b, 5 %\n")) == (
+        "::error title=a%3A b%2C 5 %25%0A::5 %25%0D%0Amore: a, b"
+    )
+
+
+@given(st.text(), st.text())
+def test_an_annotation_is_one_line_that_says_what_it_was_given(title: str, message: str) -> None:
+    line = github.annotation(report(message, title))
+    assert "\n" not in line
+    assert "\r" not in line
+    _, head, data = line.split("::", 2)
+    assert unquote(head.removeprefix("error title=")) == unquote(unquoted(title))
+    assert unquote(data) == unquote(unquoted(message))
+
+
+def unquoted(text: str) -> str:
+    """As `unquote` reads it: what is no escape in the text must not become one."""
+    return text.replace("%", "%25")
+
+
+def test_outputs_are_a_line_each_and_a_heredoc_where_a_value_has_lines() -> None:
+    values = Outputs("healthy", "Healthy", "2", "a\nverdict=fake")
+    assert github.outputs(values, "canary_1f") == (
+        "phase=Healthy\nrevision=2\nimage<<canary_1f\na\nverdict=fake\ncanary_1f\nverdict=healthy\n"
+    )
+
+
+def test_words_of_the_cluster_are_no_commands() -> None:
+    assert github.harmless("  ::add-mask::a") == "   .::add-mask::a"
+    assert github.harmless("##[error]a") == " .##[error]a"
+    assert github.harmless("  look: canary get") == "  look: canary get"
