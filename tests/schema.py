@@ -39,7 +39,7 @@ def form(verb: str, one: Mapping[str, Any]) -> str:
     """The name of the definition that an output has to fit."""
     if "event" in one:
         return f"{verb}-{one['event']}"
-    return "Failed" if one["errors"] else f"{verb}-answer"
+    return "Failed" if one["errors"] and not one["data"] else f"{verb}-answer"
 
 
 def kind(verb: str, one: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ Session and its own flags and returns an Answer.
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -282,21 +282,30 @@ def _say_where(session: Session) -> None:
 
 def show(session: Session, answer: Answer) -> NoReturn:
     """Prints an answer in the form that was asked for, and ends with its exit code."""
-    runtime, error = session.runtime, answer.error
-    code = error.exit_code if error else answer.code
+    error = answer.error
+    if error:
+        answer = replace(answer, code=error.exit_code)
     for note in answer.notes:
         session.note(note)
-    if session.answered:
-        pass
-    elif session.fields:
+    code = answer.code
+    if session.fields and not session.answered:
         from companyos_canary.commands.fields import show_fields
 
         code = show_fields(session, answer)
-    elif session.output == "json":
+    elif not session.answered:
+        _print(session, answer)
+    if error:
+        session.runtime.fail(error, as_json=False, command=session.command)
+    raise typer.Exit(int(code))
+
+
+def _print(session: Session, answer: Answer) -> None:
+    runtime = session.runtime
+    if session.output == "json":
         from companyos_canary.view.machine import envelope, error_entry
 
-        told = [error_entry(error)] if error else []
-        runtime.say(envelope(session.command, code, answer.data, told))
+        told = [error_entry(answer.error)] if answer.error else []
+        runtime.say(envelope(session.command, answer.code, answer.data, told))
     elif session.output == "yaml":
         from companyos_canary.render.yamltext import to_yaml
 
@@ -309,6 +318,3 @@ def show(session: Session, answer: Answer) -> NoReturn:
     else:
         for line in answer.lines:
             runtime.tell(line)
-    if error:
-        runtime.fail(error, as_json=False, command=session.command)
-    raise typer.Exit(int(code))

@@ -48,7 +48,7 @@ def _forms(verb: str, defs: Json) -> Iterable[Json]:
             "command": {"const": verb},
             "exit_code": _type(Code, defs),
             "data": {"anyOf": _types(output.data, defs)},
-            "errors": {"type": "array", "maxItems": 0},
+            "errors": _errors(defs) if output.partial else {"type": "array", "maxItems": 0},
         })  # fmt: skip
         yield {"$ref": f"#/$defs/{verb}-answer"}
     for event, data in output.lines.items():
@@ -68,8 +68,12 @@ def _failed(defs: Json) -> Json:
         "command": {"type": "string", "description": "empty where no verb was understood"},
         "exit_code": _type(Code, defs),
         "data": {"type": "object", "maxProperties": 0},
-        "errors": {"type": "array", "items": _type(Problem, defs), "minItems": 1},
+        "errors": {**_errors(defs), "minItems": 1},
     })  # fmt: skip
+
+
+def _errors(defs: Json) -> Json:
+    return {"type": "array", "items": _type(Problem, defs)}
 
 
 def _object(properties: Json) -> Json:

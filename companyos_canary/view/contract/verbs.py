@@ -25,6 +25,7 @@ from companyos_canary.view.contract.answers import (
     Unobserved,
     Verdict,
 )
+from companyos_canary.view.contract.measured import Now, Query, Since
 from companyos_canary.view.contract.parts import Event, Snapshot
 from companyos_canary.view.metrics import Verdict as MetricVerdict
 
@@ -123,10 +124,12 @@ class Schema(TypedDict):
 @dataclass(frozen=True, slots=True)
 class Output:
     """`data`: what it may be in the envelope. `lines`: the events by name, where there are lines
-    (for `watch` always, else with `--follow` or `--watch`)."""
+    (for `watch` always, else with `--follow` or `--watch`). `partial`: there may be data and an
+    error."""
 
     data: tuple[Any, ...]
     lines: dict[str, Any] = field(default_factory=dict)
+    partial: bool = False
 
 
 _CHANGE = (Sent, DryRun)
@@ -148,6 +151,7 @@ VERBS: dict[str, Output] = {
     "get": Output((Snapshot,)),
     "list": Output((Rollouts,)),
     "analysis": Output((Analyses,)),
+    "metrics": Output((Now, Since, Query), {"metrics": Now, "error": Failure}, partial=True),
     "logs": Output((Logs,), {"log": LogLine, "error": Failure}),
     "events": Output((Events,), {"event": Event, "error": Failure}),
     "history": Output((Revisions, Diff)),
