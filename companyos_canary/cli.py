@@ -8,58 +8,54 @@ import re
 import signal
 import sys
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from companyos_canary import __version__
-from companyos_canary.errors import MEANING, CanaryError, ExitCode, Interrupted, UsageError
+from companyos_canary.commands.helping import command_of, write_verbs
+from companyos_canary.errors import CanaryError, ExitCode, Interrupted, UsageError
 from companyos_canary.runtime import ReaderGone, Runtime
 
 GROUPS: dict[str, dict[str, str]] = {
     "Ship": {
-        "deploy": "ship a version and follow it to its end",
-        "promote": "go on at a pause",
-        "abort": "stop the canary, traffic back to stable",
-        "undo": "back to the last version that was fully promoted",
-        "retry": "run an aborted version again, from the first step",
-        "pause": "hold a rollout by hand",
-        "resume": "end a pause by hand",
-        "restart": "new pods of the same version",
+        "deploy": "ship a version: trigger a canary and follow it, also in CI",
+        "undo": "roll back a finished release to the last good version",
     },
     "Look": {
         "watch": "follow a rollout live until it ends",
-        "status": "one line, and an exit code by state",
-        "get": "the whole picture once",
+        "status": "the state in one line, and an exit code for scripts",
+        "get": "details: steps, weights, pods, each metric beside its limit",
         "list": "all rollouts, those that wait for a person first",
-        "analysis": "what was measured, against which limit",
-        "metrics": "what Prometheus says now: canary, stable, limit",
-        "logs": "what the pods of the canary write",
-        "events": "what the controllers said, in the order of time",
-        "history": "revisions: who, why, and what became of them",
-        "links": "dashboard, SLO board, runbook",
+        "links": "where the dashboard, the SLO board and the runbook are",
+    },
+    "Act": {
+        "promote": "approve: go on at a pause; --full skips all steps and analysis",
+        "abort": "roll back now: stop the canary, all traffic to stable",
+        "retry": "run an aborted version again, as after a failed analysis",
+        "pause": "hold a rollout where it is",
+        "resume": "end a pause by hand",
+        "restart": "new pods of the same version",
+    },
+    "Explain": {
+        "analysis": "why an analysis fails: values against limits, and queries",
+        "metrics": "metrics by hand: what Prometheus says of canary and stable now",
+        "logs": "what the canary's pods write",
+        "events": "why it is stuck: what the controllers said, in the order of time",
+        "history": "revisions: who shipped what, why, and what became of it",
     },
     "Set up": {
-        "init": "write a canary.yaml",
-        "render": "print the objects that canary.yaml stands for",
+        "init": "write a canary.yaml, for a new service or a live Rollout",
+        "render": "print the Kubernetes objects that canary.yaml stands for",
         "apply": "install or update them in the cluster",
+        "completion": "complete verbs, options and names in bash, zsh or fish",
         "schema": "the JSON Schema of what -o json prints",
-    },
-    "Try": {
-        "demo": "a good and a bad release, with no cluster",
-        "sandbox": "serve a cluster of our own for kubectl and canary",
+        "demo": "see a good and a bad release, with no cluster",
+        "sandbox": "serve a cluster on this machine, to try things in",
     },
 }
 VERBS: dict[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
-
-_EXAMPLES = """\
-  canary demo                       see it work, with no cluster
-  canary deploy v1.2.3              ship; ends 0 when v1.2.3 is stable, 3 when it was rolled back
-  canary watch                      what is going on now
-  canary abort companyos-api -n companyos
-"""
 
 
 class Verbs(TyperGroup):
@@ -78,32 +74,12 @@ class Verbs(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in VERBS:
             return None
-        module = import_module(f"companyos_canary.commands.{cmd_name}")
-        single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(
-            cmd_name,
-            context_settings={"help_option_names": ["-h", "--help"]},
-            epilog=_epilog(module),
-        )(module.command)
-        return typer.main.get_command(single)
+        return command_of(cmd_name)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        for title, verbs in GROUPS.items():
-            with formatter.section(title):
-                formatter.write_dl(list(verbs.items()))
-
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        with formatter.section("Examples"):
-            formatter.write(_EXAMPLES)
-        with formatter.section("Exit codes"):
-            formatter.write_dl([(str(int(code)), text) for code, text in MEANING.items()])
-
-
-def _epilog(module: Any) -> str:
-    """Examples and the exit codes that the verb uses; `\\b` keeps the lines as they are."""
-    examples = "\n".join(f"  {line}" for line in module.EXAMPLES)
-    codes = "\n".join(f"  {int(code):>3}  {MEANING[code]}" for code in module.EXITS)
-    return f"\b\nExamples:\n{examples}\n\n\b\nExit codes:\n{codes}"
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        write_verbs(formatter, GROUPS)
 
 
 app = typer.Typer(
@@ -112,7 +88,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Ship a version with Argo Rollouts, watch its metrics, and know why it stopped.",
+    subcommand_metavar="VERB …",
+    options_metavar="",
+    help="Ship a version with Argo Rollouts, watch it, and know why it stopped.",
 )
 
 
@@ -134,7 +112,11 @@ def _root(
 def run(arguments: Sequence[str], runtime: Runtime) -> int:
     """One whole command; the exit code. No exception leaves this function, unless CANARY_DEBUG is
     set."""
-    arguments = arguments or ("--help",)
+    if "_CANARY_COMPLETE" in runtime.environ:
+        from companyos_canary.commands.completing import complete
+
+        return complete(runtime, VERBS, command_of)
+    arguments = _asked(arguments)
     try:
         code = app(args=list(arguments), prog_name="canary", standalone_mode=False, obj=runtime)
         runtime.flush()
@@ -152,6 +134,13 @@ def run(arguments: Sequence[str], runtime: Runtime) -> int:
         if runtime.environ.get("CANARY_DEBUG"):
             raise
         return _fail(_unexpected(error), arguments, runtime)
+
+
+def _asked(arguments: Sequence[str]) -> Sequence[str]:
+    """Nothing is a question for help, and so is `help VERB`."""
+    if not arguments or arguments[0] == "help":
+        return (*arguments[1:2], "--help")
+    return arguments
 
 
 def _fail(error: CanaryError, arguments: Sequence[str], runtime: Runtime) -> int:

@@ -42,6 +42,9 @@ class Cost:
     rss_mib: float
 
 
+COMPLETED = ("canary st", "canary get --context ", "canary get ", "canary undo --to ")
+
+
 def cost_of(command: tuple[str, ...], cwd: Path, env: dict[str, str]) -> Cost:
     """Median wall time and peak memory of a process that is run several times."""
     seconds, peaks = [], []
@@ -177,6 +180,10 @@ def report(folder: Path, env: dict[str, str], ready: float) -> None:
     verbs = (("--help",), ("status",), ("get",), ("promote", "--dry-run"))
     say = sys.stdout.write
     say(f"{'':<20}{'ms':>7}{'kubectl':>9}{'MiB':>7}{'requests':>10}{'bytes':>10}\n")
+    for line in COMPLETED:
+        asking = {**env, "_CANARY_COMPLETE": line}
+        cost = cost_of(CANARY, folder, asking)
+        say(f"{line[7:] + '⇥':<20}{cost.seconds * 1000:>7.0f}{'':>9}{cost.rss_mib:>7.0f}\n")
     for arguments in verbs:
         cost = cost_of((*CANARY, *arguments), folder, env)
         network = ("", "")

@@ -39,6 +39,8 @@ def reference() -> str:
         "Made by `make docs` from the program; do not edit.\n",
         "## Exit codes\n",
         exit_codes(),
+        "## Options that every verb has\n",
+        f"`-o` has the forms that fit the verb.\n\n```text\n{_help('status')[1]}\n```\n",
     ]
     for group, verbs in cli.GROUPS.items():
         parts.append(f"## {group}\n")
@@ -85,20 +87,21 @@ def picture() -> str:
 
 def _verb(name: str, line: str) -> str:
     module = import_module(f"companyos_canary.commands.{name}")
-    return f"### {name}\n\n{line[0].upper()}{line[1:]}.\n\n```text\n{_help(name)}\n```\n" + (
+    return f"### {name}\n\n{line[0].upper()}{line[1:]}.\n\n```text\n{_help(name)[0]}\n```\n" + (
         f"\nExit codes: {', '.join(str(int(code)) for code in module.EXITS)}\n"
     )
 
 
-def _help(name: str) -> str:
-    """`canary NAME --help` at 100 columns."""
+def _help(name: str) -> tuple[str, str]:
+    """`canary NAME --help`: what is the verb's own, and the common options."""
     out = io.StringIO()
     clock = Clock(now=lambda: datetime(2026, 1, 1, tzinfo=UTC), sleep=lambda _: None)
     runtime = Runtime(stdout=out, stderr=out, stdin=out, environ={}, cwd=ROOT, clock=clock)
     with redirect_stdout(out):
         cli.run([name, "--help"], runtime)
     text, _, _ = out.getvalue().partition("Exit codes:")
-    return "\n".join(row.rstrip() for row in text.strip().splitlines())
+    own, _, common = text.partition("\nCommon options:\n")
+    return own.rstrip(), common.rstrip()
 
 
 def main() -> None:

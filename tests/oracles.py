@@ -15,6 +15,8 @@ TOOLS = {
     "promtool": "PromQL beside the real engine",
     "prometheus": "the metrics API beside the real server",
     "tmux": "the live view in a real terminal",
+    "zsh": "completion in zsh itself",
+    "fish": "completion in fish itself",
 }
 #: Seconds that an installation may take in all.
 PATIENCE = 60

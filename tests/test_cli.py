@@ -12,6 +12,7 @@ import pytest
 
 from companyos_canary import __version__, cli
 from companyos_canary.commands import base
+from companyos_canary.commands.given import either
 from companyos_canary.errors import MEANING, ExitCode
 from tests.world import Ran, World
 
@@ -50,13 +51,15 @@ MAY_LOAD: dict[str, set[str]] = {
     "init": {"yaml"},
     "render": CONFIG,
     "apply": CLIENT | CONFIG,
+    "completion": set(),
     "schema": {"msgspec"},
     "demo": set(),
     "sandbox": {"yaml"},
 }
 GIVEN = {"deploy": ("v1.1.0",), "apply": ("v1.0.0",), "init": ("--file", "other.yaml"),
-         "demo": ("--help",)}  # fmt: skip
+         "demo": ("--help",), "completion": ("bash",)}  # fmt: skip
 ENDS = {"links": ExitCode.OK, "init": ExitCode.OK, "render": ExitCode.OK, "demo": ExitCode.OK,
+        "completion": ExitCode.OK,
         "schema": ExitCode.OK,
         "sandbox": ExitCode.USAGE}  # fmt: skip
 
@@ -78,10 +81,10 @@ def said(here: World, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     return run
 
 
-def loaded(folder: Path, *arguments: str) -> tuple[int, set[str]]:
+def loaded(folder: Path, *arguments: str, **more: str) -> tuple[int, set[str]]:
     """The exit code of a command in a process of its own, and which heavy modules it loaded."""
     env = {"KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder), "PATH": "/usr/bin:/bin",
-           "PYTHONPATH": str(Path(__file__).parents[1])}  # fmt: skip
+           "PYTHONPATH": str(Path(cli.__file__).parents[1]), **more}  # fmt: skip
     ran = subprocess.run(
         [sys.executable, "-c", LISTING, *arguments],
         cwd=folder, env=env, capture_output=True, text=True, timeout=20, check=True,
@@ -152,7 +155,9 @@ def test_every_verb_has_the_common_options_and_a_word_for_each(
     text = " ".join(said(verb, "-h").out.split())
     for name, annotation, _ in base.COMMON:
         assert f"--{name.replace('_', '-')} " in text
-        assert annotation.__metadata__[0].help in text
+        forms = import_module(f"companyos_canary.commands.{verb}").command.forms
+        word = either(forms) if name == "output" else annotation.__metadata__[0].help
+        assert word in text
 
 
 @pytest.mark.parametrize(

@@ -58,12 +58,27 @@ def connect(
     )
 
 
+def at_hand(kubeconfig: str | None, context: str | None, environ: Mapping[str, str]) -> bool:
+    """Whether `connect` does without a credential plugin, which may be slow or ask somebody, and
+    without loading the kubernetes library. Raises as `connect`."""
+    files = kubeconfig_files(kubeconfig, environ)
+    if not files:
+        return True
+    entry = read_entry(files, context)
+    return not entry.user.fields.get("exec") and not _for_the_library(entry, environ)
+
+
+def _for_the_library(entry: Entry, environ: Mapping[str, str]) -> bool:
+    proxy = entry.cluster.fields.get("proxy-url") or any(map(environ.get, _PROXIES))
+    return bool(entry.user.fields.get("auth-provider") or proxy)
+
+
 def _transport(
     files: list[str], entry: Entry, environ: Mapping[str, str], timeout: float
 ) -> KubernetesTransport:
-    cluster, user = entry.cluster.fields, entry.user.fields
+    cluster = entry.cluster.fields
     headers = _impersonation(entry.user)
-    if user.get("auth-provider") or cluster.get("proxy-url") or any(map(environ.get, _PROXIES)):
+    if _for_the_library(entry, environ):
         from companyos_canary.cluster.library import library_transport  # noqa: PLC0415
 
         return library_transport(files, entry, timeout, headers)

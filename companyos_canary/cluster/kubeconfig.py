@@ -57,6 +57,11 @@ def kubeconfig_files(kubeconfig: str | None, environ: Mapping[str, str]) -> list
     return [path for path in map(os.path.expanduser, filter(None, named)) if os.path.exists(path)]
 
 
+def context_names(files: list[str]) -> tuple[str, ...]:
+    """The contexts of all files. Raises ConfigError."""
+    return tuple(_blocks([(Path(f).parent, _read(f)) for f in files], "context"))
+
+
 def read_entry(files: list[str], context: str | None) -> Entry:
     """The context of that name, else the `current-context`. Of several files the first that has
     something wins. Raises ConfigError, and UsageError where there is no such context."""

@@ -11,9 +11,9 @@ from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.snapshot import Snapshot
 
 EXAMPLES = (
-    "canary analysis                        the runs of the newest revision, failures first",
+    "canary analysis                the runs of the newest revision, failures first",
     "canary analysis companyos-api-7f6c9d5b54-8-3",
-    "canary analysis 8-3                    the end of a run's name will do",
+    "canary analysis 8-3            the end of a run's name will do",
     "canary analysis --all -o json",
     "canary analysis 8-3 -o yaml",
 )

@@ -219,6 +219,7 @@ def verb(
     callback.__annotations__ = {p.name: p.annotation for p in parameters}
     callback.__doc__ = function.__doc__
     callback.__name__ = function.__name__
+    callback.forms = forms  # type: ignore[attr-defined]
     return callback
 
 

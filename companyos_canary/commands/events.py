@@ -13,8 +13,8 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 
 EXAMPLES = (
-    "canary events                          rollout, ReplicaSets, pods and runs in one list",
-    "canary events -w                       and each that comes, until Ctrl-C",
+    "canary events                  rollout, ReplicaSets, pods and runs in one list",
+    "canary events -w               and each that comes, until Ctrl-C",
     "canary events | grep type=Warning",
 )
 EXITS = (

@@ -12,6 +12,11 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
+def either(words: tuple[str, ...]) -> str:
+    """`human, json or name`."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def check(
     verb: str, options: Mapping[str, Any], rollout: str | None, forms: tuple[str, ...]
 ) -> None:
@@ -21,7 +26,7 @@ def check(
     if output not in forms:
         raise UsageError(
             f"--output `{printable(output)}` is not a format here",
-            hint="use " + ", ".join(forms[:-1]) + f" or {forms[-1]}",
+            hint="use " + either(forms),
         )
     if options["field"]:
         _check_fields(verb, output, options["field"])

@@ -12,9 +12,9 @@ from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.render.starter import starter
 
 EXAMPLES = (
-    "canary init                            the guide's service, every default as a comment",
+    "canary init                          a commented file for the guide's service",
     "canary init billing -n shop --image registry.example.com/billing",
-    "canary init --from billing -n shop     for a Rollout that is there: the first apply is none",
+    "canary init --from billing -n shop   adopt a live Rollout, without changing it",
 )
 EXITS = (
     ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,

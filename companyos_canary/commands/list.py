@@ -11,8 +11,8 @@ from companyos_canary.model.quantity import parse_duration
 from companyos_canary.model.rollout import Rollout
 
 EXAMPLES = (
-    "canary list                            the Rollouts of the namespace",
-    "canary list -A --waiting --older 2h    what has waited for a person for two hours",
+    "canary list                          the Rollouts of the namespace",
+    "canary list -A --waiting --older 2h  what has waited for a person for 2 hours",
     "canary list -l team=checkout -o json",
 )
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)

@@ -8,10 +8,10 @@ from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode, UsageError
 
 EXAMPLES = (
-    "canary metrics                         canary and stable now, limit, verdict, requests",
-    "canary metrics -w --every 10s          the same again and again, until Ctrl-C",
-    "canary metrics --since 1h              a chart of each metric with its limit",
-    "canary metrics --query error-rate      the PromQL, and a link to Prometheus",
+    "canary metrics                     canary and stable now, limit, verdict",
+    "canary metrics -w --every 10s      the same again and again, until Ctrl-C",
+    "canary metrics --since 1h          a chart of each metric with its limit",
+    "canary metrics --query error-rate  the PromQL, and a link to Prometheus",
 )
 EXITS = (
     ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,

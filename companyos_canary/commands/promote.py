@@ -17,10 +17,10 @@ from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.model.rollout import Rollout
 
 EXAMPLES = (
-    "canary promote                     the Rollout of canary.yaml goes on",
+    "canary promote                  the Rollout of canary.yaml goes on",
     "canary promote companyos-api -n companyos --if-revision 8",
-    "canary promote --skip-step         end the running step early, its analysis too",
-    "canary promote --to-weight 50      pause by pause, never past an unfinished analysis",
+    "canary promote --skip-step      end the running step early, its analysis too",
+    "canary promote --to-weight 50   pause by pause, never past a running analysis",
     'canary promote --full --reason "fixes the outage"',
 )
 EXITS = (

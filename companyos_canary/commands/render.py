@@ -10,7 +10,7 @@ from companyos_canary.render.objects import objects
 from companyos_canary.render.yamltext import to_yaml
 
 EXAMPLES = (
-    "canary render v1.0.0                   AnalysisTemplates, Service and Rollout as YAML",
+    "canary render v1.0.0           AnalysisTemplates, Service and Rollout as YAML",
     "canary render -e prod | kubectl diff -f -",
     "canary render -o json | jq .data.objects",
 )

@@ -16,8 +16,8 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.quantity import format_duration
 
 EXAMPLES = (
-    "canary retry                           again, from step 1",
-    "canary retry --wait-window             once the failure has left the metrics' window",
+    "canary retry                 again, from step 1",
+    "canary retry --wait-window   once the failure has left the metrics' window",
 )
 EXITS = (
     ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,

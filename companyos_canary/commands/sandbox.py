@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from companyos_canary.sandbox.running import Running
 
 EXAMPLES = (
-    "canary sandbox                         in one terminal; its first line is for the other",
-    "canary sandbox --write ./kubeconfig    name the file yourself",
-    "canary sandbox --scenario slow-burn    what versions do; --list names all, FILE.yaml is yours",
+    "canary sandbox                       its first line is for the other terminal",
+    "canary sandbox --write ./kubeconfig  name the file",
+    "canary sandbox --scenario slow-burn  what versions do; --list names them",
     "canary sandbox --fault 'PATCH 409 x2' --fault 'watch drop'        a bad day",
-    "canary sandbox --controllers replicasets    Rollouts are for a controller of yours",
+    "canary sandbox --controllers replicasets   bring your own for Rollouts",
 )
 EXITS = (ExitCode.OK, ExitCode.USAGE)
 _OURS = "current-context: sandbox"
@@ -118,6 +118,12 @@ def sandbox(
     return base.Answer(notes=("the sandbox is gone",))
 
 
+def _scenarios(_: object) -> list[tuple[str, str]]:
+    from companyos_canary.sandbox.scenarios import shipped
+
+    return [(s.name, s.description) for s in shipped()]
+
+
 def _tell(session: base.Session, url: str, namespace: str, prometheus: str) -> None:
     session.note(f"serving {url}, namespace {namespace}; Prometheus is {prometheus}")
     session.note("in another terminal: canary init, canary apply v1.0.0, canary deploy v1.1.0")
@@ -164,4 +170,5 @@ def _write(running: "Running", path: Path, namespace: str) -> None:
         ) from error
 
 
+COMPLETIONS = {"scenario": _scenarios}
 command = base.verb(sandbox, reads_config=False, forms=("human", "json"))

@@ -10,8 +10,8 @@ from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode, UsageError
 
 EXAMPLES = (
-    "canary schema                          of every verb, for validators and code generators",
-    "canary schema watch                    of its lines",
+    "canary schema                       of every verb, for code generators",
+    "canary schema watch                 of its lines",
     "canary schema get > get.schema.json",
 )
 EXITS = (ExitCode.OK, ExitCode.USAGE)

@@ -14,7 +14,6 @@ from companyos_canary.argo.patches import Change, promote_full, tag
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
 from companyos_canary.commands.changing import unobserved
-from companyos_canary.commands.following import follow_to_the_end
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.model.rollout import Rollout
@@ -22,8 +21,8 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
 
 EXAMPLES = (
-    "canary undo                            the last version that was fully promoted",
-    "canary undo --to v1.0.0 --dry-run      what would change",
+    "canary undo                           the last version that was fully promoted",
+    "canary undo --to v1.0.0 --dry-run     what would change",
     'canary undo --fast --reason "checkout is down"',
 )
 EXITS = (
@@ -52,6 +51,8 @@ def undo(
     In the middle of a release that happens at once. After one, the old version goes through the
     steps again, unless --fast.
     """
+    from companyos_canary.commands.following import follow_to_the_end
+
     if fast and not reason:
         raise UsageError(
             "--fast skips every step and analysis: say why with --reason",

@@ -57,6 +57,7 @@ def rolled_back(folder: Path) -> World:
 AT_REST: dict[Callable[[Path], World], World] = {}
 """Worlds in which nothing happens by itself, for commands that change nothing."""
 READS = {
+    "completion",
     "schema",
     "analysis",
     "metrics",
@@ -101,6 +102,7 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
     "links": [(healthy, ()), (healthy, ("-f", "no.yaml"))],
     "init": [(healthy, ("-f", "new.yaml")), (healthy, ())],
     "render": [(healthy, ("v1",)), (healthy, ("-e", "no"))],
+    "completion": [(healthy, ("bash",)), (healthy, ("tcsh",))],
     "apply": [(healthy, ()), (healthy, ("v2", "--dry-run")), (healthy, ("v2",))],
 }  # fmt: skip
 # Only where the controller goes away between two of its own steps.

@@ -112,6 +112,11 @@ class Nothing(TypedDict):
     """Its end says nothing more than its exit code."""
 
 
+class Script(TypedDict):
+    shell: str
+    script: str
+
+
 class Schema(TypedDict):
     schema: Annotated[dict[str, Any], Meta(description="a JSON Schema")]
 
@@ -154,6 +159,7 @@ VERBS: dict[str, Output] = {
     "init": Output((Written,)),
     "render": Output((Objects,)),
     "apply": Output((Applied,)),
+    "completion": Output((Script,)),
     "schema": Output((Schema,)),
     "demo": Output((Demo,)),
     "sandbox": Output((Scenarios, Nothing)),

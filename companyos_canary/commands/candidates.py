@@ -1,0 +1,159 @@
+"""What may stand at a place of the command line, with a word about each: at most one request,
+and nothing where it cannot be known at once."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from companyos_canary.commands.line import Line
+from companyos_canary.config import FILE, find, load
+from companyos_canary.model.rollout import Rollout
+
+if TYPE_CHECKING:
+    from companyos_canary.model.workload import ReplicaSet
+
+Found = Iterable[tuple[str, str]]
+
+
+def rollouts(line: Line) -> Found:
+    from companyos_canary.argo.phase import shown_phase
+
+    for found in line.ask(lambda cluster: cluster.rollouts()):
+        yield from ((r.name, shown_phase(r).word) for r in found)
+
+
+def namespaces(line: Line) -> Found:
+    from companyos_canary.cluster.kinds import known
+    from companyos_canary.cluster.reads import Selection
+
+    if kind := known("v1", "Namespace"):
+        for items in line.ask(lambda cluster: cluster.items(Selection(kind, ""))):
+            yield from ((item["metadata"]["name"], "") for item in items)
+
+
+def contexts(line: Line) -> Found:
+    from companyos_canary.cluster.kubeconfig import context_names, kubeconfig_files
+
+    environ = line.runtime.environ
+    kubeconfig = line.given.get("kubeconfig") or environ.get("CANARY_KUBECONFIG")
+    return [(name, "") for name in context_names(kubeconfig_files(kubeconfig, environ))]
+
+
+def environments(line: Line) -> Found:
+    file = line.given.get("file") or line.runtime.environ.get("CANARY_FILE")
+    path = line.runtime.cwd / file if file else find(line.runtime.cwd)
+    return [(name, f"environment of {FILE}") for name in load(path).environments] if path else []
+
+
+def links(line: Line) -> Found:
+    settings = line.resolved.settings
+    return settings.links.items() if settings else ()
+
+
+def metrics(line: Line) -> Found:
+    settings = line.resolved.settings
+    return [(metric.name, "") for metric in settings.metrics] if settings else []
+
+
+def states(line: Line) -> Found:
+    """What --until takes."""
+    yield "healthy", "the version is stable"
+    yield "paused", "it waits for a person"
+    for found in map(_steps, line.rollout()):
+        yield from ((f"step={number}", f"{weight} %") for number, weight in found)
+        yield from ((f"weight={weight}", f"step {number}") for number, weight in found)
+
+
+def weights(line: Line) -> Found:
+    for found in map(_steps, line.rollout()):
+        yield from ((str(weight), f"step {number}") for number, weight in found)
+
+
+def ci_systems(line: Line) -> Found:
+    return [(word, "") for word in ("auto", "github", "gitlab", "none")]
+
+
+def _steps(rollout: Rollout) -> list[tuple[int, int]]:
+    from companyos_canary.argo.weight_steps import weight_steps
+
+    return [(step.number, step.weight) for step in weight_steps(rollout.steps)]
+
+
+def step_now(line: Line) -> Found:
+    from companyos_canary.argo.weight_steps import place_of, step_number
+
+    return [(str(step_number(r)), place_of(r)) for r in line.rollout() if step_number(r)]
+
+
+def revision_now(line: Line) -> Found:
+    from companyos_canary.argo.phase import shown_phase
+
+    return [(str(r.revision), shown_phase(r).word) for r in line.rollout()]
+
+
+def containers(line: Line) -> Found:
+    return [(c.name, c.image) for r in line.rollout() for c in r.containers]
+
+
+def versions(line: Line) -> Found:
+    """Of the history, newest first."""
+    for replicaset, version, told in _history(line):
+        yield version, f"revision {replicaset.revision}{told}"
+
+
+def targets(line: Line) -> Found:
+    """Versions and revisions of the history."""
+    found = list(_history(line))
+    yield from ((version, f"revision {r.revision}{told}") for r, version, told in found)
+    yield from ((str(r.revision), f"{version}{told}") for r, version, told in found)
+
+
+def _history(line: Line) -> Iterable[tuple["ReplicaSet", str, str]]:
+    """ReplicaSets, newest first, with their version and what the deploy records tell of them."""
+    from companyos_canary.argo.patches import tag
+    from companyos_canary.argo.patches.record import record_of, stable_hashes
+    from companyos_canary.cluster.kinds import REPLICASET
+    from companyos_canary.model.workload import ReplicaSet
+
+    settings, zone = line.resolved.settings, line.runtime.clock.now().tzinfo
+    container = line.given.get("container") or (settings.container if settings else None)
+    found = list(map(ReplicaSet.from_object, line.owned(REPLICASET)))
+    records = {
+        r.hash: record
+        for r in found
+        if (record := record_of(r.annotations)).get("image") in {c.image for c in r.containers}
+    }
+    stable = {h for r in found if r.hash in records for h in stable_hashes(r.annotations)}
+    for r in sorted(found, key=lambda r: r.revision, reverse=True):
+        by, reason = (records.get(r.hash, {}).get(key, "") for key in ("by", "reason"))
+        told = ("was stable" if r.hash in stable else "",
+                f"{r.created_at.astimezone(zone):%d %b %H:%M}" if r.created_at else "",
+                f"by {by}" if by else "", reason)  # fmt: skip
+        images = [c.image for c in r.containers if container in (None, c.name)]
+        yield r, tag(next(iter(images), "")), "".join(f", {t}" for t in told if t)
+
+
+def pods(line: Line) -> Found:
+    from companyos_canary.argo.pods import pod_status
+    from companyos_canary.cluster.kinds import POD
+    from companyos_canary.model.workload import Pod
+
+    return [(p.name, pod_status(p)) for p in map(Pod.from_object, line.owned(POD))]
+
+
+def runs(line: Line) -> Found:
+    from companyos_canary.cluster.kinds import ANALYSISRUN
+    from companyos_canary.model.analysisrun import AnalysisRun
+
+    found = map(AnalysisRun.from_object, line.owned(ANALYSISRUN))
+    newest = sorted(found, key=lambda r: (r.revision, r.name), reverse=True)
+    return [(r.name, f"{r.phase}, revision {r.revision}") for r in newest]
+
+
+# By the name of the parameter, which means the same wherever a verb has it.
+SOURCES: Mapping[str, Callable[[Line], Found]] = {
+    "rollout": rollouts, "live": rollouts, "namespace": namespaces, "context": contexts,
+    "env": environments, "link": links, "until": states, "to_weight": weights,
+    "if_step": step_now, "if_revision": revision_now, "container": containers,
+    "version": versions, "to": targets, "diff": targets, "pod": pods, "ci": ci_systems, "query": metrics, "run": runs,
+}  # fmt: skip
+FILES = ("file", "kubeconfig", "write", "role", "summary")
