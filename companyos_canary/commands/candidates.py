@@ -154,6 +154,7 @@ SOURCES: Mapping[str, Callable[[Line], Found]] = {
     "rollout": rollouts, "live": rollouts, "namespace": namespaces, "context": contexts,
     "env": environments, "link": links, "until": states, "to_weight": weights,
     "if_step": step_now, "if_revision": revision_now, "container": containers,
-    "version": versions, "to": targets, "diff": targets, "pod": pods, "ci": ci_systems, "query": metrics, "run": runs,
+    "version": versions, "to": targets, "diff": targets, "pod": pods, "run": runs,
+    "ci": ci_systems, "query": metrics,
 }  # fmt: skip
 FILES = ("file", "kubeconfig", "write", "role", "summary")
