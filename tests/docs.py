@@ -17,6 +17,7 @@ from companyos_canary import cli
 from companyos_canary.errors import MEANING
 from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox.scenarios import shipped
+from companyos_canary.view.desk import Desk
 from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import screen
 from companyos_canary.view.theme import Facts
@@ -77,7 +78,14 @@ def picture() -> str:
         _environ={},
     )  # fmt: skip
     console.print(
-        screen(scenes.failing(), NOW, facts, place=Place("prod-eu", "ana"), leave="Ctrl-C")
+        screen(
+            scenes.failing(),
+            NOW,
+            facts,
+            place=Place("prod-eu", "ana"),
+            desk=Desk(),
+            live=scenes.prometheus(share=0.26, decisions=2138),
+        )
     )
     svg = console.export_svg(title="canary deploy v1.1.0", unique_id="screen")
     # rich names a font on another host; the picture shall load nothing

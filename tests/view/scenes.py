@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from companyos_canary.model.analysisrun import AnalysisRun
-from companyos_canary.model.live import Live, LiveMetric
+from companyos_canary.model.live import Live, LiveMetric, Missing
 from companyos_canary.model.snapshot import Snapshot
 from tests.builders import (
     ANALYSIS,
@@ -245,8 +245,10 @@ ALL = {
 GUIDE = GUIDE_STEPS
 
 
-def prometheus() -> Live:
+def prometheus(share: float = 0.17, decisions: int = 64) -> Live:
     """Prometheus beside `analysing`: the canary has fewer requests than it should."""
+    few: Missing = "" if decisions >= 100 else "too few requests"
+    good = None if few else 0.999
     return Live(
         NOW, "http://prometheus.monitoring:9090",
         (
@@ -254,7 +256,7 @@ def prometheus() -> Live:
             LiveMetric("latency-p95", 0.184, 0.181, 2140, needed=100),
             LiveMetric("latency-ratio", 1.02, None, 2140, needed=100, compares=True),
             LiveMetric("error-ratio", 0.9, None, 2140, needed=100, compares=True),
-            LiveMetric("opa-success", None, 0.999, 64, needed=100, missing="too few requests"),
+            LiveMetric("opa-success", good, 0.999, decisions, needed=100, missing=few),
         ),
-        share=0.17,
+        share=share,
     )  # fmt: skip
