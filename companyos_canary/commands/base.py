@@ -1,4 +1,4 @@
-"""What every verb has in common: its options, its session, and how its answer is printed.
+"""What every verb has in common: how it is called, and how its answer is printed.
 
 A verb's module has `EXAMPLES`, `EXITS` and `command = verb(function)`; the function takes a
 Session and its own flags and returns an Answer.
@@ -7,186 +7,40 @@ Session and its own flags and returns an Answer.
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from dataclasses import replace
+from typing import Any, NoReturn
 
 import typer
 
-from companyos_canary.argo.patches import record_of
 from companyos_canary.commands.given import FORMATS, check
-from companyos_canary.commands.reporting import OPTIONS, Reporting, reporting
-from companyos_canary.config import Flags, Resolved, resolve
-from companyos_canary.errors import (
-    CanaryError,
-    ConfigError,
-    ExitCode,
-    Interrupted,
-    NotFound,
-    UsageError,
+from companyos_canary.commands.options import (
+    COMMON,
+    DryRunOption,
+    NoWaitOption,
+    ReasonOption,
+    RolloutArgument,
+    RolloutOption,
+    TimeoutOption,
 )
-from companyos_canary.model.rollout import Rollout
+from companyos_canary.commands.reporting import OPTIONS, Reporting, reporting
+from companyos_canary.commands.session import Answer, Session
+from companyos_canary.config import Flags, Resolved, resolve
+from companyos_canary.errors import Interrupted, NotFound
 from companyos_canary.runtime import ReaderGone, Runtime
 
-if TYPE_CHECKING:
-    from companyos_canary.cluster.client import Cluster
-    from companyos_canary.config import Settings
-    from companyos_canary.view.picture import Place
-
-NamespaceOption = Annotated[str | None, typer.Option("-n", "--namespace", help="of the Rollout")]
-ContextOption = Annotated[str | None, typer.Option("--context", help="of the kubeconfig")]
-KubeconfigOption = Annotated[str | None, typer.Option("--kubeconfig", help="file to use")]
-EnvOption = Annotated[str | None, typer.Option("-e", "--env", help="environment in canary.yaml")]
-FileOption = Annotated[str | None, typer.Option("-f", "--file", help="canary.yaml to use")]
-OutputOption = Annotated[str, typer.Option("-o", "--output", help="human, json, yaml or name")]
-FieldOption = Annotated[
-    list[str] | None,
-    typer.Option("--field", metavar="a.b.0", help="print this one value of the JSON's data"),
+__all__ = [
+    "COMMON",
+    "Answer",
+    "DryRunOption",
+    "NoWaitOption",
+    "ReasonOption",
+    "RolloutArgument",
+    "RolloutOption",
+    "Session",
+    "TimeoutOption",
+    "show",
+    "verb",
 ]
-VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="say where settings are from")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="results only")]
-NoColorOption = Annotated[bool, typer.Option("--no-color", help="no colour, as NO_COLOR")]
-RequestTimeoutOption = Annotated[
-    float, typer.Option("--request-timeout", help="seconds for one request")
-]
-
-COMMON: tuple[tuple[str, Any, Any], ...] = (
-    ("namespace", NamespaceOption, None),
-    ("context", ContextOption, None),
-    ("kubeconfig", KubeconfigOption, None),
-    ("env", EnvOption, None),
-    ("file", FileOption, None),
-    ("output", OutputOption, "human"),
-    ("field", FieldOption, None),
-    ("verbose", VerboseOption, False),
-    ("quiet", QuietOption, False),
-    ("no_color", NoColorOption, False),
-    ("request_timeout", RequestTimeoutOption, 10.0),
-)
-
-RolloutArgument = Annotated[str | None, typer.Argument(help="name of the Rollout", metavar="NAME")]
-RolloutOption = Annotated[
-    str | None, typer.Option("--rollout", help="name of the Rollout", metavar="NAME")
-]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")]
-NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="end once it is sent")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="why, for the record")]
-TimeoutOption = Annotated[
-    str | None, typer.Option("--timeout", help="how long to follow, as 10m; 0 for no end")
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a verb found or did. `lines` are the result for people, on stdout; `picture` makes a
-    rich renderable in their place on a terminal; `notes` go to stderr. `objects` serve -o yaml,
-    `name` serves -o name. `error`: why a part of it is missing; it is told too, and gives the exit
-    code."""
-
-    code: ExitCode = ExitCode.OK
-    data: Mapping[str, Any] = field(default_factory=dict)
-    lines: tuple[str, ...] = ()
-    picture: Callable[[], Any] | None = None
-    notes: tuple[str, ...] = ()
-    objects: tuple[Mapping[str, Any], ...] = ()
-    name: str = ""
-    error: CanaryError | None = None
-
-
-@dataclass
-class Session:
-    """One run of one verb: where it acts and what it may use. `answered`: its result is already on
-    stdout (JSON Lines), only the exit code is left to say."""
-
-    runtime: Runtime
-    command: str
-    flags: Flags
-    resolved: Resolved
-    output: str
-    verbose: bool
-    quiet: bool
-    request_timeout: float
-    reporting: Reporting
-    fields: tuple[str, ...] = ()
-    answered: bool = False
-
-    @cached_property
-    def cluster(self) -> "Cluster":
-        return self.runtime.connect(self.resolved, self.runtime.environ, self.request_timeout)
-
-    @property
-    def settings(self) -> "Settings":
-        """canary.yaml as this environment sees it. Raises where there is none or it is wrong."""
-        if self.resolved.problem:
-            raise self.resolved.problem
-        if self.resolved.settings is None:
-            raise ConfigError(
-                "no canary.yaml here or in a folder above", hint="write one with `canary init`"
-            )
-        return self.resolved.settings
-
-    @property
-    def rollout(self) -> str:
-        """The Rollout's name: flag, file, or the only one in the namespace."""
-        if self.resolved.rollout:
-            return self.resolved.rollout
-        if self.resolved.problem:
-            raise self.resolved.problem
-        names = self.cluster.rollout_names()
-        if len(names) == 1:
-            return names[0]
-        if not names:
-            how = "--rollout NAME" if self.command == "deploy" else "NAME"
-            raise NotFound(
-                f"no Rollout in namespace `{self.cluster.namespace}`, and no canary.yaml names one",
-                hint=f"name it (`canary {self.command} {how} -n NAMESPACE`) or start with "
-                "`canary init`",
-            )
-        raise UsageError(
-            f"which Rollout of namespace `{self.cluster.namespace}`?",
-            hint="one of " + ", ".join(f"`{n}`" for n in names[:8]),
-        )
-
-    @property
-    def writes_lines(self) -> bool:
-        """JSON Lines in the place of one envelope."""
-        return self.output == "json" and self.command == "watch"
-
-    @property
-    def human(self) -> bool:
-        return self.output == "human"
-
-    def ends(self, flag: str) -> None:
-        """UsageError where one value is asked for and `flag` goes on without an end."""
-        if self.fields:
-            raise UsageError(f"--field wants an answer, and {flag} has no end", hint="use -o json")
-
-    @property
-    def place(self) -> str:
-        """`companyos @ prod-eu`: where this run acts."""
-        context = self.cluster.context
-        return f"{self.cluster.namespace} @ {context}" if context else self.cluster.namespace
-
-    def view_place(self, rollout: Rollout) -> "Place":
-        """Where this run acts and who deployed, for the view: the Rollout is put into the commands
-        that it shows unless canary.yaml names it."""
-        from companyos_canary.view.picture import Place
-
-        settings, record = self.resolved.settings, record_of(rollout.annotations)
-        images = [c.image for c in rollout.containers]
-        here = settings and (settings.rollout, settings.namespace)
-        known = here == (rollout.name, rollout.namespace)
-        return Place(
-            context=self.cluster.context,
-            who=record.get("by", "") if record.get("image") in images else "",
-            target=None if known else (rollout.name, rollout.namespace),
-            container=settings.container if settings else None,
-        )
-
-    def note(self, line: str) -> None:
-        """Something for people beside the result, on stderr; not with -q."""
-        if not self.quiet:
-            self.runtime.say_error(line)
 
 
 def verb(
