@@ -117,3 +117,27 @@ def test_a_narrower_terminal_leaves_nothing_of_the_wider_screen() -> None:
         live.update(Text("narrow"))
     stream.feed(out.getvalue().replace("\n", "\r\n"))
     assert [row.rstrip() for row in seen.display if row.strip()] == ["narrow"]
+
+
+def test_a_frame_that_is_there_already_costs_nothing() -> None:
+    console, out = terminal()
+    clock = Clock()
+    with Live(console, clock) as live:
+        live.update(Text("the same"))
+        drawn = out.getvalue()
+        for _ in range(5):
+            clock.seconds += 1
+            live.update(Text("the same"))
+        assert out.getvalue() == drawn
+        live.begin_anew()
+        live.update(Text("the same"))
+        assert out.getvalue().count("the same") == 2
+
+
+def test_a_lower_terminal_is_begun_anew() -> None:
+    console, out = terminal()
+    with Live(console, Clock()) as live:
+        live.update(Text("high"))
+        console.height = 10
+        live.update(Text("low"))
+    assert "\x1b[2J" in out.getvalue()
