@@ -202,8 +202,18 @@ class Runtime:
         sentence = line[:1].isalpha() and not line.partition(" ")[0].isupper()
         self.say(self._folded(line) if sentence and self.out_is_terminal else line)
 
+    def harmless(self, line: str) -> str:
+        """A line with words of the cluster's or the user's: no command to GitHub's runner, which
+        reads both streams."""
+        if self.environ.get("GITHUB_ACTIONS") != "true":
+            return line
+        from companyos_canary.view.ci.github import harmless
+
+        return harmless(line)
+
     def say_error(self, line: str) -> None:
         """One line for people, on stderr; folded as a sentence on a terminal."""
+        line = self.harmless(line)
         self.stderr.write((self._folded(line) if self.stderr.isatty() else line) + "\n")
         self.stderr.flush()
 

@@ -91,7 +91,8 @@ class World:
     """`config` is written as canary.yaml into `folder` (none where it is empty). `controller`
     False: nobody acts on Rollouts. `scrape` is in seconds. `scenario` says what versions do.
     `on_wait` runs each time that a command waits, `allowed` says what the
-    user may do, `start` begins work beside a command."""
+    user may do, `breaks` for which requests the product itself has a mistake, `start` begins
+    work beside a command."""
 
     folder: Path
     config: str = CONFIG
@@ -102,6 +103,7 @@ class World:
     requests: list[Request] = field(default_factory=list)
     on_wait: list[Callable[[], None]] = field(default_factory=list)
     allowed: Policy = everything
+    breaks: Callable[[Request], bool] = lambda _: False
     start: Callable[[Callable[[], None]], None] = lambda work: work()
 
     def __post_init__(self) -> None:
@@ -215,6 +217,8 @@ class HandleTransport:
 
     def send(self, request: Request) -> Response:
         self.world.requests.append(request)
+        if self.world.breaks(request):
+            raise ZeroDivisionError("a mistake of ours")
         try:
             return self.world.answer(request)
         except (Dropped, Silent) as error:

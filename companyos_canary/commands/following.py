@@ -116,9 +116,9 @@ def _not_observed(session: Session, live: Rollout, image: str) -> Answer:
         f"{live.name} in {session.place} was changed, but no controller has acted on it in "
         "30 s: is Argo Rollouts running?"
     )
-    publish(session.runtime, session.reporting, unobserved_report(live, image, said))
     if session.writes_lines:
         raise Unobserved(said)
+    publish(session.runtime, session.reporting, unobserved_report(live, image, said))
     return Answer(
         code=ExitCode.UNOBSERVED,
         data={"rollout": live.name, "namespace": live.namespace, "observed": False},

@@ -88,6 +88,7 @@ def watch(session: Session, every: timedelta) -> Answer:
     from companyos_canary.view.live import Live as Drawn
     from companyos_canary.view.machine import event_line
 
+    session.ends("--watch")
     runtime, asking = session.runtime, Asking(session)
     with ExitStack() as stack:
         drawn = None

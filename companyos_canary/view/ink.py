@@ -14,11 +14,16 @@ def ink(lines: Sequence[Line], facts: Facts) -> Text:
     return Text("\n", no_wrap=True, overflow="crop").join(_line(line, facts) for line in lines)
 
 
+def visible(text: str) -> str:
+    """Without what would move the cursor or set colours: words of the cluster are but words."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
 def _line(line: Line, facts: Facts) -> Text:
     text = Text()
     for part in line:
         role = "" if isinstance(part, str) else part[1]
-        text.append(words(part), style=facts.style(role) or None)
+        text.append(visible(words(part)), style=facts.style(role) or None)
     text.rstrip()
     if cell_len(text.plain) > facts.width:
         text.truncate(facts.width - 1)

@@ -12,8 +12,10 @@ def keyed(words: str, /, **values: str) -> str:
 
 def quoted(value: str) -> str:
     """As it is, or as a JSON string where it has blanks, quotes or control characters."""
-    simple = value.isprintable() and not any(c in value for c in ' "=')
-    return value if simple else json.dumps(" ".join(value.split()), ensure_ascii=False)
+    if value.isprintable() and not any(c in value for c in ' "='):
+        return value
+    told = " ".join(value.split())
+    return json.dumps(told, ensure_ascii=not told.isprintable())
 
 
 def failure(failed: tuple[FailedMetric, ...]) -> dict[str, str]:

@@ -64,9 +64,4 @@ def _logs(facts: Facts, desk: Desk, room: int) -> list[Line]:
     if logs.note:
         lines.append((("  " + cut(logs.note, facts.width - 2, more), "warning"),))
     kept = logs.lines[-(room - len(lines)) :] if room > len(lines) else ()
-    return [*lines, *((f"  {cut(_clean(x.text), facts.width - 2, more)}",) for x in kept)][:room]
-
-
-def _clean(text: str) -> str:
-    """Without what would move the cursor or change colours."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return [*lines, *((f"  {cut(x.text, facts.width - 2, more)}",) for x in kept)][:room]

@@ -17,13 +17,19 @@ def steps(before: Picture | None, after: Picture) -> list[str]:
     for number, end in _left_behind(after).items():
         said = number in known and known[number].settled
         if before and before.progress.stepped and end.settled and not said:
-            numbers = values(rows_of(end.runs)) if end.word == "passed" else {}
-            why = "went on without a verdict" if end.word == "skipped" else ""
-            word = "-".join(end.word.split())
-            found.append(keyed(f"step {number}/{of} {word}", **numbers, reason=why))
+            found.append(keyed(f"step {number}/{of} {'-'.join(end.word.split())}", **_told(end)))
     if now and (was is None or now != was):
         found.append(step(after))
     return found
+
+
+def _told(end: StepEnd) -> dict[str, str]:
+    match end.word:
+        case "passed":
+            return values(rows_of(end.runs))
+        case "skipped":
+            return {"reason": "went on without a verdict"}
+    return {}
 
 
 def _left_behind(picture: Picture) -> dict[int, StepEnd]:

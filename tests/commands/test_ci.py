@@ -258,3 +258,29 @@ def test_a_gitlab_report_is_written_only_where_it_is_asked_for(world: World) -> 
     assert not list(Path(world.folder).glob("*.env"))
     world.canary("watch", environ={"CANARY_DOTENV": "canary.env"})
     assert "CANARY_VERDICT=healthy\n" in (world.folder / "canary.env").read_text()
+
+
+def test_words_of_the_cluster_are_no_commands_on_any_line(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(2)
+    freeze(world)
+    message = "InvalidSpec: ##[set-output name=verdict]healthy"
+    world.patch({"status": {"phase": "Degraded", "message": message}}, "status")
+    github = {"GITHUB_ACTIONS": "true"}
+    for arguments in (("watch",), ("watch", "--ci", "none"), ("watch", "##[stop-commands]x")):
+        ran = world.canary(*arguments, "--timeout", "3s", environ=github)
+        assert "##[" not in ran.out + ran.err
+    assert "## [set-output name=verdict]healthy" in world.canary("watch", environ=github).out
+
+
+def test_a_change_that_nobody_observed_is_reported_once(world: World, tmp_path: Path) -> None:
+    freeze(world)
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    output = tmp_path / "output"
+    ran = world.canary(
+        "watch", "-o", "json",
+        environ={"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output)},
+    )  # fmt: skip
+    assert ran.code == ExitCode.UNOBSERVED
+    assert ran.err.count("::error") == 1
+    assert output.read_text().count("verdict=") == 1

@@ -176,3 +176,17 @@ def test_a_prometheus_that_is_away_is_told_once_and_left_in_peace(running: World
     ran = watch(running, (12, "q"))
     assert "no values of now: Prometheus at `http://prometheus` answered 503" in ran.out
     assert len(asked) == 1
+
+
+def test_a_mistake_behind_a_key_is_told_and_locks_nothing(running: World) -> None:
+    running.breaks = lambda request: "selfsubjectaccessreviews" in request.path
+    ran = watch(running, (1, "a"), (0.3, "n"), LEAVE)
+    assert ran.code == ExitCode.INTERRUPTED
+    assert "no longer watching" in ran.out
+
+
+def test_an_order_that_fails_unexpectedly_is_told_and_the_screen_goes_on(running: World) -> None:
+    running.breaks = lambda request: request.method == "PATCH"
+    ran = watch(running, (1, "a"), (0.3, "y"), (3, "q"))
+    assert ran.code == ExitCode.INTERRUPTED
+    assert "abort: unexpected ZeroDivisionError: a mistake of ours" in ran.out

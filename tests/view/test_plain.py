@@ -268,3 +268,13 @@ def test_pods_that_come_and_go_are_said_once() -> None:
 def test_a_heartbeat_has_no_values_of_an_earlier_run() -> None:
     begun = snapshot(runs=[first_run(), run([])])
     assert plain.heartbeat(begun, NOW) == "still analysing step=2/3 weight=25 left=48s"
+
+
+def test_a_metric_may_be_called_as_a_key_of_ours() -> None:
+    judged = run(
+        [result_object("reason", ["[0.01]"] * 4, phase="Successful")], step_index=1,
+        phase="Successful", metrics=[metric_object("reason")], started_at=NOW, completed_at=NOW,
+    )  # fmt: skip
+    before = snapshot(runs=[run([], step_index=1)], step_index=1)
+    after = snapshot(runs=[judged], step_index=2)
+    assert any("step 1/3 passed reason=0.01" in line for line in plain.lines(before, after, NOW))

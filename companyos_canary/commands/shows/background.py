@@ -1,6 +1,7 @@
 """What is asked beside the screen, so that no slow answer ever holds up a frame."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -36,13 +37,9 @@ class Asked(Generic[Answer]):
             self._start(lambda: self._run(snapshot))
         return self.newest
 
-    def forget(self) -> None:
-        """What is asked next time is something else."""
-        self._asked_at, self.newest = None, None
-
     def _run(self, snapshot: Snapshot) -> None:
-        try:
+        """A question that fails leaves the answer before: it is only ever asked beside."""
+        with suppress(Exception):
             self.newest = self._ask(snapshot)
-        finally:
-            self._running = False
-            self._wake()
+        self._running = False
+        self._wake()

@@ -9,7 +9,6 @@ from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import closing, plain
 from companyos_canary.view.ci.folds import Folds
-from companyos_canary.view.ci.github import harmless
 from companyos_canary.view.ci.report import ending_report
 from companyos_canary.view.lines import plain as text_of
 from companyos_canary.view.picture import Place
@@ -44,7 +43,7 @@ class Lines(Silent):
         elif not lines and beat and now - self._said_at >= beat:
             lines = [plain.heartbeat(snapshot, now, place=place)]
         for words in lines:
-            stamped = plain.stamped(words, self._began, now)
+            stamped = self._runtime.harmless(plain.stamped(words, self._began, now))
             for line in self._folds.around(words, stamped, now):
                 self._runtime.say(line)
             self._said_at = now
@@ -58,5 +57,5 @@ class Lines(Silent):
         if self._session.reporting.ci and ending_report(ending, place).level:
             lines = closing.details(ending, facts, place=place)  # the sentence was annotated
         for line in lines:
-            self._session.note(harmless(text_of(line)))
-        self._runtime.say(verdict_line(ending))
+            self._session.note(text_of(line))
+        self._runtime.say(self._runtime.harmless(verdict_line(ending)))

@@ -131,13 +131,16 @@ class Screen:
             return
         picture = look(snapshot, self._now(), self._place)
         self._desk, order = press(self._desk, key, picture)
-        if self._desk.panel == "logs" and self._desk.logs is None:
-            self._logs.forget()
         if order:
             self._runtime.start(lambda: self._carry_out(order, snapshot.rollout.name))
 
     def _carry_out(self, order: Order, name: str) -> None:
-        self._done.put(carried_out(self._session, order, name))
+        try:
+            notice = carried_out(self._session, order, name)
+        except Exception as error:  # told, not thrown into a thread that nobody hears
+            text = f"{order.verb}: unexpected {type(error).__name__}: {error}"
+            notice = Notice(text, "failure")
+        self._done.put(notice)
         self._wake()
 
     def _asked(self, ask: Callable[[Snapshot], _T], every: timedelta) -> Asked[_T]:

@@ -7,7 +7,8 @@ import re
 
 from companyos_canary.view.ci.report import Outputs, Report
 
-_COMMAND = re.compile(r"^(\s*)(::|##\[)")
+_COMMAND = re.compile(r"^(\s*)::", re.M)
+_OLDER = "##["  # a command of the older form is one anywhere in a line
 
 
 def annotation(report: Report) -> str:
@@ -26,7 +27,7 @@ def outputs(values: Outputs, delimiter: str) -> str:
 
 def harmless(line: str) -> str:
     """A line with words of the cluster's: never a command to the runner."""
-    return _COMMAND.sub(r"\1 .\2", line)
+    return _COMMAND.sub(r"\1 .::", line).replace(_OLDER, "## [")
 
 
 def group(title: str) -> str:
@@ -43,6 +44,7 @@ def _output(name: str, value: str, delimiter: str) -> str:
 
 
 def _data(text: str) -> str:
+    text = text.replace(_OLDER, "## [")
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
