@@ -3,6 +3,7 @@
 Nothing here decides anything; where a condition is not about one number there is no limit.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,6 +50,10 @@ class Limit:
         if self.operator in ("<", "<="):
             return number < self.value or (self.operator == "<=" and number == self.value)
         return number > self.value or (self.operator == ">=" and number == self.value)
+
+    def broken_by(self, number: float | None) -> bool:
+        """Whether there is a number, and it is not a good one."""
+        return number is not None and not math.isnan(number) and not self.holds(number)
 
 
 @lru_cache(maxsize=256)

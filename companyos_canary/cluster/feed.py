@@ -37,8 +37,8 @@ class Feed(Protocol):
     `snapshot` is the newest, None until the first is whole; it raises NotFound once the Rollout is
     gone, and what made the feed stop (Forbidden, Unauthenticated, CrdMissing).
     `wait` blocks until `snapshot` would say something else than it last did, at most so many
-    seconds; False if nothing changed. `stale_since`: the last word of the cluster, while the
-    connection is lost. `close` takes at most a second."""
+    seconds; False if nothing changed and nobody poked. `stale_since`: the last word of the
+    cluster, while the connection is lost. `close` takes at most a second."""
 
     @property
     def stale_since(self) -> datetime | None: ...
@@ -95,7 +95,7 @@ class WatchFeed:
         while True:
             with self._news:
                 left = max(0.0, end - time.monotonic())
-                if not self._news.wait_for(lambda: self._changes != self._seen, left):
+                if not self._news.wait_for(self._has_news, left):
                     return False
                 self._seen = self._changes
                 if self._poked:
@@ -111,8 +111,10 @@ class WatchFeed:
     def poke(self) -> None:
         with self._news:
             self._poked = True
-            self._changes += 1
             self._news.notify_all()
+
+    def _has_news(self) -> bool:
+        return self._poked or self._changes != self._seen
 
     def close(self) -> None:
         with self._news:

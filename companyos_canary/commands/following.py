@@ -1,6 +1,7 @@
 """How `deploy` and `watch` follow a rollout to its end."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 
 from companyos_canary.actions.deploy import container_of, parse_timeout, timeout_of
@@ -33,44 +34,21 @@ def follow_to_the_end(
 ) -> Answer:
     """Follows the Rollout's newest template; `timeout` is the flag as it was written. The hash is
     believed once the controller has seen `generation`, and only with the `image` that we set (empty
-    where we set none). Interrupted where Ctrl-C comes before there
-    is anything to follow; later it is an ending of its own."""
+    where we set none)."""
     if problem := impossible(live, until):
         raise Refused(problem, hint="--until healthy or --until paused")
     if timeout is not None:
         parse_timeout(timeout)
-    place = session.view_place(live)
-    try:
-        return _follow(session, live, place, until, timeout, generation, container, image, manner)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted: the rollout of `{live.name}` goes on",
-            hint=f"follow it with `{place.command('watch')}`, stop it with "
-            f"`{place.command('abort')}`",
-        ) from None
-
-
-def _follow(
-    session: Session,
-    live: Rollout,
-    place: Place,
-    until: Until,
-    timeout: str | None,
-    generation: int,
-    container: str | None,
-    image: str,
-    manner: Manner,
-) -> Answer:
-    runtime = session.runtime
+    place, runtime = session.view_place(live), session.runtime
     now = runtime.clock.now
-    container = container or container_of(live, place.container)
     with (
+        _interrupted_before(live, place),
         closing(runtime.feed(session.cluster, live.name)) as feed,
         show_for(session, place, manner, feed.poke) as show,
     ):
         show.first(live)
         following = Following(
-            container=container,
+            container=container or container_of(live, place.container),
             until=until,
             timeout=_timeout(session, live, timeout),
             somebody_is_there=runtime.somebody_is_there and session.human,
@@ -93,6 +71,19 @@ def _follow(
         objects=(ending.snapshot.rollout.raw,),
         name=machine.name(ending.snapshot.rollout),
     )
+
+
+@contextmanager
+def _interrupted_before(live: Rollout, place: Place) -> Iterator[None]:
+    """Ctrl-C before there is anything to follow; later it is an ending of its own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted: the rollout of `{live.name}` goes on",
+            hint=f"follow it with `{place.command('watch')}`, stop it with "
+            f"`{place.command('abort')}`",
+        ) from None
 
 
 def _timeout(session: Session, live: Rollout, text: str | None) -> timedelta | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -65,10 +65,10 @@ def reporting(
     value that cannot be, before anything is asked of a cluster."""
     environ = runtime.environ
     given = {n: options[n] or environ.get(f"CANARY_{n.upper()}") or "" for n, _, _ in OPTIONS}
-    found = Reporting("", None, given["summary"], environ.get("CANARY_DOTENV", ""))
+    found = Reporting(summary=given["summary"], dotenv=environ.get("CANARY_DOTENV", ""))
     try:
-        found = Reporting(_system(given["ci"], runtime), None, found.summary, found.dotenv)
-        yield Reporting(found.ci, _heartbeat(given["heartbeat"]), found.summary, found.dotenv)
+        found = replace(found, ci=_system(given["ci"], runtime))
+        yield replace(found, heartbeat=_heartbeat(given["heartbeat"]))
     except CanaryError as error:
         from companyos_canary.view.ci.report import error_report
 

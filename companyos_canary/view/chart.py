@@ -116,8 +116,8 @@ class _Scale:
 def _cell(value: float | None, row: int, scale: _Scale, symbols: Symbols) -> tuple[str, Role]:
     filled = 0 if value is None else scale.eighths(value) - 8 * row
     if filled > 0 and value is not None:
-        good = scale.limit is None or scale.limit.holds(value)
-        return symbols.levels[min(filled, 8) - 1], "" if good else "failure"
+        bad = scale.limit is not None and scale.limit.broken_by(value)
+        return symbols.levels[min(filled, 8) - 1], "failure" if bad else ""
     if row == scale.limit_row:
         return symbols.bar_open, "warning"
     return (symbols.gap, "hint") if value is None and row == 0 else (" ", "")

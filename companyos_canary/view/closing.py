@@ -4,7 +4,7 @@ from companyos_canary.argo.attempt import is_judged
 from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.model.outcome import Ending
 from companyos_canary.view.format import clock, duration, version, weight_text
-from companyos_canary.view.lines import Line, plain, wrapped
+from companyos_canary.view.lines import Line, wrapped
 from companyos_canary.view.picture import Place
 from companyos_canary.view.theme import Facts, Role
 from companyos_canary.view.verdict import step_of
@@ -30,11 +30,6 @@ def details(ending: Ending, facts: Facts, *, place: Place | None = None) -> list
     for fact in meaning(ending):
         lines += [(f"  {part}",) for part in wrapped(fact, facts.width - 2, most=_MOST)]
     return lines + _told(*commands(ending, place or Place()))
-
-
-def closing_text(ending: Ending, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
-    """The same as `closing` without roles."""
-    return tuple(plain(line) for line in closing(ending, facts, place=place))
 
 
 def look_of(ending: Ending, facts: Facts) -> tuple[Role, str]:

@@ -40,7 +40,7 @@ def _title(question: Question, course: Course) -> Line:
     values = [v for _, v in course.points]
     newest = value_text(values[-1] if values else None, unit, limit=limit)
     (worst,) = resampled(values, 1, limit) or (None,)
-    bad = limit is not None and worst is not None and not limit.holds(worst)
+    bad = limit is not None and limit.broken_by(worst)
     bound = f"   limit {limit_text(limit, unit)}" if limit else ""
     said = value_text(worst, unit, limit=limit)
     return (f"{question.name}  now {newest}   worst ", (said, "failure" if bad else ""), bound)

@@ -7,7 +7,6 @@ from companyos_canary.view.picture import Picture
 from companyos_canary.view.theme import Facts
 
 PANELS: dict[str, Panel] = {"m": "metrics", "e": "events", "l": "logs", "?": "help"}
-_OVER = ("healthy", "aborted", "degraded")
 _STANDS = ("waiting", "inconclusive", "pausing", "held")
 
 

@@ -21,7 +21,7 @@ def trend(
     if not any(v is not None and not math.isnan(v) for v in shown):
         return [symbols.gap * len(shown)]
     marks = sparkline([*shown, limit.value] if limit else shown, limit, symbols)
-    roles: list[Role] = ["failure" if is_beyond(v, limit) else "" for v in shown]
+    roles: list[Role] = ["failure" if limit and limit.broken_by(v) else "" for v in shown]
     parts = merged(list(zip(marks, roles, strict=False)))
     return [*parts, (symbols.limit + marks[-1], "hint")] if limit else parts
 
@@ -31,10 +31,3 @@ def thinned(
 ) -> Sequence[float | None]:
     """At most so many, each the worst of its neighbours: one bad measurement is never lost."""
     return values if len(values) <= most else resampled(values, most, limit)
-
-
-def is_beyond(value: float | None, limit: Limit | None) -> bool:
-    """Whether there is a number, and it is not a good one."""
-    if value is None or limit is None or math.isnan(value):
-        return False
-    return not limit.holds(value)

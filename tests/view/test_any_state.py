@@ -13,7 +13,8 @@ from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import get, machine, plain, status
 from companyos_canary.view.ci.report import ending_report
-from companyos_canary.view.closing import closing_text
+from companyos_canary.view.closing import closing
+from companyos_canary.view.lines import plain as text_of
 from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import screen
 from companyos_canary.view.stream import happenings
@@ -79,7 +80,7 @@ def test_every_view_has_something_to_say(
         "degraded", ExitCode.DEGRADED, after, after.rollout.image(), "", None, None, cause(after),
         NOW, NOW,
     )  # fmt: skip
-    texts += [*closing_text(end, Facts()), verdict_line(end)]
+    texts += [*map(text_of, closing(end, Facts())), verdict_line(end)]
     texts += ending_report(end, Place()).summary.split("\n")
     assert all("\n" not in t and "None" not in t for t in texts)
     schema.fits(

@@ -10,7 +10,8 @@ from companyos_canary.cli import VERBS
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Cause, Ending, EndKind, PodProblem
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.closing import closing, closing_text
+from companyos_canary.view.closing import closing
+from companyos_canary.view.lines import plain
 from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import closing_screen
 from companyos_canary.view.theme import Facts
@@ -18,6 +19,11 @@ from companyos_canary.view.verdict import verdict_line
 from tests.builders import NOW, snapshot
 from tests.view.recorded import recorded
 from tests.view.scenes import ALL, analysing, bad_image, healthy, rolled_back, waiting
+
+
+def closing_text(end: Ending, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
+    """The sentences without roles."""
+    return tuple(plain(line) for line in closing(end, facts, place=place))
 
 
 def ending(kind: EndKind, moment: Snapshot, exit_code: ExitCode, **fields: Any) -> Ending:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from companyos_canary.commands.base import Session
 from companyos_canary.model.outcome import Ending
@@ -11,45 +10,28 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.picture import Place
 
 
-class Show(Protocol):
+class Show:
     """`with show: show.snapshot(…)`, again and again; then `last` with the one it ended with. `end`
-    has the last words, after the block."""
+    has the last words, after the block. This one shows nothing: the answer of the verb says it."""
 
-    def __enter__(self) -> "Show": ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def first(self, rollout: Rollout) -> None:
-        """The Rollout alone, before anything else is known of it."""
-
-    def snapshot(self, snapshot: Snapshot) -> float | None:
-        """Shows it; in how many seconds it wants to be called again at most."""
-
-    def last(self, snapshot: Snapshot) -> None: ...
-
-    def end(self, ending: Ending) -> None: ...
-
-
-class Silent:
-    """Shows nothing while it goes on: `-q`, and the forms that answer once."""
-
-    def __enter__(self) -> "Silent":
+    def __enter__(self) -> "Show":
         return self
 
     def __exit__(self, *_: object) -> None:
         """Nothing is open."""
 
     def first(self, rollout: Rollout) -> None:
-        """Only a screen has something to draw at once."""
+        """The Rollout alone, before anything else is known of it."""
 
     def snapshot(self, snapshot: Snapshot) -> float | None:  # noqa: ARG002 - for those who show
+        """Shows it; in how many seconds it wants to be called again at most."""
         return None
 
     def last(self, snapshot: Snapshot) -> None:
-        """It was shown as all the others, or not at all."""
+        """The one it ended with."""
 
     def end(self, ending: Ending) -> None:
-        """The answer of the verb says it."""
+        """How it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +51,7 @@ def show_for(session: Session, place: Place, manner: Manner, wake: Callable[[], 
 
         return JsonLines(session, place)
     if not session.human:
-        return Silent()
+        return Show()
     if session.runtime.facts.terminal and not session.reporting.ci:
         from companyos_canary.commands.shows.screen import Screen
 

@@ -7,16 +7,16 @@ from typing import Generic, TypeVar
 
 from companyos_canary.model.snapshot import Snapshot
 
-Answer = TypeVar("Answer")
+Found = TypeVar("Found")
 Start = Callable[[Callable[[], None]], None]
 
 
-class Asked(Generic[Answer]):
+class Repeated(Generic[Found]):
     """A question that is asked again, never twice at once, at most each `every`; `newest` is the
     last answer. `start` runs work beside the caller; `wake` is called when an answer is there."""
 
     def __init__(
-        self, ask: Callable[[Snapshot], Answer], *, every: timedelta, now: Callable[[], datetime],
+        self, ask: Callable[[Snapshot], Found], *, every: timedelta, now: Callable[[], datetime],
         start: Start, wake: Callable[[], None],
     ) -> None:  # fmt: skip
         self._ask = ask
@@ -26,9 +26,9 @@ class Asked(Generic[Answer]):
         self._wake = wake
         self._asked_at: datetime | None = None
         self._running = False
-        self.newest: Answer | None = None
+        self.newest: Found | None = None
 
-    def about(self, snapshot: Snapshot) -> Answer | None:
+    def about(self, snapshot: Snapshot) -> Found | None:
         """The newest answer; asks anew where that is due."""
         now = self._now()
         due = self._asked_at is None or now - self._asked_at >= self._every

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from companyos_canary.commands.base import Session
-from companyos_canary.commands.shows import Silent
+from companyos_canary.commands.shows import Show
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import machine
@@ -13,7 +13,7 @@ from companyos_canary.view.picture import Place
 from companyos_canary.view.stream import happenings
 
 
-class JsonLines(Silent):
+class JsonLines(Show):
     def __init__(self, session: Session, place: Place) -> None:
         self._session = session
         self._runtime = session.runtime

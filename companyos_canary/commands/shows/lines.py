@@ -4,7 +4,7 @@ On stdout are only they; the sentences for people go to stderr. A CI system gets
 """
 
 from companyos_canary.commands.base import Session
-from companyos_canary.commands.shows import Silent
+from companyos_canary.commands.shows import Show
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import closing, plain
@@ -18,7 +18,7 @@ from companyos_canary.view.verdict import verdict_line
 _REMEMBERED = 50  # lines
 
 
-class Lines(Silent):
+class Lines(Show):
     def __init__(self, session: Session, place: Place) -> None:
         self._session = session
         self._runtime = session.runtime

@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import TypeVar
 
 from companyos_canary.commands.base import Session
-from companyos_canary.commands.shows import Manner
-from companyos_canary.commands.shows.background import Asked
+from companyos_canary.commands.shows import Manner, Show
+from companyos_canary.commands.shows.background import Repeated
 from companyos_canary.commands.shows.carrying_out import (
     LiveValues,
     carried_out,
@@ -36,7 +36,7 @@ _LOGS = timedelta(seconds=2)
 _VALUES = timedelta(seconds=5)
 
 
-class Screen:
+class Screen(Show):
     """With -q only the closing sentences are shown; keys are read where somebody can press them."""
 
     def __init__(
@@ -143,5 +143,5 @@ class Screen:
         self._done.put(notice)
         self._wake()
 
-    def _asked(self, ask: Callable[[Snapshot], _T], every: timedelta) -> Asked[_T]:
-        return Asked(ask, every=every, now=self._now, start=self._runtime.start, wake=self._wake)
+    def _asked(self, ask: Callable[[Snapshot], _T], every: timedelta) -> Repeated[_T]:
+        return Repeated(ask, every=every, now=self._now, start=self._runtime.start, wake=self._wake)

@@ -25,7 +25,7 @@ from companyos_canary.view.contract.answers import (
     Unobserved,
     Verdict,
 )
-from companyos_canary.view.contract.measured import Now, Query, Since
+from companyos_canary.view.contract.metrics import Now, Query, Since
 from companyos_canary.view.contract.parts import Event, Snapshot
 from companyos_canary.view.metrics import Verdict as MetricVerdict
 
