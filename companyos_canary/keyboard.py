@@ -3,8 +3,10 @@
 A thread waits for keys and for a new size of the terminal, and wakes who draws.
 """
 
+import codecs
 import os
 import queue
+import re
 import select
 import signal
 import termios
@@ -17,6 +19,13 @@ from typing import Protocol, TextIO
 
 REDRAW = "\x0c"  # Ctrl-L
 _CURSOR, _NO_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
+_MARK_PASTES, _NO_MARKS = b"\x1b[?2004h", b"\x1b[?2004l"
+_PASTE = "\x1b[200~"
+# A paste, or what one key sends: CSI (`\x1b[1;5A`), SS3 (`\x1bOP`), or Alt with a character.
+_MORE = re.compile(
+    r"\x1b\[200~.*?\x1b\[201~|\x1b\[(?!200~)[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^\[O\x1b]", re.S
+)
+_SOON = 0.05  # seconds in which the rest of a key comes
 
 
 class Keyboard(Protocol):
@@ -29,9 +38,39 @@ class Keyboard(Protocol):
     def pressed(self) -> Iterator[str]: ...
 
 
+class Keys:
+    """Keys out of what a terminal sends, wherever that is cut: arrows and function keys send more
+    than one character, a paste stands between two marks; both are no keys of ours."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._open = ""
+
+    def of(self, typed: bytes) -> list[str]:
+        """The keys that are whole now."""
+        text = _MORE.sub("", self._open + self._decoder.decode(typed))
+        whole, escape, begun = text.partition("\x1b")
+        self._open = escape + begun
+        return list(whole)
+
+    def rest(self) -> list[str]:
+        """Nothing more comes for now: Esc alone is a key, the beginning of anything else none."""
+        alone, self._open = self._open == "\x1b", "" if not self.pasting else self._open
+        return ["\x1b"] if alone else []
+
+    @property
+    def waits(self) -> bool:
+        """Whether something has begun that may be more than Esc."""
+        return bool(self._open)
+
+    @property
+    def pasting(self) -> bool:
+        return self._open.startswith(_PASTE)
+
+
 class TerminalKeyboard:
-    """One character a key, Ctrl-C stays what it is. What an arrow or a function key sends is
-    dropped. `wake` is called on another thread, also where the terminal was resized."""
+    """One character a key, Ctrl-C stays what it is. `wake` is called on another thread, also where
+    the terminal was resized."""
 
     def __init__(self, stdin: TextIO, wake: Callable[[], None]) -> None:
         self._in = stdin.fileno()
@@ -40,7 +79,7 @@ class TerminalKeyboard:
 
     def __enter__(self) -> "TerminalKeyboard":
         self._before = termios.tcgetattr(self._in)
-        tty.setcbreak(self._in)
+        self._take()
         self._ear, self._mouth = os.pipe()
         os.set_blocking(self._mouth, False)
         self._old_wakeup = signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False)
@@ -59,6 +98,7 @@ class TerminalKeyboard:
         os.close(self._mouth)
         self._thread.join(1.0)
         os.close(self._ear)
+        self._say(_NO_MARKS)
         # What was typed meanwhile was meant for the screen, not for the shell.
         with suppress(termios.error):
             termios.tcsetattr(self._in, termios.TCSAFLUSH, self._before)
@@ -71,11 +111,15 @@ class TerminalKeyboard:
     def _stop(self, _: int, __: FrameType | None) -> None:
         """Ctrl-Z: the shell gets its terminal with a cursor, and after `fg` we take it again."""
         termios.tcsetattr(self._in, termios.TCSADRAIN, self._before)
-        self._say(_CURSOR)
+        self._say(_NO_MARKS + _CURSOR)
         os.kill(os.getpid(), signal.SIGSTOP)
-        tty.setcbreak(self._in)
+        self._take()
         self._say(_NO_CURSOR)
         self._typed.put(REDRAW)
+
+    def _take(self) -> None:
+        tty.setcbreak(self._in)
+        self._say(_MARK_PASTES)
 
     def _say(self, control: bytes) -> None:
         """The terminal itself, whatever stdout is; it may only be readable."""
@@ -84,8 +128,14 @@ class TerminalKeyboard:
 
     def _listen(self) -> None:
         """Until the pipe or the terminal is closed."""
+        keys = Keys()
         while True:
-            ready, _, _ = select.select([self._in, self._ear], [], [])
+            soon = _SOON if keys.waits else None
+            ready, _, _ = select.select([self._in, self._ear], [], [], soon)
+            if not ready:
+                self._put(keys.rest())
+                if keys.pasting:
+                    ready, _, _ = select.select([self._in, self._ear], [], [])
             if self._ear in ready and not os.read(self._ear, 64):
                 return
             if self._in in ready:
@@ -95,14 +145,15 @@ class TerminalKeyboard:
                     return
                 if not typed:
                     return
-                for key in _keys_in(typed.decode("utf-8", "replace")):
-                    self._typed.put(key)
+                self._put(keys.of(typed))
+            else:
+                self._wake()
+
+    def _put(self, keys: list[str]) -> None:
+        for key in keys:
+            self._typed.put(key)
+        if keys:
             self._wake()
-
-
-def _keys_in(typed: str) -> list[str]:
-    """Esc alone is a key; with more behind it, it is one of those that are dropped."""
-    return [typed] if typed == "\x1b" else list(typed.partition("\x1b")[0])
 
 
 def _nothing(_: int, __: FrameType | None) -> None:

@@ -108,6 +108,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.now = START
+        self.keys: Keys | None = None
         self.store, tsdb = Store(lambda: self.now), Tsdb()
         metrics = MetricsApi(tsdb, lambda: self.now)
         self.prometheus: Callable[[Request], Response] = metrics.handle
@@ -250,8 +251,9 @@ class Keys:
     """A keyboard on which keys are pressed when their time has come."""
 
     def __init__(self, world: World, keys: Sequence[tuple[float, str]]) -> None:
-        self._world, self._next = world, world.now
+        self._world, self._last = world, world.now
         self._keys = list(keys)
+        world.keys = self
 
     def __enter__(self) -> "Keys":
         return self
@@ -260,9 +262,14 @@ class Keys:
         """Nothing was changed."""
 
     def pressed(self) -> Iterator[str]:
-        while self._keys and self._world.now >= self._next + timedelta(seconds=self._keys[0][0]):
-            self._next = self._world.now
+        while (due := self.due) and self._world.now >= due:
+            self._last = self._world.now
             yield self._keys.pop(0)[1]
+
+    @property
+    def due(self) -> datetime | None:
+        """When the next one is pressed: it ends a wait."""
+        return self._last + timedelta(seconds=self._keys[0][0]) if self._keys else None
 
 
 class LockstepFeed:
@@ -277,6 +284,9 @@ class LockstepFeed:
         return self._cluster.snapshot(self._name)
 
     def wait(self, timeout: float) -> bool:
+        due = self._world.keys.due if self._world.keys else None
+        if due:
+            timeout = max(0.0, min(timeout, (due - self._world.now).total_seconds()))
         before, end = self._world.store.version, self._world.now + timedelta(seconds=timeout)
         self._world.advance(timeout, until_change=True)
         left = (end - self._world.now).total_seconds()

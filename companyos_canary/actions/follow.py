@@ -68,15 +68,18 @@ class Following:
 
 
 def identify(
-    feed: Feed, following: Following, now: Callable[[], datetime], show: Show
-) -> Followed | None:
+    feed: Feed, following: Following, now: Callable[[], datetime], show: Show,
+    idle: Callable[[], None] = lambda: None,
+) -> Followed | None:  # fmt: skip
     """The template that is to be followed, once the controller shows it; None if it does not
-    within 30 seconds."""
+    within 30 seconds. `idle` is called while there is nothing to show."""
     give_up = now() + OBSERVED_WITHIN
     while True:
         snapshot = feed.snapshot()
         soon = None
-        if snapshot is not None:
+        if snapshot is None:
+            idle()
+        else:
             soon = show(snapshot)
             rollout = snapshot.rollout
             if following.shown_by(rollout):

@@ -10,7 +10,7 @@ from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.reporting import publish
 from companyos_canary.commands.shows import Manner, show_for
-from companyos_canary.errors import ExitCode, Interrupted, Refused, Unobserved
+from companyos_canary.errors import ExitCode, Interrupted, NotFound, Refused, Unobserved
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view import machine
 from companyos_canary.view.ci.report import ending_report, unobserved_report
@@ -42,7 +42,7 @@ def follow_to_the_end(
     place, runtime = session.view_place(live), session.runtime
     now = runtime.clock.now
     with (
-        _interrupted_before(live, place),
+        _ended_otherwise(live, place),
         closing(runtime.feed(session.cluster, live.name)) as feed,
         show_for(session, place, manner, feed.poke) as show,
     ):
@@ -57,7 +57,7 @@ def follow_to_the_end(
             image=image,
             stay=manner.stay,
         )
-        followed = identify(feed, following, now, show.snapshot)
+        followed = identify(feed, following, now, show.snapshot, show.idle)
         ending = follow(feed, followed, following, now, show.snapshot) if followed else None
         if ending is not None:
             show.last(ending.snapshot)
@@ -74,10 +74,15 @@ def follow_to_the_end(
 
 
 @contextmanager
-def _interrupted_before(live: Rollout, place: Place) -> Iterator[None]:
-    """Ctrl-C before there is anything to follow; later it is an ending of its own."""
+def _ended_otherwise(live: Rollout, place: Place) -> Iterator[None]:
+    """Ctrl-C before there is anything to follow (later it is an ending of its own), and the end of
+    the Rollout itself."""
     try:
         yield
+    except NotFound as error:
+        if not error.message.startswith(f"Rollout `{live.name}` not found"):
+            raise
+        raise NotFound(f"`{live.name}` was deleted while it was watched") from error
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted: the rollout of `{live.name}` goes on",

@@ -2,6 +2,7 @@
 
 from companyos_canary.argo.attempt import is_judged
 from companyos_canary.argo.endings import waits_for_a_person
+from companyos_canary.argo.phase import shown_phase
 from companyos_canary.model.outcome import Ending
 from companyos_canary.view.format import clock, duration, version, weight_text
 from companyos_canary.view.lines import Line, wrapped
@@ -88,7 +89,8 @@ def _goes_on(ending: Ending, name: str, at: str) -> str:
     if rollout.is_fully_promoted and rollout.observed:
         return f"{name} is stable"
     if rollout.aborted:
-        return f"{name} was rolled back"
+        done = shown_phase(rollout).word == "Degraded"
+        return f"{name} was rolled back" if done else f"{name} is being aborted"
     if rollout.paused:
         return f"{name} is paused by hand{at}"
     if waits_for_a_person(rollout):

@@ -96,7 +96,12 @@ def _if_all_is_well(picture: Picture) -> str:
     bad = [r.name for r in picture.metrics if r.verdict == "failing"]
     if len(bad) == 1:
         return f"if {bad[0]} does not fail again"
-    return f"if none of {len(bad)} metrics fails again" if bad else "if all metrics hold"
+    if bad:
+        return f"if none of {len(bad)} metrics fails again"
+    open_ = [r.name for r in picture.metrics if r.verdict in ("no data", "no verdict", "error")]
+    if len(open_) == 1:
+        return f"if {open_[0]} gets a verdict"
+    return f"if {len(open_)} metrics get a verdict" if open_ else "if all metrics hold"
 
 
 def _unless(picture: Picture) -> str:

@@ -86,7 +86,7 @@ def _columns(rows: tuple[MetricRow, ...], live: Live | None, facts: Facts) -> li
         Column("STABLE", stable, align="right", keep=6, least=least),
         Column("LIMIT", [limit_text(r.limit, r.unit) for r in rows], align="right", keep=7),
         Column("VERDICT", [(r.verdict, x) for r, x in zip(rows, roles, strict=True)], keep=8),
-        Column("FAILED", [failed(r) for r in rows], align="right", keep=3),
+        Column("FAILED", [failed(r) for r in rows], align="right", keep=3, least=least),
         Column("REQUESTS", [_requests(m) for m in now], align="right", keep=4),
     ]  # fmt: skip
 

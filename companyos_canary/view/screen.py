@@ -58,7 +58,7 @@ def screen(
     picture = look(snapshot, now, place, live)
     if last:
         return ink(fitted(picture, facts, []), facts)
-    ahead = _ahead(picture, facts, desk, leave)
+    ahead = _ahead(picture, facts, desk, leave)[-max(1, facts.height - 2) :]
     if desk and desk.panel:
         lines = _with_panel(picture, facts, desk, ahead)
     else:

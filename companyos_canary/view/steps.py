@@ -182,7 +182,9 @@ def traffic(picture: Picture, facts: Facts) -> Line:
     if rollout.strategy != "canary":
         return ()
     if progress.activity in ("healthy", "unobserved"):
-        on = picture.stable or picture.version
+        on = picture.stable or (picture.version if progress.activity == "healthy" else "")
+        if not on:
+            return ()
         return (f"  traffic  100 % on {on}  ({have} of {rollout.replicas} pods)",)
     if not have:
         return (f"  traffic  asked {progress.weight} %   no pod is ready",)

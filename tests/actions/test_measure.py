@@ -1,6 +1,7 @@
 """What is measured now, against the sandbox's Prometheus while a canary runs."""
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -139,8 +140,11 @@ def test_who_does_not_answer_is_asked_once(analysing: World, status: int) -> Non
 
 def test_an_away_prometheus_is_a_sentence_and_for_those_who_want_it_an_error() -> None:
     wanted = Questions(metrics=(Question("m", "q"),))
-    live = measure(Prometheus("http://127.0.0.1:1"), wanted, START)
-    assert live.problem.startswith("Prometheus at `http://127.0.0.1:1` cannot be reached")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        live = measure(Prometheus(address), wanted, START)
+    assert live.problem.startswith(f"Prometheus at `{address}` cannot be reached")
     refusing = Prometheus("", Answering(lambda _: Response(403)))
     with pytest.raises(Forbidden):
         ask(refusing, wanted, START)

@@ -120,7 +120,7 @@ def test_a_rollout_that_is_deleted_meanwhile_is_5(running: World) -> None:
     running.on_wait.append(lambda: running.store.delete(ROLLOUT, "companyos", "companyos-api"))
     ran = running.canary("watch")
     assert ran.code == ExitCode.NOT_FOUND
-    assert "Rollout `companyos-api` not found in namespace `companyos`" in ran.err
+    assert "`companyos-api` was deleted while it was watched" in ran.err
 
 
 def test_json_is_one_object_a_line_numbered_and_ends_with_the_verdict(running: World) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api.access import Attributes
-from tests.commands.conftest import changing
+from companyos_canary.sandbox.kinds import ROLLOUT
+from tests.commands.conftest import changing, freeze
 from tests.world import Ran, World
 
 NO_COLOUR = {"NO_COLOR": "1"}
@@ -190,3 +191,59 @@ def test_an_order_that_fails_unexpectedly_is_told_and_the_screen_goes_on(running
     ran = watch(running, (1, "a"), (0.3, "y"), (3, "q"))
     assert ran.code == ExitCode.INTERRUPTED
     assert "abort: unexpected ZeroDivisionError: a mistake of ours" in ran.out
+
+
+def test_what_is_pasted_or_typed_at_once_confirms_nothing(running: World) -> None:
+    ran = watch(running, (1, "t"), (0, "o"), (0, "d"), (0, "a"), (0, "y"), (2, "q"))
+    assert not running.rollout().aborted
+    assert "? abort v1.1.0 at 10 %" in ran.out
+    assert changing(running) == ["POST", "POST"]
+
+
+def test_an_answer_counts_only_once_the_question_could_be_read(running: World) -> None:
+    watch(running, (1, "a"), (0.1, "y"), (2, "q"))
+    assert not running.rollout().aborted
+
+
+def test_values_of_one_version_are_not_shown_for_the_next(running: World) -> None:
+    def next_one() -> None:
+        if running.now.second >= 16 and running.rollout().image() != "companyos-api:v1.2.1":
+            running.canary("deploy", "v1.2.1", "--supersede", "--no-wait")
+
+    running.on_wait.append(next_one)
+    ran = watch(running, (9, "q"), arguments=("--stay",))
+    frames = ran.out.split("\x1b[2K")
+    first = next(n for n, f in enumerate(frames) if "→ v1.2.1" in f)
+    assert not any("≈" in f and "NOW" in f for f in frames[first : first + 3])
+    tables = [f for f in frames[first : first + 60] if "measured" in f and "traffic" in f]
+    assert not tables or "pods 0 %" not in tables[0]
+
+
+def test_an_abort_that_is_only_written_is_not_said_to_be_done(running: World) -> None:
+    freeze(running)
+    running.patch({"status": {"abort": True}}, "status")
+    ran = watch(running, (3, "q"))
+    assert "no longer watching: v1.1.0 is being aborted" in ran.out
+
+
+def test_a_rollout_that_is_deleted_is_said_so_below_a_frame_without_keys(running: World) -> None:
+    running.on_wait.append(lambda: running.store.delete(ROLLOUT, "companyos", "companyos-api"))
+    ran = watch(running)
+    assert ran.code == ExitCode.NOT_FOUND
+    assert "`companyos-api` was deleted while it was watched" in ran.err
+    assert "q leave" not in ran.out[ran.out.rindex("companyos-api  v1") :]
+
+
+def test_one_look_at_prometheus_that_fails_takes_no_value_away(waiting: World) -> None:
+    controllers, looks = waiting.prometheus, []
+
+    def sometimes(request: Request) -> Response:
+        if request.method == "POST":
+            return controllers(request)
+        looks.append(request)
+        return controllers(request) if len(looks) < 15 else Response(503)
+
+    waiting.prometheus = sometimes
+    ran = watch(waiting, (25, "q"))
+    assert "no values of now" not in ran.out
+    assert re.search(r"≈ \d+s ago, from http://prometheus", ran.out)

@@ -44,6 +44,15 @@ class Terminal:
     def press(self, keys: str) -> None:
         self.child.send(keys)
 
+    def confirm(self, key: str, question: str) -> None:
+        """Presses a key, and `y` until the question is answered: one that comes too early, before
+        anybody can have read it, is none."""
+        self.press(key)
+        self.until(lambda text: question in text)
+        while question in self.text:
+            self.press("y")
+            self._is_quiet()
+
     def resize(self, columns: int, lines: int) -> None:
         self.screen.resize(lines, columns)
         self.child.setwinsize(lines, columns)

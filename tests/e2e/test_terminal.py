@@ -150,3 +150,15 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_again(waiting: Shell) -> No
     assert text.startswith("companyos-api  v1.0.0 → v1.5.0")
     terminal.press("q")
     assert terminal.end() == 130
+
+
+def test_what_is_pasted_changes_nothing(waiting: Shell) -> None:
+    terminal = Terminal(waiting, "watch")
+    terminal.until(waits)
+    terminal.press("\x1b[200~pay today\x1b[201~")
+    terminal.press("m")
+    terminal.until(lambda t: "esc back" in t)
+    assert "yes, do it" not in terminal.raw
+    terminal.press("\x1b[B" * 50 + "q")
+    assert terminal.end() == 130
+    assert waiting.run("status", "-q").returncode == 8

@@ -15,12 +15,12 @@ def waits(text: str) -> bool:
 def test_a_release_by_key_and_an_abort_by_key(shell: Shell) -> None:
     terminal = Terminal(shell, "deploy", "v1.6.0")
     terminal.until(waits)
-    terminal.press("py")
+    terminal.confirm("p", "? promote v1.6.0")
     assert terminal.end() == 0
     assert "v1.6.0 is stable and has all traffic" in terminal.text
     terminal = Terminal(shell, "deploy", "v1.7.0")
     terminal.until(waits)
-    terminal.press("ay")
+    terminal.confirm("a", "? abort v1.7.0")
     assert terminal.end() == 3
     assert "v1.7.0 was rolled back at 50 %" in terminal.text
     assert "traffic is back on v1.6.0" in terminal.text

@@ -129,6 +129,25 @@ def test_80_columns_cut_nothing_but_messages_of_others(name: str) -> None:
         assert not line.endswith("…") or "prometheus" in line
 
 
+@pytest.mark.parametrize("size", [(20, 5), (20, 6), (40, 5), (80, 4)])
+def test_a_question_is_read_in_the_smallest_terminal(size: tuple[int, int]) -> None:
+    frame = screen(analysing(), NOW, Facts(*size), place=PLACE, desk=DESKS["question"])
+    lines = frame.plain.split("\n")
+    assert len(lines) < size[1]
+    assert len(set(lines)) == len(lines), "nothing stands there twice"
+    assert "y yes" in lines[-1]
+
+
+def test_a_version_that_nobody_has_seen_has_no_traffic_yet() -> None:
+    alone = replace(ALL["unobserved"](), whole=False, replicasets=())
+    assert "traffic" not in screen(alone, NOW, Facts(), place=PLACE).plain
+
+
+def test_metrics_without_a_verdict_are_not_said_to_hold() -> None:
+    text = screen(ALL["no_data"](), NOW, Facts(), place=PLACE).plain
+    assert "next: 50 % at 12:05:21 if 3 metrics get a verdict" in text
+
+
 def test_a_low_terminal_gives_up_pods_before_steps_and_metrics() -> None:
     full = screen(ALL["analysing"](), NOW, Facts(80, 40), place=PLACE).plain
     low = screen(ALL["analysing"](), NOW, Facts(80, 24), place=PLACE).plain

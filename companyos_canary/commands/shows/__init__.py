@@ -23,6 +23,9 @@ class Show:
     def first(self, rollout: Rollout) -> None:
         """The Rollout alone, before anything else is known of it."""
 
+    def idle(self) -> None:
+        """Nothing more is known yet."""
+
     def snapshot(self, snapshot: Snapshot) -> float | None:  # noqa: ARG002 - for those who show
         """Shows it; in how many seconds it wants to be called again at most."""
         return None

@@ -20,6 +20,7 @@ from companyos_canary.view.desk import Logs, Notice
 
 _TAIL = 100  # lines
 _PEACE = timedelta(seconds=30)
+_KEPT = timedelta(minutes=1)
 _RIGHTS = (("rollouts", ""), ("rollouts", "status"))
 
 
@@ -57,13 +58,14 @@ def log_of(session: Session, snapshot: Snapshot) -> Logs:
 
 
 class LiveValues:
-    """What Prometheus says of an update that is under way. Where nobody answers it is left in peace
-    for half a minute."""
+    """What Prometheus says of an update that is under way. A look that fails takes no value
+    away for a minute; where nobody answers then it is left in peace for half a minute."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._asked: tuple[str, Prometheus] | None = None
         self._silent: Live | None = None
+        self._good: Live | None = None
 
     def of(self, snapshot: Snapshot) -> Live | None:
         """None where there is nothing to ask, or nobody to be asked."""
@@ -76,6 +78,10 @@ class LiveValues:
         if not wanted.address or not wanted.metrics:
             return None
         found = measure(self._at(wanted.address), wanted, now)
+        if not found.problem:
+            self._good = found
+        elif self._good and now - self._good.at < _KEPT:
+            return self._good
         self._silent = found if found.problem else None
         return found
 

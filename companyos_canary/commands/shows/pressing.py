@@ -27,7 +27,7 @@ from companyos_canary.view.picture import Picture
 
 LEAVE = ("q", "Q")
 CLOSE = "\x1b"
-_YES = ("y", "Y")
+YES = ("y", "Y")
 _VERBS = {"p": "promote", "a": "abort", "r": "retry", " ": "pause"}
 
 VERBS: dict[str, tuple[Callable[[Rollout], Decision], Seen]] = {
@@ -58,7 +58,7 @@ def press(desk: Desk, key: str, picture: Picture) -> tuple[Desk, Order | None]:
     """The desk after a key, and what is to be done."""
     if desk.question:
         asked, desk = desk.question, replace(desk, question=None)
-        if key in _YES:
+        if key in YES:
             return replace(desk, busy=asked.verb), Order(asked.verb, asked.revision, asked.step)
         return replace(desk, notice=Notice("not confirmed: nothing was sent")), None
     desk = replace(desk, notice=None)

@@ -20,18 +20,20 @@ from companyos_canary.commands.shows.carrying_out import (
     log_of,
     why_read_only,
 )
-from companyos_canary.commands.shows.pressing import LEAVE, Order, press
+from companyos_canary.commands.shows.pressing import LEAVE, YES, Order, press
 from companyos_canary.keyboard import REDRAW, Keyboard
+from companyos_canary.model.live import Live
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.desk import Desk, Notice
-from companyos_canary.view.live import Live
+from companyos_canary.view.live import Live as Drawn
 from companyos_canary.view.picture import Place, look
 from companyos_canary.view.screen import closing_screen, screen
 
 _T = TypeVar("_T")
 _ONCE = timedelta(days=1)
+_TO_READ = timedelta(seconds=0.3)
 _LOGS = timedelta(seconds=2)
 _VALUES = timedelta(seconds=5)
 
@@ -48,7 +50,7 @@ class Screen(Show):
         self._now = runtime.clock.now
         self._place = place
         self._wake = wake
-        self._live = None if session.quiet else Live(runtime.out, lambda: self._now().timestamp())
+        self._live = None if session.quiet else Drawn(runtime.out, lambda: self._now().timestamp())
         self._keyboard: Keyboard | None = None
         if self._live and runtime.somebody_is_there:
             self._keyboard = runtime.keyboard(runtime.stdin, wake)
@@ -58,6 +60,9 @@ class Screen(Show):
         self._logs = self._asked(lambda s: log_of(session, s), _LOGS)
         self._values = self._asked(LiveValues(session).of, _VALUES)
         self._tallest = 0  # lines
+        self._asked_at = self._now()
+        self._latest: Snapshot | None = None
+        self._hash = ""
         self._open = ExitStack()
 
     def __enter__(self) -> "Screen":
@@ -67,18 +72,26 @@ class Screen(Show):
             self._open.enter_context(self._keyboard)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
+        if error[0] is not None and self._latest:
+            self.last(self._latest)  # nothing comes next, and no key is read any more
         self._open.close()
 
     def first(self, rollout: Rollout) -> None:
-        self._draw(Snapshot(rollout, whole=False))
+        self._latest = Snapshot(rollout, whole=False)
+        self._draw(self._latest)
+
+    def idle(self) -> None:
+        if self._latest:
+            self.snapshot(self._latest)
 
     def snapshot(self, snapshot: Snapshot) -> float | None:
         if self._live is None:
             return None
+        self._latest = snapshot
         if self._keyboard:
             self._look_up(snapshot)
-            for key in self._keyboard.pressed():
+            for key in list(self._keyboard.pressed()):
                 self._press(key, snapshot)
             if self._desk.panel == "logs":
                 self._desk = replace(self._desk, logs=self._logs.about(snapshot))
@@ -90,7 +103,7 @@ class Screen(Show):
             self._live.update(
                 screen(
                     snapshot, self._now(), self._runtime.facts, place=self._place,
-                    live=self._values.newest, last=True,
+                    live=self._values_of(snapshot).newest, last=True,
                 )
             )  # fmt: skip
 
@@ -104,13 +117,20 @@ class Screen(Show):
             return
         self._runtime.fit()
         desk = self._desk if self._keyboard else None
-        live = self._values.about(snapshot) if snapshot.whole else None
+        live = self._values_of(snapshot).about(snapshot) if snapshot.whole else None
         frame = screen(
             snapshot, self._now(), self._runtime.facts, place=self._place, live=live, desk=desk,
             leave="Ctrl-C", least=self._tallest,
         )  # fmt: skip
         self._tallest = max(self._tallest, frame.plain.count("\n") + 1)
         self._live.update(frame)
+
+    def _values_of(self, snapshot: Snapshot) -> Repeated[Live | None]:
+        """Another version is asked about anew: no value of the one before is shown for it."""
+        if self._hash != snapshot.rollout.current_hash:
+            self._hash = snapshot.rollout.current_hash
+            self._values = self._asked(LiveValues(self._session).of, _VALUES)
+        return self._values
 
     def _look_up(self, snapshot: Snapshot) -> None:
         """What was answered meanwhile."""
@@ -129,8 +149,15 @@ class Screen(Show):
             text = f"{self._desk.busy} is still on its way; Ctrl-C leaves at once"
             self._desk = replace(self._desk, notice=Notice(text))
             return
-        picture = look(snapshot, self._now(), self._place)
-        self._desk, order = press(self._desk, key, picture)
+        too_early = self._desk.question and self._now() - self._asked_at < _TO_READ
+        if too_early and key in YES:
+            return
+        picture, before = look(snapshot, self._now(), self._place), self._desk
+        self._desk, order = press(before, key, picture)
+        if self._desk.question:
+            self._asked_at = self._now()
+        if self._desk.panel != before.panel:
+            self._tallest = 0
         if order:
             self._runtime.start(lambda: self._carry_out(order, snapshot.rollout.name))
 
