@@ -2,10 +2,10 @@
 what Prometheus says."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from companyos_canary.actions.change import change
 from companyos_canary.actions.logs import Wanted, read, worst_pod
-from companyos_canary.actions.measure import measure
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches import Change
 from companyos_canary.commands.base import Session
@@ -14,9 +14,10 @@ from companyos_canary.commands.shows.pressing import VERBS, Order
 from companyos_canary.errors import CanaryError
 from companyos_canary.model.live import Live
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.prometheus.client import Prometheus
-from companyos_canary.render.questions import questions
 from companyos_canary.view.desk import Logs, Notice
+
+if TYPE_CHECKING:
+    from companyos_canary.prometheus.client import Prometheus
 
 _TAIL = 100  # lines
 _PEACE = timedelta(seconds=30)
@@ -69,6 +70,9 @@ class LiveValues:
 
     def of(self, snapshot: Snapshot) -> Live | None:
         """None where there is nothing to ask, or nobody to be asked."""
+        from companyos_canary.actions.measure import measure  # after the first frame
+        from companyos_canary.render.questions import questions
+
         session, now = self._session, self._session.runtime.clock.now()
         if self._silent and now - self._silent.at < _PEACE:
             return self._silent
@@ -85,7 +89,7 @@ class LiveValues:
         self._silent = found if found.problem else None
         return found
 
-    def _at(self, address: str) -> Prometheus:
+    def _at(self, address: str) -> "Prometheus":
         if self._asked is None or self._asked[0] != address:
             session = self._session
             settings = session.resolved.settings
