@@ -19,6 +19,7 @@
 `cli.py` is the one place that turns these into exit codes.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -138,3 +139,11 @@ class Interrupted(CanaryError):
     """Ctrl-C before there was anything to follow."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+def near(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint: ``did you mean `status`?``, or the other one where nothing is like it."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
+
+    found = get_close_matches(word, list(known), n=1)
+    return f"did you mean `{found[0]}`?" if found else otherwise

@@ -12,8 +12,7 @@ from companyos_canary.argo.patches.decision import not_changeable
 from companyos_canary.argo.plan import default_timeout, template_names
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.config.names import image_reference, repository
-from companyos_canary.errors import CanaryError, UsageError
-from companyos_canary.model.quantity import parse_duration
+from companyos_canary.errors import CanaryError
 from companyos_canary.model.rollout import Rollout
 
 HEALTHY = Until()
@@ -81,16 +80,3 @@ def timeout_of(cluster: Cluster, rollout: Rollout) -> timedelta:
         if found:
             templates[name] = found
     return default_timeout(rollout, templates)
-
-
-def parse_timeout(text: str, setting: str = "--timeout") -> timedelta | None:
-    """`10m` as timedelta, `0` as None (no end); UsageError for what is no duration."""
-    try:
-        duration = parse_duration(text)
-    except ValueError:
-        raise UsageError(
-            f"{setting} `{text}` is not a duration", hint="write 90s, 10m or 1h30m; 0 for no end"
-        ) from None
-    if duration < timedelta():
-        raise UsageError(f"{setting} `{text}` is negative", hint="write 90s, 10m or 1h30m")
-    return duration or None

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from difflib import get_close_matches
 
 from companyos_canary.actions.deploy import container_of
 from companyos_canary.argo.patches import tag
 from companyos_canary.argo.pods import pod_status, restarts
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.errors import Invalid, NotFound, UsageError
+from companyos_canary.errors import Invalid, NotFound, UsageError, near
 from companyos_canary.model.http import Stream
 from companyos_canary.model.logline import LogLine
 from companyos_canary.model.snapshot import Snapshot
@@ -110,12 +109,11 @@ def container_in(snapshot: Snapshot, pod: Pod, wanted: Wanted) -> str:
     names = own + [c.get("name", "") for c in spec.get("initContainers") or []]
     if wanted.container:
         if wanted.container not in names:
-            near = get_close_matches(wanted.container, names, n=1)
+            others = "it has " + ", ".join(f"`{n}`" for n in names)
             raise NotFound(
                 f"pod `{pod.name}` has no container `{wanted.container}`",
-                hint=f"did you mean `{near[0]}`?" if near
-                else "it has " + ", ".join(f"`{n}`" for n in names),
-            )  # fmt: skip
+                hint=near(wanted.container, names, others),
+            )
         return wanted.container
     usual = container_of(snapshot.rollout, wanted.settled)
     return usual if usual in own or not own else own[0]
@@ -179,10 +177,10 @@ def _named(snapshot: Snapshot, name: str) -> Pod:
         if pod.name == name or pod.name.endswith(f"-{name}"):
             return pod
     names = [p.name for p in snapshot.pods]
-    near = get_close_matches(name, [*names, *(n.rpartition("-")[2] for n in names)], n=1)
+    ends = [n.rpartition("-")[2] for n in names]
     raise NotFound(
         f"`{snapshot.rollout.name}` has no pod `{name}`",
-        hint=f"did you mean `{near[0]}`?" if near else "`canary get` shows its pods",
+        hint=near(name, [*names, *ends], "`canary get` shows its pods"),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from companyos_canary.errors import ConfigError, UsageError
+from companyos_canary.errors import ConfigError, UsageError, near
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,5 @@ def _chosen(name: str, contexts: Mapping[str, Block]) -> str:
     if not name:
         hint = f"choose one with --context; {choices}"
         raise UsageError("the kubeconfig has no `current-context`", hint=hint)
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
-
-    near = get_close_matches(name, there, n=1)
-    guess = f"did you mean `{near[0]}`? " if near else ""
-    raise UsageError(f"the kubeconfig has no context `{name}`", hint=guess + choices)
+    hint = f"{near(name, there)} {choices}".strip()
+    raise UsageError(f"the kubeconfig has no context `{name}`", hint=hint)

@@ -2,12 +2,12 @@
 
 from companyos_canary.actions import abort as action
 from companyos_canary.actions.change import change
-from companyos_canary.actions.deploy import parse_timeout
 from companyos_canary.argo.effects import Effect, aborted
 from companyos_canary.argo.patches import Nothing, tag
 from companyos_canary.argo.patches import abort as decide
 from companyos_canary.commands import base
 from companyos_canary.commands.changing import unobserved, verb_with
+from companyos_canary.commands.given import time_limit
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, Refused
 from companyos_canary.model.rollout import Rollout
@@ -33,7 +33,7 @@ def abort(
     timeout: base.TimeoutOption = "10m",
 ) -> base.Answer:
     """Stop the canary: its traffic and its pods go back to the stable version."""
-    limit = parse_timeout(timeout or "10m")
+    limit = time_limit(timeout or "10m")
     clock, name = session.runtime.clock, session.rollout
     verb = verb_with(session, "abort", decide, aborted, reason)
     changed = change(

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from companyos_canary.actions import apply as action
-from companyos_canary.actions.deploy import parse_timeout
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base
+from companyos_canary.commands.given import time_limit
 from companyos_canary.config import image_reference
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
@@ -52,7 +52,7 @@ def apply(
     if version is not None:
         image_reference("image", version)
     settings = session.settings
-    limit = parse_timeout(timeout) if timeout is not None else settings.progress_deadline
+    limit = time_limit(timeout) if timeout is not None else settings.progress_deadline
     planned = action.plan(session.cluster, settings, version, force=force)
     if dry_run:
         starts = (f"starts a canary: {action.sentence(c)}" for c in planned.rolling)

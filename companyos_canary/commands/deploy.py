@@ -9,6 +9,7 @@ from companyos_canary.actions import deploy as action
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches import Change, tag
 from companyos_canary.commands import base
+from companyos_canary.commands.given import time_limit
 from companyos_canary.commands.reporting import publish
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.config.names import image_reference
@@ -56,7 +57,7 @@ def deploy(
     image_reference("image", version)
     target, runtime = Until.parse(until), session.runtime
     if timeout is not None:
-        action.parse_timeout(timeout)
+        time_limit(timeout)
     settings = session.resolved.settings
     wanted = action.Deploy(
         version=version,

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 
-from companyos_canary.actions.deploy import container_of, parse_timeout, timeout_of
+from companyos_canary.actions.deploy import container_of, timeout_of
 from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.commands.base import Answer, Session
+from companyos_canary.commands.given import time_limit
 from companyos_canary.commands.reporting import publish
 from companyos_canary.commands.shows import Manner, show_for
 from companyos_canary.errors import ExitCode, Interrupted, NotFound, Refused, Unobserved
@@ -38,7 +39,7 @@ def follow_to_the_end(
     if problem := impossible(live, until):
         raise Refused(problem, hint="--until healthy or --until paused")
     if timeout is not None:
-        parse_timeout(timeout)
+        time_limit(timeout)
     place, runtime = session.view_place(live), session.runtime
     now = runtime.clock.now
     with (
@@ -92,7 +93,7 @@ def _ended_otherwise(live: Rollout, place: Place) -> Iterator[None]:
 
 
 def _timeout(session: Session, live: Rollout, text: str | None) -> timedelta | None:
-    return parse_timeout(text) if text is not None else timeout_of(session.cluster, live)
+    return time_limit(text) if text is not None else timeout_of(session.cluster, live)
 
 
 def verdict_lines(

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from companyos_canary.config.names import printable
 from companyos_canary.errors import UsageError
+from companyos_canary.model.quantity import format_duration, parse_duration
 
 FORMATS = ("human", "json", "yaml", "name")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -56,3 +58,26 @@ def _check_fields(verb: str, output: str, fields: list[str]) -> None:
     from companyos_canary.view.fields import check as check_fields
 
     check_fields(verb, fields)
+
+
+def span(text: str, option: str, *, least: timedelta = timedelta()) -> timedelta:
+    """A duration as `90s`, `10m` or `1h30m`; UsageError for anything else, or for less."""
+    try:
+        found = parse_duration(text)
+    except ValueError:
+        found = least - timedelta(1)
+    if found < least:
+        shortest = f" of {format_duration(least)} or more" if least else ""
+        raise UsageError(
+            f"{option} `{printable(text)}` is not a duration{shortest}",
+            hint="write 90s, 10m or 1h30m",
+        )
+    return found
+
+
+def time_limit(text: str, option: str = "--timeout") -> timedelta | None:
+    """The same, 0 for no end (None)."""
+    try:
+        return span(text, option) or None
+    except UsageError as error:
+        raise UsageError(error.message, hint=f"{error.hint}; 0 for none") from None

@@ -1,14 +1,13 @@
 """`canary links`: where else to look."""
 
 import webbrowser
-from difflib import get_close_matches
 from typing import Annotated
 
 import typer
 
 from companyos_canary.commands import base
 from companyos_canary.config import FILE
-from companyos_canary.errors import CanaryError, ConfigError, ExitCode, NotFound, UsageError
+from companyos_canary.errors import CanaryError, ConfigError, ExitCode, NotFound, UsageError, near
 
 EXAMPLES = (
     "canary links                           dashboard, SLO board, runbook",
@@ -38,12 +37,8 @@ def links(
             hint="add `links:` with dashboard, slo and runbook",
         )
     if link is not None and link not in known:
-        near = get_close_matches(link, known, n=1)
-        raise NotFound(
-            f"`{name}` has no link `{link}`",
-            hint=f"did you mean `{near[0]}`?" if near
-            else "it has " + ", ".join(f"`{each}`" for each in known),
-        )  # fmt: skip
+        others = "it has " + ", ".join(f"`{each}`" for each in known)
+        raise NotFound(f"`{name}` has no link `{link}`", hint=near(link, known, others))
     shown = {link: known[link]} if link else known
     if browse:
         _open(session, link or next(iter(known)), known)

@@ -1,13 +1,12 @@
 """`canary list`: a line a rollout, those that wait for a person first; one request."""
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from companyos_canary.commands import base
+from companyos_canary.commands.given import span
 from companyos_canary.errors import ExitCode, Forbidden, Invalid, UsageError
-from companyos_canary.model.quantity import parse_duration
 from companyos_canary.model.rollout import Rollout
 
 EXAMPLES = (
@@ -40,7 +39,7 @@ def list_rollouts(
     from companyos_canary.view.ink import ink
     from companyos_canary.view.picture import Place
 
-    least = _least(older)
+    least = None if older is None else span(older, "--older")
     found = _read(session, everywhere, selector)
     now, facts, settings = (
         session.runtime.clock.now(),
@@ -70,16 +69,6 @@ def list_rollouts(
         objects=tuple(r.picture.snapshot.rollout.raw for r in rows),
         name="\n".join(f"rollout.argoproj.io/{r.picture.name}" for r in rows),
     )  # fmt: skip
-
-
-def _least(text: str | None) -> timedelta | None:
-    try:
-        found = parse_duration(text) if text is not None else None
-    except ValueError:
-        found = timedelta(-1)
-    if found is not None and found < timedelta():
-        raise UsageError(f"--older `{text}` is not a duration", hint="write 90s, 10m or 2h")
-    return found
 
 
 def _read(session: base.Session, everywhere: bool, selector: str) -> tuple[Rollout, ...]:

@@ -11,11 +11,12 @@ import typer
 
 from companyos_canary.actions import logs as action
 from companyos_canary.commands import base
+from companyos_canary.commands.given import span
 from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.model.logline import LogLine
-from companyos_canary.model.quantity import parse_duration
 from companyos_canary.model.snapshot import Snapshot
 
+_LEAST = timedelta(milliseconds=1)
 EXAMPLES = (
     "canary logs                            the last 100 lines of each canary pod",
     "canary logs -f --grep 'status=5'       follow; ends when the pods are gone",
@@ -62,7 +63,8 @@ def logs(
     wanted = action.Wanted(
         stable=stable, pod=pod, container=container,
         settled=settings.container if settings else None, previous=previous,
-        since=_since(since), tail=usual if tail is None else (None if tail < 0 else tail),
+        since=None if since is None else span(since, "--since", least=_LEAST),
+        tail=usual if tail is None else (None if tail < 0 else tail),
         grep=_pattern(grep),
     )  # fmt: skip
     action.check(wanted, follow=follow)
@@ -110,16 +112,6 @@ def _follow(session: base.Session, wanted: action.Wanted) -> base.Answer:
         why = Follower(session.cluster, wanted, now=now, show=show).follow(feed)
     session.answered = as_json
     return base.Answer(notes=(why,))
-
-
-def _since(text: str | None) -> timedelta | None:
-    try:
-        found = parse_duration(text) if text is not None else None
-    except ValueError:
-        found = timedelta()
-    if found is not None and found <= timedelta():
-        raise UsageError(f"--since `{text}` is not a time span", hint="write 90s, 10m or 2h")
-    return found
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:

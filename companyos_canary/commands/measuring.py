@@ -2,14 +2,12 @@
 
 from contextlib import ExitStack
 from datetime import timedelta
-from difflib import get_close_matches
 from functools import cached_property
 
 from companyos_canary.actions.change import interrupted
 from companyos_canary.actions.measure import ask, courses
 from companyos_canary.commands.base import Answer, Session
-from companyos_canary.config.units import duration
-from companyos_canary.errors import CanaryError, NotFound, UsageError
+from companyos_canary.errors import CanaryError, NotFound, near
 from companyos_canary.model.live import Live
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.prometheus.transport import service_of
@@ -155,24 +153,11 @@ def _named(asking: Asking, name: str) -> Question:
     known = {q.name: q for q in asking.questions.metrics}
     if name in known:
         return known[name]
-    near = get_close_matches(name, known, n=1, cutoff=0.4)
     others = f"known: {', '.join(known)}" if known else NONE
     raise NotFound(
         f"no metric `{name}` judges `{asking.snapshot.rollout.name}`",
-        hint=f"did you mean `{near[0]}`?" if near else others,
+        hint=near(name, known, others),
     )
-
-
-def span(text: str, option: str) -> timedelta:
-    """From 1s to 30 days; UsageError for anything else."""
-    try:
-        found = duration(text)
-    except ValueError:
-        found = timedelta()
-    if found < timedelta(seconds=1):
-        raise UsageError(f"{option} `{text}` is not a duration from 1s to 720h",
-                         hint="write 90s, 10m or 2h")  # fmt: skip
-    return found
 
 
 def _of(asking: Asking) -> dict[str, str]:

@@ -1,12 +1,15 @@
 """`canary metrics`: what Prometheus says now, over time, and how it is asked."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from companyos_canary.commands import base
+from companyos_canary.commands.given import span
 from companyos_canary.errors import ExitCode, UsageError
 
+_SECOND = timedelta(seconds=1)
 EXAMPLES = (
     "canary metrics                     canary and stable now, limit, verdict",
     "canary metrics -w --every 10s      the same again and again, until Ctrl-C",
@@ -46,11 +49,11 @@ def metrics(
             "--watch, --since and --query exclude each other", hint="leave out all but one"
         )
     if watch:
-        return measuring.watch(session, measuring.span(every, "--every"))
+        return measuring.watch(session, span(every, "--every", least=_SECOND))
     if query is not None:
         return measuring.query(session, query)
     if since is not None:
-        return measuring.since(session, measuring.span(since, "--since"))
+        return measuring.since(session, span(since, "--since", least=_SECOND))
     return measuring.now(session)
 
 

@@ -1,9 +1,8 @@
 """Why a Rollout was not found: the namespace is missing, or the name is nearly another one's."""
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from companyos_canary.errors import CanaryError, NotFound
+from companyos_canary.errors import CanaryError, NotFound, near
 
 if TYPE_CHECKING:
     from companyos_canary.commands.base import Session
@@ -25,10 +24,7 @@ def explained(session: "Session", error: NotFound) -> NotFound:
             )
     except CanaryError:
         return error
-    near = get_close_matches(name, names, n=1)
-    if near:
-        return NotFound(error.message, hint=f"did you mean `{near[0]}`?")
-    return NotFound(error.message, hint=error.hint or _others(names))
+    return NotFound(error.message, hint=near(name, names, error.hint or _others(names)))
 
 
 def _others(names: tuple[str, ...]) -> str:

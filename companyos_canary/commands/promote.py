@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.actions.deploy import parse_timeout
 from companyos_canary.argo.effects import promoted
 from companyos_canary.argo.patches import promote as decide
 from companyos_canary.argo.patches import tag
@@ -12,6 +11,7 @@ from companyos_canary.argo.steps import set_weight
 from companyos_canary.argo.weight_steps import place_of
 from companyos_canary.commands import base
 from companyos_canary.commands.changing import changed
+from companyos_canary.commands.given import time_limit
 from companyos_canary.commands.promoting import Wanted, promote_everything, promote_to
 from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.model.rollout import Rollout
@@ -57,7 +57,7 @@ def promote(
     --full skips every step and analysis that is left; it asks at a terminal and needs --yes
     elsewhere.
     """
-    limit = parse_timeout(timeout) if timeout is not None else None
+    limit = time_limit(timeout) if timeout is not None else None
     if sum((full, skip_step, to_weight is not None)) > 1:
         raise UsageError(
             "--full, --skip-step and --to-weight are different things: give one of them"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from companyos_canary.commands.given import time_limit
 from companyos_canary.errors import CanaryError, UsageError
 from companyos_canary.runtime import Runtime
 
@@ -120,6 +121,5 @@ def _system(word: str, runtime: Runtime) -> "System":
 
 
 def _heartbeat(text: str) -> timedelta | None:
-    from companyos_canary.actions.deploy import parse_timeout
 
-    return parse_timeout(text, "--heartbeat") if text else HEARTBEAT
+    return time_limit(text, "--heartbeat") if text else HEARTBEAT

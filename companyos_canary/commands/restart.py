@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from companyos_canary.actions.change import change
-from companyos_canary.actions.deploy import parse_timeout
 from companyos_canary.argo.effects import Effect, restarted
 from companyos_canary.argo.patches import restart as decide
 from companyos_canary.commands import base
 from companyos_canary.commands.changing import verb_with
+from companyos_canary.commands.given import span, time_limit
 from companyos_canary.commands.requests import sent_answer, would_send
-from companyos_canary.errors import ExitCode, UsageError
-from companyos_canary.model.quantity import format_duration, parse_duration
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.quantity import format_duration
 
 EXAMPLES = (
     "canary restart                         until all pods are new",
@@ -38,8 +38,8 @@ def restart(
 
     No step and no analysis is run.
     """
-    delay = _delay(later)
-    limit = parse_timeout(timeout or "10m")
+    delay = span(later, "--in")
+    limit = time_limit(timeout or "10m")
     clock = session.runtime.clock
     at = clock.now() + delay
     patience = timedelta(days=3650) if limit is None else delay + limit
@@ -60,16 +60,6 @@ def restart(
         session, result, f"{name} in {session.place} is still restarting; look with `canary get`",
         code=ExitCode.TIMEOUT,
     )  # fmt: skip
-
-
-def _delay(text: str) -> timedelta:
-    try:
-        delay = parse_duration(text)
-    except ValueError:
-        raise UsageError(f"--in `{text}` is not a duration", hint="write 90s or 10m") from None
-    if delay < timedelta():
-        raise UsageError(f"--in `{text}` is in the past", hint="write 90s or 10m")
-    return delay
 
 
 command = base.verb(restart)

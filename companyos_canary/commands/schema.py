@@ -1,13 +1,12 @@
 """`canary schema`: the JSON Schema of what `-o json` prints."""
 
 import json
-from difflib import get_close_matches
 from typing import Annotated
 
 import typer
 
 from companyos_canary.commands import base
-from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.errors import ExitCode, UsageError, near
 
 EXAMPLES = (
     "canary schema                       of every verb, for code generators",
@@ -29,10 +28,8 @@ def schema(
     from companyos_canary.view.contract.verbs import VERBS
 
     if verb is not None and verb not in VERBS:
-        near = get_close_matches(verb, VERBS, n=1)
         raise UsageError(
-            f"there is no verb `{verb}`",
-            hint=f"did you mean `{near[0]}`?" if near else "see `canary --help`",
+            f"there is no verb `{verb}`", hint=near(verb, VERBS, "see `canary --help`")
         )
     found = document(verb or "")
     return base.Answer(

@@ -7,13 +7,14 @@ import typer
 
 from companyos_canary.actions import undo as action
 from companyos_canary.actions.change import Changed, Verb, change
-from companyos_canary.actions.deploy import container_of, parse_timeout
+from companyos_canary.actions.deploy import container_of
 from companyos_canary.argo.effects import Effect, promoted_fully
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches import Change, promote_full, tag
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
 from companyos_canary.commands.changing import unobserved
+from companyos_canary.commands.given import time_limit
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.model.rollout import Rollout
@@ -59,7 +60,7 @@ def undo(
             hint='canary undo --fast --reason "…"',
         )
     if timeout is not None:
-        parse_timeout(timeout)
+        time_limit(timeout)
     snapshot = session.cluster.snapshot(session.rollout, events=False)
     target = action.target_of(snapshot, to)
     name, clock = snapshot.rollout.name, session.runtime.clock

@@ -247,8 +247,7 @@ def test_the_link_is_of_cli_url_and_shows_no_password(world_of: Callable[[str], 
     [
         (("--query", "error-rat"), ExitCode.NOT_FOUND, "did you mean `error-rate`?"),
         (("--query", "zzz"), ExitCode.NOT_FOUND, "known: error-rate, latency-p95, "),
-        (("--since", "soon"), ExitCode.USAGE, "--since `soon` is not a duration from 1s to 720h"),
-        (("--since", "800h"), ExitCode.USAGE, "--since `800h` is not a duration"),
+        (("--since", "soon"), ExitCode.USAGE, "--since `soon` is not a duration of 1s or more"),
         (("-w", "--every", "0s"), ExitCode.USAGE, "--every `0s` is not a duration"),
         (
             ("-w", "--since", "1h"),
