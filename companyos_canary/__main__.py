@@ -1,5 +1,16 @@
-"""`python -m companyos_canary` is `canary`."""
+"""`python -m companyos_canary` is `canary`; Ctrl-C also counts while the program is loaded."""
 
-from companyos_canary.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    try:
+        from companyos_canary.cli import main as canary  # noqa: PLC0415 - it takes the longest
+
+        canary()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,11 +4,13 @@ Nothing heavy is imported here: `canary --help` loads typer and this table, a ve
 when it is called (docs/decisions/typer-pin.md).
 """
 
+import errno
+import os
 import re
 import signal
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -18,6 +20,7 @@ from companyos_canary.commands.helping import command_of, write_verbs
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, UsageError
 from companyos_canary.runtime import ReaderGone, Runtime
 
+_CANNOT_WRITE = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 GROUPS: dict[str, dict[str, str]] = {
     "Ship": {
         "deploy": "ship a version: trigger a canary and follow it, also in CI",
@@ -128,6 +131,11 @@ def run(arguments: Sequence[str], runtime: Runtime) -> int:
     except (ReaderGone, BrokenPipeError):
         runtime.silence()
         return ExitCode.INTERRUPTED
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            return _fail(_unexpected(error), arguments, runtime)
+        runtime.silence()
+        return _fail(CanaryError(f"stdout cannot be written: {error.strerror}"), (), runtime)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: vendored by typer, so not importable
             return _fail(_usage(error, _verb(arguments)), arguments, runtime)
@@ -189,7 +197,16 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     )
 
 
+def _nowhere() -> TextIO:
+    """Where a closed stream is written to."""
+    return open(os.devnull, "w", encoding="utf-8")
+
+
 def main() -> None:
-    """The `canary` program. SIGTERM (a cancelled CI job) is Ctrl-C: the verdict is still said."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """The `canary` program. SIGTERM (a cancelled CI job) and the end of a terminal are Ctrl-C: the
+    verdict is still said. Under nohup the terminal may end."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
     sys.exit(run(sys.argv[1:], Runtime.real()))

@@ -145,5 +145,5 @@ def near(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """A hint: ``did you mean `status`?``, or the other one where nothing is like it."""
     from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
 
-    found = get_close_matches(word, list(known), n=1)
+    found = get_close_matches(word, list(known), n=1, cutoff=0.7)
     return f"did you mean `{found[0]}`?" if found else otherwise

@@ -247,7 +247,7 @@ class Runtime:
         if as_json:
             try:
                 self.say(self._for_machines(error, command))
-            except BrokenPipeError:
+            except OSError:  # the reader is gone, or the disk is full
                 self.silence()
         return error.exit_code
 

@@ -1,6 +1,10 @@
 """What a terminal gets, and what a pipe gets."""
 
 import io
+import os
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,3 +75,38 @@ def test_a_light_background_has_colours_that_can_be_read_on_it(
     facts = runtime(Terminal(), Pipe(), **environ).facts
     assert facts.light is light
     assert facts.style("warning") == ("magenta" if light else "yellow")
+
+
+@pytest.mark.parametrize("command", ["get", "get -o json", "status", "--help", "watch"])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">/dev/full"])
+def test_streams_that_are_closed_or_full_are_no_mistake_of_ours(command: str, closed: str) -> None:
+    ran = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m companyos_canary {command} {closed}"],
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, cwd=ROOT, text=True,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    said = ran.stdout + ran.stderr
+    assert "Traceback" not in said
+    assert not re.search(r"unexpected \w+Error", said)
+    assert ran.returncode in (0, 1, 2)
+
+
+def test_ctrl_c_while_the_program_is_loaded_is_130() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], cwd=ROOT, text=True, capture_output=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (130, "")
+
+
+INTERRUPTED = """
+import builtins, sys
+real = builtins.__import__
+def interrupted(name, *rest, **more):
+    if name == "companyos_canary.cli":
+        raise KeyboardInterrupt
+    return real(name, *rest, **more)
+builtins.__import__ = interrupted
+from companyos_canary.__main__ import main
+main()
+"""
+ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from companyos_canary.actions.deploy import container_of
 from companyos_canary.argo.patches import tag
 from companyos_canary.argo.pods import pod_status, restarts
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.errors import Invalid, NotFound, UsageError, near
+from companyos_canary.errors import Forbidden, Invalid, NotFound, UsageError, near
 from companyos_canary.model.http import Stream
 from companyos_canary.model.logline import LogLine
 from companyos_canary.model.snapshot import Snapshot
@@ -78,6 +78,8 @@ def pods_of(snapshot: Snapshot, wanted: Wanted) -> tuple[Pod, ...]:
     found = tuple(p for p in snapshot.pods if p.hash == hash_of(snapshot, wanted))
     if found:
         return found
+    if denied := snapshot.denied("pods"):
+        raise Forbidden(denied)
     rollout = snapshot.rollout
     version = tag(rollout.image(container_of(rollout, wanted.settled))) or rollout.name
     if wanted.stable or rollout.is_fully_promoted:

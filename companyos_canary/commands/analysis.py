@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from companyos_canary.commands import base
+from companyos_canary.commands.missing import permitted
 from companyos_canary.errors import ExitCode, NotFound, UsageError
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.snapshot import Snapshot
@@ -41,6 +42,8 @@ def analysis(
         raise UsageError("RUN and --all exclude each other", hint="leave out one of them")
     snapshot = session.cluster.snapshot(session.rollout, events=False)
     runs = view.worst_first(_wanted(snapshot, run, every))
+    if not runs:
+        permitted(snapshot, "analysisruns")
     facts, now = session.runtime.facts, session.runtime.clock.now()
     full = run is not None
     lines = screen(snapshot, runs, now, facts, full=full)

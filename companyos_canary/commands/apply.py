@@ -89,6 +89,11 @@ def _ended(
         return _answer(session, planned, (line,), applied=True, code=code, rollout=seen)
     if planned.first:
         line = f"{seen.name} in {session.place} is Healthy, {ready}"
+    elif planned.rolling and seen.is_fully_promoted:
+        line = (
+            f"{seen.name} in {session.place} is {phase.word}: what changed counts from the next "
+            "version"
+        )
     elif planned.rolling:
         line = "a canary has started: follow it with `canary watch`"
     else:

@@ -7,6 +7,7 @@ import typer
 
 from companyos_canary.actions import events as action
 from companyos_canary.commands import base
+from companyos_canary.commands.missing import permitted
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -45,6 +46,8 @@ def events(
         return _watch(session, cluster.resolved(cluster.rollout(session.rollout)))
     snapshot = cluster.snapshot(session.rollout)
     found = action.read(cluster, snapshot)
+    if not found:
+        permitted(snapshot, "events")
     live = snapshot.rollout
     picture = look(snapshot, runtime.clock.now(), session.view_place(live))
     notes = () if found else (f"the cluster keeps no events of {live.name}",)

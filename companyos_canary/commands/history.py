@@ -8,6 +8,7 @@ import typer
 from companyos_canary.actions.undo import target_of
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
+from companyos_canary.commands.missing import permitted
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.snapshot import Snapshot
 
@@ -44,6 +45,8 @@ def history(
         return _compared(session, snapshot, diff, head)
     now = session.runtime.clock.now()
     revisions = told(snapshot, now)
+    if not revisions:
+        permitted(snapshot, "replicasets")
     nothing = () if revisions else (f"no revision of {snapshot.rollout.name} is there yet",)
     screen = view.screen(revisions, now, facts, place.container) if revisions else []
     return base.Answer(

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from companyos_canary.errors import CanaryError, NotFound, near
+from companyos_canary.errors import CanaryError, Forbidden, NotFound, near
 
 if TYPE_CHECKING:
     from companyos_canary.commands.base import Session
+    from companyos_canary.model.snapshot import Snapshot
 
 
 def explained(session: "Session", error: NotFound) -> NotFound:
@@ -25,6 +26,12 @@ def explained(session: "Session", error: NotFound) -> NotFound:
     except CanaryError:
         return error
     return NotFound(error.message, hint=near(name, names, error.hint or _others(names)))
+
+
+def permitted(snapshot: "Snapshot", plural: str) -> None:
+    """Raises Forbidden where nothing is there because it may not be listed."""
+    if denied := snapshot.denied(plural):
+        raise Forbidden(denied)
 
 
 def _others(names: tuple[str, ...]) -> str:

@@ -66,10 +66,11 @@ def reporting(
     value that cannot be, before anything is asked of a cluster."""
     environ = runtime.environ
     given = {n: options[n] or environ.get(f"CANARY_{n.upper()}") or "" for n, _, _ in OPTIONS}
+    named = {n: f"--{n}" if options[n] else f"CANARY_{n.upper()}" for n, _, _ in OPTIONS}
     found = Reporting(summary=given["summary"], dotenv=environ.get("CANARY_DOTENV", ""))
     try:
-        found = replace(found, ci=_system(given["ci"], runtime))
-        yield replace(found, heartbeat=_heartbeat(given["heartbeat"]))
+        found = replace(found, ci=_system(given["ci"], named["ci"], runtime))
+        yield replace(found, heartbeat=_heartbeat(given["heartbeat"], named["heartbeat"]))
     except CanaryError as error:
         from companyos_canary.view.ci.report import error_report
 
@@ -107,7 +108,7 @@ def _write(runtime: Runtime, name: str, text: str, *, append: bool = False) -> N
         runtime.say_error(f"note: `{name}` cannot be written: {error.strerror}")
 
 
-def _system(word: str, runtime: Runtime) -> "System":
+def _system(word: str, name: str, runtime: Runtime) -> "System":
     """`auto` finds one by the variable it sets, and not on a terminal."""
     match word or "auto":
         case "github" | "gitlab" as named:
@@ -117,9 +118,8 @@ def _system(word: str, runtime: Runtime) -> "System":
         case "auto":
             names = [v for k, v in _AUTOMATIC.items() if runtime.environ.get(k) == "true"]
             return names[0] if names and not runtime.out_is_terminal else ""
-    raise UsageError(f"--ci `{word}` is not known", hint="use auto, github, gitlab or none")
+    raise UsageError(f"{name} `{word}` is not known", hint="use auto, github, gitlab or none")
 
 
-def _heartbeat(text: str) -> timedelta | None:
-
-    return time_limit(text, "--heartbeat") if text else HEARTBEAT
+def _heartbeat(text: str, name: str) -> timedelta | None:
+    return time_limit(text, name) if text else HEARTBEAT

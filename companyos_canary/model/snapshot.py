@@ -37,6 +37,11 @@ class Snapshot:
         """The ReplicaSet of the newest observed template: the canary, or stable when promoted."""
         return self.replicaset(self.rollout.current_hash)
 
+    def denied(self, plural: str) -> str:
+        """The note that says that these may not be listed; empty where they may."""
+        wanted = tuple(f"not permitted to `list` `{plural}{end}" for end in ("`", "."))
+        return next((n for n in self.notes if n.startswith(wanted)), "")
+
     def pods_of(self, replicaset: ReplicaSet) -> tuple[Pod, ...]:
         return tuple(p for p in self.pods if p.owner_uid == replicaset.uid)
 

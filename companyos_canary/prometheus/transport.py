@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from companyos_canary import __version__
-from companyos_canary.errors import CanaryError, Unreachable
+from companyos_canary.errors import CanaryError, Forbidden, Unreachable
 from companyos_canary.model.http import Request, Response, Transport
 
 if TYPE_CHECKING:
@@ -136,7 +136,12 @@ class FirstThatAnswers:
             response = self._proxied.send(request)
         except CanaryError as second:
             raise _both(first, second.message) from first
-        if response.status in (401, 403, 404, 502, 503):
+        if response.status == 403:
+            raise Forbidden(
+                f"{first.message}; through the API server: not permitted to `get` `services/proxy`",
+                hint="ask for that right, or set `prometheus.cli_url` in canary.yaml",
+            ) from first
+        if response.status in (401, 404, 502, 503):
             raise _both(first, f"{self._proxied.address} answered {response.status}") from first
         return response
 

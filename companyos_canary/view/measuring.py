@@ -122,7 +122,8 @@ def record(now: Now) -> dict[str, Any]:
         "prometheus": {"address": live.address, "through_api_server": now.through_the_api_server,
                        "problem": live.problem},
         "traffic": {"asked": now.picture.progress.weight,
-                    "pods": pod_share(now.picture.snapshot), "measured": live.share},
+                    "pods": pod_share(now.picture.snapshot),
+                    "measured": None if live.share is None else 100 * live.share},
         "metrics": [_record(r) for r in now.rows],
         "notes": list(now.picture.snapshot.notes),
     }  # fmt: skip

@@ -14,7 +14,7 @@ from companyos_canary.view.keyed import failure, keyed
 from companyos_canary.view.metrics import MetricRow
 from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.plain_pods import pods
-from companyos_canary.view.plain_steps import steps, values
+from companyos_canary.view.plain_steps import steps, unsettled, values
 from companyos_canary.view.progress import step_run
 from companyos_canary.view.why import distinct
 
@@ -44,6 +44,11 @@ def opening(verb: str, snapshot: Snapshot, now: datetime, *, place: Place | None
         context=picture.place.context,
         revision=str(rollout.revision or "") if rollout.observed else "",
     )
+
+
+def awaits_a_verdict(snapshot: Snapshot, now: datetime) -> bool:
+    """Whether a step was left whose run has not ended yet: the Rollout may be seen before it."""
+    return unsettled(look(snapshot, now))
 
 
 def heartbeat(snapshot: Snapshot, now: datetime, *, place: Place | None = None) -> str:

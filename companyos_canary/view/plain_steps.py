@@ -32,6 +32,11 @@ def _told(end: StepEnd) -> dict[str, str]:
     return {}
 
 
+def unsettled(picture: Picture) -> bool:
+    """Whether what became of a step that was left is not known yet."""
+    return not all(end.settled for end in _left_behind(picture).values())
+
+
 def _left_behind(picture: Picture) -> dict[int, StepEnd]:
     """By number, the steps that this update has left."""
     progress = picture.progress

@@ -221,3 +221,11 @@ def test_the_forms_of_its_answer(world: World) -> None:
     assert [o["change"] for o in data["objects"]] == ["unchanged"] * 3
     assert world.canary("apply", "-o", "name").out.splitlines()[-1] == "rollout/companyos-api"
     assert json.dumps(data["starts_canary"]) == "[]"
+
+
+def test_new_steps_of_a_stable_version_start_nothing_and_say_so(world: World) -> None:
+    (world.folder / "canary.yaml").write_text(CONFIG.replace("weight: 50", "weight: 60"))
+    ran = world.canary("apply", "--roll")
+    assert ran.code == ExitCode.OK
+    assert "is Healthy: what changed counts from the next version" in ran.out
+    assert world.rollout().is_fully_promoted

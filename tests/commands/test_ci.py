@@ -284,3 +284,10 @@ def test_a_change_that_nobody_observed_is_reported_once(world: World, tmp_path: 
     assert ran.code == ExitCode.UNOBSERVED
     assert ran.err.count("::error") == 1
     assert output.read_text().count("verdict=") == 1
+
+
+def test_a_setting_of_the_environment_that_is_wrong_is_named(world: World) -> None:
+    ran = world.canary("watch", environ={"CANARY_CI": "foo"})
+    assert (ran.code, "CANARY_CI `foo` is not known" in ran.err) == (ExitCode.USAGE, True)
+    ran = world.canary("watch", environ={"CANARY_HEARTBEAT": "-3"})
+    assert (ran.code, "CANARY_HEARTBEAT `-3` is not a duration" in ran.err) == (2, True)

@@ -118,7 +118,8 @@ def test_without_revisions_the_reason_is_said(empty: World) -> None:
     assert empty.canary("history") == Ran(0, "", said)
     empty.faults.add(Fault(Answer(403), path="/replicasets"))
     ran = empty.canary("history", terminal=True)
-    assert (ran.out, ran.err.startswith("not permitted to `list` `replicasets.apps`")) == ("", True)
+    assert (ran.code, ran.out) == (ExitCode.DENIED, "")
+    assert ran.err.startswith("error: not permitted to `list` `replicasets.apps`")
 
 
 def test_a_rollout_that_may_not_be_read_is_denied(world: World) -> None:

@@ -66,7 +66,7 @@ def test_json_keeps_live_and_measured_apart(measured: World) -> None:
     first = data["metrics"][0]
     assert first["canary"] == pytest.approx(0.01, abs=0.02)
     assert first["analysis"]["run"].startswith("companyos-api-")
-    assert data["traffic"]["measured"] == pytest.approx(0.1, abs=0.05)
+    assert data["traffic"]["measured"] == pytest.approx(10, abs=5)
 
 
 def test_at_rest_there_is_no_data_of_a_canary_and_that_is_said(world: World) -> None:
@@ -264,3 +264,9 @@ def test_bad_input_is_a_sentence(
     ran = world.canary("metrics", *arguments)
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err
+
+
+def test_the_shares_of_the_traffic_are_percent_in_json_too(measured: World) -> None:
+    traffic = measured.canary("metrics", "-o", "json").json["data"]["traffic"]
+    assert (traffic["asked"], traffic["pods"]) == (10, 10)
+    assert 5 < traffic["measured"] < 20

@@ -1,9 +1,10 @@
 """`canary pause`, `resume`, `retry`, `restart`, from argv to exit, in the sandbox."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from companyos_canary.errors import ExitCode
-from tests.world import World
+from tests.world import CONFIG, World
 
 
 def test_a_pause_holds_the_step_and_a_resume_skips_nothing(world: World) -> None:
@@ -55,3 +56,17 @@ def test_restart_later_sends_the_moment(world: World) -> None:
     assert ran.out == "companyos-api in companyos @ sandbox restarts in 10m\n"
     assert world.rollout().restart_at == world.now.replace(microsecond=0) + timedelta(minutes=10)
     assert world.canary("restart", "--in", "soon").code == ExitCode.USAGE
+
+
+def test_an_aborted_version_is_not_restarted_and_waiting_is_no_advice(rolled_back: World) -> None:
+    ran = rolled_back.canary("restart")
+    assert ran.code == ExitCode.REFUSED
+    assert "`companyos-api` is aborted" in ran.err
+    assert "canary undo" in ran.err
+
+
+def test_a_pause_after_the_analysis_promises_no_analysis(world_of: Callable[[str], World]) -> None:
+    world = world_of(CONFIG.replace("min_requests: 10", "min_requests: 100000"))
+    world.canary("deploy", "v1.1.0")
+    assert world.rollout().pause_conditions[0].reason == "InconclusiveAnalysisRun"
+    assert "the analysis goes on" not in world.canary("pause").err

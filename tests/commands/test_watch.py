@@ -203,3 +203,14 @@ def test_the_end_of_a_screen_says_each_command_once(waiting: World) -> None:
     ran = waiting.canary("watch", "--until", "paused", terminal=True)
     last = ran.out[ran.out.rindex("\x1b[2K") :]
     assert last.count("canary promote") == last.count("canary abort") == 1
+
+
+def test_a_step_is_said_to_have_passed_before_the_next_one_begins(running: World) -> None:
+    lines = [line.split(" ", 2)[2] for line in running.canary("watch").out.splitlines()[:-1]]
+    passed = next(n for n, line in enumerate(lines) if line.startswith("step 1/3 passed"))
+    assert passed < lines.index("step 2/3 weight=25")
+
+
+def test_the_verdict_of_what_was_rolled_back_before_knows_where_it_stopped(world: World) -> None:
+    world.canary("deploy", "errors-1")
+    assert " step=1/3 weight=10 " in world.canary("watch").last

@@ -278,3 +278,11 @@ def test_a_metric_may_be_called_as_a_key_of_ours() -> None:
     before = snapshot(runs=[run([], step_index=1)], step_index=1)
     after = snapshot(runs=[judged], step_index=2)
     assert any("step 1/3 passed reason=0.01" in line for line in plain.lines(before, after, NOW))
+
+
+def test_a_step_whose_verdict_is_on_its_way_is_not_settled() -> None:
+    running = run([result_object("error-rate", ["[0.01]"])], step_index=1)
+    assert plain.awaits_a_verdict(snapshot(runs=[running], step_index=2), NOW)
+    ended = replace(running, phase="Successful")
+    assert not plain.awaits_a_verdict(snapshot(runs=[ended], step_index=2), NOW)
+    assert not plain.awaits_a_verdict(snapshot(runs=[running], step_index=1), NOW)

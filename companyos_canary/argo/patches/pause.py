@@ -28,7 +28,7 @@ def pause(rollout: Rollout) -> Decision:
         )
     if rollout.is_fully_promoted and rollout.observed:
         note = "nothing is under way: the next version will wait for `canary resume`"
-    elif rollout.step_run or rollout.background_run or _blue_green_run(rollout):
+    elif _is_judged(rollout):
         note = "the analysis goes on under the pause, and may still abort"
     else:
         note = ""
@@ -49,8 +49,11 @@ def resume(rollout: Rollout) -> Decision:
     return Nothing(f"`{rollout.name}` is not paused")
 
 
-def _blue_green_run(rollout: Rollout) -> bool:
-    return rollout.blue_green is not None and rollout.blue_green.run is not None
+def _is_judged(rollout: Rollout) -> bool:
+    """Whether a run is at work, as far as the Rollout knows."""
+    runs = [r for r in (rollout.step_run, rollout.background_run) if r]
+    blue_green = rollout.blue_green is not None and rollout.blue_green.run is not None
+    return blue_green or any(r.status in ("", "Pending", "Running") for r in runs)
 
 
 def _still_waits(rollout: Rollout) -> str:

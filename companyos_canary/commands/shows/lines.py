@@ -3,6 +3,8 @@
 On stdout are only they; the sentences for people go to stderr. A CI system gets the lines folded.
 """
 
+from datetime import datetime, timedelta
+
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows import Show
 from companyos_canary.model.outcome import Ending
@@ -16,6 +18,7 @@ from companyos_canary.view.plain_pods import unsaid
 from companyos_canary.view.verdict import verdict_line
 
 _REMEMBERED = 50  # lines
+_SOON, _LONGEST = 0.2, timedelta(seconds=2)
 
 
 class Lines(Show):
@@ -26,6 +29,7 @@ class Lines(Show):
         self._last: Snapshot | None = None
         self._began = self._said_at = self._runtime.clock.now()
         self._told = [""]
+        self._early_since: datetime | None = None
         self._folds = Folds(session.reporting.ci)
 
     def __exit__(self, *_: object) -> None:
@@ -33,8 +37,25 @@ class Lines(Show):
             self._runtime.say(line)
 
     def snapshot(self, snapshot: Snapshot) -> float | None:
-        if self._session.quiet:
-            return None
+        if self._session.quiet or self._is_early(snapshot):
+            return _SOON
+        self._say(snapshot)
+        return None
+
+    def last(self, snapshot: Snapshot) -> None:
+        if not self._session.quiet and snapshot != self._last:
+            self._say(snapshot)
+
+    def _is_early(self, snapshot: Snapshot) -> bool:
+        """A step's end is told before the next one, though the Rollout is seen before the run."""
+        now = self._runtime.clock.now()
+        if not plain.awaits_a_verdict(snapshot, now):
+            self._early_since = None
+        elif self._early_since is None:
+            self._early_since = now
+        return self._early_since is not None and now - self._early_since < _LONGEST
+
+    def _say(self, snapshot: Snapshot) -> None:
         now, place, beat = self._runtime.clock.now(), self._place, self._session.reporting.heartbeat
         changes = plain.lines(self._last, snapshot, now, place=place)
         lines = unsaid(changes, self._told)
@@ -49,7 +70,6 @@ class Lines(Show):
             self._said_at = now
         self._told = [*self._told, *changes][-_REMEMBERED:]
         self._last = snapshot
-        return None
 
     def end(self, ending: Ending) -> None:
         facts, place = self._runtime.facts, self._place

@@ -10,7 +10,6 @@ from companyos_canary.view.contract.parts import At, Percent, RunPhase
 from companyos_canary.view.format import Unit
 from companyos_canary.view.metrics import Verdict as MetricVerdict
 
-Share = Annotated[float, Meta(description="from 0 to 1")]
 Word = Annotated[str, Meta(extra_json_schema={"enum": [
     "ok", "failing", "no limit", "error", "not asked", "no data", "NaN", "too few requests",
     "several series",
@@ -26,11 +25,11 @@ class Asked(TypedDict):
 
 
 class Traffic(TypedDict):
-    """The canary's part: what is asked for, what pods make of it, what Prometheus saw."""
+    """The canary's part in percent: asked for, made by the pods, seen by Prometheus."""
 
     asked: Percent
     pods: Percent | None
-    measured: Share | None
+    measured: float | None
 
 
 class OfRun(TypedDict):
