@@ -126,12 +126,15 @@ def _finish(
 
 
 def _say_where(session: Session) -> None:
-    """Where a change goes, if an environment decided that: a short flag may mean production."""
+    """Where a change goes, if the user did not name it: a short flag may mean production, and what
+    is there alone may be another team's."""
     settings, environ = session.resolved.settings, session.runtime.environ
     named = settings.environment if settings else session.flags.env or environ.get("CANARY_ENV")
     if named:
         what = session.resolved.rollout
         session.note(f"acting on {what} in {session.place} (environment {named})")
+    elif not session.resolved.rollout:
+        session.note(f"acting on {session.rollout}, the only Rollout in {session.place}")
 
 
 def show(session: Session, answer: Answer) -> NoReturn:

@@ -68,6 +68,12 @@ def weights(line: Line) -> Found:
         yield from ((str(weight), f"step {number}") for number, weight in found)
 
 
+def verbs(line: Line) -> Found:
+    from companyos_canary.view.contract.verbs import VERBS
+
+    return [(verb, "") for verb in VERBS]
+
+
 def ci_systems(line: Line) -> Found:
     return [(word, "") for word in ("auto", "github", "gitlab", "none")]
 
@@ -155,6 +161,6 @@ SOURCES: Mapping[str, Callable[[Line], Found]] = {
     "env": environments, "link": links, "until": states, "to_weight": weights,
     "if_step": step_now, "if_revision": revision_now, "container": containers,
     "version": versions, "to": targets, "diff": targets, "pod": pods, "run": runs,
-    "ci": ci_systems, "query": metrics,
+    "ci": ci_systems, "query": metrics, "verb": verbs,
 }  # fmt: skip
 FILES = ("file", "kubeconfig", "write", "role", "summary")

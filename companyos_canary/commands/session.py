@@ -73,9 +73,9 @@ class Session:
             )
         return self.resolved.settings
 
-    @property
+    @cached_property
     def rollout(self) -> str:
-        """The Rollout's name: flag, file, or the only one in the namespace."""
+        """The Rollout's name: flag, file, or the only one in the namespace (one request)."""
         if self.resolved.rollout:
             return self.resolved.rollout
         if self.resolved.problem:

@@ -182,3 +182,10 @@ def take(world: World) -> None:
         condition = {"type": "Progressing", "status": "False", "reason": "RolloutAborted"}
         status = {"conditions": [condition], "updatedReplicas": 0, "availableReplicas": 10}
         world.patch({"status": status}, "status")
+
+
+def test_a_change_of_what_nobody_named_says_what_it_acts_on(running: World) -> None:
+    (running.folder / "canary.yaml").unlink()
+    ran = running.canary("abort", "-n", "companyos", "--no-wait")
+    assert ran.code == ExitCode.OK
+    assert ran.err.startswith("acting on companyos-api, the only Rollout in companyos @ sandbox\n")

@@ -85,6 +85,7 @@ def counted(waiting: World) -> World:
         ("logs -c ", "companyos-api\tcompanyos-api:v1.1.0\n", 1),
         ("links ", "dashboard\thttps://argo.example.com/companyos/companyos-api\n", 0),
         ("metrics --query latency-p", "latency-p95\n", 0),
+        ("schema wat", "watch\n", 0),
         ("deploy v1.2.3 --ci g", "github\ngitlab\n", 0),
         ("apply -f ", ":files\n", 0),
         ("apply --file=can", ":files\n", 0),
