@@ -7,10 +7,8 @@ behind `connect`. Nothing below this layer asks the operating system for any of 
 import getpass
 import io
 import os
-import shutil
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from companyos_canary import adapters
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted
 
 if TYPE_CHECKING:
@@ -49,45 +48,6 @@ class Clock:
     sleep: Callable[[float], None]
 
 
-def _connect(resolved: "Resolved", environ: Mapping[str, str], timeout: float) -> "Cluster":
-    from companyos_canary.cluster.client import Cluster
-    from companyos_canary.cluster.credentials import connect
-
-    found = connect(resolved.kubeconfig, resolved.context, environ=environ, timeout=timeout)
-    namespace = resolved.namespace or found.namespace
-    return Cluster(found.transport, namespace, found.context, timeout=timeout)
-
-
-def _feed(cluster: "Cluster", rollout: str) -> "Feed":
-    from companyos_canary.cluster.feed import WatchFeed
-
-    return WatchFeed(cluster, rollout, now=lambda: datetime.now(UTC))
-
-
-def _prometheus(cluster: "Cluster", settings: "Settings | None", address: str) -> "Prometheus":
-    """`address` is the one that the controller asks; canary.yaml's `cli_url` goes before it."""
-    from companyos_canary.prometheus.client import Prometheus, automatic
-
-    if settings and settings.prometheus.cli_url != "auto":
-        return Prometheus(settings.prometheus.cli_url)
-    return automatic(address, cluster.transport, cluster.namespace)
-
-
-def _keyboard(stdin: TextIO, wake: Callable[[], None]) -> "Keyboard":
-    from companyos_canary.keyboard import TerminalKeyboard
-
-    return TerminalKeyboard(stdin, wake)
-
-
-def _in_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, daemon=True).start()
-
-
-def _terminal_size() -> tuple[int, int]:
-    size = shutil.get_terminal_size()
-    return size.columns, size.lines
-
-
 @dataclass
 class Runtime:
     """The world of one run. `somebody_is_there` is true when a person can answer: both ends of
@@ -100,11 +60,11 @@ class Runtime:
     cwd: Path
     clock: Clock
     size: Callable[[], tuple[int, int]] = lambda: (80, 24)
-    connect: Callable[["Resolved", Mapping[str, str], float], "Cluster"] = _connect
-    feed: Callable[["Cluster", str], "Feed"] = _feed
-    prometheus: Callable[["Cluster", "Settings | None", str], "Prometheus"] = _prometheus
-    keyboard: Callable[[TextIO, Callable[[], None]], "Keyboard"] = _keyboard
-    start: Callable[[Callable[[], None]], None] = _in_thread
+    connect: Callable[["Resolved", Mapping[str, str], float], "Cluster"] = adapters.connect
+    feed: Callable[["Cluster", str], "Feed"] = adapters.feed
+    prometheus: Callable[["Cluster", "Settings | None", str], "Prometheus"] = adapters.prometheus
+    keyboard: Callable[[TextIO, Callable[[], None]], "Keyboard"] = adapters.keyboard
+    start: Callable[[Callable[[], None]], None] = adapters.in_thread
     no_color: bool = False
     _silenced: bool = field(default=False, repr=False)
     _seq: int = field(default=0, repr=False)
@@ -118,7 +78,7 @@ class Runtime:
             environ=os.environ,
             cwd=Path.cwd(),
             clock=Clock(now=lambda: datetime.now(UTC).astimezone(), sleep=time.sleep),
-            size=_terminal_size,
+            size=adapters.terminal_size,
         )
 
     @property

@@ -1,0 +1,58 @@
+"""The real world of a run: a cluster, what follows a Rollout, Prometheus, a keyboard, threads.
+
+A test has others in their place (`Runtime`). What is heavy is imported when it is made.
+"""
+
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from companyos_canary.cluster.client import Cluster
+    from companyos_canary.cluster.feed import Feed
+    from companyos_canary.config import Resolved, Settings
+    from companyos_canary.keyboard import Keyboard
+    from companyos_canary.prometheus.client import Prometheus
+
+
+def connect(resolved: "Resolved", environ: Mapping[str, str], timeout: float) -> "Cluster":
+    from companyos_canary.cluster import credentials
+    from companyos_canary.cluster.client import Cluster
+
+    found = credentials.connect(
+        resolved.kubeconfig, resolved.context, environ=environ, timeout=timeout
+    )
+    namespace = resolved.namespace or found.namespace
+    return Cluster(found.transport, namespace, found.context, timeout=timeout)
+
+
+def feed(cluster: "Cluster", rollout: str) -> "Feed":
+    from companyos_canary.cluster.feed import WatchFeed
+
+    return WatchFeed(cluster, rollout, now=lambda: datetime.now(UTC))
+
+
+def prometheus(cluster: "Cluster", settings: "Settings | None", address: str) -> "Prometheus":
+    """`address` is the one that the controller asks; canary.yaml's `cli_url` goes before it."""
+    from companyos_canary.prometheus.client import Prometheus, automatic
+
+    if settings and settings.prometheus.cli_url != "auto":
+        return Prometheus(settings.prometheus.cli_url)
+    return automatic(address, cluster.transport, cluster.namespace)
+
+
+def keyboard(stdin: TextIO, wake: Callable[[], None]) -> "Keyboard":
+    from companyos_canary.keyboard import TerminalKeyboard
+
+    return TerminalKeyboard(stdin, wake)
+
+
+def in_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, daemon=True).start()
+
+
+def terminal_size() -> tuple[int, int]:
+    size = shutil.get_terminal_size()
+    return size.columns, size.lines
