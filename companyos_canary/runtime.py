@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from companyos_canary import adapters
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted
@@ -218,10 +218,15 @@ class Runtime:
         if command != "watch" and not self._seq:
             return envelope(command, error.exit_code, errors=errors)
         data = {"exit_code": int(error.exit_code), "errors": errors}
-        return event_line("error", data, at=self.clock.now(), seq=self.next_seq())
+        return event_line("error", data, at=self.clock.now(), seq=self._next())
 
-    def next_seq(self) -> int:
-        """The number of the next object of JSON Lines, from 1."""
+    def say_event(self, event: str, data: Mapping[str, Any], at: datetime | None = None) -> None:
+        """One object of JSON Lines, numbered from 1."""
+        from companyos_canary.view.machine import event_line
+
+        self.say(event_line(event, data, at=at or self.clock.now(), seq=self._next()))
+
+    def _next(self) -> int:
         self._seq += 1
         return self._seq
 

@@ -67,7 +67,6 @@ def _watch(session: base.Session, live: Rollout) -> base.Answer:
     """Ends by Ctrl-C, or with the Rollout."""
     from companyos_canary.view import eventlist as view
     from companyos_canary.view.ink import ink
-    from companyos_canary.view.machine import event_line
     from companyos_canary.view.picture import look
     from companyos_canary.view.records import event_record
 
@@ -76,8 +75,7 @@ def _watch(session: base.Session, live: Rollout) -> base.Answer:
     def show(snapshot: Snapshot, fresh: tuple[Event, ...]) -> None:
         if session.output == "json":
             for e in fresh:
-                line = event_line("event", event_record(e), at=now(), seq=runtime.next_seq())
-                runtime.say(line)
+                runtime.say_event("event", event_record(e))
         elif runtime.facts.terminal and fresh:
             picture = look(snapshot, now(), place)
             runtime.out.print(ink(view.lines(fresh, picture, runtime.facts), runtime.facts))

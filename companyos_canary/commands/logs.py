@@ -95,15 +95,13 @@ def _role_note(snapshot: Snapshot, wanted: action.Wanted) -> tuple[str, ...]:
 def _follow(session: base.Session, wanted: action.Wanted) -> base.Answer:
     from companyos_canary.actions.logs_following import Follower
     from companyos_canary.view import logs as view
-    from companyos_canary.view.machine import event_line
 
     runtime, as_json = session.runtime, session.output == "json"
     now = runtime.clock.now
 
     def show(found: LogLine) -> None:
         if as_json:
-            data = view.record(found)
-            runtime.say(event_line("log", data, at=now(), seq=runtime.next_seq()))
+            runtime.say_event("log", view.record(found))
         else:
             runtime.say(view.line(found, runtime.facts, prefixed=True))
 

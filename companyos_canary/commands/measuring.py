@@ -84,7 +84,6 @@ def now(session: Session) -> Answer:
 def watch(session: Session, every: timedelta) -> Answer:
     """Goes on, also without Prometheus, until Ctrl-C (Interrupted) or until the Rollout is gone."""
     from companyos_canary.view.live import Live as Drawn
-    from companyos_canary.view.machine import event_line
 
     session.ends("--watch")
     runtime, asking = session.runtime, Asking(session)
@@ -106,8 +105,7 @@ def watch(session: Session, every: timedelta) -> Answer:
                     for line in measuring.plain(found):
                         runtime.say(line)
                 else:
-                    data, seq = measuring.record(found), runtime.next_seq()
-                    runtime.say(event_line("metrics", data, at=found.live.at, seq=seq))
+                    runtime.say_event("metrics", measuring.record(found), found.live.at)
                 runtime.clock.sleep(every.total_seconds())
                 asking.again()
         except KeyboardInterrupt:

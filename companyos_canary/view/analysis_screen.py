@@ -13,7 +13,7 @@ from companyos_canary.view.format import clock, duration, limit_text, sparkline,
 from companyos_canary.view.lines import Column, Line, joined, table
 from companyos_canary.view.measured import failed
 from companyos_canary.view.metrics import MetricRow
-from companyos_canary.view.theme import Facts, Role
+from companyos_canary.view.theme import Facts, role_symbol
 
 _LONGEST_TREND = 16
 _TOKEN = re.compile(r'\s+|"(?:\\.|[^"\\])*"|[(){},]|[^\s"(){},]+')
@@ -36,8 +36,6 @@ def screen(
 
 def _head(snapshot: Snapshot, run: AnalysisRun, now: datetime, facts: Facts) -> list[Line]:
     symbols, role = facts.symbols, ROLES.get(run.phase, "hint")
-    marks: dict[Role, str] = {"success": symbols.ok, "failure": symbols.failed,
-                              "warning": symbols.unknown}  # fmt: skip
     phase, step = run.phase or "Pending", step_of(snapshot.rollout, run)
     if run.is_finished and run.started_at:
         phase += f" after {duration((run.completed_at or now) - run.started_at)}"
@@ -49,7 +47,7 @@ def _head(snapshot: Snapshot, run: AnalysisRun, now: datetime, facts: Facts) -> 
     tail = joined(pieces, facts.width - len(phase) - 5, f" {symbols.dot} ")
     told = textwrap.wrap(run.message, facts.width - 2)
     return [
-        ((marks.get(role, symbols.running), role), f" {run.name}"),
+        ((role_symbol(symbols, role, symbols.running), role), f" {run.name}"),
         ("  ", (phase, role), f" {symbols.dot} {tail}"),
         *(("  ", (text, role)) for text in told),
     ]
@@ -58,11 +56,9 @@ def _head(snapshot: Snapshot, run: AnalysisRun, now: datetime, facts: Facts) -> 
 def _table(metrics: Sequence[Judged], facts: Facts) -> list[Line]:
     symbols, rows = facts.symbols, [j.row for j in metrics]
     roles = [j.role for j in metrics]
-    marks: dict[Role, str] = {"success": symbols.ok, "failure": symbols.failed,
-                              "warning": symbols.unknown}  # fmt: skip
     trends = [sparkline(r.history[-_LONGEST_TREND:], r.limit, symbols) for r in rows]
     columns = [
-        Column("", [(marks.get(x, symbols.waiting), x) for x in roles], keep=8),
+        Column("", [(role_symbol(symbols, x, symbols.waiting), x) for x in roles], keep=8),
         Column("METRIC", [r.name for r in rows]),
         Column("PHASE", [(j.phase, x) for j, x in zip(metrics, roles, strict=True)], keep=7),
         Column("VALUE", [_value(r) for r in rows], align="right"),

@@ -12,7 +12,7 @@ from companyos_canary.view.format import duration, limit_text, shorten, value_te
 from companyos_canary.view.lines import Cell, Column, Line, fitting, table, table_width
 from companyos_canary.view.metrics import MetricRow
 from companyos_canary.view.picture import Picture
-from companyos_canary.view.theme import Facts, Role, Symbols
+from companyos_canary.view.theme import Facts, Role, Symbols, role_symbol
 from companyos_canary.view.trend import trend
 
 _LONGEST_TREND, _SHORTEST_TREND = 60, 10
@@ -72,13 +72,12 @@ def worst(rows: tuple[MetricRow, ...], most: int) -> tuple[MetricRow, ...]:
 def _columns(rows: tuple[MetricRow, ...], live: Live | None, facts: Facts) -> list[Column]:
     symbols, least = facts.symbols, _VALUE if facts.width >= _WIDE else 0
     roles = [ROLES[r.verdict] for r in rows]
-    marks = {"success": symbols.ok, "failure": symbols.failed, "warning": symbols.unknown}
     now = [(live.metric(r.name) if live else None) for r in rows]
     both = list(zip(rows, now, strict=True))
     current = [_now(r, m.canary, m.missing, symbols) if m else "" for r, m in both]
     stable = [_now(r, m.stable, "", symbols) if m else "" for r, m in both]
     return [
-        Column("", [(marks.get(x, symbols.waiting), x) for x in roles], keep=10),
+        Column("", [(role_symbol(symbols, x, symbols.waiting), x) for x in roles], keep=10),
         Column("METRIC", [shorten(r.name, _NAME, symbols) for r in rows], keep=10),
         Column("CANARY", [_canary(r, n) for r, n in zip(rows, current, strict=True)],
                align="right", keep=9, least=least),

@@ -6,7 +6,7 @@ from companyos_canary.argo.share import pod_share
 from companyos_canary.view.format import clock, limit_text, value_text
 from companyos_canary.view.lines import Column, Line, joined, table
 from companyos_canary.view.measuring import Now, Row
-from companyos_canary.view.theme import Facts, Role
+from companyos_canary.view.theme import Facts, Role, role_symbol
 
 _ROLES: dict[str, Role] = {"ok": "success", "failing": "failure", "error": "failure",
                            "not asked": "", "no limit": ""}  # fmt: skip
@@ -56,9 +56,8 @@ def _traffic(now: Now, facts: Facts) -> Line:
 def _table(now: Now, facts: Facts) -> list[Line]:
     rows, symbols = now.rows, facts.symbols
     roles = [_ROLES.get(r.verdict, "warning") for r in rows]
-    marks = {"success": symbols.ok, "failure": symbols.failed, "warning": symbols.unknown}
     columns = [
-        Column("", [(marks.get(x, symbols.waiting), x) for x in roles], keep=8),
+        Column("", [(role_symbol(symbols, x, symbols.waiting), x) for x in roles], keep=8),
         Column("METRIC", [r.name for r in rows]),
         Column("CANARY", [_canary(r) for r in rows], align="right"),
         Column("STABLE", [_stable(r) for r in rows], align="right", keep=6),

@@ -82,6 +82,12 @@ PHASES: dict[str, Role] = {
 }
 
 
+def role_symbol(symbols: Symbols, role: Role, otherwise: str) -> str:
+    """The symbol of what went well, badly, or without a verdict."""
+    marks = {"success": symbols.ok, "failure": symbols.failed, "warning": symbols.unknown}
+    return marks.get(role, otherwise)
+
+
 def phase_symbol(symbols: Symbols, word: str) -> str:
     """The symbol of a phase; the plugin's meaning, one column wide everywhere."""
     marks = {

@@ -1,9 +1,5 @@
 """JSON Lines: what happened, an object each, then the verdict."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
-
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows import Show
 from companyos_canary.model.outcome import Ending
@@ -24,14 +20,11 @@ class JsonLines(Show):
         if self._last != snapshot:
             now = self._runtime.clock.now()
             for event, data in happenings(self._last, snapshot, now, place=self._place):
-                self._say(event, data, now)
+                self._runtime.say_event(event, data, now)
             self._last = snapshot
         return None
 
     def end(self, ending: Ending) -> None:
-        self._say("verdict", machine.ending_data(ending, place=self._place), ending.at)
+        data = machine.ending_data(ending, place=self._place)
+        self._runtime.say_event("verdict", data, ending.at)
         self._session.answered = True
-
-    def _say(self, event: str, data: Mapping[str, Any], at: datetime) -> None:
-        runtime = self._runtime
-        runtime.say(machine.event_line(event, data, at=at, seq=runtime.next_seq()))
