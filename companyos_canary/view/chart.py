@@ -87,12 +87,12 @@ class _Scale:
         bounds = [*finite, *([limit.value] if limit else [])] or [0.0]
         low, high = min(bounds), max(bounds)
         if limit and limit.operator.startswith(">"):
-            below = limit.value - (high / 4 - limit.value / 4)
-            low = min(low, max(below, -sys.float_info.max))
+            low = min(low, limit.value - (high / 4 - limit.value / 4))
         else:
             low = min(0.0, low)
         if low == high:
             low, high = (low - abs(low) / 2, high) if low else (0.0, 1.0)
+        low, high = max(low, -sys.float_info.max), min(high, sys.float_info.max)
         self.ends = (low, high)
         self.limit = limit
         self.full = 8 * height

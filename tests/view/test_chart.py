@@ -60,6 +60,7 @@ def test_only_bars_beyond_the_limit_are_failures() -> None:
     assert failing == ["████"]
 
 
+@example([-1.2e308], None, 1, 1, UNICODE)
 @given(VALUES, LIMITS, st.integers(-1, 100), st.integers(-1, 12), st.sampled_from([UNICODE, ASCII]))
 @example([5e-324], None, 30, 3, UNICODE)
 @example([1.7e308, -1.7e308], Limit("<", 1e300), 30, 3, UNICODE)
