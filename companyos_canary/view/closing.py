@@ -3,7 +3,9 @@
 from companyos_canary.argo.attempt import is_judged
 from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.share import is_routed
 from companyos_canary.model.outcome import Ending
+from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import clock, duration, version, weight_text
 from companyos_canary.view.lines import Line, wrapped
 from companyos_canary.view.picture import Place
@@ -120,9 +122,8 @@ def meaning(ending: Ending) -> list[str]:
         rest = distinct(cause.pods)
         found += [pod_sentence(p) for p in (rest if cause.metrics else rest[1:])]
     stable = version(ending.stable_image) if ending.stable_image else "the stable version"
-    ready = f"{rollout.available_replicas}/{rollout.replicas} ready"
     if ending.kind == "rolled-back":
-        found.append(f"traffic is back on {stable} ({ready})")
+        found.append(_back(ending.snapshot, stable))
         if ending.image and ending.image == rollout.image():
             name = version(ending.image)
             found.append(f"the Rollout still names {name}: the next change to it starts from there")
@@ -130,6 +131,17 @@ def meaning(ending: Ending) -> list[str]:
         share = "all" if rollout.blue_green else "the rest of"
         found.append(f"{stable} still has {share} the traffic: nothing was rolled back")
     return [*found, *_from_here(ending)]
+
+
+def _back(snapshot: Snapshot, stable: str) -> str:
+    """Where traffic is after an abort; canary pods that are still there still serve."""
+    rollout, current, old = snapshot.rollout, snapshot.current, snapshot.stable
+    have = old.available if old else rollout.available_replicas
+    ready = f"{have}/{rollout.replicas} ready"
+    by_pods = rollout.blue_green is None and not is_routed(rollout)
+    if current is None or current == old or not current.available or not by_pods:
+        return f"traffic is back on {stable} ({ready})"
+    return f"traffic goes back to {stable} ({ready}, the canary still has {current.available})"
 
 
 def _from_here(ending: Ending) -> list[str]:

@@ -16,7 +16,7 @@ from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import closing_screen
 from companyos_canary.view.theme import Facts
 from companyos_canary.view.verdict import verdict_line
-from tests.builders import NOW, snapshot
+from tests.builders import NOW, STABLE, replicaset, snapshot
 from tests.view.recorded import recorded
 from tests.view.scenes import ALL, analysing, bad_image, healthy, rolled_back, waiting
 
@@ -175,3 +175,15 @@ def test_the_real_share_is_said_where_few_pods_cannot_have_the_weight() -> None:
         "rolled-back", rolled_back(), weight=10, share=50
     )
     assert "of the pods" not in said("rolled-back", rolled_back(), weight=25, share=27)
+
+
+def test_traffic_is_not_said_to_be_back_while_a_canary_pod_serves() -> None:
+    leaving = replace(
+        rolled_back(),
+        replicasets=(
+            replicaset(desired=1, replicas=2, ready=2),
+            replicaset(hash=STABLE, desired=10, ready=9, revision=7, image="companyos-api:v1.0.0"),
+        ),
+    )
+    text = "\n".join(closing_text(ending("rolled-back", leaving, ExitCode.DEGRADED), Facts(100)))
+    assert "traffic goes back to v1.0.0 (9/10 ready, the canary still has 2)" in text
