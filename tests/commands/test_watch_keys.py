@@ -247,3 +247,22 @@ def test_one_look_at_prometheus_that_fails_takes_no_value_away(waiting: World) -
     ran = watch(waiting, (25, "q"))
     assert "no values of now" not in ran.out
     assert re.search(r"≈ \d+s ago, from http://prometheus", ran.out)
+
+
+def test_a_server_that_keeps_silent_is_asked_and_marked_as_lost(waiting: World) -> None:
+    freeze(waiting)
+    waiting.breaks = lambda request: request.path == "/version"
+    ran = watch(waiting, (30, "q"))
+    assert "! no connection for 20s: this is from 12:00:" in ran.out
+
+
+def test_a_rollout_in_which_nothing_happens_is_no_lost_connection(waiting: World) -> None:
+    freeze(waiting)
+    ran = watch(waiting, (60, "q"))
+    assert "no connection" not in ran.out
+    assert 3 <= len([r for r in waiting.requests if r.path == "/version"]) <= 6
+
+
+def test_while_things_happen_nobody_is_asked_whether_they_are_there(running: World) -> None:
+    watch(running, (9, "q"))
+    assert not [r for r in running.requests if r.path == "/version"]

@@ -1,7 +1,7 @@
 """What runs beside a live screen: an order to its end, the log of a pod, what may be changed, and
 what Prometheus says."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from companyos_canary.actions.change import change
@@ -11,7 +11,7 @@ from companyos_canary.argo.patches import Change
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.changing import verb_with
 from companyos_canary.commands.shows.pressing import VERBS, Order
-from companyos_canary.errors import CanaryError
+from companyos_canary.errors import CanaryError, Unreachable
 from companyos_canary.model.live import Live
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.desk import Logs, Notice
@@ -96,6 +96,17 @@ class LiveValues:
             found = session.runtime.prometheus(session.cluster, settings, address)
             self._asked = (address, found)
         return self._asked[1]
+
+
+def heard(session: Session) -> datetime:
+    """When the API server last gave any answer; Unreachable where it gives none."""
+    try:
+        session.cluster.version()
+    except Unreachable:
+        raise
+    except CanaryError:
+        pass  # not what was asked for, but somebody is there
+    return session.runtime.clock.now()
 
 
 def why_read_only(session: Session) -> str:

@@ -17,6 +17,7 @@ from companyos_canary.commands.shows.background import Repeated
 from companyos_canary.commands.shows.carrying_out import (
     LiveValues,
     carried_out,
+    heard,
     log_of,
     why_read_only,
 )
@@ -36,6 +37,7 @@ _ONCE = timedelta(days=1)
 _TO_READ = timedelta(seconds=0.3)
 _LOGS = timedelta(seconds=2)
 _VALUES = timedelta(seconds=5)
+_QUIET, _SILENT = timedelta(seconds=10), timedelta(seconds=20)
 
 
 class Screen(Show):
@@ -58,6 +60,9 @@ class Screen(Show):
         self._done: queue.SimpleQueue[Notice] = queue.SimpleQueue()
         self._rights = self._asked(lambda _: why_read_only(session), _ONCE)
         self._logs = self._asked(lambda s: log_of(session, s), _LOGS)
+        self._pulse = self._asked(lambda _: heard(session), _QUIET)
+        self._received: Snapshot | None = None
+        self._heard_at = self._now()
         self._values = self._asked(LiveValues(session).of, _VALUES)
         self._tallest = 0  # lines
         self._asked_at = self._now()
@@ -89,6 +94,7 @@ class Screen(Show):
         if self._live is None:
             return None
         self._latest = snapshot
+        snapshot = self._listening(snapshot)
         if self._keyboard:
             self._look_up(snapshot)
             for key in list(self._keyboard.pressed()):
@@ -97,6 +103,18 @@ class Screen(Show):
                 self._desk = replace(self._desk, logs=self._logs.about(snapshot))
         self._draw(snapshot)
         return self._live.tick()
+
+    def _listening(self, snapshot: Snapshot) -> Snapshot:
+        """Marked as lost where the server has said nothing for long. A watch may be silent for a
+        minute and be alive: where nothing changes, the server is asked whether it is there."""
+        now = self._now()
+        if snapshot != self._received:
+            self._received, self._heard_at = snapshot, now
+        elif now - self._heard_at >= _QUIET:
+            self._heard_at = max(self._heard_at, self._pulse.about(snapshot) or self._heard_at)
+        if snapshot.stale_since is None and now - self._heard_at >= _SILENT:
+            return replace(snapshot, stale_since=self._heard_at)
+        return snapshot
 
     def last(self, snapshot: Snapshot) -> None:
         if self._live:
