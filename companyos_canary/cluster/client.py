@@ -50,12 +50,18 @@ class Cluster:
         rollout = self.resolved(rollout)
         found: dict[Kind, list[Json]] = {}
         notes: list[str] = []
+        forbidden: list[tuple[str, str]] = []
         for part in reads.parts(rollout, events=events):
             try:
                 found[part.kind] = self.items(part)
             except (Forbidden, CrdMissing) as error:
                 notes.append(error.message)
-        return reads.assemble(rollout, lambda kind: found.get(kind, []), notes=tuple(notes))
+                if isinstance(error, Forbidden):
+                    forbidden.append((part.kind.plural, error.message))
+        return reads.assemble(
+            rollout, lambda kind: found.get(kind, []), notes=tuple(notes),
+            forbidden=tuple(forbidden),
+        )  # fmt: skip
 
     def resolved(self, rollout: Rollout) -> Rollout:
         """With a workloadRef: the Rollout with the containers and selector of its Deployment."""

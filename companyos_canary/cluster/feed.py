@@ -211,7 +211,14 @@ class WatchFeed:
             return None
         notes = tuple(s.stopped.message for s in others if s and s.stopped)
         notes += self._troubles()
-        return reads.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since)
+        forbidden = tuple(
+            (kind.plural, source.stopped.message)
+            for kind, source in zip((*_NEEDED, EVENT), others, strict=True)
+            if source and isinstance(source.stopped, Forbidden)
+        )
+        return reads.assemble(
+            rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden
+        )
 
     def _lost(self) -> list[Source]:
         """Those without a connection; what is refused from the start never had one."""

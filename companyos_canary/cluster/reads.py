@@ -111,6 +111,7 @@ def selector_text(selector: Mapping[str, Any]) -> str:
 def assemble(
     rollout: Rollout, objects: Callable[[Kind], Iterable[Json]], *,
     notes: tuple[str, ...] = (), stale_since: datetime | None = None,
+    forbidden: tuple[tuple[str, str], ...] = (),
 ) -> Snapshot:  # fmt: skip
     """The Snapshot of a Rollout from the objects of each kind; those that only share its labels
     are left out by their owner."""
@@ -128,6 +129,7 @@ def assemble(
         events=tuple(sorted(events, key=lambda e: e.at or _EPOCH)),
         stale_since=stale_since,
         notes=notes,
+        forbidden=forbidden,
     )
 
 

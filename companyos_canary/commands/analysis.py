@@ -50,8 +50,7 @@ def analysis(
     live = snapshot.rollout
     session.answered = session.output in ("name", "yaml") and not runs
     return base.Answer(
-        data={"rollout": live.name, "namespace": live.namespace,
-              "context": session.cluster.context, "revision": live.revision,
+        data={**session.place_of(live), "revision": live.revision,
               "runs": [view.record(snapshot, r) for r in runs], "notes": list(snapshot.notes)},
         picture=(lambda: ink(lines, facts)) if runs else None,
         lines=tuple(line for r in runs for line in view.plain(snapshot, r, full=full)),

@@ -54,7 +54,7 @@ def events(
     if missing := action.left_out(snapshot):
         notes = (*notes, f"{missing} more objects were not asked about: kubectl get events")
     return base.Answer(
-        data={"rollout": live.name, "namespace": live.namespace, "context": cluster.context,
+        data={**session.place_of(live),
               "events": [event_record(e) for e in found], "notes": list(snapshot.notes)},
         picture=(lambda: ink(view.lines(found, picture, runtime.facts), runtime.facts))
         if found else None,

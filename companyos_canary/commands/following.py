@@ -11,7 +11,7 @@ from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.given import time_limit
 from companyos_canary.commands.reporting import publish
 from companyos_canary.commands.shows import Manner, show_for
-from companyos_canary.errors import ExitCode, Interrupted, NotFound, Refused, Unobserved
+from companyos_canary.errors import CrdMissing, ExitCode, Interrupted, NotFound, Refused, Unobserved
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view import machine
 from companyos_canary.view.ci.report import ending_report, unobserved_report
@@ -80,9 +80,9 @@ def _ended_otherwise(live: Rollout, place: Place) -> Iterator[None]:
     the Rollout itself."""
     try:
         yield
+    except CrdMissing:
+        raise
     except NotFound as error:
-        if not error.message.startswith(f"Rollout `{live.name}` not found"):
-            raise
         raise NotFound(f"`{live.name}` was deleted while it was watched") from error
     except KeyboardInterrupt:
         raise Interrupted(

@@ -1,6 +1,7 @@
 """`canary history`: the revisions of a rollout and what became of them."""
 
 import difflib
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -39,8 +40,7 @@ def history(
 
     snapshot = session.cluster.snapshot(session.rollout)
     facts, place = session.runtime.facts, session.view_place(snapshot.rollout)
-    head = {"rollout": snapshot.rollout.name, "namespace": snapshot.rollout.namespace,
-            "context": place.context}  # fmt: skip
+    head = session.place_of(snapshot.rollout)
     if diff:
         return _compared(session, snapshot, diff, head)
     now = session.runtime.clock.now()
@@ -59,7 +59,7 @@ def history(
 
 
 def _compared(
-    session: base.Session, snapshot: Snapshot, names: tuple[str, str], head: dict[str, Any]
+    session: base.Session, snapshot: Snapshot, names: tuple[str, str], head: Mapping[str, Any]
 ) -> base.Answer:
     """The difference of two pod templates, without what the controller put into them."""
     from companyos_canary.render.yamltext import to_yaml

@@ -78,8 +78,7 @@ def logs(
     live, facts = snapshot.rollout, session.runtime.facts
     several = found.pods > 1
     return base.Answer(
-        data={"rollout": live.name, "namespace": live.namespace,
-              "context": session.cluster.context, "lines": [view.record(x) for x in found.lines],
+        data={**session.place_of(live), "lines": [view.record(x) for x in found.lines],
               "notes": list(found.notes)},
         lines=tuple(view.line(x, facts, prefixed=several) for x in found.lines),
         notes=(*_role_note(snapshot, wanted), *found.notes),

@@ -120,11 +120,15 @@ def since(session: Session, back: timedelta) -> Answer:
         found = courses(asking.prometheus, asked, moment, back, most)
         pairs = tuple(zip(asked.metrics, found, strict=True))
     return Answer(
-        data={**_of(asking), "at": moment, "metrics": course.record(pairs)},
+        data={
+            **session.place_of(asking.snapshot.rollout),
+            "at": moment,
+            "metrics": course.record(pairs),
+        },
         picture=(lambda: ink(course.charts(pairs, moment, facts), facts)) if pairs else None,
         lines=course.plain(pairs),
         notes=asking.notes(),
-    )
+    )  # fmt: skip
 
 
 def query(session: Session, name: str) -> Answer:
@@ -140,7 +144,7 @@ def query(session: Session, name: str) -> Answer:
     s = service_of(address, session.cluster.namespace) if ours == "auto" else None
     forward = f"kubectl -n {s.namespace} port-forward svc/{s.name} {s.port}" if s else ""
     return Answer(
-        data={**_of(asking), "metric": name, "query": question.query,
+        data={**session.place_of(asking.snapshot.rollout), "metric": name, "query": question.query,
               "stable_query": question.stable,
               "link": graph.link(address, question) if address else ""},
         notes=(f"an address that only the cluster knows: {forward}",) if forward else (),
@@ -156,8 +160,3 @@ def _named(asking: Asking, name: str) -> Question:
         f"no metric `{name}` judges `{asking.snapshot.rollout.name}`",
         hint=near(name, known, others),
     )
-
-
-def _of(asking: Asking) -> dict[str, str]:
-    rollout, context = asking.snapshot.rollout, asking.session.cluster.context
-    return {"rollout": rollout.name, "namespace": rollout.namespace, "context": context}

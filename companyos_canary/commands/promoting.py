@@ -132,8 +132,7 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
     return Answer(
         code=code,
         data={
-            "rollout": rollout.name, "namespace": rollout.namespace,
-            "context": session.cluster.context, "verdict": climbed.kind or "timeout",
+            **session.place_of(rollout), "verdict": climbed.kind or "timeout",
             "weight": set_weight(rollout), "promotes": climbed.promotes,
         },
         lines=(f"{line} ({climbed.promotes} promotes)",),

@@ -29,7 +29,7 @@ def would_send(session: Session, changed: Changed) -> Answer:
     if not isinstance(changed.decision, Change):
         lines.append(changed.decision.message)
     data: answers.DryRun = {
-        **_place(session, changed.before), "dry_run": True, "requests": requests,
+        **session.place_of(changed.before), "dry_run": True, "requests": requests,
     }  # fmt: skip
     return Answer(
         data=data,
@@ -48,7 +48,7 @@ def sent_answer(
         code = ExitCode.UNOBSERVED if changed.effect is Effect.PENDING else ExitCode.OK
     phase = shown_phase(changed.after)
     data: answers.Sent = {
-        **_place(session, changed.after),
+        **session.place_of(changed.after),
         "sent": bool(changed.sent),
         "observed": changed.effect is Effect.SEEN,
         "phase": phase.word,
@@ -79,12 +79,4 @@ def _request(rollout: Rollout, patch: Patch) -> "answers.Request":
         "path": request.target,
         "content_type": patch.content_type,
         "body": patch.body,
-    }
-
-
-def _place(session: Session, rollout: Rollout) -> "answers.Place":
-    return {
-        "rollout": rollout.name,
-        "namespace": rollout.namespace,
-        "context": session.cluster.context,
     }

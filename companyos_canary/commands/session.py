@@ -21,6 +21,7 @@ from companyos_canary.runtime import Runtime
 if TYPE_CHECKING:
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.config import Settings
+    from companyos_canary.view.contract import answers
     from companyos_canary.view.picture import Place
 
 
@@ -114,6 +115,14 @@ class Session:
         """`companyos @ prod-eu`: where this run acts."""
         context = self.cluster.context
         return f"{self.cluster.namespace} @ {context}" if context else self.cluster.namespace
+
+    def place_of(self, rollout: Rollout) -> "answers.Place":
+        """The same for machines."""
+        return {
+            "rollout": rollout.name,
+            "namespace": rollout.namespace,
+            "context": self.cluster.context,
+        }
 
     def view_place(self, rollout: Rollout) -> "Place":
         """Where this run acts and who deployed, for the view: the Rollout is put into the commands

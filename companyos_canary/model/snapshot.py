@@ -13,6 +13,7 @@ class Snapshot:
     """`replicasets` are in order of revision, newest first; pods and runs as they were created;
     events oldest first. `stale_since` is set while a watch has lost its connection. `notes` are
     sentences about what could not be read (no right to list events, Prometheus is away).
+    `forbidden` has those of them that say that a kind (its plural) may not be listed.
     `whole` is false where only the Rollout was asked for: then nothing is known of the rest."""
 
     rollout: Rollout
@@ -23,6 +24,7 @@ class Snapshot:
     stale_since: datetime | None = None
     notes: tuple[str, ...] = ()
     whole: bool = True
+    forbidden: tuple[tuple[str, str], ...] = ()
 
     def replicaset(self, hash: str) -> ReplicaSet | None:  # noqa: A002 - the field's own word
         return next((r for r in self.replicasets if hash and r.hash == hash), None)
@@ -38,9 +40,8 @@ class Snapshot:
         return self.replicaset(self.rollout.current_hash)
 
     def denied(self, plural: str) -> str:
-        """The note that says that these may not be listed; empty where they may."""
-        wanted = tuple(f"not permitted to `list` `{plural}{end}" for end in ("`", "."))
-        return next((n for n in self.notes if n.startswith(wanted)), "")
+        """The sentence that says that these may not be listed; empty where they may."""
+        return dict(self.forbidden).get(plural, "")
 
     def pods_of(self, replicaset: ReplicaSet) -> tuple[Pod, ...]:
         return tuple(p for p in self.pods if p.owner_uid == replicaset.uid)

@@ -12,7 +12,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.keyed import keyed
 from companyos_canary.view.metrics import MetricRow, metric_rows
-from companyos_canary.view.records import measured_record
+from companyos_canary.view.records import limit_record, measured_record
 from companyos_canary.view.theme import Role
 
 if TYPE_CHECKING:
@@ -116,8 +116,7 @@ def _metric_record(one: Judged) -> "answers.JudgedMetric":
         "verdict": row.verdict,
         "value": row.value,
         "unit": row.unit,
-        "operator": row.limit.operator if row.limit else "",
-        "limit": row.limit.value if row.limit else None,
+        **limit_record(row.limit),
         "counts": {
             "count": result.count if result else 0,
             "successful": result.successful if result else 0,

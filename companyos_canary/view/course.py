@@ -12,6 +12,7 @@ from companyos_canary.view.chart import chart, resampled, time_axis
 from companyos_canary.view.format import limit_text, unit_of, value_text
 from companyos_canary.view.keyed import keyed
 from companyos_canary.view.lines import Line
+from companyos_canary.view.records import limit_record
 from companyos_canary.view.theme import Facts
 
 HEIGHT = 6
@@ -64,8 +65,7 @@ def record(asked: Sequence[Asked]) -> list[dict[str, Any]]:
         {
             "name": question.name,
             "unit": unit_of(question.name, question.limit),
-            "operator": question.limit.operator if question.limit else "",
-            "limit": question.limit.value if question.limit else None,
+            **limit_record(question.limit),
             "problem": course.problem,
             "points": [{"at": at, "value": value} for at, value in course.points],
         }

@@ -13,6 +13,7 @@ from companyos_canary.view.format import Unit, unit_of
 from companyos_canary.view.keyed import keyed
 from companyos_canary.view.metrics import MetricRow
 from companyos_canary.view.picture import Picture
+from companyos_canary.view.records import limit_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,7 @@ def _record(row: Row) -> dict[str, Any]:
     return {
         "name": row.name,
         "unit": row.unit,
-        "operator": row.limit.operator if row.limit else "",
-        "limit": row.limit.value if row.limit else None,
+        **limit_record(row.limit),
         "verdict": row.verdict,
         "canary": live.canary,
         "stable": live.stable,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from companyos_canary.argo.limits import measured_number
+from companyos_canary.argo.limits import Limit, measured_number
 from companyos_canary.argo.pods import pod_status, ready_containers, restarts
 from companyos_canary.argo.steps import step_count
 from companyos_canary.model.analysisrun import Measurement
@@ -120,13 +120,19 @@ def pod_records(picture: Picture) -> "list[parts.Pod]":
     return found
 
 
+def limit_record(limit: Limit | None) -> "parts.Bound":
+    return {
+        "operator": limit.operator if limit else "",
+        "limit": limit.value if limit else None,
+    }
+
+
 def metric_record(row: MetricRow) -> "parts.Metric":
     return {
         "name": row.name,
         "value": row.value,
         "unit": row.unit,
-        "operator": row.limit.operator if row.limit else "",
-        "limit": row.limit.value if row.limit else None,
+        **limit_record(row.limit),
         "verdict": row.verdict,
         "phase": row.phase,
         "failed": row.failed,

@@ -11,7 +11,7 @@ from companyos_canary.view.analysis import step_of
 from companyos_canary.view.machine import snapshot_data
 from companyos_canary.view.metrics import verdict_of
 from companyos_canary.view.picture import Place
-from companyos_canary.view.records import measured_record
+from companyos_canary.view.records import limit_record, measured_record
 
 if TYPE_CHECKING:
     from companyos_canary.view.contract import parts, verbs
@@ -95,7 +95,6 @@ def _measurement(
         "step": step_of(snapshot.rollout, run),
         "step_index": run.step_index,
         **measured_record(one),
-        "operator": limit.operator if limit else "",
-        "limit": limit.value if limit else None,
+        **limit_record(limit),
         "verdict": verdict_of(one),
     }

@@ -132,6 +132,13 @@ class Pod(TypedDict):
     message: str
 
 
+class Bound(TypedDict):
+    """A good value is `operator limit`; empty and null where the conditions name no single one."""
+
+    operator: Operator | Literal[""]
+    limit: float | None
+
+
 class Metric(TypedDict):
     """A metric over all runs of this update: `history` has every number, oldest first, the rest is
     of the newest run. `planned` is 0 where it has no end."""
