@@ -10,6 +10,7 @@ from companyos_canary.promql import Matcher, PromqlError, parse, parse_duration,
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?", re.IGNORECASE)
 _LATEST = 1e12
+_LONGEST = 2**63 / 1e9  # seconds in an int64 of nanoseconds
 
 
 class Form:
@@ -46,10 +47,14 @@ class Form:
 
     def duration(self, name: str) -> float:
         text = self.first(name)
+        problem = f'cannot parse "{text}" to a valid duration'
         try:
-            return float(text) if _NUMBER.fullmatch(text) else parse_duration(text)
+            seconds = float(text) if _NUMBER.fullmatch(text) else parse_duration(text)
         except ValueError as error:
-            raise invalid(name, f'cannot parse "{text}" to a valid duration') from error
+            raise invalid(name, problem) from error
+        if not abs(seconds) < _LONGEST:
+            raise invalid(name, f"{problem}. It overflows int64")
+        return seconds
 
     def timeout(self) -> None:
         """Only checked: an evaluation here takes no time to speak of."""

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.model.http import Request, Response
@@ -202,6 +202,7 @@ TEXTS = st.one_of(
 
 @settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS)
+@example("0", "0", "9" * 400)
 def test_no_request_makes_it_fail(text: str, moment: str, step: str) -> None:
     served = api()
     for path in ("/api/v1/query", "/api/v1/query_range", "/api/v1/series", f"/api/v1/{text}"):
