@@ -69,7 +69,8 @@ CRD = Kind(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
     "customresourcedefinition", ("crd", "crds"), namespaced=False, subresources=("status",),
 )  # fmt: skip
-# nobody in the sandbox acts on these: a real Rollouts controller asks for them when it starts
+# Kept, and nothing in the sandbox acts on them: a real Rollouts controller asks for them when it
+# starts, and `canary apply` asks whether an autoscaler decides about the replicas.
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases", "lease")
 INGRESS = Kind(
     "networking.k8s.io", "v1", "Ingress", "ingresses", "ingress", ("ing",), subresources=("status",)
@@ -77,6 +78,10 @@ INGRESS = Kind(
 INGRESSCLASS = Kind(
     "networking.k8s.io", "v1", "IngressClass", "ingressclasses", "ingressclass", namespaced=False
 )
+AUTOSCALER = Kind(
+    "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers",
+    "horizontalpodautoscaler", ("hpa",), subresources=("status",), categories=("all",),
+)  # fmt: skip
 JOB = Kind("batch", "v1", "Job", "jobs", "job", subresources=("status",), categories=("all",))
 STATEFULSET = Kind(
     "apps", "v1", "StatefulSet", "statefulsets", "statefulset", ("sts",),
@@ -97,6 +102,6 @@ KINDS: tuple[Kind, ...] = (
     NAMESPACE, POD, SERVICE, EVENT, CONFIGMAP, SECRET, SERVICEACCOUNT,
     DEPLOYMENT, REPLICASET,
     ROLLOUT, ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, EXPERIMENT,
-    CRD, LEASE, INGRESS, INGRESSCLASS, JOB,
+    CRD, LEASE, INGRESS, INGRESSCLASS, AUTOSCALER, JOB,
     STATEFULSET, DAEMONSET, CONTROLLERREVISION, PODTEMPLATE, ENDPOINTS, NODE,
 )  # fmt: skip

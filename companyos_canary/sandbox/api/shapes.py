@@ -11,6 +11,7 @@ from typing import Any
 from companyos_canary.sandbox.kinds import (
     ANALYSISRUN,
     ANALYSISTEMPLATE,
+    AUTOSCALER,
     CLUSTERANALYSISTEMPLATE,
     CONFIGMAP,
     CRD,
@@ -186,6 +187,15 @@ SHAPES: dict[Kind, Shape] = {
     NAMESPACE: {"spec": "map", "status": "map"},
     CONFIGMAP: {"data": "texts", "binaryData": "texts", "immutable": "flag"},
     SECRET: {"data": "texts", "stringData": "texts", "type": "text", "immutable": "flag"},
+    AUTOSCALER: {
+        "spec!": {
+            "scaleTargetRef!": {"kind!": "text", "name!": "text", "apiVersion": "text"},
+            "minReplicas": "number",
+            "maxReplicas!": "number",
+            "*": "any",
+        },
+        "status": "map",
+    },
     SERVICEACCOUNT: {"secrets": ["map"], "imagePullSecrets": ["map"], "*": "any"},
     CRD: {"spec!": {"group!": "text", "*": "any"}, "status": "map"},
     EVENT: {

@@ -27,7 +27,7 @@ INFORMERS = [
 ALSO_SERVED = [
     "/api/v1/nodes", "/api/v1/endpoints", "/api/v1/podtemplates", "/api/v1/serviceaccounts",
     "/apis/apps/v1/statefulsets", "/apis/apps/v1/daemonsets", "/apis/apps/v1/controllerrevisions",
-    "/apis/networking.k8s.io/v1/ingressclasses",
+    "/apis/networking.k8s.io/v1/ingressclasses", "/apis/autoscaling/v2/horizontalpodautoscalers",
 ]  # fmt: skip
 
 
