@@ -124,11 +124,18 @@ class ServerError(CanaryError):
 
 class Conflict(CanaryError):
     """409: the object changed between read and write, already exists, or (server-side apply)
-    another manager owns a field. `managers`: who, where the server says so."""
+    another manager owns a field. `owned`: manager and field (`.spec.replicas`; empty where it is
+    not named), where the server says so."""
 
-    def __init__(self, message: str, *, hint: str = "", managers: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", owned: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         super().__init__(message, hint=hint)
-        self.managers = managers
+        self.owned = owned
+
+    @property
+    def managers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(manager for manager, _ in self.owned))
 
 
 class Invalid(CanaryError):

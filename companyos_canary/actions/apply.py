@@ -88,7 +88,7 @@ def apply(cluster: Cluster, planned: Planned) -> tuple[Mapping[str, Any], ...]:
     done: list[Mapping[str, Any]] = []
     for obj in planned.wanted:
         try:
-            done.append(cluster.apply(obj, force=planned.forced))
+            done.append(_applied(cluster, obj, force=planned.forced))
         except CanaryError as error:
             if done:
                 names = ", ".join(name_of(o) for o in done)
@@ -135,11 +135,35 @@ def _dry_run(
             kept.append(cluster.apply(obj, dry_run=True, force=force))
         except Conflict as error:
             if set(error.managers) != {FIELD_MANAGER}:
-                error.hint = "--force takes these fields over"
-                raise
+                raise _foreign(obj, error) from None
             force = True
             kept.append(cluster.apply(obj, dry_run=True, force=True))
     return tuple(kept), force
+
+
+def _applied(cluster: Cluster, obj: Mapping[str, Any], *, force: bool) -> Mapping[str, Any]:
+    try:
+        return cluster.apply(obj, force=force)
+    except Conflict as error:
+        raise _foreign(obj, error) from None
+
+
+def _foreign(obj: Mapping[str, Any], error: Conflict) -> CanaryError:
+    """A conflict about fields as a refusal; another conflict as it is."""
+    foreign = [(manager, field) for manager, field in error.owned if manager != FIELD_MANAGER]
+    if not foreign:
+        return error
+    owners = [f"`{manager}`" for manager in dict.fromkeys(manager for manager, _ in foreign)]
+    fields = list(dict.fromkeys(field for _, field in foreign if field))
+    what = f": {', '.join(fields[:3])}" if fields else ""
+    if len(fields) > 3:
+        what += f" and {len(fields) - 3} more"
+    verb = "manages" if len(owners) == 1 else "manage"
+    return Refused(
+        f"applying this would change fields of {name_of(obj)} that {' and '.join(owners)} "
+        f"{verb}{what}",
+        hint="--force takes these fields over",
+    )
 
 
 def _autoscaled(cluster: Cluster, rollout: str) -> bool:

@@ -42,7 +42,7 @@ def error_of(response: Response, request: Request) -> errors.CanaryError:
         case 409:
             return errors.Conflict(
                 message or f"`{target.name}` was changed by somebody else",
-                managers=_managers(status),
+                owned=_owned(status),
             )
         case 400 | 405 | 406 | 413 | 415 | 422:
             return errors.Invalid(f"the API server did not accept the request: {message}")
@@ -79,11 +79,11 @@ def verb_of(request: Request) -> str:
     return "get" if target_of(request.path).name else "list"
 
 
-def _managers(status: dict[str, Any]) -> tuple[str, ...]:
-    """Who owns the fields that a server-side apply wanted, each once."""
+def _owned(status: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Who owns which of the fields that a server-side apply wanted."""
     causes = (status.get("details") or {}).get("causes") or []
-    named = (_OWNER.search(str(cause.get("message", ""))) for cause in causes)
-    return tuple(dict.fromkeys(found[1] for found in named if found))
+    found = ((_OWNER.search(str(c.get("message", ""))), str(c.get("field") or "")) for c in causes)
+    return tuple((owner[1], field) for owner, field in found if owner)
 
 
 def _message(response: Response, status: dict[str, Any]) -> str:

@@ -129,11 +129,26 @@ def test_a_dry_run_says_what_would_change_and_what_it_would_start(world: World) 
 def test_fields_of_another_manager_are_a_conflict_that_names_force(world: World) -> None:
     somebody_applies(world, "gitops", {"spec": {"revisionHistoryLimit": 3}})
     ran = world.canary("apply")
-    assert (ran.code, changing(world)) == (ExitCode.FAILED, [])
-    assert "gitops" in ran.err
+    assert (ran.code, changing(world)) == (ExitCode.REFUSED, [])
+    assert (
+        "applying this would change fields of Rollout companyos-api that `gitops` manages: "
+        ".spec.revisionHistoryLimit\n"
+    ) in ran.err
     assert "hint: --force takes these fields over" in ran.err
     assert world.canary("apply", "--force").code == ExitCode.OK
     assert world.rollout().raw["spec"]["revisionHistoryLimit"] == 10
+
+
+def test_only_the_fields_of_others_are_named_and_each_owner_once(world: World) -> None:
+    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
+    somebody_applies(world, "gitops", {"spec": {"revisionHistoryLimit": 3, "replicas": 9}})
+    somebody_applies(world, "team", {"spec": {"progressDeadlineSeconds": 7}})
+    ran = world.canary("apply")
+    assert ran.code == ExitCode.REFUSED
+    assert ran.err.splitlines()[0] == (
+        "error: applying this would change fields of Rollout companyos-api that `gitops` and "
+        "`team` manage: .spec.replicas, .spec.revisionHistoryLimit, .spec.progressDeadlineSeconds"
+    )
 
 
 def test_the_image_that_deploy_wrote_is_no_conflict(world: World) -> None:
