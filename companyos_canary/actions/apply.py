@@ -20,6 +20,10 @@ from companyos_canary.render.change import Change, changes, keep_live_image
 from companyos_canary.render.objects import objects
 
 _LOOK = 0.5
+# Owns the replicas that canary.yaml no longer names, until somebody scales.
+HANDOVER = "canary-handover"
+_OURS = (FIELD_MANAGER, HANDOVER)
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bo
         wanted = tuple(keep_live_image(o, live) if o["kind"] == ROLLOUT.kind else o for o in wanted)
     if live is not None and _autoscaled(cluster, settings.rollout):
         wanted = tuple(map(_without_replicas, wanted))
-    dry, forced = _dry_run(cluster, wanted, force=force)
+    tried = [_with_live_replicas(o, live) if o["kind"] == ROLLOUT.kind else o for o in wanted]
+    dry, forced = _dry_run(cluster, tried, force=force)
     before = tuple(live if o["kind"] == ROLLOUT.kind else _found(cluster, o) for o in wanted)
     rollout = next(o for o in dry if o["kind"] == ROLLOUT.kind)
     rolling = changes(live, rollout) if live is not None else ()
@@ -88,6 +93,8 @@ def apply(cluster: Cluster, planned: Planned) -> tuple[Mapping[str, Any], ...]:
     done: list[Mapping[str, Any]] = []
     for obj in planned.wanted:
         try:
+            if obj["kind"] == ROLLOUT.kind and not planned.first:
+                _hand_over_replicas(cluster, obj)
             done.append(_applied(cluster, obj, force=planned.forced))
         except CanaryError as error:
             if done:
@@ -134,7 +141,7 @@ def _dry_run(
         try:
             kept.append(cluster.apply(obj, dry_run=True, force=force))
         except Conflict as error:
-            if set(error.managers) != {FIELD_MANAGER}:
+            if not error.managers or not set(error.managers) <= set(_OURS):
                 raise _foreign(obj, error) from None
             force = True
             kept.append(cluster.apply(obj, dry_run=True, force=True))
@@ -150,7 +157,7 @@ def _applied(cluster: Cluster, obj: Mapping[str, Any], *, force: bool) -> Mappin
 
 def _foreign(obj: Mapping[str, Any], error: Conflict) -> CanaryError:
     """A conflict about fields as a refusal; another conflict as it is."""
-    foreign = [(manager, field) for manager, field in error.owned if manager != FIELD_MANAGER]
+    foreign = [(manager, field) for manager, field in error.owned if manager not in _OURS]
     if not foreign:
         return error
     owners = [f"`{manager}`" for manager in dict.fromkeys(manager for manager, _ in foreign)]
@@ -181,6 +188,42 @@ def _without_replicas(obj: Mapping[str, Any]) -> Mapping[str, Any]:
     if obj["kind"] != ROLLOUT.kind:
         return obj
     return {**obj, "spec": {k: v for k, v in obj["spec"].items() if k != "replicas"}}
+
+
+def _hand_over_replicas(cluster: Cluster, obj: Mapping[str, Any]) -> None:
+    """Before a Rollout is applied without replicas: another manager takes them at their live
+    number, so that the server does not take them away with our ownership. An autoscaler that
+    scales becomes their owner in its place."""
+    for attempt in range(_ATTEMPTS):
+        live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, obj["metadata"]["name"])
+        kept = _with_live_replicas(obj, live)
+        if kept is obj:
+            return
+        meta = {k: v for k, v in obj["metadata"].items() if k in ("name", "namespace")}
+        only = {**obj, "metadata": meta, "spec": {"replicas": kept["spec"]["replicas"]}}
+        try:
+            cluster.apply(only, field_manager=HANDOVER)
+        except Conflict:  # somebody scaled since it was read
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return
+
+
+def _with_live_replicas(
+    wanted: Mapping[str, Any], live: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """The wanted Rollout with the live replicas, where it leaves them out and an apply of ours is
+    alone in owning them: the server removes such a field, and its default is 1."""
+    replicas = ((live or {}).get("spec") or {}).get("replicas")
+    if "replicas" in wanted["spec"] or replicas is None:
+        return wanted
+    entries = ((live or {}).get("metadata") or {}).get("managedFields") or []
+    owners = [e for e in entries if "f:replicas" in ((e.get("fieldsV1") or {}).get("f:spec") or {})]
+    ours = [(e.get("manager"), e.get("operation")) == (FIELD_MANAGER, "Apply") for e in owners]
+    if not ours or not all(ours):
+        return wanted
+    return {**wanted, "spec": {**wanted["spec"], "replicas": replicas}}
 
 
 def _found(cluster: Cluster, obj: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -109,13 +109,19 @@ class Cluster:
             )
         )  # fmt: skip
 
-    def apply(self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False) -> Json:
+    def apply(
+        self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False,
+        field_manager: str = changes.FIELD_MANAGER,
+    ) -> Json:  # fmt: skip
         """Server-side apply; returns the object after it. Invalid for a kind that neither we nor
         the server know."""
         kind = known(obj.get("apiVersion", ""), obj.get("kind", "")) or self._discovered(obj)
         return self.send(
-            changes.apply_request(obj, kind, self.namespace, dry_run=dry_run, force=force)
-        )
+            changes.apply_request(
+                obj, kind, self.namespace, dry_run=dry_run, force=force,
+                field_manager=field_manager,
+            )
+        )  # fmt: skip
 
     def may(self, verb: str, plural: str, *, group: str = "", subresource: str = "") -> bool:
         """Whether the user is permitted to do this in the namespace (`kubectl auth can-i`)."""

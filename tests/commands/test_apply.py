@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from companyos_canary.cluster.changes import apply_request
-from companyos_canary.cluster.kinds import ROLLOUT
+from companyos_canary.cluster.changes import apply_request, create_request, patch_request
+from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request
 from companyos_canary.sandbox.faults import Answer, Drop, Fault
-from tests.commands.conftest import changing, freeze, interrupt
+from tests.commands.conftest import changing, freeze, installed, interrupt
 from tests.world import CONFIG, Ran, World
 
 FIRST = "the first version of companyos-api: no canary, no analysis: nothing to compare with\n"
@@ -29,6 +32,29 @@ def somebody_applies(world: World, manager: str, obj: Mapping[str, Any]) -> None
              "metadata": {"name": "companyos-api"}, **obj}  # fmt: skip
     request = apply_request(whole, ROLLOUT, "companyos", force=True, field_manager=manager)
     assert world.answer(request).status == 200
+
+
+def an_autoscaler_is_attached(world: World) -> None:
+    target = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "companyos-api"}
+    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+              "metadata": {"name": "companyos-api"},
+              "spec": {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 20}}  # fmt: skip
+    world.answer(create_request(scaler, AUTOSCALER, "companyos"))
+
+
+def scaled(world: World, replicas: int, manager: str) -> None:
+    """Another size through the scale subresource: an autoscaler's way, and `kubectl scale`'s."""
+    request = patch_request(
+        ROLLOUT, "companyos", "companyos-api", {"spec": {"replicas": replicas}},
+        subresource="scale", field_manager=manager,
+    )  # fmt: skip
+    assert world.answer(request).status == 200
+
+
+def sizes(world: World) -> tuple[int, int]:
+    """What the Rollout asks for, and its pods, once all has come to rest."""
+    world.advance(30)
+    return world.rollout().replicas, len(world.pods())
 
 
 def test_a_first_install_is_followed_until_it_is_healthy(empty: World) -> None:
@@ -76,6 +102,105 @@ def test_the_live_image_stays(world: World) -> None:
     assert "Rollout companyos-api: configured" in ran.out
     live = world.rollout()
     assert (live.image(), live.replicas) == ("companyos-api:v1.1.0", 8)
+
+
+def test_an_autoscaler_that_has_not_scaled_yet_keeps_every_pod(world: World) -> None:
+    an_autoscaler_is_attached(world)
+    assert world.canary("apply").code == ExitCode.OK
+    assert sizes(world) == (10, 10)
+
+
+def test_what_an_autoscaler_decides_stays_at_the_next_applies(world: World) -> None:
+    an_autoscaler_is_attached(world)
+    assert world.canary("apply").code == ExitCode.OK
+    scaled(world, 12, "kube-controller-manager")
+    for _ in range(2):
+        ran = world.canary("apply")
+        assert (ran.code, ran.err) == (ExitCode.OK, "")
+        assert sizes(world) == (12, 12)
+
+
+def test_replicas_left_to_others_in_the_file_keep_every_pod(world: World) -> None:
+    config(world, "replicas: 10", "replicas: null")
+    ran = world.canary("apply")
+    assert (ran.code, ran.err) == (ExitCode.OK, "")
+    assert "Rollout companyos-api: unchanged" in ran.out
+    assert sizes(world) == (10, 10)
+
+
+def test_a_dry_run_hands_nothing_over(world: World) -> None:
+    config(world, "replicas: 10", "replicas: null")
+    before = world.rollout().raw
+    ran = world.canary("apply", "--dry-run")
+    assert "Rollout companyos-api: unchanged" in ran.out
+    assert world.rollout().raw == before
+    assert changing(world) == []
+
+
+def test_replicas_named_again_are_taken_back(world: World) -> None:
+    config(world, "replicas: 10", "replicas: null")
+    assert world.canary("apply").code == ExitCode.OK
+    config(world, "replicas: null", "replicas: 6")
+    ran = world.canary("apply")
+    assert (ran.code, ran.err) == (ExitCode.OK, "")
+    assert sizes(world) == (6, 6)
+    config(world, "replicas: 6", "replicas: null")
+    assert world.canary("apply").code == ExitCode.OK
+    assert sizes(world) == (6, 6)
+
+
+@pytest.mark.parametrize("nth", range(4))
+def test_an_autoscaler_that_scales_in_the_middle_of_an_apply_is_not_undone(
+    world: World, nth: int
+) -> None:
+    """`deploy` owns the image, so that this apply is forced."""
+    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
+    an_autoscaler_is_attached(world)
+    changes = iter(range(nth))
+
+    def scales(request: Request) -> bool:
+        changing = request.method == "PATCH" and not request.parameter("dryRun")
+        if changing and next(changes, None) is None:
+            world.breaks = lambda _: False
+            scaled(world, 14, "kube-controller-manager")
+        return False
+
+    world.breaks = scales
+    assert world.canary("apply").code == ExitCode.OK
+    assert world.breaks is not scales
+    assert sizes(world) == (14, 14)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from(["named", "null", "kubectl", "scaler"]), st.integers(1, 6)),
+            st.tuples(st.just("attach"), st.just(0)),
+        ),
+        max_size=8,
+    )
+)
+def test_apply_never_changes_the_replicas_unless_the_file_names_them(
+    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[str, int]]
+) -> None:
+    world = installed(tmp_path_factory.mktemp("world"), CONFIG.replace("10\nsteps", "4\nsteps"))
+    file, attached = world.folder / "canary.yaml", False
+    for act, number in [*history, ("null", 0)]:
+        before = world.rollout().replicas
+        if act == "attach":
+            an_autoscaler_is_attached(world)
+            attached = True
+        elif act in ("kubectl", "scaler"):
+            scaled(world, number, {"scaler": "kube-controller-manager"}.get(act, act))
+        else:
+            wanted = number if act == "named" else "null"
+            file.write_text(CONFIG.replace("replicas: 10", f"replicas: {wanted}"))
+            ran = world.canary("apply")
+            taken = act == "named" and not attached and ran.code == ExitCode.OK
+            assert ran.code in (ExitCode.OK, ExitCode.REFUSED), ran
+            assert ran.code == ExitCode.OK or act == "named", ran
+            assert world.rollout().replicas == (number if taken else before)
 
 
 @pytest.mark.parametrize(
