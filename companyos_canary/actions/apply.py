@@ -29,12 +29,14 @@ _ATTEMPTS = 5
 @dataclass(frozen=True, slots=True)
 class Planned:
     """What an apply will do: each object as it is wanted, as it is now (None: not there) and as
-    the server would keep it; and the changes of the live Rollout that would start a canary."""
+    the server would keep it; the changes of the live Rollout that would start a canary, or one
+    again; and those that count from the next version."""
 
     wanted: tuple[Mapping[str, Any], ...]
     live: tuple[Mapping[str, Any] | None, ...]
     dry: tuple[Mapping[str, Any], ...]
     rolling: tuple[Change, ...]
+    later: tuple[Change, ...]
     forced: bool
 
     @property
@@ -71,8 +73,10 @@ def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bo
     dry, forced = _dry_run(cluster, tried, force=force)
     before = tuple(live if o["kind"] == ROLLOUT.kind else _found(cluster, o) for o in wanted)
     rollout = next(o for o in dry if o["kind"] == ROLLOUT.kind)
-    rolling = changes(live, rollout) if live is not None else ()
-    return Planned(wanted, before, dry, rolling, forced)
+    found = changes(live, rollout) if live is not None else ()
+    if live is not None and _only_for_the_next(Rollout.from_object(live), found):
+        return Planned(wanted, before, dry, (), found, forced)
+    return Planned(wanted, before, dry, found, (), forced)
 
 
 def refuse_to_roll(planned: Planned, name: str) -> None:
@@ -82,8 +86,12 @@ def refuse_to_roll(planned: Planned, name: str) -> None:
     what = "; ".join(sentence(change) for change in planned.rolling[:3])
     if len(planned.rolling) > 3:
         what += f"; and {len(planned.rolling) - 3} more"
+    if all(change.part == "steps" for change in planned.rolling):
+        outcome = f"start the rollout of `{name}` again at its first step"
+    else:
+        outcome = f"start a canary of `{name}`"
     raise Refused(
-        f"applying this would start a canary of `{name}`: {what}",
+        f"applying this would {outcome}: {what}",
         hint="--roll starts it; `canary deploy VERSION` ships a version",
     )
 
@@ -129,6 +137,14 @@ def settle(
             sleep(_LOOK)
     except KeyboardInterrupt:
         raise interrupted(f"`{name}` is applied and goes on") from None
+
+
+def _only_for_the_next(live: Rollout, found: Sequence[Change]) -> bool:
+    """Steps alone start nothing where no version is in its steps: all are done, or it is the first
+    version. Otherwise the controller begins the steps again, also those of an aborted version
+    (upstream utils/replicaset, PodTemplateOrStepsChanged)."""
+    done = not live.stable_hash or (live.observed and live.is_fully_promoted)
+    return done and all(change.part == "steps" for change in found)
 
 
 def _dry_run(
@@ -249,7 +265,8 @@ def _content(obj: Mapping[str, Any]) -> dict[str, Any]:
 def sentence(change: Change) -> str:
     """`pod template spec.containers[api].image: "api:v1" → "api:v2"`."""
     live, wanted = (_short(value) for value in (change.live, change.wanted))
-    return f"{change.part} {change.path}: {live} → {wanted}"
+    place = change.path if change.part == "steps" else f"{change.part} {change.path}"
+    return f"{place}: {live} → {wanted}"
 
 
 def _short(value: Any) -> str:

@@ -24,6 +24,7 @@ EXITS = (
     ExitCode.NOT_FOUND, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT,
     ExitCode.INTERRUPTED,
 )  # fmt: skip
+LATER = "counts from the next version"
 FIRST = "no canary, no analysis: nothing to compare with"
 
 
@@ -46,8 +47,9 @@ def apply(
 ) -> base.Answer:
     """Install or update Rollout, AnalysisTemplates and Service (server-side apply).
 
-    The live image stays unless a VERSION is given. A change of the pod template or of the steps of
-    a live Rollout is refused without --roll: it would start a canary.
+    The live image stays unless a VERSION is given. A change that would start a canary, or start
+    the one in progress again, is refused without --roll. New steps over a stable version start
+    nothing: they count from the next version.
     """
     if version is not None:
         image_reference("image", version)
@@ -55,8 +57,9 @@ def apply(
     limit = time_limit(timeout) if timeout is not None else settings.progress_deadline
     planned = action.plan(session.cluster, settings, version, force=force)
     if dry_run:
-        starts = (f"starts a canary: {action.sentence(c)}" for c in planned.rolling)
-        return _answer(session, planned, tuple(starts), applied=False)
+        starts = [f"starts a canary: {action.sentence(c)}" for c in planned.rolling]
+        later = [f"{LATER}: {action.sentence(c)}" for c in planned.later]
+        return _answer(session, planned, (*starts, *later), applied=False)
     if not roll:
         action.refuse_to_roll(planned, settings.rollout)
     objects = action.apply(session.cluster, planned)
@@ -89,12 +92,9 @@ def _ended(
         return _answer(session, planned, (line,), applied=True, code=code, rollout=seen)
     if planned.first:
         line = f"{seen.name} in {session.place} is Healthy, {ready}"
-    elif planned.rolling and seen.is_fully_promoted:
-        line = (
-            f"{seen.name} in {session.place} is {phase.word}: what changed counts from the next "
-            "version"
-        )
-    elif planned.rolling:
+    elif planned.later:
+        line = f"{seen.name} in {session.place} is {phase.word}: what changed {LATER}"
+    elif planned.rolling and not seen.is_fully_promoted:
         line = "a canary has started: follow it with `canary watch`"
     else:
         line = f"{seen.name} in {session.place} is {phase.word}"
@@ -121,6 +121,7 @@ def _answer(
             {"kind": o["kind"], "name": o["metadata"]["name"], "change": word} for o, word in named
         ],
         "starts_canary": [action.sentence(change) for change in planned.rolling],
+        "from_next_version": [action.sentence(change) for change in planned.later],
         "phase": phase.word if phase else None,
         "message": phase.message if phase else None,
     }

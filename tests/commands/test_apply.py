@@ -203,23 +203,36 @@ def test_apply_never_changes_the_replicas_unless_the_file_names_them(
             assert world.rollout().replicas == (number if taken else before)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("links:", "pod: {containers: [{name: companyos-api, env: [{name: A, value: b}]}]}\nlinks:",
-         "pod template spec.containers[companyos-api].env"),
-        ("{weight: 50, analysis: 6s}", "{weight: 60, analysis: 6s}", "steps"),
-    ],
-)  # fmt: skip
-def test_what_would_start_a_canary_is_refused_without_roll(
-    world: World, old: str, new: str, said: str
-) -> None:
-    config(world, old, new)
+def test_what_would_start_a_canary_is_refused_without_roll(world: World) -> None:
+    env = "{containers: [{name: companyos-api, env: [{name: A, value: b}]}]}"
+    config(world, "links:", f"pod: {env}\nlinks:")
     ran = world.canary("apply")
     assert (ran.code, changing(world)) == (ExitCode.REFUSED, [])
     assert "applying this would start a canary of `companyos-api`: " in ran.err
-    assert said in ran.err
+    assert "pod template spec.containers[companyos-api].env" in ran.err
     assert "hint: --roll starts it; `canary deploy VERSION` ships a version\n" in ran.err
+
+
+@pytest.mark.parametrize("aborted", [False, True])
+def test_new_steps_under_a_version_in_its_steps_are_refused_without_roll(
+    running: World, aborted: bool
+) -> None:
+    running.advance(8)
+    assert running.rollout().step_index == 3
+    if aborted:
+        assert running.canary("abort").code == ExitCode.OK
+    running.requests.clear()
+    config(running, "{weight: 50, analysis: 6s}", "{weight: 60, analysis: 6s}")
+    ran = running.canary("apply")
+    assert (ran.code, changing(running)) == (ExitCode.REFUSED, [])
+    assert (
+        "applying this would start the rollout of `companyos-api` again at its first step: steps["
+    ) in ran.err
+    before = running.rollout()
+    assert running.canary("apply", "--roll").code == ExitCode.OK
+    running.advance(1)
+    now = running.rollout()
+    assert (now.step_index, now.aborted, now.current_hash) == (1, False, before.current_hash)
 
 
 def test_a_version_of_a_live_rollout_is_refused_too(world: World) -> None:
@@ -363,9 +376,23 @@ def test_the_forms_of_its_answer(world: World) -> None:
     assert json.dumps(data["starts_canary"]) == "[]"
 
 
-def test_new_steps_of_a_stable_version_start_nothing_and_say_so(world: World) -> None:
-    (world.folder / "canary.yaml").write_text(CONFIG.replace("weight: 50", "weight: 60"))
-    ran = world.canary("apply", "--roll")
+@pytest.mark.parametrize("roll", [(), ("--roll",)])
+def test_new_steps_of_a_stable_version_start_nothing_and_say_so(
+    world: World, roll: tuple[str, ...]
+) -> None:
+    config(world, "{weight: 50, analysis: 6s}", "{weight: 60, analysis: 6s}")
+    dry = world.canary("apply", "--dry-run", *roll)
+    assert 'counts from the next version: steps[4]: {"setWeight": 50} → ' in dry.out
+    assert "starts a canary" not in dry.out
+    ran = world.canary("apply", "-o", "json")
     assert ran.code == ExitCode.OK
+    assert ran.json["data"]["starts_canary"] == []
+    assert len(ran.json["data"]["from_next_version"]) == 1
+    assert world.canary("apply").out.splitlines()[-1].endswith(" is Healthy")
+    config(world, "weight: 60", "weight: 70")
+    ran = world.canary("apply", *roll)
+    assert (ran.code, ran.err) == (ExitCode.OK, "")
     assert "is Healthy: what changed counts from the next version" in ran.out
+    world.advance(5)
     assert world.rollout().is_fully_promoted
+    assert (len(world.pods()), world.rollout().aborted) == (10, False)

@@ -107,7 +107,7 @@ class AppliedObject(TypedDict):
 
 class Applied(TypedDict):
     """`phase` and `message` are null where nothing was waited for; `starts_canary` has a sentence
-    for each change that starts one."""
+    for each change that starts one, `from_next_version` for each that counts from the next one."""
 
     applied: bool
     namespace: str
@@ -115,6 +115,7 @@ class Applied(TypedDict):
     first: bool
     objects: list[AppliedObject]
     starts_canary: list[str]
+    from_next_version: list[str]
     phase: Phase | None
     message: str | None
 
