@@ -3,10 +3,13 @@
 A test has others in their place (`Runtime`). What is heavy is imported when it is made.
 """
 
+import os
+import shlex
 import shutil
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -56,3 +59,21 @@ def in_thread(work: Callable[[], None]) -> None:
 def terminal_size() -> tuple[int, int]:
     size = shutil.get_terminal_size()
     return size.columns, size.lines
+
+
+def program(environ: Mapping[str, str], cwd: Path, started_as: str, python: str) -> str:
+    """How a shell in `cwd` calls this program: by its name where PATH leads to it, else by the path
+    of `started_as` (argv[0]), of the `canary` beside `python`, or as a module of it."""
+    beside = Path(python).with_name("canary")
+    own = cwd / started_as if Path(started_as).name == "canary" else beside
+    if not own.is_file():
+        return f"{_from(cwd, Path(python))} -m companyos_canary"
+    found = shutil.which("canary", path=environ.get("PATH", os.defpath))
+    return "canary" if found and own.samefile(found) else _from(cwd, own)
+
+
+def _from(cwd: Path, path: Path) -> str:
+    if not path.is_relative_to(cwd):
+        return shlex.quote(str(path))
+    near = str(path.relative_to(cwd))
+    return shlex.quote(near if "/" in near else f"./{near}")

@@ -90,6 +90,11 @@ class Runtime:
         return self.out_is_terminal and self.stdin.isatty()
 
     @property
+    def program(self) -> str:
+        """What to type in this folder to run this program again."""
+        return adapters.program(self.environ, self.cwd, sys.argv[0], sys.executable)
+
+    @property
     def user(self) -> str:
         """Who runs this: the CI's actor where there is one, else the login name."""
         for name in ("CANARY_USER", "GITHUB_ACTOR", "GITLAB_USER_LOGIN"):

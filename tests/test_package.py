@@ -118,5 +118,11 @@ def test_the_demo_ships_a_good_version_and_rolls_a_bad_one_back(installed: Insta
     assert verdicts == ["verdict=healthy", "verdict=rolled-back"]
     assert "no canary, no analysis: nothing to compare with" in err
     assert "v1.2.0 was rolled back at 25 %: error-rate" in err
-    assert out.splitlines()[-1].startswith("that was the demo.")
+    last = out.splitlines()[-1]
+    assert last.startswith("that was the demo. Next: `")
+    following = subprocess.run(
+        f"{last.split('`')[1]} --list", shell=True, cwd=installed.folder, env=clean(), text=True,
+        capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (following.returncode, following.stderr) == (ExitCode.OK, "")
     assert "\x1b" not in out

@@ -60,7 +60,8 @@ def demo(session: base.Session) -> base.Answer:
                 _say(session, "")
     finally:
         running.close()
-    _say(session, "that was the demo. Next: `canary sandbox`, then the same commands by hand")
+    program = session.runtime.program
+    _say(session, f"that was the demo. Next: `{program} sandbox`, then the same commands by hand")
     return base.Answer(data={"exit_codes": codes})
 
 

@@ -126,7 +126,9 @@ def _scenarios(_: object) -> list[tuple[str, str]]:
 
 def _tell(session: base.Session, url: str, namespace: str, prometheus: str) -> None:
     session.note(f"serving {url}, namespace {namespace}; Prometheus is {prometheus}")
-    session.note("in another terminal: canary init, canary apply v1.0.0, canary deploy v1.1.0")
+    steps = ("init", "apply v1.0.0", "deploy v1.1.0")
+    told = ", ".join(f"{session.runtime.program} {step}" for step in steps)
+    session.note(f"in another terminal: {told}")
     session.note("Ctrl-C ends it")
 
 
