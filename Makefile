@@ -6,13 +6,19 @@ BIN := .venv/bin
 .PHONY: demo install install-dev test coverage check fmt conformance soak bench docs build clean
 
 .venv/installed: requirements.txt pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@echo "installing into .venv (once, about a minute)"
+	@echo "1/3 making the environment"
+	@$(PYTHON) -m venv .venv
+	@echo "2/3 downloading and installing what canary needs"
+	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.txt
+	@echo "3/3 installing canary itself"
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+	@echo "installed: $(BIN)/canary"
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
-	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements-dev.txt
+	@echo "installing what the tests need (once, about a minute)"
+	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@
 
 install: .venv/installed
