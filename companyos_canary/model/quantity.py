@@ -4,7 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|µs|ns)")
+# What 64 bits of nanoseconds hold: Go refuses what is longer (time.ParseDuration).
+_LONGEST = timedelta(seconds=9223372036)
+_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|ns)")
 
 
 def parse_duration(text: str) -> timedelta:
@@ -23,6 +25,8 @@ def parse_duration(text: str) -> timedelta:
         at = part.end()
     if not rest:
         raise ValueError("an empty text is not a duration")
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"`{text}` is longer than a duration can be (292 years)")
     return timedelta(seconds=sign * seconds)
 
 

@@ -1,5 +1,6 @@
 """A Rollout as we think of it; strings for people are made in the view."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any, Literal
 from companyos_canary.model.bluegreen import BlueGreen, RunReference, whole
 from companyos_canary.model.quantity import parse_duration, parse_time
 
+_WHOLE = re.compile(r"-?[0-9]+")
 HASH_LABEL = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"
 
@@ -224,12 +226,9 @@ class Rollout:
 def _pause_duration(value: Any) -> timedelta | None:
     if value is None:
         return None
+    text = str(value)
     try:
-        return timedelta(seconds=int(value))
-    except (TypeError, ValueError):
-        pass
-    try:
-        return parse_duration(str(value))
+        return parse_duration(f"{text}s" if _WHOLE.fullmatch(text) else text)
     except ValueError:
         return timedelta(seconds=-1)
 
