@@ -6,7 +6,14 @@ from typing import Any
 from companyos_canary.cluster import changes, reads
 from companyos_canary.cluster.errors import check
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT, Kind, known, namespaced, path_of
-from companyos_canary.errors import CrdMissing, Forbidden, Invalid, NotFound
+from companyos_canary.errors import (
+    CanaryError,
+    CrdMissing,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Unobserved,
+)
 from companyos_canary.model.http import Json, Request, Stream, Transport
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -31,7 +38,7 @@ class Cluster:
     def rollout(self, name: str) -> Rollout:
         """One request. Raises NotFound, CrdMissing."""
         path = path_of(ROLLOUT.api_version, ROLLOUT.plural, self.namespace, name)
-        return Rollout.from_object(self.send(self._get(path)))
+        return Rollout.from_object(self._asked_for(self._get(path), ROLLOUT.kind, name))
 
     def rollouts(self, *, all_namespaces: bool = False, labels: str = "") -> tuple[Rollout, ...]:
         """All Rollouts by namespace and name; one request. `labels` is a label selector."""
@@ -84,7 +91,7 @@ class Cluster:
         of that name."""
         path = path_of(api_version, plural, self.namespace if namespaced(plural) else "", name)
         try:
-            return self.send(self._get(path))
+            return self._asked_for(self._get(path), "", name)
         except CrdMissing:
             raise
         except NotFound:
@@ -92,8 +99,11 @@ class Cluster:
 
     def items(self, selection: reads.Selection) -> list[Json]:
         """The objects of a selection as they are."""
-        items = self.send(selection.request(timeout=self.timeout)).get("items") or []
-        return [item for item in items if isinstance(item, dict)]
+        request = selection.request(timeout=self.timeout)
+        answer = self.send(request)
+        if not str(answer.get("kind", "")).endswith("List"):
+            raise _another(request, answer)
+        return [item for item in answer.get("items") or [] if isinstance(item, dict)]
 
     def patch(
         self, kind: Kind, name: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]], *,
@@ -102,12 +112,11 @@ class Cluster:
     ) -> Json:  # fmt: skip
         """Sends a patch once and returns the object after it. A failed `test` of a JSON patch is
         Invalid, a resourceVersion that is no longer there Conflict."""
-        return self.send(
-            changes.patch_request(
-                kind, self.namespace, name, body, content_type=content_type,
-                subresource=subresource, dry_run=dry_run, field_manager=field_manager,
-            )
+        request = changes.patch_request(
+            kind, self.namespace, name, body, content_type=content_type,
+            subresource=subresource, dry_run=dry_run, field_manager=field_manager,
         )  # fmt: skip
+        return self._asked_for(request, kind.kind, name)
 
     def apply(
         self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False,
@@ -116,12 +125,10 @@ class Cluster:
         """Server-side apply; returns the object after it. Invalid for a kind that neither we nor
         the server know."""
         kind = known(obj.get("apiVersion", ""), obj.get("kind", "")) or self._discovered(obj)
-        return self.send(
-            changes.apply_request(
-                obj, kind, self.namespace, dry_run=dry_run, force=force,
-                field_manager=field_manager,
-            )
-        )  # fmt: skip
+        request = changes.apply_request(
+            obj, kind, self.namespace, dry_run=dry_run, force=force, field_manager=field_manager
+        )
+        return self._asked_for(request, kind.kind, (obj.get("metadata") or {}).get("name", ""))
 
     def may(self, verb: str, plural: str, *, group: str = "", subresource: str = "") -> bool:
         """Whether the user is permitted to do this in the namespace (`kubectl auth can-i`)."""
@@ -153,8 +160,19 @@ class Cluster:
         response = check(self.transport.send(request), request)
         try:
             return response.json()
-        except ValueError:
-            raise Invalid(f"the answer to `{request.target}` is no Kubernetes object") from None
+        except (ValueError, RecursionError):
+            raise _another(request, {}) from None
+
+    def _asked_for(self, request: Request, kind: str, name: str) -> Json:
+        """The answer, which must be the object of that kind (any for "") and name: a proxy or a
+        cut connection also answers 200."""
+        answer = self.send(request)
+        meta = answer.get("metadata")
+        if not isinstance(meta, dict) or meta.get("name") != name:
+            raise _another(request, answer)
+        if not answer.get("kind") or kind not in ("", answer["kind"]):
+            raise _another(request, answer)
+        return answer
 
     def close(self) -> None:
         self.transport.close()
@@ -173,6 +191,23 @@ class Cluster:
             if r.get("kind") == name and "/" not in r.get("name", "/"):
                 return Kind(api_version, name, r["name"], bool(r.get("namespaced")))
         raise Invalid(f"the cluster does not know the kind `{name}` of `{api_version}`")
+
+
+def _another(request: Request, answer: Json) -> CanaryError:
+    """The error for an answer that is not what was asked for. A change that it answers may have
+    been made all the same: it is never sent again."""
+    kind = answer.get("kind")
+    what = f"a `{kind}`" if isinstance(kind, str) and kind else "not a Kubernetes object"
+    if request.method in ("GET", "HEAD") or request.parameter("dryRun"):
+        return CanaryError(
+            f"the answer to `{request.path}` is {what}, not what was asked for",
+            hint="a proxy may have answered in place of the API server",
+        )
+    return Unobserved(
+        f"the change of `{request.path}` was sent, but its answer is {what}: it may have taken "
+        "effect",
+        hint="look with `canary status` before you repeat it",
+    )
 
 
 class _Whole:

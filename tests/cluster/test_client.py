@@ -11,7 +11,7 @@ from companyos_canary.cluster import changes
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ROLLOUT
 from companyos_canary.cluster.reads import selector_text
-from companyos_canary.errors import Conflict, CrdMissing, Forbidden, Invalid, NotFound
+from companyos_canary.errors import CanaryError, Conflict, CrdMissing, Forbidden, Invalid, NotFound
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api import Attributes
 from companyos_canary.sandbox.kinds import POD
@@ -181,7 +181,9 @@ def test_a_patch_changes_the_object() -> None:
 
 def test_a_patch_of_the_status_goes_to_the_subresource() -> None:
     cluster, transport = made()
-    assert cluster.patch(ROLLOUT, NAME, {"status": {"abort": True}}, subresource="status")
+    assert cluster.patch(
+        ROLLOUT, NAME, {"status": {"abort": True, "promoteFull": False}}, subresource="status"
+    )
     assert transport.asked[0].path.endswith(f"/rollouts/{NAME}/status")
 
 
@@ -239,7 +241,7 @@ def test_a_kind_we_do_not_know_is_looked_up() -> None:
                 {"name": "gadgetries", "kind": "Gadget", "namespaced": False},
             ]
             return Response(200, {}, json.dumps({"resources": resources}).encode())
-        return Response(200, {}, b"{}")
+        return Response(200, {}, b'{"kind": "Gadget", "metadata": {"name": "g"}}')
 
     transport = Recording(handle)
     obj = {"apiVersion": "example.com/v1", "kind": "Gadget", "metadata": {"name": "g"}}
@@ -268,7 +270,7 @@ def test_rights_are_asked_for() -> None:
 
 def test_an_answer_that_is_no_object_is_told() -> None:
     cluster = Cluster(Recording(lambda _: Response(200, {}, b"<html>")), NS)
-    with pytest.raises(Invalid, match="no Kubernetes object"):
+    with pytest.raises(CanaryError, match="not a Kubernetes object"):
         cluster.version()
 
 
