@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from companyos_canary.cluster.kubeconfig import Block, Entry, kubeconfig_files, read_entry
+from companyos_canary.cluster.network import masked
 from companyos_canary.cluster.pool import make_pool
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import ConfigError, Unauthenticated
@@ -48,7 +49,7 @@ def connect(
         entry = read_entry(files, context)
         transport = _transport(files, entry, environ, timeout)
         return Connection(
-            transport, entry.namespace, entry.context, transport.server, entry.user.name
+            transport, entry.namespace, entry.context, masked(transport.server), entry.user.name
         )
     if environ.get("KUBERNETES_SERVICE_HOST") and not context:
         return _in_cluster(environ, service_account, timeout)
@@ -85,7 +86,7 @@ def _transport(
     server = str(cluster["server"]).rstrip("/")
     plugin = _plugin(entry, environ)
     try:
-        authorize = _authorizer(entry.user, plugin)
+        authorize = _sendable(_authorizer(entry.user, plugin), entry.user.name)
         certificate, key = (
             entry.user.content("client-certificate"),
             entry.user.content("client-key"),
@@ -124,15 +125,30 @@ def _authorizer(user: Block, plugin: "Plugin | None") -> Callable[[], str]:
         file.read_text()
         return lambda: f"Bearer {_token(file)}"
     if token := fields.get("token"):
-        return lambda: f"Bearer {token}"
+        return lambda: f"Bearer {str(token).strip()}"
     if plugin:
         chosen = plugin
-        return lambda: f"Bearer {t}" if (t := chosen.credential().token) else ""
+        return lambda: f"Bearer {t}" if (t := chosen.credential().token.strip()) else ""
     if "username" in fields and "password" in fields:
         pair = f"{fields['username']}:{fields['password']}".encode()
         basic = f"Basic {base64.b64encode(pair).decode()}"
         return lambda: basic
     return lambda: ""
+
+
+def _sendable(authorize: Callable[[], str], user: str) -> Callable[[], str]:
+    """The header, or Unauthenticated without its value where HTTP cannot carry it."""
+
+    def checked() -> str:
+        header = authorize()
+        if not (header.isascii() and header.isprintable()):
+            raise Unauthenticated(
+                f"the token of user `{user}` has a character that HTTP cannot carry",
+                hint="check the token in the kubeconfig, or log in again",
+            )
+        return header
+
+    return checked
 
 
 def _token(file: Path) -> str:
@@ -169,6 +185,9 @@ def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float) -> Con
             hint="give a kubeconfig with --kubeconfig FILE",
         ) from error
     transport = KubernetesTransport(
-        pool, server, lambda: f"Bearer {_token(token)}", timeout=timeout
+        pool,
+        server,
+        _sendable(lambda: f"Bearer {_token(token)}", "service account"),
+        timeout=timeout,
     )
     return Connection(transport, namespace or "default", IN_CLUSTER, server, "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from companyos_canary.cluster.network import masked
 from companyos_canary.errors import ConfigError, UsageError, near
 
 
@@ -42,7 +43,7 @@ class Entry:
             words = f"`{reason.filename}`: {reason.strerror}" if reason.filename else str(reason)
         else:
             words = " ".join(str(reason).split())
-        return ConfigError(f"context `{self.context}` cannot be used: {words.rstrip('.')}")
+        return ConfigError(masked(f"context `{self.context}` cannot be used: {words.rstrip('.')}"))
 
 
 def kubeconfig_files(kubeconfig: str | None, environ: Mapping[str, str]) -> list[str]:

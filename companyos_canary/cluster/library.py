@@ -46,7 +46,7 @@ def library_transport(
         with lock, LibraryErrors() as errors:
             token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         _raise_for(errors, entry)
-        return token or ""
+        return (token or "").strip()
 
     return KubernetesTransport(
         pool, configuration.host, authorize, timeout=timeout, headers=headers

@@ -1,5 +1,6 @@
 """Failures below HTTP (no answer, or half of one) as sentences with the server's address."""
 
+import re
 import socket
 import ssl
 
@@ -12,12 +13,26 @@ _CONTEXT = "choose another context with --context, or check `server` in the kube
 def unreachable(error: BaseException, server: str, *, changing: bool = False) -> Unreachable:
     """The sentence for a failure of urllib3 or of the operating system. `changing`: the request
     was a change, of which nobody knows now whether it was made."""
-    sentence, hint = _sentence(error, server)
+    if isinstance(error, ValueError) and "header" in str(error):
+        # http.client quotes the value of the header, which may be the token.
+        sentence = f"the request to `{server}` cannot be sent: one of its headers is not valid"
+        hint = "check the token and `as` of the user in the kubeconfig"
+    else:
+        sentence, hint = _sentence(error, server)
+    sentence, hint = masked(sentence), masked(hint)
     if changing and not _before_sending(error):
         hint = "the request may have taken effect: look before you repeat it"
     failure = Unreachable(sentence, hint=hint)
     failure.__cause__ = error
     return failure
+
+
+_USERINFO = re.compile(r"(?<=//)[^/@\s`]*@")
+
+
+def masked(text: str) -> str:
+    """Without the user and the password of the addresses in it."""
+    return _USERINFO.sub("***@", text)
 
 
 def failures() -> tuple[type[Exception], ...]:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from companyos_canary.model.quantity import parse_time
 
 EARLY = timedelta(seconds=30)
 LONGEST_REASON = 500
+_SECRET = 12  # characters that a secret has at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +107,31 @@ class Plugin:
             expires_at=parse_time(status.get("expirationTimestamp")),
         )  # fmt: skip
 
+    def _secrets(self) -> list[str]:
+        """Arguments and variables that the plugin's own words must not repeat; short ones (a
+        cluster's region, `get-token`) are words."""
+        named = (e.get("value", "") for e in self._block.get("env") or [])
+        found = [*_values(self._block.get("args") or ()), *map(str, named)]
+        return sorted((s for s in found if len(s) >= _SECRET), key=len, reverse=True)
+
     def _failed(self, reason: str) -> Unauthenticated:
         command = self._block.get("command", "")
+        for secret in self._secrets():
+            reason = reason.replace(secret, "***")
         words = " ".join(reason.split())[:LONGEST_REASON].rstrip(".")
-        line = " ".join(str(word) for word in (command, *(self._block.get("args") or ())))
-        hint = self._block.get("installHint") or f"run `{line}` by hand to see why"
+        by_hand = f"run the `exec` command of user `{self._user.name}` by hand to see why"
+        hint = self._block.get("installHint") or by_hand
         return Unauthenticated(
             f"the credential plugin `{command}` of user `{self._user.name}` failed: {words}",
             hint=" ".join(str(hint).split()),
         )
+
+
+def _values(words: Iterable[object]) -> Iterator[str]:
+    """What may be secret in arguments: all that is no option's name."""
+    for word in map(str, words):
+        name, _, value = word.partition("=") if word.startswith("-") else ("", "", word)
+        yield value or ("" if name else word)
 
 
 def _cluster_info(cluster: Block) -> dict[str, Any]:
