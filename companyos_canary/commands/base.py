@@ -110,6 +110,11 @@ def _finish(
     if session.verbose:
         for setting, origin in session.resolved.origins.items():
             runtime.say_error(f"{setting}: {origin}")
+        if (file := session.resolved.file) and not session.resolved.settings:
+            shown = file.path.name if file.path else "canary.yaml"
+            runtime.say_error(
+                f"`{shown}` is about `{file.rollout}` and was not used for this Rollout"
+            )
     own = {k: v for k, v in given.items() if k != "rollout"}
     try:
         if given.get("dry_run") is False:  # a verb that changes something, and not for show

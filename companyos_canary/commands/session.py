@@ -68,11 +68,11 @@ class Session:
         """canary.yaml as this environment sees it. Raises where there is none or it is wrong."""
         if self.resolved.problem:
             raise self.resolved.problem
-        if self.resolved.settings is None:
+        if self.resolved.file is None:
             raise ConfigError(
                 "no canary.yaml here or in a folder above", hint="write one with `canary init`"
             )
-        return self.resolved.settings
+        return self.resolved.file
 
     @cached_property
     def rollout(self) -> str:

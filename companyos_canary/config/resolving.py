@@ -25,12 +25,15 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """`problem` is why `settings` is None although there is a file. `origins` names for each value
+    """`file` is what canary.yaml says, `settings` the same where it is about the Rollout that is
+    meant: a NAME or a namespace from elsewhere means another one, of which this file knows nothing.
+    `problem` is why `file` is None although there is one. `origins` names for each value
     the source that won (`flag`, `CANARY_NAMESPACE`, `environment prod`, the file's name); a value
     without an origin is None and left to the kubeconfig or the cluster. `settings.namespace` is
     the one that won, so that objects are rendered for it."""
 
     settings: Settings | None = None
+    file: Settings | None = None
     problem: ConfigError | None = None
     rollout: str | None = None
     namespace: str | None = None
@@ -62,13 +65,17 @@ def resolve(
     settings, problem = None, None
     if needs_settings or not _complete(given):
         settings, problem = _settings(given, cwd)
-    origins = {key: source for key, (_, source) in given.items()}
+    ours, origins = True, {key: source for key, (_, source) in given.items()}
     values = {key: value for key, (value, _) in given.items()}
     if settings is not None:
         _fill(values, origins, settings, _shown(settings.path or Path(FILE), cwd))
+        ours = settings.rollout == values["rollout"] and (
+            settings.namespace in (None, values.get("namespace"))
+        )
         settings = replace(settings, namespace=values["namespace"])
     return Resolved(
-        settings=settings,
+        settings=settings if ours else None,
+        file=settings,
         problem=problem,
         rollout=values.get("rollout"),
         namespace=values.get("namespace"),

@@ -146,7 +146,7 @@ def test_objects_and_links_follow_the_namespace_that_won(project: Path) -> None:
     (project / "canary.yaml").write_text(
         FILE + "links: {board: 'https://x/{namespace}/{rollout}'}\n"
     )
-    settings = resolve(FLAG, {}, project).settings
+    settings = resolve(FLAG, {}, project).file
     assert settings is not None
     assert settings.namespace == "from-flag"
     assert settings.links == {"board": "https://x/from-flag/from-file"}
