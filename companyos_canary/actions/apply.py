@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.actions.change import interrupted
-from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.cluster.changes import FIELD_MANAGER
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT, known
@@ -129,7 +129,8 @@ def settle(
         while True:
             rollout = cluster.rollout(name)
             word = shown_phase(rollout).word
-            seen = rollout.observed and rollout.generation >= generation and rollout.current_hash
+            known = rollout.current_hash or invalid_spec(rollout)
+            seen = rollout.observed and rollout.generation >= generation and known
             if seen and (not until_healthy or word in ("Healthy", "Degraded")):
                 return rollout, True
             if now() - began >= limit:

@@ -6,7 +6,7 @@ decision is another one then, the verb stops: it would not do what the user saw.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from companyos_canary.actions import workload
@@ -93,7 +93,7 @@ def _send(
             raise refused(decision)
         if isinstance(decision, Nothing) or dry_run:
             return before, decision, before, ()
-        if first is not None and decision != first:
+        if first is not None and _meant(decision) != _meant(first):
             raise Refused(
                 f"`{name}` changed while `{verb.name}` was on its way; nothing was sent",
                 hint="look with `canary status`, then decide again",
@@ -110,6 +110,15 @@ def _send(
             continue
         return before, decision, after, notes
     raise AssertionError("unreachable")
+
+
+def _meant(decision: Change) -> tuple[object, ...]:
+    """What a decision does, without the resourceVersion that it was read at."""
+    return tuple(
+        replace(p, body=[o for o in p.body if o.get("path") != "/metadata/resourceVersion"])
+        if isinstance(p.body, list) else p
+        for p in decision.patches
+    )  # fmt: skip
 
 
 def _patched(

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from companyos_canary.actions.track import Track
 from companyos_canary.argo.cause import cause
 from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
+from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending, EndKind
@@ -63,7 +64,7 @@ class Following:
             and rollout.generation >= self.generation
             and rollout.workload_observed >= self.workload_generation
             and (read is None or read >= self.workload_generation)
-            and bool(rollout.current_hash)
+            and bool(rollout.current_hash or invalid_spec(rollout))
         )
 
 
@@ -137,6 +138,7 @@ def follow(
         started_at=began,
         at=now(),
         share=track.share,
+        wanted=following.until.value if following.until.kind == "weight" else None,
     )
 
 

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from companyos_canary.argo.cause import pod_problems
+from companyos_canary.argo.cause import TIMED_OUT, pod_problems, says_no_reason
 from companyos_canary.argo.share import pod_share
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.model.outcome import Cause, PodProblem
 from companyos_canary.model.snapshot import Snapshot
-
-_LATE = "has timed out progressing"  # upstream conditions.ReplicaSetTimeOutMessage; recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,10 @@ class Track:
         return tuple(sorted(newest.values(), key=lambda p: not p.reason.endswith("BackOff")))
 
     def explaining(self, cause: Cause | None) -> Cause | None:
-        """A deadline that passed is explained by the pods that did not start."""
-        if cause is None or cause.metrics or cause.pods or _LATE not in cause.message:
+        """A deadline that passed is explained by the pods that did not start; so is an abort
+        without a reason, which may be one."""
+        if cause is None or cause.metrics or cause.pods or cause.by_hand:
+            return cause
+        if TIMED_OUT not in cause.message and not says_no_reason(cause.message):
             return cause
         return replace(cause, pods=self.pods)

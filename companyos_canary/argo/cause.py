@@ -1,15 +1,21 @@
 """Why a rollout ended badly or does not move: the metric, the pod, the controller's word. Pure."""
 
 import math
+import re
 
-from companyos_canary.argo.attempt import attempt
+from companyos_canary.argo.attempt import attempt, update_started
 from companyos_canary.argo.limits import limit_of, measured_number
+from companyos_canary.argo.patches.record import action_of
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.pods import pod_status, restarts
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
+from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.snapshot import Snapshot
 
+TIMED_OUT = "has timed out progressing"
+"""Upstream conditions.ReplicaSetTimeOutMessage; recorded."""
+_BARE_ABORT = re.compile(r"(RolloutAborted: )?Rollout aborted update to revision \d+")
 _ON_THE_WAY = frozenset(
     ("", "Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating",
      "Completed", "Succeeded")
@@ -25,7 +31,36 @@ def cause(snapshot: Snapshot) -> Cause | None:
     pods = pod_problems(snapshot)
     if phase.word != "Degraded" and not metrics and not pods:
         return None
-    return Cause(phase.message, metrics, pods)
+    return Cause(_explained(snapshot, phase.message), metrics, pods, _by_hand(snapshot))
+
+
+def says_no_reason(message: str) -> bool:
+    """An abort without a reason: by hand, or after a progress deadline, whose own message the
+    controller v1.9.1 writes over (recorded: bad-image-deadline-abort)."""
+    return bool(_BARE_ABORT.fullmatch(message))
+
+
+def _explained(snapshot: Snapshot, message: str) -> str:
+    """The controller's message, with the deadline that an event of this update still names."""
+    if not says_no_reason(message):
+        return message
+    began = update_started(snapshot)
+    late = [
+        e.message for e in snapshot.events
+        if TIMED_OUT in e.message and began and e.at and e.at >= began
+        and snapshot.rollout.current_hash in e.message
+    ]  # fmt: skip
+    return f"{message}: {late[-1]}" if late else message
+
+
+def _by_hand(snapshot: Snapshot) -> bool:
+    """`abort --reason` left its record after this update began."""
+    rollout = snapshot.rollout
+    if not rollout.aborted or not says_no_reason(rollout.status_message):
+        return False
+    action, began = action_of(rollout.annotations), update_started(snapshot)
+    at = parse_time(action.get("at"))
+    return action.get("verb") == "abort" and at is not None and (began is None or at >= began)
 
 
 def failed_metrics(snapshot: Snapshot) -> tuple[FailedMetric, ...]:

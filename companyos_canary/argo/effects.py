@@ -33,6 +33,16 @@ def aborted(before: Rollout, now: Rollout) -> Effect:
     return Effect.LOST
 
 
+def aborted_or_back(before: Rollout, now: Rollout) -> Effect:
+    """As `aborted`; where the stable template was put back instead, seen once the controller shows
+    the stable hash for it."""
+    if now.observed and now.is_fully_promoted and now.generation > before.generation:
+        return Effect.SEEN
+    if before.spec_is_observed or now.generation == before.generation:
+        return aborted(before, now)
+    return Effect.PENDING
+
+
 def drained(now: Rollout) -> bool:
     """After an abort: no canary pod is left and stable has all of its own. In blue-green the pods
     of the preview may stay (abortScaleDownDelaySeconds, 0 for ever); what counts is where the
@@ -84,6 +94,16 @@ def promoted_fully(before: Rollout, now: Rollout) -> Effect:
     if now.current_hash != before.current_hash or now.aborted:
         return Effect.OTHER
     return Effect.SEEN if now.is_fully_promoted else Effect.PENDING
+
+
+def full_promote_taken_up(before: Rollout, now: Rollout) -> Effect:
+    """Seen when the pause that it was sent at is gone: the patch of a status does not raise the
+    generation, so until then the old pause is no answer to it."""
+    if now.current_hash != before.current_hash or now.aborted:
+        return Effect.OTHER
+    if now.is_fully_promoted or not now.pause_conditions:
+        return Effect.SEEN
+    return Effect.PENDING
 
 
 def paused(before: Rollout, now: Rollout) -> Effect:

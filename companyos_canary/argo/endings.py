@@ -6,13 +6,14 @@ from typing import Literal
 
 from companyos_canary.argo.effects import drained
 from companyos_canary.argo.phase import shown_phase
-from companyos_canary.argo.steps import set_weight
+from companyos_canary.argo.steps import FULL_WEIGHT, set_weight
 from companyos_canary.argo.weight_steps import step_number, weight_steps
 from companyos_canary.errors import UsageError
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.rollout import Rollout
 
-_UNTIL = re.compile(r"(healthy|paused)|(step|weight)=(\d+)")
+_UNTIL = re.compile(r"(healthy|paused)|(step|weight)=([0-9]+)")
+_DIGITS = 9  # of a number that is compared; more are too large for any step or weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,15 @@ class Until:
             )
         if found[1]:
             return cls("healthy" if found[1] == "healthy" else "paused")
-        return cls("step" if found[2] == "step" else "weight", int(found[3]))
+        kind, value = found[2], int(found[3][:_DIGITS])
+        if kind == "weight" and not 1 <= value <= FULL_WEIGHT:
+            raise UsageError(
+                f"--until `{text}`: a weight is between 1 and 100 percent",
+                hint="`canary get` shows the weights of the steps",
+            )
+        if kind == "step" and value < 1:
+            raise UsageError(f"--until `{text}`: a step is 1 or more, as `canary get` counts them")
+        return cls("step" if kind == "step" else "weight", value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +56,11 @@ class Followed:
 
 
 def waits_for_a_person(rollout: Rollout) -> bool:
-    """Nothing moves until somebody acts: an endless pause, a pause by hand, no verdict."""
+    """Nothing moves until somebody acts: an endless pause, a pause by hand, no verdict. A full
+    promote ends all of these once the controller has seen it, a pause by hand alone stays."""
     if rollout.aborted or shown_phase(rollout).word != "Paused":
+        return False
+    if rollout.promote_full and not rollout.paused:
         return False
     if rollout.paused:
         return True

@@ -39,6 +39,14 @@ def shown_phase(rollout: Rollout) -> Phase:
     return calculated_phase(rollout)
 
 
+def invalid_spec(rollout: Rollout) -> str:
+    """The controller's message where it has called the newest spec invalid; empty where not."""
+    found = (
+        c.message for c in rollout.conditions if c.type == "InvalidSpec" and c.status == "True"
+    )
+    return next(found, "") if rollout.spec_is_observed else ""
+
+
 def calculated_phase(rollout: Rollout) -> Phase:
     """What the controller writes with every status (rolloututil.go CalculateRolloutPhase): the
     first of these tests that holds."""

@@ -2,9 +2,10 @@
 
 from companyos_canary.actions import abort as action
 from companyos_canary.actions.change import change
-from companyos_canary.argo.effects import Effect, aborted
-from companyos_canary.argo.patches import Nothing, tag
-from companyos_canary.argo.patches import abort as decide
+from companyos_canary.argo.effects import Effect, aborted_or_back
+from companyos_canary.argo.patches import Decision, Nothing, tag
+from companyos_canary.argo.patches.abort import abort as decide
+from companyos_canary.argo.patches.abort import abort_unseen, is_unseen
 from companyos_canary.commands import base
 from companyos_canary.commands.changing import unobserved, verb_with
 from companyos_canary.commands.given import time_limit
@@ -35,7 +36,14 @@ def abort(
     """Stop the canary: its traffic and its pods go back to the stable version."""
     limit = time_limit(timeout or "10m")
     clock, name = session.runtime.clock, session.rollout
-    verb = verb_with(session, "abort", decide, aborted, reason)
+
+    def decision(live: Rollout) -> Decision:
+        """Reads ReplicaSets only where an abort would be lost."""
+        if not is_unseen(live):
+            return decide(live)
+        return abort_unseen(session.cluster.snapshot(live, events=False))
+
+    verb = verb_with(session, "abort", decision, aborted_or_back, reason)
     changed = change(
         session.cluster, name, verb, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait
     )
@@ -54,6 +62,10 @@ def abort(
     if changed.effect in (Effect.PENDING, Effect.LOST):
         said = unobserved(session, "abort")
         return sent_answer(session, changed, said, code=ExitCode.UNOBSERVED)
+    if live.is_fully_promoted and changed.effect is Effect.SEEN:
+        back = tag(live.image(live.containers[0].name)) if live.containers else "its old version"
+        said = f"{name} in {place} is stopped before it began: {back} keeps all traffic"
+        return sent_answer(session, changed, said)
     already = "already " if nothing else ""
     session.note(f"{name} in {place} is {already}aborted; waiting for {_last(live)}")
     drained = action.drain(session.cluster, live, now=clock.now, sleep=clock.sleep, limit=limit)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from companyos_canary.actions.change import Verb, change
 from companyos_canary.actions.follow import EXIT
 from companyos_canary.actions.promote import promote_to_weight
-from companyos_canary.argo.effects import Seen, promoted_fully
+from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches import (
     Change,
@@ -19,7 +19,7 @@ from companyos_canary.argo.patches import (
 from companyos_canary.argo.skipped import skipped
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.commands.base import Answer, Session
-from companyos_canary.commands.changing import verb_with
+from companyos_canary.commands.changing import unobserved, verb_with
 from companyos_canary.commands.following import follow_to_the_end
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, Refused, UsageError
@@ -61,17 +61,22 @@ def promote_everything(
             "--full skips every step and analysis that is left: say why with --reason",
             hint='canary promote --full --reason "…"',
         )
-    verb = wanted.verb(session, "promote --full", promote_full, promoted_fully)
+    verb = wanted.verb(session, "promote --full", promote_full, full_promote_taken_up)
     name, sleep = session.rollout, session.runtime.clock.sleep
     if not wanted.dry_run:
         _ask(session, verb, yes=yes)
-    result = change(session.cluster, name, verb, sleep=sleep, dry_run=wanted.dry_run, wait=False)
+    result = change(
+        session.cluster, name, verb, sleep=sleep, dry_run=wanted.dry_run, wait=not wanted.no_wait
+    )
     if wanted.dry_run:
         return would_send(session, result)
     if not isinstance(result.decision, Change):
         return sent_answer(session, result, result.decision.message)
     if wanted.no_wait:
         return sent_answer(session, result, f"the full promote of {name} was sent")
+    if result.effect is Effect.PENDING:
+        said = unobserved(session, "full promote")
+        return sent_answer(session, result, said, code=ExitCode.UNOBSERVED)
     live = session.cluster.resolved(result.after)
     return follow_to_the_end(session, live, until=Until(), timeout=timeout)
 

@@ -46,11 +46,14 @@ class PodProblem:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a rollout ended badly or does not move; `message` is the controller's own."""
+    """Why a rollout ended badly or does not move; `message` is the controller's own. `by_hand`: it
+    is recorded that a person aborted it; without a record nobody knows, as the controller writes
+    the same after a deadline."""
 
     message: str
     metrics: tuple[FailedMetric, ...] = ()
     pods: tuple[PodProblem, ...] = ()
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Ending:
     """The end of a `deploy` or `watch`. `image` is the one that was followed, `hash` its pod
     template hash, `stable_image` the one that serves now, `weight` the canary's share and
     `step` the index of the step it had come to; `share` is what its pods made of that weight, in
-    percent (None where they do not make it)."""
+    percent (None where they do not make it). `wanted` is the weight of `--until weight=N`."""
 
     kind: EndKind
     exit_code: ExitCode
@@ -71,3 +74,4 @@ class Ending:
     started_at: datetime
     at: datetime
     share: int | None = None
+    wanted: int | None = None

@@ -59,7 +59,7 @@ def sentence(ending: Ending) -> str:
         case "healthy":
             return f"{name} is stable and has all traffic{after}"
         case "reached":
-            return f"{name} is where you wanted it{at}{_in_step(ending)}{after}"
+            return f"{name} has reached {_reached(ending)}{_in_step(ending)}{after}"
         case "rolled-back":
             return f"{name} was rolled back{at}{why}"
         case "degraded":
@@ -98,6 +98,15 @@ def _goes_on(ending: Ending, name: str, at: str) -> str:
     if waits_for_a_person(rollout):
         return f"{name} waits for a person{at}"
     return f"the rollout of {name} goes on{at and ', now' + at}"
+
+
+def _reached(ending: Ending) -> str:
+    """`25 %`; where the steps jump over the weight that was waited for, also that."""
+    if ending.weight is None:
+        return "the state that was waited for"
+    jumped = ending.wanted is not None and ending.wanted < ending.weight
+    wanted = f" (at least {ending.wanted} %)" if jumped else ""
+    return f"{weight_text(ending.weight, ending.share)}{wanted}"
 
 
 def _why(ending: Ending) -> str:

@@ -99,6 +99,8 @@ def activity(rollout: Rollout, phase: Phase) -> Activity:
         return "healthy"
     if rollout.paused:
         return "held"
+    if rollout.promote_full and not rollout.is_fully_promoted:
+        return "finishing"
     if any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions):
         return "inconclusive"
     if rollout.blue_green and not rollout.is_fully_promoted:

@@ -61,8 +61,8 @@ def _ended(picture: Picture) -> list[str]:
     if why and why.metrics:
         found += [short_metric(m) for m in why.metrics]
     elif why:
-        found.append(controller_sentence(why))
         found += [pod_sentence(p) for p in why.pods[:1]]
+        found.append(controller_sentence(why))
     if aborted and picture.stable:
         found.append(f"{picture.stable} serves")
     return [f for f in found if f]

@@ -70,7 +70,8 @@ def controller_sentence(found: Cause) -> str:
         message = message.removeprefix(prefix)
     aborted = _ABORTED.match(message)
     if aborted:
-        message = message[aborted.end() :] or "aborted on request, not by an analysis"
+        no_reason = "aborted by hand" if found.by_hand else "aborted"
+        message = message[aborted.end() :] or f"{no_reason} (no analysis failed)"
     return message.strip().removesuffix(".") or "the controller gives no reason"
 
 

@@ -47,9 +47,11 @@ def test_another_version_says_nothing_about_ours() -> None:
     assert track(snapshot(), other) == track(snapshot())
 
 
-def test_only_a_deadline_is_explained_by_pods() -> None:
+def test_a_deadline_is_explained_by_pods_and_so_is_an_abort_without_a_reason() -> None:
     seen = track(starting("ImagePullBackOff"))
-    by_hand = Cause("RolloutAborted: Rollout aborted update to revision 8")
+    bare = "RolloutAborted: Rollout aborted update to revision 8"
+    by_hand = Cause(bare, by_hand=True)
+    assert seen.explaining(Cause(bare)) == Cause(bare, pods=seen.pods)
     measured = Cause(LATE.message, metrics=(METRIC,))
     assert seen.explaining(LATE) == Cause(LATE.message, pods=seen.pods)
     assert [seen.explaining(c) for c in (None, by_hand, measured)] == [None, by_hand, measured]

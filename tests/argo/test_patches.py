@@ -137,7 +137,7 @@ def test_abort_is_sent_without_a_precondition() -> None:
     decision = abort(rollout())
     assert isinstance(decision, Change)
     assert [(p.subresource, p.body) for p in decision.patches] == [
-        ("status", {"status": {"abort": True}})
+        ("status", {"status": {"abort": True, "promoteFull": False}})
     ]
 
 

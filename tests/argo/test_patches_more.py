@@ -214,7 +214,9 @@ def test_a_reason_goes_behind_the_patch_and_none_leaves_it_alone() -> None:
     assert with_reason(plain, "abort", "ana", NOW, "") is plain
     told = with_reason(plain, "abort", "ana", NOW, "wrong tag")
     assert isinstance(told, Change)
-    assert told.patches[0] == Patch({"status": {"abort": True}}, MERGE_PATCH, "status")
+    assert told.patches[0] == Patch(
+        {"status": {"abort": True, "promoteFull": False}}, MERGE_PATCH, "status"
+    )
     assert json.loads(body(told, 1)["metadata"]["annotations"][ACTION]) == {
         "verb": "abort", "by": "ana", "at": "2026-03-02T12:04:33Z", "reason": "wrong tag",
     }  # fmt: skip

@@ -37,7 +37,9 @@ def test_no_wait_is_exactly_two_requests(waiting: World) -> None:
     assert [(r.method, r.path) for r in waiting.requests] == [
         ("GET", ROLLOUT), ("PATCH", f"{ROLLOUT}/status"),
     ]  # fmt: skip
-    assert json.loads(waiting.requests[-1].body) == {"status": {"abort": True}}
+    assert json.loads(waiting.requests[-1].body) == {
+        "status": {"abort": True, "promoteFull": False}
+    }
 
 
 def test_the_right_to_get_and_patch_is_enough(waiting: World) -> None:
@@ -59,7 +61,7 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(waiting: World) -> None:
     assert ran.out == (
         f"PATCH {ROLLOUT}/status?fieldManager=canary\n"
         "content-type: application/merge-patch+json\n"
-        '{\n  "status": {\n    "abort": true\n  }\n}\n'
+        '{\n  "status": {\n    "abort": true,\n    "promoteFull": false\n  }\n}\n'
     )
     assert ran.err == "dry run: nothing was sent\n"
     assert changing(waiting) == []

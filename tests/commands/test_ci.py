@@ -192,9 +192,7 @@ def test_quiet_has_the_verdict_and_the_annotation_only(world: World) -> None:
 def test_a_reached_pause_is_a_warning_and_0(waiting: World) -> None:
     ran = waiting.canary("watch", "--until", "paused", environ=GITHUB)
     assert ran.code == ExitCode.OK
-    assert ran.err.startswith(
-        "::warning title=companyos-api reached::v1.1.0 is where you wanted it"
-    )
+    assert ran.err.startswith("::warning title=companyos-api reached::v1.1.0 has reached")
 
 
 def test_words_of_the_cluster_are_no_commands_to_the_runner(world: World) -> None:

@@ -216,9 +216,9 @@ def test_an_abort_by_hand_is_not_blamed_on_the_pods(world: World) -> None:
     def somebody() -> None:
         if any("ImagePullBackOff" in str(p["status"]) for p in world.pods()):
             world.on_wait.clear()
-            world.canary("abort")
+            world.canary("abort", "--reason", "not this one")
 
     world.on_wait.append(somebody)
     ran = world.canary("deploy", "bad1")
-    assert "aborted on request" in ran.err
+    assert "aborted by hand" in ran.err
     assert " reason=" not in ran.last

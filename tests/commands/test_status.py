@@ -28,10 +28,10 @@ def test_a_running_step_is_8(running: World) -> None:
     )  # fmt: skip
 
 
-def test_aborted_is_3_and_says_that_a_person_did_it(rolled_back: World) -> None:
+def test_aborted_is_3_and_says_that_no_analysis_failed(rolled_back: World) -> None:
     ran = rolled_back.canary("status")
     assert ran.code == ExitCode.DEGRADED
-    assert ran.out.startswith("companyos-api v1.1.0 Degraded: aborted on request, not by an")
+    assert ran.out.startswith("companyos-api v1.1.0 Degraded: aborted (no analysis failed)")
 
 
 def test_a_named_rollout_needs_no_file_and_takes_a_broken_one(world: World) -> None:

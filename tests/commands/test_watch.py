@@ -176,7 +176,7 @@ def test_a_terminal_gets_a_screen_and_keeps_the_last_one(waiting: World) -> None
     assert ran.code == ExitCode.OK
     assert "\x1b[?25l" in ran.out
     assert ran.out.rindex("\x1b[?25h") > ran.out.rindex("waits for a person")
-    assert "is where you wanted it at 10 %" in ran.out
+    assert "has reached 10 %" in ran.out
 
 
 def test_wrong_flags_missing_and_failing_have_their_codes(world: World) -> None:

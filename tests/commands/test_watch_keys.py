@@ -39,7 +39,7 @@ def test_abort_by_key_asks_once_and_ends_with_3(running: World) -> None:
     assert "y yes, do it   any other key no" in ran.out
     assert running.rollout().aborted
     assert "abort: done" in ran.out
-    assert "v1.1.0 was rolled back at 10 %: aborted on request" in ran.out
+    assert "v1.1.0 was rolled back at 10 %: aborted (no analysis failed)" in ran.out
 
 
 def test_any_other_key_sends_nothing(running: World) -> None:
@@ -221,7 +221,7 @@ def test_values_of_one_version_are_not_shown_for_the_next(running: World) -> Non
 
 def test_an_abort_that_is_only_written_is_not_said_to_be_done(running: World) -> None:
     freeze(running)
-    running.patch({"status": {"abort": True}}, "status")
+    running.patch({"status": {"abort": True, "promoteFull": False}}, "status")
     ran = watch(running, (3, "q"))
     assert "no longer watching: v1.1.0 is being aborted" in ran.out
 

@@ -76,7 +76,7 @@ def test_an_abort_by_hand_says_so() -> None:
     found = history(scene, NOW)
     assert outcome(found[0]) == "aborted"
     below = text(screen(found, NOW, Facts(), None)[2]).strip()
-    assert below == "aborted on request, not by an analysis"
+    assert below == "aborted (no analysis failed)"
     assert record(found[0], None)["cause"]["message"] == message
 
 

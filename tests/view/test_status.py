@@ -48,9 +48,9 @@ def test_the_controllers_message_stands_for_the_metric_that_was_not_read() -> No
     )
 
 
-def test_an_abort_on_request_is_told_from_one_by_an_analysis() -> None:
+def test_an_abort_without_a_reason_is_told_from_one_by_an_analysis() -> None:
     aborted = recorded("aborted-by-hand")
-    text = "companyos-api v2 Degraded: aborted on request, not by an analysis, v1 serves"
+    text = "companyos-api v2 Degraded: aborted (no analysis failed), v1 serves"
     assert status.line(aborted, moment(aborted)) == text
 
 

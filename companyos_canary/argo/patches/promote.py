@@ -109,7 +109,9 @@ def promote_full(rollout: Rollout) -> Decision:
         )
     if rollout.is_fully_promoted:
         return Nothing(f"`{rollout.name}` is already fully promoted")
+    # Nothing finer pins an abort that is not there yet: a `test` of an absent path fails.
     operations = [
+        test("/metadata/resourceVersion", rollout.resource_version),
         test("/status/currentPodHash", rollout.current_hash),
         add("/status/promoteFull", True),
     ]
