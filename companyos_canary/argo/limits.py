@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal as OneOf
 
-from companyos_canary.argo.condition.errors import ConditionError
-from companyos_canary.argo.condition.nodes import (
+from companyos_canary.analysis.expr.errors import ConditionError
+from companyos_canary.analysis.expr.nodes import (
     Binary,
     Builtin,
     Call,
@@ -23,8 +23,8 @@ from companyos_canary.argo.condition.nodes import (
     Pointer,
     Unary,
 )
-from companyos_canary.argo.condition.parser import parse
-from companyos_canary.argo.gotext import float_text, parse_float
+from companyos_canary.analysis.expr.parser import parse
+from companyos_canary.analysis.gotext import float_text, parse_float
 
 Operator = OneOf["<", "<=", ">", ">="]
 

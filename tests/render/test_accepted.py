@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.argo.analysis_spec import run_spec
-from companyos_canary.argo.condition.language import compile as compiled
-from companyos_canary.argo.judge import Taken, conclude, plan
-from companyos_canary.argo.measurement import Measured
+from companyos_canary.analysis.expr.language import compile as compiled
+from companyos_canary.analysis.judge import Taken, conclude, plan
+from companyos_canary.analysis.measurement import Measured
+from companyos_canary.analysis.spec import run_spec
 from companyos_canary.argo.validation import first_fault
 from companyos_canary.config import Metric, Step
 from companyos_canary.model.quantity import parse_duration

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from companyos_canary.argo.analysis_spec import run_spec
+from companyos_canary.analysis.spec import run_spec
 from companyos_canary.model.rollout import HASH_LABEL, REVISION
 from companyos_canary.sandbox.controller.context import (
     Pass,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.analysis_spec import TemplateError
+from companyos_canary.analysis.spec import TemplateError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.controller.context import Emit, Pass, is_owned
 from companyos_canary.sandbox.controller.one_pass import reconcile

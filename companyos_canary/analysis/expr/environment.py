@@ -1,0 +1,83 @@
+"""The functions that Argo Rollouts adds to the language: types, then values.
+
+Upstream: Argo Rollouts utils/evaluate/evaluate.go.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from companyos_canary.analysis.expr.errors import ConditionError
+from companyos_canary.analysis.expr.operators import integer, is_number
+from companyos_canary.analysis.expr.types import (
+    BOOL,
+    FLOAT,
+    INT64,
+    INTEGERS,
+    NIL,
+    UNKNOWN,
+    type_of,
+)
+from companyos_canary.analysis.gotext import float_text, parse_float, parse_int
+
+SIGNATURES: dict[str, tuple[tuple[str, ...], str]] = {
+    "asInt": ((UNKNOWN,), INT64),
+    "asFloat": ((UNKNOWN,), FLOAT),
+    "isNaN": ((FLOAT,), BOOL),
+    "isInf": ((FLOAT,), BOOL),
+    "isNil": ((UNKNOWN,), BOOL),
+    "default": ((UNKNOWN, UNKNOWN), UNKNOWN),
+}
+"""Functions of the environment: the types that they take and give."""
+
+
+def call_type(name: str, arguments: Sequence[str]) -> str:
+    """The type that a function of the environment gives for arguments of these types."""
+    wanted, given = SIGNATURES[name]
+    if len(arguments) != len(wanted):
+        much = "too many" if len(arguments) > len(wanted) else "not enough"
+        raise ConditionError(f"{much} arguments to call {name}")
+    for argument, want in zip(arguments, wanted, strict=True):
+        if UNKNOWN in (want, argument) or argument == want or argument in INTEGERS:
+            continue
+        if argument == NIL:
+            raise ConditionError(f"cannot use nil as argument (type {want}) to call {name}")
+        raise ConditionError(f"cannot use {argument} as argument (type {want}) to call {name} ")
+    return given
+
+
+def called(name: str, arguments: Sequence[Any], result: Any) -> Any:
+    """The value of a function of the environment. `isNil` and `default` look at the whole result,
+    whatever they are given (recorded: `cond-isnil-any-arg`, `cond-default-any-arg`)."""
+    if name == "isNil":
+        return result is None
+    if name == "default":
+        return arguments[1] if result is None else result
+    value = arguments[0]
+    if name in ("isNaN", "isInf"):
+        if not is_number(value):
+            raise ConditionError(f"reflect: Call using {type_of(value)} as type float64")
+        return math.isnan(value) if name == "isNaN" else math.isinf(value)
+    try:
+        if isinstance(value, str):
+            return parse_int(value) if name == "asInt" else parse_float(value)
+    except ValueError as error:
+        raise ConditionError(str(error)) from None
+    if not is_number(value):
+        raise ConditionError(f"{name}() not supported on {type_of(value)} {printed(value)}")
+    return integer(value) if name == "asInt" else float(value)
+
+
+def printed(value: Any, depth: int = 0) -> str:
+    """A value as %v prints it; long lists are cut."""
+    if isinstance(value, list):
+        if depth > 3:
+            return "[...]"
+        most = 10 if depth else 100
+        shown = " ".join(printed(v, depth + 1) for v in value[:most])
+        return f"[{shown}{' ...' if len(value) > most else ''}]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return float_text(value)
+    return "<nil>" if value is None else str(value)

@@ -1,0 +1,183 @@
+"""The value of a checked condition for one result.
+
+Upstream: expr-lang/expr 1.17 vm/vm.go and vm/runtime.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from companyos_canary.analysis.expr import environment, functions, nodes
+from companyos_canary.analysis.expr.budget import Budget
+from companyos_canary.analysis.expr.errors import ConditionError
+from companyos_canary.analysis.expr.methods import method_of
+from companyos_canary.analysis.expr.names import PREDICATES
+from companyos_canary.analysis.expr.operators import (
+    arithmetic,
+    contained,
+    equal,
+    integer,
+    is_number,
+    ordered,
+    searched,
+    span,
+    truth,
+    wrapped,
+)
+from companyos_canary.analysis.expr.predicates import over
+from companyos_canary.analysis.expr.types import List, type_of
+
+
+class _EndOfChain(Exception):
+    """A `?.` met nil."""
+
+
+class Evaluator:
+    """Evaluates one tree once. `result` is a float, a List of floats or None."""
+
+    def __init__(self, result: Any, now: datetime) -> None:
+        self._result = result
+        self._now = now
+        self._variables: dict[str, Any] = {"result": result}
+        self._pointers: list[dict[str, Any]] = []
+        self._budget = Budget()
+
+    def value(self, node: nodes.Node) -> Any:  # noqa: C901, PLR0912 - a case for each kind of node
+        """The value of a tree; ConditionError where the controller would say so."""
+        self._budget.step()
+        match node:
+            case nodes.Literal(value):
+                return value
+            case nodes.Name(name):
+                return self._variables[name]
+            case nodes.Pointer(name):
+                return self._pointers[-1][name]
+            case nodes.Unary(operator, inner):
+                return self._unary(operator, self.value(inner))
+            case nodes.Binary():
+                return self._binary(node)
+            case nodes.Member():
+                return self._member(node)
+            case nodes.Chain(inner):
+                return self._chain(inner)
+            case nodes.Slice():
+                return self._slice(node)
+            case nodes.Call(callee, arguments):
+                return self._call(callee, [self.value(a) for a in arguments])
+            case nodes.Builtin(name, arguments):
+                return self._builtin(name, arguments)
+            case nodes.Let(name, value, body):
+                return self._let(name, value, body)
+            case nodes.Conditional(condition, then, otherwise):
+                return self.value(then if truth(self.value(condition)) else otherwise)
+            case nodes.Array(items):
+                self._budget.grow(len(items))
+                return List(self.value(n) for n in items)
+            case nodes.Sequence(items):
+                return [self.value(n) for n in items][-1]
+        raise ConditionError(f"{type(node).__name__} is not supported here")
+
+    def _unary(self, operator: str, value: Any) -> Any:
+        if operator in ("!", "not"):
+            return not truth(value)
+        if not is_number(value):
+            raise ConditionError(f"invalid operation: {operator} {type_of(value)}")
+        if operator == "+":
+            return value
+        return -value if isinstance(value, float) else wrapped(-value)
+
+    def _binary(self, node: nodes.Binary) -> Any:
+        operator = node.operator
+        left = self.value(node.left)
+        if operator in ("and", "&&"):
+            return truth(left) and truth(self.value(node.right))
+        if operator in ("or", "||"):
+            return truth(left) or truth(self.value(node.right))
+        if operator == "??":
+            return self.value(node.right) if left is None else left
+        right = self.value(node.right)
+        if operator in ("==", "!="):
+            return equal(left, right, self._budget) == (operator == "==")
+        if operator in ("<", ">", "<=", ">="):
+            return ordered(operator, left, right)
+        if operator == "in":
+            return contained(left, right, self._budget)
+        if operator == "..":
+            return span(left, right, self._budget)
+        if operator in ("contains", "startsWith", "endsWith"):
+            return searched(operator, left, right, self._budget)
+        return arithmetic(operator, left, right, self._budget)
+
+    def _chain(self, node: nodes.Node) -> Any:
+        try:
+            return self.value(node)
+        except _EndOfChain:
+            return None
+
+    def _member(self, node: nodes.Member) -> Any:
+        base = self.value(node.node)
+        if base is None and node.optional:
+            raise _EndOfChain
+        key = self.value(node.key)
+        if not isinstance(base, list | str) or isinstance(key, str):
+            raise ConditionError(f"cannot fetch {environment.printed(key)} from {type_of(base)}")
+        index = integer(key)
+        if index < 0:
+            index += len(base)
+        if not 0 <= index < len(base):
+            raise ConditionError(f"index out of range: {index} (array length is {len(base)})")
+        return base[index]
+
+    def _slice(self, node: nodes.Slice) -> Any:
+        base = self.value(node.node)
+        if not isinstance(base, list | str):
+            raise ConditionError(f"cannot slice {environment.printed(base)}")
+        start = 0 if node.start is None else integer(self.value(node.start))
+        end = len(base) if node.end is None else integer(self.value(node.end))
+        start, end = (max(0, i + len(base)) if i < 0 else i for i in (start, end))
+        part = base[min(start, end, len(base)) : end]
+        self._budget.grow(len(part))
+        return List(part, type_of(base)) if isinstance(base, list) else part
+
+    def _call(self, callee: nodes.Name | nodes.Member, arguments: list[Any]) -> Any:
+        if isinstance(callee, nodes.Name):
+            return environment.called(callee.name, arguments, self._result)
+        base = self.value(callee.node)
+        if base is None and callee.optional:
+            raise _EndOfChain
+        method = method_of(base, str(self.value(callee.key)))
+        if method is None:
+            raise ConditionError(f"{type_of(base)} is not callable")
+        return method(base)
+
+    def _builtin(self, name: str, arguments: tuple[nodes.Node, ...]) -> Any:
+        if name == "now":
+            return self._now
+        if name not in PREDICATES:
+            values = [self.value(a) for a in arguments]
+            return functions.built_in(name, values, self._budget)
+        items = self.value(arguments[0])
+        if not isinstance(items, list):
+            raise ConditionError(f"invalid argument for {name} (type {type_of(items)})")
+        initial = [self.value(a) for a in arguments[2:]]
+        return over(name, items, self._predicate(arguments), initial, self._budget)
+
+    def _predicate(
+        self, arguments: tuple[nodes.Node, ...]
+    ) -> Callable[[Any, int, Any], Any] | None:
+        if len(arguments) < 2:
+            return None
+
+        def predicate(item: Any, index: int, acc: Any) -> Any:
+            self._pointers.append({"": item, "index": index, "acc": acc})
+            found = self.value(arguments[1])
+            self._pointers.pop()
+            return found
+
+        return predicate
+
+    def _let(self, name: str, value: nodes.Node, body: nodes.Node) -> Any:
+        self._variables[name] = self.value(value)
+        found = self.value(body)
+        del self._variables[name]
+        return found

@@ -1,0 +1,191 @@
+"""The functions of the language: types, then values.
+
+Upstream: expr-lang/expr 1.17 builtin/.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from companyos_canary.analysis.expr import lists
+from companyos_canary.analysis.expr.budget import Budget
+from companyos_canary.analysis.expr.errors import ConditionError
+from companyos_canary.analysis.expr.operators import integer, is_number, ordered
+from companyos_canary.analysis.expr.types import (
+    BOOL,
+    DURATION,
+    FLOAT,
+    INT,
+    NUMBERS,
+    STRING,
+    TIME,
+    UNKNOWN,
+    element,
+    is_list,
+    list_of,
+    shown,
+    type_of,
+)  # fmt: skip
+from companyos_canary.analysis.gotext import parse_duration, parse_float, parse_int
+
+_ROUNDED = ("ceil", "floor", "round")
+_AGGREGATES = ("max", "min", "mean", "median")
+
+
+def builtin_type(name: str, arguments: Sequence[str]) -> str:
+    """The type that a function of the language gives for arguments of these types."""
+    if name in _AGGREGATES:
+        return _aggregate_type(name, arguments)
+    if name in lists.NAMES:
+        return lists.list_type(name, arguments)
+    expected = 0 if name == "now" else 1
+    if len(arguments) != expected:
+        if name == "duration":
+            much = "too many" if len(arguments) > expected else "not enough"
+            raise ConditionError(f"{much} arguments to call duration")
+        raise ConditionError(
+            f"invalid number of arguments (expected {expected}, got {len(arguments)})"
+        )
+    if name == "now":
+        return TIME
+    given = arguments[0]
+    if name in ("first", "last"):
+        if given != UNKNOWN and not is_list(given):
+            raise ConditionError(f"cannot get {name} element from {shown(given)}")
+        return UNKNOWN if given == UNKNOWN else element(given)
+    fits, found = _BUILTIN_TYPES[name]
+    if given != UNKNOWN and not fits(given):
+        if name == "duration":
+            raise ConditionError(
+                f"cannot use {shown(given)} as argument (type string) to call duration "
+            )
+        raise ConditionError(f"invalid argument for {name} (type {shown(given)})")
+    return found or given
+
+
+def _aggregate_type(name: str, arguments: Sequence[str]) -> str:
+    if not arguments:
+        raise ConditionError(f"not enough arguments to call {name}")
+    for argument in arguments:
+        if argument == UNKNOWN or is_list(argument):
+            return UNKNOWN
+        if argument not in NUMBERS:
+            raise ConditionError(f"invalid argument for {name} (type {shown(argument)})")
+    return arguments[0]
+
+
+def predicate_type(name: str, collection: str, predicate: str, *, with_predicate: bool) -> str:
+    """The type of a function over a list, given the type of its predicate."""
+    if name == "map":
+        return list_of(predicate)
+    if name == "reduce":
+        return predicate
+    if name == "sum":
+        return predicate if with_predicate else _element(collection)
+    if predicate not in (BOOL, UNKNOWN):
+        raise ConditionError(f"predicate should return boolean (got {shown(predicate)})")
+    if name == "filter":
+        return list_of(_element(collection))
+    if name in ("find", "findLast"):
+        return _element(collection)
+    return INT if name in ("count", "findIndex", "findLastIndex") else BOOL
+
+
+def _element(collection: str) -> str:
+    return UNKNOWN if collection == UNKNOWN else element(collection)
+
+
+def built_in(name: str, arguments: Sequence[Any], budget: Budget) -> Any:
+    """The value of a function of the language that takes no predicate (and is not `now`)."""
+    if name in _AGGREGATES:
+        return _aggregate(name, arguments, budget)
+    if name in lists.NAMES:
+        return lists.listed(name, arguments, budget)
+    value = arguments[0]
+    if name in ("first", "last"):
+        has = isinstance(value, list) and value
+        return value[0 if name == "first" else -1] if has else None
+    if name == "len":
+        if not isinstance(value, list | str):
+            raise ConditionError(f"invalid argument for len (type {type_of(value)})")
+        return len(value)
+    if isinstance(value, str) and name in ("int", "float", "duration"):
+        return _read(name, value)
+    if not is_number(value):
+        verb = f"invalid operation: {name}({type_of(value)})"
+        wrong = f"invalid argument for {name} (type {type_of(value)})"
+        raise ConditionError(verb if name in ("int", "float", "duration") else wrong)
+    if name in _ROUNDED:
+        return _rounded(name, float(value))
+    if name == "int":
+        return integer(value)
+    return abs(value) if name == "abs" else float(value)
+
+
+def _read(name: str, text: str) -> Any:
+    try:
+        if name == "duration":
+            return parse_duration(text)
+        return parse_int(text, "Atoi") if name == "int" else parse_float(text)
+    except ValueError as error:
+        wrong = f"invalid operation: {name}({text})"
+        raise ConditionError(str(error) if name == "duration" else wrong) from None
+
+
+def _rounded(name: str, value: float) -> float:
+    if not math.isfinite(value):
+        return value
+    if name == "round":  # half away from zero, as Go
+        return math.copysign(float(math.floor(abs(value) + 0.5)), value)
+    return float(math.ceil(value) if name == "ceil" else math.floor(value))
+
+
+def _aggregate(name: str, arguments: Sequence[Any], budget: Budget) -> Any:
+    numbers = list(_numbers(name, arguments, budget))
+    if name in ("max", "min"):
+        return _extreme("<" if name == "max" else ">", numbers)
+    if not numbers:
+        return 0.0
+    values = [float(n) for n in numbers]
+    if name == "mean":
+        return sum(values) / len(values)
+    values.sort(key=lambda v: (not math.isnan(v), v))  # Go's Float64s puts NaN first
+    half = len(values) // 2
+    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
+
+
+def _extreme(replaces: str, numbers: Sequence[Any]) -> Any:
+    found: Any = None
+    for value in numbers:
+        if found is None or ordered(replaces, found, value):
+            found = value
+    return found
+
+
+def _numbers(name: str, values: Sequence[Any], budget: Budget) -> list[Any]:
+    found: list[Any] = []
+    for value in values:
+        budget.step()
+        if isinstance(value, list):
+            found += _numbers(name, value, budget)
+        elif is_number(value):
+            found.append(value)
+        else:
+            raise ConditionError(f"invalid argument for {name} (type {type_of(value)})")
+    return found
+
+
+def _is_number_type(type_: str) -> bool:
+    return type_ in NUMBERS
+
+
+_BUILTIN_TYPES: dict[str, tuple[Callable[[str], bool], str]] = {
+    "len": (lambda t: is_list(t) or t == STRING, INT),
+    "abs": (_is_number_type, ""),
+    "ceil": (_is_number_type, FLOAT),
+    "floor": (_is_number_type, FLOAT),
+    "round": (_is_number_type, FLOAT),
+    "int": (lambda t: t in NUMBERS or t == STRING, INT),
+    "float": (lambda t: t in NUMBERS or t == STRING, FLOAT),
+    "duration": (lambda t: t == STRING, DURATION),
+}

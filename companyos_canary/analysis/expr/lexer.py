@@ -1,0 +1,104 @@
+"""Text of a condition -> tokens, as expr-lang's lexer cuts it."""
+
+import re
+from typing import Literal, NamedTuple
+
+from companyos_canary.analysis.expr.errors import ConditionError
+
+TokenKind = Literal["identifier", "operator", "bracket", "number", "string", "error", "eof"]
+
+_WORD_OPERATORS = frozenset(
+    ("not", "in", "or", "and", "matches", "contains", "startsWith", "endsWith", "let", "if", "else")
+)
+_PATTERN = r"""
+      (?P<space>\s+|//[^\n]*|/\*.*?\*/)
+    | (?P<open_comment>/\*)
+    | (?P<raw>`[^`]*`)
+    | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+    | (?P<open_string>["'`])
+    | (?P<number>(?:0[xX][0-9a-fA-F_]*|0[oO][0-7_]*|0[bB][01_]*
+        |[0-9][0-9_]*(?:\.(?!\.)[0-9_]*)?(?:[eE][+-]?[0-9_]*)?
+        |\.[0-9][0-9_]*(?:[eE][+-]?[0-9_]*)?))
+    | (?P<word>[^\W\d][\w$]*|\$[\w$]*)
+    | (?P<bracket>[()\[\]{}])
+    | (?P<operator>\?\.|\?\?|\?|\.\.|\.|\#\#?|\|\||\||::|:|[&!=*<>][&=*]?|[/,;%+\-^])
+    """
+_ESCAPE = r"(?s)\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))"
+_SIMPLE = {
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
+    "\\": "\\", "'": "'", '"': '"', "`": "`", "?": "?",
+}  # fmt: skip
+_LONGEST = 20_000
+
+
+class Token(NamedTuple):
+    """`text` is the word or sign; of a string its content, of an `error` what is wrong."""
+
+    kind: TokenKind
+    text: str
+
+    def __str__(self) -> str:
+        if self.kind == "eof":
+            return "EOF"
+        return f'{self.kind.capitalize()}("{self.text}")'
+
+
+def tokens(text: str) -> list[Token]:
+    """All tokens, the last one `eof` or `error`: a fault counts only once it is reached."""
+    if len(text) > _LONGEST:
+        return [Token("error", f"the condition is longer than {_LONGEST} characters")]
+    found: list[Token] = []
+    pattern, at = re.compile(_PATTERN, re.VERBOSE | re.DOTALL), 0
+    while at < len(text):
+        match = pattern.match(text, at)
+        if match is None:
+            return [*found, Token("error", f"unrecognized character: {_named(text[at])}")]
+        token = _token(match, text)
+        if token is not None:
+            found.append(token)
+            if token.kind == "error":
+                return found
+        at = match.end()
+    return [*found, Token("eof", "")]
+
+
+def _token(match: re.Match[str], text: str) -> Token | None:
+    kind, value = str(match.lastgroup), match[0]
+    if kind == "space":
+        return None
+    if kind == "word":
+        return Token("operator" if value in _WORD_OPERATORS else "identifier", value)
+    if kind == "number":
+        following = text[match.end() : match.end() + 1]
+        if following.isalnum() or (following in ("_", "$") and following):
+            return Token("error", f'bad number syntax: "{value}{following}"')
+        return Token("number", value)
+    if kind == "raw":
+        return Token("string", value[1:-1])
+    if kind == "string":
+        try:
+            return Token("string", re.sub(_ESCAPE, _unescaped, value[1:-1]))
+        except ConditionError as error:
+            return Token("error", str(error))
+    if kind == "open_comment":
+        return Token("error", "unclosed comment")
+    if kind == "open_string":
+        return Token("error", "literal not terminated")
+    return Token("bracket" if kind == "bracket" else "operator", value)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    two, four, eight, octal, simple = match.groups()
+    code = int(two or four or eight or "0", 16) if not octal else int(octal, 8)
+    if simple is not None:
+        if simple not in _SIMPLE:
+            raise ConditionError("unable to unescape string")
+        return _SIMPLE[simple]
+    if code > 0x10FFFF or 0xD800 <= code < 0xE000:
+        raise ConditionError("unable to unescape string")
+    return chr(code)
+
+
+def _named(character: str) -> str:
+    shown = f" '{character}'" if character.isprintable() else ""
+    return f"U+{ord(character):04X}{shown}"

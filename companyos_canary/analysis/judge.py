@@ -1,0 +1,212 @@
+"""The AnalysisRun engine as two pure functions: what to measure now, and what comes of it.
+
+    plan(run, now, secret)               what is due, or why the run cannot go on
+    conclude(run, plan, taken, now)      the new status, the events, and when to look again
+
+Between the two all due measurements are made, at the same time. `run` is the object as the
+cluster has it. Upstream: analysis/analysis.go `reconcileAnalysisRun`; times have whole seconds
+because they are read back from the status, so an interval is up to a second short.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from companyos_canary.analysis.arguments import ArgumentError, resolve_metric
+from companyos_canary.analysis.assessment import COMPLETED, assess, counted, is_terminating
+from companyos_canary.analysis.measurement import Measured
+from companyos_canary.analysis.rules import (
+    Metric,
+    SpecFault,
+    limit,
+    matched,
+    validate,
+)
+from companyos_canary.analysis.schedule import is_due, next_moment
+from companyos_canary.analysis.shape import shape_fault
+from companyos_canary.model.quantity import format_time
+
+Json = dict[str, Any]
+Secret = Callable[[str, str], str]
+"""(name, key) -> the value; raises ArgumentError with the cluster's words if there is none."""
+
+_KEPT = 10
+_WARNINGS = frozenset(("Failed", "Error"))
+_PLACEHOLDER = "temp-for-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`due` are metrics with their arguments in place, `metrics` all of them with a placeholder
+    for secrets. `failure` is set where the run cannot go on: it becomes its message."""
+
+    failure: str = ""
+    due: tuple[Metric, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    dry: frozenset[str] = frozenset()
+    kept: Mapping[str, int] | None = None
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A measurement that was made, with its times."""
+
+    measured: Measured
+    started_at: datetime
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """An event about the AnalysisRun: `type` is Normal or Warning."""
+
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`wake_at` is when the next measurement is due; None for a run that has ended or that only
+    a change can move. A run that is Running and has lost goes on at the next look."""
+
+    status: Json
+    events: tuple[RunEvent, ...]
+    wake_at: datetime | None
+
+
+def plan(run: Mapping[str, Any], now: datetime, secret: Secret) -> Plan:
+    """What is due at `now` for an unfinished run."""
+    spec, status = run.get("spec") or {}, run.get("status") or {}
+    if wrong := shape_fault(spec):
+        return Plan(failure=f"Analysis spec invalid: {wrong}")
+    args = spec.get("args") or []
+    try:
+        metrics = tuple(resolve_metric(m, map(_hidden, args)) for m in spec.get("metrics") or ())
+        validate(metrics)
+        dry = frozenset(matched("dryRun", spec.get("dryRun") or (), metrics))
+        rules = spec.get("measurementRetention") or ()
+        retention = matched("measurementRetention", rules, metrics)
+        shown = [_shown(a, secret) for a in args]
+    except SpecFault as fault:
+        return Plan(failure=f"Analysis spec invalid: {fault}")
+    except ArgumentError as error:
+        return Plan(failure=f"Unable to resolve metric arguments: {error}")
+    results = {r["name"]: r for r in status.get("metricResults") or ()}
+    stopping = is_terminating(spec, list(results.values()))
+    due = [
+        resolve_metric(raw, shown)
+        for raw, metric in zip(spec["metrics"], metrics, strict=True)
+        if not stopping and is_due(metric, results.get(metric.get("name", "")), status, now)
+    ]
+    return Plan(
+        due=tuple(due),
+        metrics=metrics,
+        dry=dry,
+        kept={name: limit(rule, "limit") for name, rule in retention.items()},
+        secrets=tuple(s["value"] for a, s in zip(args, shown, strict=True) if _secret_of(a)),
+    )
+
+
+def conclude(
+    run: Mapping[str, Any], plan: Plan, taken: Mapping[str, Taken], now: datetime
+) -> Verdict:
+    """What comes of a run at `now`, once all that was due is in `taken` (by metric, in the order
+    in which they were finished)."""
+    spec = run.get("spec") or {}
+    status: Json = copy.deepcopy(dict(run.get("status") or {}))
+    status.setdefault("runSummary", {})
+    before = status.get("phase", "")
+    if plan.failure:
+        status |= {"phase": "Error", "message": plan.failure}
+        return Verdict(status, (_ended("Error"),), None)
+    results: list[Json] = status.get("metricResults") or []
+    due = {m.get("name", ""): m for m in plan.due}
+    for name, measurement in taken.items():
+        _add(results, due[name], measurement, plan)
+    status.setdefault("startedAt", format_time(now))
+    found = assess(spec, plan.metrics, results, plan.dry)
+    events = [_metric_ended(name, phase) for name, phase in found.ended]
+    if found.phase != before:
+        status["phase"] = found.phase
+        status["message"] = found.message
+        if found.phase in COMPLETED:
+            events.append(_ended(found.phase))
+            status.setdefault("completedAt", format_time(now))
+    if not status.get("message"):
+        status.pop("message", None)
+    _put_results(status, results, plan.kept or {})
+    status["runSummary"] = _without_zeros(found.run_summary)
+    status["dryRunSummary"] = _without_zeros(found.dry_run_summary)
+    wake_at = None if found.phase in COMPLETED else next_moment(plan.metrics, status)
+    return Verdict(status, tuple(events), wake_at)
+
+
+def _put_results(status: Json, results: Sequence[Json], kept: Mapping[str, int]) -> None:
+    """Writes the results with as many measurements as are kept; zeros are left out."""
+    for result in results:
+        keep = kept.get(result["name"], 0)
+        taken = result.get("measurements") or []
+        result["measurements"] = taken[-(keep if keep > 0 else _KEPT) :]
+    if results:
+        status["metricResults"] = [_without_zeros(r) for r in results]
+
+
+def _secret_of(arg: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return (arg.get("valueFrom") or {}).get("secretKeyRef")
+
+
+def _hidden(arg: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**arg, "value": _PLACEHOLDER} if _secret_of(arg) is not None else arg
+
+
+def _shown(arg: Mapping[str, Any], secret: Secret) -> Mapping[str, Any]:
+    source = _secret_of(arg)
+    if source is None:
+        return arg
+    return {**arg, "value": secret(source.get("name") or "", source.get("key") or "")}
+
+
+def _add(results: list[Json], metric: Metric, taken: Taken, plan: Plan) -> None:
+    """Puts a measurement into the metric's result; secrets are masked in its message, but not in
+    the resolved query (recorded: `arg-secret-masked`)."""
+    name, measured = metric.get("name", ""), taken.measured
+    result = next((r for r in results if r["name"] == name), None)
+    if result is None:
+        query = ((metric.get("provider") or {}).get("prometheus") or {}).get("query") or ""
+        result = {"name": name, "phase": "Running", "measurements": []}
+        if name in plan.dry:
+            result["dryRun"] = True
+        if query and not measured.provider_failed:
+            result["metadata"] = {"ResolvedPrometheusQuery": query}
+        results.append(result)
+    counted(result, measured.phase)
+    message = measured.message
+    for secret in filter(None, plan.secrets):
+        message = message.replace(secret, "*****")
+    written = {
+        "phase": measured.phase,
+        "message": message,
+        "startedAt": format_time(taken.started_at),
+        "finishedAt": format_time(taken.finished_at),
+        "value": measured.value,
+        "metadata": dict(measured.metadata),
+    }
+    result.setdefault("measurements", []).append({k: v for k, v in written.items() if v})
+
+
+def _without_zeros(counters: Mapping[str, Any]) -> Json:
+    return {k: v for k, v in counters.items() if v not in (0, "", None) or k == "name"}
+
+
+def _metric_ended(name: str, phase: str) -> RunEvent:
+    type_ = "Warning" if phase in _WARNINGS else "Normal"
+    return RunEvent(type_, f"Metric{phase}", f"Metric '{name}' Completed. Result: {phase}")
+
+
+def _ended(phase: str) -> RunEvent:
+    type_ = "Warning" if phase in _WARNINGS else "Normal"
+    return RunEvent(type_, f"AnalysisRun{phase}", f"Analysis Completed. Result: {phase}")

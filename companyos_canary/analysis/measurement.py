@@ -1,0 +1,169 @@
+"""One measurement: the question that a metric asks, and the verdict on its answer.
+
+Upstream: metricproviders/prometheus/prometheus.go, utils/evaluate/evaluate.go.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from companyos_canary.analysis.answer import AnswerError, Samples, read
+from companyos_canary.analysis.expr import language
+from companyos_canary.analysis.expr.language import ConditionError
+from companyos_canary.analysis.gotext import float_text, parse_duration
+from companyos_canary.model.http import Request, Response
+
+_TIMEOUT = 30.0
+_FORM = "application/x-www-form-urlencoded"
+
+
+class MeasurementError(Exception):
+    """The measurement cannot be made. `asked` says that the provider as such is in order."""
+
+    def __init__(self, message: str, *, asked: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.asked = asked
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is sent to Prometheus: a POST with a form, to the scheme and host of `address`."""
+
+    address: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement as it goes into the status; times are the judge's."""
+
+    phase: str
+    value: str = ""
+    message: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    provider_failed: bool = False
+
+
+def question(metric: Mapping[str, Any], now: datetime) -> Question:
+    """What a metric (its arguments in place) asks at `now`; MeasurementError if it cannot."""
+    prometheus = _prometheus(metric)
+    timeout = prometheus.get("timeout")
+    address = prometheus.get("address") or ""
+    headers = {"Content-Type": _FORM, **_credentials(prometheus)}
+    given = prometheus.get("headers") or ()
+    headers |= {h["key"]: h.get("value") or "" for h in given if h.get("key")}
+    parts = _address(address)
+    if timeout is not None and timeout < 0:
+        raise MeasurementError("prometheus timeout should not be negative")
+    form = {"query": prometheus.get("query") or ""}
+    path = "/api/v1/query"
+    if prometheus.get("rangeQuery") is not None:
+        path = "/api/v1/query_range"
+        form |= _range(prometheus["rangeQuery"], now)
+    else:
+        form["time"] = float_text(now.timestamp())
+    request = Request(
+        "POST", parts.path.rstrip("/") + path, (), headers, urlencode(form).encode(),
+        _TIMEOUT if timeout is None else float(timeout),
+    )  # fmt: skip
+    return Question(f"{parts.scheme}://{parts.netloc}", request)
+
+
+def _prometheus(metric: Mapping[str, Any]) -> Mapping[str, Any]:
+    provider = metric.get("provider") or {}
+    if provider.get("prometheus") is not None:
+        return dict(provider["prometheus"])
+    if name := next(iter(provider.get("plugin") or {}), ""):
+        raise MeasurementError(
+            "failed to create plugin: unable to get metric plugin: unable to start plugin system: "
+            f"unable to find plugin ({name}): plugin {name} not configured in configmap"
+        )
+    name = next((k for k, v in provider.items() if v is not None), "none")
+    raise MeasurementError(f"the provider `{name}` is not emulated here, only prometheus is")
+
+
+def _address(address: str) -> Any:
+    if not address:
+        raise MeasurementError("prometheus address is not configured")
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        raise MeasurementError("prometheus address is not is url format") from None
+    if not parts.scheme or not parts.netloc:
+        raise MeasurementError("prometheus address is not is url format")
+    return parts
+
+
+def _credentials(prometheus: Mapping[str, Any]) -> dict[str, str]:
+    authentication = prometheus.get("authentication") or {}
+    basic = authentication.get("basicAuth") or {}
+    username, password = basic.get("username") or "", basic.get("password") or ""
+    if (authentication.get("oauth2") or {}).get("tokenUrl"):
+        raise MeasurementError("oauth2 is not emulated here")
+    if not username and not password:
+        return {}
+    if not username or not password:
+        missing = "password" if username else "username"
+        raise MeasurementError(
+            f"missing mandatory parameter in metric for basic auth setup: {missing}"
+        )
+    pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
+
+
+def _range(range_query: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    form: dict[str, str] = {}
+    for name in ("start", "end"):
+        try:
+            moment = language.evaluate_time(range_query.get(name) or "", now)
+        except ConditionError as error:
+            text = f"failed to parse rangeQuery.{name} as time: {error}"
+            raise MeasurementError(text, asked=True) from None
+        form[name] = float_text(moment.timestamp())
+    try:
+        step = parse_duration(range_query.get("step") or "")
+    except ValueError as error:
+        text = f"failed to parse rangeQuery.step as duration: {error}"
+        raise MeasurementError(text, asked=True) from None
+    return {**form, "step": float_text(step.total_seconds())}
+
+
+def judged(metric: Mapping[str, Any], response: Response, now: datetime) -> Measured:
+    """The measurement that an answer makes, for a metric with its arguments in place."""
+    try:
+        samples = read(response)
+        phase = _phase(metric, samples, now)
+    except (AnswerError, MeasurementError) as error:
+        return Measured("Error", message=str(error))
+    warnings = ", ".join(f'"{w}"' for w in samples.warnings)
+    return Measured(phase, samples.text, metadata={"warnings": warnings} if warnings else {})
+
+
+def _phase(metric: Mapping[str, Any], samples: Samples, now: datetime) -> str:
+    """Successful, Failed or Inconclusive. An error in either condition counts before a failure."""
+    success = _holds("successCondition", metric, samples, now)
+    failure = _holds("failureCondition", metric, samples, now)
+    if failure or (failure is None and success is False):
+        return "Failed"
+    return "Inconclusive" if success is False else "Successful"
+
+
+def _holds(
+    field_name: str, metric: Mapping[str, Any], samples: Samples, now: datetime
+) -> bool | None:
+    """Whether a condition holds; None where the metric has none."""
+    text = metric.get(field_name) or ""
+    if not text:
+        return None
+    try:
+        return language.compile(text).evaluate(samples.result, now)
+    except ConditionError as error:
+        reason = str(error)
+    if samples.result == ():
+        reason = "metric result is nil or empty: no data returned from the metric provider"
+    raise MeasurementError(f'could not evaluate {field_name} "{text}": {reason}')

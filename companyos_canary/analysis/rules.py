@@ -1,0 +1,131 @@
+"""What an AnalysisRun's metrics must fulfil before the first measurement, and their numbers.
+
+Upstream: utils/analysis/factory.go `ValidateMetrics`. Recorded: validation.json, kind AnalysisRun.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from companyos_canary.analysis.gotext import int_or_text, parse_duration
+
+Metric = Mapping[str, Any]
+
+_PROVIDERS = (
+    "prometheus", "job", "web", "wavefront", "kayenta", "datadog", "newRelic", "cloudWatch",
+    "graphite", "influxdb", "skywalking",
+)  # fmt: skip
+_DEFAULTS = {"consecutiveErrorLimit": 4}
+
+
+class SpecFault(Exception):
+    """The spec of a run is invalid; the text follows `Analysis spec invalid: `."""
+
+
+def limit(metric: Metric, field: str) -> int:
+    """`count` or one of the limits as a number; 0 (of errors: 4) where it is absent."""
+    value = metric.get(field)
+    return _DEFAULTS.get(field, 0) if value is None else int_or_text(value)
+
+
+def effective_count(metric: Metric) -> int | None:
+    """How many measurements end the metric; None for endless ones."""
+    count = limit(metric, "count")
+    if count == 0:
+        return None if metric.get("interval") else 1
+    return count
+
+
+def validate(metrics: Sequence[Metric]) -> None:
+    """Raises SpecFault for the first fault, in upstream's order."""
+    if not metrics:
+        raise SpecFault("no metrics specified")
+    names: set[str] = set()
+    for index, metric in enumerate(metrics):
+        name = metric.get("name", "")
+        fault = f"duplicate name '{name}'" if name in names else _fault(metric)
+        if fault:
+            raise SpecFault(f"metrics[{index}]: {fault}")
+        names.add(name)
+
+
+def _fault(metric: Metric) -> str:
+    return (
+        _limit_fault(metric)
+        or _count_fault(metric)
+        or _time_fault(metric)
+        or provider_fault(metric)
+    )
+
+
+def _limit_fault(metric: Metric) -> str:
+    failure, success = limit(metric, "failureLimit"), limit(metric, "consecutiveSuccessLimit")
+    if success < 0:
+        return "consecutiveSuccessLimit must be >= 0"
+    if failure < -1:
+        return "failureLimit must be >= 0, or -1 to be disabled"
+    if success == 0 and failure == -1:
+        return "failureLimit and consecutiveSuccessLimit cannot both be disabled"
+    for field in ("inconclusiveLimit", "consecutiveErrorLimit"):
+        if limit(metric, field) < 0:
+            return f"{field} must be >= 0"
+    return ""
+
+
+def _count_fault(metric: Metric) -> str:
+    count = limit(metric, "count")
+    failure, success = limit(metric, "failureLimit"), limit(metric, "consecutiveSuccessLimit")
+    if count > 0 and failure >= 0 and count < failure + success:
+        return (
+            f"count ({count}) must be >= failureLimit + consecutiveSuccessLimit "
+            f"({failure} + {success}) if both >= 0"
+        )
+    if count > 0 and failure < 0 and count < success:
+        return "count must be >= consecutiveSuccessLimit"
+    if 0 < count < limit(metric, "inconclusiveLimit"):
+        return "count must be >= inconclusiveLimit"
+    if count > 1 and not metric.get("interval"):
+        return "interval must be specified when count > 1"
+    return ""
+
+
+def _time_fault(metric: Metric) -> str:
+    for field, name in (("interval", "interval"), ("initialDelay", "startDelay")):
+        if metric.get(field):
+            try:
+                parse_duration(str(metric[field]))
+            except ValueError as error:
+                return f"invalid {name} string: {error}"
+    return ""
+
+
+def provider_fault(metric: Metric) -> str:
+    """Whether the metric names no provider or several; empty if it is just one."""
+    provider = metric.get("provider") or {}
+    count = sum(provider.get(p) is not None for p in _PROVIDERS)
+    count += len(provider.get("plugin") or {})
+    if count == 0:
+        return "no provider specified"
+    return "multiple providers specified" if count > 1 else ""
+
+
+def matched(
+    field: str, rules: Iterable[Mapping[str, Any]], metrics: Sequence[Metric]
+) -> dict[str, Mapping[str, Any]]:
+    """The rule of `dryRun` or `measurementRetention` for each metric that one matches (the last
+    one counts). SpecFault for a rule that matches none: its name is an unanchored expression, so
+    `*` matches nothing and an empty one everything."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for index, rule in enumerate(rules):
+        names = [m.get("name", "") for m in metrics if _matches(rule, m.get("name", ""))]
+        if not names:
+            raise SpecFault(f"{field}[{index}]: Rule didn't match any metric name(s)")
+        found.update(dict.fromkeys(names, rule))
+    return found
+
+
+def _matches(rule: Mapping[str, Any], name: str) -> bool:
+    try:
+        return re.search(rule.get("metricName") or "", name) is not None
+    except re.error:
+        return False
