@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal as OneOf
 
-from companyos_canary.analysis.expr.errors import ConditionError
-from companyos_canary.analysis.expr.nodes import (
+from companyos_canary.analysis.expr.parser import parse
+from companyos_canary.analysis.expr.tree import (
     Binary,
     Builtin,
     Call,
     Chain,
     Conditional,
+    ConditionError,
     Literal,
     Member,
     Name,
@@ -23,7 +24,6 @@ from companyos_canary.analysis.expr.nodes import (
     Pointer,
     Unary,
 )
-from companyos_canary.analysis.expr.parser import parse
 from companyos_canary.analysis.gotext import float_text, parse_float
 
 Operator = OneOf["<", "<=", ">", ">="]

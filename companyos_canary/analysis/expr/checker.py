@@ -6,16 +6,19 @@ utils/evaluate/evaluate.go.
 
 from collections.abc import Mapping
 
-from companyos_canary.analysis.expr import environment, functions, nodes
-from companyos_canary.analysis.expr.budget import Budget
-from companyos_canary.analysis.expr.errors import ConditionError
-from companyos_canary.analysis.expr.methods import METHODS
-from companyos_canary.analysis.expr.names import BUILTINS, PREDICATES, UNSUPPORTED
-from companyos_canary.analysis.expr.operator_types import operation_type
+from companyos_canary.analysis.expr import environment, functions, tree
+from companyos_canary.analysis.expr.tree import (
+    BUILTINS,
+    PREDICATES,
+    UNSUPPORTED,
+    Budget,
+    ConditionError,
+)
 from companyos_canary.analysis.expr.types import (
     BOOL,
     INT,
     INTEGERS,
+    METHODS,
     NIL,
     NUMBERS,
     STRING,
@@ -23,6 +26,7 @@ from companyos_canary.analysis.expr.types import (
     element,
     is_list,
     list_of,
+    operation_type,
     shown,
     type_of,
 )
@@ -42,7 +46,7 @@ class Checker:
         self._depth = 0
         self._budget = Budget()  # parts of chained comparisons stand in the tree twice
 
-    def visit(self, node: nodes.Node) -> str:
+    def visit(self, node: tree.Node) -> str:
         """The type of a tree; ConditionError for the first fault in it."""
         self._budget.step()
         self._depth += 1
@@ -52,36 +56,36 @@ class Checker:
         self._depth -= 1
         return found
 
-    def _visit(self, node: nodes.Node) -> str:  # noqa: C901, PLR0912 - a case for each kind of node
+    def _visit(self, node: tree.Node) -> str:  # noqa: C901, PLR0912 - a case for each kind of node
         match node:
-            case nodes.Literal(value):
+            case tree.Literal(value):
                 return NIL if value is None else type_of(value)
-            case nodes.Name(name):
+            case tree.Name(name):
                 return self._name(name)
-            case nodes.Pointer(name):
+            case tree.Pointer(name):
                 return self._pointer(name)
-            case nodes.Unary(operator, inner):
+            case tree.Unary(operator, inner):
                 return _unary(operator, self.visit(inner))
-            case nodes.Binary(operator, left, right):
+            case tree.Binary(operator, left, right):
                 return operation_type(operator, self.visit(left), self.visit(right))
-            case nodes.Chain(inner):
+            case tree.Chain(inner):
                 return self.visit(inner)
-            case nodes.Member(base, key):
+            case tree.Member(base, key):
                 return self._member(self.visit(base), key)
-            case nodes.Slice():
+            case tree.Slice():
                 return self._slice(node)
-            case nodes.Call(callee, arguments):
+            case tree.Call(callee, arguments):
                 return self._call(callee, arguments)
-            case nodes.Builtin(name, arguments):
+            case tree.Builtin(name, arguments):
                 return self._builtin(name, arguments)
-            case nodes.Let():
+            case tree.Let():
                 return self._let(node)
-            case nodes.Conditional():
+            case tree.Conditional():
                 return self._conditional(node)
-            case nodes.Array(items):
+            case tree.Array(items):
                 types = {self.visit(n) for n in items}
                 return list_of(types.pop()) if len(types) == 1 else list_of(UNKNOWN)
-            case nodes.Sequence(items):
+            case tree.Sequence(items):
                 return [self.visit(n) for n in items][-1]
         raise ConditionError(f"{type(node).__name__} is not supported here")
 
@@ -100,11 +104,11 @@ class Checker:
             raise ConditionError(f"unknown pointer #{name}")
         return scope[name]
 
-    def _member(self, base: str, key: nodes.Node) -> str:
+    def _member(self, base: str, key: tree.Node) -> str:
         kind = self.visit(key)
         if base == UNKNOWN:
             return UNKNOWN
-        if isinstance(key, nodes.Literal) and isinstance(key.value, str):
+        if isinstance(key, tree.Literal) and isinstance(key.value, str):
             if base == NIL:
                 raise ConditionError(f"type nil has no field {key.value}")
             if not is_list(base):
@@ -117,7 +121,7 @@ class Checker:
             )
         return element(base)
 
-    def _slice(self, node: nodes.Slice) -> str:
+    def _slice(self, node: tree.Slice) -> str:
         base = self.visit(node.node)
         if base == UNKNOWN:
             return UNKNOWN
@@ -129,8 +133,8 @@ class Checker:
                 raise ConditionError(f"non-integer slice index {shown(kind)}")
         return base
 
-    def _call(self, callee: nodes.Name | nodes.Member, arguments: tuple[nodes.Node, ...]) -> str:
-        if isinstance(callee, nodes.Member):
+    def _call(self, callee: tree.Name | tree.Member, arguments: tuple[tree.Node, ...]) -> str:
+        if isinstance(callee, tree.Member):
             return self._method(callee, arguments)
         name = callee.name
         if name in self._calls and name not in self._variables:
@@ -140,9 +144,9 @@ class Checker:
             return UNKNOWN
         raise ConditionError(f"{shown(kind)} is not callable")
 
-    def _method(self, callee: nodes.Member, arguments: tuple[nodes.Node, ...]) -> str:
+    def _method(self, callee: tree.Member, arguments: tuple[tree.Node, ...]) -> str:
         base = self.visit(callee.node)
-        name = callee.key.value if isinstance(callee.key, nodes.Literal) else ""
+        name = callee.key.value if isinstance(callee.key, tree.Literal) else ""
         known = METHODS.get(base, {})
         if base in METHODS and name not in known:
             raise ConditionError(f"the method {name} of {base} is not supported here")
@@ -152,7 +156,7 @@ class Checker:
             raise ConditionError(f"too many arguments to call {name}")
         return known[str(name)][0]
 
-    def _builtin(self, name: str, arguments: tuple[nodes.Node, ...]) -> str:
+    def _builtin(self, name: str, arguments: tuple[tree.Node, ...]) -> str:
         if name not in PREDICATES:
             return functions.builtin_type(name, [self.visit(a) for a in arguments])
         collection = self.visit(arguments[0])
@@ -169,7 +173,7 @@ class Checker:
             self.visit(further)
         return functions.predicate_type(name, collection, found, with_predicate=len(arguments) > 1)
 
-    def _let(self, node: nodes.Let) -> str:
+    def _let(self, node: tree.Let) -> str:
         name = node.name
         if name in self._names or name in self._calls:
             raise ConditionError(f"cannot redeclare {name}")
@@ -182,7 +186,7 @@ class Checker:
         del self._variables[name]
         return found
 
-    def _conditional(self, node: nodes.Conditional) -> str:
+    def _conditional(self, node: tree.Conditional) -> str:
         condition = self.visit(node.condition)
         if condition not in (BOOL, UNKNOWN):
             raise ConditionError(f"non-bool expression (type {shown(condition)}) used as condition")

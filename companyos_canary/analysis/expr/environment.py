@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from companyos_canary.analysis.expr.errors import ConditionError
 from companyos_canary.analysis.expr.operators import integer, is_number
+from companyos_canary.analysis.expr.tree import ConditionError
 from companyos_canary.analysis.expr.types import (
     BOOL,
     FLOAT,

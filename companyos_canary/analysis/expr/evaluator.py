@@ -7,11 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from companyos_canary.analysis.expr import environment, functions, nodes
-from companyos_canary.analysis.expr.budget import Budget
-from companyos_canary.analysis.expr.errors import ConditionError
-from companyos_canary.analysis.expr.methods import method_of
-from companyos_canary.analysis.expr.names import PREDICATES
+from companyos_canary.analysis.expr import environment, functions, tree
 from companyos_canary.analysis.expr.operators import (
     arithmetic,
     contained,
@@ -19,13 +15,14 @@ from companyos_canary.analysis.expr.operators import (
     integer,
     is_number,
     ordered,
+    over,
     searched,
     span,
     truth,
     wrapped,
 )
-from companyos_canary.analysis.expr.predicates import over
-from companyos_canary.analysis.expr.types import List, type_of
+from companyos_canary.analysis.expr.tree import PREDICATES, Budget, ConditionError
+from companyos_canary.analysis.expr.types import List, method_of, type_of
 
 
 class _EndOfChain(Exception):
@@ -42,38 +39,38 @@ class Evaluator:
         self._pointers: list[dict[str, Any]] = []
         self._budget = Budget()
 
-    def value(self, node: nodes.Node) -> Any:  # noqa: C901, PLR0912 - a case for each kind of node
+    def value(self, node: tree.Node) -> Any:  # noqa: C901, PLR0912 - a case for each kind of node
         """The value of a tree; ConditionError where the controller would say so."""
         self._budget.step()
         match node:
-            case nodes.Literal(value):
+            case tree.Literal(value):
                 return value
-            case nodes.Name(name):
+            case tree.Name(name):
                 return self._variables[name]
-            case nodes.Pointer(name):
+            case tree.Pointer(name):
                 return self._pointers[-1][name]
-            case nodes.Unary(operator, inner):
+            case tree.Unary(operator, inner):
                 return self._unary(operator, self.value(inner))
-            case nodes.Binary():
+            case tree.Binary():
                 return self._binary(node)
-            case nodes.Member():
+            case tree.Member():
                 return self._member(node)
-            case nodes.Chain(inner):
+            case tree.Chain(inner):
                 return self._chain(inner)
-            case nodes.Slice():
+            case tree.Slice():
                 return self._slice(node)
-            case nodes.Call(callee, arguments):
+            case tree.Call(callee, arguments):
                 return self._call(callee, [self.value(a) for a in arguments])
-            case nodes.Builtin(name, arguments):
+            case tree.Builtin(name, arguments):
                 return self._builtin(name, arguments)
-            case nodes.Let(name, value, body):
+            case tree.Let(name, value, body):
                 return self._let(name, value, body)
-            case nodes.Conditional(condition, then, otherwise):
+            case tree.Conditional(condition, then, otherwise):
                 return self.value(then if truth(self.value(condition)) else otherwise)
-            case nodes.Array(items):
+            case tree.Array(items):
                 self._budget.grow(len(items))
                 return List(self.value(n) for n in items)
-            case nodes.Sequence(items):
+            case tree.Sequence(items):
                 return [self.value(n) for n in items][-1]
         raise ConditionError(f"{type(node).__name__} is not supported here")
 
@@ -86,7 +83,7 @@ class Evaluator:
             return value
         return -value if isinstance(value, float) else wrapped(-value)
 
-    def _binary(self, node: nodes.Binary) -> Any:
+    def _binary(self, node: tree.Binary) -> Any:
         operator = node.operator
         left = self.value(node.left)
         if operator in ("and", "&&"):
@@ -108,13 +105,13 @@ class Evaluator:
             return searched(operator, left, right, self._budget)
         return arithmetic(operator, left, right, self._budget)
 
-    def _chain(self, node: nodes.Node) -> Any:
+    def _chain(self, node: tree.Node) -> Any:
         try:
             return self.value(node)
         except _EndOfChain:
             return None
 
-    def _member(self, node: nodes.Member) -> Any:
+    def _member(self, node: tree.Member) -> Any:
         base = self.value(node.node)
         if base is None and node.optional:
             raise _EndOfChain
@@ -128,7 +125,7 @@ class Evaluator:
             raise ConditionError(f"index out of range: {index} (array length is {len(base)})")
         return base[index]
 
-    def _slice(self, node: nodes.Slice) -> Any:
+    def _slice(self, node: tree.Slice) -> Any:
         base = self.value(node.node)
         if not isinstance(base, list | str):
             raise ConditionError(f"cannot slice {environment.printed(base)}")
@@ -139,8 +136,8 @@ class Evaluator:
         self._budget.grow(len(part))
         return List(part, type_of(base)) if isinstance(base, list) else part
 
-    def _call(self, callee: nodes.Name | nodes.Member, arguments: list[Any]) -> Any:
-        if isinstance(callee, nodes.Name):
+    def _call(self, callee: tree.Name | tree.Member, arguments: list[Any]) -> Any:
+        if isinstance(callee, tree.Name):
             return environment.called(callee.name, arguments, self._result)
         base = self.value(callee.node)
         if base is None and callee.optional:
@@ -150,7 +147,7 @@ class Evaluator:
             raise ConditionError(f"{type_of(base)} is not callable")
         return method(base)
 
-    def _builtin(self, name: str, arguments: tuple[nodes.Node, ...]) -> Any:
+    def _builtin(self, name: str, arguments: tuple[tree.Node, ...]) -> Any:
         if name == "now":
             return self._now
         if name not in PREDICATES:
@@ -162,9 +159,7 @@ class Evaluator:
         initial = [self.value(a) for a in arguments[2:]]
         return over(name, items, self._predicate(arguments), initial, self._budget)
 
-    def _predicate(
-        self, arguments: tuple[nodes.Node, ...]
-    ) -> Callable[[Any, int, Any], Any] | None:
+    def _predicate(self, arguments: tuple[tree.Node, ...]) -> Callable[[Any, int, Any], Any] | None:
         if len(arguments) < 2:
             return None
 
@@ -176,7 +171,7 @@ class Evaluator:
 
         return predicate
 
-    def _let(self, name: str, value: nodes.Node, body: nodes.Node) -> Any:
+    def _let(self, name: str, value: tree.Node, body: tree.Node) -> Any:
         self._variables[name] = self.value(value)
         found = self.value(body)
         del self._variables[name]

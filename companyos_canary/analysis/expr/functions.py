@@ -1,32 +1,95 @@
-"""The functions of the language: types, then values.
+"""The functions of the language, those of lists first: types, then values.
 
 Upstream: expr-lang/expr 1.17 builtin/.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cmp_to_key
 from typing import Any
 
-from companyos_canary.analysis.expr import lists
-from companyos_canary.analysis.expr.budget import Budget
-from companyos_canary.analysis.expr.errors import ConditionError
 from companyos_canary.analysis.expr.operators import integer, is_number, ordered
+from companyos_canary.analysis.expr.tree import Budget, ConditionError
 from companyos_canary.analysis.expr.types import (
+    ANY_LIST,
     BOOL,
     DURATION,
     FLOAT,
     INT,
+    INTEGERS,
     NUMBERS,
     STRING,
     TIME,
     UNKNOWN,
+    List,
     element,
     is_list,
     list_of,
     shown,
     type_of,
-)  # fmt: skip
+)
 from companyos_canary.analysis.gotext import parse_duration, parse_float, parse_int
+
+NAMES = frozenset(("get", "take", "sort", "reverse"))
+_ARGUMENTS = {"get": (2, 2), "take": (2, 2), "sort": (1, 2), "reverse": (1, 1)}
+
+
+def list_type(name: str, arguments: Sequence[str]) -> str:
+    """The type that the function gives for arguments of these types."""
+    least, most = _ARGUMENTS[name]
+    if not least <= len(arguments) <= most:
+        expected = f"{least} or {most}" if least < most else str(most)
+        raise ConditionError(
+            f"invalid number of arguments (expected {expected}, got {len(arguments)})"
+        )
+    given, second = arguments[0], arguments[1] if len(arguments) > 1 else ""
+    if given != UNKNOWN and not is_list(given):
+        does_not = "" if name != "get" else f"type {shown(given)} does not support indexing"
+        take = "cannot take from" if name == "take" else f"cannot {name}"
+        raise ConditionError(does_not or f"{take} {shown(given)}")
+    if name in ("get", "take") and second not in INTEGERS and second != UNKNOWN:
+        wrong = f"cannot take {shown(second)} elements"
+        index = f"non-integer slice index {shown(second)}"
+        raise ConditionError(wrong if name == "take" else index)
+    if name == "sort" and second not in ("", STRING, UNKNOWN):
+        raise ConditionError(f"cannot use {shown(second)} as argument (type string) to call sort ")
+    if name == "get":
+        return UNKNOWN if given == UNKNOWN else element(given)
+    return given if name == "take" else ANY_LIST
+
+
+def listed(name: str, arguments: Sequence[Any], budget: Budget) -> Any:
+    """The value of the function."""
+    items = arguments[0]
+    if name == "get" and items is None:
+        return None
+    if not isinstance(items, list):
+        raise ConditionError(f"cannot {name} {type_of(items)}")
+    if name == "get":
+        index = integer(arguments[1])
+        index += len(items) if index < 0 else 0
+        return items[index] if 0 <= index < len(items) else None
+    budget.grow(len(items))
+    if name == "take":
+        count = integer(arguments[1])
+        if count < 0:
+            raise ConditionError("reflect.Value.Slice: slice index out of bounds")
+        return List(items[:count], type_of(items))
+    if name == "reverse":
+        return List(reversed(items))
+    return _sorted(items, arguments[1] if len(arguments) > 1 else "asc")
+
+
+def _sorted(items: list[Any], order: Any) -> List:
+    if order not in ("asc", "desc"):
+        raise ConditionError(f"invalid order {order}, expected asc or desc")
+    sign = "<" if order == "asc" else ">"
+
+    def compared(left: Any, right: Any) -> int:
+        return -1 if ordered(sign, left, right) else int(ordered(sign, right, left))
+
+    return List(sorted(items, key=cmp_to_key(compared)))
+
 
 _ROUNDED = ("ceil", "floor", "round")
 _AGGREGATES = ("max", "min", "mean", "median")
@@ -36,8 +99,8 @@ def builtin_type(name: str, arguments: Sequence[str]) -> str:
     """The type that a function of the language gives for arguments of these types."""
     if name in _AGGREGATES:
         return _aggregate_type(name, arguments)
-    if name in lists.NAMES:
-        return lists.list_type(name, arguments)
+    if name in NAMES:
+        return list_type(name, arguments)
     expected = 0 if name == "now" else 1
     if len(arguments) != expected:
         if name == "duration":
@@ -99,8 +162,8 @@ def built_in(name: str, arguments: Sequence[Any], budget: Budget) -> Any:
     """The value of a function of the language that takes no predicate (and is not `now`)."""
     if name in _AGGREGATES:
         return _aggregate(name, arguments, budget)
-    if name in lists.NAMES:
-        return lists.listed(name, arguments, budget)
+    if name in NAMES:
+        return listed(name, arguments, budget)
     value = arguments[0]
     if name in ("first", "last"):
         has = isinstance(value, list) and value

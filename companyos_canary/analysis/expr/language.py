@@ -13,10 +13,9 @@ from typing import Any
 
 from companyos_canary.analysis.expr.checker import Checker
 from companyos_canary.analysis.expr.environment import SIGNATURES
-from companyos_canary.analysis.expr.errors import ConditionError
 from companyos_canary.analysis.expr.evaluator import Evaluator
-from companyos_canary.analysis.expr.nodes import Node
 from companyos_canary.analysis.expr.parser import parse
+from companyos_canary.analysis.expr.tree import ConditionError, Node
 from companyos_canary.analysis.expr.types import List, type_of
 
 __all__ = ["Condition", "ConditionError", "Result", "compile", "evaluate_time"]

@@ -1,9 +1,10 @@
-"""Text of a condition -> tokens, as expr-lang's lexer cuts it."""
+"""A condition as tokens, as expr-lang's lexer cuts it, and a place in them."""
 
 import re
 from typing import Literal, NamedTuple
 
-from companyos_canary.analysis.expr.errors import ConditionError
+from companyos_canary.analysis.expr.tree import ConditionError
+from companyos_canary.analysis.gotext import parse_float
 
 TokenKind = Literal["identifier", "operator", "bracket", "number", "string", "error", "eof"]
 
@@ -102,3 +103,74 @@ def _unescaped(match: re.Match[str]) -> str:
 def _named(character: str) -> str:
     shown = f" '{character}'" if character.isprintable() else ""
     return f"U+{ord(character):04X}{shown}"
+
+
+_DEEPEST = 60
+
+
+class Cursor:
+    """Reads tokens one by one; a fault of the text is raised once it is reached."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = iter(tokens(text))
+        self._stashed: Token | None = None
+        self._nesting = 0
+        self.current = Token("eof", "")
+        self.next()
+
+    def next(self) -> Token:
+        """Moves on; the token that was current."""
+        before = self.current
+        self.current = self._stashed or next(self._tokens, Token("eof", ""))
+        self._stashed = None
+        if self.current.kind == "error":
+            raise ConditionError(self.current.text)
+        return before
+
+    def back_to(self, token: Token) -> None:
+        """Makes the token before the current one current again."""
+        self._stashed, self.current = self.current, token
+
+    def at(self, kind: str, *texts: str) -> bool:
+        return self.current.kind == kind and (not texts or self.current.text in texts)
+
+    def expect(self, kind: str, *texts: str) -> Token:
+        """Moves over the token that has to be here."""
+        if not self.at(kind, *texts):
+            raise ConditionError(f"unexpected token {self.current}")
+        return self.next()
+
+    def enter(self) -> None:
+        """One level deeper; the depth is bounded, for Python's stack is."""
+        self._nesting += 1
+        if self._nesting > _DEEPEST:
+            raise ConditionError("the condition is nested too deeply")
+
+    def leave(self) -> None:
+        self._nesting -= 1
+
+
+_BASES = {"0x": (16, "hex"), "0b": (2, "binary"), "0o": (8, "octal")}
+_LARGEST = 2**63 - 1
+
+
+def number(text: str) -> int | float:
+    """`1`, `1_000`, `0x1f`, `.5`, `1e3`; ConditionError for one that does not fit 64 bits."""
+    digits = text.replace("_", "")
+    base, name = _BASES.get(digits[:2].lower(), (10, "integer"))
+    if base == 10 and any(c in digits for c in ".eE"):
+        try:
+            return parse_float(digits)
+        except ValueError as error:
+            raise ConditionError(f"invalid float literal: {error}") from None
+    try:
+        value = int(digits[2:] if base != 10 else digits, base)
+    except ValueError:
+        raise ConditionError(
+            f'invalid {name} literal: strconv.ParseInt: parsing "{digits}"'
+        ) from None
+    if value > _LARGEST:
+        raise ConditionError(
+            f'invalid {name} literal: strconv.ParseInt: parsing "{digits}": value out of range'
+        )
+    return value

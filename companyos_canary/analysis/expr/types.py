@@ -1,11 +1,15 @@
-"""The types of a condition by their Go names, and which of them fit together.
+"""The types of a condition by their Go names, which of them fit together, and what operators and
+methods make of them.
 
-Upstream: expr-lang/expr checker/nature. A type is its name: `float64`, `[]float64`, `unknown` for
-what is only known when it is evaluated, `nil`.
+Upstream: expr-lang/expr 1.17 checker/nature, checker.go `binaryNode`. A type is its name:
+`float64`, `[]float64`, `unknown` for what is only known when it is evaluated, `nil`.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from companyos_canary.analysis.expr.tree import ConditionError
 
 UNKNOWN: Final = "unknown"
 NIL: Final = "nil"
@@ -91,3 +95,101 @@ def type_of(value: Any) -> str:
 def shown(type_: str) -> str:
     """A type as messages name it."""
     return UNKNOWN if type_ == NIL else type_
+
+
+_WORDS = frozenset(("contains", "startsWith", "endsWith"))
+_LOGIC = frozenset(("or", "||", "and", "&&"))
+_ORDER = frozenset(("<", ">", "<=", ">="))
+
+
+def operation_type(operator: str, left: str, right: str) -> str:
+    """The type of `left operator right`; ConditionError where the two do not fit."""
+    found = _operation_type(operator, left, right)
+    if found is None:
+        raise ConditionError(
+            f"invalid operation: {operator} (mismatched types {shown(left)} and {shown(right)})"
+        )
+    return found
+
+
+def _operation_type(operator: str, left: str, right: str) -> str | None:
+    both = {left, right}
+    if operator in ("==", "!="):
+        return BOOL if comparable(left, right) else None
+    if operator in _LOGIC:
+        return BOOL if both == {BOOL} or maybe(left, right, BOOL) else None
+    if operator in _ORDER:
+        fits = both <= NUMBERS or both in ({STRING}, {TIME}, {DURATION})
+        return BOOL if fits or maybe(left, right, NUMBERS, STRING, TIME, DURATION) else None
+    if operator in _WORDS:
+        return BOOL if both == {STRING} or maybe(left, right, STRING) else None
+    if operator == "in":
+        return _in_type(left, right)
+    if operator == "..":
+        return list_of(INT) if both <= INTEGERS or maybe(left, right, INTEGERS) else None
+    if operator == "??":
+        return _coalesced(left, right)
+    return _arithmetic_type(operator, left, right)
+
+
+def _arithmetic_type(operator: str, left: str, right: str) -> str | None:
+    both = {left, right}
+    if operator == "%":
+        return INT if both <= INTEGERS or maybe(left, right, INTEGERS) else None
+    if operator in ("/", "**", "^"):
+        return FLOAT if both <= NUMBERS or maybe(left, right, NUMBERS) else None
+    if both <= NUMBERS:
+        return promoted(left, right)
+    if operator == "+" and both == {STRING}:
+        return STRING
+    if (operator, left, right) in TIMED:
+        return TIMED[operator, left, right]
+    if operator == "*" and DURATION in both and both - {DURATION} <= NUMBERS:
+        return DURATION
+    texts: tuple[str, ...] = {"+": (STRING, TIME, DURATION), "-": (TIME, DURATION)}.get(
+        operator, (DURATION,)
+    )
+    return UNKNOWN if maybe(left, right, NUMBERS, *texts) else None
+
+
+def _in_type(left: str, right: str) -> str | None:
+    if is_list(right):
+        if not comparable(left, element(right)):
+            raise ConditionError(
+                f"cannot use {shown(left)} as type {shown(element(right))} in array"
+            )
+        return BOOL
+    fits = right == UNKNOWN or (left == UNKNOWN and right == STRING)
+    return BOOL if fits else None
+
+
+def _coalesced(left: str, right: str) -> str:
+    if NIL in (left, right):
+        return right if left == NIL else left
+    return left if left == right else UNKNOWN
+
+
+METHODS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
+    TIME: {
+        "Year": (INT, lambda t: t.year),
+        "Month": (INT, lambda t: t.month),
+        "Day": (INT, lambda t: t.day),
+        "Hour": (INT, lambda t: t.hour),
+        "Minute": (INT, lambda t: t.minute),
+        "Second": (INT, lambda t: t.second),
+        "Weekday": (INT, lambda t: t.isoweekday() % 7),
+        "Unix": (INT64, lambda t: int(t.timestamp())),
+    },
+    DURATION: {
+        "Hours": (FLOAT, lambda d: d / timedelta(hours=1)),
+        "Minutes": (FLOAT, lambda d: d / timedelta(minutes=1)),
+        "Seconds": (FLOAT, lambda d: d.total_seconds()),
+    },
+}
+"""By type and name: what the method gives and how."""
+
+
+def method_of(value: Any, name: str) -> Callable[[Any], Any] | None:
+    """The method of a time or duration; None for any other value."""
+    kind = {datetime: TIME, timedelta: DURATION}.get(type(value), "")
+    return METHODS.get(kind, {}).get(name, ("", None))[1]

@@ -1,0 +1,143 @@
+"""The tree of a condition, the error it may end in, and how much work it may make.
+
+NamedTuples are made faster than dataclasses when a view starts.
+"""
+
+from typing import NamedTuple, TypeAlias
+
+
+class ConditionError(Exception):
+    """A condition cannot be read, does not fit its result or fails while it is evaluated. The text
+    is the controller's where it was recorded; what is not emulated says so."""
+
+
+_STEPS = 200_000
+_MEMORY = 1_000_000
+
+
+class Budget:
+    """Counts steps and elements; ConditionError once they are used up."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._memory = 0
+
+    def step(self, count: int = 1) -> None:
+        self._steps += count
+        if self._steps > _STEPS:
+            raise ConditionError("the condition takes too many steps")
+
+    def grow(self, size: int) -> None:
+        """Upstream's bound and words: vm.go `memGrow`."""
+        self._memory += size
+        if self._memory > _MEMORY:
+            raise ConditionError("memory budget exceeded")
+
+
+PREDICATES: dict[str, tuple[int, int]] = {
+    "all": (2, 2), "none": (2, 2), "any": (2, 2), "one": (2, 2), "filter": (2, 2), "map": (2, 2),
+    "count": (1, 2), "sum": (1, 2), "find": (2, 2), "findIndex": (2, 2), "findLast": (2, 2),
+    "findLastIndex": (2, 2), "reduce": (2, 3),
+}  # fmt: skip
+"""Functions over a list with a predicate: how many arguments at least and at most."""
+
+BUILTINS = frozenset((
+    *PREDICATES, "len", "abs", "ceil", "floor", "round", "int", "float", "max", "min", "mean",
+    "median", "first", "last", "now", "duration", "get", "take", "sort", "reverse",
+))  # fmt: skip
+
+UNSUPPORTED = frozenset((
+    "groupBy", "sortBy", "type", "string", "trim", "trimPrefix", "trimSuffix", "upper", "lower",
+    "split", "splitAfter", "replace", "repeat", "join", "indexOf", "lastIndexOf", "hasPrefix",
+    "hasSuffix", "toJSON", "fromJSON", "toBase64", "fromBase64", "date", "timezone",
+    "keys", "values", "toPairs", "fromPairs", "uniq", "concat", "flatten",
+    "bitand", "bitor", "bitxor", "bitnand", "bitnot", "bitshl", "bitshr", "bitushr",
+))  # fmt: skip
+"""Functions of expr-lang that no condition on a metric needs."""
+
+
+class Literal(NamedTuple):
+    """nil (None), a bool, an int (64 bits), a float or a string."""
+
+    value: bool | int | float | str | None
+
+
+class Name(NamedTuple):
+    name: str
+
+
+class Pointer(NamedTuple):
+    """`#`, `#index` or `#acc` within a predicate."""
+
+    name: str
+
+
+class Unary(NamedTuple):
+    operator: str
+    node: "Node"
+
+
+class Binary(NamedTuple):
+    operator: str
+    left: "Node"
+    right: "Node"
+
+
+class Member(NamedTuple):
+    """`node[key]`, or `node.name` where the key is a text."""
+
+    node: "Node"
+    key: "Node"
+    optional: bool = False
+
+
+class Chain(NamedTuple):
+    """The reach of a `?.`: nil when its base is nil."""
+
+    node: "Node"
+
+
+class Slice(NamedTuple):
+    node: "Node"
+    start: "Node | None"
+    end: "Node | None"
+
+
+class Call(NamedTuple):
+    """A function of the environment, or a method where the callee is a Member."""
+
+    callee: Name | Member
+    arguments: "tuple[Node, ...]"
+
+
+class Builtin(NamedTuple):
+    """A function of the language; one that takes a predicate has it as its second argument."""
+
+    name: str
+    arguments: "tuple[Node, ...]"
+
+
+class Let(NamedTuple):
+    name: str
+    value: "Node"
+    body: "Node"
+
+
+class Conditional(NamedTuple):
+    condition: "Node"
+    then: "Node"
+    otherwise: "Node"
+
+
+class Array(NamedTuple):
+    nodes: "tuple[Node, ...]"
+
+
+class Sequence(NamedTuple):
+    nodes: "tuple[Node, ...]"
+
+
+Node: TypeAlias = (
+    Literal | Name | Pointer | Unary | Binary | Member | Chain | Slice | Call | Builtin | Let
+    | Conditional | Array | Sequence
+)  # fmt: skip
