@@ -1,10 +1,10 @@
 """A subset of PromQL, evaluated over samples in memory as Prometheus 2.42 would."""
 
 from companyos_canary.promql.evaluate import evaluate, evaluate_range
-from companyos_canary.promql.matcher import Matcher
 from companyos_canary.promql.parse import parse, parse_duration, selector
 from companyos_canary.promql.values import (
     STALE,
+    Matcher,
     Matrix,
     PromqlError,
     Sample,

@@ -6,15 +6,15 @@ from typing import Literal
 
 import promql_parser as tree
 
-from companyos_canary.promql import binary, ranges
-from companyos_canary.promql.aggregate import AGGREGATIONS, aggregate, by, without
-from companyos_canary.promql.arithmetic import SETS
+from companyos_canary.promql import operators, ranges
 from companyos_canary.promql.functions import FUNCTIONS, absent, each
-from companyos_canary.promql.matcher import Matcher
+from companyos_canary.promql.operators import AGGREGATIONS, aggregate, by, without
 from companyos_canary.promql.parse import matchers, parse, seconds
 from companyos_canary.promql.values import (
+    SETS,
     STALE,
     Labels,
+    Matcher,
     Matrix,
     PromqlError,
     Sample,
@@ -28,7 +28,6 @@ from companyos_canary.promql.values import (
     without_name,
 )
 
-#: How far back an instant selector looks for a sample, in milliseconds.
 LOOKBACK = 300_000
 
 
@@ -154,18 +153,18 @@ class _Evaluation:
         left, right = self.value(node.lhs), self.value(node.rhs)
         if isinstance(left, Vector) and isinstance(right, Vector):
             if op in SETS:
-                return _distinct(binary.sets(op, left, right, matching))
-            return _distinct(binary.vectors(op, left, right, matching, to_bool=to_bool))
+                return _distinct(operators.sets(op, left, right, matching))
+            return _distinct(operators.vectors(op, left, right, matching, to_bool=to_bool))
         if matching.on or matching.labels:
             raise PromqlError(
                 "bad_data", "parse error: vector matching only allowed between instant vectors"
             )
         if isinstance(left, Vector) and isinstance(right, Scalar):
-            return _distinct(binary.with_scalar(op, left, right, swapped=False, to_bool=to_bool))
+            return _distinct(operators.with_scalar(op, left, right, swapped=False, to_bool=to_bool))
         if isinstance(left, Scalar) and isinstance(right, Vector):
-            return _distinct(binary.with_scalar(op, right, left, swapped=True, to_bool=to_bool))
+            return _distinct(operators.with_scalar(op, right, left, swapped=True, to_bool=to_bool))
         if isinstance(left, Scalar) and isinstance(right, Scalar):
-            return binary.scalars(op, left, right)
+            return operators.scalars(op, left, right)
         raise PromqlError("bad_data", f"`{op}` needs scalars or instant vectors")
 
     def called(self, node: tree.Call) -> Value:
@@ -208,9 +207,9 @@ class _Evaluation:
             yield series.labels, [p for p in points if start <= p[0] <= end]
 
 
-def _matching(modifier: tree.BinModifier | None) -> binary.Matching:
+def _matching(modifier: tree.BinModifier | None) -> operators.Matching:
     if modifier is None:
-        return binary.Matching()
+        return operators.Matching()
     if modifier.fill_values.lhs is not None or modifier.fill_values.rhs is not None:
         raise PromqlError("bad_data", "the `fill` modifiers are not supported")
     many: Literal["", "left", "right"] = ""
@@ -219,7 +218,7 @@ def _matching(modifier: tree.BinModifier | None) -> binary.Matching:
     elif modifier.card == tree.VectorMatchCardinality.OneToMany:
         many = "right"
     matching = modifier.matching
-    return binary.Matching(
+    return operators.Matching(
         on=matching is not None and matching.type == tree.LabelModifierType.Include,
         labels=tuple(matching.labels) if matching else (),
         many=many,

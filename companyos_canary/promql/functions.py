@@ -1,12 +1,96 @@
-"""Functions over instant vectors and scalars."""
+"""Functions over instant vectors and scalars, histogram_quantile among them as Prometheus 2.42
+computes it (promql/quantile.go)."""
 
-from collections.abc import Callable, Sequence
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
-from companyos_canary.promql.arithmetic import largest, smallest
-from companyos_canary.promql.histogram import histogram_quantile
-from companyos_canary.promql.matcher import Matcher
-from companyos_canary.promql.values import NAME, Sample, Scalar, Value, Vector, without_name
+from companyos_canary.promql.values import (
+    NAME,
+    Key,
+    Matcher,
+    Sample,
+    Scalar,
+    Value,
+    Vector,
+    divide,
+    key,
+    largest,
+    smallest,
+    without_name,
+)
+
+_BOUND = re.compile(r"[+-]?(?:inf(?:inity)?|nan|\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)", re.I)
+
+
+def histogram_quantile(quantile: float, samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """One sample for each label set without `le`; elements without a readable `le` are skipped."""
+    groups: dict[Key, tuple[dict[str, str], list[tuple[float, float]]]] = {}
+    for sample in samples:
+        bound = _bound(sample.labels.get("le", ""))
+        if bound is None:
+            continue
+        rest = {n: v for n, v in sample.labels.items() if n != "le"}
+        groups.setdefault(key(rest), (rest, []))[1].append((bound, sample.value))
+    return tuple(
+        Sample(without_name(labels), _quantile(quantile, buckets))
+        for labels, buckets in groups.values()
+    )
+
+
+def _bound(text: str) -> float | None:
+    return float(text) if _BOUND.fullmatch(text) else None
+
+
+def _quantile(quantile: float, buckets: list[tuple[float, float]]) -> float:
+    if math.isnan(quantile):
+        return math.nan
+    if not 0 <= quantile <= 1:
+        return math.copysign(math.inf, quantile)
+    merged = _cumulative(buckets)
+    if merged[-1][0] != math.inf or len(merged) < 2 or merged[-1][1] == 0:
+        return math.nan
+    bounds, counts = [b for b, _ in merged], [c for _, c in merged]
+    rank = quantile * counts[-1]
+    at = _first_reaching(rank, counts)
+    if at == len(counts) - 1:
+        return bounds[-2]
+    if at == 0 and bounds[0] <= 0:
+        return bounds[0]
+    low, below = (bounds[at - 1], counts[at - 1]) if at else (0.0, 0.0)
+    return low + (bounds[at] - low) * divide(rank - below, counts[at] - below)
+
+
+def _cumulative(buckets: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Buckets by bound, equal bounds added up, counts that never fall."""
+    merged: list[tuple[float, float]] = []
+    for bound, count in sorted(buckets, key=lambda b: b[0]):
+        if merged and merged[-1][0] == bound:
+            merged[-1] = (bound, merged[-1][1] + count)
+        else:
+            merged.append((bound, count))
+    most = merged[0][1]
+    for i, (bound, count) in enumerate(merged):
+        if count > most:
+            most = count
+        elif count < most:
+            merged[i] = (bound, most)
+    return merged
+
+
+def _first_reaching(rank: float, counts: list[float]) -> int:
+    """The first bucket but the last whose count reaches the rank, else the last. A binary search,
+    because with NaN among the counts the way of searching shows in the answer."""
+    low, high = 0, len(counts) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if counts[middle] >= rank:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
 
 Arguments = Sequence[Value]
 

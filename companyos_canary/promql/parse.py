@@ -7,10 +7,8 @@ from functools import lru_cache
 
 import promql_parser as tree
 
-from companyos_canary.promql.matcher import Matcher, Op
-from companyos_canary.promql.values import NAME, PromqlError
+from companyos_canary.promql.values import NAME, Matcher, Op, PromqlError
 
-#: promql-parser is recursive: thousands of brackets or operators overflow its stack, which ends
 #: the process.
 MAX_LENGTH = 16_384
 MAX_DEPTH = 100

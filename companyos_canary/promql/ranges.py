@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from companyos_canary.promql.arithmetic import divide
+from companyos_canary.promql.values import divide
 
 Points = Sequence[tuple[int, float]]
 

@@ -1,10 +1,45 @@
-"""What PromQL works on and answers: series in, a scalar or a vector out."""
+"""What PromQL works on and answers: matchers and series in, a scalar or a vector out; and float
+operations as Go does them, where nothing raises and everything has an answer (perhaps NaN)."""
 
+import math
+import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from companyos_canary.promql.matcher import Matcher
+Op = Literal["=", "!=", "=~", "!~"]
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """An absent label counts as an empty one. Regular expressions match the whole value; ValueError
+    for one that Python reads in another way than Prometheus' RE2, or not at all."""
+
+    name: str
+    op: Op
+    value: str
+    _pattern: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.op in ("=~", "!~"):
+            object.__setattr__(self, "_pattern", _compiled(self.value))
+
+    def accepts(self, labels: Mapping[str, str]) -> bool:
+        value = labels.get(self.name, "")
+        if self._pattern is None:
+            return (value == self.value) == (self.op == "=")
+        return (self._pattern.fullmatch(value) is not None) == (self.op == "=~")
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # `[[:alpha:]]` means something else to Python, and it warns
+        try:
+            return re.compile(pattern, re.ASCII)
+        except (re.error, FutureWarning, OverflowError, RecursionError) as error:
+            raise ValueError(f"the regular expression `{pattern}` is not supported") from error
+
 
 NAME = "__name__"
 
@@ -97,3 +132,82 @@ def select_from(series: Iterable[Series]) -> Select:
         ]
 
     return select
+
+
+COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
+ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "^", "atan2"})
+SETS = frozenset({"and", "or", "unless"})
+
+
+def divide(a: float, b: float) -> float:
+    try:
+        return a / b
+    except ZeroDivisionError:
+        if a == 0 or math.isnan(a):
+            return math.nan
+        return math.copysign(math.inf, math.copysign(1, a) * math.copysign(1, b))
+
+
+def modulo(a: float, b: float) -> float:
+    try:
+        return math.fmod(a, b)
+    except ValueError:  # inf % b, a % 0
+        return math.nan
+
+
+def power(a: float, b: float) -> float:
+    try:
+        return math.pow(a, b)
+    except OverflowError:
+        return -math.inf if a < 0 and _odd(b) else math.inf
+    except ValueError:  # 0 to a negative power, or a root of a negative number
+        if a != 0:
+            return math.nan
+        return math.copysign(math.inf, a) if _odd(b) else math.inf
+
+
+def largest(a: float, b: float) -> float:
+    """Go's math.Max: NaN wins, but not over +Inf."""
+    if math.inf in (a, b):
+        return math.inf
+    if math.isnan(a) or math.isnan(b):
+        return math.nan
+    if a == b == 0:
+        return b if math.copysign(1, a) < 0 else a
+    return max(a, b)
+
+
+def smallest(a: float, b: float) -> float:
+    """Go's math.Min."""
+    return -largest(-a, -b)
+
+
+_APPLY: dict[str, Callable[[float, float], float]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": divide,
+    "%": modulo,
+    "^": power,
+    "atan2": math.atan2,
+}
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    ">": lambda a, b: a > b,
+    "<": lambda a, b: a < b,
+    ">=": lambda a, b: a >= b,
+    "<=": lambda a, b: a <= b,
+}
+
+
+def apply(op: str, a: float, b: float) -> float:
+    return _APPLY[op](a, b)
+
+
+def compare(op: str, a: float, b: float) -> bool:
+    return _COMPARE[op](a, b)
+
+
+def _odd(number: float) -> bool:
+    return math.isfinite(number) and math.fmod(number, 2) in (1.0, -1.0)
