@@ -8,7 +8,7 @@ from companyos_canary.commands import base
 from companyos_canary.errors import UsageError
 
 if TYPE_CHECKING:
-    from companyos_canary.sandbox.api.roles import Roles
+    from companyos_canary.sandbox.api.access import Roles
     from companyos_canary.sandbox.faults import Fault, Freeze
 
 #: `rollouts` acts on Rollouts and AnalysisRuns, `replicasets` on ReplicaSets and Deployments.
@@ -60,7 +60,7 @@ def faults_written(texts: list[str], acting: tuple[str, ...]) -> "list[Fault | F
 
 
 def roles_read(file: str, namespace: str) -> "Roles":
-    from companyos_canary.sandbox.api.roles import read_roles
+    from companyos_canary.sandbox.api.access import read_roles
 
     try:
         text = Path(file).read_text(encoding="utf-8")

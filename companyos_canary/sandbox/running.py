@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from companyos_canary.sandbox.api import Api
-from companyos_canary.sandbox.api.access import all_rules, everything
-from companyos_canary.sandbox.api.roles import Roles
+from companyos_canary.sandbox.api.access import Roles, all_rules, everything
 from companyos_canary.sandbox.certificate import make_identity
 from companyos_canary.sandbox.cluster import Cluster, refusal
 from companyos_canary.sandbox.control import Control

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.api.roles import Roles
+from companyos_canary.sandbox.api.access import Roles
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.control import Control
 from companyos_canary.sandbox.faults import Faulty

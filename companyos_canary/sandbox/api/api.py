@@ -1,7 +1,9 @@
-"""The API server as a function: `Api.handle` answers a Request from the store."""
+"""The API server as a function: `Api.handle` answers a Request from the store, or hands it to the
+function that stands for a Service (`services/NAME:PORT/proxy/PATH`)."""
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api import access, crds, discovery, logs, openapi, read
@@ -11,14 +13,31 @@ from companyos_canary.sandbox.api.answer import (
     method_not_allowed,
     ok,
     page_not_found,
-)  # fmt: skip
+)
 from companyos_canary.sandbox.api.call import Call, Handle, read_call
-from companyos_canary.sandbox.api.proxy import proxied
 from companyos_canary.sandbox.api.selectors import selected_name
 from companyos_canary.sandbox.api.write import Refuse, Writer
 from companyos_canary.sandbox.kinds import POD, SERVICE
-from companyos_canary.sandbox.objects import ApiStatus
+from companyos_canary.sandbox.objects import ApiStatus, not_found
 from companyos_canary.sandbox.store import Store
+
+_HOP = ("authorization", "connection", "host", "transfer-encoding")
+
+
+def proxied(call: Call, proxies: Mapping[str, Handle]) -> Response:
+    """The answer of the service. `NAME:PORT` may be written `http:NAME:PORT`; 503 where the
+    sandbox has nothing behind it."""
+    parts = call.name.split(":")
+    target = ":".join(parts[1:] if len(parts) == 3 else parts)
+    handle = proxies.get(f"{call.namespace}/{target}")
+    if handle is None:
+        known = [key for key in proxies if key.startswith(f"{call.namespace}/")]
+        if not known:
+            raise not_found(call.kind, target.partition(":")[0])
+        raise ApiStatus(503, "ServiceUnavailable", f'no endpoints available for service "{target}"')
+    headers = {k: v for k, v in call.request.headers.items() if k.lower() not in _HOP}
+    return handle(replace(call.request, path=f"/{call.rest}", headers=headers))
+
 
 _OF_CONTAINERS = ("attach", "ephemeralcontainers", "exec", "portforward", "proxy")
 

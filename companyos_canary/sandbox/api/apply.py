@@ -1,6 +1,8 @@
-"""Server-side apply: merge a configuration, own its fields, refuse to take those of others."""
+"""Server-side apply: read a configuration by its kind's schema, merge it, own its fields, refuse to
+take those of others."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +11,6 @@ from companyos_canary.sandbox.api.admit import check_metadata
 from companyos_canary.sandbox.api.answer import bad_request, unsupported_media
 from companyos_canary.sandbox.api.body import read_value
 from companyos_canary.sandbox.api.call import Call
-from companyos_canary.sandbox.api.lists import apply_keys
 from companyos_canary.sandbox.api.managed import (
     Entry,
     Manager,
@@ -19,9 +20,49 @@ from companyos_canary.sandbox.api.managed import (
     leaves,
     path_text,
     with_entries,
-)  # fmt: skip
+)
+from companyos_canary.sandbox.api.strategic import apply_keys
+from companyos_canary.sandbox.api.validate import findings_of
 from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import ApiStatus, Object, copied
+
+_WANTED = {
+    "integer": "numeric (int or float)", "array": "list", "object": "map", "boolean": "boolean",
+    "string": "string",
+}  # fmt: skip
+
+
+def check_typed(kind: Kind, configuration: Json) -> None:
+    """500 for fields that the kind does not have and for values of another type."""
+    findings = findings_of(kind, configuration)
+    faults = [f"{_named(kind, path, configuration)}: field not declared in schema"
+              for path in findings.unknown]  # fmt: skip
+    for path, message, reason in findings.wrong:
+        match = re.search(r'must be of type (\w+): "(\w+)"', message)
+        if reason == "FieldValueTypeInvalid" and match and match[1] in _WANTED:
+            place = _named(kind, path, configuration)
+            faults.append(f"{place}: expected {_WANTED[match[1]]}, got {match[2]}")
+    if faults:
+        meta = configuration["metadata"]
+        where = f"{meta.get('namespace', '')}/{meta['name']}; {kind.api_version}, Kind={kind.kind}"
+        told = faults[0] if len(faults) == 1 else "errors:\n" + "".join(f"  {f}\n" for f in faults)
+        message = f"failed to create typed patch object ({where}): {told}"
+        raise ApiStatus(500, "", message.rstrip("\n"))
+
+
+def _named(kind: Kind, path: str, value: Any) -> str:
+    """`.spec.template.spec.containers[name="app"].x` for a path with an index in a keyed list."""
+    text, names = "", tuple[str, ...]()
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        if name:
+            text, names = f"{text}.{name}", (*names, name)
+            value = value.get(name) if isinstance(value, dict) else None
+            continue
+        value = value[int(index)] if isinstance(value, list) else None
+        keys = apply_keys(kind.group, names)
+        text += path_text((item_element(value, keys),)) if keys else f"[{index}]"
+    return text
+
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _MISSING = object()
@@ -113,7 +154,7 @@ def conflict_error(conflicts: list[tuple[Manager, Path]]) -> ApiStatus:
     """409 in the words of the real server; kubectl prints them as they are."""
     told: dict[str, list[str]] = {}
     for manager, path in conflicts:
-        told.setdefault(_named(manager), []).append(path_text(path))
+        told.setdefault(_manager_name(manager), []).append(path_text(path))
     if len(conflicts) == 1:
         name, paths = next(iter(told.items()))
         message = f"Apply failed with 1 conflict: conflict with {name}: {paths[0]}"
@@ -123,14 +164,14 @@ def conflict_error(conflicts: list[tuple[Manager, Path]]) -> ApiStatus:
             lines += [f"conflicts with {name}:", *(f"- {path}" for path in told[name])]
         message = f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
     causes = [
-        {"reason": "FieldManagerConflict", "message": f"conflict with {_named(manager)}",
+        {"reason": "FieldManagerConflict", "message": f"conflict with {_manager_name(manager)}",
          "field": path_text(path)}
         for manager, path in conflicts
     ]  # fmt: skip
     return ApiStatus(409, "Conflict", message, {"causes": causes})
 
 
-def _named(manager: Manager) -> str:
+def _manager_name(manager: Manager) -> str:
     name = json.dumps(manager.name)
     if manager.subresource:
         name += f" with subresource {json.dumps(manager.subresource)}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from companyos_canary.model.http import Json
-from companyos_canary.sandbox.api.lists import apply_keys
+from companyos_canary.sandbox.api.strategic import apply_keys
 from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import Object
 

@@ -1,14 +1,11 @@
 """Reads protobuf bodies: what kubectl and controllers send for built-in kinds.
 
-`protobuf.fields` has the numbers of Kubernetes' published messages (k8s.io/api 0.34), a message a
-line: `NUMBER NAME TYPE`. A `*` behind a name: a list; `!`: JSON has it even when it is empty or
-zero; the name `.`: the fields of the inner message belong to the outer one.
-"""
+First the wire format (numbered values, each a number or bytes), then the kinds."""
 
 import base64
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -16,8 +13,54 @@ from typing import Any
 
 from companyos_canary.model.http import Json
 from companyos_canary.sandbox.api.answer import bad_request
-from companyos_canary.sandbox.api.wire import bytes_of, number_of, read_wire
 from companyos_canary.sandbox.objects import ApiStatus
+
+
+def read_wire(data: bytes) -> Iterator[tuple[int, Any]]:
+    """The fields of a message in order. ValueError or IndexError where it is none."""
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        wire = key & 7
+        if wire == 0:
+            value, at = _varint(data, at)
+            yield key >> 3, value
+        elif wire == 2:
+            size, at = _varint(data, at)
+            if at + size > len(data):
+                raise ValueError("it ends in the middle of a field")
+            yield key >> 3, data[at : at + size]
+            at += size
+        elif wire in (1, 5):
+            at += 8 if wire == 1 else 4
+        else:
+            raise ValueError(f"wire type {wire}")
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+        if shift > 63:
+            raise ValueError("a number is too long")
+
+
+def number_of(value: Any) -> int:
+    """A signed number: negative ones are written as 64 bits."""
+    if not isinstance(value, int):
+        raise ValueError("a text stands where a number should be")
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def bytes_of(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise ValueError("a number stands where a text should be")
+    return value
+
 
 _MAGIC = b"k8s\x00"
 _MOST_NESTED = 40

@@ -1,27 +1,13 @@
-"""Tables: the columns that `kubectl get` prints for each kind, as a real server sends them."""
+"""Tables: the columns and cells that `kubectl get` prints of each kind, as a real server does."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from companyos_canary.model.http import Json
-from companyos_canary.sandbox.api.cells import (
-    age,
-    at,
-    containers,
-    event_age,
-    event_object,
-    event_source,
-    external_ip,
-    images,
-    number,
-    pod_ready,
-    pod_restarts,
-    pod_status,
-    ports,
-    selector,
-    text,
-)  # fmt: skip
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.sandbox.api.selectors import selector_text
 from companyos_canary.sandbox.kinds import (
     ANALYSISRUN,
     CONFIGMAP,
@@ -37,10 +23,154 @@ from companyos_canary.sandbox.kinds import (
     SERVICE,
     SERVICEACCOUNT,
     Kind,
-)  # fmt: skip
+)
 from companyos_canary.sandbox.objects import Object
 
 Cell = Callable[[Object, str], Any]
+
+
+def at(path: str, missing: Any = None) -> Cell:
+    """The value at a dotted path, `missing` where there is none."""
+    parts = [p for p in path.split(".") if p]
+
+    def cell(obj: Object, _: str) -> Any:
+        value: Any = obj if parts else None
+        for part in parts:
+            value = value.get(part) if isinstance(value, dict) else None
+        return missing if value is None else value
+
+    return cell
+
+
+number = at
+
+
+def text(path: str, missing: Any = None) -> Cell:
+    """As `at`, where an empty text counts as missing."""
+    read = at(path)
+    return lambda obj, now: read(obj, now) or missing
+
+
+def age(obj: Object, now: str) -> str:
+    """How old an object is, in the short form of kubectl: `45s`, `3m10s`, `2d4h`."""
+    return since(obj["metadata"].get("creationTimestamp"), now)
+
+
+def since(moment: str | None, now: str) -> str:
+    then, until = parse_time(moment), parse_time(now)
+    if then is None or until is None:
+        return "<unknown>"
+    return _short(max(until - then, timedelta()))
+
+
+def _short(duration: timedelta) -> str:
+    seconds = int(duration.total_seconds())
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if seconds < 120:
+        return f"{seconds}s"
+    if minutes < 10:
+        return _two(minutes, "m", seconds % 60, "s")
+    if hours < 3:
+        return f"{minutes}m"
+    if hours < 8:
+        return _two(hours, "h", minutes % 60, "m")
+    if hours < 48:
+        return f"{hours}h"
+    if days < 8:
+        return _two(days, "d", hours % 24, "h")
+    if days < 365 * 2:
+        return f"{days}d"
+    return _two(days // 365, "y", days % 365, "d") if days < 365 * 8 else f"{days // 365}y"
+
+
+def _two(big: int, big_unit: str, small: int, small_unit: str) -> str:
+    return f"{big}{big_unit}{small}{small_unit}" if small else f"{big}{big_unit}"
+
+
+def pod_ready(obj: Object, _: str) -> str:
+    statuses = at("status.containerStatuses", [])(obj, _)
+    ready = sum(1 for s in statuses if s.get("ready"))
+    return f"{ready}/{len(at('spec.containers', [])(obj, _))}"
+
+
+def pod_status(obj: Object, _: str) -> str:
+    """The Status column: the phase, or why the last telling container waits or ended."""
+    status = obj.get("status") or {}
+    reason: str = status.get("reason") or status.get("phase") or "Unknown"
+    running = False
+    for container in reversed(status.get("containerStatuses") or []):
+        state = container.get("state") or {}
+        waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
+        if waiting.get("reason"):
+            reason = waiting["reason"]
+        elif ended:
+            code = f"Signal:{ended['signal']}" if ended.get("signal") else ""
+            reason = ended.get("reason") or code or f"ExitCode:{ended.get('exitCode', 0)}"
+        elif container.get("ready") and "running" in state:
+            running = True
+    if reason == "Completed" and running:
+        reason = "Running"
+    return "Terminating" if obj["metadata"].get("deletionTimestamp") else reason
+
+
+def pod_restarts(obj: Object, now: str) -> str:
+    statuses = at("status.containerStatuses", [])(obj, now)
+    restarts = sum(s.get("restartCount", 0) for s in statuses)
+    ends = [
+        finished
+        for s in statuses
+        if (finished := at("lastState.terminated.finishedAt")(s, now)) is not None
+    ]
+    return f"{restarts} ({since(max(ends), now)} ago)" if restarts and ends else str(restarts)
+
+
+def containers(obj: Object, now: str) -> str:
+    return ",".join(c.get("name", "") for c in at("spec.template.spec.containers", [])(obj, now))
+
+
+def images(obj: Object, now: str) -> str:
+    return ",".join(c.get("image", "") for c in at("spec.template.spec.containers", [])(obj, now))
+
+
+def selector(path: str) -> Cell:
+    """A selector as text: a LabelSelector, or the plain map of a Service."""
+    read = at(path)
+
+    def cell(obj: Object, now: str) -> str:
+        found = read(obj, now) or {}
+        if "matchLabels" not in found and "matchExpressions" not in found:
+            found = {"matchLabels": found}
+        return selector_text(found) or "<none>"
+
+    return cell
+
+
+def external_ip(obj: Object, now: str) -> str:
+    if at("spec.type")(obj, now) == "LoadBalancer":
+        return "<pending>"
+    return ",".join(at("spec.externalIPs", [])(obj, now)) or "<none>"
+
+
+def ports(obj: Object, now: str) -> str:
+    shown = []
+    for port in at("spec.ports", [])(obj, now):
+        node = f":{port['nodePort']}" if port.get("nodePort") else ""
+        shown.append(f"{port.get('port')}{node}/{port.get('protocol', 'TCP')}")
+    return ",".join(shown) or "<none>"
+
+
+def event_age(obj: Object, now: str) -> str:
+    return since(obj.get("lastTimestamp") or obj.get("eventTime"), now)
+
+
+def event_object(obj: Object, _: str) -> str:
+    about = obj.get("involvedObject") or {}
+    return f"{about.get('kind', '').lower()}/{about.get('name', '')}"
+
+
+def event_source(obj: Object, _: str) -> str:
+    source = obj.get("source") or {}
+    return ", ".join(v for v in (source.get("component"), source.get("host")) if v)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,132 @@
-"""What a real API server refuses with 422 beyond the shape of an object: labels, finalizers that
-come too late, and selectors that do not fit or change."""
+"""What a real API server refuses with 422: unknown fields, types and what is required, by the shape
+of an object; beyond that labels, finalizers, and names."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from companyos_canary.sandbox.api.answer import invalid
+from companyos_canary.sandbox.api.answer import bad_request, invalid
 from companyos_canary.sandbox.api.selectors import labels_match
+from companyos_canary.sandbox.api.shapes import Shape, shape_of
 from companyos_canary.sandbox.kinds import DEPLOYMENT, REPLICASET, Kind
 from companyos_canary.sandbox.objects import Object
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "number": (int,),
+    "flag": (bool,),
+    "map": (dict,),
+    "number or text": (int, str),
+}
+_NAMES = {"text": "string", "number": "integer", "flag": "boolean", "map": "object"}
+_WORDS = {
+    dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is wrong with an object: paths of unknown fields, and (path, message, reason)."""
+
+    unknown: list[str] = field(default_factory=list)
+    wrong: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def findings_of(kind: Kind, obj: Object) -> Findings:
+    """What of a whole object does not fit its kind."""
+    findings = Findings()
+    if (shape := shape_of(kind)) is not None:
+        rest = {k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata")}
+        _checked(rest, shape, "", findings)
+    return findings
+
+
+def check_shape(
+    kind: Kind, obj: Object, validation: str, subresource: str = ""
+) -> tuple[Object, tuple[str, ...]]:
+    """The object without fields that its kind does not have, and warnings about them. Only what
+    the write may change is looked at: the status, or everything but an isolated status.
+
+    `validation` is fieldValidation: Strict makes unknown fields a 400, Warn (the default) warns,
+    Ignore drops them silently, as the real server prunes them. 422 for types and required fields.
+    """
+    shape = shape_of(kind)
+    if shape is None:
+        return obj, ()
+    findings = Findings()
+    if subresource == "status":
+        checked = {"status"} & obj.keys()
+    else:
+        isolated = {"status"} if "status" in kind.subresources else set()
+        checked = obj.keys() - {"apiVersion", "kind", "metadata"} - isolated
+    shape = {n: s for n, s in shape.items() if n != "spec!" or subresource != "status"}
+    head = {k: v for k, v in obj.items() if k not in checked}
+    rest = {k: v for k, v in obj.items() if k in checked}
+    kept = _checked(rest, shape, "", findings)
+    if findings.unknown and validation == "Strict":
+        told = ", ".join(f'unknown field "{path}"' for path in findings.unknown)
+        raise bad_request(
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
+            f"strict decoding error: {told}"
+        )
+    if findings.wrong:
+        raise invalid(kind, obj["metadata"].get("name", ""), findings.wrong)
+    warn = findings.unknown if validation != "Ignore" else []
+    return {**head, **kept}, tuple(f'unknown field "{path}"' for path in warn)
+
+
+def _checked(value: Any, shape: Shape, path: str, findings: Findings) -> Any:
+    if isinstance(shape, str):
+        return _checked_word(value, shape, path, findings)
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return _wrong_type(value, "array", path, findings)
+        return [_checked(v, shape[0], f"{path}[{n}]", findings) for n, v in enumerate(value)]
+    if not isinstance(value, dict):
+        return _wrong_type(value, "object", path, findings)
+    known = {name.rstrip("!"): inner for name, inner in shape.items() if name != "*"}
+    kept = {}
+    for name, inner in value.items():
+        place = f"{path}.{name}" if path else name
+        if name not in known and "*" in shape:
+            kept[name] = inner
+        elif name not in known:
+            findings.unknown.append(place)
+        elif inner is not None:
+            kept[name] = _checked(inner, known[name], place, findings)
+    for missing in _missing(shape, kept):
+        place = f"{path}.{missing}" if path else missing
+        findings.wrong.append((place, "Required value", "FieldValueRequired"))
+    return kept
+
+
+def _missing(shape: dict[str, Shape], kept: dict[str, Any]) -> Iterator[str]:
+    return (n[:-1] for n in shape if n.endswith("!") and n[:-1] not in kept)
+
+
+def _checked_word(value: Any, word: str, path: str, findings: Findings) -> Any:
+    if word == "any":
+        return value
+    if word == "texts":
+        return _checked_texts(value, path, findings)
+    fits = isinstance(value, _TYPES[word]) and (word == "flag" or not isinstance(value, bool))
+    return value if fits else _wrong_type(value, _NAMES.get(word, "integer,string"), path, findings)
+
+
+def _checked_texts(value: Any, path: str, findings: Findings) -> Any:
+    if not isinstance(value, dict):
+        return _wrong_type(value, "object", path, findings)
+    return {k: _checked(v, "text", f"{path}.{k}", findings) for k, v in value.items()}
+
+
+def _wrong_type(value: Any, wanted: str, path: str, findings: Findings) -> Any:
+    given = _WORDS.get(type(value), "null")
+    message = f'Invalid value: "{given}": {path} in body must be of type {wanted}: "{given}"'
+    findings.wrong.append((path, message, "FieldValueTypeInvalid"))
+    return value
+
 
 Cause = tuple[str, str, str]
 _PART = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"

@@ -10,17 +10,13 @@ from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.api.accept import Form
 from companyos_canary.sandbox.api.admit import admitted, check_identity, check_name, new_object
 from companyos_canary.sandbox.api.answer import bad_request, method_not_allowed, ok, success
-from companyos_canary.sandbox.api.apply import applied, read_configuration
-from companyos_canary.sandbox.api.body import media_type, read_object
+from companyos_canary.sandbox.api.apply import applied, check_typed, read_configuration
+from companyos_canary.sandbox.api.body import APPLY, media_type, patched, read_object
 from companyos_canary.sandbox.api.call import Call
 from companyos_canary.sandbox.api.crds import forget_objects
 from companyos_canary.sandbox.api.managed import Manager, updated
-from companyos_canary.sandbox.api.patches import APPLY, patched
-from companyos_canary.sandbox.api.read import selected
-from companyos_canary.sandbox.api.scale import scale_of, scaled
-from companyos_canary.sandbox.api.schema import check_shape
-from companyos_canary.sandbox.api.typed import check_typed
-from companyos_canary.sandbox.api.validate import check_change
+from companyos_canary.sandbox.api.read import scale_of, scaled, selected
+from companyos_canary.sandbox.api.validate import check_change, check_shape
 from companyos_canary.sandbox.kinds import CRD, NAMESPACE
 from companyos_canary.sandbox.objects import ApiStatus, Object, not_found
 from companyos_canary.sandbox.store import Propagation, Store

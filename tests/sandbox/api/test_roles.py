@@ -3,8 +3,7 @@
 import pytest
 
 from companyos_canary.errors import ConfigError
-from companyos_canary.sandbox.api.access import Attributes
-from companyos_canary.sandbox.api.roles import read_roles
+from companyos_canary.sandbox.api.access import Attributes, read_roles
 from companyos_canary.sandbox.kinds import ROLLOUT
 from tests.sandbox.api.client import ROLLOUTS, Client, connect, rollout
 
