@@ -1,6 +1,11 @@
-"""`canary schema`: the JSON Schema of what `-o json` prints."""
+"""`canary schema`: the JSON Schema of what `-o json` prints.
+
+The published schema is a promise: keys are added, none is removed and none changes its type.
+"""
 
 import json
+from difflib import unified_diff
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -9,6 +14,25 @@ from companyos_canary import cli
 from companyos_canary.errors import ExitCode
 from tests import schema
 from tests.world import World
+
+PUBLISHED = Path(__file__).parent / "schema.json"
+TO_UPDATE = (
+    "`canary schema` prints something else than tests/commands/schema.json; if that is an addition,"
+    " run `pytest tests/commands/test_schema.py --update-screens` and review the diff"
+)
+
+
+def test_it_prints_what_was_published_and_breaks_no_reader_of_it(
+    empty: World, pytestconfig: pytest.Config
+) -> None:
+    out, published = empty.canary("schema").out, PUBLISHED.read_text()
+    broken = schema.breaks(json.loads(published), json.loads(out))
+    assert broken == [], "this is a new schema version"
+    if pytestconfig.getoption("--update-screens"):
+        PUBLISHED.write_text(out)
+        published = out
+    difference = "\n".join(unified_diff(published.split("\n"), out.split("\n"), lineterm=""))
+    assert not difference, f"{TO_UPDATE}\n{difference}"
 
 
 def test_it_prints_one_schema_of_all_verbs(empty: World) -> None:

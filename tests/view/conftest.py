@@ -8,11 +8,6 @@ import pytest
 SCREENS = Path(__file__).parent / "screens"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-screens", action="store_true", help="write the expected screens")
-    parser.addoption("--update-schema", action="store_true", help="write promised-schema.json anew")
-
-
 @pytest.fixture
 def same_as_file(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compares a text with screens/NAME.txt."""

@@ -1,12 +1,7 @@
-"""The published schema is a promise: keys are added, none goes and none changes its type.
+"""What breaks a reader of the published schema is told from what does not; the schema itself is
+compared with the published one in tests/commands/test_schema.py."""
 
-`pytest tests/view/test_contract.py --update-schema` writes promised-schema.json after an addition;
-what breaks a reader is a new schema version.
-"""
-
-import json
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,20 +9,6 @@ from jsonschema import Draft202012Validator
 
 from companyos_canary.view.contract.schema import document
 from tests import schema
-
-PROMISED = Path(__file__).parent / "promised-schema.json"
-
-
-def test_nothing_that_was_promised_is_gone_or_of_another_type(
-    pytestconfig: pytest.Config,
-) -> None:
-    now = document()
-    promised = json.loads(PROMISED.read_text())
-    assert schema.breaks(promised, now) == [], "this is a new schema version"
-    if pytestconfig.getoption("--update-schema", default=False):
-        PROMISED.write_text(json.dumps(now, indent=1, sort_keys=True) + "\n")
-    else:
-        assert now == promised, "more than was promised: run it with --update-schema"
 
 
 def test_it_is_a_schema() -> None:
