@@ -3,7 +3,7 @@ PYTHON ?= python3
 SEED := $(shell date +%s)
 BIN := .venv/bin
 
-.PHONY: demo install install-dev test coverage check fmt conformance soak bench docs build clean
+.PHONY: demo install install-dev test coverage check fmt conformance soak bench house docs build clean
 
 .venv/installed: requirements.txt pyproject.toml
 	@echo "installing into .venv (once, about a minute)"
@@ -56,6 +56,9 @@ soak: install-dev
 
 bench: install-dev
 	@$(BIN)/python -m tests.bench
+
+house: install-dev
+	@$(BIN)/python -m tests.house $(DIR)
 
 docs: install-dev
 	@$(BIN)/python -m tests.docs
