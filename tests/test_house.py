@@ -6,11 +6,12 @@ number smaller, and never raise one. `make house` prints all numbers and the aim
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests import house
-from tests.house import HERE, House, circles, longest_chain, repeated_runs, shared_names
+from tests.house import HERE, Calls, House, circles, longest_chain, repeated_runs, shared_names
 
 #: Circles that are known, with all of their modules; the aim is none.
 KNOWN = {
@@ -157,3 +158,25 @@ def test_the_signatures_of_verbs_are_counted_apart(tmp_path: Path) -> None:
     a, b = (f"{signature}\n    return x{n}\n" for n in (0, 1))
     found = repeated_runs(built(tmp_path, commands__a=a, commands__b=b).package)
     assert (found.code, short(found.signatures)) == ([], ["commands.a:1", "commands.b:1"])
+
+
+RULE = """\
+def rule(value, *more):
+    return [value for _ in more]
+def each(values):
+    for value in values:
+        yield rule(value, values)
+"""
+
+
+def test_a_call_counts_once_however_often_it_yields_and_again_for_equal_arguments() -> None:
+    made: dict[str, Any] = {}
+    exec(compile(RULE, f"/x/{house.PACKAGE}/argo/rules.py", "exec"), made)
+    with Calls() as calls:
+        list(made["each"]([1, 2, 3]))
+        made["rule"](1, [1, 2, 3])
+        made["rule"]({})
+        made["rule"]({})
+    counted = {code.co_name: times for code, times in calls.functions.items()}
+    assert counted == {"each": 1, "rule": 6}
+    assert calls.again == {"rule": 1}
