@@ -1,16 +1,175 @@
-"""Prometheus' HTTP API over the sandbox's samples; JSON and errors as version 2.42 gives them."""
+"""Prometheus' HTTP API over the sandbox's samples: its parameters, JSON and errors as version 2.42
+has them."""
 
 import json
+import math
 import re
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.promql import PromqlError, evaluate, evaluate_range
-from companyos_canary.sandbox.metrics_form import Form, invalid
-from companyos_canary.sandbox.metrics_json import result, target_entry
+from companyos_canary.model.quantity import format_duration
+from companyos_canary.promql import (
+    Matcher,
+    Matrix,
+    PromqlError,
+    Scalar,
+    Text,
+    Value,
+    evaluate,
+    evaluate_range,
+    parse,
+    parse_duration,
+    selector,
+)
 from companyos_canary.sandbox.tsdb import Target, Tsdb
+
+
+def result(value: Value, at: float) -> dict[str, Any]:
+    moment = _stamp(at)
+    if isinstance(value, Scalar):
+        return {"resultType": "scalar", "result": [moment, go_float(value.value, plain=True)]}
+    if isinstance(value, Text):
+        return {"resultType": "string", "result": [moment, value.value]}
+    if isinstance(value, Matrix):
+        series = [
+            {
+                "metric": dict(sorted(s.labels.items())),
+                "values": [[_stamp(t), go_float(v)] for t, v in s.samples],
+            }
+            for s in sorted(value.series, key=lambda s: sorted(s.labels.items()))
+        ]
+        return {"resultType": "matrix", "result": series}
+    samples = [
+        {"metric": dict(sorted(s.labels.items())), "value": [moment, go_float(s.value)]}
+        for s in value.samples
+    ]
+    return {"resultType": "vector", "result": samples}
+
+
+def _stamp(at: float) -> float | int:
+    at = round(at, 3)
+    return int(at) if at.is_integer() else at
+
+
+def target_entry(target: Target) -> dict[str, Any]:
+    every = format_duration(timedelta(seconds=target.interval))
+    return {
+        "discoveredLabels": {"job": target.pool},
+        "labels": dict(sorted(target.labels.items())),
+        "scrapePool": target.pool,
+        "scrapeUrl": target.url,
+        "globalUrl": target.url,
+        "lastError": "",
+        "lastScrape": target.last_scrape.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "lastScrapeDuration": 0.001,
+        "health": target.health,
+        "scrapeInterval": every,
+        "scrapeTimeout": every,
+    }
+
+
+def go_float(value: float, *, plain: bool = False) -> str:
+    """The shortest text that reads back as the same number, as Go writes it; with an exponent
+    below 1e-6 and from 1e21 on, unless `plain`."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    exact = Decimal(repr(value)).normalize()
+    if plain or value == 0 or 1e-6 <= abs(value) < 1e21:
+        return f"{exact:f}"
+    sign, digits, exponent = exact.as_tuple()
+    mantissa = "".join(map(str, digits))
+    power = int(exponent) + len(digits) - 1
+    fraction = f".{mantissa[1:]}" if len(digits) > 1 else ""
+    return (
+        f"{'-' if sign else ''}{mantissa[0]}{fraction}e{'-' if power < 0 else '+'}{abs(power):02}"
+    )
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?", re.IGNORECASE)
+_LATEST = 1e12
+_LONGEST = 2**63 / 1e9  # seconds in an int64 of nanoseconds
+
+
+class Form:
+    """The parameters of a request: those of the body, then those of the address."""
+
+    def __init__(self, request: Request) -> None:
+        pairs: list[tuple[str, str]] = []
+        if request.header("Content-Type").partition(";")[0] == "application/x-www-form-urlencoded":
+            pairs += parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True)
+        self._pairs = (*pairs, *request.query)
+
+    def first(self, name: str) -> str:
+        return next((value for key, value in self._pairs if key == name), "")
+
+    def query(self) -> str:
+        text = self.first("query")
+        try:
+            parse(text)
+        except PromqlError as error:
+            raise invalid("query", error.message) from error
+        return text
+
+    def time(self, name: str, default: datetime | float | None = None) -> float:
+        text = self.first(name)
+        if not text and default is not None:
+            return default.timestamp() if isinstance(default, datetime) else default
+        moment = _seconds(text)
+        if moment is None:
+            problem = f'cannot parse "{text}" to a valid timestamp'
+            if default is not None:
+                problem = f"Invalid time value for '{name}': {problem}"
+            raise invalid(name, problem)
+        return moment
+
+    def duration(self, name: str) -> float:
+        text = self.first(name)
+        problem = f'cannot parse "{text}" to a valid duration'
+        try:
+            seconds = float(text) if _NUMBER.fullmatch(text) else parse_duration(text)
+        except ValueError as error:
+            raise invalid(name, problem) from error
+        if not abs(seconds) < _LONGEST:
+            raise invalid(name, f"{problem}. It overflows int64")
+        return seconds
+
+    def timeout(self) -> None:
+        """Only checked: an evaluation here takes no time to speak of."""
+        if self.first("timeout"):
+            self.duration("timeout")
+
+    def matches(self) -> list[Sequence[Matcher]]:
+        found: list[Sequence[Matcher]] = []
+        for name, text in self._pairs:
+            if name == "match[]":
+                try:
+                    found.append(selector(text))
+                except PromqlError as error:
+                    raise invalid(name, error.message) from error
+        return found
+
+
+def invalid(name: str, problem: str) -> PromqlError:
+    return PromqlError("bad_data", f'invalid parameter "{name}": {problem}')
+
+
+def _seconds(text: str) -> float | None:
+    """Unix seconds or RFC 3339, to the millisecond."""
+    if _NUMBER.fullmatch(text):
+        moment = round(float(text), 3)
+        return moment if abs(moment) < _LATEST else None
+    try:
+        date = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return round(date.timestamp(), 3) if date.tzinfo else None
+
 
 MAX_POINTS = 11_000
 _STATUS = {"bad_data": 400, "execution": 422}

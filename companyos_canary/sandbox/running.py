@@ -9,12 +9,11 @@ from pathlib import Path
 
 from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.api.access import Roles, all_rules, everything
-from companyos_canary.sandbox.certificate import make_identity
 from companyos_canary.sandbox.cluster import Cluster, refusal
 from companyos_canary.sandbox.control import Control
+from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.faults import Fault, Faulty, Freeze
 from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
-from companyos_canary.sandbox.kubeconfig import write_kubeconfig
 from companyos_canary.sandbox.metrics_api import MetricsApi
 from companyos_canary.sandbox.provider import HttpProvider
 from companyos_canary.sandbox.scenarios import Playing, Scenario, default

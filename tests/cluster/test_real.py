@@ -15,8 +15,7 @@ from companyos_canary.cluster.kinds import ROLLOUT
 from companyos_canary.errors import Unauthenticated
 from companyos_canary.prometheus.client import proxied
 from companyos_canary.sandbox.api import Api
-from companyos_canary.sandbox.certificate import make_identity
-from companyos_canary.sandbox.kubeconfig import write_kubeconfig
+from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.server import Server
 from tests import builders
 from tests.cluster.memory import NS, World, until, whole

@@ -7,8 +7,8 @@ import pytest
 
 from companyos_canary.sandbox.faults import parse_fault
 from companyos_canary.sandbox.faults.text import EFFECTS
-from companyos_canary.sandbox.scenarios.behaviour import Behaviour
 from companyos_canary.sandbox.scenarios.reading import read_scenario
+from companyos_canary.sandbox.scenarios.scenario import Behaviour
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
 EXAMPLES = re.findall(r"^\| `([^`]+)` \| ", PAGE.partition("## Faults")[2], re.M)

@@ -14,8 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.metrics_api import MetricsApi
-from companyos_canary.sandbox.metrics_json import go_float
+from companyos_canary.sandbox.metrics_api import MetricsApi, go_float
 from companyos_canary.sandbox.tsdb import Target, Tsdb
 from tests.promql.server import needs_prometheus, running
 

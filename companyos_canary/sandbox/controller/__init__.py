@@ -1,6 +1,5 @@
 """The Rollouts controller of the sandbox: canary strategy without traffic routing."""
 
-from companyos_canary.sandbox.controller.loop import RolloutController
-from companyos_canary.sandbox.controller.refusal import refusal
+from companyos_canary.sandbox.controller.loop import RolloutController, refusal
 
 __all__ = ["RolloutController", "refusal"]

@@ -1,22 +1,76 @@
-"""Which Rollouts need a pass, and when: the work queue of the controller."""
+"""Which Rollouts need a pass, and when: the work queue of the controller; the template of a
+workloadRef, and what is not emulated and refused before it would be ignored."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from companyos_canary.analysis.spec import TemplateError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.controller.context import Emit, Pass, is_owned
 from companyos_canary.sandbox.controller.one_pass import reconcile
-from companyos_canary.sandbox.controller.services import release_services
-from companyos_canary.sandbox.controller.workload import resolve
-from companyos_canary.sandbox.kinds import (
-    ANALYSISRUN,
-    DEPLOYMENT,
-    REPLICASET,
-    ROLLOUT,
-    SERVICE,
-)
+from companyos_canary.sandbox.controller.roles import release_services
+from companyos_canary.sandbox.controller.status import WORKLOAD
+from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.store import ApiStatus, Change, Object, Store
+
+_STEPS = ("experiment", "setCanaryScale", "setHeaderRoute", "setMirrorRoute", "plugin")
+_OTHERS = {"Experiment": "the sandbox does not run Experiments"}
+
+
+def refusal(rollout: Mapping[str, Any]) -> str | None:
+    """One sentence that says why this object cannot be played here, or None: an Experiment, or a
+    Rollout with what the controller does not do. What the real controller would call invalid is
+    not refused: it becomes an InvalidSpec."""
+    kind = rollout.get("kind", "Rollout")
+    if kind != "Rollout":
+        return _OTHERS.get(kind)
+    spec = rollout.get("spec") or {}
+    strategy = spec.get("strategy") or {}
+    canary = strategy.get("canary") or {}
+    if strategy.get("blueGreen") is not None and strategy.get("canary") is None:
+        return _not_here("spec.strategy.blueGreen")
+    for field in ("trafficRouting", "antiAffinity"):
+        if canary.get(field) is not None:
+            return _not_here(f"spec.strategy.canary.{field}")
+    for index, step in enumerate(canary.get("steps") or []):
+        for kind in _STEPS:
+            if isinstance(step, Mapping) and step.get(kind) is not None:
+                return _not_here(f"spec.strategy.canary.steps[{index}].{kind}")
+    workload = spec.get("workloadRef")
+    if workload is not None and workload.get("kind") != "Deployment":
+        return _not_here("spec.workloadRef to another kind than Deployment")
+    if workload is not None and (workload.get("scaleDown") or "never") != "never":
+        return _not_here("spec.workloadRef.scaleDown")
+    return None
+
+
+def _not_here(what: str) -> str:
+    return f"the sandbox does not emulate `{what}`"
+
+
+def resolve(store: Store, rollout: Object) -> Object | None:
+    """The Rollout with the template and selector of its Deployment filled in, and the
+    Deployment's generation noted on it; None while there is no such Deployment."""
+    reference = rollout["spec"].get("workloadRef")
+    if not reference or reference.get("kind") != "Deployment":
+        return rollout
+    namespace = rollout["metadata"].get("namespace", "")
+    found = store.get(DEPLOYMENT, namespace, reference.get("name", ""))
+    if found is None:
+        return None
+    generation = str(found["metadata"].get("generation", 1))
+    annotations = rollout["metadata"].get("annotations") or {}
+    if annotations.get(WORKLOAD) != generation:
+        new = copy.deepcopy(rollout)
+        new["metadata"].setdefault("annotations", {})[WORKLOAD] = generation
+        rollout = store.update(ROLLOUT, new, expect=new["metadata"]["resourceVersion"])
+    spec = dict(rollout["spec"])
+    spec["template"] = copy.deepcopy(found["spec"]["template"])
+    spec["selector"] = spec.get("selector") or copy.deepcopy(found["spec"]["selector"])
+    return {**rollout, "spec": spec}
+
 
 _FIRST_RETRY = timedelta(milliseconds=1)
 _LAST_RETRY = timedelta(seconds=10)

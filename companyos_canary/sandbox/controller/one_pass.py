@@ -5,10 +5,9 @@ from companyos_canary.sandbox.controller import scaling, status
 from companyos_canary.sandbox.controller.analysis import find_current, lookup, reconcile_runs
 from companyos_canary.sandbox.controller.conditions import before_the_pass
 from companyos_canary.sandbox.controller.context import Pass
-from companyos_canary.sandbox.controller.metadata import sync_metadata
 from companyos_canary.sandbox.controller.pauses import enter_pause
 from companyos_canary.sandbox.controller.restart import restart_pods
-from companyos_canary.sandbox.controller.services import reconcile_services
+from companyos_canary.sandbox.controller.roles import reconcile_services, sync_metadata
 from companyos_canary.sandbox.controller.sets import (
     create_set,
     drop_old_sets,

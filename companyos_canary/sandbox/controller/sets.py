@@ -15,7 +15,7 @@ from companyos_canary.sandbox.controller.context import (
     pods_of,
     revision_of,
 )
-from companyos_canary.sandbox.controller.metadata import role_metadata
+from companyos_canary.sandbox.controller.roles import role_metadata
 from companyos_canary.sandbox.controller.status import patch_status, write_conditions
 from companyos_canary.sandbox.controller.template import (
     EPHEMERAL,

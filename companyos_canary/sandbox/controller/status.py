@@ -17,8 +17,12 @@ from companyos_canary.sandbox.controller.conditions import (
     put_conditions,
 )
 from companyos_canary.sandbox.controller.context import Pass, hash_of, pods_of, revision_of
-from companyos_canary.sandbox.controller.duration import put_duration
-from companyos_canary.sandbox.controller.pauses import PAUSE_STEP, pause_is_over, put_pauses
+from companyos_canary.sandbox.controller.pauses import (
+    PAUSE_STEP,
+    pause_is_over,
+    put_duration,
+    put_pauses,
+)
 from companyos_canary.sandbox.controller.template import template_hash
 from companyos_canary.sandbox.kinds import ROLLOUT
 from companyos_canary.sandbox.store import ApiStatus, Object

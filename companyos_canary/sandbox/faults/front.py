@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api.answer import failure, status_object
 from companyos_canary.sandbox.api.call import Handle
-from companyos_canary.sandbox.faults.answers import page, status
+from companyos_canary.sandbox.faults.answers import Once, page, spoilt, status
 from companyos_canary.sandbox.faults.effects import (
     Answer,
     Cut,
@@ -27,7 +27,6 @@ from companyos_canary.sandbox.faults.effects import (
     Truncate,
     call_of,
 )  # fmt: skip
-from companyos_canary.sandbox.faults.streams import Once, spoilt
 
 _MERGE = {"Content-Type": "application/merge-patch+json", "User-Agent": "somebody-else"}
 

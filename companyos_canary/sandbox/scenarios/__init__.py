@@ -6,8 +6,17 @@ from functools import cache
 from pathlib import Path
 
 from companyos_canary.errors import UsageError
-from companyos_canary.sandbox.scenarios.behaviour import HEALTHY, Behaviour, Course, Rates
-from companyos_canary.sandbox.scenarios.scenario import RATE, Playing, Promise, Scenario, image_tag
+from companyos_canary.sandbox.scenarios.scenario import (
+    HEALTHY,
+    RATE,
+    Behaviour,
+    Course,
+    Playing,
+    Promise,
+    Rates,
+    Scenario,
+    image_tag,
+)
 
 __all__ = [
     "DEFAULT", "HEALTHY", "RATE", "Behaviour", "Course", "Playing", "Promise", "Rates", "Scenario",

@@ -18,8 +18,17 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from companyos_canary.errors import ConfigError
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.quantity import parse_duration
-from companyos_canary.sandbox.scenarios.behaviour import Axis, Behaviour, Course, Failure, Shown
-from companyos_canary.sandbox.scenarios.scenario import RATE, VERSION, Promise, Scenario
+from companyos_canary.sandbox.scenarios.scenario import (
+    RATE,
+    VERSION,
+    Axis,
+    Behaviour,
+    Course,
+    Failure,
+    Promise,
+    Scenario,
+    Shown,
+)
 
 _LARGEST = 100_000
 _FASTEST = 0.01

@@ -1,9 +1,69 @@
-"""A scenario: how each version behaves, how much traffic there is, and what comes of a deploy."""
+"""A scenario: how each version behaves (which may change with a pod's age or its share of traffic),
+how much traffic there is, and what comes of a deploy."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Literal
 
-from companyos_canary.sandbox.scenarios.behaviour import HEALTHY, Behaviour
+Failure = Literal["ImagePullBackOff", "CrashLoopBackOff"]
+Shown = Literal["all", "none", "unlabelled"]
+Axis = Literal["seconds", "weight"]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A value that changes along an axis: `seconds` since the pod was first seen ready, or the
+    `weight` (percent of the ready pods) of its version. Each point is (from where, value) and holds
+    up to the next; before the first one its value holds, too."""
+
+    points: tuple[tuple[float, float], ...]
+    axis: Axis = "seconds"
+
+    def at(self, seconds: float, weight: float) -> float:
+        here = seconds if self.axis == "seconds" else weight
+        reached = (value for start, value in reversed(self.points) if here >= start)
+        return next(reached, self.points[0][1])
+
+
+_FEW_ERRORS = Course(((0.0, 0.01),))
+_AS_FAST = Course(((0.0, 1.0),))
+_NEARLY_ALL = Course(((0.0, 0.9999),))
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What holds for a pod at one moment: shares of 1, and how many times slower it answers."""
+
+    errors: float
+    latency: float
+    opa: float
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """`errors`: the share of requests that end in a 5xx; `latency`: how many times slower than the
+    healthy distribution; `opa`: the share of policy decisions that are made. `starts_in`: seconds
+    from a pod's creation to Ready. `fails`: why its pods never get Ready. `metrics`: what is
+    scraped of them: all, none (the scrape fails), or everything without the label `canary`."""
+
+    errors: Course = _FEW_ERRORS
+    latency: Course = _AS_FAST
+    opa: Course = _NEARLY_ALL
+    starts_in: float = 0.5
+    fails: Failure | None = None
+    metrics: Shown = "all"
+
+    def at(self, seconds: float, weight: float) -> Rates:
+        """The rates of a pod that is ready for so long, while its version has `weight` percent."""
+        return Rates(
+            self.errors.at(seconds, weight),
+            self.latency.at(seconds, weight),
+            self.opa.at(seconds, weight),
+        )
+
+
+HEALTHY = Behaviour()
+
 
 STABLE = "v1.0.0"
 VERSION = "v1.1.0"

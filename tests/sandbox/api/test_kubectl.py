@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from companyos_canary.sandbox.api import Api
-from companyos_canary.sandbox.certificate import make_identity
+from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.kinds import EVENT, NAMESPACE, POD
-from companyos_canary.sandbox.kubeconfig import write_kubeconfig
 from companyos_canary.sandbox.objects import namespace
 from companyos_canary.sandbox.server import serve
 from companyos_canary.sandbox.store import Store

@@ -14,9 +14,8 @@ import yaml
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api import Api
-from companyos_canary.sandbox.certificate import Identity, make_identity
+from companyos_canary.sandbox.credentials import Identity, make_identity, write_kubeconfig
 from companyos_canary.sandbox.faults import Cut, Drop, Fault, Faulty, Silence
-from companyos_canary.sandbox.kubeconfig import write_kubeconfig
 from companyos_canary.sandbox.server import Server, serve
 from companyos_canary.sandbox.store import Store
 from tests.sandbox.api.client import ROLLOUTS, Clock, rollout

@@ -17,10 +17,9 @@ from pathlib import Path
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api import Api
-from companyos_canary.sandbox.certificate import make_identity
 from companyos_canary.sandbox.cluster import Cluster, refusal
+from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.kinds import NAMESPACE
-from companyos_canary.sandbox.kubeconfig import write_kubeconfig
 from companyos_canary.sandbox.objects import namespace
 from companyos_canary.sandbox.server import serve
 from companyos_canary.sandbox.store import Store

@@ -1,6 +1,10 @@
-"""A certificate authority and a server certificate for loopback, made at every start."""
+"""What a client of the sandbox needs: a certificate authority and a server certificate for
+loopback, made at every start, and the kubeconfig that leads kubectl and canary to it."""
 
+import base64
 import ipaddress
+import json
+import os
 import ssl
 import tempfile
 from dataclasses import dataclass
@@ -106,3 +110,46 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+CONTEXT = "sandbox"
+
+
+def kubeconfig(*, server: str, token: str, ca: bytes, namespace: str = "default") -> str:
+    """The text of a kubeconfig with one context, `sandbox`; the CA (PEM) stands inside."""
+    return f"""\
+apiVersion: v1
+kind: Config
+current-context: {CONTEXT}
+clusters:
+- name: {CONTEXT}
+  cluster:
+    server: {json.dumps(server)}
+    certificate-authority-data: {base64.b64encode(ca).decode()}
+contexts:
+- name: {CONTEXT}
+  context:
+    cluster: {CONTEXT}
+    user: {CONTEXT}
+    namespace: {json.dumps(namespace)}
+users:
+- name: {CONTEXT}
+  user:
+    token: {json.dumps(token)}
+"""
+
+
+def write_kubeconfig(
+    path: Path, *, server: str, token: str, ca: bytes, namespace: str = "default"
+) -> None:
+    """Writes the kubeconfig for its owner only (0600), whole or not at all."""
+    text = kubeconfig(server=server, token=token, ca=ca, namespace=namespace)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
