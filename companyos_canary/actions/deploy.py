@@ -10,6 +10,7 @@ from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.argo.patches import Decision, Record, Refusal, set_image, stable_hashes
 from companyos_canary.argo.patches.decision import not_changeable
 from companyos_canary.argo.plan import default_timeout, template_names
+from companyos_canary.argo.stable_record import ends_with
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.config.names import image_reference, repository
 from companyos_canary.errors import CanaryError
@@ -59,7 +60,9 @@ def send(
         live = rollout.image(container)
         image = image_reference(deploy.repository or repository(live), deploy.version)
         known = stable_hashes(rollout.annotations)
-        record = Record(deploy.by, now, deploy.reason, image, rollout.stable_hash, known)
+        record = Record(
+            deploy.by, now, deploy.reason, image, rollout.stable_hash, known, ends_with(rollout)
+        )
         if not rollout.containers and not not_changeable(rollout):
             return Refusal(f"Rollout `{name}` has no containers", "see `canary render`")
         return set_image(rollout, container, image, record=record, supersede=deploy.supersede)

@@ -1,13 +1,15 @@
 """Going back to an earlier revision: which one, and what comes of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import undone
-from companyos_canary.argo.patches import Record, tag, undo
+from companyos_canary.argo.history import previous_stable, revision_of, was_aborted
+from companyos_canary.argo.patches import End, Record, newest_ends, record_of, tag, undo, undone_to
 from companyos_canary.argo.rollback_window import within_window
-from companyos_canary.argo.stable_record import ever_stable, previous_stable
+from companyos_canary.argo.stable_record import end_of, ever_stable, known_ends
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import NotFound, Refused
 from companyos_canary.model.snapshot import Snapshot
@@ -15,10 +17,17 @@ from companyos_canary.model.workload import ReplicaSet
 
 
 def target_of(snapshot: Snapshot, to: str | None) -> ReplicaSet:
-    """The ReplicaSet to go back to. `to` is a revision number or a version. Raises NotFound where
-    there is none, Refused where nobody knows which one was good."""
+    """The ReplicaSet to go back to. `to` is a revision number or a version. Without it, an undo in
+    progress is the one that is meant. Raises NotFound where there is none, Refused where nobody
+    knows which one was good, and where the newest version is there by an undo: a second one
+    would go back further than was asked for."""
     if to is not None:
         return _named(snapshot, to)
+    rollout, current = snapshot.rollout, snapshot.current
+    if current and undone_to(rollout) and not rollout.aborted:
+        if rollout.is_fully_promoted:
+            raise _already_back(snapshot, current)
+        return current
     found = previous_stable(snapshot)
     if found is None and len(snapshot.replicasets) < 2:
         raise Refused(
@@ -33,16 +42,58 @@ def target_of(snapshot: Snapshot, to: str | None) -> ReplicaSet:
     return found
 
 
+def _already_back(snapshot: Snapshot, current: ReplicaSet) -> Refused:
+    """Says which version the undo left, by whom and why, as far as its ReplicaSet is there."""
+    rollout = snapshot.rollout
+    record, before = record_of(rollout.annotations), current.revision - 1
+    left = next((e for e in known_ends(snapshot) if e.revision == before), None)
+    undone = snapshot.replicaset(left.hash) if left else None
+    told = f"`{rollout.name}` is already back on {version_of(current)}"
+    if undone:
+        told += f": {record.get('by') or 'someone'} undid {version_of(undone)}"
+        told += f" ({record['reason']})" if record.get("reason") else ""
+    choices = _choices(snapshot, others=True)
+    return Refused(
+        told, hint=f"to go to another one, name it: canary undo --to VERSION, one of {choices}"
+    )
+
+
+def version_of(replicaset: ReplicaSet) -> str:
+    images = [c.image for c in replicaset.containers]
+    return tag(images[0]) if images else f"revision {replicaset.revision}"
+
+
 def record_for(
     snapshot: Snapshot, target: ReplicaSet, *, by: str, now: datetime, reason: str
 ) -> Record:
-    """Who goes back to what, and every hash that is known to have been stable."""
+    """Who goes back to what, every hash that is known to have been stable, and how the revisions
+    before ended: that one was left, and which ones were aborted, while the runs still tell."""
     stable = snapshot.rollout.stable_hash
     newest = sorted(snapshot.replicasets, key=lambda r: r.revision, reverse=True)
     known = ever_stable(snapshot) - {stable}
     ordered = tuple(r.hash for r in newest if r.hash in known)
     image = target.containers[0].image if target.containers else ""
-    return Record(by, now, reason, image, stable, ordered)
+    ends = _ends(snapshot, by=by, now=now, reason=reason)
+    return Record(by, now, reason, image, stable, ordered, ends, target.hash)
+
+
+def _ends(snapshot: Snapshot, *, by: str, now: datetime, reason: str) -> tuple[End, ...]:
+    left = end_of(snapshot.rollout)
+    if left and left.result != "aborted":
+        left = replace(left, undone=True, at=now, by=by, reason=reason)
+    aborted = (
+        _aborted(snapshot, r, now)
+        for r in snapshot.replicasets
+        if r.hash != snapshot.rollout.current_hash and was_aborted(snapshot, r)
+    )
+    return newest_ends((*((left,) if left else ()), *known_ends(snapshot), *aborted))
+
+
+def _aborted(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> End:
+    told = revision_of(snapshot, replicaset, now)
+    measured = (f"{m.metric} {m.value or 'no data'}" for m in told.metrics)
+    why = next(measured, told.message)
+    return End(replicaset.hash, replicaset.revision, "aborted", told.ended_at, reason=why)
 
 
 def send(
@@ -81,7 +132,7 @@ def _named(snapshot: Snapshot, to: str) -> ReplicaSet:
             hint=f"it has {_choices(snapshot)}",
         )
     known = ever_stable(snapshot)
-    return max(named, key=lambda r: (r.hash in known, r.revision))
+    return max(named, key=lambda r: (r.hash in known, not was_aborted(snapshot, r), r.revision))
 
 
 def _choices(snapshot: Snapshot, *, others: bool = False) -> str:

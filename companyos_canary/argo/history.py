@@ -1,7 +1,9 @@
 """What became of each revision, told from what is still in the cluster. Pure.
 
 A ReplicaSet of an aborted version looks like one of a good version: the outcome comes from the
-deploy records, and from the runs that are kept (five good and five bad ones by default).
+records that `deploy` and `undo` leave, and from the runs that are kept (five good and five bad
+ones by default). What is known of this very revision counts more than that its template was stable
+once: the same ReplicaSet comes back when a version is tried again.
 """
 
 from collections.abc import Mapping
@@ -10,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from companyos_canary.argo.cause import failed_metrics
-from companyos_canary.argo.patches.record import action_of, record_of
+from companyos_canary.argo.patches.record import End
 from companyos_canary.argo.phase import shown_phase
-from companyos_canary.argo.stable_record import ever_stable
+from companyos_canary.argo.stable_record import abort_action, believed, ever_stable, known_ends
 from companyos_canary.argo.steps import weight_at
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.outcome import FailedMetric
@@ -38,7 +40,9 @@ _HISTORY = "rollout.argoproj.io/revision-history"
 class Revision:
     """`at` is when it was sent, None where a ReplicaSet was used again without a record. `took`
     includes `waited`, the time that people kept it waiting. `weight` (percent) and `metrics` are
-    of an abort by an analysis, `message` is the controller's word for another bad end."""
+    of an abort by an analysis, `message` is the controller's word for another bad end. `ended_at`
+    is when an abort or a promotion was seen. `undone`: an undo left this revision. `earlier` says
+    how the same ReplicaSet ended under lower numbers, newest first."""
 
     replicaset: ReplicaSet
     became: Became
@@ -51,11 +55,42 @@ class Revision:
     weight: int | None
     metrics: tuple[FailedMetric, ...]
     message: str
+    ended_at: datetime | None
+    undone: End | None
+    earlier: tuple[End, ...]
 
 
 def history(snapshot: Snapshot, now: datetime) -> tuple[Revision, ...]:
     """Every revision whose ReplicaSet is still there, newest first."""
-    return tuple(_revision(snapshot, r, now) for r in snapshot.replicasets)
+    return tuple(revision_of(snapshot, r, now) for r in snapshot.replicasets)
+
+
+def previous_stable(snapshot: Snapshot) -> ReplicaSet | None:
+    """What an undo goes back to: mid-way the stable version, afterwards the newest earlier one
+    that was ever stable, was not aborted when it was last tried, and was not left by an undo. None
+    where no record says so."""
+    rollout, known = snapshot.rollout, ever_stable(snapshot)
+    if not rollout.is_fully_promoted:
+        return snapshot.stable
+    left = {(e.hash, e.revision) for e in known_ends(snapshot) if e.undone}
+    candidates = [
+        r
+        for r in snapshot.replicasets
+        if r.hash in known
+        and r.hash != rollout.current_hash
+        and (r.hash, r.revision) not in left
+        and not was_aborted(snapshot, r)
+    ]
+    return max(candidates, key=lambda r: r.revision, default=None)
+
+
+def was_aborted(snapshot: Snapshot, replicaset: ReplicaSet) -> bool:
+    """Whether its newest revision, which may be the one in progress, is known to be aborted."""
+    rollout = snapshot.rollout
+    if rollout.current_hash and replicaset.hash == rollout.current_hash:
+        return rollout.aborted
+    metrics = failed_metrics(as_if_current(snapshot, replicaset))
+    return _earlier(snapshot, replicaset, metrics) == "aborted"
 
 
 def as_if_current(snapshot: Snapshot, judged: ReplicaSet | AnalysisRun) -> Snapshot:
@@ -75,18 +110,21 @@ def as_if_current(snapshot: Snapshot, judged: ReplicaSet | AnalysisRun) -> Snaps
     return replace(snapshot, rollout=rollout, runs=runs)
 
 
-def _revision(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revision:
+def revision_of(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revision:
+    """The newest revision of one ReplicaSet."""
     rollout = snapshot.rollout
     current = bool(rollout.current_hash) and replicaset.hash == rollout.current_hash
     seen = snapshot if current else as_if_current(snapshot, replicaset)
     metrics = failed_metrics(seen)
     became = _current(snapshot) if current else _earlier(snapshot, replicaset, metrics)
-    record = _believed(replicaset)
+    record = believed(replicaset)
     new = _HISTORY not in replicaset.annotations
     at = parse_time(record.get("at")) or (replicaset.created_at if new else None)
     bad = metrics if became in _BAD else ()
-    said = shown_phase(rollout).message if current else _abort_message(snapshot, replicaset)
-    took, waited = _span(snapshot, replicaset, at, now, current=current, bad=bad)
+    ends = tuple(e for e in known_ends(snapshot) if e.hash == replicaset.hash)
+    end = next((e for e in ends if e.revision == replicaset.revision and not current), None)
+    ended_at = _ended(snapshot, replicaset, bad, end)
+    took, waited = _span(snapshot, replicaset, at, now, current=current, ended=ended_at)
     return Revision(
         replicaset=replicaset,
         became=became,
@@ -98,29 +136,26 @@ def _revision(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revi
         waited=waited,
         weight=_weight(snapshot, bad),
         metrics=bad,
-        message=_by_whom(snapshot, replicaset, current=current) or said
+        message=_message(snapshot, replicaset, end, current=current)
         if became in _BAD and not bad
         else "",
+        ended_at=ended_at,
+        undone=end if end and end.undone else None,
+        earlier=tuple(e for e in ends if e.revision < replicaset.revision),
     )
 
 
-def _by_whom(snapshot: Snapshot, replicaset: ReplicaSet, *, current: bool) -> str:
-    """`aborted by ben: wrong tag`, where the abort was given a reason; the controller copies the
-    Rollout's annotations to the newest ReplicaSet, older ones than its deploy too."""
-    kept = snapshot.rollout.annotations if current else replicaset.annotations
-    action = action_of(kept)
-    told, began = parse_time(action.get("at")), parse_time(_believed(replicaset).get("at"))
-    if action.get("verb") != "abort" or (told and began and told < began):
-        return ""
-    by = f" by {action['by']}" if action.get("by") else ""
-    return f"aborted{by}: {action.get('reason', '')}"
-
-
-def _believed(replicaset: ReplicaSet) -> Mapping[str, str]:
-    """The deploy record, if it is about this ReplicaSet's own image."""
-    record = record_of(replicaset.annotations)
-    own = {c.image for c in replicaset.containers}
-    return record if record.get("image") in own else {}
+def _message(snapshot: Snapshot, replicaset: ReplicaSet, end: End | None, *, current: bool) -> str:
+    """`aborted by ben: wrong tag` where the abort was given a reason, else the controller's."""
+    action = abort_action(snapshot.rollout.annotations if current else replicaset.annotations)
+    by, reason = action.get("by", ""), action.get("reason", "")
+    if not reason and end and end.by:
+        by, reason = end.by, end.reason
+    if reason:
+        return f"aborted{f' by {by}' if by else ''}: {reason}"
+    if current:
+        return shown_phase(snapshot.rollout).message
+    return _abort_message(snapshot, replicaset) or (end.reason if end and not end.undone else "")
 
 
 def _current(snapshot: Snapshot) -> Became:
@@ -137,21 +172,34 @@ def _earlier(
 ) -> Became:
     if replicaset.hash and replicaset.hash == snapshot.rollout.stable_hash:
         return "stable"
-    completed = any(_completes(e, replicaset) for e in snapshot.events)
-    if completed or replicaset.hash in ever_stable(snapshot):
+    for end in known_ends(snapshot):
+        if (end.hash, end.revision) == (replicaset.hash, replicaset.revision):
+            return end.result
+    if any(_completes(e, replicaset) for e in snapshot.events) or _later(snapshot, replicaset):
         return "promoted"
     if metrics or _abort_message(snapshot, replicaset):
         return "aborted"
+    if replicaset.hash in ever_stable(snapshot):
+        return "promoted"
     # Only the revision right after it knows: another one may have been stable in between.
     number = replicaset.revision + 1
     following = next((r for r in snapshot.replicasets if r.revision == number), None)
-    told = following is not None and "stable" in _believed(following)
+    told = following is not None and "stable" in believed(following)
     return "not promoted" if told else "not recorded"
+
+
+def _later(snapshot: Snapshot, replicaset: ReplicaSet) -> bool:
+    """Whether it was stable when a later revision was sent: after this one, also after a retry."""
+    return any(
+        r.revision > replicaset.revision and believed(r).get("stable") == replicaset.hash
+        for r in snapshot.replicasets
+        if replicaset.hash
+    )
 
 
 def _span(
     snapshot: Snapshot, replicaset: ReplicaSet, at: datetime | None, now: datetime, *,
-    current: bool, bad: tuple[FailedMetric, ...],
+    current: bool, ended: datetime | None,
 ) -> tuple[timedelta | None, timedelta]:  # fmt: skip
     """How long it took, and how much of that it waited for people."""
     status: Mapping[str, Any] = snapshot.rollout.raw.get("status") or {}
@@ -166,12 +214,20 @@ def _span(
         if again and at:
             begun = max(begun, at)
         return over - begun, timedelta(seconds=waited or 0)
+    return (ended - at if ended and at and ended >= at else None), timedelta()
+
+
+def _ended(
+    snapshot: Snapshot, replicaset: ReplicaSet, bad: tuple[FailedMetric, ...], end: End | None
+) -> datetime | None:
+    """When an earlier revision was aborted or promoted, as far as that is known."""
     runs = {m.run for m in bad}
     ends = [r.completed_at for r in snapshot.runs if r.name in runs and r.completed_at]
     told = (e for e in snapshot.events if _completes(e, replicaset) or _aborts(e, replicaset))
     ends += [e.at for e in told if e.at]
-    ended = max(ends, default=None)
-    return (ended - at if ended and at and ended >= at else None), timedelta()
+    if end and end.at and not end.undone:
+        ends.append(end.at)
+    return max(ends, default=None)
 
 
 def _completes(event: Event, replicaset: ReplicaSet) -> bool:

@@ -1,8 +1,20 @@
-"""Which revisions were ever fully promoted. The cluster does not say: a ReplicaSet of an aborted
-version looks like one of a good version. `deploy` writes down which hash was stable; the union of
-these records and today's stable is the list."""
+"""Which revisions were ever fully promoted, and how each one ended. The cluster does not say: a
+ReplicaSet of an aborted version looks like one of a good version, and an event expires. `deploy`
+and `undo` write down which hash was stable, and how the revision ended that they replace."""
 
-from companyos_canary.argo.patches.record import record_of, stable_hashes
+from collections.abc import Mapping
+
+from companyos_canary.argo.patches.record import (
+    End,
+    Result,
+    action_of,
+    ends_of,
+    newest_ends,
+    record_of,
+    stable_hashes,
+)
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
 
@@ -16,19 +28,50 @@ def ever_stable(snapshot: Snapshot) -> frozenset[str]:
     if own.get("image") in images:
         found.update(stable_hashes(snapshot.rollout.annotations))
     for replicaset in snapshot.replicasets:
-        record = record_of(replicaset.annotations)
-        if record.get("image") in {c.image for c in replicaset.containers}:
+        if believed(replicaset):
             found.update(stable_hashes(replicaset.annotations))
     return frozenset(found - {""})
 
 
-def previous_stable(snapshot: Snapshot) -> ReplicaSet | None:
-    """What an undo goes back to: mid-way the stable version, afterwards the newest earlier one
-    that was ever stable. None where no record says so."""
-    rollout, known = snapshot.rollout, ever_stable(snapshot)
-    candidates = [
-        r for r in snapshot.replicasets if r.hash in known and r.hash != rollout.current_hash
-    ]
-    if not rollout.is_fully_promoted:
-        return snapshot.stable
-    return max(candidates, key=lambda r: r.revision, default=None)
+def believed(replicaset: ReplicaSet) -> Mapping[str, str]:
+    """The record of a ReplicaSet, if it is about its own image; else empty."""
+    record = record_of(replicaset.annotations)
+    return record if record.get("image") in {c.image for c in replicaset.containers} else {}
+
+
+def known_ends(snapshot: Snapshot) -> tuple[End, ...]:
+    """How earlier revisions ended, newest revision first; the newest record has the last word.
+    An end names its hash and revision, so it stays true in a record that was copied elsewhere."""
+    newest = sorted(snapshot.replicasets, key=lambda r: r.revision, reverse=True)
+    told = (snapshot.rollout.annotations, *(r.annotations for r in newest))
+    return newest_ends(end for annotations in told for end in ends_of(annotations))
+
+
+def end_of(rollout: Rollout) -> End | None:
+    """How the newest revision ends if another one takes its place now; None before the controller
+    has seen any."""
+    if not rollout.current_hash or not rollout.revision:
+        return None
+    if rollout.aborted:
+        action = abort_action(rollout.annotations)
+        reason = action.get("reason", "") or rollout.status_message
+        by, at = action.get("by", ""), rollout.aborted_at
+        return End(rollout.current_hash, rollout.revision, "aborted", at, by, reason)
+    result: Result = "promoted" if rollout.is_fully_promoted else "not promoted"
+    return End(rollout.current_hash, rollout.revision, result)
+
+
+def ends_with(rollout: Rollout) -> tuple[End, ...]:
+    """What a record says that takes the place of the Rollout's newest revision."""
+    end = end_of(rollout)
+    return newest_ends((*((end,) if end else ()), *ends_of(rollout.annotations)))
+
+
+def abort_action(annotations: Mapping[str, str]) -> Mapping[str, str]:
+    """Who aborted and why, where `abort` was given a reason; empty where that was before the
+    newest deploy. The controller copies the Rollout's annotations to the newest ReplicaSet."""
+    action = action_of(annotations)
+    at, began = parse_time(action.get("at")), parse_time(record_of(annotations).get("at"))
+    if action.get("verb") != "abort" or (at and began and at < began):
+        return {}
+    return action

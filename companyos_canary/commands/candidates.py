@@ -1,5 +1,5 @@
-"""What may stand at a place of the command line, with a word about each: at most one request,
-and nothing where it cannot be known at once."""
+"""What may stand at a place of the command line, with a word about each: one request (two
+for `undo --to`), and nothing where it cannot be known at once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -108,7 +108,21 @@ def versions(line: Line) -> Found:
 
 def targets(line: Line) -> Found:
     """Versions and revisions of the history."""
+    yield from _targets(list(_history(line)))
+
+
+def undo_targets(line: Line) -> Found:
+    """The same; whether the newest one was aborted is only in the Rollout, a second request."""
     found = list(_history(line))
+    aborted = {r.current_hash for r in line.rollout() if r.aborted} if found else set()
+    yield from _targets(
+        (r, version, f", aborted{told.removeprefix(', was stable')}" if r.hash in aborted else told)
+        for r, version, told in found
+    )
+
+
+def _targets(rows: Iterable[tuple["ReplicaSet", str, str]]) -> Found:
+    found = list(rows)
     yield from ((version, f"revision {r.revision}{told}") for r, version, told in found)
     yield from ((str(r.revision), f"{version}{told}") for r, version, told in found)
 
@@ -116,7 +130,7 @@ def targets(line: Line) -> Found:
 def _history(line: Line) -> Iterable[tuple["ReplicaSet", str, str]]:
     """ReplicaSets, newest first, with their version and what the deploy records tell of them."""
     from companyos_canary.argo.patches import tag
-    from companyos_canary.argo.patches.record import record_of, stable_hashes
+    from companyos_canary.argo.patches.record import ends_of, newest_ends, record_of, stable_hashes
     from companyos_canary.cluster.kinds import REPLICASET
     from companyos_canary.model.workload import ReplicaSet
 
@@ -129,9 +143,22 @@ def _history(line: Line) -> Iterable[tuple["ReplicaSet", str, str]]:
         if (record := record_of(r.annotations)).get("image") in {c.image for c in r.containers}
     }
     stable = {h for r in found if r.hash in records for h in stable_hashes(r.annotations)}
-    for r in sorted(found, key=lambda r: r.revision, reverse=True):
+    newest = sorted(found, key=lambda r: r.revision, reverse=True)
+    ends = newest_ends(end for r in newest for end in ends_of(r.annotations))
+    left = {(e.hash, e.revision): e for e in ends}
+    for r in newest:
+        end = left.get((r.hash, r.revision))
         by, reason = (records.get(r.hash, {}).get(key, "") for key in ("by", "reason"))
-        told = ("was stable" if r.hash in stable else "",
+        ended = (
+            "aborted"
+            if end and end.result == "aborted"
+            else "undone"
+            if end and end.undone
+            else "was stable"
+            if r.hash in stable
+            else ""
+        )
+        told = (ended,
                 f"{r.created_at.astimezone(zone):%d %b %H:%M}" if r.created_at else "",
                 f"by {by}" if by else "", reason)  # fmt: skip
         images = [c.image for c in r.containers if container in (None, c.name)]
@@ -160,7 +187,7 @@ SOURCES: Mapping[str, Callable[[Line], Found]] = {
     "rollout": rollouts, "live": rollouts, "namespace": namespaces, "context": contexts,
     "env": environments, "link": links, "until": states, "to_weight": weights,
     "if_step": step_now, "if_revision": revision_now, "container": containers,
-    "version": versions, "to": targets, "diff": targets, "pod": pods, "run": runs,
+    "version": versions, "to": undo_targets, "diff": targets, "pod": pods, "run": runs,
     "ci": ci_systems, "query": metrics, "verb": verbs,
 }  # fmt: skip
 FILES = ("file", "kubeconfig", "write", "role", "summary")

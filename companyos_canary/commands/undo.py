@@ -10,13 +10,13 @@ from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.actions.deploy import container_of
 from companyos_canary.argo.effects import Effect, promoted_fully
 from companyos_canary.argo.endings import Until
-from companyos_canary.argo.patches import Change, promote_full, tag
+from companyos_canary.argo.patches import Nothing, promote_full
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
 from companyos_canary.commands.changing import unobserved
 from companyos_canary.commands.given import time_limit
 from companyos_canary.commands.requests import sent_answer, would_send
-from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.errors import ExitCode, Refused, UsageError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
@@ -25,6 +25,7 @@ EXAMPLES = (
     "canary undo                           the last version that was fully promoted",
     "canary undo --to v1.0.0 --dry-run     what would change",
     'canary undo --fast --reason "checkout is down"',
+    "canary undo --to v1.2.0 --force       v1.2.0 was aborted: go back to it anyway",
 )
 EXITS = (
     ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
@@ -42,6 +43,9 @@ def undo(
     fast: Annotated[
         bool, typer.Option("--fast", help="skip the steps: promote in full; wants --reason")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="with --to: allow a version that was aborted")
+    ] = False,
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
@@ -51,18 +55,27 @@ def undo(
 
     In the middle of a release that happens at once. After one, the old version goes through the
     steps again, unless --fast.
-    """
-    from companyos_canary.commands.following import follow_to_the_end
 
+    The same command again follows the undo in progress. Once an undo is complete, another one needs
+    --to, so that nothing returns to the version that was left. --to a version that was aborted is
+    refused without --force.
+    """
     if fast and not reason:
         raise UsageError(
             "--fast skips every step and analysis: say why with --reason",
             hint='canary undo --fast --reason "…"',
         )
+    if force and to is None:
+        raise UsageError(
+            "--force is for one version that was aborted: name it with --to",
+            hint="canary undo --to VERSION --force",
+        )
     if timeout is not None:
         time_limit(timeout)
-    snapshot = session.cluster.snapshot(session.rollout, events=False)
+    snapshot = session.cluster.snapshot(session.rollout)
     target = action.target_of(snapshot, to)
+    if to is not None:
+        _warn(session, snapshot, target, force=force)
     name, clock = snapshot.rollout.name, session.runtime.clock
     record = action.record_for(
         snapshot, target, by=session.runtime.user, now=clock.now(), reason=reason
@@ -70,20 +83,36 @@ def undo(
     changed = action.send(
         session.cluster, name, target, record, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait
     )
-    where = f"{tag(target.containers[0].image)} (revision {target.revision})"
+    where = _named(target)
     if dry_run:
         return _would(session, changed, snapshot, target)
-    if not isinstance(changed.decision, Change):
+    if isinstance(changed.decision, Nothing) and (no_wait or changed.after.is_fully_promoted):
         return sent_answer(session, changed, changed.decision.message)
     if no_wait:
         return sent_answer(session, changed, f"{name} in {session.place} goes back to {where}")
     if changed.effect is Effect.PENDING:
         return sent_answer(session, changed, unobserved(session, "undo"))
+    return _followed(session, changed, snapshot, target, fast=fast, timeout=timeout)
+
+
+def _followed(
+    session: base.Session, changed: Changed, snapshot: Snapshot, target: ReplicaSet, *,
+    fast: bool, timeout: str | None,
+) -> base.Answer:  # fmt: skip
+    """Says how it gets there, and follows it to its end; with `fast` past its steps."""
+    from companyos_canary.commands.following import follow_to_the_end
+
     again = action.runs_steps_again(snapshot, target)
-    session.note(f"back to {where}: {_way(snapshot.rollout, again=again, fast=fast)}")
+    if isinstance(changed.decision, Nothing):
+        way = "skipping the rest of its steps" if fast and again else "following it"
+        session.note(f"{changed.decision.message}: {way}")
+    else:
+        way = _way(snapshot.rollout, again=again, fast=fast)
+        session.note(f"back to {_named(target)}: {way}")
     if fast and again:
         verb = Verb("undo --fast", promote_full, promoted_fully)
-        change(session.cluster, name, verb, sleep=clock.sleep, wait=False)
+        name, sleep = snapshot.rollout.name, session.runtime.clock.sleep
+        change(session.cluster, name, verb, sleep=sleep, wait=False)
     settings = session.resolved.settings
     container = container_of(changed.after, settings.container if settings else None)
     return follow_to_the_end(
@@ -91,6 +120,32 @@ def undo(
         generation=changed.after.generation, container=container,
         image=next((c.image for c in target.containers if c.name == container), ""),
     )  # fmt: skip
+
+
+def _warn(session: base.Session, snapshot: Snapshot, target: ReplicaSet, *, force: bool) -> None:
+    """Says what is known against the version that was named. Raises Refused where it was aborted,
+    unless that is meant."""
+    from companyos_canary.argo.history import revision_of, was_aborted
+    from companyos_canary.view.history import aborted_sentence, undone_sentence
+
+    now = session.runtime.clock.now()
+    current = target.hash == snapshot.rollout.current_hash
+    told = revision_of(snapshot, target, now)
+    where = _named(target)
+    if was_aborted(snapshot, target) and not current:
+        said = f"{where} was {aborted_sentence(told, now)}"
+        if not force:
+            raise Refused(
+                said,
+                hint="`canary history` shows what became of each version; --force allows this one",
+            )
+        session.note(said)
+    elif told.undone:
+        session.note(f"{where} was {undone_sentence(told.undone)}")
+
+
+def _named(target: ReplicaSet) -> str:
+    return f"{action.version_of(target)} (revision {target.revision})"
 
 
 def _way(rollout: Rollout, *, again: bool, fast: bool) -> str:

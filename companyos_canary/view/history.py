@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from companyos_canary.argo.history import Became, Revision
+from companyos_canary.argo.patches import End
 from companyos_canary.model.outcome import Cause
 from companyos_canary.model.quantity import format_time
-from companyos_canary.view.format import duration, image_of, shorten, version
+from companyos_canary.view.format import clock, duration, image_of, shorten, version
 from companyos_canary.view.keyed import failure, keyed
 from companyos_canary.view.lines import Column, Line, Part, table, words
 from companyos_canary.view.records import cause_record
@@ -52,11 +53,42 @@ def outcome(revision: Revision) -> str:
     return revision.became + ("" if revision.weight is None else f" at {revision.weight} %")
 
 
+def aborted_sentence(revision: Revision, now: datetime) -> str:
+    """`aborted at 12:04:31: error-rate 11.2 % (limit < 5 %) in 2 of 4 measurements`, or by whom."""
+    said = "; ".join(metric_sentence(m) for m in revision.metrics)
+    if not said and revision.message:
+        said = controller_sentence(Cause(revision.message))
+    if said.startswith("aborted "):
+        return said
+    at = f" at {clock(revision.ended_at, now).strip()}" if revision.ended_at else ""
+    return f"aborted{at}" + (f": {said}" if said else "")
+
+
+def undone_sentence(end: End) -> str:
+    """`undone by ana: slow login`."""
+    return "undone " + _said(end)
+
+
+def _said(end: End) -> str:
+    by = f"by {end.by}" if end.by else "by someone"
+    return f"{by}: {end.reason}" if end.reason else by
+
+
+def _earlier(end: End) -> str:
+    who = f" by {end.by}" if end.by else ""
+    reason = controller_sentence(Cause(end.reason)) if end.reason else ""
+    why = f": {reason}" if reason and not reason.startswith("aborted ") else ""
+    return f"revision {end.revision} was aborted{who}{why}"
+
+
 def _below(revision: Revision, facts: Facts) -> list[Line]:
     """The metrics that ended it, and what its sender said."""
     found: list[Part] = [(metric_sentence(m), "failure") for m in revision.metrics]
     if revision.message:
         found.append((controller_sentence(Cause(revision.message)), "failure"))
+    if revision.undone:
+        found.append(undone_sentence(revision.undone))
+    found += [_earlier(end) for end in revision.earlier if end.result == "aborted"]
     if revision.reason:
         found.append(f"“{revision.reason}”" if facts.unicode else f'"{revision.reason}"')
     room = facts.width - len(_BELOW)
@@ -70,13 +102,15 @@ def plain(revision: Revision, container: str | None) -> str:
     return keyed(
         f"revision={revision.replicaset.revision}",
         version=_version(revision, container),
-        outcome=revision.became.replace(" ", "-"),
+        outcome=_word(revision.became),
         current="true" if revision.current else "",
         at=at,
         by=revision.by,
         took=duration(revision.took) if revision.took is not None else "",
         weight="" if revision.weight is None else str(revision.weight),
         **failure(revision.metrics),
+        undone=_said(revision.undone) if revision.undone else "",
+        earlier=",".join(f"{e.revision}:{_word(e.result)}" for e in revision.earlier),
         message=revision.message,
         reason=revision.reason,
     )
@@ -91,7 +125,7 @@ def record(revision: Revision, container: str | None) -> "answers.Revision":
         "images": {c.name: c.image for c in replicaset.containers},
         "hash": replicaset.hash,
         "replicaset": replicaset.name,
-        "outcome": revision.became.replace(" ", "-"),
+        "outcome": _word(revision.became),
         "current": revision.current,
         "at": revision.at,
         "created_at": replicaset.created_at,
@@ -101,7 +135,27 @@ def record(revision: Revision, container: str | None) -> "answers.Revision":
         "waited_seconds": revision.waited,
         "weight": revision.weight,
         "cause": _cause(revision),
+        "undone": _undone(revision.undone),
+        "earlier": [
+            {
+                "revision": e.revision,
+                "outcome": _word(e.result),
+                "at": e.at,
+                "by": e.by,
+                "reason": e.reason,
+                "undone": e.undone,
+            }
+            for e in revision.earlier
+        ],
     }
+
+
+def _undone(end: End | None) -> "answers.Undone | None":
+    return {"at": end.at, "by": end.by, "reason": end.reason} if end else None
+
+
+def _word(became: Became) -> str:
+    return became.replace(" ", "-")
 
 
 def _cause(revision: Revision) -> "parts.Cause | None":

@@ -78,8 +78,8 @@ def counted(waiting: World) -> World:
         ("promote --if-revision ", "2\tPaused\n", 1),
         ("undo --to ", "v1.1.0\trevision 2, 02 Mar 12:00, by ana\n"
          "v1.0.0\trevision 1, was stable, 02 Mar 12:00\n"
-         "2\tv1.1.0, 02 Mar 12:00, by ana\n1\tv1.0.0, was stable, 02 Mar 12:00\n", 1),
-        ("undo companyos-api -n companyos --to 1", "1\tv1.0.0, was stable, 02 Mar 12:00\n", 1),
+         "2\tv1.1.0, 02 Mar 12:00, by ana\n1\tv1.0.0, was stable, 02 Mar 12:00\n", 2),
+        ("undo companyos-api -n companyos --to 1", "1\tv1.0.0, was stable, 02 Mar 12:00\n", 2),
         ("history --diff v1.0.0 v1.1", "v1.1.0\trevision 2, 02 Mar 12:00, by ana\n", 1),
         ("deploy v1.0", "v1.0.0\trevision 1, was stable, 02 Mar 12:00\n", 1),
         ("logs -c ", "companyos-api\tcompanyos-api:v1.1.0\n", 1),
@@ -98,11 +98,26 @@ def counted(waiting: World) -> World:
         ("--version ", "".join(f"{v}\t{text}\n" for v, text in cli.VERBS.items()), 0),
     ],
 )  # fmt: skip
-def test_what_may_stand_there_is_offered_for_one_request_at_most(
+def test_what_may_stand_there_is_offered_for_a_request_or_two(
     counted: World, line: str, answer: str, requests: int
 ) -> None:
     assert asked(counted, line) == Ran(0, answer, "")
     assert [r.method for r in counted.requests] == ["GET"] * requests
+
+
+def test_where_undo_may_go_back_to_says_what_was_aborted_and_what_was_undone(
+    world: World,
+) -> None:
+    for version in ("v1.1.0", "v1.2.0"):
+        world.canary("deploy", version, "-q")
+    first, *_ = asked(world, "undo --to ").out.splitlines()
+    assert first.startswith("v1.2.0\trevision 3, aborted, ")
+    world.canary("deploy", "v1.3.0", "-q")
+    world.canary("undo", "-q")
+    told = dict(row.split("\t") for row in asked(world, "undo --to v").out.splitlines())
+    assert told["v1.1.0"].startswith("revision 5, was stable, ")
+    assert told["v1.2.0"].startswith("revision 3, aborted, ")
+    assert told["v1.3.0"].startswith("revision 4, undone, ")
 
 
 def test_pods_and_runs_are_those_of_the_rollout(counted: World) -> None:

@@ -52,6 +52,7 @@ def test_json_has_the_facts(shipped: World) -> None:
     assert set(bad) == {
         "revision", "version", "images", "hash", "replicaset", "outcome", "current", "at",
         "created_at", "by", "reason", "took_seconds", "waited_seconds", "weight", "cause",
+        "undone", "earlier",
     }  # fmt: skip
     assert (bad["outcome"], bad["weight"], bad["took_seconds"]) == ("aborted", 25, 10)
     assert bad["cause"]["metrics"][0]["metric"] == "error-rate"
@@ -156,3 +157,44 @@ def test_a_reason_is_kept_with_the_verb(world: World, verb: str) -> None:
     assert world.canary(verb, "--reason", "drill", "-q").code == ExitCode.OK
     kept = action_of(world.rollout().annotations)
     assert (kept["verb"], kept["by"], kept["reason"]) == (verb, "ana", "drill")
+
+
+def test_what_was_aborted_stays_aborted_once_the_next_version_ships(world: World) -> None:
+    """Stable once, tried again and rolled back: the first promotion does not cover the abort."""
+    for version in ("v1.1.0", "v1.3.0"):
+        world.canary("deploy", version, "-q")
+        world.advance(60)
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(4)
+    world.canary("abort", "-q")
+    world.advance(60)
+    before = world.canary("history").out
+    assert "revision=4 version=v1.1.0 outcome=aborted" in before
+    world.canary("deploy", "v1.4.0", "-q")
+    after = world.canary("history").out
+    assert "revision=4 version=v1.1.0 outcome=aborted" in after
+    assert "revision=3 version=v1.3.0 outcome=promoted" in after
+
+
+def test_a_replicaset_that_is_used_again_keeps_how_it_ended_before(world: World) -> None:
+    world.canary("deploy", "v1.2.0", "-q")
+    world.canary("undo", "-q")
+    assert world.canary("undo", "--to", "v1.2.0", "--force", "--no-wait").code == ExitCode.OK
+    world.advance(2)
+    newest, *_ = world.canary("history", "-o", "json").json["data"]["revisions"]
+    assert (newest["version"], newest["revision"]) == ("v1.2.0", 4)
+    assert [(e["revision"], e["outcome"]) for e in newest["earlier"]] == [(2, "aborted")]
+    assert "error-rate" in newest["earlier"][0]["reason"]
+    assert world.canary("history").out.splitlines()[0].endswith(" earlier=2:aborted")
+    assert "revision 2 was aborted: " in world.canary("history", terminal=True).out
+
+
+def test_a_version_that_an_undo_left_says_by_whom_and_why(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "-q")
+    world.canary("undo", "--reason", "slow login", "-q")
+    left = world.canary("history").out.splitlines()[1]
+    assert left.startswith("revision=2 version=v1.1.0 outcome=promoted ")
+    assert 'undone="by ana: slow login"' in left
+    assert "undone by ana: slow login" in world.canary("history", terminal=True).out
+    undone = world.canary("history", "-o", "json").json["data"]["revisions"][1]["undone"]
+    assert (undone["by"], undone["reason"]) == ("ana", "slow login")

@@ -1,7 +1,14 @@
 """`canary undo`, from argv to exit, in the sandbox."""
 
+import json
+import re
+
+import pytest
+
 from companyos_canary.argo.patches import record_of
 from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.kinds import EVENT
+from tests.commands.conftest import changing
 from tests.world import World
 
 
@@ -84,7 +91,7 @@ def test_a_dry_run_shows_the_difference_and_sends_nothing(world: World) -> None:
     assert {r.method for r in world.requests} == {"GET"}
 
 
-def test_it_leaves_a_record_and_a_second_undo_still_knows_what_was_good(world: World) -> None:
+def test_it_leaves_a_record_and_a_later_undo_still_knows_what_was_good(world: World) -> None:
     for version in ("v1.1.0", "v1.3.0"):
         world.canary("deploy", version, "-q")
     world.canary("undo", "--reason", "slow login", "-q")
@@ -92,11 +99,12 @@ def test_it_leaves_a_record_and_a_second_undo_still_knows_what_was_good(world: W
     assert (record["by"], record["reason"], record["image"]) == (
         "ana", "slow login", "companyos-api:v1.1.0",
     )  # fmt: skip
+    world.canary("undo", "--to", "v1.3.0", "-q")
+    assert world.rollout().image() == "companyos-api:v1.3.0"
+    world.canary("deploy", "v1.4.0", "-q")
     ran = world.canary("undo")
     assert ran.code == ExitCode.OK, ran
     assert world.rollout().image() == "companyos-api:v1.3.0"
-    world.canary("undo", "--to", "v1.0.0", "-q")
-    assert world.canary("undo", "--no-wait").code == ExitCode.OK
 
 
 def test_within_the_rollback_window_no_step_is_run(world: World) -> None:
@@ -107,3 +115,195 @@ def test_within_the_rollback_window_no_step_is_run(world: World) -> None:
     assert ran.code == ExitCode.OK, ran
     assert "at once, no step is run" in ran.err
     assert "step 1/3" not in ran.out
+
+
+def tried_again_and_aborted(world: World, *reason: str) -> None:
+    """v1.1.0 was stable, then v1.3.0; v1.1.0 was tried again and aborted, then v1.4.0 shipped."""
+    for version in ("v1.1.0", "v1.3.0"):
+        assert world.canary("deploy", version, "-q").code == ExitCode.OK
+        world.advance(60)
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(4)
+    assert world.canary("abort", "-q", *reason).code == ExitCode.OK
+    world.advance(60)
+    assert world.canary("deploy", "v1.4.0", "-q").code == ExitCode.OK
+
+
+def forget_events(world: World) -> None:
+    for event in world.store.items(EVENT, "companyos"):
+        world.store.delete(EVENT, "companyos", event["metadata"]["name"])
+
+
+def test_never_to_a_version_that_was_stable_once_and_aborted_when_it_was_tried_again(
+    world: World,
+) -> None:
+    tried_again_and_aborted(world)
+    ran = world.canary("undo", "--dry-run")
+    assert "+      image: companyos-api:v1.3.0" in ran.out, ran
+
+
+def test_an_abort_is_still_known_once_its_event_is_gone(world: World) -> None:
+    tried_again_and_aborted(world)
+    forget_events(world)
+    assert "+      image: companyos-api:v1.3.0" in world.canary("undo", "--dry-run").out
+
+
+def test_a_retry_that_was_promoted_makes_up_for_the_abort_before(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(4)
+    world.canary("abort", "-q")
+    assert world.canary("retry", "-q").code == ExitCode.OK
+    assert world.canary("status", "--wait").code == ExitCode.OK
+    world.canary("deploy", "v1.3.0", "-q")
+    ran = world.canary("undo", "--dry-run")
+    assert "+      image: companyos-api:v1.1.0" in ran.out, ran
+    assert world.canary("undo", "--to", "v1.1.0", "--no-wait").code == ExitCode.OK
+
+
+@pytest.mark.parametrize("how", [(), ("--fast", "--reason", "x"), ("--dry-run",), ("--no-wait",)])
+def test_to_an_aborted_version_is_refused_with_what_was_measured(
+    world: World, how: tuple[str, ...]
+) -> None:
+    for version in ("v1.1.0", "v1.2.0", "v1.3.0"):
+        world.canary("deploy", version, "-q")
+    world.requests.clear()
+    ran = world.canary("undo", "--to", "v1.2.0", *how)
+    assert ran.code == ExitCode.REFUSED, ran
+    assert re.search(
+        r"v1\.2\.0 \(revision 3\) was aborted at 12:\d\d:\d\d: "
+        r"error-rate 1\d\.\d % \(limit < 5 %\)", ran.err,
+    ), ran  # fmt: skip
+    assert "--force" in ran.err
+    assert changing(world) == []
+    assert world.rollout().image() == "companyos-api:v1.3.0"
+
+
+def test_to_an_aborted_version_says_who_aborted_it_and_why(world: World) -> None:
+    tried_again_and_aborted(world, "--reason", "wrong tag")
+    forget_events(world)
+    ran = world.canary("undo", "--to", "v1.1.0")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert "was aborted by ana: wrong tag" in ran.err
+
+
+def test_force_goes_back_to_an_aborted_version_and_says_what_it_was(world: World) -> None:
+    for version in ("v1.1.0", "v1.2.0", "v1.3.0"):
+        world.canary("deploy", version, "-q")
+    ran = world.canary(
+        "undo", "--to", "v1.2.0", "--force", "--fast", "--reason", "the data needs it"
+    )
+    assert ran.code == ExitCode.OK, ran
+    assert "v1.2.0 (revision 3) was aborted" in ran.err
+    assert world.rollout().image() == "companyos-api:v1.2.0"
+
+
+def test_to_the_aborted_version_that_the_rollout_names_points_to_retry(world: World) -> None:
+    world.canary("deploy", "v1.2.0", "-q")
+    for force in ((), ("--force",)):
+        ran = world.canary("undo", "--to", "v1.2.0", *force)
+        assert ran.code == ExitCode.REFUSED, ran
+        assert "canary retry" in ran.err
+
+
+@pytest.mark.parametrize("to", [(), ("--to", "v1.0.0")])
+def test_the_same_undo_again_attaches_to_the_one_in_progress(
+    world: World, to: tuple[str, ...]
+) -> None:
+    world.canary("deploy", "v1.1.0", "-q")
+    world.canary("undo", *to, "--no-wait")
+    world.advance(4)
+    world.requests.clear()
+    assert world.canary("undo", *to, "--no-wait").code == ExitCode.OK
+    ran = world.canary("undo", *to)
+    assert ran.code == ExitCode.OK, ran
+    assert "the undo of `companyos-api` to revision 3 is already in progress" in ran.err
+    assert changing(world) == []
+    assert world.rollout().image() == "companyos-api:v1.0.0"
+    assert world.rollout().is_fully_promoted
+
+
+def test_fast_speeds_up_the_undo_in_progress(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "-q")
+    world.canary("undo", "--no-wait")
+    world.advance(2)
+    began = world.now
+    ran = world.canary("undo", "--fast", "--reason", "checkout is down")
+    assert ran.code == ExitCode.OK, ran
+    assert world.rollout().image() == "companyos-api:v1.0.0"
+    assert (world.now - began).total_seconds() < 10
+
+
+def test_a_second_undo_does_not_return_to_the_version_that_the_first_left(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "-q")
+    world.canary("undo", "--reason", "slow login", "-q")
+    world.requests.clear()
+    ran = world.canary("undo")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert "`companyos-api` is already back on v1.0.0: ana undid v1.1.0 (slow login)" in ran.err
+    assert "canary undo --to VERSION, one of `v1.1.0` (revision 2)" in ran.err
+    assert changing(world) == []
+    ran = world.canary("undo", "--to", "v1.1.0")
+    assert ran.code == ExitCode.OK, ran
+    assert world.rollout().image() == "companyos-api:v1.1.0"
+
+
+def test_a_second_undo_after_an_abort_names_the_version_that_was_taken_out(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "-q")
+    world.canary("undo", "--reason", "slow login", "-q")
+    world.canary("deploy", "v1.2.0", "-q")
+    assert world.canary("undo", "-q").code == ExitCode.OK
+    ran = world.canary("undo")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert "is already back on v1.0.0: ana undid v1.2.0\n" in ran.err
+
+
+def test_a_second_undo_of_a_release_in_progress_stays_on_the_stable_version(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "-q")
+    world.canary("deploy", "v1.3.0", "--no-wait")
+    world.advance(4)
+    assert world.canary("undo", "-q").code == ExitCode.OK
+    ran = world.canary("undo")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert "already back on v1.1.0: ana undid v1.3.0" in ran.err
+    assert world.rollout().image() == "companyos-api:v1.1.0"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[", '{"ends": 7}', '{"ends": [[1, 2], {"hash": 7}, {"hash": "x", "revision": "\u00b2"}]}',
+     '{"ends": [{"hash": "x", "revision": 2, "result": "aborted", "at": "never", "by": []}]}',
+     "[" * 100_000],
+)  # fmt: skip
+def test_a_record_that_cannot_be_read_is_none(world: World, content: str) -> None:
+    world.canary("deploy", "v1.1.0", "-q")
+    world.patch({"metadata": {"annotations": {"canary.companyos.io/deploy": content}}})
+    world.advance(2)
+    ran = world.canary("undo")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert "one of `v1.0.0` (revision 1)" in ran.err
+    assert world.canary("history").code == ExitCode.OK
+
+
+def test_a_run_that_failed_tells_of_an_abort_that_no_record_and_no_event_tells_of(
+    world: World,
+) -> None:
+    """v1.2.0 was shipped with kubectl and rolled back, and v1.3.0 was shipped over it likewise."""
+    for version in ("v1.2.0", "v1.3.0"):
+        image = [{"name": "companyos-api", "image": f"companyos-api:{version}"}]
+        world.patch({"spec": {"template": {"spec": {"containers": image}}}})
+        world.advance(60)
+    forget_events(world)
+    ran = world.canary("undo", "--to", "v1.2.0", "--dry-run")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert "v1.2.0 (revision 2) was aborted at 12:00:" in ran.err
+
+
+def test_the_record_stays_small_however_often_something_is_undone(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "-q")
+    for number in range(12):
+        to = ("v1.0.0", "v1.1.0")[number % 2]
+        ran = world.canary("undo", "--to", to, "--fast", "--reason", "x" * 3000, "-q")
+        assert ran.code == ExitCode.OK, ran
+    ends = json.loads(world.rollout().annotations["canary.companyos.io/deploy"])["ends"]
+    assert [end["revision"] for end in ends] == list(range(13, 3, -1))
+    assert max(len(json.dumps(end)) for end in ends) < 400

@@ -20,10 +20,14 @@ from companyos_canary.argo.patches.promote import INCONCLUSIVE, only_if, promote
 from companyos_canary.argo.patches.record import (
     ACTION,
     RECORD,
+    End,
     Record,
     action_of,
+    ends_of,
+    newest_ends,
     record_of,
     stable_hashes,
+    undone_to,
     with_reason,
 )
 from companyos_canary.argo.patches.restart import restart
@@ -38,12 +42,15 @@ __all__ = [
     "RECORD",
     "Change",
     "Decision",
+    "End",
     "Nothing",
     "Patch",
     "Record",
     "Refusal",
     "abort",
     "action_of",
+    "ends_of",
+    "newest_ends",
     "only_if",
     "pause",
     "promote",
@@ -56,5 +63,6 @@ __all__ = [
     "stable_hashes",
     "tag",
     "undo",
+    "undone_to",
     "with_reason",
 ]

@@ -1,20 +1,48 @@
-"""The record that `deploy` leaves on a Rollout: who, when, why, and which hash was stable."""
+"""The record that `deploy` and `undo` leave on a Rollout: who, when, why, which hash was stable,
+and how the revisions before it ended."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from companyos_canary.argo.patches.decision import MERGE_PATCH, Change, Decision, Patch, add
-from companyos_canary.model.quantity import format_time
+from companyos_canary.model.quantity import format_time, parse_time
+from companyos_canary.model.rollout import Rollout
 
 ACTION = "canary.companyos.io/last-action"
 """The annotation in which the other verbs keep a reason that was given."""
 
 MOST_KNOWN = 10
+LONGEST_REASON = 200  # characters
 RECORD = "canary.companyos.io/deploy"
 """The annotation; the controller copies it to the ReplicaSet that it makes."""
+
+
+Result = Literal["aborted", "promoted", "not promoted"]
+_RESULTS: Mapping[str, Result] = {word: word for word in get_args(Result)}
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How one revision of a template ended, noted when the next one was written: the same
+    ReplicaSet may come back under a higher number, and events expire. `undone`: an undo left it;
+    then `at`, `by` and `reason` are the undo's, else those of the abort."""
+
+    hash: str
+    revision: int
+    result: Result
+    at: datetime | None = None
+    by: str = ""
+    reason: str = ""
+    undone: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        facts = {"hash": self.hash, "revision": self.revision, "result": self.result,
+                 "at": format_time(self.at) if self.at else "", "by": self.by,
+                 "reason": self.reason[:LONGEST_REASON], "undone": self.undone}  # fmt: skip
+        return {k: v for k, v in facts.items() if v}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +50,8 @@ class Record:
     """Who put this version there, and which hash was stable then. Believed only where `image` is
     the ReplicaSet's own: the plugin's undo copies a stale annotation to an old ReplicaSet. `known`
     are hashes that were stable before, newest first: what an old ReplicaSet's own record said is
-    lost when the controller copies a new one over it."""
+    lost when the controller copies a new one over it. `ends` says how earlier revisions ended.
+    `undo_to` is the hash that an undo goes back to; empty in a deploy's record."""
 
     by: str
     at: datetime
@@ -30,11 +59,14 @@ class Record:
     image: str
     stable: str
     known: tuple[str, ...] = ()
+    ends: tuple[End, ...] = ()
+    undo_to: str = ""
 
     def text(self) -> str:
         facts = {"by": self.by, "at": format_time(self.at), "reason": self.reason,
                  "image": self.image, "stable": self.stable,
-                 "known": list(self.known[:MOST_KNOWN])}  # fmt: skip
+                 "known": list(self.known[:MOST_KNOWN]), "undo_to": self.undo_to,
+                 "ends": [end.facts() for end in newest_ends(self.ends)]}  # fmt: skip
         return json.dumps({k: v for k, v in facts.items() if v}, separators=(",", ":"))
 
     def annotation(self, present: Mapping[str, str]) -> dict[str, Any]:
@@ -55,27 +87,63 @@ def record_of(annotations: Mapping[str, str]) -> dict[str, str]:
     return _texts(annotations.get(RECORD, ""))
 
 
-def _texts(annotation: str) -> dict[str, str]:
-    try:
-        facts = json.loads(annotation)
-    except ValueError:
-        return {}
-    if not isinstance(facts, dict):
-        return {}
-    return {k: v for k, v in facts.items() if isinstance(v, str)}
-
-
 def stable_hashes(annotations: Mapping[str, str]) -> tuple[str, ...]:
     """The hashes that a record says were stable, newest first; none where there is no record."""
-    try:
-        facts = json.loads(annotations.get(RECORD, ""))
-    except ValueError:
-        return ()
-    if not isinstance(facts, dict):
-        return ()
+    facts = _facts(annotations.get(RECORD, ""))
     known = facts.get("known")
     found = [facts.get("stable"), *(known if isinstance(known, list) else [])]
     return tuple(dict.fromkeys(h for h in found if isinstance(h, str) and h))
+
+
+def ends_of(annotations: Mapping[str, str]) -> tuple[End, ...]:
+    """How a record says earlier revisions ended; what cannot be read is left out."""
+    ends = _facts(annotations.get(RECORD, "")).get("ends")
+    told = (_end(facts) for facts in ends) if isinstance(ends, list) else ()
+    return newest_ends(end for end in told if end)
+
+
+def undone_to(rollout: Rollout) -> str:
+    """The hash that the newest undo went back to, if it is still the newest revision; else
+    empty."""
+    record = record_of(rollout.annotations)
+    mine = record.get("image") in {c.image for c in rollout.containers}
+    hash_ = record.get("undo_to", "")
+    return hash_ if mine and hash_ == rollout.current_hash else ""
+
+
+def newest_ends(ends: Iterable[End]) -> tuple[End, ...]:
+    """One for each revision, the first that is given, newest revision first; a bounded number."""
+    found: dict[tuple[str, int], End] = {}
+    for end in ends:
+        found.setdefault((end.hash, end.revision), end)
+    ordered = sorted(found.values(), key=lambda end: end.revision, reverse=True)
+    return tuple(ordered[:MOST_KNOWN])
+
+
+def _end(facts: object) -> End | None:
+    if not isinstance(facts, dict):
+        return None
+    texts = {k: v for k, v in facts.items() if isinstance(v, str)}
+    revision, result = facts.get("revision"), _RESULTS.get(texts.get("result", ""))
+    if type(revision) is not int or result is None or not texts.get("hash"):
+        return None
+    return End(
+        hash=texts["hash"], revision=revision, result=result, at=parse_time(texts.get("at")),
+        by=texts.get("by", ""), reason=texts.get("reason", ""), undone=facts.get("undone") is True,
+    )  # fmt: skip
+
+
+def _texts(annotation: str) -> dict[str, str]:
+    return {k: v for k, v in _facts(annotation).items() if isinstance(v, str)}
+
+
+def _facts(annotation: str) -> dict[str, Any]:
+    """Empty where it cannot be read: anybody may write an annotation."""
+    try:
+        facts = json.loads(annotation)
+    except (ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def action_of(annotations: Mapping[str, str]) -> dict[str, str]:

@@ -10,11 +10,12 @@ from companyos_canary.argo.patches.decision import (
     Decision,
     Nothing,
     Patch,
+    Refusal,
     not_changeable,
     replace,
     test,
 )
-from companyos_canary.argo.patches.record import Record
+from companyos_canary.argo.patches.record import Record, undone_to
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.model.workload import ReplicaSet
 
@@ -27,13 +28,28 @@ def undo(rollout: Rollout, target: ReplicaSet, record: Record) -> Decision:
     if refusal := not_changeable(rollout):
         return refusal
     if rollout.observed and target.hash == rollout.current_hash:
-        return Nothing(f"`{rollout.name}` is already on revision {target.revision}")
+        return _already(rollout, target)
     write = replace("/spec/template", template_of(rollout, target))
     if rollout.workload_ref:
         template = Patch([*_images(rollout), write], JSON_PATCH, target="Deployment")
         return Change((template, record.patch()))
     pin = test("/status/currentPodHash", rollout.current_hash)
     return Change((Patch([pin, write, record.annotation(rollout.annotations)], JSON_PATCH),))
+
+
+def _already(rollout: Rollout, target: ReplicaSet) -> Decision:
+    """Once it is in progress there is nothing to send; an aborted version would not start again."""
+    if rollout.aborted:
+        return Refusal(
+            f"`{rollout.name}` is already on revision {target.revision}, which was aborted",
+            "run its steps again with `canary retry`",
+        )
+    if rollout.is_fully_promoted:
+        return Nothing(f"`{rollout.name}` is already on revision {target.revision}")
+    if undone_to(rollout):
+        to = f"`{rollout.name}` to revision {target.revision}"
+        return Nothing(f"the undo of {to} is already in progress")
+    return Nothing(f"revision {target.revision} of `{rollout.name}` is already in progress")
 
 
 def _images(rollout: Rollout) -> list[dict[str, Any]]:

@@ -208,6 +208,26 @@ class Analyses(Place):
     notes: list[str]
 
 
+class Undone(TypedDict):
+    """An undo left this revision."""
+
+    at: At | None
+    by: str
+    reason: str
+
+
+class EarlierRevision(TypedDict):
+    """How the same ReplicaSet ended under a lower number. `at`, `by` and `reason` are those of the
+    undo where `undone`, else those of the abort."""
+
+    revision: int
+    outcome: Outcome
+    at: At | None
+    by: str
+    reason: str
+    undone: bool
+
+
 class Revision(TypedDict):
     """`waited_seconds` (for a person) is part of `took_seconds`."""
 
@@ -226,6 +246,8 @@ class Revision(TypedDict):
     waited_seconds: timedelta
     weight: Percent | None
     cause: Cause | None
+    undone: Undone | None
+    earlier: list[EarlierRevision]
 
 
 class Revisions(Place):
