@@ -1,6 +1,8 @@
-"""What an AnalysisRun's metrics must fulfil before the first measurement, and their numbers.
+"""What the spec of an AnalysisRun must fulfil before the first measurement, and its numbers.
 
 Upstream: utils/analysis/factory.go `ValidateMetrics`. Recorded: validation.json, kind AnalysisRun.
+The types of fields are those of the CRD: a cluster refuses an object of another shape before a
+controller sees it; the judge looks itself, so that whatever it is given ends in a sentence.
 """
 
 import re
@@ -10,6 +12,8 @@ from typing import Any
 from companyos_canary.analysis.gotext import int_or_text, parse_duration
 
 Metric = Mapping[str, Any]
+COMPLETED = frozenset(("Successful", "Failed", "Error", "Inconclusive"))
+"""The phases that a metric or a run never leaves."""
 
 _PROVIDERS = (
     "prometheus", "job", "web", "wavefront", "kayenta", "datadog", "newRelic", "cloudWatch",
@@ -43,13 +47,13 @@ def validate(metrics: Sequence[Metric]) -> None:
     names: set[str] = set()
     for index, metric in enumerate(metrics):
         name = metric.get("name", "")
-        fault = f"duplicate name '{name}'" if name in names else _fault(metric)
+        fault = f"duplicate name '{name}'" if name in names else _metric_fault(metric)
         if fault:
             raise SpecFault(f"metrics[{index}]: {fault}")
         names.add(name)
 
 
-def _fault(metric: Metric) -> str:
+def _metric_fault(metric: Metric) -> str:
     return (
         _limit_fault(metric)
         or _count_fault(metric)
@@ -129,3 +133,82 @@ def _matches(rule: Mapping[str, Any], name: str) -> bool:
         return re.search(rule.get("metricName") or "", name) is not None
     except re.error:
         return False
+
+
+_NUMBER = (int, str)
+_RULE_SHAPE = {"metricName": str}
+_METRIC_SHAPE = {
+    "name": str,
+    "interval": str,
+    "initialDelay": str,
+    "successCondition": str,
+    "failureCondition": str,
+    "count": _NUMBER,
+    "failureLimit": _NUMBER,
+    "inconclusiveLimit": _NUMBER,
+    "consecutiveErrorLimit": _NUMBER,
+    "consecutiveSuccessLimit": _NUMBER,
+    "provider": {
+        "prometheus": {
+            "address": str,
+            "query": str,
+            "timeout": int,
+            "insecure": bool,
+            "headers": [{"key": str, "value": str}],
+            "rangeQuery": {"start": str, "end": str, "step": str},
+            "authentication": {
+                "sigv4": {},
+                "oauth2": {"tokenUrl": str},
+                "basicAuth": {"username": str, "password": str},
+            },
+        },
+        "plugin": {},
+    },
+}
+_SPEC_SHAPE = {
+    "metrics": [_METRIC_SHAPE],
+    "args": [
+        {
+            "name": str,
+            "value": str,
+            "valueFrom": {"secretKeyRef": {"name": str, "key": str}},
+        }
+    ],
+    "dryRun": [_RULE_SHAPE],
+    "measurementRetention": [{**_RULE_SHAPE, "limit": int}],
+    "terminate": bool,
+    "ttlStrategy": {
+        "secondsAfterCompletion": int,
+        "secondsAfterSuccess": int,
+        "secondsAfterFailure": int,
+    },
+}
+
+
+def shape_fault(spec: Any) -> str:
+    """Which field of a spec has a wrong type; empty if none has. A field may always be null."""
+    return _mismatch(spec, _SPEC_SHAPE, "spec")
+
+
+def _mismatch(value: Any, shape: Any, path: str) -> str:
+    if isinstance(shape, dict):
+        if not isinstance(value, Mapping):
+            return f"{path} must be an object"
+        found = (
+            _mismatch(value[key], inner, f"{path}.{key}")
+            for key, inner in shape.items()
+            if value.get(key) is not None
+        )
+        return next(filter(None, found), "")
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return f"{path} must be a list"
+        faults = (_mismatch(v, shape[0], f"{path}[{i}]") for i, v in enumerate(value))
+        return next(filter(None, faults), "")
+    kinds = shape if isinstance(shape, tuple) else (shape,)
+    if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)):
+        return ""
+    return f"{path} must be {' or '.join(_TYPE_NAMES[k] for k in kinds)}"
+
+
+_TYPE_NAMES = {int: "a whole number", str: "a text", bool: "true or false"}

@@ -7,11 +7,15 @@ conformance rows `rollout-step-*` and `rollout-*` of the analysis folder.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from companyos_canary.analysis.arguments import ArgumentError, canonical_metric, resolve_metric
+from companyos_canary.analysis.arguments import (
+    ArgumentError,
+    FieldError,
+    TemplateError,
+    canonical_metric,
+    resolve_metric,
+    rollout_argument,
+)
 from companyos_canary.analysis.gotext import int_or_text
-from companyos_canary.analysis.rollout_arguments import FieldError, TemplateError, rollout_argument
-
-__all__ = ["FieldError", "TemplateError", "check", "collect", "run_spec"]
 
 Json = dict[str, Any]
 Lookup = Callable[[str, bool], Mapping[str, Any] | None]

@@ -6,7 +6,8 @@ Upstream pkg/apis/rollouts/validation; texts recorded: scenario invalid-spec, an
 
 from collections.abc import Callable, Iterator
 
-from companyos_canary.analysis.spec import Lookup, TemplateError
+from companyos_canary.analysis.arguments import TemplateError
+from companyos_canary.analysis.spec import Lookup
 from companyos_canary.analysis.spec import check as check_analysis
 from companyos_canary.argo.spec_faults import Fault, Json, invalid, own_faults
 

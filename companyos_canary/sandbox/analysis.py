@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.analysis.arguments import ArgumentError
-from companyos_canary.analysis.assessment import COMPLETED
 from companyos_canary.analysis.judge import Plan, Taken, Verdict, conclude, plan
 from companyos_canary.analysis.measurement import Measured, MeasurementError, judged, question
+from companyos_canary.analysis.rules import COMPLETED
 from companyos_canary.analysis.schedule import expires_at
 from companyos_canary.model.http import Response
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from companyos_canary.analysis.expr.language import ConditionError, evaluate_time
 from companyos_canary.analysis.expr.language import compile as compiled
+from companyos_canary.analysis.expr.language import evaluate_time
+from companyos_canary.analysis.expr.tree import ConditionError
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 NAN, INF = float("nan"), float("inf")

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.analysis.expr.language import ConditionError, evaluate_time
 from companyos_canary.analysis.expr.language import compile as compiled
+from companyos_canary.analysis.expr.language import evaluate_time
+from companyos_canary.analysis.expr.tree import ConditionError
 from companyos_canary.argo.limits import limit_of
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

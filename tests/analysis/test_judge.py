@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.analysis.arguments import ArgumentError
-from companyos_canary.analysis.assessment import COMPLETED
 from companyos_canary.analysis.judge import Taken, conclude, plan
 from companyos_canary.analysis.measurement import Measured
+from companyos_canary.analysis.rules import COMPLETED
 from companyos_canary.analysis.schedule import expires_at
 from companyos_canary.model.quantity import parse_time
 

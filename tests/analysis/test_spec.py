@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from companyos_canary.analysis.spec import FieldError, TemplateError, check, collect, run_spec
+from companyos_canary.analysis.arguments import FieldError, TemplateError
+from companyos_canary.analysis.spec import check, collect, run_spec
 
 ANALYSIS = Path(__file__).parents[1] / "conformance/analysis"
 RUNS = [

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl
 
-from companyos_canary.analysis.assessment import COMPLETED
+from companyos_canary.analysis.rules import COMPLETED
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.analysis import AnalysisController
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET

@@ -46,7 +46,7 @@ def call_type(name: str, arguments: Sequence[str]) -> str:
     return given
 
 
-def called(name: str, arguments: Sequence[Any], result: Any) -> Any:
+def call_value(name: str, arguments: Sequence[Any], result: Any) -> Any:
     """The value of a function of the environment. `isNil` and `default` look at the whole result,
     whatever they are given (recorded: `cond-isnil-any-arg`, `cond-default-any-arg`)."""
     if name == "isNil":

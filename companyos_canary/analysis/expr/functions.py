@@ -1,4 +1,4 @@
-"""The functions of the language, those of lists first: types, then values.
+"""The functions of the language, those of lists and those with a predicate: types, then values.
 
 Upstream: expr-lang/expr 1.17 builtin/.
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cmp_to_key
 from typing import Any
 
-from companyos_canary.analysis.expr.operators import integer, is_number, ordered
+from companyos_canary.analysis.expr.operators import arithmetic, integer, is_number, ordered, truth
 from companyos_canary.analysis.expr.tree import Budget, ConditionError
 from companyos_canary.analysis.expr.types import (
     ANY_LIST,
@@ -30,67 +30,8 @@ from companyos_canary.analysis.expr.types import (
 )
 from companyos_canary.analysis.gotext import parse_duration, parse_float, parse_int
 
-NAMES = frozenset(("get", "take", "sort", "reverse"))
-_ARGUMENTS = {"get": (2, 2), "take": (2, 2), "sort": (1, 2), "reverse": (1, 1)}
-
-
-def list_type(name: str, arguments: Sequence[str]) -> str:
-    """The type that the function gives for arguments of these types."""
-    least, most = _ARGUMENTS[name]
-    if not least <= len(arguments) <= most:
-        expected = f"{least} or {most}" if least < most else str(most)
-        raise ConditionError(
-            f"invalid number of arguments (expected {expected}, got {len(arguments)})"
-        )
-    given, second = arguments[0], arguments[1] if len(arguments) > 1 else ""
-    if given != UNKNOWN and not is_list(given):
-        does_not = "" if name != "get" else f"type {shown(given)} does not support indexing"
-        take = "cannot take from" if name == "take" else f"cannot {name}"
-        raise ConditionError(does_not or f"{take} {shown(given)}")
-    if name in ("get", "take") and second not in INTEGERS and second != UNKNOWN:
-        wrong = f"cannot take {shown(second)} elements"
-        index = f"non-integer slice index {shown(second)}"
-        raise ConditionError(wrong if name == "take" else index)
-    if name == "sort" and second not in ("", STRING, UNKNOWN):
-        raise ConditionError(f"cannot use {shown(second)} as argument (type string) to call sort ")
-    if name == "get":
-        return UNKNOWN if given == UNKNOWN else element(given)
-    return given if name == "take" else ANY_LIST
-
-
-def listed(name: str, arguments: Sequence[Any], budget: Budget) -> Any:
-    """The value of the function."""
-    items = arguments[0]
-    if name == "get" and items is None:
-        return None
-    if not isinstance(items, list):
-        raise ConditionError(f"cannot {name} {type_of(items)}")
-    if name == "get":
-        index = integer(arguments[1])
-        index += len(items) if index < 0 else 0
-        return items[index] if 0 <= index < len(items) else None
-    budget.grow(len(items))
-    if name == "take":
-        count = integer(arguments[1])
-        if count < 0:
-            raise ConditionError("reflect.Value.Slice: slice index out of bounds")
-        return List(items[:count], type_of(items))
-    if name == "reverse":
-        return List(reversed(items))
-    return _sorted(items, arguments[1] if len(arguments) > 1 else "asc")
-
-
-def _sorted(items: list[Any], order: Any) -> List:
-    if order not in ("asc", "desc"):
-        raise ConditionError(f"invalid order {order}, expected asc or desc")
-    sign = "<" if order == "asc" else ">"
-
-    def compared(left: Any, right: Any) -> int:
-        return -1 if ordered(sign, left, right) else int(ordered(sign, right, left))
-
-    return List(sorted(items, key=cmp_to_key(compared)))
-
-
+_LIST_FUNCTIONS = frozenset(("get", "take", "sort", "reverse"))
+_LIST_ARGUMENTS = {"get": (2, 2), "take": (2, 2), "sort": (1, 2), "reverse": (1, 1)}
 _ROUNDED = ("ceil", "floor", "round")
 _AGGREGATES = ("max", "min", "mean", "median")
 
@@ -99,8 +40,8 @@ def builtin_type(name: str, arguments: Sequence[str]) -> str:
     """The type that a function of the language gives for arguments of these types."""
     if name in _AGGREGATES:
         return _aggregate_type(name, arguments)
-    if name in NAMES:
-        return list_type(name, arguments)
+    if name in _LIST_FUNCTIONS:
+        return _list_type(name, arguments)
     expected = 0 if name == "now" else 1
     if len(arguments) != expected:
         if name == "duration":
@@ -158,12 +99,12 @@ def _element(collection: str) -> str:
     return UNKNOWN if collection == UNKNOWN else element(collection)
 
 
-def built_in(name: str, arguments: Sequence[Any], budget: Budget) -> Any:
+def builtin_value(name: str, arguments: Sequence[Any], budget: Budget) -> Any:
     """The value of a function of the language that takes no predicate (and is not `now`)."""
     if name in _AGGREGATES:
         return _aggregate(name, arguments, budget)
-    if name in NAMES:
-        return listed(name, arguments, budget)
+    if name in _LIST_FUNCTIONS:
+        return _list_value(name, arguments, budget)
     value = arguments[0]
     if name in ("first", "last"):
         has = isinstance(value, list) and value
@@ -252,3 +193,125 @@ _BUILTIN_TYPES: dict[str, tuple[Callable[[str], bool], str]] = {
     "float": (lambda t: t in NUMBERS or t == STRING, FLOAT),
     "duration": (lambda t: t == STRING, DURATION),
 }
+
+
+def _list_type(name: str, arguments: Sequence[str]) -> str:
+    """The type that the function gives for arguments of these types."""
+    least, most = _LIST_ARGUMENTS[name]
+    if not least <= len(arguments) <= most:
+        expected = f"{least} or {most}" if least < most else str(most)
+        raise ConditionError(
+            f"invalid number of arguments (expected {expected}, got {len(arguments)})"
+        )
+    given, second = arguments[0], arguments[1] if len(arguments) > 1 else ""
+    if given != UNKNOWN and not is_list(given):
+        does_not = "" if name != "get" else f"type {shown(given)} does not support indexing"
+        take = "cannot take from" if name == "take" else f"cannot {name}"
+        raise ConditionError(does_not or f"{take} {shown(given)}")
+    if name in ("get", "take") and second not in INTEGERS and second != UNKNOWN:
+        wrong = f"cannot take {shown(second)} elements"
+        index = f"non-integer slice index {shown(second)}"
+        raise ConditionError(wrong if name == "take" else index)
+    if name == "sort" and second not in ("", STRING, UNKNOWN):
+        raise ConditionError(f"cannot use {shown(second)} as argument (type string) to call sort ")
+    if name == "get":
+        return UNKNOWN if given == UNKNOWN else element(given)
+    return given if name == "take" else ANY_LIST
+
+
+def _list_value(name: str, arguments: Sequence[Any], budget: Budget) -> Any:
+    """The value of the function."""
+    items = arguments[0]
+    if name == "get" and items is None:
+        return None
+    if not isinstance(items, list):
+        raise ConditionError(f"cannot {name} {type_of(items)}")
+    if name == "get":
+        index = integer(arguments[1])
+        index += len(items) if index < 0 else 0
+        return items[index] if 0 <= index < len(items) else None
+    budget.grow(len(items))
+    if name == "take":
+        count = integer(arguments[1])
+        if count < 0:
+            raise ConditionError("reflect.Value.Slice: slice index out of bounds")
+        return List(items[:count], type_of(items))
+    if name == "reverse":
+        return List(reversed(items))
+    return _sorted(items, arguments[1] if len(arguments) > 1 else "asc")
+
+
+def _sorted(items: list[Any], order: Any) -> List:
+    if order not in ("asc", "desc"):
+        raise ConditionError(f"invalid order {order}, expected asc or desc")
+    sign = "<" if order == "asc" else ">"
+
+    def compared(left: Any, right: Any) -> int:
+        return -1 if ordered(sign, left, right) else int(ordered(sign, right, left))
+
+    return List(sorted(items, key=cmp_to_key(compared)))
+
+
+Predicate = Callable[[Any, int, Any], Any]
+"""(element, index, accumulator) -> what the predicate says."""
+
+
+def predicate_value(
+    name: str,
+    items: list[Any],
+    predicate: Predicate | None,
+    initial: Sequence[Any],
+    budget: Budget,
+) -> Any:
+    """`all`, `any`, `filter`, ... of `items`. On an empty list `all` and `none` are true."""
+    ask = predicate or _each(budget)
+    if name == "reduce":
+        return _reduced(items, ask, initial)
+    if name == "sum":
+        total: Any = 0
+        for index, item in enumerate(items):
+            total = arithmetic("+", ask(item, index, None), total, budget)
+        return total
+    if name == "map":
+        budget.grow(len(items))
+        return List(ask(item, index, None) for index, item in enumerate(items))
+    if name in ("findLast", "findLastIndex"):
+        backwards = ((i, items[i]) for i in range(len(items) - 1, -1, -1))
+        return _found(name, backwards, ask)
+    if name in ("find", "findIndex"):
+        return _found(name, enumerate(items), ask)
+    said = (truth(ask(item, index, None)) for index, item in enumerate(items))
+    if name in ("all", "any", "none"):
+        return not any(said) if name == "none" else (all if name == "all" else any)(said)
+    if name == "filter":
+        budget.grow(len(items))
+        return List(item for item, kept in zip(items, said, strict=True) if kept)
+    count = sum(said)
+    return count == 1 if name == "one" else count
+
+
+def _each(budget: Budget) -> Predicate:
+    """The element itself, where no predicate counts the steps."""
+
+    def item_of(item: Any, _index: int, _acc: Any) -> Any:
+        budget.step()
+        return item
+
+    return item_of
+
+
+def _found(name: str, numbered: Any, ask: Predicate) -> Any:
+    for index, item in numbered:
+        if truth(ask(item, index, None)):
+            return index if name.endswith("Index") else item
+    return None
+
+
+def _reduced(items: list[Any], ask: Predicate, initial: Sequence[Any]) -> Any:
+    start = 0 if initial else 1
+    if not initial and not items:
+        raise ConditionError("reduce of empty array with no initial value")
+    acc = initial[0] if initial else items[0]
+    for index in range(start, len(items)):
+        acc = ask(items[index], index, acc)
+    return acc

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from companyos_canary.analysis.spec import TemplateError
+from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.controller.context import Emit, Pass, is_owned
 from companyos_canary.sandbox.controller.one_pass import reconcile
