@@ -10,13 +10,14 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.analysis import AnalysisController
 from companyos_canary.sandbox.controller import RolloutController, refusal
 from companyos_canary.sandbox.deployments import DeploymentController
+from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.events import Events
 from companyos_canary.sandbox.freezer import Freezer, Part
 from companyos_canary.sandbox.kubelet import Kubelet
 from companyos_canary.sandbox.provider import Provider
 from companyos_canary.sandbox.replicasets import ReplicaSetController
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
-from companyos_canary.sandbox.store import ApiStatus, Store
+from companyos_canary.sandbox.store import Store
 
 __all__ = ["Cluster", "Part", "refusal"]
 

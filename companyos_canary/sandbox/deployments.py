@@ -7,7 +7,8 @@ from datetime import datetime
 from companyos_canary.sandbox.controller.context import is_owned, owner_reference
 from companyos_canary.sandbox.controller.template import template_hash
 from companyos_canary.sandbox.kinds import DEPLOYMENT, REPLICASET
-from companyos_canary.sandbox.store import Object, Store
+from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.store import Store
 
 HASH = "pod-template-hash"
 _REVISION = "deployment.kubernetes.io/revision"

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.kinds import EVENT
-from companyos_canary.sandbox.store import Object, Store
+from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.store import Store
 
 BURST = 25
 REFILL = timedelta(minutes=5)

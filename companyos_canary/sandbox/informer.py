@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import Kind
-from companyos_canary.sandbox.store import ApiStatus, Change, Object, Store
+from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.store import Change, Store
 
 
 class Informer:

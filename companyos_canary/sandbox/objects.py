@@ -1,39 +1,14 @@
-"""What objects of an API server are made of: their keys, what a write keeps, how it is refused."""
+"""What the objects of an API server are made of: their keys, and what a write keeps."""
 
 from collections.abc import Iterable
 from typing import Any
 
+from companyos_canary.sandbox.errors import conflict
 from companyos_canary.sandbox.kinds import KINDS, Kind
 
 Object = dict[str, Any]
 Key = tuple[Kind, str, str]
 _SERVER_FIELDS = ("uid", "creationTimestamp", "generation", "resourceVersion", "deletionTimestamp")
-
-
-class ApiStatus(Exception):
-    """What an API server answers instead of an object: `code`, `reason` (a word) and a message."""
-
-    def __init__(
-        self, code: int, reason: str, message: str, details: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.reason = reason
-        self.message = message
-        self.details = details or {}
-
-
-def not_found(kind: Kind, name: str) -> ApiStatus:
-    return ApiStatus(404, "NotFound", f'{kind.resource} "{name}" not found', details_of(kind, name))
-
-
-def conflict(kind: Kind, name: str, why: str) -> ApiStatus:
-    message = f'Operation cannot be fulfilled on {kind.resource} "{name}": {why}'
-    return ApiStatus(409, "Conflict", message, details_of(kind, name))
-
-
-def details_of(kind: Kind, name: str) -> dict[str, Any]:
-    return {"name": name, "group": kind.group, "kind": kind.plural}
 
 
 def namespace(name: str) -> Object:

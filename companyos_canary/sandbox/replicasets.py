@@ -9,7 +9,8 @@ from companyos_canary.model.quantity import parse_time
 from companyos_canary.sandbox.controller.context import Emit, owner_reference
 from companyos_canary.sandbox.informer import Informer
 from companyos_canary.sandbox.kinds import POD, REPLICASET
-from companyos_canary.sandbox.store import Object, Store
+from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.store import Store
 
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 

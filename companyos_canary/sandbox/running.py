@@ -15,10 +15,11 @@ from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.faults import Fault, Faulty, Freeze
 from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
 from companyos_canary.sandbox.metrics_api import MetricsApi
+from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import HttpProvider
 from companyos_canary.sandbox.scenarios import Playing, Scenario, default
 from companyos_canary.sandbox.server import Server
-from companyos_canary.sandbox.store import Object, Store
+from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.traffic import Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
 

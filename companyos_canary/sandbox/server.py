@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from companyos_canary.model.http import Request, Response, Stream
-from companyos_canary.sandbox.api.answer import bad_request, failure, unauthorized
+from companyos_canary.sandbox.api.answer import failure
 from companyos_canary.sandbox.api.call import Handle, parse_request
+from companyos_canary.sandbox.errors import ApiStatus, bad_request, unauthorized
 from companyos_canary.sandbox.faults import Dropped, Silent
-from companyos_canary.sandbox.objects import ApiStatus
 
 _OPEN = ("/healthz", "/livez", "/readyz")
 _GONE = (ConnectionError, TimeoutError, ssl.SSLError, OSError)

@@ -14,27 +14,18 @@ from datetime import datetime
 from typing import Literal
 
 from companyos_canary.model.quantity import format_time
+from companyos_canary.sandbox.errors import ApiStatus, conflict, details_of, not_found
 from companyos_canary.sandbox.kinds import NAMESPACE, Kind
 from companyos_canary.sandbox.objects import (
-    ApiStatus,
     Key,
     Object,
     check_uid,
-    conflict,
     copied,
-    details_of,
     key_of,
-    kind_of,
     merged,
     namespace,
-    not_found,
     owners_of,
-)  # fmt: skip
-
-__all__ = [
-    "ApiStatus", "Change", "Key", "Object", "Propagation", "Store", "copied", "kind_of",
-    "not_found",
-]  # fmt: skip
+)
 
 Propagation = Literal["Background", "Foreground", "Orphan"]
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from companyos_canary.sandbox.exporter import Exporter
 from companyos_canary.sandbox.kinds import POD, REPLICASET
+from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.scenarios import RATE, Behaviour, behaviour
-from companyos_canary.sandbox.store import Object, Store
+from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.tsdb import Target, Tsdb
 
 #: A longer gap (a laptop that slept) is not filled: traffic goes on from its end.

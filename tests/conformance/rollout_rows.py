@@ -23,8 +23,9 @@ from companyos_canary.sandbox.kinds import (
     REPLICASET,
     ROLLOUT,
 )
+from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import FunctionProvider
-from companyos_canary.sandbox.store import Object, Store
+from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 
 Row = dict[str, Any]

@@ -21,8 +21,9 @@ from companyos_canary.sandbox.kinds import (
     ROLLOUT,
     Kind,
 )
+from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import FunctionProvider
-from companyos_canary.sandbox.store import Object, Store
+from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 
 NS = "default"

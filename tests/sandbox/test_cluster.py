@@ -16,7 +16,8 @@ from companyos_canary.sandbox.events import COMBINED, Events
 from companyos_canary.sandbox.informer import Informer
 from companyos_canary.sandbox.kinds import ANALYSISRUN, CONFIGMAP, EVENT, POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.kubelet import READY_AFTER
-from companyos_canary.sandbox.store import Object, Store
+from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 from tests.sandbox.stage import NAME, NS, Stage, template
 

@@ -8,8 +8,9 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.controller.context import Pass
 from companyos_canary.sandbox.controller.status import patch_status
+from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
-from companyos_canary.sandbox.store import ApiStatus, Object
+from companyos_canary.sandbox.objects import Object
 from tests.sandbox.stage import NAME, NS, Stage, template
 
 PAUSED: list[dict[str, Any]] = [

@@ -7,9 +7,10 @@ from companyos_canary.model.workload import Pod
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.faults import parse_fault
 from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
+from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.running import Running
-from companyos_canary.sandbox.store import Object, Store
+from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 from tests.sandbox.api import client as api
 from tests.sandbox.api.client import MERGE, ROLLOUTS, Client, rollout

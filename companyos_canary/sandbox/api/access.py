@@ -1,5 +1,5 @@
-"""What the one user of the sandbox may do: the rules of a Role, evaluated as RBAC does, and the
-reviews that ask about it."""
+"""What the one user of the sandbox may do: the rules of Roles, evaluated as RBAC does (`canary
+sandbox --role FILE`), and the reviews that ask about them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -8,13 +8,17 @@ from typing import Any
 from companyos_canary.errors import ConfigError
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.sandbox.api.answer import ok
-from companyos_canary.sandbox.api.body import read_object
+from companyos_canary.sandbox.api.call import read_object
 
 _PATHS = {
     "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews": "SelfSubjectAccessReview",
     "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews": "SelfSubjectRulesReview",
     "/apis/authentication.k8s.io/v1/selfsubjectreviews": "SelfSubjectReview",
 }
+Listed = Callable[[str], list[Json]]
+
+_API = "rbac.authorization.k8s.io/v1"
+_HINT = f"`apiVersion: {_API}`, `kind: Role` or `ClusterRole`, `rules`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,6 @@ class Attributes:
 
 
 Policy = Callable[[Attributes], bool]
-Listed = Callable[[str], list[Json]]
 
 
 def everything(_: Attributes) -> bool:
@@ -76,10 +79,6 @@ def _status(rules: list[Json]) -> Json:
         "resourceRules": rules,
         "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
     }
-
-
-_API = "rbac.authorization.k8s.io/v1"
-_HINT = f"`apiVersion: {_API}`, `kind: Role` or `ClusterRole`, `rules`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,23 @@
-"""Answers: JSON objects, and failures in the `Status` form."""
+"""What is sent back: JSON objects, failures in the `Status` form, and the form of an object that
+the client accepts (plain, as a Table, or only its metadata)."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from companyos_canary.model.http import Json, Response
+from companyos_canary.model.http import Json, Request, Response
+from companyos_canary.sandbox.api.tables import include_of, table
+from companyos_canary.sandbox.errors import (
+    ApiStatus,
+    bad_request,
+)
 from companyos_canary.sandbox.kinds import Kind
-from companyos_canary.sandbox.objects import ApiStatus
+from companyos_canary.sandbox.objects import Object
 
 JSON = {"Content-Type": "application/json"}
+
+_PLAIN = ("application/json", "application/*", "*/*")
 
 
 def encoded(value: Any) -> bytes:
@@ -58,56 +67,69 @@ def page_not_found() -> Response:
     return Response(404, {"Content-Type": "text/plain; charset=utf-8"}, b"404 page not found\n")
 
 
-def bad_request(message: str) -> ApiStatus:
-    return ApiStatus(400, "BadRequest", message)
+@dataclass(frozen=True, slots=True)
+class Form:
+    """`show` turns objects into what is sent; `now` is text (RFC 3339) for ages in tables."""
+
+    name: Literal["object", "table", "metadata"]
+    include: Literal["None", "Metadata", "Object"] = "Metadata"
+
+    @classmethod
+    def of(cls, request: Request) -> "Form":
+        """The first form of the Accept header that is served; 406 where there is none."""
+        header = request.header("Accept") or "*/*"
+        for entry in header.split(","):
+            media, *parameters = [p.strip() for p in entry.split(";")]
+            given = dict(p.split("=", 1) for p in parameters if "=" in p)
+            if media not in _PLAIN:
+                continue
+            wanted = given.get("as", "")
+            if wanted == "Table" and given.get("v") == "v1":
+                return cls("table", _include(request))
+            if wanted.startswith("PartialObjectMetadata") and given.get("v") == "v1":
+                return cls("metadata")
+            if not wanted:
+                return cls("object")
+        raise ApiStatus(
+            406, "NotAcceptable",
+            "only the following media types are accepted: application/json",
+        )  # fmt: skip
+
+    def one(self, kind: Kind, obj: Object, ages_at: str, *, headings: bool = True) -> Json:
+        """A single object (also that of a watch event)."""
+        if self.name == "table":
+            return table(
+                kind, [obj], ages_at, self.include, headings=headings,
+                version=obj["metadata"].get("resourceVersion", ""),
+            )  # fmt: skip
+        return include_of("Metadata", obj) if self.name == "metadata" else obj
+
+    def many(self, kind: Kind, objects: Iterable[Object], ages_at: str, meta: Json) -> Json:
+        """A list with its metadata (resourceVersion, continue)."""
+        if self.name == "table":
+            shown = table(kind, objects, ages_at, self.include)
+            return {**shown, "metadata": meta}
+        if self.name == "metadata":
+            return {
+                "kind": "PartialObjectMetadataList",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": meta,
+                "items": [include_of("Metadata", obj) for obj in objects],
+            }
+        return {
+            "kind": f"{kind.kind}List",
+            "apiVersion": kind.api_version,
+            "metadata": meta,
+            "items": list(objects),
+        }
 
 
-def method_not_allowed() -> ApiStatus:
-    return ApiStatus(
-        405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
-    )
-
-
-def unsupported_media(accepted: Sequence[str]) -> ApiStatus:
-    return ApiStatus(
-        415, "UnsupportedMediaType",
-        "the body of the request was in an unknown format - accepted media types include: "
-        + ", ".join(accepted),
-    )  # fmt: skip
-
-
-def forbidden(
-    user: str, verb: str, kind: Kind, *, namespace: str, name: str, subresource: str = ""
-) -> ApiStatus:
-    """403 with the sentence that RBAC gives."""
-    resource = f"{kind.plural}/{subresource}" if subresource else kind.plural
-    where = f' in the namespace "{namespace}"' if namespace else " at the cluster scope"
-    named = f' "{name}"' if name else ""
-    group = kind.group
-    return ApiStatus(
-        403, "Forbidden",
-        f'{kind.resource}{named} is forbidden: User "{user}" cannot {verb} resource "{resource}" '
-        f'in API group "{group}"{where}',
-        {"name": name, "group": group, "kind": kind.plural},
-    )  # fmt: skip
-
-
-def unauthorized() -> ApiStatus:
-    return ApiStatus(401, "Unauthorized", "Unauthorized")
-
-
-def invalid(kind: Kind, name: str, causes: Sequence[tuple[str, str, str]]) -> ApiStatus:
-    """422 with causes of (field, message, reason), in the form of the real server."""
-    group = f".{kind.group}" if kind.group else ""
-    told = [f"{field}: {message}" for field, message, _ in causes]
-    what = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
-    return ApiStatus(
-        422, "Invalid", f'{kind.kind}{group} "{name}" is invalid: {what}',
-        {
-            "name": name, "group": kind.group, "kind": kind.kind,
-            "causes": [
-                {"reason": reason, "message": message, "field": field}
-                for field, message, reason in causes
-            ],
-        },
-    )  # fmt: skip
+def _include(request: Request) -> Literal["None", "Metadata", "Object"]:
+    value = request.parameter("includeObject") or "Metadata"
+    if value == "None":
+        return "None"
+    if value == "Object":
+        return "Object"
+    if value == "Metadata":
+        return "Metadata"
+    raise bad_request(f'unrecognized includeObject value: "{value}"')

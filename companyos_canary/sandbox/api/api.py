@@ -6,39 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.api import access, crds, discovery, logs, openapi, read
-from companyos_canary.sandbox.api.answer import (
-    failure,
-    forbidden,
-    method_not_allowed,
-    ok,
-    page_not_found,
-)
+from companyos_canary.sandbox.api import access, discovery, logs, openapi, read
+from companyos_canary.sandbox.api.answer import failure, ok, page_not_found
 from companyos_canary.sandbox.api.call import Call, Handle, read_call
 from companyos_canary.sandbox.api.selectors import selected_name
 from companyos_canary.sandbox.api.write import Refuse, Writer
+from companyos_canary.sandbox.errors import ApiStatus, forbidden, method_not_allowed, not_found
 from companyos_canary.sandbox.kinds import POD, SERVICE
-from companyos_canary.sandbox.objects import ApiStatus, not_found
 from companyos_canary.sandbox.store import Store
 
 _HOP = ("authorization", "connection", "host", "transfer-encoding")
-
-
-def proxied(call: Call, proxies: Mapping[str, Handle]) -> Response:
-    """The answer of the service. `NAME:PORT` may be written `http:NAME:PORT`; 503 where the
-    sandbox has nothing behind it."""
-    parts = call.name.split(":")
-    target = ":".join(parts[1:] if len(parts) == 3 else parts)
-    handle = proxies.get(f"{call.namespace}/{target}")
-    if handle is None:
-        known = [key for key in proxies if key.startswith(f"{call.namespace}/")]
-        if not known:
-            raise not_found(call.kind, target.partition(":")[0])
-        raise ApiStatus(503, "ServiceUnavailable", f'no endpoints available for service "{target}"')
-    headers = {k: v for k, v in call.request.headers.items() if k.lower() not in _HOP}
-    return handle(replace(call.request, path=f"/{call.rest}", headers=headers))
-
-
 _OF_CONTAINERS = ("attach", "ephemeralcontainers", "exec", "portforward", "proxy")
 
 
@@ -70,7 +47,7 @@ class Api:
         user: str = "sandbox",
     ) -> None:
         self.store = store
-        crds.install(store)
+        discovery.install_definitions(store)
         self.proxies: dict[str, Handle] = dict(proxies or {})
         self._writer = Writer(store, refuse)
         self._allowed = allowed
@@ -97,11 +74,11 @@ class Api:
         if review := access.review(request, self._allowed, self._rules, self._user):
             return review
         if request.method in ("GET", "HEAD"):
-            found = discovery.document(request, crds.served(self.store))
+            found = discovery.document(request, discovery.served(self.store))
             if found:
                 return ok(found[0], headers={"Content-Type": found[1]})
         call = read_call(request)
-        if call is None or not crds.is_served(self.store, call.kind):
+        if call is None or not discovery.is_served(self.store, call.kind):
             return page_not_found()
         if call.subresource and not _serves(call):
             return _not_emulated(call)
@@ -168,3 +145,18 @@ def _serves(call: Call) -> bool:
     if call.subresource == "finalize":
         return call.kind.plural == "namespaces"
     return call.subresource in call.kind.subresources
+
+
+def proxied(call: Call, proxies: Mapping[str, Handle]) -> Response:
+    """The answer of the service. `NAME:PORT` may be written `http:NAME:PORT`; 503 where the
+    sandbox has nothing behind it."""
+    parts = call.name.split(":")
+    target = ":".join(parts[1:] if len(parts) == 3 else parts)
+    handle = proxies.get(f"{call.namespace}/{target}")
+    if handle is None:
+        known = [key for key in proxies if key.startswith(f"{call.namespace}/")]
+        if not known:
+            raise not_found(call.kind, target.partition(":")[0])
+        raise ApiStatus(503, "ServiceUnavailable", f'no endpoints available for service "{target}"')
+    headers = {k: v for k, v in call.request.headers.items() if k.lower() not in _HOP}
+    return handle(replace(call.request, path=f"/{call.rest}", headers=headers))

@@ -1,5 +1,5 @@
-"""Server-side apply: read a configuration by its kind's schema, merge it, own its fields, refuse to
-take those of others."""
+"""Server-side apply: check a configuration against the schema of its kind, merge it, own its
+fields, refuse to take fields from others."""
 
 import json
 import re
@@ -7,62 +7,28 @@ from dataclasses import replace
 from typing import Any
 
 from companyos_canary.model.http import Json
-from companyos_canary.sandbox.api.admit import check_metadata
-from companyos_canary.sandbox.api.answer import bad_request, unsupported_media
-from companyos_canary.sandbox.api.body import read_value
-from companyos_canary.sandbox.api.call import Call
-from companyos_canary.sandbox.api.managed import (
+from companyos_canary.sandbox.api.admission import check_metadata
+from companyos_canary.sandbox.api.call import Call, read_value
+from companyos_canary.sandbox.api.managed_fields import (
     Entry,
     Manager,
     Path,
+    apply_keys,
     entries_of,
     item_element,
     leaves,
     path_text,
     with_entries,
 )
-from companyos_canary.sandbox.api.strategic import apply_keys
-from companyos_canary.sandbox.api.validate import findings_of
+from companyos_canary.sandbox.api.validation import findings_of
+from companyos_canary.sandbox.errors import ApiStatus, bad_request, unsupported_media
 from companyos_canary.sandbox.kinds import Kind
-from companyos_canary.sandbox.objects import ApiStatus, Object, copied
+from companyos_canary.sandbox.objects import Object, copied
 
-_WANTED = {
+_TYPE_NAMES = {
     "integer": "numeric (int or float)", "array": "list", "object": "map", "boolean": "boolean",
     "string": "string",
 }  # fmt: skip
-
-
-def check_typed(kind: Kind, configuration: Json) -> None:
-    """500 for fields that the kind does not have and for values of another type."""
-    findings = findings_of(kind, configuration)
-    faults = [f"{_named(kind, path, configuration)}: field not declared in schema"
-              for path in findings.unknown]  # fmt: skip
-    for path, message, reason in findings.wrong:
-        match = re.search(r'must be of type (\w+): "(\w+)"', message)
-        if reason == "FieldValueTypeInvalid" and match and match[1] in _WANTED:
-            place = _named(kind, path, configuration)
-            faults.append(f"{place}: expected {_WANTED[match[1]]}, got {match[2]}")
-    if faults:
-        meta = configuration["metadata"]
-        where = f"{meta.get('namespace', '')}/{meta['name']}; {kind.api_version}, Kind={kind.kind}"
-        told = faults[0] if len(faults) == 1 else "errors:\n" + "".join(f"  {f}\n" for f in faults)
-        message = f"failed to create typed patch object ({where}): {told}"
-        raise ApiStatus(500, "", message.rstrip("\n"))
-
-
-def _named(kind: Kind, path: str, value: Any) -> str:
-    """`.spec.template.spec.containers[name="app"].x` for a path with an index in a keyed list."""
-    text, names = "", tuple[str, ...]()
-    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
-        if name:
-            text, names = f"{text}.{name}", (*names, name)
-            value = value.get(name) if isinstance(value, dict) else None
-            continue
-        value = value[int(index)] if isinstance(value, list) else None
-        keys = apply_keys(kind.group, names)
-        text += path_text((item_element(value, keys),)) if keys else f"[{index}]"
-    return text
-
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _MISSING = object()
@@ -220,3 +186,35 @@ def _drop(value: Any, path: Path) -> None:
         del value[place]
     else:
         _drop(value[place], rest)
+
+
+def check_typed(kind: Kind, configuration: Json) -> None:
+    """500 for fields that the kind does not have and for values of another type."""
+    findings = findings_of(kind, configuration)
+    faults = [f"{_field_text(kind, path, configuration)}: field not declared in schema"
+              for path in findings.unknown]  # fmt: skip
+    for path, message, reason in findings.wrong:
+        match = re.search(r'must be of type (\w+): "(\w+)"', message)
+        if reason == "FieldValueTypeInvalid" and match and match[1] in _TYPE_NAMES:
+            place = _field_text(kind, path, configuration)
+            faults.append(f"{place}: expected {_TYPE_NAMES[match[1]]}, got {match[2]}")
+    if faults:
+        meta = configuration["metadata"]
+        where = f"{meta.get('namespace', '')}/{meta['name']}; {kind.api_version}, Kind={kind.kind}"
+        told = faults[0] if len(faults) == 1 else "errors:\n" + "".join(f"  {f}\n" for f in faults)
+        message = f"failed to create typed patch object ({where}): {told}"
+        raise ApiStatus(500, "", message.rstrip("\n"))
+
+
+def _field_text(kind: Kind, path: str, value: Any) -> str:
+    """`.spec.template.spec.containers[name="app"].x` for a path with an index in a keyed list."""
+    text, names = "", tuple[str, ...]()
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        if name:
+            text, names = f"{text}.{name}", (*names, name)
+            value = value.get(name) if isinstance(value, dict) else None
+            continue
+        value = value[int(index)] if isinstance(value, list) else None
+        keys = apply_keys(kind.group, names)
+        text += path_text((item_element(value, keys),)) if keys else f"[{index}]"
+    return text

@@ -1,12 +1,15 @@
-"""What a request asks for: kind, namespace, name and subresource, read from its path and query."""
+"""What a request asks for: kind, namespace, name and subresource from its path and query, and the
+object in its body (JSON, YAML or, for the few kinds that kubectl sends that way, protobuf)."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from companyos_canary.model.http import Request, Response
+from companyos_canary.model.http import Json, Request, Response
+from companyos_canary.sandbox.errors import ApiStatus, bad_request, unsupported_media
 from companyos_canary.sandbox.kinds import KINDS, Kind
-from companyos_canary.sandbox.objects import ApiStatus
 
 Handle = Callable[[Request], Response]
 _BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
@@ -16,6 +19,9 @@ GROUP_VERSIONS: tuple[tuple[str, str], ...] = (
     ("authorization.k8s.io", "v1"),
 )
 _OF_NAMESPACES = ("status", "finalize")
+
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+_YAML = ("application/yaml", "application/apply-patch+yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +100,43 @@ def parse_request(method: str, target: str, headers: dict[str, str], body: bytes
     parts = urlsplit(target)
     query = tuple(parse_qsl(parts.query, keep_blank_values=True))
     return Request(method, unquote(parts.path), query, headers, body)
+
+
+def media_type(request: Request) -> str:
+    return request.header("Content-Type").partition(";")[0].strip()
+
+
+def read_object(request: Request) -> Json:
+    """The object in a body; an empty body is an empty object. 400 or 415 with a sentence."""
+    if not request.body:
+        return {}
+    media = media_type(request)
+    if media == PROTOBUF:
+        from companyos_canary.sandbox.api.protobuf import read_protobuf  # noqa: PLC0415
+
+        return read_protobuf(request.body)
+    value = read_value(request.body, yaml=media in _YAML)
+    if media not in ("application/json", "", *_YAML) and not media.endswith("+json"):
+        raise unsupported_media(("application/json", "application/yaml", PROTOBUF))
+    if not isinstance(value, dict):
+        raise bad_request("the object provided is unrecognized: it is no JSON object")
+    return value
+
+
+def read_value(body: bytes, *, yaml: bool = False) -> Any:
+    """JSON, or YAML where that is allowed."""
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        if yaml:
+            return _read_yaml(body)
+        raise bad_request(f"the object provided is unrecognized: {error}") from error
+
+
+def _read_yaml(body: bytes) -> Any:
+    import yaml  # noqa: PLC0415  # not needed for the answers of a running sandbox
+
+    try:
+        return yaml.safe_load(body)
+    except yaml.YAMLError as error:
+        raise bad_request(f"error decoding YAML: {error}") from error

@@ -1,10 +1,17 @@
-"""Discovery: which groups, versions and resources there are, in the old and the new form."""
+"""Discovery: which groups, versions and resources are served, in the old and the new form. The
+kinds of Argo Rollouts are served as long as their CustomResourceDefinitions are in the store."""
 
 from collections.abc import Iterable, Sequence
 
 from companyos_canary.model.http import Json, Request
+from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.api.call import GROUP_VERSIONS
-from companyos_canary.sandbox.kinds import Kind
+from companyos_canary.sandbox.api.schema import json_schema, shape_of
+from companyos_canary.sandbox.api.tables import columns
+from companyos_canary.sandbox.errors import invalid
+from companyos_canary.sandbox.kinds import CRD, KINDS, Kind
+from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.store import Store
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 VERSION = {
@@ -25,6 +32,17 @@ _REVIEWS = (
     ("authorization.k8s.io", "SelfSubjectRulesReview", "selfsubjectrulesreviews"),
     ("authentication.k8s.io", "SelfSubjectReview", "selfsubjectreviews"),
 )
+
+_DEFINED_GROUP = "argoproj.io"
+_DEFINED = tuple(kind for kind in KINDS if kind.group == _DEFINED_GROUP)
+_CELLS = {
+    "Desired": ".spec.replicas",
+    "Current": ".status.replicas",
+    "Up-to-date": ".status.updatedReplicas",
+    "Available": ".status.availableReplicas",
+    "Status": ".status.phase",
+    "Age": ".metadata.creationTimestamp",
+}
 
 
 def document(request: Request, kinds: Sequence[Kind]) -> tuple[Json, str] | None:
@@ -170,3 +188,83 @@ def _discovered(kinds: Sequence[Kind], group: str, version: str) -> list[Json]:
                 "responseKind": {"group": group, "version": version, "kind": kind_name},
             })  # fmt: skip
     return found
+
+
+def install_definitions(store: Store) -> None:
+    """Defines the kinds of Argo Rollouts, as an installed cluster has them."""
+    for kind in _DEFINED:
+        if store.get(CRD, "", kind.resource) is None:
+            store.create(CRD, definition(kind, format_time(store.now())))
+
+
+def served(store: Store) -> tuple[Kind, ...]:
+    """The kinds that there are: the built-in ones, and those that are defined."""
+    return tuple(kind for kind in KINDS if is_served(store, kind))
+
+
+def is_served(store: Store, kind: Kind) -> bool:
+    return kind.group != _DEFINED_GROUP or store.get(CRD, "", kind.resource) is not None
+
+
+def check_definition(obj: Object) -> None:
+    """The sandbox serves no kinds but its own: another definition is refused, not ignored."""
+    name = obj["metadata"]["name"]
+    if name not in [kind.resource for kind in _DEFINED]:
+        why = "the sandbox serves the kinds of Argo Rollouts only"
+        raise invalid(CRD, name, [("spec", f"Forbidden: {why}", "FieldValueForbidden")])
+
+
+def forget_objects(store: Store, name: str) -> None:
+    """Deletes every object of a kind whose definition is gone."""
+    for kind in _DEFINED:
+        if kind.resource == name:
+            for obj in store.items(kind):
+                meta = obj["metadata"]
+                if store.get(kind, meta.get("namespace", ""), meta["name"]):
+                    store.delete(kind, meta.get("namespace", ""), meta["name"])
+
+
+def definition(kind: Kind, now: str) -> Object:
+    """The CustomResourceDefinition of a kind."""
+    names: Json = {
+        "plural": kind.plural,
+        "singular": kind.singular,
+        "kind": kind.kind,
+        "listKind": f"{kind.kind}List",
+        "shortNames": list(kind.short_names),
+    }
+    condition = {"status": "True", "lastTransitionTime": now}
+    return {
+        "metadata": {"name": kind.resource},
+        "spec": {
+            "group": kind.group,
+            "names": names,
+            "scope": "Namespaced" if kind.namespaced else "Cluster",
+            "versions": [_definition_version(kind)],
+        },
+        "status": {
+            "acceptedNames": names,
+            "storedVersions": [kind.version],
+            "conditions": [
+                {"type": "NamesAccepted", "reason": "NoConflicts", **condition},
+                {"type": "Established", "reason": "InitialNamesAccepted", **condition},
+            ],
+        },
+    }
+
+
+def _definition_version(kind: Kind) -> Json:
+    version: Json = {
+        "name": kind.version,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": json_schema(shape_of(kind) or "map")},
+        "additionalPrinterColumns": [
+            {"name": c.name, "type": c.type, "jsonPath": _CELLS[c.name]}
+            for c in columns(kind)
+            if c.name in _CELLS
+        ],
+    }
+    if kind.subresources:
+        version["subresources"] = {name: {} for name in kind.subresources}
+    return version

@@ -7,23 +7,13 @@ No operation offers strategic merge patches, so that kubectl takes the merge key
 import hashlib
 import json
 from functools import cache
-from typing import Any
 
 from companyos_canary.model.http import Json, Response
 from companyos_canary.sandbox.api.answer import JSON, encoded
-from companyos_canary.sandbox.api.shapes import Shape, shape_of
+from companyos_canary.sandbox.api.schema import json_schema, shape_of
 from companyos_canary.sandbox.kinds import KINDS, Kind
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-_WORDS: dict[str, Json] = {
-    "text": {"type": "string"},
-    "number": {"type": "integer"},
-    "flag": {"type": "boolean"},
-    "map": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
-    "texts": {"type": "object", "additionalProperties": {"type": "string"}},
-    "number or text": {"x-kubernetes-int-or-string": True},
-    "any": {"x-kubernetes-preserve-unknown-fields": True},
-}
 _ABOUT = {
     "Rollout": "A workload whose new versions are shipped step by step, judged on the way.",
     "AnalysisTemplate": "What is asked of a metrics provider, and which answers are good.",
@@ -126,25 +116,6 @@ def _schema(kind: Kind) -> Json:
         return {**schema, "properties": properties}
     inner = json_schema(shape)
     return {**inner, **schema, "properties": {**properties, **inner["properties"]}}
-
-
-def json_schema(shape: Shape) -> Json:
-    """A shape as an OpenAPI v3 schema."""
-    if isinstance(shape, str):
-        return _WORDS[shape]
-    if isinstance(shape, list):
-        return {"type": "array", "items": json_schema(shape[0])}
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {
-            name.rstrip("!"): json_schema(inner) for name, inner in shape.items() if name != "*"
-        },
-    }
-    if "*" in shape:
-        schema["x-kubernetes-preserve-unknown-fields"] = True
-    if required := [name[:-1] for name in shape if name.endswith("!")]:
-        schema["required"] = required
-    return schema
 
 
 def _metadata() -> Json:

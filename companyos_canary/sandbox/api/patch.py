@@ -1,30 +1,54 @@
-"""JSON merge patch (RFC 7386) and JSON patch (RFC 6902) as pure functions on JSON values."""
+"""The patch of a PATCH request by its content type, and JSON patch (RFC 6902)."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from companyos_canary.sandbox.objects import copied
+from companyos_canary.sandbox.api.call import Call, media_type, read_value
+from companyos_canary.sandbox.api.merge_patch import PatchMalformed, merge_patch, strategic_patch
+from companyos_canary.sandbox.errors import ApiStatus, bad_request, unsupported_media
+from companyos_canary.sandbox.objects import Object, copied
+
+JSON_PATCH = "application/json-patch+json"
+MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+
+
+def patched(call: Call, base: Object) -> Object:
+    """`base` with the patch of the request; 415 for a type that the kind does not take."""
+    media = media_type(call.request)
+    own = call.kind.group.endswith("argoproj.io")
+    accepted = [JSON_PATCH, MERGE, APPLY] if own else [JSON_PATCH, MERGE, STRATEGIC, APPLY]
+    if media not in accepted:
+        raise unsupported_media(accepted)
+    patch = read_value(call.request.body)
+    if media == JSON_PATCH:
+        return _json_patched(base, patch)
+    if not isinstance(patch, dict):
+        raise bad_request("json: cannot unmarshal the patch into an object")
+    try:
+        result = merge_patch(base, patch) if media == MERGE else strategic_patch(base, patch)
+    except PatchMalformed as error:
+        raise bad_request(str(error)) from error
+    if not isinstance(result, dict):
+        raise bad_request("the patch leaves no object")
+    return result
+
+
+def _json_patched(base: Object, patch: object) -> Object:
+    try:
+        result = json_patch(base, patch)
+    except PatchMalformed as error:
+        raise bad_request(f"Invalid JSON Patch: {error}") from error
+    except PatchFailed as error:
+        raise ApiStatus(422, "Invalid", str(error)) from error
+    if not isinstance(result, dict):
+        raise bad_request("the patch leaves no object")
+    return result
 
 
 class PatchFailed(Exception):
     """A JSON patch that cannot be applied: a failed `test`, a missing path. Nothing is changed."""
-
-
-class PatchMalformed(Exception):
-    """Not a JSON patch at all."""
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7386: objects are merged, null removes, everything else replaces."""
-    if not isinstance(patch, dict):
-        return copied(patch)
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge_patch(result.get(key), value)
-    return result
 
 
 def json_patch(target: Any, operations: Any) -> Any:

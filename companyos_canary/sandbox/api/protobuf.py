@@ -12,8 +12,40 @@ from importlib.resources import files
 from typing import Any
 
 from companyos_canary.model.http import Json
-from companyos_canary.sandbox.api.answer import bad_request
-from companyos_canary.sandbox.objects import ApiStatus
+from companyos_canary.sandbox.errors import ApiStatus, bad_request
+
+_MAGIC = b"k8s\x00"
+_MOST_NESTED = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`type` is a word (text, number, flag, time, ...) or the name of a message."""
+
+    name: str
+    type: str
+    repeated: bool = False
+    kept: bool = False
+
+
+Message = Mapping[int, Field]
+
+
+def read_protobuf(body: bytes) -> Json:
+    """The object in a protobuf body; 415 for a kind that the sandbox reads as JSON only."""
+    if not body.startswith(_MAGIC):
+        raise bad_request("the protobuf body does not begin with its magic bytes")
+    try:
+        head, raw = _envelope(body[len(_MAGIC) :])
+        if head.get("kind") in _messages():
+            return {**head, **_read(raw, head["kind"])}
+    except (IndexError, KeyError, OSError, OverflowError, ValueError) as error:
+        raise bad_request(f"the protobuf body cannot be read: {error}") from error
+    raise ApiStatus(
+        415, "UnsupportedMediaType",
+        f"the sandbox reads `{head.get('kind', '')}` as JSON only: send application/json instead "
+        "of protobuf",
+    )  # fmt: skip
 
 
 def read_wire(data: bytes) -> Iterator[tuple[int, Any]]:
@@ -60,40 +92,6 @@ def bytes_of(value: Any) -> bytes:
     if not isinstance(value, bytes):
         raise ValueError("a number stands where a text should be")
     return value
-
-
-_MAGIC = b"k8s\x00"
-_MOST_NESTED = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """`type` is a word (text, number, flag, time, ...) or the name of a message."""
-
-    name: str
-    type: str
-    repeated: bool = False
-    kept: bool = False
-
-
-Message = Mapping[int, Field]
-
-
-def read_protobuf(body: bytes) -> Json:
-    """The object in a protobuf body; 415 for a kind that the sandbox reads as JSON only."""
-    if not body.startswith(_MAGIC):
-        raise bad_request("the protobuf body does not begin with its magic bytes")
-    try:
-        head, raw = _envelope(body[len(_MAGIC) :])
-        if head.get("kind") in _messages():
-            return {**head, **_read(raw, head["kind"])}
-    except (IndexError, KeyError, OSError, OverflowError, ValueError) as error:
-        raise bad_request(f"the protobuf body cannot be read: {error}") from error
-    raise ApiStatus(
-        415, "UnsupportedMediaType",
-        f"the sandbox reads `{head.get('kind', '')}` as JSON only: send application/json instead "
-        "of protobuf",
-    )  # fmt: skip
 
 
 def _envelope(data: bytes) -> tuple[Json, bytes]:

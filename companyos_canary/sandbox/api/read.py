@@ -1,4 +1,4 @@
-"""Reading: one object or its scale, lists with selectors and pages, watches."""
+"""Reads: one object, its Scale, lists with selectors and pages, and the start of a watch."""
 
 import base64
 import json
@@ -6,21 +6,20 @@ from collections.abc import Callable
 
 from companyos_canary.model.http import Json, Response
 from companyos_canary.model.quantity import format_time
-from companyos_canary.sandbox.api.accept import Form
-from companyos_canary.sandbox.api.answer import JSON, bad_request, invalid, ok
+from companyos_canary.sandbox.api.answer import JSON, Form, ok
 from companyos_canary.sandbox.api.call import Call
 from companyos_canary.sandbox.api.selectors import (
-    Test,
-    field_selector,
-    label_selector,
+    selected,
     selector_text,
 )
 from companyos_canary.sandbox.api.watch import Watch, WatchOptions
+from companyos_canary.sandbox.errors import ApiStatus, bad_request, invalid
 from companyos_canary.sandbox.kinds import Kind
-from companyos_canary.sandbox.objects import ApiStatus, Object
+from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.store import Store
 
-_KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+_SCALE_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+_LONGEST_WATCH = 1800.0
 
 
 def scale_of(obj: Object) -> Json:
@@ -33,32 +32,10 @@ def scale_of(obj: Object) -> Json:
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
-        "metadata": {k: meta[k] for k in _KEPT if k in meta},
+        "metadata": {k: meta[k] for k in _SCALE_METADATA if k in meta},
         "spec": {"replicas": spec.get("replicas", 0)},
         "status": {k: v for k, v in shown.items() if v or k == "replicas"},
     }
-
-
-def scaled(kind: Kind, obj: Object, scale: Json) -> Object:
-    """The object with the replicas of a Scale, and the Scale's resourceVersion as precondition."""
-    spec = scale.get("spec") or {}
-    replicas = spec.get("replicas", 0) if isinstance(spec, dict) else spec
-    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
-        raise invalid(
-            kind, obj["metadata"]["name"],
-            [("spec.replicas", f"Invalid value: {replicas}: must be greater than or equal to 0",
-              "FieldValueInvalid")],
-        )  # fmt: skip
-    meta = dict(obj["metadata"])
-    given = scale.get("metadata")
-    if version := given.get("resourceVersion") if isinstance(given, dict) else None:
-        meta["resourceVersion"] = version
-    else:
-        meta.pop("resourceVersion", None)
-    return {**obj, "metadata": meta, "spec": {**(obj.get("spec") or {}), "replicas": replicas}}
-
-
-_LONGEST_WATCH = 1800.0
 
 
 def get(store: Store, call: Call) -> Response:
@@ -66,17 +43,6 @@ def get(store: Store, call: Call) -> Response:
     form = Form.of(call.request)
     obj = store.read(call.kind, call.namespace, call.name)
     return ok(form.one(call.kind, obj, format_time(store.now())))
-
-
-def selected(call: Call) -> Test:
-    """The test of labelSelector, fieldSelector and, for a single object, the name."""
-    label = label_selector(call.request.parameter("labelSelector"))
-    field = field_selector(call.kind, call.request.parameter("fieldSelector"))
-
-    def test(obj: Object) -> bool:
-        return (not call.name or obj["metadata"]["name"] == call.name) and label(obj) and field(obj)
-
-    return test
 
 
 def list_(store: Store, call: Call) -> Response:
@@ -125,6 +91,29 @@ def watch(store: Store, call: Call, elapsed: Callable[[], float]) -> Response:
     return Response(200, JSON, stream=Watch(store, options, elapsed))
 
 
+def get_scale(store: Store, call: Call) -> Response:
+    return ok(scale_of(store.read(call.kind, call.namespace, call.name)))
+
+
+def scaled(kind: Kind, obj: Object, scale: Json) -> Object:
+    """The object with the replicas of a Scale, and the Scale's resourceVersion as precondition."""
+    spec = scale.get("spec") or {}
+    replicas = spec.get("replicas", 0) if isinstance(spec, dict) else spec
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
+        raise invalid(
+            kind, obj["metadata"]["name"],
+            [("spec.replicas", f"Invalid value: {replicas}: must be greater than or equal to 0",
+              "FieldValueInvalid")],
+        )  # fmt: skip
+    meta = dict(obj["metadata"])
+    given = scale.get("metadata")
+    if version := given.get("resourceVersion") if isinstance(given, dict) else None:
+        meta["resourceVersion"] = version
+    else:
+        meta.pop("resourceVersion", None)
+    return {**obj, "metadata": meta, "spec": {**(obj.get("spec") or {}), "replicas": replicas}}
+
+
 def _place(obj: Object) -> tuple[str, str]:
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
@@ -167,7 +156,3 @@ def _page_expired() -> ApiStatus:
         "The provided continue parameter is too old to display a consistent list result. "
         "You must start a new list without the continue parameter",
     )  # fmt: skip
-
-
-def get_scale(store: Store, call: Call) -> Response:
-    return ok(scale_of(store.read(call.kind, call.namespace, call.name)))

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from companyos_canary.sandbox.api.answer import bad_request
+from companyos_canary.sandbox.api.call import Call
+from companyos_canary.sandbox.errors import bad_request
 from companyos_canary.sandbox.kinds import EVENT, POD, Kind
 from companyos_canary.sandbox.objects import Object
 
@@ -129,5 +130,16 @@ def _compared(key: str, op: str, value: str) -> Callable[[Mapping[str, str]], bo
         if not found.isdigit():
             return False
         return int(found) > limit if op == ">" else int(found) < limit
+
+    return test
+
+
+def selected(call: Call) -> Test:
+    """The test of labelSelector, fieldSelector and, for a single object, the name."""
+    label = label_selector(call.request.parameter("labelSelector"))
+    field = field_selector(call.kind, call.request.parameter("fieldSelector"))
+
+    def test(obj: Object) -> bool:
+        return (not call.name or obj["metadata"]["name"] == call.name) and label(obj) and field(obj)
 
     return test

@@ -1,4 +1,5 @@
-"""Tables: the columns and cells that `kubectl get` prints of each kind, as a real server does."""
+"""Tables: the columns and cells that `kubectl get` prints for each kind, as a real server sends
+them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from companyos_canary.sandbox.objects import Object
 Cell = Callable[[Object, str], Any]
 
 
-def at(path: str, missing: Any = None) -> Cell:
+def field(path: str, missing: Any = None) -> Cell:
     """The value at a dotted path, `missing` where there is none."""
     parts = [p for p in path.split(".") if p]
 
@@ -42,12 +43,9 @@ def at(path: str, missing: Any = None) -> Cell:
     return cell
 
 
-number = at
-
-
-def text(path: str, missing: Any = None) -> Cell:
-    """As `at`, where an empty text counts as missing."""
-    read = at(path)
+def text_field(path: str, missing: Any = None) -> Cell:
+    """As `field`, where an empty text counts as missing."""
+    read = field(path)
     return lambda obj, now: read(obj, now) or missing
 
 
@@ -69,28 +67,28 @@ def _short(duration: timedelta) -> str:
     if seconds < 120:
         return f"{seconds}s"
     if minutes < 10:
-        return _two(minutes, "m", seconds % 60, "s")
+        return _two_units(minutes, "m", seconds % 60, "s")
     if hours < 3:
         return f"{minutes}m"
     if hours < 8:
-        return _two(hours, "h", minutes % 60, "m")
+        return _two_units(hours, "h", minutes % 60, "m")
     if hours < 48:
         return f"{hours}h"
     if days < 8:
-        return _two(days, "d", hours % 24, "h")
+        return _two_units(days, "d", hours % 24, "h")
     if days < 365 * 2:
         return f"{days}d"
-    return _two(days // 365, "y", days % 365, "d") if days < 365 * 8 else f"{days // 365}y"
+    return _two_units(days // 365, "y", days % 365, "d") if days < 365 * 8 else f"{days // 365}y"
 
 
-def _two(big: int, big_unit: str, small: int, small_unit: str) -> str:
+def _two_units(big: int, big_unit: str, small: int, small_unit: str) -> str:
     return f"{big}{big_unit}{small}{small_unit}" if small else f"{big}{big_unit}"
 
 
 def pod_ready(obj: Object, _: str) -> str:
-    statuses = at("status.containerStatuses", [])(obj, _)
+    statuses = field("status.containerStatuses", [])(obj, _)
     ready = sum(1 for s in statuses if s.get("ready"))
-    return f"{ready}/{len(at('spec.containers', [])(obj, _))}"
+    return f"{ready}/{len(field('spec.containers', [])(obj, _))}"
 
 
 def pod_status(obj: Object, _: str) -> str:
@@ -114,27 +112,29 @@ def pod_status(obj: Object, _: str) -> str:
 
 
 def pod_restarts(obj: Object, now: str) -> str:
-    statuses = at("status.containerStatuses", [])(obj, now)
+    statuses = field("status.containerStatuses", [])(obj, now)
     restarts = sum(s.get("restartCount", 0) for s in statuses)
     ends = [
         finished
         for s in statuses
-        if (finished := at("lastState.terminated.finishedAt")(s, now)) is not None
+        if (finished := field("lastState.terminated.finishedAt")(s, now)) is not None
     ]
     return f"{restarts} ({since(max(ends), now)} ago)" if restarts and ends else str(restarts)
 
 
 def containers(obj: Object, now: str) -> str:
-    return ",".join(c.get("name", "") for c in at("spec.template.spec.containers", [])(obj, now))
+    return ",".join(c.get("name", "") for c in field("spec.template.spec.containers", [])(obj, now))
 
 
 def images(obj: Object, now: str) -> str:
-    return ",".join(c.get("image", "") for c in at("spec.template.spec.containers", [])(obj, now))
+    return ",".join(
+        c.get("image", "") for c in field("spec.template.spec.containers", [])(obj, now)
+    )
 
 
-def selector(path: str) -> Cell:
+def selector_field(path: str) -> Cell:
     """A selector as text: a LabelSelector, or the plain map of a Service."""
-    read = at(path)
+    read = field(path)
 
     def cell(obj: Object, now: str) -> str:
         found = read(obj, now) or {}
@@ -146,14 +146,14 @@ def selector(path: str) -> Cell:
 
 
 def external_ip(obj: Object, now: str) -> str:
-    if at("spec.type")(obj, now) == "LoadBalancer":
+    if field("spec.type")(obj, now) == "LoadBalancer":
         return "<pending>"
-    return ",".join(at("spec.externalIPs", [])(obj, now)) or "<none>"
+    return ",".join(field("spec.externalIPs", [])(obj, now)) or "<none>"
 
 
 def ports(obj: Object, now: str) -> str:
     shown = []
-    for port in at("spec.ports", [])(obj, now):
+    for port in field("spec.ports", [])(obj, now):
         node = f":{port['nodePort']}" if port.get("nodePort") else ""
         shown.append(f"{port.get('port')}{node}/{port.get('protocol', 'TCP')}")
     return ",".join(shown) or "<none>"
@@ -194,7 +194,7 @@ class Column:
 
 
 def _name() -> Column:
-    return Column("Name", "string", at("metadata.name"), format="name")
+    return Column("Name", "string", field("metadata.name"), format="name")
 
 
 def _wide(name: str, cell: Cell) -> Column:
@@ -202,11 +202,11 @@ def _wide(name: str, cell: Cell) -> Column:
 
 
 def _number(name: str, path: str, missing: Any = None) -> Column:
-    return Column(name, "integer", number(path, missing))
+    return Column(name, "integer", field(path, missing))
 
 
 def _text(name: str, path: str, missing: Any = None) -> Column:
-    return Column(name, "string", text(path, missing))
+    return Column(name, "string", text_field(path, missing))
 
 
 _AGE = Column("Age", "string", age)
@@ -215,7 +215,7 @@ _RUN = (_name(), _text("Status", "status.phase"), Column("Age", "date", age))
 _TEMPLATE = (
     _wide("Containers", containers),
     _wide("Images", images),
-    _wide("Selector", selector("spec.selector")),
+    _wide("Selector", selector_field("spec.selector")),
 )
 _COLUMNS: dict[Kind, tuple[Column, ...]] = {
     ROLLOUT: (
@@ -231,10 +231,10 @@ _COLUMNS: dict[Kind, tuple[Column, ...]] = {
     POD: (
         _name(), Column("Ready", "string", pod_ready), Column("Status", "string", pod_status),
         Column("Restarts", "string", pod_restarts), _AGE,
-        _wide("IP", text("status.podIP", "<none>")),
-        _wide("Node", text("spec.nodeName", "<none>")),
-        _wide("Nominated Node", text("status.nominatedNodeName", "<none>")),
-        _wide("Readiness Gates", at("", "<none>")),
+        _wide("IP", text_field("status.podIP", "<none>")),
+        _wide("Node", text_field("spec.nodeName", "<none>")),
+        _wide("Nominated Node", text_field("status.nominatedNodeName", "<none>")),
+        _wide("Readiness Gates", field("", "<none>")),
     ),
     REPLICASET: (
         _name(), _number("Desired", "spec.replicas", 0), _number("Current", "status.replicas", 0),
@@ -243,7 +243,7 @@ _COLUMNS: dict[Kind, tuple[Column, ...]] = {
     DEPLOYMENT: (
         _name(),
         Column("Ready", "string", lambda o, now: (
-            f"{number('status.readyReplicas', 0)(o, now)}/{number('spec.replicas', 0)(o, now)}")),
+            f"{field('status.readyReplicas', 0)(o, now)}/{field('spec.replicas', 0)(o, now)}")),
         _number("Up-to-date", "status.updatedReplicas", 0),
         _number("Available", "status.availableReplicas", 0), _AGE, *_TEMPLATE,
     ),
@@ -251,14 +251,15 @@ _COLUMNS: dict[Kind, tuple[Column, ...]] = {
         _name(), _text("Type", "spec.type", "ClusterIP"),
         _text("Cluster-IP", "spec.clusterIP", "<none>"),
         Column("External-IP", "string", external_ip), Column("Port(s)", "string", ports), _AGE,
-        _wide("Selector", selector("spec.selector")),
+        _wide("Selector", selector_field("spec.selector")),
     ),
     EVENT: (
         Column("Last Seen", "string", event_age), _text("Type", "type"),
         _text("Reason", "reason"), Column("Object", "string", event_object),
-        _wide("Subobject", text("involvedObject.fieldPath", "")), _wide("Source", event_source),
+        _wide("Subobject", text_field("involvedObject.fieldPath", "")),
+        _wide("Source", event_source),
         _text("Message", "message"), _wide("First Seen", age),
-        _wide("Count", number("count", 1)), Column("Name", "string", at("metadata.name"), 1),
+        _wide("Count", field("count", 1)), Column("Name", "string", field("metadata.name"), 1),
     ),
     NAMESPACE: (_name(), _text("Status", "status.phase"), _AGE),
     CONFIGMAP: (_name(), Column("Data", "integer", lambda o, _: len(o.get("data") or {})), _AGE),
@@ -269,7 +270,7 @@ _COLUMNS: dict[Kind, tuple[Column, ...]] = {
     SERVICEACCOUNT: (
         _name(), Column("Secrets", "integer", lambda o, _: len(o.get("secrets") or [])), _AGE,
     ),
-    CRD: (_name(), Column("Created At", "date", at("metadata.creationTimestamp"))),
+    CRD: (_name(), Column("Created At", "date", field("metadata.creationTimestamp"))),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Writing: create, replace, patch, delete. Rules first, then one write to the store."""
+"""Writes: create, replace, patch, scale, delete. Rules come first, then one write to the store."""
 
 import json
 import random
@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 from companyos_canary.model.http import Json, Response
 from companyos_canary.model.quantity import format_time
-from companyos_canary.sandbox.api.accept import Form
-from companyos_canary.sandbox.api.admit import admitted, check_identity, check_name, new_object
-from companyos_canary.sandbox.api.answer import bad_request, method_not_allowed, ok, success
+from companyos_canary.sandbox.api.admission import admitted, check_identity, check_name, new_object
+from companyos_canary.sandbox.api.answer import Form, ok, success
 from companyos_canary.sandbox.api.apply import applied, check_typed, read_configuration
-from companyos_canary.sandbox.api.body import APPLY, media_type, patched, read_object
-from companyos_canary.sandbox.api.call import Call
-from companyos_canary.sandbox.api.crds import forget_objects
-from companyos_canary.sandbox.api.managed import Manager, updated
-from companyos_canary.sandbox.api.read import scale_of, scaled, selected
-from companyos_canary.sandbox.api.validate import check_change, check_shape
+from companyos_canary.sandbox.api.call import Call, media_type, read_object
+from companyos_canary.sandbox.api.discovery import forget_objects
+from companyos_canary.sandbox.api.managed_fields import Manager, updated
+from companyos_canary.sandbox.api.patch import APPLY, patched
+from companyos_canary.sandbox.api.read import scale_of, scaled
+from companyos_canary.sandbox.api.selectors import selected
+from companyos_canary.sandbox.api.validation import check_change, check_shape
+from companyos_canary.sandbox.errors import ApiStatus, bad_request, method_not_allowed, not_found
 from companyos_canary.sandbox.kinds import CRD, NAMESPACE
-from companyos_canary.sandbox.objects import ApiStatus, Object, not_found
+from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.store import Propagation, Store
 
 Refuse = Callable[[Object], str | None]

@@ -18,7 +18,7 @@ from companyos_canary.sandbox.kinds import (
     ANALYSISTEMPLATE,
     CLUSTERANALYSISTEMPLATE,
 )
-from companyos_canary.sandbox.store import Object
+from companyos_canary.sandbox.objects import Object
 
 FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
 _KINDS = {

@@ -8,7 +8,8 @@ from typing import Any
 from companyos_canary.argo.replicas import Limits, Pods, limits
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
 from companyos_canary.sandbox.kinds import Kind
-from companyos_canary.sandbox.store import Object, Store
+from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.store import Store
 
 DESIRED = "rollout.argoproj.io/desired-replicas"
 HISTORY = "rollout.argoproj.io/revision-history"

@@ -12,8 +12,10 @@ from companyos_canary.sandbox.controller.context import Emit, Pass, is_owned
 from companyos_canary.sandbox.controller.one_pass import reconcile
 from companyos_canary.sandbox.controller.roles import release_services
 from companyos_canary.sandbox.controller.status import WORKLOAD
+from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, REPLICASET, ROLLOUT, SERVICE
-from companyos_canary.sandbox.store import ApiStatus, Change, Object, Store
+from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.store import Change, Store
 
 _STEPS = ("experiment", "setCanaryScale", "setHeaderRoute", "setMirrorRoute", "plugin")
 _OTHERS = {"Experiment": "the sandbox does not run Experiments"}

@@ -16,7 +16,7 @@ from companyos_canary.sandbox.controller.template import (
     without_metadata,
 )
 from companyos_canary.sandbox.kinds import POD, REPLICASET, SERVICE
-from companyos_canary.sandbox.store import Object
+from companyos_canary.sandbox.objects import Object
 
 
 def role_metadata(work: Pass, *, stable: bool) -> Metadata:

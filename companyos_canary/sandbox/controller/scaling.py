@@ -7,7 +7,7 @@ from companyos_canary.argo.steps import weight_in_force
 from companyos_canary.sandbox.controller.context import DESIRED, Pass, pods_of, revision_of
 from companyos_canary.sandbox.controller.pauses import INCONCLUSIVE
 from companyos_canary.sandbox.kinds import REPLICASET
-from companyos_canary.sandbox.store import Object
+from companyos_canary.sandbox.objects import Object
 
 
 def is_scaling_event(work: Pass) -> bool:

@@ -26,7 +26,7 @@ from companyos_canary.sandbox.controller.template import (
     with_resources,
 )
 from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
-from companyos_canary.sandbox.store import Object
+from companyos_canary.sandbox.objects import Object
 
 _NOT_COPIED = (
     "kubectl.kubernetes.io/last-applied-configuration", REVISION, HISTORY, DESIRED,

@@ -24,8 +24,9 @@ from companyos_canary.sandbox.controller.pauses import (
     put_pauses,
 )
 from companyos_canary.sandbox.controller.template import template_hash
+from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import ROLLOUT
-from companyos_canary.sandbox.store import ApiStatus, Object
+from companyos_canary.sandbox.objects import Object
 
 Status = dict[str, Any]
 WORKLOAD = "rollout.argoproj.io/workload-generation"

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Generator, Iterator
 
 from companyos_canary.model.http import Request, Response, Stream
-from companyos_canary.sandbox.api.answer import encoded, forbidden
+from companyos_canary.sandbox.api.answer import encoded
+from companyos_canary.sandbox.errors import ApiStatus, forbidden
 from companyos_canary.sandbox.faults.effects import (
     Answer,
     Cut,
@@ -15,7 +16,6 @@ from companyos_canary.sandbox.faults.effects import (
     Truncate,
     call_of,
 )
-from companyos_canary.sandbox.objects import ApiStatus
 
 ANSWERS = {
     400: ("BadRequest", "the server rejected our request for an unknown reason"),

@@ -7,7 +7,8 @@ from typing import Any
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api import Api
-from companyos_canary.sandbox.store import Object, Store
+from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.store import Store
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 ARGO = "/apis/argoproj.io/v1alpha1"

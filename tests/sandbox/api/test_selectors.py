@@ -12,8 +12,8 @@ from companyos_canary.sandbox.api.selectors import (
     labels_match,
     selector_text,
 )  # fmt: skip
+from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import EVENT, POD, ROLLOUT
-from companyos_canary.sandbox.store import ApiStatus
 
 LABELS = {"app": "api", "tier": "web", "argo.io/hash": "abc", "n": "7"}
 KEYS = st.sampled_from(["app", "tier", "x"])

@@ -1,12 +1,11 @@
-"""Strategic merge patch for the built-in kinds, and how their lists are merged: by which key, as a
-set, or as a whole."""
+"""Merge patches: the plain one (RFC 7386), and the strategic one for the built-in kinds, which
+merges lists by their keys."""
 
 from typing import Any
 
-from companyos_canary.sandbox.api.patch import PatchMalformed
 from companyos_canary.sandbox.objects import copied
 
-_KEYS = {
+_MERGE_KEYS = {
     "containers": "name",
     "initContainers": "name",
     "ephemeralContainers": "name",
@@ -24,6 +23,25 @@ _KEYS = {
     "finalizers": "",
 }
 
+_DIRECTIVES = ("$patch", "$retainKeys")
+
+
+class PatchMalformed(Exception):
+    """Not a JSON patch at all."""
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7386: objects are merged, null removes, everything else replaces."""
+    if not isinstance(patch, dict):
+        return copied(patch)
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge_patch(result.get(key), value)
+    return result
+
 
 def merge_key(path: tuple[str, ...]) -> str | None:
     """The merge key of the list at a path of field names, `""` for a set of texts, None for a list
@@ -31,26 +49,7 @@ def merge_key(path: tuple[str, ...]) -> str | None:
     name = path[-1] if path else ""
     if name == "ports":
         return "containerPort" if "containers" in path or "initContainers" in path else "port"
-    return _KEYS.get(name)
-
-
-def apply_keys(group: str, path: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The keys that tell items apart in server-side apply: ports are told by protocol, too; `()`
-    for a set. Custom resources have such lists in their metadata and pod templates only, and
-    volumes as a whole (the CRD of Rollouts, git 9f8d111d8)."""
-    if group.endswith("argoproj.io"):
-        in_template = path[:2] == ("spec", "template") and path[-1] != "volumes"
-        if path[:1] != ("metadata",) and not in_template:
-            return None
-    key = merge_key(path)
-    if key is None:
-        return None
-    if key in ("containerPort", "port"):
-        return (key, "protocol")
-    return (key,) if key else ()
-
-
-_DIRECTIVES = ("$patch", "$retainKeys")
+    return _MERGE_KEYS.get(name)
 
 
 def strategic_patch(target: Any, patch: Any, path: tuple[str, ...] = ()) -> Any:

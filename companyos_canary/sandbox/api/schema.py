@@ -8,6 +8,7 @@ of the CRDs of Argo Rollouts, git 9f8d111d8.
 
 from typing import Any
 
+from companyos_canary.model.http import Json
 from companyos_canary.sandbox.kinds import (
     ANALYSISRUN,
     ANALYSISTEMPLATE,
@@ -26,7 +27,7 @@ from companyos_canary.sandbox.kinds import (
     SERVICE,
     SERVICEACCOUNT,
     Kind,
-)  # fmt: skip
+)
 
 Shape = Any
 
@@ -205,8 +206,36 @@ SHAPES: dict[Kind, Shape] = {
         "*": "any",
     },
 }
+_OPENAPI: dict[str, Json] = {
+    "text": {"type": "string"},
+    "number": {"type": "integer"},
+    "flag": {"type": "boolean"},
+    "map": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+    "texts": {"type": "object", "additionalProperties": {"type": "string"}},
+    "number or text": {"x-kubernetes-int-or-string": True},
+    "any": {"x-kubernetes-preserve-unknown-fields": True},
+}
 
 
 def shape_of(kind: Kind) -> dict[str, Shape] | None:
     """The fields of a kind beside apiVersion, kind and metadata; None where any are taken."""
     return SHAPES.get(kind)
+
+
+def json_schema(shape: Shape) -> Json:
+    """A shape as an OpenAPI v3 schema."""
+    if isinstance(shape, str):
+        return _OPENAPI[shape]
+    if isinstance(shape, list):
+        return {"type": "array", "items": json_schema(shape[0])}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            name.rstrip("!"): json_schema(inner) for name, inner in shape.items() if name != "*"
+        },
+    }
+    if "*" in shape:
+        schema["x-kubernetes-preserve-unknown-fields"] = True
+    if required := [name[:-1] for name in shape if name.endswith("!")]:
+        schema["required"] = required
+    return schema

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from companyos_canary.model.http import Json
-from companyos_canary.sandbox.api.strategic import apply_keys
+from companyos_canary.sandbox.api.merge_patch import (
+    merge_key,
+)
 from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import Object
 
@@ -172,3 +174,19 @@ def _encoded(paths: Iterable[Path]) -> Json:
         for element in path:
             place = place.setdefault(element, {})
     return fields
+
+
+def apply_keys(group: str, path: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The keys that tell items apart in server-side apply: ports are told by protocol, too; `()`
+    for a set. Custom resources have such lists in their metadata and pod templates only, and
+    volumes as a whole (the CRD of Rollouts, git 9f8d111d8)."""
+    if group.endswith("argoproj.io"):
+        in_template = path[:2] == ("spec", "template") and path[-1] != "volumes"
+        if path[:1] != ("metadata",) and not in_template:
+            return None
+    key = merge_key(path)
+    if key is None:
+        return None
+    if key in ("containerPort", "port"):
+        return (key, "protocol")
+    return (key,) if key else ()

@@ -1,5 +1,5 @@
-"""What a real API server refuses with 422: unknown fields, types and what is required, by the shape
-of an object; beyond that labels, finalizers, and names."""
+"""What the API server refuses with 422: unknown fields and wrong types (by the schema of the kind),
+and labels, finalizers and selectors that break a rule."""
 
 import json
 import re
@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from companyos_canary.sandbox.api.answer import bad_request, invalid
+from companyos_canary.sandbox.api.schema import Shape, shape_of
 from companyos_canary.sandbox.api.selectors import labels_match
-from companyos_canary.sandbox.api.shapes import Shape, shape_of
+from companyos_canary.sandbox.errors import bad_request, invalid
 from companyos_canary.sandbox.kinds import DEPLOYMENT, REPLICASET, Kind
 from companyos_canary.sandbox.objects import Object
 
@@ -20,10 +20,25 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "map": (dict,),
     "number or text": (int, str),
 }
-_NAMES = {"text": "string", "number": "integer", "flag": "boolean", "map": "object"}
-_WORDS = {
+_TYPE_NAMES = {"text": "string", "number": "integer", "flag": "boolean", "map": "object"}
+_TYPES_OF_JSON = {
     dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number",
 }  # fmt: skip
+
+Cause = tuple[str, str, str]
+_PART = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_LABEL_NAME = re.compile(_PART)
+_LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_VALUE_RULE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or "
+    f"'12345', regex used for validation is '({_PART})?')"
+)
+_NAME_RULE = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end "
+    "with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
+    f"validation is '{_PART}')"
+)
 
 
 @dataclass(slots=True)
@@ -112,7 +127,11 @@ def _checked_word(value: Any, word: str, path: str, findings: Findings) -> Any:
     if word == "texts":
         return _checked_texts(value, path, findings)
     fits = isinstance(value, _TYPES[word]) and (word == "flag" or not isinstance(value, bool))
-    return value if fits else _wrong_type(value, _NAMES.get(word, "integer,string"), path, findings)
+    return (
+        value
+        if fits
+        else _wrong_type(value, _TYPE_NAMES.get(word, "integer,string"), path, findings)
+    )
 
 
 def _checked_texts(value: Any, path: str, findings: Findings) -> Any:
@@ -122,26 +141,10 @@ def _checked_texts(value: Any, path: str, findings: Findings) -> Any:
 
 
 def _wrong_type(value: Any, wanted: str, path: str, findings: Findings) -> Any:
-    given = _WORDS.get(type(value), "null")
+    given = _TYPES_OF_JSON.get(type(value), "null")
     message = f'Invalid value: "{given}": {path} in body must be of type {wanted}: "{given}"'
     findings.wrong.append((path, message, "FieldValueTypeInvalid"))
     return value
-
-
-Cause = tuple[str, str, str]
-_PART = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_NAME = re.compile(_PART)
-_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_VALUE_RULE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-    "and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or "
-    f"'12345', regex used for validation is '({_PART})?')"
-)
-_NAME_RULE = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end "
-    "with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
-    f"validation is '{_PART}')"
-)
 
 
 def check_object(kind: Kind, obj: Object) -> None:
@@ -191,16 +194,16 @@ def _labels(labels: Mapping[str, str], where: str) -> Iterator[Cause]:
         if len(value) > 63:
             why = "must be no more than 63 characters"
             yield where, f'Invalid value: "{value}": {why}', "FieldValueInvalid"
-        elif value and not _NAME.fullmatch(value):
+        elif value and not _LABEL_NAME.fullmatch(value):
             yield where, f'Invalid value: "{value}": {_VALUE_RULE}', "FieldValueInvalid"
 
 
 def _keys(values: Mapping[str, str], where: str) -> Iterator[Cause]:
     for key in values:
         prefix, slash, name = key.rpartition("/")
-        if not _NAME.fullmatch(name) or len(name) > 63:
+        if not _LABEL_NAME.fullmatch(name) or len(name) > 63:
             yield where, f'Invalid value: "{key}": {_NAME_RULE}', "FieldValueInvalid"
-        elif slash and not _PREFIX.fullmatch(prefix):
+        elif slash and not _LABEL_PREFIX.fullmatch(prefix):
             why = "prefix part must be a lowercase RFC 1123 subdomain"
             yield where, f'Invalid value: "{key}": {why}', "FieldValueInvalid"
 

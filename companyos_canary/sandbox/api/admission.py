@@ -1,5 +1,4 @@
-"""What an API server completes (the few defaults that somebody in the sandbox relies on) and checks
-before it writes an object."""
+"""What an API server checks and completes before it writes an object."""
 
 import hashlib
 import random as random_module
@@ -8,10 +7,10 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from companyos_canary.sandbox.api.answer import bad_request, invalid
 from companyos_canary.sandbox.api.call import Call
-from companyos_canary.sandbox.api.crds import check_definition
-from companyos_canary.sandbox.api.validate import check_object, check_shape
+from companyos_canary.sandbox.api.discovery import check_definition
+from companyos_canary.sandbox.api.validation import check_object, check_shape
+from companyos_canary.sandbox.errors import ApiStatus, bad_request, invalid
 from companyos_canary.sandbox.kinds import (
     CRD,
     DAEMONSET,
@@ -23,62 +22,8 @@ from companyos_canary.sandbox.kinds import (
     STATEFULSET,
     Kind,
 )
-from companyos_canary.sandbox.objects import ApiStatus, Object, copied
+from companyos_canary.sandbox.objects import Object, copied
 from companyos_canary.sandbox.objects import namespace as full_namespace
-
-
-def completed(kind: Kind, obj: Object) -> Object:
-    """The object with its defaults; kinds that have none here come back as they are."""
-    complete = _COMPLETE.get(kind)
-    if complete is None:
-        return obj
-    new: Object = copied(obj)
-    complete(new)
-    return new
-
-
-def _namespace(obj: Object) -> None:
-    full = full_namespace(obj["metadata"]["name"])
-    obj["metadata"].setdefault("labels", {}).update(full["metadata"]["labels"])
-    obj.setdefault("spec", full["spec"])
-    obj.setdefault("status", full["status"])
-
-
-def _workload(obj: Object) -> None:
-    obj.setdefault("spec", {}).setdefault("replicas", 1)
-
-
-def _deployment(obj: Object) -> None:
-    _workload(obj)
-    spec: dict[str, Any] = obj["spec"]
-    spec.setdefault("revisionHistoryLimit", 10)
-    spec.setdefault("progressDeadlineSeconds", 600)
-    spec.setdefault(
-        "strategy",
-        {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}},
-    )
-
-
-def _service(obj: Object) -> None:
-    spec: dict[str, Any] = obj.setdefault("spec", {})
-    kind = spec.setdefault("type", "ClusterIP")
-    if kind != "ExternalName" and not spec.get("clusterIP"):
-        name = f"{obj['metadata'].get('namespace')}/{obj['metadata']['name']}"
-        digest = hashlib.sha256(name.encode()).digest()
-        spec["clusterIP"] = f"10.96.{digest[0]}.{digest[1] % 254 + 1}"
-    spec.setdefault("sessionAffinity", "None")
-    for port in spec.get("ports") or []:
-        port.setdefault("protocol", "TCP")
-        port.setdefault("targetPort", port.get("port"))
-
-
-_COMPLETE: dict[Kind, Callable[[Object], None]] = {
-    NAMESPACE: _namespace,
-    REPLICASET: _workload,
-    DEPLOYMENT: _deployment,
-    SERVICE: _service,
-}
-
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -208,3 +153,56 @@ def admitted(
         name = obj["metadata"]["name"]
         raise invalid(call.kind, name, [("spec", f"Forbidden: {why}", "FieldValueForbidden")])
     return obj, warnings
+
+
+def completed(kind: Kind, obj: Object) -> Object:
+    """The object with its defaults; kinds that have none here come back as they are."""
+    complete = _COMPLETE.get(kind)
+    if complete is None:
+        return obj
+    new: Object = copied(obj)
+    complete(new)
+    return new
+
+
+def _namespace(obj: Object) -> None:
+    full = full_namespace(obj["metadata"]["name"])
+    obj["metadata"].setdefault("labels", {}).update(full["metadata"]["labels"])
+    obj.setdefault("spec", full["spec"])
+    obj.setdefault("status", full["status"])
+
+
+def _workload(obj: Object) -> None:
+    obj.setdefault("spec", {}).setdefault("replicas", 1)
+
+
+def _deployment(obj: Object) -> None:
+    _workload(obj)
+    spec: dict[str, Any] = obj["spec"]
+    spec.setdefault("revisionHistoryLimit", 10)
+    spec.setdefault("progressDeadlineSeconds", 600)
+    spec.setdefault(
+        "strategy",
+        {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}},
+    )
+
+
+def _service(obj: Object) -> None:
+    spec: dict[str, Any] = obj.setdefault("spec", {})
+    kind = spec.setdefault("type", "ClusterIP")
+    if kind != "ExternalName" and not spec.get("clusterIP"):
+        name = f"{obj['metadata'].get('namespace')}/{obj['metadata']['name']}"
+        digest = hashlib.sha256(name.encode()).digest()
+        spec["clusterIP"] = f"10.96.{digest[0]}.{digest[1] % 254 + 1}"
+    spec.setdefault("sessionAffinity", "None")
+    for port in spec.get("ports") or []:
+        port.setdefault("protocol", "TCP")
+        port.setdefault("targetPort", port.get("port"))
+
+
+_COMPLETE: dict[Kind, Callable[[Object], None]] = {
+    NAMESPACE: _namespace,
+    REPLICASET: _workload,
+    DEPLOYMENT: _deployment,
+    SERVICE: _service,
+}
