@@ -2,8 +2,9 @@
 
 import math
 import re
+from datetime import datetime, timedelta
 
-from companyos_canary.argo.attempt import attempt, update_started
+from companyos_canary.argo.attempt import attempt
 from companyos_canary.argo.limits import limit_of, measured_number
 from companyos_canary.argo.patches.record import action_of
 from companyos_canary.argo.phase import shown_phase
@@ -11,10 +12,14 @@ from companyos_canary.argo.pods import pod_status, restarts
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
 from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
 TIMED_OUT = "has timed out progressing"
 """Upstream conditions.ReplicaSetTimeOutMessage; recorded."""
+_TOGETHER = timedelta(seconds=10)
+"""How far the time of an abort and that of what caused it may be apart: times of two clocks, and
+the controller takes a moment."""
 _BARE_ABORT = re.compile(r"(RolloutAborted: )?Rollout aborted update to revision \d+")
 _ON_THE_WAY = frozenset(
     ("", "Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating",
@@ -44,23 +49,29 @@ def _explained(snapshot: Snapshot, message: str) -> str:
     """The controller's message, with the deadline that an event of this update still names."""
     if not says_no_reason(message):
         return message
-    began = update_started(snapshot)
+    rollout = snapshot.rollout
     late = [
         e.message for e in snapshot.events
-        if TIMED_OUT in e.message and began and e.at and e.at >= began
-        and snapshot.rollout.current_hash in e.message
+        if TIMED_OUT in e.message and f'-{rollout.current_hash}"' in e.message
+        and _at_the_abort(rollout, e.at)
     ]  # fmt: skip
     return f"{message}: {late[-1]}" if late else message
 
 
+def _at_the_abort(rollout: Rollout, at: datetime | None) -> bool:
+    """Whether it happened with the abort that is in force. A retry takes `abortedAt` away, and a
+    new version does: what belongs to an earlier abort is further away from it."""
+    aborted = rollout.aborted_at
+    return at is not None and aborted is not None and abs(at - aborted) <= _TOGETHER
+
+
 def _by_hand(snapshot: Snapshot) -> bool:
-    """`abort --reason` left its record after this update began."""
+    """`abort --reason` left its record with this abort."""
     rollout = snapshot.rollout
     if not rollout.aborted or not says_no_reason(rollout.status_message):
         return False
-    action, began = action_of(rollout.annotations), update_started(snapshot)
-    at = parse_time(action.get("at"))
-    return action.get("verb") == "abort" and at is not None and (began is None or at >= began)
+    action = action_of(rollout.annotations)
+    return action.get("verb") == "abort" and _at_the_abort(rollout, parse_time(action.get("at")))
 
 
 def failed_metrics(snapshot: Snapshot) -> tuple[FailedMetric, ...]:
