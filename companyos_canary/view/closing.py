@@ -136,7 +136,9 @@ def meaning(ending: Ending) -> list[str]:
         if ending.image and ending.image == rollout.image():
             name = version(ending.image)
             found.append(f"the Rollout still names {name}: the next change to it starts from there")
-    if ending.kind == "degraded" and not rollout.is_fully_promoted:
+    if ending.kind == "degraded" and not rollout.stable_hash:
+        found.append("no version of it has ever been stable: there is nothing to go back to")
+    elif ending.kind == "degraded" and not rollout.is_fully_promoted:
         share = "all" if rollout.blue_green else "the rest of"
         found.append(f"{stable} still has {share} the traffic: nothing was rolled back")
     return [*found, *_from_here(ending)]
@@ -170,7 +172,8 @@ def commands(ending: Ending, place: Place) -> list[tuple[str, str]]:
     """What to type now: a word for what it is good for, and a command that exists."""
     command = place.command
     another = command("deploy", "VERSION")
-    promoted = ending.snapshot.rollout.is_fully_promoted
+    rollout = ending.snapshot.rollout
+    promoted = rollout.is_fully_promoted
     watch, back = ("watch", command("watch")), ("back", command("abort"))
     match ending.kind:
         case "healthy":
@@ -178,7 +181,7 @@ def commands(ending: Ending, place: Place) -> list[tuple[str, str]]:
         case "rolled-back":
             return [("look", command("get")), ("undo", command("undo")), ("next", another)]
         case "degraded":
-            ways = [] if promoted else [back]
+            ways = [] if promoted or not rollout.stable_hash else [back]
             return [("look", command("get")), *ways, ("next", another)]
         case "paused":
             return [*_go_on(ending, place), back]
