@@ -5,9 +5,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from companyos_canary.actions.change import Changed, interrupted
+from companyos_canary.actions.undo import record_for
 from companyos_canary.argo.effects import drained
+from companyos_canary.argo.patches import (
+    Change,
+    Decision,
+    End,
+    abort,
+    abort_unseen,
+    is_unseen,
+    newest_ends,
+)
+from companyos_canary.argo.stable_record import end_of, known_ends
 from companyos_canary.cluster.client import Cluster
+from companyos_canary.errors import CanaryError
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
 
 _LOOK = 0.5
 
@@ -18,6 +31,45 @@ class Drained:
 
     done: bool
     rollout: Rollout
+
+
+def decide(
+    cluster: Cluster, live: Rollout, *, by: str, now: datetime, reason: str = ""
+) -> Decision:
+    """What stops the newest version. ReplicaSets are only read where the controller would forget
+    an abort; where they cannot be read, the abort is sent all the same."""
+    if not is_unseen(live):
+        return abort(live)
+    try:
+        snapshot = cluster.snapshot(live, events=False)
+    except CanaryError:
+        return abort_unseen(live, None, None)
+    stable = snapshot.stable
+    if stable is None:
+        return abort_unseen(live, None, None)
+    record = record_for(snapshot, stable, by=by, now=now, reason=reason)
+    ends = _ends(snapshot, by=by, now=now, reason=reason)
+    return abort_unseen(live, stable, replace(record, ends=ends, undo_to=""))
+
+
+def _ends(snapshot: Snapshot, *, by: str, now: datetime, reason: str) -> tuple[End, ...]:
+    """How the revisions ended, for the record: a canary that is left was aborted; the stable
+    version is not left, so it stays good to go back to."""
+    left = end_of(snapshot.rollout)
+    if left is None or left.result == "promoted":
+        return known_ends(snapshot)
+    if left.result != "aborted":
+        left = End(left.hash, left.revision, "aborted", now, by, reason)
+    return newest_ends((left, *known_ends(snapshot)))
+
+
+def was_put_back(changed: Changed) -> bool:
+    """Whether the stable template was written. It is left out where a Deployment that holds it may
+    not be changed."""
+    decision = changed.decision
+    if not isinstance(decision, Change) or not decision.put_back:
+        return False
+    return not changed.before.workload_ref or changed.after.template != changed.before.template
 
 
 def drain(

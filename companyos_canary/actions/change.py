@@ -25,14 +25,19 @@ _FIRST_LOOK, _SLOWEST_LOOK = 0.05, 1.0
 @dataclass(frozen=True, slots=True)
 class Verb:
     """`decide`: what to send for what was read. `effect`: whether it is seen, given the Rollout
-    before and now. `of_template`: it is about the pod template, which may be a Deployment's."""
+    before and now. `of_template`: it is about the pod template, which may be a Deployment's.
+    `insists`: it is sent whatever came in between, decided anew each time; the pod template is
+    only read where it can be."""
 
     name: str
     decide: Callable[[Rollout], Decision]
     effect: Callable[[Rollout, Rollout], Effect]
     of_template: bool = False
+    insists: bool = False
 
     def read(self, cluster: Cluster, name: str) -> Rollout:
+        if self.insists:
+            return workload.read_if_possible(cluster, name)
         return workload.read(cluster, name) if self.of_template else cluster.rollout(name)
 
 
@@ -69,6 +74,8 @@ def change(
         if isinstance(decision, Nothing) or dry_run:
             return Changed(decision, before, after, notes=notes)
         notes = (*notes, *filter(None, (decision.note, *left_out)))
+        if verb.insists and rounds and _overtaken(cluster, verb, decision, before, after):
+            continue
         if not wait and not decision.again:
             return Changed(decision, before, after, decision.patches, notes=notes)
         try:
@@ -86,19 +93,23 @@ def _send(
     """One decision, sent. Returns the Rollout before, the decision, the Rollout after, and notes
     about what could not be written beside it."""
     first: Change | None = None
+    seen = ""
     for attempt in range(1, ATTEMPTS + 1):
         before = verb.read(cluster, name)
         decision = verb.decide(before)
         if isinstance(decision, Refusal):
             raise refused(decision)
-        if isinstance(decision, Nothing) or dry_run:
-            return before, decision, before, ()
-        if first is not None and _meant(decision) != _meant(first):
+        other = before.current_hash != seen if attempt > 1 else False
+        if isinstance(decision, Change) and first is not None:
+            other = _meant(decision) != _meant(first)
+        if other and not verb.insists:
             raise Refused(
                 f"`{name}` changed while `{verb.name}` was on its way; nothing was sent",
                 hint="look with `canary status`, then decide again",
             )
-        first = decision
+        if isinstance(decision, Nothing) or dry_run:
+            return before, decision, before, ()
+        first, seen = decision, before.current_hash
         try:
             after, notes = _patched(cluster, before, decision.patches)
         except (Conflict, Invalid) as error:
@@ -129,10 +140,28 @@ def _patched(
         try:
             after = workload.send(cluster, after, patch)
         except CanaryError as error:
-            if not patch.beside:
+            pinned = isinstance(patch.body, list) and isinstance(error, (Conflict, Invalid))
+            if pinned or not patch.beside:
                 raise
-            notes.append(f"who deployed it could not be written down: {error.message}")
+            notes.append(f"{patch.unwritten}: {error.message}")
     return after, tuple(notes)
+
+
+def _overtaken(
+    cluster: Cluster, verb: Verb, decision: Change, before: Rollout, after: Rollout
+) -> bool:
+    """What was decided on is not what the patch met: another template or other steps came between
+    the read and the patch, which had no precondition."""
+    if decision.put_back:
+        return False
+    if before.workload_ref:
+        after = verb.read(cluster, before.name)
+    return not after.observed and _intent(after) != _intent(before)
+
+
+def _intent(rollout: Rollout) -> tuple[object, ...]:
+    strategy = (rollout.raw.get("spec") or {}).get("strategy")
+    return rollout.template, rollout.workload_generation, strategy
 
 
 def _observe(

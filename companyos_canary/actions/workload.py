@@ -6,7 +6,7 @@ from companyos_canary.argo.patches import Patch
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.cluster.reads import with_workload, workload_of
-from companyos_canary.errors import NotFound
+from companyos_canary.errors import CanaryError, NotFound
 from companyos_canary.model.rollout import Rollout
 
 
@@ -24,6 +24,16 @@ def read(cluster: Cluster, name: str) -> Rollout:
             hint=f"look with `kubectl get deployments -n {cluster.namespace}`",
         )
     return with_workload(rollout, found)
+
+
+def read_if_possible(cluster: Cluster, name: str) -> Rollout:
+    """As `read`, but the Rollout as it is where its Deployment cannot be read: for a verb that
+    must not wait for anything."""
+    rollout = cluster.rollout(name)
+    try:
+        return cluster.resolved(rollout)
+    except CanaryError:
+        return rollout
 
 
 def send(cluster: Cluster, rollout: Rollout, patch: Patch) -> Rollout:

@@ -23,33 +23,32 @@ Seen = Callable[[Rollout, Rollout], Effect]
 
 def aborted(before: Rollout, now: Rollout) -> Effect:
     """Seen when the controller says so itself (condition RolloutAborted), not when our own
-    patch is still in the status. A rollout that was promoted meanwhile has dropped it."""
-    if now.aborted and any(c.reason == "RolloutAborted" for c in now.conditions):
-        return Effect.SEEN
-    if now.aborted or not now.observed:
+    patch is still in the status; or when it shows the stable version for a template that was put
+    back. A rollout that was promoted meanwhile has dropped it."""
+    if not now.observed:
         return Effect.PENDING
-    if now.is_fully_promoted and now.current_hash == before.current_hash:
-        return Effect.OTHER
-    return Effect.LOST
-
-
-def aborted_or_back(before: Rollout, now: Rollout) -> Effect:
-    """As `aborted`; where the stable template was put back instead, seen once the controller shows
-    the stable hash for it."""
-    if now.observed and now.is_fully_promoted and now.generation > before.generation:
-        return Effect.SEEN
-    if before.spec_is_observed or now.generation == before.generation:
-        return aborted(before, now)
-    return Effect.PENDING
+    if now.is_fully_promoted:
+        return Effect.SEEN if now.stable_hash == before.stable_hash else Effect.OTHER
+    if not now.aborted:
+        return Effect.LOST
+    shown = any(c.reason == "RolloutAborted" for c in now.conditions)
+    return Effect.SEEN if shown else Effect.PENDING
 
 
 def drained(now: Rollout) -> bool:
     """After an abort: no canary pod is left and stable has all of its own. In blue-green the pods
     of the preview may stay (abortScaleDownDelaySeconds, 0 for ever); what counts is where the
-    active Service points (recorded: abort-during-post-promotion)."""
+    active Service points (recorded: abort-during-post-promotion). Where the stable template was
+    put back, the newest pods are the stable ones."""
     if now.blue_green:
         return now.blue_green.active == now.stable_hash and now.available_replicas >= now.replicas
-    return now.updated_replicas == 0 and now.available_replicas >= now.replicas
+    return not canary_pods(now) and now.available_replicas >= now.replicas
+
+
+def canary_pods(now: Rollout) -> int:
+    """How many pods are not of the stable version, as far as the status says."""
+    others = now.total_replicas - now.updated_replicas
+    return others if now.is_fully_promoted else now.updated_replicas
 
 
 def promoted(before: Rollout, now: Rollout) -> Effect:
@@ -97,13 +96,14 @@ def promoted_fully(before: Rollout, now: Rollout) -> Effect:
 
 
 def full_promote_taken_up(before: Rollout, now: Rollout) -> Effect:
-    """Seen when the pause that it was sent at is gone: the patch of a status does not raise the
-    generation, so until then the old pause is no answer to it."""
+    """Seen when the pause that it was sent at is gone and no step is left: the patch of a status
+    does not raise the generation, so until then the old state is no answer to it."""
     if now.current_hash != before.current_hash or now.aborted:
         return Effect.OTHER
-    if now.is_fully_promoted or not now.pause_conditions:
+    if now.is_fully_promoted:
         return Effect.SEEN
-    return Effect.PENDING
+    left = bool(now.steps) and (now.step_index is None or now.step_index < len(now.steps))
+    return Effect.PENDING if left or now.pause_conditions else Effect.SEEN
 
 
 def paused(before: Rollout, now: Rollout) -> Effect:

@@ -1,11 +1,12 @@
 """`canary abort`: stop the canary. Needs no canary.yaml, and no more rights than get and patch."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from companyos_canary.actions import abort as action
-from companyos_canary.actions.change import change
-from companyos_canary.argo.effects import Effect, aborted_or_back
-from companyos_canary.argo.patches import Decision, Nothing, tag
-from companyos_canary.argo.patches.abort import abort as decide
-from companyos_canary.argo.patches.abort import abort_unseen, is_unseen
+from companyos_canary.actions.change import Changed, change
+from companyos_canary.argo.effects import Effect, aborted, canary_pods
+from companyos_canary.argo.patches import Change, Decision, Nothing, names
 from companyos_canary.commands import base
 from companyos_canary.commands.changing import unobserved, verb_with
 from companyos_canary.commands.given import time_limit
@@ -33,57 +34,101 @@ def abort(
     no_wait: base.NoWaitOption = False,
     timeout: base.TimeoutOption = "10m",
 ) -> base.Answer:
-    """Stop the canary: its traffic and its pods go back to the stable version."""
+    """Stop the canary: its traffic and its pods go back to the stable version.
+
+    Where the controller has not seen the newest version yet, it would drop an abort: then the
+    stable version is put back in its place.
+    """
     limit = time_limit(timeout or "10m")
-    clock, name = session.runtime.clock, session.rollout
+    runtime, name = session.runtime, session.rollout
+    clock, at = runtime.clock, runtime.clock.now()
 
     def decision(live: Rollout) -> Decision:
-        """Reads ReplicaSets only where an abort would be lost."""
-        if not is_unseen(live):
-            return decide(live)
-        return abort_unseen(session.cluster.snapshot(live, events=False))
+        return action.decide(session.cluster, live, by=runtime.user, now=at, reason=reason)
 
-    verb = verb_with(session, "abort", decision, aborted_or_back, reason)
+    verb = replace(verb_with(session, "abort", decision, aborted, reason), insists=True)
     changed = change(
         session.cluster, name, verb, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait
     )
     if dry_run:
         return would_send(session, changed)
-    live, place = changed.after, session.place
     if changed.effect is Effect.OTHER:
         raise Refused(
             f"`{name}` was fully promoted before the abort arrived: nothing is aborted",
             hint="to go back to an earlier version: `canary undo`",
         )
-    nothing = isinstance(changed.decision, Nothing)
+    if isinstance(changed.decision, Nothing) and not changed.after.observed:
+        said = f"{changed.decision.message}, but the controller has not seen it yet"
+        return sent_answer(session, changed, said, code=ExitCode.UNOBSERVED)
     if no_wait:
-        told = f"{name} in {place} is already aborted" if nothing else None
-        return sent_answer(session, changed, told or f"the abort of {name} in {place} was sent")
+        return _sent(session, changed)
     if changed.effect in (Effect.PENDING, Effect.LOST):
         said = unobserved(session, "abort")
-        return sent_answer(session, changed, said, code=ExitCode.UNOBSERVED)
-    if live.is_fully_promoted and changed.effect is Effect.SEEN:
-        back = tag(live.image(live.containers[0].name)) if live.containers else "its old version"
-        said = f"{name} in {place} is stopped before it began: {back} keeps all traffic"
-        return sent_answer(session, changed, said)
-    already = "already " if nothing else ""
-    session.note(f"{name} in {place} is {already}aborted; waiting for {_last(live)}")
+        if back := _back(changed):
+            said = f"{back}, but the controller has not acted on it; look with `canary status`"
+        return _answer(session, changed, said, code=ExitCode.UNOBSERVED)
+    return _drained(session, changed, limit)
+
+
+def _drained(session: base.Session, changed: Changed, limit: timedelta | None) -> base.Answer:
+    """Waits for the last canary pod; the answer says where traffic is then."""
+    clock, name, place, live = session.runtime.clock, session.rollout, session.place, changed.after
+    if not live.is_fully_promoted:
+        already = "already " if isinstance(changed.decision, Nothing) else ""
+        session.note(f"{name} in {place} is {already}aborted; waiting for {_last(live)}")
     drained = action.drain(session.cluster, live, now=clock.now, sleep=clock.sleep, limit=limit)
+    changed, live = action.with_after(changed, drained.rollout), drained.rollout
     if not drained.done:
-        return sent_answer(
-            session, action.with_after(changed, drained.rollout),
-            f"{name} is aborted, but {drained.rollout.updated_replicas} canary pods are still "
-            f"there and stable has {drained.rollout.available_replicas} of "
-            f"{drained.rollout.replicas} available; look with `canary get`",
+        stopped = "stopped" if live.is_fully_promoted else "aborted"
+        return _answer(
+            session, changed,
+            f"{name} is {stopped}, but {canary_pods(live)} canary pods are still "
+            f"there and stable has {live.available_replicas} of "
+            f"{live.replicas} available; look with `canary get`",
             code=ExitCode.TIMEOUT,
         )  # fmt: skip
-    bad = tag(live.image(live.containers[0].name)) if live.containers else "the aborted version"
-    return sent_answer(
-        session, action.with_after(changed, drained.rollout),
+    if live.is_fully_promoted:
+        back = _back(changed) or f"{name} in {place} is back on its stable version"
+        return _answer(session, changed, f"{back}: all traffic is on the stable version")
+    bad = names(live.containers[:1]) or "the aborted version"
+    return _answer(
+        session, changed,
         f"{name} in {place} is aborted: all traffic is on the stable version\n"
         f"the {_holder(live)} still names {bad}: `canary undo` or `canary deploy VERSION` "
         "replaces it",
     )  # fmt: skip
+
+
+def _sent(session: base.Session, changed: Changed) -> base.Answer:
+    """The answer of --no-wait."""
+    name, place = session.rollout, session.place
+    if isinstance(changed.decision, Nothing):
+        return sent_answer(session, changed, f"{name} in {place} is already aborted")
+    return _answer(session, changed, _back(changed) or f"the abort of {name} in {place} was sent")
+
+
+def _answer(
+    session: base.Session, changed: Changed, said: str, *, code: ExitCode = ExitCode.OK
+) -> base.Answer:
+    """With what was put back, and why that was done in place of an abort."""
+    answer = sent_answer(session, changed, said, code=code)
+    if not action.was_put_back(changed):
+        return answer
+    why = "the controller had not seen the newest change yet, and would have dropped an abort"
+    back = changed.decision.put_back if isinstance(changed.decision, Change) else ""
+    notes = (*answer.notes, why)
+    data = {**answer.data, "notes": list(notes), "put_back": back}
+    return replace(answer, data=data, notes=notes)
+
+
+def _back(changed: Changed) -> str:
+    """What was put back in place of what; empty where nothing was."""
+    if not action.was_put_back(changed) or not isinstance(changed.decision, Change):
+        return ""
+    was, back = names(changed.before.containers), changed.decision.put_back
+    what = f"the template of {back}" if was == back else back
+    where = f" in place of {was}" if was and was != back else ""
+    return f"{what} was put back{where} in {changed.before.name}"
 
 
 def _last(rollout: Rollout) -> str:

@@ -1,10 +1,11 @@
 """The two large forms of `promote`: everything that is left, and up to a weight."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from companyos_canary.actions.change import Verb, change
+from companyos_canary.actions.deploy import container_of
 from companyos_canary.actions.follow import EXIT
 from companyos_canary.actions.promote import promote_to_weight
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up
@@ -20,7 +21,7 @@ from companyos_canary.argo.skipped import skipped
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.changing import unobserved, verb_with
-from companyos_canary.commands.following import follow_to_the_end
+from companyos_canary.commands.following import follow_to_the_end, verdict_lines
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.errors import ExitCode, Refused, UsageError
 from companyos_canary.model.rollout import Rollout
@@ -74,11 +75,22 @@ def promote_everything(
         return sent_answer(session, result, result.decision.message)
     if wanted.no_wait:
         return sent_answer(session, result, f"the full promote of {name} was sent")
+    settings = session.resolved.settings
+    live = session.cluster.resolved(result.after)
+    container = container_of(live, settings.container if settings else None)
+    image = live.image(container)
     if result.effect is Effect.PENDING:
         said = unobserved(session, "full promote")
-        return sent_answer(session, result, said, code=ExitCode.UNOBSERVED)
-    live = session.cluster.resolved(result.after)
-    return follow_to_the_end(session, live, until=Until(), timeout=timeout)
+        lines = verdict_lines(session, said, "unobserved", image, ExitCode.UNOBSERVED)
+        return replace(sent_answer(session, result, said, code=ExitCode.UNOBSERVED), lines=lines)
+    if result.effect is Effect.OTHER and not live.aborted:
+        promoted = session.cluster.resolved(result.before).image(container)
+        said = f"the full promote of {name} was sent, but another version took its place"
+        lines = verdict_lines(session, said, "superseded", promoted, ExitCode.SUPERSEDED)
+        return replace(sent_answer(session, result, said, code=ExitCode.SUPERSEDED), lines=lines)
+    return follow_to_the_end(
+        session, live, until=Until(), timeout=timeout, container=container, image=image
+    )
 
 
 def _ask(session: Session, verb: Verb, *, yes: bool) -> None:

@@ -55,6 +55,7 @@ def sent_answer(
         "message": phase.message,
         "step_index": changed.after.step_index,
         "notes": list(changed.notes),
+        "put_back": None,
     }
     return Answer(
         code=code,

@@ -4,7 +4,7 @@ A decision is a `Change` (patches, with the `test` operations that pin what was 
 `Refusal` (the verb would do something else than its name says) or `Nothing` (it already holds).
 """
 
-from companyos_canary.argo.patches.abort import abort
+from companyos_canary.argo.patches.abort import abort, abort_unseen, is_unseen, names
 from companyos_canary.argo.patches.decision import (
     JSON_PATCH,
     MERGE_PATCH,
@@ -48,8 +48,11 @@ __all__ = [
     "Record",
     "Refusal",
     "abort",
+    "abort_unseen",
     "action_of",
     "ends_of",
+    "is_unseen",
+    "names",
     "newest_ends",
     "only_if",
     "pause",

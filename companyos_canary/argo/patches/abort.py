@@ -1,5 +1,7 @@
 """Stopping a canary."""
 
+import dataclasses
+
 from companyos_canary.argo.patches.decision import (
     JSON_PATCH,
     MERGE_PATCH,
@@ -12,14 +14,16 @@ from companyos_canary.argo.patches.decision import (
     test,
 )
 from companyos_canary.argo.patches.image import tag
-from companyos_canary.argo.patches.undo import template_of
-from companyos_canary.model.rollout import Rollout
-from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.argo.patches.record import Record
+from companyos_canary.argo.patches.undo import template_of, undo
+from companyos_canary.model.rollout import Container, Rollout
+from companyos_canary.model.workload import ReplicaSet
 
 MAY_BE_LOST = (
     "the controller has not seen the newest change yet and may drop this abort: "
     "look again with `canary status`"
 )
+_NOT_BACK = "the stable template could not be put back, so the controller may drop this abort"
 
 
 def abort(rollout: Rollout) -> Decision:
@@ -34,42 +38,53 @@ def abort(rollout: Rollout) -> Decision:
             f"`{rollout.name}` is fully promoted: there is nothing to abort",
             "to go back to an earlier version: `canary undo`",
         )
-    patches = [Patch({"status": {"abort": True, "promoteFull": False}}, MERGE_PATCH, "status")]
-    if rollout.paused:
-        patches.append(Patch({"spec": {"paused": False}}, MERGE_PATCH))
-        return Change(tuple(patches), "it was paused by hand: resumed, so that its pods can go")
-    return Change(tuple(patches))
+    held = "it was paused by hand: resumed, so that its pods can go"
+    return Change(_plain(rollout), held if rollout.paused else "")
 
 
 def is_unseen(rollout: Rollout) -> bool:
-    """The controller has not seen the newest spec: with a new pod template it would begin a new
-    update and forget an abort that is older (upstream rollout/canary.go, resetRolloutStatus)."""
-    return not rollout.spec_is_observed and not rollout.workload_ref and bool(rollout.stable_hash)
+    """The controller has not seen the newest template or spec. A new template and new steps begin a
+    new update, which forgets an abort that is older (upstream rollout/canary.go,
+    resetRolloutStatus); which change it is that was not seen, the object does not say."""
+    return not rollout.observed and bool(rollout.stable_hash)
 
 
-def abort_unseen(snapshot: Snapshot) -> Decision:
+def abort_unseen(rollout: Rollout, stable: ReplicaSet | None, record: Record | None) -> Decision:
     """What holds where the newest spec is not seen yet: the stable template is put back, pinned to
-    the spec that was looked at. A plain abort where the template is the one that the controller
-    acts on; with a warning where no ReplicaSet says what the stable one is."""
-    rollout, stable, current = snapshot.rollout, snapshot.stable, snapshot.current
-    decision = abort(rollout)
-    in_work = current and not rollout.is_fully_promoted
-    if current and in_work and template_of(rollout, current) == rollout.template:
-        return decision
-    if stable is None:
-        return Change(decision.patches, MAY_BE_LOST) if isinstance(decision, Change) else decision
-    template = template_of(rollout, stable)
-    if template == rollout.template:
-        return Nothing(f"`{rollout.name}` is already back on its stable version")
-    was = ", ".join(tag(c.image) for c in rollout.containers)
-    back = ", ".join(tag(c.image) for c in stable.containers)
-    operations = [
-        test("/metadata/generation", rollout.generation),
-        replace("/spec/template", template),
-        *([replace("/spec/paused", False)] if rollout.paused else []),
-    ]
-    return Change(
-        (Patch(operations, JSON_PATCH),),
-        f"the controller had not seen {was} yet and would have dropped an abort: {back} was put "
-        "back",
-    )
+    the spec that was looked at. Without one, or a record of who did it, a plain abort with a
+    warning."""
+    plain = Change(_plain(rollout), MAY_BE_LOST)
+    if stable is None or record is None:
+        return plain
+    template, back = template_of(rollout, stable), names(stable.containers)
+    if template == rollout.template and not rollout.paused:
+        return Nothing(f"{back} is already put back in `{rollout.name}`")
+    lift = [replace("/spec/paused", False)] if rollout.paused else []
+    if not rollout.workload_ref:
+        operations = [
+            test("/metadata/generation", rollout.generation),
+            replace("/spec/template", template),
+            *lift,
+            record.annotation(rollout.annotations),
+        ]
+        return Change((Patch(operations, JSON_PATCH),), put_back=back)
+    undone = undo(rollout, stable, record)
+    if not isinstance(undone, Change):
+        return plain
+    # The right to change the Deployment may be missing: then the abort is all there is.
+    written, *rest = undone.patches
+    written = dataclasses.replace(written, beside=True, unwritten=_NOT_BACK)
+    return Change((*_plain(rollout), written, *rest), put_back=back)
+
+
+def _plain(rollout: Rollout) -> tuple[Patch, ...]:
+    """The abort, which takes back a full promote; and the end of a pause by hand."""
+    patch = Patch({"status": {"abort": True, "promoteFull": False}}, MERGE_PATCH, "status")
+    if not rollout.paused:
+        return (patch,)
+    return patch, Patch({"spec": {"paused": False}}, MERGE_PATCH)
+
+
+def names(containers: tuple[Container, ...]) -> str:
+    """The versions of a pod template, as people call them."""
+    return ", ".join(tag(c.image) for c in containers)

@@ -14,23 +14,27 @@ MERGE_PATCH = "application/merge-patch+json"
 class Patch:
     """One PATCH of the Rollout, or of the Deployment (its `workload`) that it takes its pods from.
     `subresource` is empty or `status`. `beside`: the change is made without it; where it cannot be
-    written, that is only a note."""
+    written, that is only a note, which begins with `unwritten`."""
 
     body: list[dict[str, Any]] | dict[str, Any]
     content_type: str
     subresource: str = ""
     target: Literal["Rollout", "Deployment"] = "Rollout"
     beside: bool = False
+    unwritten: str = "who deployed it could not be written down"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """Patches in the order they are sent. `note` is something the user should know about them.
-    `again`: once the effect is seen, read and decide once more (a promote behind a resume)."""
+    `again`: once the effect is seen, read and decide once more (a promote behind a resume).
+    `put_back`: the version whose template takes the place of the newest one, where that is how the
+    verb is done."""
 
     patches: tuple[Patch, ...]
     note: str = ""
     again: bool = False
+    put_back: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,21 @@
 """What runs beside a live screen: an order to its end, the log of a pod, what may be changed, and
 what Prometheus says."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from companyos_canary.actions.change import change
+from companyos_canary.actions import abort
+from companyos_canary.actions.change import Verb, change
 from companyos_canary.actions.logs import Wanted, read, worst_pod
 from companyos_canary.argo.effects import Effect
-from companyos_canary.argo.patches import Change
+from companyos_canary.argo.patches import Change, Decision
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.changing import verb_with
 from companyos_canary.commands.shows.pressing import VERBS, Order
 from companyos_canary.errors import CanaryError, Unreachable
 from companyos_canary.model.live import Live
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.desk import Logs, Notice
 
@@ -27,7 +30,7 @@ _RIGHTS = (("rollouts", ""), ("rollouts", "status"))
 
 def carried_out(session: Session, order: Order, name: str) -> Notice:
     """Runs the verb as its command does, to the point where the effect is seen."""
-    verb = verb_with(session, order.verb, order.decide, VERBS[order.verb][1], "")
+    verb = _verb(session, order)
     try:
         result = change(session.cluster, name, verb, sleep=session.runtime.clock.sleep)
     except CanaryError as error:
@@ -37,11 +40,29 @@ def carried_out(session: Session, order: Order, name: str) -> Notice:
         return Notice(result.decision.message)
     match result.effect:
         case Effect.SEEN:
-            note = f": {result.decision.note}" if result.decision.note else ""
+            note = result.decision.note
+            if result.decision.put_back:
+                note = f"{result.decision.put_back} was put back"
+            note = f": {note}" if note else ""
             return Notice(f"{order.verb}: done{note}", "success")
         case Effect.OTHER:
             return Notice(f"{order.verb} was sent, but something else changed it", "warning")
     return Notice(f"{order.verb} was accepted, but the controller has not acted on it", "warning")
+
+
+def _verb(session: Session, order: Order) -> Verb:
+    """As the command does it: an abort also holds where the controller has not seen what it is to
+    stop."""
+    seen = VERBS[order.verb][1]
+    if order.verb != "abort":
+        return verb_with(session, order.verb, order.decide, seen, "")
+    runtime, at = session.runtime, session.runtime.clock.now()
+
+    def decide(live: Rollout) -> Decision:
+        moved = order.moved(live)
+        return moved or abort.decide(session.cluster, live, by=runtime.user, now=at)
+
+    return replace(verb_with(session, order.verb, decide, seen, ""), insists=True)
 
 
 def log_of(session: Session, snapshot: Snapshot) -> Logs:

@@ -49,9 +49,12 @@ class Order:
 
     def decide(self, live: Rollout) -> Decision:
         """As the verb does, unless it is another revision or step by now."""
+        return self.moved(live) or VERBS[self.verb][0](live)
+
+    def moved(self, live: Rollout) -> Refusal | None:
+        """Why what was confirmed is not there any more."""
         step = None if live.blue_green or self.verb == "abort" else self.step
-        moved = only_if(live, step=step, revision=self.revision)
-        return moved or VERBS[self.verb][0](live)
+        return only_if(live, step=step, revision=self.revision)
 
 
 def press(desk: Desk, key: str, picture: Picture) -> tuple[Desk, Order | None]:

@@ -59,7 +59,8 @@ class Unobserved(TypedDict):
 
 class Sent(Place):
     """What was done, and what the Rollout shows now. `sent` is false where there was nothing to
-    do, `observed` is true once the effect was seen."""
+    do, `observed` is true once the effect was seen. `put_back` is the stable version that `abort`
+    put back in place of one that the controller had not seen, else null."""
 
     sent: bool
     observed: bool
@@ -67,6 +68,7 @@ class Sent(Place):
     message: str
     step_index: int | None
     notes: list[str]
+    put_back: str | None
 
 
 class Request(TypedDict):
