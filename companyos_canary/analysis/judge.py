@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from companyos_canary.analysis.arguments import ArgumentError, resolve_metric
+from companyos_canary.analysis.arguments import ArgumentError, Json, resolve_metric
 from companyos_canary.analysis.measurement import Measured
 from companyos_canary.analysis.rules import (
     COMPLETED,
@@ -31,7 +31,6 @@ from companyos_canary.analysis.rules import (
 from companyos_canary.analysis.schedule import is_due, next_moment
 from companyos_canary.model.quantity import format_time
 
-Json = dict[str, Any]
 Secret = Callable[[str, str], str]
 """(name, key) -> the value; raises ArgumentError with the cluster's words if there is none."""
 

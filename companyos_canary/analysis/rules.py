@@ -58,7 +58,7 @@ def _metric_fault(metric: Metric) -> str:
         _limit_fault(metric)
         or _count_fault(metric)
         or _time_fault(metric)
-        or provider_fault(metric)
+        or _provider_fault(metric)
     )
 
 
@@ -103,7 +103,7 @@ def _time_fault(metric: Metric) -> str:
     return ""
 
 
-def provider_fault(metric: Metric) -> str:
+def _provider_fault(metric: Metric) -> str:
     """Whether the metric names no provider or several; empty if it is just one."""
     provider = metric.get("provider") or {}
     count = sum(provider.get(p) is not None for p in _PROVIDERS)

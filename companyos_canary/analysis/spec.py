@@ -10,6 +10,7 @@ from typing import Any
 from companyos_canary.analysis.arguments import (
     ArgumentError,
     FieldError,
+    Json,
     TemplateError,
     canonical_metric,
     resolve_metric,
@@ -17,7 +18,6 @@ from companyos_canary.analysis.arguments import (
 )
 from companyos_canary.analysis.gotext import int_or_text
 
-Json = dict[str, Any]
 Lookup = Callable[[str, bool], Mapping[str, Any] | None]
 """(name, is cluster scoped) -> the AnalysisTemplate or ClusterAnalysisTemplate object, or None."""
 

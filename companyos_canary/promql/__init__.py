@@ -7,14 +7,11 @@ from companyos_canary.promql.values import (
     Matcher,
     Matrix,
     PromqlError,
-    Sample,
     Scalar,
-    Select,
     Series,
     Text,
     Value,
     Vector,
-    select_from,
 )
 
 __all__ = [
@@ -22,9 +19,7 @@ __all__ = [
     "Matcher",
     "Matrix",
     "PromqlError",
-    "Sample",
     "Scalar",
-    "Select",
     "Series",
     "Text",
     "Value",
@@ -33,6 +28,5 @@ __all__ = [
     "evaluate_range",
     "parse",
     "parse_duration",
-    "select_from",
     "selector",
 ]

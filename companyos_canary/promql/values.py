@@ -120,20 +120,6 @@ def shown(labels: Labels) -> str:
     return "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items())) + "}"
 
 
-def select_from(series: Iterable[Series]) -> Select:
-    """A Select over series that are all in memory."""
-    everything = tuple(series)
-
-    def select(matchers: Sequence[Matcher], start: float, end: float) -> Iterable[Series]:
-        return [
-            Series(s.labels, [p for p in s.samples if start - 0.001 < p[0] < end + 0.001])
-            for s in everything
-            if all(m.accepts(s.labels) for m in matchers)
-        ]
-
-    return select
-
-
 COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
 ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "^", "atan2"})
 SETS = frozenset({"and", "or", "unless"})

@@ -9,14 +9,22 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from companyos_canary.promql import STALE, PromqlError, Scalar, Series, Vector, evaluate
-from companyos_canary.promql.values import select_from
+from companyos_canary.promql import (
+    STALE,
+    Matcher,
+    PromqlError,
+    Scalar,
+    Series,
+    Vector,
+    evaluate,
+)
+from companyos_canary.promql.values import Select
 
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(
@@ -43,6 +51,20 @@ class Case:
     series: tuple[tuple[str, tuple[float | None, ...]], ...]
     expressions: tuple[str, ...]
     at: int
+
+
+def select_from(series: Iterable[Series]) -> Select:
+    """A Select over series that are all in memory."""
+    everything = tuple(series)
+
+    def select(matchers: Sequence[Matcher], start: float, end: float) -> Iterable[Series]:
+        return [
+            Series(s.labels, [p for p in s.samples if start - 0.001 < p[0] < end + 0.001])
+            for s in everything
+            if all(m.accepts(s.labels) for m in matchers)
+        ]
+
+    return select
 
 
 def ours(case: Case) -> list[Answer | str]:

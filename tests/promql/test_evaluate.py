@@ -19,9 +19,9 @@ from companyos_canary.promql import (
     evaluate,
     evaluate_range,
     parse,
-    select_from,
     selector,
 )
+from tests.promql.promtool import select_from
 
 
 def series(name: str, values: Sequence[float], **labels: str) -> Series:
