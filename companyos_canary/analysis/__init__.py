@@ -1,2 +1,2 @@
-"""What an AnalysisRun does, as pure functions: its spec, when its metrics are due, what they ask,
-and what comes of the answers. `expr` is the language of the conditions, `gotext` Go's numbers."""
+"""What an AnalysisRun does, as pure functions: its spec, when its metrics are due, what they
+query, and the verdict. `expr` is the condition language, `gotext` formats numbers as Go does."""

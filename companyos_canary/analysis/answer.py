@@ -1,7 +1,7 @@
-"""What Prometheus answered -> the samples, or the words of the controller's client for a fault.
+"""Reads an answer of Prometheus: its samples, or a fault in the words of the controller's client.
 
-Upstream: prometheus/client_golang api/prometheus/v1. Recorded: rows of the truth table. Texts of
-its JSON decoder change between versions; only their beginning is kept.
+Upstream: prometheus/client_golang api/prometheus/v1. Recorded: rows of the truth table. The
+messages of its JSON decoder change between versions, so only their beginnings are the same here.
 """
 
 import json
@@ -16,26 +16,26 @@ _TYPES = ("scalar", "vector", "matrix", "string", "<ValNone>")
 
 
 class AnswerError(Exception):
-    """No measurement can be made of the answer; the text is the measurement's message."""
+    """The answer gives no measurement; the text becomes the message of the measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """`result` is a float for a scalar, else the values of all series one after the other."""
+    """`result` is a float for a scalar, otherwise the values of all series, one after another."""
 
     result: float | tuple[float, ...]
     warnings: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
-        """As `measurement.value` has it: `0.95`, `[0.95]`, `[1,NaN]`, `[]`."""
+        """The form of `measurement.value`: `0.95`, `[0.95]`, `[1,NaN]`, `[]`."""
         if isinstance(self.result, float):
             return float_text(self.result)
         return f"[{','.join(float_text(v) for v in self.result)}]"
 
 
 def read(response: Response) -> Samples:
-    """The samples of an answer of /api/v1/query or query_range; AnswerError if there are none."""
+    """Read an answer of /api/v1/query or query_range. Raises AnswerError if it has no samples."""
     code = response.status
     if code // 100 != 2 and code not in _API_ERRORS:
         raise AnswerError(_status_text(code))
@@ -89,7 +89,7 @@ def _result(data: Any) -> float | tuple[float, ...]:
 
 
 def _series(kind: str, result: Any) -> list[float]:
-    """All values in their order. A native histogram counts as 0 in a vector and not at all in a
+    """All values in order. A native histogram counts as 0 in a vector, and is left out of a
     matrix (recorded: `native-histogram-sample`)."""
     if not isinstance(result, list):
         raise TypeError("decode slice: expect [ or n")

@@ -1,6 +1,6 @@
-"""The arguments of an analysis: what a Rollout gives, and `{{args.name}}` in a metric.
+"""The arguments of an analysis: those a Rollout passes, and `{{args.name}}` in a metric.
 
-Arguments are put into the metric's JSON text, so a brace that is never closed reaches into the
+Arguments are replaced in the metric's JSON text, so a brace that is never closed reaches into the
 fields that follow, in the order in which the controller writes them (recorded: `arg-unclosed`).
 Upstream: utils/analysis/factory.go, utils/template.
 """
@@ -16,8 +16,8 @@ Json = dict[str, Any]
 
 
 class TemplateError(Exception):
-    """The analysis cannot be made. `value` is what upstream names as the invalid value, `nested`
-    is set where the fault is in a template that a template names (path `spec.templates`)."""
+    """The AnalysisRun cannot be created. `value` is what upstream reports as the invalid value;
+    `nested` means that the fault is in a template of a template (path `spec.templates`)."""
 
     def __init__(self, message: str, *, value: str = "", nested: bool = False) -> None:
         super().__init__(message)
@@ -27,13 +27,14 @@ class TemplateError(Exception):
 
 
 class FieldError(TemplateError):
-    """A `fieldRef` leads nowhere. The controller retries for ever and writes nothing."""
+    """A `fieldRef` names a field that does not exist. The controller retries forever and writes
+    nothing."""
 
 
 def rollout_argument(
     arg: Mapping[str, Any], rollout: Mapping[str, Any], latest: str, stable: str
 ) -> Json:
-    """One argument with its value; FieldError where a `fieldRef` leads nowhere."""
+    """Return an argument with its value. Raises FieldError if its `fieldRef` names no field."""
     source = arg.get("valueFrom") or {}
     value = arg.get("value") or ""
     if source.get("podTemplateHashValue") is not None:
@@ -61,7 +62,7 @@ def _metadata_field(metadata: Mapping[str, Any], path: str) -> str:
 
 
 def _field(rollout: Mapping[str, Any], path: str) -> str:
-    """A field of the Rollout by `a.b[0].c`; it has to end in a scalar."""
+    """Return the field at `a.b[0].c` of the Rollout, which must be a scalar."""
     value: Any = rollout
     nowhere = FieldError(f"invalid path {path} in rollout", value=path)
     for section in filter(None, re.split(r"[.\[\]]+", path)):
@@ -92,12 +93,12 @@ _AUTHENTICATION = ("sigv4", "oauth2", "basicAuth")
 
 
 class ArgumentError(Exception):
-    """An argument cannot be resolved; the text is the controller's."""
+    """An argument cannot be resolved; the message is the controller's."""
 
 
 def canonical_metric(metric: Mapping[str, Any]) -> Json:
-    """The metric as the controller stores it: its order of fields, empty ones left out, and
-    `authentication` of Prometheus spelled out (recorded: every AnalysisRun)."""
+    """The metric as the controller stores it: fields in its order, without the empty ones, and with
+    the `authentication` of Prometheus spelled out (recorded: every AnalysisRun)."""
     written = {k: metric[k] for k in _METRIC if metric.get(k) not in (None, "")}
     provider = dict(written.get("provider") or {})
     if provider.get("prometheus") is not None:
@@ -114,15 +115,15 @@ def _prometheus(raw: Mapping[str, Any]) -> Json:
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether the field is left out; a number never is: a timeout of 0 is not the default."""
+    """Whether the field is left out. A number never is: a timeout of 0 is not the default."""
     return value is None or value is False or value in ("", [])
 
 
 def resolve_metric(metric: Mapping[str, Any], args: Iterable[Mapping[str, Any]]) -> Json:
-    """The metric with every argument in its place; `args` have `name` and `value`.
+    """Return the metric with all arguments replaced; `args` have `name` and `value`.
 
-    ArgumentError for one without a value and for a name that is not there. A value cannot break
-    out of the field it stands in (upstream: utils/template ResolveQuotedArgs)."""
+    Raises ArgumentError for an argument without a value and for an unknown name. A value cannot
+    break out of its field (upstream: utils/template ResolveQuotedArgs)."""
     values: dict[str, str] = {}
     for arg in args:
         if arg.get("value") is None:

@@ -1,6 +1,6 @@
 """Numbers and durations in the words of Go's strconv, fmt and time packages.
 
-AnalysisRuns carry values and error texts that Go printed; the judge prints the same.
+AnalysisRuns carry values and messages that Go printed; the judge prints the same ones.
 """
 
 import math
@@ -19,7 +19,7 @@ _LONGEST = 2**63 / 1e9
 
 
 def float_text(value: float) -> str:
-    """The shortest decimal without an exponent, `NaN`, `+Inf`, `-Inf`: strconv 'f', -1."""
+    """The shortest decimal without an exponent, `NaN`, `+Inf` or `-Inf`: strconv 'f', -1."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -76,7 +76,8 @@ def parse_int(text: str, function: str = "ParseInt") -> int:
 
 
 def int_or_text(value: object) -> int:
-    """An IntOrString as number; a text that is none counts as 0 (recorded: count `two` is 1)."""
+    """An IntOrString as a number. Text that is not a number counts as 0 (recorded: count `two` is
+    1)."""
     if isinstance(value, str):
         try:
             return parse_int(value)

@@ -1,13 +1,13 @@
-"""The AnalysisRun engine as two pure functions: what to measure now, and what comes of it.
+"""The AnalysisRun engine as two pure functions: what to measure now, and the status after it.
 
-    plan(run, now, secret)               what is due, or why the run cannot go on
+    plan(run, now, secret)               what is due, or why the run cannot continue
     conclude(run, plan, taken, now)      the new status, the events, and when to look again
 
-Between the two all due measurements are made, at the same time. `run` is the object as the
-cluster has it. Below them stands how measurements become the phase of a metric and of the run.
-Upstream: analysis/analysis.go `reconcileAnalysisRun`, `assessRunStatus`, `assessMetricStatus`;
-times have whole seconds because they are read back from the status, so an interval is up to a
-second short.
+Between the two, all due measurements are taken at the same time. `run` is the object as the
+cluster stores it. The rest of the file derives the phases of metrics and of the run from the
+measurements. Upstream: analysis/analysis.go `reconcileAnalysisRun`, `assessRunStatus`,
+`assessMetricStatus`. Times have whole seconds because they are read back from the status, so an
+interval is up to a second short.
 """
 
 import copy
@@ -24,7 +24,7 @@ from companyos_canary.analysis.rules import (
     SpecFault,
     effective_count,
     limit,
-    matched,
+    rules_by_metric,
     shape_fault,
     validate,
 )
@@ -32,7 +32,8 @@ from companyos_canary.analysis.schedule import is_due, next_moment
 from companyos_canary.model.quantity import format_time
 
 Secret = Callable[[str, str], str]
-"""(name, key) -> the value; raises ArgumentError with the cluster's words if there is none."""
+"""(name, key) -> the value of the Secret. Raises ArgumentError with the cluster's message if it
+does not exist."""
 
 _KEPT = 10
 _ORDER = ("Successful", "Running", "Pending", "Inconclusive", "Error", "Failed")
@@ -46,8 +47,8 @@ _PLACEHOLDER = "temp-for-secret"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`due` are metrics with their arguments in place, `metrics` all of them with a placeholder
-    for secrets. `failure` is set where the run cannot go on: it becomes its message."""
+    """`due` has the metrics to measure now, with their arguments; `metrics` has all of them, with a
+    placeholder for secrets. `failure` is set if the run cannot continue: it becomes its message."""
 
     failure: str = ""
     due: tuple[Metric, ...] = ()
@@ -59,7 +60,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A measurement that was made, with its times."""
+    """A measurement with its times."""
 
     measured: Measured
     started_at: datetime
@@ -77,8 +78,9 @@ class RunEvent:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`wake_at` is when the next measurement is due; None for a run that has ended or that only
-    a change can move. A run that is Running and has lost goes on at the next look."""
+    """`wake_at` is when the next measurement is due; None if the run has ended, or if only a change
+    of the object can continue it. A run that is still Running although a metric has just failed
+    ends at the next look."""
 
     status: Json
     events: tuple[RunEvent, ...]
@@ -86,18 +88,19 @@ class Verdict:
 
 
 def plan(run: Mapping[str, Any], now: datetime, secret: Secret) -> Plan:
-    """What is due at `now` for an unfinished run."""
+    """Decide what is due at `now` for an unfinished run."""
     spec, status = run.get("spec") or {}, run.get("status") or {}
     if wrong := shape_fault(spec):
         return Plan(failure=f"Analysis spec invalid: {wrong}")
     args = spec.get("args") or []
     try:
-        metrics = tuple(resolve_metric(m, map(_hidden, args)) for m in spec.get("metrics") or ())
+        masked = [_with_placeholder(a) for a in args]
+        metrics = tuple(resolve_metric(m, masked) for m in spec.get("metrics") or ())
         validate(metrics)
-        dry = frozenset(matched("dryRun", spec.get("dryRun") or (), metrics))
+        dry = frozenset(rules_by_metric("dryRun", spec.get("dryRun") or (), metrics))
         rules = spec.get("measurementRetention") or ()
-        retention = matched("measurementRetention", rules, metrics)
-        shown = [_shown(a, secret) for a in args]
+        retention = rules_by_metric("measurementRetention", rules, metrics)
+        revealed = [_with_secret(a, secret) for a in args]
     except SpecFault as fault:
         return Plan(failure=f"Analysis spec invalid: {fault}")
     except ArgumentError as error:
@@ -105,7 +108,7 @@ def plan(run: Mapping[str, Any], now: datetime, secret: Secret) -> Plan:
     results = {r["name"]: r for r in status.get("metricResults") or ()}
     stopping = is_terminating(spec, list(results.values()))
     due = [
-        resolve_metric(raw, shown)
+        resolve_metric(raw, revealed)
         for raw, metric in zip(spec["metrics"], metrics, strict=True)
         if not stopping and is_due(metric, results.get(metric.get("name", "")), status, now)
     ]
@@ -114,15 +117,15 @@ def plan(run: Mapping[str, Any], now: datetime, secret: Secret) -> Plan:
         metrics=metrics,
         dry=dry,
         kept={name: limit(rule, "limit") for name, rule in retention.items()},
-        secrets=tuple(s["value"] for a, s in zip(args, shown, strict=True) if _secret_of(a)),
+        secrets=tuple(s["value"] for a, s in zip(args, revealed, strict=True) if _secret_of(a)),
     )
 
 
 def conclude(
     run: Mapping[str, Any], plan: Plan, taken: Mapping[str, Taken], now: datetime
 ) -> Verdict:
-    """What comes of a run at `now`, once all that was due is in `taken` (by metric, in the order
-    in which they were finished)."""
+    """Return the new status of a run at `now`. `taken` has every measurement that was due, by
+    metric, in the order in which they finished."""
     spec = run.get("spec") or {}
     status: Json = copy.deepcopy(dict(run.get("status") or {}))
     status.setdefault("runSummary", {})
@@ -153,7 +156,7 @@ def conclude(
 
 
 def _put_results(status: Json, results: Sequence[Json], kept: Mapping[str, int]) -> None:
-    """Writes the results with as many measurements as are kept; zeros are left out."""
+    """Write the results into `status`, with as many measurements as are kept and without zeros."""
     for result in results:
         keep = kept.get(result["name"], 0)
         taken = result.get("measurements") or []
@@ -166,11 +169,11 @@ def _secret_of(arg: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return (arg.get("valueFrom") or {}).get("secretKeyRef")
 
 
-def _hidden(arg: Mapping[str, Any]) -> Mapping[str, Any]:
+def _with_placeholder(arg: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**arg, "value": _PLACEHOLDER} if _secret_of(arg) is not None else arg
 
 
-def _shown(arg: Mapping[str, Any], secret: Secret) -> Mapping[str, Any]:
+def _with_secret(arg: Mapping[str, Any], secret: Secret) -> Mapping[str, Any]:
     source = _secret_of(arg)
     if source is None:
         return arg
@@ -178,7 +181,7 @@ def _shown(arg: Mapping[str, Any], secret: Secret) -> Mapping[str, Any]:
 
 
 def _add(results: list[Json], metric: Metric, taken: Taken, plan: Plan) -> None:
-    """Puts a measurement into the metric's result; secrets are masked in its message, but not in
+    """Add a measurement to the result of its metric. Secrets are masked in its message, but not in
     the resolved query (recorded: `arg-secret-masked`)."""
     name, measured = metric.get("name", ""), taken.measured
     result = next((r for r in results if r["name"] == name), None)
@@ -190,7 +193,7 @@ def _add(results: list[Json], metric: Metric, taken: Taken, plan: Plan) -> None:
         if query and not measured.provider_failed:
             result["metadata"] = {"ResolvedPrometheusQuery": query}
         results.append(result)
-    counted(result, measured.phase)
+    _count(result, measured.phase)
     message = measured.message
     for secret in filter(None, plan.secrets):
         message = message.replace(secret, "*****")
@@ -221,8 +224,8 @@ def _ended(phase: str) -> RunEvent:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What comes of a run: its phase, its message, both summaries, and the metrics that ended just
-    now with their phases, in the order of the spec."""
+    """The assessment of a run: its phase and message, both summaries, and the metrics that have
+    just ended, with their phases, in the order of the spec."""
 
     phase: str
     message: str
@@ -232,15 +235,15 @@ class Assessment:
 
 
 def is_terminating(spec: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> bool:
-    """No new measurements: it was asked for, or a metric that counts has already failed."""
+    """Whether measuring ends: `terminate` is set, or a metric that counts has failed."""
     bad = ("Failed", "Error", "Inconclusive")
     return bool(spec.get("terminate")) or any(
         r.get("phase") in bad and not r.get("dryRun") for r in results
     )
 
 
-def counted(result: Json, phase: str) -> None:
-    """Adds one measurement to the counters of a metric. An Error does not count as one."""
+def _count(result: Json, phase: str) -> None:
+    """Add a measurement to the counters of its metric. An Error does not increase `count`."""
     field = _COUNTED[phase]
     result[field] = result.get(field, 0) + 1
     errors = result.get("consecutiveError", 0) + 1 if phase == "Error" else 0
@@ -256,7 +259,7 @@ def assess(
     results: Sequence[Json],
     dry: frozenset[str],
 ) -> Assessment:
-    """The phases of all metrics (written into `results`) and of the run."""
+    """Assess all metrics (their phases are written into `results`) and the run."""
     by_name = {r["name"]: r for r in results}
     terminating = is_terminating(spec, results)
     worst, message = "", "Run Terminated" if spec.get("terminate") else ""
@@ -290,7 +293,7 @@ def assess(
 
 
 def _note(result: Json, reason: str) -> None:
-    """A dry metric says in its own message what it would have done to the run."""
+    """A dry-run metric reports in its own message what it would have done to the run."""
     if reason:
         result["message"] = f"Metric assessed {result['phase']} due to {reason}"
 
@@ -304,8 +307,8 @@ def _run_phase(worst: str, message: str, terminating: bool, all_completed: bool)
 
 
 def _tally(counters: Json, over: str) -> None:
-    """A metric over no limit counts as successful, even one that ended otherwise (recorded:
-    `csl2-fl2-not-reached`)."""
+    """Count a metric by the limit that it exceeds. One that exceeds none counts as successful, even
+    if it ended otherwise (recorded: `csl2-fl2-not-reached`)."""
     field = _COUNTED[over or "Successful"]
     counters[field] = counters.get(field, 0) + 1
 
@@ -317,7 +320,8 @@ def _sentence(name: str, phase: str, reason: str, result: Mapping[str, Any]) -> 
 
 
 def _settled(metric: Metric, result: Json, terminating: bool) -> bool:
-    """Writes the metric's phase, with the last measurement's message; whether it ended by that."""
+    """Write the phase of the metric and the message of its last measurement. Return whether the
+    metric has just ended."""
     before = result.get("phase", "")
     phase = _metric_phase(metric, result, terminating)
     if phase == before:
@@ -348,7 +352,7 @@ def _metric_phase(metric: Metric, result: Mapping[str, Any], terminating: bool) 
 
 
 def _over_limit(metric: Metric, result: Mapping[str, Any]) -> tuple[str, str]:
-    """The phase of the limit that is exceeded, and why; of several the last one counts."""
+    """The phase of the limit that is exceeded, and the reason. The last of several counts."""
     found = ("", "")
     failures, most = result.get("failed", 0), limit(metric, "failureLimit")
     if 0 <= most < failures:

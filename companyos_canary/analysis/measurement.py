@@ -1,4 +1,4 @@
-"""One measurement: the question that a metric asks, and the verdict on its answer.
+"""One measurement: the request that a metric makes, and the verdict on the answer.
 
 Upstream: metricproviders/prometheus/prometheus.go, utils/evaluate/evaluate.go.
 """
@@ -21,7 +21,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class MeasurementError(Exception):
-    """The measurement cannot be made. `asked` says that the provider as such is in order."""
+    """The measurement cannot be taken. `asked`: the provider is fine, and its query is shown."""
 
     def __init__(self, message: str, *, asked: bool = False) -> None:
         super().__init__(message)
@@ -39,7 +39,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A measurement as it goes into the status; times are the judge's."""
+    """A measurement as it is written into the status; the judge adds the times. `provider_failed`:
+    the provider could not be set up, so no query is shown."""
 
     phase: str
     value: str = ""
@@ -49,7 +50,7 @@ class Measured:
 
 
 def question(metric: Mapping[str, Any], now: datetime) -> Question:
-    """What a metric (its arguments in place) asks at `now`; MeasurementError if it cannot."""
+    """Return what a metric, with its arguments replaced, asks at `now`. Raises MeasurementError."""
     prometheus = _prometheus(metric)
     timeout = prometheus.get("timeout")
     address = prometheus.get("address") or ""
@@ -134,7 +135,7 @@ def _range(range_query: Mapping[str, Any], now: datetime) -> dict[str, str]:
 
 
 def judged(metric: Mapping[str, Any], response: Response, now: datetime) -> Measured:
-    """The measurement that an answer makes, for a metric with its arguments in place."""
+    """Judge an answer by the conditions of a metric, with its arguments replaced."""
     try:
         samples = read(response)
         phase = _phase(metric, samples, now)
@@ -145,7 +146,7 @@ def judged(metric: Mapping[str, Any], response: Response, now: datetime) -> Meas
 
 
 def _phase(metric: Mapping[str, Any], samples: Samples, now: datetime) -> str:
-    """Successful, Failed or Inconclusive. An error in either condition counts before a failure."""
+    """Successful, Failed or Inconclusive. An error in either condition comes before a failure."""
     success = _holds("successCondition", metric, samples, now)
     failure = _holds("failureCondition", metric, samples, now)
     if failure or (failure is None and success is False):
@@ -156,7 +157,7 @@ def _phase(metric: Mapping[str, Any], samples: Samples, now: datetime) -> str:
 def _holds(
     field_name: str, metric: Mapping[str, Any], samples: Samples, now: datetime
 ) -> bool | None:
-    """Whether a condition holds; None where the metric has none."""
+    """Whether a condition holds; None if the metric does not have it."""
     text = metric.get(field_name) or ""
     if not text:
         return None

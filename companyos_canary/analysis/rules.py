@@ -1,8 +1,8 @@
-"""What the spec of an AnalysisRun must fulfil before the first measurement, and its numbers.
+"""The rules for the spec of an AnalysisRun, checked before the first measurement, and its numbers.
 
 Upstream: utils/analysis/factory.go `ValidateMetrics`. Recorded: validation.json, kind AnalysisRun.
 The types of fields are those of the CRD: a cluster refuses an object of another shape before a
-controller sees it; the judge looks itself, so that whatever it is given ends in a sentence.
+controller sees it. The judge checks them itself, so that every spec ends in a clear message.
 """
 
 import re
@@ -23,17 +23,17 @@ _DEFAULTS = {"consecutiveErrorLimit": 4}
 
 
 class SpecFault(Exception):
-    """The spec of a run is invalid; the text follows `Analysis spec invalid: `."""
+    """The spec of a run is invalid. The message is printed after `Analysis spec invalid: `."""
 
 
 def limit(metric: Metric, field: str) -> int:
-    """`count` or one of the limits as a number; 0 (of errors: 4) where it is absent."""
+    """`count` or one of the limits as a number; the default is 0 (4 for errors)."""
     value = metric.get(field)
     return _DEFAULTS.get(field, 0) if value is None else int_or_text(value)
 
 
 def effective_count(metric: Metric) -> int | None:
-    """How many measurements end the metric; None for endless ones."""
+    """The number of measurements that ends the metric; None if it never ends."""
     count = limit(metric, "count")
     if count == 0:
         return None if metric.get("interval") else 1
@@ -41,7 +41,7 @@ def effective_count(metric: Metric) -> int | None:
 
 
 def validate(metrics: Sequence[Metric]) -> None:
-    """Raises SpecFault for the first fault, in upstream's order."""
+    """Raise SpecFault for the first fault, in upstream's order."""
     if not metrics:
         raise SpecFault("no metrics specified")
     names: set[str] = set()
@@ -104,7 +104,7 @@ def _time_fault(metric: Metric) -> str:
 
 
 def _provider_fault(metric: Metric) -> str:
-    """Whether the metric names no provider or several; empty if it is just one."""
+    """The fault if the metric has no provider, or several; empty if it has exactly one."""
     provider = metric.get("provider") or {}
     count = sum(provider.get(p) is not None for p in _PROVIDERS)
     count += len(provider.get("plugin") or {})
@@ -113,12 +113,12 @@ def _provider_fault(metric: Metric) -> str:
     return "multiple providers specified" if count > 1 else ""
 
 
-def matched(
+def rules_by_metric(
     field: str, rules: Iterable[Mapping[str, Any]], metrics: Sequence[Metric]
 ) -> dict[str, Mapping[str, Any]]:
-    """The rule of `dryRun` or `measurementRetention` for each metric that one matches (the last
-    one counts). SpecFault for a rule that matches none: its name is an unanchored expression, so
-    `*` matches nothing and an empty one everything."""
+    """Map each metric to the rule of `dryRun` or `measurementRetention` that matches it (the last
+    one counts). Raises SpecFault if a rule matches no metric. A rule's name is an unanchored
+    regular expression: `*` matches nothing, and an empty one matches everything."""
     found: dict[str, Mapping[str, Any]] = {}
     for index, rule in enumerate(rules):
         names = [m.get("name", "") for m in metrics if _matches(rule, m.get("name", ""))]
@@ -186,7 +186,7 @@ _SPEC_SHAPE = {
 
 
 def shape_fault(spec: Any) -> str:
-    """Which field of a spec has a wrong type; empty if none has. A field may always be null."""
+    """Return which field of a spec has the wrong type; empty if none has. Any field may be null."""
     return _mismatch(spec, _SPEC_SHAPE, "spec")
 
 

@@ -1,7 +1,7 @@
 """When the metrics of an AnalysisRun are due, and when a finished run is deleted.
 
 Times are read back from the status, where they have whole seconds: an interval or a delay is up to
-a second short, as it is in a cluster. Upstream: analysis/analysis.go `generateMetricTasks`.
+a second short, as in a cluster. Upstream: analysis/analysis.go `generateMetricTasks`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _AFTER_AN_ERROR = timedelta(seconds=10)
 def is_due(
     metric: Metric, result: Mapping[str, Any] | None, status: Mapping[str, Any], now: datetime
 ) -> bool:
-    """Whether a metric has to be measured at `now`, given its result so far."""
+    """Whether a metric must be measured at `now`, given its result so far."""
     if result is not None and result.get("phase") in COMPLETED:
         return False
     if not (result or {}).get("measurements"):
@@ -30,8 +30,8 @@ def is_due(
 
 
 def _due_at(metric: Metric, result: Mapping[str, Any]) -> datetime | None:
-    """When a metric that was measured is due again: after its interval, counted from the end of the
-    last measurement, but always 10 s after an error (recorded: `cel-interval-30s`)."""
+    """When a metric that was measured is due again: an interval after the end of its last
+    measurement, but always 10 s after an error (recorded: `cel-interval-30s`)."""
     count = effective_count(metric)
     if count is not None and result.get("count", 0) >= count:
         return None
@@ -46,7 +46,7 @@ def _due_at(metric: Metric, result: Mapping[str, Any]) -> datetime | None:
 
 
 def next_moment(metrics: Sequence[Metric], status: Mapping[str, Any]) -> datetime | None:
-    """When the first of the metrics is due; `status` has its startedAt."""
+    """When the next metric is due; `status` must have its startedAt."""
     results = {r["name"]: r for r in status.get("metricResults") or ()}
     started = parse_time(status["startedAt"])
     moments: list[datetime] = []
@@ -64,7 +64,7 @@ def next_moment(metrics: Sequence[Metric], status: Mapping[str, Any]) -> datetim
 
 
 def expires_at(run: Mapping[str, Any]) -> datetime | None:
-    """When a finished run is deleted by its ttlStrategy; None for never."""
+    """When a finished run is deleted because of its ttlStrategy; None for never."""
     status = run.get("status") or {}
     strategy = (run.get("spec") or {}).get("ttlStrategy") or {}
     completed = parse_time(status.get("completedAt"))

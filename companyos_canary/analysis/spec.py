@@ -1,4 +1,4 @@
-"""What an analysis of a Rollout becomes: templates flattened into the spec of an AnalysisRun.
+"""Flattens the templates of a Rollout's analysis into the spec of an AnalysisRun.
 
 Upstream: rollout/analysis.go, utils/analysis, pkg/apis/rollouts/validation. Recorded:
 conformance rows `rollout-step-*` and `rollout-*` of the analysis folder.
@@ -30,8 +30,8 @@ def run_spec(
     latest_hash: str,
     stable_hash: str,
 ) -> Json:
-    """The spec of the AnalysisRun for `analysis` (a step's `analysis`, the background's, or a blue
-    green promotion's). Raises TemplateError; FieldError for a `fieldRef` to nowhere."""
+    """Return the spec of the AnalysisRun for `analysis` (of a step, of the background, or of a
+    blue-green promotion). Raises TemplateError, and FieldError if a `fieldRef` names no field."""
     templates = collect(analysis.get("templates") or [], lookup)
     given = [
         rollout_argument(a, rollout, latest_hash, stable_hash) for a in analysis.get("args") or []
@@ -42,9 +42,10 @@ def run_spec(
 def check(
     analysis: Mapping[str, Any], rollout: Mapping[str, Any], lookup: Lookup, *, background: bool
 ) -> None:
-    """What the controller checks of an analysis before a Rollout is valid; raises TemplateError
-    (with `value`) for the first fault. It does not see everything: bad expressions, intervals and
-    providers only show when the run starts (recorded: `*-not-noticed`)."""
+    """Make the checks of an analysis on which the validity of a Rollout depends. Raises
+    TemplateError (with `value`) for the first fault. The controller does not check everything
+    here: bad expressions, intervals and providers only show when the run starts
+    (recorded: `*-not-noticed`)."""
     templates = collect(analysis.get("templates") or [], lookup)
     names = " ".join(t["metadata"]["name"] for t in templates)
     try:
@@ -58,8 +59,9 @@ def check(
 
 
 def collect(refs: Iterable[Mapping[str, Any]], lookup: Lookup) -> list[Mapping[str, Any]]:
-    """The templates that `refs` name, with those that they name, each once: those of the namespace
-    first, then the cluster's. Templates in a circle are refused; they kill the real controller."""
+    """Return the templates that `refs` name, and those that they name in turn, each once: first
+    those of the namespace, then those of the cluster. Templates in a circle are refused, because
+    they crash the real controller."""
     found: dict[tuple[bool, str], Mapping[str, Any]] = {}
     _collect(refs, lookup, found, ())
     return [t for (cluster, _), t in sorted(found.items(), key=lambda f: f[0][0])]
@@ -108,7 +110,7 @@ def _flattened(
 
 
 def _declared(specs: Iterable[Mapping[str, Any]]) -> list[Json]:
-    """The arguments that the templates declare, each name once."""
+    """Return the arguments that the templates declare, each name once."""
     args: dict[str, Json] = {}
     for new in (dict(a) for s in specs for a in s.get("args") or []):
         old = args.setdefault(new["name"], new)
@@ -123,7 +125,7 @@ def _declared(specs: Iterable[Mapping[str, Any]]) -> list[Json]:
 
 
 def _merged(given: Iterable[Json], declared: list[Json]) -> list[Json]:
-    """The declared arguments with the given values; names that no template declares are dropped."""
+    """Return the declared arguments with the given values. Drop names that no template declares."""
     for arg in given:
         for target in declared:
             if target["name"] == arg["name"]:

@@ -1,6 +1,6 @@
-"""The number that a metric is judged by, read from its conditions: a view draws it beside a value.
+"""The limit of a metric, read from its conditions; views show it next to the value.
 
-Nothing here decides anything; where a condition is not about one number there is no limit.
+Nothing here decides anything. A condition that is not about a single number has no limit.
 """
 
 import math
@@ -52,20 +52,20 @@ class Limit:
         return number > self.value or (self.operator == ">=" and number == self.value)
 
     def broken_by(self, number: float | None) -> bool:
-        """Whether there is a number, and it is not a good one."""
+        """Whether there is a number and it is outside the limit."""
         return number is not None and not math.isnan(number) and not self.holds(number)
 
 
 @lru_cache(maxsize=256)
 def limit_of(success_condition: str, failure_condition: str = "") -> Limit | None:
-    """The one limit of a metric: of the success condition, else the inverse of the failure
-    condition's. None where there is none, where there are several, or for an unreadable text."""
+    """The single limit of a metric: that of the success condition, else the inverse of that of the
+    failure condition. None if there is none, if there are several, or if the text is invalid."""
     return _limit(success_condition, good=True) or _limit(failure_condition, good=False)
 
 
 def measured_number(value: str) -> float | None:
-    """The number of a measurement's value: `[0.0123]` and `0.0123` are 0.0123, of a longer list
-    the first counts; None for `[]` and for what is no number."""
+    """The number in the value of a measurement: 0.0123 for `[0.0123]` and `0.0123`, the first of a
+    longer list; None for `[]` and for anything that is not a number."""
     first = value.strip().removeprefix("[").removesuffix("]").partition(",")[0].strip()
     try:
         return parse_float(first)
@@ -109,7 +109,7 @@ def _compared(operator: Operator, value: Node, bound: Node) -> Limit | None:
 
 
 def _is_value(node: Node) -> bool:
-    """Whether a tree stands for the measured number."""
+    """Whether a tree is the measured number."""
     match node:
         case Name("result") | Pointer(""):
             return True

@@ -32,14 +32,14 @@ LOOKBACK = 300_000
 
 
 def evaluate(text: str, at: float, select: Select) -> Value:
-    """The answer at a moment (Unix seconds): a Scalar or a Vector, and for a lone range selector
-    or string literal a Matrix or a Text. Raises PromqlError."""
+    """Return the answer at a moment (Unix seconds): a Scalar or a Vector; for a lone range selector
+    a Matrix, for a string literal a Text. Raises PromqlError."""
     return _value(round(at * 1000), select, parse(text))
 
 
 def evaluate_range(text: str, start: float, end: float, step: float, select: Select) -> Matrix:
-    """The answers from start to end, a `step` (seconds, > 0) apart, as one series for each label
-    set. Raises PromqlError."""
+    """Return the answers from start to end, every `step` seconds (> 0), as one series for each
+    label set. Raises PromqlError."""
     expression = parse(text)
     found: dict[frozenset[tuple[str, str]], tuple[Labels, list[tuple[float, float]]]] = {}
     first, last, width = round(start * 1000), round(end * 1000), max(round(step * 1000), 1)
@@ -62,7 +62,7 @@ def evaluate_range(text: str, start: float, end: float, step: float, select: Sel
 def _value(at: int, select: Select, expression: tree.Expr) -> Value:
     try:
         return _Evaluation(at, select).value(expression)
-    except (OverflowError, ValueError) as error:  # a span that no timedelta can hold
+    except (OverflowError, ValueError) as error:  # longer than a timedelta can hold
         raise PromqlError("bad_data", "parse error: duration out of range") from error
 
 
@@ -111,7 +111,7 @@ class _Evaluation:
         return Vector(tuple(found))
 
     def windows(self, node: tree.MatrixSelector) -> Iterator[tuple[Labels, ranges.Window]]:
-        """The series that have a sample in the range, staleness markers left out."""
+        """The series that have a sample in the range, without staleness markers."""
         selector = node.vector_selector
         end = self._end(selector)
         start = end - round(seconds(node.range) * 1000)
@@ -233,7 +233,7 @@ def _bare(node: tree.Expr) -> tree.Expr:
 
 
 def _distinct(vector: Vector) -> Vector:
-    """A vector as it is, unless two of its elements cannot be told apart."""
+    """Return the vector. Raises PromqlError if two of its elements have the same labels."""
     if len({key(s.labels) for s in vector.samples}) < len(vector.samples):
         raise PromqlError("execution", "vector cannot contain metrics with the same labelset")
     return vector

@@ -1,5 +1,6 @@
-"""Functions over instant vectors and scalars, histogram_quantile among them as Prometheus 2.42
-computes it (promql/quantile.go)."""
+"""Functions over instant vectors and scalars.
+
+Upstream: Prometheus 2.42 promql/functions.go, and promql/quantile.go for histogram_quantile."""
 
 import math
 import re
@@ -25,7 +26,7 @@ _BOUND = re.compile(r"[+-]?(?:inf(?:inity)?|nan|\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:
 
 
 def histogram_quantile(quantile: float, samples: Iterable[Sample]) -> tuple[Sample, ...]:
-    """One sample for each label set without `le`; elements without a readable `le` are skipped."""
+    """One sample for each label set without `le`. Elements without a valid `le` are skipped."""
     groups: dict[Key, tuple[dict[str, str], list[tuple[float, float]]]] = {}
     for sample in samples:
         bound = _bound(sample.labels.get("le", ""))
@@ -63,7 +64,7 @@ def _quantile(quantile: float, buckets: list[tuple[float, float]]) -> float:
 
 
 def _cumulative(buckets: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Buckets by bound, equal bounds added up, counts that never fall."""
+    """Sort buckets by bound, add up those with equal bounds, and never let counts decrease."""
     merged: list[tuple[float, float]] = []
     for bound, count in sorted(buckets, key=lambda b: b[0]):
         if merged and merged[-1][0] == bound:
@@ -80,8 +81,8 @@ def _cumulative(buckets: list[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def _first_reaching(rank: float, counts: list[float]) -> int:
-    """The first bucket but the last whose count reaches the rank, else the last. A binary search,
-    because with NaN among the counts the way of searching shows in the answer."""
+    """The first bucket whose count reaches the rank, or the last bucket. Searched by halves as
+    upstream does, because NaN among the counts makes the answer depend on the way of searching."""
     low, high = 0, len(counts) - 1
     while low < high:
         middle = (low + high) // 2
@@ -96,12 +97,12 @@ Arguments = Sequence[Value]
 
 
 def each(vector: Vector, function: Callable[[float], float]) -> Vector:
-    """The function of every value; metric names go, because the result is another metric."""
+    """Apply the function to every value. Metric names are dropped: the result is another metric."""
     return Vector(tuple(Sample(without_name(s.labels), function(s.value)) for s in vector.samples))
 
 
 def absent(vector: Vector, matchers: Sequence[Matcher]) -> Vector:
-    """1 for an empty vector, with the labels that the selector's `=` matchers name once."""
+    """1 for an empty vector, with the labels that the selector names once, by `=`."""
     if vector.samples:
         return Vector(())
     labels: dict[str, str] = {}
@@ -139,7 +140,7 @@ def _scalar_of(args: Arguments) -> Scalar:
 
 
 def _vector(args: Arguments, index: int) -> Vector:
-    return cast(Vector, args[index])  # the parser has checked the types of arguments
+    return cast(Vector, args[index])  # the parser has already checked the types of arguments
 
 
 def _scalar(args: Arguments, index: int) -> float:

@@ -1,7 +1,6 @@
-"""Operators between vectors and scalars, how the elements of two vectors find each other, and
-sum, avg, min, max and count of a vector's groups.
+"""Binary operators with vector matching, and the aggregations sum, avg, min, max and count.
 
-As Prometheus 2.42 does it (promql/engine.go), checked against promtool.
+Upstream: Prometheus 2.42 promql/engine.go; compared with promtool.
 """
 
 import math
@@ -23,15 +22,16 @@ from companyos_canary.promql.values import (
     apply,
     compare,
     key,
-    shown,
+    labels_text,
     without_name,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """`on`: only `labels` count, else all but them. `many`: the side that may have several
-    elements for one of the other (group_left, group_right); `include`: labels it takes over."""
+    """Which elements of two vectors belong together. `on`: compare only `labels`, else all others.
+    `many`: the side that may have several elements for one of the other (group_left,
+    group_right); `include`: the labels that it takes over."""
 
     on: bool = False
     labels: tuple[str, ...] = ()
@@ -54,8 +54,8 @@ def scalars(op: str, left: Scalar, right: Scalar) -> Scalar:
 
 
 def with_scalar(op: str, vector: Vector, scalar: Scalar, *, swapped: bool, to_bool: bool) -> Vector:
-    """`swapped`: the scalar is the left operand. A comparison that filters keeps the vector's
-    value whichever side it is on."""
+    """`swapped`: the scalar is the left operand. A comparison that filters keeps the value of the
+    vector, whichever side it is on."""
     found = []
     for sample in vector.samples:
         pair = (sample.value, scalar.value)
@@ -81,8 +81,8 @@ def sets(op: str, left: Vector, right: Vector, matching: Matching) -> Vector:
 
 
 def vectors(op: str, left: Vector, right: Vector, matching: Matching, *, to_bool: bool) -> Vector:
-    """Arithmetic and comparison. Raises PromqlError execution where the elements do not match one
-    to one, or many to one as asked."""
+    """Arithmetic and comparison. Raises PromqlError `execution` if the elements do not match one to
+    one, or many to one if asked for."""
     if not left.samples or not right.samples:
         return Vector(())
     swapped = matching.many == "right"
@@ -106,7 +106,7 @@ def vectors(op: str, left: Vector, right: Vector, matching: Matching, *, to_bool
 
 
 def _value(op: str, a: float, b: float, *, kept: float, to_bool: bool) -> float | None:
-    """The result of one pair; None for one that a filter takes out."""
+    """The result of one pair; None if a filter drops it."""
     if op in ARITHMETIC:
         return apply(op, a, b)
     holds = compare(op, a, b)
@@ -120,8 +120,8 @@ def _partners(one: Vector, matching: Matching, side: str) -> dict[Key, Sample]:
     for sample in one.samples:
         signature = matching.signature(sample.labels)
         if signature in partners:
-            group = shown(matching.kept(sample.labels))
-            twins = f"[{shown(sample.labels)}, {shown(partners[signature].labels)}]"
+            group = labels_text(matching.kept(sample.labels))
+            twins = f"[{labels_text(sample.labels)}, {labels_text(partners[signature].labels)}]"
             raise PromqlError(
                 "execution",
                 f"found duplicate series for the match group {group} on the {side} hand-side of "
@@ -133,7 +133,7 @@ def _partners(one: Vector, matching: Matching, side: str) -> dict[Key, Sample]:
 
 
 class _Seen:
-    """Refuses a second result where there may be one."""
+    """Refuses a second result where only one is allowed."""
 
     def __init__(self, matching: Matching) -> None:
         self._many = matching.many
@@ -177,7 +177,7 @@ def without(names: Sequence[str]) -> Grouping:
 
 
 def aggregate(op: str, vector: Vector, grouping: Grouping) -> Vector:
-    """One element a group, in the order in which the groups are met. KeyError for other ops."""
+    """One element for each group, in order of appearance. Raises KeyError for an unknown `op`."""
     reduce = AGGREGATIONS[op]
     groups: dict[Key, tuple[dict[str, str], list[float]]] = {}
     for sample in vector.samples:

@@ -1,4 +1,4 @@
-"""From text to promql-parser's tree, with bounds on what is handed to it."""
+"""Parses a query into promql-parser's tree, with limits on the query."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _OPS: dict[str, Op] = {
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> tree.Expr:
-    """The tree of a query. Raises PromqlError bad_data, also for a query that is too deep."""
+    """Return the tree of a query. Raises PromqlError `bad_data`, also if the query is too deep."""
     if len(text) > MAX_LENGTH:
         raise PromqlError("bad_data", f"parse error: the query is over {MAX_LENGTH} characters")
     if _depth(text) > MAX_DEPTH:
@@ -39,14 +39,14 @@ def parse(text: str) -> tree.Expr:
 
 
 def matchers(selector: tree.VectorSelector) -> tuple[Matcher, ...]:
-    """The matchers of a selector; the metric's name first, as a matcher on `__name__`."""
+    """The matchers of a selector; first the metric's name, as a matcher on `__name__`."""
     if selector.matchers.or_matchers:
         raise PromqlError("bad_data", "`or` between label matchers is not supported")
     return tuple(_matchers(selector))
 
 
 def selector(text: str) -> tuple[Matcher, ...]:
-    """The matchers of a text that is nothing but a selector, such as `up{job="api"}`."""
+    """The matchers of a text that is a selector only, e.g. `up{job="api"}`."""
     found = parse(text)
     if not isinstance(found, tree.VectorSelector) or found.offset or found.at:
         raise PromqlError("bad_data", f"parse error: `{text}` is not a series selector")
@@ -54,7 +54,7 @@ def selector(text: str) -> tuple[Matcher, ...]:
 
 
 def parse_duration(text: str) -> float:
-    """A duration as PromQL writes it (`5m`, `1h30m`, `500ms`), in seconds; else ValueError."""
+    """The seconds of a PromQL duration (`5m`, `1h30m`, `500ms`). Raises ValueError."""
     return seconds(tree.parse_duration(text))
 
 

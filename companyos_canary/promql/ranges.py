@@ -1,6 +1,6 @@
-"""Functions over a range vector: what one series' samples in a window come to.
+"""Functions over a range vector: the samples of one series in a window -> a value.
 
-As Prometheus 2.42 computes them (promql/functions.go), checked against promtool.
+Upstream: Prometheus 2.42 promql/functions.go; compared with promtool.
 """
 
 import math
@@ -14,7 +14,7 @@ Points = Sequence[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From `start` to `end`, both included, in milliseconds; never empty of points."""
+    """From `start` to `end`, both included, in milliseconds; has at least one point."""
 
     start: int
     end: int
@@ -46,9 +46,9 @@ def irate(window: Window) -> float | None:
 
 
 def _extrapolated(window: Window, *, counter: bool, per_second: bool) -> float | None:
-    """The growth between the first and last sample, stretched towards the window's ends: by all
-    of the gap where a sample could have been missed, else by half a sample distance, and for a
-    counter never to before it was zero."""
+    """The growth between the first and last sample, extrapolated to the ends of the window: across
+    the whole gap if that is at most about one sample distance, else by half a sample distance. A
+    counter is never extrapolated to below zero."""
     points = window.points
     if len(points) < 2:
         return None
@@ -113,14 +113,14 @@ def max_over_time(window: Window) -> float:
 
 
 def infinite_stays(mean: float, value: float) -> bool:
-    """Whether a mean is infinite already and a further value cannot change that."""
+    """Whether a mean is already infinite and another value cannot change that."""
     if not math.isinf(mean):
         return False
     return (mean > 0) == (value > 0) if math.isinf(value) else not math.isnan(value)
 
 
 def _kahan(value: float, total: float, lost: float) -> tuple[float, float]:
-    """One step of a sum that keeps what rounding loses (Kahan and Neumaier)."""
+    """Add a value to a compensated sum (Kahan and Neumaier)."""
     new = total + value
     if abs(total) >= abs(value):
         lost += (total - new) + value

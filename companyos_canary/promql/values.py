@@ -1,5 +1,5 @@
-"""What PromQL works on and answers: matchers and series in, a scalar or a vector out; and float
-operations as Go does them, where nothing raises and everything has an answer (perhaps NaN)."""
+"""The values of PromQL: matchers and series in, a scalar or a vector out; and float operations
+as in Go, which never raise and may return NaN."""
 
 import math
 import re
@@ -13,8 +13,8 @@ Op = Literal["=", "!=", "=~", "!~"]
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """An absent label counts as an empty one. Regular expressions match the whole value; ValueError
-    for one that Python reads in another way than Prometheus' RE2, or not at all."""
+    """A missing label counts as an empty one. A regular expression must match the whole value.
+    Raises ValueError if Python would read it differently from Prometheus' RE2, or not at all."""
 
     name: str
     op: Op
@@ -34,7 +34,7 @@ class Matcher:
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # `[[:alpha:]]` means something else to Python, and it warns
+        warnings.simplefilter("error")  # Python reads `[[:alpha:]]` differently, and warns
         try:
             return re.compile(pattern, re.ASCII)
         except (re.error, FutureWarning, OverflowError, RecursionError) as error:
@@ -43,8 +43,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 NAME = "__name__"
 
-#: Marks the moment after which a series is no longer there. It is told from other NaNs by
-#: identity (`value is STALE`), so hand on the object itself.
+#: Marks the moment after which a series no longer exists. Only identity (`value is STALE`) tells it
+#: from other NaNs, so pass on the object itself.
 STALE = float("nan")
 
 Labels = Mapping[str, str]
@@ -52,8 +52,8 @@ Key = frozenset[tuple[str, str]]
 
 
 class PromqlError(Exception):
-    """`bad_data`: the text is no PromQL, or PromQL that is not supported here; `execution`: it
-    could not be evaluated. The two words are the errorType of Prometheus' HTTP API."""
+    """`bad_data`: the query is invalid or not supported; `execution`: it could not be evaluated.
+    The two words are the errorType of Prometheus' HTTP API."""
 
     def __init__(self, kind: Literal["bad_data", "execution"], message: str) -> None:
         super().__init__(message)
@@ -63,7 +63,7 @@ class PromqlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Samples are (Unix seconds, value), by time; `labels` include `__name__`."""
+    """`samples` are (Unix seconds, value), in order of time; `labels` include `__name__`."""
 
     labels: Labels
     samples: Sequence[tuple[float, float]]
@@ -89,7 +89,7 @@ class Vector:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """The answer to a range selector alone, or to a range query."""
+    """The answer to a lone range selector, or to a range query."""
 
     series: tuple[Series, ...]
 
@@ -102,12 +102,12 @@ class Text:
 Value = Scalar | Vector | Matrix | Text
 
 #: (matchers, start, end) -> every series that all matchers accept, with its samples from start to
-#: end, both included, in Unix seconds. Further samples do no harm.
+#: end, both included, in Unix seconds. More samples do no harm.
 Select = Callable[[Sequence[Matcher], float, float], Iterable[Series]]
 
 
 def key(labels: Labels) -> Key:
-    """What two label sets share exactly when they are equal."""
+    """A key that is equal for equal label sets."""
     return frozenset(labels.items())
 
 
@@ -115,7 +115,7 @@ def without_name(labels: Labels) -> dict[str, str]:
     return {name: value for name, value in labels.items() if name != NAME}
 
 
-def shown(labels: Labels) -> str:
+def labels_text(labels: Labels) -> str:
     """`{__name__="up", job="api"}`, as Prometheus writes label sets into its messages."""
     return "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items())) + "}"
 

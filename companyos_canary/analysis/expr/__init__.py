@@ -1,4 +1,4 @@
 """The condition language of AnalysisTemplates: the part of expr-lang that metrics need.
 
-`language` is its front door. `limits` only reads trees, so nothing is imported here.
+Start with `language`. `argo.limits` only needs the tree, so this package imports nothing itself.
 """

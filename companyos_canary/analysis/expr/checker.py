@@ -1,4 +1,4 @@
-"""Types of a condition, found before it is evaluated; faults in expr-lang's words.
+"""Type checks of a condition before it is evaluated; faults are in expr-lang's words.
 
 Upstream: expr-lang/expr 1.17 checker/checker.go, and the environment of Argo Rollouts in
 utils/evaluate/evaluate.go.
@@ -35,8 +35,8 @@ _DEEPEST = 100
 
 
 class Checker:
-    """Finds the type of a tree. `names` are the types of what is not a function, `calls` the
-    functions of the environment."""
+    """Finds the type of a tree. `names` maps each variable to its type, `calls` holds the names of
+    the functions of the environment."""
 
     def __init__(self, names: Mapping[str, str], calls: frozenset[str]) -> None:
         self._names = names
@@ -44,10 +44,10 @@ class Checker:
         self._variables: dict[str, str] = {}
         self._pointers: list[dict[str, str]] = []
         self._depth = 0
-        self._budget = Budget()  # parts of chained comparisons stand in the tree twice
+        self._budget = Budget()  # a chained comparison has its middle operand in the tree twice
 
     def visit(self, node: tree.Node) -> str:
-        """The type of a tree; ConditionError for the first fault in it."""
+        """Return the type of a tree. Raises ConditionError for the first fault in it."""
         self._budget.step()
         self._depth += 1
         if self._depth > _DEEPEST:

@@ -28,27 +28,27 @@ SIGNATURES: dict[str, tuple[tuple[str, ...], str]] = {
     "isNil": ((UNKNOWN,), BOOL),
     "default": ((UNKNOWN, UNKNOWN), UNKNOWN),
 }
-"""Functions of the environment: the types that they take and give."""
+"""Functions of the environment: (types of the arguments, type of the result)."""
 
 
 def call_type(name: str, arguments: Sequence[str]) -> str:
-    """The type that a function of the environment gives for arguments of these types."""
-    wanted, given = SIGNATURES[name]
-    if len(arguments) != len(wanted):
-        much = "too many" if len(arguments) > len(wanted) else "not enough"
+    """Return the result type of a function of the environment for arguments of these types."""
+    expected, result = SIGNATURES[name]
+    if len(arguments) != len(expected):
+        much = "too many" if len(arguments) > len(expected) else "not enough"
         raise ConditionError(f"{much} arguments to call {name}")
-    for argument, want in zip(arguments, wanted, strict=True):
-        if UNKNOWN in (want, argument) or argument == want or argument in INTEGERS:
+    for given, wanted in zip(arguments, expected, strict=True):
+        if UNKNOWN in (wanted, given) or given == wanted or given in INTEGERS:
             continue
-        if argument == NIL:
-            raise ConditionError(f"cannot use nil as argument (type {want}) to call {name}")
-        raise ConditionError(f"cannot use {argument} as argument (type {want}) to call {name} ")
-    return given
+        if given == NIL:
+            raise ConditionError(f"cannot use nil as argument (type {wanted}) to call {name}")
+        raise ConditionError(f"cannot use {given} as argument (type {wanted}) to call {name} ")
+    return result
 
 
 def call_value(name: str, arguments: Sequence[Any], result: Any) -> Any:
-    """The value of a function of the environment. `isNil` and `default` look at the whole result,
-    whatever they are given (recorded: `cond-isnil-any-arg`, `cond-default-any-arg`)."""
+    """Call a function of the environment. `isNil` and `default` look at the whole result, whatever
+    argument they get (recorded: `cond-isnil-any-arg`, `cond-default-any-arg`)."""
     if name == "isNil":
         return result is None
     if name == "default":
@@ -69,7 +69,7 @@ def call_value(name: str, arguments: Sequence[Any], result: Any) -> Any:
 
 
 def printed(value: Any, depth: int = 0) -> str:
-    """A value as %v prints it; long lists are cut."""
+    """A value as Go's %v prints it; long lists are shortened."""
     if isinstance(value, list):
         if depth > 3:
             return "[...]"

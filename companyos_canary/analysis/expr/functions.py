@@ -37,7 +37,7 @@ _AGGREGATES = ("max", "min", "mean", "median")
 
 
 def builtin_type(name: str, arguments: Sequence[str]) -> str:
-    """The type that a function of the language gives for arguments of these types."""
+    """Return the result type of a function of the language for arguments of these types."""
     if name in _AGGREGATES:
         return _aggregate_type(name, arguments)
     if name in _LIST_FUNCTIONS:
@@ -79,7 +79,7 @@ def _aggregate_type(name: str, arguments: Sequence[str]) -> str:
 
 
 def predicate_type(name: str, collection: str, predicate: str, *, with_predicate: bool) -> str:
-    """The type of a function over a list, given the type of its predicate."""
+    """Return the result type of a function over a list, given the type of its predicate."""
     if name == "map":
         return list_of(predicate)
     if name == "reduce":
@@ -100,7 +100,7 @@ def _element(collection: str) -> str:
 
 
 def builtin_value(name: str, arguments: Sequence[Any], budget: Budget) -> Any:
-    """The value of a function of the language that takes no predicate (and is not `now`)."""
+    """Call a function of the language that takes no predicate (`now` is handled elsewhere)."""
     if name in _AGGREGATES:
         return _aggregate(name, arguments, budget)
     if name in _LIST_FUNCTIONS:
@@ -139,7 +139,7 @@ def _read(name: str, text: str) -> Any:
 def _rounded(name: str, value: float) -> float:
     if not math.isfinite(value):
         return value
-    if name == "round":  # half away from zero, as Go
+    if name == "round":  # halves round away from zero, as in Go
         return math.copysign(float(math.floor(abs(value) + 0.5)), value)
     return float(math.ceil(value) if name == "ceil" else math.floor(value))
 
@@ -196,7 +196,7 @@ _BUILTIN_TYPES: dict[str, tuple[Callable[[str], bool], str]] = {
 
 
 def _list_type(name: str, arguments: Sequence[str]) -> str:
-    """The type that the function gives for arguments of these types."""
+    """Return the result type of a list function for arguments of these types."""
     least, most = _LIST_ARGUMENTS[name]
     if not least <= len(arguments) <= most:
         expected = f"{least} or {most}" if least < most else str(most)
@@ -220,7 +220,7 @@ def _list_type(name: str, arguments: Sequence[str]) -> str:
 
 
 def _list_value(name: str, arguments: Sequence[Any], budget: Budget) -> Any:
-    """The value of the function."""
+    """Call a list function."""
     items = arguments[0]
     if name == "get" and items is None:
         return None
@@ -253,7 +253,7 @@ def _sorted(items: list[Any], order: Any) -> List:
 
 
 Predicate = Callable[[Any, int, Any], Any]
-"""(element, index, accumulator) -> what the predicate says."""
+"""(element, index, accumulator) -> the value of the predicate."""
 
 
 def predicate_value(
@@ -263,7 +263,7 @@ def predicate_value(
     initial: Sequence[Any],
     budget: Budget,
 ) -> Any:
-    """`all`, `any`, `filter`, ... of `items`. On an empty list `all` and `none` are true."""
+    """Call `all`, `any`, `filter`, ... on `items`. For an empty list, `all` and `none` are true."""
     ask = predicate or _each(budget)
     if name == "reduce":
         return _reduced(items, ask, initial)
@@ -291,7 +291,7 @@ def predicate_value(
 
 
 def _each(budget: Budget) -> Predicate:
-    """The element itself, where no predicate counts the steps."""
+    """Return the element itself; count a step for it, as a predicate would."""
 
     def item_of(item: Any, _index: int, _acc: Any) -> Any:
         budget.step()

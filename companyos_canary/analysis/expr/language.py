@@ -1,8 +1,8 @@
-"""Conditions: read, check against a type of result, evaluate.
+"""Conditions: parse, check against the type of a result, evaluate.
 
-`compile(text).evaluate(result, now)` says whether a condition holds for one result, or raises
-ConditionError with the words of Argo Rollouts. Nothing else comes out of it: evaluation is bounded
-in steps, memory and depth and touches nothing outside. Upstream: expr-lang/expr 1.17 vm/vm.go.
+`compile(text).evaluate(result, now)` returns whether a condition holds for one result, or raises
+ConditionError with the words of Argo Rollouts. Evaluation is limited in steps, memory and depth,
+and has no side effects. Upstream: expr-lang/expr 1.17 vm/vm.go.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ from companyos_canary.analysis.expr.tree import PREDICATES, Budget, ConditionErr
 from companyos_canary.analysis.expr.types import List, method_of, type_of
 
 Result = float | Sequence[float]
-"""What Prometheus answered: a scalar, or the samples of a vector or matrix in their order."""
+"""The answer of Prometheus: a scalar, or the values of a vector or matrix in their order."""
 
 _CALLS = frozenset(SIGNATURES)
 _TIME_CALLS = frozenset(("isNaN", "isInf"))
@@ -40,36 +40,36 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition that can be read; whether it fits a result is known once the result's type is."""
+    """A parsed condition. Whether it fits a result depends on the type of the result."""
 
     text: str
     tree: Node
 
     def check(self, *, scalar: bool) -> None:
-        """Raises ConditionError if the condition cannot work for a scalar, or for a list."""
+        """Raises ConditionError if the condition does not fit a scalar (or else a list)."""
         kind = _checked(self.tree, "float64" if scalar else "[]float64")
         if kind not in ("bool", "unknown"):
-            raise _no_bool(kind)
+            raise _not_bool(kind)
 
     def evaluate(self, result: Result, now: datetime = _EPOCH) -> bool:
-        """Whether the condition holds; `now` is what `now()` gives."""
+        """Whether the condition holds; `now` is the value of `now()`."""
         value = _typed(result)
         _checked(self.tree, type_of(value))
         found = _guarded(Evaluator(value, now), self.tree)
         if not isinstance(found, bool):
-            raise _no_bool(type_of(found))
+            raise _not_bool(type_of(found))
         return found
 
 
 @lru_cache(maxsize=256)
-def compile(text: str) -> Condition:  # noqa: A001 - the word of the language itself
-    """Reads a condition; ConditionError if it is none or uses what is not supported."""
+def compile(text: str) -> Condition:  # noqa: A001 - the common word for it
+    """Parse a condition. Raises ConditionError if it is invalid or uses something unsupported."""
     return Condition(text, parse(text))
 
 
 def evaluate_time(text: str, now: datetime) -> datetime:
-    """The time that an expression gives, for example `now() - duration("5m")`: the form of a
-    rangeQuery's start and end. ConditionError if it gives none."""
+    """Evaluate an expression that yields a time, e.g. `now() - duration("5m")`: a rangeQuery's
+    start and end have this form. Raises ConditionError if it yields something else."""
     tree = parse(text)
     Checker({}, _TIME_CALLS).visit(tree)
     found = _guarded(Evaluator(None, now), tree)
@@ -95,16 +95,16 @@ def _guarded(evaluator: "Evaluator", tree: Node) -> Any:
         raise ConditionError(f"the condition cannot be evaluated: {error}") from None
 
 
-def _no_bool(kind: str) -> ConditionError:
+def _not_bool(kind: str) -> ConditionError:
     return ConditionError(f"expected bool, but got {kind}")
 
 
 class _EndOfChain(Exception):
-    """A `?.` met nil."""
+    """The base of a `?.` is nil."""
 
 
 class Evaluator:
-    """Evaluates one tree once. `result` is a float, a List of floats or None."""
+    """Evaluates one tree, once. `result` is a float, a List of floats or None."""
 
     def __init__(self, result: Any, now: datetime) -> None:
         self._result = result
@@ -114,7 +114,7 @@ class Evaluator:
         self._budget = Budget()
 
     def value(self, node: tree.Node) -> Any:  # noqa: C901, PLR0912 - a case for each kind of node
-        """The value of a tree; ConditionError where the controller would say so."""
+        """Return the value of a tree. Raises ConditionError where the controller reports one."""
         self._budget.step()
         match node:
             case tree.Literal(value):

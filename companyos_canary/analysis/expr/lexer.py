@@ -1,4 +1,4 @@
-"""A condition as tokens, as expr-lang's lexer cuts it, and a place in them."""
+"""The tokens of a condition, split as expr-lang's lexer does it, and a cursor over them."""
 
 import re
 from typing import Literal, NamedTuple
@@ -33,7 +33,7 @@ _LONGEST = 20_000
 
 
 class Token(NamedTuple):
-    """`text` is the word or sign; of a string its content, of an `error` what is wrong."""
+    """`text` is the word or symbol, the content of a string, or the message of an `error`."""
 
     kind: TokenKind
     text: str
@@ -45,7 +45,7 @@ class Token(NamedTuple):
 
 
 def tokens(text: str) -> list[Token]:
-    """All tokens, the last one `eof` or `error`: a fault counts only once it is reached."""
+    """All tokens, ending with `eof` or `error`. A fault only counts once the parser reaches it."""
     if len(text) > _LONGEST:
         return [Token("error", f"the condition is longer than {_LONGEST} characters")]
     found: list[Token] = []
@@ -109,7 +109,7 @@ _DEEPEST = 60
 
 
 class Cursor:
-    """Reads tokens one by one; a fault of the text is raised once it is reached."""
+    """Reads tokens one by one. Raises ConditionError when it reaches a fault in the text."""
 
     def __init__(self, text: str) -> None:
         self._tokens = iter(tokens(text))
@@ -119,7 +119,7 @@ class Cursor:
         self.next()
 
     def next(self) -> Token:
-        """Moves on; the token that was current."""
+        """Advance, and return the token that was current."""
         before = self.current
         self.current = self._stashed or next(self._tokens, Token("eof", ""))
         self._stashed = None
@@ -128,20 +128,20 @@ class Cursor:
         return before
 
     def back_to(self, token: Token) -> None:
-        """Makes the token before the current one current again."""
+        """Go back to the token before the current one."""
         self._stashed, self.current = self.current, token
 
     def at(self, kind: str, *texts: str) -> bool:
         return self.current.kind == kind and (not texts or self.current.text in texts)
 
     def expect(self, kind: str, *texts: str) -> Token:
-        """Moves over the token that has to be here."""
+        """Consume the token that must come here, or raise ConditionError."""
         if not self.at(kind, *texts):
             raise ConditionError(f"unexpected token {self.current}")
         return self.next()
 
     def enter(self) -> None:
-        """One level deeper; the depth is bounded, for Python's stack is."""
+        """Go one level deeper. The depth is limited because Python's stack is."""
         self._nesting += 1
         if self._nesting > _DEEPEST:
             raise ConditionError("the condition is nested too deeply")
@@ -155,7 +155,7 @@ _LARGEST = 2**63 - 1
 
 
 def number(text: str) -> int | float:
-    """`1`, `1_000`, `0x1f`, `.5`, `1e3`; ConditionError for one that does not fit 64 bits."""
+    """Parse `1`, `1_000`, `0x1f`, `.5`, `1e3`. Raises ConditionError if it does not fit 64 bits."""
     digits = text.replace("_", "")
     base, name = _BASES.get(digits[:2].lower(), (10, "integer"))
     if base == 10 and any(c in digits for c in ".eE"):

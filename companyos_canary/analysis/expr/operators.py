@@ -1,4 +1,4 @@
-"""What the operators of a condition give.
+"""The values of the operators of a condition.
 
 Upstream: expr-lang/expr 1.17 vm/runtime.
 """
@@ -15,7 +15,7 @@ _CHARACTERS_A_STEP = 100
 
 
 def truth(value: Any) -> bool:
-    """A value where the language wants a bool."""
+    """Return a value that must be a bool."""
     if isinstance(value, bool):
         return value
     kind = "nil" if value is None else type_of(value)
@@ -27,7 +27,7 @@ def is_number(value: Any) -> bool:
 
 
 def wrapped(value: int) -> int:
-    """An integer as 64 bits hold it."""
+    """An integer with 64-bit overflow, as in Go."""
     return (value + 2**63) % 2**64 - 2**63
 
 
@@ -55,7 +55,7 @@ def contained(needle: Any, items: Any, budget: Budget) -> bool:
 
 
 def ordered(operator: str, left: Any, right: Any) -> bool:
-    """`<` and its kind."""
+    """`<`, `>`, `<=`, `>=`."""
     fits = (is_number(left) and is_number(right)) or (
         type(left) is type(right) and isinstance(left, str | datetime | timedelta)
     )
@@ -65,7 +65,7 @@ def ordered(operator: str, left: Any, right: Any) -> bool:
 
 
 def searched(operator: str, left: Any, right: Any, budget: Budget) -> bool:
-    """`contains`, `startsWith`, `endsWith`; false where one is nil."""
+    """`contains`, `startsWith`, `endsWith`; false if either side is nil."""
     if left is None or right is None:
         return False
     if not isinstance(left, str) or not isinstance(right, str):
@@ -80,7 +80,7 @@ def searched(operator: str, left: Any, right: Any, budget: Budget) -> bool:
 
 
 def arithmetic(operator: str, left: Any, right: Any, budget: Budget) -> Any:
-    """`+ - * / % ** ^` of numbers, texts, times and durations."""
+    """`+ - * / % ** ^` of numbers, strings, times and durations."""
     if operator in ("**", "^"):
         return _power(_float(left), _float(right))
     if is_number(left) and is_number(right):
@@ -102,7 +102,8 @@ def span(low: Any, high: Any, budget: Budget) -> List:
 
 
 def integer(value: Any) -> int:
-    """A number as Go's int(): cut towards zero; what does not fit is the smallest one."""
+    """A number as Go's int() converts it: truncated towards zero; the smallest int if it does not
+    fit."""
     if not is_number(value):
         raise ConditionError(f"invalid operation: int({type_of(value)})")
     if isinstance(value, float):

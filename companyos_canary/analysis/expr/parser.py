@@ -1,7 +1,7 @@
-"""From tokens to the tree of a condition, with expr-lang's precedence.
+"""Parses the tokens of a condition into a tree, with expr-lang's precedence.
 
-Upstream: expr-lang/expr 1.17 parser/parser.go. Maps, byte strings, `matches` and `$env` are refused
-here: no condition on a metric needs them.
+Upstream: expr-lang/expr 1.17 parser/parser.go. Maps, byte strings, `matches` and `$env` are
+refused, because no condition on a metric needs them.
 """
 
 from companyos_canary.analysis.expr.lexer import Cursor, Token, number
@@ -83,26 +83,26 @@ class Primaries(Cursor):
             raise ConditionError(f"`{word.text}` is not supported here")
         return self._postfix(self.call(word, ()) if self.at("bracket", "(") else Name(word.text))
 
-    def call(self, word: Token, given: tuple[Node, ...]) -> Node:
-        """A call of `word`; `given` is what a pipe hands over as its first argument."""
+    def call(self, word: Token, piped: tuple[Node, ...]) -> Node:
+        """A call of `word`; `piped` is the first argument if the call follows a `|`, else empty."""
         name = word.text
         if name in UNSUPPORTED:
             raise ConditionError(f"`{name}` is not supported here")
         self.expect("bracket", "(")
         if name in PREDICATES:
-            return Builtin(name, self._with_predicate(name, given))
-        arguments = given + self._list(")")
+            return Builtin(name, self._with_predicate(name, piped))
+        arguments = piped + self._list(")")
         return Builtin(name, arguments) if name in BUILTINS else Call(Name(name), arguments)
 
-    def _with_predicate(self, name: str, given: tuple[Node, ...]) -> tuple[Node, ...]:
+    def _with_predicate(self, name: str, piped: tuple[Node, ...]) -> tuple[Node, ...]:
         least, most = PREDICATES[name]
-        arguments = list(given)
+        arguments = list(piped)
         while len(arguments) < most:
             if self.at("bracket", ")"):
                 if len(arguments) < least:
-                    raise ConditionError(f"expected at least {most - len(given)} arguments")
+                    raise ConditionError(f"expected at least {most - len(piped)} arguments")
                 break
-            if len(arguments) > len(given):
+            if len(arguments) > len(piped):
                 self.expect("operator", ",")
             arguments.append(self._predicate() if len(arguments) == 1 else self.expression(0))
         if self.at("operator", ","):
@@ -142,7 +142,7 @@ class Primaries(Cursor):
         return node
 
     def _index(self, node: Node, *, optional: bool) -> Node:
-        """`[key]` or `[start:end]`; its bracket is open already."""
+        """`[key]` or `[start:end]`; its opening bracket is already read."""
         start = None if self.at("operator", ":") else self.expression(0)
         if not self.at("operator", ":"):
             self.expect("bracket", "]")
@@ -153,7 +153,7 @@ class Primaries(Cursor):
         return Slice(node, start, end)
 
     def _dotted(self, node: Node, *, optional: bool) -> Node:
-        """`.name` or `.name(...)`; its dot is read already."""
+        """`.name` or `.name(...)`; its dot is already read."""
         word = self.next()
         if word.kind != "identifier" and not (word.kind == "operator" and word.text.isidentifier()):
             raise ConditionError("expected name")
@@ -177,7 +177,8 @@ _NEGATED = frozenset(("contains", "matches", "startsWith", "endsWith", "in"))
 
 
 def parse(text: str) -> Node:
-    """The tree of a condition; ConditionError with the controller's sentence if it is none."""
+    """Return the tree of a condition. Raises ConditionError, in the controller's words, if it is
+    not valid."""
     parser = _Parser(text)
     node = parser.sequence()
     parser.expect("eof")
@@ -233,7 +234,7 @@ class _Parser(Primaries):
         return left
 
     def _negation(self, precedence: int) -> bool | None:
-        """Moves over the `not` of `not in`; None where a `not` ends the expression."""
+        """Consume the `not` of `not in`. Returns None if the `not` ends the expression."""
         if not self.at("operator", "not"):
             return False
         word = self.next()

@@ -1,14 +1,15 @@
-"""The tree of a condition, the error it may end in, and how much work it may make.
+"""The tree of a condition, its error, and the budget of one evaluation.
 
-NamedTuples are made faster than dataclasses when a view starts.
+Nodes are NamedTuples because those are created faster than dataclasses, which every view notices
+when it starts.
 """
 
 from typing import NamedTuple, TypeAlias
 
 
 class ConditionError(Exception):
-    """A condition cannot be read, does not fit its result or fails while it is evaluated. The text
-    is the controller's where it was recorded; what is not emulated says so."""
+    """A condition cannot be parsed, does not fit its result or fails during evaluation. The text is
+    the controller's where it was recorded; what is not emulated is described as such."""
 
 
 _STEPS = 200_000
@@ -16,7 +17,7 @@ _MEMORY = 1_000_000
 
 
 class Budget:
-    """Counts steps and elements; ConditionError once they are used up."""
+    """Counts steps and elements. Raises ConditionError once they are used up."""
 
     def __init__(self) -> None:
         self._steps = 0
@@ -28,7 +29,7 @@ class Budget:
             raise ConditionError("the condition takes too many steps")
 
     def grow(self, size: int) -> None:
-        """Upstream's bound and words: vm.go `memGrow`."""
+        """Limit and message are upstream's: vm.go `memGrow`."""
         self._memory += size
         if self._memory > _MEMORY:
             raise ConditionError("memory budget exceeded")
@@ -39,7 +40,7 @@ PREDICATES: dict[str, tuple[int, int]] = {
     "count": (1, 2), "sum": (1, 2), "find": (2, 2), "findIndex": (2, 2), "findLast": (2, 2),
     "findLastIndex": (2, 2), "reduce": (2, 3),
 }  # fmt: skip
-"""Functions over a list with a predicate: how many arguments at least and at most."""
+"""Functions over a list with a predicate: (fewest, most) arguments."""
 
 BUILTINS = frozenset((
     *PREDICATES, "len", "abs", "ceil", "floor", "round", "int", "float", "max", "min", "mean",
@@ -84,7 +85,7 @@ class Binary(NamedTuple):
 
 
 class Member(NamedTuple):
-    """`node[key]`, or `node.name` where the key is a text."""
+    """`node[key]`, or `node.name`, where the key is a string."""
 
     node: "Node"
     key: "Node"
@@ -92,7 +93,7 @@ class Member(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """The reach of a `?.`: nil when its base is nil."""
+    """The expression that a `?.` guards: nil if the base is nil."""
 
     node: "Node"
 
@@ -104,14 +105,14 @@ class Slice(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A function of the environment, or a method where the callee is a Member."""
+    """A function of the environment, or a method if the callee is a Member."""
 
     callee: Name | Member
     arguments: "tuple[Node, ...]"
 
 
 class Builtin(NamedTuple):
-    """A function of the language; one that takes a predicate has it as its second argument."""
+    """A function of the language; a predicate is always the second argument."""
 
     name: str
     arguments: "tuple[Node, ...]"

@@ -1,8 +1,7 @@
-"""The types of a condition by their Go names, which of them fit together, and what operators and
-methods make of them.
+"""The types of a condition by their Go names, and the result types of operators and methods.
 
 Upstream: expr-lang/expr 1.17 checker/nature, checker.go `binaryNode`. A type is its name:
-`float64`, `[]float64`, `unknown` for what is only known when it is evaluated, `nil`.
+`float64`, `[]float64`, `nil`, or `unknown` if only evaluation can tell.
 """
 
 from collections.abc import Callable
@@ -33,11 +32,11 @@ TIMED = {
     ("+", DURATION, TIME): TIME,
     ("+", DURATION, DURATION): DURATION,
 }
-"""Sums and differences of times and durations: operator and operands to the type they give."""
+"""Sums and differences of times and durations: (operator, left, right) -> type of the result."""
 
 
 class List(list[Any]):
-    """A list that knows its Go type, for messages."""
+    """A list that knows its Go type; messages need it."""
 
     def __init__(self, items: Any, type_: str = ANY_LIST) -> None:
         super().__init__(items)
@@ -59,14 +58,14 @@ def list_of(type_: str) -> str:
 
 
 def comparable(left: str, right: str) -> bool:
-    """Whether `==` may stand between the two."""
+    """Whether `==` accepts the two."""
     if {UNKNOWN, NIL} & {left, right} or left == right:
         return True
     return {left, right} <= NUMBERS or (is_list(left) and is_list(right))
 
 
-def maybe(left: str, right: str, *fitting: frozenset[str] | str) -> bool:
-    """Whether they may fit although at least one is unknown."""
+def may_fit(left: str, right: str, *fitting: frozenset[str] | str) -> bool:
+    """Whether they may fit, with at least one unknown."""
     allowed = frozenset().union(*(f if isinstance(f, frozenset) else {f} for f in fitting))
     if left == UNKNOWN:
         return right == UNKNOWN or right in allowed
@@ -93,7 +92,7 @@ def type_of(value: Any) -> str:
 
 
 def shown(type_: str) -> str:
-    """A type as messages name it."""
+    """A type as messages spell it."""
     return UNKNOWN if type_ == NIL else type_
 
 
@@ -103,7 +102,7 @@ _ORDER = frozenset(("<", ">", "<=", ">="))
 
 
 def operation_type(operator: str, left: str, right: str) -> str:
-    """The type of `left operator right`; ConditionError where the two do not fit."""
+    """Return the type of `left operator right`. Raises ConditionError if the two do not fit."""
     found = _operation_type(operator, left, right)
     if found is None:
         raise ConditionError(
@@ -117,16 +116,16 @@ def _operation_type(operator: str, left: str, right: str) -> str | None:
     if operator in ("==", "!="):
         return BOOL if comparable(left, right) else None
     if operator in _LOGIC:
-        return BOOL if both == {BOOL} or maybe(left, right, BOOL) else None
+        return BOOL if both == {BOOL} or may_fit(left, right, BOOL) else None
     if operator in _ORDER:
         fits = both <= NUMBERS or both in ({STRING}, {TIME}, {DURATION})
-        return BOOL if fits or maybe(left, right, NUMBERS, STRING, TIME, DURATION) else None
+        return BOOL if fits or may_fit(left, right, NUMBERS, STRING, TIME, DURATION) else None
     if operator in _WORDS:
-        return BOOL if both == {STRING} or maybe(left, right, STRING) else None
+        return BOOL if both == {STRING} or may_fit(left, right, STRING) else None
     if operator == "in":
         return _in_type(left, right)
     if operator == "..":
-        return list_of(INT) if both <= INTEGERS or maybe(left, right, INTEGERS) else None
+        return list_of(INT) if both <= INTEGERS or may_fit(left, right, INTEGERS) else None
     if operator == "??":
         return _coalesced(left, right)
     return _arithmetic_type(operator, left, right)
@@ -135,9 +134,9 @@ def _operation_type(operator: str, left: str, right: str) -> str | None:
 def _arithmetic_type(operator: str, left: str, right: str) -> str | None:
     both = {left, right}
     if operator == "%":
-        return INT if both <= INTEGERS or maybe(left, right, INTEGERS) else None
+        return INT if both <= INTEGERS or may_fit(left, right, INTEGERS) else None
     if operator in ("/", "**", "^"):
-        return FLOAT if both <= NUMBERS or maybe(left, right, NUMBERS) else None
+        return FLOAT if both <= NUMBERS or may_fit(left, right, NUMBERS) else None
     if both <= NUMBERS:
         return promoted(left, right)
     if operator == "+" and both == {STRING}:
@@ -149,7 +148,7 @@ def _arithmetic_type(operator: str, left: str, right: str) -> str | None:
     texts: tuple[str, ...] = {"+": (STRING, TIME, DURATION), "-": (TIME, DURATION)}.get(
         operator, (DURATION,)
     )
-    return UNKNOWN if maybe(left, right, NUMBERS, *texts) else None
+    return UNKNOWN if may_fit(left, right, NUMBERS, *texts) else None
 
 
 def _in_type(left: str, right: str) -> str | None:
@@ -186,7 +185,7 @@ METHODS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
         "Seconds": (FLOAT, lambda d: d.total_seconds()),
     },
 }
-"""By type and name: what the method gives and how."""
+"""By type and name: the type of the method's result, and its function."""
 
 
 def method_of(value: Any, name: str) -> Callable[[Any], Any] | None:
