@@ -134,7 +134,9 @@ def resolve_metric(metric: Mapping[str, Any], args: Iterable[Mapping[str, Any]])
     try:
         resolved = json.loads(_replaced(text, values))
     except json.JSONDecodeError as error:
-        raise ArgumentError(f"the metric is no JSON after its arguments: {error.msg}") from None
+        raise ArgumentError(
+            f"the metric is not valid JSON once its arguments are replaced: {error.msg}"
+        ) from None
     return dict(resolved)
 
 

@@ -211,4 +211,4 @@ def _mismatch(value: Any, shape: Any, path: str) -> str:
     return f"{path} must be {' or '.join(_TYPE_NAMES[k] for k in kinds)}"
 
 
-_TYPE_NAMES = {int: "a whole number", str: "a text", bool: "true or false"}
+_TYPE_NAMES = {int: "a whole number", str: "a string", bool: "true or false"}
