@@ -25,9 +25,10 @@ from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.api.access import Policy, everything
+from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.faults import Dropped, Faulty, Silent
 from companyos_canary.sandbox.kinds import NAMESPACE, POD
-from companyos_canary.sandbox.metrics_api import MetricsApi
+from companyos_canary.sandbox.prometheus import PrometheusApi
 from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.scenarios import Scenario, default
 from companyos_canary.sandbox.store import Store
@@ -110,7 +111,7 @@ class World:
         self.now = START
         self.keys: Keys | None = None
         self.store, tsdb = Store(lambda: self.now), Tsdb()
-        metrics = MetricsApi(tsdb, lambda: self.now)
+        metrics = PrometheusApi(tsdb, lambda: self.now)
         self.prometheus: Callable[[Request], Response] = metrics.handle
         provider = FunctionProvider(lambda r, _: self.prometheus(r), lambda: self.now)
         played = self.scenario
@@ -122,7 +123,7 @@ class World:
             behave=played.behaviour,
         )  # fmt: skip
         api = Api(
-            self.store, refuse=sandbox.refusal, elapsed=self._elapsed,
+            self.store, refuse=refusal, elapsed=self._elapsed,
             allowed=lambda asked: self.allowed(asked),  # noqa: PLW0108 - it may be set later
         )  # fmt: skip
         self.faults = Faulty(api.handle, sleep=self.sleep)

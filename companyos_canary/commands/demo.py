@@ -42,9 +42,9 @@ def demo(session: base.Session) -> base.Answer:
 
     The commands are the real ones, run as you would run them. It takes less than a minute.
     """
-    from companyos_canary.sandbox.running import Running
+    from companyos_canary.sandbox.sandbox import Sandbox
 
-    running = Running(namespaces=(NAMESPACE,))
+    running = Sandbox(namespaces=(NAMESPACE,))
     codes: dict[str, int] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="canary-demo-") as folder:

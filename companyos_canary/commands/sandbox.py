@@ -22,7 +22,7 @@ from companyos_canary.commands.serving import (
 from companyos_canary.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from companyos_canary.sandbox.running import Running
+    from companyos_canary.sandbox.sandbox import Sandbox
 
 EXAMPLES = (
     "canary sandbox                       its first line is for the other terminal",
@@ -93,7 +93,7 @@ def sandbox(
     acting = () if no_controller else controllers_named(controllers)
     played = find(scenario, session.runtime.cwd)
     faults = faults_written(fault or [], acting)
-    from companyos_canary.sandbox.running import Running
+    from companyos_canary.sandbox.sandbox import Sandbox
 
     namespace = session.flags.namespace or "companyos"
     roles = roles_read(role, namespace) if role else None
@@ -101,7 +101,7 @@ def sandbox(
         stop = stack.enter_context(_until_told())
         path = stack.enter_context(_kubeconfig(session.runtime.cwd, write))
         try:
-            running = Running(
+            running = Sandbox(
                 port=port, namespaces=(namespace,), controller="rollouts" in acting,
                 replicasets="replicasets" in acting, faults=faults, roles=roles,
                 scenario=played,
@@ -163,7 +163,7 @@ def _kubeconfig(cwd: Path, write: str | None) -> Iterator[Path]:
             path.unlink()
 
 
-def _write(running: "Running", path: Path, namespace: str) -> None:
+def _write(running: "Sandbox", path: Path, namespace: str) -> None:
     try:
         running.write_kubeconfig(path, namespace)
     except OSError as error:

@@ -51,10 +51,11 @@ def controllers_named(text: str) -> tuple[str, ...]:
 
 def faults_written(texts: list[str], acting: tuple[str, ...]) -> "list[Fault | Freeze]":
     from companyos_canary.sandbox.faults import Freeze, parse_fault
-    from companyos_canary.sandbox.freezer import nothing_to_freeze
 
     found = [parse_fault(text) for text in texts]
     if "rollouts" not in acting and any(isinstance(fault, Freeze) for fault in found):
+        from companyos_canary.sandbox.cluster import nothing_to_freeze
+
         raise nothing_to_freeze()
     return found
 

@@ -17,7 +17,7 @@ from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.api.answer import failure, ok, page_not_found
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.errors import ApiStatus, bad_request, method_not_allowed
-from companyos_canary.sandbox.faults import Fault, Faulty, Freeze, parse_fault, written
+from companyos_canary.sandbox.faults import Fault, Faulty, Freeze, parse_fault, rule_text
 from companyos_canary.sandbox.scenarios import Playing, given
 
 _ROOT = "/sandbox"
@@ -65,7 +65,7 @@ class Control:
         frozen = self._cluster.freezer.holds(now)
         return {
             "scenario": self._playing.scenario.name,
-            "faults": [{"rule": written(f), "met": met} for f, met in self._faults.rules()],
+            "faults": [{"rule": rule_text(f), "met": met} for f, met in self._faults.rules()],
             "frozen": frozen,
             "frozenUntil": format_time(until) if frozen and until else None,
         }

@@ -7,6 +7,7 @@ minutes the rest become one object.
 
 import copy
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -22,6 +23,9 @@ WINDOW = timedelta(minutes=10)
 COMBINED = "(combined from similar events): "
 
 _About = tuple[str, str, str]
+
+Emit = Callable[[Object, str, str, str], None]
+"""(about what, type, reason, message) -> an Event."""
 
 
 @dataclass(slots=True)

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.model.quantity import format_time
-from companyos_canary.sandbox.informer import Informer
 from companyos_canary.sandbox.kinds import POD
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
-from companyos_canary.sandbox.store import Store
+from companyos_canary.sandbox.store import Informer, Store
 
 READY_AFTER = "sim/ready-after"
 _NODE = {"hostIP": "10.0.0.1", "hostIPs": [{"ip": "10.0.0.1"}]}

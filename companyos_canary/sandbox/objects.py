@@ -1,4 +1,4 @@
-"""What the objects of an API server are made of: their keys, and what a write keeps."""
+"""What the objects of an API server are made of: their keys and owners, and what a write keeps."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -82,3 +82,16 @@ def check_uid(kind: Kind, old: Object, uid: str) -> None:
 def owners_of(obj: Object | None) -> set[str]:
     references = (obj or {}).get("metadata", {}).get("ownerReferences") or []
     return {o.get("uid", "") for o in references}
+
+
+def owner_reference(owner: Object) -> dict[str, Any]:
+    meta = owner["metadata"]
+    return {
+        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": meta["name"],
+        "uid": meta["uid"], "controller": True, "blockOwnerDeletion": True,
+    }  # fmt: skip
+
+
+def is_owned(obj: Object, uid: str) -> bool:
+    owners = obj["metadata"].get("ownerReferences") or []
+    return any(o.get("controller") and o.get("uid") == uid for o in owners)

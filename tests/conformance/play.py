@@ -15,7 +15,8 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.sandbox.api import Api
-from companyos_canary.sandbox.cluster import Cluster, refusal
+from companyos_canary.sandbox.cluster import Cluster
+from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.kinds import KINDS, NAMESPACE, REPLICASET, ROLLOUT, Kind
 from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.store import Store

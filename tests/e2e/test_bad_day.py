@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.sandbox.faults import parse_fault
-from companyos_canary.sandbox.running import Running
+from companyos_canary.sandbox.sandbox import Sandbox
 from tests.e2e.conftest import SHORT, Shell
 
 ALONE = SHORT.replace("pause: manual", "pause: 3s")  # time enough to meet every fault
@@ -19,7 +19,7 @@ RULES = (
 @pytest.mark.slow
 def test_a_release_gets_over_a_bad_day(tmp_path: Path) -> None:
     (tmp_path / "canary.yaml").write_text(ALONE)
-    running = Running(namespaces=("companyos",))
+    running = Sandbox(namespaces=("companyos",))
     try:
         kubeconfig = tmp_path / "kubeconfig"
         running.write_kubeconfig(kubeconfig, "companyos")

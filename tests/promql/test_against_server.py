@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.model.http import Request
-from companyos_canary.sandbox.metrics_api import MetricsApi
+from companyos_canary.sandbox.prometheus import PrometheusApi
 from companyos_canary.sandbox.tsdb import Tsdb
 from tests.promql.promtool import close, label_pairs
 from tests.promql.server import ask, needs_prometheus, running
@@ -84,17 +84,17 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def ours() -> MetricsApi:
+def ours() -> PrometheusApi:
     tsdb = Tsdb()
     for name, points in samples().items():
         metric, _, rest = name.partition("{")
         labels = {"__name__": metric, **label_pairs(rest)}
         for at, value in points:
             tsdb.append(labels, at, value)
-    return MetricsApi(tsdb, lambda: datetime.fromtimestamp(END, UTC))
+    return PrometheusApi(tsdb, lambda: datetime.fromtimestamp(END, UTC))
 
 
-def difference(ours: MetricsApi, real: str, path: str, form: dict[str, str]) -> str:
+def difference(ours: PrometheusApi, real: str, path: str, form: dict[str, str]) -> str:
     """Empty where both answer the same, apart from the order and from the words of errors."""
     answer = ours.handle(Request("GET", path, tuple(form.items()), {}))
     got, want = (answer.status, json.loads(answer.body)), ask(real, path, form)
@@ -129,7 +129,7 @@ def at(moment: float) -> str:
     return f"{moment:.3f}"
 
 
-def test_expressions_have_the_answers_of_a_real_server(ours: MetricsApi, real: str) -> None:
+def test_expressions_have_the_answers_of_a_real_server(ours: PrometheusApi, real: str) -> None:
     asked = ask(real, "/api/v1/query", {"query": "count({__name__!=''})", "time": at(END)})
     assert int(asked[1]["data"]["result"][0]["value"][1]) > 20
     canary = [text for form in QUERIES for text in expressions(form).values()]
@@ -148,7 +148,7 @@ def test_expressions_have_the_answers_of_a_real_server(ours: MetricsApi, real: s
           suppress_health_check=list(HealthCheck))  # fmt: skip
 @given(text=VECTOR, moment=st.floats(START - 60, END + 400))
 def test_any_expression_has_the_answer_of_a_real_server(
-    ours: MetricsApi, real: str, text: str, moment: float
+    ours: PrometheusApi, real: str, text: str, moment: float
 ) -> None:
     form = {"query": text, "time": at(moment)}
     assert not (found := difference(ours, real, "/api/v1/query", form)), found

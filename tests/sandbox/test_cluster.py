@@ -13,11 +13,10 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.model.workload import Pod
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.events import COMBINED, Events
-from companyos_canary.sandbox.informer import Informer
 from companyos_canary.sandbox.kinds import ANALYSISRUN, CONFIGMAP, EVENT, POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.kubelet import READY_AFTER
 from companyos_canary.sandbox.objects import Object
-from companyos_canary.sandbox.store import Store
+from companyos_canary.sandbox.store import Informer, Store
 from tests.clock import Clock
 from tests.sandbox.stage import NAME, NS, Stage, template
 

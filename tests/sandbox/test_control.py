@@ -14,7 +14,7 @@ from companyos_canary.sandbox.api.access import Roles
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.control import Control
 from companyos_canary.sandbox.faults import Faulty
-from companyos_canary.sandbox.running import Running
+from companyos_canary.sandbox.sandbox import Sandbox
 from companyos_canary.sandbox.scenarios import Playing, Scenario
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
@@ -142,9 +142,9 @@ def test_a_body_that_is_no_text_is_refused(panel: Panel) -> None:
 
 
 @pytest.fixture
-def served() -> Iterator[tuple[Running, http.client.HTTPSConnection]]:
+def served() -> Iterator[tuple[Sandbox, http.client.HTTPSConnection]]:
     """A sandbox whose Role allows nothing."""
-    running = Running(roles=Roles(()))
+    running = Sandbox(roles=Roles(()))
     trust = ssl.create_default_context(cadata=running.ca.decode())
     host, _, port = running.url.removeprefix("https://").partition(":")
     wire = http.client.HTTPSConnection(host, int(port), context=trust, timeout=5)
@@ -154,7 +154,7 @@ def served() -> Iterator[tuple[Running, http.client.HTTPSConnection]]:
 
 
 def test_it_is_reached_with_the_token_whatever_the_role(
-    served: tuple[Running, http.client.HTTPSConnection],
+    served: tuple[Sandbox, http.client.HTTPSConnection],
 ) -> None:
     running, wire = served
 

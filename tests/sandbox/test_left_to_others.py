@@ -9,7 +9,7 @@ from companyos_canary.sandbox.faults import parse_fault
 from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import FunctionProvider
-from companyos_canary.sandbox.running import Running
+from companyos_canary.sandbox.sandbox import Sandbox
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 from tests.sandbox.api import client as api
@@ -87,7 +87,7 @@ def test_pods_go_with_their_owner_whoever_made_them() -> None:
 def test_what_our_controller_cannot_play_is_for_another_one_to_judge() -> None:
     blue_green = rollout(strategy={"blueGreen": {"activeService": "web"}})
     for ours, status in ((True, 422), (False, 201)):
-        running = Running(namespaces=("default",), controller=ours)
+        running = Sandbox(namespaces=("default",), controller=ours)
         try:
             client = Client(running.faults, running.store, api.Clock())
             assert client.post(ROLLOUTS, blue_green).status == status
@@ -96,7 +96,7 @@ def test_what_our_controller_cannot_play_is_for_another_one_to_judge() -> None:
 
 
 def test_faults_meet_clients_and_not_the_controllers() -> None:
-    running = Running(namespaces=("default",), faults=[parse_fault("PATCH 409 x1")])
+    running = Sandbox(namespaces=("default",), faults=[parse_fault("PATCH 409 x1")])
     try:
         client = Client(running.faults, running.store, api.Clock())
         client.post(ROLLOUTS, rollout())

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.sandbox.faults import parse_fault
-from companyos_canary.sandbox.faults.text import EFFECTS
-from companyos_canary.sandbox.scenarios.reading import read_scenario
+from companyos_canary.sandbox.faults.rules import EFFECTS
+from companyos_canary.sandbox.scenarios.reader import read_scenario
 from companyos_canary.sandbox.scenarios.scenario import Behaviour
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.metrics_api import MetricsApi, go_float
+from companyos_canary.sandbox.prometheus import PrometheusApi, go_float
 from companyos_canary.sandbox.tsdb import Target, Tsdb
 from tests.promql.server import needs_prometheus, running
 
@@ -29,13 +29,13 @@ TARGET = Target(
 )
 
 
-def api() -> MetricsApi:
+def api() -> PrometheusApi:
     tsdb = Tsdb()
     for i in range(10):
         tsdb.append({"__name__": "up", "job": "self", "instance": "a"}, AT - 9 + i, 1.0)
         tsdb.append({"__name__": "hits", "job": "self", "code": "200"}, AT - 9 + i, i * 2.0)
         tsdb.append({"__name__": "hits", "job": "self", "code": "500"}, AT - 9 + i, math.nan)
-    return MetricsApi(tsdb, lambda: NOW, lambda: [TARGET])
+    return PrometheusApi(tsdb, lambda: NOW, lambda: [TARGET])
 
 
 def get(path: str, *query: tuple[str, str], method: str = "GET") -> Response:
@@ -266,7 +266,7 @@ SAME_ANSWER = [
 @needs_prometheus
 @pytest.mark.slow
 def test_its_answers_are_those_of_the_real_server(real: str) -> None:
-    ours = MetricsApi(Tsdb(), lambda: NOW)
+    ours = PrometheusApi(Tsdb(), lambda: NOW)
     for method, path, form in SAME_ANSWER:
         assert _ours(ours, method, path, form) == _theirs(real, method, path, form), (path, form)
 
@@ -277,14 +277,14 @@ def test_its_answers_are_those_of_the_real_server(real: str) -> None:
 def test_a_query_that_does_not_parse_is_refused_as_by_the_real_server(real: str, text: str) -> None:
     answers = []
     for status, _, body in (
-        _ours(MetricsApi(Tsdb(), lambda: NOW), "GET", "/api/v1/query", {"query": text}),
+        _ours(PrometheusApi(Tsdb(), lambda: NOW), "GET", "/api/v1/query", {"query": text}),
         _theirs(real, "GET", "/api/v1/query", {"query": text}),
     ):
         answers.append((status, body["errorType"], body["error"].partition(":")[0]))
     assert answers[0] == answers[1] == (400, "bad_data", 'invalid parameter "query"')
 
 
-def _ours(served: MetricsApi, method: str, path: str, form: dict[str, str]) -> Any:
+def _ours(served: PrometheusApi, method: str, path: str, form: dict[str, str]) -> Any:
     headers = {"Content-Type": "application/x-www-form-urlencoded"} if method == "POST" else {}
     body = urlencode(form).encode() if method == "POST" else b""
     pairs = () if method == "POST" else tuple(form.items())

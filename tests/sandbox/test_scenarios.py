@@ -7,7 +7,7 @@ import pytest
 from companyos_canary.commands.demo import CONFIG
 from companyos_canary.errors import CanaryError, ConfigError, UsageError
 from companyos_canary.sandbox.scenarios import HEALTHY, Course, Scenario, default, find, shipped
-from companyos_canary.sandbox.scenarios.reading import read_scenario
+from companyos_canary.sandbox.scenarios.reader import read_scenario
 from companyos_canary.sandbox.scenarios.scenario import STABLE
 from tests.world import World
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.credentials import connect
-from companyos_canary.sandbox.running import Running
+from companyos_canary.sandbox.sandbox import Sandbox
 from tests.fanout import fan_out
 
 
 def test_fifty_watchers_see_every_update_in_order(tmp_path: Path) -> None:
-    running = Running(namespaces=("companyos",))
+    running = Sandbox(namespaces=("companyos",))
     try:
         kubeconfig = tmp_path / "kubeconfig"
         running.write_kubeconfig(kubeconfig, "companyos")

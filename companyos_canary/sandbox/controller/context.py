@@ -1,21 +1,18 @@
 """One pass over one Rollout: what was read at its start and what it has decided so far."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from companyos_canary.argo.replicas import Limits, Pods, limits
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
+from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.store import Store
 
 DESIRED = "rollout.argoproj.io/desired-replicas"
 HISTORY = "rollout.argoproj.io/revision-history"
-
-Emit = Callable[[Object, str, str, str], None]
-"""(about what, type, reason, message) -> an Event."""
 
 
 @dataclass(slots=True)
@@ -108,19 +105,6 @@ class Pass:
     def tell(self, type_: str, reason: str, message: str) -> None:
         """An event about the Rollout."""
         self.emit(self.rollout, type_, reason, message)
-
-
-def owner_reference(owner: Object) -> dict[str, Any]:
-    meta = owner["metadata"]
-    return {
-        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": meta["name"],
-        "uid": meta["uid"], "controller": True, "blockOwnerDeletion": True,
-    }  # fmt: skip
-
-
-def is_owned(obj: Object, uid: str) -> bool:
-    owners = obj["metadata"].get("ownerReferences") or []
-    return any(o.get("controller") and o.get("uid") == uid for o in owners)
 
 
 def hash_of(replicaset: Object | None) -> str:

@@ -8,13 +8,14 @@ from typing import Any
 
 from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.controller.context import Emit, Pass, is_owned
+from companyos_canary.sandbox.controller.context import Pass
 from companyos_canary.sandbox.controller.one_pass import reconcile
 from companyos_canary.sandbox.controller.roles import release_services
 from companyos_canary.sandbox.controller.status import WORKLOAD
 from companyos_canary.sandbox.errors import ApiStatus
+from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, REPLICASET, ROLLOUT, SERVICE
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, is_owned
 from companyos_canary.sandbox.store import Change, Store
 
 _STEPS = ("experiment", "setCanaryScale", "setHeaderRoute", "setMirrorRoute", "plugin")

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from companyos_canary.model.quantity import parse_time
-from companyos_canary.sandbox.controller.context import Pass, is_owned
+from companyos_canary.sandbox.controller.context import Pass
 from companyos_canary.sandbox.kinds import POD
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, is_owned
 
 _LOOK_AGAIN = timedelta(seconds=30)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from companyos_canary.argo.validation import MANAGED_BY
 from companyos_canary.model.rollout import HASH_LABEL
-from companyos_canary.sandbox.controller.context import Pass, hash_of, is_owned, pods_of
+from companyos_canary.sandbox.controller.context import Pass, hash_of, pods_of
 from companyos_canary.sandbox.controller.template import (
     EPHEMERAL,
     Metadata,
@@ -16,7 +16,7 @@ from companyos_canary.sandbox.controller.template import (
     without_metadata,
 )
 from companyos_canary.sandbox.kinds import POD, REPLICASET, SERVICE
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, is_owned
 
 
 def role_metadata(work: Pass, *, stable: bool) -> Metadata:

@@ -11,7 +11,6 @@ from companyos_canary.sandbox.controller.context import (
     HISTORY,
     Pass,
     hash_of,
-    owner_reference,
     pods_of,
     revision_of,
 )
@@ -26,7 +25,7 @@ from companyos_canary.sandbox.controller.template import (
     with_resources,
 )
 from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, owner_reference
 
 _NOT_COPIED = (
     "kubectl.kubernetes.io/last-applied-configuration", REVISION, HISTORY, DESIRED,

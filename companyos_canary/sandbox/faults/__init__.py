@@ -20,10 +20,10 @@ from companyos_canary.sandbox.faults.effects import (
     Slow,
     Truncate,
 )  # fmt: skip
-from companyos_canary.sandbox.faults.front import Faulty
-from companyos_canary.sandbox.faults.text import parse_fault, written
+from companyos_canary.sandbox.faults.injection import Faulty
+from companyos_canary.sandbox.faults.rules import parse_fault, rule_text
 
 __all__ = [
     "Answer", "Cut", "Drop", "Dropped", "Effect", "Expire", "Fault", "Faulty", "Freeze", "Html",
-    "Lose", "Race", "Silence", "Silent", "Slow", "Truncate", "parse_fault", "written",
+    "Lose", "Race", "Silence", "Silent", "Slow", "Truncate", "parse_fault", "rule_text",
 ]  # fmt: skip

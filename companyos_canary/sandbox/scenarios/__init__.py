@@ -87,6 +87,6 @@ def _shipped(name: str) -> Scenario:
 
 
 def _read(text: str, name: str, where: str) -> Scenario:
-    from companyos_canary.sandbox.scenarios.reading import read_scenario  # noqa: PLC0415  # YAML
+    from companyos_canary.sandbox.scenarios.reader import read_scenario  # noqa: PLC0415  # YAML
 
     return read_scenario(text, name, where)

@@ -24,7 +24,7 @@ from companyos_canary.sandbox.faults import (
     Slow,
     Truncate,
     parse_fault,
-    written,
+    rule_text,
 )
 from tests.sandbox.api.client import ROLLOUTS, Client, connect, rollout
 
@@ -286,4 +286,4 @@ effects = st.one_of(
     )
 )  # fmt: skip
 def test_what_is_written_is_read_again(fault: Fault) -> None:
-    assert parse_fault(written(fault)) == fault
+    assert parse_fault(rule_text(fault)) == fault

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.sandbox.cluster import refusal
+from companyos_canary.sandbox.controller import refusal
 from tests.sandbox.api.client import ARGO, ROLLOUTS, Client, connect, deployment, rollout
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"

@@ -1,4 +1,5 @@
-"""Faults as people write them: `PATCH 409 x2`, `watch /rollouts cut=120`, `freeze=30s`."""
+"""The rules of faults as people write them: `PATCH 409 x2`, `watch /rollouts cut=120`,
+`freeze=30s`."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -7,8 +8,8 @@ from difflib import get_close_matches
 
 from companyos_canary.errors import UsageError
 from companyos_canary.model.quantity import format_duration, parse_duration
-from companyos_canary.sandbox.faults.answers import ANSWERS
 from companyos_canary.sandbox.faults.effects import (
+    ANSWERS,
     Answer,
     Cut,
     Drop,
@@ -22,7 +23,7 @@ from companyos_canary.sandbox.faults.effects import (
     Silence,
     Slow,
     Truncate,
-)  # fmt: skip
+)
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -74,7 +75,7 @@ def parse_fault(text: str) -> Fault | Freeze:
     return effect
 
 
-def written(fault: Fault) -> str:
+def rule_text(fault: Fault) -> str:
     """The text that a fault is parsed from."""
     times = "" if fault.times is None else f"x{fault.times}"
     after = f"after={fault.after}" if fault.after else ""

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.api.access import Roles, all_rules, everything
-from companyos_canary.sandbox.cluster import Cluster, refusal
+from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.control import Control
+from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.faults import Fault, Faulty, Freeze
 from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
-from companyos_canary.sandbox.metrics_api import MetricsApi
 from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.prometheus import PrometheusApi
 from companyos_canary.sandbox.provider import HttpProvider
 from companyos_canary.sandbox.scenarios import Playing, Scenario, default
 from companyos_canary.sandbox.server import Server
@@ -36,7 +37,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Running:
+class Sandbox:
     """Started by its constructor. `namespaces` are made at the start; `controller` and
     `replicasets` False leave kinds to controllers of your own (see Cluster). `faults` meet every
     client, `roles` say what the token may do (None: all), `scenario` what
@@ -57,7 +58,7 @@ class Running:
         self.store, tsdb = Store(_now), Tsdb()
         playing = Playing(scenario or default())
         traffic = Traffic(self.store, tsdb, playing.behaviour, rate=playing.traffic)
-        metrics = MetricsApi(tsdb, _now, traffic.targets)
+        metrics = PrometheusApi(tsdb, _now, traffic.targets)
         self._metrics = Server(metrics.handle)
         self._provider = HttpProvider(self.resolve, self.store.wake)
         self.cluster = Cluster(
