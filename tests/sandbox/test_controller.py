@@ -6,7 +6,7 @@ import pytest
 
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.controller import refusal
-from companyos_canary.sandbox.controller.context import Pass
+from companyos_canary.sandbox.controller.passes import Pass
 from companyos_canary.sandbox.controller.status import patch_status
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from companyos_canary.argo.phase import calculated_phase
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.controller.context import hash_of
+from companyos_canary.sandbox.controller.passes import hash_of
 from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
 from tests.sandbox.stage import Stage
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.model.quantity import format_time, parse_time
-from companyos_canary.sandbox.controller.context import Pass, hash_of
+from companyos_canary.sandbox.controller.passes import Pass, hash_of
 
 Status = dict[str, Any]
 Wanted = tuple[str, str, str, str]

@@ -9,7 +9,7 @@ from typing import Any
 
 from companyos_canary.model.quantity import format_time, parse_time
 from companyos_canary.model.rollout import Step
-from companyos_canary.sandbox.controller.context import Pass
+from companyos_canary.sandbox.controller.passes import Pass
 
 PAUSE_STEP = "CanaryPauseStep"
 INCONCLUSIVE = "InconclusiveAnalysisRun"

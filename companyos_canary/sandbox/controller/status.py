@@ -7,8 +7,7 @@ from companyos_canary.argo.phase import calculated_phase
 from companyos_canary.argo.steps import step_text
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout, Step
-from companyos_canary.sandbox.controller import scaling
-from companyos_canary.sandbox.controller.analysis import run_is_successful, run_status
+from companyos_canary.sandbox.controller import pods
 from companyos_canary.sandbox.controller.conditions import (
     Wanted,
     deadline,
@@ -16,20 +15,20 @@ from companyos_canary.sandbox.controller.conditions import (
     put,
     put_conditions,
 )
-from companyos_canary.sandbox.controller.context import Pass, hash_of, pods_of, revision_of
+from companyos_canary.sandbox.controller.passes import Pass, hash_of, pods_of, revision_of
 from companyos_canary.sandbox.controller.pauses import (
     PAUSE_STEP,
     pause_is_over,
     put_duration,
     put_pauses,
 )
-from companyos_canary.sandbox.controller.template import template_hash
+from companyos_canary.sandbox.controller.runs import run_is_successful, run_status
+from companyos_canary.sandbox.controller.template import WORKLOAD_GENERATION, template_hash
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import ROLLOUT
 from companyos_canary.sandbox.objects import Object
 
 Status = dict[str, Any]
-WORKLOAD = "rollout.argoproj.io/workload-generation"
 
 
 def step_hash(work: Pass) -> str:
@@ -203,7 +202,7 @@ def _base(work: Pass) -> Status:
         "restartedAt": work.restarted_at,
         "collisionCount": work.status.get("collisionCount"),
         "workloadObservedGeneration": (work.rollout["metadata"].get("annotations") or {}).get(
-            WORKLOAD
+            WORKLOAD_GENERATION
         ),
     }
     drop(status, "InvalidSpec")
@@ -258,7 +257,7 @@ def _is_done(work: Pass, step: Step) -> bool:
         return False
     match step.kind:
         case "setWeight":
-            return scaling.is_reached(work)
+            return pods.is_reached(work)
         case "pause":
             return pause_is_over(work, step)
         case "analysis":

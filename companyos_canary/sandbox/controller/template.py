@@ -1,4 +1,5 @@
-"""Pod templates: their hash, when two are the same, and the metadata that a role injects."""
+"""Pod templates: their hash, when two are the same, the metadata that a role injects, and the
+template that comes from the Deployment of a spec.workloadRef."""
 
 import copy
 import json
@@ -6,8 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT
+from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.store import Store
 
 EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
+WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 _ALPHABET = "456789bcdf"
 _DEFAULTS = {
     "dnsPolicy": "ClusterFirst",
@@ -101,3 +106,25 @@ def _without_defaults(value: Any) -> Any:
         return value
     kept = {k: _without_defaults(v) for k, v in value.items() if _DEFAULTS.get(k) != v}
     return {k: v for k, v in kept.items() if v not in ({}, [], None, "")}
+
+
+def with_workload_template(store: Store, rollout: Object) -> Object | None:
+    """The Rollout with the template and selector of its Deployment filled in, and the
+    Deployment's generation noted on it; None while there is no such Deployment."""
+    reference = rollout["spec"].get("workloadRef")
+    if not reference or reference.get("kind") != "Deployment":
+        return rollout
+    namespace = rollout["metadata"].get("namespace", "")
+    found = store.get(DEPLOYMENT, namespace, reference.get("name", ""))
+    if found is None:
+        return None
+    generation = str(found["metadata"].get("generation", 1))
+    annotations = rollout["metadata"].get("annotations") or {}
+    if annotations.get(WORKLOAD_GENERATION) != generation:
+        new = copy.deepcopy(rollout)
+        new["metadata"].setdefault("annotations", {})[WORKLOAD_GENERATION] = generation
+        rollout = store.update(ROLLOUT, new, expect=new["metadata"]["resourceVersion"])
+    spec = dict(rollout["spec"])
+    spec["template"] = copy.deepcopy(found["spec"]["template"])
+    spec["selector"] = spec.get("selector") or copy.deepcopy(found["spec"]["selector"])
+    return {**rollout, "spec": spec}

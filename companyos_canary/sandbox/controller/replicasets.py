@@ -6,7 +6,7 @@ from typing import Any
 
 from companyos_canary.model.rollout import HASH_LABEL, REVISION
 from companyos_canary.sandbox.controller.conditions import find
-from companyos_canary.sandbox.controller.context import (
+from companyos_canary.sandbox.controller.passes import (
     DESIRED,
     HISTORY,
     Pass,

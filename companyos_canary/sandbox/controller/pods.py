@@ -1,13 +1,18 @@
-"""Sizes of the ReplicaSets: one is scaled in a pass, stable first, then new, then others."""
+"""The pods of each version: one ReplicaSet is scaled in a pass, stable first, then new, then
+others; spec.restartAt replaces the pods that are older, a few at a time."""
 
 import copy
+from datetime import timedelta
 
 from companyos_canary.argo.replicas import Target, advance, reached, scale_down_others
 from companyos_canary.argo.steps import weight_in_force
-from companyos_canary.sandbox.controller.context import DESIRED, Pass, pods_of, revision_of
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.sandbox.controller.passes import DESIRED, Pass, pods_of, revision_of
 from companyos_canary.sandbox.controller.pauses import INCONCLUSIVE
-from companyos_canary.sandbox.kinds import REPLICASET
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.kinds import POD, REPLICASET
+from companyos_canary.sandbox.objects import Object, is_owned
+
+_LOOK_AGAIN = timedelta(seconds=30)
 
 
 def is_scaling_event(work: Pass) -> bool:
@@ -93,3 +98,36 @@ def _resize(work: Pass, replicaset: Object | None, size: int) -> bool:
         f"Scaled {direction} ReplicaSet {name} (revision {revision}) from {before} to {size}",
     )  # fmt: skip
     return True
+
+
+def restart_pods(work: Pass) -> bool:
+    """Removes old pods as far as availability allows; whether any was removed, which ends the
+    pass. When all pods are newer, the restart counts as done."""
+    due = work.view.restart_at
+    if due is None or due == work.view.restarted_at:
+        return False
+    if work.now < due:
+        work.wake_at.append(due)
+        return False
+    ordered = [s for s in (work.stable, work.canary, *work.others) if s is not None]
+    sets = list({s["metadata"]["uid"]: s for s in ordered})
+    pods = [p for uid in sets for p in _pods(work, uid)]
+    old = [p for p in pods if (parse_time(p["metadata"]["creationTimestamp"]) or due) < due]
+    if not old:
+        work.restarted_at = work.rollout["spec"]["restartAt"]
+        return False
+    missing = work.view.replicas - sum(1 for p in pods if is_ready(p))
+    budget = max(work.limits.unavailable, 1) - missing
+    for pod in old[: max(0, budget)]:
+        work.store.delete(POD, work.view.namespace, pod["metadata"]["name"])
+    work.wake_at.append(work.now + _LOOK_AGAIN)
+    return budget > 0
+
+
+def is_ready(pod: Object) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def _pods(work: Pass, uid: str) -> list[Object]:
+    return [p for p in work.store.items(POD, work.view.namespace) if is_owned(p, uid)]

@@ -1,80 +1,40 @@
-"""Which Rollouts need a pass, and when: the work queue of the controller; the template of a
-workloadRef, and what is not emulated and refused before it would be ignored."""
+"""The Rollouts controller: which Rollouts need a pass and when (its work queue), the order of one
+pass (upstream rollout/controller.go, canary.go), and what it refuses because it does not emulate
+it."""
 
-import copy
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.analysis.arguments import TemplateError
+from companyos_canary.argo.validation import first_fault
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.controller.context import Pass
-from companyos_canary.sandbox.controller.one_pass import reconcile
-from companyos_canary.sandbox.controller.roles import release_services
-from companyos_canary.sandbox.controller.status import WORKLOAD
+from companyos_canary.sandbox.controller import pods, status
+from companyos_canary.sandbox.controller.conditions import before_the_pass
+from companyos_canary.sandbox.controller.passes import Pass
+from companyos_canary.sandbox.controller.pauses import enter_pause
+from companyos_canary.sandbox.controller.pods import restart_pods
+from companyos_canary.sandbox.controller.replicasets import (
+    create_set,
+    drop_old_sets,
+    find_sets,
+    sync_revision,
+)
+from companyos_canary.sandbox.controller.roles import (
+    reconcile_services,
+    release_services,
+    sync_metadata,
+)
+from companyos_canary.sandbox.controller.runs import find_current, lookup, reconcile_runs
+from companyos_canary.sandbox.controller.template import with_workload_template
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.objects import Object, is_owned
 from companyos_canary.sandbox.store import Change, Store
 
-_STEPS = ("experiment", "setCanaryScale", "setHeaderRoute", "setMirrorRoute", "plugin")
-_OTHERS = {"Experiment": "the sandbox does not run Experiments"}
-
-
-def refusal(rollout: Mapping[str, Any]) -> str | None:
-    """One sentence that says why this object cannot be played here, or None: an Experiment, or a
-    Rollout with what the controller does not do. What the real controller would call invalid is
-    not refused: it becomes an InvalidSpec."""
-    kind = rollout.get("kind", "Rollout")
-    if kind != "Rollout":
-        return _OTHERS.get(kind)
-    spec = rollout.get("spec") or {}
-    strategy = spec.get("strategy") or {}
-    canary = strategy.get("canary") or {}
-    if strategy.get("blueGreen") is not None and strategy.get("canary") is None:
-        return _not_here("spec.strategy.blueGreen")
-    for field in ("trafficRouting", "antiAffinity"):
-        if canary.get(field) is not None:
-            return _not_here(f"spec.strategy.canary.{field}")
-    for index, step in enumerate(canary.get("steps") or []):
-        for kind in _STEPS:
-            if isinstance(step, Mapping) and step.get(kind) is not None:
-                return _not_here(f"spec.strategy.canary.steps[{index}].{kind}")
-    workload = spec.get("workloadRef")
-    if workload is not None and workload.get("kind") != "Deployment":
-        return _not_here("spec.workloadRef to another kind than Deployment")
-    if workload is not None and (workload.get("scaleDown") or "never") != "never":
-        return _not_here("spec.workloadRef.scaleDown")
-    return None
-
-
-def _not_here(what: str) -> str:
-    return f"the sandbox does not emulate `{what}`"
-
-
-def resolve(store: Store, rollout: Object) -> Object | None:
-    """The Rollout with the template and selector of its Deployment filled in, and the
-    Deployment's generation noted on it; None while there is no such Deployment."""
-    reference = rollout["spec"].get("workloadRef")
-    if not reference or reference.get("kind") != "Deployment":
-        return rollout
-    namespace = rollout["metadata"].get("namespace", "")
-    found = store.get(DEPLOYMENT, namespace, reference.get("name", ""))
-    if found is None:
-        return None
-    generation = str(found["metadata"].get("generation", 1))
-    annotations = rollout["metadata"].get("annotations") or {}
-    if annotations.get(WORKLOAD) != generation:
-        new = copy.deepcopy(rollout)
-        new["metadata"].setdefault("annotations", {})[WORKLOAD] = generation
-        rollout = store.update(ROLLOUT, new, expect=new["metadata"]["resourceVersion"])
-    spec = dict(rollout["spec"])
-    spec["template"] = copy.deepcopy(found["spec"]["template"])
-    spec["selector"] = spec.get("selector") or copy.deepcopy(found["spec"]["selector"])
-    return {**rollout, "spec": spec}
-
-
+_STEPS_NOT_EMULATED = ("experiment", "setCanaryScale", "setHeaderRoute", "setMirrorRoute", "plugin")
+_KINDS_NOT_EMULATED = {"Experiment": "the sandbox does not run Experiments"}
 _FIRST_RETRY = timedelta(milliseconds=1)
 _LAST_RETRY = timedelta(seconds=10)
 _TICK = timedelta(milliseconds=1)
@@ -161,7 +121,7 @@ class RolloutController:
         if stored is None or stored["metadata"]["uid"] != uid or _is_going(stored):
             return
         try:
-            rollout = resolve(self._store, stored)
+            rollout = with_workload_template(self._store, stored)
             if rollout is None:
                 return
             work = self._work(rollout, now)
@@ -214,3 +174,96 @@ def _references(rollout: Object) -> set[str]:
 
 def _is_going(rollout: Object) -> bool:
     return bool(rollout["metadata"].get("deletionTimestamp"))
+
+
+def reconcile(work: Pass) -> bool:
+    """One pass; whether the spec was valid. At most one ReplicaSet is scaled, at most one step
+    completes; what remains is left to the next pass."""
+    if _is_invalid(work):
+        return False
+    work.restarted_at = status.restarted_at(work)
+    find_sets(work)
+    if work.canary is None:
+        create_set(work)
+        return True
+    if sync_revision(work):
+        return True
+    if work.promoted and work.view.aborted:
+        work.pauses.unabort = True
+    if work.rollout["spec"].get("replicas") is None:
+        _default_replicas(work)
+        return True
+    wanted = before_the_pass(work) if work.view.observed else []
+    if wanted:
+        status.write_conditions(work, wanted)
+        return True
+    find_current(work)
+    if status.is_changed(work):
+        status.write_reset(work)
+    elif pods.is_scaling_event(work):
+        pods.scale(work)
+        status.write(work)
+    else:
+        _full_pass(work)
+    return True
+
+
+def _is_invalid(work: Pass) -> bool:
+    """Checks the spec and, if there is a fault, writes it into the status."""
+    fault = first_fault(
+        work.rollout,
+        lambda name, cluster: lookup(work, name, cluster),
+        lambda name: work.store.get(SERVICE, work.view.namespace, name),
+    )
+    if fault is not None:
+        message = f'The Rollout "{work.view.name}" is invalid: {fault}'
+        status.write_conditions(work, [("InvalidSpec", "True", "InvalidSpec", message)])
+    return fault is not None
+
+
+def _full_pass(work: Pass) -> None:
+    if restart_pods(work):
+        return
+    sync_metadata(work)
+    drop_old_sets(work)
+    reconcile_services(work)
+    reconcile_runs(work)
+    if not work.pauses.added and not pods.scale(work):
+        enter_pause(work)
+    status.write(work)
+
+
+def _default_replicas(work: Pass) -> None:
+    stored = work.store.read(ROLLOUT, work.view.namespace, work.view.name)
+    work.write(ROLLOUT, {**stored, "spec": {**stored["spec"], "replicas": 1}})
+
+
+def refusal(rollout: Mapping[str, Any]) -> str | None:
+    """One sentence that says why this object cannot be played here, or None: an Experiment, or a
+    Rollout with what the controller does not do. What the real controller would call invalid is
+    not refused: it becomes an InvalidSpec."""
+    kind = rollout.get("kind", "Rollout")
+    if kind != "Rollout":
+        return _KINDS_NOT_EMULATED.get(kind)
+    spec = rollout.get("spec") or {}
+    strategy = spec.get("strategy") or {}
+    canary = strategy.get("canary") or {}
+    if strategy.get("blueGreen") is not None and strategy.get("canary") is None:
+        return _not_here("spec.strategy.blueGreen")
+    for field in ("trafficRouting", "antiAffinity"):
+        if canary.get(field) is not None:
+            return _not_here(f"spec.strategy.canary.{field}")
+    for index, step in enumerate(canary.get("steps") or []):
+        for kind in _STEPS_NOT_EMULATED:
+            if isinstance(step, Mapping) and step.get(kind) is not None:
+                return _not_here(f"spec.strategy.canary.steps[{index}].{kind}")
+    workload = spec.get("workloadRef")
+    if workload is not None and workload.get("kind") != "Deployment":
+        return _not_here("spec.workloadRef to another kind than Deployment")
+    if workload is not None and (workload.get("scaleDown") or "never") != "never":
+        return _not_here("spec.workloadRef.scaleDown")
+    return None
+
+
+def _not_here(what: str) -> str:
+    return f"the sandbox does not emulate `{what}`"

@@ -6,13 +6,9 @@ from typing import Any
 
 from companyos_canary.analysis.spec import run_spec
 from companyos_canary.model.rollout import HASH_LABEL, REVISION
-from companyos_canary.sandbox.controller.context import Pass, hash_of, revision_of
+from companyos_canary.sandbox.controller.passes import Pass, hash_of, revision_of
 from companyos_canary.sandbox.controller.pauses import INCONCLUSIVE, PAUSE_STEP
-from companyos_canary.sandbox.kinds import (
-    ANALYSISRUN,
-    ANALYSISTEMPLATE,
-    CLUSTERANALYSISTEMPLATE,
-)
+from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE
 from companyos_canary.sandbox.objects import Object, owner_reference
 
 FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
