@@ -158,8 +158,10 @@ def test_abort_is_sent_while_the_newest_change_is_not_observed() -> None:
     assert isinstance(abort(rollout(**{**HEALTHY, "generation": 9, "observed": 8})), Change)
 
 
-def test_abort_twice_has_nothing_to_do() -> None:
-    assert isinstance(abort(rollout(**ABORTED)), Nothing)
+def test_abort_twice_has_nothing_to_do_once_the_controller_has_acted() -> None:
+    acted = {"conditions": [{"type": "Progressing", "status": "False", "reason": "RolloutAborted"}]}
+    assert isinstance(abort(rollout(**ABORTED, status=acted)), Nothing)
+    assert isinstance(abort(rollout(**ABORTED)), Change)
 
 
 def test_promote_at_a_pause_pins_hash_step_and_reason() -> None:

@@ -82,6 +82,7 @@ def check_holds(sequence: list[tuple[str, float]], *, away: int, options: tuple[
 @example([("v1.1.0", 3.0), ("bad", 0.0)], 1, ())
 @example([("v1.1.0", 0.0), ("pause", 0.0)], 2, ())
 @example([("bad", 3.0), ("full", 3.0)], 0, ())
+@example([("bad", 3.0), ("abort", 0.0)], 1, ())
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_traffic_reaches_the_canary_after_an_abort(
     sequence: list[tuple[str, float]], away: int, options: tuple[str, ...]

@@ -28,10 +28,11 @@ _NOT_BACK = "the stable template could not be put back, so the controller may dr
 
 def abort(rollout: Rollout) -> Decision:
     """Always sent without a precondition; refused only where the controller would drop it
-    (recorded: abort-healthy). A pause by hand is lifted too: under it no pod would move. A full
-    promote is taken back in the same patch: while it is set the controller drops an abort (seen
-    on v1.9.1)."""
-    if rollout.aborted and rollout.observed and not (rollout.paused or rollout.promote_full):
+    (recorded: abort-healthy), and `Nothing` once the controller has acted on one. A pause by hand
+    is lifted too: under it no pod would move. A full promote is taken back in the same patch: while
+    it is set the controller drops an abort (seen on v1.9.1)."""
+    acted = rollout.observed and any(c.reason == "RolloutAborted" for c in rollout.conditions)
+    if rollout.aborted and acted and not (rollout.paused or rollout.promote_full):
         return Nothing(f"`{rollout.name}` is already aborted")
     if rollout.observed and rollout.is_fully_promoted:
         return Refusal(
