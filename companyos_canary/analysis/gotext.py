@@ -1,21 +1,15 @@
-"""Numbers and durations in the words of Go's strconv, fmt and time packages.
+"""Numbers in the words of Go's strconv and fmt packages.
 
 AnalysisRuns carry values and messages that Go printed; the judge prints the same ones.
 """
 
 import math
 import re
-from datetime import timedelta
 from decimal import Decimal
 
-_UNITS = {
-    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
-}  # fmt: skip
 _DECIMAL = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _HEX = r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?\d+"
 _NAMED = r"(?i:nan|[+-]?inf(inity)?)"
-_PART = r"(\d*(?:\.\d*)?)([^.0-9]*)"
-_LONGEST = 2**63 / 1e9
 
 
 def float_text(value: float) -> str:
@@ -84,28 +78,3 @@ def int_or_text(value: object) -> int:
         except ValueError:
             return 0
     return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
-
-
-def parse_duration(text: str) -> timedelta:
-    """time.ParseDuration. ValueError carries Go's sentence: `time: invalid duration "soon"`."""
-    invalid = ValueError(f'time: invalid duration "{text}"')
-    rest = text[1:] if text[:1] in ("-", "+") else text
-    if rest == "0":
-        return timedelta()
-    if not rest:
-        raise invalid
-    seconds = 0.0
-    while rest:
-        part = re.match(_PART, rest, re.ASCII)
-        digits, unit = part.groups() if part else ("", "")
-        if not digits.strip("."):
-            raise invalid
-        if not unit:
-            raise ValueError(f'time: missing unit in duration "{text}"')
-        if unit not in _UNITS:
-            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
-        seconds += float(digits) * _UNITS[unit]
-        if seconds > _LONGEST:
-            raise invalid
-        rest = rest[len(digits) + len(unit) :]
-    return timedelta(seconds=-seconds if text.startswith("-") else seconds)

@@ -13,8 +13,9 @@ from urllib.parse import urlencode, urlsplit
 from companyos_canary.analysis.answer import AnswerError, Samples, read
 from companyos_canary.analysis.expr import language
 from companyos_canary.analysis.expr.tree import ConditionError
-from companyos_canary.analysis.gotext import float_text, parse_duration
+from companyos_canary.analysis.gotext import float_text
 from companyos_canary.model.http import Request, Response
+from companyos_canary.model.quantity import parse_duration
 
 _TIMEOUT = 30.0
 _FORM = "application/x-www-form-urlencoded"

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from companyos_canary.analysis.gotext import int_or_text, parse_duration
+from companyos_canary.analysis.gotext import int_or_text
+from companyos_canary.model.quantity import parse_duration
 
 Metric = Mapping[str, Any]
 COMPLETED = frozenset(("Successful", "Failed", "Error", "Inconclusive"))

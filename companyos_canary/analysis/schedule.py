@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from companyos_canary.analysis.gotext import parse_duration
 from companyos_canary.analysis.rules import COMPLETED, Metric, effective_count
-from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.quantity import parse_duration, parse_time
 
 _AFTER_AN_ERROR = timedelta(seconds=10)
 

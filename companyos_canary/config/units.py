@@ -14,7 +14,7 @@ _LONGEST = timedelta(days=30)
 def duration(text: str) -> timedelta:
     """A Go duration above zero and up to 30 days; ValueError for anything else."""
     value = parse_duration(text)
-    if not timedelta() < value <= _LONGEST or text != text.strip():
+    if not timedelta() < value <= _LONGEST:
         raise ValueError(f"`{text}` is not a duration of more than 0s and up to 720h")
     return value
 
@@ -32,7 +32,10 @@ def _limit(text: str) -> float:
         return float(text)
     if text.endswith("%") and _NUMBER.fullmatch(text[:-1].strip()):
         return float(Decimal(text[:-1].strip()) / 100)
-    return parse_duration(text).total_seconds()
+    try:
+        return parse_duration(text).total_seconds()
+    except ValueError:
+        raise ValueError(f"`{text}` is not a number, a share or a duration") from None
 
 
 def plain(number: float) -> str:

@@ -3,31 +3,37 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-# What 64 bits of nanoseconds hold: Go refuses what is longer (time.ParseDuration).
-_LONGEST = timedelta(seconds=9223372036)
-_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|ns)")
+_UNITS = {
+    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
+}  # fmt: skip
+_PART = re.compile(r"(\d*(?:\.\d*)?)([^.0-9]*)", re.ASCII)
+_LONGEST = 2**63 / 1e9  # seconds: 64 bits of nanoseconds, 292 years
 
 
 def parse_duration(text: str) -> timedelta:
-    """A Go duration (`2m`, `1h30m`, `300ms`) as timedelta; ValueError for anything else."""
-    rest = text.strip()
-    sign = -1 if rest.startswith("-") else 1
-    rest = rest.removeprefix("-")
+    """A Go duration (`2m`, `1h30m`, `300ms`), read as time.ParseDuration reads it. ValueError with
+    Go's sentence (`time: invalid duration "soon"`) for anything else, also for over 292 years."""
+    invalid = ValueError(f'time: invalid duration "{text}"')
+    rest = text[1:] if text[:1] in ("-", "+") else text
     if rest == "0":
         return timedelta()
+    if not rest:
+        raise invalid
     seconds, at = 0.0, 0
     while at < len(rest):
         part = _PART.match(rest, at)
-        if not part:
-            raise ValueError(f"`{text}` is not a duration")
-        seconds += float(part[1]) * _UNITS[part[2]]
-        at = part.end()
-    if not rest:
-        raise ValueError("an empty text is not a duration")
-    if seconds > _LONGEST.total_seconds():
-        raise ValueError(f"`{text}` is longer than a duration can be (292 years)")
-    return timedelta(seconds=sign * seconds)
+        digits, unit = part.groups() if part else ("", "")
+        if not digits.strip("."):
+            raise invalid
+        if not unit:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if unit not in _UNITS:
+            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
+        seconds += float(digits) * _UNITS[unit]
+        if seconds > _LONGEST:
+            raise invalid
+        at += len(digits) + len(unit)
+    return timedelta(seconds=-seconds if text.startswith("-") else seconds)
 
 
 def format_duration(duration: timedelta) -> str:

@@ -1,7 +1,6 @@
-"""Numbers and durations in Go's words, and arguments in a metric's text."""
+"""Numbers in Go's words, and arguments in a metric's text."""
 
 import math
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -11,7 +10,6 @@ from companyos_canary.analysis.arguments import ArgumentError, canonical_metric,
 from companyos_canary.analysis.gotext import (
     float_text,
     int_or_text,
-    parse_duration,
     parse_float,
     parse_int,
     value_text,
@@ -70,41 +68,6 @@ def test_integers_have_64_bits():
 )
 def test_a_text_that_is_no_number_counts_as_0(value, number):
     assert int_or_text(value) == number
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("1h30m", 5400),
-        ("300ms", 0.3),
-        ("1.5s", 1.5),
-        ("0", 0),
-        ("-2s", -2),
-        (".5m", 30),
-        ("+1s", 1),
-    ],
-)
-def test_a_duration_is_read(text, seconds):
-    assert parse_duration(text) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", 'time: invalid duration ""'),
-        ("soon", 'time: invalid duration "soon"'),
-        ("-", 'time: invalid duration "-"'),
-        (".s", 'time: invalid duration ".s"'),
-        ("5", 'time: missing unit in duration "5"'),
-        ("1d", 'time: unknown unit "d" in duration "1d"'),
-        ("1s2", 'time: missing unit in duration "1s2"'),
-        ("9999999h", 'time: invalid duration "9999999h"'),
-    ],
-)
-def test_a_text_that_is_no_duration(text, message):
-    with pytest.raises(ValueError, match="time: ") as error:
-        parse_duration(text)
-    assert str(error.value) == message
 
 
 def resolved(text, *args):

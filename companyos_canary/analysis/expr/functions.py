@@ -28,7 +28,8 @@ from companyos_canary.analysis.expr.types import (
     shown,
     type_of,
 )
-from companyos_canary.analysis.gotext import parse_duration, parse_float, parse_int
+from companyos_canary.analysis.gotext import parse_float, parse_int
+from companyos_canary.model.quantity import parse_duration
 
 _LIST_FUNCTIONS = frozenset(("get", "take", "sort", "reverse"))
 _LIST_ARGUMENTS = {"get": (2, 2), "take": (2, 2), "sort": (1, 2), "reverse": (1, 1)}
