@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +13,7 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ARGO, ROLLOUT
 from companyos_canary.config import Settings, load
 from companyos_canary.errors import NotFound, Refused
-from companyos_canary.model.quantity import format_duration
+from companyos_canary.model.quantity import format_duration, whole_seconds
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.render.adopt import (
     pod_of,
@@ -97,7 +96,7 @@ def _values(found: Rollout, whole: Mapping[str, Any]) -> dict[str, Any]:
         values["app"] = labels["app"]
     seconds = whole["spec"].get("progressDeadlineSeconds")
     if seconds:
-        values["progress_deadline"] = format_duration(timedelta(seconds=seconds))
+        values["progress_deadline"] = format_duration(whole_seconds(seconds))
     return values
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.analysis.rules import COMPLETED, Metric, effective_count
-from companyos_canary.model.quantity import parse_duration, parse_time
+from companyos_canary.model.quantity import parse_duration, parse_time, whole_seconds
 
 _AFTER_AN_ERROR = timedelta(seconds=10)
 
@@ -74,4 +74,4 @@ def expires_at(run: Mapping[str, Any]) -> datetime | None:
     field = {"Successful": "secondsAfterSuccess", "Failed": "secondsAfterFailure"}.get(str(phase))
     if field and strategy.get(field) is not None:
         seconds = strategy[field]
-    return None if seconds is None else completed + timedelta(seconds=seconds)
+    return None if seconds is None else completed + whole_seconds(seconds)

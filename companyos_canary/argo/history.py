@@ -18,7 +18,7 @@ from companyos_canary.argo.stable_record import abort_action, believed, ever_sta
 from companyos_canary.argo.steps import weight_at
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.outcome import FailedMetric
-from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.quantity import parse_time, whole_seconds
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, ReplicaSet
 
@@ -213,7 +213,7 @@ def _span(
             return None, timedelta()
         if again and at:
             begun = max(begun, at)
-        return over - begun, timedelta(seconds=waited or 0)
+        return over - begun, whole_seconds(waited)
     return (ended - at if ended and at and ended >= at else None), timedelta()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from companyos_canary.model.quantity import parse_duration
+from companyos_canary.model.quantity import parse_duration, repeated, whole, whole_seconds
 from companyos_canary.model.rollout import Rollout, Step
 
 _ARGUMENT = re.compile(r"\{\{ *args\.([\w-]+) *\}\}")
@@ -18,8 +18,7 @@ def default_timeout(
 ) -> timedelta:  # fmt: skip
     """What `deploy` waits at most: twice the planned time, and once the progress deadline."""
     spec = rollout.raw.get("spec") or {}
-    seconds = spec.get("progressDeadlineSeconds")
-    deadline = timedelta(seconds=seconds if isinstance(seconds, int) else _DEADLINE)
+    deadline = whole_seconds(spec.get("progressDeadlineSeconds"), _DEADLINE)
     return 2 * planned_duration(rollout, templates) + deadline
 
 
@@ -28,7 +27,7 @@ def planned_duration(rollout: Rollout, templates: Mapping[str, Mapping[str, Any]
     pause counts as nothing. `templates`: AnalysisTemplate objects by name; a missing one too. In
     blue-green: the pause that ends by itself, and the analyses around the switch."""
     steps = sum((_step(step, templates) for step in rollout.steps), timedelta())
-    pause = timedelta(seconds=rollout.blue_green.seconds if rollout.blue_green else 0)
+    pause = whole_seconds(rollout.blue_green.seconds if rollout.blue_green else 0)
     around = (_analysis(found, templates) for found in _around_the_switch(rollout))
     return steps + pause + sum(around, timedelta())
 
@@ -87,8 +86,9 @@ def _metric(metric: Mapping[str, Any], arguments: Mapping[str, str]) -> timedelt
         raw = str(metric.get(key) or "")
         return _ARGUMENT.sub(lambda m: str(arguments.get(m[1], m[0])), raw)
 
-    count = int(text("count")) if text("count").isdigit() else 1
-    return _duration(text("initialDelay")) + _duration(text("interval")) * max(count - 1, 0)
+    count = whole(text("count")) or 1
+    later = repeated(_duration(text("interval")), max(count - 1, 0))
+    return _duration(text("initialDelay")) + later
 
 
 def _duration(text: str) -> timedelta:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from companyos_canary.argo.weight_steps import weight_steps
+from companyos_canary.model.quantity import whole
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
@@ -39,7 +40,7 @@ def skipped(snapshot: Snapshot) -> Skipped:
     index = rollout.step_index or 0
     left = rollout.steps[index:]
     running = [r for r in snapshot.current_runs if not r.is_finished]
-    planned = sum(int(m.count) for r in running for m in r.metrics if m.count.isdigit())
+    planned = sum(whole(m.count) for r in running for m in r.metrics)
     if rollout.blue_green:
         return _of_blue_green(rollout, sum(len(m.measurements) for r in running for m in r.results),
                               planned)  # fmt: skip

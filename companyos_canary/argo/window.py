@@ -13,7 +13,7 @@ from companyos_canary.model.quantity import parse_duration
 from companyos_canary.model.snapshot import Snapshot
 
 _RANGE = re.compile(r"\[([0-9][0-9a-z]*)(?::[^\]]*)?\]")
-_DAYS = {"d": 1, "w": 7, "y": 365}
+_HOURS = {"d": 24, "w": 7 * 24, "y": 365 * 24}
 _BAD = ("Failed", "Error", "Inconclusive")
 
 
@@ -42,14 +42,14 @@ def longest_range(query: str) -> timedelta:
 
 
 def _promql(text: str) -> timedelta:
-    """A PromQL duration; days, weeks and years are not Go's."""
-    total = timedelta()
-    for number, unit in re.findall(r"(\d+)(ms|[smhdwy])", text):
-        if unit in _DAYS:
-            total += timedelta(days=int(number) * _DAYS[unit])
-        else:
-            total += parse_duration(number + unit)
-    return total
+    """A PromQL duration; days, weeks and years are not Go's. What Prometheus would refuse is 0."""
+    parts = re.findall(r"([0-9]+)(ms|[smhdwy])", text)
+    try:
+        return parse_duration(
+            "".join(f"{int(n) * _HOURS[u]}h" if u in _HOURS else n + u for n, u in parts)
+        )
+    except ValueError:
+        return timedelta()
 
 
 def failing_metrics(runs: Iterable[AnalysisRun]) -> tuple[str, ...]:

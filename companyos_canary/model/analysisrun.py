@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.quantity import parse_time, whole
 from companyos_canary.model.rollout import HASH_LABEL, REVISION
 from companyos_canary.model.secrets import ARGUMENT, masked
 
@@ -87,8 +87,8 @@ class AnalysisRun:
             uid=meta.get("uid", ""),
             owner_uid=owners[0].get("uid", ""),
             hash=labels.get(HASH_LABEL, ""),
-            revision=int(revision) if revision.isdigit() else 0,
-            step_index=int(index) if index.isdigit() else None,
+            revision=whole(revision),
+            step_index=whole(index) if index.isdecimal() else None,
             created_at=parse_time(meta.get("creationTimestamp")),
             phase=status.get("phase", ""),
             message=status.get("message", ""),

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from companyos_canary.model.quantity import whole
+
 
 @dataclass(frozen=True, slots=True)
 class RunReference:
@@ -59,11 +61,3 @@ class BlueGreen:
         return next(
             (r for r in (self.pre_run, self.post_run) if r and r.status in unfinished), None
         )
-
-
-def whole(text: Any) -> int:
-    """A number that may be written as text; 0 for anything else."""
-    try:
-        return int(text)
-    except (TypeError, ValueError):
-        return 0

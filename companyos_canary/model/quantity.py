@@ -1,12 +1,14 @@
-"""Times and durations as Kubernetes and Go write them."""
+"""Times, durations and whole numbers as Kubernetes and Go write them."""
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 _UNITS = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
 }  # fmt: skip
 _PART = re.compile(r"(\d*(?:\.\d*)?)([^.0-9]*)", re.ASCII)
+_FIRST_YEAR, _LAST_YEAR = 1000, 9000
 _LONGEST = 2**63 / 1e9  # seconds: 64 bits of nanoseconds, 292 years
 
 
@@ -36,6 +38,27 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=-seconds if text.startswith("-") else seconds)
 
 
+def whole(text: Any) -> int:
+    """A number that may be written as text; 0 for anything else, also for more than 64 bits."""
+    try:
+        found = int(text)
+    except (OverflowError, TypeError, ValueError):
+        return 0
+    return found if abs(found) < 2**63 else 0
+
+
+def whole_seconds(value: object, otherwise: int = 0) -> timedelta:
+    """A field of seconds, which may have 64 bits; `otherwise` where it is no whole number. What is
+    longer than a Go duration counts as the longest one."""
+    seconds = value if isinstance(value, int) else otherwise
+    return timedelta(seconds=max(-_LONGEST, min(seconds, _LONGEST)))
+
+
+def repeated(duration: timedelta, times: int) -> timedelta:
+    """The duration so many times, as far as a Go duration goes."""
+    return timedelta(seconds=min(duration.total_seconds() * min(times, 2**63), _LONGEST))
+
+
 def format_duration(duration: timedelta) -> str:
     """The shortest Go duration for a timedelta: `90s` is `1m30s`, half a second `500ms`."""
     micros = round(duration / timedelta(microseconds=1))
@@ -51,14 +74,16 @@ def format_duration(duration: timedelta) -> str:
     return sign + ("".join(parts) or "0s")
 
 
-def parse_time(text: str | None) -> datetime | None:
-    """An RFC 3339 time as an aware datetime; None for nothing or something else."""
-    if not text:
+def parse_time(text: object) -> datetime | None:
+    """An RFC 3339 time as an aware datetime; None for nothing or something else, also for a year
+    so early or late that no duration can be added to it."""
+    if not isinstance(text, str):
         return None
     try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         return None
+    return found if found.tzinfo and _FIRST_YEAR <= found.year <= _LAST_YEAR else None
 
 
 def format_time(moment: datetime) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from companyos_canary.model.bluegreen import BlueGreen, RunReference, whole
-from companyos_canary.model.quantity import parse_duration, parse_time
+from companyos_canary.model.bluegreen import BlueGreen, RunReference
+from companyos_canary.model.quantity import parse_duration, parse_time, whole
 
 _WHOLE = re.compile(r"-?[0-9]+")
 HASH_LABEL = "rollouts-pod-template-hash"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.quantity import parse_time, whole
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Container
 
 
@@ -41,7 +41,7 @@ class ReplicaSet:
             uid=meta.get("uid", ""),
             owner_uid=_controller(meta).get("uid", ""),
             hash=(meta.get("labels") or {}).get(HASH_LABEL, ""),
-            revision=int(revision) if revision.isdigit() else 0,
+            revision=whole(revision),
             created_at=parse_time(meta.get("creationTimestamp")),
             annotations=annotations,
             containers=tuple(

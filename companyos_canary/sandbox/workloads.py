@@ -3,10 +3,10 @@ Deployments (just enough for a Rollout's workloadRef)."""
 
 import copy
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.quantity import parse_time, whole_seconds
 from companyos_canary.sandbox.controller.template import template_hash
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import DEPLOYMENT, POD, REPLICASET
@@ -121,7 +121,7 @@ def _counted(
     replicaset: Object, pods: list[Object], now: datetime
 ) -> tuple[dict[str, Any], datetime | None]:
     """The counts of a status, without those that are zero, and when one of them will grow."""
-    least = timedelta(seconds=replicaset["spec"].get("minReadySeconds") or 0)
+    least = whole_seconds(replicaset["spec"].get("minReadySeconds"))
     since = [s for s in (_ready_since(p) for p in pods) if s is not None]
     due = [s + least for s in since]
     later = min((at for at in due if at > now), default=None) if least else None

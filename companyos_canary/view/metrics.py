@@ -7,6 +7,7 @@ from typing import Literal
 from companyos_canary.argo.attempt import attempt
 from companyos_canary.argo.limits import Limit, limit_of, measured_number
 from companyos_canary.model.analysisrun import AnalysisRun, Measurement
+from companyos_canary.model.quantity import whole
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import Unit, unit_of
 
@@ -98,6 +99,4 @@ def verdict_of(newest: Measurement | None) -> Verdict:
 
 def _planned(count: str, interval: str) -> int:
     """How often a run asks; 0 without an end (upstream: once without an interval)."""
-    if count.isdigit() and int(count) > 0:
-        return int(count)
-    return 0 if interval else 1
+    return max(0, whole(count)) or (0 if interval else 1)

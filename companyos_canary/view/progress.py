@@ -10,7 +10,7 @@ from companyos_canary.argo.steps import set_weight
 from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.bluegreen import BlueGreen
-from companyos_canary.model.quantity import parse_duration
+from companyos_canary.model.quantity import parse_duration, repeated, whole, whole_seconds
 from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 
@@ -158,7 +158,7 @@ def run_length(run: AnalysisRun) -> timedelta | None:
     """From the first to the last measurement that a run is asked for; None without an end."""
     spans: list[timedelta] = []
     for metric in run.metrics:
-        count = int(metric.count) if metric.count.isdigit() else (0 if metric.interval else 1)
+        count = whole(metric.count) or (0 if metric.interval else 1)
         if count < 1:
             return None
         try:
@@ -166,7 +166,7 @@ def run_length(run: AnalysisRun) -> timedelta | None:
             interval = parse_duration(metric.interval or "0")
         except ValueError:
             return None
-        spans.append(delay + interval * (count - 1))
+        spans.append(delay + repeated(interval, count - 1))
     return max(spans, default=None)
 
 
@@ -191,7 +191,7 @@ def _remaining(
 ) -> timedelta | None:
     rollout = snapshot.rollout
     if rollout.blue_green and doing == "pausing":
-        length = timedelta(seconds=rollout.blue_green.seconds)
+        length = whole_seconds(rollout.blue_green.seconds)
     if length is None:
         return None
     if doing == "analysing":

@@ -1,9 +1,9 @@
 """The conditions of a Rollout's status, in the order in which the controller computes them."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from companyos_canary.model.quantity import format_time, parse_time
+from companyos_canary.model.quantity import format_time, parse_time, whole_seconds
 from companyos_canary.sandbox.controller.passes import Pass, hash_of
 
 Status = dict[str, Any]
@@ -165,8 +165,8 @@ def deadline(work: Pass, status: Status) -> datetime | None:
     if condition["reason"] == "NewReplicaSetAvailable":
         return None
     since = parse_time(condition["lastUpdateTime"])
-    seconds = work.rollout["spec"].get("progressDeadlineSeconds", 600)
-    return None if since is None else since + timedelta(seconds=seconds)
+    seconds = whole_seconds(work.rollout["spec"].get("progressDeadlineSeconds"), 600)
+    return None if since is None else since + seconds
 
 
 def deadline_is_over(work: Pass, status: Status) -> bool:
