@@ -101,7 +101,7 @@ class Cluster:
         """The objects of a selection as they are."""
         request = selection.request(timeout=self.timeout)
         answer = self.send(request)
-        if not str(answer.get("kind", "")).endswith("List"):
+        if answer.get("kind") != f"{selection.kind.kind}List":
             raise _another(request, answer)
         return [item for item in answer.get("items") or [] if isinstance(item, dict)]
 
@@ -169,6 +169,8 @@ class Cluster:
         answer = self.send(request)
         meta = answer.get("metadata")
         if not isinstance(meta, dict) or meta.get("name") != name:
+            raise _another(request, answer)
+        if f"/namespaces/{meta.get('namespace')}/" not in request.path and meta.get("namespace"):
             raise _another(request, answer)
         if not answer.get("kind") or kind not in ("", answer["kind"]):
             raise _another(request, answer)

@@ -27,7 +27,7 @@ def unreachable(error: BaseException, server: str, *, changing: bool = False) ->
     return failure
 
 
-_USERINFO = re.compile(r"(?<=//)[^/@\s`]*@")
+_USERINFO = re.compile(r"(?<=//)[^/\s`]*@")
 
 
 def masked(text: str) -> str:

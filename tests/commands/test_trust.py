@@ -20,6 +20,9 @@ BODIES = {
     "nothing": b"", "an empty object": b"{}", "a page": b"<!DOCTYPE html><p>log in</p>",
     "another kind": b'{"kind": "Status", "metadata": {"name": "companyos-api"}}',
     "another name": b'{"kind": "Rollout", "metadata": {"name": "other"}}',
+    "another namespace":
+        b'{"kind": "Rollout", "metadata": {"name": "companyos-api", "namespace": "shop"}}',
+    "a list of something else": b'{"kind": "ConfigMapList", "items": []}',
     "half an answer": b'{"kind": "Rollout", "metada',
 }  # fmt: skip
 
@@ -203,7 +206,7 @@ def secrets_of(error: CanaryError) -> bool:
 )
 def test_no_network_error_says_a_secret(tmp_path: Path, user: dict[str, Any]) -> None:
     with pytest.raises(CanaryError) as raised:
-        asked(tmp_path, user, f"http://jane:{SECRET}@127.0.0.1:1")
+        asked(tmp_path, user, f"http://jane:p@{SECRET}@127.0.0.1:1")
     assert not secrets_of(raised.value), raised.value.message
 
 
