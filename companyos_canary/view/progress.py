@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from companyos_canary.argo.attempt import attempt, update_started
@@ -9,9 +10,8 @@ from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_pha
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
-from companyos_canary.model.bluegreen import BlueGreen
 from companyos_canary.model.quantity import parse_duration, repeated, whole, whole_seconds
-from companyos_canary.model.rollout import Rollout, Step
+from companyos_canary.model.rollout import BlueGreen, Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 
 Activity = Literal[
@@ -158,16 +158,22 @@ def run_length(run: AnalysisRun) -> timedelta | None:
     """From the first to the last measurement that a run is asked for; None without an end."""
     spans: list[timedelta] = []
     for metric in run.metrics:
-        count = whole(metric.count) or (0 if metric.interval else 1)
-        if count < 1:
+        span = _metric_length(metric.count, metric.initial_delay, metric.interval)
+        if span is None:
             return None
-        try:
-            delay = parse_duration(metric.initial_delay or "0")
-            interval = parse_duration(metric.interval or "0")
-        except ValueError:
-            return None
-        spans.append(delay + repeated(interval, count - 1))
+        spans.append(span)
     return max(spans, default=None)
+
+
+@lru_cache(maxsize=256)  # the same few texts in every frame
+def _metric_length(count: str, delay: str, interval: str) -> timedelta | None:
+    times = whole(count) or (0 if interval else 1)
+    if times < 1:
+        return None
+    try:
+        return parse_duration(delay or "0") + repeated(parse_duration(interval or "0"), times - 1)
+    except ValueError:
+        return None
 
 
 def step_run(snapshot: Snapshot, index: int | None) -> AnalysisRun | None:

@@ -1,6 +1,6 @@
 """Blue-green: which version each of the two Services serves, in the place of steps."""
 
-from companyos_canary.model.bluegreen import BlueGreen
+from companyos_canary.model.rollout import BlueGreen
 from companyos_canary.model.workload import ReplicaSet
 from companyos_canary.view.cells import columns_of, filled
 from companyos_canary.view.format import left, shorten
