@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from companyos_canary.argo.attempt import attempt
 from companyos_canary.argo.limits import limit_of, measured_number
 from companyos_canary.argo.patches.record import action_of
-from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.pods import pod_status, restarts
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
@@ -31,6 +31,8 @@ def cause(snapshot: Snapshot) -> Cause | None:
     """What keeps the newest revision from being promoted; None where nothing is wrong."""
     phase = shown_phase(snapshot.rollout)
     if phase.word == "Healthy":
+        return None
+    if phase.word == "Degraded" and tells_of_an_earlier_version(snapshot.rollout, phase):
         return None
     metrics = failed_metrics(snapshot)
     pods = pod_problems(snapshot)

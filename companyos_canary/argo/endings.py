@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from companyos_canary.argo.effects import drained
-from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.phase import is_degraded, shown_phase
 from companyos_canary.argo.steps import FULL_WEIGHT, set_weight
 from companyos_canary.argo.weight_steps import step_number, weight_steps
 from companyos_canary.errors import UsageError
@@ -95,7 +95,7 @@ def ended(
         return "healthy" if until.kind == "healthy" else "reached"
     if rollout.aborted:
         return "rolled-back" if phase == "Degraded" and drained(rollout) else None
-    if phase == "Degraded":
+    if is_degraded(rollout):
         return "degraded"
     if _reached(rollout, until):
         return "reached"

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from companyos_canary.argo.cause import failed_metrics
 from companyos_canary.argo.patches.record import End
-from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.phase import is_degraded, shown_phase
 from companyos_canary.argo.stable_record import abort_action, believed, ever_stable, known_ends
 from companyos_canary.argo.steps import weight_at
 from companyos_canary.model.analysisrun import AnalysisRun
@@ -164,7 +164,7 @@ def _current(snapshot: Snapshot) -> Became:
         return "stable"
     if rollout.aborted:
         return "aborted"
-    return "degraded" if shown_phase(rollout).word == "Degraded" else "in progress"
+    return "degraded" if is_degraded(rollout) else "in progress"
 
 
 def _earlier(

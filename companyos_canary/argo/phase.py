@@ -1,5 +1,6 @@
 """Phase and message of a Rollout: as the controller computes them, and as a client shows them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ BECOMING_AVAILABLE = "updated replicas are still becoming available"
 CUTOVER = "active service cutover pending"
 OLD_REPLICAS = "old replicas are pending termination"
 _DEGRADED_REASONS = ("RolloutAborted", "ProgressDeadlineExceeded")
+_TIMED_OUT = re.compile(
+    r'ProgressDeadlineExceeded: ReplicaSet "(?P<set>[^"]+)" has timed out progressing\.'
+)
 _FINISHED_RUN = ("Successful", "Failed", "Error", "Inconclusive")
 
 
@@ -37,6 +41,25 @@ def shown_phase(rollout: Rollout) -> Phase:
     if rollout.status_phase:
         return Phase(rollout.status_phase, rollout.status_message)
     return calculated_phase(rollout)
+
+
+def tells_of_an_earlier_version(rollout: Rollout, phase: Phase) -> bool:
+    """Degraded by what happened to the version before: its abort, which is gone, or its deadline.
+    A retry and the first status of a new version still show this; a later write of the controller
+    says what is true of the newest (upstream rollout/sync.go checkPausedConditions and
+    calculateRolloutConditions; recorded: abort-then-retry)."""
+    if phase.word != "Degraded" or not rollout.observed:
+        return False
+    if phase.message.startswith("RolloutAborted"):
+        return not rollout.aborted
+    late = _TIMED_OUT.fullmatch(phase.message)
+    return late is not None and not late["set"].endswith(f"-{rollout.current_hash}")
+
+
+def is_degraded(rollout: Rollout) -> bool:
+    """Degraded by the newest version, as far as the status says."""
+    phase = shown_phase(rollout)
+    return phase.word == "Degraded" and not tells_of_an_earlier_version(rollout, phase)
 
 
 def invalid_spec(rollout: Rollout) -> str:

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from companyos_canary.argo.endings import Until
-from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
 from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
 EXAMPLES = (
@@ -41,12 +42,19 @@ def status(
     now, snapshot = session.runtime.clock.now(), Snapshot(live, whole=False)
     place = session.view_place(live)
     return base.Answer(
-        code=_CODES.get(shown_phase(live).word, ExitCode.UNFINISHED),
+        code=_code(live),
         data=machine.snapshot_data(snapshot, now, place=place),
         lines=(view.line(snapshot, now, place=place),),
         objects=(live.raw,),
         name=f"rollout.argoproj.io/{live.name}",
     )
+
+
+def _code(live: Rollout) -> ExitCode:
+    phase = shown_phase(live)
+    if tells_of_an_earlier_version(live, phase):
+        return ExitCode.UNFINISHED
+    return _CODES.get(phase.word, ExitCode.UNFINISHED)
 
 
 command = base.verb(status, follows=True)

@@ -6,7 +6,13 @@ from functools import lru_cache
 from typing import Literal
 
 from companyos_canary.argo.attempt import attempt, update_started
-from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_phase
+from companyos_canary.argo.phase import (
+    CUTOVER,
+    MORE_REPLICAS,
+    Phase,
+    shown_phase,
+    tells_of_an_earlier_version,
+)
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
@@ -112,10 +118,10 @@ def activity(rollout: Rollout, phase: Phase) -> Activity:
 
 
 def _unobserved(rollout: Rollout, phase: Phase) -> bool:
-    """A new spec while nothing was under way, or a retry: `abort` is gone, its phase is not."""
+    """A new spec while nothing was under way, or a phase that is not of the newest version yet."""
     if not rollout.observed:
         return rollout.is_fully_promoted
-    return phase.word == "Degraded" and phase.message.startswith("RolloutAborted")
+    return tells_of_an_earlier_version(rollout, phase)
 
 
 def _blue_green_activity(state: BlueGreen, phase: Phase) -> Activity:

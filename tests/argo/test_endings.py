@@ -14,6 +14,14 @@ OURS = Followed(f"{NAME}:v1.1.0", CANARY, NAME)
 PROMOTED: dict[str, Any] = {**HEALTHY, "current": CANARY, "stable": CANARY}
 
 
+def late(hash_: str) -> dict[str, Any]:
+    name = f'ReplicaSet "{NAME}-{hash_}"'
+    return {
+        "phase": "Degraded",
+        "message": f"ProgressDeadlineExceeded: {name} has timed out progressing.",
+    }
+
+
 def word(live: Rollout, until: str = "healthy", *, somebody: bool = True) -> str | None:
     return ended(live, OURS, Until.parse(until), somebody_is_there=somebody)
 
@@ -26,14 +34,17 @@ def word(live: Rollout, until: str = "healthy", *, somebody: bool = True) -> str
         ({**PROMOTED, "generation": 9, "observed": 8}, None),
         (ABORTED, "rolled-back"),
         ({**ABORTED, "updated": 2}, None),
-        ({"phase": "Degraded", "message": "ProgressDeadlineExceeded: x"}, "degraded"),
+        (late(CANARY), "degraded"),
+        (late("699b575fc8"), None),
+        ({**ABORTED, "aborted_at": None}, None),
         ({"current": "other"}, "superseded"),
         (HEALTHY, "reverted"),
         (AT_PAUSE, None),
     ],
     ids=[
         "on its way", "promoted", "a newer spec is not seen yet", "aborted", "still draining",
-        "deadline", "another version", "old image put back", "paused with somebody there",
+        "deadline", "the deadline of the version before", "the abort of the version before",
+        "another version", "old image put back", "paused with somebody there",
     ],
 )  # fmt: skip
 def test_a_rollout_ends_with_one_word(state: dict[str, Any], expected: str | None) -> None:

@@ -16,7 +16,7 @@ from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import closing_screen
 from companyos_canary.view.theme import Facts
 from companyos_canary.view.verdict import verdict_line
-from tests.builders import NOW, STABLE, replicaset, snapshot
+from tests.builders import CANARY, NAME, NOW, STABLE, replicaset, snapshot
 from tests.view.recorded import recorded
 from tests.view.scenes import ALL, analysing, bad_image, healthy, rolled_back, waiting
 
@@ -45,7 +45,8 @@ def reverted() -> Snapshot:
 def deadline() -> Snapshot:
     return snapshot(
         phase="Degraded", step_index=0, canary=1,
-        message='ProgressDeadlineExceeded: ReplicaSet "x" has timed out progressing.',
+        message=f'ProgressDeadlineExceeded: ReplicaSet "{NAME}-{CANARY}" has timed out '
+        "progressing.",
         replicasets=bad_image().replicasets, pods_now=bad_image().pods[:2],
     )  # fmt: skip
 
