@@ -167,12 +167,11 @@ class Cluster:
         """The answer, which must be the object of that kind (any for "") and name: a proxy or a
         cut connection also answers 200."""
         answer = self.send(request)
-        meta = answer.get("metadata")
-        if not isinstance(meta, dict) or meta.get("name") != name:
-            raise _another(request, answer)
-        if f"/namespaces/{meta.get('namespace')}/" not in request.path and meta.get("namespace"):
-            raise _another(request, answer)
-        if not answer.get("kind") or kind not in ("", answer["kind"]):
+        found, meta = answer.get("kind"), answer.get("metadata")
+        meta = meta if isinstance(meta, dict) else {}
+        place = meta.get("namespace")
+        here = not place or f"/namespaces/{place}/" in request.path
+        if meta.get("name") != name or not here or not found or kind not in ("", found):
             raise _another(request, answer)
         return answer
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from companyos_canary.cluster.kubeconfig import Block, Entry, kubeconfig_files, read_entry
-from companyos_canary.cluster.network import masked
 from companyos_canary.cluster.pool import make_pool
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import ConfigError, Unauthenticated
+from companyos_canary.model.http import without_password
 
 if TYPE_CHECKING:
     from companyos_canary.cluster.plugin import Plugin
@@ -49,7 +49,11 @@ def connect(
         entry = read_entry(files, context)
         transport = _transport(files, entry, environ, timeout)
         return Connection(
-            transport, entry.namespace, entry.context, masked(transport.server), entry.user.name
+            transport,
+            entry.namespace,
+            entry.context,
+            without_password(transport.server),
+            entry.user.name,
         )
     if environ.get("KUBERNETES_SERVICE_HOST") and not context:
         return _in_cluster(environ, service_account, timeout)

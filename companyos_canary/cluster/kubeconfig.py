@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from companyos_canary.cluster.network import masked
 from companyos_canary.errors import ConfigError, UsageError, near
+from companyos_canary.model.http import without_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,9 @@ class Entry:
             words = f"`{reason.filename}`: {reason.strerror}" if reason.filename else str(reason)
         else:
             words = " ".join(str(reason).split())
-        return ConfigError(masked(f"context `{self.context}` cannot be used: {words.rstrip('.')}"))
+        return ConfigError(
+            without_password(f"context `{self.context}` cannot be used: {words.rstrip('.')}")
+        )
 
 
 def kubeconfig_files(kubeconfig: str | None, environ: Mapping[str, str]) -> list[str]:

@@ -1,10 +1,10 @@
 """Failures below HTTP (no answer, or half of one) as sentences with the server's address."""
 
-import re
 import socket
 import ssl
 
 from companyos_canary.errors import Unreachable
+from companyos_canary.model.http import without_password
 
 _ADDRESS = "check the address and that this machine can reach it (VPN, proxy)"
 _CONTEXT = "choose another context with --context, or check `server` in the kubeconfig"
@@ -19,20 +19,12 @@ def unreachable(error: BaseException, server: str, *, changing: bool = False) ->
         hint = "check the token and `as` of the user in the kubeconfig"
     else:
         sentence, hint = _sentence(error, server)
-    sentence, hint = masked(sentence), masked(hint)
+    sentence, hint = without_password(sentence), without_password(hint)
     if changing and not _before_sending(error):
         hint = "the request may have taken effect: look before you repeat it"
     failure = Unreachable(sentence, hint=hint)
     failure.__cause__ = error
     return failure
-
-
-_USERINFO = re.compile(r"(?<=//)[^/\s`]*@")
-
-
-def masked(text: str) -> str:
-    """Without the user and the password of the addresses in it."""
-    return _USERINFO.sub("***@", text)
 
 
 def failures() -> tuple[type[Exception], ...]:

@@ -4,12 +4,19 @@
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 Json = dict[str, Any]
+_USERINFO = re.compile(r"(?<=//)[^/\s`]*@")
+
+
+def without_password(text: str) -> str:
+    """An address, or a text with addresses in it, without their users and passwords."""
+    return _USERINFO.sub("", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from companyos_canary import __version__
 from companyos_canary.errors import CanaryError, Forbidden, Unreachable
-from companyos_canary.model.http import Request, Response, Transport
+from companyos_canary.model.http import Request, Response, Transport, without_password
 
 if TYPE_CHECKING:
     import httpx
@@ -175,10 +175,3 @@ def service_of(url: str, namespace: str) -> Service | None:
     place = labels[1] if len(labels) > 1 else namespace
     prefix = parts.path.rstrip("/")
     return Service(place, labels[0], port or (443 if secure else 80), prefix, secure)
-
-
-def without_password(url: str) -> str:
-    """The address as it may be shown."""
-    scheme, mark, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else url

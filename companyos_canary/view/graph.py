@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from companyos_canary.prometheus.transport import without_password
+from companyos_canary.model.http import without_password
 from companyos_canary.render.questions import Question
 
 
