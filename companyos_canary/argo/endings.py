@@ -10,10 +10,10 @@ from companyos_canary.argo.steps import FULL_WEIGHT, set_weight
 from companyos_canary.argo.weight_steps import step_number, weight_steps
 from companyos_canary.errors import UsageError
 from companyos_canary.model.outcome import EndKind
+from companyos_canary.model.quantity import whole
 from companyos_canary.model.rollout import Rollout
 
 _UNTIL = re.compile(r"(healthy|paused)|(step|weight)=([0-9]+)")
-_DIGITS = 9  # of a number that is compared; more are too large for any step or weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Until:
             )
         if found[1]:
             return cls("healthy" if found[1] == "healthy" else "paused")
-        kind, value = found[2], int(found[3][:_DIGITS])
+        kind, value = found[2], whole(found[3])
         if kind == "weight" and not 1 <= value <= FULL_WEIGHT:
             raise UsageError(
                 f"--until `{text}`: a weight is between 1 and 100 percent",

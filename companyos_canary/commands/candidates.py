@@ -130,18 +130,15 @@ def _targets(rows: Iterable[tuple["ReplicaSet", str, str]]) -> Found:
 def _history(line: Line) -> Iterable[tuple["ReplicaSet", str, str]]:
     """ReplicaSets, newest first, with their version and what the deploy records tell of them."""
     from companyos_canary.argo.patches import tag
-    from companyos_canary.argo.patches.record import ends_of, newest_ends, record_of, stable_hashes
+    from companyos_canary.argo.patches.record import ends_of, newest_ends, stable_hashes
+    from companyos_canary.argo.stable_record import believed
     from companyos_canary.cluster.kinds import REPLICASET
     from companyos_canary.model.workload import ReplicaSet
 
     settings, zone = line.resolved.settings, line.runtime.clock.now().tzinfo
     container = line.given.get("container") or (settings.container if settings else None)
     found = list(map(ReplicaSet.from_object, line.owned(REPLICASET)))
-    records = {
-        r.hash: record
-        for r in found
-        if (record := record_of(r.annotations)).get("image") in {c.image for c in r.containers}
-    }
+    records = {r.hash: record for r in found if (record := believed(r))}
     stable = {h for r in found if r.hash in records for h in stable_hashes(r.annotations)}
     newest = sorted(found, key=lambda r: r.revision, reverse=True)
     ends = newest_ends(end for r in newest for end in ends_of(r.annotations))
@@ -149,15 +146,9 @@ def _history(line: Line) -> Iterable[tuple["ReplicaSet", str, str]]:
     for r in newest:
         end = left.get((r.hash, r.revision))
         by, reason = (records.get(r.hash, {}).get(key, "") for key in ("by", "reason"))
-        ended = (
-            "aborted"
-            if end and end.result == "aborted"
-            else "undone"
-            if end and end.undone
-            else "was stable"
-            if r.hash in stable
-            else ""
-        )
+        ended = "was stable" if r.hash in stable else ""
+        if end and (end.undone or end.result == "aborted"):
+            ended = "aborted" if end.result == "aborted" else "undone"
         told = (ended,
                 f"{r.created_at.astimezone(zone):%d %b %H:%M}" if r.created_at else "",
                 f"by {by}" if by else "", reason)  # fmt: skip

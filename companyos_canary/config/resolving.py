@@ -65,16 +65,17 @@ def resolve(
     settings, problem = None, None
     if needs_settings or not _complete(given):
         settings, problem = _settings(given, cwd)
-    ours, origins = True, {key: source for key, (_, source) in given.items()}
+    origins = {key: source for key, (_, source) in given.items()}
     values = {key: value for key, (value, _) in given.items()}
+    ours = None
     if settings is not None:
         _fill(values, origins, settings, _shown(settings.path or Path(FILE), cwd))
-        ours = settings.rollout == values["rollout"] and (
-            settings.namespace in (None, values.get("namespace"))
-        )
+        meant = (values["rollout"], values.get("namespace"))
+        same = meant == (settings.rollout, settings.namespace or meant[1])
         settings = replace(settings, namespace=values["namespace"])
+        ours = settings if same else None
     return Resolved(
-        settings=settings if ours else None,
+        settings=ours,
         file=settings,
         problem=problem,
         rollout=values.get("rollout"),
