@@ -69,9 +69,7 @@ class Verbs(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in VERBS and not args[0].startswith("-"):
-            raise UsageError(
-                f"there is no verb `{args[0]}`", hint=_near(args[0], VERBS) + "see `canary --help`"
-            )
+            raise UsageError(f"there is no verb `{args[0]}`", hint=_near(args[0], VERBS) + "see `canary --help`")
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -191,10 +189,7 @@ def _verb(arguments: Sequence[str]) -> str:
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Whether JSON is asked for, on a command line that may be wrong: `-o json`, `-ojson`,
     `-qo json`, `--output json`, `--output=json`."""
-    return (
-        re.search(r"\0(-[a-z]*o\0?|--output[\0=])json\0", f"\0{chr(0).join(arguments)}\0")
-        is not None
-    )
+    return re.search(r"\0(-[a-z]*o\0?|--output[\0=])json\0", f"\0{chr(0).join(arguments)}\0") is not None
 
 
 def _nowhere() -> TextIO:

@@ -114,9 +114,7 @@ class Unreachable(CanaryError):
 class ServerError(CanaryError):
     """The server answered 5xx or 429."""
 
-    def __init__(
-        self, message: str, *, hint: str = "", status: int = 500, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, hint: str = "", status: int = 500, retry_after: float | None = None) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.retry_after = retry_after
@@ -127,9 +125,7 @@ class Conflict(CanaryError):
     another manager owns a field. `owned`: manager and field (`.spec.replicas`; empty where it is
     not named), where the server says so."""
 
-    def __init__(
-        self, message: str, *, hint: str = "", owned: tuple[tuple[str, str], ...] = ()
-    ) -> None:
+    def __init__(self, message: str, *, hint: str = "", owned: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(message, hint=hint)
         self.owned = owned
 

@@ -22,9 +22,7 @@ _CURSOR, _NO_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
 _MARK_PASTES, _NO_MARKS = b"\x1b[?2004h", b"\x1b[?2004l"
 _PASTE = "\x1b[200~"
 # A paste, or what one key sends: CSI (`\x1b[1;5A`), SS3 (`\x1bOP`), or Alt with a character.
-_MORE = re.compile(
-    r"\x1b\[200~.*?\x1b\[201~|\x1b\[(?!200~)[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^\[O\x1b]", re.S
-)
+_MORE = re.compile(r"\x1b\[200~.*?\x1b\[201~|\x1b\[(?!200~)[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^\[O\x1b]", re.S)
 _SOON = 0.05  # seconds in which the rest of a key comes
 
 

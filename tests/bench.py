@@ -77,9 +77,13 @@ def requests_of(arguments: tuple[str, ...], cwd: Path, env: dict[str, str]) -> t
     """Requests and bytes that a verb needs, from the counters of its transport."""
     seen: list[Cluster] = []
     runtime = Runtime(
-        stdout=io.StringIO(), stderr=io.StringIO(), stdin=io.StringIO(), environ=env, cwd=cwd,
+        stdout=io.StringIO(),
+        stderr=io.StringIO(),
+        stdin=io.StringIO(),
+        environ=env,
+        cwd=cwd,
         clock=Clock(now=lambda: datetime.now(UTC), sleep=time.sleep),
-    )  # fmt: skip
+    )
     plain = runtime.connect
 
     def counting(*given: object) -> Cluster:
@@ -99,9 +103,14 @@ def event_to_screen(cwd: Path, env: dict[str, str]) -> tuple[list[float], float,
     cluster = Cluster(found.transport, NAMESPACE)
     uid = cluster.rollout(NAME).uid
     child = pexpect.spawn(
-        CANARY[0], [*CANARY[1:], "watch"], cwd=cwd, dimensions=(40, 120),
-        env={**env, "TERM": "xterm", "NO_COLOR": "1"}, encoding="utf-8", timeout=10,
-    )  # fmt: skip
+        CANARY[0],
+        [*CANARY[1:], "watch"],
+        cwd=cwd,
+        dimensions=(40, 120),
+        env={**env, "TERM": "xterm", "NO_COLOR": "1"},
+        encoding="utf-8",
+        timeout=10,
+    )
     child.expect("Healthy|paused|waits")
     waits = []
     for n in range(EVENTS):
@@ -127,9 +136,14 @@ def first_frame(cwd: Path, env: dict[str, str]) -> list[float]:
         for _ in range(ROUNDS):
             began = time.perf_counter()
             child = pexpect.spawn(
-                CANARY[0], [*CANARY[1:], "watch"], cwd=cwd, dimensions=(40, 120),
-                env={**env, "TERM": "xterm", "NO_COLOR": "1"}, encoding="utf-8", timeout=10,
-            )  # fmt: skip
+                CANARY[0],
+                [*CANARY[1:], "watch"],
+                cwd=cwd,
+                dimensions=(40, 120),
+                env={**env, "TERM": "xterm", "NO_COLOR": "1"},
+                encoding="utf-8",
+                timeout=10,
+            )
             child.expect(seen)
             waits.append(time.perf_counter() - began)
             child.sendintr()
@@ -142,11 +156,17 @@ def _event(n: int, uid: str) -> dict[str, object]:
     now = format_time(datetime.now(UTC))
     about = {"kind": "Rollout", "name": NAME, "namespace": NAMESPACE, "uid": uid}
     return {
-        "apiVersion": "v1", "kind": "Event", "involvedObject": about, "type": "Normal",
+        "apiVersion": "v1",
+        "kind": "Event",
+        "involvedObject": about,
+        "type": "Normal",
         "metadata": {"name": f"bench-{n:03}", "namespace": NAMESPACE},
-        "reason": "Bench", "message": f"bench-{n:03}", "count": 1,
-        "firstTimestamp": now, "lastTimestamp": now,
-    }  # fmt: skip
+        "reason": "Bench",
+        "message": f"bench-{n:03}",
+        "count": 1,
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+    }
 
 
 def _memory(pid: int) -> float:
@@ -167,8 +187,7 @@ def main() -> None:
         with sandbox(folder) as ready:
             env = {**os.environ, "KUBECONFIG": str(folder / "config")}
             for arguments in (("apply", "v1.0.0"), ("deploy", "v1.1.0", "--until", "paused")):
-                subprocess.run((*CANARY, *arguments, "-q"), cwd=folder, env=env, check=True,
-                               stdout=subprocess.DEVNULL)  # fmt: skip
+                subprocess.run((*CANARY, *arguments, "-q"), cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
             report(folder, env, ready)
 
 
@@ -195,8 +214,7 @@ def report(folder: Path, env: dict[str, str], ready: float) -> None:
             f"{network[0]:>10}{network[1]:>10}\n"
         )
     if yardstick:
-        say(f"{'kubectl get -o json':<20}{yardstick.seconds * 1000:>7.0f}{'1.0 ×':>9}"
-            f"{yardstick.rss_mib:>7.0f}\n")  # fmt: skip
+        say(f"{'kubectl get -o json':<20}{yardstick.seconds * 1000:>7.0f}{'1.0 ×':>9}{yardstick.rss_mib:>7.0f}\n")
     say(f"{'sandbox ready':<20}{ready * 1000:>7.0f}\n")
     found = connect(env["KUBECONFIG"], None, environ=env, timeout=10)
     watched = fan_out(Cluster(found.transport, NAMESPACE))
@@ -204,9 +222,7 @@ def report(folder: Path, env: dict[str, str], ready: float) -> None:
     say(f"{many:<20}{watched.seconds * 1000:>7.0f}   lost {watched.lost}\n")
     waits, rss, busy = event_to_screen(folder, env)
     p95 = statistics.quantiles(waits, n=20)[-1]
-    say(
-        f"{'event → screen':<20}{statistics.median(waits) * 1000:>7.0f}   p95 {p95 * 1000:.0f} ms\n"
-    )
+    say(f"{'event → screen':<20}{statistics.median(waits) * 1000:>7.0f}   p95 {p95 * 1000:.0f} ms\n")
     first, whole = first_frame(folder, env)
     say(f"{'first frame':<20}{first * 1000:>7.0f}   all of it {whole * 1000:.0f} ms\n")
     say(f"{'watch, idle':<20}{'':>16}{rss:>7.0f}   {busy * 100:.1f} % of a core\n")

@@ -24,8 +24,13 @@ ROLLOUT_UID = "b6140f43-7378-446d-813f-39cd40939b4f"
 ANALYSIS: dict[str, Any] = {"analysis": {"templates": [{"templateName": "companyos-canary"}]}}
 PAUSE: dict[str, Any] = {"pause": {}}
 GUIDE_STEPS: tuple[dict[str, Any], ...] = (
-    {"setWeight": 10}, ANALYSIS, {"setWeight": 25}, ANALYSIS, {"setWeight": 50}, ANALYSIS,
-)  # fmt: skip
+    {"setWeight": 10},
+    ANALYSIS,
+    {"setWeight": 25},
+    ANALYSIS,
+    {"setWeight": 50},
+    ANALYSIS,
+)
 
 
 def pause(duration: str | int) -> dict[str, Any]:
@@ -137,14 +142,9 @@ def replicaset_object(
             "creationTimestamp": format_time(created_at),
             "labels": {"app": NAME, "rollouts-pod-template-hash": hash},
             "annotations": {"rollout.argoproj.io/revision": str(revision), **(annotations or {})},
-            "ownerReferences": [
-                {"kind": "Rollout", "name": NAME, "uid": ROLLOUT_UID, "controller": True}
-            ],
+            "ownerReferences": [{"kind": "Rollout", "name": NAME, "uid": ROLLOUT_UID, "controller": True}],
         },
-        "spec": {
-            "replicas": desired,
-            "template": {"spec": {"containers": [{"name": NAME, "image": image}]}},
-        },
+        "spec": {"replicas": desired, "template": {"spec": {"containers": [{"name": NAME, "image": image}]}}},
         "status": {
             "observedGeneration": 1,
             "replicas": have,
@@ -184,8 +184,7 @@ def pod_object(
             "creationTimestamp": format_time(created_at),
             "labels": {"app": NAME, "rollouts-pod-template-hash": hash},
             "ownerReferences": [
-                {"kind": "ReplicaSet", "name": f"{NAME}-{hash}", "uid": f"uid-{hash}",
-                 "controller": True}
+                {"kind": "ReplicaSet", "name": f"{NAME}-{hash}", "uid": f"uid-{hash}", "controller": True}
             ],
             **({"deletionTimestamp": format_time(NOW)} if deleting else {}),
         },
@@ -193,11 +192,9 @@ def pod_object(
         "status": {
             "phase": "Pending" if waiting else "Running",
             "conditions": [{"type": "Ready", "status": str(ready)}],
-            "containerStatuses": [
-                {"name": NAME, "ready": ready, "restartCount": restarts, "state": state}
-            ],
+            "containerStatuses": [{"name": NAME, "ready": ready, "restartCount": restarts, "state": state}],
         },
-    }  # fmt: skip
+    }
 
 
 def pod(name: str, **fields: Any) -> Pod:
@@ -212,8 +209,7 @@ def pods(count: int, **fields: Any) -> tuple[Pod, ...]:
 
 # The guide's five metrics: success and failure condition in the recommended form.
 CONDITIONS: dict[str, tuple[str, str]] = {
-    name: (f"len(result) == 1 && result[0] {good} {limit}",
-           f"len(result) == 1 && result[0] {bad} {limit}")
+    name: (f"len(result) == 1 && result[0] {good} {limit}", f"len(result) == 1 && result[0] {bad} {limit}")
     for name, good, bad, limit in (
         ("error-rate", "<", ">=", 0.05),
         ("latency-p95", "<", ">=", 0.3),
@@ -221,7 +217,7 @@ CONDITIONS: dict[str, tuple[str, str]] = {
         ("error-ratio", "<", ">=", 1.5),
         ("opa-success", ">", "<=", 0.99),
     )
-}  # fmt: skip
+}
 
 
 def metric_object(name: str, **fields: Any) -> dict[str, Any]:
@@ -297,9 +293,7 @@ def run_object(
             "creationTimestamp": format_time(started_at or NOW),
             "labels": {"rollout-type": kind, "rollouts-pod-template-hash": hash, **label},
             "annotations": {"rollout.argoproj.io/revision": str(revision)},
-            "ownerReferences": [
-                {"kind": "Rollout", "name": NAME, "uid": ROLLOUT_UID, "controller": True}
-            ],
+            "ownerReferences": [{"kind": "Rollout", "name": NAME, "uid": ROLLOUT_UID, "controller": True}],
         },
         "spec": {"metrics": [dict(m) for m in asked]},
         "status": {
@@ -354,17 +348,12 @@ def snapshot(
 ) -> Snapshot:
     """Two ReplicaSets with so many ready pods; other fields go to `rollout`."""
     old = replicaset(
-        hash=STABLE, image=f"{IMAGE}:v1.0.0", revision=7, desired=stable,
-        created_at=NOW - timedelta(hours=20),
-    )  # fmt: skip
+        hash=STABLE, image=f"{IMAGE}:v1.0.0", revision=7, desired=stable, created_at=NOW - timedelta(hours=20)
+    )
     running = pods(canary) + pods(stable, hash=STABLE, created_at=NOW - timedelta(hours=20))
     return Snapshot(
-        rollout=rollout(
-            **{"updated": canary, "total": canary + stable, "stable": stable_hash, **fields}
-        ),
-        replicasets=(replicaset(desired=canary), old)
-        if replicasets is None
-        else tuple(replicasets),
+        rollout=rollout(**{"updated": canary, "total": canary + stable, "stable": stable_hash, **fields}),
+        replicasets=(replicaset(desired=canary), old) if replicasets is None else tuple(replicasets),
         pods=(running if pods_up else ()) if pods_now is None else tuple(pods_now),
         runs=tuple(runs),
         events=tuple(events),

@@ -4,9 +4,7 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--update-screens", action="store_true", help="write the expected screens and schema anew"
-    )
+    parser.addoption("--update-screens", action="store_true", help="write the expected screens and schema anew")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

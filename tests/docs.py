@@ -74,9 +74,8 @@ def picture() -> str:
     """docs/screen.svg: what `canary deploy` draws in the second step, by the program itself."""
     facts = Facts(width=80, height=30)
     console = Console(
-        record=True, width=80, file=io.StringIO(), force_terminal=True, color_system="standard",
-        _environ={},
-    )  # fmt: skip
+        record=True, width=80, file=io.StringIO(), force_terminal=True, color_system="standard", _environ={}
+    )
     console.print(
         screen(
             scenes.failing(),

@@ -32,8 +32,7 @@ def fan_out(cluster: Cluster, watchers: int = 50, updates: int = 200) -> FanOut:
     since = ("resourceVersion", made["metadata"]["resourceVersion"])
     which = ("fieldSelector", f"metadata.name={NAME}")
     streams = [
-        cluster.transport.stream(Request("GET", path, (("watch", "1"), which, since))).stream
-        for _ in range(watchers)
+        cluster.transport.stream(Request("GET", path, (("watch", "1"), which, since))).stream for _ in range(watchers)
     ]
     seen: list[list[int]] = [[] for _ in streams]
     readers = [

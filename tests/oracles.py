@@ -35,16 +35,18 @@ def install() -> None:
         return
     options = ["-qq", "-o", "DPkg::Lock::Timeout=10"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    steps = (
-        [apt, *options, "update"],
-        [apt, *options, "install", "--yes", "--no-install-recommends", _PACKAGE],
-    )
+    steps = ([apt, *options, "update"], [apt, *options, "install", "--yes", "--no-install-recommends", _PACKAGE])
     for step in steps:
         try:
             subprocess.run(
-                step, env=environment, timeout=PATIENCE / len(steps), check=False,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+                step,
+                env=environment,
+                timeout=PATIENCE / len(steps),
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         except (OSError, subprocess.TimeoutExpired):
             return
 
@@ -52,8 +54,7 @@ def install() -> None:
 def lines() -> list[str]:
     """One line a tool: where it is, or what is skipped without it."""
     return [
-        f"{tool}: present" if shutil.which(tool) else f"{tool}: skipped: {purpose}"
-        for tool, purpose in TOOLS.items()
+        f"{tool}: present" if shutil.which(tool) else f"{tool}: skipped: {purpose}" for tool, purpose in TOOLS.items()
     ]
 
 

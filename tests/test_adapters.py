@@ -25,9 +25,7 @@ def test_the_program_is_its_name_where_the_path_leads_to_it(tmp_path: Path) -> N
         assert program({"PATH": f"/bin:{folder}"}, tmp_path, str(own), "/bin/python3") == "canary"
 
 
-def test_the_program_is_the_path_that_runs_from_here_where_the_path_has_none_or_another(
-    tmp_path: Path,
-) -> None:
+def test_the_program_is_the_path_that_runs_from_here_where_the_path_has_none_or_another(tmp_path: Path) -> None:
     own = installed(tmp_path / "a b" / ".venv" / "bin")
     other = installed(tmp_path / "other")
     for path in ("/nowhere", str(other.parent)):
@@ -38,13 +36,9 @@ def test_the_program_is_the_path_that_runs_from_here_where_the_path_has_none_or_
 
 
 @pytest.mark.parametrize("started_as", ["/x/companyos_canary/__main__.py", ""])
-def test_a_program_that_was_started_as_a_module_is_the_one_beside_its_python(
-    tmp_path: Path, started_as: str
-) -> None:
+def test_a_program_that_was_started_as_a_module_is_the_one_beside_its_python(tmp_path: Path, started_as: str) -> None:
     own = installed(tmp_path / ".venv" / "bin")
     python = str(own.parent / "python3")
     assert program({}, tmp_path, started_as, python) == ".venv/bin/canary"
     own.unlink()
-    assert program({}, tmp_path, started_as, python) == (
-        ".venv/bin/python3 -m companyos_canary"
-    )  # fmt: skip
+    assert program({}, tmp_path, started_as, python) == (".venv/bin/python3 -m companyos_canary")

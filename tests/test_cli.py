@@ -56,12 +56,22 @@ MAY_LOAD: dict[str, set[str]] = {
     "demo": set(),
     "sandbox": {"yaml"},
 }
-GIVEN = {"deploy": ("v1.1.0",), "apply": ("v1.0.0",), "init": ("--file", "other.yaml"),
-         "demo": ("--help",), "completion": ("bash",)}  # fmt: skip
-ENDS = {"links": ExitCode.OK, "init": ExitCode.OK, "render": ExitCode.OK, "demo": ExitCode.OK,
-        "completion": ExitCode.OK,
-        "schema": ExitCode.OK,
-        "sandbox": ExitCode.USAGE}  # fmt: skip
+GIVEN = {
+    "deploy": ("v1.1.0",),
+    "apply": ("v1.0.0",),
+    "init": ("--file", "other.yaml"),
+    "demo": ("--help",),
+    "completion": ("bash",),
+}
+ENDS = {
+    "links": ExitCode.OK,
+    "init": ExitCode.OK,
+    "render": ExitCode.OK,
+    "demo": ExitCode.OK,
+    "completion": ExitCode.OK,
+    "schema": ExitCode.OK,
+    "sandbox": ExitCode.USAGE,
+}
 
 
 @pytest.fixture
@@ -83,12 +93,22 @@ def said(here: World, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 
 def loaded(folder: Path, *arguments: str, **more: str) -> tuple[int, set[str]]:
     """The exit code of a command in a process of its own, and which heavy modules it loaded."""
-    env = {"KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder), "PATH": "/usr/bin:/bin",
-           "PYTHONPATH": str(Path(cli.__file__).parents[1]), **more}  # fmt: skip
+    env = {
+        "KUBECONFIG": str(folder / "kubeconfig"),
+        "HOME": str(folder),
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(Path(cli.__file__).parents[1]),
+        **more,
+    }
     ran = subprocess.run(
         [sys.executable, "-c", LISTING, *arguments],
-        cwd=folder, env=env, capture_output=True, text=True, timeout=20, check=True,
-    )  # fmt: skip
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
     _, code, *names = ran.stderr.strip().splitlines()[-1].split()
     return int(code), set(names)
 
@@ -134,24 +154,18 @@ def test_help_names_every_verb_and_every_exit_code(said: Callable[..., Ran]) -> 
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
-def test_the_help_of_a_verb_has_its_examples_and_its_exit_codes(
-    said: Callable[..., Ran], verb: str
-) -> None:
+def test_the_help_of_a_verb_has_its_examples_and_its_exit_codes(said: Callable[..., Ran], verb: str) -> None:
     module = import_module(f"companyos_canary.commands.{verb}")
     ran = said(verb, "--help")
     assert ran.code == ExitCode.OK
     for example in module.EXAMPLES:
         assert f"  {example}" in ran.out
-    told = [
-        int(line.split()[0]) for line in ran.out.partition("Exit codes:")[2].splitlines() if line
-    ]
+    told = [int(line.split()[0]) for line in ran.out.partition("Exit codes:")[2].splitlines() if line]
     assert told == sorted(int(code) for code in module.EXITS)
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
-def test_every_verb_has_the_common_options_and_a_word_for_each(
-    said: Callable[..., Ran], verb: str
-) -> None:
+def test_every_verb_has_the_common_options_and_a_word_for_each(said: Callable[..., Ran], verb: str) -> None:
     text = " ".join(said(verb, "-h").out.split())
     for name, annotation, _ in base.COMMON:
         assert f"--{name.replace('_', '-')} " in text
@@ -165,29 +179,44 @@ def test_every_verb_has_the_common_options_and_a_word_for_each(
     [
         (("statsu",), "there is no verb `statsu`", "did you mean `status`? see `canary --help`"),
         (("frobnicate",), "there is no verb `frobnicate`", "see `canary --help`"),
-        (("status", "--outptu", "json"), "no such option: `--outptu`",
-         "did you mean `--output`? see `canary status --help`"),
+        (
+            ("status", "--outptu", "json"),
+            "no such option: `--outptu`",
+            "did you mean `--output`? see `canary status --help`",
+        ),
         (("status", "--zzz"), "no such option: `--zzz`", "see `canary status --help`"),
         (("deploy",), "missing argument `VERSION`", "see `canary deploy --help`"),
         (("get", "a", "b"), "got unexpected extra argument(s) (b)", "see `canary get --help`"),
         (("status", "-n"), "option `-n` requires an argument", "see `canary status --help`"),
-        (("status", "-o", "xml"), "--output `xml` is not a format here",
-         "use human, json, yaml or name"),
-        (("init", "-o", "yaml"), "--output `yaml` is not a format here",
-         "use human, json or name"),
-        (("status", "--request-timeout", "soon"),
-         "invalid value for `--request-timeout`: `soon` is not a valid float",
-         "see `canary status --help`"),
-        (("status", "--request-timeout", "0"), "--request-timeout `0` is not more than no time",
-         "seconds for one request, for example 10"),
-        (("watch", "--until", "soon"), "--until `soon` is not a state to wait for",
-         "use healthy, paused, step=N or weight=N"),
-        (("status", "a/b"), "`a/b` cannot be the name of a Rollout",
-         "small letters, digits, `-` and `.`, as `kubectl get rollouts` shows it"),
-        (("status", "-n", "x/../y"), "`x/../y` cannot be the name of a namespace",
-         "small letters, digits and `-`, as `kubectl get namespaces` shows it"),
+        (("status", "-o", "xml"), "--output `xml` is not a format here", "use human, json, yaml or name"),
+        (("init", "-o", "yaml"), "--output `yaml` is not a format here", "use human, json or name"),
+        (
+            ("status", "--request-timeout", "soon"),
+            "invalid value for `--request-timeout`: `soon` is not a valid float",
+            "see `canary status --help`",
+        ),
+        (
+            ("status", "--request-timeout", "0"),
+            "--request-timeout `0` is not more than no time",
+            "seconds for one request, for example 10",
+        ),
+        (
+            ("watch", "--until", "soon"),
+            "--until `soon` is not a state to wait for",
+            "use healthy, paused, step=N or weight=N",
+        ),
+        (
+            ("status", "a/b"),
+            "`a/b` cannot be the name of a Rollout",
+            "small letters, digits, `-` and `.`, as `kubectl get rollouts` shows it",
+        ),
+        (
+            ("status", "-n", "x/../y"),
+            "`x/../y` cannot be the name of a namespace",
+            "small letters, digits and `-`, as `kubectl get namespaces` shows it",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_command_line_is_one_sentence_and_a_hint(
     said: Callable[..., Ran], here: World, arguments: tuple[str, ...], sentence: str, hint: str
 ) -> None:
@@ -196,18 +225,17 @@ def test_a_wrong_command_line_is_one_sentence_and_a_hint(
 
 
 @pytest.mark.parametrize(
-    "flags",
-    [("-o", "json"), ("-ojson",), ("--output", "json"), ("--output=json",), ("-qo", "json")],
+    "flags", [("-o", "json"), ("-ojson",), ("--output", "json"), ("--output=json",), ("-qo", "json")]
 )
-def test_with_json_a_wrong_command_line_is_an_envelope_too(
-    said: Callable[..., Ran], flags: tuple[str, ...]
-) -> None:
+def test_with_json_a_wrong_command_line_is_an_envelope_too(said: Callable[..., Ran], flags: tuple[str, ...]) -> None:
     ran = said("deploy", *flags)
     assert json.loads(ran.out) == {
-        "schema": "canary/v1", "command": "deploy", "exit_code": 2, "data": {},
-        "errors": [{"code": "usage", "message": "missing argument `VERSION`",
-                    "hint": "see `canary deploy --help`"}],
-    }  # fmt: skip
+        "schema": "canary/v1",
+        "command": "deploy",
+        "exit_code": 2,
+        "data": {},
+        "errors": [{"code": "usage", "message": "missing argument `VERSION`", "hint": "see `canary deploy --help`"}],
+    }
     assert ran.err.startswith("error: missing argument `VERSION`\n")
 
 
@@ -219,8 +247,7 @@ def test_an_exception_nobody_expected_is_one_sentence(here: World) -> None:
     ran = here.canary("status", "-o", "json")
     assert ran.code == ExitCode.FAILED
     assert ran.err == (
-        "error: unexpected RuntimeError: the moon\n"
-        "hint: run it again with CANARY_DEBUG=1 and report what it prints\n"
+        "error: unexpected RuntimeError: the moon\nhint: run it again with CANARY_DEBUG=1 and report what it prints\n"
     )
     assert ran.json["errors"][0]["code"] == "failed"
     with pytest.raises(RuntimeError):
@@ -239,7 +266,6 @@ def test_ctrl_c_anywhere_is_130_and_one_word(here: World) -> None:
 
 def test_the_module_is_the_program_too() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "companyos_canary", "--version"],
-        capture_output=True, text=True, timeout=20, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "companyos_canary", "--version"], capture_output=True, text=True, timeout=20, check=False
+    )
     assert (ran.returncode, ran.stdout) == (0, f"canary {__version__}\n")

@@ -26,7 +26,7 @@ def test_the_picture_is_what_the_program_draws() -> None:
     assert docs.SCREEN.read_text() == docs.picture(), "run `make docs`"
 
 
-@pytest.mark.parametrize("page", sorted(docs.ROOT.glob("*.md")) + sorted(docs.ROOT.glob("docs/**/*.md")))  # fmt: skip  # noqa: E501
+@pytest.mark.parametrize("page", sorted(docs.ROOT.glob("*.md")) + sorted(docs.ROOT.glob("docs/**/*.md")))  # fmt: skip
 def test_every_link_to_a_file_leads_somewhere(page: docs.Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if "://" not in target:

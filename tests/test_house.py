@@ -15,13 +15,15 @@ from tests.house import HERE, Calls, House, circles, longest_chain, repeated_run
 
 #: Circles that are known, with all of their modules; the aim is none.
 KNOWN = {
-    frozenset({
-        "companyos_canary.commands.shows",
-        "companyos_canary.commands.shows.json_lines",
-        "companyos_canary.commands.shows.lines",
-        "companyos_canary.commands.shows.screen",
-    })
-}  # fmt: skip
+    frozenset(
+        {
+            "companyos_canary.commands.shows",
+            "companyos_canary.commands.shows.json_lines",
+            "companyos_canary.commands.shows.lines",
+            "companyos_canary.commands.shows.screen",
+        }
+    )
+}
 #: Modules in the longest chain of imports; the aim is 15 with those inside functions, too.
 CHAIN, CHAIN_OF_LOADING = 26, 18
 #: Calls of our functions while a frame is drawn once; the aim is 2,500 at 100×40.
@@ -32,16 +34,32 @@ DERIVED_AGAIN = {(100, 40): 126, (100, 20): 689}
 #: What is renamed here is counted no more: rename it here, too.
 PARTS = {
     (100, 40): {
-        "attempt": 7, "update_started": 8, "cause": 1, "progress": 1, "metric_rows": 1,
-        "step_end": 1, "role_of": 6, "image_of": 8, "pod_status": 3, "Limit.holds": 30,
+        "attempt": 7,
+        "update_started": 8,
+        "cause": 1,
+        "progress": 1,
+        "metric_rows": 1,
+        "step_end": 1,
+        "role_of": 6,
+        "image_of": 8,
+        "pod_status": 3,
+        "Limit.holds": 30,
         "trend": 5,
     },
     (100, 20): {
-        "attempt": 21, "update_started": 22, "cause": 1, "progress": 1, "metric_rows": 1,
-        "step_end": 8, "role_of": 48, "image_of": 41, "pod_status": 6, "Limit.holds": 240,
+        "attempt": 21,
+        "update_started": 22,
+        "cause": 1,
+        "progress": 1,
+        "metric_rows": 1,
+        "step_end": 8,
+        "role_of": 48,
+        "image_of": 41,
+        "pod_status": 6,
+        "Limit.holds": 240,
         "trend": 40,
     },
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +111,7 @@ def short(names: object) -> list[str]:
     return [name.removeprefix(f"{house.PACKAGE}.") for name in sorted(names)]
 
 
-TYPES = (
-    "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from companyos_canary.a import x\n"
-)
+TYPES = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from companyos_canary.a import x\n"
 
 
 def test_a_circle_is_found_inside_functions_and_not_among_types(tmp_path: Path) -> None:
@@ -110,13 +126,14 @@ def test_a_circle_is_found_inside_functions_and_not_among_types(tmp_path: Path) 
     assert [short(circle) for circle in circles(wider.imports())] == [["a", "b", "c"]]
 
 
-def test_a_package_is_loaded_before_a_module_in_it_but_not_by_its_neighbour(
-    tmp_path: Path,
-) -> None:
+def test_a_package_is_loaded_before_a_module_in_it_but_not_by_its_neighbour(tmp_path: Path) -> None:
     found = built(
-        tmp_path, a="import companyos_canary.p.x\n", p____init__="from companyos_canary.p import y",
-        p__x="import companyos_canary.p.y", p__y="",
-    )  # fmt: skip
+        tmp_path,
+        a="import companyos_canary.p.x\n",
+        p____init__="from companyos_canary.p import y",
+        p__x="import companyos_canary.p.y",
+        p__y="",
+    )
     imports = found.imports()
     assert imports[f"{house.PACKAGE}.a"] == {f"{house.PACKAGE}.p", f"{house.PACKAGE}.p.x"}
     assert circles(imports) == set()
@@ -130,9 +147,7 @@ def test_a_module_that_cannot_be_the_first_is_named_with_the_reason(tmp_path: Pa
     assert "cannot import name 'y'" in found[f"{house.PACKAGE}.b"]
 
 
-def test_the_rules_of_an_analysis_are_no_part_of_the_product_wherever_they_are(
-    tmp_path: Path,
-) -> None:
+def test_the_rules_of_an_analysis_are_no_part_of_the_product_wherever_they_are(tmp_path: Path) -> None:
     before = built(tmp_path / "before", argo__judge="", argo__phase="", sandbox__store="")
     after = built(tmp_path / "after", analysis__judge="", argo__phase="", promql__parser="")
     for found in (before, after):

@@ -32,9 +32,14 @@ def test_each_step_of_the_first_installation_is_announced_before_it_begins(tmp_p
 
     def made() -> list[str]:
         return subprocess.run(
-            ["make", "demo", f"PYTHON={python}"], cwd=tmp_path, text=True, check=True,
-            capture_output=True, timeout=60, env=OUTSIDE,
-        ).stdout.splitlines()  # fmt: skip
+            ["make", "demo", f"PYTHON={python}"],
+            cwd=tmp_path,
+            text=True,
+            check=True,
+            capture_output=True,
+            timeout=60,
+            env=OUTSIDE,
+        ).stdout.splitlines()
 
     assert made() == [
         "installing into .venv (once, about a minute)",

@@ -36,9 +36,14 @@ class Installed:
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [self.program, *arguments], cwd=self.folder, env=clean(), text=True,
-            capture_output=True, timeout=60, check=False,
-        )  # fmt: skip
+            [self.program, *arguments],
+            cwd=self.folder,
+            env=clean(),
+            text=True,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
 
 
 def clean() -> dict[str, str]:
@@ -61,9 +66,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     lend_dependencies(site)
     program = where / "bin" / "canary"
     demo = subprocess.Popen(
-        [program, "demo"], cwd=folder, env=clean(), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [program, "demo"], cwd=folder, env=clean(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     try:
         yield Installed(folder, wheel, demo)
     finally:
@@ -82,15 +86,12 @@ def test_it_is_the_wheel_that_runs_not_the_checkout(installed: Installed) -> Non
     python = installed.folder / "venv" / "bin" / "python"
     code = "import companyos_canary as c; print(c.__file__)"
     ran = subprocess.run(
-        [python, "-c", code], cwd=installed.folder, env=clean(), text=True, capture_output=True,
-        timeout=20, check=True,
-    )  # fmt: skip
+        [python, "-c", code], cwd=installed.folder, env=clean(), text=True, capture_output=True, timeout=20, check=True
+    )
     assert Path(ran.stdout.strip()).is_relative_to(installed.folder)
 
 
-def test_the_wheel_has_the_package_and_its_templates_and_nothing_else(
-    installed: Installed,
-) -> None:
+def test_the_wheel_has_the_package_and_its_templates_and_nothing_else(installed: Installed) -> None:
     names = zipfile.ZipFile(installed.wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert tops == {"companyos_canary", f"companyos_canary-{__version__}.dist-info"}
@@ -121,8 +122,14 @@ def test_the_demo_ships_a_good_version_and_rolls_a_bad_one_back(installed: Insta
     last = out.splitlines()[-1]
     assert last.startswith("that was the demo. Next: `")
     following = subprocess.run(
-        f"{last.split('`')[1]} --list", shell=True, cwd=installed.folder, env=clean(), text=True,
-        capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
+        f"{last.split('`')[1]} --list",
+        shell=True,
+        cwd=installed.folder,
+        env=clean(),
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
     assert (following.returncode, following.stderr) == (ExitCode.OK, "")
     assert "\x1b" not in out

@@ -20,9 +20,8 @@ SENTENCE = "there is nothing to compare with: the Rollout of this namespace has 
 def runtime(out: io.StringIO, err: io.StringIO, **environ: str) -> Runtime:
     clock = Clock(now=lambda: datetime(2026, 3, 2, tzinfo=UTC), sleep=lambda _: None)
     return Runtime(
-        stdout=out, stderr=err, stdin=Pipe(), environ=environ, cwd=Path(), clock=clock,
-        size=lambda: (40, 24),
-    )  # fmt: skip
+        stdout=out, stderr=err, stdin=Pipe(), environ=environ, cwd=Path(), clock=clock, size=lambda: (40, 24)
+    )
 
 
 def test_a_sentence_on_a_terminal_is_broken_between_words() -> None:
@@ -69,9 +68,7 @@ def test_what_is_to_be_copied_is_left_as_it_is(line: str) -> None:
         ({"CANARY_THEME": "light"}, True),
     ],
 )
-def test_a_light_background_has_colours_that_can_be_read_on_it(
-    environ: dict[str, str], light: bool
-) -> None:
+def test_a_light_background_has_colours_that_can_be_read_on_it(environ: dict[str, str], light: bool) -> None:
     facts = runtime(Terminal(), Pipe(), **environ).facts
     assert facts.light is light
     assert facts.style("warning") == ("magenta" if light else "yellow")
@@ -82,9 +79,12 @@ def test_a_light_background_has_colours_that_can_be_read_on_it(
 def test_streams_that_are_closed_or_full_are_no_mistake_of_ours(command: str, closed: str) -> None:
     ran = subprocess.run(
         ["bash", "-c", f"{sys.executable} -m companyos_canary {command} {closed}"],
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, cwd=ROOT, text=True,
-        capture_output=True, check=False,
-    )  # fmt: skip
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     said = ran.stdout + ran.stderr
     assert "Traceback" not in said
     assert not re.search(r"unexpected \w+Error", said)
@@ -92,9 +92,7 @@ def test_streams_that_are_closed_or_full_are_no_mistake_of_ours(command: str, cl
 
 
 def test_ctrl_c_while_the_program_is_loaded_is_130() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], cwd=ROOT, text=True, capture_output=True, check=False
-    )
+    ran = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, text=True, capture_output=True, check=False)
     assert (ran.returncode, ran.stderr) == (130, "")
 
 

@@ -115,17 +115,16 @@ class World:
         self.prometheus: Callable[[Request], Response] = metrics.handle
         provider = FunctionProvider(lambda r, _: self.prometheus(r), lambda: self.now)
         played = self.scenario
-        traffic = Traffic(
-            self.store, tsdb, played.behaviour, rate=lambda: played.traffic, interval=self.scrape
-        )
+        traffic = Traffic(self.store, tsdb, played.behaviour, rate=lambda: played.traffic, interval=self.scrape)
         self.sandbox = sandbox.Cluster(
-            self.store, provider=provider, traffic=traffic, controller=self.controller,
-            behave=played.behaviour,
-        )  # fmt: skip
+            self.store, provider=provider, traffic=traffic, controller=self.controller, behave=played.behaviour
+        )
         api = Api(
-            self.store, refuse=refusal, elapsed=self._elapsed,
+            self.store,
+            refuse=refusal,
+            elapsed=self._elapsed,
             allowed=lambda asked: self.allowed(asked),  # noqa: PLW0108 - it may be set later
-        )  # fmt: skip
+        )
         self.faults = Faulty(api.handle, sleep=self.sleep)
         self.store.create(NAMESPACE, {"metadata": {"name": "companyos"}})
         if self.config:

@@ -7,15 +7,7 @@ from datetime import datetime, timedelta
 from companyos_canary.actions.change import Changed, interrupted
 from companyos_canary.actions.undo import record_for
 from companyos_canary.argo.effects import drained
-from companyos_canary.argo.patches import (
-    Change,
-    Decision,
-    End,
-    abort,
-    abort_unseen,
-    is_unseen,
-    newest_ends,
-)
+from companyos_canary.argo.patches import Change, Decision, End, abort, abort_unseen, is_unseen, newest_ends
 from companyos_canary.argo.stable_record import end_of, known_ends
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import CanaryError
@@ -33,9 +25,7 @@ class Drained:
     rollout: Rollout
 
 
-def decide(
-    cluster: Cluster, live: Rollout, *, by: str, now: datetime, reason: str = ""
-) -> Decision:
+def decide(cluster: Cluster, live: Rollout, *, by: str, now: datetime, reason: str = "") -> Decision:
     """What stops the newest version. ReplicaSets are only read where the controller would forget
     an abort; where they cannot be read, the abort is sent all the same."""
     if not is_unseen(live):

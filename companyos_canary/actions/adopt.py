@@ -15,13 +15,7 @@ from companyos_canary.config import Settings, load
 from companyos_canary.errors import NotFound, Refused
 from companyos_canary.model.quantity import format_duration, whole_seconds
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.render.adopt import (
-    pod_of,
-    rollout_patch,
-    service_patch,
-    template_patch,
-    without_nulls,
-)
+from companyos_canary.render.adopt import pod_of, rollout_patch, service_patch, template_patch, without_nulls
 from companyos_canary.render.change import changes, keep_live_image
 from companyos_canary.render.objects import analysis_templates, objects, rollout, service
 from companyos_canary.render.starter import adopted, starter
@@ -77,9 +71,9 @@ def _refuse(found: Rollout) -> None:
         raise Refused(f"`{name}` has no canary strategy", hint="see `kubectl get rollout -o yaml`")
     if not found.containers:
         raise Refused(
-            f"the containers of `{name}` cannot be read", hint="only those of its own template or "
-            "of a Deployment can be",
-        )  # fmt: skip
+            f"the containers of `{name}` cannot be read",
+            hint="only those of its own template or of a Deployment can be",
+        )
     if container != name and any(c.name == name for c in found.containers):
         raise Refused(
             f"the container `{name}` of Rollout `{name}` is not its first: canary.yaml puts it "
@@ -110,11 +104,7 @@ def _files(
     with_pod: bool,
 ) -> dict[str, str]:
     stem = file.removesuffix(".yaml").removesuffix(".yml")
-    merge = {
-        _file_of(stem, patch): HEADER.format(kind=patch["kind"]) + to_yaml([patch])
-        for patch in patches
-        if patch
-    }
+    merge = {_file_of(stem, patch): HEADER.format(kind=patch["kind"]) + to_yaml([patch]) for patch in patches if patch}
     more: dict[str, Any] = {"merge": list(merge)} if merge else {}
     template = whole["spec"]["template"]
     pod = pod_of(rollout(base)["spec"]["template"], template, base.container) if with_pod else {}
@@ -146,8 +136,7 @@ def _prove(settings: Settings, live: Mapping[str, Any]) -> None:
     """Refused where what is rendered is not what is there."""
     made = keep_live_image(objects(settings)[-1], live)
     wanted, there = (
-        without_nulls({k: v for k, v in o["spec"].items() if k not in ("paused", "restartAt")})
-        for o in (made, live)
+        without_nulls({k: v for k, v in o["spec"].items() if k not in ("paused", "restartAt")}) for o in (made, live)
     )
     if wanted == there:
         return
@@ -165,10 +154,13 @@ def _notes(found: Rollout, settings: Settings, patch: Mapping[str, Any]) -> list
     if len(found.containers) > 1:
         notes.append(f"a VERSION is for the container `{settings.container}`")
     if "steps" in canary:
-        notes.append("its steps stay as they are, in the merge file: those of canary.yaml count "
-                     "once they are deleted there")  # fmt: skip
+        notes.append(
+            "its steps stay as they are, in the merge file: those of canary.yaml count once they are deleted there"
+        )
     if "canaryMetadata" in canary and canary["canaryMetadata"] is None:
-        notes.append("its pods have no label `canary`, by which the metrics tell canary from "
-                     "stable: delete canaryMetadata and stableMetadata from the merge file to add "
-                     "it")  # fmt: skip
+        notes.append(
+            "its pods have no label `canary`, by which the metrics tell canary from "
+            "stable: delete canaryMetadata and stableMetadata from the merge file to add "
+            "it"
+        )
     return notes

@@ -60,8 +60,7 @@ def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bo
     live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, settings.rollout)
     if live is None and version is None:
         raise UsageError(
-            f"there is no Rollout `{settings.rollout}` in `{cluster.namespace}` yet: which version "
-            "is the first one?",
+            f"there is no Rollout `{settings.rollout}` in `{cluster.namespace}` yet: which version is the first one?",
             hint="canary apply VERSION",
         )
     wanted: tuple[Mapping[str, Any], ...] = objects(settings, version)
@@ -91,8 +90,7 @@ def refuse_to_roll(planned: Planned, name: str) -> None:
     else:
         outcome = f"start a canary of `{name}`"
     raise Refused(
-        f"applying this would {outcome}: {what}",
-        hint="--roll starts it; `canary deploy VERSION` ships a version",
+        f"applying this would {outcome}: {what}", hint="--roll starts it; `canary deploy VERSION` ships a version"
     )
 
 
@@ -184,8 +182,7 @@ def _foreign(obj: Mapping[str, Any], error: Conflict) -> CanaryError:
         what += f" and {len(fields) - 3} more"
     verb = "manages" if len(owners) == 1 else "manage"
     return Refused(
-        f"applying this would change fields of {name_of(obj)} that {' and '.join(owners)} "
-        f"{verb}{what}",
+        f"applying this would change fields of {name_of(obj)} that {' and '.join(owners)} {verb}{what}",
         hint="--force takes these fields over",
     )
 
@@ -227,9 +224,7 @@ def _hand_over_replicas(cluster: Cluster, obj: Mapping[str, Any]) -> None:
             return
 
 
-def _with_live_replicas(
-    wanted: Mapping[str, Any], live: Mapping[str, Any] | None
-) -> Mapping[str, Any]:
+def _with_live_replicas(wanted: Mapping[str, Any], live: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """The wanted Rollout with the live replicas, where it leaves them out and an apply of ours is
     alone in owning them: the server removes such a field, and its default is 1."""
     replicas = ((live or {}).get("spec") or {}).get("replicas")

@@ -127,14 +127,13 @@ def _meant(decision: Change) -> tuple[object, ...]:
     """What a decision does, without the resourceVersion that it was read at."""
     return tuple(
         replace(p, body=[o for o in p.body if o.get("path") != "/metadata/resourceVersion"])
-        if isinstance(p.body, list) else p
+        if isinstance(p.body, list)
+        else p
         for p in decision.patches
-    )  # fmt: skip
+    )
 
 
-def _patched(
-    cluster: Cluster, before: Rollout, patches: tuple[Patch, ...]
-) -> tuple[Rollout, tuple[str, ...]]:
+def _patched(cluster: Cluster, before: Rollout, patches: tuple[Patch, ...]) -> tuple[Rollout, tuple[str, ...]]:
     after, notes = before, list[str]()
     for patch in patches:
         try:
@@ -147,9 +146,7 @@ def _patched(
     return after, tuple(notes)
 
 
-def _overtaken(
-    cluster: Cluster, verb: Verb, decision: Change, before: Rollout, after: Rollout
-) -> bool:
+def _overtaken(cluster: Cluster, verb: Verb, decision: Change, before: Rollout, after: Rollout) -> bool:
     """What was decided on is not what the patch met: another template or other steps came between
     the read and the patch, which had no precondition."""
     if decision.put_back:

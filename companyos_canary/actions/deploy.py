@@ -43,13 +43,7 @@ def container_of(rollout: Rollout, wanted: str | None) -> str:
 
 
 def send(
-    cluster: Cluster,
-    name: str,
-    deploy: Deploy,
-    *,
-    now: datetime,
-    sleep: Callable[[float], None],
-    dry_run: bool,
+    cluster: Cluster, name: str, deploy: Deploy, *, now: datetime, sleep: Callable[[float], None], dry_run: bool
 ) -> Changed:
     """Sets the image, pinned to what was read. `Nothing` where it is there already."""
 
@@ -60,9 +54,7 @@ def send(
         live = rollout.image(container)
         image = image_reference(deploy.repository or repository(live), deploy.version)
         known = stable_hashes(rollout.annotations)
-        record = Record(
-            deploy.by, now, deploy.reason, image, rollout.stable_hash, known, ends_with(rollout)
-        )
+        record = Record(deploy.by, now, deploy.reason, image, rollout.stable_hash, known, ends_with(rollout))
         if not rollout.containers and not not_changeable(rollout):
             return Refusal(f"Rollout `{name}` has no containers", "see `canary render`")
         return set_image(rollout, container, image, record=record, supersede=deploy.supersede)

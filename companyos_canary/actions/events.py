@@ -36,9 +36,7 @@ def subjects(snapshot: Snapshot) -> dict[Named, Subject]:
     return found | {(POD.kind, p.name): p for p in pods}
 
 
-def read(
-    cluster: Cluster, snapshot: Snapshot, wanted: Iterable[Named] | None = None
-) -> tuple[Event, ...]:
+def read(cluster: Cluster, snapshot: Snapshot, wanted: Iterable[Named] | None = None) -> tuple[Event, ...]:
     """The Rollout's events, which the snapshot has, and those of the subjects (all of them, or
     those that are wanted), oldest first. At most `MOST` requests."""
     names = list(subjects(snapshot) if wanted is None else wanted)[:MOST]

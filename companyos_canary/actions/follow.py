@@ -69,9 +69,8 @@ class Following:
 
 
 def identify(
-    feed: Feed, following: Following, now: Callable[[], datetime], show: Show,
-    idle: Callable[[], None] = lambda: None,
-) -> Followed | None:  # fmt: skip
+    feed: Feed, following: Following, now: Callable[[], datetime], show: Show, idle: Callable[[], None] = lambda: None
+) -> Followed | None:
     """The template that is to be followed, once the controller shows it; None if it does not
     within 30 seconds. `idle` is called while there is nothing to show."""
     give_up = now() + OBSERVED_WITHIN
@@ -94,9 +93,7 @@ def identify(
         feed.wait(min(TICK, left, TICK if soon is None else soon))
 
 
-def follow(
-    feed: Feed, followed: Followed, following: Following, now: Callable[[], datetime], show: Show
-) -> Ending:
+def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[], datetime], show: Show) -> Ending:
     """Shows every change (and each second, for what counts down) until it ends. Ctrl-C is an
     ending too: the rollout itself goes on."""
     began = now()

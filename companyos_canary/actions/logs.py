@@ -113,8 +113,7 @@ def container_in(snapshot: Snapshot, pod: Pod, wanted: Wanted) -> str:
         if wanted.container not in names:
             others = "it has " + ", ".join(f"`{n}`" for n in names)
             raise NotFound(
-                f"pod `{pod.name}` has no container `{wanted.container}`",
-                hint=near(wanted.container, names, others),
+                f"pod `{pod.name}` has no container `{wanted.container}`", hint=near(wanted.container, names, others)
             )
         return wanted.container
     usual = container_of(snapshot.rollout, wanted.settled)
@@ -191,5 +190,6 @@ def check(wanted: Wanted, *, follow: bool) -> None:
     if wanted.pod and wanted.stable:
         raise UsageError("--pod and --stable exclude each other", hint="leave out one of them")
     if follow and wanted.previous:
-        raise UsageError("a previous log has ended: --follow and --previous exclude each other",
-                         hint="leave out one of them")  # fmt: skip
+        raise UsageError(
+            "a previous log has ended: --follow and --previous exclude each other", hint="leave out one of them"
+        )

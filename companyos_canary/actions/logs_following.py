@@ -11,15 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from companyos_canary.actions.change import interrupted
-from companyos_canary.actions.logs import (
-    Wanted,
-    container_in,
-    has_log,
-    hash_of,
-    lines_of,
-    pods_of,
-    role_of,
-)
+from companyos_canary.actions.logs import Wanted, container_in, has_log, hash_of, lines_of, pods_of, role_of
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.errors import CanaryError, Invalid, NotFound, Unreachable
@@ -76,9 +68,8 @@ class Follower:
     """Follows the pods of one pod template, or one pod."""
 
     def __init__(
-        self, cluster: Cluster, wanted: Wanted, *, now: Callable[[], datetime], show: Show,
-        start: Start = in_thread,
-    ) -> None:  # fmt: skip
+        self, cluster: Cluster, wanted: Wanted, *, now: Callable[[], datetime], show: Show, start: Start = in_thread
+    ) -> None:
         self._cluster = cluster
         self._wanted = wanted
         self._now = now

@@ -44,9 +44,7 @@ def courses(
     return tuple(_course(prometheus, q, start, now, step) for q in questions.metrics)
 
 
-def _course(
-    prometheus: Prometheus, question: Question, start: datetime, end: datetime, step: timedelta
-) -> Course:
+def _course(prometheus: Prometheus, question: Question, start: datetime, end: datetime, step: timedelta) -> Course:
     try:
         problem = question.problem
         found = () if problem else prometheus.query_range(question.query, start, end, step)
@@ -68,9 +66,7 @@ def _metric(question: Question, values: Callable[[str], Values]) -> LiveMetric:
         except Invalid as error:
             problem = error.message
     if problem:
-        return LiveMetric(
-            question.name, None, None, None, compares=question.compares, problem=problem
-        )
+        return LiveMetric(question.name, None, None, None, compares=question.compares, problem=problem)
     requests = _number(_or_nothing(values, question.count))
     return LiveMetric(
         name=question.name,

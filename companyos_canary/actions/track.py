@@ -27,12 +27,7 @@ class Track:
         track = replace(self, pods=self._problems(snapshot))
         if rollout.aborted or rollout.step_index is None:
             return track
-        return replace(
-            track,
-            step=rollout.step_index,
-            weight=set_weight(rollout),
-            share=pod_share(snapshot),
-        )
+        return replace(track, step=rollout.step_index, weight=set_weight(rollout), share=pod_share(snapshot))
 
     def _problems(self, snapshot: Snapshot) -> tuple[PodProblem, ...]:
         """The newest of each pod, the one that waits longest for its image or next start first. All

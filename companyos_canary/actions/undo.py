@@ -53,9 +53,7 @@ def _already_back(snapshot: Snapshot, current: ReplicaSet) -> Refused:
         told += f": {record.get('by') or 'someone'} undid {version_of(undone)}"
         told += f" ({record['reason']})" if record.get("reason") else ""
     choices = _choices(snapshot, others=True)
-    return Refused(
-        told, hint=f"to go to another one, name it: canary undo --to VERSION, one of {choices}"
-    )
+    return Refused(told, hint=f"to go to another one, name it: canary undo --to VERSION, one of {choices}")
 
 
 def version_of(replicaset: ReplicaSet) -> str:
@@ -63,9 +61,7 @@ def version_of(replicaset: ReplicaSet) -> str:
     return tag(images[0]) if images else f"revision {replicaset.revision}"
 
 
-def record_for(
-    snapshot: Snapshot, target: ReplicaSet, *, by: str, now: datetime, reason: str
-) -> Record:
+def record_for(snapshot: Snapshot, target: ReplicaSet, *, by: str, now: datetime, reason: str) -> Record:
     """Who goes back to what, every hash that is known to have been stable, and how the revisions
     before ended: that one was left, and which ones were aborted, while the runs still tell."""
     stable = snapshot.rollout.stable_hash
@@ -107,9 +103,7 @@ def send(
     wait: bool,
 ) -> Changed:
     """Writes the target's template; with `wait` until the controller shows its hash."""
-    verb = Verb(
-        "undo", lambda live: undo(live, target, record), undone(target.hash), of_template=True
-    )
+    verb = Verb("undo", lambda live: undo(live, target, record), undone(target.hash), of_template=True)
     return change(cluster, name, verb, sleep=sleep, dry_run=dry_run, wait=wait)
 
 
@@ -123,13 +117,11 @@ def _named(snapshot: Snapshot, to: str) -> ReplicaSet:
     named = [
         r
         for r in snapshot.replicasets
-        if to in (str(r.revision), r.hash)
-        or any(to in (tag(c.image), c.image) for c in r.containers)
+        if to in (str(r.revision), r.hash) or any(to in (tag(c.image), c.image) for c in r.containers)
     ]
     if not named:
         raise NotFound(
-            f"`{snapshot.rollout.name}` has no revision or version `{to}` any more",
-            hint=f"it has {_choices(snapshot)}",
+            f"`{snapshot.rollout.name}` has no revision or version `{to}` any more", hint=f"it has {_choices(snapshot)}"
         )
     known = ever_stable(snapshot)
     return max(named, key=lambda r: (r.hash in known, not was_aborted(snapshot, r), r.revision))

@@ -43,9 +43,8 @@ def send(cluster: Cluster, rollout: Rollout, patch: Patch) -> Rollout:
         answer = cluster.patch(DEPLOYMENT, workload, patch.body, content_type=patch.content_type)
         return with_workload(rollout, answer)
     answer = cluster.patch(
-        ROLLOUT, rollout.name, patch.body,
-        content_type=patch.content_type, subresource=patch.subresource,
-    )  # fmt: skip
+        ROLLOUT, rollout.name, patch.body, content_type=patch.content_type, subresource=patch.subresource
+    )
     after = Rollout.from_object(answer)
     if rollout.workload_generation is None:
         return after

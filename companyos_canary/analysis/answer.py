@@ -61,9 +61,7 @@ def _body(body: bytes) -> dict[str, Any]:
     text = body.decode(errors="replace")
     start = text.lstrip()[:1]
     if start not in ("{", "n"):
-        raise AnswerError(
-            f"bad_response: readObjectStart: expect {{ or n, but found {start or chr(0)}"
-        )
+        raise AnswerError(f"bad_response: readObjectStart: expect {{ or n, but found {start or chr(0)}")
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:

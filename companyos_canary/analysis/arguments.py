@@ -31,9 +31,7 @@ class FieldError(TemplateError):
     nothing."""
 
 
-def rollout_argument(
-    arg: Mapping[str, Any], rollout: Mapping[str, Any], latest: str, stable: str
-) -> Json:
+def rollout_argument(arg: Mapping[str, Any], rollout: Mapping[str, Any], latest: str, stable: str) -> Json:
     """Return an argument with its value. Raises FieldError if its `fieldRef` names no field."""
     source = arg.get("valueFrom") or {}
     value = arg.get("value") or ""
@@ -41,10 +39,7 @@ def rollout_argument(
         value = {"Latest": latest, "Stable": stable}.get(source["podTemplateHashValue"], value)
     elif source.get("fieldRef") is not None:
         path = source["fieldRef"].get("fieldPath") or ""
-        if path.startswith("metadata"):
-            value = _metadata_field(rollout["metadata"], path)
-        else:
-            value = _field(rollout, path)
+        value = _metadata_field(rollout["metadata"], path) if path.startswith("metadata") else _field(rollout, path)
     return {"name": arg["name"], "value": value}
 
 
@@ -84,10 +79,18 @@ def _field(rollout: Mapping[str, Any], path: str) -> str:
 
 
 _METRIC = (
-    "name", "interval", "initialDelay", "count", "successCondition", "failureCondition",
-    "failureLimit", "inconclusiveLimit", "consecutiveErrorLimit", "provider",
+    "name",
+    "interval",
+    "initialDelay",
+    "count",
+    "successCondition",
+    "failureCondition",
+    "failureLimit",
+    "inconclusiveLimit",
+    "consecutiveErrorLimit",
+    "provider",
     "consecutiveSuccessLimit",
-)  # fmt: skip
+)
 _PROMETHEUS = ("address", "query", "authentication", "timeout", "insecure", "headers", "rangeQuery")
 _AUTHENTICATION = ("sigv4", "oauth2", "basicAuth")
 
@@ -134,9 +137,7 @@ def resolve_metric(metric: Mapping[str, Any], args: Iterable[Mapping[str, Any]])
     try:
         resolved = json.loads(_replaced(text, values))
     except json.JSONDecodeError as error:
-        raise ArgumentError(
-            f"the metric is not valid JSON once its arguments are replaced: {error.msg}"
-        ) from None
+        raise ArgumentError(f"the metric is not valid JSON once its arguments are replaced: {error.msg}") from None
     return dict(resolved)
 
 
@@ -146,10 +147,7 @@ def _replaced(text: str, values: Mapping[str, str]) -> str:
     while (start := text.find("{{", at)) >= 0:
         end = text.find("}}", start + 2)
         if end < 0:
-            raise ArgumentError(
-                f'Cannot find end tag="}}}}" in the template={text!r} '
-                f"starting from {text[start:]!r}"
-            )
+            raise ArgumentError(f'Cannot find end tag="}}}}" in the template={text!r} starting from {text[start:]!r}')
         tag = text[start + 2 : end]
         if tag.strip() in values:
             parts += (text[at:start], values[tag.strip()])

@@ -37,10 +37,7 @@ does not exist."""
 
 _KEPT = 10
 _ORDER = ("Successful", "Running", "Pending", "Inconclusive", "Error", "Failed")
-_COUNTED = {
-    "Successful": "successful", "Failed": "failed", "Inconclusive": "inconclusive",
-    "Error": "error",
-}  # fmt: skip
+_COUNTED = {"Successful": "successful", "Failed": "failed", "Inconclusive": "inconclusive", "Error": "error"}
 _WARNINGS = frozenset(("Failed", "Error"))
 _PLACEHOLDER = "temp-for-secret"
 
@@ -121,9 +118,7 @@ def plan(run: Mapping[str, Any], now: datetime, secret: Secret) -> Plan:
     )
 
 
-def conclude(
-    run: Mapping[str, Any], plan: Plan, taken: Mapping[str, Taken], now: datetime
-) -> Verdict:
+def conclude(run: Mapping[str, Any], plan: Plan, taken: Mapping[str, Taken], now: datetime) -> Verdict:
     """Return the new status of a run at `now`. `taken` has every measurement that was due, by
     metric, in the order in which they finished."""
     spec = run.get("spec") or {}
@@ -237,9 +232,7 @@ class Assessment:
 def is_terminating(spec: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> bool:
     """Whether measuring ends: `terminate` is set, or a metric that counts has failed."""
     bad = ("Failed", "Error", "Inconclusive")
-    return bool(spec.get("terminate")) or any(
-        r.get("phase") in bad and not r.get("dryRun") for r in results
-    )
+    return bool(spec.get("terminate")) or any(r.get("phase") in bad and not r.get("dryRun") for r in results)
 
 
 def _count(result: Json, phase: str) -> None:
@@ -254,10 +247,7 @@ def _count(result: Json, phase: str) -> None:
 
 
 def assess(
-    spec: Mapping[str, Any],
-    metrics: Sequence[Metric],
-    results: Sequence[Json],
-    dry: frozenset[str],
+    spec: Mapping[str, Any], metrics: Sequence[Metric], results: Sequence[Json], dry: frozenset[str]
 ) -> Assessment:
     """Assess all metrics (their phases are written into `results`) and the run."""
     by_name = {r["name"]: r for r in results}

@@ -69,9 +69,13 @@ def question(metric: Mapping[str, Any], now: datetime) -> Question:
     else:
         form["time"] = float_text(now.timestamp())
     request = Request(
-        "POST", parts.path.rstrip("/") + path, (), headers, urlencode(form).encode(),
+        "POST",
+        parts.path.rstrip("/") + path,
+        (),
+        headers,
+        urlencode(form).encode(),
         _TIMEOUT if timeout is None else float(timeout),
-    )  # fmt: skip
+    )
     return Question(f"{parts.scheme}://{parts.netloc}", request)
 
 
@@ -111,9 +115,7 @@ def _credentials(prometheus: Mapping[str, Any]) -> dict[str, str]:
         return {}
     if not username or not password:
         missing = "password" if username else "username"
-        raise MeasurementError(
-            f"missing mandatory parameter in metric for basic auth setup: {missing}"
-        )
+        raise MeasurementError(f"missing mandatory parameter in metric for basic auth setup: {missing}")
     pair = base64.b64encode(f"{username}:{password}".encode()).decode()
     return {"Authorization": f"Basic {pair}"}
 
@@ -155,9 +157,7 @@ def _phase(metric: Mapping[str, Any], samples: Samples, now: datetime) -> str:
     return "Inconclusive" if success is False else "Successful"
 
 
-def _holds(
-    field_name: str, metric: Mapping[str, Any], samples: Samples, now: datetime
-) -> bool | None:
+def _holds(field_name: str, metric: Mapping[str, Any], samples: Samples, now: datetime) -> bool | None:
     """Whether a condition holds; None if the metric does not have it."""
     text = metric.get(field_name) or ""
     if not text:

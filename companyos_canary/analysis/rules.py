@@ -17,9 +17,18 @@ COMPLETED = frozenset(("Successful", "Failed", "Error", "Inconclusive"))
 """The phases that a metric or a run never leaves."""
 
 _PROVIDERS = (
-    "prometheus", "job", "web", "wavefront", "kayenta", "datadog", "newRelic", "cloudWatch",
-    "graphite", "influxdb", "skywalking",
-)  # fmt: skip
+    "prometheus",
+    "job",
+    "web",
+    "wavefront",
+    "kayenta",
+    "datadog",
+    "newRelic",
+    "cloudWatch",
+    "graphite",
+    "influxdb",
+    "skywalking",
+)
 _DEFAULTS = {"consecutiveErrorLimit": 4}
 
 
@@ -55,12 +64,7 @@ def validate(metrics: Sequence[Metric]) -> None:
 
 
 def _metric_fault(metric: Metric) -> str:
-    return (
-        _limit_fault(metric)
-        or _count_fault(metric)
-        or _time_fault(metric)
-        or _provider_fault(metric)
-    )
+    return _limit_fault(metric) or _count_fault(metric) or _time_fault(metric) or _provider_fault(metric)
 
 
 def _limit_fault(metric: Metric) -> str:
@@ -81,10 +85,7 @@ def _count_fault(metric: Metric) -> str:
     count = limit(metric, "count")
     failure, success = limit(metric, "failureLimit"), limit(metric, "consecutiveSuccessLimit")
     if count > 0 and failure >= 0 and count < failure + success:
-        return (
-            f"count ({count}) must be >= failureLimit + consecutiveSuccessLimit "
-            f"({failure} + {success}) if both >= 0"
-        )
+        return f"count ({count}) must be >= failureLimit + consecutiveSuccessLimit ({failure} + {success}) if both >= 0"
     if count > 0 and failure < 0 and count < success:
         return "count must be >= consecutiveSuccessLimit"
     if 0 < count < limit(metric, "inconclusiveLimit"):
@@ -168,21 +169,11 @@ _METRIC_SHAPE = {
 }
 _SPEC_SHAPE = {
     "metrics": [_METRIC_SHAPE],
-    "args": [
-        {
-            "name": str,
-            "value": str,
-            "valueFrom": {"secretKeyRef": {"name": str, "key": str}},
-        }
-    ],
+    "args": [{"name": str, "value": str, "valueFrom": {"secretKeyRef": {"name": str, "key": str}}}],
     "dryRun": [_RULE_SHAPE],
     "measurementRetention": [{**_RULE_SHAPE, "limit": int}],
     "terminate": bool,
-    "ttlStrategy": {
-        "secondsAfterCompletion": int,
-        "secondsAfterSuccess": int,
-        "secondsAfterFailure": int,
-    },
+    "ttlStrategy": {"secondsAfterCompletion": int, "secondsAfterSuccess": int, "secondsAfterFailure": int},
 }
 
 
@@ -196,9 +187,7 @@ def _mismatch(value: Any, shape: Any, path: str) -> str:
         if not isinstance(value, Mapping):
             return f"{path} must be an object"
         found = (
-            _mismatch(value[key], inner, f"{path}.{key}")
-            for key, inner in shape.items()
-            if value.get(key) is not None
+            _mismatch(value[key], inner, f"{path}.{key}") for key, inner in shape.items() if value.get(key) is not None
         )
         return next(filter(None, found), "")
     if isinstance(shape, list):

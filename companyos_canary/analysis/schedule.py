@@ -14,9 +14,7 @@ from companyos_canary.model.quantity import parse_duration, parse_time, whole_se
 _AFTER_AN_ERROR = timedelta(seconds=10)
 
 
-def is_due(
-    metric: Metric, result: Mapping[str, Any] | None, status: Mapping[str, Any], now: datetime
-) -> bool:
+def is_due(metric: Metric, result: Mapping[str, Any] | None, status: Mapping[str, Any], now: datetime) -> bool:
     """Whether a metric must be measured at `now`, given its result so far."""
     if result is not None and result.get("phase") in COMPLETED:
         return False

@@ -23,25 +23,16 @@ Lookup = Callable[[str, bool], Mapping[str, Any] | None]
 
 
 def run_spec(
-    analysis: Mapping[str, Any],
-    rollout: Mapping[str, Any],
-    lookup: Lookup,
-    *,
-    latest_hash: str,
-    stable_hash: str,
+    analysis: Mapping[str, Any], rollout: Mapping[str, Any], lookup: Lookup, *, latest_hash: str, stable_hash: str
 ) -> Json:
     """Return the spec of the AnalysisRun for `analysis` (of a step, of the background, or of a
     blue-green promotion). Raises TemplateError, and FieldError if a `fieldRef` names no field."""
     templates = collect(analysis.get("templates") or [], lookup)
-    given = [
-        rollout_argument(a, rollout, latest_hash, stable_hash) for a in analysis.get("args") or []
-    ]
+    given = [rollout_argument(a, rollout, latest_hash, stable_hash) for a in analysis.get("args") or []]
     return _flattened(templates, given, analysis)
 
 
-def check(
-    analysis: Mapping[str, Any], rollout: Mapping[str, Any], lookup: Lookup, *, background: bool
-) -> None:
+def check(analysis: Mapping[str, Any], rollout: Mapping[str, Any], lookup: Lookup, *, background: bool) -> None:
     """Make the checks of an analysis on which the validity of a Rollout depends. Raises
     TemplateError (with `value`) for the first fault. The controller does not check everything
     here: bad expressions, intervals and providers only show when the run starts
@@ -79,9 +70,7 @@ def _collect(
         kind = "ClusterAnalysisTemplate" if cluster else "AnalysisTemplate"
         if key in above:
             circle = " -> ".join([n for _, n in above[above.index(key) :]] + [name])
-            raise TemplateError(
-                f"{kind} '{name}' names itself: {circle}", value=name, nested=bool(above)
-            )
+            raise TemplateError(f"{kind} '{name}' names itself: {circle}", value=name, nested=bool(above))
         template = lookup(name, cluster)
         if template is None:
             raise TemplateError(f"{kind} '{name}' not found", value=name, nested=bool(above))
@@ -90,9 +79,7 @@ def _collect(
         _collect(inner, lookup, found, (*above, key))
 
 
-def _flattened(
-    templates: Iterable[Mapping[str, Any]], given: list[Json], analysis: Mapping[str, Any]
-) -> Json:
+def _flattened(templates: Iterable[Mapping[str, Any]], given: list[Json], analysis: Mapping[str, Any]) -> Json:
     specs = [t.get("spec") or {} for t in templates]
     metrics = [canonical_metric(m) for s in specs for m in s.get("metrics") or []]
     names: set[str] = set()
@@ -154,8 +141,7 @@ def _check_template(template: Mapping[str, Any]) -> None:
             arg["value"] = "dummy-value"
         if arg.get("value") is not None and arg.get("valueFrom") is not None:
             raise TemplateError(
-                f"AnalysisTemplate {name}: arg '{arg['name']}' has both Value and ValueFrom fields",
-                value=name,
+                f"AnalysisTemplate {name}: arg '{arg['name']}' has both Value and ValueFrom fields", value=name
             )
         arg["value"] = "dummy-value" if arg.get("value") is None else arg["value"]
     for metric in spec.get("metrics") or []:

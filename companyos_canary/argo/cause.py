@@ -22,9 +22,8 @@ _TOGETHER = timedelta(seconds=10)
 the controller takes a moment."""
 _BARE_ABORT = re.compile(r"(RolloutAborted: )?Rollout aborted update to revision \d+")
 _ON_THE_WAY = frozenset(
-    ("", "Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating",
-     "Completed", "Succeeded")
-)  # fmt: skip
+    ("", "Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating", "Completed", "Succeeded")
+)
 
 
 def cause(snapshot: Snapshot) -> Cause | None:
@@ -53,10 +52,10 @@ def _explained(snapshot: Snapshot, message: str) -> str:
         return message
     rollout = snapshot.rollout
     late = [
-        e.message for e in snapshot.events
-        if TIMED_OUT in e.message and f'-{rollout.current_hash}"' in e.message
-        and _at_the_abort(rollout, e.at)
-    ]  # fmt: skip
+        e.message
+        for e in snapshot.events
+        if TIMED_OUT in e.message and f'-{rollout.current_hash}"' in e.message and _at_the_abort(rollout, e.at)
+    ]
     return f"{message}: {late[-1]}" if late else message
 
 
@@ -98,11 +97,7 @@ def failed_metrics(snapshot: Snapshot) -> tuple[FailedMetric, ...]:
 def pod_problems(snapshot: Snapshot) -> tuple[PodProblem, ...]:
     """Pods of the newest revision that do not come up, and what forbids making any."""
     current = snapshot.current
-    refused = (
-        (PodProblem(current.name, "ReplicaFailure", current.failure, 0),)
-        if current and current.failure
-        else ()
-    )
+    refused = (PodProblem(current.name, "ReplicaFailure", current.failure, 0),) if current and current.failure else ()
     own = (p for p in snapshot.pods if p.hash == snapshot.rollout.current_hash and not p.ready)
     found = []
     for pod in own:

@@ -30,8 +30,7 @@ class Until:
         found = _UNTIL.fullmatch(text.strip())
         if not found:
             raise UsageError(
-                f"--until `{text}` is not a state to wait for",
-                hint="use healthy, paused, step=N or weight=N",
+                f"--until `{text}` is not a state to wait for", hint="use healthy, paused, step=N or weight=N"
             )
         if found[1]:
             return cls("healthy" if found[1] == "healthy" else "paused")
@@ -82,9 +81,7 @@ def impossible(rollout: Rollout, until: Until) -> str:
     return ""
 
 
-def ended(
-    rollout: Rollout, followed: Followed, until: Until, *, somebody_is_there: bool
-) -> EndKind | None:
+def ended(rollout: Rollout, followed: Followed, until: Until, *, somebody_is_there: bool) -> EndKind | None:
     """The word for how it ended; None while it goes on. An abort is over when its pods are gone."""
     if not rollout.observed:
         return None

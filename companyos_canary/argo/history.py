@@ -23,14 +23,14 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, ReplicaSet
 
 Became = Literal[
-    "stable",        # it serves
-    "in progress",   # the newest one, on its way
-    "degraded",      # the newest one, stuck without an abort
+    "stable",  # it serves
+    "in progress",  # the newest one, on its way
+    "degraded",  # the newest one, stuck without an abort
     "aborted",
-    "promoted",      # it was stable once
+    "promoted",  # it was stable once
     "not promoted",  # aborted by hand or replaced on its way: the cluster does not tell which
     "not recorded",  # nobody wrote down whether it was ever stable
-]  # fmt: skip
+]
 CHANGE_CAUSE = "kubernetes.io/change-cause"
 _BAD: tuple[Became, ...] = ("aborted", "degraded")
 _HISTORY = "rollout.argoproj.io/revision-history"
@@ -136,9 +136,7 @@ def revision_of(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Re
         waited=waited,
         weight=_weight(snapshot, bad),
         metrics=bad,
-        message=_message(snapshot, replicaset, end, current=current)
-        if became in _BAD and not bad
-        else "",
+        message=_message(snapshot, replicaset, end, current=current) if became in _BAD and not bad else "",
         ended_at=ended_at,
         undone=end if end and end.undone else None,
         earlier=tuple(e for e in ends if e.revision < replicaset.revision),
@@ -167,9 +165,7 @@ def _current(snapshot: Snapshot) -> Became:
     return "degraded" if is_degraded(rollout) else "in progress"
 
 
-def _earlier(
-    snapshot: Snapshot, replicaset: ReplicaSet, metrics: tuple[FailedMetric, ...]
-) -> Became:
+def _earlier(snapshot: Snapshot, replicaset: ReplicaSet, metrics: tuple[FailedMetric, ...]) -> Became:
     if replicaset.hash and replicaset.hash == snapshot.rollout.stable_hash:
         return "stable"
     for end in known_ends(snapshot):
@@ -198,9 +194,14 @@ def _later(snapshot: Snapshot, replicaset: ReplicaSet) -> bool:
 
 
 def _span(
-    snapshot: Snapshot, replicaset: ReplicaSet, at: datetime | None, now: datetime, *,
-    current: bool, ended: datetime | None,
-) -> tuple[timedelta | None, timedelta]:  # fmt: skip
+    snapshot: Snapshot,
+    replicaset: ReplicaSet,
+    at: datetime | None,
+    now: datetime,
+    *,
+    current: bool,
+    ended: datetime | None,
+) -> tuple[timedelta | None, timedelta]:
     """How long it took, and how much of that it waited for people."""
     status: Mapping[str, Any] = snapshot.rollout.raw.get("status") or {}
     duration = (status.get("duration") or {}) if current else {}

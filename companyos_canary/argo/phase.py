@@ -15,9 +15,7 @@ BECOMING_AVAILABLE = "updated replicas are still becoming available"
 CUTOVER = "active service cutover pending"
 OLD_REPLICAS = "old replicas are pending termination"
 _DEGRADED_REASONS = ("RolloutAborted", "ProgressDeadlineExceeded")
-_TIMED_OUT = re.compile(
-    r'ProgressDeadlineExceeded: ReplicaSet "(?P<set>[^"]+)" has timed out progressing\.'
-)
+_TIMED_OUT = re.compile(r'ProgressDeadlineExceeded: ReplicaSet "(?P<set>[^"]+)" has timed out progressing\.')
 _FINISHED_RUN = ("Successful", "Failed", "Error", "Inconclusive")
 
 
@@ -64,9 +62,7 @@ def is_degraded(rollout: Rollout) -> bool:
 
 def invalid_spec(rollout: Rollout) -> str:
     """The controller's message where it has called the newest spec invalid; empty where not."""
-    found = (
-        c.message for c in rollout.conditions if c.type == "InvalidSpec" and c.status == "True"
-    )
+    found = (c.message for c in rollout.conditions if c.type == "InvalidSpec" and c.status == "True")
     return next(found, "") if rollout.spec_is_observed else ""
 
 

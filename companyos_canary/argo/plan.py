@@ -13,9 +13,7 @@ _SETTLE = timedelta(seconds=20)
 _DEADLINE = 600
 
 
-def default_timeout(
-    rollout: Rollout, templates: Mapping[str, Mapping[str, Any]]
-) -> timedelta:  # fmt: skip
+def default_timeout(rollout: Rollout, templates: Mapping[str, Mapping[str, Any]]) -> timedelta:
     """What `deploy` waits at most: twice the planned time, and once the progress deadline."""
     spec = rollout.raw.get("spec") or {}
     deadline = whole_seconds(spec.get("progressDeadlineSeconds"), _DEADLINE)
@@ -62,9 +60,7 @@ def _around_the_switch(rollout: Rollout) -> list[Mapping[str, Any]]:
     return [strategy[name] for name in rollout.blue_green.analyses]
 
 
-def _analysis(
-    analysis: Mapping[str, Any], templates: Mapping[str, Mapping[str, Any]]
-) -> timedelta:  # fmt: skip
+def _analysis(analysis: Mapping[str, Any], templates: Mapping[str, Mapping[str, Any]]) -> timedelta:
     found = (templates.get(t.get("templateName", "")) for t in analysis.get("templates") or [])
     given = {a["name"]: a.get("value", "") for a in analysis.get("args") or []}
     return max((_template(t, given) for t in found if t), default=timedelta())

@@ -61,13 +61,7 @@ def target(replicas: int, weight: int, surge: int) -> Target:
 
 
 def advance(
-    replicas: int,
-    weight: int,
-    limits: Limits,
-    canary: Pods,
-    stable: Pods | None,
-    *,
-    others: int = 0,
+    replicas: int, weight: int, limits: Limits, canary: Pods, stable: Pods | None, *, others: int = 0
 ) -> Target:
     """The sizes that may be set now on the way to the target, given what is available.
 
@@ -158,9 +152,7 @@ def _shrunk(desired: int, goal: int, down: int, otherwise: int) -> int:
     return max(goal, desired - down) if goal < desired else otherwise
 
 
-def _within(
-    draining: int, other: int, other_available: int, most: int, least: int
-) -> tuple[int, int]:
+def _within(draining: int, other: int, other_available: int, most: int, least: int) -> tuple[int, int]:
     """Both sizes, kept below `most` in sum, and the draining side not below what availability
     still needs of it."""
     other -= max(0, draining + other - most)

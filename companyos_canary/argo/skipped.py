@@ -27,8 +27,7 @@ class Skipped:
             parts.append(f"{_steps(len(self.weights))} at {_and([f'{w} %' for w in self.weights])}")
         if self.analyses:
             made = f" ({self.measured} of {self.planned} measurements were made)"
-            parts.append(_count(self.analyses, "analysis", "analyses")
-                         + (made if self.planned else ""))  # fmt: skip
+            parts.append(_count(self.analyses, "analysis", "analyses") + (made if self.planned else ""))
         if self.pauses:
             parts.append(_count(self.pauses, "pause", "pauses"))
         return _and(parts) or "nothing"
@@ -42,8 +41,7 @@ def skipped(snapshot: Snapshot) -> Skipped:
     running = [r for r in snapshot.current_runs if not r.is_finished]
     planned = sum(whole(m.count) for r in running for m in r.metrics)
     if rollout.blue_green:
-        return _of_blue_green(rollout, sum(len(m.measurements) for r in running for m in r.results),
-                              planned)  # fmt: skip
+        return _of_blue_green(rollout, sum(len(m.measurements) for r in running for m in r.results), planned)
     return Skipped(
         weights=tuple(g.weight for g in weight_steps(rollout.steps) if g.end > index),
         analyses=sum(1 for s in left if s.kind == "analysis") + _background(rollout),

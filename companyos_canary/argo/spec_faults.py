@@ -14,19 +14,17 @@ from companyos_canary.argo.steps import max_weight
 from companyos_canary.model.rollout import Rollout, Step
 
 Json = Mapping[str, Any]
-_STEP_KINDS = "Step must have one of the following set: " + (
-    "experiment, setWeight, setCanaryScale, plugin or pause"
-)
-_EXCLUSIVE = {
-    "Experiment": "experiment", "Pause": "pause", "SetWeight": "setWeight", "Analysis": "analysis",
-}  # fmt: skip
+_STEP_KINDS = "Step must have one of the following set: " + ("experiment, setWeight, setCanaryScale, plugin or pause")
+_EXCLUSIVE = {"Experiment": "experiment", "Pause": "pause", "SetWeight": "setWeight", "Analysis": "analysis"}
 _ALL = {
-    **_EXCLUSIVE, "SetCanaryScale": "setCanaryScale", "SetHeaderRoute": "setHeaderRoute",
-    "SetMirrorRoute": "setMirrorRoute", "Plugin": "plugin",
-}  # fmt: skip
+    **_EXCLUSIVE,
+    "SetCanaryScale": "setCanaryScale",
+    "SetHeaderRoute": "setHeaderRoute",
+    "SetMirrorRoute": "setMirrorRoute",
+    "Plugin": "plugin",
+}
 _TWO_SERVICES = (
-    "This rollout uses the same service for the stable and canary services, "
-    "but two different services are required."
+    "This rollout uses the same service for the stable and canary services, but two different services are required."
 )
 _BAD_FIELD = "Analyses arguments must refer to valid object metadata supported by downwardAPI"
 _METADATA = re.compile(r"metadata\.(name|namespace|uid|(labels|annotations)(\['.+'\])?)")

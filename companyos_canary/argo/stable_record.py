@@ -4,15 +4,7 @@ and `undo` write down which hash was stable, and how the revision ended that the
 
 from collections.abc import Mapping
 
-from companyos_canary.argo.patches.record import (
-    End,
-    Result,
-    action_of,
-    ends_of,
-    newest_ends,
-    record_of,
-    stable_hashes,
-)
+from companyos_canary.argo.patches.record import End, Result, action_of, ends_of, newest_ends, record_of, stable_hashes
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot

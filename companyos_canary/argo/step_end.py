@@ -10,9 +10,7 @@ from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.snapshot import Snapshot
 
 EndWord = Literal["passed", "skipped", "pause over", "done"]
-_TERMINATED = (
-    "Run Terminated"  # upstream analysis/analysis.go; the phase is Successful all the same
-)
+_TERMINATED = "Run Terminated"  # upstream analysis/analysis.go; the phase is Successful all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +26,7 @@ class StepEnd:
     @property
     def judged_for(self) -> timedelta | None:
         """How long its longest analysis took; None without one."""
-        spans = [
-            r.completed_at - r.started_at for r in self.runs if r.started_at and r.completed_at
-        ]
+        spans = [r.completed_at - r.started_at for r in self.runs if r.started_at and r.completed_at]
         return max(spans, default=None)
 
 
@@ -38,9 +34,7 @@ def step_end(snapshot: Snapshot, step: WeightStep) -> StepEnd:
     """Of a step that the rollout has left behind. A finished run may have been deleted (upstream
     successfulRunHistoryLimit): without one nothing is said of its verdict."""
     rollout = snapshot.rollout
-    runs = tuple(
-        r for r in attempt(snapshot) if r.step_index is not None and step.covers(r.step_index)
-    )
+    runs = tuple(r for r in attempt(snapshot) if r.step_index is not None and step.covers(r.step_index))
     if any(not r.is_finished and not r.terminating for r in runs):
         return StepEnd("done", runs, settled=False)
     kinds = [rollout.steps[i].kind for i in range(step.first, step.end)]

@@ -17,9 +17,12 @@ def step_times(snapshot: Snapshot) -> Mapping[int, datetime]:
     told = (
         (int(found[1]) - 1, event.at)
         for event in snapshot.events
-        if began and event.at and event.at >= began
-        and event.reason == "RolloutStepCompleted" and (found := _COMPLETED.match(event.message))
-    )  # fmt: skip
+        if began
+        and event.at
+        and event.at >= began
+        and event.reason == "RolloutStepCompleted"
+        and (found := _COMPLETED.match(event.message))
+    )
     return dict(told)
 
 

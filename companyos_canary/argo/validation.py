@@ -29,8 +29,7 @@ def _reference_faults(rollout: Json, template: Lookup, service: FindService) -> 
     for key in ("stableService", "canaryService"):
         if canary.get(key):
             yield from _service_faults(f"{at}.{key}", rollout, canary[key], service)
-    found = [(f"{at}.steps[{i}].analysis", s.get("analysis"), False)
-             for i, s in enumerate(canary.get("steps") or [])]  # fmt: skip
+    found = [(f"{at}.steps[{i}].analysis", s.get("analysis"), False) for i, s in enumerate(canary.get("steps") or [])]
     found.append((f"{at}.analysis", canary.get("analysis"), True))
     for path, analysis, background in found:
         if analysis is None:

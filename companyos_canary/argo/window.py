@@ -21,10 +21,7 @@ def window_left(snapshot: Snapshot, now: datetime) -> timedelta:
     """From now until no window of a metric that ended badly covers its last bad measurement any
     more; zero where none does."""
     waits = (
-        _over(run, result) - now
-        for run in snapshot.current_runs
-        for result in run.results
-        if result.phase in _BAD
+        _over(run, result) - now for run in snapshot.current_runs for result in run.results if result.phase in _BAD
     )
     return max((w for w in waits if w > timedelta()), default=timedelta())
 
@@ -45,9 +42,7 @@ def _promql(text: str) -> timedelta:
     """A PromQL duration; days, weeks and years are not Go's. What Prometheus would refuse is 0."""
     parts = re.findall(r"([0-9]+)(ms|[smhdwy])", text)
     try:
-        return parse_duration(
-            "".join(f"{int(n) * _HOURS[u]}h" if u in _HOURS else n + u for n, u in parts)
-        )
+        return parse_duration("".join(f"{int(n) * _HOURS[u]}h" if u in _HOURS else n + u for n, u in parts))
     except ValueError:
         return timedelta()
 

@@ -6,30 +6,20 @@ from typing import Any
 from companyos_canary.cluster import changes, reads
 from companyos_canary.cluster.errors import check
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT, Kind, known, namespaced, path_of
-from companyos_canary.errors import (
-    CanaryError,
-    CrdMissing,
-    Forbidden,
-    Invalid,
-    NotFound,
-    Unobserved,
-)
+from companyos_canary.errors import CanaryError, CrdMissing, Forbidden, Invalid, NotFound, Unobserved
 from companyos_canary.model.http import Json, Request, Stream, Transport
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 
-_REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews",
-               namespaced=False)  # fmt: skip
+_REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", namespaced=False)
 
 
 class Cluster:
     """Every method raises the CanaryErrors of `cluster.errors.check` and Unreachable. What is read
     is read anew each time; `timeout` (seconds) is that of one request."""
 
-    def __init__(
-        self, transport: Transport, namespace: str, context: str = "", *, timeout: float = 30.0
-    ) -> None:
+    def __init__(self, transport: Transport, namespace: str, context: str = "", *, timeout: float = 30.0) -> None:
         self.transport = transport
         self.namespace = namespace
         self.context = context
@@ -65,10 +55,7 @@ class Cluster:
                 notes.append(error.message)
                 if isinstance(error, Forbidden):
                     forbidden.append((part.kind.plural, error.message))
-        return reads.assemble(
-            rollout, lambda kind: found.get(kind, []), notes=tuple(notes),
-            forbidden=tuple(forbidden),
-        )  # fmt: skip
+        return reads.assemble(rollout, lambda kind: found.get(kind, []), notes=tuple(notes), forbidden=tuple(forbidden))
 
     def resolved(self, rollout: Rollout) -> Rollout:
         """With a workloadRef: the Rollout with the containers and selector of its Deployment."""
@@ -106,22 +93,38 @@ class Cluster:
         return [item for item in answer.get("items") or [] if isinstance(item, dict)]
 
     def patch(
-        self, kind: Kind, name: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]], *,
-        content_type: str = changes.MERGE_PATCH, subresource: str = "", dry_run: bool = False,
+        self,
+        kind: Kind,
+        name: str,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        content_type: str = changes.MERGE_PATCH,
+        subresource: str = "",
+        dry_run: bool = False,
         field_manager: str = changes.FIELD_MANAGER,
-    ) -> Json:  # fmt: skip
+    ) -> Json:
         """Sends a patch once and returns the object after it. A failed `test` of a JSON patch is
         Invalid, a resourceVersion that is no longer there Conflict."""
         request = changes.patch_request(
-            kind, self.namespace, name, body, content_type=content_type,
-            subresource=subresource, dry_run=dry_run, field_manager=field_manager,
-        )  # fmt: skip
+            kind,
+            self.namespace,
+            name,
+            body,
+            content_type=content_type,
+            subresource=subresource,
+            dry_run=dry_run,
+            field_manager=field_manager,
+        )
         return self._asked_for(request, kind.kind, name)
 
     def apply(
-        self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False,
+        self,
+        obj: Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+        force: bool = False,
         field_manager: str = changes.FIELD_MANAGER,
-    ) -> Json:  # fmt: skip
+    ) -> Json:
         """Server-side apply; returns the object after it. Invalid for a kind that neither we nor
         the server know."""
         kind = known(obj.get("apiVersion", ""), obj.get("kind", "")) or self._discovered(obj)
@@ -133,13 +136,13 @@ class Cluster:
     def may(self, verb: str, plural: str, *, group: str = "", subresource: str = "") -> bool:
         """Whether the user is permitted to do this in the namespace (`kubectl auth can-i`)."""
         wanted = {
-            "namespace": self.namespace, "verb": verb, "group": group, "resource": plural,
+            "namespace": self.namespace,
+            "verb": verb,
+            "group": group,
+            "resource": plural,
             "subresource": subresource,
-        }  # fmt: skip
-        review = {
-            "apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind,
-            "spec": {"resourceAttributes": wanted},
-        }  # fmt: skip
+        }
+        review = {"apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind, "spec": {"resourceAttributes": wanted}}
         answer = self.send(changes.create_request(review, _REVIEW, self.namespace))
         return bool((answer.get("status") or {}).get("allowed"))
 
@@ -205,8 +208,7 @@ def _another(request: Request, answer: Json) -> CanaryError:
             hint="a proxy may have answered in place of the API server",
         )
     return Unobserved(
-        f"the change of `{request.path}` was sent, but its answer is {what}: it may have taken "
-        "effect",
+        f"the change of `{request.path}` was sent, but its answer is {what}: it may have taken effect",
         hint="look with `canary status` before you repeat it",
     )
 

@@ -38,9 +38,13 @@ class Connection:
 
 
 def connect(
-    kubeconfig: str | None, context: str | None, *,
-    environ: Mapping[str, str], timeout: float, service_account: Path = SERVICE_ACCOUNT,
-) -> Connection:  # fmt: skip
+    kubeconfig: str | None,
+    context: str | None,
+    *,
+    environ: Mapping[str, str],
+    timeout: float,
+    service_account: Path = SERVICE_ACCOUNT,
+) -> Connection:
     """The cluster that the kubeconfig (else KUBECONFIG, else ~/.kube/config, else the pod's service
     account) and the context name. Sends nothing, but may run a credential plugin. Raises
     ConfigError (no or broken kubeconfig), UsageError (unknown context), Unauthenticated."""
@@ -49,11 +53,7 @@ def connect(
         entry = read_entry(files, context)
         transport = _transport(files, entry, environ, timeout)
         return Connection(
-            transport,
-            entry.namespace,
-            entry.context,
-            without_password(transport.server),
-            entry.user.name,
+            transport, entry.namespace, entry.context, without_password(transport.server), entry.user.name
         )
     if environ.get("KUBERNETES_SERVICE_HOST") and not context:
         return _in_cluster(environ, service_account, timeout)
@@ -78,9 +78,7 @@ def _for_the_library(entry: Entry, environ: Mapping[str, str]) -> bool:
     return bool(entry.user.fields.get("auth-provider") or proxy)
 
 
-def _transport(
-    files: list[str], entry: Entry, environ: Mapping[str, str], timeout: float
-) -> KubernetesTransport:
+def _transport(files: list[str], entry: Entry, environ: Mapping[str, str], timeout: float) -> KubernetesTransport:
     cluster = entry.cluster.fields
     headers = _impersonation(entry.user)
     if _for_the_library(entry, environ):
@@ -91,26 +89,22 @@ def _transport(
     plugin = _plugin(entry, environ)
     try:
         authorize = _sendable(_authorizer(entry.user, plugin), entry.user.name)
-        certificate, key = (
-            entry.user.content("client-certificate"),
-            entry.user.content("client-key"),
-        )
+        certificate, key = (entry.user.content("client-certificate"), entry.user.content("client-key"))
         if plugin and not certificate:
             held = plugin.credential()
             certificate, key = held.certificate, held.key
         pool = make_pool(
             secure=server.startswith("https:"),
             authority=entry.cluster.content("certificate-authority"),
-            certificate=certificate, key=key,
+            certificate=certificate,
+            key=key,
             server_name=str(cluster.get("tls-server-name") or ""),
             verify=not cluster.get("insecure-skip-tls-verify"),
-        )  # fmt: skip
+        )
     except (OSError, ValueError, TypeError) as error:
         raise entry.unusable(error) from error
     renew = plugin.renew if plugin else lambda: False
-    return KubernetesTransport(
-        pool, server, authorize, renew=renew, timeout=timeout, headers=headers
-    )
+    return KubernetesTransport(pool, server, authorize, renew=renew, timeout=timeout, headers=headers)
 
 
 def _plugin(entry: Entry, environ: Mapping[str, str]) -> "Plugin | None":
@@ -159,9 +153,7 @@ def _token(file: Path) -> str:
     try:
         return file.read_text().strip()
     except OSError as error:
-        raise Unauthenticated(
-            f"the token file `{file}` cannot be read: {error.strerror}"
-        ) from error
+        raise Unauthenticated(f"the token file `{file}` cannot be read: {error.strerror}") from error
 
 
 def _impersonation(user: Block) -> tuple[tuple[str, str], ...]:
@@ -189,9 +181,6 @@ def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float) -> Con
             hint="give a kubeconfig with --kubeconfig FILE",
         ) from error
     transport = KubernetesTransport(
-        pool,
-        server,
-        _sendable(lambda: f"Bearer {_token(token)}", "service account"),
-        timeout=timeout,
+        pool, server, _sendable(lambda: f"Bearer {_token(token)}", "service account"), timeout=timeout
     )
     return Connection(transport, namespace or "default", IN_CLUSTER, server, "")

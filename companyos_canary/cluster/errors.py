@@ -40,17 +40,13 @@ def error_of(response: Response, request: Request) -> errors.CanaryError:
         case 404:
             return _not_found(status, message, target)
         case 409:
-            return errors.Conflict(
-                message or f"`{target.name}` was changed by somebody else",
-                owned=_owned(status),
-            )
+            return errors.Conflict(message or f"`{target.name}` was changed by somebody else", owned=_owned(status))
         case 400 | 405 | 406 | 413 | 415 | 422:
             return errors.Invalid(f"the API server did not accept the request: {message}")
         case code:
             return errors.ServerError(
-                f"the API server answered {code}{_after_colon(message)}",
-                status=code, retry_after=retry_after(response),
-            )  # fmt: skip
+                f"the API server answered {code}{_after_colon(message)}", status=code, retry_after=retry_after(response)
+            )
 
 
 def status_of(response: Response) -> dict[str, Any]:
@@ -119,8 +115,7 @@ def _not_found(status: dict[str, Any], message: str, target: Target) -> errors.N
         return _missing_kind(target, message)
     if details.get("kind") == "namespaces":
         return errors.NotFound(
-            f"namespace `{details['name']}` does not exist",
-            hint="choose one with -n, or create it first",
+            f"namespace `{details['name']}` does not exist", hint="choose one with -n, or create it first"
         )
     if details["name"] != target.name:
         return errors.NotFound(message)

@@ -9,15 +9,7 @@ from typing import Protocol
 
 from companyos_canary.cluster import reads
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import (
-    ANALYSISRUN,
-    DEPLOYMENT,
-    EVENT,
-    POD,
-    REPLICASET,
-    ROLLOUT,
-    Kind,
-)
+from companyos_canary.cluster.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, POD, REPLICASET, ROLLOUT, Kind
 from companyos_canary.cluster.poller import Poller
 from companyos_canary.cluster.reads import Selection
 from companyos_canary.cluster.reflector import Reflector
@@ -60,9 +52,15 @@ class WatchFeed:
     but not watched is polled."""
 
     def __init__(
-        self, cluster: Cluster, name: str, *, now: Callable[[], datetime], events: bool = True,
-        chance: Callable[[], float] = random.random, pause: Pause = threading.Event.wait,
-    ) -> None:  # fmt: skip
+        self,
+        cluster: Cluster,
+        name: str,
+        *,
+        now: Callable[[], datetime],
+        events: bool = True,
+        chance: Callable[[], float] = random.random,
+        pause: Pause = threading.Event.wait,
+    ) -> None:
         self._cluster = cluster
         self._name = name
         self._now = now
@@ -136,9 +134,7 @@ class WatchFeed:
             if self._closed or selection.kind in self._sources:
                 return
             reflector = Reflector(selection, self._chance)
-            watcher = Watcher(
-                self._cluster.transport, reflector, self._changed, now=self._now, pause=self._pause
-            )
+            watcher = Watcher(self._cluster.transport, reflector, self._changed, now=self._now, pause=self._pause)
             self._sources[selection.kind] = watcher
             watcher.start()
 
@@ -169,10 +165,7 @@ class WatchFeed:
         if self._closed or isinstance(source, Poller) or not isinstance(source.stopped, Forbidden):
             return
         selection = reads.rollout_named(self._cluster.namespace, self._name)
-        poller = Poller(
-            self._cluster.transport, selection, self._name, self._changed,
-            now=self._now, pause=self._pause,
-        )  # fmt: skip
+        poller = Poller(self._cluster.transport, selection, self._name, self._changed, now=self._now, pause=self._pause)
         self._sources[ROLLOUT] = poller
         poller.start()
 
@@ -216,18 +209,14 @@ class WatchFeed:
             for kind, source in zip((*_NEEDED, EVENT), others, strict=True)
             if source and isinstance(source.stopped, Forbidden)
         )
-        return reads.assemble(
-            rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden
-        )
+        return reads.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden)
 
     def _lost(self) -> list[Source]:
         """Those without a connection; what is refused from the start never had one."""
         return [
             s
             for s in self._current()
-            if s.stale_since
-            and not s.stopped
-            and (s.synced or not isinstance(s.trouble, DeniedError))
+            if s.stale_since and not s.stopped and (s.synced or not isinstance(s.trouble, DeniedError))
         ]
 
     def _troubles(self) -> tuple[str, ...]:

@@ -24,7 +24,12 @@ EVENT = Kind("v1", "Event", "events")
 AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 
 KNOWN: tuple[Kind, ...] = (
-    ROLLOUT, ANALYSISRUN, REPLICASET, DEPLOYMENT, POD, EVENT,
+    ROLLOUT,
+    ANALYSISRUN,
+    REPLICASET,
+    DEPLOYMENT,
+    POD,
+    EVENT,
     Kind(ARGO, "AnalysisTemplate", "analysistemplates"),
     Kind(ARGO, "ClusterAnalysisTemplate", "clusteranalysistemplates", namespaced=False),
     Kind(ARGO, "Experiment", "experiments"),
@@ -41,9 +46,8 @@ KNOWN: tuple[Kind, ...] = (
     Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors"),
     Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors"),
     Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules"),
-    Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions",
-         namespaced=False),
-)  # fmt: skip
+    Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False),
+)
 
 
 @dataclass(frozen=True, slots=True)

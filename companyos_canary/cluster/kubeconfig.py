@@ -43,9 +43,7 @@ class Entry:
             words = f"`{reason.filename}`: {reason.strerror}" if reason.filename else str(reason)
         else:
             words = " ".join(str(reason).split())
-        return ConfigError(
-            without_password(f"context `{self.context}` cannot be used: {words.rstrip('.')}")
-        )
+        return ConfigError(without_password(f"context `{self.context}` cannot be used: {words.rstrip('.')}"))
 
 
 def kubeconfig_files(kubeconfig: str | None, environ: Mapping[str, str]) -> list[str]:
@@ -79,9 +77,7 @@ def read_entry(files: list[str], context: str | None) -> Entry:
     entry = Entry(name, fields.get("namespace") or "default", nothing, nothing)
     cluster = _blocks(contents, "cluster").get(fields.get("cluster", ""))
     if cluster is None:
-        raise entry.unusable(
-            f"it needs the cluster `{fields.get('cluster', '')}`, which is not there"
-        )
+        raise entry.unusable(f"it needs the cluster `{fields.get('cluster', '')}`, which is not there")
     if not cluster.fields.get("server"):
         raise entry.unusable(f"its cluster `{cluster.name}` has no `server`")
     user_name = str(fields.get("user") or "")

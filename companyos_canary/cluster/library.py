@@ -27,9 +27,8 @@ def library_transport(
     try:
         merger = library.KubeConfigMerger(os.pathsep.join(files))
         loader = library.KubeConfigLoader(
-            merger.config, entry.context, config_base_path=None,
-            config_persister=merger.save_changes,
-        )  # fmt: skip
+            merger.config, entry.context, config_base_path=None, config_persister=merger.save_changes
+        )
         with LibraryErrors() as errors:
             loader.load_and_set(configuration)
         configuration.keep_alive = True
@@ -48,9 +47,7 @@ def library_transport(
         _raise_for(errors, entry)
         return (token or "").strip()
 
-    return KubernetesTransport(
-        pool, configuration.host, authorize, timeout=timeout, headers=headers
-    )
+    return KubernetesTransport(pool, configuration.host, authorize, timeout=timeout, headers=headers)
 
 
 def _raise_for(errors: "LibraryErrors", entry: Entry) -> None:
@@ -77,7 +74,6 @@ class LibraryErrors(logging.Handler):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         logging.getLogger().removeHandler(self)

@@ -34,9 +34,12 @@ class Plugin:
     expires. `cluster` is told to plugins that want it."""
 
     def __init__(
-        self, user: Block, cluster: Block, environ: Mapping[str, str],
+        self,
+        user: Block,
+        cluster: Block,
+        environ: Mapping[str, str],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._user = user
         self._block: Mapping[str, Any] = user.fields["exec"]
         self._cluster = cluster
@@ -78,10 +81,14 @@ class Plugin:
             command = str(self._user.folder / command)
         try:
             done = subprocess.run(
-                [command, *(block.get("args") or [])], env=environ, text=True, check=False,
-                stdin=None if interactive else subprocess.DEVNULL, stdout=subprocess.PIPE,
+                [command, *(block.get("args") or [])],
+                env=environ,
+                text=True,
+                check=False,
+                stdin=None if interactive else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=None if interactive else subprocess.PIPE,  # a login may have to ask
-            )  # fmt: skip
+            )
         except OSError as error:
             raise self._failed(error.strerror or str(error)) from error
         if done.returncode:
@@ -103,9 +110,11 @@ class Plugin:
         if not status.get("token") and not (certificate and key):
             raise self._failed("its answer has neither a token nor a certificate with its key")
         return Credential(
-            token=status.get("token") or "", certificate=certificate.encode(), key=key.encode(),
+            token=status.get("token") or "",
+            certificate=certificate.encode(),
+            key=key.encode(),
             expires_at=parse_time(status.get("expirationTimestamp")),
-        )  # fmt: skip
+        )
 
     def _secrets(self) -> list[str]:
         """Arguments and variables that the plugin's own words must not repeat; short ones (a
@@ -136,8 +145,7 @@ def _values(words: Iterable[object]) -> Iterator[str]:
 
 def _cluster_info(cluster: Block) -> dict[str, Any]:
     fields = cluster.fields
-    kept = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data",
-            "proxy-url")  # fmt: skip
+    kept = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
     info = {k: fields[k] for k in kept if k in fields}
     for extension in fields.get("extensions") or []:
         if extension.get("name") == "client.authentication.k8s.io/exec":

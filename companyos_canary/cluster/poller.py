@@ -18,9 +18,15 @@ class Poller:
     """Reads one object by name every two seconds; a `cluster.watcher.Source`."""
 
     def __init__(
-        self, transport: Transport, selection: Selection, name: str, changed: Callable[[], None],
-        *, now: Callable[[], datetime], pause: Pause = threading.Event.wait,
-    ) -> None:  # fmt: skip
+        self,
+        transport: Transport,
+        selection: Selection,
+        name: str,
+        changed: Callable[[], None],
+        *,
+        now: Callable[[], datetime],
+        pause: Pause = threading.Event.wait,
+    ) -> None:
         self._pause = pause
         self._transport = transport
         path = selection.request().path

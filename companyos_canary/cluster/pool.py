@@ -12,18 +12,19 @@ CONNECTIONS = 10  # six watches and what is asked beside them
 
 
 def make_pool(
-    *, secure: bool = True, authority: bytes = b"", certificate: bytes = b"", key: bytes = b"",
-    server_name: str = "", verify: bool = True,
-) -> "PoolManager":  # fmt: skip
+    *,
+    secure: bool = True,
+    authority: bytes = b"",
+    certificate: bytes = b"",
+    key: bytes = b"",
+    server_name: str = "",
+    verify: bool = True,
+) -> "PoolManager":
     """`secure`: over TLS. All certificates are PEM. Without `authority` the system's are trusted.
     Raises ssl.SSLError (an OSError) for what is no certificate."""
     import urllib3  # noqa: PLC0415 - 60 ms
 
-    options: dict[str, Any] = {
-        "maxsize": CONNECTIONS,
-        "retries": False,
-        "socket_options": _socket_options(),
-    }
+    options: dict[str, Any] = {"maxsize": CONNECTIONS, "retries": False, "socket_options": _socket_options()}
     if secure:
         options["ssl_context"] = _context(authority, certificate, key, verify)
     if server_name:
@@ -57,10 +58,7 @@ def _context(authority: bytes, certificate: bytes, key: bytes, verify: bool) -> 
 
 def _socket_options() -> list[tuple[int, int, int]]:
     """As client-go: a dead peer is noticed after a minute or so of silence."""
-    options = [
-        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    ]
+    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
     for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
         if hasattr(socket, name):
             options.append((socket.IPPROTO_TCP, getattr(socket, name), value))

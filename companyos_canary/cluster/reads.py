@@ -6,16 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from companyos_canary.cluster.kinds import (
-    ANALYSISRUN,
-    DEPLOYMENT,
-    EVENT,
-    POD,
-    REPLICASET,
-    ROLLOUT,
-    Kind,
-    path_of,
-)  # fmt: skip
+from companyos_canary.cluster.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, POD, REPLICASET, ROLLOUT, Kind, path_of
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.http import Json, Request
 from companyos_canary.model.rollout import HASH_LABEL, Container, Rollout
@@ -62,9 +53,7 @@ def with_workload(rollout: Rollout, deployment: Mapping[str, Any] | None) -> Rol
         return rollout
     spec = deployment.get("spec") or {}
     pod = (spec.get("template") or {}).get("spec") or {}
-    containers = tuple(
-        Container(c.get("name", ""), c.get("image", "")) for c in pod.get("containers") or []
-    )
+    containers = tuple(Container(c.get("name", ""), c.get("image", "")) for c in pod.get("containers") or [])
     return dataclasses.replace(
         rollout,
         selector=rollout.selector or spec.get("selector") or {},
@@ -109,10 +98,13 @@ def selector_text(selector: Mapping[str, Any]) -> str:
 
 
 def assemble(
-    rollout: Rollout, objects: Callable[[Kind], Iterable[Json]], *,
-    notes: tuple[str, ...] = (), stale_since: datetime | None = None,
+    rollout: Rollout,
+    objects: Callable[[Kind], Iterable[Json]],
+    *,
+    notes: tuple[str, ...] = (),
+    stale_since: datetime | None = None,
     forbidden: tuple[tuple[str, str], ...] = (),
-) -> Snapshot:  # fmt: skip
+) -> Snapshot:
     """The Snapshot of a Rollout from the objects of each kind; those that only share its labels
     are left out by their owner."""
     sets = [ReplicaSet.from_object(o) for o in objects(REPLICASET)]

@@ -203,9 +203,8 @@ class Reflector:
         return True
 
     def _failed(
-        self, now: datetime, pause: float = 0.0, *, at_once: bool = False,
-        error: CanaryError | None = None,
-    ) -> None:  # fmt: skip
+        self, now: datetime, pause: float = 0.0, *, at_once: bool = False, error: CanaryError | None = None
+    ) -> None:
         """Tries again later: at the latest of back-off and Retry-After."""
         self.trouble = error or self.trouble
         self.stale_since = self.stale_since or self._heard or now

@@ -32,13 +32,17 @@ class KubernetesTransport:
     again, changes never. `requests` and `received` count what was sent, and the bytes of bodies."""
 
     def __init__(
-        self, pool: "PoolManager", server: str, authorize: Callable[[], str], *,
+        self,
+        pool: "PoolManager",
+        server: str,
+        authorize: Callable[[], str],
+        *,
         renew: Callable[[], bool] = lambda: False,
         timeout: float = 30.0,
         headers: Sequence[tuple[str, str]] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.server = server
         self.requests = 0
         self.received = 0
@@ -106,9 +110,7 @@ class KubernetesTransport:
     def _open(self, request: Request, *, connect: float, read: float) -> "BaseHTTPResponse":
         from urllib3 import HTTPHeaderDict, Timeout  # noqa: PLC0415 - loaded with the pool
 
-        headers = HTTPHeaderDict(
-            {"Accept": "application/json, */*", "User-Agent": f"canary/{__version__}"}
-        )
+        headers = HTTPHeaderDict({"Accept": "application/json, */*", "User-Agent": f"canary/{__version__}"})
         headers.update(request.headers)
         for name, value in self._headers:
             headers.add(name, value)
@@ -118,10 +120,15 @@ class KubernetesTransport:
             self.requests += 1
         try:
             return self._pool.request(
-                request.method, self.server + request.target,
-                body=request.body or None, headers=headers, preload_content=False,
-                timeout=Timeout(connect=connect, read=read), redirect=False, retries=False,
-            )  # fmt: skip
+                request.method,
+                self.server + request.target,
+                body=request.body or None,
+                headers=headers,
+                preload_content=False,
+                timeout=Timeout(connect=connect, read=read),
+                redirect=False,
+                retries=False,
+            )
         except failures() as error:
             raise self._failure(error, request) from error
 
@@ -137,9 +144,8 @@ class _Body:
     """The chunks of a long answer as they come."""
 
     def __init__(
-        self, answer: "BaseHTTPResponse", count: Callable[[int], None],
-        failure: Callable[[Exception], Unreachable],
-    ) -> None:  # fmt: skip
+        self, answer: "BaseHTTPResponse", count: Callable[[int], None], failure: Callable[[Exception], Unreachable]
+    ) -> None:
         self._answer = answer
         self._count = count
         self._failure = failure

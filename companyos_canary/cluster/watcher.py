@@ -34,9 +34,14 @@ class Watcher:
     that brought something new."""
 
     def __init__(
-        self, transport: Transport, reflector: Reflector, changed: Callable[[], None], *,
-        now: Callable[[], datetime], pause: Pause = threading.Event.wait,
-    ) -> None:  # fmt: skip
+        self,
+        transport: Transport,
+        reflector: Reflector,
+        changed: Callable[[], None],
+        *,
+        now: Callable[[], datetime],
+        pause: Pause = threading.Event.wait,
+    ) -> None:
         self._transport = transport
         self._pause = pause
         self._reflector = reflector

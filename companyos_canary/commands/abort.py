@@ -21,9 +21,16 @@ EXAMPLES = (
     'canary abort --reason "wrong tag"      for the history',
 )
 EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
-    ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
-)  # fmt: skip
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.REFUSED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
 
 
 def abort(
@@ -47,9 +54,7 @@ def abort(
         return action.decide(session.cluster, live, by=runtime.user, now=at, reason=reason)
 
     verb = replace(verb_with(session, "abort", decision, aborted, reason), insists=True)
-    changed = change(
-        session.cluster, name, verb, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait
-    )
+    changed = change(session.cluster, name, verb, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait)
     if dry_run:
         return would_send(session, changed)
     if changed.effect is Effect.OTHER:
@@ -81,22 +86,24 @@ def _drained(session: base.Session, changed: Changed, limit: timedelta | None) -
     if not drained.done:
         stopped = "stopped" if live.is_fully_promoted else "aborted"
         return _answer(
-            session, changed,
+            session,
+            changed,
             f"{name} is {stopped}, but {canary_pods(live)} canary pods are still "
             f"there and stable has {live.available_replicas} of "
             f"{live.replicas} available; look with `canary get`",
             code=ExitCode.TIMEOUT,
-        )  # fmt: skip
+        )
     if live.is_fully_promoted:
         back = _back(changed) or f"{name} in {place} is back on its stable version"
         return _answer(session, changed, f"{back}: all traffic is on the stable version")
     bad = names(live.containers[:1]) or "the aborted version"
     return _answer(
-        session, changed,
+        session,
+        changed,
         f"{name} in {place} is aborted: all traffic is on the stable version\n"
         f"the {_holder(live)} still names {bad}: `canary undo` or `canary deploy VERSION` "
         "replaces it",
-    )  # fmt: skip
+    )
 
 
 def _sent(session: base.Session, changed: Changed) -> base.Answer:
@@ -107,9 +114,7 @@ def _sent(session: base.Session, changed: Changed) -> base.Answer:
     return _answer(session, changed, _back(changed) or f"the abort of {name} in {place} was sent")
 
 
-def _answer(
-    session: base.Session, changed: Changed, said: str, *, code: ExitCode = ExitCode.OK
-) -> base.Answer:
+def _answer(session: base.Session, changed: Changed, said: str, *, code: ExitCode = ExitCode.OK) -> base.Answer:
     """With what was put back, and why that was done in place of an abort."""
     answer = sent_answer(session, changed, said, code=code)
     if not action.was_put_back(changed):

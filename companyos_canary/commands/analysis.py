@@ -23,9 +23,7 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode
 
 def analysis(
     session: base.Session,
-    run: Annotated[
-        str | None, typer.Argument(help="name of an AnalysisRun, or its end", metavar="RUN")
-    ] = None,
+    run: Annotated[str | None, typer.Argument(help="name of an AnalysisRun, or its end", metavar="RUN")] = None,
     every: Annotated[bool, typer.Option("--all", help="the runs of all revisions")] = False,
     rollout: base.RolloutOption = None,
 ) -> base.Answer:
@@ -50,14 +48,18 @@ def analysis(
     live = snapshot.rollout
     session.answered = session.output in ("name", "yaml") and not runs
     return base.Answer(
-        data={**session.place_of(live), "revision": live.revision,
-              "runs": [view.record(snapshot, r) for r in runs], "notes": list(snapshot.notes)},
+        data={
+            **session.place_of(live),
+            "revision": live.revision,
+            "runs": [view.record(snapshot, r) for r in runs],
+            "notes": list(snapshot.notes),
+        },
         picture=(lambda: ink(lines, facts)) if runs else None,
         lines=tuple(line for r in runs for line in view.plain(snapshot, r, full=full)),
         notes=(*snapshot.notes, *_nothing(snapshot, runs)),
         objects=tuple(r.raw for r in runs),
         name="\n".join(f"analysisrun.argoproj.io/{r.name}" for r in runs),
-    )  # fmt: skip
+    )
 
 
 def _wanted(snapshot: Snapshot, name: str | None, every: bool) -> tuple[AnalysisRun, ...]:

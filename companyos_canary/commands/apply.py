@@ -20,28 +20,27 @@ EXAMPLES = (
     "canary apply --roll                    and start a canary of it",
 )
 EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
-    ExitCode.NOT_FOUND, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT,
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DEGRADED,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.REFUSED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
     ExitCode.INTERRUPTED,
-)  # fmt: skip
+)
 LATER = "counts from the next version"
 FIRST = "no canary, no analysis: nothing to compare with"
 
 
 def apply(
     session: base.Session,
-    version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="image tag, digest or image")
-    ] = None,
-    roll: Annotated[
-        bool, typer.Option("--roll", help="also where it starts a canary of a live Rollout")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="take over fields that somebody else manages")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what would change, keep nothing")
-    ] = False,
+    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="image tag, digest or image")] = None,
+    roll: Annotated[bool, typer.Option("--roll", help="also where it starts a canary of a live Rollout")] = False,
+    force: Annotated[bool, typer.Option("--force", help="take over fields that somebody else manages")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would change, keep nothing")] = False,
     no_wait: base.NoWaitOption = False,
     timeout: base.TimeoutOption = None,
 ) -> base.Answer:
@@ -70,16 +69,18 @@ def apply(
         session.note(f"the first version of {rollout.name}: {FIRST}")
     clock = session.runtime.clock
     seen, done = action.settle(
-        session.cluster, rollout.name, rollout.generation, now=clock.now, sleep=clock.sleep,
+        session.cluster,
+        rollout.name,
+        rollout.generation,
+        now=clock.now,
+        sleep=clock.sleep,
         limit=(limit or timedelta(days=365)) if planned.first else timedelta(seconds=30),
         until_healthy=planned.first,
-    )  # fmt: skip
+    )
     return _ended(session, planned, seen, done=done)
 
 
-def _ended(
-    session: base.Session, planned: action.Planned, seen: Rollout, *, done: bool
-) -> base.Answer:
+def _ended(session: base.Session, planned: action.Planned, seen: Rollout, *, done: bool) -> base.Answer:
     phase = shown_phase(seen)
     ready = f"{seen.available_replicas}/{seen.replicas} available"
     if not done:
@@ -117,9 +118,7 @@ def _answer(
         "namespace": session.cluster.namespace,
         "context": session.cluster.context,
         "first": planned.first,
-        "objects": [
-            {"kind": o["kind"], "name": o["metadata"]["name"], "change": word} for o, word in named
-        ],
+        "objects": [{"kind": o["kind"], "name": o["metadata"]["name"], "change": word} for o, word in named],
         "starts_canary": [action.sentence(change) for change in planned.rolling],
         "from_next_version": [action.sentence(change) for change in planned.later],
         "phase": phase.word if phase else None,
@@ -127,10 +126,13 @@ def _answer(
     }
     rows = tuple(f"{action.name_of(o)}: {word}" for o, word in named)
     return base.Answer(
-        code=code, data=data, lines=(*rows, *lines), objects=planned.dry,
+        code=code,
+        data=data,
+        lines=(*rows, *lines),
+        objects=planned.dry,
         notes=() if applied else ("dry run: nothing was sent",),
         name="\n".join(f"{o['kind'].lower()}/{o['metadata']['name']}" for o in planned.wanted),
-    )  # fmt: skip
+    )
 
 
 command = base.verb(apply)

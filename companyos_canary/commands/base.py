@@ -112,9 +112,7 @@ def _finish(
             runtime.say_error(f"{setting}: {origin}")
         if (file := session.resolved.file) and not session.resolved.settings:
             shown = file.path.name if file.path else "canary.yaml"
-            runtime.say_error(
-                f"`{shown}` is about `{file.rollout}` and was not used for this Rollout"
-            )
+            runtime.say_error(f"`{shown}` is about `{file.rollout}` and was not used for this Rollout")
     own = {k: v for k, v in given.items() if k != "rollout"}
     try:
         if given.get("dry_run") is False:  # a verb that changes something, and not for show

@@ -149,9 +149,12 @@ def _history(line: Line) -> Iterable[tuple["ReplicaSet", str, str]]:
         ended = "was stable" if r.hash in stable else ""
         if end and (end.undone or end.result == "aborted"):
             ended = "aborted" if end.result == "aborted" else "undone"
-        told = (ended,
-                f"{r.created_at.astimezone(zone):%d %b %H:%M}" if r.created_at else "",
-                f"by {by}" if by else "", reason)  # fmt: skip
+        told = (
+            ended,
+            f"{r.created_at.astimezone(zone):%d %b %H:%M}" if r.created_at else "",
+            f"by {by}" if by else "",
+            reason,
+        )
         images = [c.image for c in r.containers if container in (None, c.name)]
         yield r, tag(next(iter(images), "")), "".join(f", {t}" for t in told if t)
 
@@ -175,10 +178,24 @@ def runs(line: Line) -> Found:
 
 # By the name of the parameter, which means the same wherever a verb has it.
 SOURCES: Mapping[str, Callable[[Line], Found]] = {
-    "rollout": rollouts, "live": rollouts, "namespace": namespaces, "context": contexts,
-    "env": environments, "link": links, "until": states, "to_weight": weights,
-    "if_step": step_now, "if_revision": revision_now, "container": containers,
-    "version": versions, "to": undo_targets, "diff": targets, "pod": pods, "run": runs,
-    "ci": ci_systems, "query": metrics, "verb": verbs,
-}  # fmt: skip
+    "rollout": rollouts,
+    "live": rollouts,
+    "namespace": namespaces,
+    "context": contexts,
+    "env": environments,
+    "link": links,
+    "until": states,
+    "to_weight": weights,
+    "if_step": step_now,
+    "if_revision": revision_now,
+    "container": containers,
+    "version": versions,
+    "to": undo_targets,
+    "diff": targets,
+    "pod": pods,
+    "run": runs,
+    "ci": ci_systems,
+    "query": metrics,
+    "verb": verbs,
+}
 FILES = ("file", "kubeconfig", "write", "role", "summary")

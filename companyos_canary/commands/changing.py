@@ -11,30 +11,16 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
 
 
-def verb_with(
-    session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen, reason: str
-) -> Verb:
+def verb_with(session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen, reason: str) -> Verb:
     """A verb that keeps a reason, where one is given, with who gave it."""
     runtime, at = session.runtime, session.runtime.clock.now()
-    return Verb(
-        name, lambda live: with_reason(decide(live), name, runtime.user, at, reason), effect
-    )
+    return Verb(name, lambda live: with_reason(decide(live), name, runtime.user, at, reason), effect)
 
 
-def changed(
-    session: Session,
-    verb: Verb,
-    *,
-    dry_run: bool,
-    no_wait: bool,
-    done: Callable[[Changed], str],
-) -> Answer:
+def changed(session: Session, verb: Verb, *, dry_run: bool, no_wait: bool, done: Callable[[Changed], str]) -> Answer:
     """Runs the verb on the session's Rollout. `done` makes the sentence once the effect is seen."""
     name, place = session.rollout, session.place
-    result = change(
-        session.cluster, name, verb, sleep=session.runtime.clock.sleep,
-        dry_run=dry_run, wait=not no_wait,
-    )  # fmt: skip
+    result = change(session.cluster, name, verb, sleep=session.runtime.clock.sleep, dry_run=dry_run, wait=not no_wait)
     if dry_run:
         return would_send(session, result)
     if not isinstance(result.decision, Change):
@@ -48,11 +34,12 @@ def changed(
             said = unobserved(session, verb.name)
             return sent_answer(session, result, said, code=ExitCode.UNOBSERVED)
     return sent_answer(
-        session, result,
+        session,
+        result,
         f"the {verb.name} of {name} in {place} was sent, but something else changed it meanwhile; "
         "look with `canary status`",
         code=ExitCode.SUPERSEDED,
-    )  # fmt: skip
+    )
 
 
 def unobserved(session: Session, verb: str) -> str:

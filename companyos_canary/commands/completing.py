@@ -30,9 +30,7 @@ def complete(runtime: Runtime, verbs: Mapping[str, str], command: Callable[[str]
     return 0
 
 
-def _found(
-    runtime: Runtime, verbs: Mapping[str, str], command: Callable[[str], Any]
-) -> Iterable[Item]:
+def _found(runtime: Runtime, verbs: Mapping[str, str], command: Callable[[str], Any]) -> Iterable[Item]:
     words, last = _split(runtime.environ[ASKED])
     at = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
     if at is None or words[at] == "help":
@@ -46,8 +44,7 @@ def _found(
     if not (equals and option.startswith("--")):
         return _of_verb(runtime, verb, command(verb), given, last)
     items = _of_verb(runtime, verb, command(verb), [*given, option], value)
-    return [Item(i.value if i.value == THE_SHELLS_OWN else f"{option}={i.value}", i.help)
-            for i in items]  # fmt: skip
+    return [Item(i.value if i.value == THE_SHELLS_OWN else f"{option}={i.value}", i.help) for i in items]
 
 
 def _split(line: str) -> tuple[list[str], str]:

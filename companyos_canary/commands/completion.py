@@ -73,8 +73,7 @@ _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
 def completion(
-    session: base.Session,
-    shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish")],
+    session: base.Session, shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish")]
 ) -> base.Answer:
     """Print the script that completes verbs, options and names in a shell.
 
@@ -82,9 +81,7 @@ def completion(
     or needs a credential plugin, nothing is offered.
     """
     if shell not in _SCRIPTS:
-        raise UsageError(
-            f"there is no completion for `{printable(shell)}`", hint="use bash, zsh or fish"
-        )
+        raise UsageError(f"there is no completion for `{printable(shell)}`", hint="use bash, zsh or fish")
     script = _SCRIPTS[shell]
     return base.Answer(data={"shell": shell, "script": script}, lines=(script,))
 

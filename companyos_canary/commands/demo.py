@@ -29,11 +29,7 @@ analysis: {window: 5s, min_requests: 10, by_hash: true}
 STORY: tuple[tuple[str, tuple[str, ...], ExitCode], ...] = (
     ("the first version: nothing to compare it with", ("apply", "v1.0.0"), ExitCode.OK),
     ("a good version", ("deploy", "v1.1.0"), ExitCode.OK),
-    (
-        "a bad version: its error rate jumps at 25 % of the traffic",
-        ("deploy", "v1.2.0"),
-        ExitCode.DEGRADED,
-    ),
+    ("a bad version: its error rate jumps at 25 % of the traffic", ("deploy", "v1.2.0"), ExitCode.DEGRADED),
 )
 
 
@@ -93,8 +89,7 @@ def _expect(arguments: tuple[str, ...], code: int, expected: ExitCode) -> None:
         raise KeyboardInterrupt
     if code != expected:
         raise CanaryError(
-            f"`canary {' '.join(arguments)}` ended with {code} where the demo expects "
-            f"{int(expected)}",
+            f"`canary {' '.join(arguments)}` ended with {code} where the demo expects {int(expected)}",
             hint="run it again; if it stays, report it with the output above",
         )
 

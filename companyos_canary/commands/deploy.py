@@ -23,25 +23,28 @@ EXAMPLES = (
     "canary deploy v1.2.3 --until weight=25  end well at 25 %",
 )
 EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
-    ExitCode.NOT_FOUND, ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNFINISHED,
-    ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
-)  # fmt: skip
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DEGRADED,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.SUPERSEDED,
+    ExitCode.REFUSED,
+    ExitCode.UNFINISHED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
 
 
 def deploy(
     session: base.Session,
     version: Annotated[str, typer.Argument(metavar="VERSION", help="image tag, digest or image")],
     rollout: base.RolloutOption = None,
-    container: Annotated[
-        str | None, typer.Option("--container", help="the container that VERSION is for")
-    ] = None,
-    supersede: Annotated[
-        bool, typer.Option("--supersede", help="take the place of a version on its way")
-    ] = False,
-    until: Annotated[
-        str, typer.Option("--until", help="healthy, paused, step=N or weight=N")
-    ] = "healthy",
+    container: Annotated[str | None, typer.Option("--container", help="the container that VERSION is for")] = None,
+    supersede: Annotated[bool, typer.Option("--supersede", help="take the place of a version on its way")] = False,
+    until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
@@ -71,9 +74,8 @@ def deploy(
     name = session.rollout
     try:
         changed = action.send(
-            session.cluster, name, wanted, now=runtime.clock.now(), sleep=runtime.clock.sleep,
-            dry_run=dry_run,
-        )  # fmt: skip
+            session.cluster, name, wanted, now=runtime.clock.now(), sleep=runtime.clock.sleep, dry_run=dry_run
+        )
     except NotFound as error:
         ours = settings is not None and settings.rollout == name
         if error.exit_code is ExitCode.NOT_FOUND and not error.hint and ours:
@@ -91,10 +93,14 @@ def deploy(
         lines = verdict_lines(session, said, "healthy", image, ExitCode.OK)
         return replace(sent_answer(session, changed, said), lines=lines)
     return follow_to_the_end(
-        session, live, until=target, generation=live.generation,
-        container=action.container_of(live, wanted.container), image=image,
+        session,
+        live,
+        until=target,
+        generation=live.generation,
+        container=action.container_of(live, wanted.container),
+        image=image,
         timeout=timeout,
-    )  # fmt: skip
+    )
 
 
 command = base.verb(deploy, follows=True)

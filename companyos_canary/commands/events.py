@@ -18,18 +18,13 @@ EXAMPLES = (
     "canary events -w               and each that comes, until Ctrl-C",
     "canary events | grep type=Warning",
 )
-EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
-    ExitCode.INTERRUPTED,
-)  # fmt: skip
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
 
 
 def events(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    watch: Annotated[
-        bool, typer.Option("-w", "--watch", help="go on with each new one, until Ctrl-C")
-    ] = False,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="go on with each new one, until Ctrl-C")] = False,
 ) -> base.Answer:
     """Show the events of a rollout, its ReplicaSets, pods and analyses, oldest first.
 
@@ -54,13 +49,11 @@ def events(
     if missing := action.left_out(snapshot):
         notes = (*notes, f"{missing} more objects were not asked about: kubectl get events")
     return base.Answer(
-        data={**session.place_of(live),
-              "events": [event_record(e) for e in found], "notes": list(snapshot.notes)},
-        picture=(lambda: ink(view.lines(found, picture, runtime.facts), runtime.facts))
-        if found else None,
+        data={**session.place_of(live), "events": [event_record(e) for e in found], "notes": list(snapshot.notes)},
+        picture=(lambda: ink(view.lines(found, picture, runtime.facts), runtime.facts)) if found else None,
         lines=tuple(map(view.plain, found)),
         notes=(*snapshot.notes, *notes),
-    )  # fmt: skip
+    )
 
 
 def _watch(session: base.Session, live: Rollout) -> base.Answer:

@@ -87,8 +87,7 @@ def _ended_otherwise(live: Rollout, place: Place) -> Iterator[None]:
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted: the rollout of `{live.name}` goes on",
-            hint=f"follow it with `{place.command('watch')}`, stop it with "
-            f"`{place.command('abort')}`",
+            hint=f"follow it with `{place.command('watch')}`, stop it with `{place.command('abort')}`",
         ) from None
 
 
@@ -96,9 +95,7 @@ def _timeout(session: Session, live: Rollout, text: str | None) -> timedelta | N
     return time_limit(text) if text is not None else timeout_of(session.cluster, live)
 
 
-def verdict_lines(
-    session: Session, said: str, verdict: str, image: str, code: ExitCode
-) -> tuple[str, ...]:
+def verdict_lines(session: Session, said: str, verdict: str, image: str, code: ExitCode) -> tuple[str, ...]:
     """The result where nothing was followed: the sentence; in a pipe it goes to stderr, and the
     last line is a verdict there too."""
     if not session.human or session.runtime.facts.terminal:

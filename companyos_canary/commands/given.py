@@ -19,17 +19,12 @@ def either(words: tuple[str, ...]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def check(
-    verb: str, options: Mapping[str, Any], rollout: str | None, forms: tuple[str, ...]
-) -> None:
+def check(verb: str, options: Mapping[str, Any], rollout: str | None, forms: tuple[str, ...]) -> None:
     """UsageError for a format, a field, a time or a name that cannot be. Names end up in the paths
     of requests, so that nothing else may be in them. `forms` are the formats of this verb."""
     output = options["output"]
     if output not in forms:
-        raise UsageError(
-            f"--output `{printable(output)}` is not a format here",
-            hint="use " + either(forms),
-        )
+        raise UsageError(f"--output `{printable(output)}` is not a format here", hint="use " + either(forms))
     if options["field"]:
         _check_fields(verb, output, options["field"])
     if not 0 < options["request_timeout"] < float("inf"):
@@ -52,9 +47,7 @@ def check(
 
 def _check_fields(verb: str, output: str, fields: list[str]) -> None:
     if output != "human":
-        raise UsageError(
-            f"--field and --output {output} exclude each other", hint="leave out one of them"
-        )
+        raise UsageError(f"--field and --output {output} exclude each other", hint="leave out one of them")
     from companyos_canary.view.fields import check as check_fields
 
     check_fields(verb, fields)
@@ -68,10 +61,7 @@ def span(text: str, option: str, *, least: timedelta = timedelta()) -> timedelta
         found = least - timedelta(1)
     if found < least:
         shortest = f" of {format_duration(least)} or more" if least else ""
-        raise UsageError(
-            f"{option} `{printable(text)}` is not a duration{shortest}",
-            hint="write 90s, 10m or 1h30m",
-        )
+        raise UsageError(f"{option} `{printable(text)}` is not a duration{shortest}", hint="write 90s, 10m or 1h30m")
     return found
 
 

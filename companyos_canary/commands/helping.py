@@ -21,10 +21,18 @@ _EXAMPLES = """\
 _MORE = "`canary VERB -h` has the examples and options of a verb; also: canary --version"
 _NUMBERS = ("int", "int range")
 _VALUES = {
-    "kubeconfig": "FILE", "output": "FORM", "request_timeout": "SECONDS", "reason": "TEXT",
-    "until": "STATE", "timeout": "DURATION", "since": "DURATION", "older": "DURATION",
-    "every": "DURATION", "heartbeat": "DURATION", "ci": "SYSTEM",
-}  # fmt: skip
+    "kubeconfig": "FILE",
+    "output": "FORM",
+    "request_timeout": "SECONDS",
+    "reason": "TEXT",
+    "until": "STATE",
+    "timeout": "DURATION",
+    "since": "DURATION",
+    "older": "DURATION",
+    "every": "DURATION",
+    "heartbeat": "DURATION",
+    "ci": "SYSTEM",
+}
 
 
 def write_verbs(formatter: Any, groups: Mapping[str, Mapping[str, str]]) -> None:
@@ -98,8 +106,6 @@ def command_of(verb: str) -> Any:
     module = import_module(f"companyos_canary.commands.{verb}")
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
     single.command(
-        verb,
-        cls=type("Verb", (Verb,), {"module": module}),
-        context_settings={"help_option_names": ["-h", "--help"]},
+        verb, cls=type("Verb", (Verb,), {"module": module}), context_settings={"help_option_names": ["-h", "--help"]}
     )(module.command)
     return typer.main.get_command(single)

@@ -50,12 +50,11 @@ def history(
     nothing = () if revisions else (f"no revision of {snapshot.rollout.name} is there yet",)
     screen = view.screen(revisions, now, facts, place.container) if revisions else []
     return base.Answer(
-        data={**head, "revisions": [view.record(r, place.container) for r in revisions],
-              "notes": list(snapshot.notes)},
+        data={**head, "revisions": [view.record(r, place.container) for r in revisions], "notes": list(snapshot.notes)},
         picture=(lambda: ink(screen, facts)) if revisions else None,
         lines=tuple(view.plain(r, place.container) for r in revisions),
         notes=snapshot.notes or nothing,
-    )  # fmt: skip
+    )
 
 
 def _compared(
@@ -75,8 +74,9 @@ def _compared(
     return base.Answer(
         data={**head, "from": before.revision, "to": after.revision, "diff": list(rows)},
         picture=(lambda: ink(diff_lines(rows), facts)) if rows else None,
-        lines=rows, notes=notes,
-    )  # fmt: skip
+        lines=rows,
+        notes=notes,
+    )
 
 
 command = base.verb(history, forms=("human", "json"))

@@ -16,21 +16,14 @@ EXAMPLES = (
     "canary init billing -n shop --image registry.example.com/billing",
     "canary init --from billing -n shop   adopt a live Rollout, without changing it",
 )
-EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
-    ExitCode.REFUSED,
-)  # fmt: skip
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.REFUSED)
 
 
 def init(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    image: Annotated[
-        str | None, typer.Option("--image", help="without a tag; default: the Rollout's name")
-    ] = None,
-    live: Annotated[
-        str | None, typer.Option("--from", metavar="ROLLOUT", help="adopt a live Rollout")
-    ] = None,
+    image: Annotated[str | None, typer.Option("--image", help="without a tag; default: the Rollout's name")] = None,
+    live: Annotated[str | None, typer.Option("--from", metavar="ROLLOUT", help="adopt a live Rollout")] = None,
 ) -> base.Answer:
     """Write a commented canary.yaml here. An existing one is never overwritten.
 
@@ -76,10 +69,7 @@ def _adopt(session: base.Session, name: str, path: Path) -> base.Answer:
     return base.Answer(
         data={"path": str(path), "files": [str(path.parent / f) for f in adopted.files]},
         lines=tuple(f"wrote {file}" for file in shown),
-        notes=(
-            *adopted.notes,
-            "next: canary apply --dry-run, which changes nothing of the Rollout",
-        ),
+        notes=(*adopted.notes, "next: canary apply --dry-run, which changes nothing of the Rollout"),
         name=str(path),
     )
 
@@ -103,8 +93,7 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 def _free(path: Path) -> None:
     if path.exists():
         raise UsageError(
-            f"`{path.name}` is already here and stays as it is",
-            hint="edit it, or write another one with --file NAME",
+            f"`{path.name}` is already here and stays as it is", hint="edit it, or write another one with --file NAME"
         )
 
 

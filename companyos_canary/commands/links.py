@@ -20,22 +20,15 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.NOT_FOUND)
 
 def links(
     session: base.Session,
-    link: Annotated[
-        str | None, typer.Argument(help="print just the address of this one", metavar="LINK")
-    ] = None,
-    browse: Annotated[
-        bool, typer.Option("--open", help="open it (the first one) in the browser")
-    ] = False,
+    link: Annotated[str | None, typer.Argument(help="print just the address of this one", metavar="LINK")] = None,
+    browse: Annotated[bool, typer.Option("--open", help="open it (the first one) in the browser")] = False,
 ) -> base.Answer:
     """Print the addresses that canary.yaml knows: dashboard, SLO board, runbook."""
     settings = session.settings
     known = dict(settings.links)
     name = settings.path.name if settings.path else FILE
     if not known:
-        raise ConfigError(
-            f"`{name}` names no links",
-            hint="add `links:` with dashboard, slo and runbook",
-        )
+        raise ConfigError(f"`{name}` names no links", hint="add `links:` with dashboard, slo and runbook")
     if link is not None and link not in known:
         others = "it has " + ", ".join(f"`{each}`" for each in known)
         raise NotFound(f"`{name}` has no link `{link}`", hint=near(link, known, others))
@@ -45,9 +38,8 @@ def links(
     widest = max(len(each) for each in shown)
     return base.Answer(
         data={"rollout": settings.rollout, "links": shown},
-        lines=(known[link],) if link
-        else tuple(f"{each:<{widest}}  {url}" for each, url in shown.items()),
-    )  # fmt: skip
+        lines=(known[link],) if link else tuple(f"{each:<{widest}}  {url}" for each, url in shown.items()),
+    )
 
 
 def _open(session: base.Session, name: str, known: dict[str, str]) -> None:

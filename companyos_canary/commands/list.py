@@ -19,18 +19,10 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode
 
 def list_rollouts(
     session: base.Session,
-    everywhere: Annotated[
-        bool, typer.Option("-A", "--all-namespaces", help="of all namespaces")
-    ] = False,
-    selector: Annotated[
-        str, typer.Option("-l", "--selector", help="label selector, as team=checkout")
-    ] = "",
-    waiting: Annotated[
-        bool, typer.Option("--waiting", help="only those that wait for a person")
-    ] = False,
-    older: Annotated[
-        str | None, typer.Option("--older", help="only those in their phase for longer, as 2h")
-    ] = None,
+    everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces", help="of all namespaces")] = False,
+    selector: Annotated[str, typer.Option("-l", "--selector", help="label selector, as team=checkout")] = "",
+    waiting: Annotated[bool, typer.Option("--waiting", help="only those that wait for a person")] = False,
+    older: Annotated[str | None, typer.Option("--older", help="only those in their phase for longer, as 2h")] = None,
 ) -> base.Answer:
     """List rollouts with phase, step, weight and version. Those that wait for a person come first,
     the longest waiting one on top.
@@ -41,11 +33,7 @@ def list_rollouts(
 
     least = None if older is None else span(older, "--older")
     found = _read(session, everywhere, selector)
-    now, facts, settings = (
-        session.runtime.clock.now(),
-        session.runtime.facts,
-        session.resolved.settings,
-    )
+    now, facts, settings = (session.runtime.clock.now(), session.runtime.facts, session.resolved.settings)
     context = session.cluster.context
 
     def place(rollout: Rollout) -> Place:
@@ -60,15 +48,17 @@ def list_rollouts(
     if not rows and session.output in ("name", "yaml"):
         session.answered = True
     return base.Answer(
-        data={"namespace": "" if everywhere else session.cluster.namespace, "context": context,
-              "rollouts": [view.record(r) for r in rows]},
-        picture=(lambda: ink(view.screen(rows, facts, namespaces=everywhere), facts))
-        if rows else None,
+        data={
+            "namespace": "" if everywhere else session.cluster.namespace,
+            "context": context,
+            "rollouts": [view.record(r) for r in rows],
+        },
+        picture=(lambda: ink(view.screen(rows, facts, namespaces=everywhere), facts)) if rows else None,
         lines=tuple(view.plain(r) for r in rows),
         notes=() if rows else (f"no Rollout{that} in {where}",),
         objects=tuple(r.picture.snapshot.rollout.raw for r in rows),
         name="\n".join(f"rollout.argoproj.io/{r.picture.name}" for r in rows),
-    )  # fmt: skip
+    )
 
 
 def _read(session: base.Session, everywhere: bool, selector: str) -> tuple[Rollout, ...]:

@@ -23,10 +23,7 @@ EXAMPLES = (
     "canary logs --stable --since 10m",
     "canary logs --pod x2k1z --previous     the end of a pod's name will do",
 )
-EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
-    ExitCode.INTERRUPTED,
-)  # fmt: skip
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
 _TAIL = 100
 
 
@@ -34,39 +31,31 @@ def logs(
     session: base.Session,
     rollout: base.RolloutArgument = None,
     stable: Annotated[bool, typer.Option("--stable", help="pods of the stable version")] = False,
-    pod: Annotated[
-        str | None, typer.Option("--pod", metavar="POD", help="this one only, or the name's end")
-    ] = None,
-    follow: Annotated[
-        bool, typer.Option("-f", "--follow", help="go on, also with pods that come")
-    ] = False,
+    pod: Annotated[str | None, typer.Option("--pod", metavar="POD", help="this one only, or the name's end")] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="go on, also with pods that come")] = False,
     previous: Annotated[
         bool, typer.Option("--previous", help="what a container wrote before it was started again")
     ] = False,
-    since: Annotated[
-        str | None, typer.Option("--since", help="only lines of this last time, as 10m")
-    ] = None,
+    since: Annotated[str | None, typer.Option("--since", help="only lines of this last time, as 10m")] = None,
     tail: Annotated[
-        int | None,
-        typer.Option("--tail", min=-1, help="lines of each pod; -1: all; 100 without --since"),
+        int | None, typer.Option("--tail", min=-1, help="lines of each pod; -1: all; 100 without --since")
     ] = None,
-    container: Annotated[
-        str | None, typer.Option("-c", "--container", help="other than the version's own")
-    ] = None,
-    grep: Annotated[
-        str | None, typer.Option("--grep", metavar="REGEX", help="only lines in which this is")
-    ] = None,
+    container: Annotated[str | None, typer.Option("-c", "--container", help="other than the version's own")] = None,
+    grep: Annotated[str | None, typer.Option("--grep", metavar="REGEX", help="only lines in which this is")] = None,
 ) -> base.Answer:
     """Show the logs of the canary's pods in the order of time, with the pod before each line."""
     settings = session.resolved.settings
     usual = None if since else _TAIL
     wanted = action.Wanted(
-        stable=stable, pod=pod, container=container,
-        settled=settings.container if settings else None, previous=previous,
+        stable=stable,
+        pod=pod,
+        container=container,
+        settled=settings.container if settings else None,
+        previous=previous,
         since=None if since is None else span(since, "--since", least=_LEAST),
         tail=usual if tail is None else (None if tail < 0 else tail),
         grep=_pattern(grep),
-    )  # fmt: skip
+    )
     action.check(wanted, follow=follow)
     if follow:
         session.ends("--follow")
@@ -78,11 +67,10 @@ def logs(
     live, facts = snapshot.rollout, session.runtime.facts
     several = found.pods > 1
     return base.Answer(
-        data={**session.place_of(live), "lines": [view.record(x) for x in found.lines],
-              "notes": list(found.notes)},
+        data={**session.place_of(live), "lines": [view.record(x) for x in found.lines], "notes": list(found.notes)},
         lines=tuple(view.line(x, facts, prefixed=several) for x in found.lines),
         notes=(*_role_note(snapshot, wanted), *found.notes),
-    )  # fmt: skip
+    )
 
 
 def _role_note(snapshot: Snapshot, wanted: action.Wanted) -> tuple[str, ...]:
@@ -125,8 +113,7 @@ def _f_follows(callback: Callable[..., None]) -> Callable[..., None]:
     """Leaves -f to --follow, as kubectl has it; --file keeps its long name here."""
     only_long = Annotated[str | None, typer.Option("--file", help="canary.yaml to use")]
     signature = inspect.signature(callback)
-    changed = [p.replace(annotation=only_long) if p.name == "file" else p
-               for p in signature.parameters.values()]  # fmt: skip
+    changed = [p.replace(annotation=only_long) if p.name == "file" else p for p in signature.parameters.values()]
     callback.__signature__ = signature.replace(parameters=changed)  # type: ignore[attr-defined]
     callback.__annotations__["file"] = only_long
     return callback

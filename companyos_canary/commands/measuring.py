@@ -40,9 +40,7 @@ class Asking:
     def prometheus(self) -> Prometheus:
         """The one of the first look; it remembers which way it could be reached."""
         session = self.session
-        return session.runtime.prometheus(
-            session.cluster, session.resolved.settings, self.questions.address
-        )
+        return session.runtime.prometheus(session.cluster, session.resolved.settings, self.questions.address)
 
     def look(self) -> tuple[measuring.Now, CanaryError | None]:
         """What there is, and why Prometheus did not say more."""
@@ -120,15 +118,11 @@ def since(session: Session, back: timedelta) -> Answer:
         found = courses(asking.prometheus, asked, moment, back, most)
         pairs = tuple(zip(asked.metrics, found, strict=True))
     return Answer(
-        data={
-            **session.place_of(asking.snapshot.rollout),
-            "at": moment,
-            "metrics": course.record(pairs),
-        },
+        data={**session.place_of(asking.snapshot.rollout), "at": moment, "metrics": course.record(pairs)},
         picture=(lambda: ink(course.charts(pairs, moment, facts), facts)) if pairs else None,
         lines=course.plain(pairs),
         notes=asking.notes(),
-    )  # fmt: skip
+    )
 
 
 def query(session: Session, name: str) -> Answer:
@@ -144,11 +138,15 @@ def query(session: Session, name: str) -> Answer:
     s = service_of(address, session.cluster.namespace) if ours == "auto" else None
     forward = f"kubectl -n {s.namespace} port-forward svc/{s.name} {s.port}" if s else ""
     return Answer(
-        data={**session.place_of(asking.snapshot.rollout), "metric": name, "query": question.query,
-              "stable_query": question.stable,
-              "link": graph.link(address, question) if address else ""},
+        data={
+            **session.place_of(asking.snapshot.rollout),
+            "metric": name,
+            "query": question.query,
+            "stable_query": question.stable,
+            "link": graph.link(address, question) if address else "",
+        },
         notes=(f"an address that only the cluster knows: {forward}",) if forward else (),
-    )  # fmt: skip
+    )
 
 
 def _named(asking: Asking, name: str) -> Question:
@@ -156,7 +154,4 @@ def _named(asking: Asking, name: str) -> Question:
     if name in known:
         return known[name]
     others = f"known: {', '.join(known)}" if known else NONE
-    raise NotFound(
-        f"no metric `{name}` judges `{asking.snapshot.rollout.name}`",
-        hint=near(name, known, others),
-    )
+    raise NotFound(f"no metric `{name}` judges `{asking.snapshot.rollout.name}`", hint=near(name, known, others))

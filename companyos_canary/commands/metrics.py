@@ -16,22 +16,15 @@ EXAMPLES = (
     "canary metrics --since 1h          a chart of each metric with its limit",
     "canary metrics --query error-rate  the PromQL, and a link to Prometheus",
 )
-EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
-    ExitCode.INTERRUPTED,
-)  # fmt: skip
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
 
 
 def metrics(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    watch: Annotated[
-        bool, typer.Option("-w", "--watch", help="again and again, until Ctrl-C")
-    ] = False,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="again and again, until Ctrl-C")] = False,
     every: Annotated[str, typer.Option("--every", help="how often, with --watch")] = "5s",
-    since: Annotated[
-        str | None, typer.Option("--since", help="the values since then, as 1h")
-    ] = None,
+    since: Annotated[str | None, typer.Option("--since", help="the values since then, as 1h")] = None,
     query: Annotated[
         str | None, typer.Option("--query", help="print how that metric is asked", metavar="METRIC")
     ] = None,
@@ -45,9 +38,7 @@ def metrics(
     from companyos_canary.commands import measuring
 
     if watch + (since is not None) + (query is not None) > 1:
-        raise UsageError(
-            "--watch, --since and --query exclude each other", hint="leave out all but one"
-        )
+        raise UsageError("--watch, --since and --query exclude each other", hint="leave out all but one")
     if watch:
         return measuring.watch(session, span(every, "--every", least=_SECOND))
     if query is not None:

@@ -20,8 +20,7 @@ def explained(session: "Session", error: NotFound) -> NotFound:
         names = cluster.rollout_names()
         if not names and cluster.object("v1", "namespaces", cluster.namespace) is None:
             return NotFound(
-                f"namespace `{cluster.namespace}` does not exist",
-                hint="choose one with -n, or create it first",
+                f"namespace `{cluster.namespace}` does not exist", hint="choose one with -n, or create it first"
             )
     except CanaryError:
         return error

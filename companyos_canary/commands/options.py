@@ -11,15 +11,12 @@ EnvOption = Annotated[str | None, typer.Option("-e", "--env", help="environment 
 FileOption = Annotated[str | None, typer.Option("-f", "--file", help="canary.yaml to use")]
 OutputOption = Annotated[str, typer.Option("-o", "--output", help="human, json, yaml or name")]
 FieldOption = Annotated[
-    list[str] | None,
-    typer.Option("--field", metavar="a.b.0", help="print this one value of the JSON's data"),
+    list[str] | None, typer.Option("--field", metavar="a.b.0", help="print this one value of the JSON's data")
 ]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="say where settings are from")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="results only")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="no colour, as NO_COLOR")]
-RequestTimeoutOption = Annotated[
-    float, typer.Option("--request-timeout", help="seconds for one request")
-]
+RequestTimeoutOption = Annotated[float, typer.Option("--request-timeout", help="seconds for one request")]
 
 COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("namespace", NamespaceOption, None),
@@ -36,12 +33,8 @@ COMMON: tuple[tuple[str, Any, Any], ...] = (
 )
 
 RolloutArgument = Annotated[str | None, typer.Argument(help="name of the Rollout", metavar="NAME")]
-RolloutOption = Annotated[
-    str | None, typer.Option("--rollout", help="name of the Rollout", metavar="NAME")
-]
+RolloutOption = Annotated[str | None, typer.Option("--rollout", help="name of the Rollout", metavar="NAME")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")]
 NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="end once it is sent")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="why, for the record")]
-TimeoutOption = Annotated[
-    str | None, typer.Option("--timeout", help="how long to follow, as 10m; 0 for no end")
-]
+TimeoutOption = Annotated[str | None, typer.Option("--timeout", help="how long to follow, as 10m; 0 for no end")]

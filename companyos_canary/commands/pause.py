@@ -11,9 +11,15 @@ EXAMPLES = (
     "canary pause companyos-api -n companyos",
 )
 EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
-    ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED,
-)  # fmt: skip
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.SUPERSEDED,
+    ExitCode.REFUSED,
+    ExitCode.UNOBSERVED,
+)
 
 
 def pause(
@@ -28,11 +34,12 @@ def pause(
     A running analysis goes on, and may still abort.
     """
     return changed(
-        session, verb_with(session, "pause", decide, paused, reason),
-        dry_run=dry_run, no_wait=no_wait,
-        done=lambda result: f"{result.after.name} in {session.place} is paused by hand: "
-        "`canary resume` lets it go on",
-    )  # fmt: skip
+        session,
+        verb_with(session, "pause", decide, paused, reason),
+        dry_run=dry_run,
+        no_wait=no_wait,
+        done=lambda result: f"{result.after.name} in {session.place} is paused by hand: `canary resume` lets it go on",
+    )
 
 
 command = base.verb(pause)

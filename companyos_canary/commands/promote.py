@@ -24,28 +24,30 @@ EXAMPLES = (
     'canary promote --full --reason "fixes the outage"',
 )
 EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
-    ExitCode.NOT_FOUND, ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
-)  # fmt: skip
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DEGRADED,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.SUPERSEDED,
+    ExitCode.REFUSED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
 
 
 def promote(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    skip_step: Annotated[
-        bool, typer.Option("--skip-step", help="end the step that is running")
-    ] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="skip everything that is left; wants --reason")
-    ] = False,
+    skip_step: Annotated[bool, typer.Option("--skip-step", help="end the step that is running")] = False,
+    full: Annotated[bool, typer.Option("--full", help="skip everything that is left; wants --reason")] = False,
     to_weight: Annotated[
         int | None, typer.Option("--to-weight", min=1, max=100, help="until the canary has N %")
     ] = None,
     if_step: Annotated[int | None, typer.Option("--if-step", help="only at this step")] = None,
-    if_revision: Annotated[
-        int | None, typer.Option("--if-revision", help="only on this revision")
-    ] = None,
+    if_revision: Annotated[int | None, typer.Option("--if-revision", help="only on this revision")] = None,
     reason: base.ReasonOption = "",
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     dry_run: base.DryRunOption = False,
@@ -59,9 +61,7 @@ def promote(
     """
     limit = time_limit(timeout) if timeout is not None else None
     if sum((full, skip_step, to_weight is not None)) > 1:
-        raise UsageError(
-            "--full, --skip-step and --to-weight are different things: give one of them"
-        )
+        raise UsageError("--full, --skip-step and --to-weight are different things: give one of them")
     wanted = Wanted(if_step, if_revision, reason, dry_run=dry_run, no_wait=no_wait)
     if full:
         return promote_everything(session, wanted, yes=yes, timeout=timeout)
@@ -69,9 +69,12 @@ def promote(
         return promote_to(session, wanted, to_weight, limit)
     verb = wanted.verb(session, "promote", lambda live: decide(live, skip_step=skip_step), promoted)
     return changed(
-        session, verb, dry_run=dry_run, no_wait=no_wait,
+        session,
+        verb,
+        dry_run=dry_run,
+        no_wait=no_wait,
         done=lambda r: f"{r.after.name} in {session.place} goes on: {_now(r.after)}",
-    )  # fmt: skip
+    )
 
 
 def _now(rollout: Rollout) -> str:

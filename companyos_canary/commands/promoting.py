@@ -10,13 +10,7 @@ from companyos_canary.actions.follow import EXIT
 from companyos_canary.actions.promote import promote_to_weight
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up
 from companyos_canary.argo.endings import Until
-from companyos_canary.argo.patches import (
-    Change,
-    Decision,
-    Refusal,
-    only_if,
-    promote_full,
-)
+from companyos_canary.argo.patches import Change, Decision, Refusal, only_if, promote_full
 from companyos_canary.argo.skipped import skipped
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.commands.base import Answer, Session
@@ -39,9 +33,7 @@ class Wanted:
     dry_run: bool
     no_wait: bool
 
-    def verb(
-        self, session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen
-    ) -> Verb:
+    def verb(self, session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen) -> Verb:
         """The verb with its conditions (--if-step, --if-revision) and its reason."""
 
         def decision(live: Rollout) -> Decision:
@@ -53,9 +45,7 @@ class Wanted:
         return only_if(live, step=self.step, revision=self.revision)
 
 
-def promote_everything(
-    session: Session, wanted: Wanted, *, yes: bool, timeout: str | None
-) -> Answer:
+def promote_everything(session: Session, wanted: Wanted, *, yes: bool, timeout: str | None) -> Answer:
     """Skips all that is left; done when the stable hash is this version's."""
     if not wanted.reason:
         raise UsageError(
@@ -66,9 +56,7 @@ def promote_everything(
     name, sleep = session.rollout, session.runtime.clock.sleep
     if not wanted.dry_run:
         _ask(session, verb, yes=yes)
-    result = change(
-        session.cluster, name, verb, sleep=sleep, dry_run=wanted.dry_run, wait=not wanted.no_wait
-    )
+    result = change(session.cluster, name, verb, sleep=sleep, dry_run=wanted.dry_run, wait=not wanted.no_wait)
     if wanted.dry_run:
         return would_send(session, result)
     if not isinstance(result.decision, Change):
@@ -88,9 +76,7 @@ def promote_everything(
         said = f"the full promote of {name} was sent, but another version took its place"
         lines = verdict_lines(session, said, "superseded", promoted, ExitCode.SUPERSEDED)
         return replace(sent_answer(session, result, said, code=ExitCode.SUPERSEDED), lines=lines)
-    return follow_to_the_end(
-        session, live, until=Until(), timeout=timeout, container=container, image=image
-    )
+    return follow_to_the_end(session, live, until=Until(), timeout=timeout, container=container, image=image)
 
 
 def _ask(session: Session, verb: Verb, *, yes: bool) -> None:
@@ -99,16 +85,11 @@ def _ask(session: Session, verb: Verb, *, yes: bool) -> None:
     if not isinstance(verb.decide(snapshot.rollout), Change):
         return
     seen = _requests_seen(session, snapshot)
-    session.note(
-        f"this skips {skipped(snapshot).sentence} of {session.rollout} in {session.place}{seen}"
-    )
+    session.note(f"this skips {skipped(snapshot).sentence} of {session.rollout} in {session.place}{seen}")
     if yes:
         return
     if not session.runtime.somebody_is_there:
-        raise UsageError(
-            "a full promote wants to be confirmed, and nobody is there to ask",
-            hint="--yes confirms it",
-        )
+        raise UsageError("a full promote wants to be confirmed, and nobody is there to ask", hint="--yes confirms it")
     if not session.runtime.ask("promote it in full?"):
         raise Refused("not confirmed: nothing was sent")
 
@@ -119,9 +100,7 @@ def _requests_seen(session: Session, snapshot: Snapshot) -> str:
     if settings is None or current is None or current.created_at is None:
         return ""
     seconds = int((session.runtime.clock.now() - current.created_at).total_seconds()) + 1
-    query = requests_seen(
-        settings.analysis.scope, current.hash if settings.analysis.by_hash else "", seconds
-    )
+    query = requests_seen(settings.analysis.scope, current.hash if settings.analysis.by_hash else "", seconds)
     address = settings.prometheus.url
     value = session.runtime.prometheus(session.cluster, settings, address).ask(query).value
     return "" if value is None else f"; about {value:,.0f} requests have tested it so far"
@@ -130,14 +109,11 @@ def _requests_seen(session: Session, snapshot: Snapshot) -> str:
 def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta | None) -> Answer:
     """Pause by pause, until the canary has that weight."""
     if wanted.dry_run or wanted.no_wait:
-        raise UsageError("--to-weight promotes one pause after the other: it cannot run without "
-                         "waiting")  # fmt: skip
+        raise UsageError("--to-weight promotes one pause after the other: it cannot run without waiting")
     clock, live = session.runtime.clock, session.cluster.rollout(session.rollout)
     if refusal := wanted.refusal(live):
         raise Refused(refusal.message, hint=refusal.hint)
-    climbed = promote_to_weight(
-        session.cluster, live.name, weight, now=clock.now, sleep=clock.sleep, limit=limit
-    )
+    climbed = promote_to_weight(session.cluster, live.name, weight, now=clock.now, sleep=clock.sleep, limit=limit)
     rollout, place = climbed.rollout, session.place
     code = ExitCode.TIMEOUT if climbed.kind is None else EXIT[climbed.kind]
     if code is ExitCode.OK:
@@ -149,10 +125,12 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
     return Answer(
         code=code,
         data={
-            **session.place_of(rollout), "verdict": climbed.kind or "timeout",
-            "weight": set_weight(rollout), "promotes": climbed.promotes,
+            **session.place_of(rollout),
+            "verdict": climbed.kind or "timeout",
+            "weight": set_weight(rollout),
+            "promotes": climbed.promotes,
         },
         lines=(f"{line} ({climbed.promotes} promotes)",),
         objects=(rollout.raw,),
         name=f"rollout.argoproj.io/{rollout.name}",
-    )  # fmt: skip
+    )

@@ -19,9 +19,7 @@ EXITS = (ExitCode.OK, ExitCode.USAGE)
 
 def render(
     session: base.Session,
-    version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="image tag, digest or image")
-    ] = None,
+    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="image tag, digest or image")] = None,
 ) -> base.Answer:
     """Print the objects that canary.yaml stands for. Asks no cluster."""
     found = objects(session.settings, version)

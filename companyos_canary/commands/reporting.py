@@ -20,31 +20,17 @@ HEARTBEAT = timedelta(seconds=30)
 OPTIONS: tuple[tuple[str, Any, Any], ...] = (
     (
         "heartbeat",
-        Annotated[
-            str | None,
-            typer.Option("--heartbeat", help="a line in a pipe so often, as 30s; 0: none"),
-        ],
+        Annotated[str | None, typer.Option("--heartbeat", help="a line in a pipe so often, as 30s; 0: none")],
         None,
     ),
-    (
-        "ci",
-        Annotated[
-            str | None, typer.Option("--ci", help="who reads the log: auto, github, gitlab or none")
-        ],
-        None,
-    ),
+    ("ci", Annotated[str | None, typer.Option("--ci", help="who reads the log: auto, github, gitlab or none")], None),
     (
         "summary",
-        Annotated[
-            str | None, typer.Option("--summary", metavar="FILE", help="write a Markdown summary")
-        ],
+        Annotated[str | None, typer.Option("--summary", metavar="FILE", help="write a Markdown summary")],
         None,
     ),
 )
-_AUTOMATIC: dict[str, Literal["github", "gitlab"]] = {
-    "GITHUB_ACTIONS": "github",
-    "GITLAB_CI": "gitlab",
-}
+_AUTOMATIC: dict[str, Literal["github", "gitlab"]] = {"GITHUB_ACTIONS": "github", "GITLAB_CI": "gitlab"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +45,7 @@ class Reporting:
 
 
 @contextmanager
-def reporting(
-    runtime: Runtime, command: str, options: Mapping[str, str | None]
-) -> Iterator[Reporting]:
+def reporting(runtime: Runtime, command: str, options: Mapping[str, str | None]) -> Iterator[Reporting]:
     """What the options and CANARY_* say; an error on the way is reported too. UsageError for a
     value that cannot be, before anything is asked of a cluster."""
     environ = runtime.environ

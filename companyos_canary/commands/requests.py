@@ -28,9 +28,7 @@ def would_send(session: Session, changed: Changed) -> Answer:
         lines += json.dumps(request["body"], indent=2, ensure_ascii=False).splitlines()
     if not isinstance(changed.decision, Change):
         lines.append(changed.decision.message)
-    data: answers.DryRun = {
-        **session.place_of(changed.before), "dry_run": True, "requests": requests,
-    }  # fmt: skip
+    data: answers.DryRun = {**session.place_of(changed.before), "dry_run": True, "requests": requests}
     return Answer(
         data=data,
         lines=tuple(lines),
@@ -40,9 +38,7 @@ def would_send(session: Session, changed: Changed) -> Answer:
     )
 
 
-def sent_answer(
-    session: Session, changed: Changed, sentence: str, *, code: ExitCode | None = None
-) -> Answer:
+def sent_answer(session: Session, changed: Changed, sentence: str, *, code: ExitCode | None = None) -> Answer:
     """The answer of a change: what was done, to what, and what the Rollout shows now."""
     if code is None:
         code = ExitCode.UNOBSERVED if changed.effect is Effect.PENDING else ExitCode.OK
@@ -72,12 +68,6 @@ def _request(rollout: Rollout, patch: Patch) -> "answers.Request":
     if patch.target == "Deployment":
         kind, name = DEPLOYMENT, str((rollout.workload_ref or {}).get("name"))
     request = patch_request(
-        kind, rollout.namespace, name, patch.body,
-        content_type=patch.content_type, subresource=patch.subresource,
-    )  # fmt: skip
-    return {
-        "method": request.method,
-        "path": request.target,
-        "content_type": patch.content_type,
-        "body": patch.body,
-    }
+        kind, rollout.namespace, name, patch.body, content_type=patch.content_type, subresource=patch.subresource
+    )
+    return {"method": request.method, "path": request.target, "content_type": patch.content_type, "body": patch.body}

@@ -20,9 +20,15 @@ EXAMPLES = (
     "canary restart --in 10m --no-wait      later",
 )
 EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
-    ExitCode.REFUSED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
-)  # fmt: skip
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.REFUSED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
 
 
 def restart(
@@ -44,10 +50,14 @@ def restart(
     at = clock.now() + delay
     patience = timedelta(days=3650) if limit is None else delay + limit
     result = change(
-        session.cluster, session.rollout,
+        session.cluster,
+        session.rollout,
         verb_with(session, "restart", lambda live: decide(live, at), restarted, reason),
-        sleep=clock.sleep, dry_run=dry_run, wait=not no_wait, patience=patience,
-    )  # fmt: skip
+        sleep=clock.sleep,
+        dry_run=dry_run,
+        wait=not no_wait,
+        patience=patience,
+    )
     if dry_run:
         return would_send(session, result)
     name = result.after.name
@@ -57,9 +67,8 @@ def restart(
     if result.effect is Effect.SEEN:
         return sent_answer(session, result, f"all pods of {name} in {session.place} are new")
     return sent_answer(
-        session, result, f"{name} in {session.place} is still restarting; look with `canary get`",
-        code=ExitCode.TIMEOUT,
-    )  # fmt: skip
+        session, result, f"{name} in {session.place} is still restarting; look with `canary get`", code=ExitCode.TIMEOUT
+    )
 
 
 command = base.verb(restart)

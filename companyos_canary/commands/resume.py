@@ -13,9 +13,14 @@ EXAMPLES = (
     "canary resume companyos-api -n companyos",
 )
 EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
-    ExitCode.REFUSED, ExitCode.UNOBSERVED,
-)  # fmt: skip
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.REFUSED,
+    ExitCode.UNOBSERVED,
+)
 
 
 def resume(

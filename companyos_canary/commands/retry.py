@@ -20,17 +20,22 @@ EXAMPLES = (
     "canary retry --wait-window   once the failure has left the metrics' window",
 )
 EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND,
-    ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED,
-)  # fmt: skip
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.SUPERSEDED,
+    ExitCode.REFUSED,
+    ExitCode.UNOBSERVED,
+)
 
 
 def retry(
     session: base.Session,
     rollout: base.RolloutArgument = None,
     wait_window: Annotated[
-        bool,
-        typer.Option("--wait-window", help="wait until no window covers the failure any more"),
+        bool, typer.Option("--wait-window", help="wait until no window covers the failure any more")
     ] = False,
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
@@ -51,8 +56,10 @@ def retry(
             session.note(f"waiting {span}, until the window of {names} is past the failure")
             clock.sleep(left.total_seconds())
         else:
-            session.note(f"the window of {names} covers the failure for {span} more: it may fail "
-                         "again on the old requests (--wait-window waits)")  # fmt: skip
+            session.note(
+                f"the window of {names} covers the failure for {span} more: it may fail "
+                "again on the old requests (--wait-window waits)"
+            )
 
     def done(result: Changed) -> str:
         steps = len(weight_steps(result.after.steps))

@@ -37,16 +37,12 @@ _OURS = "current-context: sandbox"
 
 def sandbox(
     session: base.Session,
-    write: Annotated[
-        str | None, typer.Option("--write", metavar="PATH", help="where the kubeconfig goes")
-    ] = None,
+    write: Annotated[str | None, typer.Option("--write", metavar="PATH", help="where the kubeconfig goes")] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one")] = 0,
     controllers: Annotated[
         str,
         typer.Option(
-            "--controllers",
-            metavar="LIST",
-            help="which of ours act; for what is not listed, run one of yours",
+            "--controllers", metavar="LIST", help="which of ours act; for what is not listed, run one of yours"
         ),
     ] = ",".join(CONTROLLERS),
     no_controller: Annotated[
@@ -65,22 +61,14 @@ def sandbox(
     role: Annotated[
         str | None,
         typer.Option(
-            "--role",
-            metavar="FILE",
-            help="the token may do only what the Roles and ClusterRoles of this YAML allow",
+            "--role", metavar="FILE", help="the token may do only what the Roles and ClusterRoles of this YAML allow"
         ),
     ] = None,
     scenario: Annotated[
         str,
-        typer.Option(
-            "--scenario",
-            metavar="NAME|FILE",
-            help="what versions do: one of --list, or a .yaml of yours",
-        ),
+        typer.Option("--scenario", metavar="NAME|FILE", help="what versions do: one of --list, or a .yaml of yours"),
     ] = "default",
-    list_: Annotated[
-        bool, typer.Option("--list", help="name the scenarios and what they promise, then end")
-    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="name the scenarios and what they promise, then end")] = False,
 ) -> base.Answer:
     """Serve a cluster with Argo Rollouts on this machine until Ctrl-C.
 
@@ -102,10 +90,14 @@ def sandbox(
         path = stack.enter_context(_kubeconfig(session.runtime.cwd, write))
         try:
             running = Sandbox(
-                port=port, namespaces=(namespace,), controller="rollouts" in acting,
-                replicasets="replicasets" in acting, faults=faults, roles=roles,
+                port=port,
+                namespaces=(namespace,),
+                controller="rollouts" in acting,
+                replicasets="replicasets" in acting,
+                faults=faults,
+                roles=roles,
                 scenario=played,
-            )  # fmt: skip
+            )
         except OSError as error:
             raise UsageError(
                 f"port {port} cannot be used: {error.strerror}", hint="leave --port out: a free one"
@@ -153,9 +145,7 @@ def _kubeconfig(cwd: Path, write: str | None) -> Iterator[Path]:
         return
     path = (cwd / write).resolve()
     if path.exists() and _OURS not in path.read_text(errors="replace"):
-        raise UsageError(
-            f"`{write}` is already there and no sandbox wrote it", hint="name a file that is not"
-        )
+        raise UsageError(f"`{write}` is already there and no sandbox wrote it", hint="name a file that is not")
     try:
         yield path
     finally:

@@ -28,13 +28,9 @@ def schema(
     from companyos_canary.view.contract.verbs import VERBS
 
     if verb is not None and verb not in VERBS:
-        raise UsageError(
-            f"there is no verb `{verb}`", hint=near(verb, VERBS, "see `canary --help`")
-        )
+        raise UsageError(f"there is no verb `{verb}`", hint=near(verb, VERBS, "see `canary --help`"))
     found = document(verb or "")
-    return base.Answer(
-        data={"schema": found}, lines=(json.dumps(found, indent=2, ensure_ascii=False),)
-    )
+    return base.Answer(data={"schema": found}, lines=(json.dumps(found, indent=2, ensure_ascii=False),))
 
 
 command = base.verb(schema, reads_config=False, forms=("human", "json"))

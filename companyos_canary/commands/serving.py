@@ -23,16 +23,9 @@ def scenarios_listed() -> base.Answer:
     lines = tuple(
         line
         for scenario in found
-        for line in (
-            f"{scenario.name:<{width}}  {scenario.description}",
-            f"{'':<{width}}  {scenario.promise}",
-        )
+        for line in (f"{scenario.name:<{width}}  {scenario.description}", f"{'':<{width}}  {scenario.promise}")
     )
-    data = [
-        {"name": s.name, "description": s.description, "promise": asdict(s.promise)}
-        for s in found
-        if s.promise
-    ]
+    data = [{"name": s.name, "description": s.description, "promise": asdict(s.promise)} for s in found if s.promise]
     return base.Answer(lines=lines, data={"scenarios": data})
 
 
@@ -43,9 +36,8 @@ def controllers_named(text: str) -> tuple[str, ...]:
         if name not in CONTROLLERS:
             raise UsageError(
                 f"the sandbox has no controller `{name}`",
-                hint="`--controllers` takes " + ", ".join(f"`{c}`" for c in CONTROLLERS)
-                + ", with commas between them",
-            )  # fmt: skip
+                hint="`--controllers` takes " + ", ".join(f"`{c}`" for c in CONTROLLERS) + ", with commas between them",
+            )
     return names
 
 

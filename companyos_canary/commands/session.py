@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING, Any
 from companyos_canary.argo.patches import record_of
 from companyos_canary.commands.reporting import Reporting
 from companyos_canary.config import Flags, Resolved
-from companyos_canary.errors import (
-    CanaryError,
-    ConfigError,
-    ExitCode,
-    NotFound,
-    UsageError,
-)
+from companyos_canary.errors import CanaryError, ConfigError, ExitCode, NotFound, UsageError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.runtime import Runtime
 
@@ -69,9 +63,7 @@ class Session:
         if self.resolved.problem:
             raise self.resolved.problem
         if self.resolved.file is None:
-            raise ConfigError(
-                "no canary.yaml here or in a folder above", hint="write one with `canary init`"
-            )
+            raise ConfigError("no canary.yaml here or in a folder above", hint="write one with `canary init`")
         return self.resolved.file
 
     @cached_property
@@ -88,8 +80,7 @@ class Session:
             how = "--rollout NAME" if self.command == "deploy" else "NAME"
             raise NotFound(
                 f"no Rollout in namespace `{self.cluster.namespace}`, and no canary.yaml names one",
-                hint=f"name it (`canary {self.command} {how} -n NAMESPACE`) or start with "
-                "`canary init`",
+                hint=f"name it (`canary {self.command} {how} -n NAMESPACE`) or start with `canary init`",
             )
         raise UsageError(
             f"which Rollout of namespace `{self.cluster.namespace}`?",
@@ -118,11 +109,7 @@ class Session:
 
     def place_of(self, rollout: Rollout) -> "answers.Place":
         """The same for machines."""
-        return {
-            "rollout": rollout.name,
-            "namespace": rollout.namespace,
-            "context": self.cluster.context,
-        }
+        return {"rollout": rollout.name, "namespace": rollout.namespace, "context": self.cluster.context}
 
     def view_place(self, rollout: Rollout) -> "Place":
         """Where this run acts and who deployed, for the view: the Rollout is put into the commands

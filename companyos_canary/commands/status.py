@@ -17,9 +17,16 @@ EXAMPLES = (
     "canary status --wait --timeout 10m     until it is Healthy or Degraded",
 )
 EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
-    ExitCode.NOT_FOUND, ExitCode.UNFINISHED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
-)  # fmt: skip
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DEGRADED,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.UNFINISHED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
 
 _CODES = {"Healthy": ExitCode.OK, "Degraded": ExitCode.DEGRADED}
 

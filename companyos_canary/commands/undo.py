@@ -28,24 +28,27 @@ EXAMPLES = (
     "canary undo --to v1.2.0 --force       v1.2.0 was aborted: go back to it anyway",
 )
 EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
-    ExitCode.NOT_FOUND, ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNFINISHED,
-    ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
-)  # fmt: skip
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DEGRADED,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.SUPERSEDED,
+    ExitCode.REFUSED,
+    ExitCode.UNFINISHED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
 
 
 def undo(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="REVISION|VERSION", help="where to go back to")
-    ] = None,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="skip the steps: promote in full; wants --reason")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="with --to: allow a version that was aborted")
-    ] = False,
+    to: Annotated[str | None, typer.Option("--to", metavar="REVISION|VERSION", help="where to go back to")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="skip the steps: promote in full; wants --reason")] = False,
+    force: Annotated[bool, typer.Option("--force", help="with --to: allow a version that was aborted")] = False,
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
@@ -62,13 +65,11 @@ def undo(
     """
     if fast and not reason:
         raise UsageError(
-            "--fast skips every step and analysis: say why with --reason",
-            hint='canary undo --fast --reason "…"',
+            "--fast skips every step and analysis: say why with --reason", hint='canary undo --fast --reason "…"'
         )
     if force and to is None:
         raise UsageError(
-            "--force is for one version that was aborted: name it with --to",
-            hint="canary undo --to VERSION --force",
+            "--force is for one version that was aborted: name it with --to", hint="canary undo --to VERSION --force"
         )
     if timeout is not None:
         time_limit(timeout)
@@ -77,12 +78,8 @@ def undo(
     if to is not None:
         _warn(session, snapshot, target, force=force)
     name, clock = snapshot.rollout.name, session.runtime.clock
-    record = action.record_for(
-        snapshot, target, by=session.runtime.user, now=clock.now(), reason=reason
-    )
-    changed = action.send(
-        session.cluster, name, target, record, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait
-    )
+    record = action.record_for(snapshot, target, by=session.runtime.user, now=clock.now(), reason=reason)
+    changed = action.send(session.cluster, name, target, record, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait)
     where = _named(target)
     if dry_run:
         return _would(session, changed, snapshot, target)
@@ -96,9 +93,8 @@ def undo(
 
 
 def _followed(
-    session: base.Session, changed: Changed, snapshot: Snapshot, target: ReplicaSet, *,
-    fast: bool, timeout: str | None,
-) -> base.Answer:  # fmt: skip
+    session: base.Session, changed: Changed, snapshot: Snapshot, target: ReplicaSet, *, fast: bool, timeout: str | None
+) -> base.Answer:
     """Says how it gets there, and follows it to its end; with `fast` past its steps."""
     from companyos_canary.commands.following import follow_to_the_end
 
@@ -116,10 +112,14 @@ def _followed(
     settings = session.resolved.settings
     container = container_of(changed.after, settings.container if settings else None)
     return follow_to_the_end(
-        session, changed.after, until=Until(), timeout=timeout,
-        generation=changed.after.generation, container=container,
+        session,
+        changed.after,
+        until=Until(),
+        timeout=timeout,
+        generation=changed.after.generation,
+        container=container,
         image=next((c.image for c in target.containers if c.name == container), ""),
-    )  # fmt: skip
+    )
 
 
 def _warn(session: base.Session, snapshot: Snapshot, target: ReplicaSet, *, force: bool) -> None:
@@ -135,10 +135,7 @@ def _warn(session: base.Session, snapshot: Snapshot, target: ReplicaSet, *, forc
     if was_aborted(snapshot, target) and not current:
         said = f"{where} was {aborted_sentence(told, now)}"
         if not force:
-            raise Refused(
-                said,
-                hint="`canary history` shows what became of each version; --force allows this one",
-            )
+            raise Refused(said, hint="`canary history` shows what became of each version; --force allows this one")
         session.note(said)
     elif told.undone:
         session.note(f"{where} was {undone_sentence(told.undone)}")
@@ -158,9 +155,7 @@ def _way(rollout: Rollout, *, again: bool, fast: bool) -> str:
     return "it goes through the steps again"
 
 
-def _would(
-    session: base.Session, changed: Changed, snapshot: Snapshot, target: ReplicaSet
-) -> base.Answer:
+def _would(session: base.Session, changed: Changed, snapshot: Snapshot, target: ReplicaSet) -> base.Answer:
     """The diff of the pod template, and the request."""
     from companyos_canary.render.yamltext import to_yaml
 
@@ -168,15 +163,21 @@ def _would(
     before = snapshot.rollout.template
     after = template_of(snapshot.rollout, target)
     diff = difflib.unified_diff(
-        to_yaml([before]).splitlines(), to_yaml([after]).splitlines(),
-        f"{snapshot.rollout.name} now", f"revision {target.revision}", lineterm="",
-    )  # fmt: skip
+        to_yaml([before]).splitlines(),
+        to_yaml([after]).splitlines(),
+        f"{snapshot.rollout.name} now",
+        f"revision {target.revision}",
+        lineterm="",
+    )
     rows = tuple(diff)
     return base.Answer(
-        code=answer.code, data={**answer.data, "diff": list(rows)},
-        lines=(*rows, *answer.lines), notes=answer.notes, name=answer.name,
+        code=answer.code,
+        data={**answer.data, "diff": list(rows)},
+        lines=(*rows, *answer.lines),
+        notes=answer.notes,
+        name=answer.name,
         objects=answer.objects,
-    )  # fmt: skip
+    )
 
 
 command = base.verb(undo, follows=True)

@@ -17,24 +17,26 @@ EXAMPLES = (
     "canary watch -o json                   one object a line",
 )
 EXITS = (
-    ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DEGRADED, ExitCode.DENIED,
-    ExitCode.NOT_FOUND, ExitCode.SUPERSEDED, ExitCode.UNFINISHED, ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT, ExitCode.INTERRUPTED,
-)  # fmt: skip
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DEGRADED,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.SUPERSEDED,
+    ExitCode.UNFINISHED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
 
 
 def watch(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    until: Annotated[
-        str, typer.Option("--until", help="healthy, paused, step=N or weight=N")
-    ] = "healthy",
-    read_only: Annotated[
-        bool, typer.Option("--read-only", help="keys of the screen change nothing")
-    ] = False,
-    stay: Annotated[
-        bool, typer.Option("--stay", help="do not end: go on with the next version")
-    ] = False,
+    until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
+    read_only: Annotated[bool, typer.Option("--read-only", help="keys of the screen change nothing")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="do not end: go on with the next version")] = False,
     timeout: base.TimeoutOption = None,
 ) -> base.Answer:
     """Follow a rollout live until it is Healthy or Degraded.
@@ -45,9 +47,7 @@ def watch(
     """
     target = Until.parse(until)
     live = session.cluster.resolved(session.cluster.rollout(session.rollout))
-    return follow_to_the_end(
-        session, live, until=target, timeout=timeout, manner=Manner(read_only, stay)
-    )
+    return follow_to_the_end(session, live, until=target, timeout=timeout, manner=Manner(read_only, stay))
 
 
 command = base.verb(watch, follows=True)

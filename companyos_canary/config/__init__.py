@@ -9,15 +9,7 @@ from typing import Any
 
 from companyos_canary.config.names import image_reference, repository
 from companyos_canary.config.resolving import FILE, Flags, Resolved, find, resolve
-from companyos_canary.config.settings import (
-    MANUAL,
-    Analysis,
-    MergePatch,
-    Metric,
-    Prometheus,
-    Settings,
-    Step,
-)
+from companyos_canary.config.settings import MANUAL, Analysis, MergePatch, Metric, Prometheus, Settings, Step
 
 __all__ = [
     "FILE",

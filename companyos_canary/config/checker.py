@@ -20,9 +20,7 @@ class Checker:
     def __init__(self, source: Source) -> None:
         self.source = source
 
-    def that(
-        self, good: Any, path: Path, allowed: str | None = None, found: str | None = None
-    ) -> None:
+    def that(self, good: Any, path: Path, allowed: str | None = None, found: str | None = None) -> None:
         """Refuses unless `good`; the texts are those of the table and of the file if not given."""
         if not good:
             self.source.refuse(path, allowed or ALLOWED[key_of(path)], found=found)

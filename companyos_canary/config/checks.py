@@ -47,9 +47,7 @@ def settings(source: Source, document: Document) -> Settings:
         ),
         metrics=metrics(check, document),
         pod=document.pod,
-        link_texts={
-            name: check.link(("links", name), text) for name, text in document.links.items()
-        },
+        link_texts={name: check.link(("links", name), text) for name, text in document.links.items()},
     )
 
 

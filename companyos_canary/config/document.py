@@ -71,18 +71,14 @@ def _text(key: str, **more: Any) -> Meta:
 
 
 class StepDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    weight: Annotated[
-        int, _text("steps[].weight", extra_json_schema={"minimum": 1, "maximum": 100})
-    ]
+    weight: Annotated[int, _text("steps[].weight", extra_json_schema={"minimum": 1, "maximum": 100})]
     analysis: Annotated[str, _text("steps[].analysis")] | None = None
     pause: Annotated[str, _text("steps[].pause")] | None = None
 
 
 class AnalysisDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: Annotated[str, _text("analysis.window")] | None = None
-    min_requests: Annotated[
-        int, _text("analysis.min_requests", extra_json_schema={"minimum": 1})
-    ] = 100
+    min_requests: Annotated[int, _text("analysis.min_requests", extra_json_schema={"minimum": 1})] = 100
     no_data: NoData = "hold"
     scope: Annotated[str, _text("analysis.scope")] = ""
     by_hash: bool = False

@@ -82,9 +82,7 @@ def _no_environment(source: Source, asked: str, names: tuple[str, ...]) -> Confi
     )
 
 
-def _settings(
-    source: Source, environment: str | None, names: tuple[str, ...], path: Path
-) -> Settings:
+def _settings(source: Source, environment: str | None, names: tuple[str, ...], path: Path) -> Settings:
     """The settings with one block laid over; the lines of errors are those of the block."""
     block = source.node(("environments", environment))[0] if environment else None
     base = without(source.root, "environments")

@@ -63,10 +63,7 @@ def _limit(check: Checker, path: Path, given: MetricDocument) -> tuple[Direction
     """Which side of which number is good. A guide's metric keeps its side: an error rate that must
     be above its limit is a slip."""
     guide = GUIDE.get(str(path[1]))
-    limits: list[tuple[Direction, float | str | None]] = [
-        ("below", given.below),
-        ("above", given.above),
-    ]
+    limits: list[tuple[Direction, float | str | None]] = [("below", given.below), ("above", given.above)]
     stated = [(side, value) for side, value in limits if value is not None]
     check.that(len(stated) < 2, path, "one of them", "both `below` and `above`")
     if not stated:

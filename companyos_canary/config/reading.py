@@ -14,8 +14,7 @@ from companyos_canary.errors import ConfigError
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAGS = {
-    f"tag:yaml.org,2002:{name}"
-    for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge", "value")
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge", "value")
 }
 _LARGEST = 20_000
 _QUOTE = "quote texts that hold `: `, ` #`, `{` or `%`; indent with spaces"
@@ -82,9 +81,7 @@ class Source:
         except (yaml.MarkedYAMLError, ValueError) as error:
             mark = getattr(error, "problem_mark", None) or node.start_mark
             problem = getattr(error, "problem", None) or str(error)
-            raise mistake(
-                f"{self.file}:{mark.line + 1}: not a value YAML knows: {problem}"
-            ) from None
+            raise mistake(f"{self.file}:{mark.line + 1}: not a value YAML knows: {problem}") from None
 
     def refuse(self, path: Path, allowed: str, *, found: str | None = None) -> NoReturn:
         """The error for a wrong value: file, line, field, found, allowed."""
@@ -100,10 +97,7 @@ class Source:
         known = sorted(names)
         near = get_close_matches(str(path[-1]), known, n=1)
         guess = f"; did you mean `{near[0]}`" if near else ""
-        raise mistake(
-            f"{self._at(path)}: unknown{guess}",
-            hint="allowed: " + ", ".join(f"`{name}`" for name in known),
-        )
+        raise mistake(f"{self._at(path)}: unknown{guess}", hint="allowed: " + ", ".join(f"`{name}`" for name in known))
 
     def line(self, path: Path) -> int:
         node, _ = self.node(path, keys=True)
@@ -155,8 +149,7 @@ class Source:
                 key.tag = _STR  # in JSON, and so in Kubernetes, every name is text
             if key.value in seen:
                 raise mistake(
-                    f"{self.file}:{line}: field `{key.value}`: found twice, "
-                    f"first in line {seen[key.value]}",
+                    f"{self.file}:{line}: field `{key.value}`: found twice, first in line {seen[key.value]}",
                     hint="keep one of them",
                 )
             seen[key.value] = line

@@ -51,9 +51,7 @@ def find(cwd: Path) -> Path | None:
     return None
 
 
-def resolve(
-    flags: Flags, environ: Mapping[str, str], cwd: Path, *, needs_settings: bool = True
-) -> Resolved:
+def resolve(flags: Flags, environ: Mapping[str, str], cwd: Path, *, needs_settings: bool = True) -> Resolved:
     """Flag, then `CANARY_*`, then the environment's block, then the file.
 
     ConfigError where the file cannot be used. It is kept as `problem` instead where nothing that
@@ -103,9 +101,7 @@ def _given(flags: Flags, environ: Mapping[str, str]) -> Iterator[tuple[str, tupl
             yield key, (environ[variable], variable)
 
 
-def _settings(
-    given: Mapping[str, tuple[str, str]], cwd: Path
-) -> tuple[Settings | None, ConfigError | None]:
+def _settings(given: Mapping[str, tuple[str, str]], cwd: Path) -> tuple[Settings | None, ConfigError | None]:
     path = cwd / given["file"][0] if "file" in given else find(cwd)
     environment = given["env"][0] if "env" in given else None
     try:
@@ -126,19 +122,13 @@ def _settings(
 
 
 def _complete(given: Mapping[str, tuple[str, str]]) -> bool:
-    needed: set[str] = (
-        {"rollout", "namespace", "context"} if "env" in given else {"rollout", "namespace"}
-    )
+    needed: set[str] = {"rollout", "namespace", "context"} if "env" in given else {"rollout", "namespace"}
     return needed <= given.keys()
 
 
 def _fill(values: dict[str, str], origins: dict[str, str], settings: Settings, file: str) -> None:
     from_block = settings.from_environment
-    for key, value in (
-        ("rollout", settings.rollout),
-        ("namespace", settings.namespace),
-        ("context", settings.context),
-    ):
+    for key, value in (("rollout", settings.rollout), ("namespace", settings.namespace), ("context", settings.context)):
         if key not in values and value is not None:
             values[key] = value
             block = f"environment {settings.environment}"

@@ -141,9 +141,12 @@ def _result(raw: Mapping[str, Any]) -> MetricResult:
         query=(raw.get("metadata") or {}).get("ResolvedPrometheusQuery", ""),
         measurements=tuple(
             Measurement(
-                m.get("phase", ""), m.get("value", ""), m.get("message", ""),
-                parse_time(m.get("startedAt")), parse_time(m.get("finishedAt")),
+                m.get("phase", ""),
+                m.get("value", ""),
+                m.get("message", ""),
+                parse_time(m.get("startedAt")),
+                parse_time(m.get("finishedAt")),
             )
             for m in raw.get("measurements") or []
         ),
-    )  # fmt: skip
+    )

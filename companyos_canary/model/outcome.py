@@ -8,16 +8,16 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.snapshot import Snapshot
 
 EndKind = Literal[
-    "healthy",      # the version that was asked for is stable
-    "reached",      # the state named by --until was reached
+    "healthy",  # the version that was asked for is stable
+    "reached",  # the state named by --until was reached
     "rolled-back",  # aborted: traffic is, or is going, back to stable
-    "degraded",     # Degraded without an abort: deadline, invalid spec
-    "paused",       # waits for a person, nobody is there to wait
-    "superseded",   # another version took its place
-    "reverted",     # Healthy, but on the old version: somebody put its image back
+    "degraded",  # Degraded without an abort: deadline, invalid spec
+    "paused",  # waits for a person, nobody is there to wait
+    "superseded",  # another version took its place
+    "reverted",  # Healthy, but on the old version: somebody put its image back
     "timeout",
     "interrupted",
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True, slots=True)

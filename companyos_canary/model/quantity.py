@@ -4,9 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-_UNITS = {
-    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
-}  # fmt: skip
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d*(?:\.\d*)?)([^.0-9]*)", re.ASCII)
 _FIRST_YEAR, _LAST_YEAR = 1000, 9000
 _LONGEST = 2**63 / 1e9  # seconds: 64 bits of nanoseconds, 292 years

@@ -60,9 +60,7 @@ class BlueGreen:
     def run(self) -> RunReference | None:
         """The run that is not finished; the one before the promotion comes first."""
         unfinished = ("", "Pending", "Running")
-        return next(
-            (r for r in (self.pre_run, self.post_run) if r and r.status in unfinished), None
-        )
+        return next((r for r in (self.pre_run, self.post_run) if r and r.status in unfinished), None)
 
 
 _WHOLE = re.compile(r"-?[0-9]+")
@@ -70,13 +68,26 @@ HASH_LABEL = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"
 
 StepKind = Literal[
-    "setWeight", "pause", "analysis", "experiment", "setCanaryScale",
-    "setHeaderRoute", "setMirrorRoute", "plugin", "unknown",
-]  # fmt: skip
+    "setWeight",
+    "pause",
+    "analysis",
+    "experiment",
+    "setCanaryScale",
+    "setHeaderRoute",
+    "setMirrorRoute",
+    "plugin",
+    "unknown",
+]
 _STEP_KINDS: tuple[StepKind, ...] = (
-    "setWeight", "pause", "analysis", "experiment", "setCanaryScale",
-    "setHeaderRoute", "setMirrorRoute", "plugin",
-)  # fmt: skip
+    "setWeight",
+    "pause",
+    "analysis",
+    "experiment",
+    "setCanaryScale",
+    "setHeaderRoute",
+    "setMirrorRoute",
+    "plugin",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +207,12 @@ class Rollout:
             created_at=parse_time(meta.get("creationTimestamp")),
             annotations=annotations,
             revision=whole(annotations.get(REVISION)),
-            strategy=next(
-                (s for s in ("canary", "blueGreen") if strategy.get(s) is not None), "none"
-            ),
+            strategy=next((s for s in ("canary", "blueGreen") if strategy.get(s) is not None), "none"),
             replicas=spec["replicas"] if spec.get("replicas") is not None else 1,
             paused=bool(spec.get("paused")),
             selector=spec.get("selector") or {},
             containers=tuple(
-                Container(c.get("name", ""), c.get("image", ""))
-                for c in template_spec.get("containers") or []
+                Container(c.get("name", ""), c.get("image", "")) for c in template_spec.get("containers") or []
             ),
             workload_ref=spec.get("workloadRef"),
             steps=tuple(Step.from_object(s) for s in canary.get("steps") or []),
@@ -229,9 +237,7 @@ class Rollout:
             available_replicas=status.get("availableReplicas", 0),
             conditions=tuple(_condition(c) for c in status.get("conditions") or []),
             step_run=RunReference.from_object(canary_status.get("currentStepAnalysisRunStatus")),
-            background_run=RunReference.from_object(
-                canary_status.get("currentBackgroundAnalysisRunStatus")
-            ),
+            background_run=RunReference.from_object(canary_status.get("currentBackgroundAnalysisRunStatus")),
             restarted_at=parse_time(status.get("restartedAt")),
             raw=raw,
             template=spec.get("template") or {},
@@ -291,6 +297,10 @@ def _pause_duration(value: Any) -> timedelta | None:
 
 def _condition(raw: Mapping[str, Any]) -> Condition:
     return Condition(
-        raw.get("type", ""), raw.get("status", ""), raw.get("reason", ""), raw.get("message", ""),
-        parse_time(raw.get("lastUpdateTime")), parse_time(raw.get("lastTransitionTime")),
-    )  # fmt: skip
+        raw.get("type", ""),
+        raw.get("status", ""),
+        raw.get("reason", ""),
+        raw.get("message", ""),
+        parse_time(raw.get("lastUpdateTime")),
+        parse_time(raw.get("lastTransitionTime")),
+    )

@@ -70,10 +70,7 @@ def _without(value: Any, secrets: list[str]) -> Any:
         return [_without(v, secrets) for v in value]
     if not isinstance(value, Mapping):
         return value
-    return {
-        k: _text(v, secrets) if k in ("message", "value") else _without(v, secrets)
-        for k, v in value.items()
-    }
+    return {k: _text(v, secrets) if k in ("message", "value") else _without(v, secrets) for k, v in value.items()}
 
 
 def _text(value: Any, secrets: list[str]) -> Any:

@@ -55,11 +55,15 @@ class ReplicaSet:
             ready=status.get("readyReplicas", 0),
             available=status.get("availableReplicas", 0),
             failure=next(
-                (c.get("message", "") for c in status.get("conditions") or []
-                 if c.get("type") == "ReplicaFailure" and c.get("status") == "True"), "",
+                (
+                    c.get("message", "")
+                    for c in status.get("conditions") or []
+                    if c.get("type") == "ReplicaFailure" and c.get("status") == "True"
+                ),
+                "",
             ),
             template=template,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +115,7 @@ class Pod:
             container_count=len(spec.get("containers") or []),
             containers=tuple(_container(c) for c in status.get("containerStatuses") or []),
             init_containers=tuple(_container(c) for c in status.get("initContainerStatuses") or []),
-            ready=any(
-                c.get("type") == "Ready" and c.get("status") == "True"
-                for c in status.get("conditions") or []
-            ),
+            ready=any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or []),
             raw_spec=spec,
         )
 

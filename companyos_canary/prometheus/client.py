@@ -8,13 +8,7 @@ from typing import Any, Protocol
 
 from companyos_canary import errors
 from companyos_canary.model.http import Json, Request, Response, Transport
-from companyos_canary.prometheus.transport import (
-    FirstThatAnswers,
-    HttpTransport,
-    ProxyTransport,
-    Service,
-    service_of,
-)
+from companyos_canary.prometheus.transport import FirstThatAnswers, HttpTransport, ProxyTransport, Service, service_of
 
 LONGEST_BODY = 200
 
@@ -60,9 +54,7 @@ class Prometheus:
     """`transport` is over HTTP to `url` unless given. Methods raise Unreachable, Invalid (the query
     is wrong), Unauthenticated, Forbidden, NotFound or ServerError; only `ask` never raises."""
 
-    def __init__(
-        self, url: str, transport: Addressed | None = None, *, timeout: float = 5.0
-    ) -> None:
+    def __init__(self, url: str, transport: Addressed | None = None, *, timeout: float = 5.0) -> None:
         self._transport = transport or HttpTransport(url, timeout=timeout)
         self._timeout = timeout
 
@@ -80,15 +72,15 @@ class Prometheus:
         except _Malformed as error:
             raise self._other(error) from error
 
-    def query_range(
-        self, text: str, start: datetime, end: datetime, step: timedelta
-    ) -> tuple[Series, ...]:
+    def query_range(self, text: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         """The values of a PromQL expression over time, one every `step`."""
         data = self.get(
             "/api/v1/query_range",
-            ("query", text), ("start", f"{start.timestamp():.3f}"),
-            ("end", f"{end.timestamp():.3f}"), ("step", f"{step.total_seconds():g}"),
-        )  # fmt: skip
+            ("query", text),
+            ("start", f"{start.timestamp():.3f}"),
+            ("end", f"{end.timestamp():.3f}"),
+            ("step", f"{step.total_seconds():g}"),
+        )
         try:
             return tuple(map(_series, data.get("result") or []))
         except _Malformed as error:
@@ -144,9 +136,7 @@ class Prometheus:
                 return errors.ServerError(f"{who} answered {code}{told}", status=code)
 
 
-def proxied(
-    cluster: Transport, namespace: str, service: str, port: int, *, timeout: float = 5.0
-) -> Prometheus:
+def proxied(cluster: Transport, namespace: str, service: str, port: int, *, timeout: float = 5.0) -> Prometheus:
     """A Prometheus that is a service of the cluster, asked through the API server."""
     transport = ProxyTransport(cluster, Service(namespace, service, port))
     return Prometheus("", transport, timeout=timeout)

@@ -19,9 +19,7 @@ class HttpTransport:
     """Requests relative to `url` over httpx; `inner` is httpx's own seam. Name and password may
     stand in the address and are shown nowhere."""
 
-    def __init__(
-        self, url: str, *, timeout: float = 5.0, inner: "httpx.BaseTransport | None" = None
-    ) -> None:
+    def __init__(self, url: str, *, timeout: float = 5.0, inner: "httpx.BaseTransport | None" = None) -> None:
         self.address = without_password(url)
         self._url = url.rstrip("/")
         self._timeout = timeout
@@ -37,13 +35,13 @@ class HttpTransport:
                 self._client = httpx.Client(transport=self._inner, headers=agent)
             limit = min(request.timeout, self._timeout)
             answer = self._client.request(
-                request.method, self._url + request.target,
-                headers=dict(request.headers), content=request.body or None,
+                request.method,
+                self._url + request.target,
+                headers=dict(request.headers),
+                content=request.body or None,
                 timeout=httpx.Timeout(limit, connect=min(limit, CONNECTING)),
-            )  # fmt: skip
-        except (
-            httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, OSError,
-        ) as error:  # fmt: skip
+            )
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, OSError) as error:
             raise self._unreachable(error) from error
         return Response(answer.status_code, dict(answer.headers), answer.content)
 

@@ -2,17 +2,7 @@
 
 from companyos_canary.promql.evaluate import evaluate, evaluate_range
 from companyos_canary.promql.parse import parse, parse_duration, selector
-from companyos_canary.promql.values import (
-    STALE,
-    Matcher,
-    Matrix,
-    PromqlError,
-    Scalar,
-    Series,
-    Text,
-    Value,
-    Vector,
-)
+from companyos_canary.promql.values import STALE, Matcher, Matrix, PromqlError, Scalar, Series, Text, Value, Vector
 
 __all__ = [
     "STALE",

@@ -48,9 +48,7 @@ def evaluate_range(text: str, start: float, end: float, step: float, select: Sel
         if isinstance(value, Matrix | Text):
             kind = "range vector" if isinstance(value, Matrix) else "string"
             raise PromqlError(
-                "bad_data",
-                f'invalid expression type "{kind}" for range query, must be Scalar or instant '
-                "Vector",
+                "bad_data", f'invalid expression type "{kind}" for range query, must be Scalar or instant Vector'
             )
         samples = value.samples if isinstance(value, Vector) else (Sample({}, value.value),)
         for sample in samples:
@@ -156,9 +154,7 @@ class _Evaluation:
                 return _distinct(operators.sets(op, left, right, matching))
             return _distinct(operators.vectors(op, left, right, matching, to_bool=to_bool))
         if matching.on or matching.labels:
-            raise PromqlError(
-                "bad_data", "parse error: vector matching only allowed between instant vectors"
-            )
+            raise PromqlError("bad_data", "parse error: vector matching only allowed between instant vectors")
         if isinstance(left, Vector) and isinstance(right, Scalar):
             return _distinct(operators.with_scalar(op, left, right, swapped=False, to_bool=to_bool))
         if isinstance(left, Scalar) and isinstance(right, Vector):

@@ -34,10 +34,7 @@ def histogram_quantile(quantile: float, samples: Iterable[Sample]) -> tuple[Samp
             continue
         rest = {n: v for n, v in sample.labels.items() if n != "le"}
         groups.setdefault(key(rest), (rest, []))[1].append((bound, sample.value))
-    return tuple(
-        Sample(without_name(labels), _quantile(quantile, buckets))
-        for labels, buckets in groups.values()
-    )
+    return tuple(Sample(without_name(labels), _quantile(quantile, buckets)) for labels, buckets in groups.values())
 
 
 def _bound(text: str) -> float | None:
@@ -151,9 +148,7 @@ FUNCTIONS: dict[str, Callable[[Arguments], Value]] = {
     "clamp": _clamp,
     "clamp_min": _clamp_min,
     "clamp_max": _clamp_max,
-    "histogram_quantile": lambda a: Vector(
-        histogram_quantile(_scalar(a, 0), _vector(a, 1).samples)
-    ),
+    "histogram_quantile": lambda a: Vector(histogram_quantile(_scalar(a, 0), _vector(a, 1).samples)),
     "scalar": _scalar_of,
     "vector": lambda args: Vector((Sample({}, _scalar(args, 0)),)),
 }

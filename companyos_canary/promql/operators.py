@@ -75,9 +75,7 @@ def sets(op: str, left: Vector, right: Vector, matching: Matching) -> Vector:
         return Vector((*left.samples, *added))
     known = {matching.signature(s.labels) for s in right.samples}
     wanted = op == "and"
-    return Vector(
-        tuple(s for s in left.samples if (matching.signature(s.labels) in known) == wanted)
-    )
+    return Vector(tuple(s for s in left.samples if (matching.signature(s.labels) in known) == wanted))
 
 
 def vectors(op: str, left: Vector, right: Vector, matching: Matching, *, to_bool: bool) -> Vector:
@@ -151,9 +149,7 @@ class _Seen:
         self._known.add(entry)
 
 
-def _labels(
-    op: str, many: Labels, one: Labels, matching: Matching, *, to_bool: bool
-) -> dict[str, str]:
+def _labels(op: str, many: Labels, one: Labels, matching: Matching, *, to_bool: bool) -> dict[str, str]:
     labels = without_name(many) if op in ARITHMETIC or to_bool else dict(many)
     if not matching.many:
         labels = {n: v for n, v in labels.items() if (n in matching.labels) == matching.on}

@@ -15,29 +15,18 @@ MAX_DEPTH = 100
 MAX_OPERATORS = 300
 
 _OPERATOR = re.compile(r"[-+*/%^=!<>]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
-_OPS: dict[str, Op] = {
-    "MatchOp.Equal": "=",
-    "MatchOp.NotEqual": "!=",
-    "MatchOp.Re": "=~",
-    "MatchOp.NotRe": "!~",
-}
+_OPS: dict[str, Op] = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> tree.Expr:
     """Return the tree of a query. Raises PromqlError `bad_data`, also if the query is too deep."""
     if len(text) > MAX_LENGTH:
-        raise PromqlError(
-            "bad_data", f"parse error: the query is longer than {MAX_LENGTH} characters"
-        )
+        raise PromqlError("bad_data", f"parse error: the query is longer than {MAX_LENGTH} characters")
     if _depth(text) > MAX_DEPTH:
-        raise PromqlError(
-            "bad_data", f"parse error: the query nests more than {MAX_DEPTH} brackets"
-        )
+        raise PromqlError("bad_data", f"parse error: the query nests more than {MAX_DEPTH} brackets")
     if len(_OPERATOR.findall(text)) > MAX_OPERATORS:
-        raise PromqlError(
-            "bad_data", f"parse error: the query has more than {MAX_OPERATORS} operators"
-        )
+        raise PromqlError("bad_data", f"parse error: the query has more than {MAX_OPERATORS} operators")
     try:
         return tree.parse(text)
     except ValueError as error:

@@ -53,8 +53,7 @@ def service_patch(
     wanted = dict(base["spec"])
     if live is not None:
         wanted["ports"] = [
-            {k: v for k, v in port.items() if k != "nodePort"}
-            for port in live["spec"].get("ports") or []
+            {k: v for k, v in port.items() if k != "nodePort"} for port in live["spec"].get("ports") or []
         ]
         chosen = live["spec"].get("selector") or chosen
     if chosen:
@@ -107,9 +106,7 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(v) for v in value] if isinstance(value, list) else value
 
 
-def _patch(
-    base: Mapping[str, Any], live: Mapping[str, Any], spec: Mapping[str, Any]
-) -> dict[str, Any]:
+def _patch(base: Mapping[str, Any], live: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
     """With the labels that are rendered as the live object has them; those of others stay."""
     there = live["metadata"].get("labels") or {}
     labels = {k: there.get(k) for k, v in base["metadata"]["labels"].items() if there.get(k) != v}

@@ -59,10 +59,7 @@ def share(found: Guard) -> str:
     except ValueError:  # `1d`, which Go's durations do not know
         window = format_duration(_LONGEST)
     everybody = _without(found.matchers, "")
-    return (
-        f"sum(rate({found.metric}{found.matchers}[{window}])) / "
-        f"sum(rate({found.metric}{everybody}[{window}]))"
-    )
+    return f"sum(rate({found.metric}{found.matchers}[{window}])) / sum(rate({found.metric}{everybody}[{window}]))"
 
 
 def _kinds(query: str) -> set[bool]:

@@ -41,9 +41,7 @@ def changes(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Change,
     return tuple(found)
 
 
-def keep_live_image(
-    wanted: Mapping[str, Any], live: Mapping[str, Any], container: str | None = None
-) -> dict[str, Any]:
+def keep_live_image(wanted: Mapping[str, Any], live: Mapping[str, Any], container: str | None = None) -> dict[str, Any]:
     """The wanted Rollout with the live image in the named container (default: the first), so that
     `apply` without a version ships none. Unchanged where the live one has no such container."""
     result = deepcopy(dict(wanted))
@@ -100,9 +98,7 @@ def _differences(old: Any, new: Any, path: str, field: str) -> list[tuple[str, A
         return [
             entry
             for key in sorted({*old, *new})
-            for entry in _differences(
-                old.get(key), new.get(key), f"{path}.{key}" if path else str(key), str(key)
-            )
+            for entry in _differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key), str(key))
         ]
     before, after = _keyed(old, field), _keyed(new, field)
     if before is not None and after is not None:

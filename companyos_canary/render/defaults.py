@@ -9,10 +9,7 @@ from typing import Any
 
 _PROBE = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _MODE = {"defaultMode": 420}
-_CONTAINER = {
-    "terminationMessagePath": "/dev/termination-log",
-    "terminationMessagePolicy": "File",
-}
+_CONTAINER = {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}
 _DEFAULTS: dict[str, Mapping[str, Any]] = {
     "spec": {
         "restartPolicy": "Always",

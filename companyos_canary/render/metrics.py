@@ -12,9 +12,7 @@ from companyos_canary.render.steps import Timing
 COMPARED_WITH_STABLE = ("latency-ratio", "error-ratio")
 
 
-def metrics(
-    settings: Settings, timing: Timing, *, stable_may_be_gone: bool
-) -> list[dict[str, Any]]:
+def metrics(settings: Settings, timing: Timing, *, stable_may_be_gone: bool) -> list[dict[str, Any]]:
     """spec.metrics for one timing.
 
     Where the stable version may have no traffic left (at 100 %, and in the background until the
@@ -48,13 +46,7 @@ def metric(wanted: Metric, timing: Timing) -> dict[str, Any]:
         "consecutiveErrorLimit": 11,
         "successCondition": success,
         **({"failureCondition": failure} if failure else {}),
-        "provider": {
-            "prometheus": {
-                "address": "{{args.prometheus}}",
-                "timeout": 10,
-                "query": query(wanted),
-            }
-        },
+        "provider": {"prometheus": {"address": "{{args.prometheus}}", "timeout": 10, "query": query(wanted)}},
     }
 
 

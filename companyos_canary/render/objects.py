@@ -10,14 +10,7 @@ from companyos_canary.errors import ConfigError
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.render.metrics import metrics
 from companyos_canary.render.placeholders import filled
-from companyos_canary.render.steps import (
-    Timing,
-    background,
-    background_timing,
-    step_timing,
-    steps,
-    template_name,
-)
+from companyos_canary.render.steps import Timing, background, background_timing, step_timing, steps, template_name
 from companyos_canary.render.templates import parsed
 
 ROLLOUT, SERVICE, ANALYSIS = "rollout.yaml", "service.yaml", "analysis-template.yaml"
@@ -67,9 +60,7 @@ def analysis_templates(settings: Settings) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def analysis_template(
-    settings: Settings, name: str, timing: Timing, stable_may_be_gone: bool
-) -> dict[str, Any]:
+def analysis_template(settings: Settings, name: str, timing: Timing, stable_may_be_gone: bool) -> dict[str, Any]:
     """All metrics, asked with that timing."""
     least = settings.analysis.min_requests
     values = {
@@ -88,12 +79,7 @@ def analysis_template(
 
 
 def _names(settings: Settings) -> dict[str, Any]:
-    return {
-        "rollout": settings.rollout,
-        "namespace": settings.namespace,
-        "app": settings.app,
-        "port": settings.port,
-    }
+    return {"rollout": settings.rollout, "namespace": settings.namespace, "app": settings.app, "port": settings.port}
 
 
 def _pod_template(pod: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,8 +99,7 @@ def _patched(settings: Settings, found: list[dict[str, Any]]) -> list[dict[str, 
         if index is None:
             known = ", ".join(f"`{kind} {name}`" for kind, name in at)
             raise ConfigError(
-                f"{patch.path}: no object `{patch.kind} {patch.name}` is rendered",
-                hint=f"rendered: {known}",
+                f"{patch.path}: no object `{patch.kind} {patch.name}` is rendered", hint=f"rendered: {known}"
             )
         found[index] = merge_patched(found[index], patch.patch)
     return found

@@ -18,8 +18,7 @@ def filled(template: Any, values: Mapping[str, Any], name: str) -> Any:
     CanaryError names the template and the placeholder that there is no value for."""
     if isinstance(template, Mapping):
         entries = (
-            (_filled_text(str(key), values, name), filled(value, values, name))
-            for key, value in template.items()
+            (_filled_text(str(key), values, name), filled(value, values, name)) for key, value in template.items()
         )
         return {key: value for key, value in entries if value is not None}
     if isinstance(template, list):

@@ -33,8 +33,7 @@ def starter(values: Mapping[str, Any]) -> str:
     for name, pattern in (("rollout", NAME), ("namespace", NAMESPACE), ("image", REPOSITORY)):
         if not pattern.fullmatch(str(values.get(name, "x"))):
             raise UsageError(
-                f"`{values[name]}` cannot be the `{name}` of canary.yaml",
-                hint=f"allowed: {_ALLOWED[name]}",
+                f"`{values[name]}` cannot be the `{name}` of canary.yaml", hint=f"allowed: {_ALLOWED[name]}"
             )
     result = text(STARTER)
     for name, value in values.items():
@@ -81,9 +80,7 @@ def _adopted_steps(rollout: Rollout) -> list[dict[str, Any]]:
         elif found and step.kind == "analysis" and len(found[-1]) == 1:
             found[-1]["analysis"] = _analysis_duration(rollout.name, step.raw["analysis"])
         elif found and step.kind == "pause" and "pause" not in found[-1]:
-            found[-1]["pause"] = (
-                "manual" if step.duration is None else format_duration(step.duration)
-            )
+            found[-1]["pause"] = "manual" if step.duration is None else format_duration(step.duration)
     rising: list[dict[str, Any]] = []
     for entry in found:
         least = rising[-1]["weight"] if rising else 0
@@ -140,7 +137,5 @@ def _with_block(source: str, name: str, value: Any) -> str:
 
 def _flow(value: Any) -> str:
     """A value on one line, quoted where it must be."""
-    dumped = yaml.safe_dump(
-        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=4096
-    )
+    dumped = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=4096)
     return str(dumped).removesuffix("...\n").strip()

@@ -95,10 +95,7 @@ def background(settings: Settings) -> dict[str, Any] | None:
     for step in settings.steps:
         index += 1 + (step.analysis is not None)
         if step.waits_for_a_person:
-            return {
-                **analysis(settings, template_name(settings, None)),
-                "startingStep": index,
-            }
+            return {**analysis(settings, template_name(settings, None)), "startingStep": index}
         index += step.pause is not None
     return None
 

@@ -9,9 +9,7 @@ import yaml
 # Characters that some readers take for the end of a line.
 _BREAKS = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
 # What other readers of YAML take for a number or a boolean although PyYAML does not: `1e3`, `y`.
-_AMBIGUOUS = re.compile(
-    r"[-+.]?\d[\d_.:eE+-]*|0[xXoObB][\da-fA-F_]+|[yYnN]|[-+]?\.?(inf|nan)", re.I
-)
+_AMBIGUOUS = re.compile(r"[-+.]?\d[\d_.:eE+-]*|0[xXoObB][\da-fA-F_]+|[yYnN]|[-+]?\.?(inf|nan)", re.I)
 
 
 class _Dumper(yaml.SafeDumper):

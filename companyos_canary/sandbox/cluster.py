@@ -67,8 +67,7 @@ class Freezer:
 
 def nothing_to_freeze() -> UsageError:
     return UsageError(
-        "no controller of ours acts on Rollouts: there is nothing to freeze",
-        hint="leave `rollouts` in `--controllers`",
+        "no controller of ours acts on Rollouts: there is nothing to freeze", hint="leave `rollouts` in `--controllers`"
     )
 
 

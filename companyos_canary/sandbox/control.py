@@ -28,9 +28,7 @@ class Control:
     """A handle that answers what is below `/sandbox`, whatever the faults and the Role, and hands
     on the rest. Every answer is the state after it."""
 
-    def __init__(
-        self, faults: Faulty, cluster: Cluster, playing: Playing, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, faults: Faulty, cluster: Cluster, playing: Playing, now: Callable[[], datetime]) -> None:
         self._faults = faults
         self._cluster = cluster
         self._playing = playing

@@ -58,9 +58,7 @@ def make_identity(now: datetime | None = None) -> Identity:
 
 def _context(certificate: bytes, key: ec.EllipticCurvePrivateKey) -> ssl.SSLContext:
     secret = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -139,9 +137,7 @@ users:
 """
 
 
-def write_kubeconfig(
-    path: Path, *, server: str, token: str, ca: bytes, namespace: str = "default"
-) -> None:
+def write_kubeconfig(path: Path, *, server: str, token: str, ca: bytes, namespace: str = "default") -> None:
     """Writes the kubeconfig for its owner only (0600), whole or not at all."""
     text = kubeconfig(server=server, token=token, ca=ca, namespace=namespace)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,7 @@ from companyos_canary.sandbox.kinds import Kind
 class ApiStatus(Exception):
     """What an API server answers instead of an object: `code`, `reason` (a word) and a message."""
 
-    def __init__(
-        self, code: int, reason: str, message: str, details: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
@@ -37,33 +35,30 @@ def bad_request(message: str) -> ApiStatus:
 
 
 def method_not_allowed() -> ApiStatus:
-    return ApiStatus(
-        405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
-    )
+    return ApiStatus(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 
 
 def unsupported_media(accepted: Sequence[str]) -> ApiStatus:
     return ApiStatus(
-        415, "UnsupportedMediaType",
-        "the body of the request was in an unknown format - accepted media types include: "
-        + ", ".join(accepted),
-    )  # fmt: skip
+        415,
+        "UnsupportedMediaType",
+        "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted),
+    )
 
 
-def forbidden(
-    user: str, verb: str, kind: Kind, *, namespace: str, name: str, subresource: str = ""
-) -> ApiStatus:
+def forbidden(user: str, verb: str, kind: Kind, *, namespace: str, name: str, subresource: str = "") -> ApiStatus:
     """403 with the sentence that RBAC gives."""
     resource = f"{kind.plural}/{subresource}" if subresource else kind.plural
     where = f' in the namespace "{namespace}"' if namespace else " at the cluster scope"
     named = f' "{name}"' if name else ""
     group = kind.group
     return ApiStatus(
-        403, "Forbidden",
+        403,
+        "Forbidden",
         f'{kind.resource}{named} is forbidden: User "{user}" cannot {verb} resource "{resource}" '
         f'in API group "{group}"{where}',
         {"name": name, "group": group, "kind": kind.plural},
-    )  # fmt: skip
+    )
 
 
 def unauthorized() -> ApiStatus:
@@ -76,12 +71,13 @@ def invalid(kind: Kind, name: str, causes: Sequence[tuple[str, str, str]]) -> Ap
     told = [f"{field}: {message}" for field, message, _ in causes]
     what = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
     return ApiStatus(
-        422, "Invalid", f'{kind.kind}{group} "{name}" is invalid: {what}',
+        422,
+        "Invalid",
+        f'{kind.kind}{group} "{name}" is invalid: {what}',
         {
-            "name": name, "group": kind.group, "kind": kind.kind,
-            "causes": [
-                {"reason": reason, "message": message, "field": field}
-                for field, message, reason in causes
-            ],
+            "name": name,
+            "group": kind.group,
+            "kind": kind.kind,
+            "causes": [{"reason": reason, "message": message, "field": field} for field, message, reason in causes],
         },
-    )  # fmt: skip
+    )

@@ -96,16 +96,26 @@ class Events:
         stamp = int(now.timestamp() * 1_000_000_000) + self._number
         name = f"{about['metadata']['name']}.{stamp:x}"
         self._written[key] = name
-        self._store.create(EVENT, {
-            "metadata": {"name": name, "namespace": namespace},
-            "involvedObject": {
-                "apiVersion": about.get("apiVersion", ""), "kind": about.get("kind", ""),
-                "name": about["metadata"]["name"], "namespace": namespace,
-                "uid": about["metadata"].get("uid", ""),
-                "resourceVersion": about["metadata"].get("resourceVersion", ""),
+        self._store.create(
+            EVENT,
+            {
+                "metadata": {"name": name, "namespace": namespace},
+                "involvedObject": {
+                    "apiVersion": about.get("apiVersion", ""),
+                    "kind": about.get("kind", ""),
+                    "name": about["metadata"]["name"],
+                    "namespace": namespace,
+                    "uid": about["metadata"].get("uid", ""),
+                    "resourceVersion": about["metadata"].get("resourceVersion", ""),
+                },
+                "source": {"component": self._component},
+                "type": type_,
+                "reason": reason,
+                "message": message,
+                "count": 1,
+                "firstTimestamp": format_time(now),
+                "lastTimestamp": format_time(now),
+                "reportingComponent": self._component,
+                "reportingInstance": "",
             },
-            "source": {"component": self._component},
-            "type": type_, "reason": reason, "message": message, "count": 1,
-            "firstTimestamp": format_time(now), "lastTimestamp": format_time(now),
-            "reportingComponent": self._component, "reportingInstance": "",
-        })  # fmt: skip
+        )

@@ -36,72 +36,107 @@ _ARGO = ("argoproj.io", "v1alpha1")
 
 ROLLOUT = Kind(*_ARGO, "Rollout", "rollouts", "rollout", ("ro",), subresources=("status", "scale"))
 ANALYSISRUN = Kind(*_ARGO, "AnalysisRun", "analysisruns", "analysisrun", ("ar",))
-ANALYSISTEMPLATE = Kind(
-    *_ARGO, "AnalysisTemplate", "analysistemplates", "analysistemplate", ("at",)
-)
+ANALYSISTEMPLATE = Kind(*_ARGO, "AnalysisTemplate", "analysistemplates", "analysistemplate", ("at",))
 CLUSTERANALYSISTEMPLATE = Kind(
-    *_ARGO, "ClusterAnalysisTemplate", "clusteranalysistemplates", "clusteranalysistemplate",
-    ("cat",), namespaced=False,
-)  # fmt: skip
+    *_ARGO, "ClusterAnalysisTemplate", "clusteranalysistemplates", "clusteranalysistemplate", ("cat",), namespaced=False
+)
 EXPERIMENT = Kind(*_ARGO, "Experiment", "experiments", "experiment", ("exp",))
 REPLICASET = Kind(
-    "apps", "v1", "ReplicaSet", "replicasets", "replicaset", ("rs",),
-    subresources=("status", "scale"), categories=("all",),
-)  # fmt: skip
-DEPLOYMENT = Kind(
-    "apps", "v1", "Deployment", "deployments", "deployment", ("deploy",),
-    subresources=("status", "scale"), categories=("all",),
-)  # fmt: skip
-POD = Kind("", "v1", "Pod", "pods", "pod", ("po",), subresources=("status",), categories=("all",))
-SERVICE = Kind(
-    "", "v1", "Service", "services", "service", ("svc",), subresources=("status",),
+    "apps",
+    "v1",
+    "ReplicaSet",
+    "replicasets",
+    "replicaset",
+    ("rs",),
+    subresources=("status", "scale"),
     categories=("all",),
-)  # fmt: skip
+)
+DEPLOYMENT = Kind(
+    "apps",
+    "v1",
+    "Deployment",
+    "deployments",
+    "deployment",
+    ("deploy",),
+    subresources=("status", "scale"),
+    categories=("all",),
+)
+POD = Kind("", "v1", "Pod", "pods", "pod", ("po",), subresources=("status",), categories=("all",))
+SERVICE = Kind("", "v1", "Service", "services", "service", ("svc",), subresources=("status",), categories=("all",))
 EVENT = Kind("", "v1", "Event", "events", "event", ("ev",))
-NAMESPACE = Kind(
-    "", "v1", "Namespace", "namespaces", "namespace", ("ns",), namespaced=False,
-    subresources=("status",),
-)  # fmt: skip
+NAMESPACE = Kind("", "v1", "Namespace", "namespaces", "namespace", ("ns",), namespaced=False, subresources=("status",))
 CONFIGMAP = Kind("", "v1", "ConfigMap", "configmaps", "configmap", ("cm",))
 SECRET = Kind("", "v1", "Secret", "secrets", "secret")
 SERVICEACCOUNT = Kind("", "v1", "ServiceAccount", "serviceaccounts", "serviceaccount", ("sa",))
 CRD = Kind(
-    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
-    "customresourcedefinition", ("crd", "crds"), namespaced=False, subresources=("status",),
-)  # fmt: skip
+    "apiextensions.k8s.io",
+    "v1",
+    "CustomResourceDefinition",
+    "customresourcedefinitions",
+    "customresourcedefinition",
+    ("crd", "crds"),
+    namespaced=False,
+    subresources=("status",),
+)
 # Kept, and nothing in the sandbox acts on them: a real Rollouts controller asks for them when it
 # starts, and `canary apply` asks whether an autoscaler decides about the replicas.
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases", "lease")
-INGRESS = Kind(
-    "networking.k8s.io", "v1", "Ingress", "ingresses", "ingress", ("ing",), subresources=("status",)
-)
-INGRESSCLASS = Kind(
-    "networking.k8s.io", "v1", "IngressClass", "ingressclasses", "ingressclass", namespaced=False
-)
+INGRESS = Kind("networking.k8s.io", "v1", "Ingress", "ingresses", "ingress", ("ing",), subresources=("status",))
+INGRESSCLASS = Kind("networking.k8s.io", "v1", "IngressClass", "ingressclasses", "ingressclass", namespaced=False)
 AUTOSCALER = Kind(
-    "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers",
-    "horizontalpodautoscaler", ("hpa",), subresources=("status",), categories=("all",),
-)  # fmt: skip
+    "autoscaling",
+    "v2",
+    "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers",
+    "horizontalpodautoscaler",
+    ("hpa",),
+    subresources=("status",),
+    categories=("all",),
+)
 JOB = Kind("batch", "v1", "Job", "jobs", "job", subresources=("status",), categories=("all",))
 STATEFULSET = Kind(
-    "apps", "v1", "StatefulSet", "statefulsets", "statefulset", ("sts",),
-    subresources=("status", "scale"), categories=("all",),
-)  # fmt: skip
-DAEMONSET = Kind(
-    "apps", "v1", "DaemonSet", "daemonsets", "daemonset", ("ds",), subresources=("status",),
+    "apps",
+    "v1",
+    "StatefulSet",
+    "statefulsets",
+    "statefulset",
+    ("sts",),
+    subresources=("status", "scale"),
     categories=("all",),
-)  # fmt: skip
-CONTROLLERREVISION = Kind(
-    "apps", "v1", "ControllerRevision", "controllerrevisions", "controllerrevision"
 )
+DAEMONSET = Kind(
+    "apps", "v1", "DaemonSet", "daemonsets", "daemonset", ("ds",), subresources=("status",), categories=("all",)
+)
+CONTROLLERREVISION = Kind("apps", "v1", "ControllerRevision", "controllerrevisions", "controllerrevision")
 PODTEMPLATE = Kind("", "v1", "PodTemplate", "podtemplates", "podtemplate")
 ENDPOINTS = Kind("", "v1", "Endpoints", "endpoints", "endpoints", ("ep",))
 NODE = Kind("", "v1", "Node", "nodes", "node", ("no",), namespaced=False, subresources=("status",))
 
 KINDS: tuple[Kind, ...] = (
-    NAMESPACE, POD, SERVICE, EVENT, CONFIGMAP, SECRET, SERVICEACCOUNT,
-    DEPLOYMENT, REPLICASET,
-    ROLLOUT, ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, EXPERIMENT,
-    CRD, LEASE, INGRESS, INGRESSCLASS, AUTOSCALER, JOB,
-    STATEFULSET, DAEMONSET, CONTROLLERREVISION, PODTEMPLATE, ENDPOINTS, NODE,
-)  # fmt: skip
+    NAMESPACE,
+    POD,
+    SERVICE,
+    EVENT,
+    CONFIGMAP,
+    SECRET,
+    SERVICEACCOUNT,
+    DEPLOYMENT,
+    REPLICASET,
+    ROLLOUT,
+    ANALYSISRUN,
+    ANALYSISTEMPLATE,
+    CLUSTERANALYSISTEMPLATE,
+    EXPERIMENT,
+    CRD,
+    LEASE,
+    INGRESS,
+    INGRESSCLASS,
+    AUTOSCALER,
+    JOB,
+    STATEFULSET,
+    DAEMONSET,
+    CONTROLLERREVISION,
+    PODTEMPLATE,
+    ENDPOINTS,
+    NODE,
+)

@@ -62,20 +62,22 @@ class Kubelet:
         if fails is None:
             self._due[pod["metadata"]["uid"]] = now + self._start_up(pod)
         states = [_waiting(pod, c, fails) for c in pod["spec"].get("containers") or []]
-        self._write(pod, "Pending" if fails != "CrashLoopBackOff" else "Running", {
-            **_NODE, "startTime": format_time(now),
-            "podIP": address, "podIPs": [{"ip": address}],
-            "conditions": _conditions(now, ready=False),
-            "containerStatuses": states,
-        })  # fmt: skip
+        self._write(
+            pod,
+            "Pending" if fails != "CrashLoopBackOff" else "Running",
+            {
+                **_NODE,
+                "startTime": format_time(now),
+                "podIP": address,
+                "podIPs": [{"ip": address}],
+                "conditions": _conditions(now, ready=False),
+                "containerStatuses": states,
+            },
+        )
 
     def _finish(self, pod: Object, now: datetime) -> None:
         states = [_running(c, now) for c in pod["spec"].get("containers") or []]
-        status = {
-            **(pod.get("status") or {}),
-            "conditions": _conditions(now, ready=True),
-            "containerStatuses": states,
-        }
+        status = {**(pod.get("status") or {}), "conditions": _conditions(now, ready=True), "containerStatuses": states}
         self._write(pod, "Running", status)
 
     def _write(self, pod: Object, phase: str, status: dict[str, Any]) -> None:
@@ -95,21 +97,22 @@ class Kubelet:
 
 def _conditions(now: datetime, *, ready: bool) -> list[dict[str, Any]]:
     at, value = format_time(now), "True" if ready else "False"
-    states = (
-        ("PodScheduled", "True"), ("Initialized", "True"), ("ContainersReady", value),
-        ("Ready", value),
-    )  # fmt: skip
+    states = (("PodScheduled", "True"), ("Initialized", "True"), ("ContainersReady", value), ("Ready", value))
     return [
-        {"type": type_, "status": status, "lastProbeTime": None, "lastTransitionTime": at}
-        for type_, status in states
+        {"type": type_, "status": status, "lastProbeTime": None, "lastTransitionTime": at} for type_, status in states
     ]
 
 
 def _container(container: dict[str, Any]) -> dict[str, Any]:
     return {
-        "name": container["name"], "image": container.get("image", ""), "imageID": "",
-        "lastState": {}, "restartCount": 0, "ready": False, "started": False,
-    }  # fmt: skip
+        "name": container["name"],
+        "image": container.get("image", ""),
+        "imageID": "",
+        "lastState": {},
+        "restartCount": 0,
+        "ready": False,
+        "started": False,
+    }
 
 
 def _waiting(pod: Object, container: dict[str, Any], fails: str | None) -> dict[str, Any]:
@@ -117,9 +120,7 @@ def _waiting(pod: Object, container: dict[str, Any], fails: str | None) -> dict[
     if fails is None:
         return {**state, "state": {"waiting": {"reason": "ContainerCreating"}}}
     words = _PULL if fails == "ImagePullBackOff" else _CRASH
-    message = words.format(
-        image=container.get("image", ""), name=container["name"], pod=pod["metadata"]["name"]
-    )
+    message = words.format(image=container.get("image", ""), name=container["name"], pod=pod["metadata"]["name"])
     if fails == "CrashLoopBackOff":
         state["restartCount"] = 1
         state["lastState"] = {"terminated": {"exitCode": 1, "reason": "Error"}}
@@ -129,6 +130,9 @@ def _waiting(pod: Object, container: dict[str, Any], fails: str | None) -> dict[
 def _running(container: dict[str, Any], now: datetime) -> dict[str, Any]:
     image = container.get("image", "")
     return {
-        **_container(container), "imageID": f"docker.io/library/{image}", "ready": True,
-        "started": True, "state": {"running": {"startedAt": format_time(now)}},
-    }  # fmt: skip
+        **_container(container),
+        "imageID": f"docker.io/library/{image}",
+        "ready": True,
+        "started": True,
+        "state": {"running": {"startedAt": format_time(now)}},
+    }

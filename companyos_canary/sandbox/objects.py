@@ -36,10 +36,7 @@ def copied(value: Any) -> Any:
 
 def kind_of(obj: Object, kinds: Iterable[Kind] = KINDS) -> Kind | None:
     """The kind that an object's apiVersion and kind name."""
-    return next(
-        (k for k in kinds
-         if (k.api_version, k.kind) == (obj.get("apiVersion"), obj.get("kind"))), None,
-    )  # fmt: skip
+    return next((k for k in kinds if (k.api_version, k.kind) == (obj.get("apiVersion"), obj.get("kind"))), None)
 
 
 def merged(kind: Kind, old: Object, new: Object, status_only: bool) -> Object:
@@ -73,10 +70,10 @@ def _content(obj: Object, isolated: bool) -> Object:
 def check_uid(kind: Kind, old: Object, uid: str) -> None:
     if uid and uid != old["metadata"]["uid"]:
         raise conflict(
-            kind, old["metadata"]["name"],
-            f"Precondition failed: UID in precondition: {uid}, "
-            f"UID in object meta: {old['metadata']['uid']}",
-        )  # fmt: skip
+            kind,
+            old["metadata"]["name"],
+            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}",
+        )
 
 
 def owners_of(obj: Object | None) -> set[str]:
@@ -87,9 +84,13 @@ def owners_of(obj: Object | None) -> set[str]:
 def owner_reference(owner: Object) -> dict[str, Any]:
     meta = owner["metadata"]
     return {
-        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": meta["name"],
-        "uid": meta["uid"], "controller": True, "blockOwnerDeletion": True,
-    }  # fmt: skip
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
 
 
 def is_owned(obj: Object, uid: str) -> bool:

@@ -120,10 +120,7 @@ class PrometheusApi:
     """`now` is the time of a query that names none; `targets` is what is scraped."""
 
     def __init__(
-        self,
-        tsdb: Tsdb,
-        now: Callable[[], datetime],
-        targets: Callable[[], Iterable[Target]] = tuple,
+        self, tsdb: Tsdb, now: Callable[[], datetime], targets: Callable[[], Iterable[Target]] = tuple
     ) -> None:
         self._tsdb = tsdb
         self._now = now
@@ -151,10 +148,7 @@ class PrometheusApi:
         try:
             return _json(200, {"status": "success", "data": answer(_Parameters(request))})
         except PromqlError as error:
-            return _json(
-                _STATUS[error.kind],
-                {"status": "error", "errorType": error.kind, "error": error.message},
-            )
+            return _json(_STATUS[error.kind], {"status": "error", "errorType": error.kind, "error": error.message})
 
     def _route(self, path: str) -> tuple[tuple[str, ...], Callable[[_Parameters], Any] | None]:
         found = _LABEL_VALUES.fullmatch(path)
@@ -175,9 +169,7 @@ class PrometheusApi:
         step = form.duration("step")
         if step <= 0:
             raise _invalid(
-                "step",
-                "zero or negative query resolution step widths are not accepted. "
-                "Try a positive integer",
+                "step", "zero or negative query resolution step widths are not accepted. Try a positive integer"
             )
         if (end - start) / step > MAX_POINTS:
             raise PromqlError(
@@ -211,9 +203,7 @@ class PrometheusApi:
         return [found[identity] for identity in sorted(found)]
 
     def _target_list(self, form: _Parameters) -> Any:
-        active = (
-            [] if form.first("state") == "dropped" else [_target_entry(t) for t in self._targets()]
-        )
+        active = [] if form.first("state") == "dropped" else [_target_entry(t) for t in self._targets()]
         return {"activeTargets": active, "droppedTargets": []}
 
 
@@ -257,17 +247,11 @@ def _result(value: Value, at: float) -> dict[str, Any]:
         return {"resultType": "string", "result": [moment, value.value]}
     if isinstance(value, Matrix):
         series = [
-            {
-                "metric": dict(sorted(s.labels.items())),
-                "values": [[_stamp(t), go_float(v)] for t, v in s.samples],
-            }
+            {"metric": dict(sorted(s.labels.items())), "values": [[_stamp(t), go_float(v)] for t, v in s.samples]}
             for s in sorted(value.series, key=lambda s: sorted(s.labels.items()))
         ]
         return {"resultType": "matrix", "result": series}
-    samples = [
-        {"metric": dict(sorted(s.labels.items())), "value": [moment, go_float(s.value)]}
-        for s in value.samples
-    ]
+    samples = [{"metric": dict(sorted(s.labels.items())), "value": [moment, go_float(s.value)]} for s in value.samples]
     return {"resultType": "vector", "result": samples}
 
 
@@ -307,6 +291,4 @@ def go_float(value: float, *, plain: bool = False) -> str:
     mantissa = "".join(map(str, digits))
     power = int(exponent) + len(digits) - 1
     fraction = f".{mantissa[1:]}" if len(digits) > 1 else ""
-    return (
-        f"{'-' if sign else ''}{mantissa[0]}{fraction}e{'-' if power < 0 else '+'}{abs(power):02}"
-    )
+    return f"{'-' if sign else ''}{mantissa[0]}{fraction}e{'-' if power < 0 else '+'}{abs(power):02}"

@@ -80,9 +80,7 @@ class HttpProvider:
 
     def submit(self, request: Request, address: str) -> Future[Response]:
         future: Future[Response] = Future()
-        threading.Thread(
-            target=self._answer, args=(future, request, address), name="measure", daemon=True
-        ).start()
+        threading.Thread(target=self._answer, args=(future, request, address), name="measure", daemon=True).start()
         return future
 
     def close(self) -> None:
@@ -170,9 +168,7 @@ class FunctionProvider:
     due. The function may return a Later; `now` is the moment of the question."""
 
     def __init__(
-        self,
-        answer: Callable[[Request, str], Response | TransportError | Later],
-        now: Callable[[], datetime],
+        self, answer: Callable[[Request, str], Response | TransportError | Later], now: Callable[[], datetime]
     ) -> None:
         self._answer = answer
         self._now = now

@@ -62,9 +62,13 @@ class Sandbox:
         self._metrics = Server(metrics.handle)
         self._provider = HttpProvider(self.resolve, self.store.wake)
         self.cluster = Cluster(
-            self.store, provider=self._provider, traffic=traffic,
-            controller=controller, replicasets=replicasets, behave=playing.behaviour,
-        )  # fmt: skip
+            self.store,
+            provider=self._provider,
+            traffic=traffic,
+            controller=controller,
+            replicasets=replicasets,
+            behave=playing.behaviour,
+        )
         namespace, name, prometheus_port = PROMETHEUS
         api = Api(
             self.store,
@@ -122,9 +126,7 @@ def _furnish(store: Store, namespaces: tuple[str, ...]) -> None:
     monitoring, name, port = PROMETHEUS
     for namespace in dict.fromkeys((*namespaces, monitoring, _CONTROLLERS)):
         if store.get(NAMESPACE, "", namespace) is None:
-            store.create(
-                NAMESPACE, {"metadata": {"name": namespace}, "status": {"phase": "Active"}}
-            )
+            store.create(NAMESPACE, {"metadata": {"name": namespace}, "status": {"phase": "Active"}})
     store.create(
         SERVICE,
         {

@@ -34,9 +34,7 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(
-        self, handle: Handle, *, tls: ssl.SSLContext | None = None, token: str = "", port: int = 0
-    ) -> None:
+    def __init__(self, handle: Handle, *, tls: ssl.SSLContext | None = None, token: str = "", port: int = 0) -> None:
         self.answer = handle
         self.tls = tls
         self.token = token
@@ -80,9 +78,7 @@ class Server(ThreadingHTTPServer):
     def get_request(self) -> tuple[Any, Any]:
         connection, address = self.socket.accept()
         if self.tls:
-            connection = self.tls.wrap_socket(
-                connection, server_side=True, do_handshake_on_connect=False
-            )
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self._lock:
             self._connections.add(connection)
         return connection, address
@@ -180,11 +176,7 @@ class Connection(BaseHTTPRequestHandler):
     def _respond(self, request: Request) -> Response:
         wanted = f"Bearer {self.server.token}".encode()
         given = request.header("Authorization").encode()
-        if (
-            self.server.token
-            and request.path not in _OPEN
-            and not hmac.compare_digest(given, wanted)
-        ):
+        if self.server.token and request.path not in _OPEN and not hmac.compare_digest(given, wanted):
             return failure(unauthorized())
         try:
             return self.server.answer(request)
@@ -248,8 +240,6 @@ class Connection(BaseHTTPRequestHandler):
             socket.socket.close(self.connection)
 
 
-def serve(
-    handle: Handle, *, tls: ssl.SSLContext | None = None, token: str = "", port: int = 0
-) -> Server:
+def serve(handle: Handle, *, tls: ssl.SSLContext | None = None, token: str = "", port: int = 0) -> Server:
     """Starts a server on a free loopback port (or the given one); OSError where it is taken."""
     return Server(handle, tls=tls, token=token, port=port).start()

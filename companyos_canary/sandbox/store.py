@@ -17,16 +17,7 @@ from typing import Literal
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.errors import ApiStatus, conflict, details_of, not_found
 from companyos_canary.sandbox.kinds import NAMESPACE, Kind
-from companyos_canary.sandbox.objects import (
-    Key,
-    Object,
-    check_uid,
-    copied,
-    key_of,
-    merged,
-    namespace,
-    owners_of,
-)
+from companyos_canary.sandbox.objects import Key, Object, check_uid, copied, key_of, merged, namespace, owners_of
 
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
@@ -99,10 +90,7 @@ class Store:
         """Everything after a resourceVersion, in order. Raises 410 where the log is too short."""
         with self._changed:
             if since < self._compacted:
-                raise ApiStatus(
-                    410, "Expired",
-                    f"too old resource version: {since} ({self._compacted})",
-                )  # fmt: skip
+                raise ApiStatus(410, "Expired", f"too old resource version: {since} ({self._compacted})")
             newest_first = []
             for change in reversed(self._log):
                 if change.version <= since:
@@ -114,9 +102,7 @@ class Store:
         """Blocks until something is newer than `since`, the time is over, or `until` says so after
         a `wake`; the newest version."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._version > since or (until is not None and until()), timeout
-            )
+            self._changed.wait_for(lambda: self._version > since or (until is not None and until()), timeout)
             return self._version
 
     def wake(self) -> None:
@@ -140,9 +126,11 @@ class Store:
             key = key_of(kind, obj)
             if key in self._objects:
                 raise ApiStatus(
-                    409, "AlreadyExists", f'{kind.resource} "{meta["name"]}" already exists',
+                    409,
+                    "AlreadyExists",
+                    f'{kind.resource} "{meta["name"]}" already exists',
                     details_of(kind, meta["name"]),
-                )  # fmt: skip
+                )
             meta["uid"] = str(uuid.uuid4())
             meta["creationTimestamp"] = format_time(self.now())
             meta.pop("generation", None)
@@ -153,13 +141,7 @@ class Store:
             return obj if dry_run else self._put("ADDED", key, obj, None)
 
     def update(
-        self,
-        kind: Kind,
-        obj: Object,
-        *,
-        status_only: bool = False,
-        expect: str = "",
-        dry_run: bool = False,
+        self, kind: Kind, obj: Object, *, status_only: bool = False, expect: str = "", dry_run: bool = False
     ) -> Object:
         """Replaces an object. With a status subresource, a write to the main resource keeps the
         old status and a `status_only` write keeps everything else. The generation moves when
@@ -171,10 +153,10 @@ class Store:
             old = self.read(kind, key[1], meta["name"])
             if expect and expect != old["metadata"]["resourceVersion"]:
                 raise conflict(
-                    kind, meta["name"],
-                    "the object has been modified; please apply your changes to the latest "
-                    "version and try again",
-                )  # fmt: skip
+                    kind,
+                    meta["name"],
+                    "the object has been modified; please apply your changes to the latest version and try again",
+                )
             check_uid(kind, old, meta.get("uid", ""))
             new = merged(kind, old, copied(obj), status_only)
             if new == old or dry_run:
@@ -202,10 +184,11 @@ class Store:
             check_uid(kind, old, uid)
             if expect and expect != old["metadata"]["resourceVersion"]:
                 raise conflict(
-                    kind, name,
+                    kind,
+                    name,
                     f"Precondition failed: ResourceVersion in precondition: {expect}, "
                     f"ResourceVersion in object meta: {old['metadata']['resourceVersion']}",
-                )  # fmt: skip
+                )
             new: Object = copied(old)
             if dry_run:
                 return new
@@ -244,9 +227,8 @@ class Store:
                 self.delete(*key)
 
     def _put(
-        self, type_: Literal["ADDED", "MODIFIED", "DELETED"], key: Key, obj: Object,
-        before: Object | None,
-    ) -> Object:  # fmt: skip
+        self, type_: Literal["ADDED", "MODIFIED", "DELETED"], key: Key, obj: Object, before: Object | None
+    ) -> Object:
         self._version += 1
         obj["metadata"]["resourceVersion"] = str(self._version)
         for owner in owners_of(before) - owners_of(obj):

@@ -21,9 +21,17 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 #: The healthy distribution of latency: (seconds, share of requests that are faster), straight in
 #: between. Its p95 is 0.183 s.
 _LATENCY = (
-    (0.0, 0.0), (0.005, 0.02), (0.01, 0.08), (0.025, 0.3), (0.05, 0.58), (0.1, 0.8), (0.2, 0.98),
-    (0.3, 0.995), (0.5, 0.999), (1.0, 1.0),
-)  # fmt: skip
+    (0.0, 0.0),
+    (0.005, 0.02),
+    (0.01, 0.08),
+    (0.025, 0.3),
+    (0.05, 0.58),
+    (0.1, 0.8),
+    (0.2, 0.98),
+    (0.3, 0.995),
+    (0.5, 0.999),
+    (1.0, 1.0),
+)
 _MEAN = sum((a + b) / 2 * (q - p) for (a, p), (b, q) in pairwise(_LATENCY))
 _NOT_FOUND = 0.01
 REQUESTS = "companyos_http_requests_total"

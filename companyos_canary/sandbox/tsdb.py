@@ -87,9 +87,7 @@ class Tsdb:
             found = ((e.labels, e.between(start, end)) for e in self._matching(matchers))
             return [Series(labels, samples) for labels, samples in found if samples]
 
-    def series(
-        self, matchers: Sequence[Matcher], start: float, end: float
-    ) -> list[Mapping[str, str]]:
+    def series(self, matchers: Sequence[Matcher], start: float, end: float) -> list[Mapping[str, str]]:
         """The label sets of `select`."""
         return [found.labels for found in self.select(matchers, start, end)]
 

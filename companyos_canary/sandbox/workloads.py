@@ -117,9 +117,7 @@ def _suffix(text: str) -> str:
     return "".join(_SUFFIX[byte % len(_SUFFIX)] for byte in digest[:5])
 
 
-def _counted(
-    replicaset: Object, pods: list[Object], now: datetime
-) -> tuple[dict[str, Any], datetime | None]:
+def _counted(replicaset: Object, pods: list[Object], now: datetime) -> tuple[dict[str, Any], datetime | None]:
     """The counts of a status, without those that are zero, and when one of them will grow."""
     least = whole_seconds(replicaset["spec"].get("minReadySeconds"))
     since = [s for s in (_ready_since(p) for p in pods) if s is not None]
@@ -167,14 +165,9 @@ class DeploymentController:
     def _reconcile(self, deployment: Object) -> None:
         meta, spec = deployment["metadata"], deployment["spec"]
         replicas = spec.get("replicas", 1)
-        owned = [
-            s for s in self._store.items(REPLICASET, meta["namespace"])
-            if is_owned(s, meta["uid"])
-        ]  # fmt: skip
+        owned = [s for s in self._store.items(REPLICASET, meta["namespace"]) if is_owned(s, meta["uid"])]
         digest = template_hash(spec["template"])
-        newest = next(
-            (s for s in owned if s["metadata"]["labels"].get(_POD_TEMPLATE_HASH) == digest), None
-        )
+        newest = next((s for s in owned if s["metadata"]["labels"].get(_POD_TEMPLATE_HASH) == digest), None)
         revision = max((_revision(s) for s in owned if s is not newest), default=0) + 1
         if newest is None:
             newest = self._store.create(REPLICASET, _new_set(deployment, digest, revision))
@@ -216,13 +209,11 @@ def _new_set(deployment: Object, digest: str, revision: int) -> Object:
             "name": f"{meta['name']}-{digest}",
             "namespace": meta["namespace"],
             "labels": labels,
-            "annotations": {
-                _DESIRED: str(replicas), _MOST: str(most), _DEPLOYMENT_REVISION: str(revision),
-            },
+            "annotations": {_DESIRED: str(replicas), _MOST: str(most), _DEPLOYMENT_REVISION: str(revision)},
             "ownerReferences": [owner_reference(deployment)],
         },
         "spec": {"replicas": replicas, "selector": selector, "template": template},
-    }  # fmt: skip
+    }
 
 
 def _revision(replicaset: Object) -> int:

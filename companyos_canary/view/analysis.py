@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from companyos_canary.view.contract import answers
 
 _FIRST = {"Failed": 0, "Error": 0, "Inconclusive": 1, "Successful": 3}
-ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning",
-                           "Successful": "success"}  # fmt: skip
-_WHILE_RUNNING: dict[str, Role] = {"failing": "failure", "error": "failure",
-                                   "no data": "warning", "no verdict": "warning"}  # fmt: skip
+ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
+_WHILE_RUNNING: dict[str, Role] = {
+    "failing": "failure",
+    "error": "failure",
+    "no data": "warning",
+    "no verdict": "warning",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +141,7 @@ def _metric_record(one: Judged) -> "answers.JudgedMetric":
 
 
 def _asked(one: Judged) -> dict[str, str]:
-    return {
-        "success": one.metric.success_condition,
-        "failure": one.metric.failure_condition,
-        "query": query(one),
-    }
+    return {"success": one.metric.success_condition, "failure": one.metric.failure_condition, "query": query(one)}
 
 
 def query(one: Judged) -> str:

@@ -19,9 +19,7 @@ _LONGEST_TREND = 16
 _TOKEN = re.compile(r'\s+|"(?:\\.|[^"\\])*"|[(){},]|[^\s"(){},]+')
 
 
-def screen(
-    snapshot: Snapshot, runs: Sequence[AnalysisRun], now: datetime, facts: Facts, *, full: bool
-) -> list[Line]:
+def screen(snapshot: Snapshot, runs: Sequence[AnalysisRun], now: datetime, facts: Facts, *, full: bool) -> list[Line]:
     """Each run with its table; conditions and query of what did not pass, with `full` of all."""
     lines: list[Line] = []
     for run in runs:
@@ -107,8 +105,7 @@ def _counts(one: Judged) -> str:
     result = one.result
     if result is None:
         return "not measured yet"
-    bad = [f"{getattr(result, k)} {k}" for k in ("failed", "inconclusive", "error")
-           if getattr(result, k)]  # fmt: skip
+    bad = [f"{getattr(result, k)} {k}" for k in ("failed", "inconclusive", "error") if getattr(result, k)]
     planned = f" ({one.row.planned} planned)" if one.row.planned else ""
     found = f"{', '.join(bad) or 'none bad'} of {one.row.measured} measured{planned}"
     every = f", every {one.metric.interval}" if one.metric.interval else ""

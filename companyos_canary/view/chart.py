@@ -21,13 +21,7 @@ def bars_in(width: int) -> int:
 
 
 def chart(
-    points: Sequence[float | None],
-    limit: Limit | None,
-    unit: Unit,
-    *,
-    width: int,
-    height: int,
-    symbols: Symbols,
+    points: Sequence[float | None], limit: Limit | None, unit: Unit, *, width: int, height: int, symbols: Symbols
 ) -> list[Line]:
     """`height` lines, each at most `width` wide: bars in eighths of a line, those beyond the limit
     as failures, and the limit as a line where no bar covers it. None and NaN are gaps, +Inf is
@@ -59,9 +53,7 @@ def time_axis(start: datetime, end: datetime, now: datetime, *, width: int) -> L
     return ((" " * (width - room if width > 0 else 0) + text, "hint"),)
 
 
-def resampled(
-    points: Sequence[float | None], columns: int, limit: Limit | None
-) -> list[float | None]:
+def resampled(points: Sequence[float | None], columns: int, limit: Limit | None) -> list[float | None]:
     """One value a column. Of several the worst with regard to the limit: the lowest where the limit
     is a lower one, else the highest. Of few points each fills several columns."""
     known = [None if p is None or math.isnan(p) else p for p in points]

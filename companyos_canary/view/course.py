@@ -28,8 +28,7 @@ def charts(asked: Sequence[Asked], now: datetime, facts: Facts) -> list[Line]:
             continue
         values = [v for _, v in course.points]
         unit = unit_of(question.name, question.limit)
-        lines += chart(values, question.limit, unit, width=facts.width, height=HEIGHT,
-                       symbols=facts.symbols)  # fmt: skip
+        lines += chart(values, question.limit, unit, width=facts.width, height=HEIGHT, symbols=facts.symbols)
         lines.append(time_axis(course.points[0][0], course.points[-1][0], now, width=facts.width))
     return lines
 
@@ -54,8 +53,7 @@ def plain(asked: Sequence[Asked]) -> tuple[str, ...]:
         if course.problem:
             lines.append(keyed(f"metric={course.name}", problem=course.problem))
         lines += (
-            f"metric={course.name} at={format_time(at)} value={number_text(v) or 'no-data'}"
-            for at, v in course.points
+            f"metric={course.name} at={format_time(at)} value={number_text(v) or 'no-data'}" for at, v in course.points
         )
     return tuple(lines)
 

@@ -29,9 +29,7 @@ def _lines(event: Event, picture: Picture, facts: Facts) -> list[Line]:
     again = f" (x{event.count})" if event.count > 1 else ""
     text = f"{event.reason}: {short_names(event_text(event, picture), picture)}{again}"
     style: Role = "warning" if warning else ""
-    folded = textwrap.wrap(
-        text, max(20, facts.width - columns_of(head)), break_on_hyphens=False
-    ) or [""]
+    folded = textwrap.wrap(text, max(20, facts.width - columns_of(head)), break_on_hyphens=False) or [""]
     rest = " " * columns_of(head)
     return [(head if n == 0 else rest, (part, style)) for n, part in enumerate(folded)]
 

@@ -49,10 +49,7 @@ def in_order(snapshot: Snapshot) -> list[Event]:
 def _of_this_update(picture: Picture) -> list[Event]:
     ordered = in_order(picture.snapshot)
     began = _began(picture, ordered)
-    return [
-        e for e in ordered
-        if tells(e) and not (began and e.at and e.at < began) and not _is_of_another(e, picture)
-    ]  # fmt: skip
+    return [e for e in ordered if tells(e) and not (began and e.at and e.at < began) and not _is_of_another(e, picture)]
 
 
 def _began(picture: Picture, events: list[Event]) -> datetime | None:

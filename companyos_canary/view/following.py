@@ -11,9 +11,7 @@ _OVER = ("healthy", "aborted", "degraded")
 _BEFORE_THE_SWITCH = ("waiting", "inconclusive", "pausing", "analysing", "scaling")
 
 
-def next_lines(
-    picture: Picture, facts: Facts, *, leave: str = "", commands: bool = True
-) -> list[Line]:
+def next_lines(picture: Picture, facts: Facts, *, leave: str = "", commands: bool = True) -> list[Line]:
     """`leave` says how to leave a live screen, empty where nothing runs on; without `commands` the
     keys stand in their place."""
     sentence, typed = outlook(picture)
@@ -52,9 +50,7 @@ def _blue_green(picture: Picture) -> tuple[str, list[Command]]:
         case "waiting":
             return f"{switch} when somebody says so", [promote, abort]
         case "inconclusive":
-            return "nothing; a promote starts the analysis anew", [
-                ("again", command("promote")), abort,
-            ]  # fmt: skip
+            return "nothing; a promote starts the analysis anew", [("again", command("promote")), abort]
         case "pausing":
             return f"{switch}{_at(picture)}", [promote, abort]
         case "analysing" if picture.progress.weight:
@@ -82,10 +78,7 @@ def _paused(picture: Picture) -> tuple[str, list[Command]]:
         case "pausing":
             return f"{then}{_at(picture)}", [("go on now", promote), abort]
         case "held":
-            return f"nothing until somebody resumes it{_unless(picture)}", [
-                ("go on", command("resume")),
-                abort,
-            ]
+            return f"nothing until somebody resumes it{_unless(picture)}", [("go on", command("resume")), abort]
         case "inconclusive":
             said = f"{then} when somebody says so: no verdict from the analysis"
             return said, [("go on", promote), abort]

@@ -19,8 +19,6 @@ def picture(snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | N
     return ink(whole(look(snapshot, now, place), facts, "all", _EVENTS), facts)
 
 
-def lines(
-    snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | None = None
-) -> tuple[str, ...]:
+def lines(snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
     """The same without escapes, for a pipe or a file."""
     return tuple(plain(line) for line in whole(look(snapshot, now, place), facts, "all", _EVENTS))

@@ -9,10 +9,7 @@ from companyos_canary.render.questions import Question
 def link(address: str, question: Question) -> str:
     """The graph page with the canary's query, and stable's beneath it."""
     queries = [q for q in (question.query, question.stable) if q]
-    parts = [
-        f"g{n}.expr={quote(query, safe='')}&g{n}.tab=0&g{n}.range_input=1h"
-        for n, query in enumerate(queries)
-    ]
+    parts = [f"g{n}.expr={quote(query, safe='')}&g{n}.tab=0&g{n}.range_input=1h" for n, query in enumerate(queries)]
     return f"{without_password(address).rstrip('/')}/graph?{'&'.join(parts)}"
 
 

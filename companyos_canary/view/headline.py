@@ -21,10 +21,7 @@ def headline(picture: Picture, facts: Facts) -> list[Line]:
     name = cut(picture.name, max(_NAME_ROOM, facts.width - columns_of(change) - 2), symbols.more)
     left: Line = (f"{name}  {change}".rstrip(),)
     phase = picture.progress.phase.word
-    right: Line = (
-        (f"{phase_symbol(symbols, phase)} {phase}", PHASES.get(phase, "warning")),
-        _detail(picture),
-    )
+    right: Line = ((f"{phase_symbol(symbols, phase)} {phase}", PHASES.get(phase, "warning")), _detail(picture))
     room = facts.width - width(left) - width(right)
     return [(*left, " " * room, *right)] if room >= 2 else [left, right]
 

@@ -18,18 +18,11 @@ from companyos_canary.view.why import controller_sentence, metric_sentence
 if TYPE_CHECKING:
     from companyos_canary.view.contract import answers, parts
 
-_ROLES: dict[Became, Role] = {
-    "stable": "success",
-    "in progress": "hint",
-    "degraded": "failure",
-    "aborted": "failure",
-}
+_ROLES: dict[Became, Role] = {"stable": "success", "in progress": "hint", "degraded": "failure", "aborted": "failure"}
 _BELOW = " " * 9
 
 
-def screen(
-    revisions: Sequence[Revision], now: datetime, facts: Facts, container: str | None
-) -> list[Line]:
+def screen(revisions: Sequence[Revision], now: datetime, facts: Facts, container: str | None) -> list[Line]:
     """A row a revision, newest first; below it who was to blame for its end, and its reason."""
     symbols = facts.symbols
     columns = [
@@ -174,8 +167,12 @@ def _version(revision: Revision, container: str | None) -> str:
 
 
 def _mark(revision: Revision, facts: Facts) -> Part:
-    marks = {"stable": facts.symbols.ok, "in progress": facts.symbols.running,
-             "aborted": facts.symbols.failed, "degraded": facts.symbols.failed}  # fmt: skip
+    marks = {
+        "stable": facts.symbols.ok,
+        "in progress": facts.symbols.running,
+        "aborted": facts.symbols.failed,
+        "degraded": facts.symbols.failed,
+    }
     return (marks.get(revision.became, " "), _ROLES.get(revision.became, ""))
 
 

@@ -78,9 +78,7 @@ def help_lines(facts: Facts, desk: Desk) -> list[Line]:
         ("q", "leave; the rollout goes on"),
     )
     room = facts.width - 11
-    lines: list[Line] = [
-        ("  ", (f"{key:<7}", "hint"), cut(text, room, facts.symbols.more)) for key, text in told
-    ]
+    lines: list[Line] = [("  ", (f"{key:<7}", "hint"), cut(text, room, facts.symbols.more)) for key, text in told]
     asks = "what changes something asks once, and refuses where the command does"
     return [*lines, (), (f"  {cut(asks, facts.width - 2, facts.symbols.more)}",)]
 

@@ -27,10 +27,4 @@ def line(found: LogLine, facts: Facts, *, prefixed: bool) -> str:
 
 def record(found: LogLine) -> "answers.LogLine":
     """For machines; `at` with the nanoseconds of the server."""
-    return {
-        "at": found.at,
-        "pod": found.pod,
-        "role": found.role,
-        "container": found.container,
-        "line": found.text,
-    }
+    return {"at": found.at, "pod": found.pod, "role": found.role, "container": found.container, "line": found.text}

@@ -37,10 +37,7 @@ _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def envelope(
-    command: str,
-    exit_code: int,
-    data: Mapping[str, Any] | None = None,
-    errors: Iterable[Mapping[str, str]] = (),
+    command: str, exit_code: int, data: Mapping[str, Any] | None = None, errors: Iterable[Mapping[str, str]] = ()
 ) -> str:
     """The one JSON object of a verb, also when it failed."""
     body = {
@@ -86,9 +83,7 @@ def jsonable(value: Any) -> Any:
     return value
 
 
-def snapshot_data(
-    snapshot: Snapshot, now: datetime, *, place: Place | None = None
-) -> "parts.Snapshot":
+def snapshot_data(snapshot: Snapshot, now: datetime, *, place: Place | None = None) -> "parts.Snapshot":
     """Everything a screen shows, as data; null for what was not asked for."""
     picture = look(snapshot, now, place)
     data = _whole(picture)

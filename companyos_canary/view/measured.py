@@ -79,15 +79,16 @@ def _columns(rows: tuple[MetricRow, ...], live: Live | None, facts: Facts) -> li
     return [
         Column("", [(role_symbol(symbols, x, symbols.waiting), x) for x in roles], keep=10),
         Column("METRIC", [shorten(r.name, _NAME, symbols) for r in rows], keep=10),
-        Column("CANARY", [_canary(r, n) for r, n in zip(rows, current, strict=True)],
-               align="right", keep=9, least=least),
+        Column(
+            "CANARY", [_canary(r, n) for r, n in zip(rows, current, strict=True)], align="right", keep=9, least=least
+        ),
         Column("NOW", current, align="right", keep=2, least=least),
         Column("STABLE", stable, align="right", keep=6, least=least),
         Column("LIMIT", [limit_text(r.limit, r.unit) for r in rows], align="right", keep=7),
         Column("VERDICT", [(r.verdict, x) for r, x in zip(rows, roles, strict=True)], keep=8),
         Column("FAILED", [failed(r) for r in rows], align="right", keep=3, least=least),
         Column("REQUESTS", [_requests(m) for m in now], align="right", keep=4),
-    ]  # fmt: skip
+    ]
 
 
 def value(row: MetricRow) -> str:

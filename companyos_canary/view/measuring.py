@@ -54,8 +54,7 @@ class Now:
         asked = {q.name: q for q in self.questions.metrics}
         measured = {m.name: m for m in self.picture.metrics}
         return tuple(
-            Row(name, asked.get(name), self.live.metric(name), measured.get(name))
-            for name in asked | measured
+            Row(name, asked.get(name), self.live.metric(name), measured.get(name)) for name in asked | measured
         )
 
     @property
@@ -120,14 +119,19 @@ def record(now: Now) -> dict[str, Any]:
         "context": now.picture.place.context,
         "revision": rollout.revision,
         "at": live.at,
-        "prometheus": {"address": live.address, "through_api_server": now.through_the_api_server,
-                       "problem": live.problem},
-        "traffic": {"asked": now.picture.progress.weight,
-                    "pods": pod_share(now.picture.snapshot),
-                    "measured": None if live.share is None else 100 * live.share},
+        "prometheus": {
+            "address": live.address,
+            "through_api_server": now.through_the_api_server,
+            "problem": live.problem,
+        },
+        "traffic": {
+            "asked": now.picture.progress.weight,
+            "pods": pod_share(now.picture.snapshot),
+            "measured": None if live.share is None else 100 * live.share,
+        },
         "metrics": [_record(r) for r in now.rows],
         "notes": list(now.picture.snapshot.notes),
-    }  # fmt: skip
+    }
 
 
 def _record(row: Row) -> dict[str, Any]:
@@ -143,11 +147,18 @@ def _record(row: Row) -> dict[str, Any]:
         "requests": live.requests,
         "needed": live.needed,
         "problem": live.problem,
-        "analysis": None if run is None else {
-            "run": run.run, "value": run.value, "verdict": run.verdict, "phase": run.phase,
-            "failed": run.failed, "measured": run.measured, "planned": run.planned,
+        "analysis": None
+        if run is None
+        else {
+            "run": run.run,
+            "value": run.value,
+            "verdict": run.verdict,
+            "phase": run.phase,
+            "failed": run.failed,
+            "measured": run.measured,
+            "planned": run.planned,
         },
-    }  # fmt: skip
+    }
 
 
 def _text(number: float | None) -> str:

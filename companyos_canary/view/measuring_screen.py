@@ -8,8 +8,7 @@ from companyos_canary.view.lines import Column, Line, joined, table
 from companyos_canary.view.measuring import Now, Row
 from companyos_canary.view.theme import Facts, Role, role_symbol
 
-_ROLES: dict[str, Role] = {"ok": "success", "failing": "failure", "error": "failure",
-                           "not asked": "", "no limit": ""}  # fmt: skip
+_ROLES: dict[str, Role] = {"ok": "success", "failing": "failure", "error": "failure", "not asked": "", "no limit": ""}
 
 
 def screen(now: Now, facts: Facts) -> list[Line]:
@@ -19,12 +18,10 @@ def screen(now: Now, facts: Facts) -> list[Line]:
 def head(now: Now, facts: Facts) -> list[Line]:
     """Which Rollout, when, who was asked, and what traffic the canary has."""
     picture, live, dot = now.picture, now.live, f" {facts.symbols.dot} "
-    pieces = [(9, picture.name), (7, picture.where), (5, picture.version),
-              (8, clock(live.at, picture.now).strip())]  # fmt: skip
+    pieces = [(9, picture.name), (7, picture.where), (5, picture.version), (8, clock(live.at, picture.now).strip())]
     lines: list[Line] = [(joined(pieces, facts.width, dot),)]
     if live.problem:
-        lines += _told(("Prometheus gave no answer: the values are those of the analysis",
-                        "warning"), facts)  # fmt: skip
+        lines += _told(("Prometheus gave no answer: the values are those of the analysis", "warning"), facts)
     elif live.address:
         way = "through the API server" if now.through_the_api_server else "directly"
         lines += _told((f"asked {live.address} {way}", ""), facts)
@@ -34,9 +31,8 @@ def head(now: Now, facts: Facts) -> list[Line]:
 def _told(sentence: tuple[str, Role], facts: Facts, indent: str = "") -> list[Line]:
     text, role = sentence
     folded = textwrap.wrap(
-        text, facts.width, initial_indent=indent, subsequent_indent=f"{indent}  ",
-        break_on_hyphens=False,
-    )  # fmt: skip
+        text, facts.width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
+    )
     return [((line, role),) for line in folded]
 
 

@@ -48,10 +48,7 @@ def _metrics(picture: Picture, facts: Facts, room: int) -> list[Line]:
         if height < _LOWEST:
             lines.append(("  ", *trend(row.history, row.limit, facts.width - 2, facts.symbols)))
         else:
-            lines += chart(
-                row.history, row.limit, row.unit, width=facts.width, height=height,
-                symbols=facts.symbols,
-            )  # fmt: skip
+            lines += chart(row.history, row.limit, row.unit, width=facts.width, height=height, symbols=facts.symbols)
     return lines[:room]
 
 

@@ -88,9 +88,7 @@ class Picture:
         return version(image_of(replicaset.containers, self.place.container))
 
 
-def look(
-    snapshot: Snapshot, now: datetime, place: Place | None = None, live: Live | None = None
-) -> Picture:
+def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Live | None = None) -> Picture:
     """Everything a view needs. `now` is aware, in the time zone that is shown; `live` is what
     Prometheus says, None where it was not asked."""
     at = place or Place()

@@ -64,9 +64,7 @@ def heartbeat(snapshot: Snapshot, now: datetime, *, place: Place | None = None) 
     return keyed(f"still {progress.activity}", **({**tail, **values(picture.metrics)} | tail))
 
 
-def lines(
-    previous: Snapshot | None, snapshot: Snapshot, now: datetime, *, place: Place | None = None
-) -> list[str]:
+def lines(previous: Snapshot | None, snapshot: Snapshot, now: datetime, *, place: Place | None = None) -> list[str]:
     """What changed since the last time, in the order in which it matters; all that holds now
     where there is no last time."""
     after = look(snapshot, now, place)

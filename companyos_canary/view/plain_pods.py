@@ -20,11 +20,7 @@ def pods(before: Picture | None, after: Picture) -> list[str]:
     share = pod_share(after.snapshot) if after.progress.step else None
     far = is_far(after.progress.weight, share)
     return [
-        keyed(
-            "pods ready",
-            **{k: str(r.available) for k, r in counts.items() if r},
-            share=str(share) if far else "",
-        )
+        keyed("pods ready", **{k: str(r.available) for k, r in counts.items() if r}, share=str(share) if far else "")
     ]
 
 

@@ -6,13 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 from companyos_canary.argo.attempt import attempt, update_started
-from companyos_canary.argo.phase import (
-    CUTOVER,
-    MORE_REPLICAS,
-    Phase,
-    shown_phase,
-    tells_of_an_earlier_version,
-)
+from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
@@ -21,20 +15,20 @@ from companyos_canary.model.rollout import BlueGreen, Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 
 Activity = Literal[
-    "healthy",        # the newest version is stable
-    "unobserved",     # a change is written, the controller has not seen it
-    "scaling",        # pods come and go for a weight
-    "analysing",      # an AnalysisRun of this step decides
-    "pausing",        # a pause that ends by itself
-    "waiting",        # a pause that a person ends
-    "inconclusive",   # an analysis gave no verdict: a person decides
-    "held",           # paused by hand
-    "finishing",      # all steps are done
-    "aborting",       # the abort is written, the controller has not acted on it
+    "healthy",  # the newest version is stable
+    "unobserved",  # a change is written, the controller has not seen it
+    "scaling",  # pods come and go for a weight
+    "analysing",  # an AnalysisRun of this step decides
+    "pausing",  # a pause that ends by itself
+    "waiting",  # a pause that a person ends
+    "inconclusive",  # an analysis gave no verdict: a person decides
+    "held",  # paused by hand
+    "finishing",  # all steps are done
+    "aborting",  # the abort is written, the controller has not acted on it
     "aborted",
     "degraded",
-    "other",          # experiments, header routes, plugins
-]  # fmt: skip
+    "other",  # experiments, header routes, plugins
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +192,7 @@ def _run_like(snapshot: Snapshot, index: int) -> AnalysisRun | None:
     return next((r for r in reversed(snapshot.runs) if r.step_index in same), None)
 
 
-def _remaining(
-    snapshot: Snapshot, doing: Activity, length: timedelta | None, now: datetime
-) -> timedelta | None:
+def _remaining(snapshot: Snapshot, doing: Activity, length: timedelta | None, now: datetime) -> timedelta | None:
     rollout = snapshot.rollout
     if rollout.blue_green and doing == "pausing":
         length = whole_seconds(rollout.blue_green.seconds)
@@ -216,9 +208,7 @@ def _remaining(
     return max(timedelta(), started + length - now) if started else length
 
 
-def _until_end(
-    snapshot: Snapshot, doing: Activity, remaining: timedelta | None
-) -> timedelta | None:
+def _until_end(snapshot: Snapshot, doing: Activity, remaining: timedelta | None) -> timedelta | None:
     rollout = snapshot.rollout
     if doing in ("waiting", "inconclusive", "held", "aborting", "degraded", "other"):
         return None

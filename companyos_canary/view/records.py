@@ -23,10 +23,7 @@ def cause_record(cause: Cause | None) -> "parts.Cause | None":
     return {
         "message": cause.message,
         "metrics": [_failed(m) for m in cause.metrics],
-        "pods": [
-            {"pod": p.pod, "reason": p.reason, "message": p.message, "restarts": p.restarts}
-            for p in cause.pods
-        ],
+        "pods": [{"pod": p.pod, "reason": p.reason, "message": p.message, "restarts": p.restarts} for p in cause.pods],
     }
 
 
@@ -77,10 +74,7 @@ def services_record(picture: Picture) -> "parts.Services | None":
         version = picture.version_of(found) if found else ""
         return {"name": name, "hash": digest, "version": version}
 
-    return {
-        "active": of(state.active_service, state.active),
-        "preview": of(state.preview_service, state.preview),
-    }
+    return {"active": of(state.active_service, state.active), "preview": of(state.preview_service, state.preview)}
 
 
 def replicaset_record(picture: Picture, r: ReplicaSet) -> "parts.ReplicaSet":
@@ -121,10 +115,7 @@ def pod_records(picture: Picture) -> "list[parts.Pod]":
 
 
 def limit_record(limit: Limit | None) -> "parts.Bound":
-    return {
-        "operator": limit.operator if limit else "",
-        "limit": limit.value if limit else None,
-    }
+    return {"operator": limit.operator if limit else "", "limit": limit.value if limit else None}
 
 
 def metric_record(row: MetricRow) -> "parts.Metric":

@@ -52,9 +52,8 @@ def role_of(picture: Picture, replicaset: ReplicaSet) -> str:
 
 
 def _head(
-    picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int],
-    pods: tuple[Pod, ...],
-) -> Line:  # fmt: skip
+    picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int], pods: tuple[Pod, ...]
+) -> Line:
     ready = f"{replicaset.ready:>{widths[1]}}/{replicaset.desired} ready"
     extra = replicaset.replicas - replicaset.desired
     leaving = f", {extra} leaving" if extra > 0 else ""
@@ -81,9 +80,7 @@ def _present(picture: Picture, replicaset: ReplicaSet) -> bool:
     return bool(role_of(picture, replicaset) or replicaset.desired or replicaset.replicas)
 
 
-def _name(
-    picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int], mark: str
-) -> str:
+def _name(picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int], mark: str) -> str:
     """`⧉ canary  v1.1.0  revision 8  `, in columns."""
     room, _, revisions = widths
     name = shorten(picture.version_of(replicaset), room, facts.symbols)
@@ -128,11 +125,7 @@ def _pod(picture: Picture, facts: Facts, pod: Pod) -> Line:
     name = cut_start(pod.name, max(_SHORTEST, facts.width - 8 - detail), facts.symbols.more)
     head = f"    {facts.symbols.pod} {name}  "
     room = facts.width - columns_of(head) - columns_of(status) - 2
-    return (
-        head,
-        (status, role),
-        "  " + joined([(9, f"{ready}/{of}"), (3, age), (5, again)], room, "  "),
-    )
+    return (head, (status, role), "  " + joined([(9, f"{ready}/{of}"), (3, age), (5, again)], room, "  "))
 
 
 def _message(pod: Pod) -> str:

@@ -54,9 +54,7 @@ class Row:
 def row(rollout: Rollout, now: datetime, place: Place) -> Row:
     began = since(rollout)
     lasts = max(now - began, timedelta()) if began else None
-    return Row(
-        look(Snapshot(rollout, whole=False), now, place), waits_for_a_person(rollout), began, lasts
-    )
+    return Row(look(Snapshot(rollout, whole=False), now, place), waits_for_a_person(rollout), began, lasts)
 
 
 def longest_waiting_first(rows: Iterable[Row]) -> list[Row]:
@@ -76,8 +74,7 @@ def screen(rows: Sequence[Row], facts: Facts, *, namespaces: bool) -> list[Line]
     roles: list[Role] = [PHASES.get(r.picture.progress.phase.word, "") for r in rows]
     names = [shorten(r.picture.name, 32, symbols) for r in rows]
     marks: list[Part] = [
-        (phase_symbol(symbols, r.picture.progress.phase.word), x)
-        for r, x in zip(rows, roles, strict=True)
+        (phase_symbol(symbols, r.picture.progress.phase.word), x) for r, x in zip(rows, roles, strict=True)
     ]
     states: list[Part] = [(r.state, x) for r, x in zip(rows, roles, strict=True)]
     places = [r.picture.snapshot.rollout.namespace for r in rows]
@@ -87,11 +84,10 @@ def screen(rows: Sequence[Row], facts: Facts, *, namespaces: bool) -> list[Line]
         Column("NAMESPACE", places if namespaces else [""] * len(rows), keep=8),
         Column("NAME", names),
         Column("PHASE", states),
-        Column("FOR", [duration(r.lasts) if r.lasts is not None else "" for r in rows],
-               align="right", keep=7),
+        Column("FOR", [duration(r.lasts) if r.lasts is not None else "" for r in rows], align="right", keep=7),
         Column("STEP", steps, align="right", keep=4),
         Column("VERSION", [shorten(r.picture.version, 20, symbols) for r in rows], keep=5),
-    ]  # fmt: skip
+    ]
     return table(columns, facts.width)
 
 
@@ -99,8 +95,7 @@ def plain(one: Row) -> str:
     """One line for a pipe: `namespace=companyos rollout=api phase=Paused step=1/3 weight=10`."""
     picture = one.picture
     return keyed(
-        f"namespace={picture.snapshot.rollout.namespace} rollout={picture.name} "
-        f"phase={picture.progress.phase.word}",
+        f"namespace={picture.snapshot.rollout.namespace} rollout={picture.name} phase={picture.progress.phase.word}",
         step=one.step,
         weight=str(picture.progress.weight) if one.step else "",
         version=picture.version,

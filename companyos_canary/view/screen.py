@@ -39,18 +39,33 @@ class Level:
 
 # What is given up first where the terminal is low: pods, then events, then good metrics.
 _LEVELS = (
-    Level("some", 12), Level("some", 5), Level("trouble", 5), Level("trouble", 3),
-    Level("none", 3), Level("none", 1), Level("none", 0), Level("none", 0, airy=False),
-    Level("none", 0, 5, airy=False), Level("none", 0, 3, airy=False),
-    Level("none", 0, 1, airy=False), Level("none", 0, 0, airy=False),
-)  # fmt: skip
+    Level("some", 12),
+    Level("some", 5),
+    Level("trouble", 5),
+    Level("trouble", 3),
+    Level("none", 3),
+    Level("none", 1),
+    Level("none", 0),
+    Level("none", 0, airy=False),
+    Level("none", 0, 5, airy=False),
+    Level("none", 0, 3, airy=False),
+    Level("none", 0, 1, airy=False),
+    Level("none", 0, 0, airy=False),
+)
 
 
 def screen(
-    snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | None = None,
-    live: Live | None = None, desk: Desk | None = None, leave: str = "", least: int = 0,
+    snapshot: Snapshot,
+    now: datetime,
+    facts: Facts,
+    *,
+    place: Place | None = None,
+    live: Live | None = None,
+    desk: Desk | None = None,
+    leave: str = "",
+    least: int = 0,
     last: bool = False,
-) -> Text:  # fmt: skip
+) -> Text:
     """The live screen, at most one line less than the terminal is high. With a `desk` keys are read
     and told; `leave` is the key that ends it without one (`Ctrl-C`). At `least` so many lines are
     used, so that the last ones stay where they are. The `last` frame leaves what comes next to the
@@ -59,10 +74,7 @@ def screen(
     if last:
         return ink(fitted(picture, facts, []), facts)
     ahead = _ahead(picture, facts, desk, leave)[-max(1, facts.height - 2) :]
-    if desk and desk.panel:
-        lines = _with_panel(picture, facts, desk, ahead)
-    else:
-        lines = fitted(picture, facts, ahead)
+    lines = _with_panel(picture, facts, desk, ahead) if desk and desk.panel else fitted(picture, facts, ahead)
     blank: list[Line] = [()] * (min(least, facts.height - 1) - len(lines))
     return ink([*lines[: len(lines) - len(ahead)], *blank, *ahead], facts)
 

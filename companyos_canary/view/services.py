@@ -22,10 +22,7 @@ def services_lines(picture: Picture, facts: Facts) -> list[Line]:
         rows.append(("preview", state.preview_service, state.preview))
     room = min(_NAME_ROOM, max(columns_of(name) for _, name, _ in rows))
     lines: list[Line] = [
-        (
-            f"  {role:<7}  ",
-            f"{filled(shorten(name, room, facts.symbols), room)}  {_served(picture, hash_)}",
-        )
+        (f"  {role:<7}  ", f"{filled(shorten(name, room, facts.symbols), room)}  {_served(picture, hash_)}")
         for role, name, hash_ in rows
     ]
     note = _note(picture, facts, state)
@@ -65,10 +62,7 @@ def _note(picture: Picture, facts: Facts, state: BlueGreen) -> tuple[str, Role] 
             return f"{symbols.unknown} no verdict from the analysis", "warning"
         case "analysing":
             before = state.run is not None and state.run is state.pre_run
-            return (
-                f"{symbols.running} analysing {'before' if before else 'after'} the switch",
-                "hint",
-            )
+            return (f"{symbols.running} analysing {'before' if before else 'after'} the switch", "hint")
         case "scaling":
             return f"{symbols.running} the preview's pods are on their way", "hint"
     return None

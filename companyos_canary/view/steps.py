@@ -102,12 +102,14 @@ def _behind(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str,
     match end.word:
         case "passed":
             took = _took(end)
-            return [(f"{symbols.ok} passed{took}", "success"), (f"{symbols.ok} passed", "success"),
-                    (symbols.ok, "success")]  # fmt: skip
+            return [
+                (f"{symbols.ok} passed{took}", "success"),
+                (f"{symbols.ok} passed", "success"),
+                (symbols.ok, "success"),
+            ]
         case "skipped":
             mark = symbols.unknown
-            return [(f"{mark} skipped, no verdict", "warning"), (f"{mark} skipped", "warning"),
-                    (mark, "warning")]  # fmt: skip
+            return [(f"{mark} skipped, no verdict", "warning"), (f"{mark} skipped", "warning"), (mark, "warning")]
     return [(f"{symbols.dot} {end.word}", ""), (symbols.dot, "")]
 
 
@@ -121,11 +123,9 @@ def _now(picture: Picture, facts: Facts) -> list[tuple[str, Role]]:
         case "pausing":
             forms = [f"pause{tail}", time or "pause"]
         case "waiting":
-            return [(f"{symbols.paused} waits for a person", "warning"),
-                    (f"{symbols.paused} waits", "warning")]  # fmt: skip
+            return [(f"{symbols.paused} waits for a person", "warning"), (f"{symbols.paused} waits", "warning")]
         case "held":
-            return [(f"{symbols.paused} paused by hand", "warning"),
-                    (f"{symbols.paused} held", "warning")]  # fmt: skip
+            return [(f"{symbols.paused} paused by hand", "warning"), (f"{symbols.paused} held", "warning")]
         case "aborting":
             return [(f"{symbols.failed} aborting", "warning")]
         case "inconclusive":

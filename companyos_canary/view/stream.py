@@ -84,9 +84,7 @@ def _measurements(before: Snapshot | None, after: Snapshot) -> "list[verbs.Measu
     return [record for _, record in sorted(fresh, key=lambda pair: pair[0])]
 
 
-def _measurement(
-    snapshot: Snapshot, run: AnalysisRun, metric: str, one: Measurement
-) -> "verbs.Measurement":
+def _measurement(snapshot: Snapshot, run: AnalysisRun, metric: str, one: Measurement) -> "verbs.Measurement":
     asked = next((m for m in run.metrics if m.name == metric), None)
     limit = limit_of(asked.success_condition, asked.failure_condition) if asked else None
     return {

@@ -5,13 +5,7 @@ from typing import Literal
 
 Role = Literal["", "success", "warning", "failure", "hint"]
 
-STYLES: dict[Role, str] = {
-    "": "",
-    "success": "green",
-    "warning": "yellow",
-    "failure": "red",
-    "hint": "cyan",
-}
+STYLES: dict[Role, str] = {"": "", "success": "green", "warning": "yellow", "failure": "red", "hint": "cyan"}
 # Yellow and cyan can hardly be read on white.
 ON_LIGHT: dict[Role, str] = {**STYLES, "warning": "magenta", "hint": "blue"}
 
@@ -63,23 +57,52 @@ class Symbols:
 
 
 UNICODE = Symbols(
-    ok="✔", failed="✖", running="◌", paused="‖", unknown="?", waiting="·", warning="!",
-    scaled_down="•", replicaset="⧉", pod="□", arrow="→", dot="·", more="…",
-    bar_done="━", bar_tip="╸", bar_open="─", levels="▁▂▃▄▅▆▇█", gap="·", limit="┊", now="≈",
-)  # fmt: skip
+    ok="✔",
+    failed="✖",
+    running="◌",
+    paused="‖",
+    unknown="?",
+    waiting="·",
+    warning="!",
+    scaled_down="•",
+    replicaset="⧉",
+    pod="□",
+    arrow="→",
+    dot="·",
+    more="…",
+    bar_done="━",
+    bar_tip="╸",
+    bar_open="─",
+    levels="▁▂▃▄▅▆▇█",
+    gap="·",
+    limit="┊",
+    now="≈",
+)
 
 ASCII = Symbols(
-    ok="+", failed="x", running="o", paused="=", unknown="?", waiting="-", warning="!",
-    scaled_down=".", replicaset="#", pod="-", arrow="->", dot="-", more="~",
-    bar_done="=", bar_tip=">", bar_open=".", levels="_.,:-=*#", gap="?", limit="|", now="~",
-)  # fmt: skip
+    ok="+",
+    failed="x",
+    running="o",
+    paused="=",
+    unknown="?",
+    waiting="-",
+    warning="!",
+    scaled_down=".",
+    replicaset="#",
+    pod="-",
+    arrow="->",
+    dot="-",
+    more="~",
+    bar_done="=",
+    bar_tip=">",
+    bar_open=".",
+    levels="_.,:-=*#",
+    gap="?",
+    limit="|",
+    now="~",
+)
 
-PHASES: dict[str, Role] = {
-    "Healthy": "success",
-    "Progressing": "hint",
-    "Paused": "warning",
-    "Degraded": "failure",
-}
+PHASES: dict[str, Role] = {"Healthy": "success", "Progressing": "hint", "Paused": "warning", "Degraded": "failure"}
 
 
 def role_symbol(symbols: Symbols, role: Role, otherwise: str) -> str:

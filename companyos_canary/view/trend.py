@@ -12,9 +12,7 @@ from companyos_canary.view.theme import Role, Symbols
 _MARK = 2  # columns: a line, and the height of the limit
 
 
-def trend(
-    values: Sequence[float | None], limit: Limit | None, room: int, symbols: Symbols
-) -> list[Part]:
+def trend(values: Sequence[float | None], limit: Limit | None, room: int, symbols: Symbols) -> list[Part]:
     """`▂▃▂▂▇█┊▄`: as many marks as there are measurements, the worst of neighbours where they are
     more than there is room for; behind the line stands the limit, on the same scale."""
     shown = thinned(values, room - _MARK if limit else room, limit)
@@ -26,8 +24,6 @@ def trend(
     return [*parts, (symbols.limit + marks[-1], "hint")] if limit else parts
 
 
-def thinned(
-    values: Sequence[float | None], most: int, limit: Limit | None
-) -> Sequence[float | None]:
+def thinned(values: Sequence[float | None], most: int, limit: Limit | None) -> Sequence[float | None]:
     """At most so many, each the worst of its neighbours: one bad measurement is never lost."""
     return values if len(values) <= most else resampled(values, most, limit)

@@ -10,8 +10,7 @@ from tests.builders import CANARY, NAME, NOW, STABLE, pod, pod_object, snapshot
 
 def of_containers(*names: str, init: tuple[str, ...] = ()) -> Pod:
     raw = pod_object("a")
-    raw["spec"] = {"containers": [{"name": n} for n in names],
-                   "initContainers": [{"name": n} for n in init]}  # fmt: skip
+    raw["spec"] = {"containers": [{"name": n} for n in names], "initContainers": [{"name": n} for n in init]}
     return Pod.from_object(raw)
 
 
@@ -40,18 +39,14 @@ def test_a_container_has_a_log_once_it_has_run(found: Pod, now: bool, before: bo
         (("proxy", "app"), Wanted(container="migrate"), "migrate"),
     ],
 )
-def test_the_container_of_the_version_speaks(
-    names: tuple[str, ...], wanted: Wanted, chosen: str
-) -> None:
+def test_the_container_of_the_version_speaks(names: tuple[str, ...], wanted: Wanted, chosen: str) -> None:
     found = of_containers(*names, init=("migrate",))
     assert container_in(snapshot(), found, wanted) == chosen
 
 
 def test_the_roles_of_pods() -> None:
     found = snapshot()
-    assert [role_of(found, pod("a", hash=h)) for h in (CANARY, STABLE, "older")] == [
-        "canary", "stable", "old",
-    ]  # fmt: skip
+    assert [role_of(found, pod("a", hash=h)) for h in (CANARY, STABLE, "older")] == ["canary", "stable", "old"]
 
 
 def test_pods_by_role_and_by_name() -> None:
@@ -72,9 +67,7 @@ def test_pods_by_role_and_by_name() -> None:
         ({}, Wanted(pod="x"), "has no pod `x`"),
     ],
 )
-def test_where_no_pod_is_left_that_is_said(
-    fields: dict[str, object], wanted: Wanted, said: str
-) -> None:
+def test_where_no_pod_is_left_that_is_said(fields: dict[str, object], wanted: Wanted, said: str) -> None:
     with pytest.raises(NotFound, match=said):
         pods_of(snapshot(pods_now=[], **fields), wanted)
 

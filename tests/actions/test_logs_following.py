@@ -88,14 +88,15 @@ class Told:
         """Nothing is open."""
 
 
-def follow(
-    streams: Streams, feed: Told, wanted: Wanted | None = None
-) -> tuple[list[LogLine], Callable[[], str]]:
+def follow(streams: Streams, feed: Told, wanted: Wanted | None = None) -> tuple[list[LogLine], Callable[[], str]]:
     lines: list[LogLine] = []
     follower = Follower(
-        Cluster(streams, "companyos"), wanted or Wanted(tail=2),
-        now=lambda: feed.now, show=lines.append, start=lambda work: work(),
-    )  # fmt: skip
+        Cluster(streams, "companyos"),
+        wanted or Wanted(tail=2),
+        now=lambda: feed.now,
+        show=lines.append,
+        start=lambda work: work(),
+    )
     return lines, lambda: follower.follow(feed)
 
 
@@ -127,9 +128,7 @@ def test_it_ends_when_the_pods_are_gone_and_says_why() -> None:
 
 def test_another_version_is_named_as_the_reason() -> None:
     found = Told([with_pods("a"), gone(current="other", stable_hash=STABLE)])
-    assert follow(Streams({A: []}), found)[1]() == (
-        "the pods are gone: another version took their place"
-    )
+    assert follow(Streams({A: []}), found)[1]() == ("the pods are gone: another version took their place")
 
 
 def test_pods_that_come_are_read_from_their_first_line() -> None:
@@ -169,9 +168,7 @@ def test_what_the_server_refuses_ends_it() -> None:
 
 def test_a_container_that_has_not_started_is_waited_for() -> None:
     young = snapshot(pods_now=[pod("a", waiting="ContainerCreating")])
-    lines, run = follow(
-        Streams({A: [(log(1),)]}), Told([*ticks(young, 3), with_pods("a"), aborted()])
-    )
+    lines, run = follow(Streams({A: [(log(1),)]}), Told([*ticks(young, 3), with_pods("a"), aborted()]))
     run()
     assert [x.text for x in lines] == ["line 1"]
 

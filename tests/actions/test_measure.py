@@ -84,9 +84,7 @@ def test_too_few_requests_are_no_missing_series(tmp_path: Path) -> None:
     config = CONFIG.replace("min_requests: 10", "min_requests: 100000")
     world = at_the_pause(installed(tmp_path, config))
     live = measure(Prometheus("", MetricsTransport(world)), asked(world), world.now)
-    assert {(m.canary, m.missing, m.needed) for m in live.metrics} == {
-        (None, "too few requests", 100000)
-    }
+    assert {(m.canary, m.missing, m.needed) for m in live.metrics} == {(None, "too few requests", 100000)}
     assert all(m.requests for m in live.metrics)
 
 

@@ -11,9 +11,8 @@ METRIC = FailedMetric("run", "error-rate", "Failed", "0.1", "<", 0.05, 2, 2, "")
 
 def starting(waiting: str, name: str = "a") -> Snapshot:
     return snapshot(
-        step_index=0, canary=0, replicasets=[replicaset(desired=1, ready=0)],
-        pods_now=[pod(name, waiting=waiting)],
-    )  # fmt: skip
+        step_index=0, canary=0, replicasets=[replicaset(desired=1, ready=0)], pods_now=[pod(name, waiting=waiting)]
+    )
 
 
 def gone() -> Snapshot:

@@ -167,7 +167,7 @@ def test_a_condition_holds(text, result):
         ("+".join(["1"] * 3000) + " > 1", 0.0, "the condition is nested too deeply"),
         ("1" * 30_000, 0.0, "the condition is longer than 20000 characters"),
     ],
-)  # fmt: skip
+)
 def test_a_condition_is_refused_with_its_reason(text, result, message):
     with pytest.raises(ConditionError) as error:
         compiled(text).evaluate(result, NOW)

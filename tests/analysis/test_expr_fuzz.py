@@ -28,9 +28,25 @@ WORDS = st.sampled_from(VOCABULARY.split(" "))
 SOUP = st.lists(WORDS, max_size=25).map(" ".join) | st.text(max_size=60)
 
 LEAVES = st.sampled_from(
-    ["result", "result[0]", "first(result)", "1", "0", "2.5", "true", "nil", "'a'", "[1, 'b']",
-     "now()", "duration('1s')", "0..3", "isNaN(result)", "default(1, 2)", "result[-1]"]
-)  # fmt: skip
+    [
+        "result",
+        "result[0]",
+        "first(result)",
+        "1",
+        "0",
+        "2.5",
+        "true",
+        "nil",
+        "'a'",
+        "[1, 'b']",
+        "now()",
+        "duration('1s')",
+        "0..3",
+        "isNaN(result)",
+        "default(1, 2)",
+        "result[-1]",
+    ]
+)
 
 OPERATORS = "+ - * / % ** == != < <= && or ?? in .. contains"
 SIGNS = st.sampled_from(OPERATORS.split())
@@ -44,21 +60,19 @@ def grown(inner):
         st.tuples(inner, SIGNS, inner).map(lambda t: f"({' '.join(t)})"),
         inner.map(lambda e: f"!({e})"),
         inner.map(lambda e: f"-({e})"),
-        st.tuples(st.sampled_from(["all", "filter", "map", "sum", "find", "count"]), inner, inner)
-        .map(lambda t: f"{t[0]}({t[1]}, {t[2]} == #)"),
-        st.tuples(ONE_ARGUMENT, inner)
-        .map(lambda t: f"{t[0]}({t[1]})"),
+        st.tuples(st.sampled_from(["all", "filter", "map", "sum", "find", "count"]), inner, inner).map(
+            lambda t: f"{t[0]}({t[1]}, {t[2]} == #)"
+        ),
+        st.tuples(ONE_ARGUMENT, inner).map(lambda t: f"{t[0]}({t[1]})"),
         pair.map(lambda t: f"({t[0]})[{t[1]}]"),
         pair.map(lambda t: f"({t[0]})[{t[1]}:]"),
         st.tuples(inner, inner, inner).map(lambda t: f"({t[0]} ? {t[1]} : {t[2]})"),
         pair.map(lambda t: f"(let v = {t[0]}; {t[1]} == v)"),
-    )  # fmt: skip
+    )
 
 
 EXPRESSIONS = st.recursive(LEAVES, grown, max_leaves=12)
-MANY = settings(
-    max_examples=400, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
+MANY = settings(max_examples=400, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def tried(text, result):

@@ -7,13 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companyos_canary.analysis.arguments import ArgumentError, canonical_metric, resolve_metric
-from companyos_canary.analysis.gotext import (
-    float_text,
-    int_or_text,
-    parse_float,
-    parse_int,
-    value_text,
-)  # fmt: skip
+from companyos_canary.analysis.gotext import float_text, int_or_text, parse_float, parse_int, value_text
 
 
 @given(st.floats(allow_nan=False))
@@ -25,18 +19,36 @@ def test_a_number_survives_its_text(number):
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(5.0, "5"), (-0.0, "-0"), (0.1, "0.1"), (1e21, "1" + "0" * 21), (math.nan, "NaN"),
-     (math.inf, "+Inf"), (-math.inf, "-Inf"), (1e-7, "0.0000001")],
-)  # fmt: skip
+    [
+        (5.0, "5"),
+        (-0.0, "-0"),
+        (0.1, "0.1"),
+        (1e21, "1" + "0" * 21),
+        (math.nan, "NaN"),
+        (math.inf, "+Inf"),
+        (-math.inf, "-Inf"),
+        (1e-7, "0.0000001"),
+    ],
+)
 def test_a_number_is_printed_shortest_without_an_exponent(number, text):
     assert float_text(number) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(2, "2"), (100000, "100000"), (1000000, "1e+06"), (1234567, "1.234567e+06"), (0.5, "0.5"),
-     (0.00001, "1e-05"), (-1e6, "-1e+06"), (0, "0"), (True, "true"), ("1m", "1m")],
-)  # fmt: skip
+    [
+        (2, "2"),
+        (100000, "100000"),
+        (1000000, "1e+06"),
+        (1234567, "1.234567e+06"),
+        (0.5, "0.5"),
+        (0.00001, "1e-05"),
+        (-1e6, "-1e+06"),
+        (0, "0"),
+        (True, "true"),
+        ("1m", "1m"),
+    ],
+)
 def test_a_field_is_printed_as_fmt_prints_it(value, text):
     assert value_text(value) == text
 
@@ -63,9 +75,7 @@ def test_integers_have_64_bits():
         parse_int("9223372036854775808")
 
 
-@pytest.mark.parametrize(
-    ("value", "number"), [(3, 3), ("3", 3), ("two", 0), ("", 0), (None, 0), (2.0, 2), ("-1", -1)]
-)
+@pytest.mark.parametrize(("value", "number"), [(3, 3), ("3", 3), ("two", 0), ("", 0), (None, 0), (2.0, 2), ("-1", -1)])
 def test_a_text_that_is_no_number_counts_as_0(value, number):
     assert int_or_text(value) == number
 
@@ -83,9 +93,14 @@ def test_an_argument_stays_within_its_field(value):
 
 @pytest.mark.parametrize(
     ("text", "tag"),
-    [("{{args.y}}", "{{args.y}}"), ("{{x}}", "{{x}}"), ("{{{args.x}}}", "{{{args.x}}"),
-     ("a{{}}", "{{}}"), ("{{args.y}} {{args.z}}", "{{args.z}}")],
-)  # fmt: skip
+    [
+        ("{{args.y}}", "{{args.y}}"),
+        ("{{x}}", "{{x}}"),
+        ("{{{args.x}}}", "{{{args.x}}"),
+        ("a{{}}", "{{}}"),
+        ("{{args.y}} {{args.z}}", "{{args.z}}"),
+    ],
+)
 def test_an_argument_that_is_not_there_is_named(text, tag):
     with pytest.raises(ArgumentError) as error:
         resolved(text, ("x", "1"))

@@ -59,9 +59,7 @@ def played(run, phases, turns=100):
     return statuses
 
 
-PHASES = st.lists(
-    st.sampled_from(["Successful", "Failed", "Inconclusive", "Error"]), min_size=1, max_size=12
-)
+PHASES = st.lists(st.sampled_from(["Successful", "Failed", "Inconclusive", "Error"]), min_size=1, max_size=12)
 LIMITS = st.fixed_dictionaries(
     {},
     optional={
@@ -139,8 +137,7 @@ def test_a_verdict_of_several_metrics_falls_one_look_later():
 
 
 @pytest.mark.parametrize(
-    ("phase", "interval", "wake"),
-    [("Successful", "30s", 30), ("Successful", "1m30s", 90), ("Error", "30s", 10)],
+    ("phase", "interval", "wake"), [("Successful", "30s", 30), ("Successful", "1m30s", 90), ("Error", "30s", 10)]
 )
 def test_the_next_measurement_counts_from_the_cut_end_of_the_last(phase, interval, wake):
     run = run_of(metric(interval=interval))
@@ -164,9 +161,7 @@ def test_an_initial_delay_counts_from_the_cut_start():
 def test_one_look_says_each_ending_once():
     run = run_of(metric("a"), metric("b"))
     _, verdict = judged(run, NOW, {"a": ["Successful"], "b": ["Successful"]})
-    assert [e.reason for e in verdict.events] == [
-        "MetricSuccessful", "MetricSuccessful", "AnalysisRunSuccessful",
-    ]  # fmt: skip
+    assert [e.reason for e in verdict.events] == ["MetricSuccessful", "MetricSuccessful", "AnalysisRunSuccessful"]
 
 
 def test_neither_function_changes_what_it_is_given():

@@ -65,10 +65,7 @@ def test_headers_and_credentials_are_sent():
         (metric(address="p:9090"), "prometheus address is not is url format"),
         (metric(address="http://p:x"), "prometheus address is not is url format"),
         (metric(timeout=-1), "prometheus timeout should not be negative"),
-        (
-            metric(authentication={"oauth2": {"tokenUrl": "http://t"}}),
-            "oauth2 is not emulated here",
-        ),
+        (metric(authentication={"oauth2": {"tokenUrl": "http://t"}}), "oauth2 is not emulated here"),
         (
             metric(authentication={"basicAuth": {"password": "p"}}),
             "missing mandatory parameter in metric for basic auth setup: username",

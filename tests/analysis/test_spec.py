@@ -10,9 +10,7 @@ from companyos_canary.analysis.spec import check, collect, run_spec
 
 ANALYSIS = Path(__file__).parents[1] / "conformance/analysis"
 RUNS = [
-    row
-    for row in json.loads((ANALYSIS / "rollout-steps.json").read_text())["rows"]
-    if row["expect"]["analysisruns"]
+    row for row in json.loads((ANALYSIS / "rollout-steps.json").read_text())["rows"] if row["expect"]["analysisruns"]
 ]
 OWN_FIELDS = ('Invalid value: "step.', "supported by downwardAPI")
 
@@ -49,14 +47,10 @@ def test_a_run_has_the_recorded_spec(row):
     }
     recorded = row["expect"]["analysisruns"][0]
     expected = {k: v for k, v in recorded["spec"].items() if k != "terminate"}
-    rollout = {
-        "metadata": {"name": recorded["labels"]["app"], "namespace": "n"},
-        "spec": {"replicas": 2},
-    }
+    rollout = {"metadata": {"name": recorded["labels"]["app"], "namespace": "n"}, "spec": {"replicas": 2}}
     spec = run_spec(
-        analysis_of(row["canary"]), rollout, lookup_in(objects),
-        latest_hash="NEWHASH", stable_hash="STABLEHASH",
-    )  # fmt: skip
+        analysis_of(row["canary"]), rollout, lookup_in(objects), latest_hash="NEWHASH", stable_hash="STABLEHASH"
+    )
     assert spec == expected
 
 
@@ -93,10 +87,7 @@ def test_templates_in_a_circle_are_refused(length):
 
 def test_a_template_named_twice_counts_once():
     leaf = template("leaf", {"metrics": [{"name": "m", "provider": {}}]})
-    objects = {
-        ("leaf", False): leaf,
-        ("top", False): template("top", {"templates": [{"templateName": "leaf"}]}),
-    }
+    objects = {("leaf", False): leaf, ("top", False): template("top", {"templates": [{"templateName": "leaf"}]})}
     refs = [{"templateName": "leaf"}, {"templateName": "top"}]
     assert [t["metadata"]["name"] for t in collect(refs, lookup_in(objects))] == ["leaf", "top"]
 

@@ -97,10 +97,10 @@ def refusal(decision: object) -> Refusal:
 def test_the_phase_that_we_calculate_is_the_one_that_was_written() -> None:
     settled = [r for r in every() if r.observed and r.status_phase != "Degraded" and not r.aborted]
     agreeing = [
-        r for r in settled
-        if (calculated_phase(r).word, calculated_phase(r).message)
-        == (r.status_phase, r.status_message)
-    ]  # fmt: skip
+        r
+        for r in settled
+        if (calculated_phase(r).word, calculated_phase(r).message) == (r.status_phase, r.status_message)
+    ]
     # A patch of somebody shows in the fields before the controller has written the phase anew.
     assert len(agreeing) > 0.85 * len(settled)
 
@@ -109,11 +109,14 @@ def test_promote_at_the_pause_takes_the_condition_away_and_pins_hash_and_reason(
     decision = promote(first("pause-promote", "BlueGreenPause"), skip_step=False)
     assert isinstance(decision, Change)
     (patch,) = decision.patches
-    assert (patch.subresource, patch.body) == ("status", [
-        {"op": "test", "path": "/status/currentPodHash", "value": "6f79fffc94"},
-        {"op": "test", "path": "/status/pauseConditions/0/reason", "value": "BlueGreenPause"},
-        {"op": "remove", "path": "/status/pauseConditions"},
-    ])  # fmt: skip
+    assert (patch.subresource, patch.body) == (
+        "status",
+        [
+            {"op": "test", "path": "/status/currentPodHash", "value": "6f79fffc94"},
+            {"op": "test", "path": "/status/pauseConditions/0/reason", "value": "BlueGreenPause"},
+            {"op": "remove", "path": "/status/pauseConditions"},
+        ],
+    )
     assert not decision.note
 
 
@@ -133,14 +136,12 @@ def test_promote_on_top_of_a_pause_by_hand_resumes_first_and_then_promotes() -> 
         ("pause-promote", "more replicas", "more replicas need to be updated"),
     ],
 )
-def test_promote_of_what_does_not_wait_says_what_runs(
-    scenario: str, message: str, words: str
-) -> None:
+def test_promote_of_what_does_not_wait_says_what_runs(scenario: str, message: str, words: str) -> None:
     running = [
-        r for r in rollouts(scenario)
-        if shown_phase(r).message.startswith(message) and r.blue_green
-        and (r.blue_green.run or "analysis" not in words)
-    ]  # fmt: skip
+        r
+        for r in rollouts(scenario)
+        if shown_phase(r).message.startswith(message) and r.blue_green and (r.blue_green.run or "analysis" not in words)
+    ]
     refused = refusal(promote(running[0], skip_step=False))
     assert words in refused.message
     assert "--full" in refused.hint
@@ -173,13 +174,17 @@ def test_steps_and_weights_are_refused_in_so_many_words() -> None:
 
 @pytest.mark.parametrize(
     ("scenario", "number"),
-    [("pause-promote", 0), ("manual-pause-on-top", 1), ("pre-promotion-inconclusive", 0),
-     ("pre-promotion-inconclusive", 1), ("preview-replica-count", 0),
-     ("promote-during-pre-promotion", 1), ("abort-before-promotion", 0)],
-)  # fmt: skip
-def test_a_promote_is_seen_once_the_controller_has_acted_not_when_it_was_written(
-    scenario: str, number: int
-) -> None:
+    [
+        ("pause-promote", 0),
+        ("manual-pause-on-top", 1),
+        ("pre-promotion-inconclusive", 0),
+        ("pre-promotion-inconclusive", 1),
+        ("preview-replica-count", 0),
+        ("promote-during-pre-promotion", 1),
+        ("abort-before-promotion", 0),
+    ],
+)
+def test_a_promote_is_seen_once_the_controller_has_acted_not_when_it_was_written(scenario: str, number: int) -> None:
     before, after = since(scenario, "promote", number=number)
     effects = [promoted(before, now) for now in after]
     assert effects[0] is Effect.PENDING
@@ -219,8 +224,7 @@ def test_retry_pause_and_resume() -> None:
     stopped = first("abort-before-promotion", "RolloutAborted")
     assert isinstance(retry(stopped), Change)
     assert isinstance(retry(first("pause-promote", "BlueGreenPause")), Refusal)
-    running = [r for r in rollouts("promote-during-pre-promotion")
-               if r.blue_green and r.blue_green.run]  # fmt: skip
+    running = [r for r in rollouts("promote-during-pre-promotion") if r.blue_green and r.blue_green.run]
     decision = pause(running[0])
     assert isinstance(decision, Change)
     assert "analysis goes on" in decision.note
@@ -234,10 +238,14 @@ def test_retry_pause_and_resume() -> None:
 
 @pytest.mark.parametrize(
     ("scenario", "message", "expected"),
-    [("pause-promote", "BlueGreenPause", True), ("auto-promotion-seconds", "BlueGreenPause", False),
-     ("pre-promotion-inconclusive", "Inconclusive", True),
-     ("manual-pause-on-top", "manually paused", True), ("pause-promote", "more replicas", False)],
-)  # fmt: skip
+    [
+        ("pause-promote", "BlueGreenPause", True),
+        ("auto-promotion-seconds", "BlueGreenPause", False),
+        ("pre-promotion-inconclusive", "Inconclusive", True),
+        ("manual-pause-on-top", "manually paused", True),
+        ("pause-promote", "more replicas", False),
+    ],
+)
 def test_who_is_waited_for(scenario: str, message: str, expected: bool) -> None:
     assert waits_for_a_person(first(scenario, message)) is expected
 

@@ -12,19 +12,24 @@ def test_a_failed_analysis_names_metric_value_and_limit() -> None:
     assert found is not None
     assert found.metrics == (
         FailedMetric(
-            run="companyos-api-6f79fffc94-2-1", metric="success-rate", phase="Failed", value="0.5",
-            operator=">=", limit=0.95, failed=1, measured=2, message=found.metrics[0].message,
+            run="companyos-api-6f79fffc94-2-1",
+            metric="success-rate",
+            phase="Failed",
+            value="0.5",
+            operator=">=",
+            limit=0.95,
+            failed=1,
+            measured=2,
+            message=found.metrics[0].message,
         ),
-    )  # fmt: skip
+    )
     assert found.message.startswith("RolloutAborted: ")
 
 
 def test_a_failed_background_analysis_counts() -> None:
     found = cause(recorded("background-failed"))
     assert found is not None
-    assert [(m.metric, m.value, m.failed, m.measured) for m in found.metrics] == [
-        ("success-rate", "0.5", 1, 6)
-    ]
+    assert [(m.metric, m.value, m.failed, m.measured) for m in found.metrics] == [("success-rate", "0.5", 1, 6)]
 
 
 def test_an_error_has_the_providers_message_and_no_value() -> None:
@@ -45,16 +50,16 @@ def test_an_abort_on_request_has_no_metric_though_one_failed_before() -> None:
     found = cause(recorded("aborted-by-hand"))
     assert found is not None
     assert found.metrics == ()
-    earlier = run(
-        [result_object("error-rate", ["[1]"], ["Failed"], phase="Failed")], phase="Failed"
-    )
+    earlier = run([result_object("error-rate", ["[1]"], ["Failed"], phase="Failed")], phase="Failed")
     by_hand = replace(
         snapshot(
-            phase="Degraded", aborted_at=NOW, step_index=0,
+            phase="Degraded",
+            aborted_at=NOW,
+            step_index=0,
             message="RolloutAborted: Rollout aborted update to revision 8",
         ),
         runs=(earlier,),
-    )  # fmt: skip
+    )
     found = cause(by_hand)
     assert found is not None
     assert found.metrics == ()

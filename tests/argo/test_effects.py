@@ -6,9 +6,7 @@ from companyos_canary.argo.effects import Effect, aborted, drained, promoted
 from tests.argo.test_patches import ABORTED, AT_PAUSE, HEALTHY
 from tests.builders import NOW, rollout
 
-CONDITION: dict[str, Any] = {
-    "conditions": [{"type": "Progressing", "status": "False", "reason": "RolloutAborted"}]
-}
+CONDITION: dict[str, Any] = {"conditions": [{"type": "Progressing", "status": "False", "reason": "RolloutAborted"}]}
 
 
 def test_an_abort_is_seen_when_the_controller_says_so_not_when_it_was_written() -> None:

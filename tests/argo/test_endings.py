@@ -16,10 +16,7 @@ PROMOTED: dict[str, Any] = {**HEALTHY, "current": CANARY, "stable": CANARY}
 
 def late(hash_: str) -> dict[str, Any]:
     name = f'ReplicaSet "{NAME}-{hash_}"'
-    return {
-        "phase": "Degraded",
-        "message": f"ProgressDeadlineExceeded: {name} has timed out progressing.",
-    }
+    return {"phase": "Degraded", "message": f"ProgressDeadlineExceeded: {name} has timed out progressing."}
 
 
 def word(live: Rollout, until: str = "healthy", *, somebody: bool = True) -> str | None:
@@ -42,11 +39,19 @@ def word(live: Rollout, until: str = "healthy", *, somebody: bool = True) -> str
         (AT_PAUSE, None),
     ],
     ids=[
-        "on its way", "promoted", "a newer spec is not seen yet", "aborted", "still draining",
-        "deadline", "the deadline of the version before", "the abort of the version before",
-        "another version", "old image put back", "paused with somebody there",
+        "on its way",
+        "promoted",
+        "a newer spec is not seen yet",
+        "aborted",
+        "still draining",
+        "deadline",
+        "the deadline of the version before",
+        "the abort of the version before",
+        "another version",
+        "old image put back",
+        "paused with somebody there",
     ],
-)  # fmt: skip
+)
 def test_a_rollout_ends_with_one_word(state: dict[str, Any], expected: str | None) -> None:
     assert word(rollout(**state)) == expected
 
@@ -85,9 +90,7 @@ def test_who_is_waited_for(state: dict[str, Any], expected: bool) -> None:
         ("weight=50", ABORTED, "rolled-back"),
     ],
 )
-def test_until_names_a_state_that_is_reached(
-    until: str, state: dict[str, Any], expected: str | None
-) -> None:
+def test_until_names_a_state_that_is_reached(until: str, state: dict[str, Any], expected: str | None) -> None:
     assert word(rollout(**state), until) == expected
 
 

@@ -38,9 +38,8 @@ def three(*, newest: Mapping[str, str] | None = None, middle: Any = None, **more
 def failed_run(hash: str = OLD, number: int = 7) -> Any:  # noqa: A002 - the field's own word
     bad = result_object("error-rate", ["[0.098]", "[0.112]"], ["Failed"] * 2, phase="Failed")
     return run(
-        [bad], hash=hash, revision=number, phase="Failed", started_at=NOW - HOUR / 2,
-        completed_at=NOW - HOUR / 4,
-    )  # fmt: skip
+        [bad], hash=hash, revision=number, phase="Failed", started_at=NOW - HOUR / 2, completed_at=NOW - HOUR / 4
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,9 +51,7 @@ def failed_run(hash: str = OLD, number: int = 7) -> Any:  # noqa: A002 - the fie
         ({"phase": "Degraded"}, "degraded"),
     ],
 )
-def test_the_newest_revision_is_what_the_status_says(
-    fields: dict[str, Any], became: Became
-) -> None:
+def test_the_newest_revision_is_what_the_status_says(fields: dict[str, Any], became: Became) -> None:
     newest = revision(three(**fields), 8)
     assert (newest.became, newest.current) == (became, True)
 
@@ -93,10 +90,9 @@ def test_when_the_next_one_was_sent_another_one_was_stable() -> None:
 def test_a_revision_in_between_that_is_gone_leaves_it_open() -> None:
     """Seen: undo gives an old ReplicaSet the highest number; what was between is not told."""
     sets = [
-        replicaset(revision=9, image="companyos-api:v1.2.0",
-                   annotations=record("companyos-api:v1.2.0", STABLE)),
+        replicaset(revision=9, image="companyos-api:v1.2.0", annotations=record("companyos-api:v1.2.0", STABLE)),
         replicaset(hash=OLD, revision=7, image="companyos-api:v1.1.0"),
-    ]  # fmt: skip
+    ]
     assert revision(snapshot(replicasets=sets, revision=9), 7).became == "not recorded"
 
 
@@ -118,10 +114,7 @@ def test_an_abort_by_hand_is_known_while_there_is_an_event(number: int, became: 
 
 
 def test_the_first_deploy_is_complete_before_there_are_pods_and_tells_no_duration() -> None:
-    said = event(
-        "RolloutCompleted",
-        f"Rollout completed update to revision 6 ({STABLE}): Initial deploy",
-    )
+    said = event("RolloutCompleted", f"Rollout completed update to revision 6 ({STABLE}): Initial deploy")
     assert revision(three(events=[said]), 6).took is None
 
 

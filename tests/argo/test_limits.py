@@ -37,9 +37,18 @@ def test_the_limit_is_read_from_the_conditions(success, failure, limit):
 
 @pytest.mark.parametrize(
     "success",
-    ["", "true", "len(result) > 0", "result[0] > 0 && result[0] < 1", "0 < result[0] < 1",
-     "result[0] <", "result[0] < result[1]", "result[0] == 1", "isNaN(result[0])"],
-)  # fmt: skip
+    [
+        "",
+        "true",
+        "len(result) > 0",
+        "result[0] > 0 && result[0] < 1",
+        "0 < result[0] < 1",
+        "result[0] <",
+        "result[0] < result[1]",
+        "result[0] == 1",
+        "isNaN(result[0])",
+    ],
+)
 def test_a_condition_about_no_one_number_has_no_limit(success):
     assert limit_of(success, "") is None
 
@@ -61,8 +70,7 @@ def test_nan_is_within_no_limit():
 
 
 @pytest.mark.parametrize(
-    ("value", "number"),
-    [("[0.0123]", 0.0123), ("0.5", 0.5), ("[1,2]", 1.0), ("[+Inf]", math.inf), ("-Inf", -math.inf)],
+    ("value", "number"), [("[0.0123]", 0.0123), ("0.5", 0.5), ("[1,2]", 1.0), ("[+Inf]", math.inf), ("-Inf", -math.inf)]
 )
 def test_the_number_of_a_value(value, number):
     assert measured_number(value) == number

@@ -6,34 +6,37 @@ from typing import Any
 import pytest
 
 from companyos_canary.argo import patches
-from companyos_canary.argo.patches import (
-    Change,
-    Nothing,
-    Record,
-    Refusal,
-    abort,
-    promote,
-    record_of,
-    set_image,
-    tag,
-)
+from companyos_canary.argo.patches import Change, Nothing, Record, Refusal, abort, promote, record_of, set_image, tag
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
 from tests.builders import CANARY, GUIDE_STEPS, NAME, NOW, PAUSE, STABLE, pause, rollout
 
 RECORD = Record("ana", NOW, "", f"{NAME}:v1.2.0", STABLE)
 HEALTHY: dict[str, Any] = {
-    "current": STABLE, "stable": STABLE, "step_index": 6, "phase": "Healthy", "message": "",
-    "updated": 10, "total": 10, "image": f"{NAME}:v1.0.0",
-}  # fmt: skip
+    "current": STABLE,
+    "stable": STABLE,
+    "step_index": 6,
+    "phase": "Healthy",
+    "message": "",
+    "updated": 10,
+    "total": 10,
+    "image": f"{NAME}:v1.0.0",
+}
 ABORTED: dict[str, Any] = {
-    "aborted_at": NOW, "phase": "Degraded", "step_index": 0, "updated": 0, "total": 10,
+    "aborted_at": NOW,
+    "phase": "Degraded",
+    "step_index": 0,
+    "updated": 0,
+    "total": 10,
     "message": "RolloutAborted: Rollout aborted update to revision 8",
-}  # fmt: skip
+}
 AT_PAUSE: dict[str, Any] = {
-    "steps": ({"setWeight": 20}, PAUSE, {"setWeight": 60}), "step_index": 1, "phase": "Paused",
-    "message": "CanaryPauseStep", "pause_reason": "CanaryPauseStep",
-}  # fmt: skip
+    "steps": ({"setWeight": 20}, PAUSE, {"setWeight": 60}),
+    "step_index": 1,
+    "phase": "Paused",
+    "message": "CanaryPauseStep",
+    "pause_reason": "CanaryPauseStep",
+}
 
 
 def deploy(live: Rollout, image: str = f"{NAME}:v1.2.0", **options: Any) -> patches.Decision:
@@ -121,9 +124,7 @@ def test_deploy_of_an_aborted_version_is_refused_and_names_retry() -> None:
 
 
 def test_deploy_to_an_unknown_container_names_those_that_are_there() -> None:
-    refused = refusal(
-        set_image(rollout(**HEALTHY), "web", "web:v1", record=RECORD, supersede=False)
-    )
+    refused = refusal(set_image(rollout(**HEALTHY), "web", "web:v1", record=RECORD, supersede=False))
     assert refused.exit_code is ExitCode.NOT_FOUND
     assert f"`{NAME}`" in refused.hint
 

@@ -109,9 +109,14 @@ def test_restart_is_refused_in_the_middle_of_a_release() -> None:
 
 @pytest.mark.parametrize(
     ("state", "kind"),
-    [({}, Change), (AT_PAUSE, Change), (ABORTED, Refusal), (HEALTHY, Nothing),
-     ({"generation": 9, "observed": 8}, Refusal)],
-)  # fmt: skip
+    [
+        ({}, Change),
+        (AT_PAUSE, Change),
+        (ABORTED, Refusal),
+        (HEALTHY, Nothing),
+        ({"generation": 9, "observed": 8}, Refusal),
+    ],
+)
 def test_a_full_promote_never_ships_what_was_aborted(state: dict[str, Any], kind: type) -> None:
     assert isinstance(promote_full(rollout(**state)), kind)
 
@@ -131,9 +136,8 @@ def old(
 ) -> ReplicaSet:
     record = Record("ana", NOW, "", record_image or image, stable)
     return replicaset(
-        hash=hash, revision=revision, image=image, desired=0,
-        annotations={RECORD: record.text()} if stable else {},
-    )  # fmt: skip
+        hash=hash, revision=revision, image=image, desired=0, annotations={RECORD: record.text()} if stable else {}
+    )
 
 
 def finished(sets: tuple[ReplicaSet, ...]) -> Snapshot:
@@ -143,13 +147,15 @@ def finished(sets: tuple[ReplicaSet, ...]) -> Snapshot:
 def test_an_undo_goes_to_what_was_stable_never_to_an_aborted_version() -> None:
     sets = (
         replicaset(
-            hash=STABLE, revision=7, image=f"{NAME}:v4",
+            hash=STABLE,
+            revision=7,
+            image=f"{NAME}:v4",
             annotations={RECORD: Record("a", NOW, "", f"{NAME}:v4", "one").text()},
         ),
         old("bad2", 6, f"{NAME}:v3", stable="one"),
         old("bad1", 5, f"{NAME}:v2", stable="one"),
         old("one", 4, f"{NAME}:v1"),
-    )  # fmt: skip
+    )
     look = finished(sets)
     assert ever_stable(look) == {STABLE, "one"}
     found = previous_stable(look)
@@ -215,12 +221,13 @@ def test_a_reason_goes_behind_the_patch_and_none_leaves_it_alone() -> None:
     assert with_reason(plain, "abort", "ana", NOW, "") is plain
     told = with_reason(plain, "abort", "ana", NOW, "wrong tag")
     assert isinstance(told, Change)
-    assert told.patches[0] == Patch(
-        {"status": {"abort": True, "promoteFull": False}}, MERGE_PATCH, "status"
-    )
+    assert told.patches[0] == Patch({"status": {"abort": True, "promoteFull": False}}, MERGE_PATCH, "status")
     assert json.loads(body(told, 1)["metadata"]["annotations"][ACTION]) == {
-        "verb": "abort", "by": "ana", "at": "2026-03-02T12:04:33Z", "reason": "wrong tag",
-    }  # fmt: skip
+        "verb": "abort",
+        "by": "ana",
+        "at": "2026-03-02T12:04:33Z",
+        "reason": "wrong tag",
+    }
 
 
 def test_a_condition_on_step_or_revision_refuses_what_has_moved_on() -> None:

@@ -18,9 +18,7 @@ from tests.builders import NAME, STABLE, replicaset_object, rollout
 REFERENCE = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api"}
 
 
-def referring(
-    image: str = f"{NAME}:v1.0.0", /, *, generation: int = 3, seen: int | None = 3, **state: Any
-) -> Rollout:
+def referring(image: str = f"{NAME}:v1.0.0", /, *, generation: int = 3, seen: int | None = 3, **state: Any) -> Rollout:
     """A Rollout without a template of its own, and the Deployment's in its place."""
     status = {} if seen is None else {"workloadObservedGeneration": str(seen)}
     state["spec"] = {"workloadRef": REFERENCE, "template": None}
@@ -30,9 +28,7 @@ def referring(
         "metadata": {"labels": {"app": NAME}},
         "spec": {"containers": [sidecar, {"name": NAME, "image": image}]},
     }
-    return with_workload(
-        live, {"metadata": {"generation": generation}, "spec": {"template": template}}
-    )
+    return with_workload(live, {"metadata": {"generation": generation}, "spec": {"template": template}})
 
 
 def test_deploy_sets_the_image_in_the_deployment_and_then_leaves_its_record() -> None:
@@ -40,11 +36,14 @@ def test_deploy_sets_the_image_in_the_deployment_and_then_leaves_its_record() ->
     assert isinstance(decision, Change)
     first, second = decision.patches
     at = "/spec/template/spec/containers/1"
-    assert (first.target, first.body) == ("Deployment", [
-        {"op": "test", "path": f"{at}/name", "value": NAME},
-        {"op": "test", "path": f"{at}/image", "value": f"{NAME}:v1.0.0"},
-        {"op": "replace", "path": f"{at}/image", "value": f"{NAME}:v1.2.0"},
-    ])  # fmt: skip
+    assert (first.target, first.body) == (
+        "Deployment",
+        [
+            {"op": "test", "path": f"{at}/name", "value": NAME},
+            {"op": "test", "path": f"{at}/image", "value": f"{NAME}:v1.0.0"},
+            {"op": "replace", "path": f"{at}/image", "value": f"{NAME}:v1.2.0"},
+        ],
+    )
     assert (second.target, second.beside) == ("Rollout", True)
     assert list(body(decision, 1)["metadata"]["annotations"]) == [RECORD]
 

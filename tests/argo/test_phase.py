@@ -48,9 +48,8 @@ def test_the_shown_phase_of_what_the_controller_wrote_is_the_stored_one() -> Non
 
 def rollout(status: dict[str, Any], *, generation: int = 2, **spec: Any) -> Rollout:
     return Rollout.from_object(
-        {"metadata": {"generation": generation}, "spec": {"strategy": {"canary": {}}, **spec},
-         "status": status}
-    )  # fmt: skip
+        {"metadata": {"generation": generation}, "spec": {"strategy": {"canary": {}}, **spec}, "status": status}
+    )
 
 
 @pytest.mark.parametrize("seen", ["1", "0", "-1"])
@@ -66,8 +65,7 @@ def test_a_newer_or_unreadable_observed_generation_counts_as_observed(seen: str)
 
 
 def test_a_pause_whose_condition_was_taken_away_waits_to_be_unpaused() -> None:
-    status = {"observedGeneration": "2", "controllerPause": True, "phase": "Paused",
-              "message": "CanaryPauseStep"}  # fmt: skip
+    status = {"observedGeneration": "2", "controllerPause": True, "phase": "Paused", "message": "CanaryPauseStep"}
     assert shown_phase(rollout(status)) == Phase("Progressing", "waiting for rollout to unpause")
 
 
@@ -77,16 +75,18 @@ def test_a_rollout_the_controller_has_not_seen_needs_more_replicas() -> None:
 
 
 def test_no_replicas_count_as_one_wanted() -> None:
-    assert calculated_phase(rollout({"updatedReplicas": 0})).message == (
-        "more replicas need to be updated"
-    )
+    assert calculated_phase(rollout({"updatedReplicas": 0})).message == ("more replicas need to be updated")
     promoted = {"stableRS": "a", "currentPodHash": "a"}
     assert calculated_phase(rollout(promoted, replicas=0)) == Phase("Healthy", "")
 
 
 def test_an_abort_outweighs_a_pause() -> None:
-    aborted = {"type": "Progressing", "status": "False", "reason": "RolloutAborted",
-               "message": "Rollout aborted update to revision 2"}  # fmt: skip
+    aborted = {
+        "type": "Progressing",
+        "status": "False",
+        "reason": "RolloutAborted",
+        "message": "Rollout aborted update to revision 2",
+    }
     status = {"conditions": [aborted], "pauseConditions": [{"reason": "CanaryPauseStep"}]}
     assert calculated_phase(rollout(status, paused=True)) == Phase(
         "Degraded", "RolloutAborted: Rollout aborted update to revision 2"

@@ -19,16 +19,23 @@ def pod(
         return [{"name": f"{prefix}{i}", **c} for i, c in enumerate(found)]
 
     wanted = [
-        {"name": f"i{i}", **({"restartPolicy": "Always"} if f"i{i}" == sidecar else {})}
-        for i in range(len(init))
+        {"name": f"i{i}", **({"restartPolicy": "Always"} if f"i{i}" == sidecar else {})} for i in range(len(init))
     ]
-    return Pod.from_object({
-        "metadata": {"name": "p", **({"deletionTimestamp": "now"} if deleting else {})},
-        "spec": {"containers": [{"name": f"c{i}"} for i in range(max(len(containers), 1))],
-                 "initContainers": wanted},
-        "status": {"phase": "Running", **status, "containerStatuses": named(containers, "c"),
-                   "initContainerStatuses": named(init, "i")},
-    })  # fmt: skip
+    return Pod.from_object(
+        {
+            "metadata": {"name": "p", **({"deletionTimestamp": "now"} if deleting else {})},
+            "spec": {
+                "containers": [{"name": f"c{i}"} for i in range(max(len(containers), 1))],
+                "initContainers": wanted,
+            },
+            "status": {
+                "phase": "Running",
+                **status,
+                "containerStatuses": named(containers, "c"),
+                "initContainerStatuses": named(init, "i"),
+            },
+        }
+    )
 
 
 RUNNING = {"ready": True, "state": {"running": {}}}

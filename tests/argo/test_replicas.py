@@ -4,16 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.argo.replicas import (
-    Limits,
-    Pods,
-    Target,
-    advance,
-    limits,
-    reached,
-    scale_down_others,
-    target,
-)
+from companyos_canary.argo.replicas import Limits, Pods, Target, advance, limits, reached, scale_down_others, target
 
 WEIGHTS = (1, 5, 10, 20, 25, 33, 50, 60, 75, 80, 90, 95, 99, 100)
 TABLE = {
@@ -28,21 +19,24 @@ TABLE = {
     (10, 3): "1/10 1/10 1/9 2/8 3/8 3/7 5/5 6/4 8/3 8/2 9/1 10/1 10/1 10/0",
 }
 RECORDED = [
-    (10, 3, 10, "1/9"), (10, 3, 25, "3/8"), (10, 3, 50, "5/5"), (5, 2, 10, "1/5"),
-    (5, 2, 40, "2/3"), (3, 1, 20, "1/3"), (3, 1, 80, "3/1"), (7, 1, 15, "1/6"),
-    (7, 1, 80, "6/2"), (8, 2, 20, "2/7"), (5, 2, 0, "0/5"), (0, 1, 50, "0/0"),
-]  # fmt: skip
-ROWS = [
-    (n, s, w, text)
-    for (n, s), row in TABLE.items()
-    for w, text in zip(WEIGHTS, row.split(), strict=True)
+    (10, 3, 10, "1/9"),
+    (10, 3, 25, "3/8"),
+    (10, 3, 50, "5/5"),
+    (5, 2, 10, "1/5"),
+    (5, 2, 40, "2/3"),
+    (3, 1, 20, "1/3"),
+    (3, 1, 80, "3/1"),
+    (7, 1, 15, "1/6"),
+    (7, 1, 80, "6/2"),
+    (8, 2, 20, "2/7"),
+    (5, 2, 0, "0/5"),
+    (0, 1, 50, "0/0"),
 ]
+ROWS = [(n, s, w, text) for (n, s), row in TABLE.items() for w, text in zip(WEIGHTS, row.split(), strict=True)]
 
 
 @pytest.mark.parametrize(("replicas", "surge", "weight", "split"), ROWS + RECORDED)
-def test_the_target_is_the_nearest_split(
-    replicas: int, surge: int, weight: int, split: str
-) -> None:
+def test_the_target_is_the_nearest_split(replicas: int, surge: int, weight: int, split: str) -> None:
     found = target(replicas, weight, surge)
     assert f"{found.canary}/{found.stable}" == split
 
@@ -163,9 +157,7 @@ def test_a_weight_is_reached_when_the_canary_is_available_and_stable_has_gone() 
 
 sizes = st.integers(0, 12)
 pods = st.builds(lambda d, a: Pods(d, d, min(d, a)), sizes, sizes)
-allowed = st.builds(
-    lambda s, u: Limits(s, u if s or u else 1), st.integers(0, 5), st.integers(0, 5)
-)
+allowed = st.builds(lambda s, u: Limits(s, u if s or u else 1), st.integers(0, 5), st.integers(0, 5))
 
 
 @given(sizes, st.integers(0, 100), allowed, pods, pods)
@@ -190,9 +182,7 @@ def test_scaling_down_leaves_enough_available(
 
 
 @given(sizes, st.integers(0, 100), allowed)
-def test_scaling_always_comes_to_rest_at_the_target(
-    replicas: int, weight: int, given_limits: Limits
-) -> None:
+def test_scaling_always_comes_to_rest_at_the_target(replicas: int, weight: int, given_limits: Limits) -> None:
     _, canary, stable = play(replicas, weight, given_limits, up(0), up(replicas))
     goal = target(replicas, weight, given_limits.surge)
     assert (canary.desired, stable.desired) == (goal.canary, goal.stable)
@@ -200,8 +190,6 @@ def test_scaling_always_comes_to_rest_at_the_target(
 
 
 @given(sizes, st.integers(0, 100), st.integers(0, 5))
-def test_a_target_keeps_all_replicas_and_at_most_one_more(
-    replicas: int, weight: int, surge: int
-) -> None:
+def test_a_target_keeps_all_replicas_and_at_most_one_more(replicas: int, weight: int, surge: int) -> None:
     goal = target(replicas, weight, surge)
     assert replicas <= goal.canary + goal.stable <= replicas + (1 if surge and replicas else 0)

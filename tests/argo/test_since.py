@@ -31,8 +31,14 @@ def test_a_recorded_state_says_since_when(name: str, at: str) -> None:
 
 
 def test_an_older_controller_tells_by_the_pause() -> None:
-    assert since(rollout(phase="Paused", steps=({"pause": {}},), step_index=0,
-                         pause_reason="CanaryPauseStep", pause_started=NOW)) == NOW  # fmt: skip
+    assert (
+        since(
+            rollout(
+                phase="Paused", steps=({"pause": {}},), step_index=0, pause_reason="CanaryPauseStep", pause_started=NOW
+            )
+        )
+        == NOW
+    )
 
 
 @pytest.mark.parametrize("phase", ["Healthy", "Progressing", "Paused", "Degraded"])

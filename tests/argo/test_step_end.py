@@ -10,10 +10,7 @@ from companyos_canary.model.snapshot import Snapshot
 from tests.builders import ANALYSIS, PAUSE, pause, result_object, run, run_object, snapshot
 
 VALUES = [result_object("error-rate", ["[0.01]"], phase="Successful")]
-STEPS = (
-    {"setWeight": 10}, ANALYSIS, {"setWeight": 25}, pause("5s"), {"setWeight": 50}, PAUSE,
-    {"setWeight": 75},
-)  # fmt: skip
+STEPS = ({"setWeight": 10}, ANALYSIS, {"setWeight": 25}, pause("5s"), {"setWeight": 50}, PAUSE, {"setWeight": 75})
 
 
 def first(**fields: Any) -> AnalysisRun:
@@ -37,12 +34,7 @@ def test_only_an_analysis_that_succeeded_was_passed() -> None:
 
 @pytest.mark.parametrize(
     "skipped",
-    [
-        first(phase="Inconclusive"),
-        first(message="Run Terminated"),
-        terminated("Running"),
-        terminated("Successful"),
-    ],
+    [first(phase="Inconclusive"), first(message="Run Terminated"), terminated("Running"), terminated("Successful")],
     ids=["inconclusive", "terminated", "being terminated", "terminated and asked for"],
 )
 def test_a_step_that_was_left_without_a_verdict_was_skipped(skipped: AnalysisRun) -> None:

@@ -22,10 +22,7 @@ FINE: dict[str, Any] = {
         "strategy": {"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}},
     },
 }
-STEP_KINDS = (
-    "Step must have one of the following set: "
-    "experiment, setWeight, setCanaryScale, plugin or pause"
-)
+STEP_KINDS = "Step must have one of the following set: experiment, setWeight, setCanaryScale, plugin or pause"
 NONE_SET = (
     '"step.Experiment: true step.Pause: true step.SetWeight: true step.Analysis: true '
     "step.SetCanaryScale: true step.SetHeaderRoute: true step.SetMirrorRoute: true "
@@ -75,80 +72,119 @@ CANARY = "spec.strategy.canary"
 @pytest.mark.parametrize(
     ("path", "value", "text"),
     [
-        ("spec.selector", None,
-         "spec.selector: Required value: Rollout has missing field '.spec.selector'"),
-        ("spec.selector", {},
-         "spec.selector: Invalid value: {}: empty selector is invalid for deployment"),
-        ("spec.selector.matchLabels", {"app": "other"},
-         'spec.template.metadata.labels: Invalid value: {"app":"shop"}: '
-         "`selector` does not match template `labels`"),
+        ("spec.selector", None, "spec.selector: Required value: Rollout has missing field '.spec.selector'"),
+        ("spec.selector", {}, "spec.selector: Invalid value: {}: empty selector is invalid for deployment"),
+        (
+            "spec.selector.matchLabels",
+            {"app": "other"},
+            'spec.template.metadata.labels: Invalid value: {"app":"shop"}: `selector` does not match template `labels`',
+        ),
         ("spec.template.spec.containers", [], "spec.template.spec.containers: Required value"),
-        ("spec.template.spec.restartPolicy", "Never",
-         'spec.template.spec.restartPolicy: Unsupported value: "Never": '
-         'supported values: "Always"'),
-        ("spec.replicas", -1,
-         "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
-        ("spec.minReadySeconds", 600,
-         "spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds"),
-        ("spec.strategy", {},
-         "spec.strategy.strategy: Required value: Rollout has missing field "
-         "'.spec.strategy.canary or .spec.strategy.blueGreen'"),
-        ("spec.strategy.blueGreen", {},
-         'spec.strategy.strategy: Invalid value: "blueGreen: true canary: true": '
-         "Multiple Strategies can not be listed"),
-        (CANARY, {"maxSurge": 0, "maxUnavailable": 0},
-         "spec.strategy.maxSurge: Invalid value: 0: "
-         "MaxSurge and MaxUnavailable both can not be zero"),
+        (
+            "spec.template.spec.restartPolicy",
+            "Never",
+            'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
+        ),
+        ("spec.replicas", -1, "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
+        (
+            "spec.minReadySeconds",
+            600,
+            "spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds",
+        ),
+        (
+            "spec.strategy",
+            {},
+            "spec.strategy.strategy: Required value: Rollout has missing field "
+            "'.spec.strategy.canary or .spec.strategy.blueGreen'",
+        ),
+        (
+            "spec.strategy.blueGreen",
+            {},
+            'spec.strategy.strategy: Invalid value: "blueGreen: true canary: true": '
+            "Multiple Strategies can not be listed",
+        ),
+        (
+            CANARY,
+            {"maxSurge": 0, "maxUnavailable": 0},
+            "spec.strategy.maxSurge: Invalid value: 0: MaxSurge and MaxUnavailable both can not be zero",
+        ),
         (CANARY, {"stableService": "one", "canaryService": "one"}, SAME_SERVICES),
-        (f"{CANARY}.scaleDownDelaySeconds", 30,
-         "spec.strategy.scaleDownDelaySeconds: Invalid value: 30: "
-         "Canary scaleDownDelaySeconds can only be used with traffic routing"),
-        (f"{CANARY}.dynamicStableScale", True,
-         "spec.strategy.dynamicStableScale: Invalid value: true: "
-         "Canary dynamicStableScale can only be used with traffic routing"),
-        (f"{CANARY}.steps", [{"setWeight": 120}],
-         "spec.strategy.steps[0].setWeight: Invalid value: 120: "
-         "SetWeight needs to be between 0 and 100"),
-        (f"{CANARY}.steps", [{"setWeight": 0}, {"setWeight": -1}],
-         "spec.strategy.steps[1].setWeight: Invalid value: -1: "
-         "SetWeight needs to be between 0 and 100"),
-        (f"{CANARY}.steps", [{"pause": {"duration": 0}}, {"pause": {"duration": -3}}],
-         "spec.strategy.steps[1].pause.duration: Invalid value: -3: "
-         "Duration needs to be greater than 0"),
-        (f"{CANARY}.steps", [{"pause": {"duration": "abc"}}],
-         "spec.strategy.steps[0].pause.duration: Invalid value: -1: "
-         "Duration needs to be greater than 0"),
-        (f"{CANARY}.steps", [{}],
-         f"spec.strategy.steps[0]: Invalid value: {NONE_SET}: {STEP_KINDS}"),
-        (f"{CANARY}.steps", [{"setWeight": 5, "pause": {}}],
-         f"spec.strategy.steps[0]: Invalid value: {TWO_SET}: {STEP_KINDS}"),
-        (f"{CANARY}.steps", [{"setCanaryScale": {"weight": 5}}],
-         "spec.strategy.trafficRouting: Required value: "
-         "SetCanaryScale requires TrafficRouting to be set"),
-        (f"{CANARY}.steps", [{"experiment": {"templates": [{"weight": 5}]}}],
-         "spec.strategy.steps[0].experiment.templates[0].weight: Invalid value: 5: "
-         "Experiment template weight cannot be set unless TrafficRouting is enabled"),
-        (f"{CANARY}.stableService", "s",
-         'spec.strategy.canary.stableService: Invalid value: "s": service "s" not found'),
-        (f"{CANARY}.steps", [{"pause": {}}, {"analysis": {"templates": [{"templateName": "t"}]}}],
-         "spec.strategy.canary.steps[1].analysis.templates: Invalid value: "
-         "\"t\": AnalysisTemplate 't' not found"),
-        (f"{CANARY}.analysis", {"templates": [{"templateName": "t", "clusterScope": True}]},
-         "spec.strategy.canary.analysis.templates: Invalid value: "
-         "\"t\": ClusterAnalysisTemplate 't' not found"),
+        (
+            f"{CANARY}.scaleDownDelaySeconds",
+            30,
+            "spec.strategy.scaleDownDelaySeconds: Invalid value: 30: "
+            "Canary scaleDownDelaySeconds can only be used with traffic routing",
+        ),
+        (
+            f"{CANARY}.dynamicStableScale",
+            True,
+            "spec.strategy.dynamicStableScale: Invalid value: true: "
+            "Canary dynamicStableScale can only be used with traffic routing",
+        ),
+        (
+            f"{CANARY}.steps",
+            [{"setWeight": 120}],
+            "spec.strategy.steps[0].setWeight: Invalid value: 120: SetWeight needs to be between 0 and 100",
+        ),
+        (
+            f"{CANARY}.steps",
+            [{"setWeight": 0}, {"setWeight": -1}],
+            "spec.strategy.steps[1].setWeight: Invalid value: -1: SetWeight needs to be between 0 and 100",
+        ),
+        (
+            f"{CANARY}.steps",
+            [{"pause": {"duration": 0}}, {"pause": {"duration": -3}}],
+            "spec.strategy.steps[1].pause.duration: Invalid value: -3: Duration needs to be greater than 0",
+        ),
+        (
+            f"{CANARY}.steps",
+            [{"pause": {"duration": "abc"}}],
+            "spec.strategy.steps[0].pause.duration: Invalid value: -1: Duration needs to be greater than 0",
+        ),
+        (f"{CANARY}.steps", [{}], f"spec.strategy.steps[0]: Invalid value: {NONE_SET}: {STEP_KINDS}"),
+        (
+            f"{CANARY}.steps",
+            [{"setWeight": 5, "pause": {}}],
+            f"spec.strategy.steps[0]: Invalid value: {TWO_SET}: {STEP_KINDS}",
+        ),
+        (
+            f"{CANARY}.steps",
+            [{"setCanaryScale": {"weight": 5}}],
+            "spec.strategy.trafficRouting: Required value: SetCanaryScale requires TrafficRouting to be set",
+        ),
+        (
+            f"{CANARY}.steps",
+            [{"experiment": {"templates": [{"weight": 5}]}}],
+            "spec.strategy.steps[0].experiment.templates[0].weight: Invalid value: 5: "
+            "Experiment template weight cannot be set unless TrafficRouting is enabled",
+        ),
+        (
+            f"{CANARY}.stableService",
+            "s",
+            'spec.strategy.canary.stableService: Invalid value: "s": service "s" not found',
+        ),
+        (
+            f"{CANARY}.steps",
+            [{"pause": {}}, {"analysis": {"templates": [{"templateName": "t"}]}}],
+            "spec.strategy.canary.steps[1].analysis.templates: Invalid value: \"t\": AnalysisTemplate 't' not found",
+        ),
+        (
+            f"{CANARY}.analysis",
+            {"templates": [{"templateName": "t", "clusterScope": True}]},
+            "spec.strategy.canary.analysis.templates: Invalid value: \"t\": ClusterAnalysisTemplate 't' not found",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_is_named_as_upstream_names_it(path: str, value: Any, text: str) -> None:
     assert said(changed(path, value)) == text
 
 
 def test_all_faults_of_its_own_are_found_in_order() -> None:
-    rollout = changed(
-        "spec.strategy.canary.steps", [{"setWeight": 101}, {"pause": {"duration": "x"}}]
-    )
+    rollout = changed("spec.strategy.canary.steps", [{"setWeight": 101}, {"pause": {"duration": "x"}}])
     assert [f.field for f in own_faults(rollout)] == [
-        "spec.strategy.steps[0].setWeight", "spec.strategy.steps[1].pause.duration",
-    ]  # fmt: skip
+        "spec.strategy.steps[0].setWeight",
+        "spec.strategy.steps[1].pause.duration",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -156,11 +192,13 @@ def test_all_faults_of_its_own_are_found_in_order() -> None:
     [
         ({"spec": {"selector": {"app": "shop"}}}, ""),
         ({"spec": {"selector": {"app": "shop", "rollouts-pod-template-hash": "abc"}}}, ""),
-        ({"spec": {"selector": {"tier": "web"}}},
-         'spec.strategy.canary.canaryService: Invalid value: "can": '
-         'Service "can" has unmatch label "tier" in rollout'),
+        (
+            {"spec": {"selector": {"tier": "web"}}},
+            'spec.strategy.canary.canaryService: Invalid value: "can": '
+            'Service "can" has unmatch label "tier" in rollout',
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_service_must_select_the_pods(service: dict[str, Any], text: str) -> None:
     rollout = changed("spec.strategy.canary.canaryService", "can")
     found = first_fault(rollout, no_template, lambda name: {"metadata": {}, **service})

@@ -10,16 +10,7 @@ from companyos_canary.cluster.feed import Feed
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.sandbox.api import Api
-from companyos_canary.sandbox.kinds import (
-    ANALYSISRUN,
-    DEPLOYMENT,
-    EVENT,
-    NAMESPACE,
-    POD,
-    REPLICASET,
-    ROLLOUT,
-    Kind,
-)
+from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, NAMESPACE, POD, REPLICASET, ROLLOUT, Kind
 from companyos_canary.sandbox.store import Store
 from tests import builders
 
@@ -78,20 +69,11 @@ class World:
         ]
         return self.create(kind, obj)
 
-    def event(
-        self, reason: str, uid: str, kind: str = "Rollout", name: str = builders.NAME
-    ) -> None:
+    def event(self, reason: str, uid: str, kind: str = "Rollout", name: str = builders.NAME) -> None:
         about = {"kind": kind, "name": name, "namespace": NS, "uid": uid}
         meta = {"name": f"{name}.{reason}.{len(reason)}", "namespace": NS}
         self.create(
-            EVENT,
-            {
-                "metadata": meta,
-                "involvedObject": about,
-                "reason": reason,
-                "type": "Normal",
-                "message": reason,
-            },
+            EVENT, {"metadata": meta, "involvedObject": about, "reason": reason, "type": "Normal", "message": reason}
         )
 
     def deployment(self, name: str) -> dict[str, Any]:

@@ -30,9 +30,7 @@ def made(world: World | None = None, **options: Any) -> tuple[Cluster, Recording
 def test_one_rollout_is_one_request() -> None:
     cluster, transport = made()
     assert cluster.rollout(NAME).image() == "companyos-api:v1.1.0"
-    assert [r.path for r in transport.asked] == [
-        f"/apis/argoproj.io/v1alpha1/namespaces/{NS}/rollouts/{NAME}"
-    ]
+    assert [r.path for r in transport.asked] == [f"/apis/argoproj.io/v1alpha1/namespaces/{NS}/rollouts/{NAME}"]
 
 
 def test_a_missing_rollout_is_not_found() -> None:
@@ -145,9 +143,7 @@ def test_rollouts_are_listed_by_namespace_and_name() -> None:
     cluster, transport = made(world)
     assert cluster.rollout_names() == (NAME,)
     everywhere = cluster.rollouts(all_namespaces=True)
-    assert [(r.namespace, r.name) for r in everywhere] == [
-        (NS, NAME), ("default", "a"), ("default", "b"),
-    ]  # fmt: skip
+    assert [(r.namespace, r.name) for r in everywhere] == [(NS, NAME), ("default", "a"), ("default", "b")]
     assert len(cluster.rollouts(all_namespaces=True, labels="team=x")) == 2
     assert len(transport.asked) == 3
 
@@ -181,9 +177,7 @@ def test_a_patch_changes_the_object() -> None:
 
 def test_a_patch_of_the_status_goes_to_the_subresource() -> None:
     cluster, transport = made()
-    assert cluster.patch(
-        ROLLOUT, NAME, {"status": {"abort": True, "promoteFull": False}}, subresource="status"
-    )
+    assert cluster.patch(ROLLOUT, NAME, {"status": {"abort": True, "promoteFull": False}}, subresource="status")
     assert transport.asked[0].path.endswith(f"/rollouts/{NAME}/status")
 
 
@@ -204,17 +198,17 @@ def test_a_failed_test_operation_is_invalid() -> None:
 def test_an_old_resource_version_is_a_conflict() -> None:
     cluster, _ = made()
     with pytest.raises(Conflict):
-        cluster.patch(
-            ROLLOUT, NAME, {"metadata": {"resourceVersion": "1"}, "spec": {"paused": True}}
-        )
+        cluster.patch(ROLLOUT, NAME, {"metadata": {"resourceVersion": "1"}, "spec": {"paused": True}})
 
 
 def test_objects_are_applied_and_a_second_manager_is_a_conflict() -> None:
     cluster, transport = made()
     service = {
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "s"},
         "spec": {"selector": {"app": "a"}, "ports": [{"port": 80}]},
-    }  # fmt: skip
+    }
     assert cluster.apply(service)["metadata"]["namespace"] == NS
     assert transport.asked[0].parameter("fieldValidation") == "Strict"
     assert yaml.safe_load(transport.asked[0].body) == service

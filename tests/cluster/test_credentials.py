@@ -36,18 +36,18 @@ def made() -> Any:
         connection.transport.close()
 
 
-def config(
-    user: dict[str, Any] | None = None, server: str = "http://one", **cluster: Any
-) -> dict[str, Any]:
+def config(user: dict[str, Any] | None = None, server: str = "http://one", **cluster: Any) -> dict[str, Any]:
     return {
-        "apiVersion": "v1", "kind": "Config", "current-context": "prod",
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "prod",
         "clusters": [{"name": "c", "cluster": {"server": server, **cluster}}],
         "users": [{"name": "jane", "user": user or {}}],
         "contexts": [
             {"name": "prod", "context": {"cluster": "c", "user": "jane", "namespace": "shop"}},
             {"name": "dev", "context": {"cluster": "c", "user": "jane"}},
         ],
-    }  # fmt: skip
+    }
 
 
 def written(folder: Path, content: Any, name: str = "config") -> Path:
@@ -62,15 +62,11 @@ def authorization(connection: Connection) -> str:
 
 def test_the_context_names_namespace_server_and_user(tmp_path: Path, made: Any) -> None:
     got = made(written(tmp_path, config()))
-    assert (got.context, got.namespace, got.server, got.user) == (
-        "prod", "shop", "http://one", "jane",
-    )  # fmt: skip
+    assert (got.context, got.namespace, got.server, got.user) == ("prod", "shop", "http://one", "jane")
     assert made(written(tmp_path, config()), "dev").namespace == "default"
 
 
-def test_the_kubeconfig_of_the_environment_and_of_the_home_are_found(
-    tmp_path: Path, made: Any
-) -> None:
+def test_the_kubeconfig_of_the_environment_and_of_the_home_are_found(tmp_path: Path, made: Any) -> None:
     home = tmp_path / "home"
     (home / ".kube").mkdir(parents=True)
     written(home / ".kube", config(server="http://home"))
@@ -79,9 +75,7 @@ def test_the_kubeconfig_of_the_environment_and_of_the_home_are_found(
     assert made(environ={"HOME": str(home), "KUBECONFIG": str(env)}).server == "http://env"
 
 
-def test_of_several_files_the_first_current_context_wins_as_in_kubectl(
-    tmp_path: Path, made: Any
-) -> None:
+def test_of_several_files_the_first_current_context_wins_as_in_kubectl(tmp_path: Path, made: Any) -> None:
     one = written(tmp_path, config(server="http://one"), "one")
     other = config(server="http://two")
     other["current-context"] = "dev"
@@ -95,9 +89,7 @@ def test_of_several_files_the_first_current_context_wins_as_in_kubectl(
 
 def test_a_token_is_sent(tmp_path: Path, made: Any) -> None:
     with serving(answer(200, b"{}")) as server:
-        made(written(tmp_path, config({"token": "t0k"}, server.url))).transport.send(
-            Request("GET", "/version")
-        )
+        made(written(tmp_path, config({"token": "t0k"}, server.url))).transport.send(Request("GET", "/version"))
         assert server.requests[0].headers["authorization"] == "Bearer t0k"
 
 
@@ -176,19 +168,14 @@ def test_certificates_of_both_sides_are_used(tmp_path: Path, made: Any) -> None:
     context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
     context.load_verify_locations(tmp_path / "cert.pem")
     context.verify_mode = ssl.CERT_REQUIRED
-    user = {
-        "client-certificate": "cert.pem",
-        "client-key-data": base64.b64encode(key).decode(),
-    }
+    user = {"client-certificate": "cert.pem", "client-key-data": base64.b64encode(key).decode()}
     authority = {"certificate-authority-data": base64.b64encode(cert).decode()}
     with serving(answer(200, b"{}"), context=context) as server:
         got = made(written(tmp_path, config(user, server.url, **authority)))
         assert got.transport.send(Request("GET", "/version")).status == 200
 
 
-def test_the_name_in_the_certificate_may_be_another_than_in_the_address(
-    tmp_path: Path, made: Any
-) -> None:
+def test_the_name_in_the_certificate_may_be_another_than_in_the_address(tmp_path: Path, made: Any) -> None:
     cert, key = certificate("10.1.2.3")
     (tmp_path / "both.pem").write_bytes(cert + key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -196,9 +183,7 @@ def test_the_name_in_the_certificate_may_be_another_than_in_the_address(
     authority = {"certificate-authority-data": base64.b64encode(cert).decode()}
     with serving(answer(200, b"{}"), context=context) as server:
         with pytest.raises(Unreachable, match="is not trusted: IP address mismatch"):
-            made(written(tmp_path, config({}, server.url, **authority))).transport.send(
-                Request("GET", "/version")
-            )
+            made(written(tmp_path, config({}, server.url, **authority))).transport.send(Request("GET", "/version"))
         named = {**authority, "tls-server-name": "10.1.2.3"}
         got = made(written(tmp_path, config({}, server.url, **named)))
         assert got.transport.send(Request("GET", "/version")).status == 200
@@ -233,9 +218,7 @@ def test_a_plugin_gives_the_token(tmp_path: Path, made: Any) -> None:
 def test_a_plugin_gives_a_certificate(tmp_path: Path, made: Any) -> None:
     cert, key = certificate()
     status = {"clientCertificateData": cert.decode(), "clientKeyData": key.decode()}
-    credential = {
-        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status,
-    }  # fmt: skip
+    credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
     written(tmp_path, json.dumps(credential), "answer.json")
     (tmp_path / "both.pem").write_bytes(cert + key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -252,18 +235,16 @@ def test_a_plugin_gives_a_certificate(tmp_path: Path, made: Any) -> None:
 
 def test_a_plugin_is_told_what_it_wants_to_know(tmp_path: Path, made: Any) -> None:
     script = f'echo "$KUBERNETES_EXEC_INFO $PROFILE $1" > {tmp_path}/told; exit 1'
-    user = plugin(
-        tmp_path, script, provideClusterInfo=True, args=["login"],
-        env=[{"name": "PROFILE", "value": "prod"}],
-    )  # fmt: skip
+    user = plugin(tmp_path, script, provideClusterInfo=True, args=["login"], env=[{"name": "PROFILE", "value": "prod"}])
     extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "x"}}
     with pytest.raises(Unauthenticated):
         made(written(tmp_path, config(user, extensions=[extension])))
     info, profile, argument = (tmp_path / "told").read_text().rsplit(" ", 2)
     assert (profile, argument) == ("prod", "login\n")
     assert json.loads(info)["spec"] == {
-        "interactive": False, "cluster": {"server": "http://one", "config": {"audience": "x"}},
-    }  # fmt: skip
+        "interactive": False,
+        "cluster": {"server": "http://one", "config": {"audience": "x"}},
+    }
 
 
 @pytest.mark.parametrize(
@@ -275,9 +256,7 @@ def test_a_plugin_is_told_what_it_wants_to_know(tmp_path: Path, made: Any) -> No
         ('{"apiVersion": "v0", "status": {"token": "t"}}', "it speaks `v0`"),
     ],
 )
-def test_a_plugin_that_answers_something_else_is_told(
-    tmp_path: Path, made: Any, output: str, reason: str
-) -> None:
+def test_a_plugin_that_answers_something_else_is_told(tmp_path: Path, made: Any, output: str, reason: str) -> None:
     with pytest.raises(Unauthenticated, match=reason):
         made(written(tmp_path, config(plugin(tmp_path, f"echo '{output}'"))))
 
@@ -289,8 +268,7 @@ def test_a_plugin_that_fails_is_told_with_its_own_words(
     with pytest.raises(Unauthenticated) as failure:
         made(file)
     assert failure.value.message == (
-        f"the credential plugin `{tmp_path}/plugin` of user `jane` failed: "
-        "it ended with 3: session expired"
+        f"the credential plugin `{tmp_path}/plugin` of user `jane` failed: it ended with 3: session expired"
     )
     assert capfd.readouterr() == ("", "")
 
@@ -304,16 +282,9 @@ def test_a_plugin_that_is_missing_is_told_with_its_install_hint(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_a_token_that_is_no_longer_accepted_is_renewed_once(
-    tmp_path: Path, made: Any, method: str
-) -> None:
-    credential = (
-        '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",'
-        ' "status": {"token": "T"}}'
-    )
-    script = (
-        f"echo x >> {tmp_path}/runs; echo '{credential}' | sed s/T/t$(wc -l < {tmp_path}/runs)/"
-    )
+def test_a_token_that_is_no_longer_accepted_is_renewed_once(tmp_path: Path, made: Any, method: str) -> None:
+    credential = '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "T"}}'
+    script = f"echo x >> {tmp_path}/runs; echo '{credential}' | sed s/T/t$(wc -l < {tmp_path}/runs)/"
     with serving(answer(401), answer(200), answer(401), answer(401)) as server:
         got = made(written(tmp_path, config(plugin(tmp_path, script), server.url)))
         assert got.transport.send(Request(method, "/version")).status == 200
@@ -341,9 +312,7 @@ def test_the_library_makes_no_noise_of_its_own(tmp_path: Path) -> None:
         "try: connect(r'%s', None, environ={}, timeout=5)\n"
         "except Exception as e: print(type(e).__name__)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code % file], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code % file], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("Unauthenticated\n", "")
 
 
@@ -368,16 +337,9 @@ def test_inside_a_pod_the_service_account_is_used(tmp_path: Path, made: Any) -> 
     ca = certificate()[0].decode()
     for name, text in {"token": "sa\n", "ca.crt": ca, "namespace": "shop\n"}.items():
         written(tmp_path, text, name)
-    environ = {
-        "HOME": "/nonexistent", "KUBERNETES_SERVICE_HOST": "10.0.0.1",
-        "KUBERNETES_SERVICE_PORT": "443",
-    }  # fmt: skip
+    environ = {"HOME": "/nonexistent", "KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
     got = made(environ=environ, service_account=tmp_path)
-    assert (got.context, got.namespace, got.server) == (
-        "in-cluster",
-        "shop",
-        "https://10.0.0.1:443",
-    )
+    assert (got.context, got.namespace, got.server) == ("in-cluster", "shop", "https://10.0.0.1:443")
     assert authorization(got) == "Bearer sa"
     with pytest.raises(ConfigError, match="service account cannot be used"):
         made(environ=environ, service_account=tmp_path / "none")
@@ -417,16 +379,11 @@ def test_no_current_context_is_told_with_the_choices(tmp_path: Path, made: Any) 
         ("a: [1\nb: 2\n", r"is no YAML: .* \(line 2 of"),
         ({"contexts": [{"name": "x", "context": {}}], "current-context": "x"}, "cannot be used"),
         ({**config(), "clusters": []}, "cannot be used: it needs the cluster `c`"),
-        (
-            config(server="https://x", **{"certificate-authority": "gone.pem"}),
-            r"`.*gone\.pem`: No such file",
-        ),
+        (config(server="https://x", **{"certificate-authority": "gone.pem"}), r"`.*gone\.pem`: No such file"),
         (config(server="https://x", **{"certificate-authority-data": "YQ"}), "cannot be used"),
     ],
 )
-def test_a_broken_kubeconfig_is_told(
-    tmp_path: Path, made: Any, content: Any, sentence: str
-) -> None:
+def test_a_broken_kubeconfig_is_told(tmp_path: Path, made: Any, content: Any, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         made(written(tmp_path, content))
 

@@ -13,9 +13,7 @@ from companyos_canary.model.http import Request, Response
 ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/api"
 
 
-def status(
-    code: int, message: str = "", headers: dict[str, str] | None = None, **more: Any
-) -> Response:
+def status(code: int, message: str = "", headers: dict[str, str] | None = None, **more: Any) -> Response:
     body = {"kind": "Status", "apiVersion": "v1", "code": code, "message": message, **more}
     return Response(code, headers or {}, json.dumps(body).encode())
 
@@ -42,10 +40,7 @@ def test_401_says_that_the_credentials_are_not_accepted() -> None:
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        (
-            Request("GET", ROLLOUT),
-            "not permitted to `get` `rollouts.argoproj.io` in namespace `shop`",
-        ),
+        (Request("GET", ROLLOUT), "not permitted to `get` `rollouts.argoproj.io` in namespace `shop`"),
         (
             Request("GET", "/api/v1/namespaces/shop/pods", (("watch", "true"),)),
             "not permitted to `watch` `pods` in namespace `shop`",
@@ -69,8 +64,7 @@ def test_403_says_which_verb_on_which_resource(request_: Request, sentence: str)
 def test_403_of_an_admission_webhook_is_told_in_its_own_words() -> None:
     error = raised(status(403, 'admission webhook "policy" denied the request: no latest.'))
     assert error.message == (
-        "the cluster refused to `get` `rollouts.argoproj.io`: "
-        'admission webhook "policy" denied the request: no latest'
+        'the cluster refused to `get` `rollouts.argoproj.io`: admission webhook "policy" denied the request: no latest'
     )
 
 
@@ -106,15 +100,19 @@ def test_404_of_the_whole_resource_says_that_argo_rollouts_is_missing(response: 
 @pytest.mark.parametrize(
     ("code", "family"),
     [
-        (400, errors.Invalid), (405, errors.Invalid), (409, errors.Conflict),
-        (415, errors.Invalid), (422, errors.Invalid), (410, errors.ServerError),
-        (429, errors.ServerError), (500, errors.ServerError), (503, errors.ServerError),
+        (400, errors.Invalid),
+        (405, errors.Invalid),
+        (409, errors.Conflict),
+        (415, errors.Invalid),
+        (422, errors.Invalid),
+        (410, errors.ServerError),
+        (429, errors.ServerError),
+        (500, errors.ServerError),
+        (503, errors.ServerError),
         (302, errors.ServerError),
     ],
-)  # fmt: skip
-def test_every_other_status_has_its_family_and_the_servers_words(
-    code: int, family: type[errors.CanaryError]
-) -> None:
+)
+def test_every_other_status_has_its_family_and_the_servers_words(code: int, family: type[errors.CanaryError]) -> None:
     error = raised(status(code, "so it is."))
     assert type(error) is family
     assert "so it is" in error.message
@@ -149,9 +147,7 @@ def test_a_body_that_is_no_status_is_cut() -> None:
         ("PATCH", (), ROLLOUT, "patch"),
     ],
 )
-def test_verbs_are_those_of_roles(
-    method: str, query: tuple[tuple[str, str], ...], path: str, verb: str
-) -> None:
+def test_verbs_are_those_of_roles(method: str, query: tuple[tuple[str, str], ...], path: str, verb: str) -> None:
     assert verb_of(Request(method, path, query)) == verb
 
 

@@ -85,8 +85,12 @@ def test_no_watch_asks_for_a_whole_namespace(follow: Follow) -> None:
     transport = World().transport()
     until(follow(transport), whole)
     assert {r.path.rsplit("/", 1)[1] for r in transport.asked} == {
-        "rollouts", "replicasets", "pods", "analysisruns", "events",
-    }  # fmt: skip
+        "rollouts",
+        "replicasets",
+        "pods",
+        "analysisruns",
+        "events",
+    }
     for request in transport.asked:
         assert request.parameter("labelSelector") or request.parameter("fieldSelector")
 
@@ -175,9 +179,7 @@ def test_a_workload_reference_is_followed(follow: Follow, readable: bool) -> Non
     ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "backing"}
     world = World(spec={"workloadRef": ref, "template": None, "selector": None})
     world.deployment("backing")
-    world.owned(
-        POD, builders.pod_object("x"), world.store.read(REPLICASET, NS, f"{NAME}-{builders.CANARY}")
-    )
+    world.owned(POD, builders.pod_object("x"), world.store.read(REPLICASET, NS, f"{NAME}-{builders.CANARY}"))
     transport = world.transport(allowed=lambda a: readable or a.resource != "deployments")
     found = until(follow(transport), lambda s: s.pods)
     assert len(found.pods) == 5

@@ -52,10 +52,7 @@ def untrusted() -> Exception:
         (u.ConnectTimeoutError(None, "m"), f"`{SERVER}` did not take the connection in time"),
         (u.ReadTimeoutError(None, None, "m"), f"`{SERVER}` did not answer in time"),
         (TimeoutError(), f"`{SERVER}` did not answer in time"),
-        (
-            u.SSLError(untrusted()),
-            f"the certificate of `{SERVER}` is not trusted: certificate has expired",
-        ),
+        (u.SSLError(untrusted()), f"the certificate of `{SERVER}` is not trusted: certificate has expired"),
         (
             u.SSLError(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")),
             f"TLS with `{SERVER}` failed: [ssl: wrong version number] wrong version number",
@@ -66,9 +63,7 @@ def untrusted() -> Exception:
         ),
         (u.LocationParseError("x"), f"`{SERVER}` is not an address that can be used"),
         (
-            u.ProtocolError(
-                "m", ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
-            ),
+            u.ProtocolError("m", ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")),
             f"the connection to `{SERVER}` broke: connection reset by peer",
         ),
     ],

@@ -31,9 +31,7 @@ class Real:
         identity = make_identity()
         self.server = Server(Api(self.world.store).handle, tls=identity.context, token="t").start()
         self.kubeconfig = folder / "config"
-        write_kubeconfig(
-            self.kubeconfig, server=self.server.url, token="t", ca=identity.ca, namespace=NS
-        )
+        write_kubeconfig(self.kubeconfig, server=self.server.url, token="t", ca=identity.ca, namespace=NS)
 
     def cluster(self) -> Cluster:
         found = connect(str(self.kubeconfig), None, environ={}, timeout=5)

@@ -70,17 +70,18 @@ def resumes_from(step: Step) -> str:
 def test_it_lists_and_then_watches_from_there() -> None:
     play = Play()
     play.api.put("a")
-    assert play.give(Tick()).request == Request(
-        "GET", "/api/v1/namespaces/n/pods", (("labelSelector", "app=a"),)
-    )
+    assert play.give(Tick()).request == Request("GET", "/api/v1/namespaces/n/pods", (("labelSelector", "app=a"),))
     assert not play.reflector.synced
     step = play.give(Answer(play.api.list()))
     assert play.reflector.synced
     assert step.request
     assert dict(step.request.query) == {
-        "labelSelector": "app=a", "watch": "true", "allowWatchBookmarks": "true",
-        "resourceVersion": "11", "timeoutSeconds": "360",
-    }  # fmt: skip
+        "labelSelector": "app=a",
+        "watch": "true",
+        "allowWatchBookmarks": "true",
+        "resourceVersion": "11",
+        "timeoutSeconds": "360",
+    }
     assert step.request.timeout == 90
     assert play.give(Answer(Response(200))).reading
     assert play.told_names == [("ADDED", "a")]
@@ -269,9 +270,7 @@ def test_what_comes_after_an_error_in_the_same_piece_is_not_read() -> None:
     assert play.told == []
 
 
-@pytest.mark.parametrize(
-    ("code", "family"), [(401, Unauthenticated), (403, Forbidden), (404, CrdMissing)]
-)
+@pytest.mark.parametrize(("code", "family"), [(401, Unauthenticated), (403, Forbidden), (404, CrdMissing)])
 def test_what_is_refused_three_times_stops_with_the_reason(code: int, family: type) -> None:
     play = Play()
     play.give(Tick())
@@ -409,9 +408,19 @@ def test_no_server_can_make_it_spin(server: Callable[[FakeApi, Request], list[In
 
 
 FAULTS = (
-    "clean end", "half line", "reset", "410 event", "410 http", "500", "429", "bookmark",
-    "silence", "garbage", "504 event", "no answer",
-)  # fmt: skip
+    "clean end",
+    "half line",
+    "reset",
+    "410 event",
+    "410 http",
+    "500",
+    "429",
+    "bookmark",
+    "silence",
+    "garbage",
+    "504 event",
+    "no answer",
+)
 CHANGES = st.tuples(st.sampled_from(["put", "put", "delete"]), st.sampled_from("abcd"))
 SCHEDULE = st.lists(st.one_of(CHANGES, st.sampled_from(FAULTS)), max_size=40)
 
@@ -449,9 +458,10 @@ class Faulty(Play):
 
     def fault(self, name: str) -> None:
         http: dict[str, Any] = {
-            "410 http": failure(410), "500": failure(500),
+            "410 http": failure(410),
+            "500": failure(500),
             "429": failure(429, **{"Retry-After": "2"}),
-        }  # fmt: skip
+        }
         if name in http or name == "no answer":
             self.until_reading()
             self.give(Ended())
@@ -469,7 +479,7 @@ class Faulty(Play):
             "garbage": [Chunk(self.news() + b"garbage\n")],
             "504 event": [Chunk(line("ERROR", status(504, "Timeout")))],
             "silence": [],
-        }  # fmt: skip
+        }
         for piece in pieces[name]:
             self.give(piece)
         if name == "silence":

@@ -40,10 +40,13 @@ def test_a_request_arrives_as_it_was_written_and_the_token_goes_with_it() -> Non
         body = b'[{"op": "test", "path": "/a", "value": 1}]'
         response = transport(server.url).send(
             Request(
-                "PATCH", "/apis/argoproj.io/v1alpha1/namespaces/n/rollouts/a b",
-                (("dryRun", "All"),), {"Content-Type": "application/json-patch+json"}, body,
+                "PATCH",
+                "/apis/argoproj.io/v1alpha1/namespaces/n/rollouts/a b",
+                (("dryRun", "All"),),
+                {"Content-Type": "application/json-patch+json"},
+                body,
             )
-        )  # fmt: skip
+        )
         got = server.requests[0]
     assert response.json() == {"kind": "Rollout"}
     assert got.line == "PATCH /apis/argoproj.io/v1alpha1/namespaces/n/rollouts/a%20b?dryRun=All"
@@ -77,9 +80,7 @@ def test_a_read_that_is_reset_three_times_fails() -> None:
 
 def test_a_read_waits_as_long_as_retry_after_says() -> None:
     pauses: list[float] = []
-    with serving(
-        answer(429, b"", Retry_After="1"), answer(503, b"", Retry_After="2"), answer(200, b"{}")
-    ) as server:
+    with serving(answer(429, b"", Retry_After="1"), answer(503, b"", Retry_After="2"), answer(200, b"{}")) as server:
         assert transport(server.url, pauses).send(Request("GET", "/a")).status == 200
     assert pauses == [1, 2]
 
@@ -144,9 +145,7 @@ def test_a_refused_connection_has_its_own_sentence_and_is_not_tried_again() -> N
 
 
 def test_an_unknown_host_has_its_own_sentence() -> None:
-    with pytest.raises(
-        Unreachable, match=r"the host of `http://no.such.host.invalid` is not known"
-    ):
+    with pytest.raises(Unreachable, match=r"the host of `http://no.such.host.invalid` is not known"):
         transport("http://no.such.host.invalid").send(Request("GET", "/a"))
 
 

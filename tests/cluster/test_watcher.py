@@ -115,14 +115,28 @@ def test_no_fault_of_the_wire_loses_or_repeats_an_event() -> None:
         transport.close()
 
     assert [(e.type, e.object["metadata"]["name"], e.object.get("n")) for e in reflector.told] == [
-        ("ADDED", "api", None), ("MODIFIED", "api", 1),
-        ("MODIFIED", "api", 2), ("ADDED", "b", None),   # the list after the first 410
-        ("DELETED", "b", None), ("MODIFIED", "api", 3),  # the list after the second
+        ("ADDED", "api", None),
+        ("MODIFIED", "api", 1),
+        ("MODIFIED", "api", 2),
+        ("ADDED", "b", None),  # the list after the first 410
+        ("DELETED", "b", None),
+        ("MODIFIED", "api", 3),  # the list after the second
         ("MODIFIED", "api", 4),
-    ]  # fmt: skip
+    ]
     assert [q.get("resourceVersion", ["list"])[0] for q in asked] == [
-        "list", "9", "10", "11", "list", "13", "list", "15", "list", "list", "15", "20",
-    ]  # fmt: skip
+        "list",
+        "9",
+        "10",
+        "11",
+        "list",
+        "13",
+        "list",
+        "15",
+        "list",
+        "list",
+        "15",
+        "20",
+    ]
     assert all(q["fieldSelector"] == ["metadata.name=api"] for q in asked)
     assert clock.pauses == [0.125, 0.25, 0.5, 1.0, 7.0]
 
@@ -182,14 +196,10 @@ def polled(*answers: Response | CanaryError) -> tuple[Poller, Clock, list[Any]]:
     def changed() -> None:
         said.append((poller.synced, bool(poller.objects()), poller.stale_since))
 
-    poller = Poller(
-        transport, rollout_named("n", "api"), "api", changed, now=lambda: clock.now, pause=pause
-    )
+    poller = Poller(transport, rollout_named("n", "api"), "api", changed, now=lambda: clock.now, pause=pause)
     poller.start()
     poller.join(5)
-    assert transport.asked[0] == Request(
-        "GET", "/apis/argoproj.io/v1alpha1/namespaces/n/rollouts/api"
-    )
+    assert transport.asked[0] == Request("GET", "/apis/argoproj.io/v1alpha1/namespaces/n/rollouts/api")
     return poller, clock, said
 
 
@@ -198,9 +208,7 @@ def good() -> Response:
 
 
 def test_a_poll_says_what_is_there_and_since_when_it_does_not_know() -> None:
-    _, clock, said = polled(
-        Unreachable("gone"), good(), failure(500), Unreachable("gone"), good(), failure(404)
-    )
+    _, clock, said = polled(Unreachable("gone"), good(), failure(500), Unreachable("gone"), good(), failure(404))
     assert clock.pauses == [2.0] * 6
     assert said == [
         (False, False, START),
@@ -224,9 +232,8 @@ def test_a_mistake_of_ours_is_told_and_not_taken_for_silence() -> None:
             raise ZeroDivisionError
 
     watcher = Watcher(
-        Scripted(then=threading.Event()), Wrong(rollout_named("n", "api"), lambda: 0.0),
-        lambda: None, now=lambda: START,
-    )  # fmt: skip
+        Scripted(then=threading.Event()), Wrong(rollout_named("n", "api"), lambda: 0.0), lambda: None, now=lambda: START
+    )
     watcher.start()
     watcher.join(5)
     assert watcher.stopped

@@ -29,9 +29,7 @@ class Wire:
         self.sock.sendall(data)
 
     def head(self, status: int = 200, **headers: str) -> None:
-        lines = [f"HTTP/1.1 {status} X"] + [
-            f"{k.replace('_', '-')}: {v}" for k, v in headers.items()
-        ]
+        lines = [f"HTTP/1.1 {status} X"] + [f"{k.replace('_', '-')}: {v}" for k, v in headers.items()]
         self.write(("\r\n".join(lines) + "\r\n\r\n").encode())
 
     def chunk(self, data: bytes) -> None:
@@ -175,9 +173,7 @@ def certificate(host: str = "127.0.0.1") -> tuple[bytes, bytes]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), False
-        )
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
         .sign(key, hashes.SHA256())
     )

@@ -76,11 +76,7 @@ def interrupt(world: World, *, after: int = 0) -> None:
 
 def changing(world: World) -> list[str]:
     """The methods of the requests that changed something (a dry run does not)."""
-    return [
-        r.method
-        for r in world.requests
-        if r.method not in ("GET", "HEAD") and not r.parameter("dryRun")
-    ]
+    return [r.method for r in world.requests if r.method not in ("GET", "HEAD") and not r.parameter("dryRun")]
 
 
 def installed(folder: Path, config: str) -> World:

@@ -34,12 +34,8 @@ def test_no_wait_is_exactly_two_requests(waiting: World) -> None:
     ran = waiting.canary("abort", "--no-wait")
     said = "the abort of companyos-api in companyos @ sandbox was sent\n"
     assert ran == Ran(0, said, "")
-    assert [(r.method, r.path) for r in waiting.requests] == [
-        ("GET", ROLLOUT), ("PATCH", f"{ROLLOUT}/status"),
-    ]  # fmt: skip
-    assert json.loads(waiting.requests[-1].body) == {
-        "status": {"abort": True, "promoteFull": False}
-    }
+    assert [(r.method, r.path) for r in waiting.requests] == [("GET", ROLLOUT), ("PATCH", f"{ROLLOUT}/status")]
+    assert json.loads(waiting.requests[-1].body) == {"status": {"abort": True, "promoteFull": False}}
 
 
 def test_the_right_to_get_and_patch_is_enough(waiting: World) -> None:
@@ -80,9 +76,7 @@ def test_once_more_is_a_success_that_sends_nothing(rolled_back: World) -> None:
     ran = rolled_back.canary("abort")
     already = WAITS.replace("is aborted", "is already aborted")
     assert ran == Ran(0, DONE, already)
-    assert rolled_back.canary("abort", "--no-wait").out == (
-        "companyos-api in companyos @ sandbox is already aborted\n"
-    )
+    assert rolled_back.canary("abort", "--no-wait").out == ("companyos-api in companyos @ sandbox is already aborted\n")
     assert changing(rolled_back) == []
 
 
@@ -115,8 +109,7 @@ def test_promoted_meanwhile_is_refused_not_claimed(waiting: World) -> None:
     freeze(waiting)
 
     def promoted() -> None:
-        waiting.patch({"status": {"abort": None, "stableRS": waiting.rollout().current_hash}},
-                      "status")  # fmt: skip
+        waiting.patch({"status": {"abort": None, "stableRS": waiting.rollout().current_hash}}, "status")
 
     waiting.on_wait.append(promoted)
     ran = waiting.canary("abort")
@@ -156,12 +149,9 @@ def test_ctrl_c_says_how_far_it_came(waiting: World, after: int, said: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("effect", "code"),
-    [(Answer(403), ExitCode.DENIED), (Answer(500), ExitCode.FAILED), (Drop(), ExitCode.FAILED)],
+    ("effect", "code"), [(Answer(403), ExitCode.DENIED), (Answer(500), ExitCode.FAILED), (Drop(), ExitCode.FAILED)]
 )
-def test_a_patch_that_fails_is_sent_once_and_told(
-    waiting: World, effect: Answer | Drop, code: ExitCode
-) -> None:
+def test_a_patch_that_fails_is_sent_once_and_told(waiting: World, effect: Answer | Drop, code: ExitCode) -> None:
     waiting.faults.add(Fault(effect, method="PATCH"))
     assert waiting.canary("abort").code == code
     assert changing(waiting) == ["PATCH"]

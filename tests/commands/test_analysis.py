@@ -52,11 +52,7 @@ def test_all_has_the_runs_of_earlier_revisions_too(failed: World) -> None:
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_one_run_by_its_name_or_the_end_of_it_is_shown_in_full(failed: World, whole: bool) -> None:
-    run = next(
-        r
-        for r in failed.store.items(ANALYSISRUN, "companyos")
-        if r["metadata"]["name"].endswith("2-1")
-    )
+    run = next(r for r in failed.store.items(ANALYSISRUN, "companyos") if r["metadata"]["name"].endswith("2-1"))
     ran = failed.canary("analysis", run["metadata"]["name"] if whole else "2-1")
     assert ran.out.count(" query=") == ran.out.count("run=") == 5
 
@@ -66,19 +62,40 @@ def test_json_has_every_measurement(failed: World) -> None:
     assert set(data) == {"rollout", "namespace", "context", "revision", "runs", "notes"}
     run = data["runs"][0]
     assert set(run) == {
-        "name", "revision", "hash", "step", "step_index", "phase", "message", "started_at",
-        "completed_at", "metrics",
-    }  # fmt: skip
+        "name",
+        "revision",
+        "hash",
+        "step",
+        "step_index",
+        "phase",
+        "message",
+        "started_at",
+        "completed_at",
+        "metrics",
+    }
     metric = run["metrics"][0]
     assert set(metric) == {
-        "name", "phase", "verdict", "value", "unit", "operator", "limit", "counts", "planned",
-        "success_condition", "failure_condition", "interval", "failure_limit", "dry_run",
-        "message", "address", "query", "measurements",
-    }  # fmt: skip
+        "name",
+        "phase",
+        "verdict",
+        "value",
+        "unit",
+        "operator",
+        "limit",
+        "counts",
+        "planned",
+        "success_condition",
+        "failure_condition",
+        "interval",
+        "failure_limit",
+        "dry_run",
+        "message",
+        "address",
+        "query",
+        "measurements",
+    }
     assert metric["counts"]["failed"] == 2
-    assert set(metric["measurements"][0]) == {
-        "phase", "value", "raw", "message", "started_at", "finished_at",
-    }  # fmt: skip
+    assert set(metric["measurements"][0]) == {"phase", "value", "raw", "message", "started_at", "finished_at"}
 
 
 @pytest.mark.parametrize(
@@ -91,9 +108,7 @@ def test_json_has_every_measurement(failed: World) -> None:
         (("-o", "xml"), ExitCode.USAGE, "--output `xml` is not a format here"),
     ],
 )
-def test_bad_input_is_a_sentence(
-    failed: World, arguments: tuple[str, ...], code: ExitCode, said: str
-) -> None:
+def test_bad_input_is_a_sentence(failed: World, arguments: tuple[str, ...], code: ExitCode, said: str) -> None:
     ran = failed.canary("analysis", *arguments)
     assert ran.code == code
     assert said in ran.err

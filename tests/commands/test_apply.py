@@ -28,26 +28,32 @@ def config(world: World, old: str, new: str) -> None:
 
 def somebody_applies(world: World, manager: str, obj: Mapping[str, Any]) -> None:
     """A server-side apply by another manager."""
-    whole = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
-             "metadata": {"name": "companyos-api"}, **obj}  # fmt: skip
+    whole = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "companyos-api"}, **obj}
     request = apply_request(whole, ROLLOUT, "companyos", force=True, field_manager=manager)
     assert world.answer(request).status == 200
 
 
 def an_autoscaler_is_attached(world: World) -> None:
     target = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "companyos-api"}
-    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
-              "metadata": {"name": "companyos-api"},
-              "spec": {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 20}}  # fmt: skip
+    scaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "companyos-api"},
+        "spec": {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 20},
+    }
     world.answer(create_request(scaler, AUTOSCALER, "companyos"))
 
 
 def scaled(world: World, replicas: int, manager: str) -> None:
     """Another size through the scale subresource: an autoscaler's way, and `kubectl scale`'s."""
     request = patch_request(
-        ROLLOUT, "companyos", "companyos-api", {"spec": {"replicas": replicas}},
-        subresource="scale", field_manager=manager,
-    )  # fmt: skip
+        ROLLOUT,
+        "companyos",
+        "companyos-api",
+        {"spec": {"replicas": replicas}},
+        subresource="scale",
+        field_manager=manager,
+    )
     assert world.answer(request).status == 200
 
 
@@ -150,9 +156,7 @@ def test_replicas_named_again_are_taken_back(world: World) -> None:
 
 
 @pytest.mark.parametrize("nth", range(4))
-def test_an_autoscaler_that_scales_in_the_middle_of_an_apply_is_not_undone(
-    world: World, nth: int
-) -> None:
+def test_an_autoscaler_that_scales_in_the_middle_of_an_apply_is_not_undone(world: World, nth: int) -> None:
     """`deploy` owns the image, so that this apply is forced."""
     assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
     an_autoscaler_is_attached(world)
@@ -214,9 +218,7 @@ def test_what_would_start_a_canary_is_refused_without_roll(world: World) -> None
 
 
 @pytest.mark.parametrize("aborted", [False, True])
-def test_new_steps_under_a_version_in_its_steps_are_refused_without_roll(
-    running: World, aborted: bool
-) -> None:
+def test_new_steps_under_a_version_in_its_steps_are_refused_without_roll(running: World, aborted: bool) -> None:
     running.advance(8)
     assert running.rollout().step_index == 3
     if aborted:
@@ -225,9 +227,7 @@ def test_new_steps_under_a_version_in_its_steps_are_refused_without_roll(
     config(running, "{weight: 50, analysis: 6s}", "{weight: 60, analysis: 6s}")
     ran = running.canary("apply")
     assert (ran.code, changing(running)) == (ExitCode.REFUSED, [])
-    assert (
-        "applying this would start the rollout of `companyos-api` again at its first step: steps["
-    ) in ran.err
+    assert ("applying this would start the rollout of `companyos-api` again at its first step: steps[") in ran.err
     before = running.rollout()
     assert running.canary("apply", "--roll").code == ExitCode.OK
     running.advance(1)
@@ -269,8 +269,7 @@ def test_fields_of_another_manager_are_a_conflict_that_names_force(world: World)
     ran = world.canary("apply")
     assert (ran.code, changing(world)) == (ExitCode.REFUSED, [])
     assert (
-        "applying this would change fields of Rollout companyos-api that `gitops` manages: "
-        ".spec.revisionHistoryLimit\n"
+        "applying this would change fields of Rollout companyos-api that `gitops` manages: .spec.revisionHistoryLimit\n"
     ) in ran.err
     assert "hint: --force takes these fields over" in ran.err
     assert world.canary("apply", "--force").code == ExitCode.OK
@@ -377,9 +376,7 @@ def test_the_forms_of_its_answer(world: World) -> None:
 
 
 @pytest.mark.parametrize("roll", [(), ("--roll",)])
-def test_new_steps_of_a_stable_version_start_nothing_and_say_so(
-    world: World, roll: tuple[str, ...]
-) -> None:
+def test_new_steps_of_a_stable_version_start_nothing_and_say_so(world: World, roll: tuple[str, ...]) -> None:
     config(world, "{weight: 50, analysis: 6s}", "{weight: 60, analysis: 6s}")
     dry = world.canary("apply", "--dry-run", *roll)
     assert 'counts from the next version: steps[4]: {"setWeight": 50} → ' in dry.out

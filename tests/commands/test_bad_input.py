@@ -19,10 +19,22 @@ from tests.commands.conftest import changing, freeze, interrupt
 from tests.world import CONFIG, Pipe, Ran, World
 
 VERBS = {
-    "analysis": (), "history": (), "status": (), "get": (), "watch": (), "promote": (),
-    "metrics": (), "abort": (), "pause": (), "resume": (),
-    "retry": (), "undo": (), "restart": (), "apply": ("v1.0.0",), "deploy": ("v1.1.0",),
-}  # fmt: skip
+    "analysis": (),
+    "history": (),
+    "status": (),
+    "get": (),
+    "watch": (),
+    "promote": (),
+    "metrics": (),
+    "abort": (),
+    "pause": (),
+    "resume": (),
+    "retry": (),
+    "undo": (),
+    "restart": (),
+    "apply": ("v1.0.0",),
+    "deploy": ("v1.1.0",),
+}
 ASKS = pytest.mark.parametrize("verb", VERBS)
 
 
@@ -75,9 +87,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("verb", ["deploy", "apply", "status", "links", "render"])
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_in_canary_yaml_names_file_line_and_field(
-    empty: World, mistake: str, verb: str
-) -> None:
+def test_a_mistake_in_canary_yaml_names_file_line_and_field(empty: World, mistake: str, verb: str) -> None:
     wrong = MISTAKES[mistake]
     assert wrong.old in CONFIG
     (empty.folder / "canary.yaml").write_text(CONFIG.replace(wrong.old, wrong.new))
@@ -212,12 +222,14 @@ def test_every_verb_tells_what_the_server_says(world: World, verb: str, answer: 
 
 @pytest.mark.parametrize(
     ("verb", "resource"),
-    [("promote", "rollouts.argoproj.io/status"), ("abort", "rollouts.argoproj.io/status"),
-     ("pause", "rollouts.argoproj.io"), ("deploy", "rollouts.argoproj.io")],
-)  # fmt: skip
-def test_a_patch_that_is_forbidden_names_verb_and_resource(
-    waiting: World, verb: str, resource: str
-) -> None:
+    [
+        ("promote", "rollouts.argoproj.io/status"),
+        ("abort", "rollouts.argoproj.io/status"),
+        ("pause", "rollouts.argoproj.io"),
+        ("deploy", "rollouts.argoproj.io"),
+    ],
+)
+def test_a_patch_that_is_forbidden_names_verb_and_resource(waiting: World, verb: str, resource: str) -> None:
     waiting.faults.add(Fault(Answer(403), method="PATCH"))
     more = ("v1.3.0", "--supersede") if verb == "deploy" else ()
     ran = waiting.canary(verb, *more)
@@ -364,6 +376,4 @@ def test_a_reader_that_goes_away_ends_the_command_without_a_word(
 def another(world: World, name: str) -> None:
     live = world.rollout().raw
     spec = {**live["spec"], "replicas": 0}
-    world.store.create(
-        ROLLOUT, {"metadata": {"name": name, "namespace": "companyos"}, "spec": spec}
-    )
+    world.store.create(ROLLOUT, {"metadata": {"name": name, "namespace": "companyos"}, "spec": spec})

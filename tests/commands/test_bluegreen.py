@@ -70,14 +70,15 @@ def controller(world: World, **fields: Any) -> None:
 
 
 PROMOTED: dict[str, Any] = {
-    "phase": "Healthy", "message": None, "stableRS": "6f79fffc94", "controllerPause": None,
+    "phase": "Healthy",
+    "message": None,
+    "stableRS": "6f79fffc94",
+    "controllerPause": None,
     "blueGreen": {"activeSelector": "6f79fffc94", "previewSelector": "6f79fffc94"},
-}  # fmt: skip
+}
 
 
-def test_promote_at_the_pause_is_done_when_the_active_service_has_moved(
-    at: Callable[[str], World],
-) -> None:
+def test_promote_at_the_pause_is_done_when_the_active_service_has_moved(at: Callable[[str], World]) -> None:
     world = at("paused")
     controller(world, **PROMOTED)
     ran = world.canary("promote")
@@ -97,9 +98,12 @@ def test_promote_behind_no_verdict_says_what_it_is_good_for(at: Callable[[str], 
     run = {"name": f"{NAME}-6f79fffc94-2-pre.1", "status": "Running"}
     before = status(world)["blueGreen"]
     controller(
-        world, phase="Progressing", message="active service cutover pending", controllerPause=None,
+        world,
+        phase="Progressing",
+        message="active service cutover pending",
+        controllerPause=None,
         blueGreen={**before, "prePromotionAnalysisRunStatus": run},
-    )  # fmt: skip
+    )
     ran = world.canary("promote")
     assert ran.code == ExitCode.OK, ran
     assert "a promote does not get past it" in ran.err
@@ -131,17 +135,23 @@ def test_what_would_do_something_else_is_refused(
     assert "PATCH" not in {r.method for r in world.requests}
 
 
-def test_abort_before_the_promotion_is_over_when_active_is_on_stable(
-    at: Callable[[str], World],
-) -> None:
+def test_abort_before_the_promotion_is_over_when_active_is_on_stable(at: Callable[[str], World]) -> None:
     world = at("paused")
-    aborted = {"type": "Progressing", "status": "False", "reason": "RolloutAborted",
-               "message": "Rollout aborted update to revision 2"}  # fmt: skip
+    aborted = {
+        "type": "Progressing",
+        "status": "False",
+        "reason": "RolloutAborted",
+        "message": "Rollout aborted update to revision 2",
+    }
     controller(
-        world, phase="Degraded", message=f"RolloutAborted: {aborted['message']}",
-        conditions=[aborted], pauseConditions=None, controllerPause=None,
+        world,
+        phase="Degraded",
+        message=f"RolloutAborted: {aborted['message']}",
+        conditions=[aborted],
+        pauseConditions=None,
+        controllerPause=None,
         abortedAt="2026-03-02T12:00:00Z",
-    )  # fmt: skip
+    )
     ran = world.canary("abort")
     assert ran.code == ExitCode.OK, ran
     assert "waiting for companyos-api-active to be back on stable" in ran.err
@@ -170,8 +180,7 @@ def test_pause_by_hand_is_as_ever(at: Callable[[str], World]) -> None:
 
 def test_retry_of_an_aborted_one(at: Callable[[str], World]) -> None:
     world = at("rolled-back")
-    controller(world, phase="Progressing", message="more replicas need to be updated",
-               conditions=[], abortedAt=None)  # fmt: skip
+    controller(world, phase="Progressing", message="more replicas need to be updated", conditions=[], abortedAt=None)
     ran = world.canary("retry")
     assert ran.code == ExitCode.OK, ran
     assert "from the start" in ran.out
@@ -188,18 +197,14 @@ def test_retry_of_an_aborted_one(at: Callable[[str], World]) -> None:
         ("promoted", ExitCode.OK, "Healthy"),
     ],
 )
-def test_status_says_what_it_is_doing(
-    at: Callable[[str], World], moment: str, code: ExitCode, words: str
-) -> None:
+def test_status_says_what_it_is_doing(at: Callable[[str], World], moment: str, code: ExitCode, words: str) -> None:
     ran = at(moment).canary("status")
     assert ran.code == code, ran
     assert words in ran.out
     assert "step" not in ran.out
 
 
-def test_get_shows_both_services_and_json_has_all_or_nothing_as_weight(
-    at: Callable[[str], World],
-) -> None:
+def test_get_shows_both_services_and_json_has_all_or_nothing_as_weight(at: Callable[[str], World]) -> None:
     world = at("paused")
     out = world.canary("get").out
     assert "active   companyos-api-active   v1" in out
@@ -212,9 +217,7 @@ def test_get_shows_both_services_and_json_has_all_or_nothing_as_weight(
     }
 
 
-def test_watch_without_a_terminal_ends_where_a_person_is_waited_for(
-    at: Callable[[str], World],
-) -> None:
+def test_watch_without_a_terminal_ends_where_a_person_is_waited_for(at: Callable[[str], World]) -> None:
     ran = at("paused").canary("watch")
     assert ran.code == ExitCode.UNFINISHED, ran
     assert ran.last == "verdict=paused version=v2 stable=v1 exit=8"

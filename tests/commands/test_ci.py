@@ -49,10 +49,8 @@ def outputs(world: World) -> dict[str, str]:
     "arguments",
     [("v1.1.0",), ("v1.2.0",), ("bad1", "--timeout", "70s"), ("crash1", "--timeout", "50s")],
     ids=lambda a: a[0],
-)  # fmt: skip
-def test_every_line_of_a_pipe_keeps_to_the_grammar(
-    world: World, arguments: tuple[str, ...]
-) -> None:
+)
+def test_every_line_of_a_pipe_keeps_to_the_grammar(world: World, arguments: tuple[str, ...]) -> None:
     *lines, verdict = world.canary("deploy", *arguments).out.splitlines()
     assert [line for line in lines if not LINE.fullmatch(line) or not described(line)] == []
     assert all("=" in pair for pair in verdict.split())
@@ -82,9 +80,7 @@ def test_lines_about_a_person_keep_to_the_grammar(waiting: World) -> None:
     assert [line for line in lines if not LINE.fullmatch(line) or not described(line)] == []
 
 
-@pytest.mark.parametrize(
-    ("flag", "value"), [("--heartbeat", "soon"), ("--heartbeat", "-1s"), ("--ci", "jenkins")]
-)
+@pytest.mark.parametrize(("flag", "value"), [("--heartbeat", "soon"), ("--heartbeat", "-1s"), ("--ci", "jenkins")])
 def test_a_wrong_setting_is_2_before_anything_is_sent(world: World, flag: str, value: str) -> None:
     ran = world.canary("deploy", "v1.1.0", flag, value)
     assert (ran.code, world.requests) == (ExitCode.USAGE, [])
@@ -123,9 +119,12 @@ def test_files_of_github_are_appended_to(world: World) -> None:
     (world.folder / "outputs").write_text("other=1\n")
     world.canary("deploy", "v1.1.0", environ=GITHUB)
     assert outputs(world) == {
-        "other": "1", "phase": "Healthy", "revision": "2", "image": "companyos-api:v1.1.0",
+        "other": "1",
+        "phase": "Healthy",
+        "revision": "2",
+        "image": "companyos-api:v1.1.0",
         "verdict": "healthy",
-    }  # fmt: skip
+    }
 
 
 def test_a_file_that_cannot_be_written_is_a_note(world: World) -> None:
@@ -168,16 +167,17 @@ def test_a_version_that_is_stable_already_has_outputs(world: World) -> None:
     assert ran.out == "verdict=healthy version=v1.0.0 exit=0\n"
     assert ran.err == "v1.0.0 is already the version of `companyos-api`: nothing to do\n"
     assert outputs(world) == {
-        "phase": "Healthy", "revision": "1", "image": "companyos-api:v1.0.0", "verdict": "healthy",
-    }  # fmt: skip
+        "phase": "Healthy",
+        "revision": "1",
+        "image": "companyos-api:v1.0.0",
+        "verdict": "healthy",
+    }
 
 
 def test_what_no_controller_acts_on_is_annotated(world: World) -> None:
     freeze(world)
     ran = world.canary("deploy", "v1.1.0", environ=GITHUB)
-    assert (ran.code, ran.last) == (
-        ExitCode.UNOBSERVED, "verdict=unobserved version=v1.1.0 exit=9",
-    )  # fmt: skip
+    assert (ran.code, ran.last) == (ExitCode.UNOBSERVED, "verdict=unobserved version=v1.1.0 exit=9")
     assert ran.err.startswith("::error title=companyos-api unobserved::companyos-api in companyos")
     assert outputs(world)["verdict"] == "unobserved"
 
@@ -202,9 +202,7 @@ def test_words_of_the_cluster_are_no_commands_to_the_runner(world: World) -> Non
     world.prometheus = away  # type: ignore[assignment]
     ran = world.canary("deploy", "v1.1.0", environ=GITHUB, together=True)
     commands = [line for line in ran.out.splitlines() if line.lstrip().startswith("::")]
-    assert {re.match(r" *::[a-z-]+", line)[0] for line in commands} == {
-        "::group", "::endgroup", "::error",
-    }  # fmt: skip
+    assert {re.match(r" *::[a-z-]+", line)[0] for line in commands} == {"::group", "::endgroup", "::error"}
 
 
 def summary(world: World, *arguments: str) -> str:
@@ -275,10 +273,7 @@ def test_a_change_that_nobody_observed_is_reported_once(world: World, tmp_path: 
     freeze(world)
     world.canary("deploy", "v1.1.0", "--no-wait")
     output = tmp_path / "output"
-    ran = world.canary(
-        "watch", "-o", "json",
-        environ={"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output)},
-    )  # fmt: skip
+    ran = world.canary("watch", "-o", "json", environ={"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output)})
     assert ran.code == ExitCode.UNOBSERVED
     assert ran.err.count("::error") == 1
     assert output.read_text().count("verdict=") == 1

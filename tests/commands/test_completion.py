@@ -36,9 +36,7 @@ PLUGIN = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: touch, a
 def asked(world: World, line: str, **environ: str) -> Ran:
     """What comes for `canary LINE` with the cursor at its end."""
     kubeconfig = str(world.folder / "kubeconfig")
-    return world.canary(
-        environ={"KUBECONFIG": kubeconfig, "_CANARY_COMPLETE": f"canary {line}", **environ}
-    )
+    return world.canary(environ={"KUBECONFIG": kubeconfig, "_CANARY_COMPLETE": f"canary {line}", **environ})
 
 
 def values(world: World, line: str) -> list[str]:
@@ -69,16 +67,24 @@ def counted(waiting: World) -> World:
         ("status -e prod ", "", 1),
         ("status -n comp", "companyos\n", 1),
         ("status -e ", "prod\tenvironment of canary.yaml\ntest\tenvironment of canary.yaml\n", 0),
-        ("watch --until ", "healthy\tthe version is stable\npaused\tit waits for a person\n"
-         "step=1\t10 %\nstep=2\t25 %\nstep=3\t50 %\n"
-         "weight=10\tstep 1\nweight=25\tstep 2\nweight=50\tstep 3\n", 1),
+        (
+            "watch --until ",
+            "healthy\tthe version is stable\npaused\tit waits for a person\n"
+            "step=1\t10 %\nstep=2\t25 %\nstep=3\t50 %\n"
+            "weight=10\tstep 1\nweight=25\tstep 2\nweight=50\tstep 3\n",
+            1,
+        ),
         ("watch --until=weight=5", "--until=weight=50\tstep 3\n", 1),
         ("promote --to-weight 2", "25\tstep 2\n", 1),
         ("promote --if-step ", "1\tstep 1/3 (pause)\n", 1),
         ("promote --if-revision ", "2\tPaused\n", 1),
-        ("undo --to ", "v1.1.0\trevision 2, 02 Mar 12:00, by ana\n"
-         "v1.0.0\trevision 1, was stable, 02 Mar 12:00\n"
-         "2\tv1.1.0, 02 Mar 12:00, by ana\n1\tv1.0.0, was stable, 02 Mar 12:00\n", 2),
+        (
+            "undo --to ",
+            "v1.1.0\trevision 2, 02 Mar 12:00, by ana\n"
+            "v1.0.0\trevision 1, was stable, 02 Mar 12:00\n"
+            "2\tv1.1.0, 02 Mar 12:00, by ana\n1\tv1.0.0, was stable, 02 Mar 12:00\n",
+            2,
+        ),
         ("undo companyos-api -n companyos --to 1", "1\tv1.0.0, was stable, 02 Mar 12:00\n", 2),
         ("history --diff v1.0.0 v1.1", "v1.1.0\trevision 2, 02 Mar 12:00, by ana\n", 1),
         ("deploy v1.0", "v1.0.0\trevision 1, was stable, 02 Mar 12:00\n", 1),
@@ -90,14 +96,17 @@ def counted(waiting: World) -> World:
         ("apply -f ", ":files\n", 0),
         ("apply --file=can", ":files\n", 0),
         ("completion ", "bash\nzsh\nfish\n", 0),
-        ("sandbox --scenario slow-s",
-         "slow-start\tpods get ready after twenty minutes, long after the progress deadline\n", 0),
+        (
+            "sandbox --scenario slow-s",
+            "slow-start\tpods get ready after twenty minutes, long after the progress deadline\n",
+            0,
+        ),
         ("deploy v1.2.3 --reason ", "", 0),
         ("frobnicate ", "", 0),
         ("status 'not closed", "", 0),
         ("--version ", "".join(f"{v}\t{text}\n" for v, text in cli.VERBS.items()), 0),
     ],
-)  # fmt: skip
+)
 def test_what_may_stand_there_is_offered_for_a_request_or_two(
     counted: World, line: str, answer: str, requests: int
 ) -> None:
@@ -105,9 +114,7 @@ def test_what_may_stand_there_is_offered_for_a_request_or_two(
     assert [r.method for r in counted.requests] == ["GET"] * requests
 
 
-def test_where_undo_may_go_back_to_says_what_was_aborted_and_what_was_undone(
-    world: World,
-) -> None:
+def test_where_undo_may_go_back_to_says_what_was_aborted_and_what_was_undone(world: World) -> None:
     for version in ("v1.1.0", "v1.2.0"):
         world.canary("deploy", version, "-q")
     first, *_ = asked(world, "undo --to ").out.splitlines()
@@ -190,13 +197,22 @@ def test_ctrl_c_is_silence(counted: World) -> None:
 
 def run(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
     """The real program, with the real transport."""
-    environ = {"KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder), "PATH": "/usr/bin",
-               "PYTHONPATH": str(Path(cli.__file__).parents[1]),
-               "_CANARY_COMPLETE": f"canary {line}"}  # fmt: skip
+    environ = {
+        "KUBECONFIG": str(folder / "kubeconfig"),
+        "HOME": str(folder),
+        "PATH": "/usr/bin",
+        "PYTHONPATH": str(Path(cli.__file__).parents[1]),
+        "_CANARY_COMPLETE": f"canary {line}",
+    }
     return subprocess.run(
         [sys.executable, "-m", "companyos_canary"],
-        cwd=folder, env=environ, capture_output=True, text=True, timeout=20, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
 
 
 def test_a_server_that_accepts_and_says_nothing_is_silence(tmp_path: Path) -> None:
@@ -216,12 +232,7 @@ def test_a_credential_plugin_is_not_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "names"),
-    [
-        ("st", set()),
-        ("status --", set()),
-        ("get --context ", {"yaml"}),
-        ("undo --to ", {"yaml", "msgspec", "urllib3"}),
-    ],
+    [("st", set()), ("status --", set()), ("get --context ", {"yaml"}), ("undo --to ", {"yaml", "msgspec", "urllib3"})],
 )
 def test_completion_loads_only_what_it_needs(tmp_path: Path, line: str, names: set[str]) -> None:
     World(tmp_path)

@@ -14,9 +14,7 @@ from tests.world import World
 
 def test_the_story_is_of_verbs_that_exist_and_has_a_good_and_a_bad_end() -> None:
     assert {arguments[0] for _, arguments, _ in demo.STORY} <= set(cli.VERBS)
-    assert [code for _, _, code in demo.STORY] == [
-        ExitCode.OK, ExitCode.OK, ExitCode.DEGRADED,
-    ]  # fmt: skip
+    assert [code for _, _, code in demo.STORY] == [ExitCode.OK, ExitCode.OK, ExitCode.DEGRADED]
 
 
 def test_its_canary_yaml_is_a_good_one_and_short(tmp_path: Path) -> None:
@@ -33,15 +31,11 @@ def test_the_commands_see_its_cluster_and_none_of_the_users_settings(tmp_path: P
     made = demo._environment(given, tmp_path / "kubeconfig")
     assert made.pop("PYTHONPATH").split(os.pathsep)[0] == str(Path(cli.__file__).parents[1])
     kubeconfig = str(tmp_path / "kubeconfig")
-    assert made == {
-        "KUBECONFIG": kubeconfig, "PATH": "/bin", "NO_COLOR": "1", "CANARY_CI": "none",
-    }  # fmt: skip
+    assert made == {"KUBECONFIG": kubeconfig, "PATH": "/bin", "NO_COLOR": "1", "CANARY_CI": "none"}
 
 
 def test_another_end_than_the_story_has_is_a_failure_that_names_the_command() -> None:
-    with pytest.raises(
-        CanaryError, match=r"`canary deploy v1.2.0` ended with 0 where .* 3"
-    ) as found:
+    with pytest.raises(CanaryError, match=r"`canary deploy v1.2.0` ended with 0 where .* 3") as found:
         demo._expect(("deploy", "v1.2.0"), 0, ExitCode.DEGRADED)
     assert found.value.exit_code is ExitCode.FAILED
 

@@ -23,9 +23,7 @@ def test_a_good_version_goes_through_all_steps_and_becomes_stable(world: World) 
     assert live.is_fully_promoted
 
 
-def test_a_bad_version_is_rolled_back_and_the_end_names_metric_value_and_limit(
-    world: World,
-) -> None:
+def test_a_bad_version_is_rolled_back_and_the_end_names_metric_value_and_limit(world: World) -> None:
     ran = world.canary("deploy", "v1.2.0")
     assert ran.code == ExitCode.DEGRADED
     verdict = dict(pair.split("=", 1) for pair in ran.last.split())
@@ -48,16 +46,17 @@ def test_the_record_says_who_what_and_which_hash_was_stable_then(world: World) -
     world.canary("deploy", "v1.1.0", "--reason", "fixes login")
     record = json.loads(world.rollout().annotations[RECORD])
     assert (record["by"], record["reason"], record["image"], record["stable"]) == (
-        "ana", "fixes login", "companyos-api:v1.1.0", stable,
-    )  # fmt: skip
+        "ana",
+        "fixes login",
+        "companyos-api:v1.1.0",
+        stable,
+    )
 
 
 def test_a_dry_run_shows_the_patch_and_sends_nothing(world: World) -> None:
     ran = world.canary("deploy", "v1.1.0", "--dry-run")
     assert ran.code == ExitCode.OK
-    assert ran.out.startswith(
-        "PATCH /apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api"
-    )
+    assert ran.out.startswith("PATCH /apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api")
     assert {r.method for r in world.requests} == {"GET"}
     assert world.rollout().image() == "companyos-api:v1.0.0"
 
@@ -124,9 +123,7 @@ def test_after_a_roll_back_the_next_version_goes_out(world: World) -> None:
     assert world.canary("deploy", "v1.2.1").code == ExitCode.OK
 
 
-def test_without_a_terminal_a_pause_for_a_person_ends_it(
-    world_of: Callable[[str], World],
-) -> None:
+def test_without_a_terminal_a_pause_for_a_person_ends_it(world_of: Callable[[str], World]) -> None:
     world = world_of(MANUAL)
     ran = world.canary("deploy", "v1.1.0")
     assert (ran.code, ran.last.split()[0]) == (ExitCode.UNFINISHED, "verdict=paused")
@@ -174,9 +171,7 @@ def test_json_has_the_verdict_and_nothing_else_is_on_stdout(world: World) -> Non
     assert ran.json["data"]["cause"]["metrics"][0]["metric"] == "error-rate"
 
 
-def test_a_version_that_came_before_the_controller_saw_ours_is_not_taken_for_ours(
-    world: World,
-) -> None:
+def test_a_version_that_came_before_the_controller_saw_ours_is_not_taken_for_ours(world: World) -> None:
     acting = world.sandbox
     freeze(world)
 
@@ -191,9 +186,7 @@ def test_a_version_that_came_before_the_controller_saw_ours_is_not_taken_for_our
     assert ran.last.startswith("verdict=superseded version=v1.1.0 ")
 
 
-@pytest.mark.parametrize(
-    ("tag", "reason"), [("bad1", "ImagePullBackOff"), ("crash1", "CrashLoopBackOff")]
-)
+@pytest.mark.parametrize(("tag", "reason"), [("bad1", "ImagePullBackOff"), ("crash1", "CrashLoopBackOff")])
 def test_a_deadline_names_what_kept_the_pods_from_starting_though_they_are_gone(
     world_of: Callable[[str], World], tag: str, reason: str
 ) -> None:

@@ -48,19 +48,24 @@ def test_a_change_says_first_where_it_acts(world: World) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("deploy", "v1.1.0", "--no-wait"), ("promote",), ("abort",), ("undo",), ("retry",),
-     ("pause", "--no-wait"), ("resume",), ("restart", "--no-wait"), ("apply", "--no-wait")],
+    [
+        ("deploy", "v1.1.0", "--no-wait"),
+        ("promote",),
+        ("abort",),
+        ("undo",),
+        ("retry",),
+        ("pause", "--no-wait"),
+        ("resume",),
+        ("restart", "--no-wait"),
+        ("apply", "--no-wait"),
+    ],
     ids=lambda a: a[0],
-)  # fmt: skip
-def test_every_changing_verb_says_it_also_where_it_is_refused(
-    world: World, arguments: tuple[str, ...]
-) -> None:
+)
+def test_every_changing_verb_says_it_also_where_it_is_refused(world: World, arguments: tuple[str, ...]) -> None:
     assert world.canary(*arguments, "-e", "prod").err.splitlines()[0] == SAID
 
 
-def test_nothing_is_said_where_nothing_is_changed_or_nobody_named_an_environment(
-    world: World,
-) -> None:
+def test_nothing_is_said_where_nothing_is_changed_or_nobody_named_an_environment(world: World) -> None:
     for arguments in (
         ("status", "-e", "prod"),
         ("get", "-e", "prod"),

@@ -31,8 +31,7 @@ def test_all_that_belongs_to_the_rollout_in_the_order_of_time(waiting: World) ->
 
 def test_every_list_is_about_one_object_and_none_about_the_namespace(waiting: World) -> None:
     waiting.canary("events")
-    kinds = [re.fullmatch(r"involvedObject.kind=(\w+),involvedObject.name=\S+", s)[1]
-             for s in asked(waiting)]  # fmt: skip
+    kinds = [re.fullmatch(r"involvedObject.kind=(\w+),involvedObject.name=\S+", s)[1] for s in asked(waiting)]
     assert sorted(kinds) == ["AnalysisRun"] + ["Pod"] * 10 + ["ReplicaSet"] * 2 + ["Rollout"]
 
 
@@ -111,9 +110,7 @@ def test_none_is_no_line_and_a_note(world: World) -> None:
         (("-o", "yaml"), ExitCode.USAGE, "--output `yaml` is not a format here"),
     ],
 )
-def test_bad_input_is_a_sentence(
-    world: World, arguments: tuple[str, ...], code: ExitCode, said: str
-) -> None:
+def test_bad_input_is_a_sentence(world: World, arguments: tuple[str, ...], code: ExitCode, said: str) -> None:
     ran = world.canary("events", *arguments)
     assert ran.code == code
     assert said in ran.err

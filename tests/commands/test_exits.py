@@ -113,9 +113,7 @@ def test_list_has_its_codes(waiting: World) -> None:
     assert waiting.canary("list").code == ExitCode.FAILED
 
 
-def test_pause_resume_and_restart_are_refused_where_they_would_do_something_else(
-    waiting: World,
-) -> None:
+def test_pause_resume_and_restart_are_refused_where_they_would_do_something_else(waiting: World) -> None:
     assert waiting.canary("resume").code == ExitCode.REFUSED
     assert waiting.canary("restart").code == ExitCode.REFUSED
     waiting.canary("abort", "--no-wait")

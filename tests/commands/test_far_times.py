@@ -14,29 +14,38 @@ LOOKING = ("list", "status", "get", "history", "events", "analysis", "metrics", 
 LATE, EARLY = "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+23:00"
 LONGEST = "2562047h"  # what Go reads at most: 292 years
 SPECS: dict[str, dict[str, Any]] = {
-    "many of the longest pauses": {
-        "strategy": {"canary": {"steps": [{"pause": {"duration": LONGEST}}] * 40}}
-    },
+    "many of the longest pauses": {"strategy": {"canary": {"steps": [{"pause": {"duration": LONGEST}}] * 40}}},
     "a deadline of 64 bits": {"progressDeadlineSeconds": 2**63 - 1, "minReadySeconds": 2**63 - 1},
     "a blue-green pause of 64 bits": {
-        "strategy": {
-            "canary": None, "blueGreen": {"activeService": "a", "autoPromotionSeconds": 2**63 - 1},
-        }
+        "strategy": {"canary": None, "blueGreen": {"activeService": "a", "autoPromotionSeconds": 2**63 - 1}}
     },
-}  # fmt: skip
+}
 
 
 def statuses(time: str) -> dict[str, Any]:
     return {
-        "abortedAt": time, "restartedAt": time, "phase": "Paused", "controllerPause": True,
+        "abortedAt": time,
+        "restartedAt": time,
+        "phase": "Paused",
+        "controllerPause": True,
         "pauseConditions": [{"reason": "CanaryPauseStep", "startTime": time}],
         "conditions": [
-            {"type": "Progressing", "status": "True", "reason": "x", "message": "x",
-             "lastUpdateTime": time, "lastTransitionTime": time},
+            {
+                "type": "Progressing",
+                "status": "True",
+                "reason": "x",
+                "message": "x",
+                "lastUpdateTime": time,
+                "lastTransitionTime": time,
+            }
         ],
-        "duration": {"rolloutStartedAt": time, "finishedAt": time, "manualPauseStartedAt": time,
-                     "totalManualPauseDurationSeconds": 2**63 - 1},
-    }  # fmt: skip
+        "duration": {
+            "rolloutStartedAt": time,
+            "finishedAt": time,
+            "manualPauseStartedAt": time,
+            "totalManualPauseDurationSeconds": 2**63 - 1,
+        },
+    }
 
 
 def every_verb_answers(world: World) -> None:

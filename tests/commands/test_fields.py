@@ -33,19 +33,22 @@ def test_several_fields_are_a_line_each_in_their_order(waiting: World) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "hint"),
     [
-        (("get", "--field", "phse"), "the data of `canary get` have no field `phse`",
-         "did you mean `phase`?"),
-        (("get", "--field", "weights.sett"), "the data of `canary get` have no field "
-         "`weights.sett`", "did you mean `weights.set`?"),
-        (("get", "--field", "steps.first"), "the data of `canary get` have no field `steps.first`",
-         "members are numbers, the first is 0"),
-        (("render", "--field", "x"), "the data of `canary render` have no field `x`",
-         "there is `objects`"),
-        (("abort", "--field", "verdict"), "the data of `canary abort` have no field `verdict`",
-         None),
+        (("get", "--field", "phse"), "the data of `canary get` have no field `phse`", "did you mean `phase`?"),
+        (
+            ("get", "--field", "weights.sett"),
+            "the data of `canary get` have no field `weights.sett`",
+            "did you mean `weights.set`?",
+        ),
+        (
+            ("get", "--field", "steps.first"),
+            "the data of `canary get` have no field `steps.first`",
+            "members are numbers, the first is 0",
+        ),
+        (("render", "--field", "x"), "the data of `canary render` have no field `x`", "there is `objects`"),
+        (("abort", "--field", "verdict"), "the data of `canary abort` have no field `verdict`", None),
         (("get", "--field", "phase.x"), "the data of `canary get` have no field `phase.x`", ""),
     ],
-)  # fmt: skip
+)
 def test_a_field_that_cannot_be_is_refused_before_anything_is_asked(
     waiting: World, arguments: tuple[str, ...], error: str, hint: str | None
 ) -> None:
@@ -68,10 +71,10 @@ def test_a_field_and_a_form_exclude_each_other(waiting: World, form: str) -> Non
 def test_a_field_that_is_not_there_this_time_is_an_empty_line_and_exit_2(waiting: World) -> None:
     ran = waiting.canary("get", "--field", "metrics.7.value", "--field", "phase")
     assert ran == Ran(
-        ExitCode.USAGE, "\nPaused\n",
-        "error: the answer has no field `metrics.7.value`\n"
-        "hint: it has 5 members there, the first is 0\n",
-    )  # fmt: skip
+        ExitCode.USAGE,
+        "\nPaused\n",
+        "error: the answer has no field `metrics.7.value`\nhint: it has 5 members there, the first is 0\n",
+    )
 
 
 def test_a_member_of_an_empty_list_is_not_there(world: World) -> None:
@@ -110,9 +113,7 @@ def test_an_error_prints_nothing_on_stdout(waiting: World) -> None:
     assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
 
 
-@pytest.mark.parametrize(
-    "arguments", [("logs", "-f", "--field", "lines"), ("events", "-w", "--field", "events")]
-)
+@pytest.mark.parametrize("arguments", [("logs", "-f", "--field", "lines"), ("events", "-w", "--field", "events")])
 def test_what_has_no_end_has_no_field(waiting: World, arguments: tuple[str, ...]) -> None:
     ran = waiting.canary(*arguments)
     assert (ran.code, ran.out, waiting.requests) == (ExitCode.USAGE, "", [])

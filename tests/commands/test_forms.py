@@ -17,8 +17,12 @@ from tests.world import World
 NAME = "rollout.argoproj.io/companyos-api\n"
 # Each changing verb in the state in which it has something to do, v1.1.0 waiting at 10 %.
 CHANGES: dict[str, tuple[str, ...]] = {
-    "deploy": ("v1.3.0", "--supersede"), "promote": (), "abort": (), "undo": (), "pause": (),
-}  # fmt: skip
+    "deploy": ("v1.3.0", "--supersede"),
+    "promote": (),
+    "abort": (),
+    "undo": (),
+    "pause": (),
+}
 # What is no object has no name and no YAML.
 NO_OBJECT = {
     "yaml": ("events", "history", "init", "links", "logs", "schema", "demo", "sandbox"),
@@ -72,9 +76,7 @@ def test_a_read_has_every_form(waiting: World, verb: str) -> None:
 
 
 @pytest.mark.parametrize(("form", "verb"), [(f, v) for f in NO_OBJECT for v in NO_OBJECT[f]])
-def test_a_form_that_cannot_be_is_refused_before_anything_is_done(
-    waiting: World, form: str, verb: str
-) -> None:
+def test_a_form_that_cannot_be_is_refused_before_anything_is_done(waiting: World, form: str, verb: str) -> None:
     ran = waiting.canary(verb, "-o", form)
     assert (ran.code, ran.out, waiting.requests) == (ExitCode.USAGE, "", [])
     assert ran.err.startswith(f"error: --output `{form}` is not a format here\nhint: use human")
@@ -86,9 +88,7 @@ def test_analyses_are_objects_that_kubectl_could_read(world: World) -> None:
     found = [*yaml.safe_load_all(world.canary("analysis", "-o", "yaml").out)]
     names = world.canary("analysis", "-o", "name").out.split()
     assert [f"analysisrun.argoproj.io/{run['metadata']['name']}" for run in found] == names
-    assert {(run["apiVersion"], run["kind"]) for run in found} == {
-        ("argoproj.io/v1alpha1", "AnalysisRun")
-    }
+    assert {(run["apiVersion"], run["kind"]) for run in found} == {("argoproj.io/v1alpha1", "AnalysisRun")}
 
 
 def test_a_promote_up_to_a_weight_shows_the_rollout(waiting: World) -> None:

@@ -18,8 +18,15 @@ def test_it_ends_with_0_in_every_state(world: World) -> None:
 def test_a_pause_shows_steps_and_what_to_type(waiting: World) -> None:
     ran = waiting.canary("get")
     assert ran.code == ExitCode.OK
-    for part in ("v1.0.0 → v1.1.0", "step 1/3", "waits for a person", "1 of 10",
-                 "error-rate", "started 3s ago by ana", "canary promote"):  # fmt: skip
+    for part in (
+        "v1.0.0 → v1.1.0",
+        "step 1/3",
+        "waits for a person",
+        "1 of 10",
+        "error-rate",
+        "started 3s ago by ana",
+        "canary promote",
+    ):
         assert part in ran.out
 
 

@@ -50,10 +50,24 @@ def test_json_has_the_facts(shipped: World) -> None:
     assert set(data) == {"rollout", "namespace", "context", "revisions", "notes"}
     bad = data["revisions"][1]
     assert set(bad) == {
-        "revision", "version", "images", "hash", "replicaset", "outcome", "current", "at",
-        "created_at", "by", "reason", "took_seconds", "waited_seconds", "weight", "cause",
-        "undone", "earlier",
-    }  # fmt: skip
+        "revision",
+        "version",
+        "images",
+        "hash",
+        "replicaset",
+        "outcome",
+        "current",
+        "at",
+        "created_at",
+        "by",
+        "reason",
+        "took_seconds",
+        "waited_seconds",
+        "weight",
+        "cause",
+        "undone",
+        "earlier",
+    }
     assert (bad["outcome"], bad["weight"], bad["took_seconds"]) == ("aborted", 25, 10)
     assert bad["cause"]["metrics"][0]["metric"] == "error-rate"
 
@@ -94,9 +108,7 @@ def test_a_revision_that_is_not_there_names_those_that_are(shipped: World) -> No
         (("-o", "name"), ExitCode.USAGE, "--output `name` is not a format here"),
     ],
 )
-def test_bad_input_is_a_sentence(
-    world: World, arguments: tuple[str, ...], code: ExitCode, said: str
-) -> None:
+def test_bad_input_is_a_sentence(world: World, arguments: tuple[str, ...], code: ExitCode, said: str) -> None:
     ran = world.canary("history", *arguments)
     assert ran.code == code
     assert said in ran.err

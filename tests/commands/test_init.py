@@ -15,9 +15,7 @@ def bare(tmp_path: Path) -> World:
 
 
 def test_it_writes_a_file_and_says_what_is_next(bare: World) -> None:
-    assert bare.canary("init") == Ran(
-        0, "wrote canary.yaml\n", "next: canary render, then canary apply VERSION\n"
-    )
+    assert bare.canary("init") == Ran(0, "wrote canary.yaml\n", "next: canary render, then canary apply VERSION\n")
     assert bare.canary("render", "v1.0.0").code == ExitCode.OK
     assert bare.requests == []
 
@@ -26,8 +24,10 @@ def test_flags_are_its_values(bare: World) -> None:
     bare.canary("init", "billing", "-n", "shop", "--image", "registry.example.com/pay")
     written = yaml.safe_load((bare.folder / "canary.yaml").read_text())
     assert (written["rollout"], written["namespace"], written["image"]) == (
-        "billing", "shop", "registry.example.com/pay",
-    )  # fmt: skip
+        "billing",
+        "shop",
+        "registry.example.com/pay",
+    )
 
 
 def test_the_image_is_called_as_the_rollout(bare: World) -> None:
@@ -45,10 +45,11 @@ def test_an_existing_file_stays(empty: World) -> None:
     before = (empty.folder / "canary.yaml").read_text()
     ran = empty.canary("init")
     assert ran == Ran(
-        2, "",
+        2,
+        "",
         "error: `canary.yaml` is already here and stays as it is\n"
         "hint: edit it, or write another one with --file NAME\n",
-    )  # fmt: skip
+    )
     assert (empty.folder / "canary.yaml").read_text() == before
 
 

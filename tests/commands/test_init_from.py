@@ -25,32 +25,57 @@ POD_SPECS: dict[str, dict[str, Any]] = {
     "plain": {"containers": [{**API, **WEB}]},
     "no ports": {"containers": [API]},
     "resources added by the controller": {"containers": [{**API, **WEB, "resources": {}}]},
-    "named ports": {"containers": [{**API, "ports": [
-        {"name": "web", "containerPort": 9000, "protocol": "TCP"},
-        {"name": "metrics", "containerPort": 9090},
-    ]}]},
-    "probes and resources": {"containers": [{
-        **API, **WEB,
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5},
-        "livenessProbe": {"exec": {"command": ["cat", "/tmp/ok"]}},
-        "startupProbe": {"tcpSocket": {"port": 8080}, "failureThreshold": 30},
-        "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "1Gi"}},
-    }]},
-    "environment": {"containers": [{
-        **API, **WEB, "command": ["/api"], "args": ["--verbose", "--level=1"],
-        "env": [
-            {"name": "LOG_LEVEL", "value": "info"},
-            {"name": "EMPTY", "value": ""},
-            {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
-            {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "a"}}},
-        ],
-        "envFrom": [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "keys"}}],
-    }]},
+    "named ports": {
+        "containers": [
+            {
+                **API,
+                "ports": [
+                    {"name": "web", "containerPort": 9000, "protocol": "TCP"},
+                    {"name": "metrics", "containerPort": 9090},
+                ],
+            }
+        ]
+    },
+    "probes and resources": {
+        "containers": [
+            {
+                **API,
+                **WEB,
+                "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5},
+                "livenessProbe": {"exec": {"command": ["cat", "/tmp/ok"]}},
+                "startupProbe": {"tcpSocket": {"port": 8080}, "failureThreshold": 30},
+                "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "1Gi"}},
+            }
+        ]
+    },
+    "environment": {
+        "containers": [
+            {
+                **API,
+                **WEB,
+                "command": ["/api"],
+                "args": ["--verbose", "--level=1"],
+                "env": [
+                    {"name": "LOG_LEVEL", "value": "info"},
+                    {"name": "EMPTY", "value": ""},
+                    {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+                    {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "a"}}},
+                ],
+                "envFrom": [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "keys"}}],
+            }
+        ]
+    },
     "volumes": {
-        "containers": [{**API, **WEB, "volumeMounts": [
-            {"name": "cache", "mountPath": "/cache"},
-            {"name": "settings", "mountPath": "/etc/api", "readOnly": True},
-        ]}],
+        "containers": [
+            {
+                **API,
+                **WEB,
+                "volumeMounts": [
+                    {"name": "cache", "mountPath": "/cache"},
+                    {"name": "settings", "mountPath": "/etc/api", "readOnly": True},
+                ],
+            }
+        ],
         "volumes": [
             {"name": "cache", "emptyDir": {}},
             {"name": "settings", "configMap": {"name": "settings", "defaultMode": 420}},
@@ -61,10 +86,7 @@ POD_SPECS: dict[str, dict[str, Any]] = {
             {"name": "migrate", "image": "migrate:v1", "command": ["migrate", "up"]},
             {"name": "proxy", "image": "proxy:v3", "restartPolicy": "Always"},
         ],
-        "containers": [
-            {**API, **WEB},
-            {"name": "agent", "image": "agent:v2", "ports": [{"containerPort": 9102}]},
-        ],
+        "containers": [{**API, **WEB}, {"name": "agent", "image": "agent:v2", "ports": [{"containerPort": 9102}]}],
     },
     "security and placement": {
         "serviceAccountName": "api",
@@ -73,56 +95,73 @@ POD_SPECS: dict[str, dict[str, Any]] = {
         "nodeSelector": {"disk": "ssd"},
         "terminationGracePeriodSeconds": 60,
         "tolerations": [{"key": "spot", "operator": "Exists", "effect": "NoSchedule"}],
-        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{
-            "weight": 1,
-            "podAffinityTerm": {
-                "labelSelector": {"matchLabels": {"app": "api"}},
-                "topologyKey": "kubernetes.io/hostname",
-            },
-        }]}},
-        "containers": [{
-            **API, **WEB, "imagePullPolicy": "Always",
-            "securityContext": {"readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
-            "lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
-        }],
+        "affinity": {
+            "podAntiAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [
+                    {
+                        "weight": 1,
+                        "podAffinityTerm": {
+                            "labelSelector": {"matchLabels": {"app": "api"}},
+                            "topologyKey": "kubernetes.io/hostname",
+                        },
+                    }
+                ]
+            }
+        },
+        "containers": [
+            {
+                **API,
+                **WEB,
+                "imagePullPolicy": "Always",
+                "securityContext": {"readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+                "lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
+            }
+        ],
     },
-}  # fmt: skip
+}
 
 STRATEGIES: dict[str, dict[str, Any]] = {
-    "pauses": {"steps": [
-        {"setWeight": 20}, {"pause": {}}, {"setWeight": 40}, {"pause": {"duration": 10}},
-        {"setWeight": 60}, {"pause": {"duration": "10m"}},
-    ]},
+    "pauses": {
+        "steps": [
+            {"setWeight": 20},
+            {"pause": {}},
+            {"setWeight": 40},
+            {"pause": {"duration": 10}},
+            {"setWeight": 60},
+            {"pause": {"duration": "10m"}},
+        ]
+    },
     "as canary writes them": {"steps": [{"setWeight": 20}, {"pause": {"duration": "10m"}}]},
     "analysis": {
-        "maxSurge": "50%", "maxUnavailable": 1,
+        "maxSurge": "50%",
+        "maxUnavailable": 1,
         "analysis": {"templates": [{"templateName": "success-rate"}], "startingStep": 2},
         "steps": [
-            {"setWeight": 20}, {"analysis": {
-                "templates": [{"templateName": "success-rate"}],
-                "args": [{"name": "service", "value": "api"}],
-            }},
-            {"setWeight": 100}, {"pause": {"duration": 5}},
+            {"setWeight": 20},
+            {
+                "analysis": {
+                    "templates": [{"templateName": "success-rate"}],
+                    "args": [{"name": "service", "value": "api"}],
+                }
+            },
+            {"setWeight": 100},
+            {"pause": {"duration": 5}},
         ],
     },
     "no steps": {"maxSurge": 1},
     "pause first": {"steps": [{"pause": {}}, {"setWeight": 50}, {"setWeight": 20}]},
-    "anti-affinity": {"antiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}},
-                      "steps": STEPS},
+    "anti-affinity": {"antiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}}, "steps": STEPS},
     "traffic routing": {
-        "canaryService": "api-canary", "stableService": "api-stable",
+        "canaryService": "api-canary",
+        "stableService": "api-stable",
         "trafficRouting": {"nginx": {"stableIngress": "api"}, "maxTrafficWeight": 200},
         "steps": [{"setCanaryScale": {"weight": 50}}, {"setWeight": 5}, {"pause": {}}],
     },
-}  # fmt: skip
+}
 
 
 def live(
-    pod: dict[str, Any],
-    *,
-    labels: dict[str, str] | None = None,
-    strategy: dict[str, Any] | None = None,
-    **spec: Any,
+    pod: dict[str, Any], *, labels: dict[str, str] | None = None, strategy: dict[str, Any] | None = None, **spec: Any
 ) -> dict[str, Any]:
     chosen = labels or {"app": "api"}
     return {
@@ -180,9 +219,7 @@ def test_whatever_canary_it_has_is_kept(bare: World, canary: dict[str, Any]) -> 
     adopt(bare, live(POD_SPECS["plain"], strategy={"canary": canary}))
 
 
-def test_what_canary_yaml_can_say_is_in_it_and_only_the_rest_in_the_merge_file(
-    bare: World,
-) -> None:
+def test_what_canary_yaml_can_say_is_in_it_and_only_the_rest_in_the_merge_file(bare: World) -> None:
     canary = STRATEGIES["as canary writes them"]
     written = adopt(bare, live(POD_SPECS["probes and resources"], strategy={"canary": canary}))
     assert written["steps"] == [{"weight": 20, "pause": "10m"}]
@@ -208,33 +245,42 @@ def test_whatever_labels_choose_its_pods(bare: World, labels: dict[str, str]) ->
 
 def test_a_service_of_its_name_stays_as_it_is(bare: World) -> None:
     ports = [{"name": "web", "port": 80, "targetPort": "http", "protocol": "TCP"}]
-    service = {"metadata": {"name": "api", "namespace": "companyos"},
-               "spec": {"selector": {"app": "api", "tier": "web"}, "ports": ports}}  # fmt: skip
+    service = {
+        "metadata": {"name": "api", "namespace": "companyos"},
+        "spec": {"selector": {"app": "api", "tier": "web"}, "ports": ports},
+    }
     bare.store.create(SERVICE, {"apiVersion": "v1", "kind": "Service", **service})
     adopt(bare, live(POD_SPECS["plain"]))
     made = bare.store.read(SERVICE, "companyos", "api")
-    assert (made["spec"]["selector"], made["spec"]["ports"]) == (
-        service["spec"]["selector"], ports,
-    )  # fmt: skip
+    assert (made["spec"]["selector"], made["spec"]["ports"]) == (service["spec"]["selector"], ports)
 
 
 def test_deadlines_histories_and_what_is_set_for_the_moment(bare: World) -> None:
     written = adopt(
         bare,
-        live(POD_SPECS["plain"], progressDeadlineSeconds=300, revisionHistoryLimit=2,
-             minReadySeconds=5, rollbackWindow={"revisions": 3}, paused=True,
-             restartAt="2026-03-01T10:00:00Z"),
-    )  # fmt: skip
+        live(
+            POD_SPECS["plain"],
+            progressDeadlineSeconds=300,
+            revisionHistoryLimit=2,
+            minReadySeconds=5,
+            rollbackWindow={"revisions": 3},
+            paused=True,
+            restartAt="2026-03-01T10:00:00Z",
+        ),
+    )
     assert written["progress_deadline"] == "5m"
     assert "paused" not in (bare.folder / "canary.rollout.yaml").read_text()
 
 
 def test_a_rollout_with_a_workload_ref_keeps_it(bare: World) -> None:
     template = live(POD_SPECS["plain"])["spec"]["template"]
-    bare.store.create(DEPLOYMENT, {
-        "metadata": {"name": "api", "namespace": "companyos"},
-        "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "api"}}, "template": template},
-    })  # fmt: skip
+    bare.store.create(
+        DEPLOYMENT,
+        {
+            "metadata": {"name": "api", "namespace": "companyos"},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "api"}}, "template": template},
+        },
+    )
     referring = live({})
     del referring["spec"]["template"]
     reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api"}
@@ -249,12 +295,25 @@ def test_a_rollout_with_a_workload_ref_keeps_it(bare: World) -> None:
     [
         (live(POD_SPECS["plain"], strategy={"blueGreen": {"activeService": "api"}}), "blue-green"),
         (live({"containers": [{"name": "proxy", "image": "p:1"}, API]}), "is not its first"),
-        (live({"containers": [{**API, "ports": [
-            {"containerPort": 53, "protocol": "TCP"}, {"containerPort": 53, "protocol": "UDP"},
-        ]}]}), "cannot be written"),
+        (
+            live(
+                {
+                    "containers": [
+                        {
+                            **API,
+                            "ports": [
+                                {"containerPort": 53, "protocol": "TCP"},
+                                {"containerPort": 53, "protocol": "UDP"},
+                            ],
+                        }
+                    ]
+                }
+            ),
+            "cannot be written",
+        ),
     ],
     ids=["blue-green", "the order of containers", "a port twice"],
-)  # fmt: skip
+)
 def test_what_cannot_be_adopted_is_refused_and_nothing_is_written(
     bare: World, rollout: dict[str, Any], words: str
 ) -> None:
@@ -288,17 +347,21 @@ def test_what_canary_installed_itself_comes_back(world: World) -> None:
     assert ran.code == ExitCode.OK, ran
     dry = world.canary("apply", "--dry-run")
     assert dry.out.splitlines() == [
-        "AnalysisTemplate companyos-api-6s: unchanged", "Service companyos-api: unchanged",
+        "AnalysisTemplate companyos-api-6s: unchanged",
+        "Service companyos-api: unchanged",
         "Rollout companyos-api: unchanged",
-    ]  # fmt: skip
+    ]
     assert {p.name for p in world.folder.iterdir()} == {
-        "canary.yaml", "canary.rollout.yaml", "canary.analysistemplate.companyos-api-6s.yaml",
-    }  # fmt: skip
+        "canary.yaml",
+        "canary.rollout.yaml",
+        "canary.analysistemplate.companyos-api-6s.yaml",
+    }
 
 
 def test_what_canary_rendered_with_defaults_needs_no_merge_file(bare: World) -> None:
-    rendered = objects(load_text(bare, "schema: canary/v1\nrollout: api\nnamespace: companyos\n"
-                                       "image: shop/api\n"), "v1")  # fmt: skip
+    rendered = objects(
+        load_text(bare, "schema: canary/v1\nrollout: api\nnamespace: companyos\nimage: shop/api\n"), "v1"
+    )
     (bare.folder / "canary.yaml").unlink()
     written = adopt(bare, rendered[-1])
     assert [s["analysis"] for s in written["steps"]] == ["2m", "2m", "3m"]
@@ -317,9 +380,16 @@ RECORDED = Path(__file__).parents[1] / "conformance" / "scenarios"
 
 @pytest.mark.parametrize(
     "recorded",
-    ["background-analysis-failed", "no-steps", "one-replica", "seed-happy-path",
-     "services-canary-stable", "timed-pauses", "workload-ref"],
-)  # fmt: skip
+    [
+        "background-analysis-failed",
+        "no-steps",
+        "one-replica",
+        "seed-happy-path",
+        "services-canary-stable",
+        "timed-pauses",
+        "workload-ref",
+    ],
+)
 def test_a_recorded_rollout_is_adopted_without_a_change(tmp_path: Path, recorded: str) -> None:
     world = World(tmp_path, config="")
     text = (RECORDED / recorded / "manifests.yaml").read_text()

@@ -73,30 +73,40 @@ READS = {
 
 
 CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
-    "deploy": [(healthy, ("errors-1",)), (healthy, ("v1.1.0", "--no-wait")),
-               (healthy, ("v1.1.0", "--dry-run")), (healthy, ("v1 0",)),
-               (frozen, ("v1.2.0", "--supersede"))],
-    "promote": [(waiting, ()), (waiting, ("--dry-run",)), (analysing, ()),
-                (waiting, ("--to-weight", "50")),
-                (waiting, ("--full", "--reason", "r", "--yes"))],
+    "deploy": [
+        (healthy, ("errors-1",)),
+        (healthy, ("v1.1.0", "--no-wait")),
+        (healthy, ("v1.1.0", "--dry-run")),
+        (healthy, ("v1 0",)),
+        (frozen, ("v1.2.0", "--supersede")),
+    ],
+    "promote": [
+        (waiting, ()),
+        (waiting, ("--dry-run",)),
+        (analysing, ()),
+        (waiting, ("--to-weight", "50")),
+        (waiting, ("--full", "--reason", "r", "--yes")),
+    ],
     "abort": [(waiting, ()), (waiting, ("--dry-run",)), (healthy, ())],
-    "undo": [(waiting, ()), (waiting, ("--dry-run",)), (waiting, ("--to", "v9")),
-             (waiting, ("--no-wait",))],
+    "undo": [(waiting, ()), (waiting, ("--dry-run",)), (waiting, ("--to", "v9")), (waiting, ("--no-wait",))],
     "retry": [(rolled_back, ()), (rolled_back, ("--dry-run",)), (healthy, ())],
     "pause": [(analysing, ()), (analysing, ("--dry-run",)), (healthy, ("other",))],
     "resume": [(waiting, ()), (healthy, ("--dry-run",)), (held, ()), (healthy, ("other",))],
     "restart": [(healthy, ()), (healthy, ("--dry-run",)), (healthy, ("other",))],
     "watch": [(analysing, ()), (waiting, ()), (healthy, ("other",))],
-    "status": [(waiting, ()), (rolled_back, ()), (healthy, ("--wait",)),
-               (frozen, ("--wait",)), (healthy, ("other",))],
+    "status": [(waiting, ()), (rolled_back, ()), (healthy, ("--wait",)), (frozen, ("--wait",)), (healthy, ("other",))],
     "get": [(analysing, ()), (rolled_back, ()), (healthy, ()), (healthy, ("other",))],
     "analysis": [(rolled_back, ()), (analysing, ()), (healthy, ("other",))],
-    "history": [(rolled_back, ()), (rolled_back, ("--diff", "1", "2")), (waiting, ()),
-                (healthy, ("other",))],
+    "history": [(rolled_back, ()), (rolled_back, ("--diff", "1", "2")), (waiting, ()), (healthy, ("other",))],
     "events": [(waiting, ()), (following, ("--watch",)), (healthy, ("other",))],
-    "metrics": [(rolled_back, ()), (healthy, ()), (healthy, ("other",)),
-                (analysing, ("--since", "5s")), (healthy, ("--query", "error-rate")),
-                (following, ("--watch",))],
+    "metrics": [
+        (rolled_back, ()),
+        (healthy, ()),
+        (healthy, ("other",)),
+        (analysing, ("--since", "5s")),
+        (healthy, ("--query", "error-rate")),
+        (following, ("--watch",)),
+    ],
     "schema": [(healthy, ()), (healthy, ("wach",))],
     "list": [(waiting, ()), (healthy, ("--older", "soon"))],
     "links": [(healthy, ()), (healthy, ("-f", "no.yaml"))],
@@ -104,7 +114,7 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
     "render": [(healthy, ("v1",)), (healthy, ("-e", "no"))],
     "completion": [(healthy, ("bash",)), (healthy, ("tcsh",))],
     "apply": [(healthy, ()), (healthy, ("v2", "--dry-run")), (healthy, ("v2",))],
-}  # fmt: skip
+}
 # Only where the controller goes away between two of its own steps.
 RARE = {("promote", "Unobserved"), ("undo", "Unobserved")}
 PROCESSES = {"demo", "sandbox", "logs"}  # no envelope, or in a process: modules of their own

@@ -15,18 +15,15 @@ def test_each_link_is_a_line(empty: World) -> None:
 
 
 def test_json(empty: World) -> None:
-    assert empty.canary("links", "-o", "json").json["data"] == {
-        "rollout": "companyos-api", "links": {"dashboard": URL},
-    }  # fmt: skip
+    assert empty.canary("links", "-o", "json").json["data"] == {"rollout": "companyos-api", "links": {"dashboard": URL}}
 
 
 def test_a_file_without_links_says_what_to_add(empty: World) -> None:
     (empty.folder / "canary.yaml").write_text(CONFIG.partition("links:")[0])
     ran = empty.canary("links")
     assert ran == Ran(
-        2, "",
-        "error: `canary.yaml` names no links\nhint: add `links:` with dashboard, slo and runbook\n",
-    )  # fmt: skip
+        2, "", "error: `canary.yaml` names no links\nhint: add `links:` with dashboard, slo and runbook\n"
+    )
 
 
 def test_no_file_names_the_command_that_writes_one(empty: World) -> None:

@@ -31,16 +31,12 @@ def test_one_link_is_just_its_address(empty: World) -> None:
 def test_a_name_that_is_not_there_has_near_names(empty: World) -> None:
     ran = empty.canary("links", "dashbord")
     assert ran.code == ExitCode.NOT_FOUND
-    assert ran.err == (
-        "error: `canary.yaml` has no link `dashbord`\nhint: did you mean `dashboard`?\n"
-    )
+    assert ran.err == ("error: `canary.yaml` has no link `dashbord`\nhint: did you mean `dashboard`?\n")
     assert "hint: it has `dashboard`" in empty.canary("links", "xyz").err
 
 
 @pytest.mark.parametrize("arguments", [(), ("dashboard",)])
-def test_open_is_for_a_person_at_a_terminal(
-    empty: World, opened: list[str], arguments: tuple[str, ...]
-) -> None:
+def test_open_is_for_a_person_at_a_terminal(empty: World, opened: list[str], arguments: tuple[str, ...]) -> None:
     ran = empty.canary("links", *arguments, "--open", terminal=True)
     assert (ran.code, ran.err, opened) == (ExitCode.OK, f"opened {URL}\n", [URL])
 
@@ -58,9 +54,7 @@ def test_only_what_a_browser_is_for_is_opened(empty: World, opened: list[str]) -
     assert "`dashboard` is not an address for a browser" in ran.err
 
 
-def test_a_browser_that_does_not_start_is_said_with_the_address(
-    empty: World, opened: list[str]
-) -> None:
+def test_a_browser_that_does_not_start_is_said_with_the_address(empty: World, opened: list[str]) -> None:
     (empty.folder / "canary.yaml").write_text(CONFIG.replace("argo.example", "broken.example"))
     ran = empty.canary("links", "--open", terminal=True)
     assert ran.code == ExitCode.FAILED

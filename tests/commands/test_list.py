@@ -39,9 +39,7 @@ def names(ran: Ran) -> list[str]:
 def test_one_request_for_the_namespace(many: World) -> None:
     ran = many.canary("list")
     assert names(ran) == ["api-two", "companyos-api"]
-    assert [r.path for r in many.requests] == [
-        "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts"
-    ]
+    assert [r.path for r in many.requests] == ["/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts"]
     assert ran.out.splitlines()[0] == (
         "namespace=companyos rollout=api-two phase=Paused step=1/3 weight=10 version=v1.1.0 "
         "waits=true for=2s message=CanaryPauseStep"
@@ -80,12 +78,22 @@ def test_json_and_names(many: World) -> None:
     data = many.canary("list", "-A", "-o", "json").json["data"]
     assert set(data) == {"namespace", "context", "rollouts"}
     assert set(data["rollouts"][0]) == {
-        "rollout", "namespace", "phase", "message", "activity", "waits_for_a_person", "since",
-        "for_seconds", "version", "step", "steps", "weight", "revision", "aborted",
-    }  # fmt: skip
-    assert many.canary("list", "-o", "name").out == (
-        "rollout.argoproj.io/api-two\nrollout.argoproj.io/companyos-api\n"
-    )
+        "rollout",
+        "namespace",
+        "phase",
+        "message",
+        "activity",
+        "waits_for_a_person",
+        "since",
+        "for_seconds",
+        "version",
+        "step",
+        "steps",
+        "weight",
+        "revision",
+        "aborted",
+    }
+    assert many.canary("list", "-o", "name").out == ("rollout.argoproj.io/api-two\nrollout.argoproj.io/companyos-api\n")
     assert many.canary("list", "-o", "yaml").out.count("\nkind: Rollout\n") == 2
 
 

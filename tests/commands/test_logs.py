@@ -47,9 +47,7 @@ def test_one_canary_pod_is_read_without_a_prefix(shipping: World) -> None:
     ran = shipping.canary("logs")
     assert (ran.code, ran.err) == (ExitCode.OK, "")
     assert re.fullmatch(r'time=2026-03-02T12:00:12Z level=info msg="request" .*\n', ran.out)
-    assert log_queries(shipping) == [
-        {"container": "companyos-api", "timestamps": "true", "tailLines": "100"}
-    ]
+    assert log_queries(shipping) == [{"container": "companyos-api", "timestamps": "true", "tailLines": "100"}]
 
 
 def test_several_pods_are_one_log_in_the_order_of_time(shipping: World) -> None:
@@ -75,8 +73,7 @@ def test_options_are_given_on(shipping: World) -> None:
     shipping.canary("logs", "--since", "90s")
     shipping.canary("logs", "--tail", "-1")
     shipping.canary("logs", "--since", "1500ms", "--tail", "5")
-    asked = [{k: v for k, v in q.items() if k not in ("container", "timestamps")}
-             for q in log_queries(shipping)]  # fmt: skip
+    asked = [{k: v for k, v in q.items() if k not in ("container", "timestamps")} for q in log_queries(shipping)]
     assert asked == [{"sinceSeconds": "90"}, {}, {"sinceSeconds": "2", "tailLines": "5"}]
 
 
@@ -155,9 +152,7 @@ def test_json_has_pod_role_and_stamp(shipping: World) -> None:
         (("-o", "name"), ExitCode.USAGE, "--output `name` is not a format here"),
     ],
 )
-def test_bad_input_is_a_sentence(
-    shipping: World, arguments: tuple[str, ...], code: ExitCode, said: str
-) -> None:
+def test_bad_input_is_a_sentence(shipping: World, arguments: tuple[str, ...], code: ExitCode, said: str) -> None:
     ran = shipping.canary("logs", *arguments)
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err

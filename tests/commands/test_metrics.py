@@ -40,9 +40,7 @@ def test_a_terminal_gets_the_table_and_who_was_asked(measured: World) -> None:
     assert re.fullmatch(r"companyos-api · companyos @ sandbox · v1.1.0 · [\d:]{8}", head)
     assert asked == "asked http://prometheus directly"
     assert re.match(r"traffic  asked 10 %   pods 10 % \(1 of 10\)   measured \d+\.\d %", traffic)
-    assert columns.split() == [
-        "METRIC", "CANARY", "STABLE", "LIMIT", "VERDICT", "REQUESTS", "ANALYSIS",
-    ]  # fmt: skip
+    assert columns.split() == ["METRIC", "CANARY", "STABLE", "LIMIT", "VERDICT", "REQUESTS", "ANALYSIS"]
     assert [row.split()[1] for row in rows] == NAMES
     assert re.match(r"  ✔ latency-p95 +\d+ ms +\d+ ms  < 300 ms  ok +\d+  \d+ ms", rows[1])
     assert all(len(line) <= 80 for line in seen(ran).splitlines())
@@ -51,18 +49,14 @@ def test_a_terminal_gets_the_table_and_who_was_asked(measured: World) -> None:
 def test_a_pipe_gets_the_traffic_and_a_line_a_metric(measured: World) -> None:
     ran = measured.canary("metrics")
     traffic, *lines = ran.out.splitlines()
-    assert re.fullmatch(
-        r"traffic at=\S+Z asked=10 pods=10 measured=[\d.]+ prometheus=http://prometheus", traffic
-    )
+    assert re.fullmatch(r"traffic at=\S+Z asked=10 pods=10 measured=[\d.]+ prometheus=http://prometheus", traffic)
     assert [re.match(r"metric=(\S+) at=\S+ verdict=ok ", x)[1] for x in lines] == NAMES  # type: ignore[index]
     assert re.search(r"canary=\S+ stable=\S+ limit=0.3 requests=\d+ needed=10 analysis=", lines[1])
 
 
 def test_json_keeps_live_and_measured_apart(measured: World) -> None:
     data = measured.canary("metrics", "-o", "json").json["data"]
-    assert data["prometheus"] == {
-        "address": "http://prometheus", "through_api_server": False, "problem": "",
-    }  # fmt: skip
+    assert data["prometheus"] == {"address": "http://prometheus", "through_api_server": False, "problem": ""}
     first = data["metrics"][0]
     assert first["canary"] == pytest.approx(0.01, abs=0.02)
     assert first["analysis"]["run"].startswith("companyos-api-")
@@ -80,10 +74,7 @@ def test_too_few_requests_are_counted_and_named(world_of: Callable[[str], World]
     world = world_of(CONFIG.replace("min_requests: 10", "min_requests: 5000"))
     world.canary("deploy", "v1.1.0", "--no-wait")
     world.advance(5)
-    assert re.search(
-        r"- +- +< 1.5 x  too few requests  \d+ of 5,000\n",
-        seen(world.canary("metrics", terminal=True)),
-    )
+    assert re.search(r"- +- +< 1.5 x  too few requests  \d+ of 5,000\n", seen(world.canary("metrics", terminal=True)))
     assert 'verdict="too few requests"' in world.canary("metrics").out
 
 
@@ -108,9 +99,7 @@ def test_an_away_prometheus_is_an_error_beside_what_was_measured(measured: World
     assert ran.code == ExitCode.FAILED
     assert ran.err == "error: Prometheus at `p` cannot be reached\nhint: look there\n"
     assert "Prometheus gave no answer: the values are those of the analysis\n" in seen(ran)
-    assert re.search(
-        r"METRIC +LIMIT  VERDICT +ANALYSIS\n  · error-rate +< 5 %  not asked", seen(ran)
-    )
+    assert re.search(r"METRIC +LIMIT  VERDICT +ANALYSIS\n  · error-rate +< 5 %  not asked", seen(ran))
     machine = measured.canary("metrics", "-o", "json").json
     assert (machine["exit_code"], machine["errors"][0]["code"]) == (1, "unreachable")
     assert machine["data"]["metrics"][0]["analysis"]["verdict"] == "ok"
@@ -118,9 +107,8 @@ def test_an_away_prometheus_is_an_error_beside_what_was_measured(measured: World
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(401, ExitCode.DENIED), (403, ExitCode.DENIED), (404, ExitCode.NOT_FOUND),
-     (503, ExitCode.FAILED)],
-)  # fmt: skip
+    [(401, ExitCode.DENIED), (403, ExitCode.DENIED), (404, ExitCode.NOT_FOUND), (503, ExitCode.FAILED)],
+)
 def test_its_refusal_has_its_own_exit_code(world: World, status: int, code: ExitCode) -> None:
     world.prometheus = lambda _: Response(status, {}, b"no")
     for arguments in ((), ("--since", "1m")):
@@ -164,8 +152,7 @@ def test_since_has_at_most_as_many_points_as_the_terminal_is_wide(measured: Worl
     measured.prometheus = lambda r: (asked.append(r), real(r))[1]
     measured.canary("metrics", "--since", "720h", terminal=True)
     for request in asked:
-        found = {k: float(v[0]) for k, v in parse_qs(request.target.partition("?")[2]).items()
-                 if k != "query"}  # fmt: skip
+        found = {k: float(v[0]) for k, v in parse_qs(request.target.partition("?")[2]).items() if k != "query"}
         assert (found["end"] - found["start"]) / found["step"] + 1 <= 70
     asked.clear()
     data = measured.canary("metrics", "--since", "5s", "-o", "json").json["data"]
@@ -217,17 +204,14 @@ def test_query_prints_what_can_be_pasted_and_a_link(measured: World) -> None:
     ran = measured.canary("metrics", "--query", "error-rate", terminal=True)
     assert ran.code == ExitCode.OK
     assert ran.err == (
-        "an address that only the cluster knows: "
-        "kubectl -n monitoring port-forward svc/prometheus 9090\n"
+        "an address that only the cluster knows: kubectl -n monitoring port-forward svc/prometheus 9090\n"
     )
     first, canary, stable, link = re.split(r"(?m)^# ", ran.out)
     assert first == ""
     assert canary.startswith("error-rate, canary\n(\n  (sum(rate(companyos_http_requests_total{")
     assert 'canary!="true"' in stable
     parts = urlsplit(link.strip())
-    assert (parts.scheme, parts.netloc, parts.path) == (
-        "http", "prometheus.monitoring:9090", "/graph",
-    )  # fmt: skip
+    assert (parts.scheme, parts.netloc, parts.path) == ("http", "prometheus.monitoring:9090", "/graph")
     page = {k: v[0] for k, v in parse_qs(parts.query).items()}
     assert page["g0.expr"] == canary.partition("\n")[2].rstrip()
     assert page["g1.expr"] == stable.partition("\n")[2].rstrip()
@@ -249,18 +233,12 @@ def test_the_link_is_of_cli_url_and_shows_no_password(world_of: Callable[[str], 
         (("--query", "zzz"), ExitCode.NOT_FOUND, "known: error-rate, latency-p95, "),
         (("--since", "soon"), ExitCode.USAGE, "--since `soon` is not a duration of 1s or more"),
         (("-w", "--every", "0s"), ExitCode.USAGE, "--every `0s` is not a duration"),
-        (
-            ("-w", "--since", "1h"),
-            ExitCode.USAGE,
-            "--watch, --since and --query exclude each other",
-        ),
+        (("-w", "--since", "1h"), ExitCode.USAGE, "--watch, --since and --query exclude each other"),
         (("companyos-ap",), ExitCode.NOT_FOUND, "did you mean `companyos-api`?"),
         (("-o", "yaml"), ExitCode.USAGE, "--output `yaml` is not a format here"),
     ],
 )
-def test_bad_input_is_a_sentence(
-    world: World, arguments: tuple[str, ...], code: ExitCode, said: str
-) -> None:
+def test_bad_input_is_a_sentence(world: World, arguments: tuple[str, ...], code: ExitCode, said: str) -> None:
     ran = world.canary("metrics", *arguments)
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err

@@ -9,12 +9,7 @@ from tests.world import World
 
 @pytest.mark.parametrize(
     ("arguments", "kind"),
-    [
-        (("logs",), "pods"),
-        (("events",), "events"),
-        (("analysis",), "analysisruns"),
-        (("history",), "replicasets"),
-    ],
+    [(("logs",), "pods"), (("events",), "events"), (("analysis",), "analysisruns"), (("history",), "replicasets")],
 )
 def test_a_list_that_may_not_be_read_is_4_and_names_the_right(
     running: World, arguments: tuple[str, ...], kind: str

@@ -20,9 +20,7 @@ def test_a_pause_holds_the_step_and_a_resume_skips_nothing(world: World) -> None
     assert world.rollout().is_fully_promoted
 
 
-def test_retry_starts_from_step_one_and_says_how_long_the_failure_is_in_the_window(
-    world: World,
-) -> None:
+def test_retry_starts_from_step_one_and_says_how_long_the_failure_is_in_the_window(world: World) -> None:
     world.canary("deploy", "v1.2.0", "-q")
     ran = world.canary("retry")
     assert ran.code == ExitCode.OK, ran

@@ -19,9 +19,7 @@ ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-ap
 def test_it_goes_on_at_a_pause_for_a_person(waiting: World) -> None:
     ran = waiting.canary("promote")
     assert (ran.code, ran.err) == (ExitCode.OK, "")
-    assert (
-        ran.out == "companyos-api in companyos @ sandbox goes on: step 2/3 (setWeight: 25), 25 %\n"
-    )
+    assert ran.out == "companyos-api in companyos @ sandbox goes on: step 2/3 (setWeight: 25), 25 %\n"
     waiting.advance(30)
     assert waiting.rollout().is_fully_promoted
 
@@ -176,8 +174,7 @@ def test_ctrl_c_says_that_it_was_sent(waiting: World) -> None:
     ran = waiting.canary("promote")
     assert ran.code == ExitCode.INTERRUPTED
     assert ran.err == (
-        "interrupted: the promote of `companyos-api` was sent and stays\n"
-        "hint: look with `canary status`\n"
+        "interrupted: the promote of `companyos-api` was sent and stays\nhint: look with `canary status`\n"
     )
 
 
@@ -187,9 +184,7 @@ def test_no_wait_is_two_requests(waiting: World) -> None:
     assert [r.method for r in waiting.requests] == ["GET", "PATCH"]
 
 
-@pytest.mark.parametrize(
-    ("status", "code"), [(403, ExitCode.DENIED), (500, ExitCode.FAILED), (409, ExitCode.FAILED)]
-)
+@pytest.mark.parametrize(("status", "code"), [(403, ExitCode.DENIED), (500, ExitCode.FAILED), (409, ExitCode.FAILED)])
 def test_a_patch_that_fails_is_told(waiting: World, status: int, code: ExitCode) -> None:
     waiting.faults.add(Fault(Answer(status), method="PATCH"))
     assert waiting.canary("promote").code == code

@@ -37,9 +37,7 @@ def test_full_skips_the_rest_and_is_verified_by_the_stable_hash(waiting: World) 
     live = waiting.rollout()
     assert live.is_fully_promoted
     record = json.loads(live.annotations[ACTION])
-    assert (record["verb"], record["by"], record["reason"]) == (
-        "promote --full", "ana", "fixes the outage",
-    )  # fmt: skip
+    assert (record["verb"], record["by"], record["reason"]) == ("promote --full", "ana", "fixes the outage")
 
 
 def test_full_wants_a_reason_and_a_confirmation(waiting: World) -> None:
@@ -82,9 +80,7 @@ def test_to_weight_never_goes_past_an_analysis_that_fails(world: World) -> None:
 
 def test_a_promote_for_another_step_or_revision_is_refused(waiting: World) -> None:
     moved = waiting.canary("promote", "--if-step", "2")
-    assert (moved.code, "is at step 1/3 (pause), not at step 2" in moved.err) == (
-        ExitCode.REFUSED, True,
-    )  # fmt: skip
+    assert (moved.code, "is at step 1/3 (pause), not at step 2" in moved.err) == (ExitCode.REFUSED, True)
     assert waiting.canary("promote", "--if-revision", "7").code == ExitCode.REFUSED
     assert waiting.canary("promote", "--if-step", "1", "--if-revision", "2").code == ExitCode.OK
 

@@ -24,8 +24,10 @@ def test_the_forms_agree(empty: World) -> None:
     objects = empty.canary("render", "v1", "-o", "json").json["data"]["objects"]
     assert objects == list(yaml.safe_load_all(plain.out))
     assert empty.canary("render", "-o", "name").out.splitlines() == [
-        "analysistemplate/companyos-api-6s", "service/companyos-api", "rollout/companyos-api",
-    ]  # fmt: skip
+        "analysistemplate/companyos-api-6s",
+        "service/companyos-api",
+        "rollout/companyos-api",
+    ]
 
 
 def test_an_environment_changes_what_it_says(empty: World) -> None:

@@ -80,15 +80,22 @@ def neighbours(world: World, count: int) -> None:
     template = {"metadata": {"labels": labels}, "spec": spec}
     world.store.create(
         REPLICASET,
-        {"metadata": {"name": "neighbour", "namespace": "companyos", "labels": labels},
-         "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}},
-    )  # fmt: skip
+        {
+            "metadata": {"name": "neighbour", "namespace": "companyos", "labels": labels},
+            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
+        },
+    )
     for n in range(count):
         meta = {"name": f"neighbour-{n}", "namespace": "companyos", "labels": labels}
         world.store.create(POD, {"metadata": meta, "spec": spec, "status": {"phase": "Failed"}})
         about = {"kind": "Pod", "name": f"neighbour-{n}", "namespace": "companyos"}
         world.store.create(
             EVENT,
-            {"metadata": {"name": f"neighbour-{n}", "namespace": "companyos"},
-             "involvedObject": about, "reason": "Failed", "message": "x", "type": "Warning"},
-        )  # fmt: skip
+            {
+                "metadata": {"name": f"neighbour-{n}", "namespace": "companyos"},
+                "involvedObject": about,
+                "reason": "Failed",
+                "message": "x",
+                "type": "Warning",
+            },
+        )

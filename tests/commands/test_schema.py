@@ -22,9 +22,7 @@ TO_UPDATE = (
 )
 
 
-def test_it_prints_what_was_published_and_breaks_no_reader_of_it(
-    empty: World, pytestconfig: pytest.Config
-) -> None:
+def test_it_prints_what_was_published_and_breaks_no_reader_of_it(empty: World, pytestconfig: pytest.Config) -> None:
     out, published = empty.canary("schema").out, PUBLISHED.read_text()
     broken = schema.breaks(json.loads(published), json.loads(out))
     assert broken == [], "this is a new schema version"
@@ -45,9 +43,7 @@ def test_it_prints_one_schema_of_all_verbs(empty: World) -> None:
 
 
 @pytest.mark.parametrize("verb", ["get", "watch", "status"])
-def test_a_verbs_own_schema_accepts_what_it_prints_and_nothing_else(
-    waiting: World, verb: str
-) -> None:
+def test_a_verbs_own_schema_accepts_what_it_prints_and_nothing_else(waiting: World, verb: str) -> None:
     own = Draft202012Validator(json.loads(waiting.canary("schema", verb).out))
     until = ("--until", "paused") if verb == "watch" else ()
     printed = schema.outputs(waiting.canary(verb, *until, "-o", "json").out)

@@ -23,9 +23,7 @@ def test_waiting_for_a_person_is_8(waiting: World) -> None:
 
 def test_a_running_step_is_8(running: World) -> None:
     ran = running.canary("status")
-    assert (ran.code, ran.out) == (
-        ExitCode.UNFINISHED, "companyos-api v1.1.0 Progressing: step 1/3, 10 %, analysing\n",
-    )  # fmt: skip
+    assert (ran.code, ran.out) == (ExitCode.UNFINISHED, "companyos-api v1.1.0 Progressing: step 1/3, 10 %, analysing\n")
 
 
 def test_aborted_is_3_and_says_that_no_analysis_failed(rolled_back: World) -> None:
@@ -46,9 +44,7 @@ def test_a_named_rollout_needs_no_file_and_takes_a_broken_one(world: World) -> N
 def test_verbose_says_which_source_won(world: World) -> None:
     ran = world.canary("status", "-v", "-n", "companyos", environ={"CANARY_CONTEXT": "eu"})
     assert ran.out == "companyos-api v1.0.0 Healthy\n"
-    assert ran.err.splitlines() == [
-        "namespace: flag", "context: CANARY_CONTEXT", "rollout: canary.yaml",
-    ]  # fmt: skip
+    assert ran.err.splitlines() == ["namespace: flag", "context: CANARY_CONTEXT", "rollout: canary.yaml"]
 
 
 def test_wait_is_over_when_it_is_healthy(running: World) -> None:
@@ -79,9 +75,7 @@ def test_ctrl_c_while_waiting_is_130(running: World) -> None:
         (Drop(), ExitCode.FAILED),
     ],
 )
-def test_a_cluster_that_does_not_answer_has_its_own_code(
-    world: World, effect: Answer | Drop, code: ExitCode
-) -> None:
+def test_a_cluster_that_does_not_answer_has_its_own_code(world: World, effect: Answer | Drop, code: ExitCode) -> None:
     world.faults.add(Fault(effect))
     ran = world.canary("status")
     assert (ran.code, ran.out) == (code, "")

@@ -49,29 +49,26 @@ STATES: dict[str, Callable[[World], object]] = {
     "bad image": lambda w: w.canary("deploy", "bad-v2", "--no-wait"),
     "crash": lambda w: w.canary("deploy", "crash-v2", "--no-wait"),
     "full promote": stuck_in_full_promote,
-    "paused by hand": lambda w: (
-        w.canary("deploy", "v1.1.0", "--no-wait"), w.advance(2), w.canary("pause")
-    ),
+    "paused by hand": lambda w: (w.canary("deploy", "v1.1.0", "--no-wait"), w.advance(2), w.canary("pause")),
     "not seen yet": lambda w: (
-        w.canary("deploy", "v1.1.0", "--no-wait"), w.advance(2),
+        w.canary("deploy", "v1.1.0", "--no-wait"),
+        w.advance(2),
         w.patch({"spec": {"template": {"metadata": {"annotations": {"a": "b"}}}}}),
     ),
-    "aborted": lambda w: (
-        w.canary("deploy", "v1.1.0", "--no-wait"), w.advance(2), w.canary("abort", "--no-wait")
-    ),
+    "aborted": lambda w: (w.canary("deploy", "v1.1.0", "--no-wait"), w.advance(2), w.canary("abort", "--no-wait")),
     "retried": lambda w: (
-        w.canary("deploy", "v1.1.0", "--no-wait"), w.advance(2), w.canary("abort"),
+        w.canary("deploy", "v1.1.0", "--no-wait"),
+        w.advance(2),
+        w.canary("abort"),
         w.canary("retry"),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("config", [CONFIG, MANUAL], ids=["analysis", "manual"])
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("later", [0.0, 1.5])
-def test_after_an_abort_no_traffic_is_on_the_canary(
-    tmp_path: Path, state: str, config: str, later: float
-) -> None:
+def test_after_an_abort_no_traffic_is_on_the_canary(tmp_path: Path, state: str, config: str, later: float) -> None:
     world = installed(tmp_path, config)
     STATES[state](world)
     world.advance(later)
@@ -97,9 +94,7 @@ def late(world: World, waits: int) -> None:
 
 
 @pytest.mark.parametrize("waits", [1, 3])
-def test_an_abort_before_the_version_was_seen_puts_the_stable_template_back(
-    world: World, waits: int
-) -> None:
+def test_an_abort_before_the_version_was_seen_puts_the_stable_template_back(world: World, waits: int) -> None:
     late(world, waits)
     world.canary("deploy", "v1.1.0", "--no-wait")
     ran = world.canary("abort")
@@ -164,9 +159,7 @@ def test_a_full_promote_never_takes_an_abort_back(waiting: World, seen: bool) ->
 
 
 @pytest.mark.parametrize("waits", [1, 2])
-def test_a_full_promote_that_is_seen_late_is_followed_to_its_end(
-    waiting: World, waits: int
-) -> None:
+def test_a_full_promote_that_is_seen_late_is_followed_to_its_end(waiting: World, waits: int) -> None:
     late(waiting, waits)
     ran = waiting.canary(*FULL)
     assert ran.code == ExitCode.OK, ran
@@ -182,9 +175,7 @@ def test_a_full_promote_that_nobody_sees_is_9(waiting: World) -> None:
 
 
 @pytest.mark.parametrize("verb", ["status", "get"])
-def test_nothing_waits_for_a_person_while_a_full_promote_is_not_seen(
-    waiting: World, verb: str
-) -> None:
+def test_nothing_waits_for_a_person_while_a_full_promote_is_not_seen(waiting: World, verb: str) -> None:
     freeze(waiting)
     waiting.canary(*FULL, "--no-wait")
     ran = waiting.canary(verb)
@@ -195,30 +186,31 @@ def test_nothing_waits_for_a_person_while_a_full_promote_is_not_seen(
 def invalid(world: World) -> None:
     """The Services that it names are missing: the commonest first mistake."""
     shop: dict[str, Any] = {
-        "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
         "metadata": {"name": "shop", "namespace": "companyos"},
         "spec": {
-            "replicas": 2, "selector": {"matchLabels": {"app": "shop"}},
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": "shop"}},
             "template": {
                 "metadata": {"labels": {"app": "shop"}},
                 "spec": {"containers": [{"name": "shop", "image": "shop:v1"}]},
             },
-            "strategy": {"canary": {
-                "canaryService": "shop-canary", "stableService": "shop-stable",
-                "steps": [{"setWeight": 50}, {"pause": {}}],
-            }},
+            "strategy": {
+                "canary": {
+                    "canaryService": "shop-canary",
+                    "stableService": "shop-stable",
+                    "steps": [{"setWeight": 50}, {"pause": {}}],
+                }
+            },
         },
-    }  # fmt: skip
+    }
     world.store.create(ROLLOUT, shop)
     world.advance(1)
 
 
-@pytest.mark.parametrize(
-    "command", [("watch", "shop"), ("deploy", "v2", "--rollout", "shop")], ids=["watch", "deploy"]
-)
-def test_a_first_revision_that_is_invalid_ends_at_once(
-    empty: World, command: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("command", [("watch", "shop"), ("deploy", "v2", "--rollout", "shop")], ids=["watch", "deploy"])
+def test_a_first_revision_that_is_invalid_ends_at_once(empty: World, command: tuple[str, ...]) -> None:
     invalid(empty)
     began = empty.now
     ran = empty.canary(*command, "-n", "companyos")
@@ -249,9 +241,10 @@ def test_a_deadline_is_not_called_a_request(world: World) -> None:
     message = "RolloutAborted: Rollout aborted update to revision 2"
     conditions = [
         {**c, "reason": "RolloutAborted", "message": message.removeprefix("RolloutAborted: ")}
-        if c["type"] == "Progressing" else c
+        if c["type"] == "Progressing"
+        else c
         for c in live["status"]["conditions"]
-    ]  # fmt: skip
+    ]
     freeze(world)
     status = {"abort": True, "phase": "Degraded", "message": message, "conditions": conditions}
     world.patch({"status": status}, "status")
@@ -289,15 +282,20 @@ LONG = ("99999999999h", "9999999999999999999999s", "1e9h", "²h")
 @pytest.mark.parametrize(
     "command",
     [
-        ("deploy", "v2", "--timeout"), ("watch", "--timeout"), ("status", "--wait", "--timeout"),
-        ("abort", "--timeout"), ("restart", "--timeout"), ("undo", "--timeout"),
-        ("list", "--older"), ("logs", "--since"), ("metrics", "--since"),
-        ("watch", "--heartbeat"), ("apply", "v2", "--timeout"),
+        ("deploy", "v2", "--timeout"),
+        ("watch", "--timeout"),
+        ("status", "--wait", "--timeout"),
+        ("abort", "--timeout"),
+        ("restart", "--timeout"),
+        ("undo", "--timeout"),
+        ("list", "--older"),
+        ("logs", "--since"),
+        ("metrics", "--since"),
+        ("watch", "--heartbeat"),
+        ("apply", "v2", "--timeout"),
     ],
-)  # fmt: skip
-def test_no_duration_is_too_long_for_a_sentence(
-    world: World, command: tuple[str, ...], text: str
-) -> None:
+)
+def test_no_duration_is_too_long_for_a_sentence(world: World, command: tuple[str, ...], text: str) -> None:
     ran = world.canary(*command, text)
     assert (ran.code, changing(world)) == (ExitCode.USAGE, []), ran
     assert "is not a duration" in ran.err

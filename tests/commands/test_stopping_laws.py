@@ -45,9 +45,7 @@ MOVES: dict[str, Callable[[World], object]] = {
     "abort": lambda w: w.patch({"status": {"abort": True}}, "status"),
     "retry": lambda w: w.patch({"status": {"abort": False}}, "status"),
 }
-moves = st.lists(
-    st.tuples(st.sampled_from(sorted(MOVES)), st.sampled_from([0.0, 0.2, 3.0])), max_size=6
-)
+moves = st.lists(st.tuples(st.sampled_from(sorted(MOVES)), st.sampled_from([0.0, 0.2, 3.0])), max_size=6)
 
 
 def check_holds(sequence: list[tuple[str, float]], *, away: int, options: tuple[str, ...]) -> None:
@@ -107,9 +105,7 @@ def images(world: World) -> set[str]:
     return {c["image"] for p in world.pods() for c in p["spec"]["containers"]}
 
 
-def test_a_version_put_back_over_another_canary_is_followed_until_that_is_gone(
-    waiting: World,
-) -> None:
+def test_a_version_put_back_over_another_canary_is_followed_until_that_is_gone(waiting: World) -> None:
     """v1.1.0 serves 10 % while v1.3.0 is not seen yet."""
     working = waiting.sandbox
     freeze(waiting)
@@ -177,9 +173,7 @@ def test_undo_still_knows_what_was_stable_after_a_version_was_put_back(world: Wo
 
 
 @pytest.mark.parametrize("options", [(), ("--no-wait",)])
-def test_an_abort_that_a_new_version_overtook_is_not_lost(
-    waiting: World, options: tuple[str, ...]
-) -> None:
+def test_an_abort_that_a_new_version_overtook_is_not_lost(waiting: World, options: tuple[str, ...]) -> None:
     working = waiting.sandbox
     before_the_patch(waiting, lambda: overtake(waiting))
     ran = waiting.canary("abort", *options)
@@ -199,9 +193,7 @@ def overtake(world: World) -> None:
 
 @pytest.mark.parametrize("seen", [False, True], ids=["not seen", "seen"])
 @pytest.mark.parametrize("move", ["scale", "v1.3.0"])
-def test_no_other_change_keeps_an_abort_from_being_sent(
-    world: World, move: str, seen: bool
-) -> None:
+def test_no_other_change_keeps_an_abort_from_being_sent(world: World, move: str, seen: bool) -> None:
     working = world.sandbox
     freeze(world)
     with_image(world, "v1.1.0")
@@ -226,9 +218,7 @@ def test_the_key_stops_a_version_that_was_not_seen(world: World) -> None:
     working = world.sandbox
     freeze(world)
     with_image(world, "v1.1.0")
-    ran = world.canary(
-        "watch", "--stay", terminal=True, keys=[(1, "a"), (1, "y"), (3, "q")]
-    )  # fmt: skip
+    ran = world.canary("watch", "--stay", terminal=True, keys=[(1, "a"), (1, "y"), (3, "q")])
     assert "v1.0.0?" in ran.out, ran
     world.sandbox = working
     world.advance(60)
@@ -246,9 +236,7 @@ def referring(folder: Path) -> World:
 
 
 @pytest.mark.parametrize("options", [(), ("--no-wait",)])
-def test_a_version_of_a_deployment_that_was_not_seen_is_stopped_too(
-    tmp_path: Path, options: tuple[str, ...]
-) -> None:
+def test_a_version_of_a_deployment_that_was_not_seen_is_stopped_too(tmp_path: Path, options: tuple[str, ...]) -> None:
     world = referring(tmp_path)
     working = world.sandbox
     freeze(world)
@@ -262,9 +250,7 @@ def test_a_version_of_a_deployment_that_was_not_seen_is_stopped_too(
     assert world.rollout().is_fully_promoted
 
 
-def test_a_deployment_that_may_not_be_changed_is_told_and_the_abort_is_sent(
-    tmp_path: Path,
-) -> None:
+def test_a_deployment_that_may_not_be_changed_is_told_and_the_abort_is_sent(tmp_path: Path) -> None:
     world = referring(tmp_path)
     working = world.sandbox
     freeze(world)
@@ -293,9 +279,7 @@ def test_an_abort_without_the_right_to_read_more_is_sent_and_observed(world: Wor
     assert images(world) == {"companyos-api:v1.0.0"}
 
 
-def test_an_api_server_that_fails_beside_does_not_keep_an_abort_from_being_sent(
-    world: World,
-) -> None:
+def test_an_api_server_that_fails_beside_does_not_keep_an_abort_from_being_sent(world: World) -> None:
     freeze(world)
     with_image(world, "v1.1.0")
     world.faults.add(Fault(Answer(500), path="/(replicasets|pods|analysisruns)"))
@@ -321,9 +305,7 @@ def test_a_full_promote_followed_by_another_version_ends_as_superseded(waiting: 
     assert ran.code == ExitCode.SUPERSEDED, ran
 
 
-def test_a_full_promote_during_a_running_step_is_not_followed_before_it_is_seen(
-    running: World,
-) -> None:
+def test_a_full_promote_during_a_running_step_is_not_followed_before_it_is_seen(running: World) -> None:
     freeze(running)
     ran = running.canary(*FULL)
     assert ran.code == ExitCode.UNOBSERVED, ran
@@ -338,9 +320,7 @@ def as_1_9_1(world: World) -> None:
         {**c, "reason": "RolloutAborted", "message": message} if c["type"] == "Progressing" else c
         for c in live["status"]["conditions"]
     ]
-    status = {
-        "message": f"RolloutAborted: {message}", "conditions": conditions, "duration": None,
-    }  # fmt: skip
+    status = {"message": f"RolloutAborted: {message}", "conditions": conditions, "duration": None}
     world.patch({"status": status}, "status")
 
 
@@ -351,9 +331,7 @@ def late(world_of: Callable[[str], World], version: str) -> World:
     return world
 
 
-def test_a_deadline_is_named_from_its_event_where_the_status_forgot_it(
-    world_of: Callable[[str], World],
-) -> None:
+def test_a_deadline_is_named_from_its_event_where_the_status_forgot_it(world_of: Callable[[str], World]) -> None:
     world = late(world_of, "bad1")
     world.advance(12)
     freeze(world)
@@ -362,9 +340,7 @@ def test_a_deadline_is_named_from_its_event_where_the_status_forgot_it(
     assert "timed out progressing" in " ".join(ran.out.split()), ran
 
 
-def test_an_old_record_of_an_abort_is_no_proof_for_a_deadline(
-    world_of: Callable[[str], World],
-) -> None:
+def test_an_old_record_of_an_abort_is_no_proof_for_a_deadline(world_of: Callable[[str], World]) -> None:
     world = late(world_of, "v1.1.0")
     world.advance(3)
     assert world.canary("abort", "--reason", "wrong tag").code == ExitCode.OK
@@ -379,15 +355,15 @@ def test_an_old_record_of_an_abort_is_no_proof_for_a_deadline(
 
 def test_nothing_false_is_said_of_an_invalid_first_revision(empty: World) -> None:
     spec: dict[str, Any] = {
-        "replicas": 2, "selector": {"matchLabels": {"app": "shop"}},
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "shop"}},
         "template": {
             "metadata": {"labels": {"app": "shop"}},
             "spec": {"containers": [{"name": "shop", "image": "shop:v1"}]},
         },
         "strategy": {"canary": {"stableService": "shop-stable", "canaryService": "shop-canary"}},
-    }  # fmt: skip
-    empty.store.create(ROLLOUT, {"metadata": {"name": "shop", "namespace": "companyos"},
-                                 "spec": spec})  # fmt: skip
+    }
+    empty.store.create(ROLLOUT, {"metadata": {"name": "shop", "namespace": "companyos"}, "spec": spec})
     empty.advance(1)
     for terminal in (False, True):
         ran = empty.canary("watch", "shop", "-n", "companyos", terminal=terminal)
@@ -401,7 +377,5 @@ def test_nothing_false_is_said_of_an_invalid_first_revision(empty: World) -> Non
 @pytest.mark.soak
 @given(moves, st.integers(0, 3), st.sampled_from([(), ("--no-wait",)]))
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_soak_of_aborts(
-    sequence: list[tuple[str, float]], away: int, options: tuple[str, ...]
-) -> None:
+def test_soak_of_aborts(sequence: list[tuple[str, float]], away: int, options: tuple[str, ...]) -> None:
     check_holds(sequence, away=away, options=options)

@@ -17,14 +17,15 @@ from tests.world import World
 
 SECRET = "s3cr3t-of-the-cluster"
 BODIES = {
-    "nothing": b"", "an empty object": b"{}", "a page": b"<!DOCTYPE html><p>log in</p>",
+    "nothing": b"",
+    "an empty object": b"{}",
+    "a page": b"<!DOCTYPE html><p>log in</p>",
     "another kind": b'{"kind": "Status", "metadata": {"name": "companyos-api"}}',
     "another name": b'{"kind": "Rollout", "metadata": {"name": "other"}}',
-    "another namespace":
-        b'{"kind": "Rollout", "metadata": {"name": "companyos-api", "namespace": "shop"}}',
+    "another namespace": b'{"kind": "Rollout", "metadata": {"name": "companyos-api", "namespace": "shop"}}',
     "a list of something else": b'{"kind": "ConfigMapList", "items": []}',
     "half an answer": b'{"kind": "Rollout", "metada',
-}  # fmt: skip
+}
 
 
 def answered(world: World, body: bytes, method: str) -> None:
@@ -41,11 +42,14 @@ def answered(world: World, body: bytes, method: str) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ("deploy", "v2", "--no-wait"), ("undo", "--to", "v1.0.0", "--no-wait"),
-        ("abort", "--no-wait"), ("pause", "--no-wait"), ("promote", "--no-wait"),
+        ("deploy", "v2", "--no-wait"),
+        ("undo", "--to", "v1.0.0", "--no-wait"),
+        ("abort", "--no-wait"),
+        ("pause", "--no-wait"),
+        ("promote", "--no-wait"),
     ],
     ids=lambda c: c[0],
-)  # fmt: skip
+)
 def test_a_change_with_an_answer_that_is_not_the_object_is_not_said_to_be_done(
     waiting: World, command: tuple[str, ...], body: bytes
 ) -> None:
@@ -62,9 +66,7 @@ def test_a_change_with_an_answer_that_is_not_the_object_is_not_said_to_be_done(
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=list(BODIES))
 @pytest.mark.parametrize("verb", ["list", "history", "get", "resume", "status", "abort", "deploy"])
-def test_a_read_with_an_answer_that_is_not_the_object_fails(
-    world: World, verb: str, body: bytes
-) -> None:
+def test_a_read_with_an_answer_that_is_not_the_object_fails(world: World, verb: str, body: bytes) -> None:
     answered(world, body, "GET")
     ran = world.canary(verb, *(("v2",) if verb == "deploy" else ()))
     assert ran.code == ExitCode.FAILED, ran
@@ -128,11 +130,13 @@ def test_in_another_namespace_the_file_does_not_count_either(two: World) -> None
 def kubeconfig(folder: Path, user: dict[str, Any], server: str) -> str:
     path = folder / "kubeconfig"
     content = {
-        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
         "clusters": [{"name": "c", "cluster": {"server": server}}],
         "users": [{"name": "jane", "user": user}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "jane"}}],
-    }  # fmt: skip
+    }
     path.write_text(yaml.safe_dump(content))
     return str(path)
 
@@ -152,39 +156,36 @@ def script(folder: Path, body: str) -> dict[str, Any]:
     path.chmod(0o755)
     return {
         "exec": {
-            "apiVersion": "client.authentication.k8s.io/v1", "command": str(path),
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": str(path),
             "args": ["get-token", f"--oidc-client-secret={SECRET}", "--password", f"x{SECRET}"],
             "env": [{"name": "CLIENT", "value": f"y{SECRET}"}],
         }
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "  ", "\t\n"])
 @pytest.mark.parametrize("form", ["token", "file", "plugin"])
-def test_white_space_at_the_end_of_a_token_is_no_part_of_it(
-    tmp_path: Path, form: str, end: str
-) -> None:
+def test_white_space_at_the_end_of_a_token_is_no_part_of_it(tmp_path: Path, form: str, end: str) -> None:
     (tmp_path / "token").write_text(SECRET + end)
     told = {
-        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
         "status": {"token": SECRET + end},
-    }  # fmt: skip
+    }
     (tmp_path / "told").write_text(json.dumps(told))
     users = {
-        "token": {"token": SECRET + end}, "file": {"tokenFile": str(tmp_path / "token")},
+        "token": {"token": SECRET + end},
+        "file": {"tokenFile": str(tmp_path / "token")},
         "plugin": script(tmp_path, f"cat {tmp_path / 'told'}"),
-    }  # fmt: skip
+    }
     with serving(answer(200, {"major": "1"})) as server:
         asked(tmp_path, users[form], server.url)
-        assert {k.lower(): v for k, v in server.requests[-1].headers.items()}[
-            "authorization"
-        ] == f"Bearer {SECRET}"
+        assert {k.lower(): v for k, v in server.requests[-1].headers.items()}["authorization"] == f"Bearer {SECRET}"
 
 
 @pytest.mark.parametrize("inside", ["\n", "\r", "\0", "\x1b", "ü"])
-def test_a_token_that_no_header_can_carry_is_refused_without_its_value(
-    tmp_path: Path, inside: str
-) -> None:
+def test_a_token_that_no_header_can_carry_is_refused_without_its_value(tmp_path: Path, inside: str) -> None:
     with pytest.raises(Unauthenticated) as raised:
         asked(tmp_path, {"token": f"{SECRET}{inside}more"}, "http://127.0.0.1:1")
     assert "the token of user `jane`" in raised.value.message
@@ -200,9 +201,7 @@ def secrets_of(error: CanaryError) -> bool:
 
 
 @pytest.mark.parametrize(
-    "user",
-    [{"token": "t"}, {"as": f"a\n{SECRET}", "token": "t"}],
-    ids=["server", "impersonation"],
+    "user", [{"token": "t"}, {"as": f"a\n{SECRET}", "token": "t"}], ids=["server", "impersonation"]
 )
 def test_no_network_error_says_a_secret(tmp_path: Path, user: dict[str, Any]) -> None:
     with pytest.raises(CanaryError) as raised:

@@ -96,9 +96,7 @@ def test_it_leaves_a_record_and_a_later_undo_still_knows_what_was_good(world: Wo
         world.canary("deploy", version, "-q")
     world.canary("undo", "--reason", "slow login", "-q")
     record = record_of(world.rollout().annotations)
-    assert (record["by"], record["reason"], record["image"]) == (
-        "ana", "slow login", "companyos-api:v1.1.0",
-    )  # fmt: skip
+    assert (record["by"], record["reason"], record["image"]) == ("ana", "slow login", "companyos-api:v1.1.0")
     world.canary("undo", "--to", "v1.3.0", "-q")
     assert world.rollout().image() == "companyos-api:v1.3.0"
     world.canary("deploy", "v1.4.0", "-q")
@@ -134,9 +132,7 @@ def forget_events(world: World) -> None:
         world.store.delete(EVENT, "companyos", event["metadata"]["name"])
 
 
-def test_never_to_a_version_that_was_stable_once_and_aborted_when_it_was_tried_again(
-    world: World,
-) -> None:
+def test_never_to_a_version_that_was_stable_once_and_aborted_when_it_was_tried_again(world: World) -> None:
     tried_again_and_aborted(world)
     ran = world.canary("undo", "--dry-run")
     assert "+      image: companyos-api:v1.3.0" in ran.out, ran
@@ -161,9 +157,7 @@ def test_a_retry_that_was_promoted_makes_up_for_the_abort_before(world: World) -
 
 
 @pytest.mark.parametrize("how", [(), ("--fast", "--reason", "x"), ("--dry-run",), ("--no-wait",)])
-def test_to_an_aborted_version_is_refused_with_what_was_measured(
-    world: World, how: tuple[str, ...]
-) -> None:
+def test_to_an_aborted_version_is_refused_with_what_was_measured(world: World, how: tuple[str, ...]) -> None:
     for version in ("v1.1.0", "v1.2.0", "v1.3.0"):
         world.canary("deploy", version, "-q")
     world.requests.clear()
@@ -171,8 +165,9 @@ def test_to_an_aborted_version_is_refused_with_what_was_measured(
     assert ran.code == ExitCode.REFUSED, ran
     assert re.search(
         r"v1\.2\.0 \(revision 3\) was aborted at 12:\d\d:\d\d: "
-        r"error-rate 1\d\.\d % \(limit < 5 %\)", ran.err,
-    ), ran  # fmt: skip
+        r"error-rate 1\d\.\d % \(limit < 5 %\)",
+        ran.err,
+    ), ran
     assert "--force" in ran.err
     assert changing(world) == []
     assert world.rollout().image() == "companyos-api:v1.3.0"
@@ -189,9 +184,7 @@ def test_to_an_aborted_version_says_who_aborted_it_and_why(world: World) -> None
 def test_force_goes_back_to_an_aborted_version_and_says_what_it_was(world: World) -> None:
     for version in ("v1.1.0", "v1.2.0", "v1.3.0"):
         world.canary("deploy", version, "-q")
-    ran = world.canary(
-        "undo", "--to", "v1.2.0", "--force", "--fast", "--reason", "the data needs it"
-    )
+    ran = world.canary("undo", "--to", "v1.2.0", "--force", "--fast", "--reason", "the data needs it")
     assert ran.code == ExitCode.OK, ran
     assert "v1.2.0 (revision 3) was aborted" in ran.err
     assert world.rollout().image() == "companyos-api:v1.2.0"
@@ -206,9 +199,7 @@ def test_to_the_aborted_version_that_the_rollout_names_points_to_retry(world: Wo
 
 
 @pytest.mark.parametrize("to", [(), ("--to", "v1.0.0")])
-def test_the_same_undo_again_attaches_to_the_one_in_progress(
-    world: World, to: tuple[str, ...]
-) -> None:
+def test_the_same_undo_again_attaches_to_the_one_in_progress(world: World, to: tuple[str, ...]) -> None:
     world.canary("deploy", "v1.1.0", "-q")
     world.canary("undo", *to, "--no-wait")
     world.advance(4)
@@ -270,10 +261,14 @@ def test_a_second_undo_of_a_release_in_progress_stays_on_the_stable_version(worl
 
 @pytest.mark.parametrize(
     "content",
-    ["[", '{"ends": 7}', '{"ends": [[1, 2], {"hash": 7}, {"hash": "x", "revision": "\u00b2"}]}',
-     '{"ends": [{"hash": "x", "revision": 2, "result": "aborted", "at": "never", "by": []}]}',
-     "[" * 100_000],
-)  # fmt: skip
+    [
+        "[",
+        '{"ends": 7}',
+        '{"ends": [[1, 2], {"hash": 7}, {"hash": "x", "revision": "\u00b2"}]}',
+        '{"ends": [{"hash": "x", "revision": 2, "result": "aborted", "at": "never", "by": []}]}',
+        "[" * 100_000,
+    ],
+)
 def test_a_record_that_cannot_be_read_is_none(world: World, content: str) -> None:
     world.canary("deploy", "v1.1.0", "-q")
     world.patch({"metadata": {"annotations": {"canary.companyos.io/deploy": content}}})
@@ -284,9 +279,7 @@ def test_a_record_that_cannot_be_read_is_none(world: World, content: str) -> Non
     assert world.canary("history").code == ExitCode.OK
 
 
-def test_a_run_that_failed_tells_of_an_abort_that_no_record_and_no_event_tells_of(
-    world: World,
-) -> None:
+def test_a_run_that_failed_tells_of_an_abort_that_no_record_and_no_event_tells_of(world: World) -> None:
     """v1.2.0 was shipped with kubectl and rolled back, and v1.3.0 was shipped over it likewise."""
     for version in ("v1.2.0", "v1.3.0"):
         image = [{"name": "companyos-api", "image": f"companyos-api:{version}"}]

@@ -26,10 +26,7 @@ def test_a_pipe_gets_a_line_a_change_with_its_time(running: World) -> None:
     assert changing(running) == []
     *lines, verdict = ran.out.splitlines()
     words = [line.split(" ", 2)[2] for line in lines]
-    assert words[0] == (
-        "watch companyos-api version=v1.1.0 was=v1.0.0 namespace=companyos context=sandbox "
-        "revision=2"
-    )
+    assert words[0] == ("watch companyos-api version=v1.1.0 was=v1.0.0 namespace=companyos context=sandbox revision=2")
     assert lines[-1].startswith("12:00:30 +17s healthy ")
     for step in ("step 2/3 weight=25", "step 3/3 weight=50"):
         assert step in words
@@ -110,9 +107,7 @@ def test_ctrl_c_is_130_and_names_the_way_to_stop_the_rollout(running: World) -> 
         "  watch: canary watch",
         "  stop:  canary abort",
     ]
-    assert ran.last == (
-        "verdict=interrupted version=v1.1.0 stable=v1.0.0 step=1/3 weight=10 exit=130"
-    )
+    assert ran.last == ("verdict=interrupted version=v1.1.0 stable=v1.0.0 step=1/3 weight=10 exit=130")
     assert changing(running) == []
 
 

@@ -15,9 +15,7 @@ LEAVE = (1.0, "q")
 
 
 def watch(world: World, *keys: tuple[float, str], arguments: tuple[str, ...] = ()) -> Ran:
-    return world.canary(
-        "watch", *arguments, terminal=True, keys=keys, environ=NO_COLOUR, size=(80, 40)
-    )
+    return world.canary("watch", *arguments, terminal=True, keys=keys, environ=NO_COLOUR, size=(80, 40))
 
 
 def ordered(act: Callable[[Callable[[], None]], object]) -> Callable[..., None]:

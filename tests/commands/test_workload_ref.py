@@ -32,10 +32,7 @@ def deployment(image: str = f"{NAME}:v1.0.0") -> dict[str, Any]:
         "spec": {
             "replicas": 0,
             "selector": {"matchLabels": {"app": NAME}},
-            "template": {
-                "metadata": {"labels": {"app": NAME}},
-                "spec": {"containers": [container]},
-            },
+            "template": {"metadata": {"labels": {"app": NAME}}, "spec": {"containers": [container]}},
         },
     }
 
@@ -62,9 +59,7 @@ def patched(world: World) -> list[str]:
     return [r.path.rsplit("/v1", 1)[1] for r in world.requests if r.method == "PATCH"]
 
 
-def test_a_good_version_is_set_on_the_deployment_and_followed_to_its_end(
-    referring: World,
-) -> None:
+def test_a_good_version_is_set_on_the_deployment_and_followed_to_its_end(referring: World) -> None:
     ran = referring.canary("deploy", "v1.1.0")
     assert ran.code == ExitCode.OK, ran
     assert ran.last == "verdict=healthy version=v1.1.0 stable=v1.1.0 step=3/3 weight=100 exit=0"
@@ -81,15 +76,11 @@ def test_a_bad_version_is_rolled_back_and_the_end_names_the_metric(referring: Wo
     assert "metric=error-rate" in ran.last
 
 
-def test_the_deployment_is_changed_first_and_the_record_kept_on_the_rollout(
-    referring: World,
-) -> None:
+def test_the_deployment_is_changed_first_and_the_record_kept_on_the_rollout(referring: World) -> None:
     stable = referring.rollout().stable_hash
     ran = referring.canary("deploy", "v1.1.0", "--reason", "fixes login", "--no-wait")
     assert ran.code == ExitCode.OK, ran
-    assert [p.split("/companyos/")[1] for p in patched(referring)] == [
-        f"deployments/{NAME}", f"rollouts/{NAME}",
-    ]  # fmt: skip
+    assert [p.split("/companyos/")[1] for p in patched(referring)] == [f"deployments/{NAME}", f"rollouts/{NAME}"]
     record = json.loads(referring.rollout().annotations[RECORD])
     assert (record["image"], record["stable"]) == (f"{NAME}:v1.1.0", stable)
     referring.advance(60)
@@ -107,15 +98,11 @@ def test_a_record_that_cannot_be_written_is_a_note_not_a_failure(referring: Worl
 def test_a_dry_run_shows_both_requests_and_sends_nothing(referring: World) -> None:
     ran = referring.canary("deploy", "v1.1.0", "--dry-run")
     heads = [line for line in ran.out.splitlines() if line.startswith("PATCH")]
-    assert [h.split("?")[0].split("/companyos/")[1] for h in heads] == [
-        f"deployments/{NAME}", f"rollouts/{NAME}",
-    ]  # fmt: skip
+    assert [h.split("?")[0].split("/companyos/")[1] for h in heads] == [f"deployments/{NAME}", f"rollouts/{NAME}"]
     assert image(referring) == f"{NAME}:v1.0.0"
 
 
-def test_the_old_versions_health_is_no_success_while_nobody_has_seen_the_new_one(
-    referring: World,
-) -> None:
+def test_the_old_versions_health_is_no_success_while_nobody_has_seen_the_new_one(referring: World) -> None:
     referring.sandbox = sandbox.Cluster(referring.store, controller=False)
     ran = referring.canary("deploy", "v1.1.0")
     assert ran.code == ExitCode.UNOBSERVED, ran

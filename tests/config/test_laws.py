@@ -25,15 +25,16 @@ TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 PLAIN = TEXT.filter(lambda text: text.strip() and "{{" not in text)
 FIELDS = sorted({name for key in ALLOWED for name in re.findall(r"\w+", key)} | {"error-rate"})
 SCALARS = (
-    st.none() | st.booleans() | st.integers() | st.floats() | TEXT
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | TEXT
     | st.sampled_from(["2m", "manual", "5%", "1.5s", "hold", "literal", "auto", "{{args.x}}"])
-)  # fmt: skip
+)
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(FIELDS) | TEXT, inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS) | TEXT, inner, max_size=3),
     max_leaves=10,
 )
 

@@ -80,9 +80,7 @@ links: {slo: "https://g/{namespace}/{rollout}"}
         Step(20, pause=timedelta(minutes=5)),
         Step(20, timedelta(seconds=90), timedelta(hours=1)),
     )
-    assert settings.analysis == Analysis(
-        timedelta(seconds=30), 7, "fail", 'job="a", pod=~"b.*"', True
-    )
+    assert settings.analysis == Analysis(timedelta(seconds=30), 7, "fail", 'job="a", pod=~"b.*"', True)
     assert settings.metrics == (
         Metric("error-rate", "below", 0.025, form="literal", no_data="fail"),
         Metric("latency-p95", "below", 0.25, no_data="pass"),
@@ -108,9 +106,7 @@ def test_replicas_without_a_value_are_left_to_an_autoscaler(tmp_path: Path) -> N
 
 
 WRONG = {
-    "environments: {prod: {contxt: x}}": (
-        "5: field `environments.prod.contxt`: unknown; did you mean `context`"
-    ),
+    "environments: {prod: {contxt: x}}": ("5: field `environments.prod.contxt`: unknown; did you mean `context`"),
     "replica: 3": "5: field `replica`: unknown; did you mean `replicas`",
     "zebra: 3": "5: field `zebra`: unknown",
     "context: prod": "5: field `context`: unknown; did you mean `container`",
@@ -121,38 +117,31 @@ WRONG = {
         f"8: field `steps[1].weight`: found `10`, allowed: {WEIGHT}"
     ),
     "steps:\n- {weight: 10, analysis: 2 minutes}": (
-        "6: field `steps[0].analysis`: found `2 minutes`, "
-        "allowed: a duration of `4s` or more, such as `2m` or `90s`"
+        "6: field `steps[0].analysis`: found `2 minutes`, allowed: a duration of `4s` or more, such as `2m` or `90s`"
     ),
     "steps:\n- {weight: 10, analysis: 120}": (
-        "6: field `steps[0].analysis`: found `120`, "
-        "allowed: a duration of `4s` or more, such as `2m` or `90s`"
+        "6: field `steps[0].analysis`: found `120`, allowed: a duration of `4s` or more, such as `2m` or `90s`"
     ),
     "steps:\n- {weight: 10, analysis: 3s}": (
-        "6: field `steps[0].analysis`: found `3s`, "
-        "allowed: a duration of `4s` or more, such as `2m` or `90s`"
+        "6: field `steps[0].analysis`: found `3s`, allowed: a duration of `4s` or more, such as `2m` or `90s`"
     ),
     "steps:\n- {weight: 10, pause: manuel}": (
-        "6: field `steps[0].pause`: found `manuel`, "
-        "allowed: a duration of whole seconds such as `5m`, or `manual`"
+        "6: field `steps[0].pause`: found `manuel`, allowed: a duration of whole seconds such as `5m`, or `manual`"
     ),
     "steps:\n- {weight: 10, pause: 0s}": (
-        "6: field `steps[0].pause`: found `0s`, "
-        "allowed: a duration of whole seconds such as `5m`, or `manual`"
+        "6: field `steps[0].pause`: found `0s`, allowed: a duration of whole seconds such as `5m`, or `manual`"
     ),
     "steps:\n- {wieght: 10}": "6: field `steps[0].wieght`: unknown; did you mean `weight`",
     "steps:\n- {pause: 5m}": f"6: field `steps[0].weight`: missing, allowed: {WEIGHT}",
     "steps:\n- {weight: 10}": (
-        "6: field `steps[0]`: found neither `analysis` nor `pause`, "
-        "allowed: one of them or both beside `weight`"
+        "6: field `steps[0]`: found neither `analysis` nor `pause`, allowed: one of them or both beside `weight`"
     ),
     "steps: []": (
         "5: field `steps`: found an empty list, "
         "allowed: a list of one or more steps such as `{weight: 10, analysis: 2m}`"
     ),
     "steps: {weight: 10}": (
-        "5: field `steps`: found a mapping, "
-        "allowed: a list of one or more steps such as `{weight: 10, analysis: 2m}`"
+        "5: field `steps`: found a mapping, allowed: a list of one or more steps such as `{weight: 10, analysis: 2m}`"
     ),
     "metrics: {error-rate: {below: 500%}}": (
         "5: field `metrics.error-rate.below`: found `500%`, allowed: a share up to 100%, such as 5%"
@@ -163,20 +152,14 @@ WRONG = {
     ),
     "port: 65536": "5: field `port`: found `65536`, allowed: a whole number from 1 to 65535",
     "replicas: -1": (
-        "5: field `replicas`: found `-1`, "
-        "allowed: a whole number from 0, or `null` where an autoscaler decides"
+        "5: field `replicas`: found `-1`, allowed: a whole number from 0, or `null` where an autoscaler decides"
     ),
     "container: My_App": f"5: field `container`: found `My_App`, allowed: {NAME}",
     "progress_deadline: 1500ms": (
-        "5: field `progress_deadline`: found `1500ms`, "
-        "allowed: a duration of whole seconds from `1s`, such as `10m`"
+        "5: field `progress_deadline`: found `1500ms`, allowed: a duration of whole seconds from `1s`, such as `10m`"
     ),
-    "analysis: {no_data: hodl}": (
-        "5: field `analysis.no_data`: found `hodl`, allowed: `hold`, `pass` or `fail`"
-    ),
-    "analysis: {min_requests: 0}": (
-        "5: field `analysis.min_requests`: found `0`, allowed: a whole number from 1"
-    ),
+    "analysis: {no_data: hodl}": ("5: field `analysis.no_data`: found `hodl`, allowed: `hold`, `pass` or `fail`"),
+    "analysis: {min_requests: 0}": ("5: field `analysis.min_requests`: found `0`, allowed: a whole number from 1"),
     "analysis: {windw: 5m}": "5: field `analysis.windw`: unknown; did you mean `window`",
     "analysis:\n  scope: '} or vector(1'": (
         "6: field `analysis.scope`: found `} or vector(1`, "
@@ -187,16 +170,13 @@ WRONG = {
         "allowed: an address such as `http://prometheus.monitoring:9090`"
     ),
     "metrics:\n  error-rate: {below: low}": (
-        "6: field `metrics.error-rate.below`: found `low`, "
-        "allowed: a limit such as `0.05`, `5%` or `300ms`"
+        "6: field `metrics.error-rate.below`: found `low`, allowed: a limit such as `0.05`, `5%` or `300ms`"
     ),
     "metrics:\n  error-rate: {below: .nan}": (
-        "6: field `metrics.error-rate.below`: found `.nan`, "
-        "allowed: a limit such as `0.05`, `5%` or `300ms`"
+        "6: field `metrics.error-rate.below`: found `.nan`, allowed: a limit such as `0.05`, `5%` or `300ms`"
     ),
     "metrics:\n  error-rate: {above: 5%}": (
-        "6: field `metrics.error-rate`: found `above`, "
-        "allowed: `below`: `error-rate` is good below its limit"
+        "6: field `metrics.error-rate`: found `above`, allowed: `below`: `error-rate` is good below its limit"
     ),
     "metrics:\n  error-rate: {below: 1, above: 0}": (
         "6: field `metrics.error-rate`: found both `below` and `above`, allowed: one of them"
@@ -222,16 +202,12 @@ WRONG = {
         "`{{args.error-floor}}`, `{{args.canary-hash}}`, `{{args.scope}}`"
     ),
     "metrics:\n  '{{args.scope}}': {below: 1, query: up}": (
-        "6: field `metrics.{{args.scope}}`: found an argument in the name, "
-        "allowed: a name without `{{`"
+        "6: field `metrics.{{args.scope}}`: found an argument in the name, allowed: a name without `{{`"
     ),
     "metrics:\n  error-rate: 5%": (
-        "6: field `metrics.error-rate`: found `5%`, "
-        "allowed: a metric such as `{below: 5%}`, or `null` to leave it out"
+        "6: field `metrics.error-rate`: found `5%`, allowed: a metric such as `{below: 5%}`, or `null` to leave it out"
     ),
-    "metrics:\n  error-rate: {blow: 5%}": (
-        "6: field `metrics.error-rate.blow`: unknown; did you mean `below`"
-    ),
+    "metrics:\n  error-rate: {blow: 5%}": ("6: field `metrics.error-rate.blow`: unknown; did you mean `below`"),
     "metrics: {error-rate: null, latency-p95: null, latency-ratio: null, error-ratio: null, "
     "opa-success: null}": "5: field `metrics`: found no metric that is not `null`, allowed: at least one",
     "links:\n  slo: https://x/{name}": (
@@ -240,22 +216,17 @@ WRONG = {
     ),
     "links: [a]": "5: field `links`: found a list, allowed: a mapping of names to addresses",
     "merge: [no.yaml]": (
-        "5: field `merge[0]`: found `no.yaml`, "
-        "allowed: the path of a file, relative to this one; there is no such file"
+        "5: field `merge[0]`: found `no.yaml`, allowed: the path of a file, relative to this one; there is no such file"
     ),
     "pod: {containers: [{image: x}]}": (
         "5: field `pod`: found one without, allowed: a `name` for each of the `containers`"
     ),
     "pod: {containers: [{name: companyos-api, image: x}]}": (
-        "5: field `pod`: found an `image`, "
-        "allowed: none for `companyos-api`: it comes from `image` and the version"
+        "5: field `pod`: found an `image`, allowed: none for `companyos-api`: it comes from `image` and the version"
     ),
-    "pod: {metadata: {labels: {app: other}}}": (
-        "5: field `pod`: found another label `app`, allowed: `companyos-api`"
-    ),
+    "pod: {metadata: {labels: {app: other}}}": ("5: field `pod`: found another label `app`, allowed: `companyos-api`"),
     "environments: [prod]": (
-        "5: field `environments`: found a list, "
-        "allowed: a mapping of names to the fields that differ there"
+        "5: field `environments`: found a list, allowed: a mapping of names to the fields that differ there"
     ),
     "environments:\n  prod: 3": (
         "6: field `environments.prod`: found `3`, allowed: a mapping of the fields that differ there"
@@ -274,17 +245,14 @@ WRONG = {
     "1: x": "5: field `1`: unknown",
     "metrics: {' ': {below: 1}}": "5: field `metrics. `: found a blank name, allowed: a name",
     "environments: {prod: {context: 3}}": (
-        "5: field `environments.prod.context`: found `3`, "
-        "allowed: the name of a context of the kubeconfig"
+        "5: field `environments.prod.context`: found `3`, allowed: the name of a context of the kubeconfig"
     ),
     "environments: {prod: {environments: {}}}": "5: field `environments.prod.environments`: unknown",
     "port: 1\nport: 2": "6: field `port`: found twice, first in line 5",
     "steps: [": "6: not plain YAML: did not find expected node content",
     "a: b: c": "5: not plain YAML: mapping values are not allowed in this context",
     "pod: &a {x: *a}": "5: not plain YAML: an alias refers to itself",
-    "pod: !!python/name:os.system x": (
-        "5: not plain YAML: the tag `tag:yaml.org,2002:python/name:os.system`"
-    ),
+    "pod: !!python/name:os.system x": ("5: not plain YAML: the tag `tag:yaml.org,2002:python/name:os.system`"),
     "? [a]\n: b": "5: not plain YAML: a key that is a list or a mapping",
     "links: {a: \x07}": "5: not plain YAML: a character YAML does not allow",
 }
@@ -297,12 +265,8 @@ def test_a_wrong_field_is_told_with_its_line(tmp_path: Path, more: str, message:
 
 WHOLE = {
     "": "canary.yaml:1: field `schema`: missing, allowed: `canary/v1`",
-    "just text": (
-        "canary.yaml:1: found `just text`, allowed: a mapping that starts with `schema: canary/v1`"
-    ),
-    FOUR_LINES.replace("v1", "v2"): (
-        "canary.yaml:1: field `schema`: found `canary/v2`, allowed: `canary/v1`"
-    ),
+    "just text": ("canary.yaml:1: found `just text`, allowed: a mapping that starts with `schema: canary/v1`"),
+    FOUR_LINES.replace("v1", "v2"): ("canary.yaml:1: field `schema`: found `canary/v2`, allowed: `canary/v1`"),
     FOUR_LINES.replace("image: companyos-api\n", ""): (
         "canary.yaml:1: field `image`: missing, "
         "allowed: an image without a tag such as `registry.example.com/companyos-api`"
@@ -363,9 +327,7 @@ environments:
 def test_an_environment_is_laid_over_the_file(tmp_path: Path) -> None:
     prod = loaded(tmp_path, ENVIRONMENTS, "prod")
     assert (prod.context, prod.replicas, prod.environment) == ("prod-eu", 20, "prod")
-    assert [m.name for m in prod.metrics] == [
-        "error-rate", "latency-ratio", "error-ratio", "opa-success"
-    ]  # fmt: skip
+    assert [m.name for m in prod.metrics] == ["error-rate", "latency-ratio", "error-ratio", "opa-success"]
     assert prod.metrics[0].limit == 0.01
     assert prod.pod["containers"] == [
         {"name": "companyos-api", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "3"}]}
@@ -381,9 +343,7 @@ def test_an_environment_is_laid_over_the_file(tmp_path: Path) -> None:
 def test_an_unknown_environment_lists_the_known(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         loaded(tmp_path, ENVIRONMENTS, "prd")
-    assert error.value.message == (
-        "canary.yaml:8: field `environments`: no environment `prd`; did you mean `prod`"
-    )
+    assert error.value.message == ("canary.yaml:8: field `environments`: no environment `prd`; did you mean `prod`")
     assert error.value.hint == "known: `prod`, `staging`, `empty`"
     with pytest.raises(ConfigError) as error:
         loaded(tmp_path, "", "prod")
@@ -391,9 +351,7 @@ def test_an_unknown_environment_lists_the_known(tmp_path: Path) -> None:
 
 
 def test_merge_files_are_read_beside_the_file(tmp_path: Path) -> None:
-    (tmp_path / "patch.yaml").write_text(
-        "kind: Rollout\nmetadata: {name: companyos-api}\nspec: {minReadySeconds: 5}\n"
-    )
+    (tmp_path / "patch.yaml").write_text("kind: Rollout\nmetadata: {name: companyos-api}\nspec: {minReadySeconds: 5}\n")
     (patch,) = loaded(tmp_path, "merge: [patch.yaml]").merge
     assert (patch.path, patch.kind, patch.name) == ("patch.yaml", "Rollout", "companyos-api")
     assert patch.patch["spec"] == {"minReadySeconds": 5}
@@ -401,14 +359,10 @@ def test_merge_files_are_read_beside_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         loaded(tmp_path, "merge: [patch.yaml]")
     assert error.value.message == (
-        "patch.yaml:1: field `kind`: missing, "
-        "allowed: the kind of the object to change, such as `Rollout`"
+        "patch.yaml:1: field `kind`: missing, allowed: the kind of the object to change, such as `Rollout`"
     )
 
 
 def test_dates_and_merge_keys_are_what_kubernetes_would_read(tmp_path: Path) -> None:
-    settings = loaded(
-        tmp_path,
-        "pod:\n  volumes: &v {a: 1}\n  more: {<<: *v, b: 2}\n  day: 2026-01-02\n",
-    )
+    settings = loaded(tmp_path, "pod:\n  volumes: &v {a: 1}\n  more: {<<: *v, b: 2}\n  day: 2026-01-02\n")
     assert settings.pod == {"volumes": {"a": 1}, "more": {"a": 1, "b": 2}, "day": "2026-01-02"}

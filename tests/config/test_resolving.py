@@ -136,16 +136,12 @@ def test_the_file_is_not_read_when_it_is_not_needed(project: Path) -> None:
         " needs_settings=False);"
         "print(found.rollout, sorted({'yaml', 'msgspec'} & set(sys.modules)))"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program, str(project)], capture_output=True, text=True, check=True
-    )
+    run = subprocess.run([sys.executable, "-c", program, str(project)], capture_output=True, text=True, check=True)
     assert run.stdout == "r []\n"
 
 
 def test_objects_and_links_follow_the_namespace_that_won(project: Path) -> None:
-    (project / "canary.yaml").write_text(
-        FILE + "links: {board: 'https://x/{namespace}/{rollout}'}\n"
-    )
+    (project / "canary.yaml").write_text(FILE + "links: {board: 'https://x/{namespace}/{rollout}'}\n")
     settings = resolve(FLAG, {}, project).file
     assert settings is not None
     assert settings.namespace == "from-flag"

@@ -19,18 +19,25 @@ DIGEST = "sha256:" + "ab" * 32
 @pytest.mark.parametrize(
     ("text", "number"),
     [
-        ("300ms", 0.3), ("1.5s", 1.5), ("2m", 120.0), ("5%", 0.05), ("99.9%", 0.999),
-        ("0.1%", 0.001), ("1.2", 1.2), ("1e-3", 0.001), ("-3", -3.0),
-        (5, 5.0), (0.05, 0.05), (" 5 % ", 0.05),
+        ("300ms", 0.3),
+        ("1.5s", 1.5),
+        ("2m", 120.0),
+        ("5%", 0.05),
+        ("99.9%", 0.999),
+        ("0.1%", 0.001),
+        ("1.2", 1.2),
+        ("1e-3", 0.001),
+        ("-3", -3.0),
+        (5, 5.0),
+        (0.05, 0.05),
+        (" 5 % ", 0.05),
     ],
-)  # fmt: skip
+)
 def test_a_limit_is_a_number_with_its_unit(text: str | float, number: float) -> None:
     assert units.limit(text) == number
 
 
-@pytest.mark.parametrize(
-    "text", ["", "%", "1.2x", "5 percent", "1,5", "inf", "nan", "5%%", "1e999"]
-)
+@pytest.mark.parametrize("text", ["", "%", "1.2x", "5 percent", "1,5", "inf", "nan", "5%%", "1e999"])
 def test_a_limit_that_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not"):
         units.limit(text)
@@ -70,20 +77,7 @@ def test_a_version_becomes_an_image(version: str, reference: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "version",
-    [
-        "",
-        "v1 2",
-        "v1.2.3 ",
-        "-v1",
-        ".x",
-        "a" * 129,
-        "v1\n",
-        "sha256:abc",
-        "app:",
-        "app/x",
-        "A/x:v1",
-    ],
+    "version", ["", "v1 2", "v1.2.3 ", "-v1", ".x", "a" * 129, "v1\n", "sha256:abc", "app:", "app/x", "A/x:v1"]
 )
 def test_a_version_that_is_none_is_refused(version: str) -> None:
     with pytest.raises(UsageError) as error:
@@ -93,9 +87,7 @@ def test_a_version_that_is_none_is_refused(version: str) -> None:
 
 def test_named_lists_merge_by_name_and_null_removes() -> None:
     base = {
-        "containers": [
-            {"name": "a", "image": "x", "env": [{"name": "A", "value": "1"}], "tty": True},
-        ],
+        "containers": [{"name": "a", "image": "x", "env": [{"name": "A", "value": "1"}], "tty": True}],
         "args": ["one"],
         "hostNetwork": True,
     }
@@ -106,22 +98,20 @@ def test_named_lists_merge_by_name_and_null_removes() -> None:
         ],
         "args": ["two"],
         "hostNetwork": None,
-    }  # fmt: skip
+    }
     assert merged(base, over) == {
         "containers": [
             {"name": "a", "image": "x", "env": [{"name": "A", "value": "3"}, {"name": "B"}]},
             {"name": "b", "image": "y"},
         ],
         "args": ["two"],
-    }  # fmt: skip
+    }
     assert base["hostNetwork"] is True
 
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
     max_leaves=12,
 )
 

@@ -21,10 +21,7 @@ from companyos_canary.sandbox.store import Store
 
 Row = dict[str, Any]
 
-COUNTERS = (
-    "count", "successful", "failed", "inconclusive", "error", "consecutiveError",
-    "consecutiveSuccess",
-)  # fmt: skip
+COUNTERS = ("count", "successful", "failed", "inconclusive", "error", "consecutiveError", "consecutiveSuccess")
 SUMMARY = ("count", "successful", "failed", "inconclusive", "error")
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 LONGEST = timedelta(minutes=10)
@@ -88,14 +85,11 @@ class Rehearsal:
 
     def play(self) -> Outcome:
         """Until the run ends, or until the moment at which it was observed."""
-        self.store.create(SECRET, {
-            "metadata": {"namespace": "n", "name": "tok"},
-            "data": {"k": base64.b64encode(b"s3cret").decode()},
-        })  # fmt: skip
-        spec = {**self.row["spec"], **({"terminate": True} if self.row.get("terminate") else {})}
         self.store.create(
-            ANALYSISRUN, {"metadata": {"namespace": "n", "name": "run"}, "spec": spec}
+            SECRET, {"metadata": {"namespace": "n", "name": "tok"}, "data": {"k": base64.b64encode(b"s3cret").decode()}}
         )
+        spec = {**self.row["spec"], **({"terminate": True} if self.row.get("terminate") else {})}
+        self.store.create(ANALYSISRUN, {"metadata": {"namespace": "n", "name": "run"}, "spec": spec})
         created, end = self.outcome.created, self.moment("observe_after_s") or MIDNIGHT + LONGEST
         terminate = self.moment("terminate_after_s")
         while True:
@@ -237,9 +231,7 @@ def _metric_differences(expect: dict[str, Any], status: dict[str, Any]) -> list[
     return found
 
 
-def _measurement_differences(
-    name: str, recorded: list[dict[str, Any]], ours: list[dict[str, Any]]
-) -> list[str]:
+def _measurement_differences(name: str, recorded: list[dict[str, Any]], ours: list[dict[str, Any]]) -> list[str]:
     found = _differs(f"{name}: number of measurements", len(recorded), len(ours))
     for index, (theirs, our) in enumerate(zip(recorded, ours, strict=False)):
         at = f"{name}[{index}]"

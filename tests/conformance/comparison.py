@@ -19,9 +19,12 @@ _NOT_COMPARED = {"recordings", "eventsDropped", "noise"}
 def problems(expected: Json, got: Json) -> list[str]:
     """One line a difference: the part, then `-` what was recorded or `+` what came instead."""
     found = [
-        *_states(expected, got), *_events(expected, got), *_sizes(expected, got),
-        *_runs(expected, got), *_final(expected, got),
-    ]  # fmt: skip
+        *_states(expected, got),
+        *_events(expected, got),
+        *_sizes(expected, got),
+        *_runs(expected, got),
+        *_final(expected, got),
+    ]
     unknown = sorted(set(expected) - _COMPARED - _NOT_COMPARED)
     found += [(part, "is recorded, but not emulated") for part in unknown]
     return [f"{part}: {what}" for part, what in found]

@@ -111,20 +111,20 @@ class Player:
         answer = self._call(request["method"], path, body, ctype)
         self._mark({"request": f"{request['method']} {request['path']}", "code": answer.status})
 
-    def _call(
-        self, method: str, path: str, body: Any = None, ctype: str = "application/json"
-    ) -> Response:
+    def _call(self, method: str, path: str, body: Any = None, ctype: str = "application/json") -> Response:
         """One request, and everything that the cluster does at once because of it."""
         plain, _, query = path.partition("?")
         kind = _kind(plain.split("/")[0])
         root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
         answer = self.api.handle(
             Request(
-                method, f"{root}/namespaces/{NAMESPACE_NAME}/{plain}", tuple(parse_qsl(query)),
+                method,
+                f"{root}/namespaces/{NAMESPACE_NAME}/{plain}",
+                tuple(parse_qsl(query)),
                 {"Content-Type": ctype, "Accept": "application/json"},
                 b"" if body is None else json.dumps(body).encode(),
             )
-        )  # fmt: skip
+        )
         self._act()
         return answer
 
@@ -133,9 +133,10 @@ class Player:
         hashes = [
             line["object"]["metadata"]["labels"][HASH_LABEL]
             for line in self.trace.lines
-            if line.get("kind") == "ReplicaSet" and line["type"] == "ADDED"
+            if line.get("kind") == "ReplicaSet"
+            and line["type"] == "ADDED"
             and HASH_LABEL in (line["object"]["metadata"].get("labels") or {})
-        ]  # fmt: skip
+        ]
         for number, found in enumerate(hashes, 1):
             text = text.replace(f"<rev{number}>", found)
         return text
@@ -171,9 +172,7 @@ class Player:
             if self.clock() >= end:
                 return
             before = self.last
-            self._run(
-                min(left, end - self.clock()).total_seconds(), lambda seen=before: self.last > seen
-            )
+            self._run(min(left, end - self.clock()).total_seconds(), lambda seen=before: self.last > seen)
 
     def _wait(self, wanted: dict[str, Any], timeout: float) -> None:
         at = len(self.trace.lines)
@@ -235,9 +234,7 @@ def _state(obj: dict[str, Any]) -> dict[str, Any]:
         "updated": status.get("updatedReplicas", 0),
         "available": status.get("availableReplicas", 0),
         "stepAnalysis": (canary.get("currentStepAnalysisRunStatus") or {}).get("status"),
-        "backgroundAnalysis": (canary.get("currentBackgroundAnalysisRunStatus") or {}).get(
-            "status"
-        ),
+        "backgroundAnalysis": (canary.get("currentBackgroundAnalysisRunStatus") or {}).get("status"),
         "stable": status.get("stableRS", ""),
     }
 
@@ -247,9 +244,7 @@ def _kind(plural: str) -> Kind:
 
 
 def _set(obj: Any, pointer: str, value: Any) -> None:
-    *path, last = [
-        k.replace("~1", "/").replace("~0", "~") for k in re.split("/", pointer.strip("/"))
-    ]
+    *path, last = [k.replace("~1", "/").replace("~0", "~") for k in re.split("/", pointer.strip("/"))]
     for key in path:
         obj = obj[int(key)] if isinstance(obj, list) else obj[key]
     obj[int(last) if isinstance(obj, list) else last] = value

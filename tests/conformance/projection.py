@@ -12,9 +12,18 @@ from tests.conformance.trace import Line
 HISTORY = "rollout.argoproj.io/revision-history"
 COMBINED = "(combined from similar events): "
 _COUNTS = (
-    "name", "phase", "message", "count", "successful", "failed", "inconclusive", "error",
-    "consecutiveError", "consecutiveSuccess", "dryRun",
-)  # fmt: skip
+    "name",
+    "phase",
+    "message",
+    "count",
+    "successful",
+    "failed",
+    "inconclusive",
+    "error",
+    "consecutiveError",
+    "consecutiveSuccess",
+    "dryRun",
+)
 _TIME = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"')
 _CONDITION = ("type", "status", "reason", "message")
 
@@ -32,11 +41,8 @@ def projection(lines: list[Line]) -> Json:
         "replicasets": sizes(sets),
         "events": emitted([x for x in plain if x.get("kind") == "Event"]),
         "analysisruns": runs([x for x in plain if x.get("kind") == "AnalysisRun"]),
-        "final": {
-            **_ending(rollouts), **_of_services(services),
-            **_of_sets(sets),
-        },
-    }  # fmt: skip
+        "final": {**_ending(rollouts), **_of_services(services), **_of_sets(sets)},
+    }
 
 
 def named(lines: list[Line]) -> list[Line]:
@@ -77,10 +83,14 @@ def states(rollouts: list[Line]) -> list[Json]:
             continue
         shown = shown_phase(Rollout.from_object(line["object"]))
         status = line["object"].get("status") or {}
-        found.append({
-            "phase": shown.word, "message": shown.message,
-            "stepIndex": status.get("currentStepIndex"), "abort": bool(status.get("abort")),
-        })  # fmt: skip
+        found.append(
+            {
+                "phase": shown.word,
+                "message": shown.message,
+                "stepIndex": status.get("currentStepIndex"),
+                "abort": bool(status.get("abort")),
+            }
+        )
     return once(found)
 
 
@@ -138,8 +148,7 @@ def once(items: Iterable[Any]) -> list[Any]:
 
 def _metric(result: Json) -> Json:
     measurements = [
-        {k: m[k] for k in ("phase", "value", "message") if m.get(k)}
-        for m in result.get("measurements") or []
+        {k: m[k] for k in ("phase", "value", "message") if m.get(k)} for m in result.get("measurements") or []
     ]
     return {**{k: result[k] for k in _COUNTS if result.get(k)}, "measurements": measurements}
 
@@ -167,9 +176,7 @@ def _of_services(lines: list[Line]) -> Json:
         selectors.setdefault(line["name"], []).append(line["object"]["spec"].get("selector") or {})
     return {
         "services": {name: found[-1] for name, found in selectors.items()},
-        "serviceSwitches": {
-            name: once(s.get(HASH_LABEL) for s in found) for name, found in selectors.items()
-        },
+        "serviceSwitches": {name: once(s.get(HASH_LABEL) for s in found) for name, found in selectors.items()},
     }
 
 

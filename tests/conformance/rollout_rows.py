@@ -32,10 +32,11 @@ Row = dict[str, Any]
 NAMESPACE = "default"
 DEFAULT_ANSWER = {
     "http": 200,
-    "body": {"status": "success", "data": {"resultType": "vector", "result": [
-        {"metric": {}, "value": [1700000000, "1"]},
-    ]}},
-}  # fmt: skip
+    "body": {
+        "status": "success",
+        "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1700000000, "1"]}]},
+    },
+}
 _COUNTS = ("count", "successful", "failed", "inconclusive", "error")
 _METRIC = (*_COUNTS, "consecutiveError", "consecutiveSuccess")
 
@@ -61,9 +62,7 @@ class Stage:
         provider = FunctionProvider(self._answer, self.clock)
         self.cluster = Cluster(self.store, provider=provider, traffic=provider)
         templates = [t for r in (row, *others) for t in _templates(r)]
-        for kind, obj in {
-            (k, o["metadata"]["name"]): (k, o) for k, o in reversed(templates)
-        }.values():
+        for kind, obj in {(k, o["metadata"]["name"]): (k, o) for k, o in reversed(templates)}.values():
             self.store.create(kind, obj)
         self.store.create(ROLLOUT, self._rollout(row["canary"], replicas))
 
@@ -193,12 +192,16 @@ def _state_differences(when: str, wanted: Row, had: Row) -> Iterator[str]:
 def _run_differences(wanted: Row, run: Object) -> Iterator[str]:
     meta, status, name = run["metadata"], run.get("status") or {}, wanted["name"]
     found = {
-        "labels": meta.get("labels"), "annotations": meta.get("annotations"), "spec": run["spec"],
-        "run_phase": status.get("phase"), "run_message": status.get("message", ""),
+        "labels": meta.get("labels"),
+        "annotations": meta.get("annotations"),
+        "spec": run["spec"],
+        "run_phase": status.get("phase"),
+        "run_message": status.get("message", ""),
         "runSummary": _zeros(status.get("runSummary"), _COUNTS),
         "dryRunSummary": _zeros(status.get("dryRunSummary"), _COUNTS),
-        "has_completedAt": "completedAt" in status, "has_startedAt": "startedAt" in status,
-    }  # fmt: skip
+        "has_completedAt": "completedAt" in status,
+        "has_startedAt": "startedAt" in status,
+    }
     for key, value in found.items():
         yield from _compared(f"{name}.{key}", wanted.get(key, value), value)
     if wanted["run_message"] == "Run Terminated":  # how often it was asked is a matter of timing
@@ -221,9 +224,7 @@ def _zeros(counts: Row | None, keys: tuple[str, ...]) -> Row | None:
 
 def _events(stage: Stage) -> list[Row]:
     """Events of the Rollout about runs and aborts, oldest first."""
-    events = sorted(
-        stage.store.items(EVENT, NAMESPACE), key=lambda e: e["metadata"]["name"].split(".")[-1]
-    )
+    events = sorted(stage.store.items(EVENT, NAMESPACE), key=lambda e: e["metadata"]["name"].split(".")[-1])
     return [
         {k: e[k] for k in ("type", "reason", "message")}
         for e in events

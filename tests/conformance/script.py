@@ -47,15 +47,17 @@ class Script:
             body = {"status": "error", "errorType": "execution", "error": answer["error"]}
             return _json(422, body)
         if "matrix" in answer:
-            return self._success("matrix", [
-                {"metric": {"i": str(i)}, "values": [[at, str(v)] for v in values]}
-                for i, values in enumerate(answer["matrix"])
-            ])  # fmt: skip
+            return self._success(
+                "matrix",
+                [
+                    {"metric": {"i": str(i)}, "values": [[at, str(v)] for v in values]}
+                    for i, values in enumerate(answer["matrix"])
+                ],
+            )
         if "vector" in answer:
-            return self._success("vector", [
-                {"metric": {"i": str(i)}, "value": [at, str(v)]}
-                for i, v in enumerate(answer["vector"])
-            ])  # fmt: skip
+            return self._success(
+                "vector", [{"metric": {"i": str(i)}, "value": [at, str(v)]} for i, v in enumerate(answer["vector"])]
+            )
         return self._success("scalar", [at, str(answer["scalar"])])
 
     def _success(self, kind: str, result: Any) -> Response:

@@ -66,13 +66,17 @@ def _other_condition(got: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "part"),
     [
-        (_drop_state, "rollout.coarse"), (_drop_event, "events"),
-        (_other_size, "replicasets.<rev2>"), (_other_set, "replicasets.<rev3>"),
-        (_other_count, "analysisruns."), (_no_run, "analysisruns."),
-        (_other_phase, "final.status.phase"), (_other_condition, "final.conditions"),
+        (_drop_state, "rollout.coarse"),
+        (_drop_event, "events"),
+        (_other_size, "replicasets.<rev2>"),
+        (_other_set, "replicasets.<rev3>"),
+        (_other_count, "analysisruns."),
+        (_no_run, "analysisruns."),
+        (_other_phase, "final.status.phase"),
+        (_other_condition, "final.conditions"),
     ],
     ids=lambda v: v if isinstance(v, str) else v.__name__,
-)  # fmt: skip
+)
 def test_the_comparison_names_what_differs(
     played: tuple[dict[str, Any], dict[str, Any]], change: Any, part: str
 ) -> None:

@@ -60,25 +60,17 @@ def _of_a_rollout(obj: dict[str, Any]) -> bool:
 
 def _pod(checkpoint: Checkpoint, cut: dict[str, Any]) -> dict[str, Any]:
     """A recorded pod with what was left out of it, as far as it follows from the rest."""
-    owner = next(
-        o for o in checkpoint.objects["ReplicaSet"]
-        if o["metadata"]["name"] == cut["owner"]["name"]
-    )  # fmt: skip
+    owner = next(o for o in checkpoint.objects["ReplicaSet"] if o["metadata"]["name"] == cut["owner"]["name"])
     state = {"running": {}} if cut["ready"] else {"waiting": {}}
     containers = owner["spec"]["template"]["spec"]["containers"]
     return {
-        "metadata": {
-            **cut["metadata"],
-            "ownerReferences": [{"uid": owner["metadata"]["uid"], "controller": True}],
-        },
+        "metadata": {**cut["metadata"], "ownerReferences": [{"uid": owner["metadata"]["uid"], "controller": True}]},
         "spec": {"containers": containers},
         "status": {
             "phase": cut["phase"],
-            "containerStatuses": [
-                {"name": c["name"], "ready": cut["ready"], "state": state} for c in containers
-            ],
+            "containerStatuses": [{"name": c["name"], "ready": cut["ready"], "state": state} for c in containers],
         },
-    }  # fmt: skip
+    }
 
 
 def part(screen: str, command: str) -> list[str]:
@@ -107,8 +99,7 @@ def test_phase_and_message_are_those_of_the_screen(checkpoint: Checkpoint) -> No
     told = fields(checkpoint.screen)
     assert (shown.word, shown.message) == (told["Status"].split()[-1], told.get("Message", ""))
     first, *rest = part(checkpoint.screen, "status")
-    assert first == (f"{shown.word} - {shown.message}" if _short(shown.word, shown.message)
-                     else shown.word)  # fmt: skip
+    assert first == (f"{shown.word} - {shown.message}" if _short(shown.word, shown.message) else shown.word)
     assert all(line.endswith(f"with message: {shown.message}") for line in rest)
 
 
@@ -124,9 +115,7 @@ def test_steps_and_weights_are_those_of_the_screen(checkpoint: Checkpoint) -> No
     data = snapshot_data(snapshot, NOW)
     steps = step_count(rollout)
     if rollout.strategy == "canary":
-        assert told["Step"] == (
-            "" if rollout.step_index is None else f"{rollout.step_index}/{steps}"
-        )
+        assert told["Step"] == ("" if rollout.step_index is None else f"{rollout.step_index}/{steps}")
     assert (data["step"]["index"], data["step"]["count"]) == (rollout.step_index, steps)
     if rollout.strategy == "canary":
         current = snapshot.current
@@ -139,9 +128,12 @@ def test_steps_and_weights_are_those_of_the_screen(checkpoint: Checkpoint) -> No
 def test_counts_of_replicas_are_those_of_the_screen(checkpoint: Checkpoint) -> None:
     data, told = snapshot_data(snapshot_of(checkpoint), NOW), fields(checkpoint.screen)
     counts = {
-        "desired": "Desired", "total": "Current", "updated": "Updated", "ready": "Ready",
+        "desired": "Desired",
+        "total": "Current",
+        "updated": "Updated",
+        "ready": "Ready",
         "available": "Available",
-    }  # fmt: skip
+    }
     assert data["replicas"] == {ours: int(told[theirs]) for ours, theirs in counts.items()}
 
 
@@ -177,14 +169,12 @@ def test_images_are_those_of_the_screen(checkpoint: Checkpoint) -> None:
 def test_pods_are_those_of_the_screen(checkpoint: Checkpoint) -> None:
     data = snapshot_data(snapshot_of(checkpoint), NOW)
     told = sorted(
-        (row["name"].removesuffix("-<pod>"), row["info"], row["status"])
-        for row in rows(checkpoint.screen, "Pod")
+        (row["name"].removesuffix("-<pod>"), row["info"], row["status"]) for row in rows(checkpoint.screen, "Pod")
     )
     ours = sorted(
-        (p["name"].rpartition("-")[0], f"ready:{p['containers_ready']}/{p['containers']}",
-         p["status"])
+        (p["name"].rpartition("-")[0], f"ready:{p['containers_ready']}/{p['containers']}", p["status"])
         for p in data["pods"]
-    )  # fmt: skip
+    )
     assert [pod[:2] for pod in told] == [pod[:2] for pod in ours]
     for (_, info, status), (_, _, our_status) in zip(told, ours, strict=True):
         assert status == our_status or not info.startswith("ready:1")
@@ -233,6 +223,4 @@ def test_the_line_of_the_list_is_that_of_the_screen(checkpoint: Checkpoint) -> N
 
 def test_there_is_a_screen_for_every_recorded_checkpoint() -> None:
     folders = [c.folder.partition("/")[0] for c in CHECKPOINTS]
-    assert {f: folders.count(f) for f in folders} == {
-        "scenarios": 79, "scenarios-bluegreen": 52, "scenarios-nginx": 54,
-    }  # fmt: skip
+    assert {f: folders.count(f) for f in folders} == {"scenarios": 79, "scenarios-bluegreen": 52, "scenarios-nginx": 54}

@@ -56,14 +56,13 @@ def _is_about_a_pod(kind: str, obj: Line) -> bool:
 def _pod(obj: Line) -> Line:
     meta, status = obj["metadata"], obj.get("status") or {}
     owner = (meta.get("ownerReferences") or [{}])[0]
-    ready = any(
-        c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or []
-    )
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or [])
     return {
         "metadata": {k: meta[k] for k in _OF_POD if k in meta},
-        "phase": status.get("phase"), "ready": ready,
+        "phase": status.get("phase"),
+        "ready": ready,
         "owner": {k: owner.get(k) for k in ("kind", "name")},
-    }  # fmt: skip
+    }
 
 
 def _event(obj: Line) -> Line:

@@ -40,19 +40,27 @@ class Shell:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {
-            k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "COVERAGE_PROCESS_START")
+        kept = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "COVERAGE_PROCESS_START")}
+        own = {
+            "KUBECONFIG": str(self.kubeconfig),
+            "HOME": str(self.folder),
+            "CANARY_USER": "ana",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONUTF8": "1",
         }
-        own = {"KUBECONFIG": str(self.kubeconfig), "HOME": str(self.folder), "CANARY_USER": "ana",
-               "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUTF8": "1"}  # fmt: skip
         return {**kept, **own, **self.environ}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One command to its end."""
         ran = subprocess.run(
-            [*CANARY, *arguments], cwd=self.folder, env=self.environment, text=True,
-            capture_output=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
+            [*CANARY, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
         schema.check(arguments, ran.stdout)
         return ran
 
@@ -60,9 +68,8 @@ class Shell:
 def start(folder: Path, *arguments: str) -> Sandbox:
     """A sandbox process that is ready: its first line is there."""
     process = subprocess.Popen(
-        [*CANARY, "sandbox", *arguments], cwd=folder, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [*CANARY, "sandbox", *arguments], cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     assert process.stdout is not None
     first = process.stdout.readline().rstrip("\n")
     if not first:

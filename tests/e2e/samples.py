@@ -55,8 +55,9 @@ def steps(sample: Sample) -> list[Step]:
         return [Step(sample.text)]
     if sample.language == "groovy":
         lines = sample.text.splitlines()
-        return [Step(m[1], cancelled="aborted {" in line)
-                for line in lines if (m := re.search(r"\bsh '([^']*)'", line))]  # fmt: skip
+        return [
+            Step(m[1], cancelled="aborted {" in line) for line in lines if (m := re.search(r"\bsh '([^']*)'", line))
+        ]
     document = yaml.safe_load(sample.text)
     if isinstance(document, list):
         return list(_of_github(document, ""))
@@ -86,10 +87,7 @@ def action_steps(inputs: Mapping[str, str], id: str) -> list[Step]:  # noqa: A00
     known = document["inputs"]
     assert inputs.keys() <= known.keys()
     given = {name: inputs.get(name, body.get("default", "")) for name, body in known.items()}
-    return [
-        Step(s["run"], s["env"], id=id if "id" in s else "", inputs=given)
-        for s in document["runs"]["steps"]
-    ]
+    return [Step(s["run"], s["env"], id=id if "id" in s else "", inputs=given) for s in document["runs"]["steps"]]
 
 
 def _of_github(found: list[dict[str, Any]], job: str) -> Iterator[Step]:

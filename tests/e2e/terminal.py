@@ -19,10 +19,14 @@ class Terminal:
         self._stream = pyte.Stream(self.screen)
         self.raw = ""
         self.child = pexpect.spawn(
-            CANARY[0], [*CANARY[1:], *arguments], cwd=str(shell.folder),
+            CANARY[0],
+            [*CANARY[1:], *arguments],
+            cwd=str(shell.folder),
             dimensions=(lines, columns),
-            env={"TERM": "xterm-256color", **shell.environment}, encoding="utf-8", timeout=PATIENCE,
-        )  # fmt: skip
+            env={"TERM": "xterm-256color", **shell.environment},
+            encoding="utf-8",
+            timeout=PATIENCE,
+        )
 
     def until(self, seen: Callable[[str], bool]) -> str:
         """Reads until the screen shows it in a whole frame; the screen."""

@@ -10,10 +10,18 @@ from tests.e2e.conftest import SHORT, Shell
 
 ALONE = SHORT.replace("pause: manual", "pause: 3s")  # time enough to meet every fault
 RULES = (
-    "watch drop x2", "watch cut=300 x2", "watch expire x1", "watch html x1",
-    "watch truncate=300 x1", "list 429=1 x1", "list 503 x1", "list html x1", "list truncate=50 x1",
-    "GET slow=200ms x3", "PATCH storm x2",
-)  # fmt: skip
+    "watch drop x2",
+    "watch cut=300 x2",
+    "watch expire x1",
+    "watch html x1",
+    "watch truncate=300 x1",
+    "list 429=1 x1",
+    "list 503 x1",
+    "list html x1",
+    "list truncate=50 x1",
+    "GET slow=200ms x3",
+    "PATCH storm x2",
+)
 
 
 @pytest.mark.slow

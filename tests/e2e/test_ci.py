@@ -12,17 +12,7 @@ import yaml
 from companyos_canary import __version__
 from tests.docs import ROOT
 from tests.e2e.conftest import CANARY, PATIENCE, Shell, start, stop
-from tests.e2e.samples import (
-    ACTION,
-    PAGE,
-    Sample,
-    Step,
-    action_steps,
-    expanded,
-    outputs_of_jobs,
-    samples,
-    steps,
-)
+from tests.e2e.samples import ACTION, PAGE, Sample, Step, action_steps, expanded, outputs_of_jobs, samples, steps
 from tests.world import CONFIG
 
 HEAD = CONFIG.partition("steps:")[0].replace("replicas: 10", "replicas: 4")
@@ -48,9 +38,7 @@ class Runner:
     stubs: Path
     values: dict[str, str] = field(default_factory=dict)
 
-    def run(
-        self, step: Step, folder: str, more: dict[str, str]
-    ) -> "subprocess.CompletedProcess[str]":
+    def run(self, step: Step, folder: str, more: dict[str, str]) -> "subprocess.CompletedProcess[str]":
         """One step to its end; its outputs are values from then on."""
         shell = self.shells[folder]
         inputs = {f"inputs.{name}": value for name, value in (step.inputs or {}).items()}
@@ -61,11 +49,22 @@ class Runner:
         env = {k: expanded(str(v), known) for k, v in step.env.items()}
         ran = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step.script],
-            cwd=shell.folder, text=True, capture_output=True, timeout=PATIENCE, check=False,
-            env={**shell.environment, **more, **env, "GITHUB_OUTPUT": str(outputs),
-                 "PATH": f"{self.stubs}:{shell.environment['PATH']}", "STUBS": str(self.stubs),
-                 "PIP_LOG": str(shell.folder / "pip.log"), "RUNNER_TEMP": str(shell.folder)},
-        )  # fmt: skip
+            cwd=shell.folder,
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+            env={
+                **shell.environment,
+                **more,
+                **env,
+                "GITHUB_OUTPUT": str(outputs),
+                "PATH": f"{self.stubs}:{shell.environment['PATH']}",
+                "STUBS": str(self.stubs),
+                "PIP_LOG": str(shell.folder / "pip.log"),
+                "RUNNER_TEMP": str(shell.folder),
+            },
+        )
         for line in outputs.read_text().splitlines():
             name, _, value = line.partition("=")
             self.values[f"steps.{step.id}.outputs.{name}"] = value
@@ -140,9 +139,13 @@ def test_a_script_that_is_cancelled_stops_the_version_on_its_way(runner: Runner)
     assert shell.run("deploy", "v2.99.0", "--no-wait").returncode == 0
     path = f"{runner.stubs}:{shell.environment['PATH']}"
     process = subprocess.Popen(
-        ["bash", "-e", "-c", SIGNALLED.text], cwd=shell.folder, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env={**shell.environment, "PATH": path},
-    )  # fmt: skip
+        ["bash", "-e", "-c", SIGNALLED.text],
+        cwd=shell.folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**shell.environment, "PATH": path},
+    )
     assert process.stdout is not None
     assert " watch gate " in process.stdout.readline()
     process.terminate()
@@ -159,9 +162,15 @@ def dotenv(runner: Runner, folder: str) -> dict[str, str]:
 @pytest.mark.slow
 def test_the_action_hands_every_input_over_as_it_is(runner: Runner) -> None:
     inputs = {
-        "version": "v2.90.0", "config": "canary.yaml", "rollout": "shop", "namespace": "companyos",
-        "until": "healthy", "timeout": "30m", "reason": MESSAGE, "args": "--no-wait  --dry-run\n-v",
-    }  # fmt: skip
+        "version": "v2.90.0",
+        "config": "canary.yaml",
+        "rollout": "shop",
+        "namespace": "companyos",
+        "until": "healthy",
+        "timeout": "30m",
+        "reason": MESSAGE,
+        "args": "--no-wait  --dry-run\n-v",
+    }
     install, deploy = action_steps(inputs, "canary")
     assert runner.run(install, "shop", {}).returncode == 0
     asked = (runner.shells["shop"].folder / "pip.log").read_text().splitlines()[-2:]
@@ -185,9 +194,7 @@ def test_no_expression_is_pasted_into_a_script() -> None:
 def test_the_outputs_of_the_action_are_those_of_its_step() -> None:
     document = yaml.safe_load(ACTION.read_text())
     values = {name: body["value"] for name, body in document["outputs"].items()}
-    assert values == {
-        n: f"${{{{ steps.deploy.outputs.{n} }}}}" for n in ("phase", "revision", "image", "verdict")
-    }
+    assert values == {n: f"${{{{ steps.deploy.outputs.{n} }}}}" for n in ("phase", "revision", "image", "verdict")}
     every = [document, *document["inputs"].values(), *document["outputs"].values()]
     assert all(part["description"] for part in every)
 

@@ -16,9 +16,11 @@ def test_its_faults_and_its_scenario_are_told_and_switched(tmp_path: Path) -> No
     try:
         transport = connect(str(sandbox.kubeconfig), None, environ={}, timeout=10).transport
         assert transport.send(Request("GET", "/sandbox")).json() == {
-            "scenario": "mine", "faults": [{"rule": "list 503 x1", "met": 0}],
-            "frozen": True, "frozenUntil": None,
-        }  # fmt: skip
+            "scenario": "mine",
+            "faults": [{"rule": "list 503 x1", "met": 0}],
+            "frozen": True,
+            "frozenUntil": None,
+        }
         pods = Request("GET", "/api/v1/namespaces/companyos/pods")
         assert [transport.send(pods).status for _ in range(2)] == [503, 200]
         played = Request("POST", "/sandbox/scenario", body=b"healthy")

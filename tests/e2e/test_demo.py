@@ -14,9 +14,13 @@ from tests.e2e.conftest import CANARY, PATIENCE
 @pytest.mark.slow
 def test_ctrl_c_ends_it_with_130_and_leaves_nothing(tmp_path: Path) -> None:
     demo = subprocess.Popen(
-        [*CANARY, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)}, start_new_session=True,
-    )  # fmt: skip
+        [*CANARY, "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        start_new_session=True,
+    )
     assert demo.stdout is not None
     assert demo.stdout.readline() == "# the first version: nothing to compare it with\n"
     assert demo.stdout.readline() == "$ canary apply v1.0.0\n"

@@ -12,12 +12,9 @@ import pytest
 from tests.e2e.conftest import PATIENCE, SHORT, Shell, start, stop
 
 PLUGIN, CONTROLLER = "kubectl-argo-rollouts", "rollouts-controller"
-needs_plugin = pytest.mark.skipif(
-    not shutil.which(PLUGIN), reason=f"{PLUGIN} is not here: the plugin on the sandbox"
-)
+needs_plugin = pytest.mark.skipif(not shutil.which(PLUGIN), reason=f"{PLUGIN} is not here: the plugin on the sandbox")
 needs_controller = pytest.mark.skipif(
-    not shutil.which(CONTROLLER),
-    reason=f"{CONTROLLER} is not here: the real controller on the sandbox",
+    not shutil.which(CONTROLLER), reason=f"{CONTROLLER} is not here: the real controller on the sandbox"
 )
 NAME = "companyos-api"
 
@@ -43,16 +40,23 @@ def controlled(tmp_path: Path) -> Iterator[Shell]:
     sandbox = start(tmp_path, "--controllers", "replicasets")
     assert sandbox.process.stderr is not None
     prometheus = sandbox.process.stderr.readline().rsplit(" ", 1)[1].strip()
-    (tmp_path / "canary.yaml").write_text(
-        f"{SHORT}prometheus: {{url: '{prometheus}', cli_url: '{prometheus}'}}\n"
-    )
+    (tmp_path / "canary.yaml").write_text(f"{SHORT}prometheus: {{url: '{prometheus}', cli_url: '{prometheus}'}}\n")
     shell = Shell(tmp_path, sandbox.kubeconfig)
     with (tmp_path / "controller.log").open("w") as log:
         controller = subprocess.Popen(
-            [CONTROLLER, "--kubeconfig", str(sandbox.kubeconfig),
-             "--healthzPort", str(free_port()), "--metricsPort", str(free_port())],
-            stdout=log, stderr=log, env=shell.environment,
-        )  # fmt: skip
+            [
+                CONTROLLER,
+                "--kubeconfig",
+                str(sandbox.kubeconfig),
+                "--healthzPort",
+                str(free_port()),
+                "--metricsPort",
+                str(free_port()),
+            ],
+            stdout=log,
+            stderr=log,
+            env=shell.environment,
+        )
         try:
             yield shell
         finally:
@@ -100,9 +104,8 @@ def test_a_whole_canary_under_the_real_controller(controlled: Shell) -> None:
 
 def plugin(shell: Shell, *arguments: str) -> str:
     ran = subprocess.run(
-        [PLUGIN, *arguments], env=shell.environment, text=True, capture_output=True,
-        timeout=PATIENCE, check=True,
-    )  # fmt: skip
+        [PLUGIN, *arguments], env=shell.environment, text=True, capture_output=True, timeout=PATIENCE, check=True
+    )
     return ran.stdout
 
 

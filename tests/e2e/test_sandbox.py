@@ -17,9 +17,7 @@ needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl 
 
 
 @pytest.mark.parametrize("ends_it", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_until_it_is_told_to_end_and_leaves_nothing_behind(
-    tmp_path: Path, ends_it: signal.Signals
-) -> None:
+def test_it_serves_until_it_is_told_to_end_and_leaves_nothing_behind(tmp_path: Path, ends_it: signal.Signals) -> None:
     sandbox = start(tmp_path)
     assert sandbox.lines[0] == f"export KUBECONFIG={sandbox.kubeconfig}"
     assert stat.S_IMODE(sandbox.kubeconfig.stat().st_mode) == 0o600
@@ -69,10 +67,11 @@ def test_kubectl_sees_what_canary_does(shell: Shell) -> None:
 @needs_kubectl
 def test_kubectl_follows_along(shell: Shell) -> None:
     watching = subprocess.Popen(
-        ["kubectl", "get", "ro", "companyos-api", "-w", "-o",
-         "jsonpath={.metadata.labels.seen}{\"\\n\"}"],
-        env=shell.environment, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        ["kubectl", "get", "ro", "companyos-api", "-w", "-o", 'jsonpath={.metadata.labels.seen}{"\\n"}'],
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert watching.stdout is not None
     try:
         assert watching.stdout.readline() == "\n"
@@ -85,9 +84,8 @@ def test_kubectl_follows_along(shell: Shell) -> None:
 
 def kubectl(shell: Shell, *arguments: str) -> str:
     ran = subprocess.run(
-        ["kubectl", *arguments], env=shell.environment, text=True, capture_output=True,
-        timeout=PATIENCE, check=True,
-    )  # fmt: skip
+        ["kubectl", *arguments], env=shell.environment, text=True, capture_output=True, timeout=PATIENCE, check=True
+    )
     return ran.stdout
 
 
@@ -103,6 +101,10 @@ def test_a_port_that_is_taken_is_said_and_nothing_stays(tmp_path: Path) -> None:
 def once(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """A sandbox that is expected to end by itself."""
     return subprocess.run(
-        [*CANARY, "sandbox", *arguments], text=True, capture_output=True, timeout=PATIENCE,
-        check=False, env={**os.environ, **environ},
-    )  # fmt: skip
+        [*CANARY, "sandbox", *arguments],
+        text=True,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+        env={**os.environ, **environ},
+    )

@@ -46,12 +46,9 @@ def test_the_role_and_the_fault_meet_who_asks(on_call: Shell) -> None:
         (("--fault", "PATCH x2"), "error: `PATCH x2` names no fault\n"),
     ],
 )
-def test_an_option_that_says_nothing_is_refused(
-    tmp_path: Path, arguments: tuple[str, ...], told: str
-) -> None:
+def test_an_option_that_says_nothing_is_refused(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
     ran = subprocess.run(
-        [*CANARY, "sandbox", *arguments], cwd=tmp_path, text=True, capture_output=True,
-        timeout=PATIENCE, check=False,
-    )  # fmt: skip
+        [*CANARY, "sandbox", *arguments], cwd=tmp_path, text=True, capture_output=True, timeout=PATIENCE, check=False
+    )
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.startswith(told)

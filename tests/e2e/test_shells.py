@@ -36,9 +36,8 @@ def here(shell: Shell, tmp_path: Path) -> Shell:
 
 def said(here: Shell, *command: str) -> list[str]:
     ran = subprocess.run(
-        command, cwd=here.folder, env=here.environment, capture_output=True, text=True,
-        timeout=PATIENCE, check=True,
-    )  # fmt: skip
+        command, cwd=here.folder, env=here.environment, capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
     assert ran.stderr == ""
     return ran.stdout.splitlines()
 
@@ -90,9 +89,14 @@ def test_fish_completes_with_what_each_is(here: Shell) -> None:
 
 def typing(here: Shell, *command: str) -> "pexpect.spawn[str]":
     return pexpect.spawn(
-        command[0], list(command[1:]), cwd=str(here.folder), env=here.environment,
-        dimensions=(40, 120), encoding="utf-8", timeout=PATIENCE,
-    )  # fmt: skip
+        command[0],
+        list(command[1:]),
+        cwd=str(here.folder),
+        env=here.environment,
+        dimensions=(40, 120),
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
 
 
 def completed(child: "pexpect.spawn[str]", start: str, rest: str) -> None:

@@ -120,9 +120,7 @@ def test_the_terminal_is_as_it_was_before(waiting: Shell) -> None:
     assert terminal.end() == 130
 
 
-def test_a_lost_connection_keeps_the_frame_and_comes_back_by_itself(
-    waiting: Shell, tmp_path: Path
-) -> None:
+def test_a_lost_connection_keeps_the_frame_and_comes_back_by_itself(waiting: Shell, tmp_path: Path) -> None:
     with Proxy(waiting.kubeconfig, tmp_path / "config") as proxy:
         behind = Shell(waiting.folder, tmp_path / "config")
         terminal = Terminal(behind, "watch")

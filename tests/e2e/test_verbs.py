@@ -14,9 +14,7 @@ def test_a_release_from_deploy_to_promote(shell: Shell) -> None:
     deployed = shell.run("deploy", "v1.1.0", "--reason", "fixes login")
     assert deployed.returncode == 8, deployed
     assert "\x1b" not in deployed.stdout
-    assert deployed.stdout.splitlines()[-1] == (
-        "verdict=paused version=v1.1.0 stable=v1.0.0 step=2/2 weight=50 exit=8"
-    )
+    assert deployed.stdout.splitlines()[-1] == ("verdict=paused version=v1.1.0 stable=v1.0.0 step=2/2 weight=50 exit=8")
     assert shell.run("promote").returncode == 0
     ran = shell.run("watch", "-o", "json")
     events = [json.loads(line) for line in ran.stdout.splitlines()]
@@ -40,9 +38,13 @@ def test_a_release_that_is_aborted_drains(shell: Shell) -> None:
 def test_a_reader_that_leaves_ends_the_watch_without_a_word(shell: Shell) -> None:
     assert shell.run("deploy", "v1.4.0", "--no-wait").returncode == 0
     with subprocess.Popen(
-        [*CANARY, "watch"], cwd=shell.folder, env=shell.environment,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as watching:  # fmt: skip
+        [*CANARY, "watch"],
+        cwd=shell.folder,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watching:
         assert watching.stdout is not None
         assert " watch companyos-api " in watching.stdout.readline()
         watching.stdout.close()
@@ -53,9 +55,15 @@ def test_a_reader_that_leaves_ends_the_watch_without_a_word(shell: Shell) -> Non
 
 def test_head_gets_its_line_and_nothing_else_is_said(shell: Shell) -> None:
     ran = subprocess.run(
-        f"{CANARY[0]} -m companyos_canary get | head -1", shell=True, cwd=shell.folder,
-        env=shell.environment, capture_output=True, text=True, timeout=20, check=True,
-    )  # fmt: skip
+        f"{CANARY[0]} -m companyos_canary get | head -1",
+        shell=True,
+        cwd=shell.folder,
+        env=shell.environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
     assert ran.stdout.startswith("companyos-api ")
     assert (len(ran.stdout.splitlines()), ran.stderr) == (1, "")
 

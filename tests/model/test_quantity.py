@@ -18,15 +18,7 @@ def test_a_duration_that_was_written_is_read_again(duration: timedelta) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [
-        ("1h30m", 5400),
-        ("300ms", 0.3),
-        ("1.5s", 1.5),
-        ("0", 0),
-        ("-2s", -2),
-        (".5m", 30),
-        ("+1s", 1),
-    ],
+    [("1h30m", 5400), ("300ms", 0.3), ("1.5s", 1.5), ("0", 0), ("-2s", -2), (".5m", 30), ("+1s", 1)],
 )
 def test_a_duration_is_read(text: str, seconds: float) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)

@@ -14,25 +14,25 @@ SECRET = {"name": "tok", "valueFrom": {"secretKeyRef": {"name": "tok", "key": "k
 def run(template: str, resolved: str, *arguments: dict[str, Any], message: str = "") -> Any:
     return {
         "metadata": {"name": "run", "labels": {}},
-        "spec": {
-            "args": list(arguments),
-            "metrics": [{"name": "m", "provider": {"prometheus": {"query": template}}}],
-        },
+        "spec": {"args": list(arguments), "metrics": [{"name": "m", "provider": {"prometheus": {"query": template}}}]},
         "status": {
             "phase": "Error",
             "message": message,
             "metricResults": [
-                {"name": "m", "phase": "Error", "message": message,
-                 "metadata": {"ResolvedPrometheusQuery": resolved},
-                 "measurements": [{"phase": "Error", "message": message}]}
+                {
+                    "name": "m",
+                    "phase": "Error",
+                    "message": message,
+                    "metadata": {"ResolvedPrometheusQuery": resolved},
+                    "measurements": [{"phase": "Error", "message": message}],
+                }
             ],
         },
-    }  # fmt: skip
+    }
 
 
 def test_the_resolved_query_shows_stars_for_a_secret_and_the_other_arguments() -> None:
-    raw = run("sec {{args.tok}} {{ args.app }}", "sec s3cret api", SECRET,
-              {"name": "app", "value": "api"})  # fmt: skip
+    raw = run("sec {{args.tok}} {{ args.app }}", "sec s3cret api", SECRET, {"name": "app", "value": "api"})
     assert AnalysisRun.from_object(raw).results[0].query == "sec ***** api"
 
 

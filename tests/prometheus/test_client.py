@@ -17,12 +17,7 @@ from hypothesis import strategies as st
 from companyos_canary import errors
 from companyos_canary.model.http import Request, Response
 from companyos_canary.prometheus.client import Prometheus, automatic, proxied
-from companyos_canary.prometheus.transport import (
-    HttpTransport,
-    Service,
-    service_of,
-    without_password,
-)
+from companyos_canary.prometheus.transport import HttpTransport, Service, service_of, without_password
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 URL = "http://prometheus.monitoring:9090"
@@ -89,12 +84,8 @@ def test_a_range_is_series() -> None:
 
     def handle(request: httpx.Request) -> httpx.Response:
         asked.append(request)
-        result = [
-            {"metric": {"a": "b"}, "values": [[AT.timestamp(), "1"], [AT.timestamp() + 15, "2"]]}
-        ]
-        return httpx.Response(
-            200, json={"status": "success", "data": {"resultType": "matrix", "result": result}}
-        )
+        result = [{"metric": {"a": "b"}, "values": [[AT.timestamp(), "1"], [AT.timestamp() + 15, "2"]]}]
+        return httpx.Response(200, json={"status": "success", "data": {"resultType": "matrix", "result": result}})
 
     later = AT + timedelta(seconds=15)
     (series,) = over(handle).query_range("up", AT, later, timedelta(seconds=15))
@@ -179,11 +170,7 @@ def made(kind: type[Exception]) -> Exception:
         return kind("m", request=request, response=httpx.Response(500))
     if issubclass(kind, httpx.RequestError):
         return kind("m", request=request)
-    return (
-        kind()
-        if issubclass(kind, httpx.StreamError) and kind is not httpx.StreamError
-        else kind("m")
-    )
+    return kind() if issubclass(kind, httpx.StreamError) and kind is not httpx.StreamError else kind("m")
 
 
 @pytest.mark.parametrize("kind", every_httpx_error(), ids=lambda k: k.__name__)
@@ -264,9 +251,7 @@ def test_the_api_server_passes_questions_on() -> None:
     cluster = ClusterApi(good())
     prometheus = proxied(cluster, "monitoring", "prometheus", 9090)
     assert prometheus.ask("up").value == 1.0
-    assert cluster.asked[0].path == (
-        "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query"
-    )
+    assert cluster.asked[0].path == ("/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query")
     assert cluster.asked[0].query == (("query", "up"),)
     assert prometheus.address == "service monitoring/prometheus:9090"
     prometheus.close()
@@ -284,9 +269,7 @@ def test_auto_goes_through_the_api_server_when_the_direct_way_is_closed_and_stay
     assert prometheus.ask("up").value == 1.0
     assert prometheus.ask("up").value == 1.0
     assert len(cluster.asked) == 2
-    assert cluster.asked[0].path == (
-        "/api/v1/namespaces/invalid/services/127-0-0-1:9090/proxy/prom/api/v1/query"
-    )
+    assert cluster.asked[0].path == ("/api/v1/namespaces/invalid/services/127-0-0-1:9090/proxy/prom/api/v1/query")
     prometheus.close()
 
 

@@ -15,21 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from companyos_canary.promql import (
-    STALE,
-    Matcher,
-    PromqlError,
-    Scalar,
-    Series,
-    Vector,
-    evaluate,
-)
+from companyos_canary.promql import STALE, Matcher, PromqlError, Scalar, Series, Vector, evaluate
 from companyos_canary.promql.values import Select
 
 PROMTOOL = shutil.which("promtool")
-needs_promtool = pytest.mark.skipif(
-    PROMTOOL is None, reason="promtool is not installed (Debian: package prometheus)"
-)
+needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: package prometheus)")
 
 Answer = dict[frozenset[tuple[str, str]], float]
 _NEVER = [{"labels": "never{}", "value": 0.125}]
@@ -91,9 +81,7 @@ def theirs(cases: Sequence[Case]) -> list[list[Answer | str]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "cases.yaml")
         path.write_text(json.dumps(_file(cases)))
-        done = subprocess.run(
-            [PROMTOOL, "test", "rules", path], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([PROMTOOL, "test", "rules", path], capture_output=True, text=True, check=False)
     blocks = list(_BLOCK.finditer(done.stderr))
     asked = [text for case in cases for text in case.expressions]
     assert len(blocks) == len(asked), done.stderr
@@ -132,12 +120,10 @@ def _test(case: Case) -> Mapping[str, object]:
     return {
         "interval": f"{case.interval}ms",
         "input_series": [
-            {"series": name, "values": " ".join(_written(v) for v in values)}
-            for name, values in case.series
+            {"series": name, "values": " ".join(_written(v) for v in values)} for name, values in case.series
         ],
         "promql_expr_test": [
-            {"expr": text, "eval_time": f"{case.at}ms", "exp_samples": _NEVER}
-            for text in case.expressions
+            {"expr": text, "eval_time": f"{case.at}ms", "exp_samples": _NEVER} for text in case.expressions
         ],
     }
 
@@ -171,6 +157,5 @@ def _answer(block: re.Match[str]) -> Answer | str:
     if block["got"] == "nil":
         return {}
     return {
-        frozenset(_LABEL.findall(found["labels"])): float(found["value"])
-        for found in _SAMPLE.finditer(block["got"])
+        frozenset(_LABEL.findall(found["labels"])): float(found["value"]) for found in _SAMPLE.finditer(block["got"])
     }

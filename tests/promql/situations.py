@@ -86,6 +86,4 @@ def _counted(track: dict[str, Any], per_second: float, scrapes: int) -> list[flo
 
 
 def _part(totals: list[float | None], share: float) -> tuple[float | None, ...]:
-    return tuple(
-        t if t is None or t is STALE else float(math.floor(t * share + 1e-9)) for t in totals
-    )
+    return tuple(t if t is None or t is STALE else float(math.floor(t * share + 1e-9)) for t in totals)

@@ -8,21 +8,38 @@ from companyos_canary.promql import STALE
 from tests.promql.promtool import Case
 
 # Whole numbers: the order in which an engine adds must not show in a comparison.
-GAUGES = st.one_of(
-    st.integers(-20, 20).map(float),
-    st.sampled_from([math.nan, math.inf, -math.inf, -0.0, 0.5, 1e9]),
-)
+GAUGES = st.one_of(st.integers(-20, 20).map(float), st.sampled_from([math.nan, math.inf, -math.inf, -0.0, 0.5, 1e9]))
 GAPS = st.sampled_from([None, None, STALE])
 LABELS = ['{x="1",y="a"}', '{x="1",y="b"}', '{x="2",y="a"}', '{x="2"}', "{}", '{y="b"}']
 BOUNDS = ["0.1", "0.25", "0.5", "1", "2.5", "+Inf"]
 SELECTORS = [
-    "a", "b", 'a{x="1"}', 'a{x!="1"}', 'b{y=~"a|b"}', 'b{y!~"a"}', 'a{y=""}', 'a{y=~".*"}',
-    'a{x=~".+",y!="a",}', '{__name__="b"}', "c", "missing", 'missing{x="1",y=~"a",z="3"}',
-]  # fmt: skip
+    "a",
+    "b",
+    'a{x="1"}',
+    'a{x!="1"}',
+    'b{y=~"a|b"}',
+    'b{y!~"a"}',
+    'a{y=""}',
+    'a{y=~".*"}',
+    'a{x=~".+",y!="a",}',
+    '{__name__="b"}',
+    "c",
+    "missing",
+    'missing{x="1",y=~"a",z="3"}',
+]
 RANGE_FUNCTIONS = [
-    "rate", "increase", "irate", "delta", "sum_over_time", "avg_over_time", "min_over_time",
-    "max_over_time", "count_over_time", "last_over_time", "present_over_time",
-]  # fmt: skip
+    "rate",
+    "increase",
+    "irate",
+    "delta",
+    "sum_over_time",
+    "avg_over_time",
+    "min_over_time",
+    "max_over_time",
+    "count_over_time",
+    "last_over_time",
+    "present_over_time",
+]
 RANGES = ["1s", "2s", "3500ms", "5s", "10s", "1m", "10m"]
 OFFSETS = ["", "", "", " offset 1s", " offset 2500ms"]
 GROUPS = ["", "by (x)", "by (x, y)", "without (x)", "by ()", "without ()", "by (missing)"]
@@ -89,9 +106,7 @@ LEAF = st.one_of(
     _ranged(),
     st.sampled_from(["vector(1)", "vector(time())", 'absent(a{x="1"})', "absent(a)", "h_bucket"]),
 )
-NUMBER = st.sampled_from(
-    ["0", "1", "2", "0.5", "-3", "Inf", "-Inf", "NaN", "time()", "scalar(a)", "scalar(b)", "1e3"]
-)
+NUMBER = st.sampled_from(["0", "1", "2", "0.5", "-3", "Inf", "-Inf", "NaN", "time()", "scalar(a)", "scalar(b)", "1e3"])
 
 
 def _deeper(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -100,12 +115,17 @@ def _deeper(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
         st.builds(
             lambda op, group, v: f"{op} {group} ({v})",
-            st.sampled_from(["sum", "avg", "min", "max", "count"]), st.sampled_from(GROUPS), inner,
+            st.sampled_from(["sum", "avg", "min", "max", "count"]),
+            st.sampled_from(GROUPS),
+            inner,
         ),
         st.builds(lambda a, op, m, b: f"({a}) {op} {m}({b})", inner, operators, matching, inner),
         st.builds(
             lambda a, op, m, b: f"({a}) {op} {m}({b})",
-            inner, st.sampled_from(["and", "or", "unless"]), st.sampled_from(MATCHING), inner,
+            inner,
+            st.sampled_from(["and", "or", "unless"]),
+            st.sampled_from(MATCHING),
+            inner,
         ),
         st.builds(lambda a, op, n: f"({a}) {op} {n}", inner, operators, NUMBER),
         st.builds(lambda n, op, a: f"{n} {op} ({a})", NUMBER, operators, inner),
@@ -125,7 +145,7 @@ def _deeper(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
                 st.just("h_bucket"),
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 VECTOR = st.recursive(LEAF, _deeper, max_leaves=4)

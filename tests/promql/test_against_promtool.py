@@ -17,13 +17,7 @@ EASY = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base
 
 
 @needs_promtool
-@settings(
-    max_examples=12,
-    phases=NO_SHRINKING,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=EASY,
-)
+@settings(max_examples=12, phases=NO_SHRINKING, deadline=None, derandomize=True, suppress_health_check=EASY)
 @given(st.lists(cases(), min_size=8, max_size=8))
 def test_any_expression_has_the_answer_of_the_real_engine(batch: list[Case]) -> None:
     found = differences(batch)
@@ -33,15 +27,29 @@ def test_any_expression_has_the_answer_of_the_real_engine(batch: list[Case]) -> 
 def test_the_expressions_speak_of_all_that_is_implemented() -> None:
     asked: set[str] = set()
 
-    @settings(max_examples=400, phases=NO_SHRINKING, deadline=None, derandomize=True,
-              suppress_health_check=EASY)  # fmt: skip
+    @settings(max_examples=400, phases=NO_SHRINKING, deadline=None, derandomize=True, suppress_health_check=EASY)
     @given(VECTOR)
     def collect(text: str) -> None:
         asked.update(re.findall(r"[a-z_]+|[-+*/%=!<>]+", text))
 
     collect()
-    language = {"and", "or", "unless", "bool", "on", "ignoring", "by", "without", "group_left",
-                "group_right", "offset", "time", "absent", *ARITHMETIC, *COMPARISONS}  # fmt: skip
+    language = {
+        "and",
+        "or",
+        "unless",
+        "bool",
+        "on",
+        "ignoring",
+        "by",
+        "without",
+        "group_left",
+        "group_right",
+        "offset",
+        "time",
+        "absent",
+        *ARITHMETIC,
+        *COMPARISONS,
+    }
     assert not {*language, *FUNCTIONS, *AGGREGATIONS, *RANGE_FUNCTIONS} - asked
 
 

@@ -25,21 +25,55 @@ END = START + INTERVAL * (SCRAPES - 1)
 pytestmark = [needs_prometheus, pytest.mark.slow]
 
 EXPRESSIONS = [
-    "a", 'a{x="1"}', 'a{x!="1"}', 'b{y=~"a|b"}', 'b{y!~"a"}', 'a{y=""}', "a offset 1m",
-    "rate(c[1m])", "rate(c[20s])", "increase(c[2m])", "irate(c[1m])", "irate(c[1m] offset 1m)",
+    "a",
+    'a{x="1"}',
+    'a{x!="1"}',
+    'b{y=~"a|b"}',
+    'b{y!~"a"}',
+    'a{y=""}',
+    "a offset 1m",
+    "rate(c[1m])",
+    "rate(c[20s])",
+    "increase(c[2m])",
+    "irate(c[1m])",
+    "irate(c[1m] offset 1m)",
     "delta(a[1m])",
     *(f"{f}_over_time(a[1m])" for f in ("sum", "avg", "min", "max", "count", "last", "present")),
-    *(f"{op} {group} (a)" for op in ("sum", "avg", "min", "max", "count")
-      for group in ("", "by (x)", "without (x)")),
-    "clamp(a, -1, 2)", "clamp(a, 2, -1)", "clamp_min(a, 0)", "clamp_max(a, 0)", "absent(a)",
-    'absent(nothing{x="1",y=~"a"})', "scalar(nothing)", 'scalar(a{x="1",y="a"})', "time()",
-    "vector(time())", "time() - a", "-a", "a + b", "a / on(x, y) b", "a - ignoring(y) b{y=\"a\"}",
-    "a > 1", "a > bool 1", "1 < bool 2", "a == bool b", "a != b", "a and b", "a or b",
-    "a unless b", 'a unless b{x="2"}', 'a unless on(x) b{x="2",y="a"}',
-    "a and ignoring(y) b", 'a * on(x) group_left() b{y="a"}',
+    *(f"{op} {group} (a)" for op in ("sum", "avg", "min", "max", "count") for group in ("", "by (x)", "without (x)")),
+    "clamp(a, -1, 2)",
+    "clamp(a, 2, -1)",
+    "clamp_min(a, 0)",
+    "clamp_max(a, 0)",
+    "absent(a)",
+    'absent(nothing{x="1",y=~"a"})',
+    "scalar(nothing)",
+    'scalar(a{x="1",y="a"})',
+    "time()",
+    "vector(time())",
+    "time() - a",
+    "-a",
+    "a + b",
+    "a / on(x, y) b",
+    'a - ignoring(y) b{y="a"}',
+    "a > 1",
+    "a > bool 1",
+    "1 < bool 2",
+    "a == bool b",
+    "a != b",
+    "a and b",
+    "a or b",
+    "a unless b",
+    'a unless b{x="2"}',
+    'a unless on(x) b{x="2",y="a"}',
+    "a and ignoring(y) b",
+    'a * on(x) group_left() b{y="a"}',
     "histogram_quantile(0.95, sum by (le) (rate(h_bucket[1m])))",
-    "histogram_quantile(0.5, rate(h_bucket[2m]))", "a % 2", "a ^ 2", "2 ^ a", "sum(a) / count(a)",
-]  # fmt: skip
+    "histogram_quantile(0.5, rate(h_bucket[2m]))",
+    "a % 2",
+    "a ^ 2",
+    "2 ^ a",
+    "sum(a) / count(a)",
+]
 
 
 def samples() -> dict[str, list[tuple[float, float]]]:
@@ -63,9 +97,7 @@ def samples() -> dict[str, list[tuple[float, float]]]:
     return found
 
 
-def _walk(
-    dice: random.Random, first: int, last: int, *, counter: bool
-) -> Iterator[tuple[float, float]]:
+def _walk(dice: random.Random, first: int, last: int, *, counter: bool) -> Iterator[tuple[float, float]]:
     value = 0
     for scrape in range(first, last):
         value += dice.randint(0 if counter else -3, 4)
@@ -108,12 +140,8 @@ def _same(got: Any, want: Any) -> bool:
         return False
     if got["resultType"] in ("scalar", "string"):
         return _same_point(got["result"], want["result"])
-    series = [
-        {json.dumps(s["metric"], sort_keys=True): s for s in side["result"]} for side in (got, want)
-    ]
-    return series[0].keys() == series[1].keys() and all(
-        _close(s, series[1][metric]) for metric, s in series[0].items()
-    )
+    series = [{json.dumps(s["metric"], sort_keys=True): s for s in side["result"]} for side in (got, want)]
+    return series[0].keys() == series[1].keys() and all(_close(s, series[1][metric]) for metric, s in series[0].items())
 
 
 def _close(got: Any, want: Any) -> bool:
@@ -144,8 +172,7 @@ def test_expressions_have_the_answers_of_a_real_server(ours: PrometheusApi, real
 
 
 @pytest.mark.soak
-@settings(max_examples=5000, deadline=None, print_blob=True,
-          suppress_health_check=list(HealthCheck))  # fmt: skip
+@settings(max_examples=5000, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
 @given(text=VECTOR, moment=st.floats(START - 60, END + 400))
 def test_any_expression_has_the_answer_of_a_real_server(
     ours: PrometheusApi, real: str, text: str, moment: float

@@ -244,12 +244,14 @@ def test_what_is_not_supported_is_refused_by_its_name(text: str, named: str) -> 
     ],
 )
 def test_vectors_that_do_not_match_cannot_be_combined(text: str, message: str) -> None:
-    select = select_from([
-        series("c", COUNTER, pod="a", status="200"),
-        series("c", COUNTER, pod="a", status="500"),
-        series("d", COUNTER, pod="a", status="200"),
-        series("g", COUNTER, x="2"),
-    ])  # fmt: skip
+    select = select_from(
+        [
+            series("c", COUNTER, pod="a", status="200"),
+            series("c", COUNTER, pod="a", status="500"),
+            series("d", COUNTER, pod="a", status="200"),
+            series("g", COUNTER, x="2"),
+        ]
+    )
     with pytest.raises(PromqlError, match=message) as caught:
         evaluate(text, 30.0, select)
     assert caught.value.kind == "execution"
@@ -262,10 +264,37 @@ def test_a_selector_alone_gives_its_matchers() -> None:
             selector(text)
 
 
-TOKENS = st.sampled_from([
-    "c", "g", "(", ")", "[5s]", "{", "}", "sum", "rate", " by (x) ", "+", "-", "/", "1", "0.5", ",",
-    " and ", " or ", " on() ", "==", " bool ", '"x"', "offset 1s", "NaN", "time()", ">", "@ 1",
-])  # fmt: skip
+TOKENS = st.sampled_from(
+    [
+        "c",
+        "g",
+        "(",
+        ")",
+        "[5s]",
+        "{",
+        "}",
+        "sum",
+        "rate",
+        " by (x) ",
+        "+",
+        "-",
+        "/",
+        "1",
+        "0.5",
+        ",",
+        " and ",
+        " or ",
+        " on() ",
+        "==",
+        " bool ",
+        '"x"',
+        "offset 1s",
+        "NaN",
+        "time()",
+        ">",
+        "@ 1",
+    ]
+)
 
 
 @settings(deadline=None)
@@ -283,8 +312,6 @@ def assert_says_something(error: PromqlError) -> None:
     assert error.kind in ("bad_data", "execution")
 
 
-@pytest.mark.parametrize(
-    "text", ["A[3000000y]", "A[6000000y]", "rate(A[3000000y])", "A offset 3000000y"]
-)
+@pytest.mark.parametrize("text", ["A[3000000y]", "A[6000000y]", "rate(A[3000000y])", "A offset 3000000y"])
 def test_a_span_that_nothing_can_hold_is_out_of_range(text: str) -> None:
     assert refusal(text).message == "parse error: duration out of range"

@@ -12,11 +12,7 @@ SETTINGS = Settings(
     image="companyos-api",
     app="companyos-api",
     container="companyos-api",
-    steps=(
-        Step(10, timedelta(minutes=2)),
-        Step(25, timedelta(minutes=2)),
-        Step(50, timedelta(minutes=3)),
-    ),
+    steps=(Step(10, timedelta(minutes=2)), Step(25, timedelta(minutes=2)), Step(50, timedelta(minutes=3))),
     metrics=(
         Metric("error-rate", "below", 0.05),
         Metric("latency-p95", "below", 0.3),

@@ -33,9 +33,8 @@ def test_the_controller_accepts_every_golden_file(path: Path) -> None:
     for step in rollout["spec"]["strategy"]["canary"]["steps"]:
         if "analysis" in step:
             spec = run_spec(
-                step["analysis"], rollout, lambda name, _: known.get(name),
-                latest_hash="abc", stable_hash="def",
-            )  # fmt: skip
+                step["analysis"], rollout, lambda name, _: known.get(name), latest_hash="abc", stable_hash="def"
+            )
             found = plan({"spec": spec}, START, lambda name, key: "")
             assert found.failure == ""
             queries = [m["provider"]["prometheus"]["query"] for m in found.metrics]
@@ -55,9 +54,7 @@ def test_the_controller_accepts_every_golden_file(path: Path) -> None:
         ([0.01, 0.5], "Inconclusive", "Successful", "Failed"),
     ],
 )
-def test_what_the_conditions_make_of_an_answer(
-    result: list[float], hold: str, passes: str, fail: str
-) -> None:
+def test_what_the_conditions_make_of_an_answer(result: list[float], hold: str, passes: str, fail: str) -> None:
     def verdict(no_data: Any) -> str:
         good, bad = conditions(Metric("m", "below", 0.05, no_data=no_data))
         failed = compiled(bad).evaluate(result) if bad else not compiled(good).evaluate(result)
@@ -103,9 +100,7 @@ def test_a_step_measures_inside_its_time_and_nearly_fills_it(duration: str) -> N
     st.lists(st.sampled_from(["Successful", "Failed", "Inconclusive"]), min_size=100, max_size=100),
     st.sampled_from(["6s", "45s", "10m"]),
 )
-def test_no_run_passes_with_more_than_one_failed_or_one_unknown_measurement(
-    phases: list[str], duration: str
-) -> None:
+def test_no_run_passes_with_more_than_one_failed_or_one_unknown_measurement(phases: list[str], duration: str) -> None:
     phase, times = judged(parse_duration(duration), phases)
     seen = phases[: len(times)]
     if phase == "Successful":

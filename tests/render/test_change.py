@@ -1,5 +1,4 @@
 """What an apply would start, and what is no change although it differs."""
-# ruff: noqa: E501
 
 from copy import deepcopy
 from datetime import timedelta
@@ -19,7 +18,7 @@ POD = {
             "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
             "readinessProbe": PROBE,
             "resources": {"limits": {"cpu": 1}},
-        },
+        }
     ],
     "volumes": [{"name": "v", "configMap": {"name": "c"}}],
     "serviceAccountName": "sa",
@@ -75,7 +74,7 @@ CONTAINER = "spec.containers[companyos-api]"
         (("readinessProbe", "periodSeconds"), 5, (f"{CONTAINER}.readinessProbe.periodSeconds", 5, None)),
         (("args",), ["--x"], (f"{CONTAINER}.args", ["--x"], None)),
     ],
-)  # fmt: skip
+)
 def test_a_changed_field_is_named(path: tuple[Any, ...], value: Any, change: Any) -> None:
     found = live()
     at = found["spec"]["template"]["spec"]["containers"][0]
@@ -89,9 +88,7 @@ def test_a_container_that_came_or_went_is_one_change() -> None:
     found = live()
     sidecar = {"name": "proxy", "image": "envoy"}
     found["spec"]["template"]["spec"]["containers"].append(sidecar)
-    assert changes(found, WANTED) == (
-        Change("pod template", "spec.containers[proxy]", sidecar, None),
-    )
+    assert changes(found, WANTED) == (Change("pod template", "spec.containers[proxy]", sidecar, None),)
     assert changes(WANTED, found)[0].wanted == sidecar
 
 
@@ -134,5 +131,7 @@ def test_another_order_is_another_template() -> None:
     wanted["spec"]["template"]["spec"]["containers"].reverse()
     (found,) = changes(live, wanted)
     assert (found.path, found.live, found.wanted) == (
-        "spec.containers", ["companyos-api", "agent"], ["agent", "companyos-api"],
-    )  # fmt: skip
+        "spec.containers",
+        ["companyos-api", "agent"],
+        ["agent", "companyos-api"],
+    )

@@ -1,5 +1,4 @@
 """What holds for any settings: YAML reads back, measurements fit, conditions are the known ones."""
-# ruff: noqa: E501
 
 import re
 from datetime import timedelta
@@ -22,15 +21,11 @@ deadline_free = hypothesis_settings(deadline=None, max_examples=50)
 SECONDS = st.integers(4, 100_000).map(lambda s: timedelta(seconds=s))
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
-GUIDE = st.sampled_from(
-    ["error-rate", "latency-p95", "latency-ratio", "error-ratio", "opa-success"]
-)
+GUIDE = st.sampled_from(["error-rate", "latency-p95", "latency-ratio", "error-ratio", "opa-success"])
 LIMITS = st.floats(-1e9, 1e9)
 SIDES, NO_DATA = st.sampled_from(["below", "above"]), st.sampled_from(["hold", "pass", "fail"])
 METRICS = st.one_of(
-    st.builds(
-        Metric, GUIDE, SIDES, LIMITS, form=st.sampled_from(["safe", "literal"]), no_data=NO_DATA
-    ),
+    st.builds(Metric, GUIDE, SIDES, LIMITS, form=st.sampled_from(["safe", "literal"]), no_data=NO_DATA),
     st.builds(Metric, TEXTS, SIDES, LIMITS, TEXTS, no_data=NO_DATA),
 )
 PODS = st.recursive(
@@ -59,8 +54,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
         port=draw(st.integers(1, 65535)),
         steps=tuple(draw(st.lists(STEPS, min_size=1, max_size=4))),
         analysis=Analysis(
-            draw(st.none() | SECONDS), draw(st.integers(1, 10**9)), scope=draw(TEXTS),
-            by_hash=draw(st.booleans()),
+            draw(st.none() | SECONDS), draw(st.integers(1, 10**9)), scope=draw(TEXTS), by_hash=draw(st.booleans())
         ),
         metrics=tuple(draw(st.lists(METRICS, min_size=1, max_size=4))),
         pod={
@@ -71,7 +65,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
             "metadata": {"annotations": draw(st.dictionaries(TEXTS, TEXTS, max_size=3))},
             "volumes": draw(PODS),
         },
-    )  # fmt: skip
+    )
 
 
 @deadline_free
@@ -111,10 +105,16 @@ NUMBER = r"-?\d+(\.\d+)?"
 KNOWN = [
     (rf"len\(result\) == 1 && result\[0\] < {NUMBER}", rf"len\(result\) == 1 && result\[0\] >= {NUMBER}"),
     (rf"len\(result\) == 1 && result\[0\] > {NUMBER}", rf"len\(result\) == 1 && result\[0\] <= {NUMBER}"),
-    (rf"len\(result\) == 0 \|\| isNaN\(result\[0\]\) \|\| result\[0\] < {NUMBER}", rf"len\(result\) > 0 && result\[0\] >= {NUMBER}"),
-    (rf"len\(result\) == 0 \|\| isNaN\(result\[0\]\) \|\| result\[0\] > {NUMBER}", rf"len\(result\) > 0 && result\[0\] <= {NUMBER}"),
+    (
+        rf"len\(result\) == 0 \|\| isNaN\(result\[0\]\) \|\| result\[0\] < {NUMBER}",
+        rf"len\(result\) > 0 && result\[0\] >= {NUMBER}",
+    ),
+    (
+        rf"len\(result\) == 0 \|\| isNaN\(result\[0\]\) \|\| result\[0\] > {NUMBER}",
+        rf"len\(result\) > 0 && result\[0\] <= {NUMBER}",
+    ),
     (rf"len\(result\) == 1 && result\[0\] [<>] {NUMBER}", None),
-]  # fmt: skip
+]
 
 
 def is_known(metric: dict[str, Any]) -> bool:
@@ -154,9 +154,7 @@ def test_every_metric_has_a_recommended_condition_and_limits(wanted: Settings) -
 
 @deadline_free
 @given(SECONDS, SECONDS)
-def test_the_last_measurement_ends_the_step_and_is_inside(
-    duration: timedelta, window: timedelta
-) -> None:
+def test_the_last_measurement_ends_the_step_and_is_inside(duration: timedelta, window: timedelta) -> None:
     found = timing(duration, window)
     assert found.count is not None
     assert found.count >= 4

@@ -34,20 +34,13 @@ FIVE_MINUTES = timedelta(minutes=5)
         (5400, 300, "5m", "1m", 86),
     ],
 )
-def test_when_a_step_measures(
-    seconds: int, window: int, delay: str, interval: str, count: int
-) -> None:
+def test_when_a_step_measures(seconds: int, window: int, delay: str, interval: str, count: int) -> None:
     found = timing(timedelta(seconds=seconds), timedelta(seconds=window))
-    assert (format_duration(found.initial_delay), format_duration(found.interval)) == (
-        delay,
-        interval,
-    )
+    assert (format_duration(found.initial_delay), format_duration(found.interval)) == (delay, interval)
     assert found.count == count
 
 
-@pytest.mark.parametrize(
-    ("minutes", "window"), [(0.1, "1m"), (1, "2m30s"), (2, "5m"), (3, "5m"), (60, "5m")]
-)
+@pytest.mark.parametrize(("minutes", "window"), [(0.1, "1m"), (1, "2m30s"), (2, "5m"), (3, "5m"), (60, "5m")])
 def test_the_window_follows_the_step_unless_it_is_given(minutes: float, window: str) -> None:
     derived = Analysis().window_of(timedelta(minutes=minutes))
     assert format_duration(derived) == window
@@ -97,18 +90,12 @@ def test_the_queries_are_promql(form: dict[str, str], name: str) -> None:
 
 def test_the_conditions_of_each_policy() -> None:
     below = Metric("m", "below", 0.05)
-    assert conditions(below) == (
-        "len(result) == 1 && result[0] < 0.05",
-        "len(result) == 1 && result[0] >= 0.05",
-    )
+    assert conditions(below) == ("len(result) == 1 && result[0] < 0.05", "len(result) == 1 && result[0] >= 0.05")
     assert conditions(Metric("m", "above", 0.99, no_data="pass")) == (
         "len(result) == 0 || isNaN(result[0]) || result[0] > 0.99",
         "len(result) > 0 && result[0] <= 0.99",
     )
-    assert conditions(Metric("m", "above", 1e-7, no_data="fail")) == (
-        "len(result) == 1 && result[0] > 0.0000001",
-        "",
-    )
+    assert conditions(Metric("m", "above", 1e-7, no_data="fail")) == ("len(result) == 1 && result[0] > 0.0000001", "")
 
 
 def test_a_version_that_is_none_is_refused() -> None:
@@ -141,14 +128,7 @@ def test_the_planned_duration_of_the_guide_is_seven_minutes() -> None:
 
 
 def test_a_placeholder_alone_keeps_its_type_and_inside_a_text_becomes_text() -> None:
-    template = {
-        "a": "${n}",
-        "b": "x-${n}-${t}",
-        "c": ["${l}"],
-        "d": "{{args.n}}",
-        "${t}": 1,
-        "e": 2,
-    }
+    template = {"a": "${n}", "b": "x-${n}-${t}", "c": ["${l}"], "d": "{{args.n}}", "${t}": 1, "e": 2}
     values = {"n": 7, "t": "${n}: 'q'\n", "l": [1, {"x": None}]}
     assert filled(template, values, "t.yaml") == {
         "a": 7,
@@ -164,9 +144,7 @@ def test_a_placeholder_alone_keeps_its_type_and_inside_a_text_becomes_text() -> 
 def test_an_unknown_placeholder_names_template_and_placeholder() -> None:
     with pytest.raises(CanaryError) as error:
         filled({"a": ["${rolout}"]}, {"rollout": 1}, "t.yaml")
-    assert error.value.message == (
-        "`t.yaml` has an unknown placeholder `${rolout}`; did you mean `${rollout}`"
-    )
+    assert error.value.message == ("`t.yaml` has an unknown placeholder `${rolout}`; did you mean `${rollout}`")
     assert error.value.hint == "known: `rollout`"
 
 

@@ -20,9 +20,13 @@ from tests.view.recorded import FIXTURES, recorded
 
 MINE = 'sum(x{canary="true"})'
 SETTINGS = Settings(
-    rollout="companyos-api", namespace="companyos", image="i", app="a", container="c",
+    rollout="companyos-api",
+    namespace="companyos",
+    image="i",
+    app="a",
+    container="c",
     metrics=(Metric("error-rate", "below", 0.05), Metric("mine", "above", 3, query=MINE)),
-)  # fmt: skip
+)
 
 
 def prometheus(query: str, address: str = "http://prometheus:9090") -> dict[str, object]:
@@ -50,9 +54,7 @@ def test_the_same_question_about_stable(query: str, stable: str) -> None:
 
 
 @pytest.mark.parametrize("form", [SAFE, LITERAL])
-def test_two_of_the_guides_metrics_compare_and_the_others_can_be_asked_of_stable(
-    form: dict[str, str],
-) -> None:
+def test_two_of_the_guides_metrics_compare_and_the_others_can_be_asked_of_stable(form: dict[str, str]) -> None:
     filled = {name: ARGUMENT.sub("", query) for name, query in form.items()}
     compared = {"latency-ratio", "error-ratio"}
     assert {name for name, query in filled.items() if compares(query)} == compared
@@ -67,15 +69,11 @@ def test_a_safe_query_says_how_its_requests_are_counted() -> None:
     assert (found.count, found.needed) == ('sum( increase(r{canary="true",z="}"} [5m]) )', 100)
 
 
-@pytest.mark.parametrize(
-    ("window", "over"), [("5s", "5s"), ("1m", "1m"), ("1h30m", "1m"), ("1d", "1m")]
-)
+@pytest.mark.parametrize(("window", "over"), [("5s", "5s"), ("1m", "1m"), ("1h30m", "1m"), ("1d", "1m")])
 def test_the_share_is_asked_over_a_minute_at_most(window: str, over: str) -> None:
     found = guard(f'sum(increase(r{{canary="true",s="1"}}[{window}])) >= 1')
     assert found is not None
-    assert share(found) == (
-        f'sum(rate(r{{canary="true",s="1"}}[{over}])) / sum(rate(r{{s="1"}}[{over}]))'
-    )
+    assert share(found) == (f'sum(rate(r{{canary="true",s="1"}}[{over}])) / sum(rate(r{{s="1"}}[{over}]))')
     parse(share(found))
 
 
@@ -139,9 +137,7 @@ def test_without_a_run_canary_yaml_says_what_would_be_asked() -> None:
 
 
 def test_its_window_scope_and_hash_are_those_of_canary_yaml() -> None:
-    analysis = replace(
-        SETTINGS.analysis, by_hash=True, scope='ns="n"', window=timedelta(seconds=90)
-    )
+    analysis = replace(SETTINGS.analysis, by_hash=True, scope='ns="n"', window=timedelta(seconds=90))
     rate = questions(snapshot(), replace(SETTINGS, analysis=analysis)).metrics[0]
     assert rate.count == (
         'sum(increase(companyos_http_requests_total{canary="true",'

@@ -65,12 +65,7 @@ def test_fields_that_are_comments_become_fields(tmp_path: Path) -> None:
         "steps": [{"weight": 5, "pause": "manual"}, {"weight": 50, "analysis": "90s"}],
     }
     found = loaded(tmp_path, starter(values))
-    assert (found.container, found.app, found.replicas, found.port) == (
-        "web",
-        "orders-app",
-        3,
-        9000,
-    )
+    assert (found.container, found.app, found.replicas, found.port) == ("web", "orders-app", 3, 9000)
     assert [s.weight for s in found.steps] == [5, 50]
 
 
@@ -117,9 +112,6 @@ def test_a_live_rollout_is_adopted(tmp_path: Path) -> None:
         "container": "web",
         "app": "x",
         "port": 1234,
-        "steps": [
-            {"weight": 20, "pause": "10m"},
-            {"weight": 40, "analysis": "2m", "pause": "manual"},
-        ],
+        "steps": [{"weight": 20, "pause": "10m"}, {"weight": 40, "analysis": "2m", "pause": "manual"}],
     }
     assert loaded(tmp_path, starter(values)).replicas == 4

@@ -12,15 +12,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import REVISION, Rollout
 from companyos_canary.sandbox.cluster import Cluster
-from companyos_canary.sandbox.kinds import (
-    ANALYSISRUN,
-    ANALYSISTEMPLATE,
-    EVENT,
-    POD,
-    REPLICASET,
-    ROLLOUT,
-    Kind,
-)
+from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EVENT, POD, REPLICASET, ROLLOUT, Kind
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.store import Store
@@ -43,9 +35,12 @@ class Stage:
         self.cluster = Cluster(self.store, provider=provider, traffic=provider)
         canary = {"steps": steps, **more.pop("canary", {})} if steps else more.pop("canary", {})
         spec = {
-            "replicas": replicas, "selector": {"matchLabels": LABELS},
-            "template": template("v1"), "strategy": {"canary": canary}, **more,
-        }  # fmt: skip
+            "replicas": replicas,
+            "selector": {"matchLabels": LABELS},
+            "template": template("v1"),
+            "strategy": {"canary": canary},
+            **more,
+        }
         self.store.create(ROLLOUT, {"metadata": {"name": NAME, "namespace": NS}, "spec": spec})
 
     # time
@@ -83,11 +78,7 @@ class Stage:
 
     @property
     def born(self) -> dict[str, int]:
-        return {
-            c.object["metadata"]["uid"]: c.version
-            for c in self.store.changes(100)
-            if c.type == "ADDED"
-        }
+        return {c.object["metadata"]["uid"]: c.version for c in self.store.changes(100) if c.type == "ADDED"}
 
     def sizes(self) -> list[int]:
         return [s["spec"]["replicas"] for s in self.sets()]
@@ -101,23 +92,20 @@ class Stage:
     def runs(self) -> dict[str, str]:
         """Phase by name, without the Rollout's name and the hash."""
         return {
-            r["metadata"]["name"].removeprefix(NAME).split("-", 2)[2]:
-                (r.get("status") or {}).get("phase", "")
+            r["metadata"]["name"].removeprefix(NAME).split("-", 2)[2]: (r.get("status") or {}).get("phase", "")
             for r in self.store.items(ANALYSISRUN, NS)
-        }  # fmt: skip
+        }
 
     def pods(self, replicaset: Object) -> list[Object]:
         uid = replicaset["metadata"]["uid"]
-        return [
-            p for p in self.store.items(POD, NS)
-            if p["metadata"]["ownerReferences"][0]["uid"] == uid
-        ]  # fmt: skip
+        return [p for p in self.store.items(POD, NS) if p["metadata"]["ownerReferences"][0]["uid"] == uid]
 
     def events(self, reason: str) -> list[str]:
         return [
-            c.object["message"] for c in self.store.changes(100)
+            c.object["message"]
+            for c in self.store.changes(100)
             if c.kind is EVENT and c.object["reason"] == reason and c.type != "DELETED"
-        ]  # fmt: skip
+        ]
 
     def history(self, read: Callable[[Rollout], Any]) -> list[Any]:
         """What something of the Rollout has been, neighbours once."""
@@ -132,11 +120,18 @@ class Stage:
     # writing
 
     def template(self, name: str, **metric: Any) -> None:
-        spec = {"metrics": [{
-            "name": name, "interval": "1s", "count": 3, "successCondition": "result[0] > 0.9",
-            "provider": {"prometheus": {"address": "http://prometheus:9090", "query": name}},
-            **metric,
-        }]}  # fmt: skip
+        spec = {
+            "metrics": [
+                {
+                    "name": name,
+                    "interval": "1s",
+                    "count": 3,
+                    "successCondition": "result[0] > 0.9",
+                    "provider": {"prometheus": {"address": "http://prometheus:9090", "query": name}},
+                    **metric,
+                }
+            ]
+        }
         self.create(ANALYSISTEMPLATE, name, {"spec": spec})
 
     def create(self, kind: Kind, name: str, obj: Json) -> None:

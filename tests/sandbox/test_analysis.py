@@ -126,9 +126,13 @@ def replaced(value, path, new):
 
 
 ODD = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 3), st.floats(), st.text(max_size=4),
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.floats(),
+    st.text(max_size=4),
     st.sampled_from(["{{args.n}}", "0s", "1ms", "http://[", [], {}, [None], [{}], {"": ""}]),
-)  # fmt: skip
+)
 PROMPT = [r for r in ROWS if r["spec"] and "hang_s" not in json.dumps(r)]
 
 

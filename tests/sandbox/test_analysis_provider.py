@@ -51,10 +51,7 @@ def read_request(connection):
     while b"\r\n\r\n" not in data:
         data += connection.recv(65536)
     head, _, body = data.partition(b"\r\n\r\n")
-    length = next(
-        (int(h.split(b":")[1]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-le")),
-        0,
-    )
+    length = next((int(h.split(b":")[1]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-le")), 0)
     while len(body) < length:
         body += connection.recv(65536)
     return head.decode(), body.decode()

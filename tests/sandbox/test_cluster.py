@@ -68,8 +68,7 @@ def test_an_annotation_says_when_a_pod_gets_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "text", "phase"),
-    [("bad1", "ImagePullBackOff", "Pending"), ("crash", "CrashLoopBackOff", "Running")],
+    ("tag", "text", "phase"), [("bad1", "ImagePullBackOff", "Pending"), ("crash", "CrashLoopBackOff", "Running")]
 )
 def test_images_that_fail_wait_for_ever(tag: str, text: str, phase: str) -> None:
     clock, store, cluster = world(replicaset(1, tag))

@@ -56,9 +56,7 @@ def test_other_paths_are_handed_on(panel: Panel, path: str) -> None:
 
 def test_faults_are_added_counted_and_taken_away(panel: Panel) -> None:
     posted = panel.send("POST", "/sandbox/faults", "GET 409 x1\n\nwatch   drop\n")
-    assert posted.json()["faults"] == [
-        {"rule": "GET 409 x1", "met": 0}, {"rule": "watch drop", "met": 0},
-    ]  # fmt: skip
+    assert posted.json()["faults"] == [{"rule": "GET 409 x1", "met": 0}, {"rule": "watch drop", "met": 0}]
     path = "/api/v1/pods"
     assert [panel.send("GET", path).status for _ in range(2)] == [409, 200]
     assert panel.state()["faults"][0] == {"rule": "GET 409 x1", "met": 1}
@@ -96,9 +94,7 @@ def test_the_cluster_wakes_when_the_freeze_is_over(panel: Panel) -> None:
 
 
 def test_another_scenario_is_played_by_name_or_as_it_is_written(panel: Panel) -> None:
-    assert panel.send("POST", "/sandbox/scenario", "low-traffic\n").json()["scenario"] == (
-        "low-traffic"
-    )
+    assert panel.send("POST", "/sandbox/scenario", "low-traffic\n").json()["scenario"] == ("low-traffic")
     assert panel.playing.traffic() == 2
     text = "description: mine\nversions: {v1.1.*: {errors: 30%}}\n"
     assert panel.send("POST", "/sandbox/scenario", text).json()["scenario"] == "given"
@@ -153,9 +149,7 @@ def served() -> Iterator[tuple[Sandbox, http.client.HTTPSConnection]]:
     running.close()
 
 
-def test_it_is_reached_with_the_token_whatever_the_role(
-    served: tuple[Sandbox, http.client.HTTPSConnection],
-) -> None:
+def test_it_is_reached_with_the_token_whatever_the_role(served: tuple[Sandbox, http.client.HTTPSConnection]) -> None:
     running, wire = served
 
     def ask(method: str, path: str, body: str = "", token: str = running.token) -> tuple[int, Any]:

@@ -13,9 +13,7 @@ from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import Object
 from tests.sandbox.stage import NAME, NS, Stage, template
 
-PAUSED: list[dict[str, Any]] = [
-    {"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}},
-]  # fmt: skip
+PAUSED: list[dict[str, Any]] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]
 BACKGROUND = {"analysis": {"templates": [{"templateName": "ok"}]}}
 
 
@@ -98,9 +96,7 @@ def test_a_third_image_removes_the_second_ones_unready_pods_first() -> None:
     stage.run()
     stage.set_image("bad2")
     stage.run()
-    assert (stage.phase, stage.sizes()) == (
-        "Progressing - more replicas need to be updated", [4, 1],
-    )  # fmt: skip
+    assert (stage.phase, stage.sizes()) == ("Progressing - more replicas need to be updated", [4, 1])
     stage.set_image("v3")
     stage.run()
     assert (stage.phase, stage.sizes()) == ("Paused - CanaryPauseStep", [4, 0, 1])
@@ -232,9 +228,7 @@ def test_a_background_run_begins_at_its_step_and_ends_with_the_release() -> None
     assert stage.phase == "Healthy"
 
 
-@pytest.mark.parametrize(
-    ("weight", "sizes"), [(15, [6, 1]), (80, [2, 6])]
-)  # fmt: skip
+@pytest.mark.parametrize(("weight", "sizes"), [(15, [6, 1]), (80, [2, 6])])
 def test_surge_of_one_and_nothing_unavailable(weight: int, sizes: list[int]) -> None:
     canary = {"maxSurge": 1, "maxUnavailable": 0}
     stage = Stage([{"setWeight": weight}, {"pause": {}}], replicas=7, canary=canary)
@@ -323,16 +317,15 @@ def test_min_ready_seconds_delay_availability() -> None:
     ("spec", "field"),
     [
         ({"strategy": {"blueGreen": {}}}, "spec.strategy.blueGreen"),
-        ({"strategy": {"canary": {"trafficRouting": {"nginx": {}}}}},
-         "spec.strategy.canary.trafficRouting"),
-        ({"strategy": {"canary": {"steps": [{"setWeight": 5}, {"experiment": {}}]}}},
-         "spec.strategy.canary.steps[1].experiment"),
-        ({"strategy": {"canary": {"steps": [{"plugin": {"name": "x"}}]}}},
-         "spec.strategy.canary.steps[0].plugin"),
-        ({"workloadRef": {"kind": "StatefulSet"}},
-         "spec.workloadRef to another kind than Deployment"),
+        ({"strategy": {"canary": {"trafficRouting": {"nginx": {}}}}}, "spec.strategy.canary.trafficRouting"),
+        (
+            {"strategy": {"canary": {"steps": [{"setWeight": 5}, {"experiment": {}}]}}},
+            "spec.strategy.canary.steps[1].experiment",
+        ),
+        ({"strategy": {"canary": {"steps": [{"plugin": {"name": "x"}}]}}}, "spec.strategy.canary.steps[0].plugin"),
+        ({"workloadRef": {"kind": "StatefulSet"}}, "spec.workloadRef to another kind than Deployment"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_emulated_is_refused_with_a_sentence(spec: dict[str, Any], field: str) -> None:
     assert refusal({"kind": "Rollout", "spec": spec}) == f"the sandbox does not emulate `{field}`"
 
@@ -346,9 +339,7 @@ def test_what_is_emulated_or_merely_invalid_is_not_refused() -> None:
 def test_what_a_client_writes_during_a_pass_is_not_lost() -> None:
     stage = at_first_pause()
     read = stage.object
-    work = Pass(
-        stage.store, lambda *_: None, stage.clock(), read, Rollout.from_object(read), [], []
-    )
+    work = Pass(stage.store, lambda *_: None, stage.clock(), read, Rollout.from_object(read), [], [])
     stage.status(abort=True, pauseConditions=None)
     patch_status(work, {**read["status"], "readyReplicas": 4, "message": "other"})
     status = stage.object["status"]
@@ -360,9 +351,7 @@ def test_what_a_client_writes_during_a_pass_is_not_lost() -> None:
 def test_an_object_that_a_client_has_changed_is_not_overwritten() -> None:
     stage = at_first_pause()
     read = stage.object
-    work = Pass(
-        stage.store, lambda *_: None, stage.clock(), read, Rollout.from_object(read), [], []
-    )
+    work = Pass(stage.store, lambda *_: None, stage.clock(), read, Rollout.from_object(read), [], [])
     stage.set_image("v3")
     with pytest.raises(ApiStatus) as refused:
         work.write(ROLLOUT, read)

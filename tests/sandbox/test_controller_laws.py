@@ -13,9 +13,13 @@ from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
 from tests.sandbox.stage import Stage
 
 STEPS: list[dict[str, Any]] = [
-    {"setWeight": 20}, {"pause": {}}, {"setWeight": 50}, {"pause": {"duration": 2}},
-    {"analysis": {"templates": [{"templateName": "ok"}]}}, {"setWeight": 80},
-]  # fmt: skip
+    {"setWeight": 20},
+    {"pause": {}},
+    {"setWeight": 50},
+    {"pause": {"duration": 2}},
+    {"analysis": {"templates": [{"templateName": "ok"}]}},
+    {"setWeight": 80},
+]
 
 VERBS: dict[str, Any] = {
     "v1": lambda s: s.set_image("v1"),
@@ -32,18 +36,12 @@ VERBS: dict[str, Any] = {
     "scale to 3": lambda s: s.edit(lambda r: r["spec"].update(replicas=3)),
     "scale to 8": lambda s: s.edit(lambda r: r["spec"].update(replicas=8)),
     "scale to 0": lambda s: s.edit(lambda r: r["spec"].update(replicas=0)),
-    "other steps": lambda s: s.edit(
-        lambda r: r["spec"]["strategy"]["canary"].update(steps=STEPS[:2])
-    ),
+    "other steps": lambda s: s.edit(lambda r: r["spec"]["strategy"]["canary"].update(steps=STEPS[:2])),
     "good answers": lambda s: s.answers.update(ok=1),
     "bad answers": lambda s: s.answers.update(ok=0),
 }
-moves = st.lists(
-    st.tuples(st.sampled_from(sorted(VERBS)), st.sampled_from([0.0, 0.3, 1.5, 8.0])), max_size=12
-)
-lawful = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)  # fmt: skip
+moves = st.lists(st.tuples(st.sampled_from(sorted(VERBS)), st.sampled_from([0.0, 0.3, 1.5, 8.0])), max_size=12)
+lawful = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def played(sequence: list[tuple[str, float]]) -> Stage:
@@ -62,10 +60,7 @@ def check_ships_in_the_end(sequence: list[tuple[str, float]]) -> None:
     those before it may then wait for each other."""
     stage = played(sequence)
     stable = stage.rollout.stable_hash
-    if any(
-        hash_of(s) == stable and "bad" in i
-        for s, i in zip(stage.sets(), stage.images(), strict=True)
-    ):
+    if any(hash_of(s) == stable and "bad" in i for s, i in zip(stage.sets(), stage.images(), strict=True)):
         return
     stage.set_paused(False)
     stage.set_image("v9")
@@ -99,9 +94,7 @@ def check_statuses(sequence: list[tuple[str, float]]) -> None:
 
 @given(moves)
 @lawful
-def test_a_new_version_promoted_in_full_always_becomes_healthy(
-    sequence: list[tuple[str, float]],
-) -> None:
+def test_a_new_version_promoted_in_full_always_becomes_healthy(sequence: list[tuple[str, float]]) -> None:
     check_ships_in_the_end(sequence)
 
 

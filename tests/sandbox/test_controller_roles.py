@@ -16,9 +16,7 @@ METADATA = {
 
 def marks(stage: Stage) -> list[set[str | None]]:
     """The label `canary` of the live pods, by ReplicaSet."""
-    return [
-        {p["metadata"]["labels"].get("canary") for p in stage.pods(s)} for s in stage.sets()
-    ]  # fmt: skip
+    return [{p["metadata"]["labels"].get("canary") for p in stage.pods(s)} for s in stage.sets()]
 
 
 def test_pods_carry_the_metadata_of_their_role_and_change_it_while_they_live() -> None:

@@ -35,9 +35,12 @@ def replicaset(name: str = "web") -> Object:
 
 def owned_pod(owner: Object) -> Object:
     reference = {
-        "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"], "controller": True,
-    }  # fmt: skip
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+    }
     meta = {"name": "web-1", "namespace": NS, "ownerReferences": [reference]}
     return {"metadata": meta, "spec": template("v1")["spec"]}
 

@@ -65,12 +65,7 @@ def query(text: str) -> tuple[str, str]:
 def test_an_instant_query_answers_at_the_clusters_time() -> None:
     assert data("/api/v1/query", query('hits{code="200"}')) == {
         "resultType": "vector",
-        "result": [
-            {
-                "metric": {"__name__": "hits", "code": "200", "job": "self"},
-                "value": [1767225600, "18"],
-            }
-        ],
+        "result": [{"metric": {"__name__": "hits", "code": "200", "job": "self"}, "value": [1767225600, "18"]}],
     }
 
 
@@ -88,21 +83,11 @@ def test_nan_and_infinity_are_words() -> None:
 
 
 def test_scalars_strings_and_ranges_have_their_own_result_types() -> None:
-    assert data("/api/v1/query", query("1+1")) == {
-        "resultType": "scalar",
-        "result": [1767225600, "2"],
-    }
-    assert data("/api/v1/query", query('"x"')) == {
-        "resultType": "string",
-        "result": [1767225600, "x"],
-    }
+    assert data("/api/v1/query", query("1+1")) == {"resultType": "scalar", "result": [1767225600, "2"]}
+    assert data("/api/v1/query", query('"x"')) == {"resultType": "string", "result": [1767225600, "x"]}
     found = data("/api/v1/query", query("up[2s]"))
     assert found["resultType"] == "matrix"
-    assert found["result"][0]["values"] == [
-        [1767225598, "1"],
-        [1767225599, "1"],
-        [1767225600, "1"],
-    ]
+    assert found["result"][0]["values"] == [[1767225598, "1"], [1767225599, "1"], [1767225600, "1"]]
 
 
 def test_a_posted_form_is_as_good_as_an_address_and_comes_first() -> None:
@@ -193,9 +178,7 @@ def test_methods_and_paths_that_are_not_served() -> None:
 TEXTS = st.one_of(
     st.text(max_size=30),
     st.text(alphabet="up(){}[]\"'`=~!<>+-*/^%,.0123456789smhydwe \n\\or", max_size=60),
-    st.sampled_from(
-        ["(" * 5000, "-" * 5000 + "1", "1" + "+1" * 5000, "a[99999999y]", "9" * 400, "1e-9"]
-    ),
+    st.sampled_from(["(" * 5000, "-" * 5000 + "1", "1" + "+1" * 5000, "a[99999999y]", "9" * 400, "1e-9"]),
 )
 
 

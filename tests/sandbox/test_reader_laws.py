@@ -143,20 +143,17 @@ def _pieces(stream: Any, size: int) -> Iterator[bytes]:
             yield line[start : start + size]
 
 
-FAULTS = st.sampled_from(
-    [None, None, None, None, None, Drop(), Refuse(500), Refuse(429), Cut(1), Cut(2), Expire()]
-)
+FAULTS = st.sampled_from([None, None, None, None, None, Drop(), Refuse(500), Refuse(429), Cut(1), Cut(2), Expire()])
 TURNS = st.lists(
     st.one_of(
         st.tuples(
-            st.just("write"), st.sampled_from(["put", "label", "delete"]), st.sampled_from("abc"),
-            st.sampled_from("ab"),
+            st.just("write"), st.sampled_from(["put", "label", "delete"]), st.sampled_from("abc"), st.sampled_from("ab")
         ),
         st.tuples(st.just("read"), FAULTS, st.integers(1, 400), st.none()),
     ),
     min_size=6,
     max_size=30,
-)  # fmt: skip
+)
 
 
 def _write(store: Store, verb: str, name: str, app: str, number: int) -> None:
@@ -175,9 +172,7 @@ def _write(store: Store, verb: str, name: str, app: str, number: int) -> None:
 def _selected(change: Change) -> bool:
     """Whether somebody who watches `app=a` is told of it."""
     objects = [o for o in (change.before, change.object) if o]
-    return change.kind is POD and any(
-        (o["metadata"].get("labels") or {}).get("app") == "a" for o in objects
-    )
+    return change.kind is POD and any((o["metadata"].get("labels") or {}).get("app") == "a" for o in objects)
 
 
 @settings(max_examples=150, deadline=None)
@@ -200,8 +195,7 @@ def test_a_reader_is_told_every_state_once_whatever_breaks(turns: Any, log_size:
     newest: dict[str, int] = {}
     for event in reader.told:
         uid, version = _identity(event)
-        assert event.type == ("DELETED" if event.type == "DELETED" else
-                              "MODIFIED" if uid in shown else "ADDED")  # fmt: skip
+        assert event.type == ("DELETED" if event.type == "DELETED" else "MODIFIED" if uid in shown else "ADDED")
         assert version > newest.get(uid, 0) or event.type == "DELETED"
         newest[uid] = version
         if event.type == "DELETED":
@@ -273,9 +267,7 @@ def _disturb(client: Client, delete: bool, name: str) -> None:
 
 
 KNOWN = {"replicas": 3, "paused": True, "minReadySeconds": 1}
-UNKNOWN = st.dictionaries(
-    st.text("xyz", min_size=1, max_size=4), st.none() | st.integers() | st.just({}), max_size=4
-)
+UNKNOWN = st.dictionaries(st.text("xyz", min_size=1, max_size=4), st.none() | st.integers() | st.just({}), max_size=4)
 
 
 @settings(max_examples=60, deadline=None)
@@ -293,7 +285,5 @@ def test_unknown_fields_are_cut_and_told_as_asked(unknown: Any, validation: str)
     spec = client.get(f"{ROLLOUTS}/demo")["spec"]
     assert not spec.keys() & unknown.keys()
     assert {name: spec[name] for name in KNOWN} == KNOWN
-    warnings = (
-        [] if validation in ("Ignore", "Strict") else [f"299 - {json.dumps(t)}" for t in told]
-    )
+    warnings = [] if validation in ("Ignore", "Strict") else [f"299 - {json.dumps(t)}" for t in told]
     assert answer.header("Warning") == ", ".join(warnings)

@@ -26,9 +26,9 @@ def test_a_scenario_that_ships_keeps_its_promise(tmp_path: Path, scenario: Scena
     world.advance(6)
     ran = world.canary("deploy", promise.deploy)
     facts = dict(word.split("=", 1) for word in ran.last.split())
-    assert (ran.code, facts["verdict"], facts.get("metric", "")) == (
-        promise.exit, promise.verdict, promise.metric,
-    ), ran.out  # fmt: skip
+    assert (ran.code, facts["verdict"], facts.get("metric", "")) == (promise.exit, promise.verdict, promise.metric), (
+        ran.out
+    )
     assert SHOWN.get(scenario.name, "") in ran.out
 
 
@@ -81,15 +81,17 @@ VERSIONS = "description: x\nversions:\n  v1.1.*: "
         ("traffic: 1", "mine.yaml:1: field `description`: missing", "one sentence"),
         ("description: ''", "field `description`: found nothing", "a text"),
         ("description: x\ndescription: y", "mine.yaml:2: field `description`: found twice", "keep"),
-        ("description: x\ntrafic: 1", "field `trafic`: unknown; did you mean `traffic`",
-         "`versions`"),
+        ("description: x\ntrafic: 1", "field `trafic`: unknown; did you mean `traffic`", "`versions`"),
         ("description: x\ntraffic: much", "mine.yaml:2: field `traffic`: found `much`", "a number"),
         ("description: x\ntraffic: .nan", "field `traffic`: found `.nan`", "a number"),
         ("description: x\npromise: {exit: 0}", "field `promise.verdict`: missing", "`verdict:`"),
         ("description: x\npromise: {exit: 0, verdict: helthy}", "did you mean `healthy`", "paused"),
         ("description: x\nversions: [v1]", "field `versions`: found a list", "12%"),
-        (VERSIONS + "{error: 1%}", "mine.yaml:3: field `versions.v1.1.*.error`: unknown; did you "
-         "mean `errors`", "`latency`"),
+        (
+            VERSIONS + "{error: 1%}",
+            "mine.yaml:3: field `versions.v1.1.*.error`: unknown; did you mean `errors`",
+            "`latency`",
+        ),
         (VERSIONS + "{errors: 12}", "`versions.v1.1.*.errors`: found `12`", "`0.12` or `12%`"),
         (VERSIONS + "{latency: 0}", "found `0`", "a number from 0.01"),
         (VERSIONS + "{errors: [1%]}", "found a list", "points"),
@@ -100,7 +102,7 @@ VERSIONS = "description: x\nversions:\n  v1.1.*: "
         (VERSIONS + "{metrics: some}", "found `some`", "`unlabelled`"),
         (VERSIONS + "{starts_in: [1s]}", "field `versions.v1.1.*.starts_in`: found a list", "`2s`"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_file_is_told_where_and_what_is_allowed(text: str, told: str, hint: str) -> None:
     with pytest.raises(ConfigError) as raised:
         read_scenario(text, "mine", "mine.yaml")
@@ -126,9 +128,7 @@ def test_a_scenario_is_found_by_name_or_by_file(tmp_path: Path) -> None:
         ("bad.yaml", "bad.yaml:1: field `descripton`: unknown", ConfigError),
     ],
 )
-def test_what_is_no_scenario_is_said(
-    tmp_path: Path, named: str, told: str, error: type[CanaryError]
-) -> None:
+def test_what_is_no_scenario_is_said(tmp_path: Path, named: str, told: str, error: type[CanaryError]) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"description: \xe9")
     (tmp_path / "bad.yaml").write_text("descripton: x\n")
     with pytest.raises(error) as raised:

@@ -42,9 +42,7 @@ def write(store: Store, turn: Any) -> None:
         if verb == "put":
             store.create(kind, obj)
     elif verb in ("delete", "orphan"):
-        store.delete(
-            kind, "default", name, propagation="Orphan" if verb == "orphan" else "Background"
-        )
+        store.delete(kind, "default", name, propagation="Orphan" if verb == "orphan" else "Background")
     elif verb == "free":
         store.update(kind, {**old, "metadata": {**old["metadata"], "finalizers": []}})
     else:
@@ -78,9 +76,7 @@ def test_the_log_leads_from_any_state_to_the_newest(turns: Any, start: int) -> N
         write(store, turn)
     assert replayed(then, store.changes(version)) == state(store)
     for kind in KINDS:
-        assert store.items(kind, at=version) == [
-            then[k] for k in sorted(then, key=_name) if k[0] is kind
-        ]
+        assert store.items(kind, at=version) == [then[k] for k in sorted(then, key=_name) if k[0] is kind]
 
 
 def _name(key: tuple[Kind, str]) -> str:
@@ -100,9 +96,7 @@ def test_versions_only_grow_and_generations_follow_the_spec(turns: Any) -> None:
         assert change.object["metadata"]["resourceVersion"] == str(change.version)
         if change.type == "MODIFIED" and change.before is not None:
             counted = change.kind.counts_generations
-            before, after = (
-                o["metadata"].get("generation") for o in (change.before, change.object)
-            )
+            before, after = (o["metadata"].get("generation") for o in (change.before, change.object))
             assert counted or before is after is None
             moved = after - before if counted else None
             isolated = "status" in change.kind.subresources
@@ -136,6 +130,4 @@ def test_a_short_log_is_honest_about_what_it_forgot(turns: Any, size: int, back:
         with pytest.raises(ApiStatus, match="too old resource version"):
             store.changes(since)
     else:
-        assert [c.version for c in store.changes(since)] == list(
-            range(since + 1, store.version + 1)
-        )
+        assert [c.version for c in store.changes(since)] == list(range(since + 1, store.version + 1))

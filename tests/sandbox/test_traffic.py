@@ -15,10 +15,7 @@ from companyos_canary.sandbox.tsdb import Tsdb
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ERRORS = 'sum(rate(companyos_http_requests_total{status=~"5..",canary="true"}[30s]))'
 REQUESTS = 'sum(rate(companyos_http_requests_total{canary="true"}[30s]))'
-P95 = (
-    "histogram_quantile(0.95, sum by (le) "
-    '(rate(companyos_http_request_duration_seconds_bucket{canary="true"}[30s])))'
-)
+P95 = 'histogram_quantile(0.95, sum by (le) (rate(companyos_http_request_duration_seconds_bucket{canary="true"}[30s])))'
 
 
 class World:
@@ -68,9 +65,7 @@ def _meta(name: str, owner: tuple[str, Any] | None = None) -> dict[str, Any]:
     if owner:
         kind, obj = owner
         uid = obj["metadata"]["uid"]
-        meta["ownerReferences"] = [
-            {"kind": kind, "name": obj["metadata"]["name"], "uid": uid, "controller": True}
-        ]
+        meta["ownerReferences"] = [{"kind": kind, "name": obj["metadata"]["name"], "uid": uid, "controller": True}]
     return meta
 
 
@@ -177,9 +172,14 @@ def test_labels_are_those_of_the_pod_as_a_scrape_rule_copies_them() -> None:
     world.run(1)
     (target,) = world.traffic.targets()
     assert target.labels == {
-        "app": "api", "canary": "true", "rollouts_pod_template_hash": "abc", "job": "api",
-        "namespace": "shop", "pod": "canary-0", "instance": "10.0.0.1:9000",
-    }  # fmt: skip
+        "app": "api",
+        "canary": "true",
+        "rollouts_pod_template_hash": "abc",
+        "job": "api",
+        "namespace": "shop",
+        "pod": "canary-0",
+        "instance": "10.0.0.1:9000",
+    }
     assert target.url == "http://10.0.0.1:9000/metrics"
     labels = 'namespace="shop",pod="canary-0",rollouts_pod_template_hash="abc",job="api"'
     assert len(world.ask(f'companyos_http_requests_total{{{labels},status="200"}}')) == 1
@@ -224,9 +224,7 @@ def test_pods_that_no_rollout_owns_are_not_scraped() -> None:
     world = World()
     meta = _meta("lonely")
     status = {"conditions": [{"type": "Ready", "status": "True"}]}
-    world.store.create(
-        POD, {"metadata": meta, "spec": {"containers": [{"image": "x"}]}, "status": status}
-    )
+    world.store.create(POD, {"metadata": meta, "spec": {"containers": [{"image": "x"}]}, "status": status})
     assert world.traffic.step(world.now) is None
     assert world.tsdb.series([], 0, 2e9) == []
 
@@ -237,9 +235,7 @@ def test_the_scrape_interval_may_be_below_a_second() -> None:
     assert world.traffic.step(world.now) == START + timedelta(seconds=0.1)
     world.run(3)
     assert world.ask("count_over_time(up[1s])") == [11.0]
-    assert world.ask('sum(rate(companyos_http_requests_total{canary="true"}[1s]))') == (
-        pytest.approx([1000], rel=0.03)
-    )
+    assert world.ask('sum(rate(companyos_http_requests_total{canary="true"}[1s]))') == (pytest.approx([1000], rel=0.03))
 
 
 def test_a_long_gap_is_filled_by_a_bounded_number_of_scrapes() -> None:

@@ -32,10 +32,7 @@ GOOD = {
     "opa-success": ("[0.999]", "[1]", "[0.999]"),
 }
 FAILED = 'Metric "error-rate" assessed Failed due to failed (2) > failureLimit (1)'
-ABORTED = (
-    "RolloutAborted: Rollout aborted update to revision 8: "
-    f"Step-based analysis phase error/failed: {FAILED}"
-)
+ABORTED = f"RolloutAborted: Rollout aborted update to revision 8: Step-based analysis phase error/failed: {FAILED}"
 
 
 def ago(seconds: float) -> timedelta:
@@ -85,9 +82,8 @@ def rolled_back() -> Snapshot:
     bad = result_object("error-rate", ["[0.098]", "[0.112]"], ["Failed"] * 2, phase="Failed")
     ended = run([bad, *failed], phase="Failed", message=FAILED, completed_at=NOW)
     return snapshot(
-        runs=[first_run(), ended], canary=0, stable=10, phase="Degraded", message=ABORTED,
-        aborted_at=NOW, step_index=0,
-    )  # fmt: skip
+        runs=[first_run(), ended], canary=0, stable=10, phase="Degraded", message=ABORTED, aborted_at=NOW, step_index=0
+    )
 
 
 def no_data() -> Snapshot:
@@ -99,8 +95,7 @@ def no_data() -> Snapshot:
                 [
                     result_object("error-rate", ["[]", "[]"], held),
                     result_object("latency-p95", ["[NaN]", "[NaN]"], held),
-                    result_object("latency-ratio", ["", ""], ["Error"] * 2)
-                    | {"measurements": [_away(), _away()]},
+                    result_object("latency-ratio", ["", ""], ["Error"] * 2) | {"measurements": [_away(), _away()]},
                 ]
             )
         ]
@@ -116,19 +111,30 @@ def waiting() -> Snapshot:
     """An endless pause, and an analysis in the background."""
     background = run([result_object("error-rate", ["[0.01]"])], step_index=None)
     return snapshot(
-        steps=({"setWeight": 10}, PAUSE, {"setWeight": 50}, pause("5m")), canary=1, stable=9,
-        step_index=1, phase="Paused", message="CanaryPauseStep", runs=[background],
-        pause_reason="CanaryPauseStep", pause_started=NOW - ago(40),
-    )  # fmt: skip
+        steps=({"setWeight": 10}, PAUSE, {"setWeight": 50}, pause("5m")),
+        canary=1,
+        stable=9,
+        step_index=1,
+        phase="Paused",
+        message="CanaryPauseStep",
+        runs=[background],
+        pause_reason="CanaryPauseStep",
+        pause_started=NOW - ago(40),
+    )
 
 
 def pausing() -> Snapshot:
     """A pause of five minutes, forty seconds old."""
     return snapshot(
-        steps=({"setWeight": 10}, pause("5m"), {"setWeight": 50}, pause(90)), canary=1, stable=9,
-        step_index=1, phase="Paused", message="CanaryPauseStep",
-        pause_reason="CanaryPauseStep", pause_started=NOW - ago(40),
-    )  # fmt: skip
+        steps=({"setWeight": 10}, pause("5m"), {"setWeight": 50}, pause(90)),
+        canary=1,
+        stable=9,
+        step_index=1,
+        phase="Paused",
+        message="CanaryPauseStep",
+        pause_reason="CanaryPauseStep",
+        pause_started=NOW - ago(40),
+    )
 
 
 def held() -> Snapshot:
@@ -139,11 +145,11 @@ def held() -> Snapshot:
 def scaling() -> Snapshot:
     """25 % asked, one of three pods is there."""
     return snapshot(
-        step_index=2, runs=[first_run()],
-        replicasets=[replicaset(ready=1), replicaset(hash=STABLE, desired=8, revision=7,
-                     image="companyos-api:v1.0.0")],
+        step_index=2,
+        runs=[first_run()],
+        replicasets=[replicaset(ready=1), replicaset(hash=STABLE, desired=8, revision=7, image="companyos-api:v1.0.0")],
         pods_now=[pod("a"), pod("b", waiting="ContainerCreating"), pod("c", ready=False)],
-    )  # fmt: skip
+    )
 
 
 def bad_image() -> Snapshot:
@@ -151,23 +157,30 @@ def bad_image() -> Snapshot:
     message = 'Back-off pulling image "companyos-api:v1.1.0": manifest unknown'
     stuck = [pod(f"p{n:02}", waiting="ImagePullBackOff", message=message) for n in range(12)]
     return snapshot(
-        replicas=40, step_index=2, total=40, canary=12, stable=30,
+        replicas=40,
+        step_index=2,
+        total=40,
+        canary=12,
+        stable=30,
         replicasets=[
             replicaset(desired=12, ready=0),
             replicaset(hash=STABLE, desired=30, revision=7, image="companyos-api:v1.0.0"),
         ],
         pods_now=[*stuck, *pods(30, hash=STABLE)],
-    )  # fmt: skip
+    )
 
 
 def crashing() -> Snapshot:
     """One pod is restarted again and again, one leaves."""
     return snapshot(
-        step_index=0, canary=1,
-        replicasets=[replicaset(desired=1, replicas=2, ready=0),
-                     replicaset(hash=STABLE, desired=10, revision=7, image="companyos-api:v1.0.0")],
+        step_index=0,
+        canary=1,
+        replicasets=[
+            replicaset(desired=1, replicas=2, ready=0),
+            replicaset(hash=STABLE, desired=10, revision=7, image="companyos-api:v1.0.0"),
+        ],
         pods_now=[pod("a", waiting="CrashLoopBackOff", restarts=7), pod("b", deleting=True)],
-    )  # fmt: skip
+    )
 
 
 def healthy() -> Snapshot:
@@ -177,9 +190,15 @@ def healthy() -> Snapshot:
         for h, r, v in ((STABLE, 7, "1.0.0"), ("5d8f7c9b6d", 6, "0.9.9"))
     ]
     return snapshot(
-        phase="Healthy", message="", stable_hash=CANARY, canary=10, stable=0, step_index=6,
-        replicasets=[replicaset(desired=10), *old], pods_now=pods(10),
-    )  # fmt: skip
+        phase="Healthy",
+        message="",
+        stable_hash=CANARY,
+        canary=10,
+        stable=0,
+        step_index=6,
+        replicasets=[replicaset(desired=10), *old],
+        pods_now=pods(10),
+    )
 
 
 def many_steps() -> Snapshot:
@@ -190,9 +209,7 @@ def many_steps() -> Snapshot:
 
 def lonely_metric() -> Snapshot:
     """A metric of somebody's own, with two limits and no count."""
-    mine = metric_object(
-        "queue-depth", successCondition="result[0] > 1 && result[0] < 9000", count=""
-    )
+    mine = metric_object("queue-depth", successCondition="result[0] > 1 && result[0] < 9000", count="")
     return snapshot(runs=[run([result_object("queue-depth", ["[1234]"])], metrics=[mine])])
 
 
@@ -201,47 +218,69 @@ def extreme() -> Snapshot:
     name = "a-rollout-with-quite-a-long-name-as-some-people-like-to-have"
     asked = [*GOOD, *(f"自作の指標-{n}-with-a-name-that-goes-on-and-on" for n in range(7))]
     values = {n: GOOD.get(n, ("[3]", "[4]", "[2]")) for n in asked}
-    judged = run(
-        [result_object(k, v) for k, v in values.items()],
-        metrics=[metric_object(k) for k in asked],
-    )
+    judged = run([result_object(k, v) for k, v in values.items()], metrics=[metric_object(k) for k in asked])
     message = "イメージを取得できません: マニフェストが見つかりません (" + "長い" * 30 + ")"
     stuck = [pod(f"p{n:02}", waiting="ImagePullBackOff", message=message) for n in range(20)]
     said = [event("Failed", message, at=NOW - ago(n), type="Warning") for n in range(9)]
     found = snapshot(
-        replicas=200, total=200, canary=0, stable=150, runs=[judged], events=said,
+        replicas=200,
+        total=200,
+        canary=0,
+        stable=150,
+        runs=[judged],
+        events=said,
         replicasets=[
             replicaset(desired=50, ready=0),
             replicaset(hash=STABLE, desired=150, revision=7, image="companyos-api:v1.0.0"),
         ],
         pods_now=[*stuck, *pods(30), *pods(150, hash=STABLE)],
-    )  # fmt: skip
+    )
     return replace(found, rollout=replace(found.rollout, name=name))
 
 
 def lost() -> Snapshot:
     """The connection is gone for twelve seconds; events may not be read."""
     return snapshot(
-        runs=[second_run()], stale_since=NOW - ago(12),
-        notes=("events cannot be listed: no right to `list events`",),
-    )  # fmt: skip
+        runs=[second_run()], stale_since=NOW - ago(12), notes=("events cannot be listed: no right to `list events`",)
+    )
 
 
 def unobserved() -> Snapshot:
     """The new image is written, the controller has not looked yet."""
     return snapshot(
-        generation=9, observed=8, phase="Healthy", message="", current=STABLE, step_index=6,
-        image="companyos-api:v1.2.0", canary=0, stable=10,
-    )  # fmt: skip
+        generation=9,
+        observed=8,
+        phase="Healthy",
+        message="",
+        current=STABLE,
+        step_index=6,
+        image="companyos-api:v1.2.0",
+        canary=0,
+        stable=10,
+    )
 
 
 ALL = {
     f.__name__: f
     for f in (
-        analysing, failing, rolled_back, no_data, waiting, pausing, held, scaling, bad_image,
-        crashing, healthy, many_steps, lonely_metric, lost, unobserved, extreme,
+        analysing,
+        failing,
+        rolled_back,
+        no_data,
+        waiting,
+        pausing,
+        held,
+        scaling,
+        bad_image,
+        crashing,
+        healthy,
+        many_steps,
+        lonely_metric,
+        lost,
+        unobserved,
+        extreme,
     )
-}  # fmt: skip
+}
 GUIDE = GUIDE_STEPS
 
 
@@ -250,7 +289,8 @@ def prometheus(share: float = 0.17, decisions: int = 64) -> Live:
     few: Missing = "" if decisions >= 100 else "too few requests"
     good = None if few else 0.999
     return Live(
-        NOW, "http://prometheus.monitoring:9090",
+        NOW,
+        "http://prometheus.monitoring:9090",
         (
             LiveMetric("error-rate", 0.009, 0.01, 2140, needed=100),
             LiveMetric("latency-p95", 0.184, 0.181, 2140, needed=100),
@@ -259,4 +299,4 @@ def prometheus(share: float = 0.17, decisions: int = 64) -> Live:
             LiveMetric("opa-success", good, 0.999, decisions, needed=100, missing=few),
         ),
         share=share,
-    )  # fmt: skip
+    )

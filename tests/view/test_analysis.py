@@ -54,9 +54,7 @@ def test_a_pipe_gets_a_line_a_metric(same_as_file: Callable[[str, str], None]) -
 def test_failures_come_first_then_what_runs_then_the_newest_of_the_good() -> None:
     phases = ["Successful", "Running", "Error", "Inconclusive", "Failed"]
     runs = [run(name=p, phase=p) for p in phases] + [replace(first_run(), name="older")]
-    assert [r.name for r in worst_first(runs)] == [
-        "Failed", "Error", "Inconclusive", "Running", "Successful", "older",
-    ]  # fmt: skip
+    assert [r.name for r in worst_first(runs)] == ["Failed", "Error", "Inconclusive", "Running", "Successful", "older"]
 
 
 def test_the_metrics_of_a_run_have_their_failures_first() -> None:
@@ -80,9 +78,7 @@ def test_where_a_run_belongs() -> None:
     assert step_of(rollout, run(step_index=17)) == "index 17"
 
 
-QUERY = (
-    'sum by (le) (rate(http_requests_total{job="api",path=~"/a b, (c)"}[5m]))\n  / on() (vector(0))'
-)
+QUERY = 'sum by (le) (rate(http_requests_total{job="api",path=~"/a b, (c)"}[5m]))\n  / on() (vector(0))'
 
 
 def test_a_query_is_broken_where_it_may_be_and_nowhere_else() -> None:

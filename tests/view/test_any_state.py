@@ -25,9 +25,17 @@ from tests.builders import ANALYSIS, CANARY, NOW, PAUSE, STABLE, pause, snapshot
 from tests.view.scenes import ALL
 
 STEPS: list[dict[str, Any]] = [
-    {"setWeight": 10}, {"setWeight": 100}, ANALYSIS, PAUSE, pause("2m"), pause("soon"),
-    {"experiment": {"templates": []}}, {"setCanaryScale": {"replicas": 1}}, {"other": {}}, {},
-]  # fmt: skip
+    {"setWeight": 10},
+    {"setWeight": 100},
+    ANALYSIS,
+    PAUSE,
+    pause("2m"),
+    pause("soon"),
+    {"experiment": {"templates": []}},
+    {"setCanaryScale": {"replicas": 1}},
+    {"other": {}},
+    {},
+]
 MESSAGES = ["", "RolloutAborted: x", "InvalidSpec: The Rollout is invalid", "InvalidSpec"]
 
 
@@ -67,24 +75,17 @@ def assembled(state: dict[str, Any], scenes: tuple[str, ...]) -> Snapshot:
 
 @settings(max_examples=60, deadline=None)
 @given(STATES, st.tuples(SCENES, SCENES, SCENES, SCENES), SCENES)
-def test_every_view_has_something_to_say(
-    state: dict[str, Any], scenes: tuple[str, ...], earlier: str
-) -> None:
+def test_every_view_has_something_to_say(state: dict[str, Any], scenes: tuple[str, ...], earlier: str) -> None:
     before, after = ALL[earlier](), assembled(state, scenes)
     assert status.line(after, NOW)
     assert len(screen(after, NOW, Facts()).plain.split("\n")) < 24
     texts = [*get.lines(after, NOW, Facts(60)), *plain.lines(before, after, NOW)]
     texts.append(plain.opening("deploy", after, NOW))
     texts.append(plain.heartbeat(after, NOW))
-    end = Ending(
-        "degraded", ExitCode.DEGRADED, after, after.rollout.image(), "", None, None, cause(after),
-        NOW, NOW,
-    )  # fmt: skip
+    end = Ending("degraded", ExitCode.DEGRADED, after, after.rollout.image(), "", None, None, cause(after), NOW, NOW)
     texts += [*map(text_of, closing(end, Facts())), verdict_line(end)]
     texts += ending_report(end, Place()).summary.split("\n")
     assert all("\n" not in t and "None" not in t for t in texts)
-    schema.fits(
-        "Verdict", json.loads(machine.envelope("watch", 3, machine.ending_data(end)))["data"]
-    )
+    schema.fits("Verdict", json.loads(machine.envelope("watch", 3, machine.ending_data(end)))["data"])
     for event, data in happenings(before, after, NOW):
         schema.fits(f"watch-{event}", json.loads(machine.event_line(event, data, at=NOW, seq=1)))

@@ -39,17 +39,14 @@ def drawn(name: str, columns: int, height: int, symbols: Symbols) -> list[Line]:
 
 @pytest.mark.parametrize(
     ("name", "columns", "height", "symbols"),
-    [("80", 80, 6, UNICODE), ("40", 40, 4, UNICODE), ("40-ascii", 40, 4, ASCII),
-     ("12", 12, 2, UNICODE)],
-)  # fmt: skip
+    [("80", 80, 6, UNICODE), ("40", 40, 4, UNICODE), ("40-ascii", 40, 4, ASCII), ("12", 12, 2, UNICODE)],
+)
 def test_whole_charts(
-    name: str, columns: int, height: int, symbols: Symbols,
-    same_as_file: Callable[[str, str], None],
-) -> None:  # fmt: skip
+    name: str, columns: int, height: int, symbols: Symbols, same_as_file: Callable[[str, str], None]
+) -> None:
     axis = time_axis(NOW - timedelta(hours=1), NOW, NOW, width=columns)
     parts = [
-        "\n".join([f"{title}:", *map(plain, drawn(title, columns, height, symbols)), plain(axis)])
-        for title in PICTURES
+        "\n".join([f"{title}:", *map(plain, drawn(title, columns, height, symbols)), plain(axis)]) for title in PICTURES
     ]
     same_as_file(f"chart-{name}", "\n\n".join(parts))
 
@@ -77,9 +74,7 @@ def test_a_chart_is_never_wider_or_higher_than_asked(
 
 
 @given(st.lists(st.none() | st.floats(), min_size=1), LIMITS, st.integers(1, 30))
-def test_the_worst_value_survives(
-    points: list[float | None], limit: Limit | None, columns: int
-) -> None:
+def test_the_worst_value_survives(points: list[float | None], limit: Limit | None, columns: int) -> None:
     found = resampled(points, columns, limit)
     assert len(found) == columns
     known = [p for p in points if p is not None and not math.isnan(p)]

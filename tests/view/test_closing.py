@@ -28,9 +28,14 @@ def closing_text(end: Ending, facts: Facts, *, place: Place | None = None) -> tu
 
 def ending(kind: EndKind, moment: Snapshot, exit_code: ExitCode, **fields: Any) -> Ending:
     given: dict[str, Any] = {
-        "image": "companyos-api:v1.1.0", "stable_image": "companyos-api:v1.0.0", "weight": 25,
-        "step": 3, "cause": cause(moment), "started_at": NOW - timedelta(minutes=4), "at": NOW,
-    }  # fmt: skip
+        "image": "companyos-api:v1.1.0",
+        "stable_image": "companyos-api:v1.0.0",
+        "weight": 25,
+        "step": 3,
+        "cause": cause(moment),
+        "started_at": NOW - timedelta(minutes=4),
+        "at": NOW,
+    }
     return Ending(kind=kind, exit_code=exit_code, snapshot=moment, **{**given, **fields})
 
 
@@ -44,18 +49,18 @@ def reverted() -> Snapshot:
 
 def deadline() -> Snapshot:
     return snapshot(
-        phase="Degraded", step_index=0, canary=1,
-        message=f'ProgressDeadlineExceeded: ReplicaSet "{NAME}-{CANARY}" has timed out '
-        "progressing.",
-        replicasets=bad_image().replicasets, pods_now=bad_image().pods[:2],
-    )  # fmt: skip
+        phase="Degraded",
+        step_index=0,
+        canary=1,
+        message=f'ProgressDeadlineExceeded: ReplicaSet "{NAME}-{CANARY}" has timed out progressing.',
+        replicasets=bad_image().replicasets,
+        pods_now=bad_image().pods[:2],
+    )
 
 
 def by_hand() -> Snapshot:
     message = "RolloutAborted: Rollout aborted update to revision 8"
-    return snapshot(
-        phase="Degraded", message=message, aborted_at=NOW, step_index=0, canary=0, stable=10
-    )
+    return snapshot(phase="Degraded", message=message, aborted_at=NOW, step_index=0, canary=0, stable=10)
 
 
 ENDINGS: dict[str, Ending] = {
@@ -172,9 +177,7 @@ def test_what_was_over_already_took_no_time() -> None:
 
 
 def test_the_real_share_is_said_where_few_pods_cannot_have_the_weight() -> None:
-    assert "rolled back at 10 % (50 % of the pods): " in said(
-        "rolled-back", rolled_back(), weight=10, share=50
-    )
+    assert "rolled back at 10 % (50 % of the pods): " in said("rolled-back", rolled_back(), weight=10, share=50)
     assert "of the pods" not in said("rolled-back", rolled_back(), weight=25, share=27)
 
 

@@ -54,10 +54,7 @@ def without_an_event(defs: dict[str, Any]) -> None:
     del defs["watch-transition"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [removed, optional, retyped, nullable, never, silent, other, without_an_event],
-)
+@pytest.mark.parametrize("change", [removed, optional, retyped, nullable, never, silent, other, without_an_event])
 def test_what_would_break_a_reader_is_noticed(change: Any) -> None:
     promised = document()
     changed = deepcopy(promised)

@@ -20,16 +20,20 @@ PULL = (
 )
 EVENTS = (
     event("RolloutUpdated", "Rollout updated to revision 8", at=NOW - timedelta(days=2)),
-    event("ScalingReplicaSet",
-          f"Scaled up ReplicaSet {NAME}-{CANARY} (revision 8) from 0 to 1"),
+    event("ScalingReplicaSet", f"Scaled up ReplicaSet {NAME}-{CANARY} (revision 8) from 0 to 1"),
     event("SuccessfulCreate", f"Created pod: {POD}", kind="ReplicaSet", name=f"{NAME}-{CANARY}"),
     event("SuccessfulDelete", "Deleted pod", kind="ReplicaSet", name=f"{NAME}-{STABLE}"),
     Event("Pod", POD, "Warning", "Failed", PULL, 12, NOW),
-    event("MetricFailed", "Metric 'error-rate' Completed. Result: Failed", type="Warning",
-          kind="AnalysisRun", name=f"{NAME}-{CANARY}-8-3"),
+    event(
+        "MetricFailed",
+        "Metric 'error-rate' Completed. Result: Failed",
+        type="Warning",
+        kind="AnalysisRun",
+        name=f"{NAME}-{CANARY}-8-3",
+    ),
     event("Killing", "Stopping container", kind="Pod", name=f"{NAME}-5d8f7c9b6d-abcde"),
     Event("Service", NAME, "", "", "", 1, None),
-)  # fmt: skip
+)
 
 
 def scene() -> Snapshot:
@@ -56,14 +60,18 @@ def test_warnings_are_marked_and_coloured() -> None:
 def test_what_an_event_is_about() -> None:
     picture = look(scene(), NOW)
     assert [subject(e, picture) for e in EVENTS] == [
-        "rollout", "rollout", "canary set", "stable set", "canary x2k1z", "run 8-3", "old abcde",
+        "rollout",
+        "rollout",
+        "canary set",
+        "stable set",
+        "canary x2k1z",
+        "run 8-3",
+        "old abcde",
         "service",
-    ]  # fmt: skip
+    ]
 
 
 def test_names_are_short_and_versions_stand_for_replicasets() -> None:
     picture = look(scene(), NOW)
     assert short_names(f"Created pod: {POD}", picture) == "Created pod: x2k1z"
-    assert short_names(f"Created ReplicaSet {NAME}-{CANARY}", picture) == (
-        "Created ReplicaSet v1.1.0"
-    )
+    assert short_names(f"Created ReplicaSet {NAME}-{CANARY}", picture) == ("Created ReplicaSet v1.1.0")

@@ -26,23 +26,30 @@ def story() -> list[Event]:
         return timedelta(minutes=minutes)
 
     return [
-        event("RolloutAborted", "Rollout aborted update to revision 6", at=NOW - at(60),
-              type="Warning"),
+        event("RolloutAborted", "Rollout aborted update to revision 6", at=NOW - at(60), type="Warning"),
         event("RolloutUpdated", "Rollout updated to revision 8", at=NOW - at(5)),
-        event("RolloutStepCompleted", "Rollout step 1/6 completed (setWeight: 10)",
-              at=NOW - at(4)),
-    ]  # fmt: skip
+        event("RolloutStepCompleted", "Rollout step 1/6 completed (setWeight: 10)", at=NOW - at(4)),
+    ]
 
 
 def healthy(*events: Event, known: bool = True, **fields: object) -> Snapshot:
     """Healthy for a minute; its ReplicaSet was made hours ago, for a revision before."""
-    condition = {"type": "Healthy", "status": "True", "reason": "RolloutHealthy",
-                 "lastTransitionTime": format_time(NOW - timedelta(minutes=1))}  # fmt: skip
+    condition = {
+        "type": "Healthy",
+        "status": "True",
+        "reason": "RolloutHealthy",
+        "lastTransitionTime": format_time(NOW - timedelta(minutes=1)),
+    }
     given = {
-        "phase": "Healthy", "message": "", "stable_hash": CANARY, "step_index": 6, "stable": 0,
+        "phase": "Healthy",
+        "message": "",
+        "stable_hash": CANARY,
+        "step_index": 6,
+        "stable": 0,
         "replicasets": [replicaset(created_at=NOW - timedelta(hours=2))],
-        "status": {"conditions": [condition] if known else []}, **fields,
-    }  # fmt: skip
+        "status": {"conditions": [condition] if known else []},
+        **fields,
+    }
     return snapshot(events=events, **given)
 
 
@@ -72,9 +79,11 @@ def test_nothing_is_made_up_where_nothing_was_told() -> None:
 
 def test_a_restart_does_not_tell_the_update_before() -> None:
     begun = healthy(
-        *story(), phase="Progressing", message="rollout is restarting",
+        *story(),
+        phase="Progressing",
+        message="rollout is restarting",
         spec={"restartAt": format_time(NOW - timedelta(seconds=5))},
-    )  # fmt: skip
+    )
     assert shown(begun) == []
 
 

@@ -15,17 +15,24 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (-3, "0s"), (0.9, "0s"), (59, "59s"), (60, "1m00s"), (192, "3m12s"), (3599, "59m59s"),
-        (3600, "1h00m"), (7500, "2h05m"), (86399, "23h59m"), (86400, "1d00h"), (273600, "3d04h"),
+        (-3, "0s"),
+        (0.9, "0s"),
+        (59, "59s"),
+        (60, "1m00s"),
+        (192, "3m12s"),
+        (3599, "59m59s"),
+        (3600, "1h00m"),
+        (7500, "2h05m"),
+        (86399, "23h59m"),
+        (86400, "1d00h"),
+        (273600, "3d04h"),
     ],
-)  # fmt: skip
+)
 def test_durations_have_two_units_at_most(seconds: float, text: str) -> None:
     assert fmt.duration(timedelta(seconds=seconds)) == text
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(40, "40s"), (80, "1m"), (200, "3m"), (3590, "1h00m"), (4800, "1h20m")]
-)
+@pytest.mark.parametrize(("seconds", "text"), [(40, "40s"), (80, "1m"), (200, "3m"), (3590, "1h00m"), (4800, "1h20m")])
 def test_what_is_only_foreseen_is_rounded(seconds: float, text: str) -> None:
     assert fmt.about(timedelta(seconds=seconds)) == text
 
@@ -76,9 +83,7 @@ def test_a_trend_above_a_limit_stands_on_it() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.none() | st.floats()), st.sampled_from([None, BELOW_5, Limit(">", 0.99)]))
-def test_a_trend_has_one_mark_for_each_measurement(
-    values: list[float | None], limit: Limit | None
-) -> None:
+def test_a_trend_has_one_mark_for_each_measurement(values: list[float | None], limit: Limit | None) -> None:
     assert len(fmt.sparkline(values, limit, ASCII)) == len(values)
 
 

@@ -25,28 +25,37 @@ def five(version: str = "v1.2.0") -> Snapshot:
     """One of each kind: on its way, aborted, stable, promoted, unknown."""
     images = [f"companyos-api:{v}" for v in (version, "v1.1.0", "v1.0.0", "v0.9.9", "v0.9.8")]
     notes: list[dict[str, str]] = [
-        deployed("ana", HOUR / 20, images[0], STABLE, "the search is ten times as fast, and "
-                 "nobody has to wait for the index to be built any more"),
+        deployed(
+            "ana",
+            HOUR / 20,
+            images[0],
+            STABLE,
+            "the search is ten times as fast, and nobody has to wait for the index to be built any more",
+        ),
         deployed("ben", HOUR * 3, images[1], STABLE),
         deployed("github-actions", HOUR * 20, images[2], HASHES[3]),
         {},
         {},
-    ]  # fmt: skip
+    ]
     bad = result_object("error-rate", ["[0.098]", "[0.112]"], ["Failed"] * 2, phase="Failed")
     failed = run(
-        [bad], hash=HASHES[1], revision=7, phase="Failed", step_index=1,
-        started_at=NOW - HOUR * 2.9, completed_at=NOW - HOUR * 2.8,
-    )  # fmt: skip
+        [bad],
+        hash=HASHES[1],
+        revision=7,
+        phase="Failed",
+        step_index=1,
+        started_at=NOW - HOUR * 2.9,
+        completed_at=NOW - HOUR * 2.8,
+    )
     duration = {"rolloutStartedAt": "2026-03-02T12:01:00Z", "totalManualPauseDurationSeconds": 30}
     return snapshot(
         replicasets=[
-            replicaset(hash=h, revision=8 - n, image=images[n], annotations=notes[n],
-                       created_at=NOW - HOUR * 24 * n)
+            replicaset(hash=h, revision=8 - n, image=images[n], annotations=notes[n], created_at=NOW - HOUR * 24 * n)
             for n, h in enumerate(HASHES)
         ],
         runs=[failed],
         status={"duration": duration},
-    )  # fmt: skip
+    )
 
 
 SIZES = {"80": Facts(80), "60-ascii": Facts(60, unicode=False), "40": Facts(40)}

@@ -33,9 +33,7 @@ def test_nothing_is_drawn_of_nothing() -> None:
     assert table([Column("A", [""])], 80) == []
 
 
-@pytest.mark.parametrize(
-    ("room", "text"), [(20, "one - two - three"), (15, "one - three"), (4, "three")]
-)
+@pytest.mark.parametrize(("room", "text"), [(20, "one - two - three"), (15, "one - three"), (4, "three")])
 def test_pieces_are_left_out_by_their_number(room: int, text: str) -> None:
     assert joined([(2, "one"), (1, "two"), (0, ""), (9, "three")], room, " - ") == text
 

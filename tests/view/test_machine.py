@@ -6,15 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.errors import (
-    CanaryError,
-    ConfigError,
-    CrdMissing,
-    ExitCode,
-    NotFound,
-    Refused,
-    ServerError,
-)
+from companyos_canary.errors import CanaryError, ConfigError, CrdMissing, ExitCode, NotFound, Refused, ServerError
 from companyos_canary.view import machine
 from tests.builders import NOW, result_object, run, snapshot
 from tests.view.scenes import ALL
@@ -27,13 +19,7 @@ def test_a_failed_verb_answers_with_one_envelope() -> None:
         "command": "status",
         "exit_code": 5,
         "data": {},
-        "errors": [
-            {
-                "code": "not-found",
-                "message": "Rollout `api` not found",
-                "hint": "`canary apply VERSION`",
-            }
-        ],
+        "errors": [{"code": "not-found", "message": "Rollout `api` not found", "hint": "`canary apply VERSION`"}],
     }
 
 
@@ -64,9 +50,14 @@ def test_numbers_that_json_does_not_know_are_strings() -> None:
 def test_a_snapshot_has_both_ways_to_count_steps() -> None:
     step = machine.jsonable(machine.snapshot_data(ALL["analysing"](), NOW))["step"]
     assert step == {
-        "number": 2, "of": 3, "index": 3, "count": 6, "kind": "analysis",
-        "length_seconds": 120.0, "remaining_seconds": 48.0,
-    }  # fmt: skip
+        "number": 2,
+        "of": 3,
+        "index": 3,
+        "count": 6,
+        "kind": "analysis",
+        "length_seconds": 120.0,
+        "remaining_seconds": 48.0,
+    }
 
 
 def test_an_event_is_one_line() -> None:

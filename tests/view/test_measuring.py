@@ -45,8 +45,7 @@ def seen(snapshot: Snapshot, live: Live = LIVE) -> Now:
 
 
 @pytest.mark.parametrize(
-    ("name", "facts"),
-    [("80", Facts(80)), ("40-ascii", Facts(40, unicode=False)), ("120", Facts(120))],
+    ("name", "facts"), [("80", Facts(80)), ("40-ascii", Facts(40, unicode=False)), ("120", Facts(120))]
 )
 def test_whole_tables(name: str, facts: Facts, same_as_file: Callable[[str, str], None]) -> None:
     lines = [text(line) for line in screen(seen(failing()), facts)]
@@ -55,9 +54,7 @@ def test_whole_tables(name: str, facts: Facts, same_as_file: Callable[[str, str]
     same_as_file(f"metrics-{name}", "\n".join(lines))
 
 
-def test_without_an_answer_what_was_measured_stays(
-    same_as_file: Callable[[str, str], None],
-) -> None:
+def test_without_an_answer_what_was_measured_stays(same_as_file: Callable[[str, str], None]) -> None:
     live = Live(NOW, "http://prometheus:9090", problem="Prometheus cannot be reached")
     lines = screen(seen(analysing(), live), Facts(80))
     same_as_file("metrics-away", "\n".join(map(text, lines)))

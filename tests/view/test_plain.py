@@ -10,28 +10,8 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import keyed, plain
 from companyos_canary.view.picture import Place
 from companyos_canary.view.plain_pods import unsaid
-from tests.builders import (
-    ANALYSIS,
-    NOW,
-    PAUSE,
-    metric_object,
-    pause,
-    replicaset,
-    result_object,
-    rollout,
-    run,
-    snapshot,
-)
-from tests.view.scenes import (
-    ABORTED,
-    ALL,
-    analysing,
-    bad_image,
-    failing,
-    first_run,
-    rolled_back,
-    second_run,
-)
+from tests.builders import ANALYSIS, NOW, PAUSE, metric_object, pause, replicaset, result_object, rollout, run, snapshot
+from tests.view.scenes import ABORTED, ALL, analysing, bad_image, failing, first_run, rolled_back, second_run
 
 PLACE = Place(context="prod-eu")
 
@@ -60,8 +40,7 @@ def test_a_rollout_that_is_rolled_back_is_told_change_by_change() -> None:
         "step 1/3 weight=10",
         "analysis running run=companyos-api-7f6c9d5b54-8-1 takes=2m",
         "pods ready canary=1 stable=9",
-        "step 1/3 passed error-rate=0.009 latency-p95=0.184 latency-ratio=1.02 error-ratio=0.9 "
-        "opa-success=0.999",
+        "step 1/3 passed error-rate=0.009 latency-p95=0.184 latency-ratio=1.02 error-ratio=0.9 opa-success=0.999",
         "step 2/3 weight=25",
         "analysis running run=companyos-api-7f6c9d5b54-8-3 takes=2m",
         "pods ready canary=3 stable=8",
@@ -93,15 +72,21 @@ def test_a_rollout_that_ends_well_says_so() -> None:
         ("held", 'paused by hand next="canary resume" back="canary abort"'),
         ("pausing", "pause takes=5m"),
         ("no_data", "metric error-rate no-data"),
-        ("no_data", 'metric latency-ratio error message="Post \\"http://prometheus:9090/api/v1/'
-         'query\\": dial tcp: connect: connection refused"'),
-        ("bad_image", "pod companyos-api-7f6c9d5b54-p00 ImagePullBackOff message=\"Back-off pulling"
-         ' image \\"companyos-api:v1.1.0\\": manifest unknown"'),
+        (
+            "no_data",
+            'metric latency-ratio error message="Post \\"http://prometheus:9090/api/v1/'
+            'query\\": dial tcp: connect: connection refused"',
+        ),
+        (
+            "bad_image",
+            'pod companyos-api-7f6c9d5b54-p00 ImagePullBackOff message="Back-off pulling'
+            ' image \\"companyos-api:v1.1.0\\": manifest unknown"',
+        ),
         ("crashing", "pod companyos-api-7f6c9d5b54-a CrashLoopBackOff restarts=7"),
         ("lost", "no connection since=12:04:21"),
         ("lost", 'note text="events cannot be listed: no right to `list events`"'),
     ],
-)  # fmt: skip
+)
 def test_what_holds_at_the_start_is_said(scene: str, line: str) -> None:
     assert line in told(ALL[scene]())
 
@@ -122,10 +107,13 @@ def test_a_connection_that_comes_back_is_said() -> None:
 
 def test_another_version_starts_its_own_story() -> None:
     other = snapshot(
-        current="5f6a7b8c9d", revision=9, image="companyos-api:v1.2.0", step_index=0, canary=0,
-        replicasets=[replicaset(hash="5f6a7b8c9d", revision=9, image="companyos-api:v1.2.0",
-                                desired=1, ready=0)],
-    )  # fmt: skip
+        current="5f6a7b8c9d",
+        revision=9,
+        image="companyos-api:v1.2.0",
+        step_index=0,
+        canary=0,
+        replicasets=[replicaset(hash="5f6a7b8c9d", revision=9, image="companyos-api:v1.2.0", desired=1, ready=0)],
+    )
     assert told(analysing(), other)[-2:] == ["revision 9 version=v1.2.0", "step 1/3 weight=10"]
 
 
@@ -144,8 +132,7 @@ def test_a_line_is_one_line_without_escapes(before: str, after: str) -> None:
 
 def test_opening_and_heartbeat() -> None:
     assert plain.opening("deploy", analysing(), NOW, place=PLACE) == (
-        "deploy companyos-api version=v1.1.0 was=v1.0.0 namespace=companyos context=prod-eu "
-        "revision=8"
+        "deploy companyos-api version=v1.1.0 was=v1.0.0 namespace=companyos context=prod-eu revision=8"
     )
     assert plain.heartbeat(failing(), NOW) == (
         "still analysing step=2/3 weight=25 left=48s error-rate=0.112 latency-p95=0.201 "
@@ -182,10 +169,9 @@ def test_a_retry_and_an_abort_are_told_when_the_controller_has_acted() -> None:
     sent = replace(
         ALL["waiting"](),
         rollout=rollout(
-            aborted_at=NOW, phase="Paused", message="CanaryPauseStep", step_index=1,
-            pause_reason="CanaryPauseStep",
+            aborted_at=NOW, phase="Paused", message="CanaryPauseStep", step_index=1, pause_reason="CanaryPauseStep"
         ),
-    )  # fmt: skip
+    )
     over = rolled_back()
     retried = replace(over, rollout=rollout(phase="Degraded", message=ABORTED, step_index=0))
     assert told(ALL["waiting"](), sent)[-1] == "aborting"
@@ -201,14 +187,14 @@ def test_a_step_that_was_promoted_without_a_verdict_is_not_said_to_have_passed()
 
 
 def test_a_full_promote_passes_nothing() -> None:
-    after = snapshot(
-        step_index=6, runs=[replace(first_run(), message="Run Terminated")],
-        status={"promoteFull": True},
-    )  # fmt: skip
+    after = snapshot(step_index=6, runs=[replace(first_run(), message="Run Terminated")], status={"promoteFull": True})
     story = told(first_step(step_index=1, runs=[replace(first_run(), phase="Running")]), after)
     assert [line.partition(" reason")[0] for line in story if line.startswith("step ")] == [
-        "step 1/3 weight=10", "step 1/3 skipped", "step 2/3 skipped", "step 3/3 skipped",
-    ]  # fmt: skip
+        "step 1/3 weight=10",
+        "step 1/3 skipped",
+        "step 2/3 skipped",
+        "step 3/3 skipped",
+    ]
 
 
 def test_a_pause_does_not_borrow_the_values_of_another_step() -> None:
@@ -249,9 +235,14 @@ def test_an_abort_by_an_analysis_is_said_when_its_metrics_are_known() -> None:
 def test_an_abort_by_hand_waits_for_no_metric() -> None:
     message = "RolloutAborted: Rollout aborted update to revision 8"
     by_hand = snapshot(
-        runs=[first_run(), second_run()], canary=0, stable=10, phase="Degraded", message=message,
-        aborted_at=NOW, step_index=0,
-    )  # fmt: skip
+        runs=[first_run(), second_run()],
+        canary=0,
+        stable=10,
+        phase="Degraded",
+        message=message,
+        aborted_at=NOW,
+        step_index=0,
+    )
     assert told(analysing(), by_hand)[-1] == f'aborted message="{message}"'
 
 
@@ -272,9 +263,13 @@ def test_a_heartbeat_has_no_values_of_an_earlier_run() -> None:
 
 def test_a_metric_may_be_called_as_a_key_of_ours() -> None:
     judged = run(
-        [result_object("reason", ["[0.01]"] * 4, phase="Successful")], step_index=1,
-        phase="Successful", metrics=[metric_object("reason")], started_at=NOW, completed_at=NOW,
-    )  # fmt: skip
+        [result_object("reason", ["[0.01]"] * 4, phase="Successful")],
+        step_index=1,
+        phase="Successful",
+        metrics=[metric_object("reason")],
+        started_at=NOW,
+        completed_at=NOW,
+    )
     before = snapshot(runs=[run([], step_index=1)], step_index=1)
     after = snapshot(runs=[judged], step_index=2)
     assert any("step 1/3 passed reason=0.01" in line for line in plain.lines(before, after, NOW))

@@ -21,9 +21,7 @@ from tests.view.test_any_state import SCENES, STATES, assembled
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    STATES, st.tuples(SCENES, SCENES, SCENES, SCENES), st.integers(60, 120), st.booleans(),
-)  # fmt: skip
+@given(STATES, st.tuples(SCENES, SCENES, SCENES, SCENES), st.integers(60, 120), st.booleans())
 def test_every_reading_view_has_something_to_say(
     state: dict[str, Any], scenes: tuple[str, ...], width: int, unicode: bool
 ) -> None:

@@ -10,10 +10,11 @@ from tests.builders import NOW, STABLE, pod, pods, replicaset, snapshot
 def test_the_ready_pods_of_a_large_replicaset_are_counted_not_listed() -> None:
     slow = [pod(f"s{n}", ready=False) for n in range(2)]
     many = snapshot(
-        replicas=50, step_index=1,
+        replicas=50,
+        step_index=1,
         replicasets=[replicaset(desired=5, ready=3), replicaset(hash=STABLE, desired=48)],
         pods_now=[*pods(3), *slow, *pods(48, hash=STABLE)],
-    )  # fmt: skip
+    )
     lines = get.lines(many, NOW, Facts())
     assert sum(line.startswith("    □ companyos-api-") for line in lines) == 5 + 12
     assert "    □ and 36 more, all ready" in lines

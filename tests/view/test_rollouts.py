@@ -19,9 +19,14 @@ STEPS = ({"setWeight": 10}, PAUSE, {"setWeight": 50})
 
 def waiting(minutes: float, **fields: object) -> Rollout:
     return rollout(
-        steps=STEPS, step_index=1, phase="Paused", message="CanaryPauseStep",
-        pause_reason="CanaryPauseStep", pause_started=NOW - MINUTE * minutes, **fields,
-    )  # fmt: skip
+        steps=STEPS,
+        step_index=1,
+        phase="Paused",
+        message="CanaryPauseStep",
+        pause_reason="CanaryPauseStep",
+        pause_started=NOW - MINUTE * minutes,
+        **fields,
+    )
 
 
 def named(found: Rollout, name: str, namespace: str = "companyos") -> Rollout:

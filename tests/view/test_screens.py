@@ -52,9 +52,7 @@ def test_a_live_screen_of_every_recorded_phase(name: str, size: str, same_as_fil
 
 @pytest.mark.parametrize("size", [*WIDTHS, "40x10"])
 @pytest.mark.parametrize("unicode", [True, False], ids=["", "ascii"])
-def test_prometheus_stands_beside_what_was_measured(
-    size: str, unicode: bool, same_as_file: Same
-) -> None:
+def test_prometheus_stands_beside_what_was_measured(size: str, unicode: bool, same_as_file: Same) -> None:
     facts = Facts(*WIDTHS.get(size, (40, 10)), unicode=unicode)
     frame = screen(analysing(), NOW, facts, place=PLACE, desk=Desk(), live=prometheus())
     same_as_file(f"live/{size}-prometheus{'' if unicode else '-ascii'}", frame.plain)
@@ -107,13 +105,10 @@ def test_a_screen_fits_other_terminals(name: str, size: str, same_as_file: Same)
     least=st.integers(0, 60),
 )
 def test_no_line_is_too_wide_and_no_screen_too_high(
-    name: str, desk: Desk | None, live: Live | None, width: int, height: int, unicode: bool,
-    least: int,
-) -> None:  # fmt: skip
+    name: str, desk: Desk | None, live: Live | None, width: int, height: int, unicode: bool, least: int
+) -> None:
     facts = Facts(width, height, unicode=unicode)
-    frame = screen(
-        ALL[name](), NOW, facts, place=PLACE, leave="Ctrl-C", desk=desk, live=live, least=least
-    )
+    frame = screen(ALL[name](), NOW, facts, place=PLACE, leave="Ctrl-C", desk=desk, live=live, least=least)
     lines = frame.plain.split("\n")
     assert min(least, height - 1) <= len(lines) < height
     assert all(cell_len(line) <= width for line in lines)
@@ -202,9 +197,7 @@ def test_what_comes_next_may_be_another_wait_at_the_same_weight() -> None:
     steps = ({"setWeight": 10}, ANALYSIS, PAUSE, {"setWeight": 50})
     both = snapshot(steps=steps, step_index=1, canary=1, stable=9)
     assert outlook(look(both, NOW))[0] == "the pause if all metrics hold"
-    assert outlook(look(snapshot(steps=steps[:2], step_index=1), NOW))[0] == (
-        "all traffic if all metrics hold"
-    )
+    assert outlook(look(snapshot(steps=steps[:2], step_index=1), NOW))[0] == ("all traffic if all metrics hold")
 
 
 def test_nothing_goes_on_in_a_picture_that_is_old() -> None:
@@ -224,9 +217,7 @@ def test_a_metric_that_fails_is_not_said_to_hold() -> None:
 
 
 def test_who_waits_for_a_person_is_told_that_the_analysis_goes_on() -> None:
-    assert outlook(look(ALL["waiting"](), NOW))[0] == (
-        "50 % when somebody says so, unless the analysis aborts it"
-    )
+    assert outlook(look(ALL["waiting"](), NOW))[0] == ("50 % when somebody says so, unless the analysis aborts it")
     alone = replace(ALL["waiting"](), runs=())
     assert outlook(look(alone, NOW))[0] == "50 % when somebody says so"
 

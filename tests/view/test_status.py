@@ -12,23 +12,29 @@ from tests.view.scenes import ALL
 @pytest.mark.parametrize(
     ("scene", "text"),
     [
-        ("analysing", "companyos-api v1.1.0 Progressing: step 2/3, 25 %, analysing, 48s left, "
-         "error-rate 1.1 %, latency-p95 201 ms, latency-ratio 1.04 x, error-ratio 1.10 x, "
-         "opa-success 100.0 %"),
-        ("waiting", "companyos-api v1.1.0 Paused: step 1/2, 10 %, waits for a person, "
-         "error-rate 1.0 %"),
+        (
+            "analysing",
+            "companyos-api v1.1.0 Progressing: step 2/3, 25 %, analysing, 48s left, "
+            "error-rate 1.1 %, latency-p95 201 ms, latency-ratio 1.04 x, error-ratio 1.10 x, "
+            "opa-success 100.0 %",
+        ),
+        ("waiting", "companyos-api v1.1.0 Paused: step 1/2, 10 %, waits for a person, error-rate 1.0 %"),
         ("pausing", "companyos-api v1.1.0 Paused: step 1/2, 10 %, pause, 4m20s left"),
         ("healthy", "companyos-api v1.1.0 Healthy"),
-        ("rolled_back", "companyos-api v1.1.0 Degraded: aborted, error-rate 11.2 % (limit 5 %), "
-         "v1.0.0 serves"),
-        ("no_data", "companyos-api v1.1.0 Progressing: step 2/3, 25 %, analysing, 48s left, "
-         "error-rate no data, latency-p95 no data, latency-ratio error"),
-        ("crashing", "companyos-api v1.1.0 Progressing: step 1/3, 10 %, scaling, "
-         "pod companyos-api-7f6c9d5b54-a: CrashLoopBackOff, 7 restarts"),
-        ("unobserved", "companyos-api v1.2.0 Progressing: "
-         "waiting for rollout spec update to be observed"),
+        ("rolled_back", "companyos-api v1.1.0 Degraded: aborted, error-rate 11.2 % (limit 5 %), v1.0.0 serves"),
+        (
+            "no_data",
+            "companyos-api v1.1.0 Progressing: step 2/3, 25 %, analysing, 48s left, "
+            "error-rate no data, latency-p95 no data, latency-ratio error",
+        ),
+        (
+            "crashing",
+            "companyos-api v1.1.0 Progressing: step 1/3, 10 %, scaling, "
+            "pod companyos-api-7f6c9d5b54-a: CrashLoopBackOff, 7 restarts",
+        ),
+        ("unobserved", "companyos-api v1.2.0 Progressing: waiting for rollout spec update to be observed"),
     ],
-)  # fmt: skip
+)
 def test_one_line_says_where_it_is(scene: str, text: str) -> None:
     assert status.line(ALL[scene](), NOW) == text
 
@@ -43,8 +49,7 @@ def test_the_controllers_message_stands_for_the_metric_that_was_not_read() -> No
     failed = recorded("analysis-failed")
     alone = type(failed)(rollout=failed.rollout)
     assert status.line(alone, moment(failed)) == (
-        'companyos-api v2 Degraded: aborted, Metric "success-rate" assessed Failed due to '
-        "failed (1) > failureLimit (0)"
+        'companyos-api v2 Degraded: aborted, Metric "success-rate" assessed Failed due to failed (1) > failureLimit (0)'
     )
 
 
@@ -64,8 +69,13 @@ def test_status_plain_lines_and_machine_output_load_no_rich() -> None:
 
 
 def test_the_share_of_few_pods_is_said_where_it_is_another() -> None:
-    few = {"steps": ({"setWeight": 10}, {"pause": {}}), "step_index": 1, "replicas": 1,
-           "phase": "Paused", "pause_reason": "CanaryPauseStep"}  # fmt: skip
+    few = {
+        "steps": ({"setWeight": 10}, {"pause": {}}),
+        "step_index": 1,
+        "replicas": 1,
+        "phase": "Paused",
+        "pause_reason": "CanaryPauseStep",
+    }
     told = "companyos-api v1.1.0 Paused: step 1/1, 10 % (50 % of the pods), waits for a person"
     assert status.line(snapshot(canary=1, stable=1, **few), NOW) == told
     alone = snapshot(canary=1, stable=1, replicasets=(), pods_now=(), **few)

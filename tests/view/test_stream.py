@@ -86,8 +86,6 @@ def test_a_measurement_that_is_under_way_is_told_when_it_is_made() -> None:
     (result,) = judging("[0.01]").runs[0].results
     moment, one = judging("[0.01]"), result.measurements[0]
     asked = replace(one, phase="Running", value="", finished_at=None)
-    running = replace(
-        moment, runs=(replace(moment.runs[0], results=(replace(result, measurements=(asked,)),)),)
-    )
+    running = replace(moment, runs=(replace(moment.runs[0], results=(replace(result, measurements=(asked,)),)),))
     assert told(None, running, "measurement") == []
     assert [m["raw"] for m in told(running, moment, "measurement")] == ["[0.01]"]

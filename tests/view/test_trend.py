@@ -24,8 +24,11 @@ def test_a_trend_ends_with_its_limit_on_the_same_scale() -> None:
 
 def test_what_is_beyond_the_limit_has_another_role() -> None:
     assert trend([0.01, 0.09, 0.1, None, 0.02], BELOW, 20, UNICODE) == [
-        ("▂", ""), ("▇█", "failure"), ("·▂", ""), ("┊▅", "hint"),
-    ]  # fmt: skip
+        ("▂", ""),
+        ("▇█", "failure"),
+        ("·▂", ""),
+        ("┊▅", "hint"),
+    ]
 
 
 def test_nothing_measured_draws_no_limit() -> None:
@@ -34,16 +37,12 @@ def test_nothing_measured_draws_no_limit() -> None:
 
 
 @given(numbers, limits, st.integers(3, 60))
-def test_a_trend_is_never_wider_than_its_room(
-    values: list[float | None], limit: Limit | None, room: int
-) -> None:
+def test_a_trend_is_never_wider_than_its_room(values: list[float | None], limit: Limit | None, room: int) -> None:
     assert width(trend(values, limit, room, UNICODE)) <= room
 
 
 @given(numbers, limits, st.integers(1, 60))
-def test_the_worst_value_survives(
-    values: list[float | None], limit: Limit | None, most: int
-) -> None:
+def test_the_worst_value_survives(values: list[float | None], limit: Limit | None, most: int) -> None:
     kept = thinned(values, most, limit)
     assert len(kept) == min(len(values), most)
     if limit:

@@ -7,13 +7,7 @@ utils/evaluate/evaluate.go.
 from collections.abc import Mapping
 
 from companyos_canary.analysis.expr import environment, functions, tree
-from companyos_canary.analysis.expr.tree import (
-    BUILTINS,
-    PREDICATES,
-    UNSUPPORTED,
-    Budget,
-    ConditionError,
-)
+from companyos_canary.analysis.expr.tree import BUILTINS, PREDICATES, UNSUPPORTED, Budget, ConditionError
 from companyos_canary.analysis.expr.types import (
     BOOL,
     INT,
@@ -116,9 +110,7 @@ class Checker:
         if not is_list(base):
             raise ConditionError(f"type {shown(base)}[{shown(kind)}] is undefined")
         if kind not in INTEGERS and kind != UNKNOWN:
-            raise ConditionError(
-                f"array elements can only be selected using an integer (got {shown(kind)})"
-            )
+            raise ConditionError(f"array elements can only be selected using an integer (got {shown(kind)})")
         return element(base)
 
     def _slice(self, node: tree.Slice) -> str:

@@ -9,15 +9,7 @@ from typing import Any
 
 from companyos_canary.analysis.expr.operators import integer, is_number
 from companyos_canary.analysis.expr.tree import ConditionError
-from companyos_canary.analysis.expr.types import (
-    BOOL,
-    FLOAT,
-    INT64,
-    INTEGERS,
-    NIL,
-    UNKNOWN,
-    type_of,
-)
+from companyos_canary.analysis.expr.types import BOOL, FLOAT, INT64, INTEGERS, NIL, UNKNOWN, type_of
 from companyos_canary.analysis.gotext import float_text, parse_float, parse_int
 
 SIGNATURES: dict[str, tuple[tuple[str, ...], str]] = {

@@ -48,9 +48,7 @@ def builtin_type(name: str, arguments: Sequence[str]) -> str:
         if name == "duration":
             much = "too many" if len(arguments) > expected else "not enough"
             raise ConditionError(f"{much} arguments to call duration")
-        raise ConditionError(
-            f"invalid number of arguments (expected {expected}, got {len(arguments)})"
-        )
+        raise ConditionError(f"invalid number of arguments (expected {expected}, got {len(arguments)})")
     if name == "now":
         return TIME
     given = arguments[0]
@@ -61,9 +59,7 @@ def builtin_type(name: str, arguments: Sequence[str]) -> str:
     fits, found = _BUILTIN_TYPES[name]
     if given != UNKNOWN and not fits(given):
         if name == "duration":
-            raise ConditionError(
-                f"cannot use {shown(given)} as argument (type string) to call duration "
-            )
+            raise ConditionError(f"cannot use {shown(given)} as argument (type string) to call duration ")
         raise ConditionError(f"invalid argument for {name} (type {shown(given)})")
     return found or given
 
@@ -201,9 +197,7 @@ def _list_type(name: str, arguments: Sequence[str]) -> str:
     least, most = _LIST_ARGUMENTS[name]
     if not least <= len(arguments) <= most:
         expected = f"{least} or {most}" if least < most else str(most)
-        raise ConditionError(
-            f"invalid number of arguments (expected {expected}, got {len(arguments)})"
-        )
+        raise ConditionError(f"invalid number of arguments (expected {expected}, got {len(arguments)})")
     given, second = arguments[0], arguments[1] if len(arguments) > 1 else ""
     if given != UNKNOWN and not is_list(given):
         does_not = "" if name != "get" else f"type {shown(given)} does not support indexing"
@@ -258,11 +252,7 @@ Predicate = Callable[[Any, int, Any], Any]
 
 
 def predicate_value(
-    name: str,
-    items: list[Any],
-    predicate: Predicate | None,
-    initial: Sequence[Any],
-    budget: Budget,
+    name: str, items: list[Any], predicate: Predicate | None, initial: Sequence[Any], budget: Budget
 ) -> Any:
     """Call `all`, `any`, `filter`, ... on `items`. For an empty list, `all` and `none` are true."""
     ask = predicate or _each(budget)

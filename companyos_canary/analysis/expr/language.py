@@ -231,9 +231,7 @@ class Evaluator:
         if not isinstance(items, list):
             raise ConditionError(f"invalid argument for {name} (type {type_of(items)})")
         initial = [self.value(a) for a in arguments[2:]]
-        return functions.predicate_value(
-            name, items, self._predicate(arguments), initial, self._budget
-        )
+        return functions.predicate_value(name, items, self._predicate(arguments), initial, self._budget)
 
     def _predicate(self, arguments: tuple[tree.Node, ...]) -> Callable[[Any, int, Any], Any] | None:
         if len(arguments) < 2:

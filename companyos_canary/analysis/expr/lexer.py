@@ -26,9 +26,19 @@ _PATTERN = r"""
     """
 _ESCAPE = r"(?s)\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))"
 _SIMPLE = {
-    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
-    "\\": "\\", "'": "'", '"': '"', "`": "`", "?": "?",
-}  # fmt: skip
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+    "\\": "\\",
+    "'": "'",
+    '"': '"',
+    "`": "`",
+    "?": "?",
+}
 _LONGEST = 20_000
 
 
@@ -166,11 +176,7 @@ def number(text: str) -> int | float:
     try:
         value = int(digits[2:] if base != 10 else digits, base)
     except ValueError:
-        raise ConditionError(
-            f'invalid {name} literal: strconv.ParseInt: parsing "{digits}"'
-        ) from None
+        raise ConditionError(f'invalid {name} literal: strconv.ParseInt: parsing "{digits}"') from None
     if value > _LARGEST:
-        raise ConditionError(
-            f'invalid {name} literal: strconv.ParseInt: parsing "{digits}": value out of range'
-        )
+        raise ConditionError(f'invalid {name} literal: strconv.ParseInt: parsing "{digits}": value out of range')
     return value

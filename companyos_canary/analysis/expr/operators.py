@@ -35,9 +35,7 @@ def equal(left: Any, right: Any, budget: Budget) -> bool:
     """`==`: numbers by value whatever their type, lists element by element."""
     budget.step()
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(
-            equal(a, b, budget) for a, b in zip(left, right, strict=True)
-        )
+        return len(left) == len(right) and all(equal(a, b, budget) for a, b in zip(left, right, strict=True))
     if is_number(left) and is_number(right):
         return bool(left == right)
     if isinstance(left, str):
@@ -70,9 +68,7 @@ def searched(operator: str, left: Any, right: Any, budget: Budget) -> bool:
         return False
     if not isinstance(left, str) or not isinstance(right, str):
         wrong = right if isinstance(left, str) else left
-        raise ConditionError(
-            f"interface conversion: interface {{}} is {type_of(wrong)}, not string"
-        )
+        raise ConditionError(f"interface conversion: interface {{}} is {type_of(wrong)}, not string")
     budget.step(len(left) // _CHARACTERS_A_STEP)
     if operator == "contains":
         return right in left

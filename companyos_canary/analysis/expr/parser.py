@@ -31,10 +31,32 @@ _UNARY = {"not": 50, "!": 50, "-": 90, "+": 90}
 _KEYWORDS = {"true": True, "false": False, "nil": None}
 
 _BINARY = {
-    "|": 0, "or": 10, "||": 10, "and": 15, "&&": 15, "==": 20, "!=": 20, "<": 20, ">": 20,
-    ">=": 20, "<=": 20, "in": 20, "matches": 20, "contains": 20, "startsWith": 20, "endsWith": 20,
-    "..": 25, "+": 30, "-": 30, "*": 60, "/": 60, "%": 60, "**": 100, "^": 100, "??": 500,
-}  # fmt: skip
+    "|": 0,
+    "or": 10,
+    "||": 10,
+    "and": 15,
+    "&&": 15,
+    "==": 20,
+    "!=": 20,
+    "<": 20,
+    ">": 20,
+    ">=": 20,
+    "<=": 20,
+    "in": 20,
+    "matches": 20,
+    "contains": 20,
+    "startsWith": 20,
+    "endsWith": 20,
+    "..": 25,
+    "+": 30,
+    "-": 30,
+    "*": 60,
+    "/": 60,
+    "%": 60,
+    "**": 100,
+    "^": 100,
+    "??": 500,
+}
 _COMPARISON = frozenset(("<", ">", "<=", ">="))
 _NEGATED = frozenset(("contains", "matches", "startsWith", "endsWith", "in"))
 
@@ -84,8 +106,7 @@ class _Parser(Cursor):
                 break
             if before == "??" and operator not in ("??", "|"):
                 raise ConditionError(
-                    f"Operator ({operator}) and coalesce expressions (??) cannot be mixed. "
-                    "Wrap either by parentheses."
+                    f"Operator ({operator}) and coalesce expressions (??) cannot be mixed. Wrap either by parentheses."
                 )
             self.next()
             if operator == "|":
@@ -141,9 +162,7 @@ class _Parser(Cursor):
         condition = self.expression(0)
         then = self.block()
         self.expect("operator", "else")
-        return Conditional(
-            condition, then, self.expression(0) if self.at("operator", "if") else self.block()
-        )
+        return Conditional(condition, then, self.expression(0) if self.at("operator", "if") else self.block())
 
     def _ternary(self, condition: Node) -> Node:
         self.next()

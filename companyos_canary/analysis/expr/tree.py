@@ -36,24 +36,90 @@ class Budget:
 
 
 PREDICATES: dict[str, tuple[int, int]] = {
-    "all": (2, 2), "none": (2, 2), "any": (2, 2), "one": (2, 2), "filter": (2, 2), "map": (2, 2),
-    "count": (1, 2), "sum": (1, 2), "find": (2, 2), "findIndex": (2, 2), "findLast": (2, 2),
-    "findLastIndex": (2, 2), "reduce": (2, 3),
-}  # fmt: skip
+    "all": (2, 2),
+    "none": (2, 2),
+    "any": (2, 2),
+    "one": (2, 2),
+    "filter": (2, 2),
+    "map": (2, 2),
+    "count": (1, 2),
+    "sum": (1, 2),
+    "find": (2, 2),
+    "findIndex": (2, 2),
+    "findLast": (2, 2),
+    "findLastIndex": (2, 2),
+    "reduce": (2, 3),
+}
 """Functions over a list with a predicate: (fewest, most) arguments."""
 
-BUILTINS = frozenset((
-    *PREDICATES, "len", "abs", "ceil", "floor", "round", "int", "float", "max", "min", "mean",
-    "median", "first", "last", "now", "duration", "get", "take", "sort", "reverse",
-))  # fmt: skip
+BUILTINS = frozenset(
+    (
+        *PREDICATES,
+        "len",
+        "abs",
+        "ceil",
+        "floor",
+        "round",
+        "int",
+        "float",
+        "max",
+        "min",
+        "mean",
+        "median",
+        "first",
+        "last",
+        "now",
+        "duration",
+        "get",
+        "take",
+        "sort",
+        "reverse",
+    )
+)
 
-UNSUPPORTED = frozenset((
-    "groupBy", "sortBy", "type", "string", "trim", "trimPrefix", "trimSuffix", "upper", "lower",
-    "split", "splitAfter", "replace", "repeat", "join", "indexOf", "lastIndexOf", "hasPrefix",
-    "hasSuffix", "toJSON", "fromJSON", "toBase64", "fromBase64", "date", "timezone",
-    "keys", "values", "toPairs", "fromPairs", "uniq", "concat", "flatten",
-    "bitand", "bitor", "bitxor", "bitnand", "bitnot", "bitshl", "bitshr", "bitushr",
-))  # fmt: skip
+UNSUPPORTED = frozenset(
+    (
+        "groupBy",
+        "sortBy",
+        "type",
+        "string",
+        "trim",
+        "trimPrefix",
+        "trimSuffix",
+        "upper",
+        "lower",
+        "split",
+        "splitAfter",
+        "replace",
+        "repeat",
+        "join",
+        "indexOf",
+        "lastIndexOf",
+        "hasPrefix",
+        "hasSuffix",
+        "toJSON",
+        "fromJSON",
+        "toBase64",
+        "fromBase64",
+        "date",
+        "timezone",
+        "keys",
+        "values",
+        "toPairs",
+        "fromPairs",
+        "uniq",
+        "concat",
+        "flatten",
+        "bitand",
+        "bitor",
+        "bitxor",
+        "bitnand",
+        "bitnot",
+        "bitshl",
+        "bitshr",
+        "bitushr",
+    )
+)
 """Functions of expr-lang that no condition on a metric needs."""
 
 
@@ -139,6 +205,18 @@ class Sequence(NamedTuple):
 
 
 Node: TypeAlias = (
-    Literal | Name | Pointer | Unary | Binary | Member | Chain | Slice | Call | Builtin | Let
-    | Conditional | Array | Sequence
-)  # fmt: skip
+    Literal
+    | Name
+    | Pointer
+    | Unary
+    | Binary
+    | Member
+    | Chain
+    | Slice
+    | Call
+    | Builtin
+    | Let
+    | Conditional
+    | Array
+    | Sequence
+)

@@ -105,9 +105,7 @@ def operation_type(operator: str, left: str, right: str) -> str:
     """Return the type of `left operator right`. Raises ConditionError if the two do not fit."""
     found = _operation_type(operator, left, right)
     if found is None:
-        raise ConditionError(
-            f"invalid operation: {operator} (mismatched types {shown(left)} and {shown(right)})"
-        )
+        raise ConditionError(f"invalid operation: {operator} (mismatched types {shown(left)} and {shown(right)})")
     return found
 
 
@@ -145,18 +143,14 @@ def _arithmetic_type(operator: str, left: str, right: str) -> str | None:
         return TIMED[operator, left, right]
     if operator == "*" and DURATION in both and both - {DURATION} <= NUMBERS:
         return DURATION
-    texts: tuple[str, ...] = {"+": (STRING, TIME, DURATION), "-": (TIME, DURATION)}.get(
-        operator, (DURATION,)
-    )
+    texts: tuple[str, ...] = {"+": (STRING, TIME, DURATION), "-": (TIME, DURATION)}.get(operator, (DURATION,))
     return UNKNOWN if may_fit(left, right, NUMBERS, *texts) else None
 
 
 def _in_type(left: str, right: str) -> str | None:
     if is_list(right):
         if not comparable(left, element(right)):
-            raise ConditionError(
-                f"cannot use {shown(left)} as type {shown(element(right))} in array"
-            )
+            raise ConditionError(f"cannot use {shown(left)} as type {shown(element(right))} in array")
         return BOOL
     fits = right == UNKNOWN or (left == UNKNOWN and right == STRING)
     return BOOL if fits else None

@@ -5,15 +5,7 @@ A decision is a `Change` (patches, with the `test` operations that pin what was 
 """
 
 from companyos_canary.argo.patches.abort import abort, abort_unseen, is_unseen, names
-from companyos_canary.argo.patches.decision import (
-    JSON_PATCH,
-    MERGE_PATCH,
-    Change,
-    Decision,
-    Nothing,
-    Patch,
-    Refusal,
-)
+from companyos_canary.argo.patches.decision import JSON_PATCH, MERGE_PATCH, Change, Decision, Nothing, Patch, Refusal
 from companyos_canary.argo.patches.image import set_image, tag
 from companyos_canary.argo.patches.pause import pause, resume
 from companyos_canary.argo.patches.promote import INCONCLUSIVE, only_if, promote, promote_full

@@ -20,8 +20,7 @@ from companyos_canary.model.rollout import Container, Rollout
 from companyos_canary.model.workload import ReplicaSet
 
 MAY_BE_LOST = (
-    "the controller has not seen the newest change yet and may drop this abort: "
-    "look again with `canary status`"
+    "the controller has not seen the newest change yet and may drop this abort: look again with `canary status`"
 )
 _NOT_BACK = "the stable template could not be put back, so the controller may drop this abort"
 

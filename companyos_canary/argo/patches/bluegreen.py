@@ -4,15 +4,7 @@ Recorded: the scenarios pause-promote, pre-promotion-inconclusive, promote-durin
 manual-pause-on-top of the blue-green set.
 """
 
-from companyos_canary.argo.patches.decision import (
-    JSON_PATCH,
-    Change,
-    Decision,
-    Patch,
-    Refusal,
-    pins,
-    test,
-)
+from companyos_canary.argo.patches.decision import JSON_PATCH, Change, Decision, Patch, Refusal, pins, test
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.model.rollout import Rollout
 

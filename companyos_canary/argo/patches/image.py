@@ -19,9 +19,7 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
 
 
-def set_image(
-    rollout: Rollout, container: str, image: str, *, record: Record, supersede: bool
-) -> Decision:
+def set_image(rollout: Rollout, container: str, image: str, *, record: Record, supersede: bool) -> Decision:
     """Puts `image` into the named container. `Nothing` also when that image is already on its
     way: `deploy` then attaches to it."""
     position = next((i for i, c in enumerate(rollout.containers) if c.name == container), None)
@@ -71,25 +69,16 @@ def _image_patch(rollout: Rollout, position: int, image: str, record: Record) ->
     return Patch([*operations, record.annotation(rollout.annotations)], JSON_PATCH)
 
 
-def _workload_patches(
-    rollout: Rollout, position: int, image: str, record: Record
-) -> tuple[Patch, ...]:
+def _workload_patches(rollout: Rollout, position: int, image: str, record: Record) -> tuple[Patch, ...]:
     """The Deployment first. The other way round the controller would copy the record to the old
     ReplicaSet, in the place of its own."""
-    return (
-        Patch(_set_pinned(rollout, position, image), JSON_PATCH, target="Deployment"),
-        record.patch(),
-    )
+    return (Patch(_set_pinned(rollout, position, image), JSON_PATCH, target="Deployment"), record.patch())
 
 
 def _set_pinned(rollout: Rollout, position: int, image: str) -> list[dict[str, Any]]:
     """The operations that set an image where that container is still at its place."""
     at, live = f"/spec/template/spec/containers/{position}", rollout.containers[position]
-    return [
-        test(f"{at}/name", live.name),
-        test(f"{at}/image", live.image),
-        replace(f"{at}/image", image),
-    ]
+    return [test(f"{at}/name", live.name), test(f"{at}/image", live.image), replace(f"{at}/image", image)]
 
 
 def tag(image: str) -> str:

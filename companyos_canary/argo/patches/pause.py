@@ -43,8 +43,7 @@ def resume(rollout: Rollout) -> Decision:
         return Change((patch,), _still_waits(rollout))
     if rollout.pause_conditions and not rollout.aborted:
         return Refusal(
-            f"`{rollout.name}` is not paused by hand: it waits {_where(rollout)}",
-            "`canary promote` goes on there",
+            f"`{rollout.name}` is not paused by hand: it waits {_where(rollout)}", "`canary promote` goes on there"
         )
     return Nothing(f"`{rollout.name}` is not paused")
 

@@ -50,9 +50,7 @@ def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
 
 
 def _resume(rollout: Rollout) -> Decision:
-    patch = Patch(
-        [test("/spec/paused", True), replace("/spec/paused", False)], JSON_PATCH
-    )  # fmt: skip
+    patch = Patch([test("/spec/paused", True), replace("/spec/paused", False)], JSON_PATCH)
     if rollout.pause_conditions:
         return Change((patch,), "it was paused by hand as well: resumed first", again=True)
     nothing_skipped = "" if rollout.blue_green else ", no step is skipped"
@@ -127,14 +125,10 @@ def only_if(rollout: Rollout, *, step: int | None, revision: int | None) -> Refu
     """A refusal where the Rollout is not at that step (as screens count) or revision any more."""
     if revision is not None and rollout.revision != revision:
         return Refusal(
-            f"`{rollout.name}` is on revision {rollout.revision}, not {revision}",
-            "look with `canary status`",
+            f"`{rollout.name}` is on revision {rollout.revision}, not {revision}", "look with `canary status`"
         )
     if step is not None and rollout.blue_green:
         return Refusal(f"`{rollout.name}` is blue-green: {bluegreen.NO_STEPS}")
     if step is not None and step_number(rollout) != step:
-        return Refusal(
-            f"`{rollout.name}` is at {place_of(rollout)}, not at step {step}",
-            "look with `canary status`",
-        )
+        return Refusal(f"`{rollout.name}` is at {place_of(rollout)}, not at step {step}", "look with `canary status`")
     return None

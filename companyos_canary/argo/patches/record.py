@@ -39,9 +39,15 @@ class End:
     undone: bool = False
 
     def facts(self) -> dict[str, Any]:
-        facts = {"hash": self.hash, "revision": self.revision, "result": self.result,
-                 "at": format_time(self.at) if self.at else "", "by": self.by,
-                 "reason": self.reason[:LONGEST_REASON], "undone": self.undone}  # fmt: skip
+        facts = {
+            "hash": self.hash,
+            "revision": self.revision,
+            "result": self.result,
+            "at": format_time(self.at) if self.at else "",
+            "by": self.by,
+            "reason": self.reason[:LONGEST_REASON],
+            "undone": self.undone,
+        }
         return {k: v for k, v in facts.items() if v}
 
 
@@ -63,10 +69,16 @@ class Record:
     undo_to: str = ""
 
     def text(self) -> str:
-        facts = {"by": self.by, "at": format_time(self.at), "reason": self.reason,
-                 "image": self.image, "stable": self.stable,
-                 "known": list(self.known[:MOST_KNOWN]), "undo_to": self.undo_to,
-                 "ends": [end.facts() for end in newest_ends(self.ends)]}  # fmt: skip
+        facts = {
+            "by": self.by,
+            "at": format_time(self.at),
+            "reason": self.reason,
+            "image": self.image,
+            "stable": self.stable,
+            "known": list(self.known[:MOST_KNOWN]),
+            "undo_to": self.undo_to,
+            "ends": [end.facts() for end in newest_ends(self.ends)],
+        }
         return json.dumps({k: v for k, v in facts.items() if v}, separators=(",", ":"))
 
     def annotation(self, present: Mapping[str, str]) -> dict[str, Any]:
@@ -128,9 +140,14 @@ def _end(facts: object) -> End | None:
     if type(revision) is not int or result is None or not texts.get("hash"):
         return None
     return End(
-        hash=texts["hash"], revision=revision, result=result, at=parse_time(texts.get("at")),
-        by=texts.get("by", ""), reason=texts.get("reason", ""), undone=facts.get("undone") is True,
-    )  # fmt: skip
+        hash=texts["hash"],
+        revision=revision,
+        result=result,
+        at=parse_time(texts.get("at")),
+        by=texts.get("by", ""),
+        reason=texts.get("reason", ""),
+        undone=facts.get("undone") is True,
+    )
 
 
 def _texts(annotation: str) -> dict[str, str]:

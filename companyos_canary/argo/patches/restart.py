@@ -2,13 +2,7 @@
 
 from datetime import datetime
 
-from companyos_canary.argo.patches.decision import (
-    MERGE_PATCH,
-    Change,
-    Decision,
-    Patch,
-    Refusal,
-)
+from companyos_canary.argo.patches.decision import MERGE_PATCH, Change, Decision, Patch, Refusal
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import Rollout
 

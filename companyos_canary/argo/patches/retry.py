@@ -1,14 +1,6 @@
 """Running an aborted version again."""
 
-from companyos_canary.argo.patches.decision import (
-    JSON_PATCH,
-    Change,
-    Decision,
-    Patch,
-    Refusal,
-    replace,
-    test,
-)
+from companyos_canary.argo.patches.decision import JSON_PATCH, Change, Decision, Patch, Refusal, replace, test
 from companyos_canary.model.rollout import Rollout
 
 
@@ -16,10 +8,7 @@ def retry(rollout: Rollout) -> Decision:
     """Only after an abort: elsewhere the plugin's retry prints success and does nothing (recorded:
     retry-without-abort). The steps start again from the first."""
     if not rollout.aborted:
-        return Refusal(
-            f"`{rollout.name}` is not aborted: there is nothing to try again",
-            "look with `canary status`",
-        )
+        return Refusal(f"`{rollout.name}` is not aborted: there is nothing to try again", "look with `canary status`")
     operations = [
         test("/status/currentPodHash", rollout.current_hash),
         test("/status/abort", True),

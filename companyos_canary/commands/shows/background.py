@@ -16,9 +16,14 @@ class Repeated(Generic[Found]):
     last answer. `start` runs work beside the caller; `wake` is called when an answer is there."""
 
     def __init__(
-        self, ask: Callable[[Snapshot], Found], *, every: timedelta, now: Callable[[], datetime],
-        start: Start, wake: Callable[[], None],
-    ) -> None:  # fmt: skip
+        self,
+        ask: Callable[[Snapshot], Found],
+        *,
+        every: timedelta,
+        now: Callable[[], datetime],
+        start: Start,
+        wake: Callable[[], None],
+    ) -> None:
         self._ask = ask
         self._every = every
         self._now = now

@@ -134,9 +134,7 @@ def why_read_only(session: Session) -> str:
     """Why nothing can be changed from here; empty where it can, and where nobody says."""
     try:
         for resource, subresource in _RIGHTS:
-            may = session.cluster.may(
-                "patch", resource, group="argoproj.io", subresource=subresource
-            )
+            may = session.cluster.may("patch", resource, group="argoproj.io", subresource=subresource)
             if not may:
                 part = f"{resource}/{subresource}" if subresource else resource
                 return f"not permitted to patch {part}"

@@ -8,17 +8,7 @@ from dataclasses import dataclass, replace
 
 from companyos_canary.argo import effects
 from companyos_canary.argo.effects import Seen
-from companyos_canary.argo.patches import (
-    Change,
-    Decision,
-    Refusal,
-    abort,
-    only_if,
-    pause,
-    promote,
-    resume,
-    retry,
-)
+from companyos_canary.argo.patches import Change, Decision, Refusal, abort, only_if, pause, promote, resume, retry
 from companyos_canary.argo.weight_steps import step_number
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view.desk import Desk, Notice, Question

@@ -14,13 +14,7 @@ from typing import TypeVar
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows import Manner, Show
 from companyos_canary.commands.shows.background import Repeated
-from companyos_canary.commands.shows.carrying_out import (
-    LiveValues,
-    carried_out,
-    heard,
-    log_of,
-    why_read_only,
-)
+from companyos_canary.commands.shows.carrying_out import LiveValues, carried_out, heard, log_of, why_read_only
 from companyos_canary.commands.shows.pressing import LEAVE, YES, Order, press
 from companyos_canary.keyboard import REDRAW, Keyboard
 from companyos_canary.model.live import Live
@@ -43,9 +37,7 @@ _QUIET, _SILENT = timedelta(seconds=10), timedelta(seconds=20)
 class Screen(Show):
     """With -q only the closing sentences are shown; keys are read where somebody can press them."""
 
-    def __init__(
-        self, session: Session, place: Place, manner: Manner, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, session: Session, place: Place, manner: Manner, wake: Callable[[], None]) -> None:
         runtime = session.runtime
         self._session = session
         self._runtime = runtime
@@ -120,10 +112,14 @@ class Screen(Show):
         if self._live:
             self._live.update(
                 screen(
-                    snapshot, self._now(), self._runtime.facts, place=self._place,
-                    live=self._values_of(snapshot).newest, last=True,
+                    snapshot,
+                    self._now(),
+                    self._runtime.facts,
+                    place=self._place,
+                    live=self._values_of(snapshot).newest,
+                    last=True,
                 )
-            )  # fmt: skip
+            )
 
     def end(self, ending: Ending) -> None:
         out = self._runtime.out
@@ -137,9 +133,15 @@ class Screen(Show):
         desk = self._desk if self._keyboard else None
         live = self._values_of(snapshot).about(snapshot) if snapshot.whole else None
         frame = screen(
-            snapshot, self._now(), self._runtime.facts, place=self._place, live=live, desk=desk,
-            leave="Ctrl-C", least=self._tallest,
-        )  # fmt: skip
+            snapshot,
+            self._now(),
+            self._runtime.facts,
+            place=self._place,
+            live=live,
+            desk=desk,
+            leave="Ctrl-C",
+            least=self._tallest,
+        )
         self._tallest = max(self._tallest, frame.plain.count("\n") + 1)
         self._live.update(frame)
 

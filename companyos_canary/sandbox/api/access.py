@@ -67,9 +67,13 @@ def _decision(spec: Json, allowed: Policy) -> Json:
     if not asked:
         return {"allowed": True}
     attributes = Attributes(
-        asked.get("verb", ""), asked.get("group", ""), asked.get("resource", ""),
-        asked.get("subresource", ""), asked.get("namespace", ""), asked.get("name", ""),
-    )  # fmt: skip
+        asked.get("verb", ""),
+        asked.get("group", ""),
+        asked.get("resource", ""),
+        asked.get("subresource", ""),
+        asked.get("namespace", ""),
+        asked.get("name", ""),
+    )
     return {"allowed": allowed(attributes)}
 
 
@@ -105,11 +109,7 @@ class Rule:
 
     def shown(self) -> Json:
         """As a SelfSubjectRulesReview tells it."""
-        rule: Json = {
-            "verbs": list(self.verbs),
-            "apiGroups": list(self.groups),
-            "resources": list(self.resources),
-        }
+        rule: Json = {"verbs": list(self.verbs), "apiGroups": list(self.groups), "resources": list(self.resources)}
         return {**rule, "resourceNames": list(self.names)} if self.names else rule
 
 

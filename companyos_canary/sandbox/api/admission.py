@@ -31,9 +31,7 @@ _NOT_RUN = (JOB, STATEFULSET, DAEMONSET)
 _SET_BY_SERVER = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "selfLink")
 
 
-def new_object(
-    call: Call, body: Object, random: "ModuleType | random_module.Random" = random_module
-) -> Object:
+def new_object(call: Call, body: Object, random: "ModuleType | random_module.Random" = random_module) -> Object:
     """The object of a POST with its namespace and name; `generateName` gets five letters."""
     check_type(call, body)
     obj: Object = copied(body)
@@ -42,10 +40,7 @@ def new_object(
     if call.kind.namespaced:
         meta["namespace"] = meta.get("namespace") or call.namespace
         if meta["namespace"] != call.namespace:
-            raise bad_request(
-                "the namespace of the provided object does not match the namespace sent on the "
-                "request"
-            )
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
     else:
         meta.pop("namespace", None)
     if not meta.get("name") and meta.get("generateName"):
@@ -54,9 +49,7 @@ def new_object(
         why = "Required value: name or generateName is required"
         raise invalid(call.kind, "", [("metadata.name", why, "FieldValueRequired")])
     if meta.get("resourceVersion"):
-        raise ApiStatus(
-            500, "InternalError", "resourceVersion should not be set on objects to be created"
-        )
+        raise ApiStatus(500, "InternalError", "resourceVersion should not be set on objects to be created")
     check_name(call.kind, meta["name"])
     for field in _SET_BY_SERVER:
         meta.pop(field, None)
@@ -110,13 +103,19 @@ def _cannot_unmarshal(field: str, wanted: str) -> ApiStatus:
 
 def check_name(kind: Kind, name: str) -> None:
     if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
-        raise invalid(kind, name, [(
-            "metadata.name",
-            f'Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of lower case '
-            "alphanumeric characters, '-' or '.', and must start and end with an alphanumeric "
-            "character",
-            "FieldValueInvalid",
-        )])  # fmt: skip
+        raise invalid(
+            kind,
+            name,
+            [
+                (
+                    "metadata.name",
+                    f'Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of lower case '
+                    "alphanumeric characters, '-' or '.', and must start and end with an alphanumeric "
+                    "character",
+                    "FieldValueInvalid",
+                )
+            ],
+        )
 
 
 def check_identity(call: Call, new: Object) -> None:
@@ -125,10 +124,7 @@ def check_identity(call: Call, new: Object) -> None:
     check_metadata(new)
     meta = new.setdefault("metadata", {})
     if meta.setdefault("name", call.name) != call.name:
-        raise bad_request(
-            f"the name of the object ({meta['name']}) does not match the name on the URL "
-            f"({call.name})"
-        )
+        raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({call.name})")
     if call.kind.namespaced and meta.setdefault("namespace", call.namespace) != call.namespace:
         raise bad_request(
             f"the namespace of the object ({meta['namespace']}) does not match the namespace on "
@@ -136,9 +132,7 @@ def check_identity(call: Call, new: Object) -> None:
         )
 
 
-def admitted(
-    call: Call, obj: Object, refuse: Callable[[Object], str | None]
-) -> tuple[Object, tuple[str, ...]]:
+def admitted(call: Call, obj: Object, refuse: Callable[[Object], str | None]) -> tuple[Object, tuple[str, ...]]:
     """The object as it may be written, and warnings. 400 and 422 say what is wrong with it; what
     the sandbox does not emulate is refused as Invalid, too."""
     obj, warnings = check_shape(call.kind, obj, call.request.parameter("fieldValidation"))
@@ -182,8 +176,7 @@ def _deployment(obj: Object) -> None:
     spec.setdefault("revisionHistoryLimit", 10)
     spec.setdefault("progressDeadlineSeconds", 600)
     spec.setdefault(
-        "strategy",
-        {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}},
+        "strategy", {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}
     )
 
 

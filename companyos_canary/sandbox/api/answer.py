@@ -8,10 +8,7 @@ from typing import Any, Literal
 
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.sandbox.api.tables import include_of, table
-from companyos_canary.sandbox.errors import (
-    ApiStatus,
-    bad_request,
-)
+from companyos_canary.sandbox.errors import ApiStatus, bad_request
 from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import Object
 
@@ -90,18 +87,19 @@ class Form:
                 return cls("metadata")
             if not wanted:
                 return cls("object")
-        raise ApiStatus(
-            406, "NotAcceptable",
-            "only the following media types are accepted: application/json",
-        )  # fmt: skip
+        raise ApiStatus(406, "NotAcceptable", "only the following media types are accepted: application/json")
 
     def one(self, kind: Kind, obj: Object, ages_at: str, *, headings: bool = True) -> Json:
         """A single object (also that of a watch event)."""
         if self.name == "table":
             return table(
-                kind, [obj], ages_at, self.include, headings=headings,
+                kind,
+                [obj],
+                ages_at,
+                self.include,
+                headings=headings,
                 version=obj["metadata"].get("resourceVersion", ""),
-            )  # fmt: skip
+            )
         return include_of("Metadata", obj) if self.name == "metadata" else obj
 
     def many(self, kind: Kind, objects: Iterable[Object], ages_at: str, meta: Json) -> Json:
@@ -116,12 +114,7 @@ class Form:
                 "metadata": meta,
                 "items": [include_of("Metadata", obj) for obj in objects],
             }
-        return {
-            "kind": f"{kind.kind}List",
-            "apiVersion": kind.api_version,
-            "metadata": meta,
-            "items": list(objects),
-        }
+        return {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": meta, "items": list(objects)}
 
 
 def _include(request: Request) -> Literal["None", "Metadata", "Object"]:

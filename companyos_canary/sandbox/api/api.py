@@ -87,17 +87,16 @@ class Api:
 
     def _check_access(self, call: Call) -> None:
         attributes = access.Attributes(
-            call.verb, call.kind.group, call.kind.plural, call.subresource, call.namespace,
+            call.verb,
+            call.kind.group,
+            call.kind.plural,
+            call.subresource,
+            call.namespace,
             call.name or selected_name(call.request.parameter("fieldSelector")),
-        )  # fmt: skip
+        )
         if not self._allowed(attributes):
             raise forbidden(
-                self._user,
-                call.verb,
-                call.kind,
-                namespace=call.namespace,
-                name=call.name,
-                subresource=call.subresource,
+                self._user, call.verb, call.kind, namespace=call.namespace, name=call.name, subresource=call.subresource
             )
 
     def _dispatch(self, call: Call) -> Response:
@@ -130,10 +129,7 @@ class Api:
 
 def _not_emulated(call: Call) -> Response:
     if call.kind is POD and call.subresource in _OF_CONTAINERS:
-        raise ApiStatus(
-            405, "MethodNotAllowed",
-            f"the sandbox has no containers: `{call.subresource}` is not emulated",
-        )  # fmt: skip
+        raise ApiStatus(405, "MethodNotAllowed", f"the sandbox has no containers: `{call.subresource}` is not emulated")
     return page_not_found()
 
 

@@ -26,9 +26,12 @@ from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import Object, copied
 
 _TYPE_NAMES = {
-    "integer": "numeric (int or float)", "array": "list", "object": "map", "boolean": "boolean",
+    "integer": "numeric (int or float)",
+    "array": "list",
+    "object": "map",
+    "boolean": "boolean",
     "string": "string",
-}  # fmt: skip
+}
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _MISSING = object()
@@ -38,18 +41,16 @@ def read_configuration(call: Call) -> Json:
     """The body of an apply patch, checked: a field manager, no managedFields, the right object."""
     if not call.request.parameter("fieldManager"):
         raise ApiStatus(
-            422, "Invalid",
-            'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required '
-            "for apply patch",
-        )  # fmt: skip
+            422,
+            "Invalid",
+            'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+        )
     body = read_value(call.request.body, yaml=True)
     if not isinstance(body, dict):
         raise unsupported_media(("application/apply-patch+yaml",))
     kind = call.kind
     if (body.get("apiVersion"), body.get("kind")) != (kind.api_version, kind.kind):
-        raise bad_request(
-            f"error decoding YAML: Object must be {kind.api_version}, Kind={kind.kind}"
-        )
+        raise bad_request(f"error decoding YAML: Object must be {kind.api_version}, Kind={kind.kind}")
     check_metadata(body)
     meta = body["metadata"]
     if meta.get("managedFields"):
@@ -61,9 +62,7 @@ def read_configuration(call: Call) -> Json:
     return body
 
 
-def applied(
-    kind: Kind, old: Object | None, configuration: Json, manager: Manager, *, force: bool
-) -> Object:
+def applied(kind: Kind, old: Object | None, configuration: Json, manager: Manager, *, force: bool) -> Object:
     """The object after `manager` applied `configuration`. 409 with the fields and their owners
     where somebody else set another value, unless forced."""
     live, wanted = leaves(kind, old or {}), leaves(kind, configuration)
@@ -97,10 +96,7 @@ def _refuse_conflicts(
 ) -> None:
     handed_over = _last_applied(kind, old) if manager.name == "kubectl" else frozenset()
     conflicts = [
-        (entry.manager, path)
-        for entry in others
-        for path in sorted(entry.paths & different)
-        if path not in handed_over
+        (entry.manager, path) for entry in others for path in sorted(entry.paths & different) if path not in handed_over
     ]
     if conflicts:
         raise conflict_error(conflicts)
@@ -130,10 +126,13 @@ def conflict_error(conflicts: list[tuple[Manager, Path]]) -> ApiStatus:
             lines += [f"conflicts with {name}:", *(f"- {path}" for path in told[name])]
         message = f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
     causes = [
-        {"reason": "FieldManagerConflict", "message": f"conflict with {_manager_name(manager)}",
-         "field": path_text(path)}
+        {
+            "reason": "FieldManagerConflict",
+            "message": f"conflict with {_manager_name(manager)}",
+            "field": path_text(path),
+        }
         for manager, path in conflicts
-    ]  # fmt: skip
+    ]
     return ApiStatus(409, "Conflict", message, {"causes": causes})
 
 
@@ -191,8 +190,7 @@ def _drop(value: Any, path: Path) -> None:
 def check_typed(kind: Kind, configuration: Json) -> None:
     """500 for fields that the kind does not have and for values of another type."""
     findings = findings_of(kind, configuration)
-    faults = [f"{_field_text(kind, path, configuration)}: field not declared in schema"
-              for path in findings.unknown]  # fmt: skip
+    faults = [f"{_field_text(kind, path, configuration)}: field not declared in schema" for path in findings.unknown]
     for path, message, reason in findings.wrong:
         match = re.search(r'must be of type (\w+): "(\w+)"', message)
         if reason == "FieldValueTypeInvalid" and match and match[1] in _TYPE_NAMES:

@@ -44,9 +44,8 @@ class Call:
         value = self.request.parameter("dryRun")
         if value not in ("", "All"):
             raise ApiStatus(
-                422, "Invalid",
-                f' "" is invalid: dryRun: Unsupported value: "{value}": supported values: "All"',
-            )  # fmt: skip
+                422, "Invalid", f' "" is invalid: dryRun: Unsupported value: "{value}": supported values: "All"'
+            )
         return value == "All"
 
     @property
@@ -85,9 +84,8 @@ def read_call(request: Request) -> Call | None:
     if kind is None:
         if (group, version) == ("", "v1"):
             raise ApiStatus(
-                404, "NotFound", "the server could not find the requested resource",
-                {"group": group, "kind": parts[0]},
-            )  # fmt: skip
+                404, "NotFound", "the server could not find the requested resource", {"group": group, "kind": parts[0]}
+            )
         return None
     if namespace and not kind.namespaced:
         return None

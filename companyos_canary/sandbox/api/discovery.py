@@ -93,15 +93,19 @@ def _resources(kinds: Sequence[Kind], group: str, version: str) -> Json:
         resources.append(_resource(kind))
         for name, served in _subresources(kind):
             resources.append(
-                {"name": f"{kind.plural}/{name}", "singularName": "",
-                 "namespaced": kind.namespaced, **served}
-            )  # fmt: skip
+                {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced, **served}
+            )
     for name, kind_name, plural in _REVIEWS:
         if name == group:
             resources.append(
-                {"name": plural, "singularName": kind_name.lower(), "namespaced": False,
-                 "kind": kind_name, "verbs": ["create"]}
-            )  # fmt: skip
+                {
+                    "name": plural,
+                    "singularName": kind_name.lower(),
+                    "namespaced": False,
+                    "kind": kind_name,
+                    "verbs": ["create"],
+                }
+            )
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
@@ -174,19 +178,29 @@ def _discovered(kinds: Sequence[Kind], group: str, version: str) -> list[Json]:
             **{k: shown[k] for k in ("shortNames", "categories") if k in shown},
         }
         subresources = [
-            {"subresource": name, "verbs": served["verbs"], "responseKind": {
-                "group": served.get("group", group), "version": served.get("version", version),
-                "kind": served["kind"]}}
+            {
+                "subresource": name,
+                "verbs": served["verbs"],
+                "responseKind": {
+                    "group": served.get("group", group),
+                    "version": served.get("version", version),
+                    "kind": served["kind"],
+                },
+            }
             for name, served in _subresources(kind)
-        ]  # fmt: skip
+        ]
         found.append({**entry, "subresources": subresources} if subresources else entry)
     for name, kind_name, plural in _REVIEWS:
         if name == group:
-            found.append({
-                "resource": plural, "scope": "Cluster", "singularResource": kind_name.lower(),
-                "verbs": ["create"],
-                "responseKind": {"group": group, "version": version, "kind": kind_name},
-            })  # fmt: skip
+            found.append(
+                {
+                    "resource": plural,
+                    "scope": "Cluster",
+                    "singularResource": kind_name.lower(),
+                    "verbs": ["create"],
+                    "responseKind": {"group": group, "version": version, "kind": kind_name},
+                }
+            )
     return found
 
 
@@ -260,9 +274,7 @@ def _definition_version(kind: Kind) -> Json:
         "storage": True,
         "schema": {"openAPIV3Schema": json_schema(shape_of(kind) or "map")},
         "additionalPrinterColumns": [
-            {"name": c.name, "type": c.type, "jsonPath": _CELLS[c.name]}
-            for c in columns(kind)
-            if c.name in _CELLS
+            {"name": c.name, "type": c.type, "jsonPath": _CELLS[c.name]} for c in columns(kind) if c.name in _CELLS
         ],
     }
     if kind.subresources:

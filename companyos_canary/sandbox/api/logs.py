@@ -62,18 +62,14 @@ def _container(pod: Object, container: str) -> str:
     name = pod["metadata"]["name"]
     names = [c["name"] for c in pod.get("spec", {}).get("containers") or []]
     if not container and len(names) > 1:
-        raise bad_request(
-            f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]"
-        )
+        raise bad_request(f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]")
     container = container or (names[0] if names else "")
     if container not in names:
         raise bad_request(f"container {container} is not valid for pod {name}")
     return container
 
 
-def _life(
-    pod: Object, container: str, *, previous: bool
-) -> tuple[datetime | None, datetime | None]:
+def _life(pod: Object, container: str, *, previous: bool) -> tuple[datetime | None, datetime | None]:
     """When the container began to run and ended (None: it runs), for one that waits after a crash
     its last run; 400 in the words of the real server where it has none."""
     name = pod["metadata"]["name"]
@@ -110,17 +106,13 @@ class _Writer:
 
     def last_words(self, at: datetime) -> bytes:
         stamp = f"{format_time(at)} " if self._stamped else ""
-        return (
-            f'{stamp}time={format_time(at)} level=fatal msg="the application has ended"\n'.encode()
-        )
+        return f'{stamp}time={format_time(at)} level=fatal msg="the application has ended"\n'.encode()
 
 
 class _Follow:
     """A followed log: ends with its pod."""
 
-    def __init__(
-        self, store: Store, pod: Object, first: list[bytes], writer: _Writer, now: datetime
-    ) -> None:
+    def __init__(self, store: Store, pod: Object, first: list[bytes], writer: _Writer, now: datetime) -> None:
         self._store, self._pod, self._first = store, pod, first
         self._writer, self._now = writer, now
         self._closed = False

@@ -6,18 +6,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from companyos_canary.model.http import Json
-from companyos_canary.sandbox.api.merge_patch import (
-    merge_key,
-)
+from companyos_canary.sandbox.api.merge_patch import merge_key
 from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import Object
 
 Path = tuple[str, ...]
 _NOT_OWNED = (
-    "name", "namespace", "uid", "resourceVersion", "creationTimestamp", "generation",
-    "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink",
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "generation",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+    "selfLink",
     "generateName",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,12 @@ class Entry:
     @classmethod
     def from_object(cls, raw: Json) -> "Entry":
         manager = Manager(
-            raw.get("manager", ""), raw.get("operation", "Update"), raw.get("apiVersion", ""),
-            raw.get("subresource", ""), raw.get("time", ""),
-        )  # fmt: skip
+            raw.get("manager", ""),
+            raw.get("operation", "Update"),
+            raw.get("apiVersion", ""),
+            raw.get("subresource", ""),
+            raw.get("time", ""),
+        )
         return cls(manager, frozenset(_decoded(raw.get("fieldsV1") or {}, ())))
 
     def to_object(self) -> Json:
@@ -117,9 +126,7 @@ def leaves(kind: Kind, obj: Object) -> dict[Path, Any]:
     return found
 
 
-def _walk(
-    kind: Kind, value: Any, path: Path, names: tuple[str, ...], found: dict[Path, Any]
-) -> None:
+def _walk(kind: Kind, value: Any, path: Path, names: tuple[str, ...], found: dict[Path, Any]) -> None:
     if isinstance(value, dict) and value:
         for name, inner in value.items():
             _walk(kind, inner, (*path, f"f:{name}"), (*names, name), found)

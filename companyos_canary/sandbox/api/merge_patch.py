@@ -144,9 +144,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items() if not k.startswith("$") and v is not None}
     if isinstance(value, list):
-        return [
-            _plain(v)
-            for v in value
-            if not (isinstance(v, dict) and v.get("$patch") in ("delete", "replace"))
-        ]
+        return [_plain(v) for v in value if not (isinstance(v, dict) and v.get("$patch") in ("delete", "replace"))]
     return value

@@ -111,9 +111,7 @@ def _child(value: Any, token: str, op: str, path: str) -> Any:
         return value[token]
     if isinstance(value, list) and _is_index(token) and int(token) < len(value):
         return value[int(token)]
-    raise PatchFailed(
-        f'{op} operation does not apply: doc is missing path: "{path}": missing value'
-    )
+    raise PatchFailed(f'{op} operation does not apply: doc is missing path: "{path}": missing value')
 
 
 def _is_index(token: str) -> bool:

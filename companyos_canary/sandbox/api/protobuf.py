@@ -42,10 +42,10 @@ def read_protobuf(body: bytes) -> Json:
     except (IndexError, KeyError, OSError, OverflowError, ValueError) as error:
         raise bad_request(f"the protobuf body cannot be read: {error}") from error
     raise ApiStatus(
-        415, "UnsupportedMediaType",
-        f"the sandbox reads `{head.get('kind', '')}` as JSON only: send application/json instead "
-        "of protobuf",
-    )  # fmt: skip
+        415,
+        "UnsupportedMediaType",
+        f"the sandbox reads `{head.get('kind', '')}` as JSON only: send application/json instead of protobuf",
+    )
 
 
 def read_wire(data: bytes) -> Iterator[tuple[int, Any]]:
@@ -100,8 +100,11 @@ def _envelope(data: bytes) -> tuple[Json, bytes]:
     raw = b""
     for number, value in read_wire(data):
         if number == 1:
-            head = {("apiVersion", "kind")[n - 1]: bytes_of(v).decode()
-                    for n, v in read_wire(bytes_of(value)) if n in (1, 2)}  # fmt: skip
+            head = {
+                ("apiVersion", "kind")[n - 1]: bytes_of(v).decode()
+                for n, v in read_wire(bytes_of(value))
+                if n in (1, 2)
+            }
         elif number == 2:
             raw = bytes_of(value)
     return head, raw

@@ -8,10 +8,7 @@ from companyos_canary.model.http import Json, Response
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.api.answer import JSON, Form, ok
 from companyos_canary.sandbox.api.call import Call
-from companyos_canary.sandbox.api.selectors import (
-    selected,
-    selector_text,
-)
+from companyos_canary.sandbox.api.selectors import selected, selector_text
 from companyos_canary.sandbox.api.watch import Watch, WatchOptions
 from companyos_canary.sandbox.errors import ApiStatus, bad_request, invalid
 from companyos_canary.sandbox.kinds import Kind
@@ -74,10 +71,11 @@ def watch(store: Store, call: Call, elapsed: Callable[[], float]) -> Response:
     initial = call.flag("sendInitialEvents")
     if initial and call.request.parameter("resourceVersionMatch") != "NotOlderThan":
         raise ApiStatus(
-            422, "Invalid",
+            422,
+            "Invalid",
             'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: '
             "resourceVersionMatch is required when sendInitialEvents is set",
-        )  # fmt: skip
+        )
     options = WatchOptions(
         kind=call.kind,
         namespace=call.namespace,
@@ -101,10 +99,10 @@ def scaled(kind: Kind, obj: Object, scale: Json) -> Object:
     replicas = spec.get("replicas", 0) if isinstance(spec, dict) else spec
     if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
         raise invalid(
-            kind, obj["metadata"]["name"],
-            [("spec.replicas", f"Invalid value: {replicas}: must be greater than or equal to 0",
-              "FieldValueInvalid")],
-        )  # fmt: skip
+            kind,
+            obj["metadata"]["name"],
+            [("spec.replicas", f"Invalid value: {replicas}: must be greater than or equal to 0", "FieldValueInvalid")],
+        )
     meta = dict(obj["metadata"])
     given = scale.get("metadata")
     if version := given.get("resourceVersion") if isinstance(given, dict) else None:
@@ -129,10 +127,10 @@ def _version(call: Call) -> int:
     text = call.request.parameter("resourceVersion") or "0"
     if not text.isdecimal():
         raise ApiStatus(
-            400, "BadRequest",
-            f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": '
-            "invalid syntax",
-        )  # fmt: skip
+            400,
+            "BadRequest",
+            f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax',
+        )
     return int(text)
 
 
@@ -152,7 +150,8 @@ def _read_token(token: str) -> tuple[int, tuple[str, str]]:
 
 def _page_expired() -> ApiStatus:
     return ApiStatus(
-        410, "Expired",
+        410,
+        "Expired",
         "The provided continue parameter is too old to display a consistent list result. "
         "You must start a new list without the continue parameter",
-    )  # fmt: skip
+    )

@@ -33,144 +33,235 @@ Shape = Any
 
 _LABELS: Shape = {"annotations": "texts", "labels": "texts"}
 _CONTAINER = {
-    "name!": "text", "image": "text", "env": [{"name!": "text", "*": "any"}],
-    "ports": [{"containerPort!": "number", "*": "any"}], "*": "any",
-}  # fmt: skip
+    "name!": "text",
+    "image": "text",
+    "env": [{"name!": "text", "*": "any"}],
+    "ports": [{"containerPort!": "number", "*": "any"}],
+    "*": "any",
+}
 _POD_SPEC: Shape = {"containers!": [_CONTAINER], "initContainers": [_CONTAINER], "*": "any"}
 _POD_TEMPLATE: Shape = {"metadata": {**_LABELS, "*": "any"}, "spec": _POD_SPEC, "*": "any"}
 _SELECTOR: Shape = {
     "matchExpressions": [{"key!": "text", "operator!": "text", "values": ["text"]}],
     "matchLabels": "texts",
-}  # fmt: skip
+}
 _TEMPLATES = [{"templateName": "text", "clusterScope": "flag"}]
 _VALUE: Shape = {
-    "name!": "text", "value": "text",
+    "name!": "text",
+    "value": "text",
     "valueFrom": {
-        "podTemplateHashValue": "text", "fieldRef": {"fieldPath!": "text"},
+        "podTemplateHashValue": "text",
+        "fieldRef": {"fieldPath!": "text"},
         "secretKeyRef": {"name!": "text", "key!": "text"},
     },
-}  # fmt: skip
+}
 _DRY_RUN = [{"metricName!": "text"}]
 _RETENTION = [{"metricName!": "text", "limit!": "number"}]
 _ANALYSIS: Shape = {
-    "analysisRunMetadata": _LABELS, "args": [_VALUE], "dryRun": _DRY_RUN,
-    "measurementRetention": _RETENTION, "templates": _TEMPLATES,
-}  # fmt: skip
+    "analysisRunMetadata": _LABELS,
+    "args": [_VALUE],
+    "dryRun": _DRY_RUN,
+    "measurementRetention": _RETENTION,
+    "templates": _TEMPLATES,
+}
 _STEP: Shape = {
     "setWeight": "number",
     "pause": {"duration": "number or text"},
     "analysis": _ANALYSIS,
     "experiment": {
-        "analyses": ["map"], "analysisRunMetadata": _LABELS, "dryRun": _DRY_RUN,
-        "duration": "text", "scaleDownDelaySeconds": "number", "templates!": ["map"],
+        "analyses": ["map"],
+        "analysisRunMetadata": _LABELS,
+        "dryRun": _DRY_RUN,
+        "duration": "text",
+        "scaleDownDelaySeconds": "number",
+        "templates!": ["map"],
     },
     "plugin": {"name!": "text", "config": "map"},
-    "setCanaryScale": {
-        "matchTrafficWeight": "flag", "replicas": "number", "weight": "number",
-    },
+    "setCanaryScale": {"matchTrafficWeight": "flag", "replicas": "number", "weight": "number"},
     "setHeaderRoute": {"match": ["map"], "name": "text"},
     "setMirrorRoute": {"match": ["map"], "name!": "text", "percentage": "number"},
     "replicaProgressThreshold": {"type!": "text", "value!": "number"},
-}  # fmt: skip
+}
 _DELAYS: Shape = {
-    "abortScaleDownDelaySeconds": "number", "scaleDownDelayRevisionLimit": "number",
+    "abortScaleDownDelaySeconds": "number",
+    "scaleDownDelayRevisionLimit": "number",
     "scaleDownDelaySeconds": "number",
-}  # fmt: skip
+}
 _CANARY: Shape = {
-    **_DELAYS, "analysis": {**_ANALYSIS, "startingStep": "number"}, "antiAffinity": "map",
-    "canaryMetadata": _LABELS, "canaryService": "text", "dynamicStableScale": "flag",
-    "maxSurge": "number or text", "maxUnavailable": "number or text",
+    **_DELAYS,
+    "analysis": {**_ANALYSIS, "startingStep": "number"},
+    "antiAffinity": "map",
+    "canaryMetadata": _LABELS,
+    "canaryService": "text",
+    "dynamicStableScale": "flag",
+    "maxSurge": "number or text",
+    "maxUnavailable": "number or text",
     "minPodsPerReplicaSet": "number",
     "pingPong": {"pingService!": "text", "pongService!": "text"},
     "replicaProgressThreshold": {"type!": "text", "value!": "number"},
-    "stableMetadata": _LABELS, "stableService": "text", "steps": [_STEP],
+    "stableMetadata": _LABELS,
+    "stableService": "text",
+    "steps": [_STEP],
     "trafficRouting": {
-        "alb": "map", "ambassador": "map", "apisix": "map", "appMesh": "map", "istio": "map",
-        "managedRoutes": ["map"], "maxTrafficWeight": "number", "nginx": "map", "plugins": "map",
-        "smi": "map", "traefik": "map",
+        "alb": "map",
+        "ambassador": "map",
+        "apisix": "map",
+        "appMesh": "map",
+        "istio": "map",
+        "managedRoutes": ["map"],
+        "maxTrafficWeight": "number",
+        "nginx": "map",
+        "plugins": "map",
+        "smi": "map",
+        "traefik": "map",
     },
-}  # fmt: skip
+}
 _BLUE_GREEN = {
-    **_DELAYS, "activeMetadata": _LABELS, "activeService!": "text", "antiAffinity": "map",
-    "autoPromotionEnabled": "flag", "autoPromotionSeconds": "number",
-    "maxUnavailable": "number or text", "postPromotionAnalysis": _ANALYSIS,
-    "prePromotionAnalysis": _ANALYSIS, "previewMetadata": _LABELS,
-    "previewReplicaCount": "number", "previewService": "text",
-}  # fmt: skip
+    **_DELAYS,
+    "activeMetadata": _LABELS,
+    "activeService!": "text",
+    "antiAffinity": "map",
+    "autoPromotionEnabled": "flag",
+    "autoPromotionSeconds": "number",
+    "maxUnavailable": "number or text",
+    "postPromotionAnalysis": _ANALYSIS,
+    "prePromotionAnalysis": _ANALYSIS,
+    "previewMetadata": _LABELS,
+    "previewReplicaCount": "number",
+    "previewService": "text",
+}
 _ROLLOUT_SPEC = {
-    "analysis": {
-        "successfulRunHistoryLimit": "number", "unsuccessfulRunHistoryLimit": "number",
-    },
-    "minReadySeconds": "number", "paused": "flag", "progressDeadlineAbort": "flag",
-    "progressDeadlineSeconds": "number", "replicas": "number", "restartAt": "text",
-    "revisionHistoryLimit": "number", "rollbackWindow": {"revisions": "number"},
+    "analysis": {"successfulRunHistoryLimit": "number", "unsuccessfulRunHistoryLimit": "number"},
+    "minReadySeconds": "number",
+    "paused": "flag",
+    "progressDeadlineAbort": "flag",
+    "progressDeadlineSeconds": "number",
+    "replicas": "number",
+    "restartAt": "text",
+    "revisionHistoryLimit": "number",
+    "rollbackWindow": {"revisions": "number"},
     "selector": _SELECTOR,
-    "strategy": {"blueGreen": _BLUE_GREEN, "canary": _CANARY}, "template": _POD_TEMPLATE,
+    "strategy": {"blueGreen": _BLUE_GREEN, "canary": _CANARY},
+    "template": _POD_TEMPLATE,
     "workloadRef": {"apiVersion": "text", "kind": "text", "name": "text", "scaleDown": "text"},
-}  # fmt: skip
+}
 _RUN_STATUS = {"message": "text", "name!": "text", "status!": "text"}
 _ROLLOUT_STATUS = {
-    "HPAReplicas": "number", "abort": "flag", "abortedAt": "text", "alb": "map", "albs": ["map"],
-    "availableReplicas": "number", "blueGreen": "map",
+    "HPAReplicas": "number",
+    "abort": "flag",
+    "abortedAt": "text",
+    "alb": "map",
+    "albs": ["map"],
+    "availableReplicas": "number",
+    "blueGreen": "map",
     "canary": {
-        "currentBackgroundAnalysisRunStatus": _RUN_STATUS, "currentExperiment": "text",
-        "currentStepAnalysisRunStatus": _RUN_STATUS, "stablePingPong": "text",
-        "stepPluginStatuses": ["map"], "weights": "map",
+        "currentBackgroundAnalysisRunStatus": _RUN_STATUS,
+        "currentExperiment": "text",
+        "currentStepAnalysisRunStatus": _RUN_STATUS,
+        "stablePingPong": "text",
+        "stepPluginStatuses": ["map"],
+        "weights": "map",
     },
-    "collisionCount": "number", "conditions": ["map"], "controllerPause": "flag",
-    "currentPodHash": "text", "currentStepHash": "text", "currentStepIndex": "number",
-    "duration": "map", "message": "text", "observedGeneration": "text",
-    "pauseConditions": [{"reason!": "text", "startTime!": "text"}], "phase": "text",
-    "promoteFull": "flag", "readyReplicas": "number", "replicas": "number", "restartedAt": "text",
-    "selector": "text", "stableRS": "text", "updatedReplicas": "number",
+    "collisionCount": "number",
+    "conditions": ["map"],
+    "controllerPause": "flag",
+    "currentPodHash": "text",
+    "currentStepHash": "text",
+    "currentStepIndex": "number",
+    "duration": "map",
+    "message": "text",
+    "observedGeneration": "text",
+    "pauseConditions": [{"reason!": "text", "startTime!": "text"}],
+    "phase": "text",
+    "promoteFull": "flag",
+    "readyReplicas": "number",
+    "replicas": "number",
+    "restartedAt": "text",
+    "selector": "text",
+    "stableRS": "text",
+    "updatedReplicas": "number",
     "workloadObservedGeneration": "text",
-}  # fmt: skip
+}
 _METRIC: Shape = {
-    "consecutiveErrorLimit": "number or text", "consecutiveSuccessLimit": "number or text",
-    "count": "number or text", "failureCondition": "text", "failureLimit": "number or text",
-    "inconclusiveLimit": "number or text", "initialDelay": "text", "interval": "text",
-    "name!": "text", "successCondition": "text",
+    "consecutiveErrorLimit": "number or text",
+    "consecutiveSuccessLimit": "number or text",
+    "count": "number or text",
+    "failureCondition": "text",
+    "failureLimit": "number or text",
+    "inconclusiveLimit": "number or text",
+    "initialDelay": "text",
+    "interval": "text",
+    "name!": "text",
+    "successCondition": "text",
     "provider!": {
-        "cloudWatch": "map", "datadog": "map", "graphite": "map", "influxdb": "map", "job": "map",
-        "kayenta": "map", "newRelic": "map", "plugin": "map", "skywalking": "map",
-        "wavefront": "map", "web": "map",
+        "cloudWatch": "map",
+        "datadog": "map",
+        "graphite": "map",
+        "influxdb": "map",
+        "job": "map",
+        "kayenta": "map",
+        "newRelic": "map",
+        "plugin": "map",
+        "skywalking": "map",
+        "wavefront": "map",
+        "web": "map",
         "prometheus": {
-            "address": "text", "authentication": "map", "headers": ["map"], "insecure": "flag",
-            "query": "text", "rangeQuery": {"end": "text", "start": "text", "step": "text"},
+            "address": "text",
+            "authentication": "map",
+            "headers": ["map"],
+            "insecure": "flag",
+            "query": "text",
+            "rangeQuery": {"end": "text", "start": "text", "step": "text"},
             "timeout": "number",
         },
     },
-}  # fmt: skip
+}
 _TEMPLATE_SPEC = {
-    "args": [_VALUE], "dryRun": _DRY_RUN, "measurementRetention": _RETENTION,
-    "metrics": [_METRIC], "templates": _TEMPLATES,
-}  # fmt: skip
+    "args": [_VALUE],
+    "dryRun": _DRY_RUN,
+    "measurementRetention": _RETENTION,
+    "metrics": [_METRIC],
+    "templates": _TEMPLATES,
+}
 _ANALYSIS_RUN_SPEC = {
-    "args": [_VALUE], "dryRun": _DRY_RUN, "measurementRetention": _RETENTION,
-    "metrics!": [_METRIC], "terminate": "flag",
+    "args": [_VALUE],
+    "dryRun": _DRY_RUN,
+    "measurementRetention": _RETENTION,
+    "metrics!": [_METRIC],
+    "terminate": "flag",
     "ttlStrategy": {
-        "secondsAfterCompletion": "number", "secondsAfterFailure": "number",
+        "secondsAfterCompletion": "number",
+        "secondsAfterFailure": "number",
         "secondsAfterSuccess": "number",
     },
-}  # fmt: skip
+}
 _EXPERIMENT_SPEC = {
-    "analyses": ["map"], "analysisRunMetadata": _LABELS, "dryRun": _DRY_RUN, "duration": "text",
-    "measurementRetention": _RETENTION, "progressDeadlineSeconds": "number",
-    "scaleDownDelaySeconds": "number", "templates!": ["map"], "terminate": "flag",
-}  # fmt: skip
+    "analyses": ["map"],
+    "analysisRunMetadata": _LABELS,
+    "dryRun": _DRY_RUN,
+    "duration": "text",
+    "measurementRetention": _RETENTION,
+    "progressDeadlineSeconds": "number",
+    "scaleDownDelaySeconds": "number",
+    "templates!": ["map"],
+    "terminate": "flag",
+}
 _REPLICASET_SPEC = {
-    "minReadySeconds": "number", "replicas": "number", "selector!": _SELECTOR,
+    "minReadySeconds": "number",
+    "replicas": "number",
+    "selector!": _SELECTOR,
     "template": _POD_TEMPLATE,
-}  # fmt: skip
+}
 _DEPLOYMENT_SPEC = {
-    "minReadySeconds": "number", "paused": "flag", "progressDeadlineSeconds": "number",
-    "replicas": "number", "revisionHistoryLimit": "number", "selector!": _SELECTOR,
-    "strategy": {
-        "type": "text",
-        "rollingUpdate": {"maxSurge": "number or text", "maxUnavailable": "number or text"},
-    },
+    "minReadySeconds": "number",
+    "paused": "flag",
+    "progressDeadlineSeconds": "number",
+    "replicas": "number",
+    "revisionHistoryLimit": "number",
+    "selector!": _SELECTOR,
+    "strategy": {"type": "text", "rollingUpdate": {"maxSurge": "number or text", "maxUnavailable": "number or text"}},
     "template!": _POD_TEMPLATE,
-}  # fmt: skip
+}
 
 SHAPES: dict[Kind, Shape] = {
     ROLLOUT: {"spec!": _ROLLOUT_SPEC, "status": _ROLLOUT_STATUS},
@@ -181,10 +272,7 @@ SHAPES: dict[Kind, Shape] = {
     REPLICASET: {"spec!": _REPLICASET_SPEC, "status": "map"},
     DEPLOYMENT: {"spec!": _DEPLOYMENT_SPEC, "status": "map"},
     POD: {"spec!": _POD_SPEC, "status": "map"},
-    SERVICE: {
-        "spec": {"selector": "texts", "ports": [{"port!": "number", "*": "any"}], "*": "any"},
-        "status": "map",
-    },
+    SERVICE: {"spec": {"selector": "texts", "ports": [{"port!": "number", "*": "any"}], "*": "any"}, "status": "map"},
     NAMESPACE: {"spec": "map", "status": "map"},
     CONFIGMAP: {"data": "texts", "binaryData": "texts", "immutable": "flag"},
     SECRET: {"data": "texts", "stringData": "texts", "type": "text", "immutable": "flag"},
@@ -230,9 +318,7 @@ def json_schema(shape: Shape) -> Json:
         return {"type": "array", "items": json_schema(shape[0])}
     schema: dict[str, Any] = {
         "type": "object",
-        "properties": {
-            name.rstrip("!"): json_schema(inner) for name, inner in shape.items() if name != "*"
-        },
+        "properties": {name.rstrip("!"): json_schema(inner) for name, inner in shape.items() if name != "*"},
     }
     if "*" in shape:
         schema["x-kubernetes-preserve-unknown-fields"] = True

@@ -20,12 +20,29 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "metadata.namespace": ("metadata", "namespace"),
 }
 _MORE: dict[Kind, tuple[str, ...]] = {
-    POD: ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
-          "status.phase", "status.podIP", "status.nominatedNodeName"),
-    EVENT: ("involvedObject.kind", "involvedObject.namespace", "involvedObject.name",
-            "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.resourceVersion",
-            "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type"),
-}  # fmt: skip
+    POD: (
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "status.phase",
+        "status.podIP",
+        "status.nominatedNodeName",
+    ),
+    EVENT: (
+        "involvedObject.kind",
+        "involvedObject.namespace",
+        "involvedObject.name",
+        "involvedObject.uid",
+        "involvedObject.apiVersion",
+        "involvedObject.resourceVersion",
+        "involvedObject.fieldPath",
+        "reason",
+        "reportingComponent",
+        "source",
+        "type",
+    ),
+}
 
 
 def label_selector(text: str) -> Test:
@@ -60,9 +77,13 @@ def selector_text(selector: Mapping[str, Any] | None) -> str:
     for e in selector.get("matchExpressions") or []:
         key, values = e["key"], ",".join(sorted(e.get("values") or []))
         parts.append(
-            {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})",
-             "Exists": key, "DoesNotExist": f"!{key}"}[e["operator"]]
-        )  # fmt: skip
+            {
+                "In": f"{key} in ({values})",
+                "NotIn": f"{key} notin ({values})",
+                "Exists": key,
+                "DoesNotExist": f"!{key}",
+            }[e["operator"]]
+        )
     return ",".join(sorted(parts))
 
 

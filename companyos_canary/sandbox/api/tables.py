@@ -114,11 +114,7 @@ def pod_status(obj: Object, _: str) -> str:
 def pod_restarts(obj: Object, now: str) -> str:
     statuses = field("status.containerStatuses", [])(obj, now)
     restarts = sum(s.get("restartCount", 0) for s in statuses)
-    ends = [
-        finished
-        for s in statuses
-        if (finished := field("lastState.terminated.finishedAt")(s, now)) is not None
-    ]
+    ends = [finished for s in statuses if (finished := field("lastState.terminated.finishedAt")(s, now)) is not None]
     return f"{restarts} ({since(max(ends), now)} ago)" if restarts and ends else str(restarts)
 
 
@@ -127,9 +123,7 @@ def containers(obj: Object, now: str) -> str:
 
 
 def images(obj: Object, now: str) -> str:
-    return ",".join(
-        c.get("image", "") for c in field("spec.template.spec.containers", [])(obj, now)
-    )
+    return ",".join(c.get("image", "") for c in field("spec.template.spec.containers", [])(obj, now))
 
 
 def selector_field(path: str) -> Cell:
@@ -229,49 +223,68 @@ _COLUMNS: dict[Kind, tuple[Column, ...]] = {
     ANALYSISRUN: _RUN,
     EXPERIMENT: _RUN,
     POD: (
-        _name(), Column("Ready", "string", pod_ready), Column("Status", "string", pod_status),
-        Column("Restarts", "string", pod_restarts), _AGE,
+        _name(),
+        Column("Ready", "string", pod_ready),
+        Column("Status", "string", pod_status),
+        Column("Restarts", "string", pod_restarts),
+        _AGE,
         _wide("IP", text_field("status.podIP", "<none>")),
         _wide("Node", text_field("spec.nodeName", "<none>")),
         _wide("Nominated Node", text_field("status.nominatedNodeName", "<none>")),
         _wide("Readiness Gates", field("", "<none>")),
     ),
     REPLICASET: (
-        _name(), _number("Desired", "spec.replicas", 0), _number("Current", "status.replicas", 0),
-        _number("Ready", "status.readyReplicas", 0), _AGE, *_TEMPLATE,
+        _name(),
+        _number("Desired", "spec.replicas", 0),
+        _number("Current", "status.replicas", 0),
+        _number("Ready", "status.readyReplicas", 0),
+        _AGE,
+        *_TEMPLATE,
     ),
     DEPLOYMENT: (
         _name(),
-        Column("Ready", "string", lambda o, now: (
-            f"{field('status.readyReplicas', 0)(o, now)}/{field('spec.replicas', 0)(o, now)}")),
+        Column(
+            "Ready",
+            "string",
+            lambda o, now: f"{field('status.readyReplicas', 0)(o, now)}/{field('spec.replicas', 0)(o, now)}",
+        ),
         _number("Up-to-date", "status.updatedReplicas", 0),
-        _number("Available", "status.availableReplicas", 0), _AGE, *_TEMPLATE,
+        _number("Available", "status.availableReplicas", 0),
+        _AGE,
+        *_TEMPLATE,
     ),
     SERVICE: (
-        _name(), _text("Type", "spec.type", "ClusterIP"),
+        _name(),
+        _text("Type", "spec.type", "ClusterIP"),
         _text("Cluster-IP", "spec.clusterIP", "<none>"),
-        Column("External-IP", "string", external_ip), Column("Port(s)", "string", ports), _AGE,
+        Column("External-IP", "string", external_ip),
+        Column("Port(s)", "string", ports),
+        _AGE,
         _wide("Selector", selector_field("spec.selector")),
     ),
     EVENT: (
-        Column("Last Seen", "string", event_age), _text("Type", "type"),
-        _text("Reason", "reason"), Column("Object", "string", event_object),
+        Column("Last Seen", "string", event_age),
+        _text("Type", "type"),
+        _text("Reason", "reason"),
+        Column("Object", "string", event_object),
         _wide("Subobject", text_field("involvedObject.fieldPath", "")),
         _wide("Source", event_source),
-        _text("Message", "message"), _wide("First Seen", age),
-        _wide("Count", field("count", 1)), Column("Name", "string", field("metadata.name"), 1),
+        _text("Message", "message"),
+        _wide("First Seen", age),
+        _wide("Count", field("count", 1)),
+        Column("Name", "string", field("metadata.name"), 1),
     ),
     NAMESPACE: (_name(), _text("Status", "status.phase"), _AGE),
     CONFIGMAP: (_name(), Column("Data", "integer", lambda o, _: len(o.get("data") or {})), _AGE),
     SECRET: (
-        _name(), _text("Type", "type", "Opaque"),
-        Column("Data", "integer", lambda o, _: len(o.get("data") or {})), _AGE,
+        _name(),
+        _text("Type", "type", "Opaque"),
+        Column("Data", "integer", lambda o, _: len(o.get("data") or {})),
+        _AGE,
     ),
-    SERVICEACCOUNT: (
-        _name(), Column("Secrets", "integer", lambda o, _: len(o.get("secrets") or [])), _AGE,
-    ),
+    SERVICEACCOUNT: (_name(), Column("Secrets", "integer", lambda o, _: len(o.get("secrets") or [])), _AGE),
     CRD: (_name(), Column("Created At", "date", field("metadata.creationTimestamp"))),
-}  # fmt: skip
+}
 
 
 def columns(kind: Kind) -> tuple[Column, ...]:
@@ -315,8 +328,4 @@ def include_of(include: str, obj: Object) -> Json:
     """The object itself, or what a metadata client gets of it."""
     if include == "Object":
         return obj
-    return {
-        "kind": "PartialObjectMetadata",
-        "apiVersion": "meta.k8s.io/v1",
-        "metadata": obj["metadata"],
-    }
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}

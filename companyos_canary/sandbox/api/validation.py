@@ -21,9 +21,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "number or text": (int, str),
 }
 _TYPE_NAMES = {"text": "string", "number": "integer", "flag": "boolean", "map": "object"}
-_TYPES_OF_JSON = {
-    dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number",
-}  # fmt: skip
+_TYPES_OF_JSON = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
 
 Cause = tuple[str, str, str]
 _PART = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
@@ -58,9 +56,7 @@ def findings_of(kind: Kind, obj: Object) -> Findings:
     return findings
 
 
-def check_shape(
-    kind: Kind, obj: Object, validation: str, subresource: str = ""
-) -> tuple[Object, tuple[str, ...]]:
+def check_shape(kind: Kind, obj: Object, validation: str, subresource: str = "") -> tuple[Object, tuple[str, ...]]:
     """The object without fields that its kind does not have, and warnings about them. Only what
     the write may change is looked at: the status, or everything but an isolated status.
 
@@ -83,8 +79,7 @@ def check_shape(
     if findings.unknown and validation == "Strict":
         told = ", ".join(f'unknown field "{path}"' for path in findings.unknown)
         raise bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
-            f"strict decoding error: {told}"
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: strict decoding error: {told}'
         )
     if findings.wrong:
         raise invalid(kind, obj["metadata"].get("name", ""), findings.wrong)
@@ -127,11 +122,7 @@ def _checked_word(value: Any, word: str, path: str, findings: Findings) -> Any:
     if word == "texts":
         return _checked_texts(value, path, findings)
     fits = isinstance(value, _TYPES[word]) and (word == "flag" or not isinstance(value, bool))
-    return (
-        value
-        if fits
-        else _wrong_type(value, _TYPE_NAMES.get(word, "integer,string"), path, findings)
-    )
+    return value if fits else _wrong_type(value, _TYPE_NAMES.get(word, "integer,string"), path, findings)
 
 
 def _checked_texts(value: Any, path: str, findings: Findings) -> Any:
@@ -169,21 +160,21 @@ def check_change(kind: Kind, old: Object, new: Object) -> None:
         found = sorted(set(new["metadata"].get("finalizers") or []) - set(before))
         if found:
             told = ", ".join(json.dumps(name) for name in found)
-            causes.append((
-                "metadata.finalizers",
-                "Forbidden: no new finalizers can be added if the object is being deleted, found "
-                f"new finalizers []string{{{told}}}",
-                "FieldValueForbidden",
-            ))  # fmt: skip
+            causes.append(
+                (
+                    "metadata.finalizers",
+                    "Forbidden: no new finalizers can be added if the object is being deleted, found "
+                    f"new finalizers []string{{{told}}}",
+                    "FieldValueForbidden",
+                )
+            )
     if kind in (DEPLOYMENT, REPLICASET):
         selector = (new.get("spec") or {}).get("selector")
         if isinstance(selector, dict) and selector != old["spec"].get("selector"):
             causes += _own_pods(new)
-            causes.append((
-                "spec.selector",
-                f"Invalid value: {_go_selector(selector)}: field is immutable",
-                "FieldValueInvalid",
-            ))  # fmt: skip
+            causes.append(
+                ("spec.selector", f"Invalid value: {_go_selector(selector)}: field is immutable", "FieldValueInvalid")
+            )
     if causes:
         raise invalid(kind, new["metadata"]["name"], causes)
 
@@ -224,10 +215,7 @@ def _own_pods(obj: Object) -> Iterator[Cause]:
 def _go_selector(selector: Mapping[str, Any]) -> str:
     """As Go prints a LabelSelector: expressions are only counted on."""
     labels = _go_map(selector.get("matchLabels") or {})
-    return (
-        f"v1.LabelSelector{{MatchLabels:{labels}, "
-        "MatchExpressions:[]v1.LabelSelectorRequirement(nil)}"
-    )
+    return f"v1.LabelSelector{{MatchLabels:{labels}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}}"
 
 
 def _go_map(labels: Mapping[str, str]) -> str:

@@ -61,10 +61,11 @@ class Watch:
                 yield self._bookmark(since, initial=True)
         elif since > self._store.version:
             raise ApiStatus(
-                504, "Timeout",
+                504,
+                "Timeout",
                 f"Too large resource version: {since}, current: {self._store.version}",
                 {"retryAfterSeconds": 1},
-            )  # fmt: skip
+            )
         yield from self._follow(since)
 
     def _follow(self, since: int) -> Iterator[bytes]:

@@ -58,10 +58,11 @@ class Writer:
         expect = body["metadata"].get("resourceVersion", "")
         if not expect and call.kind.group.endswith("argoproj.io"):
             raise ApiStatus(
-                422, "Invalid",
+                422,
+                "Invalid",
                 f'{call.kind.resource} "{call.name}" is invalid: metadata.resourceVersion: '
                 "Invalid value: 0x0: must be specified for an update",
-            )  # fmt: skip
+            )
         return self._update(call, old, body, self._manager(call, "Update"), expect)
 
     def patch(self, call: Call) -> Response:
@@ -99,23 +100,18 @@ class Writer:
             return self._create(call, new, manager)
         return self._update(call, old, new, manager, new["metadata"].get("resourceVersion", ""))
 
-    def _update(
-        self, call: Call, old: Object, new: Object, manager: Manager, expect: str
-    ) -> Response:
+    def _update(self, call: Call, old: Object, new: Object, manager: Manager, expect: str) -> Response:
         warnings: tuple[str, ...] = ()
         if call.subresource == "status":
-            new, warnings = check_shape(
-                call.kind, new, call.request.parameter("fieldValidation"), "status"
-            )
+            new, warnings = check_shape(call.kind, new, call.request.parameter("fieldValidation"), "status")
         else:
             check_change(call.kind, old, new)
             new, warnings = admitted(call, new, self.refuse)
         if manager.operation == "Update":
             new = updated(call.kind, old, new, manager)
         written = self.store.update(
-            call.kind, new, status_only=call.subresource == "status", expect=expect,
-            dry_run=call.dry_run,
-        )  # fmt: skip
+            call.kind, new, status_only=call.subresource == "status", expect=expect, dry_run=call.dry_run
+        )
         return self._answer(call, written, 200, warnings)
 
     def delete(self, call: Call) -> Response:
@@ -123,10 +119,14 @@ class Writer:
         preconditions = options.get("preconditions") or {}
         dry_run = call.dry_run or options.get("dryRun") == ["All"]
         gone = self.store.delete(
-            call.kind, call.namespace, call.name,
-            propagation=_propagation(call, options), uid=preconditions.get("uid") or "",
-            expect=preconditions.get("resourceVersion") or "", dry_run=dry_run,
-        )  # fmt: skip
+            call.kind,
+            call.namespace,
+            call.name,
+            propagation=_propagation(call, options),
+            uid=preconditions.get("uid") or "",
+            expect=preconditions.get("resourceVersion") or "",
+            dry_run=dry_run,
+        )
         if not dry_run and self.store.get(call.kind, call.namespace, call.name):
             return ok(gone)
         if call.kind is CRD and not dry_run:
@@ -140,9 +140,13 @@ class Writer:
         preconditions = options.get("preconditions") or {}
         dry_run = call.dry_run or options.get("dryRun") == ["All"]
         self.store.delete(
-            call.kind, call.namespace, call.name, uid=preconditions.get("uid") or "",
-            expect=preconditions.get("resourceVersion") or "", dry_run=dry_run,
-        )  # fmt: skip
+            call.kind,
+            call.namespace,
+            call.name,
+            uid=preconditions.get("uid") or "",
+            expect=preconditions.get("resourceVersion") or "",
+            dry_run=dry_run,
+        )
         return ok({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}, 201)
 
     def delete_collection(self, call: Call) -> Response:
@@ -152,9 +156,12 @@ class Writer:
             meta = obj["metadata"]
             if self.store.get(call.kind, meta.get("namespace", ""), meta["name"]):
                 self.store.delete(
-                    call.kind, meta.get("namespace", ""), meta["name"],
-                    propagation=_propagation(call, options), dry_run=call.dry_run,
-                )  # fmt: skip
+                    call.kind,
+                    meta.get("namespace", ""),
+                    meta["name"],
+                    propagation=_propagation(call, options),
+                    dry_run=call.dry_run,
+                )
         meta = {"resourceVersion": str(self.store.version)}
         return ok(Form("object").many(call.kind, gone, "", meta))
 

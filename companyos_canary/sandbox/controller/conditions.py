@@ -26,9 +26,13 @@ def put(status: Status, now: datetime, new: Wanted, *, refresh: bool = False) ->
         return False
     moved = old["lastTransitionTime"] if old and old["status"] == value else format_time(now)
     entry = {
-        "type": type_, "status": value, "lastUpdateTime": format_time(now),
-        "lastTransitionTime": moved, "reason": reason, "message": message,
-    }  # fmt: skip
+        "type": type_,
+        "status": value,
+        "lastUpdateTime": format_time(now),
+        "lastTransitionTime": moved,
+        "reason": reason,
+        "message": message,
+    }
     status["conditions"] = [c for c in status.get("conditions") or [] if c is not old] + [entry]
     return True
 
@@ -48,10 +52,7 @@ def before_the_pass(work: Pass) -> list[Wanted]:
     wanted = []
     known = progressing.get("reason") == "RolloutPaused"
     if not aborted and paused != known and not (paused and work.promoted):
-        reason, message = (
-            ("RolloutPaused", "Rollout is paused") if paused
-            else ("RolloutResumed", "Rollout is resumed")
-        )  # fmt: skip
+        reason, message = ("RolloutPaused", "Rollout is paused") if paused else ("RolloutResumed", "Rollout is resumed")
         wanted.append(("Progressing", "Unknown", reason, message))
     if aborted and not work.view.aborted:
         wanted.append(("Progressing", "Unknown", "RolloutRetry", "Retrying Rollout after abort"))
@@ -69,9 +70,7 @@ def put_conditions(work: Pass, status: Status) -> None:
     if healthy and not _is_paused(work, status):
         put(status, work.now, ("Healthy", "True", "RolloutHealthy", "Rollout is healthy"))
     elif find(status, "Healthy"):
-        unhealthy = put(
-            status, work.now, ("Healthy", "False", "RolloutHealthy", "Rollout is not healthy")
-        )
+        unhealthy = put(status, work.now, ("Healthy", "False", "RolloutHealthy", "Rollout is not healthy"))
     if work.aborted:
         _put_aborted(work, status)
     else:
@@ -189,9 +188,8 @@ def _put_completed(work: Pass, status: Status) -> None:
     if put(status, work.now, condition) and not done:
         revision, current = work.view.revision, hash_of(work.canary)
         work.tell(
-            "Normal", "RolloutNotCompleted",
-            f"Rollout not completed, started update to revision {revision} ({current})",
-        )  # fmt: skip
+            "Normal", "RolloutNotCompleted", f"Rollout not completed, started update to revision {revision} ({current})"
+        )
 
 
 def _put_failure(work: Pass, status: Status) -> None:

@@ -65,9 +65,7 @@ class Pass:
 
     @property
     def limits(self) -> Limits:
-        return limits(
-            self.view.replicas, self.strategy.get("maxSurge"), self.strategy.get("maxUnavailable")
-        )
+        return limits(self.view.replicas, self.strategy.get("maxSurge"), self.strategy.get("maxUnavailable"))
 
     @property
     def newest(self) -> Object:
@@ -120,8 +118,4 @@ def revision_of(obj: Object) -> int:
 
 def pods_of(replicaset: Object) -> Pods:
     status = replicaset.get("status") or {}
-    return Pods(
-        replicaset["spec"].get("replicas", 1),
-        status.get("replicas", 0),
-        status.get("availableReplicas", 0),
-    )
+    return Pods(replicaset["spec"].get("replicas", 1), status.get("replicas", 0), status.get("availableReplicas", 0))

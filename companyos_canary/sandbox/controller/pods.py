@@ -94,9 +94,10 @@ def _resize(work: Pass, replicaset: Object | None, size: int) -> bool:
     direction = "up" if size > before else "down"
     name, revision = replicaset["metadata"]["name"], revision_of(replicaset)
     work.tell(
-        "Normal", "ScalingReplicaSet",
+        "Normal",
+        "ScalingReplicaSet",
         f"Scaled {direction} ReplicaSet {name} (revision {revision}) from {before} to {size}",
-    )  # fmt: skip
+    )
     return True
 
 

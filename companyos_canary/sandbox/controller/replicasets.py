@@ -6,14 +6,7 @@ from typing import Any
 
 from companyos_canary.model.rollout import HASH_LABEL, REVISION
 from companyos_canary.sandbox.controller.conditions import find
-from companyos_canary.sandbox.controller.passes import (
-    DESIRED,
-    HISTORY,
-    Pass,
-    hash_of,
-    pods_of,
-    revision_of,
-)
+from companyos_canary.sandbox.controller.passes import DESIRED, HISTORY, Pass, hash_of, pods_of, revision_of
 from companyos_canary.sandbox.controller.roles import role_metadata
 from companyos_canary.sandbox.controller.status import patch_status, write_conditions
 from companyos_canary.sandbox.controller.template import (
@@ -28,9 +21,13 @@ from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import Object, owner_reference
 
 _NOT_COPIED = (
-    "kubectl.kubernetes.io/last-applied-configuration", REVISION, HISTORY, DESIRED,
-    "notified.notifications.argoproj.io", EPHEMERAL,
-)  # fmt: skip
+    "kubectl.kubernetes.io/last-applied-configuration",
+    REVISION,
+    HISTORY,
+    DESIRED,
+    "notified.notifications.argoproj.io",
+    EPHEMERAL,
+)
 
 
 def find_sets(work: Pass) -> None:
@@ -86,9 +83,7 @@ def sync_revision(work: Pass) -> bool:
     _put_revision(work, revision)
     if find(work.status, "Progressing") is None:
         message = f'Found new replica set "{newest["metadata"]["name"]}"'
-        write_conditions(
-            work, [("Progressing", "True", "FoundNewReplicaSet", message)], phase=False
-        )
+        write_conditions(work, [("Progressing", "True", "FoundNewReplicaSet", message)], phase=False)
         return True
     return False
 

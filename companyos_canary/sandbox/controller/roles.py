@@ -21,9 +21,7 @@ from companyos_canary.sandbox.objects import Object, is_owned
 
 def role_metadata(work: Pass, *, stable: bool) -> Metadata:
     """What a version is given as the stable one or as the canary."""
-    found: dict[str, Any] = (
-        work.strategy.get("stableMetadata" if stable else "canaryMetadata") or {}
-    )
+    found: dict[str, Any] = work.strategy.get("stableMetadata" if stable else "canaryMetadata") or {}
     return found
 
 
@@ -77,10 +75,7 @@ def _point(work: Pass, name: str | None, replicaset: Object | None) -> None:
     new["metadata"].setdefault("annotations", {})[MANAGED_BY] = work.view.name
     new["spec"].setdefault("selector", {})[HASH_LABEL] = wanted
     work.write(SERVICE, new)
-    work.tell(
-        "Normal", "SwitchService",
-        f"Switched selector for service '{name}' from '{before}' to '{wanted}'",
-    )  # fmt: skip
+    work.tell("Normal", "SwitchService", f"Switched selector for service '{name}' from '{before}' to '{wanted}'")
 
 
 def release_services(work: Pass) -> None:

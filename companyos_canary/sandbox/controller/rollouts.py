@@ -14,17 +14,8 @@ from companyos_canary.sandbox.controller.conditions import before_the_pass
 from companyos_canary.sandbox.controller.passes import Pass
 from companyos_canary.sandbox.controller.pauses import enter_pause
 from companyos_canary.sandbox.controller.pods import restart_pods
-from companyos_canary.sandbox.controller.replicasets import (
-    create_set,
-    drop_old_sets,
-    find_sets,
-    sync_revision,
-)
-from companyos_canary.sandbox.controller.roles import (
-    reconcile_services,
-    release_services,
-    sync_metadata,
-)
+from companyos_canary.sandbox.controller.replicasets import create_set, drop_old_sets, find_sets, sync_revision
+from companyos_canary.sandbox.controller.roles import reconcile_services, release_services, sync_metadata
 from companyos_canary.sandbox.controller.runs import find_current, lookup, reconcile_runs
 from companyos_canary.sandbox.controller.template import with_workload_template
 from companyos_canary.sandbox.errors import ApiStatus
@@ -167,8 +158,7 @@ def _references(rollout: Object) -> set[str]:
     """Names of services and workloads that a Rollout refers to."""
     spec = rollout["spec"]
     canary = (spec.get("strategy") or {}).get("canary") or {}
-    names = (canary.get("stableService"), canary.get("canaryService"),
-             (spec.get("workloadRef") or {}).get("name"))  # fmt: skip
+    names = (canary.get("stableService"), canary.get("canaryService"), (spec.get("workloadRef") or {}).get("name"))
     return {n for n in names if n}
 
 

@@ -12,10 +12,7 @@ from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, CLUSTE
 from companyos_canary.sandbox.objects import Object, owner_reference
 
 FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
-_KINDS = {
-    "Step": "currentStepAnalysisRunStatus",
-    "Background": "currentBackgroundAnalysisRunStatus",
-}
+_KINDS = {"Step": "currentStepAnalysisRunStatus", "Background": "currentBackgroundAnalysisRunStatus"}
 
 
 def find_current(work: Pass) -> None:
@@ -120,15 +117,16 @@ def _judge(work: Pass, run: Object, what: str) -> None:
         work.pauses.abort_with(f"{what} analysis phase error/failed: {message}")
 
 
-def _create(
-    work: Pass, analysis: Mapping[str, Any], suffix: str, kind: Mapping[str, str]
-) -> Object:
+def _create(work: Pass, analysis: Mapping[str, Any], suffix: str, kind: Mapping[str, str]) -> Object:
     """A run with the first free name; an unfinished one with the same spec is taken over."""
     latest = hash_of(work.canary)
     spec = run_spec(
-        analysis, work.rollout, lambda name, cluster: lookup(work, name, cluster),
-        latest_hash=latest, stable_hash=work.view.stable_hash,
-    )  # fmt: skip
+        analysis,
+        work.rollout,
+        lambda name, cluster: lookup(work, name, cluster),
+        latest_hash=latest,
+        stable_hash=work.view.stable_hash,
+    )
     extra = analysis.get("analysisRunMetadata") or {}
     selector = (work.rollout["spec"].get("selector") or {}).get("matchLabels") or {}
     annotations = {**(extra.get("annotations") or {}), REVISION: str(revision_of(work.rollout))}
@@ -138,18 +136,21 @@ def _create(
         if _phase(taken) not in FINISHED and taken["spec"] == spec:
             return taken
         number, name = number + 1, f"{base}.{number + 1}"
-    run = work.store.create(ANALYSISRUN, {
-        "apiVersion": ANALYSISRUN.api_version,
-        "kind": ANALYSISRUN.kind,
-        "metadata": {
-            "name": name,
-            "namespace": work.view.namespace,
-            "labels": {**(extra.get("labels") or {}), HASH_LABEL: latest, **kind, **selector},
-            "annotations": annotations,
-            "ownerReferences": [owner_reference(work.rollout)],
+    run = work.store.create(
+        ANALYSISRUN,
+        {
+            "apiVersion": ANALYSISRUN.api_version,
+            "kind": ANALYSISRUN.kind,
+            "metadata": {
+                "name": name,
+                "namespace": work.view.namespace,
+                "labels": {**(extra.get("labels") or {}), HASH_LABEL: latest, **kind, **selector},
+                "annotations": annotations,
+                "ownerReferences": [owner_reference(work.rollout)],
+            },
+            "spec": spec,
         },
-        "spec": spec,
-    })  # fmt: skip
+    )
     work.runs.append(run)
     return run
 
@@ -166,18 +167,14 @@ def _tell_changes(work: Pass) -> None:
         if phase != before:
             type_ = "Warning" if phase in ("Failed", "Error") else "Normal"
             work.tell(
-                type_, f"AnalysisRun{phase}",
-                f"{kind} Analysis Run '{name}' Status New: '{phase}' Previous: '{before}'",
-            )  # fmt: skip
+                type_, f"AnalysisRun{phase}", f"{kind} Analysis Run '{name}' Status New: '{phase}' Previous: '{before}'"
+            )
 
 
 def _collect(work: Pass, current: list[str]) -> None:
     """Removes finished runs whose ReplicaSet is gone, and all but the newest few."""
     limits = work.rollout["spec"].get("analysis") or {}
-    left = {
-        True: limits.get("successfulRunHistoryLimit", 5),
-        False: limits.get("unsuccessfulRunHistoryLimit", 5),
-    }
+    left = {True: limits.get("successfulRunHistoryLimit", 5), False: limits.get("unsuccessfulRunHistoryLimit", 5)}
     hashes = {hash_of(s) for s in work.sets}
     old = [r for r in work.runs if r["metadata"]["uid"] not in current and _phase(r) in FINISHED]
     old.sort(key=lambda r: (r["metadata"]["creationTimestamp"], r["metadata"]["name"]))

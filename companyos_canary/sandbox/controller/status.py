@@ -8,20 +8,9 @@ from companyos_canary.argo.steps import step_text
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.sandbox.controller import pods
-from companyos_canary.sandbox.controller.conditions import (
-    Wanted,
-    deadline,
-    drop,
-    put,
-    put_conditions,
-)
+from companyos_canary.sandbox.controller.conditions import Wanted, deadline, drop, put, put_conditions
 from companyos_canary.sandbox.controller.passes import Pass, hash_of, pods_of, revision_of
-from companyos_canary.sandbox.controller.pauses import (
-    PAUSE_STEP,
-    pause_is_over,
-    put_duration,
-    put_pauses,
-)
+from companyos_canary.sandbox.controller.pauses import PAUSE_STEP, pause_is_over, put_duration, put_pauses
 from companyos_canary.sandbox.controller.runs import run_is_successful, run_status
 from companyos_canary.sandbox.controller.template import WORKLOAD_GENERATION, template_hash
 from companyos_canary.sandbox.errors import ApiStatus
@@ -168,10 +157,7 @@ def _decided(work: Pass) -> Status:
         if step is not None and index is not None and index < count and _is_done(work, step):
             index += 1
             status["canary"].pop("currentStepAnalysisRunStatus", None)
-            work.tell(
-                "Normal", "RolloutStepCompleted",
-                f"Rollout step {index}/{count} completed ({step_text(step)})",
-            )  # fmt: skip
+            work.tell("Normal", "RolloutStepCompleted", f"Rollout step {index}/{count} completed ({step_text(step)})")
             work.pauses.removed.append(PAUSE_STEP)
     if count:
         status["currentStepIndex"] = index if index is not None else 0
@@ -201,9 +187,7 @@ def _base(work: Pass) -> Status:
         "promoteFull": work.view.promote_full and current != stable,
         "restartedAt": work.restarted_at,
         "collisionCount": work.status.get("collisionCount"),
-        "workloadObservedGeneration": (work.rollout["metadata"].get("annotations") or {}).get(
-            WORKLOAD_GENERATION
-        ),
+        "workloadObservedGeneration": (work.rollout["metadata"].get("annotations") or {}).get(WORKLOAD_GENERATION),
     }
     drop(status, "InvalidSpec")
     return status
@@ -245,10 +229,10 @@ def _promote(work: Pass, status: Status, reason: str) -> None:
     if status["stableRS"] != status["currentPodHash"]:
         revision = revision_of(work.rollout)
         work.tell(
-            "Normal", "RolloutCompleted",
-            f"Rollout completed update to revision {revision} ({status['currentPodHash']}):"
-            f" {reason}",
-        )  # fmt: skip
+            "Normal",
+            "RolloutCompleted",
+            f"Rollout completed update to revision {revision} ({status['currentPodHash']}): {reason}",
+        )
     status["stableRS"] = status["currentPodHash"]
 
 

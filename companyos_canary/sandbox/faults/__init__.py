@@ -19,11 +19,27 @@ from companyos_canary.sandbox.faults.effects import (
     Silent,
     Slow,
     Truncate,
-)  # fmt: skip
+)
 from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.faults.rules import parse_fault, rule_text
 
 __all__ = [
-    "Answer", "Cut", "Drop", "Dropped", "Effect", "Expire", "Fault", "Faulty", "Freeze", "Html",
-    "Lose", "Race", "Silence", "Silent", "Slow", "Truncate", "parse_fault", "rule_text",
-]  # fmt: skip
+    "Answer",
+    "Cut",
+    "Drop",
+    "Dropped",
+    "Effect",
+    "Expire",
+    "Fault",
+    "Faulty",
+    "Freeze",
+    "Html",
+    "Lose",
+    "Race",
+    "Silence",
+    "Silent",
+    "Slow",
+    "Truncate",
+    "parse_fault",
+    "rule_text",
+]

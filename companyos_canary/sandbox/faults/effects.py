@@ -14,16 +14,14 @@ ANSWERS = {
     401: ("Unauthorized", "Unauthorized"),
     403: ("Forbidden", "forbidden"),
     404: ("NotFound", "the server could not find the requested resource"),
-    409: ("Conflict", "the object has been modified; please apply your changes to the latest "
-          "version and try again"),
+    409: ("Conflict", "the object has been modified; please apply your changes to the latest version and try again"),
     410: ("Expired", "The resourceVersion for the provided watch is too old."),
     422: ("Invalid", "the server rejected our request due to an error in our request"),
-    429: ("TooManyRequests", "the server has received too many requests and has asked us to try "
-          "again later"),
+    429: ("TooManyRequests", "the server has received too many requests and has asked us to try again later"),
     500: ("InternalError", "Internal error occurred: the sandbox was told to fail"),
     503: ("ServiceUnavailable", "the server is currently unable to handle the request"),
     504: ("Timeout", "the server was unable to return a response in the time allotted"),
-}  # fmt: skip
+}
 
 
 class Dropped(ConnectionResetError):

@@ -54,9 +54,7 @@ class Faulty:
     """A handle with faults in front; the first rule that applies wins. What no Response can say is
     raised: `Dropped` and `Silent` are the errors that a client would meet. `sleep` is for Slow."""
 
-    def __init__(
-        self, handle: Handle, *faults: Fault, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, handle: Handle, *faults: Fault, sleep: Callable[[float], None] = time.sleep) -> None:
         self._handle = handle
         self._sleep = sleep
         self._lock = threading.Lock()
@@ -126,9 +124,8 @@ def _status(answer: Answer, request: Request) -> ApiStatus:
     call = call_of(request)
     if answer.code == 403 and call and not answer.message:
         return forbidden(
-            "sandbox", call.verb, call.kind, namespace=call.namespace, name=call.name,
-            subresource=call.subresource,
-        )  # fmt: skip
+            "sandbox", call.verb, call.kind, namespace=call.namespace, name=call.name, subresource=call.subresource
+        )
     if answer.code == 409 and call:
         message = f'Operation cannot be fulfilled on {call.kind.resource} "{call.name}": {message}'
     details = {} if answer.retry_after is None else {"retryAfterSeconds": answer.retry_after}

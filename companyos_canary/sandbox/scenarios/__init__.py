@@ -19,9 +19,21 @@ from companyos_canary.sandbox.scenarios.scenario import (
 )
 
 __all__ = [
-    "DEFAULT", "HEALTHY", "RATE", "Behaviour", "Course", "Playing", "Promise", "Rates", "Scenario",
-    "behaviour", "default", "find", "image_tag", "shipped",
-]  # fmt: skip
+    "DEFAULT",
+    "HEALTHY",
+    "RATE",
+    "Behaviour",
+    "Course",
+    "Playing",
+    "Promise",
+    "Rates",
+    "Scenario",
+    "behaviour",
+    "default",
+    "find",
+    "image_tag",
+    "shipped",
+]
 DEFAULT = "default"
 _FOLDER = Path(__file__).parent
 

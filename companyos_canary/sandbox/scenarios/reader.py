@@ -80,10 +80,7 @@ class _Reader:
 
     def versions(self, node: Node) -> tuple[tuple[str, Behaviour], ...]:
         entries = self.mapping(node, "versions", "tags such as `v1.1.*: {errors: 12%}`")
-        return tuple(
-            (str(key.value), self.behaviour(value, f"versions.{key.value}"))
-            for key, value in entries
-        )
+        return tuple((str(key.value), self.behaviour(value, f"versions.{key.value}")) for key, value in entries)
 
     def behaviour(self, node: Node, at: str) -> Behaviour:
         readers: Mapping[str, Callable[[Node, str], Any]] = {
@@ -145,9 +142,10 @@ class _Reader:
     def one_of(self, node: Node, at: str, allowed: tuple[str, ...]) -> str:
         if not isinstance(node, ScalarNode) or node.value not in allowed:
             self.refuse(
-                node, f"field `{at}`: found {_shown(node)}{_near(str(node.value), allowed)}",
+                node,
+                f"field `{at}`: found {_shown(node)}{_near(str(node.value), allowed)}",
                 "allowed: " + ", ".join(f"`{word}`" for word in allowed),
-            )  # fmt: skip
+            )
         return str(node.value)
 
     def fields(self, node: Node, at: str, known: tuple[str, ...]) -> dict[str, Node]:

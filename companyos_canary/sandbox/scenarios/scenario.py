@@ -55,11 +55,7 @@ class Behaviour:
 
     def at(self, seconds: float, weight: float) -> Rates:
         """The rates of a pod that is ready for so long, while its version has `weight` percent."""
-        return Rates(
-            self.errors.at(seconds, weight),
-            self.latency.at(seconds, weight),
-            self.opa.at(seconds, weight),
-        )
+        return Rates(self.errors.at(seconds, weight), self.latency.at(seconds, weight), self.opa.at(seconds, weight))
 
 
 HEALTHY = Behaviour()

@@ -19,9 +19,11 @@ def annotation(report: Report) -> str:
 def outputs(values: Outputs, delimiter: str) -> str:
     """Lines for $GITHUB_OUTPUT. `delimiter` is one that nobody can guess."""
     pairs = (
-        ("phase", values.phase), ("revision", values.revision),
-        ("image", values.image), ("verdict", values.verdict),
-    )  # fmt: skip
+        ("phase", values.phase),
+        ("revision", values.revision),
+        ("image", values.image),
+        ("verdict", values.verdict),
+    )
     return "".join(_output(name, value, delimiter) for name, value in pairs)
 
 

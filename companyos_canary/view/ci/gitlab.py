@@ -15,9 +15,11 @@ def error(report: Report) -> str:
 def dotenv(values: Outputs) -> str:
     """`CANARY_VERDICT=healthy`, a line a value. The format knows no quotes and no line breaks."""
     pairs = (
-        ("PHASE", values.phase), ("REVISION", values.revision),
-        ("IMAGE", values.image), ("VERDICT", values.verdict),
-    )  # fmt: skip
+        ("PHASE", values.phase),
+        ("REVISION", values.revision),
+        ("IMAGE", values.image),
+        ("VERDICT", values.verdict),
+    )
     return "".join(f"CANARY_{name}={' '.join(value.split())}\n" for name, value in pairs)
 
 

@@ -14,11 +14,7 @@ from companyos_canary.view.progress import progress
 _STOPPED = ("rolled-back", "degraded")
 _ANOTHER = ("superseded", "reverted")  # the snapshot is of another version's update
 _UNKNOWN = "not recorded"
-_WORDS = {
-    "waiting": "waits for a person",
-    "held": "paused by hand",
-    "inconclusive": "no verdict",
-}
+_WORDS = {"waiting": "waits for a person", "held": "paused by hand", "inconclusive": "no verdict"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +42,7 @@ def timeline(ending: Ending) -> tuple[StepRow, ...]:
     return rows if any(r.became != _UNKNOWN for r in rows) else ()
 
 
-def _row(
-    ending: Ending, times: Mapping[int, datetime], doing: str, step: WeightStep,
-    at: WeightStep | None,
-) -> StepRow:  # fmt: skip
+def _row(ending: Ending, times: Mapping[int, datetime], doing: str, step: WeightStep, at: WeightStep | None) -> StepRow:
     if at and step.number > at.number:
         return StepRow(step.number, step.weight, "not reached", None)
     began = times.get(step.first - 1) if step.first else update_started(ending.snapshot)

@@ -8,23 +8,13 @@ from msgspec import Meta
 from companyos_canary.argo.history import Became
 from companyos_canary.argo.limits import Operator
 from companyos_canary.model.outcome import EndKind
-from companyos_canary.view.contract.parts import (
-    At,
-    Cause,
-    Event,
-    Images,
-    Percent,
-    Phase,
-    RunPhase,
-    Snapshot,
-)
+from companyos_canary.view.contract.parts import At, Cause, Event, Images, Percent, Phase, RunPhase, Snapshot
 from companyos_canary.view.format import Unit
 from companyos_canary.view.metrics import Verdict as MetricVerdict
 from companyos_canary.view.progress import Activity
 
 Object = Annotated[dict[str, Any], Meta(description="an object of Kubernetes")]
-Outcome = Annotated[str, Meta(extra_json_schema={
-    "enum": [word.replace(" ", "-") for word in get_args(Became)]})]  # fmt: skip
+Outcome = Annotated[str, Meta(extra_json_schema={"enum": [word.replace(" ", "-") for word in get_args(Became)]})]
 
 
 class Place(TypedDict):
@@ -257,9 +247,7 @@ class Revisions(Place):
     notes: list[str]
 
 
-Diff = TypedDict("Diff", {
-    "rollout": str, "namespace": str, "context": str, "from": int, "to": int, "diff": list[str],
-})  # fmt: skip
+Diff = TypedDict("Diff", {"rollout": str, "namespace": str, "context": str, "from": int, "to": int, "diff": list[str]})
 Diff.__doc__ = "`history --diff`: two revisions, and what is different in their pods, in lines."
 
 

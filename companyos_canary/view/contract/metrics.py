@@ -10,10 +10,24 @@ from companyos_canary.view.contract.parts import At, Percent, RunPhase
 from companyos_canary.view.format import Unit
 from companyos_canary.view.metrics import Verdict as MetricVerdict
 
-Word = Annotated[str, Meta(extra_json_schema={"enum": [
-    "ok", "failing", "no limit", "error", "not asked", "no data", "NaN", "too few requests",
-    "several series",
-]})]  # fmt: skip
+Word = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "enum": [
+                "ok",
+                "failing",
+                "no limit",
+                "error",
+                "not asked",
+                "no data",
+                "NaN",
+                "too few requests",
+                "several series",
+            ]
+        }
+    ),
+]
 
 
 class Asked(TypedDict):

@@ -17,12 +17,14 @@ from companyos_canary.view.progress import Activity
 
 # What the controller writes is not ours to promise: its words are examples, ours are all there are.
 Phase = Annotated[str, Meta(examples=["Healthy", "Progressing", "Paused", "Degraded"])]
-RunPhase = Annotated[str, Meta(
-    description="empty until the controller has written one",
-    examples=["Pending", "Running", "Successful", "Failed", "Inconclusive", "Error", ""],
-)]  # fmt: skip
-Role = Annotated[str, Meta(description="empty for neither",
-                           extra_json_schema={"enum": ["stable", "canary", ""]})]  # fmt: skip
+RunPhase = Annotated[
+    str,
+    Meta(
+        description="empty until the controller has written one",
+        examples=["Pending", "Running", "Successful", "Failed", "Inconclusive", "Error", ""],
+    ),
+]
+Role = Annotated[str, Meta(description="empty for neither", extra_json_schema={"enum": ["stable", "canary", ""]})]
 Percent = Annotated[int, Meta(description="percent, of maxTrafficWeight where that is set")]
 Images = Annotated[dict[str, str], Meta(description="image by the name of its container")]
 At = Annotated[datetime, Meta(tz=True)]

@@ -43,33 +43,39 @@ def data_of(verb: str) -> Json:
 def _forms(verb: str, defs: Json) -> Iterable[Json]:
     output = VERBS[verb]
     if "verdict" not in output.lines:
-        defs[f"{verb}-answer"] = _object({
-            "schema": {"const": SCHEMA},
-            "command": {"const": verb},
-            "exit_code": _type(Code, defs),
-            "data": {"anyOf": _types(output.data, defs)},
-            "errors": _errors(defs) if output.partial else {"type": "array", "maxItems": 0},
-        })  # fmt: skip
+        defs[f"{verb}-answer"] = _object(
+            {
+                "schema": {"const": SCHEMA},
+                "command": {"const": verb},
+                "exit_code": _type(Code, defs),
+                "data": {"anyOf": _types(output.data, defs)},
+                "errors": _errors(defs) if output.partial else {"type": "array", "maxItems": 0},
+            }
+        )
         yield {"$ref": f"#/$defs/{verb}-answer"}
     for event, data in output.lines.items():
-        defs[f"{verb}-{event}"] = _object({
-            "schema": {"const": SCHEMA},
-            "seq": {"type": "integer", "minimum": 1},
-            "at": _TIME,
-            "event": {"const": event},
-            "data": _type(data, defs),
-        })  # fmt: skip
+        defs[f"{verb}-{event}"] = _object(
+            {
+                "schema": {"const": SCHEMA},
+                "seq": {"type": "integer", "minimum": 1},
+                "at": _TIME,
+                "event": {"const": event},
+                "data": _type(data, defs),
+            }
+        )
         yield {"$ref": f"#/$defs/{verb}-{event}"}
 
 
 def _failed(defs: Json) -> Json:
-    return _object({
-        "schema": {"const": SCHEMA},
-        "command": {"type": "string", "description": "empty where no verb was understood"},
-        "exit_code": _type(Code, defs),
-        "data": {"type": "object", "maxProperties": 0},
-        "errors": {**_errors(defs), "minItems": 1},
-    })  # fmt: skip
+    return _object(
+        {
+            "schema": {"const": SCHEMA},
+            "command": {"type": "string", "description": "empty where no verb was understood"},
+            "exit_code": _type(Code, defs),
+            "data": {"type": "object", "maxProperties": 0},
+            "errors": {**_errors(defs), "minItems": 1},
+        }
+    )
 
 
 def _errors(defs: Json) -> Json:
@@ -99,8 +105,7 @@ def _as_printed(node: Any) -> Any:
         if node == {"type": "number"}:
             return {"$ref": "#/$defs/Number"}
         return {
-            key: " ".join(value.split()) if key == "description" and isinstance(value, str)
-            else _as_printed(value)
+            key: " ".join(value.split()) if key == "description" and isinstance(value, str) else _as_printed(value)
             for key, value in node.items()
-        }  # fmt: skip
+        }
     return [_as_printed(each) for each in node] if isinstance(node, list) else node

@@ -30,12 +30,15 @@ from companyos_canary.view.contract.parts import Event, Snapshot
 from companyos_canary.view.metrics import Verdict as MetricVerdict
 
 Code = Annotated[int, Meta(extra_json_schema={"enum": [int(code) for code in ExitCode]})]
-What = Annotated[str, Meta(extra_json_schema={"enum": [
-    "connection", "revision", "phase", "activity", "step", "weight", "canary_ready", "stable_ready",
-]})]  # fmt: skip
-Transition = TypedDict("Transition", {
-    "what": What, "from": str | int | None, "to": str | int | None, "message": str,
-})  # fmt: skip
+What = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "enum": ["connection", "revision", "phase", "activity", "step", "weight", "canary_ready", "stable_ready"]
+        }
+    ),
+]
+Transition = TypedDict("Transition", {"what": What, "from": str | int | None, "to": str | int | None, "message": str})
 Transition.__doc__ = (
     "One thing that is not as it was. `connection` is `connected` or `lost`; `phase` and "
     "`activity` are words; the others are numbers, null where there is none: `step` as "
@@ -143,10 +146,16 @@ VERBS: dict[str, Output] = {
     "pause": Output(_CHANGE),
     "resume": Output(_CHANGE),
     "restart": Output(_CHANGE),
-    "watch": Output(_FOLLOWED, {
-        "snapshot": Snapshot, "transition": Transition, "measurement": Measurement,
-        "verdict": Verdict, "error": Failure,
-    }),
+    "watch": Output(
+        _FOLLOWED,
+        {
+            "snapshot": Snapshot,
+            "transition": Transition,
+            "measurement": Measurement,
+            "verdict": Verdict,
+            "error": Failure,
+        },
+    ),
     "status": Output((Snapshot, *_FOLLOWED)),
     "get": Output((Snapshot,)),
     "list": Output((Rollouts,)),
@@ -163,4 +172,4 @@ VERBS: dict[str, Output] = {
     "schema": Output((Schema,)),
     "demo": Output((Demo,)),
     "sandbox": Output((Scenarios, Nothing)),
-}  # fmt: skip
+}

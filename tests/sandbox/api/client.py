@@ -45,9 +45,8 @@ class Client:
         self.clock = clock
 
     def send(
-        self, method: str, path: str, body: Any = None, media: str = "", accept: str = "",
-        **query: str,
-    ) -> Response:  # fmt: skip
+        self, method: str, path: str, body: Any = None, media: str = "", accept: str = "", **query: str
+    ) -> Response:
         headers = {"User-Agent": "canary/1.0"}
         if media:
             headers["Content-Type"] = media
@@ -108,15 +107,20 @@ def rollout(name: str = "demo", **spec: Any) -> Object:
 
 
 def deployment(name: str = "web", **spec: Any) -> Object:
-    return {**rollout(name), "apiVersion": "apps/v1", "kind": "Deployment", "spec": {
-        "replicas": 1,
-        "selector": {"matchLabels": {"app": name}},
-        "template": {
-            "metadata": {"labels": {"app": name}},
-            "spec": {"containers": [{"name": "app", "image": "app:v1"}, {"name": "side"}]},
+    return {
+        **rollout(name),
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": [{"name": "app", "image": "app:v1"}, {"name": "side"}]},
+            },
+            **spec,
         },
-        **spec,
-    }}  # fmt: skip
+    }
 
 
 def pod(name: str, labels: dict[str, str] | None = None, **more: Any) -> Object:

@@ -46,9 +46,7 @@ def test_what_is_not_allowed_is_forbidden_and_known_before() -> None:
         '"rollouts/status" in API group "argoproj.io" in the namespace "default"'
     )
     attributes = {"verb": "patch", "resource": "rollouts", "subresource": "status"}
-    review = client.post(
-        f"{REVIEWS}/selfsubjectaccessreviews", {"spec": {"resourceAttributes": attributes}}
-    )
+    review = client.post(f"{REVIEWS}/selfsubjectaccessreviews", {"spec": {"resourceAttributes": attributes}})
     assert review.json()["status"] == {"allowed": False}
 
 
@@ -56,8 +54,7 @@ def test_a_forbidden_list_names_no_object() -> None:
     client = connect(allowed=lambda a: a.verb != "list")
     message = client.get("/api/v1/pods")["message"]
     assert message == (
-        'pods is forbidden: User "sandbox" cannot list resource "pods" in API group "" '
-        "at the cluster scope"
+        'pods is forbidden: User "sandbox" cannot list resource "pods" in API group "" at the cluster scope'
     )
 
 

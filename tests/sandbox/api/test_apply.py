@@ -35,8 +35,9 @@ def test_apply_of_the_same_writes_nothing(client: Client) -> None:
 
 
 def test_apply_takes_away_what_it_no_longer_names(client: Client) -> None:
-    client.apply(DEMO, {**rollout(minReadySeconds=5), "metadata": {
-        "name": "demo", "labels": {"app": "demo", "team": "a"}}})  # fmt: skip
+    client.apply(
+        DEMO, {**rollout(minReadySeconds=5), "metadata": {"name": "demo", "labels": {"app": "demo", "team": "a"}}}
+    )
     written = client.apply(DEMO, rollout()).json()
     assert "minReadySeconds" not in written["spec"]
     assert written["metadata"]["labels"] == {"app": "demo"}
@@ -56,13 +57,15 @@ def test_a_field_of_another_manager_is_a_conflict(client: Client) -> None:
     answer = client.apply(DEMO, rollout())
     assert (answer.status, answer.json()["reason"]) == (409, "Conflict")
     assert answer.json()["message"] == (
-        'Apply failed with 1 conflict: conflict with "hand" using argoproj.io/v1alpha1: '
-        ".spec.replicas"
+        'Apply failed with 1 conflict: conflict with "hand" using argoproj.io/v1alpha1: .spec.replicas'
     )
-    assert answer.json()["details"]["causes"] == [{
-        "reason": "FieldManagerConflict", "field": ".spec.replicas",
-        "message": 'conflict with "hand" using argoproj.io/v1alpha1',
-    }]  # fmt: skip
+    assert answer.json()["details"]["causes"] == [
+        {
+            "reason": "FieldManagerConflict",
+            "field": ".spec.replicas",
+            "message": 'conflict with "hand" using argoproj.io/v1alpha1',
+        }
+    ]
 
 
 def test_several_conflicts_are_told_by_manager(client: Client) -> None:
@@ -100,8 +103,7 @@ def test_the_same_value_is_owned_together(client: Client) -> None:
 
 def test_containers_are_applied_by_name(client: Client) -> None:
     client.apply(WEB, deployment())
-    one = {"metadata": {"labels": {"app": "web"}}, "spec": {
-        "containers": [{"name": "proxy", "image": "proxy:1"}]}}  # fmt: skip
+    one = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "proxy", "image": "proxy:1"}]}}
     written = client.apply(WEB, deployment(template=one), manager="mesh").json()
     names = [c["name"] for c in written["spec"]["template"]["spec"]["containers"]]
     assert names == ["app", "side", "proxy"]

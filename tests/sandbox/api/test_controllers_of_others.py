@@ -25,23 +25,33 @@ INFORMERS = [
     (f"{ARGO}/experiments", NOT_OF_OTHERS),
 ]
 ALSO_SERVED = [
-    "/api/v1/nodes", "/api/v1/endpoints", "/api/v1/podtemplates", "/api/v1/serviceaccounts",
-    "/apis/apps/v1/statefulsets", "/apis/apps/v1/daemonsets", "/apis/apps/v1/controllerrevisions",
-    "/apis/networking.k8s.io/v1/ingressclasses", "/apis/autoscaling/v2/horizontalpodautoscalers",
-]  # fmt: skip
+    "/api/v1/nodes",
+    "/api/v1/endpoints",
+    "/api/v1/podtemplates",
+    "/api/v1/serviceaccounts",
+    "/apis/apps/v1/statefulsets",
+    "/apis/apps/v1/daemonsets",
+    "/apis/apps/v1/controllerrevisions",
+    "/apis/networking.k8s.io/v1/ingressclasses",
+    "/apis/autoscaling/v2/horizontalpodautoscalers",
+]
 
 
 @pytest.mark.parametrize(("path", "selector"), INFORMERS)
 def test_an_informer_lists_and_then_watches(client: Client, path: str, selector: str) -> None:
-    listed = client.get(
-        path, ACCEPT, labelSelector=selector, limit="500", resourceVersion="0"
-    )  # fmt: skip
+    listed = client.get(path, ACCEPT, labelSelector=selector, limit="500", resourceVersion="0")
     assert listed["kind"].endswith("List")
     watched = client.send(
-        "GET", path, accept=ACCEPT, labelSelector=selector, allowWatchBookmarks="true",
-        resourceVersion=listed["metadata"]["resourceVersion"], timeout="5m5s",
-        timeoutSeconds="305", watch="true",
-    )  # fmt: skip
+        "GET",
+        path,
+        accept=ACCEPT,
+        labelSelector=selector,
+        allowWatchBookmarks="true",
+        resourceVersion=listed["metadata"]["resourceVersion"],
+        timeout="5m5s",
+        timeoutSeconds="305",
+        watch="true",
+    )
     assert (watched.status, watched.headers["Content-Type"]) == (200, "application/json")
     assert watched.stream is not None
     watched.stream.close()
@@ -56,9 +66,14 @@ def test_an_informer_may_stream_its_list(client: Client) -> None:
     for name in ("a", "b"):
         client.post("/api/v1/namespaces/default/pods", pod(name))
     events = client.watch(
-        "/api/v1/pods", ACCEPT, allowWatchBookmarks="true", resourceVersionMatch="NotOlderThan",
-        sendInitialEvents="true", timeout="9m33s", timeoutSeconds="573",
-    )  # fmt: skip
+        "/api/v1/pods",
+        ACCEPT,
+        allowWatchBookmarks="true",
+        resourceVersionMatch="NotOlderThan",
+        sendInitialEvents="true",
+        timeout="9m33s",
+        timeoutSeconds="573",
+    )
     first = list(itertools.islice(events, 3))
     assert [e["type"] for e in first] == ["ADDED", "ADDED", "BOOKMARK"]
     meta = first[2]["object"]["metadata"]
@@ -75,10 +90,12 @@ def test_what_istio_would_serve_is_not_found(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("apps/v1/namespaces/default/statefulsets", "StatefulSet"),
-     ("apps/v1/namespaces/default/daemonsets", "DaemonSet"),
-     ("batch/v1/namespaces/default/jobs", "Job")],
-)  # fmt: skip
+    [
+        ("apps/v1/namespaces/default/statefulsets", "StatefulSet"),
+        ("apps/v1/namespaces/default/daemonsets", "DaemonSet"),
+        ("batch/v1/namespaces/default/jobs", "Job"),
+    ],
+)
 def test_workloads_that_nobody_runs_are_refused(client: Client, path: str, kind: str) -> None:
     body = {**deployment(), "apiVersion": "/".join(path.split("/")[:2]), "kind": kind}
     answer = client.post(f"/apis/{path}", body)

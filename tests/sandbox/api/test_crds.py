@@ -9,13 +9,20 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 def test_the_kinds_of_argo_rollouts_are_defined(client: Client) -> None:
     found = {item["metadata"]["name"]: item for item in client.get(CRDS)["items"]}
     assert set(found) == {
-        "analysisruns.argoproj.io", "analysistemplates.argoproj.io",
-        "clusteranalysistemplates.argoproj.io", "experiments.argoproj.io", "rollouts.argoproj.io",
-    }  # fmt: skip
+        "analysisruns.argoproj.io",
+        "analysistemplates.argoproj.io",
+        "clusteranalysistemplates.argoproj.io",
+        "experiments.argoproj.io",
+        "rollouts.argoproj.io",
+    }
     version = found["rollouts.argoproj.io"]["spec"]["versions"][0]
     assert [c["name"] for c in version["additionalPrinterColumns"]] == [
-        "Desired", "Current", "Up-to-date", "Available", "Age",
-    ]  # fmt: skip
+        "Desired",
+        "Current",
+        "Up-to-date",
+        "Available",
+        "Age",
+    ]
     assert set(version["subresources"]) == {"status", "scale"}
 
 
@@ -69,5 +76,6 @@ def test_a_job_is_refused_because_nobody_would_run_it(client: Client) -> None:
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": {}}
     answer = client.post("/apis/batch/v1/namespaces/default/jobs", job)
     assert (answer.status, answer.json()["message"]) == (
-        422, 'Job.batch "j" is invalid: spec: Forbidden: the sandbox runs no Jobs',
-    )  # fmt: skip
+        422,
+        'Job.batch "j" is invalid: spec: Forbidden: the sandbox runs no Jobs',
+    )

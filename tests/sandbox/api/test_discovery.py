@@ -47,9 +47,7 @@ def test_openapi_has_a_document_for_each_group_version(client: Client) -> None:
 
 def test_openapi_leaves_validation_to_the_server(client: Client) -> None:
     document = client.get("/openapi/v3/apis/argoproj.io/v1alpha1")
-    patch = document["paths"]["/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts/{name}"][
-        "patch"
-    ]
+    patch = document["paths"]["/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts/{name}"]["patch"]
     gvk = {"group": "argoproj.io", "version": "v1alpha1", "kind": "Rollout"}
     assert patch["x-kubernetes-group-version-kind"] == gvk
     assert "fieldValidation" in [p["name"] for p in patch["parameters"]]

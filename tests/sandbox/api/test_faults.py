@@ -77,10 +77,7 @@ def test_a_fault_happens_as_often_as_it_says() -> None:
 
 
 def test_a_fault_meets_only_the_requests_that_it_describes() -> None:
-    client = faulty(
-        Fault(Answer(403), verb="watch"),
-        Fault(Answer(409), method="PATCH", path=r"/status$"),
-    )
+    client = faulty(Fault(Answer(403), verb="watch"), Fault(Answer(409), method="PATCH", path=r"/status$"))
     assert client.send("GET", ROLLOUTS).status == 200
     assert client.send("GET", ROLLOUTS, watch="1").status == 403
     assert client.patch(f"{ROLLOUTS}/demo", {}).status == 200
@@ -281,9 +278,14 @@ effects = st.one_of(
 
 @given(
     st.builds(
-        Fault, effects, st.sampled_from(["", "GET", "PATCH"]), st.sampled_from(["", "watch"]),
-        st.sampled_from(["", "/pods", "/rollouts/[^/]*$"]), st.none() | counts, counts,
+        Fault,
+        effects,
+        st.sampled_from(["", "GET", "PATCH"]),
+        st.sampled_from(["", "watch"]),
+        st.sampled_from(["", "/pods", "/rollouts/[^/]*$"]),
+        st.none() | counts,
+        counts,
     )
-)  # fmt: skip
+)
 def test_what_is_written_is_read_again(fault: Fault) -> None:
     assert parse_fault(rule_text(fault)) == fault

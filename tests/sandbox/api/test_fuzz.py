@@ -19,7 +19,7 @@ from tests.sandbox.api.client import (
     deployment,
     pod,
     rollout,
-)  # fmt: skip
+)
 
 NAMED = {
     f"{ROLLOUTS}/demo": rollout(),
@@ -33,16 +33,41 @@ NAMED = {
     },
 }
 FIELDS = st.sampled_from(
-    ["metadata", "spec", "status", "labels", "annotations", "name", "namespace", "finalizers",
-     "ownerReferences", "managedFields", "replicas", "selector", "template", "containers", "image",
-     "strategy", "canary", "steps", "setWeight", "pause", "uid", "resourceVersion", "kind",
-     "matchLabels", "phase", "containerStatuses", "conditions", "$patch", "x"]
-)  # fmt: skip
+    [
+        "metadata",
+        "spec",
+        "status",
+        "labels",
+        "annotations",
+        "name",
+        "namespace",
+        "finalizers",
+        "ownerReferences",
+        "managedFields",
+        "replicas",
+        "selector",
+        "template",
+        "containers",
+        "image",
+        "strategy",
+        "canary",
+        "steps",
+        "setWeight",
+        "pause",
+        "uid",
+        "resourceVersion",
+        "kind",
+        "matchLabels",
+        "phase",
+        "containerStatuses",
+        "conditions",
+        "$patch",
+        "x",
+    ]
+)
 SCALARS = st.none() | st.booleans() | st.integers(-2, 9) | st.sampled_from(["", "a", "app:v1"])
 VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4),
-    max_leaves=12,
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4), max_leaves=12
 )
 OPERATIONS = st.lists(
     st.fixed_dictionaries(
@@ -66,11 +91,17 @@ def test_nothing_that_is_sent_breaks_the_server(data: Any) -> None:
     sub = data.draw(st.sampled_from(["", "", "/status", "/scale", "/log"]))
     method, media = data.draw(
         st.sampled_from(
-            [("PATCH", MERGE), ("PATCH", STRATEGIC), ("PATCH", APPLY), ("PATCH", JSON_PATCH),
-             ("PUT", "application/json"), ("POST", "application/json"),
-             ("DELETE", "application/json")]
+            [
+                ("PATCH", MERGE),
+                ("PATCH", STRATEGIC),
+                ("PATCH", APPLY),
+                ("PATCH", JSON_PATCH),
+                ("PUT", "application/json"),
+                ("POST", "application/json"),
+                ("DELETE", "application/json"),
+            ]
         )
-    )  # fmt: skip
+    )
     body = data.draw(OPERATIONS if media == JSON_PATCH else VALUES)
     if isinstance(body, dict) and data.draw(st.booleans()):
         body = {**NAMED[path], **body}
@@ -87,15 +118,34 @@ def test_nothing_that_is_sent_breaks_the_server(data: Any) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.lists(st.sampled_from(["api", "apis", "v1", "argoproj.io", "v1alpha1", "namespaces", "x",
-                              "pods", "rollouts", "status", "proxy", "log", "openapi", "v3"]),
-             max_size=7),
+    st.lists(
+        st.sampled_from(
+            [
+                "api",
+                "apis",
+                "v1",
+                "argoproj.io",
+                "v1alpha1",
+                "namespaces",
+                "x",
+                "pods",
+                "rollouts",
+                "status",
+                "proxy",
+                "log",
+                "openapi",
+                "v3",
+            ]
+        ),
+        max_size=7,
+    ),
     st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]),
     st.dictionaries(
         st.sampled_from(["watch", "limit", "labelSelector", "fieldSelector", "continue", "dryRun"]),
-        st.text("a=!,() 1%", max_size=6), max_size=2,
+        st.text("a=!,() 1%", max_size=6),
+        max_size=2,
     ),
-)  # fmt: skip
+)
 def test_no_path_breaks_the_server(parts: list[str], method: str, query: dict[str, str]) -> None:
     answer = connect().send(method, "/" + "/".join(parts), **query)
     assert 200 <= answer.status < 500

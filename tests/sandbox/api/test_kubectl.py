@@ -43,9 +43,7 @@ class Sandbox:
         }
         command = ["kubectl", "--cache-dir", str(self.folder / "cache"), "-n", space, *words]
         pipe = subprocess.PIPE
-        return subprocess.Popen(
-            command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
-        )
+        return subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 Result = tuple[int, str, str]
@@ -225,9 +223,7 @@ def test_it_labels_annotates_scales_and_deletes(demo: Run) -> None:
     assert demo("get", "ro", "demo", "-o", path)[1] == "a b 6"
     assert "server dry run" in demo("delete", "ro", "demo", "--dry-run=server")[1]
     assert demo("delete", "ro", "--all")[0] == 0
-    assert demo("get", "ro", "demo")[2] == (
-        'Error from server (NotFound): rollouts.argoproj.io "demo" not found\n'
-    )
+    assert demo("get", "ro", "demo")[2] == ('Error from server (NotFound): rollouts.argoproj.io "demo" not found\n')
 
 
 def test_it_waits(demo: Run) -> None:
@@ -246,11 +242,20 @@ def test_it_reads_logs_and_events(kubectl: Run, sandbox: Sandbox, space: str) ->
     uid = sandbox.store.create(POD, made)["metadata"]["uid"]
     assert kubectl("logs", "a", "--tail=2")[1].count("\n") == 2
     about = {"kind": "Pod", "name": "a", "namespace": space, "apiVersion": "v1", "uid": uid}
-    sandbox.store.create(EVENT, {
-        "metadata": {"name": "e", "namespace": space}, "involvedObject": about, "type": "Warning",
-        "reason": "BackOff", "message": "no image", "count": 3, "source": {"component": "kubelet"},
-        "firstTimestamp": "2026-01-01T00:00:00Z", "lastTimestamp": "2026-01-01T00:00:00Z",
-    })  # fmt: skip
+    sandbox.store.create(
+        EVENT,
+        {
+            "metadata": {"name": "e", "namespace": space},
+            "involvedObject": about,
+            "type": "Warning",
+            "reason": "BackOff",
+            "message": "no image",
+            "count": 3,
+            "source": {"component": "kubelet"},
+            "firstTimestamp": "2026-01-01T00:00:00Z",
+            "lastTimestamp": "2026-01-01T00:00:00Z",
+        },
+    )
     assert "BackOff pod/a no image" in squeezed(kubectl("get", "events")[1])[1]
     assert "BackOff" in kubectl("events", "--for", "pod/a")[1]
     assert "BackOff" in kubectl("describe", "pod", "a")[1]

@@ -8,8 +8,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.kinds import POD
 from tests.sandbox.api.client import Client, connect, pod
 
-RUNNING = {"containerStatuses": [
-    {"name": "app", "state": {"running": {"startedAt": "2026-05-04T03:02:01Z"}}}]}  # fmt: skip
+RUNNING = {"containerStatuses": [{"name": "app", "state": {"running": {"startedAt": "2026-05-04T03:02:01Z"}}}]}
 LOG = "/api/v1/namespaces/default/pods/a/log"
 
 
@@ -48,8 +47,7 @@ def test_a_followed_log_ends_with_its_pod(client: Client) -> None:
 
 
 TWO = {"spec": {"containers": [{"name": "app"}, {"name": "proxy"}]}}
-PULLING = {"containerStatuses": [
-    {"name": "app", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}  # fmt: skip
+PULLING = {"containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}
 
 
 @pytest.mark.parametrize(
@@ -63,9 +61,7 @@ PULLING = {"containerStatuses": [
         ({"status": RUNNING}, {"tailLines": "x"}, "invalid syntax"),
     ],
 )
-def test_a_log_that_is_not_there_says_why(
-    client: Client, more: Any, query: dict[str, str], message: str
-) -> None:
+def test_a_log_that_is_not_there_says_why(client: Client, more: Any, query: dict[str, str], message: str) -> None:
     client.store.create(POD, pod("a", **more))
     answer = client.send("GET", LOG, **query)
     assert (answer.status, message in answer.json()["message"]) == (400, True)

@@ -14,10 +14,7 @@ from companyos_canary.sandbox.api.patch import PatchFailed, equal, json_patch
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab~/", max_size=2)
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text("ab~/", max_size=2), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab~/", max_size=2), inner, max_size=3),
     max_leaves=8,
 )
 OBJECTS = st.dictionaries(st.text("ab", max_size=2), VALUES, max_size=3)
@@ -67,11 +64,7 @@ def test_a_merge_patch_leaves_its_input_alone(target: Any, patch: Any) -> None:
         ({"a": [1]}, [{"op": "add", "path": "/a/-", "value": [2]}], {"a": [1, [2]]}),
         ({"a": [1, 2, 3]}, [{"op": "remove", "path": "/a/1"}], {"a": [1, 3]}),
         ({"a": 1}, [{"op": "replace", "path": "/a", "value": 2}], {"a": 2}),
-        (
-            {"a": {"x": 1}, "b": {}},
-            [{"op": "move", "from": "/a/x", "path": "/b/y"}],
-            {"a": {}, "b": {"y": 1}},
-        ),
+        ({"a": {"x": 1}, "b": {}}, [{"op": "move", "from": "/a/x", "path": "/b/y"}], {"a": {}, "b": {"y": 1}}),
         ({"a": [1, 2, 3]}, [{"op": "move", "from": "/a/0", "path": "/a/2"}], {"a": [2, 3, 1]}),
         ({"a": [1]}, [{"op": "copy", "from": "/a", "path": "/b"}], {"a": [1], "b": [1]}),
         ({"/": 9, "~1": 10}, [{"op": "test", "path": "/~01", "value": 10}], {"/": 9, "~1": 10}),
@@ -111,9 +104,15 @@ def test_an_operation_that_cannot_be_done_says_why(operation: Any, message: str)
 
 @pytest.mark.parametrize(
     "patch",
-    [{}, [1], [{"op": "add"}], [{"op": "add", "path": "/a"}],
-     [{"op": "move", "path": "/a"}], [{"op": "add", "path": "a", "value": 1}]],
-)  # fmt: skip
+    [
+        {},
+        [1],
+        [{"op": "add"}],
+        [{"op": "add", "path": "/a"}],
+        [{"op": "move", "path": "/a"}],
+        [{"op": "add", "path": "a", "value": 1}],
+    ],
+)
 def test_what_is_no_json_patch_is_malformed(patch: Any) -> None:
     with pytest.raises(PatchMalformed):
         json_patch({"a": 1}, patch)

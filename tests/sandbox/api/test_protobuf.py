@@ -42,16 +42,22 @@ def test_a_replicaset_comes_with_its_whole_pod_template(client: Client) -> None:
     obj = made.json()
     assert obj["metadata"]["ownerReferences"][0]["controller"] is True
     assert obj["spec"]["replicas"] == 0
-    assert obj["spec"]["selector"] == {"matchLabels": {
-        "app": "companyos-api", "rollouts-pod-template-hash": "84c9ddff9"}}  # fmt: skip
+    assert obj["spec"]["selector"] == {
+        "matchLabels": {"app": "companyos-api", "rollouts-pod-template-hash": "84c9ddff9"}
+    }
     assert obj["spec"]["template"] == {
-        "metadata": {"labels": {
-            "app": "companyos-api", "canary": "false", "rollouts-pod-template-hash": "84c9ddff9"}},
-        "spec": {"containers": [{
-            "name": "companyos-api", "image": "companyos-api:v1.0.0", "resources": {},
-            "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
-        }]},
-    }  # fmt: skip
+        "metadata": {"labels": {"app": "companyos-api", "canary": "false", "rollouts-pod-template-hash": "84c9ddff9"}},
+        "spec": {
+            "containers": [
+                {
+                    "name": "companyos-api",
+                    "image": "companyos-api:v1.0.0",
+                    "resources": {},
+                    "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+                }
+            ]
+        },
+    }
 
 
 def test_a_pod_comes_with_conditions_times_and_field_owners() -> None:
@@ -59,8 +65,7 @@ def test_a_pod_comes_with_conditions_times_and_field_owners() -> None:
     assert body["metadata"]["labels"]["canary"] == "false"
     assert body["metadata"]["creationTimestamp"] == "2026-11-23T08:44:07Z"
     ready = body["status"]["conditions"][3]
-    assert ready == {"type": "Ready", "status": "True",
-                     "lastTransitionTime": "2026-11-23T08:44:07Z"}  # fmt: skip
+    assert ready == {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-23T08:44:07Z"}
     assert body["status"]["containerStatuses"][0]["started"] is True
 
 
@@ -117,9 +122,7 @@ def test_a_body_that_never_ends_to_nest_is_refused() -> None:
         size = varint(len(schema))
         schema = b"\x0a" + size + schema
     with pytest.raises(ApiStatus) as raised:
-        read_protobuf(
-            b"k8s\x00" + field(1, field(2, b"Pod")) + b"\x12" + varint(len(schema)) + schema
-        )
+        read_protobuf(b"k8s\x00" + field(1, field(2, b"Pod")) + b"\x12" + varint(len(schema)) + schema)
     assert raised.value.code == 400
 
 

@@ -73,9 +73,13 @@ def test_rollouts_have_the_columns_of_their_crd(client: Client) -> None:
     answer = client.get(f"{ROLLOUTS}/demo", accept=f"{TABLE},application/json")
     shown = [(c["name"], c["type"]) for c in answer["columnDefinitions"]]
     assert shown == [
-        ("Name", "string"), ("Desired", "integer"), ("Current", "integer"),
-        ("Up-to-date", "integer"), ("Available", "integer"), ("Age", "date"),
-    ]  # fmt: skip
+        ("Name", "string"),
+        ("Desired", "integer"),
+        ("Current", "integer"),
+        ("Up-to-date", "integer"),
+        ("Available", "integer"),
+        ("Age", "date"),
+    ]
     assert rows(answer) == [["demo", 3, 3, 1, 2, "3m20s"]]
     assert answer["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
 
@@ -102,34 +106,36 @@ RUNNING = {"state": {"running": {}}, "ready": True, "restartCount": 0}
         ({"phase": "Pending"}, ["0/1", "Pending", "0"]),
         ({"phase": "Running", "containerStatuses": [RUNNING]}, ["1/1", "Running", "0"]),
         ({"phase": "Pending", "containerStatuses": [WAITING]}, ["0/1", "ImagePullBackOff", "0"]),
+        ({"phase": "Running", "containerStatuses": [CRASHED]}, ["0/1", "CrashLoopBackOff", "4 (2m ago)"]),
         (
-            {"phase": "Running", "containerStatuses": [CRASHED]},
-            ["0/1", "CrashLoopBackOff", "4 (2m ago)"],
-        ),
-        (
-            {"phase": "Failed", "containerStatuses": [
-                {"state": {"terminated": {"exitCode": 3}}, "restartCount": 0}]},
+            {"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"exitCode": 3}}, "restartCount": 0}]},
             ["0/1", "ExitCode:3", "0"],
         ),
     ],
-)  # fmt: skip
+)
 def test_pods_show_why_they_are_not_ready(client: Client, status: Any, cells: list[str]) -> None:
     client.store.create(POD, pod("a", status=status))
     assert rows(client.get(PODS, accept=TABLE))[0][1:4] == cells
 
 
 def test_events_show_what_they_are_about(client: Client) -> None:
-    client.store.create(EVENT, {
-        "metadata": {"name": "e", "namespace": "default"},
-        "involvedObject": {"kind": "Rollout", "name": "demo"},
-        "type": "Normal", "reason": "RolloutPaused", "message": "Rollout is paused",
-        "lastTimestamp": "2026-05-04T03:01:00Z", "count": 2, "source": {"component": "controller"},
-    })  # fmt: skip
+    client.store.create(
+        EVENT,
+        {
+            "metadata": {"name": "e", "namespace": "default"},
+            "involvedObject": {"kind": "Rollout", "name": "demo"},
+            "type": "Normal",
+            "reason": "RolloutPaused",
+            "message": "Rollout is paused",
+            "lastTimestamp": "2026-05-04T03:01:00Z",
+            "count": 2,
+            "source": {"component": "controller"},
+        },
+    )
     answer = client.get("/api/v1/namespaces/default/events", accept=TABLE)
-    assert rows(answer) == [[
-        "61s", "Normal", "RolloutPaused", "rollout/demo", "", "controller", "Rollout is paused",
-        "0s", 2, "e",
-    ]]  # fmt: skip
+    assert rows(answer) == [
+        ["61s", "Normal", "RolloutPaused", "rollout/demo", "", "controller", "Rollout is paused", "0s", 2, "e"]
+    ]
 
 
 def test_deployments_show_their_containers_when_wide(client: Client) -> None:
@@ -142,10 +148,21 @@ def test_deployments_show_their_containers_when_wide(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "age"),
-    [(0, "0s"), (119, "119s"), (120, "2m"), (130, "2m10s"), (601, "10m"), (3 * 3600, "3h"),
-     (3 * 3600 + 300, "3h5m"), (9 * 3600, "9h"), (49 * 3600, "2d1h"), (9 * 86400, "9d"),
-     (3 * 365 * 86400, "3y"), (9 * 365 * 86400, "9y")],
-)  # fmt: skip
+    [
+        (0, "0s"),
+        (119, "119s"),
+        (120, "2m"),
+        (130, "2m10s"),
+        (601, "10m"),
+        (3 * 3600, "3h"),
+        (3 * 3600 + 300, "3h5m"),
+        (9 * 3600, "9h"),
+        (49 * 3600, "2d1h"),
+        (9 * 86400, "9d"),
+        (3 * 365 * 86400, "3y"),
+        (9 * 365 * 86400, "9y"),
+    ],
+)
 def test_ages_are_short(client: Client, seconds: int, age: str) -> None:
     client.store.create(POD, pod("a"))
     client.clock.tick(seconds)
@@ -184,8 +201,7 @@ def test_a_missing_object_is_named_in_the_details(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/apis/foo/v1", "/nothing", f"{ARGO}/foos", f"{ROLLOUTS}/demo/foo", "/apis/apps/v1/foos/x/y"],
+    "path", ["/apis/foo/v1", "/nothing", f"{ARGO}/foos", f"{ROLLOUTS}/demo/foo", "/apis/apps/v1/foos/x/y"]
 )
 def test_what_is_not_served_is_a_page_not_found(client: Client, path: str) -> None:
     answer = client.send("GET", path)
@@ -212,8 +228,7 @@ def test_a_scale_stands_for_the_replicas(client: Client) -> None:
 
 
 def test_a_store_is_read_as_it_was(client: Client) -> None:
-    made = client.store.create(ROLLOUT, {**rollout(), "metadata": {
-        "name": "demo", "namespace": "default"}})  # fmt: skip
+    made = client.store.create(ROLLOUT, {**rollout(), "metadata": {"name": "demo", "namespace": "default"}})
     then = client.store.version
     client.store.update(ROLLOUT, {**made, "spec": {}})
     client.store.delete(ROLLOUT, "default", "demo")

@@ -28,9 +28,7 @@ rules:
 """
 
 
-def asked(
-    verb: str, what: str, name: str = "", namespace: str = "default", group: str = "argoproj.io"
-) -> Attributes:
+def asked(verb: str, what: str, name: str = "", namespace: str = "default", group: str = "argoproj.io") -> Attributes:
     resource, _, subresource = what.partition("/")
     return Attributes(verb, group, resource, subresource, namespace, name)
 
@@ -63,9 +61,7 @@ def test_a_rule_allows_what_it_names(wanted: Attributes, allowed: bool) -> None:
 def test_the_rules_of_a_namespace_can_be_listed() -> None:
     roles = read_roles(ON_CALL, "default")
     assert len(roles.listed("default")) == 3
-    assert roles.listed("shop") == [
-        {"verbs": ["list"], "apiGroups": ["*"], "resources": ["events"]}
-    ]
+    assert roles.listed("shop") == [{"verbs": ["list"], "apiGroups": ["*"], "resources": ["events"]}]
     assert roles.listed("default")[0]["resourceNames"] == ["demo"]
 
 
@@ -93,9 +89,7 @@ def on_call() -> Client:
 
 def test_what_no_rule_allows_is_forbidden() -> None:
     client = on_call()
-    client.store.create(
-        ROLLOUT, {**rollout(), "metadata": {"name": "demo", "namespace": "default"}}
-    )
+    client.store.create(ROLLOUT, {**rollout(), "metadata": {"name": "demo", "namespace": "default"}})
     assert client.patch(f"{ROLLOUTS}/demo/status", {"status": {"abort": True}}).status == 200
     answer = client.delete(f"{ROLLOUTS}/demo")
     assert (answer.status, answer.json()["message"]) == (
@@ -116,6 +110,4 @@ def test_one_may_ask_for_the_rules() -> None:
     asked = {"spec": {"namespace": "shop"}}
     path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
     status = on_call().post(path, asked).json()["status"]
-    assert status["resourceRules"] == [
-        {"verbs": ["list"], "apiGroups": ["*"], "resources": ["events"]}
-    ]
+    assert status["resourceRules"] == [{"verbs": ["list"], "apiGroups": ["*"], "resources": ["events"]}]

@@ -6,12 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.sandbox.api.selectors import (
-    field_selector,
-    label_selector,
-    labels_match,
-    selector_text,
-)  # fmt: skip
+from companyos_canary.sandbox.api.selectors import field_selector, label_selector, labels_match, selector_text
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import EVENT, POD, ROLLOUT
 
@@ -25,11 +20,7 @@ EXPRESSIONS = st.lists(
             st.sampled_from(["In", "NotIn"]),
             st.lists(st.sampled_from(["api", "web", "z"]), min_size=1, max_size=2, unique=True),
         ),
-        st.builds(
-            lambda key, op: {"key": key, "operator": op},
-            KEYS,
-            st.sampled_from(["Exists", "DoesNotExist"]),
-        ),
+        st.builds(lambda key, op: {"key": key, "operator": op}, KEYS, st.sampled_from(["Exists", "DoesNotExist"])),
     ),
     max_size=3,
 )
@@ -73,9 +64,7 @@ def test_a_label_selector_that_does_not_parse_is_a_bad_request(selector: str) ->
 
 
 @given(EXPRESSIONS, st.dictionaries(KEYS, st.sampled_from(["api", "web"]), max_size=2))
-def test_a_selector_means_the_same_as_object_and_as_text(
-    expressions: Any, labels: dict[str, str]
-) -> None:
+def test_a_selector_means_the_same_as_object_and_as_text(expressions: Any, labels: dict[str, str]) -> None:
     selector = {"matchLabels": labels, "matchExpressions": expressions}
     as_text = label_selector(selector_text(selector))({"metadata": {"labels": LABELS}})
     assert labels_match(selector, LABELS) is as_text

@@ -45,9 +45,7 @@ def server(identity: Identity, faults: Faulty) -> Iterator[Server]:
 def wire(server: Server, identity: Identity) -> Iterator[http.client.HTTPSConnection]:
     context = ssl.create_default_context(cadata=identity.ca.decode())
     context.verify_flags |= ssl.VERIFY_X509_STRICT
-    wire = http.client.HTTPSConnection(
-        "127.0.0.1", server.server_address[1], timeout=10, context=context
-    )
+    wire = http.client.HTTPSConnection("127.0.0.1", server.server_address[1], timeout=10, context=context)
     yield wire
     wire.close()
 
@@ -59,9 +57,7 @@ def ask(wire: http.client.HTTPConnection, method: str, path: str, body: Any = No
     return response.status, json.loads(response.read())
 
 
-def test_answers_come_one_after_the_other_on_one_connection(
-    wire: http.client.HTTPSConnection,
-) -> None:
+def test_answers_come_one_after_the_other_on_one_connection(wire: http.client.HTTPSConnection) -> None:
     status, made = ask(wire, "POST", ROLLOUTS, rollout())
     assert (status, made["metadata"]["name"]) == (201, "demo")
     first = wire.sock
@@ -98,9 +94,7 @@ def test_a_body_in_chunks_is_read(wire: http.client.HTTPSConnection) -> None:
     assert (response.status, json.loads(response.read())["kind"]) == (201, "Rollout")
 
 
-def test_a_watch_streams_lines_as_they_happen(
-    wire: http.client.HTTPSConnection, server: Server
-) -> None:
+def test_a_watch_streams_lines_as_they_happen(wire: http.client.HTTPSConnection, server: Server) -> None:
     wire.request("GET", f"{ROLLOUTS}?watch=1", headers=AUTH)
     response = wire.getresponse()
     request = Request("POST", ROLLOUTS, body=json.dumps(rollout()).encode())
@@ -110,9 +104,7 @@ def test_a_watch_streams_lines_as_they_happen(
     assert response.readline() == b""
 
 
-def test_a_client_that_leaves_ends_its_watch(
-    wire: http.client.HTTPSConnection, server: Server
-) -> None:
+def test_a_client_that_leaves_ends_its_watch(wire: http.client.HTTPSConnection, server: Server) -> None:
     server.answer(Request("POST", ROLLOUTS, body=json.dumps(rollout()).encode()))
     ended = threading.Event()
     forget = server.forget
@@ -236,7 +228,5 @@ def test_the_kubeconfig_is_for_its_owner_and_leads_to_the_server(tmp_path: Path)
     config = yaml.safe_load(path.read_text())
     assert config["current-context"] == "sandbox"
     assert config["contexts"][0]["context"]["namespace"] == "shop"
-    assert config["clusters"][0]["cluster"] == {
-        "server": "https://127.0.0.1:2", "certificate-authority-data": "UEVN",
-    }  # fmt: skip
+    assert config["clusters"][0]["cluster"] == {"server": "https://127.0.0.1:2", "certificate-authority-data": "UEVN"}
     assert config["users"][0]["user"] == {"token": "t"}

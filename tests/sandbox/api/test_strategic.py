@@ -17,36 +17,24 @@ def spec(*containers: Any, **more: Any) -> Any:
 @pytest.mark.parametrize(
     ("patch", "containers"),
     [
-        (
-            spec({"name": "app", "image": "a:2"}),
-            [{**CONTAINERS[0], "image": "a:2"}, {"name": "b"}],
-        ),
+        (spec({"name": "app", "image": "a:2"}), [{**CONTAINERS[0], "image": "a:2"}, {"name": "b"}]),
         (spec({"name": "c"}), [*CONTAINERS, {"name": "c"}]),
         (spec({"name": "b", "$patch": "delete"}), [CONTAINERS[0]]),
         (spec({"name": "z"}, {"$patch": "replace"}), [{"name": "z"}]),
         (
             spec({"name": "app", "env": [{"name": "Y", "value": "2"}]}),
-            [
-                {**CONTAINERS[0], "env": [*ENV, {"name": "Y", "value": "2"}]},
-                {"name": "b"},
-            ],
+            [{**CONTAINERS[0], "env": [*ENV, {"name": "Y", "value": "2"}]}, {"name": "b"}],
         ),
         (spec({"name": "app", "env": None}), [{"name": "app", "image": "a:1"}, {"name": "b"}]),
+        ({"spec": {"$setElementOrder/containers": [{"name": "b"}, {"name": "app"}]}}, CONTAINERS),
         (
-            {"spec": {"$setElementOrder/containers": [{"name": "b"}, {"name": "app"}]}},
-            CONTAINERS,
-        ),
-        (
-            spec({"name": "c"}, **{"$setElementOrder/containers": [
-                {"name": "c"}, {"name": "app"}, {"name": "b"}]}),
+            spec({"name": "c"}, **{"$setElementOrder/containers": [{"name": "c"}, {"name": "app"}, {"name": "b"}]}),
             [{"name": "c"}, *CONTAINERS],
         ),
     ],
-)  # fmt: skip
+)
 def test_containers_are_merged_by_name(patch: Any, containers: Any) -> None:
-    assert strategic_patch({"spec": {"containers": CONTAINERS}}, patch)["spec"] == {
-        "containers": containers
-    }
+    assert strategic_patch({"spec": {"containers": CONTAINERS}}, patch)["spec"] == {"containers": containers}
 
 
 def test_lists_without_a_key_are_replaced() -> None:
@@ -75,12 +63,9 @@ def test_finalizers_are_a_set() -> None:
 
 
 def test_ports_of_a_service_and_of_a_container_have_keys_of_their_own() -> None:
-    service = strategic_patch(
-        {"spec": {"ports": [{"port": 80}]}}, {"spec": {"ports": [{"port": 80, "name": "web"}]}}
-    )
+    service = strategic_patch({"spec": {"ports": [{"port": 80}]}}, {"spec": {"ports": [{"port": 80, "name": "web"}]}})
     assert service == {"spec": {"ports": [{"port": 80, "name": "web"}]}}
     container = strategic_patch(
-        spec({"name": "a", "ports": [{"containerPort": 1}]}),
-        spec({"name": "a", "ports": [{"containerPort": 2}]}),
+        spec({"name": "a", "ports": [{"containerPort": 1}]}), spec({"name": "a", "ports": [{"containerPort": 2}]})
     )
     assert container == spec({"name": "a", "ports": [{"containerPort": 1}, {"containerPort": 2}]})

@@ -20,9 +20,7 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
         ({"annotations": {"": "c"}}, "metadata.annotations: Invalid value"),
     ],
 )
-def test_wrong_labels_and_annotations_are_refused(
-    client: Client, metadata: dict[str, Any], cause: str
-) -> None:
+def test_wrong_labels_and_annotations_are_refused(client: Client, metadata: dict[str, Any], cause: str) -> None:
     made = rollout()
     answer = client.post(ROLLOUTS, {**made, "metadata": {**made["metadata"], **metadata}})
     assert (answer.status, cause in answer.json()["message"]) == (422, True)
@@ -41,9 +39,7 @@ def test_a_deployment_must_select_its_own_pods_for_ever(client: Client) -> None:
     assert "`selector` does not match template `labels`" in wrong.json()["message"]
     client.post(DEPLOYMENTS, deployment())
     template = {"metadata": {"labels": {"app": "other"}}}
-    changed = client.patch(
-        f"{DEPLOYMENTS}/web", {"spec": {"selector": other, "template": template}}
-    )
+    changed = client.patch(f"{DEPLOYMENTS}/web", {"spec": {"selector": other, "template": template}})
     assert changed.status == 422
     assert [cause["field"] for cause in changed.json()["details"]["causes"]] == ["spec.selector"]
     assert changed.json()["message"].endswith("field is immutable")
@@ -62,11 +58,21 @@ def test_what_is_being_deleted_gets_no_new_finalizer(client: Client) -> None:
     assert client.patch(f"{ROLLOUTS}/demo", fewer).status == 200
 
 
-@pytest.mark.parametrize("metadata", [
-    {"annotations": []}, {"labels": []}, {"labels": {"a": 1}}, {"annotations": {"a": {}}},
-    {"finalizers": {}}, {"finalizers": [1]}, {"ownerReferences": {}}, {"ownerReferences": ["x"]},
-    {"name": 1}, {"managedFields": "x"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"annotations": []},
+        {"labels": []},
+        {"labels": {"a": 1}},
+        {"annotations": {"a": {}}},
+        {"finalizers": {}},
+        {"finalizers": [1]},
+        {"ownerReferences": {}},
+        {"ownerReferences": ["x"]},
+        {"name": 1},
+        {"managedFields": "x"},
+    ],
+)
 def test_metadata_of_a_wrong_type_never_get_in(client: Client, metadata: dict[str, Any]) -> None:
     made = rollout()
     wrong = {**made, "metadata": {**made["metadata"], **metadata}}
@@ -84,9 +90,11 @@ def test_metadata_of_a_wrong_type_never_get_in(client: Client, metadata: dict[st
 
 def test_experiments_are_refused_while_the_controller_of_the_sandbox_acts() -> None:
     experiment = {
-        "apiVersion": "argoproj.io/v1alpha1", "kind": "Experiment",
-        "metadata": {"name": "e"}, "spec": {"templates": []},
-    }  # fmt: skip
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Experiment",
+        "metadata": {"name": "e"},
+        "spec": {"templates": []},
+    }
     path = f"{ARGO}/namespaces/default/experiments"
     answer = connect(refuse=refusal).post(path, experiment)
     assert answer.status == 422

@@ -83,9 +83,8 @@ def test_a_version_of_the_future_is_an_error_event(client: Client) -> None:
 def test_a_bookmark_ends_the_initial_events(client: Client) -> None:
     client.store.create(POD, pod("a"))
     events = client.watch(
-        PODS, sendInitialEvents="true", allowWatchBookmarks="true",
-        resourceVersionMatch="NotOlderThan",
-    )  # fmt: skip
+        PODS, sendInitialEvents="true", allowWatchBookmarks="true", resourceVersionMatch="NotOlderThan"
+    )
     added, bookmark = next(events), next(events)
     assert (added["type"], bookmark["type"]) == ("ADDED", "BOOKMARK")
     assert bookmark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
@@ -122,9 +121,7 @@ def test_a_bookmark_tells_a_quiet_watch_how_far_it_is() -> None:
     client = impatient()
     version = str(client.store.version)
     client.post(ROLLOUTS, rollout())
-    events = list(
-        client.watch(PODS, resourceVersion=version, allowWatchBookmarks="true", timeoutSeconds="60")
-    )
+    events = list(client.watch(PODS, resourceVersion=version, allowWatchBookmarks="true", timeoutSeconds="60"))
     assert [e["type"] for e in events] == ["BOOKMARK"]
     assert events[0]["object"]["metadata"]["resourceVersion"] == str(client.store.version)
     assert (events[0]["object"]["kind"], events[0]["object"]["apiVersion"]) == ("Pod", "v1")
@@ -156,17 +153,12 @@ def test_a_watch_of_tables_sends_its_headings_once(client: Client) -> None:
 
 
 NAMES = st.sampled_from("abc")
-WRITES = st.lists(
-    st.tuples(st.sampled_from(["put", "label", "delete"]), NAMES, st.sampled_from("xy")),
-    max_size=12,
-)
+WRITES = st.lists(st.tuples(st.sampled_from(["put", "label", "delete"]), NAMES, st.sampled_from("xy")), max_size=12)
 
 
 @settings(max_examples=150, deadline=None)
 @given(WRITES, st.integers(0, 12), st.sampled_from(["", "app=x", "app!=x"]))
-def test_a_watch_from_any_version_replays_to_what_a_list_shows(
-    writes: Any, start: int, selector: str
-) -> None:
+def test_a_watch_from_any_version_replays_to_what_a_list_shows(writes: Any, start: int, selector: str) -> None:
     client = connect()
     seen: dict[str, Any] = {}
     version = str(client.store.version)
@@ -183,8 +175,13 @@ def test_a_watch_from_any_version_replays_to_what_a_list_shows(
         else:
             client.store.create(POD, pod(name, {"app": app}))
     client.store.create(POD, pod("end", {"app": "x"}))
-    client.store.update(POD, {**client.store.read(POD, "default", "end"), "metadata": {
-        "name": "end", "namespace": "default", "labels": {"app": "y"}}})  # fmt: skip
+    client.store.update(
+        POD,
+        {
+            **client.store.read(POD, "default", "end"),
+            "metadata": {"name": "end", "namespace": "default", "labels": {"app": "y"}},
+        },
+    )
     for event in client.watch(PODS, labelSelector=selector, resourceVersion=version):
         name = event["object"]["metadata"]["name"]
         if name == "end":
@@ -212,6 +209,4 @@ def test_a_watch_of_a_namespace_sees_no_other(client: Client) -> None:
     here = next(client.watch(PODS, resourceVersion=version))
     assert here["object"]["metadata"]["namespace"] == "default"
     everywhere = client.watch("/api/v1/pods", resourceVersion=version)
-    assert [next(everywhere)["object"]["metadata"]["namespace"] for _ in range(2)] == [
-        "kube-system", "default",
-    ]  # fmt: skip
+    assert [next(everywhere)["object"]["metadata"]["namespace"] for _ in range(2)] == ["kube-system", "default"]

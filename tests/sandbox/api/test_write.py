@@ -41,8 +41,7 @@ def test_a_generated_name_has_five_letters_more(client: Client) -> None:
     run = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun", "spec": template}
     path = f"{ARGO}/namespaces/default/analysisruns"
     names = {
-        client.post(path, {**run, "metadata": {"generateName": "run-"}}).json()["metadata"]["name"]
-        for _ in range(3)
+        client.post(path, {**run, "metadata": {"generateName": "run-"}}).json()["metadata"]["name"] for _ in range(3)
     }
     assert len(names) == 3
     assert all(name.startswith("run-") and len(name) == 9 for name in names)
@@ -58,8 +57,7 @@ def without(key: str) -> Any:
         (
             {**rollout(), "metadata": {}},
             422,
-            'Rollout.argoproj.io "" is invalid: metadata.name: Required value: name or '
-            "generateName is required",
+            'Rollout.argoproj.io "" is invalid: metadata.name: Required value: name or generateName is required',
         ),
         (rollout("A_b"), 422, "a lowercase RFC 1123 subdomain must consist of"),
         (without("kind"), 400, "Object 'Kind' is missing"),
@@ -78,26 +76,19 @@ def without(key: str) -> Any:
         (
             rollout(replicas="three"),
             422,
-            'spec.replicas: Invalid value: "string": spec.replicas in body must be of type '
-            'integer: "string"',
+            'spec.replicas: Invalid value: "string": spec.replicas in body must be of type integer: "string"',
         ),
         (
             rollout(strategy={"canary": {"steps": [{"setWeight": True}]}}),
             422,
             "spec.strategy.canary.steps[0].setWeight in body must be of type integer",
         ),
-        (
-            rollout(strategy={"blueGreen": {}}),
-            422,
-            "spec.strategy.blueGreen.activeService: Required value",
-        ),
+        (rollout(strategy={"blueGreen": {}}), 422, "spec.strategy.blueGreen.activeService: Required value"),
         (b"{", 400, "the object provided is unrecognized"),
         ([], 400, "it is no JSON object"),
     ],
 )
-def test_an_object_that_is_wrong_is_refused(
-    client: Client, body: Any, code: int, message: str
-) -> None:
+def test_an_object_that_is_wrong_is_refused(client: Client, body: Any, code: int, message: str) -> None:
     answer = client.post(ROLLOUTS, body)
     assert (answer.status, answer.json()["kind"]) == (code, "Status")
     assert message in answer.json()["message"]
@@ -107,10 +98,7 @@ def test_what_is_wrong_is_told_field_by_field(client: Client) -> None:
     details = client.post(ROLLOUTS, rollout(replicas="x", paused="no")).json()["details"]
     assert (details["kind"], details["name"]) == ("Rollout", "demo")
     causes = [(c["reason"], c["field"]) for c in details["causes"]]
-    assert causes == [
-        ("FieldValueTypeInvalid", "spec.replicas"),
-        ("FieldValueTypeInvalid", "spec.paused"),
-    ]
+    assert causes == [("FieldValueTypeInvalid", "spec.replicas"), ("FieldValueTypeInvalid", "spec.paused")]
 
 
 def test_a_second_object_of_the_name_already_exists(demo: Client) -> None:
@@ -141,9 +129,7 @@ def test_a_new_namespace_is_active(client: Client) -> None:
         ("Ignore", 201, ""),
     ],
 )
-def test_an_unknown_field_is_judged_as_asked(
-    client: Client, validation: str, status: int, warning: str
-) -> None:
+def test_an_unknown_field_is_judged_as_asked(client: Client, validation: str, status: int, warning: str) -> None:
     answer = client.post(ROLLOUTS, rollout(replica=3), fieldValidation=validation)
     assert (answer.status, answer.header("Warning")) == (status, warning)
     if status == 400:
@@ -216,9 +202,7 @@ def test_a_failed_test_is_unprocessable_and_writes_nothing(demo: Client) -> None
     ]
     answer = demo.patch(f"{DEMO}/status", operations, JSON_PATCH)
     assert (answer.status, answer.json()["reason"]) == (422, "Invalid")
-    assert answer.json()["message"] == (
-        "testing value /status/currentStepIndex failed: test failed"
-    )
+    assert answer.json()["message"] == ("testing value /status/currentStepIndex failed: test failed")
     assert demo.store.version == before
     operations[0]["value"] = 1
     assert demo.patch(f"{DEMO}/status", operations, JSON_PATCH).status == 200
@@ -247,9 +231,7 @@ def test_a_json_patch_may_pin_the_version(demo: Client) -> None:
         (ROLLOUTS, "application/merge-patch+json", {}, 405),
     ],
 )
-def test_a_patch_that_cannot_be_done_says_so(
-    demo: Client, path: str, media: str, body: Any, code: int
-) -> None:
+def test_a_patch_that_cannot_be_done_says_so(demo: Client, path: str, media: str, body: Any, code: int) -> None:
     answer = demo.patch(path, body, media)
     assert (answer.status, answer.json()["code"]) == (code, code)
 
@@ -317,12 +299,9 @@ def test_an_object_with_finalizers_is_only_marked(demo: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "left"),
-    [({}, 0), ({"propagationPolicy": "Foreground"}, 0), ({"propagationPolicy": "Orphan"}, 1)],
+    ("options", "left"), [({}, 0), ({"propagationPolicy": "Foreground"}, 0), ({"propagationPolicy": "Orphan"}, 1)]
 )
-def test_delete_takes_or_leaves_what_was_owned(
-    demo: Client, options: dict[str, str], left: int
-) -> None:
+def test_delete_takes_or_leaves_what_was_owned(demo: Client, options: dict[str, str], left: int) -> None:
     owner = {"uid": demo.get(DEMO)["metadata"]["uid"], "kind": "Rollout", "name": "demo"}
     meta = {"name": "rs", "namespace": "default", "ownerReferences": [owner]}
     demo.store.create(REPLICASET, {"metadata": meta, "spec": {}})

@@ -60,10 +60,7 @@ class Desk:
         self._lock = threading.Lock()
         identity = make_identity()
         self.server = serve(self.handle, tls=identity.context, token=TOKEN)
-        write_kubeconfig(
-            folder / "kubeconfig", server=self.server.url, token=TOKEN, ca=identity.ca,
-            namespace=SPACE,
-        )  # fmt: skip
+        write_kubeconfig(folder / "kubeconfig", server=self.server.url, token=TOKEN, ca=identity.ca, namespace=SPACE)
         self.store.create(NAMESPACE, namespace(SPACE))
 
     def handle(self, request: Request) -> Response:
@@ -93,9 +90,8 @@ class Desk:
         pipe = subprocess.PIPE
         command = ["kubectl", "--cache-dir", str(self.folder / "cache"), *words]
         return subprocess.Popen(
-            command, env=environment, cwd=HERE, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe,
-            text=True,
-        )  # fmt: skip
+            command, env=environment, cwd=HERE, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+        )
 
     def run(self, line: str) -> str:
         """What a command prints, in the form of a transcript."""

@@ -9,23 +9,17 @@ from companyos_canary.errors import ExitCode
 from tests.commands.conftest import installed, interrupt
 from tests.world import CONFIG, MANUAL
 
-GITHUB = {
-    "GITHUB_ACTIONS": "true",
-    "GITHUB_OUTPUT": "outputs",
-    "GITHUB_STEP_SUMMARY": "summary.md",
-}
+GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": "outputs", "GITHUB_STEP_SUMMARY": "summary.md"}
 GITLAB = {"GITLAB_CI": "true", "CANARY_DOTENV": "outputs", "CANARY_SUMMARY": "summary.md"}
 SYSTEMS = {"github": GITHUB, "gitlab": GITLAB}
 ENDS: dict[str, tuple[str, tuple[str, ...], ExitCode]] = {
     "good": (CONFIG, ("v1.1.0",), ExitCode.OK),
     "rolled-back": (CONFIG, ("v1.2.0",), ExitCode.DEGRADED),
-    "bad-image": (
-        CONFIG + "progress_deadline: 20s\n", ("bad1", "--heartbeat", "10s"), ExitCode.DEGRADED,
-    ),
+    "bad-image": (CONFIG + "progress_deadline: 20s\n", ("bad1", "--heartbeat", "10s"), ExitCode.DEGRADED),
     "pause": (MANUAL, ("v1.1.0",), ExitCode.UNFINISHED),
     "interruption": (CONFIG, ("v1.1.0",), ExitCode.INTERRUPTED),
     "refused": (CONFIG, ("v1.1.0",), ExitCode.REFUSED),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
