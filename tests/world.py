@@ -90,7 +90,8 @@ class Pipe(io.StringIO):
 @dataclass
 class World:
     """`config` is written as canary.yaml into `folder` (none where it is empty). `controller`
-    False: nobody acts on Rollouts. `scrape` is in seconds. `scenario` says what versions do.
+    False: nobody acts on Rollouts. `scrape` is in seconds. `scenario` says what versions do; with
+    a `seed` requests are drawn.
     `on_wait` runs each time that a command waits, `allowed` says what the
     user may do, `breaks` for which requests the product itself has a mistake, `start` begins
     work beside a command."""
@@ -100,6 +101,7 @@ class World:
     controller: bool = True
     scrape: float = 0.5
     scenario: Scenario = field(default_factory=default)
+    seed: int | None = None
     environ: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     on_wait: list[Callable[[], None]] = field(default_factory=list)
@@ -115,7 +117,15 @@ class World:
         self.prometheus: Callable[[Request], Response] = metrics.handle
         provider = FunctionProvider(lambda r, _: self.prometheus(r), lambda: self.now)
         played = self.scenario
-        traffic = Traffic(self.store, tsdb, played.behaviour, rate=lambda: played.traffic, interval=self.scrape)
+        traffic = Traffic(
+            self.store,
+            tsdb,
+            played.behaviour,
+            rate=lambda: played.traffic,
+            bounds=lambda: played.buckets,
+            interval=self.scrape,
+            seed=self.seed,
+        )
         self.sandbox = sandbox.Cluster(
             self.store, provider=provider, traffic=traffic, controller=self.controller, behave=played.behaviour
         )

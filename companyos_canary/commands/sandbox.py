@@ -1,6 +1,7 @@
 """`canary sandbox`: a cluster for kubectl and canary, until Ctrl-C."""
 
 import contextlib
+import secrets
 import shlex
 import signal
 import tempfile
@@ -33,6 +34,7 @@ EXAMPLES = (
 )
 EXITS = (ExitCode.OK, ExitCode.USAGE)
 _OURS = "current-context: sandbox"
+_SEEDS = 1_000_000
 
 
 def sandbox(
@@ -68,6 +70,15 @@ def sandbox(
         str,
         typer.Option("--scenario", metavar="NAME|FILE", help="what versions do: one of --list, or a .yaml of yours"),
     ] = "default",
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", metavar="NUMBER", help="draw the requests from this seed [default: a new one, which is printed]"
+        ),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="no chance: shares of errors and latencies are exact; excludes --seed")
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="name the scenarios and what they promise, then end")] = False,
 ) -> base.Answer:
     """Serve a cluster with Argo Rollouts on this machine until Ctrl-C.
@@ -79,7 +90,10 @@ def sandbox(
     if list_:
         return scenarios_listed()
     acting = () if no_controller else controllers_named(controllers)
+    if exact and seed is not None:
+        raise UsageError("--seed has no effect with --exact", hint="choose one of them")
     played = find(scenario, session.runtime.cwd)
+    drawn = None if exact else secrets.randbelow(_SEEDS) if seed is None else seed
     faults = faults_written(fault or [], acting)
     from companyos_canary.sandbox.sandbox import Sandbox
 
@@ -97,6 +111,7 @@ def sandbox(
                 faults=faults,
                 roles=roles,
                 scenario=played,
+                seed=drawn,
             )
         except OSError as error:
             raise UsageError(
@@ -105,7 +120,7 @@ def sandbox(
         stack.callback(running.close)
         _write(running, path, namespace)
         session.runtime.say(f"export KUBECONFIG={shlex.quote(str(path))}")
-        _tell(session, running.url, namespace, running.prometheus_url)
+        _tell(session, running.url, namespace, running.prometheus_url, drawn)
         stop.wait()
     return base.Answer(notes=("the sandbox is gone",))
 
@@ -116,8 +131,10 @@ def _scenarios(_: object) -> list[tuple[str, str]]:
     return [(s.name, s.description) for s in shipped()]
 
 
-def _tell(session: base.Session, url: str, namespace: str, prometheus: str) -> None:
+def _tell(session: base.Session, url: str, namespace: str, prometheus: str, seed: int | None) -> None:
     session.note(f"serving {url}, namespace {namespace}; Prometheus is {prometheus}")
+    if seed is not None:
+        session.note(f"requests are drawn from seed {seed}; `--seed {seed}` draws the same again")
     steps = ("init", "apply v1.0.0", "deploy v1.1.0")
     told = ", ".join(f"{session.runtime.program} {step}" for step in steps)
     session.note(f"in another terminal: {told}")

@@ -146,7 +146,8 @@ class PrometheusApi:
         if request.method == "OPTIONS":
             return Response(204)
         try:
-            return _json(200, {"status": "success", "data": answer(_Parameters(request))})
+            with self._tsdb.transaction():
+                return _json(200, {"status": "success", "data": answer(_Parameters(request))})
         except PromqlError as error:
             return _json(_STATUS[error.kind], {"status": "error", "errorType": error.kind, "error": error.message})
 

@@ -40,8 +40,9 @@ def _now() -> datetime:
 class Sandbox:
     """Started by its constructor. `namespaces` are made at the start; `controller` and
     `replicasets` False leave kinds to controllers of your own (see Cluster). `faults` meet every
-    client, `roles` say what the token may do (None: all), `scenario` what
-    versions do; `control` switches faults later. `close` ends it within a second."""
+    client, `roles` say what the token may do (None: all), `scenario` what versions do, `seed` which
+    requests chance brings (None: their shares are exact); `control` switches faults later. `close`
+    ends it within a second."""
 
     def __init__(
         self,
@@ -53,11 +54,12 @@ class Sandbox:
         faults: Sequence[Fault | Freeze] = (),
         roles: Roles | None = None,
         scenario: Scenario | None = None,
+        seed: int | None = None,
     ) -> None:
         self.token = secrets.token_urlsafe(24)
         self.store, tsdb = Store(_now), Tsdb()
         playing = Playing(scenario or default())
-        traffic = Traffic(self.store, tsdb, playing.behaviour, rate=playing.traffic)
+        traffic = Traffic(self.store, tsdb, playing.behaviour, rate=playing.traffic, bounds=playing.buckets, seed=seed)
         metrics = PrometheusApi(tsdb, _now, traffic.targets)
         self._metrics = Server(metrics.handle)
         self._provider = HttpProvider(self.resolve, self.store.wake)

@@ -4,19 +4,19 @@ page, and the scrapes that see it."""
 import math
 import random
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from companyos_canary.analysis.chance import binomial, clumped, poisson
 from companyos_canary.sandbox.kinds import POD, REPLICASET
 from companyos_canary.sandbox.objects import Object
-from companyos_canary.sandbox.scenarios import RATE, Behaviour, Rates, behaviour
+from companyos_canary.sandbox.scenarios import BOUNDS, RATE, Behaviour, Rates, behaviour
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.tsdb import Target, Tsdb
-
-BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 
 #: The healthy distribution of latency: (seconds, share of requests that are faster), straight in
 #: between. Its p95 is 0.183 s.
@@ -47,10 +47,13 @@ _NOT_A_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
 @dataclass(slots=True)
 class Exporter:
-    """The counters of one process; they start at 0. Fractions of a request are kept, so that the
-    shares are exact in the long run, and never shown. Equal seeds count equally."""
+    """The counters of one process; they start at 0. Equal seeds count equally. With `chance` every
+    request is drawn. Without it the shares are exact in the long run: fractions of a request are
+    kept, and never shown."""
 
     seed: str
+    bounds: tuple[float, ...] = BOUNDS
+    chance: bool = False
     _requests: dict[str, float] = field(init=False)
     _buckets: list[float] = field(init=False)
     _seconds: float = 0.0
@@ -61,27 +64,44 @@ class Exporter:
         self._random = random.Random(self.seed)
         self._requests = dict.fromkeys(("200", "404", "500"), 0.0)
         # Pods of one age would otherwise all have their rare error in the same second.
-        self._decisions = {"success": 0.0, "error": self._random.random()}
-        self._buckets = [0.0] * (len(BOUNDS) + 1)
+        self._decisions = {"success": 0.0, "error": 0.0 if self.chance else self._random.random()}
+        self._buckets = [0.0] * (len(self.bounds) + 1)
 
     def serve(self, requests: float, rates: Rates) -> None:
-        """Counts about so many requests (a jitter of 3 %), each with one policy decision."""
+        """Counts about so many requests, each with one policy decision: as many as chance wants,
+        or so many with a jitter of 3 %."""
+        if self.chance:
+            self._draw(requests, rates)
+            return
         count = requests * self._random.uniform(0.97, 1.03)
-        errors, missing = count * rates.errors, count * _NOT_FOUND
+        self._count(count, count * rates.errors, count * _NOT_FOUND, count * (1 - rates.opa))
+        for i, bound in enumerate((*self.bounds, math.inf)):
+            self._buckets[i] += count * _share_below(bound / rates.latency)
+        self._seconds += count * _MEAN * rates.latency
+
+    def _draw(self, requests: float, rates: Rates) -> None:
+        count = poisson(self._random, requests)
+        errors = clumped(self._random, count, rates.errors, rates.clumps)
+        missing = binomial(self._random, count - errors, min(_NOT_FOUND / max(1 - rates.errors, _NOT_FOUND), 1.0))
+        self._count(count, errors, missing, binomial(self._random, count, 1 - rates.opa))
+        for _ in range(count):
+            seconds = _latency_of(self._random.random()) * rates.latency
+            self._seconds += seconds
+            for i in range(bisect_left(self.bounds, seconds), len(self._buckets)):
+                self._buckets[i] += 1
+
+    def _count(self, count: float, errors: float, missing: float, undecided: float) -> None:
         self._requests["500"] += errors
         self._requests["404"] += missing
         self._requests["200"] += count - errors - missing
-        self._decisions["success"] += count * rates.opa
-        self._decisions["error"] += count * (1 - rates.opa)
-        for i, bound in enumerate((*BOUNDS, math.inf)):
-            self._buckets[i] += count * _share_below(bound / rates.latency)
-        self._seconds += count * _MEAN * rates.latency
+        self._decisions["success"] += count - undecided
+        self._decisions["error"] += undecided
 
     def exported(self) -> Exported:
         """(metric, labels, value) of every series."""
         for status, count in self._requests.items():
             yield REQUESTS, {"status": status}, math.floor(count)
-        for bound, count in zip((*BOUNDS, math.inf), self._buckets, strict=True):
+        for bound, count in zip((*self.bounds, math.inf), self._buckets, strict=True):
             yield f"{DURATION}_bucket", {"le": _written(bound)}, math.floor(count)
         yield f"{DURATION}_sum", {}, self._seconds
         yield f"{DURATION}_count", {}, math.floor(self._buckets[-1])
@@ -94,6 +114,14 @@ def _share_below(seconds: float) -> float:
         if seconds <= b:
             return p + (q - p) * (seconds - a) / (b - a)
     return 1.0
+
+
+def _latency_of(share: float) -> float:
+    """The latency that this share of the requests stays below: the inverse of `_share_below`."""
+    for (a, p), (b, q) in pairwise(_LATENCY):
+        if share < q:
+            return a + (b - a) * (share - p) / (q - p)
+    return _LATENCY[-1][0]
 
 
 def _written(bound: float) -> str:
@@ -127,9 +155,11 @@ class Traffic:
     """Sends `rate` requests a second to every Rollout, evenly over its ready pods, and scrapes
     those pods each `interval` seconds: what the application counts, plus `up`. The labels of a
     pod are on its series (`-`, `.` and `/` become `_`), as a `labelmap` rule copies them. Of pods
-    that show no metrics there is only `up`, 0. `scenarios` says how an image behaves.
+    that show no metrics there is only `up`, 0. `scenarios` says how an image behaves, `bounds` the
+    buckets of new processes. With a `seed` requests are drawn; None: shares are exact.
 
-    Deterministic: the same pods at the same times give the same samples. Owns no thread.
+    Deterministic: the same pods at the same times give the same samples. A scrape of all pods is one
+    transaction of the `tsdb`. Owns no thread.
     """
 
     def __init__(
@@ -139,12 +169,17 @@ class Traffic:
         scenarios: Callable[[str], Behaviour] = behaviour,
         *,
         rate: Callable[[], float] = lambda: RATE,
+        bounds: Callable[[], tuple[float, ...]] = lambda: BOUNDS,
         interval: float = 0.5,
+        seed: int | None = None,
     ) -> None:
         self._store = store
         self._tsdb = tsdb
         self._scenarios = scenarios
         self._rate = rate
+        self._bounds = bounds
+        self._seed = seed
+        self._started = 0
         self._interval = max(round(interval * 1000), 1)  # milliseconds, like all times in here
         self._last: int | None = None
         self._processes: dict[tuple[str, int], _Process] = {}
@@ -161,12 +196,14 @@ class Traffic:
             return None
         if self._last is None:
             self._last = moment
-            self._scrape(pods, moment, 0)
+            with self._tsdb.transaction():
+                self._scrape(pods, moment, 0)
         due = (moment - self._last) // self._interval
         self._last += max(due - MAX_SCRAPES, 0) * self._interval
         for _ in range(min(due, MAX_SCRAPES)):
             self._last += self._interval
-            self._scrape(pods, self._last, self._interval)
+            with self._tsdb.transaction():
+                self._scrape(pods, self._last, self._interval)
         return _time(self._last + self._interval)
 
     def targets(self) -> list[Target]:
@@ -195,7 +232,7 @@ class Traffic:
         for pod in known.values():
             process = self._processes.get(pod.process)
             if process is None:
-                process = _Process(Exporter(f"{pod.name} {pod.process[1]}"), pod, moment)
+                process = _Process(self._exporter(pod), pod, moment)
                 self._processes[pod.process] = process
             else:
                 weight = 100 * in_version[pod.replicaset] / ready[pod.rollout]
@@ -203,6 +240,13 @@ class Traffic:
                 process.exporter.serve(rate * seconds / ready[pod.rollout], rates)
             process.pod = pod
             self._show(process, at)
+
+    def _exporter(self, pod: _Pod) -> Exporter:
+        """By its turn and not by its name, which is random, where chance has a seed."""
+        self._started += 1
+        if self._seed is None:
+            return Exporter(f"{pod.name} {pod.process[1]}", self._bounds())
+        return Exporter(f"{self._seed} {self._started}", self._bounds(), chance=True)
 
     def _how(self, pod: _Pod) -> Behaviour:
         return self._scenarios(pod.image)

@@ -4,6 +4,7 @@ import threading
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -52,13 +53,17 @@ class _Entry:
 class Tsdb:
     """Series by their labels. Times are Unix seconds, kept to the millisecond as Prometheus does;
     samples older than `retention` seconds are forgotten. Every method may be called from any
-    thread."""
+    thread; what is done in one `transaction` others see as a whole or not at all."""
 
     def __init__(self, retention: float = 7200.0) -> None:
         self._retention = retention
         self._entries: dict[frozenset[tuple[str, str]], _Entry] = {}
         self._swept = float("-inf")
         self._lock = threading.RLock()
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """For a scrape, and for a query: it never sees half of a scrape."""
+        return self._lock
 
     def append(self, labels: Mapping[str, str], at: float, value: float) -> None:
         """Adds a sample; one that is not newer than the series' last is dropped, as Prometheus

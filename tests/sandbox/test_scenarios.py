@@ -52,20 +52,22 @@ description: everything
   at once
 promise: {exit: 0, verdict: healthy}
 traffic: 2.5
+buckets: [0.1, 1]
 versions:
   v2.0.*: {errors: {10s: 50%, 0s: 1%}, latency: {0%: 1, 25%: 3}, starts_in: 1m30s, metrics: none}
-  v2.*: {fails: CrashLoopBackOff, opa: 0.9}
+  v2.*: {fails: CrashLoopBackOff, opa: 0.9, clumps: 5}
 """
 
 
 def test_a_file_says_what_each_version_does() -> None:
     read = read_scenario(FULL, "full", "full.yaml")
-    assert (read.description, read.traffic) == ("everything at once", 2.5)
+    assert (read.description, read.traffic, read.buckets) == ("everything at once", 2.5, (0.1, 1))
     late, crashing = read.behaviour("api:v2.0.1"), read.behaviour("api:v2.1.0")
     assert late.errors == Course(((0, 0.01), (10, 0.5)), "seconds")
     assert late.latency == Course(((0, 1), (25, 3)), "weight")
     assert (late.starts_in, late.metrics, late.fails) == (90, "none", None)
     assert (crashing.fails, crashing.at(0, 100).opa) == ("CrashLoopBackOff", 0.9)
+    assert (late.clumps, crashing.at(0, 100).clumps) == (1, 5)
     assert read.behaviour("api:v1.0.0") == HEALTHY
 
 
@@ -84,6 +86,10 @@ VERSIONS = "description: x\nversions:\n  v1.1.*: "
         ("description: x\ntrafic: 1", "field `trafic`: unknown; did you mean `traffic`", "`versions`"),
         ("description: x\ntraffic: much", "mine.yaml:2: field `traffic`: found `much`", "a number"),
         ("description: x\ntraffic: .nan", "field `traffic`: found `.nan`", "a number"),
+        ("description: x\nbuckets: 1", "field `buckets`: found `1`", "rising seconds"),
+        ("description: x\nbuckets: [1, 0.5]", "field `buckets`: found a list", "rising seconds"),
+        ("description: x\nbuckets: [0, 0.5]", "field `buckets`: found `0`", "a number from"),
+        (VERSIONS + "{clumps: 0.5}", "found `0.5`", "a number from 1"),
         ("description: x\npromise: {exit: 0}", "field `promise.verdict`: missing", "`verdict:`"),
         ("description: x\npromise: {exit: 0, verdict: helthy}", "did you mean `healthy`", "paused"),
         ("description: x\nversions: [v1]", "field `versions`: found a list", "12%"),

@@ -1,12 +1,16 @@
 """What the sandbox's applications export while pods come, go and misbehave."""
 
+import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from companyos_canary.model.http import Request
 from companyos_canary.promql import Vector, evaluate
 from companyos_canary.sandbox.kinds import POD, REPLICASET, ROLLOUT
+from companyos_canary.sandbox.prometheus import PrometheusApi
 from companyos_canary.sandbox.scenarios import HEALTHY, Behaviour, Course, behaviour, image_tag
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.traffic import MAX_SCRAPES, Traffic
@@ -278,3 +282,64 @@ def test_tags_that_cannot_start_say_why() -> None:
     assert behaviour("api:crash-loop").fails == "CrashLoopBackOff"
     assert behaviour("api:v1.2.3").fails is None
     assert behaviour("api:v1x2x0") is HEALTHY
+
+
+def drawn(seed: int, how: Behaviour = HEALTHY, **options: Any) -> World:
+    world = World(seed=seed, scenarios=lambda _: how, **options)
+    world.add("canary-0", "api:v1.1.0", {"canary": "true"})
+    world.run(60)
+    return world
+
+
+def variance_over_mean(how: Behaviour, query: str) -> float:
+    counts = [drawn(seed, how).ask(query)[0] for seed in range(40)]
+    mean = sum(counts) / len(counts)
+    return sum((count - mean) ** 2 for count in counts) / (len(counts) - 1) / mean
+
+
+def test_with_a_seed_requests_errors_and_latencies_are_drawn() -> None:
+    counts = "companyos_http_requests_total"
+    buckets = "companyos_http_request_duration_seconds_bucket"
+    once, again, other = (drawn(seed) for seed in (1, 1, 2))
+    assert once.ask(counts) == again.ask(counts) != other.ask(counts)
+    assert once.ask(buckets) == again.ask(buckets) != other.ask(buckets)
+    assert once.ask("sum(companyos_http_requests_total)") == pytest.approx([12_000], rel=0.05)
+    assert once.ask(f"{ERRORS} / {REQUESTS}") == pytest.approx([0.01], abs=0.006)
+    assert once.ask(P95) == pytest.approx([0.183], abs=0.02)
+    assert once.ask(f'max({buckets}) - max({buckets}{{le="+Inf"}})') == [0.0]
+
+
+def test_drawn_errors_vary_as_counts_do_and_clumps_as_clumps_do() -> None:
+    errors = 'companyos_http_requests_total{status="500"}'
+    assert 0.5 < variance_over_mean(HEALTHY, errors) < 1.8
+    assert 2.5 < variance_over_mean(Behaviour(clumps=5), errors) < 9
+
+
+def test_the_buckets_of_the_histogram_can_be_others() -> None:
+    for seed in (None, 1):
+        world = World(bounds=lambda: (0.1, 0.25), seed=seed)
+        world.add("canary-0", "api:v1.1.0", {"canary": "true"})
+        world.run(20)
+        ask = "companyos_http_request_duration_seconds_bucket / on() group_left sum(companyos_http_requests_total)"
+        assert sorted(world.ask(ask)) == pytest.approx([0.8, 0.9875, 1.0], abs=0.02)
+
+
+def test_a_query_never_sees_half_of_a_scrape() -> None:
+    world = one_canary_of("api:v1.1.0")
+    api = PrometheusApi(world.tsdb, lambda: world.now)
+    total = "sum(companyos_http_request_duration_seconds_count)"
+    same = 'sum(companyos_http_request_duration_seconds_bucket{le="+Inf"})'
+    torn = Request("GET", "/api/v1/query", (("query", f"{total} - {same}"),))
+    ended = threading.Event()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    traffic = threading.Thread(target=lambda: (world.run(60), ended.set()))
+    traffic.start()
+    seen: set[str] = set()
+    try:
+        while not ended.is_set():
+            seen |= {s["value"][1] for s in api.handle(torn).json()["data"]["result"]}
+    finally:
+        traffic.join()
+        sys.setswitchinterval(before)
+    assert seen == {"0"}

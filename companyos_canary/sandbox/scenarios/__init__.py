@@ -7,6 +7,7 @@ from pathlib import Path
 
 from companyos_canary.errors import UsageError
 from companyos_canary.sandbox.scenarios.scenario import (
+    BOUNDS,
     HEALTHY,
     RATE,
     Behaviour,
@@ -19,6 +20,7 @@ from companyos_canary.sandbox.scenarios.scenario import (
 )
 
 __all__ = [
+    "BOUNDS",
     "DEFAULT",
     "HEALTHY",
     "RATE",

@@ -3,22 +3,25 @@
 description: one sentence
 promise: {exit: 3, verdict: rolled-back, metric: error-rate}    # and `deploy`, if not v1.1.0
 traffic: 200                                                    # requests a second
+buckets: [0.1, 0.25, 0.5, 1]                                    # of the latency histogram, in seconds
 versions:
-  v1.1.*: {errors: {0%: 1%, 25%: 12%}, latency: 1.5, opa: 99%, starts_in: 2s}
+  v1.1.*: {errors: {0%: 1%, 25%: 12%}, latency: 1.5, opa: 99%, clumps: 5}
   bad*: {fails: ImagePullBackOff}
 """
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any, NoReturn, get_args
 
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from companyos_canary.errors import ConfigError
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.sandbox.scenarios.scenario import (
+    BOUNDS,
     RATE,
     VERSION,
     Axis,
@@ -32,6 +35,8 @@ from companyos_canary.sandbox.scenarios.scenario import (
 
 _LARGEST = 100_000
 _FASTEST = 0.01
+_SMALLEST_BUCKET = 1e-6
+_LARGEST_CLUMP = 1000
 
 
 def read_scenario(text: str, name: str, where: str) -> Scenario:
@@ -55,7 +60,7 @@ class _Reader:
         self.where = where
 
     def scenario(self, root: Node, name: str) -> Scenario:
-        read = self.fields(root, "", ("description", "promise", "traffic", "versions"))
+        read = self.fields(root, "", ("description", "promise", "traffic", "buckets", "versions"))
         if "description" not in read:
             self.refuse(root, "field `description`: missing", "add one sentence")
         return Scenario(
@@ -64,7 +69,17 @@ class _Reader:
             promise=self.promise(read["promise"]) if "promise" in read else None,
             versions=self.versions(read["versions"]) if "versions" in read else (),
             traffic=self.number(read["traffic"], "traffic") if "traffic" in read else RATE,
+            buckets=self.buckets(read["buckets"]) if "buckets" in read else BOUNDS,
         )
+
+    def buckets(self, node: Node) -> tuple[float, ...]:
+        given = node.value if isinstance(node, SequenceNode) else []
+        found = tuple(self.number(item, "buckets", least=_SMALLEST_BUCKET) for item in given)
+        if not found or any(a >= b for a, b in pairwise(found)):
+            self.refuse(
+                node, f"field `buckets`: found {_shown(node)}", "allowed: rising seconds such as `[0.1, 0.5, 1]`"
+            )
+        return found
 
     def promise(self, node: Node) -> Promise:
         read = self.fields(node, "promise", ("exit", "verdict", "metric", "deploy"))
@@ -90,6 +105,7 @@ class _Reader:
             "starts_in": self.seconds,
             "fails": lambda n, a: self.one_of(n, a, get_args(Failure)),
             "metrics": lambda n, a: self.one_of(n, a, get_args(Shown)),
+            "clumps": lambda n, a: int(self.number(n, a, least=1, most=_LARGEST_CLUMP)),
         }
         found = self.fields(node, at, tuple(readers))
         return Behaviour(**{k: readers[k](n, f"{at}.{k}") for k, n in found.items()})

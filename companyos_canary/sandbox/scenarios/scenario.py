@@ -32,11 +32,13 @@ _NEARLY_ALL = Course(((0.0, 0.9999),))
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What holds for a pod at one moment: shares of 1, and how many times slower it answers."""
+    """What holds for a pod at one moment: shares of 1, and how many times slower it answers. Where
+    requests are drawn, errors come `clumps` at a time."""
 
     errors: float
     latency: float
     opa: float
+    clumps: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Behaviour:
     """`errors`: the share of requests that end in a 5xx; `latency`: how many times slower than the
     healthy distribution; `opa`: the share of policy decisions that are made. `starts_in`: seconds
     from a pod's creation to Ready. `fails`: why its pods never get Ready. `metrics`: what is
-    scraped of them: all, none (the scrape fails), or everything without the label `canary`."""
+    scraped of them: all, none (the scrape fails), or everything without the label `canary`.
+    `clumps`: how many errors come at a time, where requests are drawn."""
 
     errors: Course = _FEW_ERRORS
     latency: Course = _AS_FAST
@@ -52,10 +55,12 @@ class Behaviour:
     starts_in: float = 0.5
     fails: Failure | None = None
     metrics: Shown = "all"
+    clumps: int = 1
 
     def at(self, seconds: float, weight: float) -> Rates:
         """The rates of a pod that is ready for so long, while its version has `weight` percent."""
-        return Rates(self.errors.at(seconds, weight), self.latency.at(seconds, weight), self.opa.at(seconds, weight))
+        errors, latency, opa = (c.at(seconds, weight) for c in (self.errors, self.latency, self.opa))
+        return Rates(errors, latency, opa, self.clumps)
 
 
 HEALTHY = Behaviour()
@@ -64,6 +69,7 @@ HEALTHY = Behaviour()
 STABLE = "v1.0.0"
 VERSION = "v1.1.0"
 RATE = 200.0
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +90,15 @@ class Promise:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`versions` are patterns of tags (`v1.2.0`, `bad*`), the first that fits counts; a tag that
-    fits none is healthy. `traffic` is in requests a second, for each Rollout."""
+    fits none is healthy. `traffic` is in requests a second, for each Rollout; `buckets` are the upper
+    bounds of the latency histogram, in seconds."""
 
     name: str
     description: str
     promise: Promise | None = None
     versions: tuple[tuple[str, Behaviour], ...] = ()
     traffic: float = RATE
+    buckets: tuple[float, ...] = BOUNDS
 
     def behaviour(self, image: str) -> Behaviour:
         """How pods of an image such as `registry:5000/companyos-api:v1.2.0@sha256:…` behave."""
@@ -109,6 +117,9 @@ class Playing:
 
     def traffic(self) -> float:
         return self.scenario.traffic
+
+    def buckets(self) -> tuple[float, ...]:
+        return self.scenario.buckets
 
 
 def image_tag(image: str) -> str:
