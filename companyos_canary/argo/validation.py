@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.analysis.spec import Lookup
 from companyos_canary.analysis.spec import check as check_analysis
-from companyos_canary.argo.spec_faults import Fault, Json, invalid, own_faults
+from companyos_canary.argo.fault import Fault, Json, invalid
+from companyos_canary.argo.spec_faults import own_faults
 
 MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
 
