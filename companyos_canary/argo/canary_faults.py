@@ -27,9 +27,18 @@ _BAD_FIELD = "Analyses arguments must refer to valid object metadata supported b
 _METADATA = re.compile(r"metadata\.(name|namespace|uid|(labels|annotations)(\['.+'\])?)")
 
 
+_NAMED = "Rollout has missing field 'spec.strategy.canary.trafficRouting.managedRoutes'"
+_UNMANAGED = "Steps define a route that does not exist in spec.strategy.canary.trafficRouting.managedRoutes"
+_SERVICES = "Canary service and Stable service must to be set to use Traffic Routing"
+_OF_SERVICES = ("alb", "istio", "smi", "apisix", "ambassador", "nginx", "appMesh", "traefik")
+_HEADERS = ("istio", "alb", "apisix", "plugins")
+_MIRRORS = ("istio", "plugins")
+_EXPERIMENTS = ("alb", "smi", "istio", "plugins")
+
+
 def canary_faults(rollout: Json, canary: Json) -> Iterator[Fault]:
     at = "spec.strategy"
-    routed = canary.get("trafficRouting") is not None
+    routing = canary.get("trafficRouting")
     surge, unavailable = canary.get("maxSurge"), canary.get("maxUnavailable")
     if _is_zero(surge) and _is_zero(unavailable):
         text = "MaxSurge and MaxUnavailable both can not be zero"
@@ -37,14 +46,57 @@ def canary_faults(rollout: Json, canary: Json) -> Iterator[Fault]:
     stable = canary.get("stableService")
     if stable and stable == canary.get("canaryService"):
         yield invalid(f"{at}.stableService", stable, _TWO_SERVICES)
-    if routed and not (stable and canary.get("canaryService")):
-        text = "Canary service and Stable service must to be set to use Traffic Routing"
-        yield invalid(f"{at}.stableService", stable or "", text)
-    if not routed:
+    if canary.get("pingPong") is not None:
+        yield from _ping_pong_faults(at, canary["pingPong"], routing)
+    if routing is None:
         yield from _routing_only(at, canary)
+    else:
+        yield from _routing_faults(at, canary, routing)
     view = Rollout.from_object(rollout)
     for index, step in enumerate(view.steps):
-        yield from _step_faults(f"{at}.steps[{index}]", step, max_weight(view), routed)
+        yield from _step_faults(f"{at}.steps[{index}]", step, max_weight(view), routing)
+
+
+def _ping_pong_faults(at: str, services: Json, routing: Json | None) -> Iterator[Fault]:
+    ping, pong = services.get("pingService") or "", services.get("pongService") or ""
+    if routing is not None and not _has(routing, ("alb", "istio", "plugins")):
+        text = "Ping-pong feature works with the ALB, Istio, and plugin-based traffic routers only"
+        yield invalid(f"{at}.trafficRouting.alb", None, text)
+    for name, service in (("pingService", ping), ("pongService", pong)):
+        if not service:
+            text = "Ping service and Pong service must to be set to use Ping-Pong feature"
+            yield invalid(f"{at}.pingPong.{name}", service, text)
+    if ping == pong:
+        yield invalid(f"{at}.pingPong.pingService", ping, _TWO_SERVICES.replace("stable and canary", "ping and pong"))
+    if routing is not None and routing.get("alb") is not None and not routing["alb"].get("rootService"):
+        text = "Root service field is required for the configuration with ALB and ping-pong feature enabled"
+        yield invalid(f"{at}.trafficRouting.alb.rootService", "", text)
+
+
+def _routing_faults(at: str, canary: Json, routing: Json) -> Iterator[Fault]:
+    for name in ("stableService", "canaryService") if _needs_services(canary, routing) else ():
+        if not canary.get(name):
+            yield invalid(f"{at}.{name}", "", _SERVICES)
+    if canary.get("scaleDownDelaySeconds") is not None and canary.get("dynamicStableScale"):
+        text = "Canary dynamicStableScale cannot be used with scaleDownDelaySeconds"
+        yield invalid(f"{at}.dynamicStableScale", True, text)
+    if routing.get("maxTrafficWeight") is not None and not _has(routing, ("nginx", "plugins")):
+        text = "Canary maxTrafficWeight in traffic routing only supported in Nginx and Plugins"
+        yield invalid(f"{at}.trafficRouting.maxTrafficWeight", routing["maxTrafficWeight"], text)
+
+
+def _needs_services(canary: Json, routing: Json) -> bool:
+    """Whether the router needs both Services; a plugin, a DestinationRule and ping-pong do without."""
+    paired = canary.get("pingPong") is not None
+    subsets = (routing.get("istio") or {}).get("destinationRule") is not None
+    free = {"alb": paired, "istio": paired or subsets}
+    return any(routing.get(name) is not None and not free.get(name, False) for name in _OF_SERVICES)
+
+
+def _has(routing: Json | None, routers: tuple[str, ...]) -> bool:
+    """Whether one of these routers is used; an empty `plugins` is none."""
+    found = routing or {}
+    return any(bool(found.get(r)) if r == "plugins" else found.get(r) is not None for r in routers)
 
 
 def _routing_only(at: str, canary: Json) -> Iterator[Fault]:
@@ -57,7 +109,7 @@ def _routing_only(at: str, canary: Json) -> Iterator[Fault]:
         yield invalid(f"{at}.dynamicStableScale", True, text)
 
 
-def _step_faults(at: str, step: Step, most: int, routed: bool) -> Iterator[Fault]:
+def _step_faults(at: str, step: Step, most: int, routing: Json | None) -> Iterator[Fault]:
     raw = step.raw
     if not any(raw.get(k) is not None for k in _ALL.values()):
         yield invalid(at, " ".join(f"step.{name}: true" for name in _ALL), _STEP_KINDS)
@@ -71,17 +123,42 @@ def _step_faults(at: str, step: Step, most: int, routed: bool) -> Iterator[Fault
     if step.duration is not None and step.duration.total_seconds() < 0:
         seconds = int(step.duration.total_seconds())
         yield invalid(f"{at}.pause.duration", seconds, "Duration needs to be greater than 0")
-    args = (raw.get("analysis") or {}).get("args") or []
-    if not all(_is_readable(a) for a in args):
-        yield invalid(f"{at}.analyses", args, _BAD_FIELD)
-    if raw.get("setCanaryScale") is not None and not routed:
+    if raw.get("setCanaryScale") is not None and routing is None:
         text = "SetCanaryScale requires TrafficRouting to be set"
         yield required("spec.strategy.trafficRouting", text)
+    yield from _route_faults(at, raw, routing)
     for index, template in enumerate((raw.get("experiment") or {}).get("templates") or []):
-        if template.get("weight") is not None and not routed:
+        if template.get("weight") is not None and not _has(routing, _EXPERIMENTS):
             text = "Experiment template weight cannot be set unless TrafficRouting is enabled"
+            if routing is not None:
+                text = (
+                    "Experiment template weight is only available for TrafficRouting with SMI, ALB, Istio and Plugins "
+                    "at this time"
+                )
             field = f"{at}.experiment.templates[{index}].weight"
             yield invalid(field, template["weight"], text)
+    args = [*((raw.get("analysis") or {}).get("args") or [])]
+    if not all(_is_readable(a) for a in args):
+        yield invalid(f"{at}.analyses", args, _BAD_FIELD)
+
+
+def _route_faults(at: str, raw: Json, routing: Json | None) -> Iterator[Fault]:
+    header, mirror = raw.get("setHeaderRoute"), raw.get("setMirrorRoute")
+    if header is not None and not _has(routing, _HEADERS):
+        text = "SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix"
+        yield invalid(f"{at}.setHeaderRoute", header, text)
+    if mirror is not None and not _has(routing, _MIRRORS):
+        text = "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins"
+        yield invalid(f"{at}.setMirrorRoute", mirror, text)
+    if routing is None:
+        return
+    managed = routing.get("managedRoutes")
+    if managed is None and (header is not None or mirror is not None):
+        yield required("spec.strategy.trafficRouting.managedRoutes", _NAMED)
+    known = {route.get("name") for route in managed or ()}
+    for name, route in (("setHeaderRoute", header), ("setMirrorRoute", mirror)):
+        if route is not None and managed is not None and route.get("name", "") not in known:
+            yield invalid(f"{at}.{name}", route.get("name", ""), _UNMANAGED)
 
 
 def _is_readable(arg: Json) -> bool:

@@ -23,8 +23,39 @@ def own_faults(rollout: Json) -> Iterator[Fault]:
     if len(named) == 2:
         value = "blueGreen: true canary: true"
         yield invalid("spec.strategy.strategy", value, "Multiple Strategies can not be listed")
+        return
+    if strategy.get("blueGreen") is not None:
+        yield from _blue_green_faults(spec, strategy["blueGreen"])
     if strategy.get("canary") is not None:
         yield from canary_faults(rollout, strategy["canary"])
+    for name in named:
+        yield from _affinity_faults(strategy[name].get("antiAffinity"))
+
+
+def _blue_green_faults(spec: Json, strategy: Json) -> Iterator[Fault]:
+    active = strategy.get("activeService") or ""
+    if active == (strategy.get("previewService") or ""):
+        text = (
+            "This rollout uses the same service for the active and preview services, but two different services are "
+            "required."
+        )
+        yield invalid("spec.strategy.activeService", active, text)
+    kept, limit = spec.get("revisionHistoryLimit"), strategy.get("scaleDownDelayRevisionLimit")
+    if limit is not None and (10 if kept is None else kept) < limit:
+        text = "This rollout's revision history limit can not be smaller than the rollout's scale down limit"
+        yield invalid("spec.strategy.scaleDownDelayRevisionLimit", limit, text)
+
+
+def _affinity_faults(affinity: Json | None) -> Iterator[Fault]:
+    if affinity is None:
+        return
+    names = ("preferredDuringSchedulingIgnoredDuringExecution", "requiredDuringSchedulingIgnoredDuringExecution")
+    has = {name: affinity.get(name) is not None for name in names}
+    if sum(has.values()) != 1:
+        value = " ".join(f"antiAffinity.{n[0].upper()}{n[1:]}: {str(h).lower()}" for n, h in has.items())
+        yield invalid("spec.strategy.antiAffinity", value, "AntiAffinity must have exactly one strategy listed")
+    if has[names[0]] and not 1 <= (weight := affinity[names[0]].get("weight") or 0) <= 100:
+        yield invalid("spec.strategy.antiAffinity.weight", weight, "AntiAffinity weight must be between 1-100")
 
 
 def _selector_faults(spec: Json) -> Iterator[Fault]:
@@ -36,7 +67,7 @@ def _selector_faults(spec: Json) -> Iterator[Fault]:
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
         yield invalid("spec.selector", {}, "empty selector is invalid for deployment")
     wanted = (selector or {}).get("matchLabels") or {}
-    if any(labels.get(k) != v for k, v in wanted.items()):
+    if selector is None or any(labels.get(k) != v for k, v in wanted.items()):
         text = "`selector` does not match template `labels`"
         yield invalid("spec.template.metadata.labels", labels, text)
     if not (template.get("spec") or {}).get("containers"):

@@ -179,6 +179,93 @@ def test_a_fault_is_named_as_upstream_names_it(path: str, value: Any, text: str)
     assert said(changed(path, value)) == text
 
 
+NGINX = {"nginx": {"stableIngress": "shop"}}
+ISTIO = {"istio": {"virtualService": {"name": "shop"}}}
+PAIR = {"canaryService": "can", "stableService": "sta"}
+HEADER = {"setHeaderRoute": {"name": "h", "match": [{"headerName": "x", "headerValue": {"exact": "1"}}]}}
+
+
+def own(strategy: Mapping[str, Any]) -> list[str]:
+    return [str(fault) for fault in own_faults(changed("spec.strategy", strategy))]
+
+
+@pytest.mark.parametrize(
+    ("canary", "texts"),
+    [
+        (
+            {"trafficRouting": NGINX},
+            [
+                f'spec.strategy.{name}: Invalid value: "": Canary service and Stable service must to be set to use '
+                "Traffic Routing"
+                for name in ("stableService", "canaryService")
+            ],
+        ),
+        (
+            {**PAIR, "trafficRouting": NGINX, "dynamicStableScale": True, "scaleDownDelaySeconds": 5},
+            [
+                "spec.strategy.dynamicStableScale: Invalid value: true: "
+                "Canary dynamicStableScale cannot be used with scaleDownDelaySeconds"
+            ],
+        ),
+        (
+            {**PAIR, "trafficRouting": NGINX, "steps": [HEADER]},
+            [
+                'spec.strategy.steps[0].setHeaderRoute: Invalid value: {"name":"h","match":[{"headerName":"x",'
+                '"headerValue":{"exact":"1"}}]}: SetHeaderRoute requires TrafficRouting, supports Istio and ALB and '
+                "Apisix",
+                "spec.strategy.trafficRouting.managedRoutes: Required value: Rollout has missing field "
+                "'spec.strategy.canary.trafficRouting.managedRoutes'",
+            ],
+        ),
+        (
+            {**PAIR, "trafficRouting": {**ISTIO, "managedRoutes": [{"name": "other"}]}, "steps": [HEADER]},
+            [
+                'spec.strategy.steps[0].setHeaderRoute: Invalid value: "h": Steps define a route that does not exist '
+                "in spec.strategy.canary.trafficRouting.managedRoutes"
+            ],
+        ),
+        ({**PAIR, "trafficRouting": {**ISTIO, "managedRoutes": [{"name": "h"}]}, "steps": [HEADER]}, []),
+        ({"trafficRouting": {"plugins": {"argoproj-labs/gatewayAPI": {"httpRoute": "shop"}}}}, []),
+        (
+            {"antiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": {"weight": 0}}},
+            ["spec.strategy.antiAffinity.weight: Invalid value: 0: AntiAffinity weight must be between 1-100"],
+        ),
+        (
+            {"antiAffinity": {}},
+            [
+                'spec.strategy.antiAffinity: Invalid value: "antiAffinity.PreferredDuringSchedulingIgnoredDuring'
+                'Execution: false antiAffinity.RequiredDuringSchedulingIgnoredDuringExecution: false": '
+                "AntiAffinity must have exactly one strategy listed"
+            ],
+        ),
+        (
+            {"pingPong": {"pingService": "a", "pongService": "a"}},
+            [
+                'spec.strategy.pingPong.pingService: Invalid value: "a": This rollout uses the same service for the '
+                "ping and pong services, but two different services are required."
+            ],
+        ),
+    ],
+)
+def test_what_a_router_needs_is_named_as_upstream_names_it(canary: Mapping[str, Any], texts: list[str]) -> None:
+    assert own({"canary": canary}) == texts
+
+
+@pytest.mark.parametrize(("services", "value"), [({}, ""), ({"activeService": "a", "previewService": "a"}, "a")])
+def test_blue_green_needs_two_services(services: Mapping[str, str], value: str) -> None:
+    assert own({"blueGreen": services}) == [
+        f'spec.strategy.activeService: Invalid value: "{value}": This rollout uses the same service for the active '
+        "and preview services, but two different services are required."
+    ]
+
+
+def test_blue_green_keeps_as_many_revisions_as_it_scales_down_late() -> None:
+    rollout = changed("spec.strategy", {"blueGreen": {"activeService": "a", "scaleDownDelayRevisionLimit": 3}})
+    assert [*own_faults(rollout)] == []
+    rollout["spec"]["revisionHistoryLimit"] = 2
+    assert [f.field for f in own_faults(rollout)] == ["spec.strategy.scaleDownDelayRevisionLimit"]
+
+
 def test_all_faults_of_its_own_are_found_in_order() -> None:
     rollout = changed("spec.strategy.canary.steps", [{"setWeight": 101}, {"pause": {"duration": "x"}}])
     assert [f.field for f in own_faults(rollout)] == [
