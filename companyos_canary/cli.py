@@ -50,6 +50,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Set up": {
         "init": "write a canary.yaml, for a new service or a live Rollout",
+        "lint": "find what would go wrong with manifests before a release",
         "render": "print the Kubernetes objects that canary.yaml stands for",
         "apply": "install or update them in the cluster",
         "completion": "complete verbs, options and names in bash, zsh or fish",

@@ -44,7 +44,7 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.OK: "done; or the awaited state was reached; with --no-wait: sent",
     ExitCode.FAILED: "failed: unexpected, network, API",
     ExitCode.USAGE: "usage or configuration",
-    ExitCode.DEGRADED: "the rollout is Degraded or was aborted",
+    ExitCode.DEGRADED: "the rollout is Degraded or was aborted; lint: there are errors",
     ExitCode.DENIED: "not authenticated or not permitted",
     ExitCode.NOT_FOUND: "not found",
     ExitCode.SUPERSEDED: "superseded: another version took this one's place",

@@ -38,6 +38,7 @@ TASKS = [
     ("check rollout history", ("revisions", "who"), "history"),
     ("start from nothing", ("new service",), "init"),
     ("see what is applied", ("objects", "print"), "render"),
+    ("check it before a release", ("before a release",), "lint"),
     ("install it", ("install",), "apply"),
     ("try it without a cluster", ("no cluster",), "demo"),
     ("complete names with TAB", ("complete", "bash"), "completion"),

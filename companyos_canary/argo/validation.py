@@ -29,7 +29,7 @@ def _reference_faults(rollout: Json, template: Lookup, service: FindService) -> 
     at = "spec.strategy.canary"
     for key in ("stableService", "canaryService"):
         if canary.get(key):
-            yield from _service_faults(f"{at}.{key}", rollout, canary[key], service)
+            yield from service_faults(f"{at}.{key}", rollout, canary[key], service(canary[key]))
     found = [(f"{at}.steps[{i}].analysis", s.get("analysis"), False) for i, s in enumerate(canary.get("steps") or [])]
     found.append((f"{at}.analysis", canary.get("analysis"), True))
     for path, analysis, background in found:
@@ -42,8 +42,8 @@ def _reference_faults(rollout: Json, template: Lookup, service: FindService) -> 
             yield invalid(field, error.value, error.message)
 
 
-def _service_faults(field: str, rollout: Json, name: str, service: FindService) -> Iterator[Fault]:
-    found = service(name)
+def service_faults(field: str, rollout: Json, name: str, found: Json | None) -> Iterator[Fault]:
+    """What is wrong with the Service that a field names, which is None if there is no such Service."""
     if found is None:
         yield invalid(field, name, f'service "{name}" not found')
         return

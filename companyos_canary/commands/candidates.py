@@ -198,4 +198,4 @@ SOURCES: Mapping[str, Callable[[Line], Found]] = {
     "query": metrics,
     "verb": verbs,
 }
-FILES = ("file", "kubeconfig", "write", "role", "summary")
+FILES = ("file", "files", "kubeconfig", "write", "role", "summary")

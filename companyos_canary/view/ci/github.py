@@ -16,6 +16,11 @@ def annotation(report: Report) -> str:
     return f"::{report.level} title={_property(report.title)}::{_data(report.message)}"
 
 
+def at_line(level: str, file: str, line: int, title: str, message: str) -> str:
+    """`::warning file=rollout.yaml,line=12,title=unknown-field::…`; `level` is error, warning or notice."""
+    return f"::{level} file={_property(file)},line={line},title={_property(title)}::{_data(message)}"
+
+
 def outputs(values: Outputs, delimiter: str) -> str:
     """Lines for $GITHUB_OUTPUT. `delimiter` is one that nobody can guess."""
     pairs = (

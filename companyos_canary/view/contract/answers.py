@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from companyos_canary.argo.history import Became
 from companyos_canary.argo.limits import Operator
+from companyos_canary.lint.finding import Severity
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.view.contract.parts import At, Cause, Event, Images, Percent, Phase, RunPhase, Snapshot
 from companyos_canary.view.format import Unit
@@ -129,6 +130,40 @@ class Listed(TypedDict):
     weight: Percent
     revision: int
     aborted: bool
+
+
+class Finding(TypedDict):
+    """What lint found. `path` is the field in the object of that kind and name; these three are empty for what is no
+    object. `hint` may be empty."""
+
+    rule: str
+    severity: Severity
+    file: str
+    line: int
+    kind: str
+    name: str
+    path: str
+    message: str
+    hint: str
+
+
+class Unreadable(TypedDict):
+    """A file that could not be read, or only up to this line."""
+
+    file: str
+    line: int
+    message: str
+
+
+class Linted(TypedDict):
+    """`files` and `objects` count what was read, `ignored` the findings that a comment leaves out."""
+
+    files: int
+    objects: int
+    severities: Annotated[dict[str, int], Meta(description="findings by severity: error, warning, note")]
+    ignored: int
+    findings: list[Finding]
+    unreadable: list[Unreadable]
 
 
 class Rollouts(TypedDict):

@@ -1,0 +1,102 @@
+"""Runs the rules over files that were read, and leaves out what comments ignore."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from companyos_canary.lint import fields, ignoring
+from companyos_canary.lint.documents import Document, read
+from companyos_canary.lint.finding import SEVERITIES, Finding, Found, Rule
+from companyos_canary.lint.ignoring import Comment
+from companyos_canary.lint.metric import metrics_of
+from companyos_canary.lint.objects import Case, Object, World, objects_in
+from companyos_canary.lint.paths import below, dotted
+from companyos_canary.lint.rendered import Rendered
+from companyos_canary.lint.rules import RULES, shape
+
+_TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that was read. `strange` are its documents that are no objects of Kubernetes."""
+
+    name: str
+    objects: tuple[Object, ...]
+    comments: tuple[Comment, ...] = ()
+    strange: tuple[Document, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was found, the worst first within a file; `ignored` counts what comments left out."""
+
+    findings: tuple[Finding, ...]
+    ignored: int
+    objects: int
+
+    def count(self, severity: str) -> int:
+        return sum(f.severity == severity for f in self.findings)
+
+
+def file_of(name: str, content: bytes) -> File:
+    """Read a file. Raises Unreadable."""
+    documents = read(name, content)
+    found = {id(document): tuple(objects_in(document)) for document in documents}
+    return File(
+        name,
+        tuple(o for objects in found.values() for o in objects),
+        ignoring.comments(content.decode("utf-8", "replace"), documents),
+        tuple(d for d in documents if not found[id(d)]),
+    )
+
+
+def file_of_objects(file: File, objects: Iterable[Mapping[str, Any]]) -> File:
+    """canary.yaml, read as `file`, as the objects that it stands for; their findings are at the lines of its fields."""
+    made = {str(index): data for index, data in enumerate(objects)}
+    names = {i: tuple(m["name"] for m in below(data, "spec", "metrics") or ()) for i, data in made.items()}
+    rendered = Rendered(file.strange[0], names)
+    return File(file.name, tuple(Object(rendered, (i,), data) for i, data in made.items()), file.comments)
+
+
+def check(files: Sequence[File]) -> Report:
+    """The findings of all files, looked at together."""
+    world = World(tuple(o for file in files for o in file.objects))
+    comments = {file.name: file.comments for file in files}
+    found = [f for obj in world.objects for f in _of_object(Case(obj, world))]
+    kept = [f for f in found if not any(c.ignores(f.rule, f.line) for c in comments.get(f.file, ()))]
+    return Report(tuple(_sorted(kept, [file.name for file in files])), len(found) - len(kept), len(world.objects))
+
+
+def _of_object(case: Case) -> Iterator[Finding]:
+    kind = case.object.kind
+    rules = [r for r in RULES if kind in r.kinds or (r.kinds and "" in r.kinds)]
+    if any(isinstance(fault, fields.WrongType) for fault in fields.faults(kind, case.object.data)):
+        rules = [r for r in rules if r in shape.RULES]  # the others rely on types
+        kind = ""
+    for rule in rules:
+        yield from (_finding(rule, case.object, found) for found in rule.check(case))
+    if kind in _TEMPLATES:
+        for metric in metrics_of(case):
+            for rule in RULES:
+                if not rule.kinds:
+                    yield from (_finding(rule, case.object, found) for found in rule.check(metric))
+
+
+def _finding(rule: Rule, obj: Object, found: Found) -> Finding:
+    return Finding(
+        rule.id,
+        rule.severity,
+        obj.document.file,
+        obj.line(found.path),
+        str(obj.data.get("kind") or ""),
+        obj.name,
+        dotted(found.path),
+        found.message,
+        found.hint,
+    )
+
+
+def _sorted(findings: Iterable[Finding], files: Sequence[str]) -> list[Finding]:
+    order: Mapping[str, int] = {name: index for index, name in enumerate(files)}
+    return sorted(findings, key=lambda f: (order[f.file], f.line, SEVERITIES.index(f.severity), f.rule, f.path))

@@ -1,0 +1,74 @@
+"""What lint finds, and what a rule is.
+
+A rule is a generator over one thing: an object of a kind, or a metric of a template. It yields where
+in the object the fault is and a sentence that is true of this object; its docstring says what is
+wrong and why in general, and becomes docs/lint.md.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from companyos_canary.lint.paths import Path
+
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+"""error: the controller refuses it, a release breaks, or an analysis judges nothing. warning: wrong
+in a situation that comes sooner or later. note: something to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a rule yields: the path in the object, a sentence, and what to do if that can be said."""
+
+    path: Path
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`line` is counted from 1. `path` is dotted: `spec.metrics[0].count`. `name` and `kind` are those of the object,
+    empty for what is not in an object."""
+
+    rule: str
+    severity: Severity
+    file: str
+    line: int
+    kind: str
+    name: str
+    path: str
+    message: str
+    hint: str
+
+
+Check = Callable[[Any], Iterator[Found]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`check` looks at a Case of one of `kinds` (an empty kind stands for every object), or at a Metric if there are
+    none. `title` is one line, `why` the paragraphs below it."""
+
+    id: str
+    severity: Severity
+    kinds: tuple[str, ...]
+    check: Check
+
+    @property
+    def title(self) -> str:
+        return _doc(self.check).partition("\n")[0].rstrip(".")
+
+    @property
+    def why(self) -> str:
+        return _doc(self.check).partition("\n")[2].strip()
+
+
+def _doc(check: Check) -> str:
+    return inspect.cleandoc(check.__doc__ or "")
+
+
+def rule(id_: str, severity: Severity, *kinds: str) -> Callable[[Check], Rule]:
+    """Make a rule of a check."""
+    return lambda check: Rule(id_, severity, kinds, check)
