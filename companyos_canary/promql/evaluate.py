@@ -7,8 +7,8 @@ from typing import Literal
 import promql_parser as tree
 
 from companyos_canary.promql import operators, ranges
+from companyos_canary.promql.aggregations import AGGREGATIONS, aggregate, by, without
 from companyos_canary.promql.functions import FUNCTIONS, absent, each
-from companyos_canary.promql.operators import AGGREGATIONS, aggregate, by, without
 from companyos_canary.promql.parse import matchers, parse, seconds
 from companyos_canary.promql.values import (
     SETS,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from companyos_canary.promql.aggregations import AGGREGATIONS
 from companyos_canary.promql.functions import FUNCTIONS
-from companyos_canary.promql.operators import AGGREGATIONS
 from companyos_canary.promql.ranges import FUNCTIONS as RANGE_FUNCTIONS
 from tests.promql.promtool import Case, differences, needs_promtool
 from tests.promql.strategies import ARITHMETIC, COMPARISONS, VECTOR, cases
