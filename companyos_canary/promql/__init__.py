@@ -1,4 +1,4 @@
-"""A subset of PromQL, evaluated over samples in memory as Prometheus 2.42 would."""
+"""PromQL without native histograms, evaluated over samples in memory as Prometheus 2.42 would."""
 
 from companyos_canary.promql.evaluate import evaluate, evaluate_range
 from companyos_canary.promql.parse import parse, parse_duration, selector

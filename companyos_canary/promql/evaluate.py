@@ -1,18 +1,22 @@
 """Evaluates PromQL over given series: one moment, or a range of moments."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Literal
 
 import promql_parser as tree
 
 from companyos_canary.promql import operators, ranges
 from companyos_canary.promql.aggregations import AGGREGATIONS, aggregate, by, without
+from companyos_canary.promql.floats import DATES
 from companyos_canary.promql.functions import FUNCTIONS, absent, each
-from companyos_canary.promql.parse import matchers, parse, seconds
+from companyos_canary.promql.parse import matchers, named, parse, seconds
+from companyos_canary.promql.parse import moment as named_moment
 from companyos_canary.promql.values import (
     SETS,
     STALE,
+    Key,
     Labels,
     Matcher,
     Matrix,
@@ -29,12 +33,16 @@ from companyos_canary.promql.values import (
 )
 
 LOOKBACK = 300_000
+#: Of a subquery that names none: Prometheus' default evaluation interval.
+DEFAULT_STEP = 60_000
+MOST_MOMENTS = 11_000
 
 
 def evaluate(text: str, at: float, select: Select) -> Value:
     """Return the answer at a moment (Unix seconds): a Scalar or a Vector; for a lone range selector
     a Matrix, for a string literal a Text. Raises PromqlError."""
-    return _value(round(at * 1000), select, parse(text))
+    moment = round(at * 1000)
+    return _value(_Evaluation(moment, moment, moment, select), parse(text))
 
 
 def evaluate_range(text: str, start: float, end: float, step: float, select: Select) -> Matrix:
@@ -44,7 +52,7 @@ def evaluate_range(text: str, start: float, end: float, step: float, select: Sel
     found: dict[frozenset[tuple[str, str]], tuple[Labels, list[tuple[float, float]]]] = {}
     first, last, width = round(start * 1000), round(end * 1000), max(round(step * 1000), 1)
     for at in range(first, last + 1, width):
-        value = _value(at, select, expression)
+        value = _value(_Evaluation(at, first, last, select), expression)
         if isinstance(value, Matrix | Text):
             kind = "range vector" if isinstance(value, Matrix) else "string"
             raise PromqlError(
@@ -57,19 +65,23 @@ def evaluate_range(text: str, start: float, end: float, step: float, select: Sel
     return Matrix(tuple(Series(labels, samples) for labels, samples in found.values()))
 
 
-def _value(at: int, select: Select, expression: tree.Expr) -> Value:
+def _value(evaluation: "_Evaluation", expression: tree.Expr) -> Value:
     try:
-        return _Evaluation(at, select).value(expression)
+        return evaluation.value(expression)
     except (OverflowError, ValueError) as error:  # longer than a timedelta can hold
         raise PromqlError("bad_data", "parse error: duration out of range") from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Evaluation:
-    """One expression at one moment, in milliseconds."""
+    """One expression at one moment. `first` and `last` are those of the whole query, for `@`; all
+    times are in milliseconds. `within`: at how many moments subqueries have it evaluated."""
 
     at: int
+    first: int
+    last: int
     select: Select
+    within: int = 1
 
     def value(self, node: tree.Expr) -> Value:
         match node:
@@ -81,7 +93,7 @@ class _Evaluation:
                 return self.value(node.expr)
             case tree.VectorSelector():
                 return self.instant(node)
-            case tree.MatrixSelector():
+            case tree.MatrixSelector() | tree.SubqueryExpr():
                 return self.matrix(node)
             case tree.UnaryExpr():
                 return self.negated(node)
@@ -91,8 +103,7 @@ class _Evaluation:
                 return self.combined(node)
             case tree.Call():
                 return self.called(node)
-        name = "subqueries are" if isinstance(node, tree.SubqueryExpr) else f"`{node}` is"
-        raise PromqlError("bad_data", f"{name} not supported")
+        raise PromqlError("bad_data", f"`{node}` is not supported")
 
     def vector(self, node: tree.Expr) -> Vector:
         value = self.value(node)
@@ -101,24 +112,46 @@ class _Evaluation:
         return value
 
     def instant(self, node: tree.VectorSelector) -> Vector:
-        end = self._end(node)
-        found = []
+        return Vector(tuple(Sample(labels, value) for labels, _, value in self._newest(node)))
+
+    def _newest(self, node: tree.VectorSelector) -> Iterator[tuple[Labels, int, float]]:
+        end = self._end(node.at, node.offset)
         for labels, points in self._windows(matchers(node), end - LOOKBACK, end):
             if points and points[-1][1] is not STALE:
-                found.append(Sample(labels, points[-1][1]))
-        return Vector(tuple(found))
+                yield labels, *points[-1]
 
-    def windows(self, node: tree.MatrixSelector) -> Iterator[tuple[Labels, ranges.Window]]:
+    def windows(self, node: tree.Expr) -> Iterator[tuple[Labels, ranges.Window]]:
         """The series that have a sample in the range, without staleness markers."""
+        if isinstance(node, tree.SubqueryExpr):
+            yield from self._subquery(node)
+            return
+        if not isinstance(node, tree.MatrixSelector):
+            raise PromqlError("bad_data", f"expected a range vector, got `{node}`")
         selector = node.vector_selector
-        end = self._end(selector)
+        end = self._end(selector.at, selector.offset)
         start = end - round(seconds(node.range) * 1000)
         for labels, points in self._windows(matchers(selector), start, end):
             real = [p for p in points if p[1] is not STALE]
             if real:
                 yield labels, ranges.Window(start, end, real)
 
-    def matrix(self, node: tree.MatrixSelector) -> Matrix:
+    def _subquery(self, node: tree.SubqueryExpr) -> Iterator[tuple[Labels, ranges.Window]]:
+        """What an instant query answers at every multiple of the step in the range."""
+        end = self._end(node.at, node.offset)
+        start = end - round(seconds(node.range) * 1000)
+        step = round(seconds(node.step) * 1000) or DEFAULT_STEP
+        moments = range(-(-start // step) * step, end + 1, step)
+        within = self.within * max(len(moments), 1)
+        if within > MOST_MOMENTS:
+            raise PromqlError("execution", f"subqueries at more than {MOST_MOMENTS} moments are not supported")
+        found: dict[Key, tuple[Labels, list[tuple[int, float]]]] = {}
+        for at in moments:
+            for sample in replace(self, at=at, within=within).vector(node.expr).samples:
+                found.setdefault(key(sample.labels), (sample.labels, []))[1].append((at, sample.value))
+        for labels, points in found.values():
+            yield labels, ranges.Window(start, end, points)
+
+    def matrix(self, node: tree.Expr) -> Matrix:
         return Matrix(
             tuple(
                 Series(labels, tuple((at / 1000, value) for at, value in window.points))
@@ -136,14 +169,13 @@ class _Evaluation:
         op = str(node.op)
         if op not in AGGREGATIONS:
             raise PromqlError("bad_data", f"the aggregation `{op}` is not supported")
-        modifier = node.modifier
-        if modifier is None:
-            grouping = by(())
-        elif modifier.type == tree.AggModifierType.By:
-            grouping = by(modifier.labels)
+        modifier, parameter = node.modifier, self.value(node.param) if node.param is not None else None
+        if modifier is None or modifier.type == tree.AggModifierType.By:
+            names = modifier.labels if modifier else []
+            grouping = by([*names, parameter.value] if isinstance(parameter, Text) else names)
         else:
             grouping = without(modifier.labels)
-        return aggregate(op, self.vector(node.expr), grouping)
+        return aggregate(op, self.vector(node.expr), grouping, parameter)
 
     def combined(self, node: tree.BinaryExpr) -> Value:
         op, to_bool = str(node.op), bool(node.modifier and node.modifier.return_bool)
@@ -165,34 +197,63 @@ class _Evaluation:
 
     def called(self, node: tree.Call) -> Value:
         name = node.func.name
+        arguments = [_bare(argument) for argument in node.args]
         if name == "time":
             return Scalar(self.at / 1000)
-        if name in ranges.FUNCTIONS:
-            return self._ranged(name, _bare(node.args[0]))
         if name == "absent":
-            argument = _bare(node.args[0])
-            named = matchers(argument) if isinstance(argument, tree.VectorSelector) else ()
-            return absent(self.vector(argument), named)
-        if name in FUNCTIONS:
-            value = FUNCTIONS[name]([self.value(argument) for argument in node.args])
-            return _distinct(value) if isinstance(value, Vector) else value
-        raise PromqlError("bad_data", f"the function `{name}` is not supported")
+            return absent(self.vector(arguments[0]), named(arguments[0]))
+        if name == "absent_over_time":
+            return self._absent_over_time(arguments[0])
+        if name == "timestamp":
+            return self._timestamps(arguments[0])
+        if (function := self._range_function(name, arguments)) is not None:
+            return self._ranged(function, arguments, keeps_name=name in ranges.KEEPS_NAME)
+        if name not in FUNCTIONS:
+            raise PromqlError("bad_data", f"the function `{name}` is not supported")
+        values = [self.value(argument) for argument in arguments]
+        if name in DATES and not values:
+            values = [Vector((Sample({}, self.at / 1000),))]
+        value = FUNCTIONS[name](values)
+        return _distinct(value) if isinstance(value, Vector) else value
 
-    def _ranged(self, name: str, argument: tree.Expr) -> Vector:
-        if not isinstance(argument, tree.MatrixSelector):
-            raise PromqlError("bad_data", f"`{name}` over a subquery is not supported")
-        function, found = ranges.FUNCTIONS[name], []
+    def _range_function(self, name: str, arguments: Sequence[tree.Expr]) -> ranges.RangeFunction | None:
+        if name == "quantile_over_time":
+            wanted = self._scalar(arguments[0])
+            return lambda window: ranges.quantile_over_time(window, wanted)
+        if name == "predict_linear":
+            ahead = self._scalar(arguments[1])
+            return lambda window: ranges.predicted(window, ahead, self.at)
+        return ranges.FUNCTIONS.get(name)
+
+    def _ranged(self, function: ranges.RangeFunction, arguments: Sequence[tree.Expr], *, keeps_name: bool) -> Vector:
+        found = []
+        (argument,) = (a for a in arguments if isinstance(a, tree.MatrixSelector | tree.SubqueryExpr))
         for labels, window in self.windows(argument):
             value = function(window)
             if value is not None:
-                kept = labels if name in ranges.KEEPS_NAME else without_name(labels)
-                found.append(Sample(kept, value))
+                found.append(Sample(labels if keeps_name else without_name(labels), value))
         return _distinct(Vector(tuple(found)))
 
-    def _end(self, selector: tree.VectorSelector) -> int:
-        if selector.at is not None:
-            raise PromqlError("bad_data", "the `@` modifier is not supported")
-        return self.at - round(seconds(selector.offset) * 1000)
+    def _absent_over_time(self, argument: tree.Expr) -> Vector:
+        found = (Sample(labels, window.points[-1][1]) for labels, window in self.windows(argument))
+        return absent(Vector(tuple(found)), named(argument))
+
+    def _timestamps(self, argument: tree.Expr) -> Vector:
+        """Of a selector the moments of its samples, of anything else the present one."""
+        if isinstance(argument, tree.VectorSelector):
+            found = [Sample(without_name(labels), at / 1000) for labels, at, _ in self._newest(argument)]
+            return _distinct(Vector(tuple(found)))
+        return _distinct(each(self.vector(argument), lambda _: self.at / 1000))
+
+    def _scalar(self, node: tree.Expr) -> float:
+        value = self.value(node)
+        if not isinstance(value, Scalar):
+            raise PromqlError("bad_data", f"expected a scalar, got `{node}`")
+        return value.value
+
+    def _end(self, at: tree.AtModifier | None, offset: timedelta | None) -> int:
+        moment = self.at if at is None else named_moment(at, self.first, self.last)
+        return moment - round(seconds(offset) * 1000)
 
     def _windows(
         self, wanted: Sequence[Matcher], start: int, end: int

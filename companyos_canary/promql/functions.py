@@ -7,12 +7,15 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
+from companyos_canary.promql.floats import DATES, NUMBERS, rounded
+from companyos_canary.promql.labels import label_join, label_replace
 from companyos_canary.promql.values import (
     NAME,
     Key,
     Matcher,
     Sample,
     Scalar,
+    Text,
     Value,
     Vector,
     divide,
@@ -144,11 +147,48 @@ def _scalar(args: Arguments, index: int) -> float:
     return cast(Scalar, args[index]).value
 
 
+def _round(args: Arguments) -> Vector:
+    to = _scalar(args, 1) if len(args) > 1 else 1.0
+    return each(_vector(args, 0), lambda v: rounded(v, to))
+
+
+def _sorted(args: Arguments, sign: int) -> Vector:
+    def place(sample: Sample) -> tuple[bool, float]:
+        missing = math.isnan(sample.value)
+        return missing, 0.0 if missing else sign * sample.value
+
+    return Vector(tuple(sorted(_vector(args, 0).samples, key=place)))
+
+
+def _text(args: Arguments, index: int) -> str:
+    return cast(Text, args[index]).value
+
+
+def _label_replace(args: Arguments) -> Vector:
+    return label_replace(_vector(args, 0), _text(args, 1), _text(args, 2), _text(args, 3), _text(args, 4))
+
+
+def _label_join(args: Arguments) -> Vector:
+    sources = [_text(args, index) for index in range(3, len(args))]
+    return label_join(_vector(args, 0), _text(args, 1), _text(args, 2), sources)
+
+
+def _of_each(function: Callable[[float], float]) -> Callable[[Arguments], Value]:
+    return lambda args: each(_vector(args, 0), function)
+
+
 FUNCTIONS: dict[str, Callable[[Arguments], Value]] = {
+    **{name: _of_each(function) for name, function in (NUMBERS | DATES).items()},
     "clamp": _clamp,
     "clamp_min": _clamp_min,
     "clamp_max": _clamp_max,
     "histogram_quantile": lambda a: Vector(histogram_quantile(_scalar(a, 0), _vector(a, 1).samples)),
+    "label_join": _label_join,
+    "label_replace": _label_replace,
+    "pi": lambda _: Scalar(math.pi),
+    "round": _round,
     "scalar": _scalar_of,
+    "sort": lambda args: _sorted(args, 1),
+    "sort_desc": lambda args: _sorted(args, -1),
     "vector": lambda args: Vector((Sample({}, _scalar(args, 0)),)),
 }

@@ -9,12 +9,15 @@ import promql_parser as tree
 
 from companyos_canary.promql.values import NAME, Matcher, Op, PromqlError
 
-#: the process.
+#: Beyond these the parser could exhaust the stack of the process.
 MAX_LENGTH = 16_384
 MAX_DEPTH = 100
 MAX_OPERATORS = 300
 
 _OPERATOR = re.compile(r"[-+*/%^=!<>]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+#: promql-parser takes these moments for 1970.
+_BEFORE_1970 = re.compile(r"@\s*-")
+_STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*\1|`[^`]*`""", re.DOTALL)
 _OPS: dict[str, Op] = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 
 
@@ -27,6 +30,8 @@ def parse(text: str) -> tree.Expr:
         raise PromqlError("bad_data", f"parse error: the query nests more than {MAX_DEPTH} brackets")
     if len(_OPERATOR.findall(text)) > MAX_OPERATORS:
         raise PromqlError("bad_data", f"parse error: the query has more than {MAX_OPERATORS} operators")
+    if _BEFORE_1970.search(_STRING.sub('""', text)):
+        raise PromqlError("bad_data", "a negative time after `@` is not supported")
     try:
         return tree.parse(text)
     except ValueError as error:
@@ -38,6 +43,13 @@ def matchers(selector: tree.VectorSelector) -> tuple[Matcher, ...]:
     if selector.matchers.or_matchers:
         raise PromqlError("bad_data", "`or` between label matchers is not supported")
     return tuple(_matchers(selector))
+
+
+def named(node: tree.Expr) -> tuple[Matcher, ...]:
+    """What a selector, or a range of one, says about the series; nothing for any other expression."""
+    if isinstance(node, tree.MatrixSelector):
+        node = node.vector_selector
+    return matchers(node) if isinstance(node, tree.VectorSelector) else ()
 
 
 def selector(text: str) -> tuple[Matcher, ...]:
@@ -55,6 +67,15 @@ def parse_duration(text: str) -> float:
 
 def seconds(duration: timedelta | None) -> float:
     return duration.total_seconds() if duration is not None else 0.0
+
+
+def moment(modifier: tree.AtModifier, start: int, end: int) -> int:
+    """What `@` names, in milliseconds; `start` and `end` are those of the query."""
+    if modifier.type == tree.AtModifierType.Start:
+        return start
+    if modifier.type == tree.AtModifierType.End:
+        return end
+    return round(float(str(modifier).removeprefix("@")) * 1000)
 
 
 def _matchers(selector: tree.VectorSelector) -> Iterator[Matcher]:

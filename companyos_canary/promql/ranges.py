@@ -6,7 +6,9 @@ Upstream: Prometheus 2.42 promql/functions.go; compared with promtool.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from companyos_canary.promql.floats import quantile
 from companyos_canary.promql.values import divide
 
 Points = Sequence[tuple[int, float]]
@@ -112,6 +114,66 @@ def max_over_time(window: Window) -> float:
     return most
 
 
+def idelta(window: Window) -> float | None:
+    if len(window.points) < 2:
+        return None
+    (before, old), (at, new) = window.points[-2:]
+    return None if at == before else new - old
+
+
+def changes(window: Window) -> float:
+    values = [value for _, value in window.points]
+    return float(sum(a != b and not (math.isnan(a) and math.isnan(b)) for a, b in pairwise(values)))
+
+
+def resets(window: Window) -> float:
+    values = [value for _, value in window.points]
+    return float(sum(b < a for a, b in pairwise(values)))
+
+
+def variance_over_time(window: Window) -> float:
+    mean = mean_lost = squares = squares_lost = 0.0
+    for count, (_, value) in enumerate(window.points, start=1):
+        delta = value - (mean + mean_lost)
+        mean, mean_lost = _kahan(delta / count, mean, mean_lost)
+        squares, squares_lost = _kahan(delta * (value - (mean + mean_lost)), squares, squares_lost)
+    return (squares + squares_lost) / len(window.points)
+
+
+def quantile_over_time(window: Window, wanted: float) -> float:
+    return quantile(wanted, [value for _, value in window.points])
+
+
+def deriv(window: Window) -> float | None:
+    """The growth per second of the straight line through the points."""
+    if len(window.points) < 2:
+        return None
+    return _line(window.points, window.points[0][0])[0]
+
+
+def predicted(window: Window, seconds: float, now: int) -> float | None:
+    """What that line says for so many seconds after `now` (in milliseconds)."""
+    if len(window.points) < 2:
+        return None
+    slope, at_now = _line(window.points, now)
+    return slope * seconds + at_now
+
+
+def _line(points: Points, origin: int) -> tuple[float, float]:
+    """Slope per second of the line of least squares, and its value at `origin`."""
+    first = points[0][1]
+    if all(value == first for _, value in points[1:]):
+        return (math.nan, math.nan) if math.isinf(first) else (0.0, first)
+    sums = [(0.0, 0.0)] * 4
+    for at, value in points:
+        x = (at - origin) / 1000
+        sums = [_kahan(new, *old) for new, old in zip((x, value, x * value, x * x), sums, strict=True)]
+    x_sum, y_sum, xy_sum, xx_sum = (total + lost for total, lost in sums)
+    count = float(len(points))
+    slope = divide(xy_sum - x_sum * y_sum / count, xx_sum - x_sum * x_sum / count)
+    return slope, y_sum / count - slope * x_sum / count
+
+
 def infinite_stays(mean: float, value: float) -> bool:
     """Whether a mean is already infinite and another value cannot change that."""
     if not math.isinf(mean):
@@ -138,6 +200,12 @@ FUNCTIONS: dict[str, RangeFunction] = {
     "avg_over_time": avg_over_time,
     "min_over_time": min_over_time,
     "max_over_time": max_over_time,
+    "idelta": idelta,
+    "changes": changes,
+    "resets": resets,
+    "deriv": deriv,
+    "stddev_over_time": lambda window: math.sqrt(variance_over_time(window)),
+    "stdvar_over_time": variance_over_time,
     "count_over_time": lambda window: float(len(window.points)),
     "last_over_time": lambda window: window.points[-1][1],
     "present_over_time": lambda _: 1.0,

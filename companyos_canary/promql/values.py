@@ -23,7 +23,7 @@ class Matcher:
 
     def __post_init__(self) -> None:
         if self.op in ("=~", "!~"):
-            object.__setattr__(self, "_pattern", _compiled(self.value))
+            object.__setattr__(self, "_pattern", regular_expression(self.value))
 
     def accepts(self, labels: Mapping[str, str]) -> bool:
         value = labels.get(self.name, "")
@@ -32,7 +32,8 @@ class Matcher:
         return (self._pattern.fullmatch(value) is not None) == (self.op == "=~")
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def regular_expression(pattern: str) -> re.Pattern[str]:
+    """Raises ValueError if Python would read it differently from RE2, or not at all."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # Python reads `[[:alpha:]]` differently, and warns
         try:

@@ -123,9 +123,15 @@ def _test(case: Case) -> Mapping[str, object]:
             {"series": name, "values": " ".join(_written(v) for v in values)} for name, values in case.series
         ],
         "promql_expr_test": [
-            {"expr": text, "eval_time": f"{case.at}ms", "exp_samples": _NEVER} for text in case.expressions
+            *({"expr": text, "eval_time": f"{case.at}ms", "exp_samples": _NEVER} for text in case.expressions),
+            {"expr": "vector(1)", "eval_time": f"{_end(case)}ms", "exp_samples": [{"labels": "{}", "value": 1}]},
         ],
     }
+
+
+def _end(case: Case) -> int:
+    """Late enough that all samples are stored: an expression may look ahead, too."""
+    return max(case.at, *(len(values) * case.interval for _, values in case.series), 0)
 
 
 def _written(value: float | None) -> str:

@@ -5,6 +5,7 @@ import math
 from hypothesis import strategies as st
 
 from companyos_canary.promql import STALE
+from companyos_canary.promql.floats import DATES, NUMBERS
 from tests.promql.promtool import Case
 
 # Whole numbers: the order in which an engine adds must not show in a comparison.
@@ -39,9 +40,19 @@ RANGE_FUNCTIONS = [
     "count_over_time",
     "last_over_time",
     "present_over_time",
+    "stddev_over_time",
+    "stdvar_over_time",
+    "absent_over_time",
+    "idelta",
+    "changes",
+    "resets",
+    "deriv",
 ]
+CONTINUOUS = [n for n in RANGE_FUNCTIONS if n.endswith("_over_time") and "std" not in n] + ["delta", "idelta"]
 RANGES = ["1s", "2s", "3500ms", "5s", "10s", "1m", "10m"]
-OFFSETS = ["", "", "", " offset 1s", " offset 2500ms"]
+OFFSETS = ["", "", "", " offset 1s", " offset 2500ms", " offset -1s", " @ 3", " @ start()", " @ end() offset 1s"]
+SUBQUERIES = ["[5s:1s]", "[7s:2s]", "[10s:3s] offset 1s", "[1m:15s]", "[25ms:7ms]"]
+SCALARS = ["0", "0.5", "0.9", "1", "-1", "2", "NaN"]
 GROUPS = ["", "by (x)", "by (x, y)", "without (x)", "by ()", "without ()", "by (missing)"]
 MATCHING = ["", "", "on() ", "on(x) ", "ignoring(y) ", "on(x, y) "]
 GROUPED = ["on(x) group_left() ", "on(x) group_left(y) ", "ignoring(y) group_right() "]
@@ -98,12 +109,39 @@ def _histogram(draw: st.DrawFn, length: int) -> list[tuple[str, tuple[float | No
 def _ranged(draw: st.DrawFn) -> str:
     selector = draw(st.sampled_from([*SELECTORS, "h_bucket"]))
     window, offset = draw(st.sampled_from(RANGES)), draw(st.sampled_from(OFFSETS))
-    return f"{draw(st.sampled_from(RANGE_FUNCTIONS))}({selector}[{window}]{offset})"
+    return draw(_over(f"{selector}[{window}]{offset}"))
+
+
+@st.composite
+def _over(draw: st.DrawFn, ranged: str) -> str:
+    scalar = draw(st.sampled_from(SCALARS))
+    functions = [f"{name}({ranged})" for name in RANGE_FUNCTIONS]
+    return draw(
+        st.sampled_from([*functions, f"quantile_over_time({scalar}, {ranged})", f"predict_linear({ranged}, {scalar})"])
+    )
+
+
+def _steady(ranged: str) -> st.SearchStrategy[str]:
+    """What does not depend on the last digit of values that were computed."""
+    return st.sampled_from([f"{name}({ranged})" for name in CONTINUOUS])
+
+
+@st.composite
+def _labelled(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
+    target, source = draw(st.sampled_from(["x", "y", "z"])), draw(st.sampled_from(["x", "y", "missing"]))
+    replacement = draw(st.sampled_from(["$1", "n-${1}", "$1x", "$$$2", "", "$", "${name}", "$0!"]))
+    pattern = draw(st.sampled_from(["(.*)", "(a)|(b)", "(?P<name>[0-9])", "", "a"]))
+    vector = draw(inner)
+    if draw(st.booleans()):
+        return f'label_join({vector}, "{target}", "-", "{source}", "y")'
+    return f'label_replace({vector}, "{target}", "{replacement}", "{source}", "{pattern}")'
 
 
 LEAF = st.one_of(
     st.tuples(st.sampled_from(SELECTORS), st.sampled_from(OFFSETS)).map("".join),
     _ranged(),
+    # around another `@` such a subquery of Prometheus may find nothing
+    st.sampled_from(["a[4s:1s] @ 6", "c[4s:1s] @ end()", "rate(c[2s])[3s:1s] @ 5 offset 1s"]).flatmap(_steady),
     st.sampled_from(["vector(1)", "vector(time())", 'absent(a{x="1"})', "absent(a)", "h_bucket"]),
 )
 NUMBER = st.sampled_from(["0", "1", "2", "0.5", "-3", "Inf", "-Inf", "NaN", "time()", "scalar(a)", "scalar(b)", "1e3"])
@@ -115,10 +153,36 @@ def _deeper(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
         st.builds(
             lambda op, group, v: f"{op} {group} ({v})",
-            st.sampled_from(["sum", "avg", "min", "max", "count"]),
+            st.sampled_from(["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"]),
             st.sampled_from(GROUPS),
             inner,
         ),
+        st.builds(
+            lambda q, group, v: f"quantile {group} ({q}, {v})", st.sampled_from(SCALARS), st.sampled_from(GROUPS), inner
+        ),
+        st.builds(
+            # which of equal values stays is not told, so only their sum is compared
+            lambda op, k, group, v: f"sum ({op} {group} ({k}, {v}))",
+            st.sampled_from(["topk", "bottomk"]),
+            st.sampled_from(["0", "1", "2", "3", "-1", "NaN", "1.5"]),
+            st.sampled_from(GROUPS),
+            inner,
+        ),
+        st.builds(
+            lambda label, group, v: f'count_values {group} ("{label}", {v})',
+            st.sampled_from(["v", "x"]),
+            st.sampled_from(GROUPS),
+            inner,
+        ),
+        st.builds(lambda f, v: f"{f}({v})", st.sampled_from(sorted({*NUMBERS, "timestamp", "sort"})), inner),
+        st.builds(lambda v: f"sort_desc({v})", inner),
+        # of what is no moment Go's calendar says anything at all
+        st.builds(lambda f, v: f"{f}(timestamp({v}) * 1e6)", st.sampled_from(sorted(DATES)), inner),
+        st.builds(lambda f: f"vector(pi()) + {f}()", st.sampled_from(sorted(DATES))),
+        st.builds(lambda v, n: f"round({v}, {n})", inner, NUMBER),
+        st.builds(lambda v: f"round({v})", inner),
+        st.tuples(inner, st.sampled_from(SUBQUERIES)).map(lambda t: f"({t[0]}){t[1]}").flatmap(_steady),
+        _labelled(inner),
         st.builds(lambda a, op, m, b: f"({a}) {op} {m}({b})", inner, operators, matching, inner),
         st.builds(
             lambda a, op, m, b: f"({a}) {op} {m}({b})",
@@ -137,7 +201,7 @@ def _deeper(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds(lambda a: f"vector(scalar({a}))", inner),
         st.builds(
             lambda q, v: f"histogram_quantile({q}, {v})",
-            st.sampled_from(["0", "0.5", "0.9", "0.95", "1", "-1", "2", "NaN"]),
+            st.sampled_from([*SCALARS, "0.95"]),
             st.one_of(
                 inner,
                 st.sampled_from(RANGES).map(lambda r: f"sum by (le) (rate(h_bucket[{r}]))"),

@@ -27,10 +27,10 @@ def test_any_expression_has_the_answer_of_the_real_engine(batch: list[Case]) -> 
 def test_the_expressions_speak_of_all_that_is_implemented() -> None:
     asked: set[str] = set()
 
-    @settings(max_examples=400, phases=NO_SHRINKING, deadline=None, derandomize=True, suppress_health_check=EASY)
+    @settings(max_examples=3000, phases=NO_SHRINKING, deadline=None, derandomize=True, suppress_health_check=EASY)
     @given(VECTOR)
     def collect(text: str) -> None:
-        asked.update(re.findall(r"[a-z_]+|[-+*/%=!<>]+", text))
+        asked.update(re.findall(r"[a-z_0-9]+|[-+*/%=!<>]+", text))
 
     collect()
     language = {
@@ -47,6 +47,10 @@ def test_the_expressions_speak_of_all_that_is_implemented() -> None:
         "offset",
         "time",
         "absent",
+        "absent_over_time",
+        "quantile_over_time",
+        "predict_linear",
+        "timestamp",
         *ARITHMETIC,
         *COMPARISONS,
     }

@@ -73,6 +73,23 @@ EXPRESSIONS = [
     "a ^ 2",
     "2 ^ a",
     "sum(a) / count(a)",
+    *(f"{f}_over_time(a[1m])" for f in ("stddev", "stdvar", "absent")),
+    *(f"{f}(c[1m])" for f in ("changes", "resets", "idelta", "deriv")),
+    *(f"{op} by (x) (a)" for op in ("stddev", "stdvar", "group")),
+    "quantile by (x) (0.9, a)",
+    "quantile_over_time(0.9, a[1m])",
+    "predict_linear(c[2m], 300)",
+    "max_over_time(rate(c[1m])[5m:30s])",
+    "max_over_time(sum(rate(c[1m]))[5m:])",
+    "sum(topk(2, c))",
+    "a @ end()",
+    "a @ start() - a",
+    'label_replace(a, "z", "$1-x", "y", "(.*)")',
+    'label_join(a, "z", "-", "x", "y")',
+    "round(a / 3, 0.1)",
+    "abs(a) + ceil(a) + floor(a)",
+    "hour(timestamp(a))",
+    'absent_over_time(nothing{x="1"}[5m])',
 ]
 
 

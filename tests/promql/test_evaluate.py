@@ -179,6 +179,123 @@ def test_values_can_be_clamped() -> None:
     assert math.isnan(one("clamp_min(vector(NaN), 1)"))
 
 
+def test_values_can_be_rounded() -> None:
+    assert [one(f"round(vector({v}))") for v in ("2.5", "-2.5", "0.4")] == [3.0, -2.0, 0.0]
+    assert one("round(vector(0.07), 0.05)") == pytest.approx(0.05)
+    assert (one("ceil(vector(1.2))"), one("floor(vector(-1.2))")) == (2.0, -2.0)
+    assert (one("abs(vector(-3))"), one("sgn(vector(-3))"), one("sqrt(vector(16))")) == (3.0, -1.0, 4.0)
+    assert (one("ln(vector(0))"), one("exp(vector(1000))")) == (-math.inf, math.inf)
+    assert math.isnan(one("sqrt(vector(-1))"))
+
+
+def test_a_counter_can_be_asked_about_its_course() -> None:
+    assert (one("changes(r[10s])", 3.0), one("resets(r[10s])", 3.0), one("idelta(r[10s])", 3.0)) == (3.0, 1.0, 2.0)
+    assert one('deriv(c{pod="b"}[10s])') == pytest.approx(10.0)
+    assert one('predict_linear(c{pod="b"}[10s], 60)') == pytest.approx(900.0)
+    assert one('predict_linear(c{pod="b"}[10s] offset 5s, 60)') == pytest.approx(900.0)
+    assert one("stddev_over_time(r[10s])", 3.0) == pytest.approx(3.344771)
+    assert one("quantile_over_time(0.5, r[10s])", 3.0) == 5.5
+
+
+def test_groups_can_be_described_by_more_than_their_sum() -> None:
+    assert one("stddev(c)") == pytest.approx(127.279221)
+    assert one("stdvar(c)") == pytest.approx(16200.0)
+    assert (one("quantile(0.5, c)"), one("quantile(0.25, c)")) == (300.0, 165.0)
+    assert vector("group by (pod) (c)") == {(("pod", "a"),): 1.0, (("pod", "b"),): 1.0}
+    assert vector('count_values("of", c)') == {(("of", "300"),): 2.0, (("of", "30"),): 1.0}
+    assert vector("bottomk(1, c)") == {(("__name__", "c"), ("pod", "a"), ("status", "500")): 30.0}
+    assert list(vector("topk(2, c)").values()) == [300.0, 300.0]
+    assert list(vector("topk by (pod) (1, c)").values()) == [300.0, 300.0]
+    assert list(vector("sort(c)").values()) == [30.0, 300.0, 300.0]
+    assert list(vector("sort_desc(c)").values()) == [300.0, 300.0, 30.0]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [("1e20", "1" + "0" * 20), ("1e-7", "0.0000001"), ("12.50", "12.5"), ("-1/0", "-Inf")]
+)
+def test_a_value_becomes_a_label_without_an_exponent(number: str, text: str) -> None:
+    assert vector(f'count_values("v", vector({number}))') == {(("v", text),): 1.0}
+
+
+@pytest.mark.parametrize(
+    ("replacement", "label"),
+    [
+        ("$1", "00"),
+        ("${1}x", "00x"),
+        ("$1x", ""),
+        ("$$", "$"),
+        ("$", "$"),
+        ("$2-", "-"),
+        ("${tail}", "00"),
+        ("$01", "00"),
+    ],
+)
+def test_a_label_can_be_made_from_another(replacement: str, label: str) -> None:
+    found = vector(f'label_replace(c{{pod="b"}}, "kind", "{replacement}", "status", "2(?P<tail>.*)")')
+    assert found == {
+        tuple(
+            sorted(
+                {
+                    "__name__": "c",
+                    "canary": "true",
+                    "pod": "b",
+                    "status": "200",
+                    **({"kind": label} if label else {}),
+                }.items()
+            )
+        ): 300.0
+    }
+
+
+def test_a_label_that_does_not_match_stays_and_labels_can_be_joined() -> None:
+    assert vector('sum by (pod) (label_replace(c{pod="b"}, "pod", "x", "status", "20"))') == {(("pod", "b"),): 300.0}
+    joined = 'label_join(c{pod="b"}, "pod", "/", "pod", "missing", "status")'
+    assert vector(f"sum by (pod) ({joined})") == {(("pod", "b//200"),): 300.0}
+
+
+def test_a_subquery_asks_at_every_multiple_of_its_step() -> None:
+    assert one('max_over_time(rate(c{pod="b"}[5s])[10s:1s])') == 10.0
+    assert one('count_over_time(c{pod="b"}[10s:3s])', 29.0) == 3.0  # at 21, 24 and 27
+    assert one('min_over_time(c{pod="b"}[10s:3s] offset 10s)', 29.0) == 90.0
+    assert one('count_over_time(g{x="2"}[5m:])', 330.0) == 5.0  # at every minute
+    assert one('last_over_time(c{pod="b"}[3s:2s])', 29.0) == 280.0
+    found = evaluate('c{pod="b"}[4s:2s]', 29.0, WORLD)
+    assert isinstance(found, Matrix)
+    assert list(found.series[0].samples) == [(26.0, 260.0), (28.0, 280.0)]
+
+
+def test_a_query_can_name_its_own_moment() -> None:
+    assert one('c{pod="b"} @ 7') == 70.0
+    assert one('c{pod="b"} @ 7 offset 2s') == 50.0
+    assert one('sum(rate(c{pod="b"}[5s] @ 10))') == 10.0
+    assert one('max_over_time(c{pod="b"}[4s:1s] @ 10)') == 100.0
+    assert one('g{y="z", other!="c @ -5"} @ 3') == 5.0
+    (only,) = evaluate_range('c{pod="b"} @ end() - c{pod="b"} @ start()', 5.0, 20.0, 5.0, WORLD).series
+    assert [value for _, value in only.samples] == [150.0] * 4
+    (only,) = evaluate_range('max_over_time(c{pod="b"}[2s:1s] @ end())', 5.0, 20.0, 5.0, WORLD).series
+    assert [value for _, value in only.samples] == [200.0] * 4
+
+
+def test_moments_have_dates() -> None:
+    at = 1_709_208_000.0  # a Thursday, the 29th of February 2024, at noon
+    dates = ("year", "month", "day_of_month", "day_of_year", "day_of_week", "days_in_month", "hour", "minute")
+    assert [one(f"{name}()", at) for name in dates] == [2024, 2, 29, 60, 4, 29, 12, 0]
+    assert one("hour(vector(7200))", at) == 2.0
+    assert math.isnan(one("hour(vector(1e300))", at))
+
+
+def test_a_sample_says_when_it_was_taken() -> None:
+    assert one('timestamp(g{x="1"})', 2.7) == 2.0
+    assert one('timestamp(g{x="1"} offset 1s)', 2.7) == 1.0
+    assert one('timestamp(-g{x="1"})', 2.7) == 2.7
+
+
+def test_a_range_without_samples_is_absent() -> None:
+    assert vector('absent_over_time(missing{a="1",b=~"2"}[5m])') == {(("a", "1"),): 1.0}
+    assert vector("absent_over_time(missing[5m:1m])") == {(): 1.0}
+    assert vector("absent_over_time(c[5m])") == {}
+
+
 def test_a_lone_range_and_a_lone_string_have_answers_too() -> None:
     found = evaluate('g{x="1"}[1m]', 10.0, WORLD)
     assert isinstance(found, Matrix)
@@ -205,14 +322,11 @@ def test_a_range_of_ranges_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("topk(2, c)", "`topk`"),
-        ("quantile(0.9, c)", "`quantile`"),
-        ("label_replace(c, 'a', '$1', 'b', '(.*)')", "`label_replace`"),
-        ("stddev_over_time(c[5m])", "`stddev_over_time`"),
-        ("max_over_time(c[5m:1m])", "subquer"),
-        ("c[5m:1m]", "subqueries"),
-        ("c @ 5", "`@`"),
-        ("c @ end()", "`@`"),
+        ("limitk(2, c)", "`limitk`"),
+        ("mad_over_time(c[5m])", "`mad_over_time`"),
+        ("histogram_count(c)", "`histogram_count`"),
+        ("c @ -5", "a negative time after `@`"),
+        ("label_replace(c, 'a', '$1', 'b', '[[:alpha:]]')", "`[[:alpha:]]`"),
         ('c{a="b" or a="c"}', "`or` between label matchers"),
         ("c + fill(0) c", "`fill`"),
         ('c{a=~"[[:alpha:]]"}', "`[[:alpha:]]`"),
@@ -241,6 +355,14 @@ def test_what_is_not_supported_is_refused_by_its_name(text: str, named: str) -> 
         ("c * on(pod) group_left(status) d", "grouping labels must ensure unique matches"),
         ('-{__name__=~"c|d",status="200"}', "same labelset"),
         ('rate({__name__=~"c|d",pod="a",status="200"}[5s])', "same labelset"),
+        ('label_replace(c, "status", "", "pod", ".*")', "same labelset"),
+        ('label_replace(c, "a-b", "", "pod", ".*")', "invalid destination label name"),
+        ('label_join(c, "a-b", ",", "pod")', "invalid destination label name"),
+        ('label_join(c, "a", ",", "p-d")', "invalid source label name"),
+        ('count_values("a-b", c)', 'invalid label name "a-b"'),
+        ("topk(NaN, c)", "overflows int64"),
+        ("max_over_time(c[1y:1s])", "subqueries"),
+        ("max_over_time(max_over_time(c[1h:1s])[1h:1s])", "subqueries"),
     ],
 )
 def test_vectors_that_do_not_match_cannot_be_combined(text: str, message: str) -> None:
