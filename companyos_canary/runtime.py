@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from companyos_canary.config import Resolved, Settings
     from companyos_canary.keyboard import Keyboard
     from companyos_canary.prometheus.client import Prometheus
-    from companyos_canary.view.theme import Facts
+    from companyos_canary.view.lines import Facts
 
 
 _NARROWEST = 20  # columns
@@ -108,7 +108,7 @@ class Runtime:
     @property
     def facts(self) -> "Facts":
         """What the view may use on stdout now: a terminal may be resized."""
-        from companyos_canary.view.theme import Facts
+        from companyos_canary.view.lines import Facts
 
         width, height = self.size()
         encoding = (getattr(self.stdout, "encoding", None) or "ascii").lower()
@@ -172,7 +172,7 @@ class Runtime:
         reads both streams."""
         if self.environ.get("GITHUB_ACTIONS") != "true":
             return line
-        from companyos_canary.view.ci.github import harmless
+        from companyos_canary.view.ci.forges import harmless
 
         return harmless(line)
 

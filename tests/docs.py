@@ -17,10 +17,10 @@ from companyos_canary import cli
 from companyos_canary.errors import MEANING
 from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox.scenarios import shipped
-from companyos_canary.view.desk import Desk
+from companyos_canary.view.lines import Facts
+from companyos_canary.view.panels import Desk
 from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import screen
-from companyos_canary.view.theme import Facts
 from tests.builders import NOW
 from tests.view import scenes
 

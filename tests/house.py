@@ -368,10 +368,10 @@ class Frame:
 def drawing(width: int, height: int) -> Callable[[bool], object]:
     """Draws the live screen of a canary in its second analysis: two ReplicaSets, ten pods, two runs
     of five metrics, Prometheus beside them. The argument chooses one of two such moments."""
-    from companyos_canary.view.desk import Desk
+    from companyos_canary.view.lines import Facts
+    from companyos_canary.view.panels import Desk
     from companyos_canary.view.picture import Place
     from companyos_canary.view.screen import screen
-    from companyos_canary.view.theme import Facts
     from tests.builders import NOW
     from tests.view.scenes import analysing, failing, prometheus
 

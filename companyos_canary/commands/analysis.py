@@ -33,7 +33,7 @@ def analysis(
     With RUN all metrics of that run are shown in full.
     """
     from companyos_canary.view import analysis as view
-    from companyos_canary.view.analysis_screen import screen
+    from companyos_canary.view.analysis import screen
     from companyos_canary.view.ink import ink
 
     if run and every:

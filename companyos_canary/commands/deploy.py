@@ -14,7 +14,7 @@ from companyos_canary.commands.reporting import publish
 from companyos_canary.commands.requests import sent_answer, would_send
 from companyos_canary.config.names import image_reference
 from companyos_canary.errors import ExitCode, NotFound
-from companyos_canary.view.ci.report import standing_report
+from companyos_canary.view.ci.summary import standing_report
 
 EXAMPLES = (
     "canary deploy v1.2.3                    ship it and follow it",

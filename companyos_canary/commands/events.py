@@ -30,7 +30,7 @@ def events(
 
     A cluster forgets events after an hour and drops some of many: they are hints.
     """
-    from companyos_canary.view import eventlist as view
+    from companyos_canary.view import events as view
     from companyos_canary.view.ink import ink
     from companyos_canary.view.picture import look
     from companyos_canary.view.records import event_record
@@ -58,7 +58,7 @@ def events(
 
 def _watch(session: base.Session, live: Rollout) -> base.Answer:
     """Ends by Ctrl-C, or with the Rollout."""
-    from companyos_canary.view import eventlist as view
+    from companyos_canary.view import events as view
     from companyos_canary.view.ink import ink
     from companyos_canary.view.picture import look
     from companyos_canary.view.records import event_record

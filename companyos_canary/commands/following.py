@@ -14,9 +14,8 @@ from companyos_canary.commands.shows import Manner, show_for
 from companyos_canary.errors import CrdMissing, ExitCode, Interrupted, NotFound, Refused, Unobserved
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view import machine
-from companyos_canary.view.ci.report import ending_report, unobserved_report
-from companyos_canary.view.format import version
-from companyos_canary.view.keyed import keyed
+from companyos_canary.view.ci.summary import ending_report, unobserved_report
+from companyos_canary.view.format import keyed, version
 from companyos_canary.view.picture import Place
 
 _USUAL = Manner()

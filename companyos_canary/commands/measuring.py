@@ -12,7 +12,9 @@ from companyos_canary.model.live import Live
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.prometheus.transport import service_of
 from companyos_canary.render.questions import Question, questions
-from companyos_canary.view import course, graph, measuring, measuring_screen
+from companyos_canary.view import course, graph
+from companyos_canary.view import prometheus as measuring
+from companyos_canary.view import prometheus as measuring_screen
 from companyos_canary.view.chart import bars_in
 from companyos_canary.view.ink import ink
 from companyos_canary.view.picture import look
@@ -81,7 +83,7 @@ def now(session: Session) -> Answer:
 
 def watch(session: Session, every: timedelta) -> Answer:
     """Goes on, also without Prometheus, until Ctrl-C (Interrupted) or until the Rollout is gone."""
-    from companyos_canary.view.live import Live as Drawn
+    from companyos_canary.view.redraw import Live as Drawn
 
     session.ends("--watch")
     runtime, asking = session.runtime, Asking(session)

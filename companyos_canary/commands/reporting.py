@@ -13,8 +13,8 @@ from companyos_canary.errors import CanaryError, UsageError
 from companyos_canary.runtime import Runtime
 
 if TYPE_CHECKING:
-    from companyos_canary.view.ci.folds import System
-    from companyos_canary.view.ci.report import Report
+    from companyos_canary.view.ci.forges import System
+    from companyos_canary.view.ci.summary import Report
 
 HEARTBEAT = timedelta(seconds=30)
 OPTIONS: tuple[tuple[str, Any, Any], ...] = (
@@ -56,7 +56,7 @@ def reporting(runtime: Runtime, command: str, options: Mapping[str, str | None])
         found = replace(found, ci=_system(given["ci"], named["ci"], runtime))
         yield replace(found, heartbeat=_heartbeat(given["heartbeat"], named["heartbeat"]))
     except CanaryError as error:
-        from companyos_canary.view.ci.report import error_report
+        from companyos_canary.view.ci.summary import error_report
 
         publish(runtime, found, error_report(command, error), said=found.ci == "gitlab")
         raise
@@ -67,19 +67,19 @@ def publish(runtime: Runtime, wanted: Reporting, report: "Report", *, said: bool
     files. A file that cannot be written is a note: the release has ended as it has."""
     import secrets
 
-    from companyos_canary.view.ci import github, gitlab
+    from companyos_canary.view.ci import forges
 
     environ, outputs = runtime.environ, report.outputs
     if wanted.ci and report.level and not said:
-        line = github.annotation(report) if wanted.ci == "github" else gitlab.error(report)
+        line = forges.annotation(report) if wanted.ci == "github" else forges.error(report)
         runtime.stderr.write(f"{line}\n")  # never folded
         runtime.stderr.flush()
     if wanted.ci == "github":
-        lines = github.outputs(outputs, f"canary_{secrets.token_hex(8)}")
+        lines = forges.outputs(outputs, f"canary_{secrets.token_hex(8)}")
         _write(runtime, environ.get("GITHUB_OUTPUT", ""), lines, append=True)
         _write(runtime, environ.get("GITHUB_STEP_SUMMARY", ""), report.summary, append=True)
     _write(runtime, wanted.summary, report.summary)
-    _write(runtime, wanted.dotenv, gitlab.dotenv(outputs))
+    _write(runtime, wanted.dotenv, forges.dotenv(outputs))
 
 
 def _write(runtime: Runtime, name: str, text: str, *, append: bool = False) -> None:

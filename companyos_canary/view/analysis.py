@@ -1,22 +1,28 @@
-"""AnalysisRuns in full: each metric's values against its limit, counts, conditions and query."""
+"""What was measured, against which limit and with which query."""
 
-from collections.abc import Iterable
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from companyos_canary.argo.cause import number_text
 from companyos_canary.argo.history import as_if_current
+from companyos_canary.argo.limits import measured_number
 from companyos_canary.argo.weight_steps import weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.keyed import keyed
+from companyos_canary.view.format import clock, duration, keyed, limit_text, sparkline, value_text
+from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_symbol, table
+from companyos_canary.view.metric_table import failed
 from companyos_canary.view.metrics import MetricRow, metric_rows
 from companyos_canary.view.records import limit_record, measured_record
-from companyos_canary.view.theme import Role
 
 if TYPE_CHECKING:
     from companyos_canary.view.contract import answers
+
 
 _FIRST = {"Failed": 0, "Error": 0, "Inconclusive": 1, "Successful": 3}
 ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
@@ -147,3 +153,110 @@ def _asked(one: Judged) -> dict[str, str]:
 def query(one: Judged) -> str:
     """As it was asked; as it is written in the run until then."""
     return (one.result.query if one.result else "") or one.metric.query
+
+
+_LONGEST_TREND = 16
+_TOKEN = re.compile(r'\s+|"(?:\\.|[^"\\])*"|[(){},]|[^\s"(){},]+')
+
+
+def screen(snapshot: Snapshot, runs: Sequence[AnalysisRun], now: datetime, facts: Facts, *, full: bool) -> list[Line]:
+    """Each run with its table; conditions and query of what did not pass, with `full` of all."""
+    lines: list[Line] = []
+    for run in runs:
+        metrics = judged(snapshot, run)
+        lines += [*([()] if lines else []), *_head(snapshot, run, now, facts)]
+        lines += [(), *_table(metrics, facts)] if metrics else []
+        for one in metrics:
+            if full or one.is_bad:
+                lines += [(), *_details(one, facts)]
+    return lines
+
+
+def _head(snapshot: Snapshot, run: AnalysisRun, now: datetime, facts: Facts) -> list[Line]:
+    symbols, role = facts.symbols, ROLES.get(run.phase, "hint")
+    phase, step = run.phase or "Pending", step_of(snapshot.rollout, run)
+    if run.is_finished and run.started_at:
+        phase += f" after {duration((run.completed_at or now) - run.started_at)}"
+    pieces = (
+        (8, step if run.step_index is None else f"step {step}"),
+        (6, f"revision {run.revision}"),
+        (3, f"started {clock(run.started_at, now).strip()}" if run.started_at else ""),
+    )
+    tail = joined(pieces, facts.width - len(phase) - 5, f" {symbols.dot} ")
+    told = textwrap.wrap(run.message, facts.width - 2)
+    return [
+        ((role_symbol(symbols, role, symbols.running), role), f" {run.name}"),
+        ("  ", (phase, role), f" {symbols.dot} {tail}"),
+        *(("  ", (text, role)) for text in told),
+    ]
+
+
+def _table(metrics: Sequence[Judged], facts: Facts) -> list[Line]:
+    symbols, rows = facts.symbols, [j.row for j in metrics]
+    roles = [j.role for j in metrics]
+    trends = [sparkline(r.history[-_LONGEST_TREND:], r.limit, symbols) for r in rows]
+    columns = [
+        Column("", [(role_symbol(symbols, x, symbols.waiting), x) for x in roles], keep=8),
+        Column("METRIC", [r.name for r in rows]),
+        Column("PHASE", [(j.phase, x) for j, x in zip(metrics, roles, strict=True)], keep=7),
+        Column("VALUE", [_value(r) for r in rows], align="right"),
+        Column("LIMIT", [limit_text(r.limit, r.unit) for r in rows], align="right", keep=6),
+        Column("FAILED", [failed(r) for r in rows], align="right", keep=5),
+        Column("TREND", trends, keep=3),
+    ]
+    return table(columns, facts.width)
+
+
+def _value(row: MetricRow) -> str:
+    return row.verdict if row.known is None else value_text(row.value, row.unit, limit=row.limit)
+
+
+def _details(one: Judged, facts: Facts) -> list[Line]:
+    """Conditions, counts, values, message and query of one metric, nothing cut off."""
+    told = (
+        ("passes if", one.metric.success_condition),
+        ("fails if", one.metric.failure_condition),
+        ("counts", _counts(one)),
+        ("values", _values(one)),
+        ("message", one.message),
+    )
+    room = facts.width - 15
+    parts = [(label, textwrap.wrap(text, room, break_on_hyphens=False)) for label, text in told]
+    lines: list[Line] = [(f"  {one.row.name}",)]
+    for label, folded in (*parts, ("query", folded_query(query(one), room))):
+        heads = [label, *[""] * len(folded)]
+        lines += [((f"    {h:<11}", "hint"), t) for h, t in zip(heads, folded, strict=False)]
+    return lines
+
+
+def folded_query(query: str, room: int) -> list[str]:
+    """A query in lines that can be copied: broken only where PromQL takes a blank."""
+    lines = [""]
+    for token in _TOKEN.findall(query):
+        text = " " if token.isspace() else token
+        if len(lines[-1]) + len(text) > room:
+            lines.append("")
+        lines[-1] += text if lines[-1] or text != " " else ""
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+def _counts(one: Judged) -> str:
+    """`2 failed, 1 error of 4 measured (4 planned), every 20s, failureLimit 1`."""
+    result = one.result
+    if result is None:
+        return "not measured yet"
+    bad = [f"{getattr(result, k)} {k}" for k in ("failed", "inconclusive", "error") if getattr(result, k)]
+    planned = f" ({one.row.planned} planned)" if one.row.planned else ""
+    found = f"{', '.join(bad) or 'none bad'} of {one.row.measured} measured{planned}"
+    every = f", every {one.metric.interval}" if one.metric.interval else ""
+    limit = f", failureLimit {one.metric.failure_limit}" if one.metric.failure_limit else ""
+    return found + every + limit
+
+
+def _values(one: Judged) -> str:
+    """All measurements, oldest first: `0.8 %, 11.2 % (Failed)`."""
+    texts = []
+    for m in one.result.measurements if one.result else ():
+        text = value_text(measured_number(m.value), one.row.unit, limit=one.row.limit)
+        texts.append(text if m.phase == "Successful" else f"{text} ({m.phase})")
+    return ", ".join(texts)

@@ -8,8 +8,7 @@ from itertools import groupby
 
 from companyos_canary.argo.limits import Limit
 from companyos_canary.view.format import Unit, bound_text, clock, shorten, value_text
-from companyos_canary.view.lines import Line, Part
-from companyos_canary.view.theme import Role, Symbols
+from companyos_canary.view.lines import Line, Part, Role, Symbols
 
 GUTTER = 10  # columns for the scale; none where the chart would be narrower than it
 NARROWEST = 2 * GUTTER

@@ -9,11 +9,9 @@ from companyos_canary.model.live import Course
 from companyos_canary.model.quantity import format_time
 from companyos_canary.render.questions import Question
 from companyos_canary.view.chart import chart, resampled, time_axis
-from companyos_canary.view.format import limit_text, unit_of, value_text
-from companyos_canary.view.keyed import keyed
-from companyos_canary.view.lines import Line
+from companyos_canary.view.format import keyed, limit_text, unit_of, value_text
+from companyos_canary.view.lines import Facts, Line
 from companyos_canary.view.records import limit_record
-from companyos_canary.view.theme import Facts
 
 HEIGHT = 6
 Asked = tuple[Question, Course]

@@ -1,14 +1,15 @@
-"""Numbers, times and names as text. No rich: `status` and the plain lines need nothing else."""
+"""Values as people read them: times, durations, numbers, versions, and key=value pairs."""
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
 from companyos_canary.argo.limits import Limit
+from companyos_canary.model.outcome import FailedMetric
 from companyos_canary.model.rollout import Container
-from companyos_canary.view.cells import cut
-from companyos_canary.view.theme import Symbols
+from companyos_canary.view.lines import Symbols, cut
 
 Unit = Literal["percent", "seconds", "milliseconds", "times", "number"]
 
@@ -169,3 +170,25 @@ def is_far(weight: int, share: int | None) -> bool:
 def shorten(text: str, width: int, symbols: Symbols) -> str:
     """One line of at most `width` columns, with a mark where something was cut off."""
     return cut(" ".join(text.split()), width, symbols.more)
+
+
+def keyed(words: str, /, **values: str) -> str:
+    """Words, then `key=value` for every value that is not empty."""
+    return " ".join([words, *(f"{k}={quoted(v)}" for k, v in values.items() if v)])
+
+
+def quoted(value: str) -> str:
+    """As it is, or as a JSON string where it has blanks, quotes or control characters."""
+    if value.isprintable() and not any(c in value for c in ' "='):
+        return value
+    told = " ".join(value.split())
+    return json.dumps(told, ensure_ascii=not told.isprintable())
+
+
+def failure(failed: tuple[FailedMetric, ...]) -> dict[str, str]:
+    """The metric that ended it, as keys: `metric`, `value`, `limit`."""
+    if not failed:
+        return {}
+    worst = failed[0]
+    limit = "" if worst.limit is None else f"{worst.limit:g}"
+    return {"metric": worst.metric, "value": worst.value or "no-data", "limit": limit}

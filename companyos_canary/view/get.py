@@ -6,10 +6,9 @@ from rich.text import Text
 
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.ink import ink
-from companyos_canary.view.lines import plain
+from companyos_canary.view.lines import Facts, plain
 from companyos_canary.view.picture import Place, look
 from companyos_canary.view.screen import whole
-from companyos_canary.view.theme import Facts
 
 _EVENTS = 12
 

@@ -8,11 +8,9 @@ from companyos_canary.argo.history import Became, Revision
 from companyos_canary.argo.patches import End
 from companyos_canary.model.outcome import Cause
 from companyos_canary.model.quantity import format_time
-from companyos_canary.view.format import clock, duration, image_of, shorten, version
-from companyos_canary.view.keyed import failure, keyed
-from companyos_canary.view.lines import Column, Line, Part, table, words
+from companyos_canary.view.format import clock, duration, failure, image_of, keyed, shorten, version
+from companyos_canary.view.lines import Column, Facts, Line, Part, Role, table, words
 from companyos_canary.view.records import cause_record
-from companyos_canary.view.theme import Facts, Role
 from companyos_canary.view.why import controller_sentence, metric_sentence
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from companyos_canary.view.lines import Line, words
-from companyos_canary.view.theme import Facts
+from companyos_canary.view.lines import Facts, Line, words
 
 
 def ink(lines: Sequence[Line], facts: Facts) -> Text:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from companyos_canary.model.logline import LogLine
-from companyos_canary.view.theme import Facts, Role
+from companyos_canary.view.lines import Facts, Role
 
 if TYPE_CHECKING:
     from companyos_canary.view.contract import answers

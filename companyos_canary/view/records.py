@@ -11,7 +11,7 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, ReplicaSet
 from companyos_canary.view.metrics import MetricRow
 from companyos_canary.view.picture import Picture
-from companyos_canary.view.replicas import role_of
+from companyos_canary.view.pods import role_of
 
 if TYPE_CHECKING:
     from companyos_canary.view.contract import answers, parts

@@ -9,11 +9,9 @@ from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.argo.since import since
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.format import duration, shorten
-from companyos_canary.view.keyed import keyed
-from companyos_canary.view.lines import Column, Line, Part, table
+from companyos_canary.view.format import duration, keyed, shorten
+from companyos_canary.view.lines import PHASES, Column, Facts, Line, Part, Role, phase_symbol, table
 from companyos_canary.view.picture import Picture, Place, look
-from companyos_canary.view.theme import PHASES, Facts, Role, phase_symbol
 
 if TYPE_CHECKING:
     from companyos_canary.view.contract import answers

@@ -4,12 +4,10 @@ from datetime import timedelta
 
 from companyos_canary.argo.step_end import StepEnd, step_end
 from companyos_canary.argo.weight_steps import WeightStep
-from companyos_canary.view.cells import columns_of
 from companyos_canary.view.format import about, duration, is_far, left
-from companyos_canary.view.lines import Line, Part, width
+from companyos_canary.view.lines import Facts, Line, Part, Role, columns_of, width
 from companyos_canary.view.picture import Picture
 from companyos_canary.view.progress import step_length
-from companyos_canary.view.theme import Facts, Role
 
 _SHORTEST_BAR = 6
 _LONGEST_BAR = 20

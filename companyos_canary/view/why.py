@@ -5,8 +5,8 @@ import re
 from companyos_canary.argo.limits import Limit, Operator
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
 from companyos_canary.view.format import bound_text, limit_text, unit_of, value_text
+from companyos_canary.view.lines import Role
 from companyos_canary.view.picture import Picture
-from companyos_canary.view.theme import Role
 
 _ABORTED = re.compile(
     r"Rollout aborted update to revision \d+(: )?((Step-based|Background|"

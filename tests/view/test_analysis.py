@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.analysis import judged, plain, record, step_of, worst_first
-from companyos_canary.view.analysis_screen import folded_query, screen
+from companyos_canary.view.analysis import folded_query, judged, plain, record, screen, step_of, worst_first
+from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
-from companyos_canary.view.theme import Facts
 from tests.builders import NOW, run, snapshot
 from tests.view.recorded import moment, recorded
 from tests.view.scenes import ALL, first_run, rolled_back

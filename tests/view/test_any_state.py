@@ -11,15 +11,14 @@ from companyos_canary.argo.cause import cause
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view import get, machine, plain, status
-from companyos_canary.view.ci.report import ending_report
-from companyos_canary.view.closing import closing
+from companyos_canary.view import get, machine, pipe, status
+from companyos_canary.view.ci.summary import ending_report
+from companyos_canary.view.closing import closing, verdict_line
+from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text_of
 from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import screen
 from companyos_canary.view.stream import happenings
-from companyos_canary.view.theme import Facts
-from companyos_canary.view.verdict import verdict_line
 from tests import schema
 from tests.builders import ANALYSIS, CANARY, NOW, PAUSE, STABLE, pause, snapshot
 from tests.view.scenes import ALL
@@ -79,9 +78,9 @@ def test_every_view_has_something_to_say(state: dict[str, Any], scenes: tuple[st
     before, after = ALL[earlier](), assembled(state, scenes)
     assert status.line(after, NOW)
     assert len(screen(after, NOW, Facts()).plain.split("\n")) < 24
-    texts = [*get.lines(after, NOW, Facts(60)), *plain.lines(before, after, NOW)]
-    texts.append(plain.opening("deploy", after, NOW))
-    texts.append(plain.heartbeat(after, NOW))
+    texts = [*get.lines(after, NOW, Facts(60)), *pipe.lines(before, after, NOW)]
+    texts.append(pipe.opening("deploy", after, NOW))
+    texts.append(pipe.heartbeat(after, NOW))
     end = Ending("degraded", ExitCode.DEGRADED, after, after.rollout.image(), "", None, None, cause(after), NOW, NOW)
     texts += [*map(text_of, closing(end, Facts())), verdict_line(end)]
     texts += ending_report(end, Place()).summary.split("\n")

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from companyos_canary.argo.limits import Limit
 from companyos_canary.view.chart import bars_in, chart, resampled, time_axis
 from companyos_canary.view.format import Unit
-from companyos_canary.view.lines import Line, plain, width, words
-from companyos_canary.view.theme import ASCII, UNICODE, Symbols
+from companyos_canary.view.lines import ASCII, UNICODE, Line, Symbols, plain, width, words
 from tests.builders import NOW
 
 WAVE = [0.01 + 0.01 * math.sin(n / 5) for n in range(100)]

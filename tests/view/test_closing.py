@@ -10,12 +10,10 @@ from companyos_canary.cli import VERBS
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Cause, Ending, EndKind, PodProblem
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.closing import closing
-from companyos_canary.view.lines import plain
+from companyos_canary.view.closing import closing, verdict_line
+from companyos_canary.view.lines import Facts, plain
 from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import closing_screen
-from companyos_canary.view.theme import Facts
-from companyos_canary.view.verdict import verdict_line
 from tests.builders import CANARY, NAME, NOW, STABLE, replicaset, snapshot
 from tests.view.recorded import recorded
 from tests.view.scenes import ALL, analysing, bad_image, healthy, rolled_back, waiting

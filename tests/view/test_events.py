@@ -8,9 +8,8 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 from companyos_canary.view import get
 from companyos_canary.view.events import events_lines
-from companyos_canary.view.lines import plain
+from companyos_canary.view.lines import Facts, plain
 from companyos_canary.view.picture import look
-from companyos_canary.view.theme import Facts
 from tests.builders import CANARY, NOW, event, replicaset, snapshot
 from tests.view.scenes import analysing
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from companyos_canary.argo.limits import Limit
 from companyos_canary.view import format as fmt
-from companyos_canary.view.theme import ASCII, UNICODE
+from companyos_canary.view.lines import ASCII, UNICODE
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ from companyos_canary.argo.history import history
 from companyos_canary.argo.patches import RECORD, Record
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.history import diff_lines, outcome, plain, record, screen
+from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
-from companyos_canary.view.theme import Facts
 from tests.builders import NOW, STABLE, replicaset, result_object, run, snapshot
 
 HOUR = timedelta(hours=1)

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from companyos_canary.view.ink import ink
-from companyos_canary.view.theme import Facts
+from companyos_canary.view.lines import Facts
 
 
 def test_words_of_the_cluster_move_no_cursor_and_set_no_title() -> None:

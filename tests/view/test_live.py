@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from companyos_canary.view.live import Live
+from companyos_canary.view.redraw import Live
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 

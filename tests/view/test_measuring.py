@@ -9,11 +9,10 @@ from companyos_canary.argo.limits import Limit
 from companyos_canary.model.live import Live, LiveMetric
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.questions import Question, Questions
+from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
-from companyos_canary.view.measuring import Now, plain, verdict
-from companyos_canary.view.measuring_screen import screen
 from companyos_canary.view.picture import Place, look
-from companyos_canary.view.theme import Facts
+from companyos_canary.view.prometheus import Now, plain, screen, verdict
 from tests.builders import NOW
 from tests.view.scenes import analysing, failing
 

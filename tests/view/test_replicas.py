@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from companyos_canary.view import get
-from companyos_canary.view.theme import Facts
+from companyos_canary.view.lines import Facts
 from tests.builders import NOW, STABLE, pod, pods, replicaset, snapshot
 
 

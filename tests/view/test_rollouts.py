@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
 from companyos_canary.view.picture import Place
 from companyos_canary.view.rollouts import Row, longest_waiting_first, plain, row, screen
-from companyos_canary.view.theme import Facts
 from tests.builders import CANARY, NOW, PAUSE, rollout
 
 MINUTE = timedelta(minutes=1)

@@ -13,11 +13,11 @@ from companyos_canary.cli import VERBS
 from companyos_canary.model.live import Live
 from companyos_canary.model.logline import LogLine
 from companyos_canary.view import get
-from companyos_canary.view.desk import Desk, Logs, Notice, Question
-from companyos_canary.view.following import outlook
+from companyos_canary.view.lines import Facts
+from companyos_canary.view.next import outlook
+from companyos_canary.view.panels import Desk, Logs, Notice, Question
 from companyos_canary.view.picture import Place, look
 from companyos_canary.view.screen import screen
-from companyos_canary.view.theme import Facts
 from tests.builders import ANALYSIS, NOW, PAUSE, event, snapshot
 from tests.view.recorded import FIXTURES, moment, recorded
 from tests.view.scenes import ALL, analysing, prometheus

@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companyos_canary.argo.limits import Limit
-from companyos_canary.view.lines import plain, width
-from companyos_canary.view.theme import ASCII, UNICODE
-from companyos_canary.view.trend import thinned, trend
+from companyos_canary.view.lines import ASCII, UNICODE, plain, width
+from companyos_canary.view.metric_table import thinned, trend
 
 BELOW = Limit("<", 0.05)
 numbers = st.lists(st.none() | st.floats(), min_size=1, max_size=200)

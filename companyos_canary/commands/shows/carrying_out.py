@@ -17,7 +17,7 @@ from companyos_canary.errors import CanaryError, Unreachable
 from companyos_canary.model.live import Live
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.desk import Logs, Notice
+from companyos_canary.view.panels import Logs, Notice
 
 if TYPE_CHECKING:
     from companyos_canary.prometheus.client import Prometheus

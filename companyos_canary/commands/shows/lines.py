@@ -9,13 +9,14 @@ from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows import Show
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view import closing, plain
-from companyos_canary.view.ci.folds import Folds
-from companyos_canary.view.ci.report import ending_report
+from companyos_canary.view import closing
+from companyos_canary.view import pipe as plain
+from companyos_canary.view.ci.forges import Folds
+from companyos_canary.view.ci.summary import ending_report
+from companyos_canary.view.closing import verdict_line
 from companyos_canary.view.lines import plain as text_of
 from companyos_canary.view.picture import Place
-from companyos_canary.view.plain_pods import unsaid
-from companyos_canary.view.verdict import verdict_line
+from companyos_canary.view.pipe import unsaid
 
 _REMEMBERED = 50  # lines
 _SOON, _LONGEST = 0.2, timedelta(seconds=2)

@@ -21,9 +21,9 @@ from companyos_canary.model.live import Live
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.desk import Desk, Notice
-from companyos_canary.view.live import Live as Drawn
+from companyos_canary.view.panels import Desk, Notice
 from companyos_canary.view.picture import Place, look
+from companyos_canary.view.redraw import Live as Drawn
 from companyos_canary.view.screen import closing_screen, screen
 
 _T = TypeVar("_T")

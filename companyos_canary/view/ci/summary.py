@@ -1,17 +1,140 @@
-"""The job summary: Markdown with the sentence, the steps, the metrics and what to type now."""
+"""A release as a summary in Markdown, and the facts that it is made from."""
 
 import re
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
 
+from companyos_canary.argo.attempt import update_started
+from companyos_canary.argo.endings import waits_for_a_person
+from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.step_end import step_end
+from companyos_canary.argo.step_times import step_times
+from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
+from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.outcome import Ending
-from companyos_canary.view.ci.timeline import timeline
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.view.closing import commands, look_of, meaning, sentence
 from companyos_canary.view.format import duration, limit_text, value_text
+from companyos_canary.view.lines import Facts
+from companyos_canary.view.machine import error_entry
 from companyos_canary.view.metrics import MetricRow
 from companyos_canary.view.picture import Picture, Place, look
-from companyos_canary.view.theme import Facts
+from companyos_canary.view.progress import progress
 from companyos_canary.view.why import distinct
+
+Level = Literal["", "warning", "error"]
+_WELL = ("healthy", "reached")
+_SOMEBODY = ("paused", "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What later steps may read. `phase` and `revision` are what the Rollout shows at the end,
+    `image` is the one that was followed; each may be empty."""
+
+    verdict: str
+    phase: str = ""
+    revision: str = ""
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`message` is one sentence at `level` under `title`; nothing is to be told where the level is
+    empty. `summary` is Markdown."""
+
+    outputs: Outputs
+    level: Level
+    title: str
+    message: str
+    summary: str
+
+
+def ending_report(ending: Ending, place: Place) -> Report:
+    rollout = ending.snapshot.rollout
+    level: Level = "error"
+    if ending.kind in _WELL:
+        level = "warning" if waits_for_a_person(rollout) else ""
+    elif ending.kind in _SOMEBODY:
+        level = "warning"
+    return Report(
+        outputs=_outputs(rollout, ending.kind, ending.image),
+        level=level,
+        title=f"{rollout.name} {ending.kind}",
+        message=sentence(ending),
+        summary=of_ending(ending, place),
+    )
+
+
+def standing_report(rollout: Rollout, image: str) -> Report:
+    """Of a version that was stable before anything was asked."""
+    said = f"{rollout.name}: {image} is stable, nothing was to be done"
+    return Report(_outputs(rollout, "healthy", image), "", rollout.name, said, of_sentence(said))
+
+
+def unobserved_report(rollout: Rollout, image: str, said: str) -> Report:
+    """Of a change that no controller has acted on."""
+    title = f"{rollout.name} unobserved"
+    return Report(_outputs(rollout, "unobserved", image), "error", title, said, of_sentence(said))
+
+
+def error_report(command: str, error: CanaryError) -> Report:
+    """Of a command that failed before, or while, it followed anything."""
+    title, said = f"canary {command}", error.message
+    level: Level = "warning" if error.exit_code is ExitCode.INTERRUPTED else "error"
+    return Report(Outputs(error_entry(error)["code"]), level, title, said, of_sentence(said, error.hint))
+
+
+def _outputs(rollout: Rollout, verdict: str, image: str) -> Outputs:
+    return Outputs(verdict, shown_phase(rollout).word, str(rollout.revision or ""), image)
+
+
+_STOPPED = ("rolled-back", "degraded")
+_ANOTHER = ("superseded", "reverted")  # the snapshot is of another version's update
+_UNKNOWN = "not recorded"
+_WORDS = {"waiting": "waits for a person", "held": "paused by hand", "inconclusive": "no verdict"}
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """`number` counts as canary.yaml does; `took` is None where nobody knows."""
+
+    number: int
+    weight: int
+    became: str
+    took: timedelta | None
+
+
+def timeline(ending: Ending) -> tuple[StepRow, ...]:
+    """Every step in its order; none where this update took no steps, or nobody recorded any."""
+    snapshot, last = ending.snapshot, progress(ending.snapshot, ending.at)
+    if ending.kind in _ANOTHER:
+        return ()
+    steps, times = weight_steps(snapshot.rollout.steps), step_times(snapshot)
+    at = weight_step_at(steps, ending.step) or last.failed_step
+    if snapshot.rollout.is_fully_promoted:
+        at = None
+    elif at is None and last.activity != "finishing":
+        return ()
+    rows = tuple(_row(ending, times, last.activity, step, at) for step in steps)
+    return rows if any(r.became != _UNKNOWN for r in rows) else ()
+
+
+def _row(ending: Ending, times: Mapping[int, datetime], doing: str, step: WeightStep, at: WeightStep | None) -> StepRow:
+    if at and step.number > at.number:
+        return StepRow(step.number, step.weight, "not reached", None)
+    began = times.get(step.first - 1) if step.first else update_started(ending.snapshot)
+    if step == at:
+        became = "stopped here" if ending.kind in _STOPPED else _WORDS.get(doing, doing)
+        over = ending.snapshot.rollout.aborted_at or ending.at
+        return StepRow(step.number, step.weight, became, over - began if began else None)
+    end, completed = step_end(ending.snapshot, step), times.get(step.end - 1)
+    became = end.word if completed or end.runs else _UNKNOWN
+    took = completed - began if completed and began else end.judged_for
+    return StepRow(step.number, step.weight, became, took)
+
 
 _MEANS_SOMETHING = re.compile(r"([\\`*_~\[\]<>|&#])")
 

@@ -5,8 +5,8 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.view.ci import github
-from companyos_canary.view.ci.report import Outputs, Report
+from companyos_canary.view.ci import forges
+from companyos_canary.view.ci.summary import Outputs, Report
 
 
 def report(message: str, title: str = "companyos-api degraded") -> Report:
@@ -14,14 +14,14 @@ def report(message: str, title: str = "companyos-api degraded") -> Report:
 
 
 def test_what_would_end_a_property_or_a_line_is_escaped() -> None:
-    assert github.annotation(report("5 %\r\nmore: a, b", "a: b, 5 %\n")) == (
+    assert forges.annotation(report("5 %\r\nmore: a, b", "a: b, 5 %\n")) == (
         "::error title=a%3A b%2C 5 %25%0A::5 %25%0D%0Amore: a, b"
     )
 
 
 @given(st.text(), st.text())
 def test_an_annotation_is_one_line_that_says_what_it_was_given(title: str, message: str) -> None:
-    line = github.annotation(report(message, title))
+    line = forges.annotation(report(message, title))
     assert "\n" not in line
     assert "\r" not in line
     _, head, data = line.split("::", 2)
@@ -36,18 +36,18 @@ def unquoted(text: str) -> str:
 
 def test_outputs_are_a_line_each_and_a_heredoc_where_a_value_has_lines() -> None:
     values = Outputs("healthy", "Healthy", "2", "a\nverdict=fake")
-    assert github.outputs(values, "canary_1f") == (
+    assert forges.outputs(values, "canary_1f") == (
         "phase=Healthy\nrevision=2\nimage<<canary_1f\na\nverdict=fake\ncanary_1f\nverdict=healthy\n"
     )
 
 
 def test_words_of_the_cluster_are_no_commands() -> None:
-    assert github.harmless("  ::add-mask::a") == "   .::add-mask::a"
-    assert github.harmless("##[error]a") == "## [error]a"
-    assert github.harmless("  look: canary get") == "  look: canary get"
+    assert forges.harmless("  ::add-mask::a") == "   .::add-mask::a"
+    assert forges.harmless("##[error]a") == "## [error]a"
+    assert forges.harmless("  look: canary get") == "  look: canary get"
 
 
 def test_the_older_form_of_a_command_is_none_anywhere_in_a_line() -> None:
     line = 'degraded message="##[set-output name=verdict]healthy"'
-    assert "##[" not in github.harmless(line)
-    assert github.harmless("error: a## [b").endswith("a## [b")
+    assert "##[" not in forges.harmless(line)
+    assert forges.harmless("error: a## [b").endswith("a## [b")

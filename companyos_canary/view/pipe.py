@@ -1,22 +1,119 @@
-"""Lines for a pipe or a CI log: one a change, fixed words, then key=value. No escapes, no rich.
+"""What happened between two looks, as lines for a pipe (grammar: docs/ci.md)."""
 
-Numbers are raw (`error-rate=0.112`, `weight=25`); a value with blanks is quoted as in JSON. The
-grammar is in docs/ci.md; `stamped` puts the times before a line.
-"""
-
+from collections.abc import Iterable
 from datetime import datetime
 
 from companyos_canary.argo.attempt import is_judged
 from companyos_canary.argo.cause import number_text
+from companyos_canary.argo.share import pod_share
+from companyos_canary.argo.step_end import StepEnd, step_end
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.format import about, clock, duration
-from companyos_canary.view.keyed import failure, keyed
-from companyos_canary.view.metrics import MetricRow
+from companyos_canary.view.format import about, clock, duration, failure, is_far, keyed
+from companyos_canary.view.metrics import MetricRow, rows_of
 from companyos_canary.view.picture import Picture, Place, look
-from companyos_canary.view.plain_pods import pods
-from companyos_canary.view.plain_steps import steps, unsettled, values
 from companyos_canary.view.progress import step_run
 from companyos_canary.view.why import distinct
+
+_READY = "pods ready "
+
+
+def pods(before: Picture | None, after: Picture) -> list[str]:
+    """Said when the pods that are wanted are there, not for each pod."""
+    state = _settled(after)
+    if state is None or (before and _settled(before) == state):
+        return []
+    canary, stable = after.snapshot.current, after.snapshot.stable
+    counts = {"canary": canary, "stable": stable}
+    share = pod_share(after.snapshot) if after.progress.step else None
+    far = is_far(after.progress.weight, share)
+    return [
+        keyed("pods ready", **{k: str(r.available) for k, r in counts.items() if r}, share=str(share) if far else "")
+    ]
+
+
+def _settled(picture: Picture) -> int | None:
+    """How many canary pods are wanted and there; none are, after an abort, once stable has all.
+    None while pods come and go."""
+    rollout, canary = picture.snapshot.rollout, picture.snapshot.current
+    stable = picture.snapshot.stable
+    if canary is None or stable is None or canary == stable:
+        return None
+    if canary.available != canary.desired or canary.replicas != canary.desired:
+        return None
+    if not rollout.aborted:
+        return canary.desired or None
+    return 0 if not canary.desired and stable.available == rollout.replicas else None
+
+
+def unsaid(lines: Iterable[str], said: Iterable[str]) -> list[str]:
+    """Without the pods' state where that was the last said of this version's: a pod may come and
+    go."""
+    last = next((line for line in reversed(list(said)) if _of_pods(line)), "")
+    found = []
+    for line in lines:
+        if not line.startswith(_READY) or line != last:
+            found.append(line)
+        last = line if _of_pods(line) else last
+    return found
+
+
+def _of_pods(line: str) -> bool:
+    """Whether it is about pods, or begins another version."""
+    return line.startswith((_READY, "revision "))
+
+
+def steps(before: Picture | None, after: Picture) -> list[str]:
+    """What became of the steps that were left, and the one in work. A run's verdict may come
+    after the Rollout has moved on: its step is said then."""
+    was, now = (before.progress.step if before else None), after.progress.step
+    known = _left_behind(before) if before else {}
+    of = len(after.progress.steps)
+    found: list[str] = []
+    for number, end in _left_behind(after).items():
+        said = number in known and known[number].settled
+        if before and before.progress.stepped and end.settled and not said:
+            found.append(keyed(f"step {number}/{of} {'-'.join(end.word.split())}", **_told(end)))
+    if now and (was is None or now != was):
+        found.append(step(after))
+    return found
+
+
+def _told(end: StepEnd) -> dict[str, str]:
+    match end.word:
+        case "passed":
+            return values(rows_of(end.runs))
+        case "skipped":
+            return {"reason": "went on without a verdict"}
+    return {}
+
+
+def unsettled(picture: Picture) -> bool:
+    """Whether what became of a step that was left is not known yet."""
+    return not all(end.settled for end in _left_behind(picture).values())
+
+
+def _left_behind(picture: Picture) -> dict[int, StepEnd]:
+    """By number, the steps that this update has left."""
+    progress = picture.progress
+    at = progress.step
+    if at is None and progress.activity not in ("finishing", "healthy"):
+        return {}
+    behind = (s for s in progress.steps if at is None or s.number < at.number)
+    return {s.number: step_end(picture.snapshot, s) for s in behind}
+
+
+def step(picture: Picture) -> str:
+    """`step 2/3 weight=25`, where one is in work."""
+    at = picture.progress.step
+    of = len(picture.progress.steps)
+    return f"step {at.number}/{of} weight={at.weight}" if at else ""
+
+
+def values(rows: tuple[MetricRow, ...]) -> dict[str, str]:
+    """The numbers of the newest run, without what it has not measured yet."""
+    told = (r for r in rows if r.history and r.verdict != "waiting")
+    return {"-".join(r.name.split()): number_text(r.value) or "no-data" for r in told}
+
 
 # What waits for a person, and the verbs that go on and go back.
 _WAITS = {

@@ -1,19 +1,49 @@
-"""The metrics as a table: canary beside stable, limit, a verdict in words, all values as a line.
-
-What the AnalysisRuns measured is what counts; what Prometheus says at this moment is marked.
-"""
+"""The table of the metrics on a screen: values, limits, verdicts and the trend of each."""
 
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 
+from companyos_canary.argo.limits import Limit
 from companyos_canary.model.live import Live, LiveMetric, Missing
-from companyos_canary.view.cells import cut
-from companyos_canary.view.format import duration, limit_text, shorten, value_text
-from companyos_canary.view.lines import Cell, Column, Line, fitting, table, table_width
+from companyos_canary.view.chart import merged, resampled
+from companyos_canary.view.format import duration, limit_text, shorten, sparkline, value_text
+from companyos_canary.view.lines import (
+    Cell,
+    Column,
+    Facts,
+    Line,
+    Part,
+    Role,
+    Symbols,
+    cut,
+    fitting,
+    role_symbol,
+    table,
+    table_width,
+)
 from companyos_canary.view.metrics import MetricRow
 from companyos_canary.view.picture import Picture
-from companyos_canary.view.theme import Facts, Role, Symbols, role_symbol
-from companyos_canary.view.trend import trend
+
+_MARK = 2  # columns: a line, and the height of the limit
+
+
+def trend(values: Sequence[float | None], limit: Limit | None, room: int, symbols: Symbols) -> list[Part]:
+    """`▂▃▂▂▇█┊▄`: as many marks as there are measurements, the worst of neighbours where they are
+    more than there is room for; behind the line stands the limit, on the same scale."""
+    shown = thinned(values, room - _MARK if limit else room, limit)
+    if not any(v is not None and not math.isnan(v) for v in shown):
+        return [symbols.gap * len(shown)]
+    marks = sparkline([*shown, limit.value] if limit else shown, limit, symbols)
+    roles: list[Role] = ["failure" if limit and limit.broken_by(v) else "" for v in shown]
+    parts = merged(list(zip(marks, roles, strict=False)))
+    return [*parts, (symbols.limit + marks[-1], "hint")] if limit else parts
+
+
+def thinned(values: Sequence[float | None], most: int, limit: Limit | None) -> Sequence[float | None]:
+    """At most so many, each the worst of its neighbours: one bad measurement is never lost."""
+    return values if len(values) <= most else resampled(values, most, limit)
+
 
 _LONGEST_TREND, _SHORTEST_TREND = 60, 10
 _ALL = 1000

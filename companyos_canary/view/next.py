@@ -1,10 +1,9 @@
-"""The last lines of a screen: what happens next, and what to type."""
+"""What comes next, and what a person can do about it."""
 
 from companyos_canary.argo.attempt import is_judged
 from companyos_canary.view.format import clock
-from companyos_canary.view.lines import Line, Part, width
+from companyos_canary.view.lines import Facts, Line, Part, width
 from companyos_canary.view.picture import Picture
-from companyos_canary.view.theme import Facts
 
 Command = tuple[str, str]
 _OVER = ("healthy", "aborted", "degraded")
