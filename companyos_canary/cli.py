@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from companyos_canary import __version__
-from companyos_canary.commands.helping import command_of, write_verbs
+from companyos_canary.commands.help import command_of, write_verbs
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, UsageError
 from companyos_canary.runtime import ReaderGone, Runtime
 
@@ -115,7 +115,7 @@ def run(arguments: Sequence[str], runtime: Runtime) -> int:
     """One whole command; the exit code. No exception leaves this function, unless CANARY_DEBUG is
     set."""
     if "_CANARY_COMPLETE" in runtime.environ:
-        from companyos_canary.commands.completing import complete
+        from companyos_canary.commands.tab import complete
 
         return complete(runtime, VERBS, command_of)
     arguments = _asked(arguments)

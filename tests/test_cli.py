@@ -12,7 +12,7 @@ import pytest
 
 from companyos_canary import __version__, cli
 from companyos_canary.commands import base
-from companyos_canary.commands.given import either
+from companyos_canary.commands.options import either
 from companyos_canary.errors import MEANING, ExitCode
 from tests.world import Ran, World
 

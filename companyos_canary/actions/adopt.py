@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from companyos_canary.actions import workload
+from companyos_canary.actions import change
 from companyos_canary.actions.apply import sentence
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ARGO, ROLLOUT
@@ -38,7 +38,7 @@ class Adopted:
 def adopt(cluster: Cluster, name: str, file: str) -> Adopted:
     """The files with which `apply` changes nothing of the live Rollout. `file` is the name of the
     canary.yaml. NotFound; Refused for what canary.yaml cannot say."""
-    found = workload.read(cluster, name)
+    found = change.read(cluster, name)
     live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, name)
     if live is None:
         raise NotFound(f"Rollout `{name}` not found in namespace `{cluster.namespace}`")

@@ -8,9 +8,8 @@ from companyos_canary.actions.change import Changed, change
 from companyos_canary.argo.effects import Effect, aborted, canary_pods
 from companyos_canary.argo.patches import Change, Decision, Nothing, names
 from companyos_canary.commands import base
-from companyos_canary.commands.changing import unobserved, verb_with
-from companyos_canary.commands.given import time_limit
-from companyos_canary.commands.requests import sent_answer, would_send
+from companyos_canary.commands.options import time_limit
+from companyos_canary.commands.outcome import sent_answer, unobserved, verb_with, would_send
 from companyos_canary.errors import ExitCode, Refused
 from companyos_canary.model.rollout import Rollout
 

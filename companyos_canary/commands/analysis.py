@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from companyos_canary.commands import base
-from companyos_canary.commands.missing import permitted
+from companyos_canary.commands.base import permitted
 from companyos_canary.errors import ExitCode, NotFound, UsageError
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.snapshot import Snapshot

@@ -8,7 +8,7 @@ import typer
 from companyos_canary.actions import apply as action
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base
-from companyos_canary.commands.given import time_limit
+from companyos_canary.commands.options import time_limit
 from companyos_canary.config import image_reference
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout

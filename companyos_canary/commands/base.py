@@ -7,26 +7,191 @@ Session and its own flags and returns an Answer.
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
-from typing import Any, NoReturn
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from companyos_canary.commands.given import FORMATS, check
+from companyos_canary.argo.patches import record_of
+from companyos_canary.commands.ci import OPTIONS, Reporting, reporting
 from companyos_canary.commands.options import (
     COMMON,
+    FORMATS,
     DryRunOption,
     NoWaitOption,
     ReasonOption,
     RolloutArgument,
     RolloutOption,
     TimeoutOption,
+    check,
 )
-from companyos_canary.commands.reporting import OPTIONS, Reporting, reporting
-from companyos_canary.commands.session import Answer, Session
 from companyos_canary.config import Flags, Resolved, resolve
-from companyos_canary.errors import Interrupted, NotFound
+from companyos_canary.errors import (
+    CanaryError,
+    ConfigError,
+    ExitCode,
+    Forbidden,
+    Interrupted,
+    NotFound,
+    UsageError,
+    near,
+)
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.runtime import ReaderGone, Runtime
+
+if TYPE_CHECKING:
+    from companyos_canary.cluster.client import Cluster
+    from companyos_canary.config import Settings
+    from companyos_canary.model.snapshot import Snapshot
+    from companyos_canary.view.contract import answers
+    from companyos_canary.view.picture import Place
+
+
+def explained(session: "Session", error: NotFound) -> NotFound:
+    """The same error, or a better one, for a Rollout that is not there; what may not be read for
+    that is left out. Any other NotFound stays as it is."""
+    name = session.resolved.rollout
+    if not name or f"Rollout `{name}` not found" not in error.message:
+        return error
+    cluster = session.cluster
+    try:
+        names = cluster.rollout_names()
+        if not names and cluster.object("v1", "namespaces", cluster.namespace) is None:
+            return NotFound(
+                f"namespace `{cluster.namespace}` does not exist", hint="choose one with -n, or create it first"
+            )
+    except CanaryError:
+        return error
+    return NotFound(error.message, hint=near(name, names, error.hint or _others(names)))
+
+
+def permitted(snapshot: "Snapshot", plural: str) -> None:
+    """Raises Forbidden where nothing is there because it may not be listed."""
+    if denied := snapshot.denied(plural):
+        raise Forbidden(denied)
+
+
+def _others(names: tuple[str, ...]) -> str:
+    if not names:
+        return "choose the namespace with -n; `canary apply VERSION` installs a Rollout"
+    more = "" if len(names) <= 5 else f" and {len(names) - 5} more"
+    return "there is " + ", ".join(f"`{n}`" for n in names[:5]) + more
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a verb found or did. `lines` are the result for people, on stdout; `picture` makes a
+    rich renderable in their place on a terminal; `notes` go to stderr. `objects` serve -o yaml,
+    `name` serves -o name. `error`: why a part of it is missing; it is told too, and gives the exit
+    code."""
+
+    code: ExitCode = ExitCode.OK
+    data: Mapping[str, Any] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    picture: Callable[[], Any] | None = None
+    notes: tuple[str, ...] = ()
+    objects: tuple[Mapping[str, Any], ...] = ()
+    name: str = ""
+    error: CanaryError | None = None
+
+
+@dataclass
+class Session:
+    """One run of one verb: where it acts and what it may use. `answered`: its result is already on
+    stdout (JSON Lines), only the exit code is left to say."""
+
+    runtime: Runtime
+    command: str
+    flags: Flags
+    resolved: Resolved
+    output: str
+    verbose: bool
+    quiet: bool
+    request_timeout: float
+    reporting: Reporting
+    fields: tuple[str, ...] = ()
+    answered: bool = False
+
+    @cached_property
+    def cluster(self) -> "Cluster":
+        return self.runtime.connect(self.resolved, self.runtime.environ, self.request_timeout)
+
+    @property
+    def settings(self) -> "Settings":
+        """canary.yaml as this environment sees it. Raises where there is none or it is wrong."""
+        if self.resolved.problem:
+            raise self.resolved.problem
+        if self.resolved.file is None:
+            raise ConfigError("no canary.yaml here or in a folder above", hint="write one with `canary init`")
+        return self.resolved.file
+
+    @cached_property
+    def rollout(self) -> str:
+        """The Rollout's name: flag, file, or the only one in the namespace (one request)."""
+        if self.resolved.rollout:
+            return self.resolved.rollout
+        if self.resolved.problem:
+            raise self.resolved.problem
+        names = self.cluster.rollout_names()
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            how = "--rollout NAME" if self.command == "deploy" else "NAME"
+            raise NotFound(
+                f"no Rollout in namespace `{self.cluster.namespace}`, and no canary.yaml names one",
+                hint=f"name it (`canary {self.command} {how} -n NAMESPACE`) or start with `canary init`",
+            )
+        raise UsageError(
+            f"which Rollout of namespace `{self.cluster.namespace}`?",
+            hint="one of " + ", ".join(f"`{n}`" for n in names[:8]),
+        )
+
+    @property
+    def writes_lines(self) -> bool:
+        """JSON Lines in the place of one envelope."""
+        return self.output == "json" and self.command == "watch"
+
+    @property
+    def human(self) -> bool:
+        return self.output == "human"
+
+    def ends(self, flag: str) -> None:
+        """UsageError where one value is asked for and `flag` goes on without an end."""
+        if self.fields:
+            raise UsageError(f"--field wants an answer, and {flag} has no end", hint="use -o json")
+
+    @property
+    def place(self) -> str:
+        """`companyos @ prod-eu`: where this run acts."""
+        context = self.cluster.context
+        return f"{self.cluster.namespace} @ {context}" if context else self.cluster.namespace
+
+    def place_of(self, rollout: Rollout) -> "answers.Place":
+        """The same for machines."""
+        return {"rollout": rollout.name, "namespace": rollout.namespace, "context": self.cluster.context}
+
+    def view_place(self, rollout: Rollout) -> "Place":
+        """Where this run acts and who deployed, for the view: the Rollout is put into the commands
+        that it shows unless canary.yaml names it."""
+        from companyos_canary.view.picture import Place
+
+        settings, record = self.resolved.settings, record_of(rollout.annotations)
+        images = [c.image for c in rollout.containers]
+        here = settings and (settings.rollout, settings.namespace)
+        known = here == (rollout.name, rollout.namespace)
+        return Place(
+            context=self.cluster.context,
+            who=record.get("by", "") if record.get("image") in images else "",
+            target=None if known else (rollout.name, rollout.namespace),
+            container=settings.container if settings else None,
+        )
+
+    def note(self, line: str) -> None:
+        """Something for people beside the result, on stderr; not with -q."""
+        if not self.quiet:
+            self.runtime.say_error(line)
+
 
 __all__ = [
     "COMMON",
@@ -119,8 +284,6 @@ def _finish(
             _say_where(session)
         show(session, function(session, **own))
     except NotFound as error:
-        from companyos_canary.commands.missing import explained
-
         raise explained(session, error) from error
     except BrokenPipeError as error:  # click would end these two with codes of its own, silently
         raise ReaderGone from error

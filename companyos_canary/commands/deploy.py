@@ -9,9 +9,9 @@ from companyos_canary.actions import deploy as action
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches import Change, tag
 from companyos_canary.commands import base
-from companyos_canary.commands.given import time_limit
-from companyos_canary.commands.reporting import publish
-from companyos_canary.commands.requests import sent_answer, would_send
+from companyos_canary.commands.ci import publish
+from companyos_canary.commands.options import time_limit
+from companyos_canary.commands.outcome import sent_answer, would_send
 from companyos_canary.config.names import image_reference
 from companyos_canary.errors import ExitCode, NotFound
 from companyos_canary.view.ci.summary import standing_report
@@ -55,7 +55,7 @@ def deploy(
     The same command again attaches to the version on its way. Without a terminal it ends with 8
     where the rollout waits for a person.
     """
-    from companyos_canary.commands.following import follow_to_the_end, verdict_lines
+    from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 
     image_reference("image", version)
     target, runtime = Until.parse(until), session.runtime

@@ -7,7 +7,7 @@ import typer
 
 from companyos_canary.actions import events as action
 from companyos_canary.commands import base
-from companyos_canary.commands.missing import permitted
+from companyos_canary.commands.base import permitted
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot

@@ -9,7 +9,7 @@ import typer
 from companyos_canary.actions.undo import target_of
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
-from companyos_canary.commands.missing import permitted
+from companyos_canary.commands.base import permitted
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.snapshot import Snapshot
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from companyos_canary.commands import base
-from companyos_canary.commands.given import span
+from companyos_canary.commands.options import span
 from companyos_canary.errors import ExitCode, Forbidden, Invalid, UsageError
 from companyos_canary.model.rollout import Rollout
 

@@ -11,7 +11,7 @@ import typer
 
 from companyos_canary.actions import logs as action
 from companyos_canary.commands import base
-from companyos_canary.commands.given import span
+from companyos_canary.commands.options import span
 from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.model.logline import LogLine
 from companyos_canary.model.snapshot import Snapshot

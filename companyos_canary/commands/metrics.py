@@ -1,13 +1,28 @@
 """`canary metrics`: what Prometheus says now, over time, and how it is asked."""
 
+from contextlib import ExitStack
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated
 
 import typer
 
+from companyos_canary.actions.change import interrupted
+from companyos_canary.actions.measure import ask, courses
 from companyos_canary.commands import base
-from companyos_canary.commands.given import span
-from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.commands.base import Answer, Session
+from companyos_canary.commands.options import span
+from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, near
+from companyos_canary.model.live import Live
+from companyos_canary.prometheus.client import Prometheus
+from companyos_canary.prometheus.transport import service_of
+from companyos_canary.render.questions import Question, questions
+from companyos_canary.view import course, graph, prometheus
+from companyos_canary.view.chart import bars_in
+from companyos_canary.view.ink import ink
+from companyos_canary.view.picture import look
+from companyos_canary.view.prometheus import Now
+from companyos_canary.view.redraw import Live as Drawn
 
 _SECOND = timedelta(seconds=1)
 EXAMPLES = (
@@ -17,6 +32,142 @@ EXAMPLES = (
     "canary metrics --query error-rate  the PromQL, and a link to Prometheus",
 )
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
+_NONE = "no metric judges it: there is no AnalysisRun, and no canary.yaml of it"
+_NO_CANARY = "nothing is under way: no pod is a canary, so there is no data of one"
+
+
+class _Asking:
+    """Looks at a Rollout and at its Prometheus, as often as wanted."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.again()
+
+    def again(self) -> None:
+        """Reads the Rollout anew."""
+        session, resolved = self.session, self.session.resolved
+        self.snapshot = session.cluster.snapshot(session.rollout, events=False)
+        self.questions = questions(self.snapshot, resolved.settings)
+        if not self.questions.metrics and resolved.problem:
+            raise resolved.problem
+
+    @cached_property
+    def prometheus(self) -> Prometheus:
+        """The one of the first look; it remembers which way it could be reached."""
+        session = self.session
+        return session.runtime.prometheus(session.cluster, session.resolved.settings, self.questions.address)
+
+    def look(self) -> tuple[Now, CanaryError | None]:
+        """What there is, and why Prometheus did not say more."""
+        session, snapshot, now = self.session, self.snapshot, self.session.runtime.clock.now()
+        picture = look(snapshot, now, session.view_place(snapshot.rollout))
+        live, error = Live(now, ""), None
+        if self.questions.metrics:
+            try:
+                live = ask(self.prometheus, self.questions, now)
+            except CanaryError as problem:
+                address = self.prometheus.address
+                live, error = Live(now, address, problem=problem.message), problem
+        return Now(picture, self.questions, live), error
+
+    def notes(self) -> tuple[str, ...]:
+        rollout = self.snapshot.rollout
+        if not self.questions.metrics:
+            return (*self.snapshot.notes, f"{rollout.name}: {_NONE}")
+        idle = rollout.is_fully_promoted and rollout.observed
+        return (*self.snapshot.notes, _NO_CANARY) if idle else self.snapshot.notes
+
+
+def _now(session: Session) -> Answer:
+    """Where Prometheus gives no answer but runs have measured, those are shown, and the error."""
+    asking = _Asking(session)
+    found, error = asking.look()
+    if error and not found.picture.metrics:
+        raise error
+    facts = session.runtime.facts
+    return Answer(
+        data=prometheus.record(found),
+        picture=(lambda: ink(prometheus.screen(found, facts), facts)) if found.rows else None,
+        lines=prometheus.plain(found) if found.rows else (),
+        notes=asking.notes(),
+        error=error,
+    )
+
+
+def _again(session: Session, every: timedelta) -> Answer:
+    """Goes on, also without Prometheus, until Ctrl-C (Interrupted) or until the Rollout is gone."""
+    session.ends("--watch")
+    runtime, asking = session.runtime, _Asking(session)
+    with ExitStack() as stack:
+        drawn = None
+        if session.human and runtime.facts.terminal:
+            clock = runtime.clock.now
+            drawn = stack.enter_context(Drawn(runtime.out, lambda: clock().timestamp()))
+        for note in asking.notes():
+            session.note(note)
+        try:
+            while True:
+                found, _ = asking.look()
+                if drawn:
+                    runtime.fit()
+                    facts = runtime.facts
+                    drawn.update(ink(prometheus.screen(found, facts), facts))
+                elif session.human:
+                    for line in prometheus.plain(found):
+                        runtime.say(line)
+                else:
+                    runtime.say_event("metrics", prometheus.record(found), found.live.at)
+                runtime.clock.sleep(every.total_seconds())
+                asking.again()
+        except KeyboardInterrupt:
+            raise interrupted("only the looking ends, the rollout goes on") from None
+
+
+def _over_time(session: Session, back: timedelta) -> Answer:
+    asking, facts, moment = _Asking(session), session.runtime.facts, session.runtime.clock.now()
+    asked, most = asking.questions, bars_in(facts.width)
+    pairs: tuple[course.Asked, ...] = ()
+    if asked.metrics:
+        found = courses(asking.prometheus, asked, moment, back, most)
+        pairs = tuple(zip(asked.metrics, found, strict=True))
+    return Answer(
+        data={**session.place_of(asking.snapshot.rollout), "at": moment, "metrics": course.record(pairs)},
+        picture=(lambda: ink(course.charts(pairs, moment, facts), facts)) if pairs else None,
+        lines=course.plain(pairs),
+        notes=asking.notes(),
+    )
+
+
+def _how_it_is_asked(session: Session, name: str) -> Answer:
+    """Asks nothing: Prometheus may be away. The lines are printed as they are, to be copied."""
+    asking = _Asking(session)
+    question, settings = _named(asking, name), session.resolved.settings
+    ours = settings.prometheus.cli_url if settings else "auto"
+    address = asking.questions.address if ours == "auto" else ours
+    if session.human:
+        for line in graph.plain(question, address):
+            session.runtime.say(line)
+        session.answered = True
+    s = service_of(address, session.cluster.namespace) if ours == "auto" else None
+    forward = f"kubectl -n {s.namespace} port-forward svc/{s.name} {s.port}" if s else ""
+    return Answer(
+        data={
+            **session.place_of(asking.snapshot.rollout),
+            "metric": name,
+            "query": question.query,
+            "stable_query": question.stable,
+            "link": graph.link(address, question) if address else "",
+        },
+        notes=(f"an address that only the cluster knows: {forward}",) if forward else (),
+    )
+
+
+def _named(asking: _Asking, name: str) -> Question:
+    known = {q.name: q for q in asking.questions.metrics}
+    if name in known:
+        return known[name]
+    others = f"known: {', '.join(known)}" if known else _NONE
+    raise NotFound(f"no metric `{name}` judges `{asking.snapshot.rollout.name}`", hint=near(name, known, others))
 
 
 def metrics(
@@ -35,17 +186,15 @@ def metrics(
     The questions are those of the update's analysis; before it, those of canary.yaml. Prometheus
     is asked directly, or through the API server where it cannot be reached.
     """
-    from companyos_canary.commands import measuring
-
     if watch + (since is not None) + (query is not None) > 1:
         raise UsageError("--watch, --since and --query exclude each other", hint="leave out all but one")
     if watch:
-        return measuring.watch(session, span(every, "--every", least=_SECOND))
+        return _again(session, span(every, "--every", least=_SECOND))
     if query is not None:
-        return measuring.query(session, query)
+        return _how_it_is_asked(session, query)
     if since is not None:
-        return measuring.since(session, span(since, "--since", least=_SECOND))
-    return measuring.now(session)
+        return _over_time(session, span(since, "--since", least=_SECOND))
+    return _now(session)
 
 
 command = base.verb(metrics, forms=("human", "json"))

@@ -1,8 +1,79 @@
-"""The options that verbs share: those that every verb has (COMMON), and those that many have."""
+"""The options that verbs share, and what they may say: checked before a cluster is asked."""
 
+import re
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
+
+from companyos_canary.config.names import printable
+from companyos_canary.errors import UsageError
+from companyos_canary.model.quantity import format_duration, parse_duration
+
+FORMATS = ("human", "json", "yaml", "name")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def either(words: tuple[str, ...]) -> str:
+    """`human, json or name`."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def check(verb: str, options: Mapping[str, Any], rollout: str | None, forms: tuple[str, ...]) -> None:
+    """UsageError for a format, a field, a time or a name that cannot be. Names end up in the paths
+    of requests, so that nothing else may be in them. `forms` are the formats of this verb."""
+    output = options["output"]
+    if output not in forms:
+        raise UsageError(f"--output `{printable(output)}` is not a format here", hint="use " + either(forms))
+    if options["field"]:
+        _check_fields(verb, output, options["field"])
+    if not 0 < options["request_timeout"] < float("inf"):
+        raise UsageError(
+            f"--request-timeout `{options['request_timeout']:g}` is not more than no time",
+            hint="seconds for one request, for example 10",
+        )
+    if rollout is not None and not _NAME.fullmatch(rollout):
+        raise UsageError(
+            f"`{printable(rollout)}` cannot be the name of a Rollout",
+            hint="small letters, digits, `-` and `.`, as `kubectl get rollouts` shows it",
+        )
+    namespace = options["namespace"]
+    if namespace is not None and not _NAMESPACE.fullmatch(namespace):
+        raise UsageError(
+            f"`{printable(namespace)}` cannot be the name of a namespace",
+            hint="small letters, digits and `-`, as `kubectl get namespaces` shows it",
+        )
+
+
+def _check_fields(verb: str, output: str, fields: list[str]) -> None:
+    if output != "human":
+        raise UsageError(f"--field and --output {output} exclude each other", hint="leave out one of them")
+    from companyos_canary.view.fields import check as check_fields
+
+    check_fields(verb, fields)
+
+
+def span(text: str, option: str, *, least: timedelta = timedelta()) -> timedelta:
+    """A duration as `90s`, `10m` or `1h30m`; UsageError for anything else, or for less."""
+    try:
+        found = parse_duration(text)
+    except ValueError:
+        found = least - timedelta(1)
+    if found < least:
+        shortest = f" of {format_duration(least)} or more" if least else ""
+        raise UsageError(f"{option} `{printable(text)}` is not a duration{shortest}", hint="write 90s, 10m or 1h30m")
+    return found
+
+
+def time_limit(text: str, option: str = "--timeout") -> timedelta | None:
+    """The same, 0 for no end (None)."""
+    try:
+        return span(text, option) or None
+    except UsageError as error:
+        raise UsageError(error.message, hint=f"{error.hint}; 0 for none") from None
+
 
 NamespaceOption = Annotated[str | None, typer.Option("-n", "--namespace", help="of the Rollout")]
 ContextOption = Annotated[str | None, typer.Option("--context", help="of the kubeconfig")]

@@ -3,7 +3,7 @@
 from companyos_canary.argo.effects import paused
 from companyos_canary.argo.patches import pause as decide
 from companyos_canary.commands import base
-from companyos_canary.commands.changing import changed, verb_with
+from companyos_canary.commands.outcome import changed, verb_with
 from companyos_canary.errors import ExitCode
 
 EXAMPLES = (

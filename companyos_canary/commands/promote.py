@@ -1,20 +1,146 @@
 """`canary promote`: go on at a pause, and only there."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from companyos_canary.argo.effects import promoted
+from companyos_canary.actions.change import Verb, change
+from companyos_canary.actions.deploy import container_of
+from companyos_canary.actions.follow import EXIT
+from companyos_canary.actions.promote import promote_to_weight
+from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
+from companyos_canary.argo.endings import Until
+from companyos_canary.argo.patches import Change, Decision, Refusal, only_if, promote_full, tag
 from companyos_canary.argo.patches import promote as decide
-from companyos_canary.argo.patches import tag
+from companyos_canary.argo.skipped import skipped
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.argo.weight_steps import place_of
 from companyos_canary.commands import base
-from companyos_canary.commands.changing import changed
-from companyos_canary.commands.given import time_limit
-from companyos_canary.commands.promoting import Wanted, promote_everything, promote_to
-from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.commands.base import Answer, Session
+from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
+from companyos_canary.commands.options import time_limit
+from companyos_canary.commands.outcome import changed, sent_answer, unobserved, verb_with, would_send
+from companyos_canary.errors import ExitCode, Refused, UsageError
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.render.queries import requests_seen
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the flags say about a promote of any form."""
+
+    step: int | None
+    revision: int | None
+    reason: str
+    dry_run: bool
+    no_wait: bool
+
+    def verb(self, session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen) -> Verb:
+        """The verb with its conditions (--if-step, --if-revision) and its reason."""
+
+        def decision(live: Rollout) -> Decision:
+            return self.refusal(live) or decide(live)
+
+        return verb_with(session, name, decision, effect, self.reason)
+
+    def refusal(self, live: Rollout) -> Refusal | None:
+        return only_if(live, step=self.step, revision=self.revision)
+
+
+def promote_everything(session: Session, wanted: Wanted, *, yes: bool, timeout: str | None) -> Answer:
+    """Skips all that is left; done when the stable hash is this version's."""
+    if not wanted.reason:
+        raise UsageError(
+            "--full skips every step and analysis that is left: say why with --reason",
+            hint='canary promote --full --reason "…"',
+        )
+    verb = wanted.verb(session, "promote --full", promote_full, full_promote_taken_up)
+    name, sleep = session.rollout, session.runtime.clock.sleep
+    if not wanted.dry_run:
+        _ask(session, verb, yes=yes)
+    result = change(session.cluster, name, verb, sleep=sleep, dry_run=wanted.dry_run, wait=not wanted.no_wait)
+    if wanted.dry_run:
+        return would_send(session, result)
+    if not isinstance(result.decision, Change):
+        return sent_answer(session, result, result.decision.message)
+    if wanted.no_wait:
+        return sent_answer(session, result, f"the full promote of {name} was sent")
+    settings = session.resolved.settings
+    live = session.cluster.resolved(result.after)
+    container = container_of(live, settings.container if settings else None)
+    image = live.image(container)
+    if result.effect is Effect.PENDING:
+        said = unobserved(session, "full promote")
+        lines = verdict_lines(session, said, "unobserved", image, ExitCode.UNOBSERVED)
+        return replace(sent_answer(session, result, said, code=ExitCode.UNOBSERVED), lines=lines)
+    if result.effect is Effect.OTHER and not live.aborted:
+        promoted = session.cluster.resolved(result.before).image(container)
+        said = f"the full promote of {name} was sent, but another version took its place"
+        lines = verdict_lines(session, said, "superseded", promoted, ExitCode.SUPERSEDED)
+        return replace(sent_answer(session, result, said, code=ExitCode.SUPERSEDED), lines=lines)
+    return follow_to_the_end(session, live, until=Until(), timeout=timeout, container=container, image=image)
+
+
+def _ask(session: Session, verb: Verb, *, yes: bool) -> None:
+    """Says what will be skipped, and asks where somebody is there."""
+    snapshot = session.cluster.snapshot(session.rollout, events=False)
+    if not isinstance(verb.decide(snapshot.rollout), Change):
+        return
+    seen = _requests_seen(session, snapshot)
+    session.note(f"this skips {skipped(snapshot).sentence} of {session.rollout} in {session.place}{seen}")
+    if yes:
+        return
+    if not session.runtime.somebody_is_there:
+        raise UsageError("a full promote wants to be confirmed, and nobody is there to ask", hint="--yes confirms it")
+    if not session.runtime.ask("promote it in full?"):
+        raise Refused("not confirmed: nothing was sent")
+
+
+def _requests_seen(session: Session, snapshot: Snapshot) -> str:
+    """How much traffic has tested it, where canary.yaml names a Prometheus that answers."""
+    settings, current = session.resolved.settings, snapshot.current
+    if settings is None or current is None or current.created_at is None:
+        return ""
+    seconds = int((session.runtime.clock.now() - current.created_at).total_seconds()) + 1
+    query = requests_seen(settings.analysis.scope, current.hash if settings.analysis.by_hash else "", seconds)
+    address = settings.prometheus.url
+    value = session.runtime.prometheus(session.cluster, settings, address).ask(query).value
+    return "" if value is None else f"; about {value:,.0f} requests have tested it so far"
+
+
+def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta | None) -> Answer:
+    """Pause by pause, until the canary has that weight."""
+    if wanted.dry_run or wanted.no_wait:
+        raise UsageError("--to-weight promotes one pause after the other: it cannot run without waiting")
+    clock, live = session.runtime.clock, session.cluster.rollout(session.rollout)
+    if refusal := wanted.refusal(live):
+        raise Refused(refusal.message, hint=refusal.hint)
+    climbed = promote_to_weight(session.cluster, live.name, weight, now=clock.now, sleep=clock.sleep, limit=limit)
+    rollout, place = climbed.rollout, session.place
+    code = ExitCode.TIMEOUT if climbed.kind is None else EXIT[climbed.kind]
+    if code is ExitCode.OK:
+        line = f"{rollout.name} in {place} has {set_weight(rollout)} %"
+    elif climbed.kind is None:
+        line = f"{rollout.name} in {place} did not get to {weight} % in time"
+    else:
+        line = f"{rollout.name} in {place} did not get to {weight} %: {climbed.kind}"
+    return Answer(
+        code=code,
+        data={
+            **session.place_of(rollout),
+            "verdict": climbed.kind or "timeout",
+            "weight": set_weight(rollout),
+            "promotes": climbed.promotes,
+        },
+        lines=(f"{line} ({climbed.promotes} promotes)",),
+        objects=(rollout.raw,),
+        name=f"rollout.argoproj.io/{rollout.name}",
+    )
+
 
 EXAMPLES = (
     "canary promote                  the Rollout of canary.yaml goes on",

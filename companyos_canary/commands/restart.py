@@ -9,9 +9,8 @@ from companyos_canary.actions.change import change
 from companyos_canary.argo.effects import Effect, restarted
 from companyos_canary.argo.patches import restart as decide
 from companyos_canary.commands import base
-from companyos_canary.commands.changing import verb_with
-from companyos_canary.commands.given import span, time_limit
-from companyos_canary.commands.requests import sent_answer, would_send
+from companyos_canary.commands.options import span, time_limit
+from companyos_canary.commands.outcome import sent_answer, verb_with, would_send
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.quantity import format_duration
 

@@ -5,7 +5,7 @@ from companyos_canary.argo.effects import resumed
 from companyos_canary.argo.patches import resume as decide
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base
-from companyos_canary.commands.changing import changed, verb_with
+from companyos_canary.commands.outcome import changed, verb_with
 from companyos_canary.errors import ExitCode
 
 EXAMPLES = (

@@ -11,7 +11,7 @@ from companyos_canary.argo.patches import retry as decide
 from companyos_canary.argo.weight_steps import weight_steps
 from companyos_canary.argo.window import failing_metrics, window_left
 from companyos_canary.commands import base
-from companyos_canary.commands.changing import changed, verb_with
+from companyos_canary.commands.outcome import changed, verb_with
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.quantity import format_duration
 

@@ -40,7 +40,7 @@ def status(
     """Say in one line what a rollout is doing: 0 Healthy, 3 Degraded, 8 anything else."""
     live = session.cluster.resolved(session.cluster.rollout(session.rollout))
     if wait:
-        from companyos_canary.commands.following import follow_to_the_end
+        from companyos_canary.commands.follow import follow_to_the_end
 
         return follow_to_the_end(session, live, until=Until(), timeout=timeout)
     from companyos_canary.view import machine

@@ -13,9 +13,8 @@ from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches import Nothing, promote_full
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
-from companyos_canary.commands.changing import unobserved
-from companyos_canary.commands.given import time_limit
-from companyos_canary.commands.requests import sent_answer, would_send
+from companyos_canary.commands.options import time_limit
+from companyos_canary.commands.outcome import sent_answer, unobserved, would_send
 from companyos_canary.errors import ExitCode, Refused, UsageError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -96,7 +95,7 @@ def _followed(
     session: base.Session, changed: Changed, snapshot: Snapshot, target: ReplicaSet, *, fast: bool, timeout: str | None
 ) -> base.Answer:
     """Says how it gets there, and follows it to its end; with `fast` past its steps."""
-    from companyos_canary.commands.following import follow_to_the_end
+    from companyos_canary.commands.follow import follow_to_the_end
 
     again = action.runs_steps_again(snapshot, target)
     if isinstance(changed.decision, Nothing):

@@ -1,6 +1,6 @@
 """What was seen on the way to an end: pure, over snapshots."""
 
-from companyos_canary.actions.track import Track
+from companyos_canary.actions.follow import Track
 from companyos_canary.model.outcome import Cause, FailedMetric
 from companyos_canary.model.snapshot import Snapshot
 from tests.builders import CANARY, NOW, STABLE, pod, replicaset, snapshot

@@ -1,7 +1,7 @@
 """JSON Lines: what happened, an object each, then the verdict."""
 
 from companyos_canary.commands.base import Session
-from companyos_canary.commands.shows import Show
+from companyos_canary.commands.shows.show import Show
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import machine

@@ -6,11 +6,10 @@ On stdout are only they; the sentences for people go to stderr. A CI system gets
 from datetime import datetime, timedelta
 
 from companyos_canary.commands.base import Session
-from companyos_canary.commands.shows import Show
+from companyos_canary.commands.shows.show import Show
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view import closing
-from companyos_canary.view import pipe as plain
+from companyos_canary.view import closing, pipe
 from companyos_canary.view.ci.forges import Folds
 from companyos_canary.view.ci.summary import ending_report
 from companyos_canary.view.closing import verdict_line
@@ -50,7 +49,7 @@ class Lines(Show):
     def _is_early(self, snapshot: Snapshot) -> bool:
         """A step's end is told before the next one, though the Rollout is seen before the run."""
         now = self._runtime.clock.now()
-        if not plain.awaits_a_verdict(snapshot, now):
+        if not pipe.awaits_a_verdict(snapshot, now):
             self._early_since = None
         elif self._early_since is None:
             self._early_since = now
@@ -58,14 +57,14 @@ class Lines(Show):
 
     def _say(self, snapshot: Snapshot) -> None:
         now, place, beat = self._runtime.clock.now(), self._place, self._session.reporting.heartbeat
-        changes = plain.lines(self._last, snapshot, now, place=place)
+        changes = pipe.lines(self._last, snapshot, now, place=place)
         lines = unsaid(changes, self._told)
         if self._last is None:
-            lines = [plain.opening(self._session.command, snapshot, now, place=place), *lines]
+            lines = [pipe.opening(self._session.command, snapshot, now, place=place), *lines]
         elif not lines and beat and now - self._said_at >= beat:
-            lines = [plain.heartbeat(snapshot, now, place=place)]
+            lines = [pipe.heartbeat(snapshot, now, place=place)]
         for words in lines:
-            stamped = self._runtime.harmless(plain.stamped(words, self._began, now))
+            stamped = self._runtime.harmless(pipe.stamped(words, self._began, now))
             for line in self._folds.around(words, stamped, now):
                 self._runtime.say(line)
             self._said_at = now

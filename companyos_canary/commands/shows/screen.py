@@ -12,10 +12,9 @@ from datetime import timedelta
 from typing import TypeVar
 
 from companyos_canary.commands.base import Session
-from companyos_canary.commands.shows import Manner, Show
-from companyos_canary.commands.shows.background import Repeated
-from companyos_canary.commands.shows.carrying_out import LiveValues, carried_out, heard, log_of, why_read_only
-from companyos_canary.commands.shows.pressing import LEAVE, YES, Order, press
+from companyos_canary.commands.shows.jobs import LiveValues, Repeated, carried_out, heard, log_of, why_read_only
+from companyos_canary.commands.shows.keys import LEAVE, YES, Order, press
+from companyos_canary.commands.shows.show import Manner, Show
 from companyos_canary.keyboard import REDRAW, Keyboard
 from companyos_canary.model.live import Live
 from companyos_canary.model.outcome import Ending

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from companyos_canary.commands.given import either
+from companyos_canary.commands.options import either
 from companyos_canary.errors import MEANING
 
 _EXAMPLES = """\

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from companyos_canary.commands.given import time_limit
+from companyos_canary.commands.options import time_limit
 from companyos_canary.errors import CanaryError, UsageError
 from companyos_canary.runtime import Runtime
 
 if TYPE_CHECKING:
     from companyos_canary.view.ci.forges import System
     from companyos_canary.view.ci.summary import Report
+
 
 HEARTBEAT = timedelta(seconds=30)
 OPTIONS: tuple[tuple[str, Any, Any], ...] = (

@@ -61,7 +61,7 @@ def _of_verb(runtime: Runtime, verb: str, made: Any, given: list[str], last: str
     from typer._completion_classes import BashComplete
 
     from companyos_canary.commands import candidates
-    from companyos_canary.commands.line import Line
+    from companyos_canary.commands.candidates import Line
 
     module = import_module(f"companyos_canary.commands.{verb}")
     own = {"output": lambda _: [(form, "") for form in module.command.forms]}

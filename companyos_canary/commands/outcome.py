@@ -1,11 +1,12 @@
-"""What the changing verbs say: what would be sent, and what was."""
+"""What a changing verb comes to: its decision, its requests, and the sentence about what was seen."""
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from companyos_canary.actions.change import Changed
-from companyos_canary.argo.effects import Effect
-from companyos_canary.argo.patches import Change, Patch
+from companyos_canary.actions.change import Changed, Verb, change
+from companyos_canary.argo.effects import Effect, Seen
+from companyos_canary.argo.patches import Change, Decision, Patch, with_reason
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.cluster.changes import patch_request
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
@@ -71,3 +72,41 @@ def _request(rollout: Rollout, patch: Patch) -> "answers.Request":
         kind, rollout.namespace, name, patch.body, content_type=patch.content_type, subresource=patch.subresource
     )
     return {"method": request.method, "path": request.target, "content_type": patch.content_type, "body": patch.body}
+
+
+def verb_with(session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen, reason: str) -> Verb:
+    """A verb that keeps a reason, where one is given, with who gave it."""
+    runtime, at = session.runtime, session.runtime.clock.now()
+    return Verb(name, lambda live: with_reason(decide(live), name, runtime.user, at, reason), effect)
+
+
+def changed(session: Session, verb: Verb, *, dry_run: bool, no_wait: bool, done: Callable[[Changed], str]) -> Answer:
+    """Runs the verb on the session's Rollout. `done` makes the sentence once the effect is seen."""
+    name, place = session.rollout, session.place
+    result = change(session.cluster, name, verb, sleep=session.runtime.clock.sleep, dry_run=dry_run, wait=not no_wait)
+    if dry_run:
+        return would_send(session, result)
+    if not isinstance(result.decision, Change):
+        return sent_answer(session, result, result.decision.message)
+    match result.effect:
+        case Effect.SEEN:
+            return sent_answer(session, result, done(result))
+        case None:
+            return sent_answer(session, result, f"the {verb.name} of {name} in {place} was sent")
+        case Effect.PENDING | Effect.LOST:
+            said = unobserved(session, verb.name)
+            return sent_answer(session, result, said, code=ExitCode.UNOBSERVED)
+    return sent_answer(
+        session,
+        result,
+        f"the {verb.name} of {name} in {place} was sent, but something else changed it meanwhile; "
+        "look with `canary status`",
+        code=ExitCode.SUPERSEDED,
+    )
+
+
+def unobserved(session: Session, verb: str) -> str:
+    return (
+        f"the {verb} of {session.rollout} in {session.place} was accepted, but the controller has "
+        "not acted on it; look with `canary status`"
+    )

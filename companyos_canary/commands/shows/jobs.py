@@ -1,9 +1,10 @@
-"""What runs beside a live screen: an order to its end, the log of a pod, what may be changed, and
-what Prometheus says."""
+"""What runs beside a live screen: an order to its end, questions to Prometheus, the log of a pod."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from companyos_canary.actions import abort
 from companyos_canary.actions.change import Verb, change
@@ -11,8 +12,8 @@ from companyos_canary.actions.logs import Wanted, read, worst_pod
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches import Change, Decision
 from companyos_canary.commands.base import Session
-from companyos_canary.commands.changing import verb_with
-from companyos_canary.commands.shows.pressing import VERBS, Order
+from companyos_canary.commands.outcome import verb_with
+from companyos_canary.commands.shows.keys import VERBS, Order
 from companyos_canary.errors import CanaryError, Unreachable
 from companyos_canary.model.live import Live
 from companyos_canary.model.rollout import Rollout
@@ -21,6 +22,50 @@ from companyos_canary.view.panels import Logs, Notice
 
 if TYPE_CHECKING:
     from companyos_canary.prometheus.client import Prometheus
+
+
+Found = TypeVar("Found")
+Start = Callable[[Callable[[], None]], None]
+
+
+class Repeated(Generic[Found]):
+    """A question that is asked again, never twice at once, at most each `every`; `newest` is the
+    last answer. `start` runs work beside the caller; `wake` is called when an answer is there."""
+
+    def __init__(
+        self,
+        ask: Callable[[Snapshot], Found],
+        *,
+        every: timedelta,
+        now: Callable[[], datetime],
+        start: Start,
+        wake: Callable[[], None],
+    ) -> None:
+        self._ask = ask
+        self._every = every
+        self._now = now
+        self._start = start
+        self._wake = wake
+        self._asked_at: datetime | None = None
+        self._running = False
+        self.newest: Found | None = None
+
+    def about(self, snapshot: Snapshot) -> Found | None:
+        """The newest answer; asks anew where that is due."""
+        now = self._now()
+        due = self._asked_at is None or now - self._asked_at >= self._every
+        if due and not self._running:
+            self._asked_at, self._running = now, True
+            self._start(lambda: self._run(snapshot))
+        return self.newest
+
+    def _run(self, snapshot: Snapshot) -> None:
+        """A question that fails leaves the answer before: it is only ever asked beside."""
+        with suppress(Exception):
+            self.newest = self._ask(snapshot)
+        self._running = False
+        self._wake()
+
 
 _TAIL = 100  # lines
 _PEACE = timedelta(seconds=30)
