@@ -21,8 +21,7 @@ from pathlib import Path
 import pexpect
 
 from companyos_canary import cli
-from companyos_canary.cluster.changes import create_request
-from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.client import Cluster, create_request
 from companyos_canary.cluster.credentials import connect
 from companyos_canary.cluster.kinds import EVENT
 from companyos_canary.commands.demo import CONFIG, NAMESPACE

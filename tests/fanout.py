@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from companyos_canary.cluster.changes import MERGE_PATCH
-from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.client import MERGE_PATCH, Cluster
 from companyos_canary.model.http import Request
 
 NAME = "fan-out"

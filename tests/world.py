@@ -15,7 +15,7 @@ from typing import Any
 
 from companyos_canary import cli
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.network import unreachable
+from companyos_canary.cluster.errors import unreachable
 from companyos_canary.config import Resolved
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.rollout import Rollout

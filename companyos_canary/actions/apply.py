@@ -9,14 +9,13 @@ from typing import Any
 
 from companyos_canary.actions.change import interrupted
 from companyos_canary.argo.phase import invalid_spec, shown_phase
-from companyos_canary.cluster.changes import FIELD_MANAGER
-from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.client import FIELD_MANAGER, Cluster
 from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT, known
 from companyos_canary.cluster.reads import Selection
 from companyos_canary.config import Settings
 from companyos_canary.errors import CanaryError, Conflict, Refused, UsageError
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.render.change import Change, changes, keep_live_image
+from companyos_canary.render.difference import Change, changes, keep_live_image
 from companyos_canary.render.objects import objects
 
 _LOOK = 0.5

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from companyos_canary.actions.change import Changed, Verb, change
+from companyos_canary.argo.durations import default_timeout, template_names
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.argo.patches import Decision, Record, Refusal, set_image, stable_hashes
 from companyos_canary.argo.patches.decision import not_changeable
-from companyos_canary.argo.plan import default_timeout, template_names
 from companyos_canary.argo.stable_record import ends_with
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.config.names import image_reference, repository

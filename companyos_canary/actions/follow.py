@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from companyos_canary.argo.cause import TIMED_OUT, cause, pod_problems, says_no_reason
 from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
 from companyos_canary.argo.phase import invalid_spec
-from companyos_canary.argo.share import pod_share
+from companyos_canary.argo.pods import pod_share
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.errors import ExitCode

@@ -1,16 +1,17 @@
-"""When following a rollout is over, and with which word. Pure."""
+"""When following a rollout is over and with which word, and since when it is in the state that it shows. Pure."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 
 from companyos_canary.argo.effects import drained
 from companyos_canary.argo.phase import is_degraded, shown_phase
-from companyos_canary.argo.steps import FULL_WEIGHT, set_weight
-from companyos_canary.argo.weight_steps import step_number, weight_steps
+from companyos_canary.argo.steps import FULL_WEIGHT, set_weight, step_number, weight_steps
 from companyos_canary.errors import UsageError
 from companyos_canary.model.outcome import EndKind
-from companyos_canary.model.quantity import whole
+from companyos_canary.model.quantity import parse_time, whole
 from companyos_canary.model.rollout import Rollout
 
 _UNTIL = re.compile(r"(healthy|paused)|(step|weight)=([0-9]+)")
@@ -124,3 +125,42 @@ def _settled_weight(rollout: Rollout) -> int:
         earlier = rollout.steps[: rollout.step_index]
         return next((s.weight for s in reversed(earlier) if s.weight is not None), 0)
     return set_weight(rollout)
+
+
+def since(rollout: Rollout) -> datetime | None:
+    """When the phase that is shown began, as far as the status says (recorded: the times of every
+    scenario's conditions, status.duration of newer controllers)."""
+    match shown_phase(rollout).word:
+        case "Paused":
+            return _paused(rollout)
+        case "Degraded":
+            refused = _changed(rollout, "InvalidSpec", "True")
+            return refused or rollout.aborted_at or _changed(rollout, "Progressing", "False")
+        case "Healthy":
+            return _changed(rollout, "Healthy", "True")
+    moved = (
+        parse_time(_duration(rollout).get("rolloutStartedAt")),
+        _changed(rollout, "Healthy", "False"),
+        _changed(rollout, "Paused", "False"),
+    )
+    return max((m for m in moved if m), default=None)
+
+
+def _paused(rollout: Rollout) -> datetime | None:
+    """Since a person is waited for; for a timed pause, since it began."""
+    if waits_for_a_person(rollout):
+        asked = parse_time(_duration(rollout).get("manualPauseStartedAt"))
+        if asked:
+            return asked
+    started = (c.started_at for c in rollout.pause_conditions if c.started_at)
+    return min(started, default=None) or _changed(rollout, "Paused", "True")
+
+
+def _duration(rollout: Rollout) -> Mapping[str, Any]:
+    status: Mapping[str, Any] = rollout.raw.get("status") or {}
+    return status.get("duration") or {}
+
+
+def _changed(rollout: Rollout, type_: str, status: str) -> datetime | None:
+    found = (c for c in rollout.conditions if (c.type, c.status) == (type_, status))
+    return next((c.transitioned_at for c in found), None)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from companyos_canary.argo.weight_steps import weight_steps
+from companyos_canary.argo.steps import weight_steps
 from companyos_canary.model.quantity import whole
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot

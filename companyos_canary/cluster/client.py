@@ -1,9 +1,10 @@
 """One cluster and namespace: Rollouts and what belongs to them, read and changed."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from companyos_canary.cluster import changes, reads
+from companyos_canary.cluster import reads
 from companyos_canary.cluster.errors import check
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT, Kind, known, namespaced, path_of
 from companyos_canary.errors import CanaryError, CrdMissing, Forbidden, Invalid, NotFound, Unobserved
@@ -11,6 +12,70 @@ from companyos_canary.model.http import Json, Request, Stream, Transport
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
+
+FIELD_MANAGER = "canary"
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+
+def patch_request(
+    kind: Kind,
+    namespace: str,
+    name: str,
+    body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    *,
+    content_type: str = MERGE_PATCH,
+    subresource: str = "",
+    dry_run: bool = False,
+    field_manager: str = FIELD_MANAGER,
+) -> Request:
+    """A PATCH of one object or of its subresource (`status`).
+    `dry_run`: the server answers as if, and keeps nothing."""
+    path = path_of(kind.api_version, kind.plural, namespace if kind.namespaced else "", name, subresource)
+    query = (("fieldManager", field_manager), *_dry(dry_run))
+    return Request("PATCH", path, query, {"Content-Type": content_type}, _encoded(body))
+
+
+def apply_request(
+    obj: Mapping[str, Any],
+    kind: Kind,
+    namespace: str,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    field_manager: str = FIELD_MANAGER,
+) -> Request:
+    """A server-side apply. Fields that the server does not know are refused (422), fields of
+    another manager are a conflict (409) unless `force`."""
+    meta = obj.get("metadata") or {}
+    place = (meta.get("namespace") or namespace) if kind.namespaced else ""
+    path = path_of(kind.api_version, kind.plural, place, meta.get("name", ""))
+    query = (
+        ("fieldManager", field_manager),
+        ("fieldValidation", "Strict"),
+        *((("force", "true"),) if force else ()),
+        *_dry(dry_run),
+    )
+    # JSON is YAML, and the only form of it that needs no YAML library.
+    return Request("PATCH", path, query, {"Content-Type": APPLY_PATCH}, _encoded(obj))
+
+
+def create_request(obj: Mapping[str, Any], kind: Kind, namespace: str, *, dry_run: bool = False) -> Request:
+    """A POST of a new object."""
+    path = path_of(kind.api_version, kind.plural, namespace if kind.namespaced else "")
+    query = (("fieldManager", FIELD_MANAGER), *_dry(dry_run))
+    return Request("POST", path, query, {"Content-Type": "application/json"}, _encoded(obj))
+
+
+def _dry(dry_run: bool) -> tuple[tuple[str, str], ...]:
+    return (("dryRun", "All"),) if dry_run else ()
+
+
+def _encoded(body: object) -> bytes:
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
 
 _REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", namespaced=False)
 
@@ -98,14 +163,14 @@ class Cluster:
         name: str,
         body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         *,
-        content_type: str = changes.MERGE_PATCH,
+        content_type: str = MERGE_PATCH,
         subresource: str = "",
         dry_run: bool = False,
-        field_manager: str = changes.FIELD_MANAGER,
+        field_manager: str = FIELD_MANAGER,
     ) -> Json:
         """Sends a patch once and returns the object after it. A failed `test` of a JSON patch is
         Invalid, a resourceVersion that is no longer there Conflict."""
-        request = changes.patch_request(
+        request = patch_request(
             kind,
             self.namespace,
             name,
@@ -118,19 +183,12 @@ class Cluster:
         return self._asked_for(request, kind.kind, name)
 
     def apply(
-        self,
-        obj: Mapping[str, Any],
-        *,
-        dry_run: bool = False,
-        force: bool = False,
-        field_manager: str = changes.FIELD_MANAGER,
+        self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False, field_manager: str = FIELD_MANAGER
     ) -> Json:
         """Server-side apply; returns the object after it. Invalid for a kind that neither we nor
         the server know."""
         kind = known(obj.get("apiVersion", ""), obj.get("kind", "")) or self._discovered(obj)
-        request = changes.apply_request(
-            obj, kind, self.namespace, dry_run=dry_run, force=force, field_manager=field_manager
-        )
+        request = apply_request(obj, kind, self.namespace, dry_run=dry_run, force=force, field_manager=field_manager)
         return self._asked_for(request, kind.kind, (obj.get("metadata") or {}).get("name", ""))
 
     def may(self, verb: str, plural: str, *, group: str = "", subresource: str = "") -> bool:
@@ -143,7 +201,7 @@ class Cluster:
             "subresource": subresource,
         }
         review = {"apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind, "spec": {"resourceAttributes": wanted}}
-        answer = self.send(changes.create_request(review, _REVIEW, self.namespace))
+        answer = self.send(create_request(review, _REVIEW, self.namespace))
         return bool((answer.get("status") or {}).get("allowed"))
 
     def log(self, pod: str, *options: tuple[str, str], silence: float = 3600.0) -> Stream:

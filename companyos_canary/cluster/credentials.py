@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from companyos_canary.cluster.kubeconfig import Block, Entry, kubeconfig_files, read_entry
-from companyos_canary.cluster.pool import make_pool
-from companyos_canary.cluster.transport import KubernetesTransport
+from companyos_canary.cluster.transport import KubernetesTransport, make_pool
 from companyos_canary.errors import ConfigError, Unauthenticated
 from companyos_canary.model.http import without_password
 

@@ -10,10 +10,9 @@ from typing import Protocol
 from companyos_canary.cluster import reads
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, POD, REPLICASET, ROLLOUT, Kind
-from companyos_canary.cluster.poller import Poller
 from companyos_canary.cluster.reads import Selection
 from companyos_canary.cluster.reflector import Reflector
-from companyos_canary.cluster.watcher import Pause, Source, Watcher
+from companyos_canary.cluster.sources import Pause, Poller, Source, Watcher
 from companyos_canary.errors import CanaryError, DeniedError, Forbidden, NotFound
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Rollout

@@ -151,13 +151,13 @@ def ci_systems(line: Line) -> Found:
 
 
 def _steps(rollout: Rollout) -> list[tuple[int, int]]:
-    from companyos_canary.argo.weight_steps import weight_steps
+    from companyos_canary.argo.steps import weight_steps
 
     return [(step.number, step.weight) for step in weight_steps(rollout.steps)]
 
 
 def step_now(line: Line) -> Found:
-    from companyos_canary.argo.weight_steps import place_of, step_number
+    from companyos_canary.argo.steps import place_of, step_number
 
     return [(str(step_number(r)), place_of(r)) for r in line.rollout() if step_number(r)]
 

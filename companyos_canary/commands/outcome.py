@@ -8,7 +8,7 @@ from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import Effect, Seen
 from companyos_canary.argo.patches import Change, Decision, Patch, with_reason
 from companyos_canary.argo.phase import shown_phase
-from companyos_canary.cluster.changes import patch_request
+from companyos_canary.cluster.client import patch_request
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.errors import ExitCode

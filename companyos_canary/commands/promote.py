@@ -16,8 +16,7 @@ from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches import Change, Decision, Refusal, only_if, promote_full, tag
 from companyos_canary.argo.patches import promote as decide
 from companyos_canary.argo.skipped import skipped
-from companyos_canary.argo.steps import set_weight
-from companyos_canary.argo.weight_steps import place_of
+from companyos_canary.argo.steps import place_of, set_weight
 from companyos_canary.commands import base
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.follow import follow_to_the_end, verdict_lines

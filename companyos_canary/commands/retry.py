@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from companyos_canary.actions.change import Changed
+from companyos_canary.argo.durations import failing_metrics, window_left
 from companyos_canary.argo.effects import retried
 from companyos_canary.argo.patches import retry as decide
-from companyos_canary.argo.weight_steps import weight_steps
-from companyos_canary.argo.window import failing_metrics, window_left
+from companyos_canary.argo.steps import weight_steps
 from companyos_canary.commands import base
 from companyos_canary.commands.outcome import changed, verb_with
 from companyos_canary.errors import ExitCode

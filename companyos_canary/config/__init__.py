@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from companyos_canary.config.names import image_reference, repository
-from companyos_canary.config.resolving import FILE, Flags, Resolved, find, resolve
+from companyos_canary.config.resolver import FILE, Flags, Resolved, find, resolve
 from companyos_canary.config.settings import MANUAL, Analysis, MergePatch, Metric, Prometheus, Settings, Step
 
 __all__ = [
@@ -34,9 +34,9 @@ __all__ = [
 def load(path: Path, environment: str | None = None, *, shown: str | None = None) -> Settings:
     """The settings of a file, for an environment if one is named. Every block is checked, whichever
     is used. ConfigError for anything wrong; `shown` is the file's name in it."""
-    from companyos_canary.config import loading  # noqa: PLC0415
+    from companyos_canary.config import loader  # noqa: PLC0415
 
-    return loading.load(path, environment, shown=shown)
+    return loader.load(path, environment, shown=shown)
 
 
 def schema() -> dict[str, Any]:

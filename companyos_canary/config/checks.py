@@ -1,17 +1,141 @@
 """What the shapes do not say: ranges, units and names. A Document becomes Settings."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
-from companyos_canary.config import names, units
-from companyos_canary.config.checker import Checker
-from companyos_canary.config.document import AnalysisDocument, Document, StepDocument
-from companyos_canary.config.metric import metrics
-from companyos_canary.config.nodes import Path
-from companyos_canary.config.reading import Source
-from companyos_canary.config.settings import MANUAL, Analysis, Prometheus, Settings, Step
+from companyos_canary.config import names
+from companyos_canary.config.document import ALLOWED, AnalysisDocument, Document, MetricDocument, StepDocument, key_of
+from companyos_canary.config.settings import MANUAL, Analysis, Metric, Prometheus, Settings, Step, duration, limit
+from companyos_canary.config.source import Path, Source
+
+_ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s]*")
+_FILLED_IN = re.compile(r"\{(\w*)\}")
+
+
+class Checker:
+    """Every method answers the value it was given, typed, or raises ConfigError."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def that(self, good: Any, path: Path, allowed: str | None = None, found: str | None = None) -> None:
+        """Refuses unless `good`; the texts are those of the table and of the file if not given."""
+        if not good:
+            self.source.refuse(path, allowed or ALLOWED[key_of(path)], found=found)
+
+    def name(self, path: Path, value: str, pattern: re.Pattern[str]) -> str:
+        self.that(pattern.fullmatch(value), path)
+        return value
+
+    def unit(self, path: Path, read: Callable[[Any], Any], value: Any) -> Any:
+        """The value as `read` understands it; its ValueError becomes ours."""
+        try:
+            return read(value)
+        except (ValueError, OverflowError):
+            self.source.refuse(path, ALLOWED[key_of(path)])
+
+    def seconds(self, path: Path, text: str) -> timedelta:
+        """A duration of whole seconds."""
+        value: timedelta = self.unit(path, duration, text)
+        self.that(not value % timedelta(seconds=1), path)
+        return value
+
+    def address(self, path: Path, text: str, *, or_auto: bool = False) -> str:
+        self.that(_ADDRESS.fullmatch(text) or (or_auto and text == "auto"), path)
+        return text
+
+    def link(self, path: Path, text: str) -> str:
+        """An address in which only `{namespace}` and `{rollout}` stand for something."""
+        self.that({"namespace", "rollout"}.issuperset(_FILLED_IN.findall(text)), path)
+        return text
+
+
+Direction = Literal["below", "above"]
+GUIDE: dict[str, tuple[Direction, float]] = {
+    "error-rate": ("below", 0.05),
+    "latency-p95": ("below", 0.3),
+    "latency-ratio": ("below", 1.2),
+    "error-ratio": ("below", 1.5),
+    "opa-success": ("above", 0.99),
+}
+MOST: dict[str, tuple[float, str]] = {
+    "error-rate": (1.0, "a share up to 100%, such as 5%"),
+    "opa-success": (1.0, "a share up to 100%, such as 99%"),
+    "latency-p95": (60.0, "up to 60s; a plain number is in seconds, so write 300ms"),
+}
+"""Limits beyond which somebody meant something else: `latency-p95: {below: 300}` is 300 s."""
+ARGUMENTS = ("prometheus", "window", "min-requests", "error-floor", "canary-hash", "scope")
+_TAG = re.compile(r"\{\{(.*?)(\}\}|$)", re.DOTALL)
+_KNOWN = {f"args.{name}" for name in ARGUMENTS}
+
+
+def metrics(check: Checker, document: Document) -> tuple[Metric, ...]:
+    """The guide's five without those set to null, then the user's own in the file's order."""
+    given = document.metrics
+    found = []
+    for name in (*GUIDE, *(n for n in given if n not in GUIDE)):
+        wanted = given.get(name, MetricDocument() if name in GUIDE else None)
+        if wanted is not None:
+            found.append(_metric(check, name, wanted, document.analysis))
+    check.that(found, ("metrics",), "at least one", "no metric that is not `null`")
+    return tuple(found)
+
+
+def _metric(check: Checker, name: str, given: MetricDocument, defaults: AnalysisDocument) -> Metric:
+    path: Path = ("metrics", name)
+    check.that("{{" not in name, path, "a name without `{{`", "an argument in the name")
+    if given.query is not None:
+        _query(check, path, given)
+    elif name not in GUIDE:
+        allowed = "a PromQL query that answers one number, as this is none of the guide's metrics"
+        check.that(False, path, allowed, "no `query`")
+    direction, limit = _limit(check, path, given)
+    return Metric(
+        name=name,
+        direction=direction,
+        limit=limit,
+        query=given.query,
+        form=given.form or defaults.form,
+        no_data=given.no_data or defaults.no_data,
+    )
+
+
+def _limit(check: Checker, path: Path, given: MetricDocument) -> tuple[Direction, float]:
+    """Which side of which number is good. A guide's metric keeps its side: an error rate that must
+    be above its limit is a slip."""
+    guide = GUIDE.get(str(path[1]))
+    limits: list[tuple[Direction, float | str | None]] = [("below", given.below), ("above", given.above)]
+    stated = [(side, value) for side, value in limits if value is not None]
+    check.that(len(stated) < 2, path, "one of them", "both `below` and `above`")
+    if not stated:
+        check.that(guide, path, "one of them", "neither `below` nor `above`")
+        return guide or ("below", 0.0)
+    direction, value = stated[0]
+    if guide and given.query is None:
+        allowed = f"`{guide[0]}`: `{path[1]}` is good {guide[0]} its limit"
+        check.that(direction == guide[0], path, allowed, f"`{direction}`")
+    number: float = check.unit((*path, direction), limit, value)
+    if given.query is None and str(path[1]) in MOST:
+        most, allowed = MOST[str(path[1])]
+        check.that(number <= most, (*path, direction), allowed)
+    return direction, number
+
+
+def _query(check: Checker, path: Path, given: MetricDocument) -> None:
+    query = given.query or ""
+    check.that(query.strip(), (*path, "query"))
+    check.that(given.form is None, (*path, "form"), "no `form` beside a `query`")
+    known = ", ".join(f"`{{{{args.{name}}}}}`" for name in ARGUMENTS)
+    check.that(_resolves(query), (*path, "query"), f"between {{{{ }}}} one of {known}")
+
+
+def _resolves(text: str) -> bool:
+    """Whether the controller finds an argument for each `{{ }}`, read from the left as it does:
+    `{{{args.scope}}}` has none, `{ {{args.scope}} }` has."""
+    return all(tag[1].strip(" ") in _KNOWN and tag[2] for tag in _TAG.finditer(text))
+
 
 SHORTEST_ANALYSIS = timedelta(seconds=4)
 _MATCHER = r'[A-Za-z_][A-Za-z0-9_]*\s*(=|!=|=~|!~)\s*"([^"\\\n]|\\.)*"'
@@ -68,7 +192,7 @@ def _steps(check: Checker, documents: tuple[StepDocument, ...]) -> tuple[Step, .
 def _step(check: Checker, path: Path, document: StepDocument) -> Step:
     analysis: timedelta | None = None
     if document.analysis is not None:
-        analysis = check.unit((*path, "analysis"), units.duration, document.analysis)
+        analysis = check.unit((*path, "analysis"), duration, document.analysis)
         check.that(analysis and analysis >= SHORTEST_ANALYSIS, (*path, "analysis"))
     if document.pause is None:
         return Step(document.weight, analysis)

@@ -1,6 +1,6 @@
 """Settings and templates → objects, YAML, the starter file; and what an `apply` would change."""
 
-from companyos_canary.render.change import Change, changes, keep_live_image
+from companyos_canary.render.difference import Change, changes, keep_live_image
 from companyos_canary.render.objects import objects
 from companyos_canary.render.plan import planned_duration
 from companyos_canary.render.starter import adopted, starter

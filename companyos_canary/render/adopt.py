@@ -8,7 +8,7 @@ apply changes nothing, and each line that is deleted from the merge file takes o
 from collections.abc import Mapping
 from typing import Any
 
-from companyos_canary.config.merging import LIST_KEYS
+from companyos_canary.config.merge import LIST_KEYS
 from companyos_canary.model.rollout import HASH_LABEL
 
 _STATE = ("template", "paused", "restartAt")

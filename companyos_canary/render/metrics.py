@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from companyos_canary.config import Metric, Settings
-from companyos_canary.config.units import plain
+from companyos_canary.config.settings import plain
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.render.queries import LITERAL, SAFE
 from companyos_canary.render.steps import Timing

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from companyos_canary.config import Settings, image_reference
-from companyos_canary.config.merging import merge_patched, merged
-from companyos_canary.config.units import plain
+from companyos_canary.config.merge import merge_patched, merged
+from companyos_canary.config.settings import plain
 from companyos_canary.errors import ConfigError
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.render.metrics import metrics
-from companyos_canary.render.placeholders import filled
 from companyos_canary.render.steps import Timing, background, background_timing, step_timing, steps, template_name
-from companyos_canary.render.templates import parsed
+from companyos_canary.render.templates import filled, parsed
 
 ROLLOUT, SERVICE, ANALYSIS = "rollout.yaml", "service.yaml", "analysis-template.yaml"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from companyos_canary.argo.cause import number_text
 from companyos_canary.argo.history import as_if_current
 from companyos_canary.argo.limits import measured_number
-from companyos_canary.argo.weight_steps import weight_step_at, weight_steps
+from companyos_canary.argo.steps import weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot

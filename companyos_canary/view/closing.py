@@ -3,8 +3,8 @@
 from companyos_canary.argo.attempt import is_judged
 from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.argo.phase import shown_phase
-from companyos_canary.argo.share import is_routed
-from companyos_canary.argo.weight_steps import weight_step_at, weight_steps
+from companyos_canary.argo.pods import is_routed
+from companyos_canary.argo.steps import weight_step_at, weight_steps
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import clock, duration, failure, quoted, version, weight_text

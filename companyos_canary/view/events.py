@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable
 from datetime import datetime
 
-from companyos_canary.argo.since import since
+from companyos_canary.argo.endings import since
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from companyos_canary.argo.cause import cause
-from companyos_canary.argo.share import is_routed, pod_share
+from companyos_canary.argo.pods import is_routed, pod_share
 from companyos_canary.argo.steps import actual_weight
 from companyos_canary.model.live import Live
 from companyos_canary.model.outcome import Cause

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from companyos_canary.argo.attempt import is_judged
+from companyos_canary.argo.attempt import StepEnd, is_judged, step_end
 from companyos_canary.argo.cause import number_text
-from companyos_canary.argo.share import pod_share
-from companyos_canary.argo.step_end import StepEnd, step_end
+from companyos_canary.argo.pods import pod_share
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import about, clock, duration, failure, is_far, keyed
 from companyos_canary.view.metrics import MetricRow, rows_of

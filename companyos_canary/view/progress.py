@@ -7,8 +7,7 @@ from typing import Literal
 
 from companyos_canary.argo.attempt import attempt, update_started
 from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_phase, tells_of_an_earlier_version
-from companyos_canary.argo.steps import set_weight
-from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
+from companyos_canary.argo.steps import WeightStep, set_weight, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.quantity import parse_duration, repeated, whole, whole_seconds
 from companyos_canary.model.rollout import BlueGreen, Rollout, Step

@@ -6,7 +6,7 @@ from typing import Any
 
 from companyos_canary.argo.cause import number_text
 from companyos_canary.argo.limits import Limit
-from companyos_canary.argo.share import pod_share
+from companyos_canary.argo.pods import pod_share
 from companyos_canary.model.live import Live, LiveMetric
 from companyos_canary.model.quantity import format_time
 from companyos_canary.render.questions import Question, Questions

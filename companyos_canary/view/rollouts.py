@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from companyos_canary.argo.endings import waits_for_a_person
-from companyos_canary.argo.since import since
+from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import duration, keyed, shorten

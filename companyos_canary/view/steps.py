@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from companyos_canary.argo.step_end import StepEnd, step_end
-from companyos_canary.argo.weight_steps import WeightStep
+from companyos_canary.argo.attempt import StepEnd, step_end
+from companyos_canary.argo.steps import WeightStep
 from companyos_canary.view.format import about, duration, is_far, left
 from companyos_canary.view.lines import Facts, Line, Part, Role, columns_of, width
 from companyos_canary.view.picture import Picture

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from companyos_canary.argo.durations import default_timeout, planned_duration, template_names
 from companyos_canary.argo.effects import Effect, drained, promoted
 from companyos_canary.argo.endings import Followed, Until, ended, impossible, waits_for_a_person
 from companyos_canary.argo.patches import (
@@ -24,7 +25,6 @@ from companyos_canary.argo.patches import (
     retry,
 )
 from companyos_canary.argo.phase import calculated_phase, shown_phase
-from companyos_canary.argo.plan import default_timeout, planned_duration, template_names
 from companyos_canary.argo.skipped import skipped
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.argo.step_end import step_end
-from companyos_canary.argo.weight_steps import weight_steps
+from companyos_canary.argo.attempt import step_end
+from companyos_canary.argo.steps import weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.snapshot import Snapshot
 from tests.builders import ANALYSIS, PAUSE, pause, result_object, run, run_object, snapshot

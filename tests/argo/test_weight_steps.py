@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
+from companyos_canary.argo.steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.model.rollout import Step
 
 RAW = {

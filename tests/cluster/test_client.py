@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from companyos_canary.cluster import changes
+from companyos_canary.cluster import client
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ROLLOUT
 from companyos_canary.cluster.reads import selector_text
@@ -171,7 +171,7 @@ def test_a_patch_changes_the_object() -> None:
     got = cluster.patch(ROLLOUT, NAME, {"spec": {"paused": True}})
     assert got["spec"]["paused"] is True
     assert world.store.read(STORED, NS, NAME)["spec"]["paused"] is True
-    assert transport.asked[0].header("Content-Type") == changes.MERGE_PATCH
+    assert transport.asked[0].header("Content-Type") == client.MERGE_PATCH
     assert transport.asked[0].parameter("fieldManager") == "canary"
 
 
@@ -192,7 +192,7 @@ def test_a_failed_test_operation_is_invalid() -> None:
     cluster, _ = made()
     wrong = [{"op": "test", "path": "/spec/replicas", "value": 99}]
     with pytest.raises(Invalid):
-        cluster.patch(ROLLOUT, NAME, wrong, content_type=changes.JSON_PATCH)
+        cluster.patch(ROLLOUT, NAME, wrong, content_type=client.JSON_PATCH)
 
 
 def test_an_old_resource_version_is_a_conflict() -> None:
@@ -213,7 +213,7 @@ def test_objects_are_applied_and_a_second_manager_is_a_conflict() -> None:
     assert transport.asked[0].parameter("fieldValidation") == "Strict"
     assert yaml.safe_load(transport.asked[0].body) == service
     other = {**service, "spec": {"selector": {"app": "b"}, "ports": [{"port": 80}]}}
-    request = changes.apply_request(
+    request = client.apply_request(
         other, next(k for k in changes_kinds() if k.kind == "Service"), NS, field_manager="other"
     )
     with pytest.raises(Conflict, match="conflict"):

@@ -11,7 +11,7 @@ import pytest
 import urllib3
 from urllib3 import exceptions as u
 
-from companyos_canary.cluster.network import broke, unreachable
+from companyos_canary.cluster.errors import broke, unreachable
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Request

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from companyos_canary.cluster.kinds import POD
 from companyos_canary.cluster.reads import Selection
-from companyos_canary.cluster.reflector import SILENCE, Reflector
-from companyos_canary.cluster.steps import Answer, Chunk, Ended, Event, Input, Step, Tick
+from companyos_canary.cluster.reflector import SILENCE, Answer, Chunk, Ended, Event, Input, Reflector, Step, Tick
 from companyos_canary.errors import CrdMissing, Forbidden, Unauthenticated, Unreachable
 from companyos_canary.model.http import Request, Response
 from tests.cluster.fake_api import FakeApi, failure, line, status

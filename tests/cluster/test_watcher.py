@@ -9,12 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import urllib3
 
 from companyos_canary.cluster.kinds import ROLLOUT
-from companyos_canary.cluster.poller import Poller
 from companyos_canary.cluster.reads import rollout_named
-from companyos_canary.cluster.reflector import Reflector
-from companyos_canary.cluster.steps import Event
+from companyos_canary.cluster.reflector import Event, Reflector
+from companyos_canary.cluster.sources import Poller, Watcher
 from companyos_canary.cluster.transport import KubernetesTransport
-from companyos_canary.cluster.watcher import Watcher
 from companyos_canary.errors import CanaryError, Forbidden, Unreachable
 from companyos_canary.model.http import Request, Response
 from tests.cluster.fake_api import failure, line, status

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.cluster.changes import apply_request, create_request, patch_request
+from companyos_canary.cluster.client import apply_request, create_request, patch_request
 from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request

@@ -7,7 +7,7 @@ import pytest
 
 from companyos_canary import cli
 from companyos_canary.commands import demo
-from companyos_canary.config.loading import load
+from companyos_canary.config.loader import load
 from companyos_canary.errors import CanaryError, ExitCode
 from tests.world import World
 

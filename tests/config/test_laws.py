@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.config import load, schema
+from companyos_canary.config.checks import GUIDE
 from companyos_canary.config.document import ALLOWED
-from companyos_canary.config.metric import GUIDE
 from companyos_canary.errors import ConfigError
 from companyos_canary.render import objects, to_yaml
 

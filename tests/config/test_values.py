@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.config import image_reference, repository, schema, units
+from companyos_canary.config import image_reference, repository, schema, settings
 from companyos_canary.config.document import ALLOWED
-from companyos_canary.config.merging import merge_patched, merged
+from companyos_canary.config.merge import merge_patched, merged
 from companyos_canary.config.names import printable
 from companyos_canary.errors import UsageError
 
@@ -34,30 +34,30 @@ DIGEST = "sha256:" + "ab" * 32
     ],
 )
 def test_a_limit_is_a_number_with_its_unit(text: str | float, number: float) -> None:
-    assert units.limit(text) == number
+    assert settings.limit(text) == number
 
 
 @pytest.mark.parametrize("text", ["", "%", "1.2x", "5 percent", "1,5", "inf", "nan", "5%%", "1e999"])
 def test_a_limit_that_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not"):
-        units.limit(text)
+        settings.limit(text)
 
 
 @pytest.mark.parametrize("text", ["", "2", "2 minutes", "0s", "-2m", " 2m", "2d", "721h", "2m?"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
-        units.duration(text)
+        settings.duration(text)
 
 
 def test_durations_are_those_of_go() -> None:
-    assert units.duration("1h30m") == timedelta(minutes=90)
-    assert units.duration("90s") == timedelta(seconds=90)
+    assert settings.duration("1h30m") == timedelta(minutes=90)
+    assert settings.duration("90s") == timedelta(seconds=90)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_plain_number_reads_back_and_has_no_exponent(number: float) -> None:
-    assert float(units.plain(number)) == number
-    assert "e" not in units.plain(number).lower()
+    assert float(settings.plain(number)) == number
+    assert "e" not in settings.plain(number).lower()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from companyos_canary.config import MANUAL, Analysis, Metric, Settings, Step
-from companyos_canary.config.units import plain
+from companyos_canary.config.settings import plain
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.render import objects, planned_duration, to_yaml
 from companyos_canary.render.metrics import conditions

@@ -12,9 +12,9 @@ from companyos_canary.errors import CanaryError, ConfigError, UsageError
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.render import objects, planned_duration, template_dir
 from companyos_canary.render.metrics import conditions
-from companyos_canary.render.placeholders import filled
 from companyos_canary.render.queries import LITERAL, SAFE
 from companyos_canary.render.steps import timing
+from companyos_canary.render.templates import filled
 from tests.render.samples import SETTINGS, settings
 
 FIVE_MINUTES = timedelta(minutes=5)

@@ -12,9 +12,8 @@ from companyos_canary.config.settings import Metric
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.secrets import ARGUMENT
 from companyos_canary.promql import parse
-from companyos_canary.render.asked import compares, guard, of_stable, share
 from companyos_canary.render.queries import LITERAL, SAFE
-from companyos_canary.render.questions import questions
+from companyos_canary.render.questions import compares, guard, of_stable, questions, share
 from tests.builders import CANARY, metric_object, result_object, run, run_object, snapshot
 from tests.view.recorded import FIXTURES, recorded
 

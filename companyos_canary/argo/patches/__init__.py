@@ -4,10 +4,9 @@ A decision is a `Change` (patches, with the `test` operations that pin what was 
 `Refusal` (the verb would do something else than its name says) or `Nothing` (it already holds).
 """
 
-from companyos_canary.argo.patches.abort import abort, abort_unseen, is_unseen, names
+from companyos_canary.argo.patches.act import abort, abort_unseen, is_unseen, names, pause, restart, resume, retry
 from companyos_canary.argo.patches.decision import JSON_PATCH, MERGE_PATCH, Change, Decision, Nothing, Patch, Refusal
 from companyos_canary.argo.patches.image import set_image, tag
-from companyos_canary.argo.patches.pause import pause, resume
 from companyos_canary.argo.patches.promote import INCONCLUSIVE, only_if, promote, promote_full
 from companyos_canary.argo.patches.record import (
     ACTION,
@@ -22,8 +21,6 @@ from companyos_canary.argo.patches.record import (
     undone_to,
     with_reason,
 )
-from companyos_canary.argo.patches.restart import restart
-from companyos_canary.argo.patches.retry import retry
 from companyos_canary.argo.patches.undo import undo
 
 __all__ = [

@@ -1,7 +1,6 @@
 """Going on at a pause. The plugin's promote and its traps: recorded in the scenarios pause-promote,
 promote-skips-running-step, manual-pause-then-promote."""
 
-from companyos_canary.argo.patches import bluegreen
 from companyos_canary.argo.patches.decision import (
     JSON_PATCH,
     Change,
@@ -14,8 +13,48 @@ from companyos_canary.argo.patches.decision import (
     replace,
     test,
 )
-from companyos_canary.argo.weight_steps import place_of, step_number
+from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.steps import place_of, step_number
 from companyos_canary.model.rollout import Rollout
+
+NO_STEPS = "it has no steps and no weights"
+
+
+def leave_pause(rollout: Rollout) -> Decision:
+    """Takes the pause away. One for want of a verdict comes back: a new run decides then."""
+    reason = rollout.pause_conditions[0].reason
+    operations = [
+        *pins(rollout),
+        test("/status/pauseConditions/0/reason", reason),
+        {"op": "remove", "path": "/status/pauseConditions"},
+    ]
+    note = ""
+    if reason.startswith("Inconclusive"):
+        note = (
+            "the pre-promotion analysis gave no verdict and a promote does not get past it: a new "
+            "run starts and decides (--full skips it)"
+        )
+    return Change((Patch(operations, JSON_PATCH, "status"),), note)
+
+
+def refuse_to_skip(rollout: Rollout) -> Refusal:
+    return Refusal(
+        f"`{rollout.name}` is blue-green: {NO_STEPS}, so there is no step to skip",
+        "`canary promote` ends its pause; --full skips its analyses too",
+    )
+
+
+def not_waiting(rollout: Rollout) -> Refusal:
+    """What runs in place of a pause. The plugin prints `promoted` here and sends nothing."""
+    state = rollout.blue_green
+    hint = "follow it with `canary watch`; --full skips the pause and the analyses"
+    if state and state.run is not None:
+        kind = "pre" if state.run is state.pre_run else "post"
+        doing = f"the {kind}-promotion analysis {state.run.name} is running"
+    else:
+        doing = shown_phase(rollout).message or "it is on its way"
+    return Refusal(f"`{rollout.name}` does not wait for anybody: {doing}", hint)
+
 
 INCONCLUSIVE = "InconclusiveAnalysisRun"
 
@@ -23,7 +62,7 @@ INCONCLUSIVE = "InconclusiveAnalysisRun"
 def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
     """Goes on at a pause. A step that still runs is skipped only on request."""
     if rollout.blue_green and skip_step:
-        return bluegreen.refuse_to_skip(rollout)
+        return refuse_to_skip(rollout)
     if rollout.aborted:
         again = "run it again" if rollout.blue_green else "run the steps again"
         return Refusal(
@@ -43,7 +82,7 @@ def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
         return Nothing(f"`{rollout.name}` is already promoted and about to go on")
     if rollout.blue_green:
         waits = rollout.pause_conditions
-        return bluegreen.leave_pause(rollout) if waits else bluegreen.not_waiting(rollout)
+        return leave_pause(rollout) if waits else not_waiting(rollout)
     if rollout.pause_conditions:
         return _leave_pause(rollout)
     return _skip(rollout, skip_step)
@@ -128,7 +167,7 @@ def only_if(rollout: Rollout, *, step: int | None, revision: int | None) -> Refu
             f"`{rollout.name}` is on revision {rollout.revision}, not {revision}", "look with `canary status`"
         )
     if step is not None and rollout.blue_green:
-        return Refusal(f"`{rollout.name}` is blue-green: {bluegreen.NO_STEPS}")
+        return Refusal(f"`{rollout.name}` is blue-green: {NO_STEPS}")
     if step is not None and step_number(rollout) != step:
         return Refusal(f"`{rollout.name}` is at {place_of(rollout)}, not at step {step}", "look with `canary status`")
     return None

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from companyos_canary.argo.attempt import update_started
+from companyos_canary.argo.attempt import step_end, step_times, update_started
 from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.argo.phase import shown_phase
-from companyos_canary.argo.step_end import step_end
-from companyos_canary.argo.step_times import step_times
-from companyos_canary.argo.weight_steps import WeightStep, weight_step_at, weight_steps
+from companyos_canary.argo.steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout

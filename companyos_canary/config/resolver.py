@@ -112,7 +112,7 @@ def _settings(given: Mapping[str, tuple[str, str]], cwd: Path) -> tuple[Settings
                 f"no {FILE} here or above, so there is no environment `{environment}`",
                 hint="`canary init` writes one; or use `--context` and `-n`",
             )
-        from companyos_canary.config.loading import load  # noqa: PLC0415
+        from companyos_canary.config.loader import load  # noqa: PLC0415
 
         return load(path, environment, shown=_shown(path, cwd)), None
     except ConfigError as error:

@@ -1,0 +1,178 @@
+"""Stopping, holding, running again, restarting: what these verbs send."""
+
+import dataclasses
+from datetime import datetime
+
+from companyos_canary.argo.effects import drained
+from companyos_canary.argo.patches.decision import (
+    JSON_PATCH,
+    MERGE_PATCH,
+    Change,
+    Decision,
+    Nothing,
+    Patch,
+    Refusal,
+    add,
+    replace,
+    test,
+)
+from companyos_canary.argo.patches.image import tag
+from companyos_canary.argo.patches.record import Record
+from companyos_canary.argo.patches.undo import template_of, undo
+from companyos_canary.argo.steps import place_of
+from companyos_canary.model.quantity import format_time
+from companyos_canary.model.rollout import Container, Rollout
+from companyos_canary.model.workload import ReplicaSet
+
+
+def pause(rollout: Rollout) -> Decision:
+    """Sets spec.paused. Refused while an abort still moves pods: they would stay where they are
+    (recorded in the notes on manual pauses)."""
+    if rollout.paused:
+        return Nothing(f"`{rollout.name}` is already paused by hand")
+    if rollout.aborted and not drained(rollout) and rollout.updated_replicas:
+        return Refusal(
+            f"`{rollout.name}` is being aborted: a pause now would keep the canary's pods",
+            "wait until they are gone: `canary status --wait`",
+        )
+    if rollout.is_fully_promoted and rollout.observed:
+        note = "nothing is under way: the next version will wait for `canary resume`"
+    elif _is_judged(rollout):
+        note = "the analysis goes on under the pause, and may still abort"
+    else:
+        note = ""
+    return Change((Patch([add("/spec/paused", True)], JSON_PATCH),), note)
+
+
+def resume(rollout: Rollout) -> Decision:
+    """Clears spec.paused and nothing else: no step is skipped, a timed pause that ran out
+    meanwhile ends at once (recorded: manual-pause-resume)."""
+    if rollout.paused:
+        patch = Patch([test("/spec/paused", True), replace("/spec/paused", False)], JSON_PATCH)
+        return Change((patch,), _still_waits(rollout))
+    if rollout.pause_conditions and not rollout.aborted:
+        return Refusal(
+            f"`{rollout.name}` is not paused by hand: it waits {_where(rollout)}", "`canary promote` goes on there"
+        )
+    return Nothing(f"`{rollout.name}` is not paused")
+
+
+def _is_judged(rollout: Rollout) -> bool:
+    """Whether a run is at work, as far as the Rollout knows."""
+    runs = [r for r in (rollout.step_run, rollout.background_run) if r]
+    blue_green = rollout.blue_green is not None and rollout.blue_green.run is not None
+    return blue_green or any(r.status in ("", "Pending", "Running") for r in runs)
+
+
+def _still_waits(rollout: Rollout) -> str:
+    step = rollout.current_step
+    if rollout.blue_green and rollout.pause_conditions:
+        return "it still waits for a person: `canary promote` goes on there"
+    if rollout.pause_conditions and step is not None and step.waits_for_a_person:
+        return f"it still waits {_where(rollout)}: `canary promote` goes on there"
+    return ""
+
+
+def _where(rollout: Rollout) -> str:
+    return f"at {place_of(rollout)}" if rollout.current_step else "for a person"
+
+
+def retry(rollout: Rollout) -> Decision:
+    """Only after an abort: elsewhere the plugin's retry prints success and does nothing (recorded:
+    retry-without-abort). The steps start again from the first."""
+    if not rollout.aborted:
+        return Refusal(f"`{rollout.name}` is not aborted: there is nothing to try again", "look with `canary status`")
+    operations = [
+        test("/status/currentPodHash", rollout.current_hash),
+        test("/status/abort", True),
+        replace("/status/abort", False),
+    ]
+    note = "it is paused by hand: nothing moves until `canary resume`" if rollout.paused else ""
+    return Change((Patch(operations, JSON_PATCH, "status"),), note)
+
+
+def restart(rollout: Rollout, at: datetime) -> Decision:
+    """spec.restartAt: the controller evicts older pods one by one, no step is run (recorded:
+    restart). Refused while a version is on its way: its steps would be held up by it."""
+    if rollout.aborted:
+        return Refusal(
+            f"`{rollout.name}` is aborted, and still names the version that was",
+            "`canary undo` takes it out, `canary retry` runs it again; restart it after that",
+        )
+    if not rollout.observed or not rollout.is_fully_promoted:
+        return Refusal(
+            f"`{rollout.name}` is in the middle of a release: restart it when that has ended",
+            "look with `canary status`",
+        )
+    return Change((Patch({"spec": {"restartAt": format_time(at)}}, MERGE_PATCH),))
+
+
+MAY_BE_LOST = (
+    "the controller has not seen the newest change yet and may drop this abort: look again with `canary status`"
+)
+_NOT_BACK = "the stable template could not be put back, so the controller may drop this abort"
+
+
+def abort(rollout: Rollout) -> Decision:
+    """Always sent without a precondition; refused only where the controller would drop it
+    (recorded: abort-healthy), and `Nothing` once the controller has acted on one. A pause by hand
+    is lifted too: under it no pod would move. A full promote is taken back in the same patch: while
+    it is set the controller drops an abort (seen on v1.9.1)."""
+    acted = rollout.observed and any(c.reason == "RolloutAborted" for c in rollout.conditions)
+    if rollout.aborted and acted and not (rollout.paused or rollout.promote_full):
+        return Nothing(f"`{rollout.name}` is already aborted")
+    if rollout.observed and rollout.is_fully_promoted:
+        return Refusal(
+            f"`{rollout.name}` is fully promoted: there is nothing to abort",
+            "to go back to an earlier version: `canary undo`",
+        )
+    held = "it was paused by hand: resumed, so that its pods can go"
+    return Change(_plain(rollout), held if rollout.paused else "")
+
+
+def is_unseen(rollout: Rollout) -> bool:
+    """The controller has not seen the newest template or spec. A new template and new steps begin a
+    new update, which forgets an abort that is older (upstream rollout/canary.go,
+    resetRolloutStatus); which change it is that was not seen, the object does not say."""
+    return not rollout.observed and bool(rollout.stable_hash)
+
+
+def abort_unseen(rollout: Rollout, stable: ReplicaSet | None, record: Record | None) -> Decision:
+    """What holds where the newest spec is not seen yet: the stable template is put back, pinned to
+    the spec that was looked at. Without one, or a record of who did it, a plain abort with a
+    warning."""
+    plain = Change(_plain(rollout), MAY_BE_LOST)
+    if stable is None or record is None:
+        return plain
+    template, back = template_of(rollout, stable), names(stable.containers)
+    if template == rollout.template and not rollout.paused:
+        return Nothing(f"{back} is already put back in `{rollout.name}`")
+    lift = [replace("/spec/paused", False)] if rollout.paused else []
+    if not rollout.workload_ref:
+        operations = [
+            test("/metadata/generation", rollout.generation),
+            replace("/spec/template", template),
+            *lift,
+            record.annotation(rollout.annotations),
+        ]
+        return Change((Patch(operations, JSON_PATCH),), put_back=back)
+    undone = undo(rollout, stable, record)
+    if not isinstance(undone, Change):
+        return plain
+    # The right to change the Deployment may be missing: then the abort is all there is.
+    written, *rest = undone.patches
+    written = dataclasses.replace(written, beside=True, unwritten=_NOT_BACK)
+    return Change((*_plain(rollout), written, *rest), put_back=back)
+
+
+def _plain(rollout: Rollout) -> tuple[Patch, ...]:
+    """The abort, which takes back a full promote; and the end of a pause by hand."""
+    patch = Patch({"status": {"abort": True, "promoteFull": False}}, MERGE_PATCH, "status")
+    if not rollout.paused:
+        return (patch,)
+    return patch, Patch({"spec": {"paused": False}}, MERGE_PATCH)
+
+
+def names(containers: tuple[Container, ...]) -> str:
+    """The versions of a pod template, as people call them."""
+    return ", ".join(tag(c.image) for c in containers)
