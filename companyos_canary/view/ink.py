@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from companyos_canary.view.lines import Facts, Line, words
+from companyos_canary.view.lines import Facts, Line
 
 
 def ink(lines: Sequence[Line], facts: Facts) -> Text:
@@ -21,8 +21,8 @@ def visible(text: str) -> str:
 def _line(line: Line, facts: Facts) -> Text:
     text = Text()
     for part in line:
-        role = "" if isinstance(part, str) else part[1]
-        text.append(visible(words(part)), style=facts.style(role) or None)
+        words, style = (part, None) if isinstance(part, str) else (part[0], facts.style(part[1]) or None)
+        text.append(visible(words), style=style)
     text.rstrip()
     if cell_len(text.plain) > facts.width:
         text.truncate(facts.width - 1)

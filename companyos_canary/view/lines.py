@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Role = Literal["", "success", "warning", "failure", "hint"]
@@ -170,7 +171,7 @@ def words(part: Part) -> str:
 
 
 def width(line: Iterable[Part]) -> int:
-    return sum(columns_of(words(p)) for p in line)
+    return sum(columns_of(p if isinstance(p, str) else p[0]) for p in line)
 
 
 def parts(cell: Cell) -> Sequence[Part]:
@@ -179,10 +180,10 @@ def parts(cell: Cell) -> Sequence[Part]:
 
 def plain(line: Iterable[Part]) -> str:
     """The line without roles and without trailing blanks."""
-    return "".join(words(p) for p in line).rstrip()
+    return "".join(p if isinstance(p, str) else p[0] for p in line).rstrip()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """One column of a table. Where room is short the one with the lowest `keep` goes first.
     `least`: how wide it is at least, so that it stays where it is while its values change."""
@@ -193,9 +194,14 @@ class Column:
     keep: int = 9
     least: int = 0
 
-    @property
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """The columns that each cell takes."""
+        return tuple(width(parts(c)) for c in self.cells)
+
+    @cached_property
     def width(self) -> int:
-        return max(len(self.heading), self.least, *(width(parts(c)) for c in self.cells))
+        return max(len(self.heading), self.least, *self.widths)
 
     @property
     def empty(self) -> bool:
@@ -208,9 +214,9 @@ def table(columns: Sequence[Column], room: int, *, indent: int = 2, gap: int = 2
     kept = fitting(columns, room, indent=indent, gap=gap)
     if not kept:
         return []
-    rows: list[list[Cell]] = [[c.heading for c in kept]]
-    rows += [[c.cells[n] for c in kept] for n in range(len(kept[0].cells))]
-    return [_row(cells, kept, indent, gap) for cells in rows if any(plain(parts(c)) for c in cells)]
+    rows: list[list[tuple[Cell, int]]] = [[(c.heading, len(c.heading)) for c in kept]]
+    rows += [[(c.cells[n], c.widths[n]) for c in kept] for n in range(len(kept[0].cells))]
+    return [_row(cells, kept, indent, gap) for cells in rows if any(used for _, used in cells)]
 
 
 def fitting(columns: Sequence[Column], room: int, *, indent: int = 2, gap: int = 2) -> list[Column]:
@@ -226,10 +232,11 @@ def table_width(columns: Sequence[Column], *, indent: int = 2, gap: int = 2) -> 
     return indent + sum(c.width for c in columns) + gaps
 
 
-def _row(cells: list[Cell], columns: list[Column], indent: int, gap: int) -> Line:
+def _row(cells: list[tuple[Cell, int]], columns: list[Column], indent: int, gap: int) -> Line:
+    """`cells` have the columns beside them that they take."""
     row: list[Part] = [" " * indent]
-    for n, (cell, column) in enumerate(zip(cells, columns, strict=True)):
-        blank = " " * (column.width - width(parts(cell)))
+    for n, ((cell, used), column) in enumerate(zip(cells, columns, strict=True)):
+        blank = " " * (column.width - used)
         row += [" " * (gap if columns[n - 1].heading else 1)] if n else []
         row += [blank, *parts(cell)] if column.align == "right" else [*parts(cell), blank]
     return tuple(row)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 
 from rich.text import Text
 
@@ -187,8 +188,9 @@ def fitted(picture: Picture, facts: Facts, ahead: list[Line]) -> list[Line]:
     """The fullest form that is not too high; where none is, the middle is cut."""
     room = facts.height - 1
     lines: list[Line] = []
+    parts = _Parts(picture, facts, ahead)
     for level in _LEVELS:
-        lines = _stacked(picture, facts, level, ahead)
+        lines = parts.stacked(level)
         if len(lines) <= room:
             return lines
     return [*lines[: max(1, room - len(ahead))], *ahead][:room]
@@ -196,25 +198,30 @@ def fitted(picture: Picture, facts: Facts, ahead: list[Line]) -> list[Line]:
 
 def whole(picture: Picture, facts: Facts, detail: Detail, events: int) -> list[Line]:
     """All parts, and what comes next."""
-    return _stacked(picture, facts, Level(detail, events), next_lines(picture, facts))
+    return _Parts(picture, facts, next_lines(picture, facts)).stacked(Level(detail, events))
 
 
-def _stacked(picture: Picture, facts: Facts, level: Level, ahead: list[Line]) -> list[Line]:
-    """All parts under one another; a part with nothing to say is left out."""
-    parts: list[list[Line]] = [
-        [*headline(picture, facts), where(picture, facts)],
-        warnings(picture, facts),
-        steps_lines(picture, facts) or services_lines(picture, facts),
-        [line for line in (traffic(picture, facts),) if line],
-        metrics_lines(picture, facts, level.metrics),
-        replicas_lines(picture, facts, level.pods),
-        events_lines(picture, facts, level.events),
-        notes(picture, facts),
-        ahead,
-    ]
-    lines: list[Line] = []
-    for part in parts:
-        if part and lines and level.airy:
-            lines.append(())
-        lines += part
-    return lines
+class _Parts:
+    """The parts of a screen. Each is made once, however many levels are tried."""
+
+    def __init__(self, picture: Picture, facts: Facts, ahead: list[Line]) -> None:
+        self._first = [
+            [*headline(picture, facts), where(picture, facts)],
+            warnings(picture, facts),
+            steps_lines(picture, facts) or services_lines(picture, facts),
+            [line for line in (traffic(picture, facts),) if line],
+        ]
+        self._last = [notes(picture, facts), ahead]
+        self._metrics = cache(partial(metrics_lines, picture, facts))
+        self._pods = cache(partial(replicas_lines, picture, facts))
+        self._events = cache(partial(events_lines, picture, facts))
+
+    def stacked(self, level: Level) -> list[Line]:
+        """All parts under one another; a part with nothing to say is left out."""
+        chosen = [self._metrics(level.metrics), self._pods(level.pods), self._events(level.events)]
+        lines: list[Line] = []
+        for part in (*self._first, *chosen, *self._last):
+            if part and lines and level.airy:
+                lines.append(())
+            lines += part
+        return lines
