@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from companyos_canary import __version__
 from companyos_canary.lint.finding import Finding, Rule, Severity
-from companyos_canary.view.ci import github
+from companyos_canary.view.ci import forges
 
 if TYPE_CHECKING:
     from companyos_canary.view.contract import answers
@@ -48,12 +48,12 @@ def annotations(findings: Sequence[Finding]) -> Iterator[str]:
     """A workflow command of GitHub a finding."""
     for f in findings:
         text = f"{f.message}\n{f.hint}" if f.hint else f.message
-        yield github.at_line(_LEVELS[f.severity], f.file, f.line, f.rule, text)
+        yield forges.at_line(_LEVELS[f.severity], f.file, f.line, f.rule, text)
 
 
 def annotation(file: str, line: int, message: str) -> str:
     """The same for a file that could not be read."""
-    return github.at_line("error", file, max(line, 1), "unreadable", message)
+    return forges.at_line("error", file, max(line, 1), "unreadable", message)
 
 
 def sarif(findings: Sequence[Finding], rules: Sequence[Rule], unreadable: "Sequence[answers.Unreadable]") -> str:
