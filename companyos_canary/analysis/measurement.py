@@ -12,13 +12,14 @@ from urllib.parse import urlencode, urlsplit
 
 from companyos_canary.analysis.answer import AnswerError, Samples, read
 from companyos_canary.analysis.expr import language
-from companyos_canary.analysis.expr.tree import ConditionError
+from companyos_canary.analysis.expr.tree import ConditionError, OutOfRangeError
 from companyos_canary.analysis.gotext import float_text
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.quantity import parse_duration
 
 _TIMEOUT = 30.0
 _FORM = "application/x-www-form-urlencoded"
+_BEYOND = "reflect: slice index out of range"
 
 
 class MeasurementError(Exception):
@@ -137,27 +138,28 @@ def _range(range_query: Mapping[str, Any], now: datetime) -> dict[str, str]:
     return {**form, "step": float_text(step.total_seconds())}
 
 
-def judged(metric: Mapping[str, Any], response: Response, now: datetime) -> Measured:
-    """Judge an answer by the conditions of a metric, with its arguments replaced."""
+def judged(metric: Mapping[str, Any], response: Response, now: datetime, *, named: bool = True) -> Measured:
+    """Judge an answer by the conditions of a metric, with its arguments replaced. `named`: an error
+    in a condition says in which one, as it does since v1.9."""
     try:
         samples = read(response)
-        phase = _phase(metric, samples, now)
+        phase = _phase(metric, samples, now, named)
     except (AnswerError, MeasurementError) as error:
         return Measured("Error", message=str(error))
     warnings = ", ".join(f'"{w}"' for w in samples.warnings)
     return Measured(phase, samples.text, metadata={"warnings": warnings} if warnings else {})
 
 
-def _phase(metric: Mapping[str, Any], samples: Samples, now: datetime) -> str:
+def _phase(metric: Mapping[str, Any], samples: Samples, now: datetime, named: bool) -> str:
     """Successful, Failed or Inconclusive. An error in either condition comes before a failure."""
-    success = _holds("successCondition", metric, samples, now)
-    failure = _holds("failureCondition", metric, samples, now)
+    success = _holds("successCondition", metric, samples, now, named)
+    failure = _holds("failureCondition", metric, samples, now, named)
     if failure or (failure is None and success is False):
         return "Failed"
     return "Inconclusive" if success is False else "Successful"
 
 
-def _holds(field_name: str, metric: Mapping[str, Any], samples: Samples, now: datetime) -> bool | None:
+def _holds(field_name: str, metric: Mapping[str, Any], samples: Samples, now: datetime, named: bool) -> bool | None:
     """Whether a condition holds; None if the metric does not have it."""
     text = metric.get(field_name) or ""
     if not text:
@@ -165,6 +167,8 @@ def _holds(field_name: str, metric: Mapping[str, Any], samples: Samples, now: da
     try:
         return language.compile(text).evaluate(samples.result, now)
     except ConditionError as error:
+        if not named:
+            raise MeasurementError(_BEYOND if isinstance(error, OutOfRangeError) else str(error)) from None
         reason = str(error)
     if samples.result == ():
         reason = "metric result is nil or empty: no data returned from the metric provider"

@@ -95,6 +95,14 @@ def sandbox(
             "--controllers", metavar="LIST", help="which of ours act; for what is not listed, run one of yours"
         ),
     ] = ",".join(CONTROLLERS),
+    controller: Annotated[
+        str,
+        typer.Option(
+            "--controller",
+            metavar="RELEASE",
+            help="as which Argo Rollouts ours acts: 1.9 (v1.9.1) or head (what follows)",
+        ),
+    ] = "1.9",
     no_controller: Annotated[
         bool, typer.Option("--no-controller", help="none of ours acts; pods get ready all the same")
     ] = False,
@@ -133,6 +141,7 @@ def sandbox(
 
     Nothing in it leaves the machine, nothing of it is kept.
     """
+    from companyos_canary.sandbox.release import release_named
     from companyos_canary.sandbox.scenarios import find
 
     if list_:
@@ -140,6 +149,7 @@ def sandbox(
     acting = () if no_controller else controllers_named(controllers)
     if exact and seed is not None:
         raise UsageError("--seed has no effect with --exact", hint="choose one of them")
+    release = release_named(controller)
     played = find(scenario, session.runtime.cwd)
     drawn = None if exact else secrets.randbelow(_SEEDS) if seed is None else seed
     faults = faults_written(fault or [], acting)
@@ -160,6 +170,7 @@ def sandbox(
                 roles=roles,
                 scenario=played,
                 seed=drawn,
+                release=release,
             )
         except OSError as error:
             raise UsageError(

@@ -17,8 +17,10 @@ from companyos_canary.analysis.schedule import expires_at
 from companyos_canary.model.http import Response
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET
+from companyos_canary.sandbox.lateness import Delay, prompt
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import Provider, TransportError
+from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Store
 
 Emit = Callable[[Object, str, str, str], None]
@@ -43,12 +45,17 @@ class AnalysisController:
     """Steps every unfinished AnalysisRun of the store. Owns no thread; an answer of the provider
     has to be followed by a `step`."""
 
-    def __init__(self, store: Store, provider: Provider, emit: Emit) -> None:
+    def __init__(
+        self, store: Store, provider: Provider, emit: Emit, release: Release = V1_9, delay: Delay = prompt
+    ) -> None:
         self._store = store
         self._provider = provider
         self._emit = emit
+        self._release = release
+        self._delay = delay
         self._batches: dict[str, _Batch] = {}
         self._asleep: dict[str, tuple[str, datetime | None]] = {}
+        self._due: dict[str, datetime] = {}
 
     def step(self, now: datetime) -> datetime | None:
         """Does all that is due at `now`; when the next measurement is, None if only a change or an
@@ -60,6 +67,7 @@ class AnalysisController:
         }
         self._batches = {u: b for u, b in self._batches.items() if u in runs}
         self._asleep = {u: a for u, a in self._asleep.items() if u in runs}
+        self._due = {u: a for u, a in self._due.items() if u in runs}
         wakes = [self._reconcile(uid, run, now) for uid, run in runs.items()]
         return min((w for w in wakes if w is not None), default=None)
 
@@ -69,8 +77,14 @@ class AnalysisController:
         version, wake_at = self._asleep.get(uid, ("", None))
         if version == run["metadata"]["resourceVersion"] and (wake_at is None or wake_at > now):
             return wake_at
+        if version != run["metadata"]["resourceVersion"] and uid not in self._batches:
+            due = self._due.setdefault(uid, now + self._delay())
+            turn = due if wake_at is None else min(due, wake_at)
+            if turn > now:
+                return turn
+        self._due.pop(uid, None)
         batch = self._batches.get(uid) or self._begin(uid, run, now)
-        _gather(batch, now)
+        self._gather(batch, now)
         if batch.asked:
             return None
         del self._batches[uid]
@@ -98,11 +112,22 @@ class AnalysisController:
     def _ask(self, batch: _Batch, metric: Mapping[str, Any], now: datetime) -> None:
         name = metric.get("name") or ""
         try:
-            asks = question(metric, now)
+            asks = question(metric if self._release.knows_basic_auth else _without_basic_auth(metric), now)
             batch.asked[name] = self._provider.submit(asks.request, asks.address)
         except MeasurementError as error:
             failed = Measured("Error", message=error.message, provider_failed=not error.asked)
             batch.taken[name] = Taken(failed, now, now)
+
+    def _gather(self, batch: _Batch, now: datetime) -> None:
+        """Takes the answers that have come."""
+        metrics = {m.get("name") or "": m for m in batch.plan.due}
+        for name in [n for n, f in batch.asked.items() if f.done()]:
+            future = batch.asked.pop(name)
+            try:
+                measured = judged(metrics[name], future.result(), now, named=self._release.names_conditions)
+            except TransportError as error:
+                measured = Measured("Error", message=error.message)
+            batch.taken[name] = Taken(measured, batch.started_at, now)
 
     def _write(self, run: Object, verdict: Verdict) -> Object | None:
         """The run with its new status; None if it is gone."""
@@ -143,21 +168,17 @@ def _name(run: Object) -> str:
     return str(run["metadata"]["name"])
 
 
+def _without_basic_auth(metric: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As a server whose CRD does not have the field stores it."""
+    changed = copy.deepcopy(dict(metric))
+    provider = (changed.get("provider") or {}).get("prometheus") or {}
+    (provider.get("authentication") or {}).pop("basicAuth", None)
+    return changed
+
+
 def _has_lost(verdict: Verdict) -> bool:
     """A metric ended the run already; its phase follows at the next look."""
     return any(
         r["phase"] in ("Failed", "Error", "Inconclusive") and not r.get("dryRun")
         for r in verdict.status.get("metricResults") or ()
     )
-
-
-def _gather(batch: _Batch, now: datetime) -> None:
-    """Takes the answers that have come."""
-    metrics = {m.get("name") or "": m for m in batch.plan.due}
-    for name in [n for n, f in batch.asked.items() if f.done()]:
-        future = batch.asked.pop(name)
-        try:
-            measured = judged(metrics[name], future.result(), now)
-        except TransportError as error:
-            measured = Measured("Error", message=error.message)
-        batch.taken[name] = Taken(measured, batch.started_at, now)

@@ -15,7 +15,9 @@ from companyos_canary.sandbox.controller import RolloutController
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.events import Events
 from companyos_canary.sandbox.kubelet import Kubelet
+from companyos_canary.sandbox.lateness import PROMPT, Pace
 from companyos_canary.sandbox.provider import Provider
+from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.workloads import DeploymentController, ReplicaSetController
@@ -87,7 +89,8 @@ class Cluster:
     questions (without one nobody looks at AnalysisRuns), `traffic` makes metrics. With
     `controller` False Rollouts and AnalysisRuns are left to others, with `replicasets` False
     ReplicaSets and Deployments are; pods become ready and orphans are deleted all the same.
-    `behave` says how the pods of an image behave. `freeze` lets Rollouts and AnalysisRuns be."""
+    `behave` says how the pods of an image behave, `release` as which one of Argo Rollouts its
+    controller does, `pace` how late everybody acts on a change. `freeze` lets Rollouts and AnalysisRuns be."""
 
     def __init__(
         self,
@@ -98,6 +101,8 @@ class Cluster:
         controller: bool = True,
         replicasets: bool = True,
         behave: Callable[[str], Behaviour] = behaviour,
+        release: Release = V1_9,
+        pace: Pace = PROMPT,
     ) -> None:
         self.store = store
         rollouts = Events(store, "rollouts-controller")
@@ -106,14 +111,14 @@ class Cluster:
         self._answered = threading.Event()
         if controller and provider is not None:
             heard = _Heard(provider, self._hear)
-            analysis = AnalysisController(store, heard, rollouts.emit)
+            analysis = AnalysisController(store, heard, rollouts.emit, release, pace.rollouts)
             self._parts.append(self.freezer.around(analysis))
         if controller:
-            self._parts.append(self.freezer.around(RolloutController(store, rollouts.emit)))
+            self._parts.append(self.freezer.around(RolloutController(store, rollouts.emit, release, pace)))
         if replicasets:
             emit = Events(store, "replicaset-controller").emit
-            self._parts += [DeploymentController(store), ReplicaSetController(store, emit)]
-        self._parts.append(Kubelet(store, behave))
+            self._parts += [DeploymentController(store), ReplicaSetController(store, emit, pace.replicasets)]
+        self._parts.append(Kubelet(store, behave, pace.kubelet))
         if traffic is not None:
             self._parts.append(traffic)
 

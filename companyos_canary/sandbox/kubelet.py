@@ -7,6 +7,7 @@ from typing import Any
 
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.kinds import POD
+from companyos_canary.sandbox.lateness import Delay, Queue, prompt
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Informer, Store
@@ -21,35 +22,29 @@ class Kubelet:
     """One `step` writes the status of one pod. A pod becomes ready some time after it was started
     (half a second, or what its image or the annotation `sim/ready-after` says, in seconds)."""
 
-    def __init__(self, store: Store, behave: Callable[[str], Behaviour] = behaviour) -> None:
+    def __init__(self, store: Store, behave: Callable[[str], Behaviour] = behaviour, delay: Delay = prompt) -> None:
         self._store = store
         self._behave = behave
         self._pods = Informer(store, POD)
-        self._new: dict[str, None] = {}
-        self._due: dict[str, datetime] = {}
+        self._new, self._starting = Queue(delay), Queue()
         self._addresses = 0
 
     def step(self, now: datetime) -> datetime | None:
-        """The next moment at which a pod becomes ready, None without."""
+        """The next moment at which a pod is started or becomes ready, None without."""
         for change in self._pods.changes():
             uid = change.object["metadata"]["uid"]
             if change.type == "ADDED":
-                self._new[uid] = None
+                self._new.changed(uid, now)
             elif change.type == "DELETED":
-                self._new.pop(uid, None)
-                self._due.pop(uid, None)
-        if self._new:
-            uid = next(iter(self._new))
-            del self._new[uid]
-            self._start(self._pods.objects[uid], now)
+                self._new.drop(uid)
+                self._starting.drop(uid)
+        if new := self._new.take(now):
+            self._start(self._pods.objects[new], now)
             return now
-        first = min(self._due.values(), default=None)
-        if first is None or first > now:
-            return first
-        uid = next(u for u, at in self._due.items() if at == first)
-        del self._due[uid]
-        self._finish(self._pods.objects[uid], now)
-        return now
+        if started := self._starting.take(now):
+            self._finish(self._pods.objects[started], now)
+            return now
+        return min((at for at in (self._new.next, self._starting.next) if at is not None), default=None)
 
     def _start(self, pod: Object, now: datetime) -> None:
         if (pod.get("status") or {}).get("phase") == "Running":
@@ -60,7 +55,7 @@ class Kubelet:
         third, fourth = divmod(self._addresses, 250)
         address = f"10.244.{third % 250}.{fourth + 1}"
         if fails is None:
-            self._due[pod["metadata"]["uid"]] = now + self._start_up(pod)
+            self._starting.put(pod["metadata"]["uid"], now + self._start_up(pod))
         states = [_waiting(pod, c, fails) for c in pod["spec"].get("containers") or []]
         self._write(
             pod,

@@ -18,6 +18,7 @@ from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.prometheus import PrometheusApi
 from companyos_canary.sandbox.provider import HttpProvider
+from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.scenarios import Playing, Scenario, default
 from companyos_canary.sandbox.server import Server
 from companyos_canary.sandbox.store import Store
@@ -41,8 +42,8 @@ class Sandbox:
     """Started by its constructor. `namespaces` are made at the start; `controller` and
     `replicasets` False leave kinds to controllers of your own (see Cluster). `faults` meet every
     client, `roles` say what the token may do (None: all), `scenario` what versions do, `seed` which
-    requests chance brings (None: their shares are exact); `control` switches faults later. `close`
-    ends it within a second."""
+    requests chance brings (None: their shares are exact), `release` as which one of Argo Rollouts the
+    controller behaves; `control` switches faults later. `close` ends it within a second."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Sandbox:
         roles: Roles | None = None,
         scenario: Scenario | None = None,
         seed: int | None = None,
+        release: Release = V1_9,
     ) -> None:
         self.token = secrets.token_urlsafe(24)
         self.store, tsdb = Store(_now), Tsdb()
@@ -70,6 +72,7 @@ class Sandbox:
             controller=controller,
             replicasets=replicasets,
             behave=playing.behaviour,
+            release=release,
         )
         namespace, name, prometheus_port = PROMETHEUS
         api = Api(

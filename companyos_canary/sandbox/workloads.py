@@ -10,6 +10,7 @@ from companyos_canary.model.quantity import parse_time, whole_seconds
 from companyos_canary.sandbox.controller.template import template_hash
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import DEPLOYMENT, POD, REPLICASET
+from companyos_canary.sandbox.lateness import Delay, Queue, prompt
 from companyos_canary.sandbox.objects import Object, is_owned, owner_reference
 from companyos_canary.sandbox.store import Informer, Store
 
@@ -25,23 +26,21 @@ class ReplicaSetController:
     """One `step` brings one ReplicaSet nearer to what it wants: first the pods, with a status
     that still counts the old ones (recorded), then the status that counts the new."""
 
-    def __init__(self, store: Store, emit: Emit) -> None:
+    def __init__(self, store: Store, emit: Emit, delay: Delay = prompt) -> None:
         self._store = store
         self._emit = emit
         self._sets = Informer(store, REPLICASET)
         self._pods = Informer(store, POD)
         self._owned: dict[str, dict[str, None]] = {}
-        self._due: dict[str, datetime] = {}
+        self._due = Queue(delay)
         self._made = 0
 
     def step(self, now: datetime) -> datetime | None:
         """The next moment at which one has to be looked at, None without."""
         self._notice(now)
-        first = min(self._due.values(), default=None)
-        if first is None or first > now:
-            return first
-        uid = next(u for u, at in self._due.items() if at <= now)
-        del self._due[uid]
+        uid = self._due.take(now)
+        if uid is None:
+            return self._due.next
         replicaset = self._sets.objects.get(uid)
         if replicaset is not None:
             self._reconcile(replicaset, now)
@@ -50,7 +49,7 @@ class ReplicaSetController:
     def _notice(self, now: datetime) -> None:
         for change in self._sets.changes():
             if change.type != "DELETED":
-                self._due[change.object["metadata"]["uid"]] = now
+                self._due.changed(change.object["metadata"]["uid"], now)
         for change in self._pods.changes():
             meta = change.object["metadata"]
             for owner in meta.get("ownerReferences") or []:
@@ -61,7 +60,7 @@ class ReplicaSetController:
                     own.pop(meta["uid"], None)
                 else:
                     own[meta["uid"]] = None
-                self._due[owner["uid"]] = now
+                self._due.changed(owner["uid"], now)
 
     def _reconcile(self, replicaset: Object, now: datetime) -> None:
         uid = replicaset["metadata"]["uid"]
@@ -72,7 +71,7 @@ class ReplicaSetController:
         status = {"observedGeneration": replicaset["metadata"]["generation"], **counted}
         self._store.update(REPLICASET, {**replicaset, "status": status}, status_only=True)
         if wake is not None:
-            self._due[uid] = wake
+            self._due.put(uid, wake)
 
     def _manage(self, replicaset: Object, pods: list[Object]) -> None:
         """Creates or deletes the difference to spec.replicas."""

@@ -17,6 +17,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.analysis import AnalysisController
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET
 from companyos_canary.sandbox.provider import FunctionProvider, Later, TransportError
+from companyos_canary.sandbox.release import HEAD, Release
 from companyos_canary.sandbox.store import Store
 
 Row = dict[str, Any]
@@ -33,16 +34,16 @@ def can_check(row: Row) -> bool:
     return row.get("kind", "AnalysisRun") == "AnalysisRun" and "spec" in row
 
 
-def check_row(row: Row) -> list[str]:
+def check_row(row: Row, release: Release = HEAD) -> list[str]:
     """What differs between the recording and ours; empty when they agree."""
     if not can_check(row):
         return [f"{row['name']}: not an AnalysisRun"]
-    found = [_differences(row, begun) for begun in _fractions(row["expect"])]
+    found = [_differences(row, begun, release) for begun in _fractions(row["expect"])]
     return min(found, key=len)
 
 
-def _differences(row: Row, begun: float) -> list[str]:
-    outcome, expect = Rehearsal(row, begun).play(), row["expect"]
+def _differences(row: Row, begun: float, release: Release) -> list[str]:
+    outcome, expect = Rehearsal(row, begun, release).play(), row["expect"]
     if "phase" in expect:
         return _spec_differences(expect, outcome.status)
     return [
@@ -74,14 +75,14 @@ class Rehearsal:
     """One row on a clock of its own, with the row's scripted server; `begun` is the part of a
     second at which the run is created."""
 
-    def __init__(self, row: Row, begun: float = 0.0) -> None:
+    def __init__(self, row: Row, begun: float = 0.0, release: Release = HEAD) -> None:
         self.row = row
         self.now = MIDNIGHT + timedelta(seconds=begun)
         self.outcome = Outcome(self.now)
         self.counts: dict[str, int] = {}
         self.store = Store(lambda: self.now)
         self.provider = FunctionProvider(self.answer, lambda: self.now)
-        self.controller = AnalysisController(self.store, self.provider, self.emit)
+        self.controller = AnalysisController(self.store, self.provider, self.emit, release)
 
     def play(self) -> Outcome:
         """Until the run ends, or until the moment at which it was observed."""

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.kinds import KINDS, NAMESPACE, REPLICASET, ROLLOUT, Kind
+from companyos_canary.sandbox.lateness import PROMPT, Pace, always, drawn
 from companyos_canary.sandbox.provider import FunctionProvider
+from companyos_canary.sandbox.release import HEAD, Release
+from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 from tests.conformance.script import ADDRESS, Script
@@ -32,11 +36,32 @@ class Stuck(AssertionError):
     """A `wait` of the scenario did not come true in its time."""
 
 
-class Player:
-    """`play` gives the trace of one scenario folder."""
+@dataclass(frozen=True)
+class Machine:
+    """On what a recording is made again. `pod`: seconds from the start of a pod until it is ready;
+    `request`: seconds that a request of a client takes."""
 
-    def __init__(self, folder: Path) -> None:
+    pace: Pace = PROMPT
+    pod: float = 0.5
+    request: float = 0.0
+
+    def behaviour(self, image: str) -> Behaviour:
+        return replace(behaviour(image), starts_in=self.pod)
+
+
+def busy(seed: int) -> Machine:
+    """One on which everything takes some time, as it did when v1.9.1 was recorded."""
+    ms = timedelta(milliseconds=1)
+    pace = Pace(always(5 * ms), always(20 * ms), drawn(200 * ms, seed), takes=25 * ms)
+    return Machine(pace, pod=1.0, request=0.02)
+
+
+class Player:
+    """`play` gives the trace of one scenario folder, with the controller that was recorded."""
+
+    def __init__(self, folder: Path, release: Release = HEAD, machine: Machine = Machine()) -> None:
         self.folder = folder
+        self.machine = machine
         self.scenario = yaml.safe_load((folder / "scenario.yaml").read_text())
         self.name = self.scenario.get("rollout", "companyos-api")
         self.clock = Clock()
@@ -46,7 +71,14 @@ class Player:
         self.trace = Trace()
         self.script = Script(self.clock, self._mark)
         provider = FunctionProvider(self.script, self.clock)
-        self.cluster = Cluster(self.store, provider=provider, traffic=provider)
+        self.cluster = Cluster(
+            self.store,
+            provider=provider,
+            traffic=provider,
+            release=release,
+            pace=self.machine.pace,
+            behave=self.machine.behaviour,
+        )
         self.api = Api(self.store, refuse=refusal)
         self.store.create(NAMESPACE, {"metadata": {"name": NAMESPACE_NAME}})
         self.seen = self.store.version
@@ -109,6 +141,8 @@ class Player:
             body = json.loads(self._named(text))
         ctype = request.get("contentType", "application/json")
         answer = self._call(request["method"], path, body, ctype)
+        if self.machine.request:
+            self._run(self.machine.request)
         self._mark({"request": f"{request['method']} {request['path']}", "code": answer.status})
 
     def _call(self, method: str, path: str, body: Any = None, ctype: str = "application/json") -> Response:

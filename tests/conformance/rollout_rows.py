@@ -25,6 +25,7 @@ from companyos_canary.sandbox.kinds import (
 )
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import FunctionProvider
+from companyos_canary.sandbox.release import HEAD, Release
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 
@@ -41,26 +42,26 @@ _COUNTS = ("count", "successful", "failed", "inconclusive", "error")
 _METRIC = (*_COUNTS, "consecutiveError", "consecutiveSuccess")
 
 
-def check_rollout_row(row: Row, others: Iterable[Row] = ()) -> list[str]:
+def check_rollout_row(row: Row, others: Iterable[Row] = (), release: Release = HEAD) -> list[str]:
     """What differs between the recording and ours; empty when they agree. `others`: the rows whose
     templates were in the same namespace."""
     expect = row["expect"]
     if "rollout_after_14s" in expect:
-        return list(_update_differences(Stage(row, others, "app-", 2), row, expect))
-    return list(_validity_differences(Stage(row, others, "vr-", 1), expect))
+        return list(_update_differences(Stage(row, others, "app-", 2, release), row, expect))
+    return list(_validity_differences(Stage(row, others, "vr-", 1, release), expect))
 
 
 class Stage:
     """A Rollout in a fresh cluster."""
 
-    def __init__(self, row: Row, others: Iterable[Row], prefix: str, replicas: int) -> None:
+    def __init__(self, row: Row, others: Iterable[Row], prefix: str, replicas: int, release: Release) -> None:
         self.name = prefix + row["name"].removeprefix("rollout-")
         self.answers = row.get("provider_answers") or {}
         self.asked: Counter[str] = Counter()
         self.clock = Clock()
         self.store = Store(self.clock)
         provider = FunctionProvider(self._answer, self.clock)
-        self.cluster = Cluster(self.store, provider=provider, traffic=provider)
+        self.cluster = Cluster(self.store, provider=provider, traffic=provider, release=release)
         templates = [t for r in (row, *others) for t in _templates(r)]
         for kind, obj in {(k, o["metadata"]["name"]): (k, o) for k, o in reversed(templates)}.values():
             self.store.create(kind, obj)

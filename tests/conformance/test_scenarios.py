@@ -2,26 +2,51 @@
 
 import copy
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conformance.__main__ import HERE, check_scenario, scenario_folders
+from companyos_canary.errors import UsageError
+from tests.conformance.__main__ import HERE, check_scenario, recorded_with, scenario_folders
 from tests.conformance.comparison import problems
 from tests.conformance.play import Player
 from tests.conformance.projection import projection
 
-FOLDERS = list(scenario_folders(HERE))
+RELEASED = HERE / "release-1.9.1"
+FOLDERS = [*scenario_folders(HERE), *scenario_folders(RELEASED)]
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f"{f.parents[1].name}-{f.name}")
 def test_the_sandbox_does_what_was_recorded(folder: Path) -> None:
     assert check_scenario(folder) == []
 
 
 def test_all_recorded_scenarios_are_there() -> None:
-    assert len(FOLDERS) == 37
+    assert len(FOLDERS) == 2 * 37
+
+
+def test_the_file_beside_the_scenarios_names_the_controller() -> None:
+    assert {recorded_with(f).name for f in scenario_folders(HERE)} == {"head"}
+    assert {recorded_with(f).name for f in scenario_folders(RELEASED)} == {"1.9"}
+    assert recorded_with(RELEASED / "scenarios").name == recorded_with(RELEASED).name == "1.9"
+
+
+def test_a_recording_of_one_controller_is_not_what_the_other_one_does(tmp_path: Path) -> None:
+    for here, own, other in ((HERE, "head", "1.9"), (RELEASED, "1.9", "head")):
+        copied = tmp_path / own / "scenarios" / "analysis-failed"
+        shutil.copytree(here / "scenarios" / "analysis-failed", copied)
+        (tmp_path / own / "controller").write_text(own)
+        assert check_scenario(copied) == []
+        (tmp_path / own / "controller").write_text(other)
+        assert check_scenario(copied) != []
+
+
+def test_a_controller_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "controller").write_text("1.7")
+    with pytest.raises(UsageError, match=r"cannot behave as a controller `1\.7`"):
+        recorded_with(tmp_path)
 
 
 @pytest.fixture(scope="module")

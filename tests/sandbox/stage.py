@@ -13,8 +13,10 @@ from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import REVISION, Rollout
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EVENT, POD, REPLICASET, ROLLOUT, Kind
+from companyos_canary.sandbox.lateness import PROMPT, Pace
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import FunctionProvider
+from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 
@@ -25,14 +27,23 @@ Json = dict[str, Any]
 
 
 class Stage:
-    """`answers` are the values of queries, one for ever; they may be changed while it runs."""
+    """`answers` are the values of queries, one for ever (None: no series); they may be changed while
+    it runs. `asked` are the questions."""
 
-    def __init__(self, steps: list[Json] | None = None, replicas: int | None = 5, **more: Any):
+    def __init__(
+        self,
+        steps: list[Json] | None = None,
+        replicas: int | None = 5,
+        release: Release = V1_9,
+        pace: Pace = PROMPT,
+        **more: Any,
+    ):
         self.clock = Clock()
         self.store = Store(self.clock)
-        self.answers: dict[str, float] = {}
+        self.answers: dict[str, float | None] = {}
+        self.asked: list[Request] = []
         provider = FunctionProvider(self._answer, self.clock)
-        self.cluster = Cluster(self.store, provider=provider, traffic=provider)
+        self.cluster = Cluster(self.store, provider=provider, traffic=provider, release=release, pace=pace)
         canary = {"steps": steps, **more.pop("canary", {})} if steps else more.pop("canary", {})
         spec = {
             "replicas": replicas,
@@ -171,9 +182,10 @@ class Stage:
         self.edit(lambda r: r["spec"].update(restartAt=format_time(self.clock())))
 
     def _answer(self, request: Request, address: str) -> Response:
-        query = parse_qs(request.body.decode())["query"][0]
-        sample = {"metric": {}, "value": [self.clock().timestamp(), str(self.answers[query])]}
-        data = {"resultType": "vector", "result": [sample]}
+        self.asked.append(request)
+        value = self.answers[parse_qs(request.body.decode())["query"][0]]
+        sample = {"metric": {}, "value": [self.clock().timestamp(), str(value)]}
+        data = {"resultType": "vector", "result": [] if value is None else [sample]}
         return Response(200, {}, json.dumps({"status": "success", "data": data}).encode())
 
 

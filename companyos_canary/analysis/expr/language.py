@@ -27,7 +27,7 @@ from companyos_canary.analysis.expr.operators import (
     wrapped,
 )
 from companyos_canary.analysis.expr.parser import parse
-from companyos_canary.analysis.expr.tree import PREDICATES, Budget, ConditionError, Node
+from companyos_canary.analysis.expr.tree import PREDICATES, Budget, ConditionError, Node, OutOfRangeError
 from companyos_canary.analysis.expr.types import List, method_of, type_of
 
 Result = float | Sequence[float]
@@ -196,7 +196,7 @@ class Evaluator:
         if index < 0:
             index += len(base)
         if not 0 <= index < len(base):
-            raise ConditionError(f"index out of range: {index} (array length is {len(base)})")
+            raise OutOfRangeError(f"index out of range: {index} (array length is {len(base)})")
         return base[index]
 
     def _slice(self, node: tree.Slice) -> Any:

@@ -12,6 +12,10 @@ class ConditionError(Exception):
     the controller's where it was recorded; what is not emulated is described as such."""
 
 
+class OutOfRangeError(ConditionError):
+    """An index that its list or text does not have."""
+
+
 _STEPS = 200_000
 _MEMORY = 1_000_000
 

@@ -43,8 +43,8 @@ def drop(status: Status, type_: str) -> None:
 
 
 def before_the_pass(work: Pass) -> list[Wanted]:
-    """Pauses, resumes and retries that the conditions do not show yet; they are written in a
-    pass of their own (upstream checkPausedConditions). A finished Rollout that is paused by hand
+    """Pauses, resumes and retries that the conditions do not show yet; they are written before
+    anything else (upstream checkPausedConditions). A finished Rollout that is paused by hand
     does not stop to progress (recorded: scenario manual-pause-then-promote)."""
     progressing = find(work.status, "Progressing") or {}
     paused = bool(work.view.pause_conditions) or work.view.paused
@@ -96,7 +96,8 @@ def is_healthy(work: Pass, status: Status) -> bool:
 
 
 def _is_paused(work: Pass, status: Status) -> bool:
-    return bool(status.get("pauseConditions")) or work.view.paused
+    pauses = status if work.release.judges_new_pauses else work.status
+    return bool(pauses.get("pauseConditions")) or work.view.paused
 
 
 def _put_aborted(work: Pass, status: Status) -> None:
@@ -128,7 +129,8 @@ def _put_progress(work: Pass, status: Status, healthy: bool, unhealthy: bool) ->
     elif deadline_is_over(work, status):
         message = f'ReplicaSet "{name}" has timed out progressing.'
         changed = put(status, now, ("Progressing", "False", "ProgressDeadlineExceeded", message))
-        if changed and work.rollout["spec"].get("progressDeadlineAbort") and not work.promoted:
+        under_way = not work.promoted or not work.release.aborts_at_once
+        if changed and work.rollout["spec"].get("progressDeadlineAbort") and under_way:
             work.tell("Warning", "RolloutAborted", message)
             work.pauses.abort_with(message)
 

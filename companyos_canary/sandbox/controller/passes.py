@@ -9,6 +9,7 @@ from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Store
 
 DESIRED = "rollout.argoproj.io/desired-replicas"
@@ -35,7 +36,7 @@ class Pass:
     """`rollout` is the object as read, with the template of its workload; `view` the same, typed.
     `canary` is the ReplicaSet of the newest template, `stable` the one last promoted; they are
     the same object when promoted. `runs` are all AnalysisRuns it owns; `step_run` and
-    `background_run` are the current ones. `wake_at` collects when to look again."""
+    `background_run` are the current ones. `release` is how it behaves. `wake_at` collects when to look again."""
 
     store: Store
     emit: Emit
@@ -51,6 +52,7 @@ class Pass:
     background_run: Object | None = None
     pauses: Pauses = field(default_factory=Pauses)
     restarted_at: str | None = None
+    release: Release = V1_9
     wake_at: list[datetime] = field(default_factory=list)
 
     @property

@@ -72,6 +72,8 @@ Duration = dict[str, Any]
 def put_duration(work: Pass, status: dict[str, Any], *, started: bool = False) -> None:
     """Carries the duration on into a status that is otherwise ready. `started`: a new update has
     begun; a retry begins one too."""
+    if not work.release.has_duration:
+        return
     old: Duration = dict(work.status.get("duration") or {})
     retried = old.get("completionStatus") == "Aborted" and not status.get("abort")
     promoted = bool(status.get("stableRS")) and status["stableRS"] == status.get("currentPodHash")

@@ -42,27 +42,28 @@ def find_sets(work: Pass) -> None:
     work.others = [s for s in work.sets if s is not work.canary and s is not work.stable]
 
 
-def create_set(work: Pass) -> None:
-    """A ReplicaSet without pods for a template that has none; the pass ends behind it."""
+def create_set(work: Pass) -> bool:
+    """A ReplicaSet without pods for a template that has none; False where its name is taken."""
     template = work.rollout["spec"]["template"]
     collisions = work.status.get("collisionCount") or 0
     digest = template_hash(template, collisions)
     name = f"{work.view.name}-{digest}"
     if work.store.get(REPLICASET, work.view.namespace, name) is not None:
         patch_status(work, {**work.status, "collisionCount": collisions + 1})
-        return
+        return False
     revision = max((revision_of(s) for s in work.sets), default=0) + 1
-    work.canary = work.store.create(REPLICASET, _new_set(work, name, digest, revision))
+    work.canary = dict(work.store.create(REPLICASET, _new_set(work, name, digest, revision)))
+    work.sets.append(work.canary)
     _put_revision(work, revision)
     work.tell("Normal", "NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {revision})")
     message = f'Created new replica set "{name}"'
-    created = [("Progressing", "True", "NewReplicaSetCreated", message)]
-    write_conditions(work, created, phase=False)
+    _write_progress(work, "NewReplicaSetCreated", message)
+    return True
 
 
 def sync_revision(work: Pass) -> bool:
     """Gives a ReplicaSet that is used again the highest revision, and the Rollout the same;
-    whether the pass ends here, because the Rollout had no Progressing condition yet."""
+    whether the Rollout had no Progressing condition yet and has got one."""
     newest = work.canary
     if newest is None:
         return False
@@ -83,9 +84,14 @@ def sync_revision(work: Pass) -> bool:
     _put_revision(work, revision)
     if find(work.status, "Progressing") is None:
         message = f'Found new replica set "{newest["metadata"]["name"]}"'
-        write_conditions(work, [("Progressing", "True", "FoundNewReplicaSet", message)], phase=False)
+        _write_progress(work, "FoundNewReplicaSet", message)
         return True
     return False
+
+
+def _write_progress(work: Pass, reason: str, message: str) -> None:
+    write_conditions(work, [("Progressing", "True", reason, message)], phase=False)
+    work.reread(work.store.read(ROLLOUT, work.view.namespace, work.view.name))
 
 
 def drop_old_sets(work: Pass) -> None:

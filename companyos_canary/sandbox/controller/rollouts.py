@@ -21,7 +21,9 @@ from companyos_canary.sandbox.controller.template import with_workload_template
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, REPLICASET, ROLLOUT, SERVICE
+from companyos_canary.sandbox.lateness import PROMPT, Pace, Queue
 from companyos_canary.sandbox.objects import Object, is_owned
+from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Change, Store
 
 _STEPS_NOT_EMULATED = ("experiment", "setCanaryScale", "setHeaderRoute", "setMirrorRoute", "plugin")
@@ -35,24 +37,26 @@ _OWNED = (REPLICASET, ANALYSISRUN)
 class RolloutController:
     """`emit` writes an Event about an object. One `step` makes one pass over one Rollout."""
 
-    def __init__(self, store: Store, emit: Emit) -> None:
+    def __init__(self, store: Store, emit: Emit, release: Release = V1_9, pace: Pace = PROMPT) -> None:
         self._store = store
         self._emit = emit
+        self._release = release
         self._seen = 0
         self._known: dict[str, Object] = {}
-        self._due: dict[str, datetime] = {}
+        self._due, self._writing = Queue(pace.rollouts), Queue()
+        self._takes = pace.takes
+        self._read: dict[str, Object] = {}
         self._failures: dict[str, int] = {}
 
     def step(self, now: datetime) -> datetime | None:
         """A pass for the Rollout that waits longest; when the next one is due, None without."""
         self._notice(now)
-        ready = [uid for uid, at in self._due.items() if at <= now]
-        if ready:
-            uid = min(ready, key=lambda u: self._due[u])
-            del self._due[uid]
-            self._pass(uid, now)
+        if (begun := self._due.take(now)) is not None:
+            self._begin(begun, now)
+        if (uid := self._writing.take(now)) is not None:
+            self._pass(uid, self._read.pop(uid), now)
             self._notice(now)
-        return min(self._due.values(), default=None)
+        return min((at for at in (self._due.next, self._writing.next) if at is not None), default=None)
 
     def _notice(self, now: datetime) -> None:
         """Queues every Rollout that something happened to since the last look."""
@@ -78,7 +82,7 @@ class RolloutController:
             self._emit(rollout, "Normal", "RolloutAddedToInformer", message)
         self._known[uid] = rollout
         if not (uid in self._failures and uid in self._due):
-            self._due[uid] = now
+            self._due.changed(uid, now)
 
     def _touched(self, change: Change) -> Iterator[Object]:
         obj, namespace = change.object, change.object["metadata"].get("namespace", "")
@@ -100,17 +104,26 @@ class RolloutController:
 
     def _forget(self, rollout: Object) -> None:
         uid, meta = rollout["metadata"]["uid"], rollout["metadata"]
-        for table in (self._known, self._due, self._failures):
+        self._due.drop(uid)
+        self._writing.drop(uid)
+        for table in (self._known, self._failures):
             table.pop(uid, None)
         where = f"{meta['name']}/{meta.get('namespace', '')}"
         self._emit(rollout, "Normal", "RolloutDeleted", f"Rollout {where} is deleted.")
         release_services(self._work(rollout, self._store.now()))
 
-    def _pass(self, uid: str, now: datetime) -> None:
+    def _begin(self, uid: str, now: datetime) -> None:
+        """Reads the Rollout; the pass over it follows as soon as the one before has ended."""
+        if uid in self._writing:
+            self._due.put(uid, self._writing.next or now)
+            return
         meta = self._known[uid]["metadata"]
         stored = self._store.get(ROLLOUT, meta.get("namespace", ""), meta["name"])
-        if stored is None or stored["metadata"]["uid"] != uid or _is_going(stored):
-            return
+        if stored is not None and stored["metadata"]["uid"] == uid and not _is_going(stored):
+            self._read[uid] = stored
+            self._writing.put(uid, now + self._takes)
+
+    def _pass(self, uid: str, stored: Object, now: datetime) -> None:
         try:
             rollout = with_workload_template(self._store, stored)
             if rollout is None:
@@ -130,12 +143,12 @@ class RolloutController:
         self._failures.pop(uid, None)
         later = [at + _TICK for at in work.wake_at if at + _TICK > work.now]
         if later:
-            self._due[uid] = min(later)
+            self._due.put(uid, min(later))
 
     def _fail(self, uid: str, now: datetime) -> None:
         """Tries again, later each time."""
         tries = self._failures[uid] = self._failures.get(uid, 0) + 1
-        self._due[uid] = now + min(_FIRST_RETRY * 2 ** min(tries - 1, 20), _LAST_RETRY)
+        self._due.put(uid, now + min(_FIRST_RETRY * 2 ** min(tries - 1, 20), _LAST_RETRY))
 
     def _work(self, rollout: Object, now: datetime) -> Pass:
         meta = rollout["metadata"]
@@ -144,7 +157,7 @@ class RolloutController:
         runs = [a for a in self._store.items(ANALYSISRUN, namespace) if is_owned(a, uid)]
         view = Rollout.from_object(rollout)
         copies = [dict(s) for s in owned]  # a pass notes its own writes in these
-        return Pass(self._store, self._emit, now, rollout, view, copies, runs)
+        return Pass(self._store, self._emit, now, rollout, view, copies, runs, release=self._release)
 
 
 def _phase_moved(change: Change) -> bool:
@@ -173,19 +186,7 @@ def reconcile(work: Pass) -> bool:
         return False
     work.restarted_at = status.restarted_at(work)
     find_sets(work)
-    if work.canary is None:
-        create_set(work)
-        return True
-    if sync_revision(work):
-        return True
-    if work.promoted and work.view.aborted:
-        work.pauses.unabort = True
-    if work.rollout["spec"].get("replicas") is None:
-        _default_replicas(work)
-        return True
-    wanted = before_the_pass(work) if work.view.observed else []
-    if wanted:
-        status.write_conditions(work, wanted)
+    if _writes_revision(work) or _writes_early(work):
         return True
     find_current(work)
     if status.is_changed(work):
@@ -196,6 +197,27 @@ def reconcile(work: Pass) -> bool:
     else:
         _full_pass(work)
     return True
+
+
+def _writes_revision(work: Pass) -> bool:
+    """Sees to it that the template has a ReplicaSet with the newest revision; whether the pass ends
+    behind that."""
+    if work.canary is None:
+        return not create_set(work) or work.release.ends_passes
+    return sync_revision(work) and work.release.ends_passes
+
+
+def _writes_early(work: Pass) -> bool:
+    """What is written before anything is decided; whether the pass ends behind it."""
+    if work.promoted and work.view.aborted:
+        work.pauses.unabort = True
+    if work.rollout["spec"].get("replicas") is None:
+        _default_replicas(work)
+        return True
+    wanted = before_the_pass(work) if work.view.observed or not work.release.ends_passes else []
+    if wanted:
+        status.write_conditions(work, wanted)
+    return bool(wanted) and work.release.ends_passes
 
 
 def _is_invalid(work: Pass) -> bool:

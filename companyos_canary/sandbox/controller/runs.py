@@ -27,6 +27,10 @@ def reconcile_runs(work: Pass) -> None:
     """Creates, ends and reads runs; a failed one aborts, an inconclusive one pauses. What is not
     current is ended. Raises TemplateError where a run cannot be made."""
     if work.aborted or work.view.promote_full or not work.view.stable_hash:
+        if work.release.keeps_runs:  # they are ended, and the status goes on naming them
+            for run in work.runs:
+                terminate(work, run)
+            return
         work.step_run = work.background_run = None
     else:
         work.step_run = _step_run(work)

@@ -61,8 +61,11 @@ def write(work: Pass) -> None:
     status = _decided(work)
     put_conditions(work, status)
     if work.aborted and not status.get("abort"):  # the progress deadline has just ended it
-        status = _decided(work)
-        put_conditions(work, status)
+        if work.release.aborts_at_once:
+            status = _decided(work)
+            put_conditions(work, status)
+        else:
+            put_pauses(work, status)
     put_duration(work, status)
     end = deadline(work, status)
     if end is not None:
@@ -71,7 +74,7 @@ def write(work: Pass) -> None:
 
 
 def write_conditions(work: Pass, wanted: list[Wanted], *, phase: bool = True) -> None:
-    """Only conditions, in a pass of their own; the phase follows unless a ReplicaSet has just
+    """Only conditions, in a write of their own; the phase follows unless a ReplicaSet has just
     been made (recorded: the old phase stays for that one write)."""
     status = dict(work.status)
     for condition in wanted:
@@ -213,7 +216,7 @@ def _promotion(work: Pass) -> str:
         return ""
     if work.view.promote_full:
         return "Full promotion requested"
-    if work.promoted:
+    if work.promoted and work.release.calls_it_fast:
         return "Fast rollback"
     if is_within_window(work):
         return "Rollback within window"
