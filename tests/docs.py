@@ -1,4 +1,4 @@
-"""Makes docs/reference.md and the generated part of README.md from the program itself.
+"""Makes docs/reference.md, docs/lint.md and the generated part of README.md from the program itself.
 
 `make docs` writes them; `tests/test_docs.py` fails when they are not what would be written.
 """
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from companyos_canary import cli
 from companyos_canary.errors import MEANING
+from companyos_canary.lint.rules import RULES
 from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox.scenarios import shipped
 from companyos_canary.view.lines import Facts
@@ -22,6 +23,7 @@ from companyos_canary.view.panels import Desk
 from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import screen
 from tests.builders import NOW
+from tests.lint import samples
 from tests.view import scenes
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +31,7 @@ REFERENCE = ROOT / "docs" / "reference.md"
 README = ROOT / "README.md"
 SCREEN = ROOT / "docs" / "screen.svg"
 SANDBOX = ROOT / "docs" / "sandbox.md"
+LINT = ROOT / "docs" / "lint.md"
 BEGIN, END = "<!-- exit codes: begin -->", "<!-- exit codes: end -->"
 SCENARIOS = "<!-- scenarios: begin -->", "<!-- scenarios: end -->"
 
@@ -68,6 +71,41 @@ def sandbox(text: str) -> str:
     rows = "\n".join(f"| `{s.name}` | {s.description} | {s.promise} |" for s in shipped())
     table = f"| scenario | what happens | promise |\n|---|---|---|\n{rows}\n"
     return f"{head}{SCENARIOS[0]}\n{table}{SCENARIOS[1]}{tail}"
+
+
+def lint() -> str:
+    """The whole of docs/lint.md."""
+    rows = "\n".join(f"| [`{r.id}`](#{r.id}) | {r.severity} | {r.title} |" for r in RULES)
+    parts = [
+        "# What `canary lint` finds\n",
+        "Made by `make docs` from the rules; do not edit.\n",
+        _LINT,
+        f"| rule | severity | what is wrong |\n|---|---|---|\n{rows}\n",
+    ]
+    for r in RULES:
+        why = f"{r.why}\n\n" if r.why else ""
+        parts.append(f"## {r.id}\n\n{r.severity}: {r.title}.\n\n{why}```diff\n{samples.difference(r.id)}\n```\n")
+    return "\n".join(parts)
+
+
+_LINT = """\
+An **error** is refused by the controller, breaks a release, or makes an analysis judge nothing; the exit code is 3. A
+**warning** is wrong in a situation that comes sooner or later. A **note** is something to know.
+
+All files are looked at together: a Rollout with the templates and Services that it names. What is not in them is not
+checked. A metric's query and conditions are parsed, and its conditions are run on the answers that the query can give.
+
+A comment leaves a finding out; the reason is for the next reader:
+
+```yaml
+    successCondition: result[0] < 0.05  # canary-lint: ignore=empty-answer this series always exists
+```
+
+At the end of a line it is about the field of that line and everything below it, on a line of its own about the next
+field, and above the first field of a document about the whole document. Several rules are separated by commas.
+
+In each sample, `-` is what the rule finds and `+` is what it is silent about.
+"""
 
 
 def picture() -> str:
@@ -116,7 +154,8 @@ def main() -> None:
     README.write_text(readme(README.read_text()))
     SCREEN.write_text(picture())
     SANDBOX.write_text(sandbox(SANDBOX.read_text()))
-    for path in (REFERENCE, README, SCREEN, SANDBOX):
+    LINT.write_text(lint())
+    for path in (REFERENCE, README, SCREEN, SANDBOX, LINT):
         sys.stdout.write(f"{path.relative_to(ROOT)}\n")
 
 

@@ -22,6 +22,10 @@ def test_the_scenarios_are_those_that_ship() -> None:
     assert docs.sandbox(text) == text, "run `make docs`"
 
 
+def test_the_rules_of_lint_are_those_of_the_program() -> None:
+    assert docs.LINT.read_text() == docs.lint(), "run `make docs`"
+
+
 def test_the_picture_is_what_the_program_draws() -> None:
     assert docs.SCREEN.read_text() == docs.picture(), "run `make docs`"
 

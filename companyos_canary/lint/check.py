@@ -12,7 +12,7 @@ from companyos_canary.lint.metric import metrics_of
 from companyos_canary.lint.objects import Case, Object, World, objects_in
 from companyos_canary.lint.paths import below, dotted
 from companyos_canary.lint.rendered import Rendered
-from companyos_canary.lint.rules import RULES, shape
+from companyos_canary.lint.rules import RULES, argument, shape
 
 _TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 
@@ -63,14 +63,21 @@ def check(files: Sequence[File]) -> Report:
     """The findings of all files, looked at together."""
     world = World(tuple(o for file in files for o in file.objects))
     comments = {file.name: file.comments for file in files}
-    found = [f for obj in world.objects for f in _of_object(Case(obj, world))]
+    found = list({_key(f): f for obj in world.objects for f in _of_object(Case(obj, world))}.values())
     kept = [f for f in found if not any(c.ignores(f.rule, f.line) for c in comments.get(f.file, ()))]
     return Report(tuple(_sorted(kept, [file.name for file in files])), len(found) - len(kept), len(world.objects))
+
+
+def _key(f: Finding) -> tuple[str, str, int, str]:
+    """One for the same finding in several objects of one canary.yaml."""
+    return f.rule, f.file, f.line, f.message
 
 
 def _of_object(case: Case) -> Iterator[Finding]:
     kind = case.object.kind
     rules = [r for r in RULES if kind in r.kinds or (r.kinds and "" in r.kinds)]
+    if isinstance(case.object.document, Rendered):
+        rules = [r for r in rules if r not in argument.RULES]  # its arguments are not the author's
     if any(isinstance(fault, fields.WrongType) for fault in fields.faults(kind, case.object.data)):
         rules = [r for r in rules if r in shape.RULES]  # the others rely on types
         kind = ""

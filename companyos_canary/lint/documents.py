@@ -32,6 +32,10 @@ _SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 _BASES = {"": 8, "o": 8, "x": 16, "b": 2}
 
 
+_BRACES = re.compile(r"\{\{-?\s*[.\w(]")
+_CHART = "a Helm template is linted after it is rendered: helm template … | canary lint -"
+
+
 class Unreadable(Exception):
     """A text that cannot be read: the line (from 1), one sentence, and what to do about it."""
 
@@ -80,6 +84,8 @@ def read(file: str, content: bytes) -> tuple[Document, ...]:
     text = _decoded(content)
     try:
         return tuple(_Composer(file).documents(yaml.parse(text, Loader=_Loader)))
+    except Unreadable as error:
+        raise Unreadable(error.line, error.message, _CHART if _BRACES.search(text) else error.hint) from None
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(error, text) from None
     except yaml.YAMLError as error:
@@ -102,8 +108,8 @@ def _not_yaml(error: yaml.MarkedYAMLError, text: str) -> Unreadable:
     mark: Any = error.problem_mark or error.context_mark
     problem = " ".join((error.problem or error.context or "it ends in the middle").split())
     hint = "quote texts that contain `: `, ` #`, `{` or `%`, and indent with spaces"
-    if re.search(r"\{\{-?\s*[.\w(]", text):
-        hint = "a Helm template is linted after it is rendered: helm template … | canary lint -"
+    if _BRACES.search(text):
+        hint = _CHART
     return Unreadable(mark.line + 1 if mark else 1, f"the file is not valid YAML: {problem}", hint)
 
 

@@ -1,10 +1,36 @@
-"""A metric of a template as rules look at it."""
+"""A metric of a template as rules look at it: with what is known of its arguments put in."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
-from companyos_canary.lint.objects import Case, Json
-from companyos_canary.lint.paths import Path
+import promql_parser as tree
+
+from companyos_canary.analysis.expr.language import Condition
+from companyos_canary.analysis.expr.language import compile as compiled
+from companyos_canary.analysis.expr.tree import ConditionError
+from companyos_canary.lint.objects import Case, Json, Object, World, analyses_of
+from companyos_canary.lint.paths import Path, below
+from companyos_canary.lint.query import Answer
+from companyos_canary.lint.query import answer as answer_of
+from companyos_canary.promql.parse import parse
+from companyos_canary.promql.values import PromqlError
+
+_TAG = re.compile(r"\{\{(.*?)\}\}", re.S)
+_CANARY, _STABLE = "canary-hash", "stable-hash"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """An analysis of a Rollout that runs a template, itself or through another one."""
+
+    rollout: Object
+    path: Path
+    analysis: Json
+    background: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,6 +40,8 @@ class Metric:
     template: Case
     path: Path
     raw: Json
+    values: Mapping[str, str]
+    uses: tuple[Use, ...]
 
     @property
     def name(self) -> str:
@@ -33,7 +61,164 @@ class Metric:
     def failure(self) -> str:
         return self.raw.get("failureCondition") or ""
 
+    @property
+    def prometheus(self) -> Json:
+        return below(self.raw, "provider", "prometheus") or {}
+
+    @property
+    def query_path(self) -> Path:
+        return (*self.path, "provider", "prometheus", "query")
+
+    @cached_property
+    def query_text(self) -> str:
+        """The PromQL query with its arguments; those that are not known have a placeholder."""
+        return filled(self.prometheus.get("query") or "", self.values)
+
+    @cached_property
+    def query(self) -> tree.Expr | None:
+        """The tree of the query; None if there is none, or if it cannot be parsed."""
+        if not self.query_text.strip():
+            return None
+        try:
+            return parse(self.query_text)
+        except PromqlError:
+            return None
+
+    @cached_property
+    def answer(self) -> Answer | None:
+        """What its query can answer, None if that is not known."""
+        if self.query is None:
+            return None
+        found = answer_of(self.query)
+        if self.prometheus.get("rangeQuery") is not None:
+            return replace(found, kind="matrix")
+        return found
+
+    @property
+    def guesses(self) -> bool:
+        """Whether a placeholder that may not fit is in the query."""
+        return any(n not in self.values for n in tags(self.prometheus.get("query") or ""))
+
+    @cached_property
+    def conditions(self) -> Mapping[str, Condition]:
+        """The conditions that can be parsed, by the name of their field."""
+        found = {}
+        for field in ("successCondition", "failureCondition"):
+            with contextlib.suppress(ConditionError):
+                if condition := compiled_or_fault(self, field):
+                    found[field] = condition
+        return found
+
+    def number(self, field: str) -> Any:
+        """A count or limit with its arguments; None if it is absent or not known."""
+        value = self.raw.get(field)
+        if isinstance(value, str) and _TAG.search(value):
+            names = tags(value)
+            value = filled(value, self.values) if all(n in self.values for n in names) else None
+        return value
+
+
+def compiled_or_fault(metric: Metric, field: str) -> Condition | None:
+    """A condition of the metric, None if it has none. Raises ConditionError."""
+    text = metric.raw.get(field) or ""
+    try:
+        return compiled(filled(text, metric.values)) if text else None
+    except RecursionError:
+        raise ConditionError("the condition is nested too deeply") from None
+
 
 def metrics_of(template: Case) -> Iterator[Metric]:
+    uses = tuple(uses_of(template))
+    values = values_of(template.object, uses)
     for index, raw in enumerate(template.object.spec.get("metrics") or ()):
-        yield Metric(template, ("spec", "metrics", index), raw)
+        yield Metric(template, ("spec", "metrics", index), raw, values, uses)
+
+
+def uses_of(template: Case) -> Iterator[Use]:
+    for rollout in template.world.of("Rollout"):
+        for path, analysis, background in analyses_of(rollout):
+            if any(t is template.object for t in templates_of(analysis, rollout, template.world)):
+                yield Use(rollout, path, analysis, background)
+
+
+def templates_of(analysis: Json, beside: Object, world: World) -> list[Object]:
+    """The templates of an analysis that are in the files, with those that they name in turn; each once."""
+    found: list[Object] = []
+    waiting = list(analysis.get("templates") or ())
+    while waiting:
+        ref = waiting.pop(0) or {}
+        template = world.template(ref.get("templateName") or "", bool(ref.get("clusterScope")), beside)
+        if template is not None and template not in found:
+            found.append(template)
+            waiting += template.spec.get("templates") or ()
+    return found
+
+
+def values_of(template: Object, uses: tuple[Use, ...]) -> dict[str, str]:
+    """The values of the arguments that are known: what the first Rollout gives, else the default."""
+    given = {a["name"]: a for use in reversed(uses) for a in use.analysis.get("args") or () if a.get("name")}
+    found: dict[str, str] = {}
+    for declared in template.spec.get("args") or ():
+        name = declared.get("name") or ""
+        value = _known(given.get(name)) if name in given else _known(declared)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _known(arg: Json | None) -> str | None:
+    source = (arg or {}).get("valueFrom") or {}
+    if source.get("podTemplateHashValue"):
+        return _STABLE if source["podTemplateHashValue"] == "Stable" else _CANARY
+    value = (arg or {}).get("value")
+    return str(value) if value is not None and not source else None
+
+
+def tags(text: str) -> list[str]:
+    """The names in `{{args.name}}`; whatever else is in such braces with its braces."""
+    return [_name(found) for found in _TAG.finditer(text)]
+
+
+def _name(found: re.Match[str]) -> str:
+    tag = found[1].strip(" ")
+    return tag.removeprefix("args.") if tag.startswith("args.") else found[0]
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """The text with its arguments; what is not known becomes something that can stand in its place."""
+    parts: list[str] = []
+    at = 0
+    for found in _TAG.finditer(text):
+        before = "".join((*parts, text[at : found.start()]))
+        name = _name(found)
+        value = values[name] if name in values else _placeholder(name, before, text[found.end() :])
+        parts += [text[at : found.start()], value]
+        at = found.end()
+    return "".join((*parts, text[at:]))
+
+
+def _placeholder(name: str, before: str, after: str) -> str:
+    """What may stand here: in quotes the argument's name, after `[` a duration, next to a letter a letter, else a
+    number."""
+    if _in_quotes(before):
+        return f"args.{name}"
+    if re.search(r"(\[|\boffset|\[[^\]]*:)\s*$", before):
+        return "5" if re.match(r"\s*[smhd]", after) else "5m"
+    if re.search(r"[A-Za-z_:]$", before) or re.match(r"\s*[A-Za-z_:{\[(]", after):
+        return "x"
+    return "1"
+
+
+def _in_quotes(text: str) -> bool:
+    quote = ""
+    skip = False
+    for char in text:
+        if skip:
+            skip = False
+        elif quote and char == "\\" and quote != "`":
+            skip = True
+        elif quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'`":
+            quote = char
+    return bool(quote)

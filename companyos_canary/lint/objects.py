@@ -1,8 +1,10 @@
 """The objects of the files, and which of them belongs to which."""
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 from companyos_canary.lint.documents import Document
@@ -88,17 +90,39 @@ class World:
         return tuple(o for kind in kinds for o in self._by_kind.get(kind, ()))
 
     def find(self, kind: str, name: str, beside: Object) -> Object | None:
-        """The object of a name in the namespace of another one."""
-        return next((o for o in self.of(kind) if o.name == name and together(o, beside)), None)
+        """The object of a name that another one means: in its namespace, and nearest in the folders. A folder may hold
+        several applications, whose objects have the same names; None if it cannot be told which is meant."""
+        found = [o for o in self.of(kind) if o.name == name and together(o, beside)]
+        near = {o: _steps(o.document.file, beside.document.file) for o in found}
+        least = min(near.values(), default=_FAR)
+        nearest = [o for o, steps in near.items() if steps == least]
+        return nearest[0] if len(nearest) == 1 and least < _FAR else None
+
+    def beside(self, kind: str, other: Object) -> list[Object]:
+        """The objects of a kind in the same file or folder as another one."""
+        found = (o for o in self.of(kind) if together(o, other))
+        return [o for o in found if _steps(o.document.file, other.document.file) <= 1]
 
     def template(self, name: str, cluster: bool, beside: Object) -> Object | None:
-        if cluster:
-            return next((o for o in self.of("ClusterAnalysisTemplate") if o.name == name), None)
-        return self.find("AnalysisTemplate", name, beside)
+        return self.find("ClusterAnalysisTemplate" if cluster else "AnalysisTemplate", name, beside)
+
+
+_FAR = 5
+
+
+def _steps(one: str, other: str) -> int:
+    """How far two files are apart: 0 for the same one, 1 in one folder, then one for each folder up or down."""
+    if one == other:
+        return 0
+    first, second = (posixpath.dirname(posixpath.normpath(f)).split("/") for f in (one, other))
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
+    return 1 + len(first) + len(second) - 2 * shared
 
 
 def together(one: Object, other: Object) -> bool:
     """Whether two objects may be in one namespace."""
+    if "ClusterAnalysisTemplate" in (one.kind, other.kind):
+        return True
     return one.namespace == other.namespace or "" in (one.namespace, other.namespace)
 
 

@@ -241,3 +241,25 @@ def test_a_comment_leaves_a_finding_out(here: World, before: str, after: str) ->
 def test_a_comment_about_something_else_leaves_it_in(here: World, before: str, after: str) -> None:
     write(here, bad=MISSPELLED.replace(before, after, 1))
     assert here.canary("lint", "bad.yaml").code == ExitCode.DEGRADED
+
+
+def test_what_canary_renders_by_default_is_clean_and_the_literal_queries_are_not(tmp_path: Path) -> None:
+    world = World(tmp_path, CONFIG)
+    assert world.canary("lint").out == ""
+    (tmp_path / "canary.yaml").write_text(CONFIG.replace("by_hash: true", "form: literal"))
+    ran = world.canary("lint")
+    assert ran.code == ExitCode.DEGRADED
+    assert "[healthy-is-empty]" in ran.out
+
+
+def test_files_of_several_applications_in_one_folder_do_not_answer_for_each_other(here: World) -> None:
+    service = (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: APP}, ports: [{port: 80}]}\n"
+    )
+    named = GOOD.replace("    canary:\n", "    canary:\n      canaryService: web\n")
+    write(here, one__rollout=named, one__service=service.replace("APP", "api"), two__service=service)
+    assert here.canary("lint", ".").code == ExitCode.OK, "the nearest is meant"
+    write(here, one__another=service)
+    assert here.canary("lint", ".").code == ExitCode.OK, "it cannot be told which is meant"
+    write(here, one__rollout=f"{named}---\n{service}")
+    assert here.canary("lint", ".").code == ExitCode.DEGRADED, "the one in the same file is meant"

@@ -2,12 +2,22 @@
 
     shape       what is no field, or no value, of the kind
     rollout     what the controller refuses, and what a Rollout does that its author does not expect
+    analysis    what the controller does not notice in an analysis before its step is reached
+    argument    arguments: given, declared and used
     metric      whether a metric judges anything
+    condition   what conditions make of the answers that a query can give
 
 A new rule goes into the module that is about the same thing, with its sample in tests/lint/samples.
 """
 
 from companyos_canary.lint.finding import Rule
-from companyos_canary.lint.rules import metric, rollout, shape
+from companyos_canary.lint.rules import analysis, argument, condition, metric, rollout, shape
 
-RULES: tuple[Rule, ...] = (*shape.RULES, *rollout.RULES, *metric.RULES)
+RULES: tuple[Rule, ...] = (
+    *shape.RULES,
+    *rollout.RULES,
+    *analysis.RULES,
+    *argument.RULES,
+    *metric.RULES,
+    *condition.RULES,
+)

@@ -56,7 +56,10 @@ def wrong_type(case: Case) -> Iterator[Found]:
 
 @rule("missing-field", "error", *fields.ROOTS)
 def missing_field(case: Case) -> Iterator[Found]:
-    """A field that the kind requires is not there. The API server refuses the object."""
+    """A field that the kind requires is missing.
+
+    The API server refuses the object.
+    """
     for fault in fields.faults(case.object.kind, case.object.data):
         if isinstance(fault, fields.Missing) and fault.path != ("spec", "template", "spec", "containers"):
             yield Found(fault.path, f"`{dotted(fault.path)}` is required")
