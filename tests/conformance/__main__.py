@@ -53,8 +53,8 @@ def recorded_with(folder: Path) -> Release:
 
 
 def scenario_folders(root: Path) -> Iterator[Path]:
-    """The scenarios in `root/scenarios`, in `root`, or `root` itself."""
-    for found in (root / "scenarios", root):
+    """The scenarios in every `root/scenarios*`, in `root`, or `root` itself."""
+    for found in (*sorted(root.glob("scenarios*")), root):
         if found.is_dir():
             yield from sorted(f for f in found.iterdir() if (f / "scenario.yaml").is_file())
     if (root / "scenario.yaml").is_file():
@@ -79,14 +79,18 @@ def analysis_rows(root: Path) -> Iterator[tuple[str, list[str]]]:
 def main(arguments: list[str]) -> int:
     root = Path(arguments[0]) if arguments else HERE
     failed = total = 0
-    scenarios = ((f.name, check_scenario(f)) for f in scenario_folders(root))
+    folders: dict[str, list[bool]] = {}
+    scenarios = ((f"{f.parent.name}/{f.name}", check_scenario(f)) for f in scenario_folders(root))
     for source in (scenarios, analysis_rows(root)):
         for name, found in source:
             total += 1
             failed += bool(found)
+            folders.setdefault(name.partition("/")[0] if "/" in name else "analysis", []).append(not found)
             print(f"{'FAIL' if found else 'ok  '} {name}", flush=True)
             for line in found:
                 print(f"    {line}")
+    for folder, fine in folders.items():
+        print(f"{folder}: {sum(fine)} of {len(fine)}")
     print(f"{total - failed} of {total} as recorded")
     return 1 if failed or not total else 0
 

@@ -233,12 +233,21 @@ class Player:
             return line["type"] == "DELETED" and bool(wanted.get("deleted"))
         obj = line["object"]
         have = _state(obj)
+        have |= {key: self._plain(have[key]) for key in ("active", "stable") if have[key]}
+        if "experiment" in wanted:
+            have["experiment"] = self._phase_of_newest_experiment()
         if "replicas" in wanted:
             have["replicas"] = {
                 self._plain(s["metadata"]["labels"].get(HASH_LABEL, "")): s["spec"]["replicas"]
                 for s in self.store.items(REPLICASET, NAMESPACE_NAME)
             }
         return all(_agrees(key, value, have) for key, value in wanted.items())
+
+    def _phase_of_newest_experiment(self) -> str | None:
+        found = [x["object"] for x in self.trace.lines if x.get("kind") == "Experiment" and x["type"] != "DELETED"]
+        newest = max(found, key=lambda e: int(e["metadata"]["resourceVersion"]), default={"status": {}})
+        phase: str | None = (newest.get("status") or {}).get("phase")
+        return phase
 
     def _plain(self, found: str) -> str:
         return next((f"<rev{n}>" for n in range(1, 20) if self._named(f"<rev{n}>") == found), found)
@@ -259,7 +268,7 @@ def _state(obj: dict[str, Any]) -> dict[str, Any]:
     """What a `wait` can ask of a Rollout."""
     status = obj.get("status") or {}
     canary, shown = status.get("canary") or {}, shown_phase(Rollout.from_object(obj))
-    fresh = not status.get("phase")
+    blue_green, fresh = status.get("blueGreen") or {}, not status.get("phase")
     return {
         "phase": "" if fresh else shown.word,
         "message": "" if fresh else shown.message,
@@ -270,6 +279,10 @@ def _state(obj: dict[str, Any]) -> dict[str, Any]:
         "stepAnalysis": (canary.get("currentStepAnalysisRunStatus") or {}).get("status"),
         "backgroundAnalysis": (canary.get("currentBackgroundAnalysisRunStatus") or {}).get("status"),
         "stable": status.get("stableRS", ""),
+        "active": blue_green.get("activeSelector", ""),
+        "weight": ((canary.get("weights") or {}).get("canary") or {}).get("weight"),
+        "prePromotionAnalysis": (blue_green.get("prePromotionAnalysisRunStatus") or {}).get("status"),
+        "postPromotionAnalysis": (blue_green.get("postPromotionAnalysisRunStatus") or {}).get("status"),
     }
 
 

@@ -9,6 +9,8 @@ from companyos_canary.argo.phase import shown_phase
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
 from tests.conformance.trace import Line
 
+DEADLINE = "scale-down-deadline"
+IN_TURN = "in turn"
 HISTORY = "rollout.argoproj.io/revision-history"
 COMBINED = "(combined from similar events): "
 _COUNTS = (
@@ -25,6 +27,7 @@ _COUNTS = (
     "dryRun",
 )
 _TIME = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"')
+_MOMENT = re.compile(r'(?<=[ ("])\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d)')
 _CONDITION = ("type", "status", "reason", "message")
 
 Json = dict[str, Any]
@@ -37,6 +40,7 @@ def projection(lines: list[Line]) -> Json:
     services = [x for x in plain if x.get("kind") == "Service"]
     sets = [x for x in plain if x.get("kind") == "ReplicaSet"]
     return {
+        **_extra(plain, rollouts, sets),
         "rollout": {"coarse": states(rollouts)},
         "replicasets": sizes(sets),
         "events": emitted([x for x in plain if x.get("kind") == "Event"]),
@@ -49,29 +53,32 @@ def named(lines: list[Line]) -> list[Line]:
     """The lines with names for what differs in every recording: hashes by order of creation,
     pods, the namespace, times."""
     names: dict[str, str] = {}
+    added = [x["object"] for x in lines if x.get("kind") == "ReplicaSet" and x["type"] == "ADDED"]
+    trials = [s for s in added if _is_of_experiment(s)]
     for key, form in ((HASH_LABEL, "<rev{}>"), ("pod-template-hash", "<other{}>")):
         found = dict.fromkeys(
             labels[key]
-            for labels in (
-                x["object"]["metadata"].get("labels") or {}
-                for x in lines
-                if x.get("kind") == "ReplicaSet" and x["type"] == "ADDED"
-            )
+            for labels in (s["metadata"].get("labels") or {} for s in added if not _is_of_experiment(s))
             if key in labels and (key == HASH_LABEL or HASH_LABEL not in labels)
         )
         for number, digest in enumerate(found, 1):
             names.setdefault(digest, form.format(number))
+    for digest in dict.fromkeys((s["metadata"].get("labels") or {}).get(HASH_LABEL) for s in trials):
+        if digest:
+            names.setdefault(digest, f"<experiment{sum('experiment' in n for n in names.values()) + 1}>")
     rollouts = [x for x in lines if x.get("kind") == "Rollout"]
     namespace = rollouts[0]["object"]["metadata"].get("namespace") if rollouts else None
     plain = []
     for line in lines:
         text = json.dumps(line, ensure_ascii=False)
+        for trial in trials:
+            text = re.sub(rf"({trial['metadata']['name']}-)[a-z0-9]{{5}}\b(?![-.])", r"\1<pod>", text)
         for digest, name in names.items():
             text = re.sub(rf"({digest}-)[a-z0-9]{{5}}\b(?![-.])", r"\1<pod>", text)
             text = text.replace(digest, name)
         if namespace:
             text = text.replace(namespace, "<ns>")
-        plain.append(json.loads(_TIME.sub('"<time>"', text)))
+        plain.append(json.loads(_MOMENT.sub("<time>", _TIME.sub('"<time>"', text))))
     return plain
 
 
@@ -109,7 +116,7 @@ def emitted(events: list[Line]) -> list[list[str]]:
     for line in events:
         event = line["object"]
         kind = event["involvedObject"]["kind"]
-        if kind not in ("Rollout", "AnalysisRun") or line["type"] == "DELETED":
+        if kind not in ("Rollout", "AnalysisRun", "Experiment") or line["type"] == "DELETED":
             continue
         count = event.get("count") or 1
         new = count - counted.get(line["name"], 0)
@@ -176,7 +183,9 @@ def _of_services(lines: list[Line]) -> Json:
         selectors.setdefault(line["name"], []).append(line["object"]["spec"].get("selector") or {})
     return {
         "services": {name: found[-1] for name, found in selectors.items()},
-        "serviceSwitches": {name: once(s.get(HASH_LABEL) for s in found) for name, found in selectors.items()},
+        "serviceSwitches": {
+            name: _in_turn(once(s.get(HASH_LABEL) for s in found)) for name, found in selectors.items()
+        },
     }
 
 
@@ -192,7 +201,112 @@ def _of_sets(sets: list[Line]) -> Json:
     }
 
 
+def _extra(lines: list[Line], rollouts: list[Line], sets: list[Line]) -> Json:
+    """What only some recordings have: deadlines, weights, selectors, Ingresses and Experiments."""
+    found: Json = {}
+    deadlines: dict[str, list[str]] = {}
+    for line in sets:
+        annotations = line["object"]["metadata"].get("annotations") or {}
+        is_set = bool(annotations.get(DEADLINE)) and line["type"] != "DELETED"
+        deadlines.setdefault(_hash(line), []).append("set" if is_set else "no")
+    if any("set" in seen for seen in deadlines.values()):
+        found["scaleDownDeadlines"] = {k: once(v) for k, v in deadlines.items() if "set" in v}
+    objects = [x["object"] for x in rollouts if x["type"] != "DELETED"]
+    canaries = (((o.get("status") or {}).get("canary") or {}).get("weights") for o in objects)
+    if weights := once(w for w in canaries if w):
+        found["weights"] = [_weights(w) for w in weights]
+    if any("blueGreen" in o["spec"].get("strategy", {}) for o in objects):
+        shown = ((o.get("status") or {}).get("blueGreen") or {} for o in objects)
+        found["selectors"] = once(
+            {"active": b.get("activeSelector"), "preview": b.get("previewSelector")} for b in shown
+        )
+    if ingresses := [x for x in lines if x.get("kind") == "Ingress"]:
+        found["ingresses"] = _ingresses(ingresses)
+    if experiments := [x for x in lines if x.get("kind") == "Experiment"]:
+        found["experiments"] = _experiments(experiments)
+    return found
+
+
+def _weights(weights: Json) -> Json:
+    fields = ("weight", "podTemplateHash", "serviceName")
+    return {
+        name: {f: value[f] for f in fields if value.get(f) is not None} if isinstance(value, dict) else value
+        for name, value in weights.items()
+    }
+
+
+def _ingresses(lines: list[Line]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for line in lines:
+        ingress, shown = line["object"], found.setdefault(line["name"], [])
+        rules = ingress["spec"].get("rules") or []
+        paths = [path for rule in rules for path in (rule.get("http") or {}).get("paths", [])]
+        state = {
+            "annotations": ingress["metadata"].get("annotations") or {},
+            "hosts": [rule.get("host") for rule in rules],
+            "services": [(path["backend"].get("service") or {}).get("name") for path in paths],
+            "owner": [owner["kind"] for owner in ingress["metadata"].get("ownerReferences") or []],
+        }
+        shown.append("deleted" if line["type"] == "DELETED" else state)
+    return {name: once(states) for name, states in found.items()}
+
+
+def _experiments(lines: list[Line]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for line in lines:
+        shown = found.setdefault(line["name"], {"states": [], "templates": {}})
+        if line["type"] == "DELETED":
+            shown["states"].append({"phase": "deleted", "message": ""})
+            continue
+        status = line["object"].get("status") or {}
+        shown["states"].append({"phase": status.get("phase", ""), "message": status.get("message", "")})
+        for template in status.get("templateStatuses") or []:
+            state = {"status": template.get("status", ""), "message": template.get("message", "")}
+            shown["templates"].setdefault(template["name"], []).append(state)
+        runs = [
+            {k: r[k] for k in ("name", "analysisRun", "phase", "message") if r.get(k)}
+            for r in status.get("analysisRuns") or []
+        ]
+        conditions = [{k: c.get(k) for k in _CONDITION} for c in status.get("conditions") or []]
+        shown |= {
+            "terminate": bool(line["object"]["spec"].get("terminate")),
+            "analysisRuns": sorted(runs, key=lambda r: str(r["name"])),
+            "conditions": sorted(conditions, key=lambda c: str(c["type"])),
+        }
+    return {
+        name: {
+            **shown,
+            "states": once(shown["states"]),
+            "templates": {t: once(states) for t, states in shown["templates"].items()},
+        }
+        for name, shown in found.items()
+    }
+
+
+def _in_turn(switches: list[Any]) -> list[Any]:
+    """A Service that goes to and fro five times or more: a, b, "in turn", last."""
+    found: list[Any] = []
+    first = 0
+    while first < len(switches):
+        end = first + 2
+        while end < len(switches) and switches[end] == switches[end - 2]:
+            end += 1
+        if end - first >= 5:
+            found += [switches[first], switches[first + 1], IN_TURN, switches[end - 1]]
+            first = end
+        else:
+            found.append(switches[first])
+            first += 1
+    return found
+
+
+def _is_of_experiment(replicaset: Json) -> bool:
+    return any(o.get("kind") == "Experiment" for o in replicaset["metadata"].get("ownerReferences") or [])
+
+
 def _hash(line: Line) -> str:
     meta = line["object"]["metadata"]
     labels = meta.get("labels") or {}
+    if _is_of_experiment(line["object"]):
+        return str(meta["name"])
     return str(labels.get(HASH_LABEL) or labels.get("pod-template-hash") or meta["name"])

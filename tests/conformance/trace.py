@@ -5,7 +5,7 @@ from typing import Any
 
 from companyos_canary.sandbox.store import Change
 
-KINDS = ("Rollout", "ReplicaSet", "Pod", "AnalysisRun", "Event", "Service")
+KINDS = ("Rollout", "ReplicaSet", "Pod", "AnalysisRun", "Event", "Service", "Ingress", "Experiment")
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _OF_POD = ("name", "labels", "creationTimestamp", "deletionTimestamp", "resourceVersion")
 _OF_EVENT = ("type", "reason", "message", "count", "firstTimestamp", "lastTimestamp")
