@@ -12,7 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from companyos_canary.analysis.chance import binomial, clumped, poisson
-from companyos_canary.sandbox.kinds import POD, REPLICASET
+from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.sandbox.kinds import POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.scenarios import BOUNDS, RATE, Behaviour, Rates, behaviour
 from companyos_canary.sandbox.store import Store
@@ -130,7 +131,8 @@ def _written(bound: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Pod:
-    """A ready pod of a Rollout. `process` is another one after a restart of the container."""
+    """A ready pod of a Rollout. `process` is another one after a restart of the container. `share` is
+    the part of all requests that its version gets; None: pods share evenly, whosever they are."""
 
     process: tuple[str, int]
     name: str
@@ -139,6 +141,7 @@ class _Pod:
     image: str
     labels: dict[str, str]
     address: str
+    share: float | None = None
 
 
 @dataclass(slots=True)
@@ -152,11 +155,12 @@ class _Process:
 
 
 class Traffic:
-    """Sends `rate` requests a second to every Rollout, evenly over its ready pods, and scrapes
-    those pods each `interval` seconds: what the application counts, plus `up`. The labels of a
-    pod are on its series (`-`, `.` and `/` become `_`), as a `labelmap` rule copies them. Of pods
-    that show no metrics there is only `up`, 0. `scenarios` says how an image behaves, `bounds` the
-    buckets of new processes. With a `seed` requests are drawn; None: shares are exact.
+    """Sends `rate` requests a second to every Rollout: by the weights of its traffic router, to the
+    active version of a blue-green one, else evenly over its ready pods. Scrapes those pods each
+    `interval` seconds: what the application counts, plus `up`. The labels of a pod are on its series
+    (`-`, `.` and `/` become `_`), as a `labelmap` rule copies them. Of pods that show no metrics
+    there is only `up`, 0. `scenarios` says how an image behaves, `bounds` the buckets of new
+    processes. With a `seed` requests are drawn; None: shares are exact.
 
     Deterministic: the same pods at the same times give the same samples. A scrape of all pods is one
     transaction of the `tsdb`. Owns no thread.
@@ -235,9 +239,10 @@ class Traffic:
                 process = _Process(self._exporter(pod), pod, moment)
                 self._processes[pod.process] = process
             else:
-                weight = 100 * in_version[pod.replicaset] / ready[pod.rollout]
-                rates = self._how(pod).at((moment - process.since) / 1000, weight)
-                process.exporter.serve(rate * seconds / ready[pod.rollout], rates)
+                size = in_version[pod.replicaset]
+                share = size / ready[pod.rollout] if pod.share is None else pod.share
+                rates = self._how(pod).at((moment - process.since) / 1000, 100 * share)
+                process.exporter.serve(rate * seconds * share / size, rates)
             process.pod = pod
             self._show(process, at)
 
@@ -282,20 +287,40 @@ def _counted(pods: Iterable[_Pod], key: Callable[[_Pod], str]) -> dict[str, int]
 
 def _ready_pods(store: Store) -> list[_Pod]:
     """The ready pods of every ReplicaSet that a Rollout owns, by namespace and name."""
-    rollouts = {
-        replicaset["metadata"]["uid"]: owner["uid"]
+    rollouts = {rollout["metadata"]["uid"]: rollout for rollout in store.items(ROLLOUT)}
+    sets = {
+        replicaset["metadata"]["uid"]: (owner["uid"], _share(replicaset, rollouts.get(owner["uid"])))
         for replicaset in store.items(REPLICASET)
         if (owner := _controller(replicaset)).get("kind") == "Rollout"
     }
     found = []
     for pod in store.items(POD):
         owner = _controller(pod).get("uid", "")
-        if owner in rollouts and _is_ready(pod):
-            found.append(_scraped(pod, owner, rollouts[owner]))
+        if owner in sets and _is_ready(pod):
+            rollout, share = sets[owner]
+            found.append(_scraped(pod, owner, rollout, share))
     return found
 
 
-def _scraped(pod: Object, replicaset: str, rollout: str) -> _Pod:
+def _share(replicaset: Object, rollout: Object | None) -> float | None:
+    """The part of a Rollout's requests that one of its versions gets by a router or by a Service;
+    None where the number of pods decides."""
+    if rollout is None:
+        return None
+    digest = (replicaset["metadata"].get("labels") or {}).get(HASH_LABEL)
+    status = rollout.get("status") or {}
+    active = (status.get("blueGreen") or {}).get("activeSelector")
+    if active:
+        return float(digest == active)
+    weights = (status.get("canary") or {}).get("weights")
+    if not weights:
+        return None
+    sides = [w for w in (weights.get("canary"), weights.get("stable"), *(weights.get("additional") or [])) if w]
+    whole = sum(w.get("weight", 0) for w in sides)
+    return sum(w.get("weight", 0) for w in sides if w.get("podTemplateHash") == digest) / whole if whole else 0.0
+
+
+def _scraped(pod: Object, replicaset: str, rollout: str, share: float | None) -> _Pod:
     meta, status = pod["metadata"], pod["status"]
     container = pod["spec"]["containers"][0]
     ports = container.get("ports") or [{}]
@@ -310,7 +335,7 @@ def _scraped(pod: Object, replicaset: str, rollout: str) -> _Pod:
     }
     restarts = sum(c.get("restartCount", 0) for c in status.get("containerStatuses") or [])
     process = (meta["uid"], restarts)
-    return _Pod(process, meta["name"], rollout, replicaset, container["image"], labels, address)
+    return _Pod(process, meta["name"], rollout, replicaset, container["image"], labels, address, share)
 
 
 def _controller(obj: Object) -> dict[str, Any]:

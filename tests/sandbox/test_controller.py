@@ -317,7 +317,10 @@ def test_min_ready_seconds_delay_availability() -> None:
     ("spec", "field"),
     [
         ({"strategy": {"blueGreen": {}}}, "spec.strategy.blueGreen"),
-        ({"strategy": {"canary": {"trafficRouting": {"nginx": {}}}}}, "spec.strategy.canary.trafficRouting"),
+        (
+            {"strategy": {"canary": {"trafficRouting": {"plugins": {"acme/router": {}}}}}},
+            "spec.strategy.canary.trafficRouting.plugins[acme/router]",
+        ),
         (
             {"strategy": {"canary": {"steps": [{"setWeight": 5}, {"experiment": {}}]}}},
             "spec.strategy.canary.steps[1].experiment",

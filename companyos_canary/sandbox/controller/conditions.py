@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from companyos_canary.model.quantity import format_time, parse_time, whole_seconds
+from companyos_canary.sandbox.controller.delays import has_deadline
 from companyos_canary.sandbox.controller.passes import Pass, hash_of
 
 Status = dict[str, Any]
@@ -164,6 +165,8 @@ def deadline(work: Pass, status: Status) -> datetime | None:
     if work.view.paused or (step is not None and step.kind in ("pause", "analysis", "experiment")):
         return None
     if condition["reason"] == "NewReplicaSetAvailable":
+        return None
+    if any(has_deadline(s) for s in work.others):
         return None
     since = parse_time(condition["lastUpdateTime"])
     seconds = whole_seconds(work.rollout["spec"].get("progressDeadlineSeconds"), 600)

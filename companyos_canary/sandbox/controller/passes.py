@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from companyos_canary.argo.replicas import Limits, Pods, limits
+from companyos_canary.argo.routed import is_routed
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import Kind
@@ -36,7 +37,9 @@ class Pass:
     """`rollout` is the object as read, with the template of its workload; `view` the same, typed.
     `canary` is the ReplicaSet of the newest template, `stable` the one last promoted; they are
     the same object when promoted. `runs` are all AnalysisRuns it owns; `step_run` and
-    `background_run` are the current ones. `release` is how it behaves. `wake_at` collects when to look again."""
+    `background_run` are the current ones. `weights` are those of the status that will be written,
+    `additional` what experiments get of the traffic. `release` is how it behaves. `wake_at` collects
+    when to look again."""
 
     store: Store
     emit: Emit
@@ -51,6 +54,8 @@ class Pass:
     step_run: Object | None = None
     background_run: Object | None = None
     pauses: Pauses = field(default_factory=Pauses)
+    weights: dict[str, Any] | None = None
+    additional: list[dict[str, Any]] = field(default_factory=list)
     restarted_at: str | None = None
     release: Release = V1_9
     wake_at: list[datetime] = field(default_factory=list)
@@ -85,6 +90,29 @@ class Pass:
     @property
     def promoted(self) -> bool:
         return self.view.is_fully_promoted
+
+    @property
+    def is_routed(self) -> bool:
+        return is_routed(self.view)
+
+    @property
+    def view_weights(self) -> dict[str, Any] | None:
+        """status.canary.weights as the pass has read them."""
+        weights: dict[str, Any] | None = (self.status.get("canary") or {}).get("weights")
+        return weights
+
+    def has_enough(self, replicaset: Object, wanted: int) -> bool:
+        """So many pods are there, or as many of them as replicaProgressThreshold asks for."""
+        pods, threshold = pods_of(replicaset), self.strategy.get("replicaProgressThreshold") or {}
+        least = threshold.get("value", -1)
+        if least < 0:
+            return wanted == pods.desired == pods.available
+        if threshold.get("type") == "Pod":
+            return bool(pods.available >= least)
+        return not wanted or pods.available * 100 >= least * wanted
+
+    def experiment_weights(self) -> list[dict[str, Any]]:
+        return []
 
     def reread(self, written: Object) -> None:
         """Goes on with the Rollout as it has just been written; a workload's template stays."""

@@ -5,11 +5,22 @@ import copy
 from datetime import timedelta
 
 from companyos_canary.argo.replicas import Target, advance, reached, scale_down_others
+from companyos_canary.argo.routed import Weights, is_dynamic, strategy
+from companyos_canary.argo.routed import sizes as routed_sizes
 from companyos_canary.argo.steps import weight_in_force
 from companyos_canary.model.quantity import parse_time
-from companyos_canary.sandbox.controller.passes import DESIRED, Pass, pods_of, revision_of
+from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.sandbox.controller.delays import (
+    DEADLINE,
+    has_deadline,
+    is_waiting_after_abort,
+    remove_deadlines,
+    size_after_abort,
+    size_of_an_old_one,
+)
+from companyos_canary.sandbox.controller.passes import DESIRED, Pass, hash_of, pods_of, revision_of
 from companyos_canary.sandbox.controller.pauses import INCONCLUSIVE
-from companyos_canary.sandbox.kinds import POD, REPLICASET
+from companyos_canary.sandbox.kinds import POD, REPLICASET, SERVICE
 from companyos_canary.sandbox.objects import Object, is_owned
 
 _LOOK_AGAIN = timedelta(seconds=30)
@@ -30,17 +41,21 @@ def scale(work: Pass) -> bool:
     halted by an inconclusive analysis."""
     if work.view.paused or work.has_pause(INCONCLUSIVE):
         return False
-    want = sizes(work)
+    remove_deadlines(work)
+    want = sizes(work, work.view_weights)
     if _separate_stable(work) is not None and _resize(work, work.stable, want.stable):
         return True
-    if _resize(work, work.newest, want.canary):
+    size = size_after_abort(work, sizes(work, work.weights).canary)
+    if _resize(work, work.newest, pods_of(work.newest).desired if size is None else size):
         return True
     return _scale_others(work)
 
 
-def sizes(work: Pass) -> Target:
-    """Wanted pods of new and stable now."""
+def sizes(work: Pass, weights: Weights | None) -> Target:
+    """Wanted pods of new and stable now; `weights` are those of the traffic, where it is routed."""
     stable = _separate_stable(work)
+    if work.is_routed:
+        return routed_sizes(work.view, pods_of(work.newest), pods_of(stable) if stable else None, weights)
     return advance(
         work.view.replicas,
         weight_in_force(work.view),
@@ -51,14 +66,14 @@ def sizes(work: Pass) -> Target:
     )
 
 
-def is_reached(work: Pass) -> bool:
+def is_at_size(work: Pass, weights: Weights | None) -> bool:
     """The current weight has its pods."""
-    stable = _separate_stable(work)
+    stable, want = _separate_stable(work), sizes(work, weights)
+    if work.is_routed:
+        created = stable is not None and pods_of(stable).desired == pods_of(stable).replicas == want.stable
+        return work.has_enough(work.newest, want.canary) and (created or is_dynamic(work.view))
     return reached(
-        sizes(work),
-        pods_of(work.newest),
-        pods_of(stable) if stable else None,
-        sum(pods_of(s).available for s in work.others),
+        want, pods_of(work.newest), pods_of(stable) if stable else None, sum(pods_of(s).available for s in work.others)
     )
 
 
@@ -68,12 +83,49 @@ def _separate_stable(work: Pass) -> Object | None:
 
 
 def _scale_others(work: Pass) -> bool:
+    if work.is_routed:
+        return _scale_routed_others(work)
     others = sorted(work.others, key=revision_of, reverse=True)
     least = work.view.replicas - work.limits.unavailable
     available = sum(pods_of(s).available for s in work.sets)
     wanted = scale_down_others(tuple(pods_of(s) for s in others), available, least)
     changed = [_resize(work, s, n) for s, n in zip(others, wanted, strict=True) if _differs(s, n)]
     return any(changed)
+
+
+def _scale_routed_others(work: Pass) -> bool:
+    """After a promotion the version before keeps its pods for a while. One in between, which was
+    replaced by a newer one before it was done, goes at once: no traffic leads to it."""
+    others = sorted((s for s in work.others if pods_of(s).desired), key=revision_of, reverse=True)
+    changed = [_resize(work, s, pods_of(s).available) for s in others if pods_of(s).available < pods_of(s).desired]
+    budget = sum(pods_of(s).available for s in work.sets) - (work.view.replicas - work.limits.unavailable)
+    marked = 0
+    for replicaset in others:
+        pods = pods_of(replicaset)
+        if budget <= 0:
+            break
+        if not pods.desired or is_referenced(work, replicaset):
+            continue
+        size = 0
+        if (work.promoted or has_deadline(replicaset)) and not is_dynamic(work.view):
+            size, marked = size_of_an_old_one(work, replicaset, marked)
+        if size != pods.desired:
+            changed.append(_resize(work, replicaset, size))
+            budget -= pods.desired - size
+    return any(changed)
+
+
+def is_referenced(work: Pass, replicaset: Object) -> bool:
+    """Traffic may still lead to a version: the status or a Service names its hash."""
+    digest, status = hash_of(replicaset), work.status
+    weights, blue_green = work.view_weights or {}, status.get("blueGreen") or {}
+    named = {status.get("stableRS"), status.get("currentPodHash")}
+    named |= {blue_green.get("activeSelector"), blue_green.get("previewSelector")}
+    named |= {(weights.get(side) or {}).get("podTemplateHash") for side in ("canary", "stable")}
+    for field in ("canaryService", "stableService", "activeService", "previewService"):
+        service = work.store.get(SERVICE, work.view.namespace, strategy(work.view).get(field) or "")
+        named.add(((service or {}).get("spec") or {}).get("selector", {}).get(HASH_LABEL))
+    return digest in named
 
 
 def _differs(replicaset: Object, size: int) -> bool:
@@ -86,7 +138,10 @@ def _resize(work: Pass, replicaset: Object | None, size: int) -> bool:
         return False
     before = pods_of(replicaset).desired
     new = copy.deepcopy(replicaset)
-    new["metadata"].setdefault("annotations", {})[DESIRED] = str(work.view.replicas)
+    annotations = new["metadata"].setdefault("annotations", {})
+    annotations[DESIRED] = str(work.view.replicas)
+    if size == 0 and before != 0 and not is_waiting_after_abort(work):
+        annotations.pop(DEADLINE, None)
     new["spec"]["replicas"] = size
     replicaset.update(work.write(REPLICASET, new))
     if before == size:

@@ -4,6 +4,7 @@ stableMetadata, canaryService and stableService."""
 import copy
 from typing import Any
 
+from companyos_canary.argo.routed import is_dynamic
 from companyos_canary.argo.validation import MANAGED_BY
 from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.controller.passes import Pass, hash_of, pods_of
@@ -53,28 +54,49 @@ def _sync(work: Pass, replicaset: Object, wanted: Metadata) -> None:
 
 
 def reconcile_services(work: Pass) -> None:
-    """Points the stable service at the stable version and the canary service at the new one, or,
-    after an abort, at the stable one as well."""
-    _point(work, work.strategy.get("stableService"), work.stable)
-    target = work.stable if work.aborted else work.canary
-    _point(work, work.strategy.get("canaryService"), target)
+    """Points the stable service at the stable version and the canary service at the new one. After
+    an abort the canary service goes to the stable one as well: here where pods make the weight, by
+    the routing where a router does. A stable version that has shrunk is not pointed at before it
+    has its pods again."""
+    point(work, work.strategy.get("stableService"), work.stable)
+    if is_rolling_back(work) or (work.is_routed and work.aborted):
+        return
+    point(work, work.strategy.get("canaryService"), work.stable if work.aborted else work.canary)
 
 
-def _point(work: Pass, name: str | None, replicaset: Object | None) -> None:
-    """A service taken over for the first time waits for all pods of its version, later for one."""
+def is_rolling_back(work: Pass) -> bool:
+    """The stable version, which has shrunk with its traffic, is the newest again, and the traffic
+    of the version between is not back yet (upstream IsDynamicallyRollingBackToStable)."""
+    weights = work.view_weights
+    if not (work.is_routed and work.promoted and is_dynamic(work.view) and weights and work.canary):
+        return False
+    digest = (weights.get("canary") or {}).get("podTemplateHash", "")
+    return digest != hash_of(work.canary) and pods_of(work.canary).available < work.view.replicas
+
+
+def point(work: Pass, name: str | None, replicaset: Object | None, *, checked: bool = True) -> None:
+    """A service taken over for the first time waits for all pods of its version, later for one;
+    without `checked` for none."""
     service = work.store.get(SERVICE, work.view.namespace, name) if name else None
     if service is None or replicaset is None:
         return
     before = (service["spec"].get("selector") or {}).get(HASH_LABEL, "")
     managed = MANAGED_BY in (service["metadata"].get("annotations") or {})
     pods, wanted = pods_of(replicaset), hash_of(replicaset)
-    enough = pods.available >= (1 if managed else max(1, pods.desired))
+    enough = not checked or pods.available >= (1 if managed else max(1, pods.desired))
     if before == wanted or not enough:
         return
+    switch(work, service, wanted)
+
+
+def switch(work: Pass, service: Object, wanted: str) -> None:
+    """Lets a service select a version, and says so."""
+    before = (service["spec"].get("selector") or {}).get(HASH_LABEL, "")
     new = copy.deepcopy(service)
     new["metadata"].setdefault("annotations", {})[MANAGED_BY] = work.view.name
     new["spec"].setdefault("selector", {})[HASH_LABEL] = wanted
     work.write(SERVICE, new)
+    name = service["metadata"]["name"]
     work.tell("Normal", "SwitchService", f"Switched selector for service '{name}' from '{before}' to '{wanted}'")
 
 

@@ -16,17 +16,20 @@ from companyos_canary.sandbox.controller.pauses import enter_pause
 from companyos_canary.sandbox.controller.pods import restart_pods
 from companyos_canary.sandbox.controller.replicasets import create_set, drop_old_sets, find_sets, sync_revision
 from companyos_canary.sandbox.controller.roles import reconcile_services, release_services, sync_metadata
+from companyos_canary.sandbox.controller.routers.router import RouterError
+from companyos_canary.sandbox.controller.routers.table import find_route, not_emulated
+from companyos_canary.sandbox.controller.routing import reconcile_routing
 from companyos_canary.sandbox.controller.runs import find_current, lookup, reconcile_runs
 from companyos_canary.sandbox.controller.template import with_workload_template
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.events import Emit
-from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, REPLICASET, ROLLOUT, SERVICE
+from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, INGRESS, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.lateness import PROMPT, Pace, Queue
 from companyos_canary.sandbox.objects import Object, is_owned
 from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Change, Store
 
-_STEPS_NOT_EMULATED = ("experiment", "setCanaryScale", "setHeaderRoute", "setMirrorRoute", "plugin")
+_STEPS_NOT_EMULATED = ("experiment", "plugin")
 _KINDS_NOT_EMULATED = {"Experiment": "the sandbox does not run Experiments"}
 _FIRST_RETRY = timedelta(milliseconds=1)
 _LAST_RETRY = timedelta(seconds=10)
@@ -95,7 +98,7 @@ class RolloutController:
             if change.kind is ANALYSISRUN and not _phase_moved(change):
                 return
             yield from (r for r in self._rollouts(namespace) if is_owned(obj, r["metadata"]["uid"]))
-        elif change.kind in (SERVICE, DEPLOYMENT):
+        elif change.kind in (SERVICE, DEPLOYMENT, INGRESS):
             name = obj["metadata"]["name"]
             yield from (r for r in self._rollouts(namespace) if name in _references(r))
 
@@ -130,7 +133,7 @@ class RolloutController:
                 return
             work = self._work(rollout, now)
             fine = reconcile(work)
-        except (TemplateError, ApiStatus):
+        except (TemplateError, RouterError, ApiStatus):
             self._fail(uid, now)
         else:
             self._plan(uid, work, fine)
@@ -157,7 +160,9 @@ class RolloutController:
         runs = [a for a in self._store.items(ANALYSISRUN, namespace) if is_owned(a, uid)]
         view = Rollout.from_object(rollout)
         copies = [dict(s) for s in owned]  # a pass notes its own writes in these
-        return Pass(self._store, self._emit, now, rollout, view, copies, runs, release=self._release)
+        work = Pass(self._store, self._emit, now, rollout, view, copies, runs, release=self._release)
+        work.weights = work.view_weights
+        return work
 
 
 def _phase_moved(change: Change) -> bool:
@@ -168,10 +173,16 @@ def _phase_moved(change: Change) -> bool:
 
 
 def _references(rollout: Object) -> set[str]:
-    """Names of services and workloads that a Rollout refers to."""
+    """Names of Services, workloads and Ingresses that a Rollout refers to."""
     spec = rollout["spec"]
-    canary = (spec.get("strategy") or {}).get("canary") or {}
-    names = (canary.get("stableService"), canary.get("canaryService"), (spec.get("workloadRef") or {}).get("name"))
+    strategy = spec.get("strategy") or {}
+    canary, blue_green = strategy.get("canary") or {}, strategy.get("blueGreen") or {}
+    names = {canary.get("stableService"), canary.get("canaryService"), (spec.get("workloadRef") or {}).get("name")}
+    names |= {blue_green.get("activeService"), blue_green.get("previewService")}
+    routing = canary.get("trafficRouting") or {}
+    for router, one, several in (("nginx", "stableIngress", "stableIngresses"), ("alb", "ingress", "ingresses")):
+        settings = routing.get(router) or {}
+        names |= {settings.get(one), *(settings.get(several) or [])}
     return {n for n in names if n}
 
 
@@ -226,6 +237,7 @@ def _is_invalid(work: Pass) -> bool:
         work.rollout,
         lambda name, cluster: lookup(work, name, cluster),
         lambda name: work.store.get(SERVICE, work.view.namespace, name),
+        lambda resource, name: find_route(work, resource, name),
     )
     if fault is not None:
         message = f'The Rollout "{work.view.name}" is invalid: {fault}'
@@ -239,6 +251,7 @@ def _full_pass(work: Pass) -> None:
     sync_metadata(work)
     drop_old_sets(work)
     reconcile_services(work)
+    reconcile_routing(work)
     reconcile_runs(work)
     if not work.pauses.added and not pods.scale(work):
         enter_pause(work)
@@ -262,9 +275,10 @@ def refusal(rollout: Mapping[str, Any]) -> str | None:
     canary = strategy.get("canary") or {}
     if strategy.get("blueGreen") is not None and strategy.get("canary") is None:
         return _not_here("spec.strategy.blueGreen")
-    for field in ("trafficRouting", "antiAffinity"):
-        if canary.get(field) is not None:
-            return _not_here(f"spec.strategy.canary.{field}")
+    if (router := not_emulated(canary.get("trafficRouting") or {})) is not None:
+        return _not_here(f"spec.strategy.canary.trafficRouting.{router}")
+    if canary.get("antiAffinity") is not None:
+        return _not_here("spec.strategy.canary.antiAffinity")
     for index, step in enumerate(canary.get("steps") or []):
         for kind in _STEPS_NOT_EMULATED:
             if isinstance(step, Mapping) and step.get(kind) is not None:

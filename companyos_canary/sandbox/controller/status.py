@@ -175,7 +175,7 @@ def _base(work: Pass) -> Status:
     stable = work.view.stable_hash
     total = sum(c.replicas for c in counts)
     status: Status = {
-        "canary": run_status(work),
+        "canary": {**run_status(work), **({"weights": work.weights} if work.weights else {})},
         "blueGreen": {},
         "conditions": list(work.status.get("conditions") or []),
         "currentPodHash": current,
@@ -244,7 +244,12 @@ def _is_done(work: Pass, step: Step) -> bool:
         return False
     match step.kind:
         case "setWeight":
-            return pods.is_reached(work)
+            unverified = work.weights is not None and work.weights.get("verified") is False
+            return pods.is_at_size(work, work.weights) and not unverified
+        case "setCanaryScale":
+            return pods.is_at_size(work, work.weights)
+        case "setHeaderRoute" | "setMirrorRoute":
+            return True
         case "pause":
             return pause_is_over(work, step)
         case "analysis":

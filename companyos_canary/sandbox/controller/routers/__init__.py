@@ -1,0 +1,1 @@
+"""The traffic routers that the sandbox acts out, one adapter each."""
