@@ -14,13 +14,13 @@ from pathlib import Path
 from rich.console import Console
 
 from companyos_canary import cli
+from companyos_canary.argo.picture import Place
 from companyos_canary.errors import MEANING
 from companyos_canary.lint.rules import RULES
 from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox.scenarios import shipped
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.panels import Desk
-from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import screen
 from tests.builders import NOW
 from tests.lint import samples

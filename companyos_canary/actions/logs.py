@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from companyos_canary.actions.deploy import container_of
-from companyos_canary.argo.patches import tag
 from companyos_canary.argo.pods import pod_status, restarts
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import Forbidden, Invalid, NotFound, UsageError, near
 from companyos_canary.model.http import Stream
+from companyos_canary.model.image import tag
 from companyos_canary.model.logline import LogLine
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Pod

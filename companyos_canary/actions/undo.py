@@ -7,10 +7,11 @@ from datetime import datetime
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import undone
 from companyos_canary.argo.history import previous_stable, revision_of, was_aborted
-from companyos_canary.argo.patches import End, Record, newest_ends, record_of, tag, undo, undone_to
+from companyos_canary.argo.patches import End, Record, newest_ends, record_of, undo, undone_to
 from companyos_canary.argo.stable_record import end_of, ever_stable, known_ends, within_window
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import NotFound, Refused
+from companyos_canary.model.image import tag
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
 

@@ -4,7 +4,6 @@ import math
 import re
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.attempt import attempt
 from companyos_canary.argo.limits import limit_of, measured_number
 from companyos_canary.argo.patches.record import action_of
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
@@ -81,7 +80,7 @@ def failed_metrics(snapshot: Snapshot) -> tuple[FailedMetric, ...]:
     rollout = snapshot.rollout
     if rollout.aborted and rollout.status_message and "analysis" not in rollout.status_message:
         return ()
-    runs = [r for r in attempt(snapshot) if r.phase in ("Failed", "Error", "Inconclusive")]
+    runs = [r for r in snapshot.attempt if r.phase in ("Failed", "Error", "Inconclusive")]
     if any(r.phase != "Inconclusive" for r in runs):
         runs = [r for r in runs if r.phase != "Inconclusive"]
     elif not any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions):

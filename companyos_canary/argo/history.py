@@ -104,6 +104,7 @@ def as_if_current(snapshot: Snapshot, judged: ReplicaSet | AnalysisRun) -> Snaps
         aborted=True,
         status_message="",
         pause_conditions=(),
+        update_started=None,
         raw={**snapshot.rollout.raw, "status": {}},
     )
     runs = (judged,) if isinstance(judged, AnalysisRun) else snapshot.runs

@@ -26,6 +26,11 @@ from companyos_canary.analysis.expr.tree import (
 )
 from companyos_canary.analysis.gotext import float_text, parse_float
 
+Unit = OneOf["percent", "seconds", "milliseconds", "times", "number"]
+_SECONDS = {"latency", "duration", "seconds", "time", "p50", "p90", "p95", "p99", "p999"}
+_MILLIS = {"ms", "millis", "milliseconds"}
+_TIMES = {"ratio", "delta", "factor"}
+_SHARES = {"rate", "share", "success", "errors", "error", "failure", "availability", "percent"}
 Operator = OneOf["<", "<=", ">", ">="]
 
 _FLIPPED: dict[str, Operator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -63,6 +68,7 @@ def limit_of(success_condition: str, failure_condition: str = "") -> Limit | Non
     return _limit(success_condition, good=True) or _limit(failure_condition, good=False)
 
 
+@lru_cache(maxsize=4096)  # the same few texts in every frame
 def measured_number(value: str) -> float | None:
     """The number in the value of a measurement: 0.0123 for `[0.0123]` and `0.0123`, the first of a
     longer list; None for `[]` and for anything that is not a number."""
@@ -132,3 +138,17 @@ def _constant(node: Node) -> float | None:
             number = _constant(inner)
             return None if number is None else -number
     return None
+
+
+def unit_of(metric: str, limit: Limit | None) -> Unit:
+    """What a metric counts, guessed from the words of its name and the size of its limit: a
+    share is between 0 and 1, a comparison is measured in times the stable's value."""
+    words = set(metric.lower().replace("_", "-").replace(".", "-").split("-"))
+    within_one = limit is None or 0 <= limit.value <= 1
+    if words & _TIMES:
+        return "percent" if limit is not None and limit.value < 1 else "times"
+    if words & _MILLIS:
+        return "milliseconds"
+    if words & _SECONDS:
+        return "seconds"
+    return "percent" if words & _SHARES and within_one else "number"

@@ -41,11 +41,11 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.runtime import ReaderGone, Runtime
 
 if TYPE_CHECKING:
+    from companyos_canary.argo.picture import Place
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.config import Settings
     from companyos_canary.model.snapshot import Snapshot
     from companyos_canary.view.contract import answers
-    from companyos_canary.view.picture import Place
 
 
 def explained(session: "Session", error: NotFound) -> NotFound:
@@ -174,7 +174,7 @@ class Session:
     def view_place(self, rollout: Rollout) -> "Place":
         """Where this run acts and who deployed, for the view: the Rollout is put into the commands
         that it shows unless canary.yaml names it."""
-        from companyos_canary.view.picture import Place
+        from companyos_canary.argo.picture import Place
 
         settings, record = self.resolved.settings, record_of(rollout.annotations)
         images = [c.image for c in rollout.containers]

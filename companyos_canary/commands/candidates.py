@@ -201,10 +201,10 @@ def _targets(rows: Iterable[tuple["ReplicaSet", str, str]]) -> Found:
 
 def _history(line: Line) -> Iterable[tuple["ReplicaSet", str, str]]:
     """ReplicaSets, newest first, with their version and what the deploy records tell of them."""
-    from companyos_canary.argo.patches import tag
     from companyos_canary.argo.patches.record import ends_of, newest_ends, stable_hashes
     from companyos_canary.argo.stable_record import believed
     from companyos_canary.cluster.kinds import REPLICASET
+    from companyos_canary.model.image import tag
     from companyos_canary.model.workload import ReplicaSet
 
     settings, zone = line.resolved.settings, line.runtime.clock.now().tzinfo

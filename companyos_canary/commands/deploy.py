@@ -7,13 +7,14 @@ import typer
 
 from companyos_canary.actions import deploy as action
 from companyos_canary.argo.endings import Until
-from companyos_canary.argo.patches import Change, tag
+from companyos_canary.argo.patches import Change
 from companyos_canary.commands import base
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import sent_answer, would_send
 from companyos_canary.config.names import image_reference
 from companyos_canary.errors import ExitCode, NotFound
+from companyos_canary.model.image import tag
 from companyos_canary.view.ci.summary import standing_report
 
 EXAMPLES = (

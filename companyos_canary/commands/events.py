@@ -30,9 +30,9 @@ def events(
 
     A cluster forgets events after an hour and drops some of many: they are hints.
     """
+    from companyos_canary.argo.picture import look
     from companyos_canary.view import events as view
     from companyos_canary.view.ink import ink
-    from companyos_canary.view.picture import look
     from companyos_canary.view.records import event_record
 
     cluster, runtime = session.cluster, session.runtime
@@ -58,9 +58,9 @@ def events(
 
 def _watch(session: base.Session, live: Rollout) -> base.Answer:
     """Ends by Ctrl-C, or with the Rollout."""
+    from companyos_canary.argo.picture import look
     from companyos_canary.view import events as view
     from companyos_canary.view.ink import ink
-    from companyos_canary.view.picture import look
     from companyos_canary.view.records import event_record
 
     runtime, place, now = session.runtime, session.view_place(live), session.runtime.clock.now

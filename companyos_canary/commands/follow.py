@@ -7,17 +7,18 @@ from datetime import timedelta
 from companyos_canary.actions.deploy import container_of, timeout_of
 from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.argo.endings import Until, impossible
+from companyos_canary.argo.picture import Place
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.shows import show_for
 from companyos_canary.commands.shows.show import Manner
 from companyos_canary.errors import CrdMissing, ExitCode, Interrupted, NotFound, Refused, Unobserved
+from companyos_canary.model.image import version
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view import machine
 from companyos_canary.view.ci.summary import ending_report, unobserved_report
-from companyos_canary.view.format import keyed, version
-from companyos_canary.view.picture import Place
+from companyos_canary.view.format import keyed
 
 _USUAL = Manner()
 

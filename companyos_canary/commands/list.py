@@ -27,9 +27,9 @@ def list_rollouts(
     """List rollouts with phase, step, weight and version. Those that wait for a person come first,
     the longest waiting one on top.
     """
+    from companyos_canary.argo.picture import Place
     from companyos_canary.view import rollouts as view
     from companyos_canary.view.ink import ink
-    from companyos_canary.view.picture import Place
 
     least = None if older is None else span(older, "--older")
     found = _read(session, everywhere, selector)

@@ -9,6 +9,7 @@ import typer
 
 from companyos_canary.actions.change import interrupted
 from companyos_canary.actions.measure import ask, courses
+from companyos_canary.argo.picture import look
 from companyos_canary.commands import base
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.options import span
@@ -20,7 +21,6 @@ from companyos_canary.render.questions import Question, questions
 from companyos_canary.view import course, graph, prometheus
 from companyos_canary.view.chart import bars_in
 from companyos_canary.view.ink import ink
-from companyos_canary.view.picture import look
 from companyos_canary.view.prometheus import Now
 from companyos_canary.view.redraw import Live as Drawn
 

@@ -13,7 +13,7 @@ from companyos_canary.actions.follow import EXIT
 from companyos_canary.actions.promote import promote_to_weight
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
 from companyos_canary.argo.endings import Until
-from companyos_canary.argo.patches import Change, Decision, Refusal, only_if, promote_full, tag
+from companyos_canary.argo.patches import Change, Decision, Refusal, only_if, promote_full
 from companyos_canary.argo.patches import promote as decide
 from companyos_canary.argo.skipped import skipped
 from companyos_canary.argo.steps import place_of, set_weight
@@ -23,6 +23,7 @@ from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import changed, sent_answer, unobserved, verb_with, would_send
 from companyos_canary.errors import ExitCode, Refused, UsageError
+from companyos_canary.model.image import tag
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.queries import requests_seen

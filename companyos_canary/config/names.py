@@ -3,6 +3,7 @@
 import re
 
 from companyos_canary.errors import UsageError
+from companyos_canary.model.image import repository
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -33,13 +34,6 @@ def image_reference(image: str, version: str) -> str:
         hint="a version is an image tag such as `v1.2.3`, a digest `sha256:…`, "
         "or a whole reference such as `registry/name:v1.2.3`",
     )
-
-
-def repository(reference: str) -> str:
-    """An image reference without its tag and digest; a registry's port stays."""
-    name = reference.split("@", 1)[0]
-    head, slash, last = name.rpartition("/")
-    return head + slash + last.split(":", 1)[0]
 
 
 def is_reference(text: str) -> bool:

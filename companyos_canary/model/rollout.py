@@ -146,7 +146,9 @@ class Rollout:
     With a workloadRef the pod template is a Deployment's: `containers`, `template` and
     `workload_generation` are empty until that was read. The Rollout's own generation does not
     move with it; `workload_observed` is what the controller has seen of it (recorded: scenario
-    workload-ref)."""
+    workload-ref).
+    `update_started`: when the controller began with this update or retry; older ones do not say it
+    (upstream status.duration.rolloutStartedAt)."""
 
     name: str
     namespace: str
@@ -186,6 +188,7 @@ class Rollout:
     raw: Mapping[str, Any]
     template: Mapping[str, Any] = field(default_factory=dict)
     workload_observed: int = 0
+    update_started: datetime | None = None
     workload_generation: int | None = None
     blue_green: BlueGreen | None = None
 
@@ -242,6 +245,7 @@ class Rollout:
             raw=raw,
             template=spec.get("template") or {},
             workload_observed=whole(status.get("workloadObservedGeneration")),
+            update_started=parse_time((status.get("duration") or {}).get("rolloutStartedAt")),
             blue_green=(
                 BlueGreen.from_object(strategy["blueGreen"], status.get("blueGreen") or {})
                 if strategy.get("canary") is None and strategy.get("blueGreen") is not None

@@ -1,14 +1,16 @@
 """Everything that is known of one Rollout at one moment: what views draw and decisions read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.workload import Event, Pod, ReplicaSet
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """`replicasets` are in order of revision, newest first; pods and runs as they were created;
     events oldest first. `stale_since` is set while a watch has lost its connection. `notes` are
@@ -51,3 +53,26 @@ class Snapshot:
         """The runs that judge the newest revision, oldest first."""
         r = self.rollout
         return tuple(a for a in self.runs if a.hash == r.current_hash and a.revision == r.revision)
+
+    @cached_property
+    def attempt(self) -> tuple[AnalysisRun, ...]:
+        """The runs of the update in work, oldest first: the newest of each step, and none of an
+        earlier try (recorded: scenario abort-then-retry; the steps begin again at the first)."""
+        rollout, newest = self.rollout, dict[int | None, AnalysisRun]()
+        started, index = rollout.update_started, rollout.step_index
+        for run in self.current_runs:
+            before = started and run.created_at and run.created_at < started
+            if not before:
+                newest[run.step_index] = run
+        if rollout.aborted or index is None:
+            return _by_age(newest.values())
+        return _by_age(r for i, r in newest.items() if i is None or i <= index)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether an analysis is at work: also at a pause it may abort the update."""
+        return any(not r.is_finished for r in self.attempt)
+
+
+def _by_age(runs: Iterable[AnalysisRun]) -> tuple[AnalysisRun, ...]:
+    return tuple(sorted(runs, key=lambda r: r.created_at.timestamp() if r.created_at else 0.0))

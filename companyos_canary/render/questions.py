@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from companyos_canary.argo.attempt import attempt
 from companyos_canary.argo.limits import Limit, limit_of
 from companyos_canary.config import Settings
 from companyos_canary.model.analysisrun import AnalysisRun, Metric
@@ -122,7 +121,7 @@ def questions(snapshot: Snapshot, settings: Settings | None) -> Questions:
     Rollout; without it from the runs of earlier revisions. Metrics of other providers are left
     out."""
     rollout = snapshot.rollout
-    runs = attempt(snapshot)
+    runs = snapshot.attempt
     if not runs and settings and settings.rollout == rollout.name:
         runs = (_planned(settings, rollout.current_hash),)
     asked = dict(_asked(runs or snapshot.runs, rollout.current_hash))

@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
-from companyos_canary.config.names import NAME, NAMESPACE, REPOSITORY, repository
+from companyos_canary.config.names import NAME, NAMESPACE, REPOSITORY
 from companyos_canary.errors import UsageError
+from companyos_canary.model.image import repository
 from companyos_canary.model.quantity import format_duration, parse_duration
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.render.templates import text

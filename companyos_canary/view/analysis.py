@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from companyos_canary.argo.cause import number_text
 from companyos_canary.argo.history import as_if_current
 from companyos_canary.argo.limits import measured_number
+from companyos_canary.argo.metric_rows import MetricRow, metric_rows
 from companyos_canary.argo.steps import weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.rollout import Rollout
@@ -17,7 +18,6 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import clock, duration, keyed, limit_text, sparkline, value_text
 from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_symbol, table
 from companyos_canary.view.metric_table import failed
-from companyos_canary.view.metrics import MetricRow, metric_rows
 from companyos_canary.view.records import limit_record, measured_record
 
 if TYPE_CHECKING:

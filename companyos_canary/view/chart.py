@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 
-from companyos_canary.argo.limits import Limit
-from companyos_canary.view.format import Unit, bound_text, clock, shorten, value_text
+from companyos_canary.argo.limits import Limit, Unit
+from companyos_canary.view.format import bound_text, clock, shorten, value_text
 from companyos_canary.view.lines import Line, Part, Role, Symbols
 
 GUTTER = 10  # columns for the scale; none where the chart would be narrower than it

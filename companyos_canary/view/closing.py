@@ -1,16 +1,16 @@
 """How it ended: the verdict in one line, and the sentences that close a watch."""
 
-from companyos_canary.argo.attempt import is_judged
 from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.picture import Place
 from companyos_canary.argo.pods import is_routed
+from companyos_canary.argo.progress import progress
 from companyos_canary.argo.steps import weight_step_at, weight_steps
+from companyos_canary.model.image import version
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.format import clock, duration, failure, quoted, version, weight_text
+from companyos_canary.view.format import clock, duration, failure, quoted, weight_text
 from companyos_canary.view.lines import Facts, Line, Role, wrapped
-from companyos_canary.view.picture import Place
-from companyos_canary.view.progress import progress
 from companyos_canary.view.why import controller_sentence, distinct, metric_sentence, pod_sentence
 
 
@@ -210,7 +210,7 @@ def _from_here(ending: Ending) -> list[str]:
     if rollout.paused or waits_for_a_person(rollout):
         judged = "; the analysis goes on, and may still abort it"
         stays = "the weight stays until somebody says so"
-        return [stays + judged if is_judged(ending.snapshot) else _STILL]
+        return [stays + judged if ending.snapshot.is_judged else _STILL]
     goes_on = ending.kind != "paused" and not rollout.is_fully_promoted
     return ["the rollout goes on in the cluster without this command"] if goes_on else []
 

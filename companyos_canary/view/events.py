@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from companyos_canary.argo.endings import since
+from companyos_canary.argo.picture import Picture
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 from companyos_canary.view.format import clock, keyed, shorten
 from companyos_canary.view.lines import Facts, Line, Role, columns_of, filled
-from companyos_canary.view.picture import Picture
 from companyos_canary.view.pods import role_of
 
 _NOISE = frozenset({"RolloutAddedToInformer", "RolloutNotCompleted", "NewReplicaSetCreated"})

@@ -2,22 +2,14 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
-from companyos_canary.argo.limits import Limit
+from companyos_canary.argo.limits import Limit, Unit
 from companyos_canary.model.outcome import FailedMetric
-from companyos_canary.model.rollout import Container
 from companyos_canary.view.lines import Symbols, cut
 
-Unit = Literal["percent", "seconds", "milliseconds", "times", "number"]
-
 _FAR = 5  # percent
-_SECONDS = {"latency", "duration", "seconds", "time", "p50", "p90", "p95", "p99", "p999"}
-_MILLIS = {"ms", "millis", "milliseconds"}
-_TIMES = {"ratio", "delta", "factor"}
-_SHARES = {"rate", "share", "success", "errors", "error", "failure", "availability", "percent"}
 
 
 def duration(span: timedelta) -> str:
@@ -54,20 +46,6 @@ def clock(moment: datetime | None, now: datetime) -> str:
     if abs(now - moment) < timedelta(hours=20):
         return local.strftime("%H:%M:%S")
     return local.strftime("%d %b").rjust(8)
-
-
-def unit_of(metric: str, limit: Limit | None) -> Unit:
-    """What a metric counts, guessed from the words of its name and the size of its limit: a
-    share is between 0 and 1, a comparison is measured in times the stable's value."""
-    words = set(metric.lower().replace("_", "-").replace(".", "-").split("-"))
-    within_one = limit is None or 0 <= limit.value <= 1
-    if words & _TIMES:
-        return "percent" if limit is not None and limit.value < 1 else "times"
-    if words & _MILLIS:
-        return "milliseconds"
-    if words & _SECONDS:
-        return "seconds"
-    return "percent" if words & _SHARES and within_one else "number"
 
 
 def value_text(value: float | None, unit: Unit, *, limit: Limit | None = None) -> str:
@@ -141,20 +119,6 @@ def _mark(value: float | None, low: float, high: float, symbols: Symbols) -> str
     span = high / 2 - low / 2
     share = (value / 2 - low / 2) / span if span > 0 else 0.5
     return symbols.levels[min(top, max(0, round(share * top)))]
-
-
-def version(image: str) -> str:
-    """The tag of an image, or the start of its digest, or the image where it has neither."""
-    name, _, digest = image.partition("@")
-    if digest:
-        return digest[:15]
-    last = name.rsplit("/", 1)[-1]
-    return last.partition(":")[2] or last
-
-
-def image_of(containers: Iterable[Container], name: str | None = None) -> str:
-    """The image of the named container, or of the first."""
-    return next((c.image for c in containers if name is None or c.name == name), "")
 
 
 def weight_text(weight: int, share: int | None) -> str:

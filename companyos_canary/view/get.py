@@ -4,10 +4,10 @@ from datetime import datetime
 
 from rich.text import Text
 
+from companyos_canary.argo.picture import Place, look
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.ink import ink
 from companyos_canary.view.lines import Facts, plain
-from companyos_canary.view.picture import Place, look
 from companyos_canary.view.screen import whole
 
 _EVENTS = 12

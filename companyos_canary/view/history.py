@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from companyos_canary.argo.history import Became, Revision
 from companyos_canary.argo.patches import End
+from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Cause
 from companyos_canary.model.quantity import format_time
-from companyos_canary.view.format import clock, duration, failure, image_of, keyed, shorten, version
+from companyos_canary.view.format import clock, duration, failure, keyed, shorten
 from companyos_canary.view.lines import Column, Facts, Line, Part, Role, table, words
 from companyos_canary.view.records import cause_record
 from companyos_canary.view.why import controller_sentence, metric_sentence

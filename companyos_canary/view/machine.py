@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.errors import CanaryError
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.records import (
     cause_record,
     event_records,

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from companyos_canary.argo.limits import Limit
+from companyos_canary.argo.metric_rows import MetricRow
+from companyos_canary.argo.picture import Picture
 from companyos_canary.model.live import Live, LiveMetric, Missing
 from companyos_canary.view.chart import merged, resampled
 from companyos_canary.view.format import duration, limit_text, shorten, sparkline, value_text
@@ -22,8 +24,6 @@ from companyos_canary.view.lines import (
     table,
     table_width,
 )
-from companyos_canary.view.metrics import MetricRow
-from companyos_canary.view.picture import Picture
 
 _MARK = 2  # columns: a line, and the height of the limit
 

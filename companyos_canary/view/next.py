@@ -1,9 +1,8 @@
 """What comes next, and what a person can do about it."""
 
-from companyos_canary.argo.attempt import is_judged
+from companyos_canary.argo.picture import Picture
 from companyos_canary.view.format import clock
 from companyos_canary.view.lines import Facts, Line, Part, width
-from companyos_canary.view.picture import Picture
 
 Command = tuple[str, str]
 _OVER = ("healthy", "aborted", "degraded")
@@ -97,7 +96,7 @@ def _if_all_is_well(picture: Picture) -> str:
 
 
 def _unless(picture: Picture) -> str:
-    return ", unless the analysis aborts it" if is_judged(picture.snapshot) else ""
+    return ", unless the analysis aborts it" if picture.snapshot.is_judged else ""
 
 
 def _over(picture: Picture) -> tuple[str, list[Command]]:

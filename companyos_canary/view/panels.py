@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from companyos_canary.argo.picture import Picture
 from companyos_canary.model.logline import LogLine
 from companyos_canary.view.chart import chart
 from companyos_canary.view.events import in_order
@@ -10,7 +11,6 @@ from companyos_canary.view.events import lines as event_lines
 from companyos_canary.view.format import limit_text, shorten
 from companyos_canary.view.lines import Facts, Line, Part, Role, columns_of, cut, wrapped
 from companyos_canary.view.metric_table import ROLES, failed, trend, value, worst
-from companyos_canary.view.picture import Picture
 
 Panel = Literal["", "metrics", "events", "logs", "help"]
 

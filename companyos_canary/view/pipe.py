@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from companyos_canary.argo.attempt import StepEnd, is_judged, step_end
 from companyos_canary.argo.cause import number_text
+from companyos_canary.argo.metric_rows import MetricRow, rows_of
+from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.argo.pods import pod_share
+from companyos_canary.argo.progress import step_run
+from companyos_canary.argo.step_ends import StepEnd, step_end
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import about, clock, duration, failure, is_far, keyed
-from companyos_canary.view.metrics import MetricRow, rows_of
-from companyos_canary.view.picture import Picture, Place, look
-from companyos_canary.view.progress import step_run
 from companyos_canary.view.why import distinct
 
 _READY = "pods ready "
@@ -283,7 +283,7 @@ def _explained(picture: Picture) -> bool:
     """Whether the run that led to an abort has said so: the Rollout may be seen before it."""
     if "analysis" not in picture.progress.phase.message:
         return True
-    return bool(picture.cause and picture.cause.metrics) or not is_judged(picture.snapshot)
+    return bool(picture.cause and picture.cause.metrics) or not picture.snapshot.is_judged
 
 
 def _share(picture: Picture) -> str:

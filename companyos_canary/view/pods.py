@@ -2,12 +2,12 @@
 
 from typing import Literal
 
+from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.pods import pod_status, ready_containers, restarts
 from companyos_canary.model.rollout import BlueGreen
 from companyos_canary.model.workload import Pod, ReplicaSet
 from companyos_canary.view.format import duration, left, shorten
 from companyos_canary.view.lines import Facts, Line, Role, columns_of, cut, cut_start, filled, joined
-from companyos_canary.view.picture import Picture
 
 _NAME_ROOM = 36
 

@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 from companyos_canary.argo.limits import Limit, measured_number
+from companyos_canary.argo.metric_rows import MetricRow
+from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.pods import pod_status, ready_containers, restarts
 from companyos_canary.argo.steps import step_count
 from companyos_canary.model.analysisrun import Measurement
 from companyos_canary.model.outcome import Cause, FailedMetric
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, ReplicaSet
-from companyos_canary.view.metrics import MetricRow
-from companyos_canary.view.picture import Picture
 from companyos_canary.view.pods import role_of
 
 if TYPE_CHECKING:

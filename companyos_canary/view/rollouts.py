@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from companyos_canary.argo.endings import since, waits_for_a_person
+from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import duration, keyed, shorten
 from companyos_canary.view.lines import PHASES, Column, Facts, Line, Part, Role, phase_symbol, table
-from companyos_canary.view.picture import Picture, Place, look
 
 if TYPE_CHECKING:
     from companyos_canary.view.contract import answers

@@ -6,6 +6,7 @@ from functools import cache, partial
 
 from rich.text import Text
 
+from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.model.live import Live
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
@@ -17,7 +18,6 @@ from companyos_canary.view.lines import PHASES, Facts, Line, columns_of, cut, jo
 from companyos_canary.view.metric_table import metrics_lines
 from companyos_canary.view.next import next_lines
 from companyos_canary.view.panels import Desk, foot_lines, panel_lines
-from companyos_canary.view.picture import Picture, Place, look
 from companyos_canary.view.pods import Detail, replicas_lines, services_lines
 from companyos_canary.view.steps import steps_lines, traffic
 from companyos_canary.view.why import reasons

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
+from companyos_canary.argo.metric_rows import MetricRow
+from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.format import left, limit_text, value_text
-from companyos_canary.view.metrics import MetricRow
-from companyos_canary.view.picture import Picture, Place, look
+from companyos_canary.view.format import left, limit_text, value_text, weight_text
 from companyos_canary.view.why import controller_sentence, pod_sentence, short_metric
 
 _ACTIVITY = {
@@ -36,7 +36,7 @@ def _facts(picture: Picture) -> list[str]:
         return []
     found: list[str] = []
     if progress.step:
-        found += [f"step {progress.step.number}/{len(progress.steps)}", picture.weight]
+        found += [f"step {progress.step.number}/{len(progress.steps)}", weight_text(progress.weight, picture.share)]
     found.append(_ACTIVITY.get(progress.activity, progress.phase.message))
     if progress.remaining is not None:
         found.append(left(progress.remaining))

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from companyos_canary.argo.limits import limit_of
+from companyos_canary.argo.metric_rows import verdict_of
+from companyos_canary.argo.picture import Place
 from companyos_canary.model.analysisrun import AnalysisRun, Measurement
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.analysis import step_of
 from companyos_canary.view.machine import snapshot_data
-from companyos_canary.view.metrics import verdict_of
-from companyos_canary.view.picture import Place
 from companyos_canary.view.records import limit_record, measured_record
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 import re
 
-from companyos_canary.argo.limits import Limit, Operator
+from companyos_canary.argo.limits import Limit, Operator, unit_of
+from companyos_canary.argo.picture import Picture
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
-from companyos_canary.view.format import bound_text, limit_text, unit_of, value_text
+from companyos_canary.view.format import bound_text, limit_text, value_text
 from companyos_canary.view.lines import Role
-from companyos_canary.view.picture import Picture
 
 _ABORTED = re.compile(
     r"Rollout aborted update to revision \d+(: )?((Step-based|Background|"

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from companyos_canary.argo import patches
-from companyos_canary.argo.patches import Change, Nothing, Record, Refusal, abort, promote, record_of, set_image, tag
+from companyos_canary.argo.patches import Change, Nothing, Record, Refusal, abort, promote, record_of, set_image
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.image import tag
 from companyos_canary.model.rollout import Rollout
 from tests.builders import CANARY, GUIDE_STEPS, NAME, NOW, PAUSE, STABLE, pause, rollout
 

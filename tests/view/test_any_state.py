@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.argo.cause import cause
+from companyos_canary.argo.picture import Place
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
@@ -16,7 +17,6 @@ from companyos_canary.view.ci.summary import ending_report
 from companyos_canary.view.closing import closing, verdict_line
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text_of
-from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import screen
 from companyos_canary.view.stream import happenings
 from tests import schema

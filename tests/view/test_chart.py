@@ -8,9 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from companyos_canary.argo.limits import Limit
+from companyos_canary.argo.limits import Limit, Unit
 from companyos_canary.view.chart import bars_in, chart, resampled, time_axis
-from companyos_canary.view.format import Unit
 from companyos_canary.view.lines import ASCII, UNICODE, Line, Symbols, plain, width, words
 from tests.builders import NOW
 

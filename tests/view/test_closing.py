@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from companyos_canary.argo.cause import cause
+from companyos_canary.argo.picture import Place
 from companyos_canary.cli import VERBS
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Cause, Ending, EndKind, PodProblem
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.closing import closing, verdict_line
 from companyos_canary.view.lines import Facts, plain
-from companyos_canary.view.picture import Place
 from companyos_canary.view.screen import closing_screen
 from tests.builders import CANARY, NAME, NOW, STABLE, replicaset, snapshot
 from tests.view.recorded import recorded

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from companyos_canary.argo.picture import look
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 from companyos_canary.view.events import lines, plain, short_names, subject
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
-from companyos_canary.view.picture import look
 from tests.builders import CANARY, NAME, NOW, STABLE, event, snapshot
 
 POD = f"{NAME}-{CANARY}-x2k1z"

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from companyos_canary.argo.picture import look
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 from companyos_canary.view import get
 from companyos_canary.view.events import events_lines
 from companyos_canary.view.lines import Facts, plain
-from companyos_canary.view.picture import look
 from tests.builders import CANARY, NOW, event, replicaset, snapshot
 from tests.view.scenes import analysing
 

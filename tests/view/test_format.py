@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.argo.limits import Limit
+from companyos_canary.argo.limits import Limit, unit_of
+from companyos_canary.model.image import version
 from companyos_canary.view import format as fmt
 from companyos_canary.view.lines import ASCII, UNICODE
 
@@ -64,7 +65,7 @@ BELOW_5, BELOW_1 = Limit("<", 0.05), Limit("<", 1.2)
 def test_values_and_limits_have_the_unit_of_their_metric(
     metric: str, limit: Limit | None, value: float | None, text: str, bound: str
 ) -> None:
-    unit = fmt.unit_of(metric, limit)
+    unit = unit_of(metric, limit)
     assert fmt.value_text(value, unit, limit=limit) == text
     assert fmt.limit_text(limit, unit) == bound
 
@@ -104,7 +105,7 @@ def test_every_number_has_a_text(value: float, unit: fmt.Unit) -> None:
     ],
 )
 def test_a_version_is_the_tag_or_the_digest(image: str, text: str) -> None:
-    assert fmt.version(image) == text
+    assert version(image) == text
 
 
 def test_clock_is_in_the_zone_of_now_and_says_the_day_when_it_is_another() -> None:

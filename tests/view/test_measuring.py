@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from companyos_canary.argo.limits import Limit
+from companyos_canary.argo.picture import Place, look
 from companyos_canary.model.live import Live, LiveMetric
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.questions import Question, Questions
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
-from companyos_canary.view.picture import Place, look
 from companyos_canary.view.prometheus import Now, plain, screen, verdict
 from tests.builders import NOW
 from tests.view.scenes import analysing, failing

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from companyos_canary.argo.picture import Place
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import format as keyed
 from companyos_canary.view import pipe
-from companyos_canary.view.picture import Place
 from companyos_canary.view.pipe import unsaid
 from tests.builders import ANALYSIS, NOW, PAUSE, metric_object, pause, replicaset, result_object, rollout, run, snapshot
 from tests.view.scenes import ABORTED, ALL, analysing, bad_image, failing, first_run, rolled_back, second_run

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from companyos_canary.actions.events import in_order, left_out, subjects
 from companyos_canary.argo.history import history
+from companyos_canary.argo.picture import Place, look
 from companyos_canary.view import analysis, rollouts
 from companyos_canary.view import analysis as analysis_screen
 from companyos_canary.view import events as eventlist
 from companyos_canary.view import history as revisions
 from companyos_canary.view.lines import Facts, plain
 from companyos_canary.view.machine import envelope
-from companyos_canary.view.picture import Place, look
 from companyos_canary.view.records import event_record
 from tests import schema
 from tests.builders import NOW

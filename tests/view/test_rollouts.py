@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from companyos_canary.argo.picture import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
-from companyos_canary.view.picture import Place
 from companyos_canary.view.rollouts import Row, longest_waiting_first, plain, row, screen
 from tests.builders import CANARY, NOW, PAUSE, rollout
 

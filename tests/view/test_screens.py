@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from companyos_canary.argo.picture import Place, look
 from companyos_canary.cli import VERBS
 from companyos_canary.model.live import Live
 from companyos_canary.model.logline import LogLine
@@ -16,7 +17,6 @@ from companyos_canary.view import get
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.next import outlook
 from companyos_canary.view.panels import Desk, Logs, Notice, Question
-from companyos_canary.view.picture import Place, look
 from companyos_canary.view.screen import screen
 from tests.builders import ANALYSIS, NOW, PAUSE, event, snapshot
 from tests.view.recorded import FIXTURES, moment, recorded

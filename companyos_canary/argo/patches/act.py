@@ -16,10 +16,10 @@ from companyos_canary.argo.patches.decision import (
     replace,
     test,
 )
-from companyos_canary.argo.patches.image import tag
 from companyos_canary.argo.patches.record import Record
 from companyos_canary.argo.patches.undo import template_of, undo
 from companyos_canary.argo.steps import place_of
+from companyos_canary.model.image import tag
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import Container, Rollout
 from companyos_canary.model.workload import ReplicaSet

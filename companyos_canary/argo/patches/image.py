@@ -16,6 +16,7 @@ from companyos_canary.argo.patches.decision import (
 from companyos_canary.argo.patches.record import Record
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.image import tag
 from companyos_canary.model.rollout import Rollout
 
 
@@ -79,11 +80,3 @@ def _set_pinned(rollout: Rollout, position: int, image: str) -> list[dict[str, A
     """The operations that set an image where that container is still at its place."""
     at, live = f"/spec/template/spec/containers/{position}", rollout.containers[position]
     return [test(f"{at}/name", live.name), test(f"{at}/image", live.image), replace(f"{at}/image", image)]
-
-
-def tag(image: str) -> str:
-    """What people call an image: its tag, its digest, or all of it where it has neither."""
-    if "@" in image:
-        return image.split("@", 1)[1]
-    name = image.rsplit("/", 1)[-1]
-    return name.split(":", 1)[1] if ":" in name else image

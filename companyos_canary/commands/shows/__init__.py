@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from companyos_canary.argo.picture import Place
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows.show import Manner, Show
-from companyos_canary.view.picture import Place
 
 
 def show_for(session: Session, place: Place, manner: Manner, wake: Callable[[], None]) -> Show:

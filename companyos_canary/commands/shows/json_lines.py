@@ -1,11 +1,11 @@
 """JSON Lines: what happened, an object each, then the verdict."""
 
+from companyos_canary.argo.picture import Place
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows.show import Show
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import machine
-from companyos_canary.view.picture import Place
 from companyos_canary.view.stream import happenings
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from companyos_canary.argo import effects
 from companyos_canary.argo.effects import Seen
 from companyos_canary.argo.patches import Change, Decision, Refusal, abort, only_if, pause, promote, resume, retry
+from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.steps import step_number
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view.panels import PANELS, Desk, Notice, Question, question_text
-from companyos_canary.view.picture import Picture
 
 LEAVE = ("q", "Q")
 CLOSE = "\x1b"

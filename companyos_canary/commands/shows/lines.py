@@ -5,6 +5,7 @@ On stdout are only they; the sentences for people go to stderr. A CI system gets
 
 from datetime import datetime, timedelta
 
+from companyos_canary.argo.picture import Place
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows.show import Show
 from companyos_canary.model.outcome import Ending
@@ -14,7 +15,6 @@ from companyos_canary.view.ci.forges import Folds
 from companyos_canary.view.ci.summary import ending_report
 from companyos_canary.view.closing import verdict_line
 from companyos_canary.view.lines import plain as text_of
-from companyos_canary.view.picture import Place
 from companyos_canary.view.pipe import unsaid
 
 _REMEMBERED = 50  # lines

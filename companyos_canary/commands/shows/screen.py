@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
+from companyos_canary.argo.picture import Place, look
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows.jobs import LiveValues, Repeated, carried_out, heard, log_of, why_read_only
 from companyos_canary.commands.shows.keys import LEAVE, YES, Order, press
@@ -21,7 +22,6 @@ from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.panels import Desk, Notice
-from companyos_canary.view.picture import Place, look
 from companyos_canary.view.redraw import Live as Drawn
 from companyos_canary.view.screen import closing_screen, screen
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from companyos_canary.argo.attempt import step_end, step_times, update_started
 from companyos_canary.argo.endings import waits_for_a_person
+from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.picture import Picture, Place, look
+from companyos_canary.argo.progress import progress
+from companyos_canary.argo.step_ends import step_end, step_times
 from companyos_canary.argo.steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.outcome import Ending
@@ -17,9 +20,6 @@ from companyos_canary.view.closing import commands, look_of, meaning, sentence
 from companyos_canary.view.format import duration, limit_text, value_text
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.machine import error_entry
-from companyos_canary.view.metrics import MetricRow
-from companyos_canary.view.picture import Picture, Place, look
-from companyos_canary.view.progress import progress
 from companyos_canary.view.why import distinct
 
 Level = Literal["", "warning", "error"]
@@ -123,7 +123,7 @@ def timeline(ending: Ending) -> tuple[StepRow, ...]:
 def _row(ending: Ending, times: Mapping[int, datetime], doing: str, step: WeightStep, at: WeightStep | None) -> StepRow:
     if at and step.number > at.number:
         return StepRow(step.number, step.weight, "not reached", None)
-    began = times.get(step.first - 1) if step.first else update_started(ending.snapshot)
+    began = times.get(step.first - 1) if step.first else ending.snapshot.rollout.update_started
     if step == at:
         became = "stopped here" if ending.kind in _STOPPED else _WORDS.get(doing, doing)
         over = ending.snapshot.rollout.aborted_at or ending.at

@@ -6,13 +6,12 @@ from typing import Annotated, Any, Literal, TypedDict, get_args
 from msgspec import Meta
 
 from companyos_canary.argo.history import Became
-from companyos_canary.argo.limits import Operator
+from companyos_canary.argo.limits import Operator, Unit
+from companyos_canary.argo.metric_rows import Verdict as MetricVerdict
+from companyos_canary.argo.progress import Activity
 from companyos_canary.lint.finding import Severity
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.view.contract.parts import At, Cause, Event, Images, Percent, Phase, RunPhase, Snapshot
-from companyos_canary.view.format import Unit
-from companyos_canary.view.metrics import Verdict as MetricVerdict
-from companyos_canary.view.progress import Activity
 
 Object = Annotated[dict[str, Any], Meta(description="an object of Kubernetes")]
 Outcome = Annotated[str, Meta(extra_json_schema={"enum": [word.replace(" ", "-") for word in get_args(Became)]})]

@@ -4,11 +4,10 @@ from typing import Annotated, Literal, TypedDict
 
 from msgspec import Meta
 
-from companyos_canary.argo.limits import Operator
+from companyos_canary.argo.limits import Operator, Unit
+from companyos_canary.argo.metric_rows import Verdict as MetricVerdict
 from companyos_canary.view.contract.answers import Place
 from companyos_canary.view.contract.parts import At, Percent, RunPhase
-from companyos_canary.view.format import Unit
-from companyos_canary.view.metrics import Verdict as MetricVerdict
 
 Word = Annotated[
     str,

@@ -9,11 +9,10 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
 
-from companyos_canary.argo.limits import Operator
+from companyos_canary.argo.limits import Operator, Unit
+from companyos_canary.argo.metric_rows import Verdict as MetricVerdict
+from companyos_canary.argo.progress import Activity
 from companyos_canary.model.rollout import StepKind
-from companyos_canary.view.format import Unit
-from companyos_canary.view.metrics import Verdict as MetricVerdict
-from companyos_canary.view.progress import Activity
 
 # What the controller writes is not ours to promise: its words are examples, ours are all there are.
 Phase = Annotated[str, Meta(examples=["Healthy", "Progressing", "Paused", "Degraded"])]

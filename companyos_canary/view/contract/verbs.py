@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from msgspec import Meta
 
 from companyos_canary.argo.limits import Operator
+from companyos_canary.argo.metric_rows import Verdict as MetricVerdict
 from companyos_canary.errors import ExitCode
 from companyos_canary.view.contract.answers import (
     Analyses,
@@ -28,7 +29,6 @@ from companyos_canary.view.contract.answers import (
 )
 from companyos_canary.view.contract.metrics import Now, Query, Since
 from companyos_canary.view.contract.parts import Event, Snapshot
-from companyos_canary.view.metrics import Verdict as MetricVerdict
 
 Code = Annotated[int, Meta(extra_json_schema={"enum": [int(code) for code in ExitCode]})]
 What = Annotated[

@@ -1,48 +1,14 @@
-"""The update in work: its AnalysisRuns, when its steps were completed, and what became of them. Pure."""
+"""When the steps of the update in work were completed, and what became of them. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from companyos_canary.argo.steps import WeightStep
 from companyos_canary.model.analysisrun import AnalysisRun
-from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.snapshot import Snapshot
-
-
-def attempt(snapshot: Snapshot) -> tuple[AnalysisRun, ...]:
-    """The runs that judge the newest revision, oldest first: the newest of each step, and none of
-    an earlier attempt (recorded: scenario abort-then-retry; the steps begin again at the first)."""
-    rollout = snapshot.rollout
-    started = update_started(snapshot)
-    newest: dict[int | None, AnalysisRun] = {}
-    for run in snapshot.current_runs:
-        before = started and run.created_at and run.created_at < started
-        if not before:
-            newest[run.step_index] = run
-    index = rollout.step_index
-    if rollout.aborted or index is None:
-        return _by_age(newest.values())
-    return _by_age(r for i, r in newest.items() if i is None or i <= index)
-
-
-def is_judged(snapshot: Snapshot) -> bool:
-    """Whether an analysis is at work: also at a pause it may abort the update."""
-    return any(not r.is_finished for r in attempt(snapshot))
-
-
-def update_started(snapshot: Snapshot) -> datetime | None:
-    """When the controller began with this update or retry: newer ones write it down (upstream
-    status.duration.rolloutStartedAt); None where it is not written."""
-    status = snapshot.rollout.raw.get("status") or {}
-    return parse_time((status.get("duration") or {}).get("rolloutStartedAt"))
-
-
-def _by_age(runs: Iterable[AnalysisRun]) -> tuple[AnalysisRun, ...]:
-    return tuple(sorted(runs, key=lambda r: r.created_at.timestamp() if r.created_at else 0.0))
-
 
 _COMPLETED = re.compile(r"Rollout step (\d+)/\d+ completed")  # message: recorded
 
@@ -67,7 +33,7 @@ def _began(snapshot: Snapshot) -> datetime | None:
     """An undo mid-way keeps the start of the release that it ended; its own revision is told."""
     updated = f"Rollout updated to revision {snapshot.rollout.revision}"  # message: recorded
     told = [e.at for e in snapshot.events if e.at and e.message == updated]
-    started = update_started(snapshot)
+    started = snapshot.rollout.update_started
     return max([started, *told]) if started else None
 
 
@@ -96,7 +62,7 @@ def step_end(snapshot: Snapshot, step: WeightStep) -> StepEnd:
     """Of a step that the rollout has left behind. A finished run may have been deleted (upstream
     successfulRunHistoryLimit): without one nothing is said of its verdict."""
     rollout = snapshot.rollout
-    runs = tuple(r for r in attempt(snapshot) if r.step_index is not None and step.covers(r.step_index))
+    runs = tuple(r for r in snapshot.attempt if r.step_index is not None and step.covers(r.step_index))
     if any(not r.is_finished and not r.terminating for r in runs):
         return StepEnd("done", runs, settled=False)
     kinds = [rollout.steps[i].kind for i in range(step.first, step.end)]

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
-from companyos_canary.argo.attempt import attempt, update_started
 from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.steps import WeightStep, set_weight, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
@@ -179,7 +178,7 @@ def step_run(snapshot: Snapshot, index: int | None) -> AnalysisRun | None:
     """The run of this attempt for one of the Rollout's steps."""
     if index is None:
         return None
-    return next((r for r in attempt(snapshot) if r.step_index == index), None)
+    return next((r for r in snapshot.attempt if r.step_index == index), None)
 
 
 def _run_like(snapshot: Snapshot, index: int) -> AnalysisRun | None:
@@ -225,7 +224,7 @@ def _until_end(snapshot: Snapshot, doing: Activity, remaining: timedelta | None)
 def _failed_step(snapshot: Snapshot, groups: tuple[WeightStep, ...]) -> WeightStep | None:
     """Where an update ended: the step of the run that failed, or of the newest run. An abort sets
     the Rollout's own index back to 0."""
-    runs = [r for r in attempt(snapshot) if r.step_index is not None]
+    runs = [r for r in snapshot.attempt if r.step_index is not None]
     bad = [r for r in runs if r.phase in ("Failed", "Error")]
     newest = (bad or runs)[-1:]
     return weight_step_at(groups, newest[0].step_index) if newest else None
@@ -238,4 +237,4 @@ def started_at(snapshot: Snapshot) -> datetime | None:
     if not rollout.observed and rollout.is_fully_promoted:
         return None
     under_way = current and not rollout.is_fully_promoted
-    return update_started(snapshot) or (current.created_at if current and under_way else None)
+    return snapshot.rollout.update_started or (current.created_at if current and under_way else None)

@@ -1,9 +1,9 @@
 """The rows of the metrics table, from the runs of an update."""
 
+from companyos_canary.argo.metric_rows import metric_rows
+from companyos_canary.argo.picture import look
 from companyos_canary.view.lines import Facts, plain
 from companyos_canary.view.metric_table import metrics_lines
-from companyos_canary.view.metrics import metric_rows
-from companyos_canary.view.picture import look
 from tests.builders import CANARY, NOW, result_object, run, snapshot
 from tests.view.scenes import analysing, failing, first_run, no_data
 

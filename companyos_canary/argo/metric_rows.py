@@ -4,12 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from companyos_canary.argo.attempt import attempt
-from companyos_canary.argo.limits import Limit, limit_of, measured_number
+from companyos_canary.argo.limits import Limit, Unit, limit_of, measured_number, unit_of
 from companyos_canary.model.analysisrun import AnalysisRun, Measurement
 from companyos_canary.model.quantity import whole
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.format import Unit, unit_of
 
 Verdict = Literal["ok", "failing", "no data", "no verdict", "error", "waiting"]
 
@@ -41,7 +39,7 @@ class MetricRow:
 
 def metric_rows(snapshot: Snapshot) -> tuple[MetricRow, ...]:
     """Every metric that judges the newest revision, in the order in which it is asked."""
-    return rows_of(attempt(snapshot))
+    return rows_of(snapshot.attempt)
 
 
 def rows_of(runs: tuple[AnalysisRun, ...]) -> tuple[MetricRow, ...]:

@@ -1,18 +1,18 @@
-"""All that a view says of one Rollout at one moment, derived once. Pure, no rich."""
+"""All that is derived from one Snapshot and `now`, once: what every voice tells. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from companyos_canary.argo.cause import cause
+from companyos_canary.argo.metric_rows import MetricRow, metric_rows
 from companyos_canary.argo.pods import is_routed, pod_share
+from companyos_canary.argo.progress import Progress, progress, started_at
 from companyos_canary.argo.steps import actual_weight
+from companyos_canary.model.image import image_of, version
 from companyos_canary.model.live import Live
 from companyos_canary.model.outcome import Cause
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
-from companyos_canary.view.format import image_of, version, weight_text
-from companyos_canary.view.metrics import MetricRow, metric_rows
-from companyos_canary.view.progress import Progress, progress, started_at
 
 # Verbs that take the Rollout as an option, because their argument is a version.
 _VERSION_VERBS = frozenset({"deploy"})
@@ -68,10 +68,9 @@ class Picture:
         return _as_of(self.snapshot, self.now)
 
     @property
-    def weight(self) -> str:
-        """`10 %`, and what few pods make of it."""
-        settled = self.progress.activity not in ("scaling", "unobserved")
-        return weight_text(self.progress.weight, pod_share(self.snapshot) if settled else None)
+    def share(self) -> int | None:
+        """The share of the pods in percent; None while pods come and go for a weight."""
+        return None if self.progress.activity in ("scaling", "unobserved") else pod_share(self.snapshot)
 
     @property
     def routed(self) -> bool:
