@@ -112,6 +112,52 @@ PODTEMPLATE = Kind("", "v1", "PodTemplate", "podtemplates", "podtemplate")
 ENDPOINTS = Kind("", "v1", "Endpoints", "endpoints", "endpoints", ("ep",))
 NODE = Kind("", "v1", "Node", "nodes", "node", ("no",), namespaced=False, subresources=("status",))
 
+
+def _route(group: str, versions: str, kind: str, plural: str, *short_names: str) -> tuple[Kind, ...]:
+    """One kind for each version: an object is seen in the version that it was written in."""
+    return tuple(Kind(group, v, kind, plural, kind.lower(), short_names) for v in versions.split())
+
+
+# What traffic routers are told by: the controller writes weights and hashes into these objects, and
+# nothing else in the sandbox acts on them.
+VIRTUALSERVICES = _route("networking.istio.io", "v1 v1beta1 v1alpha3", "VirtualService", "virtualservices", "vs")
+DESTINATIONRULES = _route("networking.istio.io", "v1 v1beta1 v1alpha3", "DestinationRule", "destinationrules", "dr")
+_GATEWAY = "gateway.networking.k8s.io"
+HTTPROUTES = _route(_GATEWAY, "v1 v1beta1", "HTTPRoute", "httproutes")
+GRPCROUTES = _route(_GATEWAY, "v1", "GRPCRoute", "grpcroutes")
+TCPROUTES = _route(_GATEWAY, "v1alpha2", "TCPRoute", "tcproutes")
+TLSROUTES = _route(_GATEWAY, "v1alpha2", "TLSRoute", "tlsroutes")
+TRAEFIKSERVICES = (
+    *_route("traefik.io", "v1alpha1", "TraefikService", "traefikservices"),
+    *_route("traefik.containo.us", "v1alpha1", "TraefikService", "traefikservices"),
+)
+TRAFFICSPLITS = _route("split.smi-spec.io", "v1alpha1 v1alpha2 v1alpha3", "TrafficSplit", "trafficsplits", "ts")
+APISIXROUTES = _route("apisix.apache.org", "v2", "ApisixRoute", "apisixroutes")
+MAPPINGS = (
+    *_route("getambassador.io", "v2", "Mapping", "mappings"),
+    *_route("x.getambassador.io", "v3alpha1", "AmbassadorMapping", "ambassadormappings"),
+)
+_APPMESH = "appmesh.k8s.aws"
+MESHSERVICES = _route(_APPMESH, "v1beta2", "VirtualService", "virtualservices")
+MESHROUTERS = _route(_APPMESH, "v1beta2", "VirtualRouter", "virtualrouters")
+MESHNODES = _route(_APPMESH, "v1beta2", "VirtualNode", "virtualnodes")
+
+ROUTES = (
+    *VIRTUALSERVICES,
+    *DESTINATIONRULES,
+    *HTTPROUTES,
+    *GRPCROUTES,
+    *TCPROUTES,
+    *TLSROUTES,
+    *TRAEFIKSERVICES,
+    *TRAFFICSPLITS,
+    *APISIXROUTES,
+    *MAPPINGS,
+    *MESHSERVICES,
+    *MESHROUTERS,
+    *MESHNODES,
+)
+
 KINDS: tuple[Kind, ...] = (
     NAMESPACE,
     POD,
@@ -139,4 +185,7 @@ KINDS: tuple[Kind, ...] = (
     PODTEMPLATE,
     ENDPOINTS,
     NODE,
+    *ROUTES,
 )
+#: Kinds that are there as long as their CustomResourceDefinition is.
+DEFINED = frozenset({kind for kind in KINDS if kind.group == _ARGO[0]} | set(ROUTES))

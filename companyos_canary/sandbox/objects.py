@@ -1,6 +1,6 @@
 """What the objects of an API server are made of: their keys and owners, and what a write keeps."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from companyos_canary.sandbox.errors import conflict
@@ -37,6 +37,25 @@ def copied(value: Any) -> Any:
 def kind_of(obj: Object, kinds: Iterable[Kind] = KINDS) -> Kind | None:
     """The kind that an object's apiVersion and kind name."""
     return next((k for k in kinds if (k.api_version, k.kind) == (obj.get("apiVersion"), obj.get("kind"))), None)
+
+
+def labels_match(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
+    """A LabelSelector object (matchLabels, matchExpressions) against labels; an empty or missing
+    one matches everything."""
+    selector = selector or {}
+    if any(labels.get(k) != v for k, v in (selector.get("matchLabels") or {}).items()):
+        return False
+    for expression in selector.get("matchExpressions") or []:
+        key, values = expression["key"], expression.get("values") or []
+        matched = {
+            "In": labels.get(key) in values,
+            "NotIn": labels.get(key) not in values,
+            "Exists": key in labels,
+            "DoesNotExist": key not in labels,
+        }
+        if not matched.get(expression["operator"], False):
+            return False
+    return True
 
 
 def merged(kind: Kind, old: Object, new: Object, status_only: bool) -> Object:

@@ -24,8 +24,8 @@ def _refuses_nothing(_: object) -> None:
 
 
 class Api:
-    """A Kubernetes API over a store, with the CRDs of Argo Rollouts installed (delete them from the
-    store, and the kinds are not served).
+    """A Kubernetes API over a store, with the CRDs of Argo Rollouts and of traffic routers installed
+    (delete them from the store, and the kinds are not served).
 
     `proxies`: what answers behind `services/NAME:PORT/proxy`, by `NAMESPACE/NAME:PORT`.
     `refuse`: why an object is not taken (None: it is), for what the sandbox does not emulate.

@@ -1,5 +1,6 @@
 """Discovery: which groups, versions and resources are served, in the old and the new form. The
-kinds of Argo Rollouts are served as long as their CustomResourceDefinitions are in the store."""
+kinds of Argo Rollouts and of its routers are served as long as their CustomResourceDefinitions are
+in the store."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +10,7 @@ from companyos_canary.sandbox.api.call import GROUP_VERSIONS
 from companyos_canary.sandbox.api.schema import json_schema, shape_of
 from companyos_canary.sandbox.api.tables import columns
 from companyos_canary.sandbox.errors import invalid
-from companyos_canary.sandbox.kinds import CRD, KINDS, Kind
+from companyos_canary.sandbox.kinds import CRD, DEFINED, KINDS, Kind
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.store import Store
 
@@ -33,8 +34,7 @@ _REVIEWS = (
     ("authentication.k8s.io", "SelfSubjectReview", "selfsubjectreviews"),
 )
 
-_DEFINED_GROUP = "argoproj.io"
-_DEFINED = tuple(kind for kind in KINDS if kind.group == _DEFINED_GROUP)
+_DEFINED = tuple(kind for kind in KINDS if kind in DEFINED)
 _CELLS = {
     "Desired": ".spec.replicas",
     "Current": ".status.replicas",
@@ -205,7 +205,7 @@ def _discovered(kinds: Sequence[Kind], group: str, version: str) -> list[Json]:
 
 
 def install_definitions(store: Store) -> None:
-    """Defines the kinds of Argo Rollouts, as an installed cluster has them."""
+    """Defines the kinds of Argo Rollouts and of its traffic routers, as an installed cluster has them."""
     for kind in _DEFINED:
         if store.get(CRD, "", kind.resource) is None:
             store.create(CRD, definition(kind, format_time(store.now())))
@@ -217,14 +217,14 @@ def served(store: Store) -> tuple[Kind, ...]:
 
 
 def is_served(store: Store, kind: Kind) -> bool:
-    return kind.group != _DEFINED_GROUP or store.get(CRD, "", kind.resource) is not None
+    return kind not in DEFINED or store.get(CRD, "", kind.resource) is not None
 
 
 def check_definition(obj: Object) -> None:
     """The sandbox serves no kinds but its own: another definition is refused, not ignored."""
     name = obj["metadata"]["name"]
     if name not in [kind.resource for kind in _DEFINED]:
-        why = "the sandbox serves the kinds of Argo Rollouts only"
+        why = "the sandbox serves the kinds of Argo Rollouts and of its traffic routers only"
         raise invalid(CRD, name, [("spec", f"Forbidden: {why}", "FieldValueForbidden")])
 
 
@@ -239,7 +239,8 @@ def forget_objects(store: Store, name: str) -> None:
 
 
 def definition(kind: Kind, now: str) -> Object:
-    """The CustomResourceDefinition of a kind."""
+    """The CustomResourceDefinition of a kind, with all its versions."""
+    versions = [_definition_version(k, first=k == kind) for k in _DEFINED if k.resource == kind.resource]
     names: Json = {
         "plural": kind.plural,
         "singular": kind.singular,
@@ -254,7 +255,7 @@ def definition(kind: Kind, now: str) -> Object:
             "group": kind.group,
             "names": names,
             "scope": "Namespaced" if kind.namespaced else "Cluster",
-            "versions": [_definition_version(kind)],
+            "versions": versions,
         },
         "status": {
             "acceptedNames": names,
@@ -267,11 +268,11 @@ def definition(kind: Kind, now: str) -> Object:
     }
 
 
-def _definition_version(kind: Kind) -> Json:
+def _definition_version(kind: Kind, *, first: bool) -> Json:
     version: Json = {
         "name": kind.version,
         "served": True,
-        "storage": True,
+        "storage": first,
         "schema": {"openAPIV3Schema": json_schema(shape_of(kind) or "map")},
         "additionalPrinterColumns": [
             {"name": c.name, "type": c.type, "jsonPath": _CELLS[c.name]} for c in columns(kind) if c.name in _CELLS

@@ -51,25 +51,6 @@ def label_selector(text: str) -> Test:
     return lambda obj: all(test(obj["metadata"].get("labels") or {}) for test in tests)
 
 
-def labels_match(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """A LabelSelector object (matchLabels, matchExpressions) against labels; an empty or missing
-    one matches everything."""
-    selector = selector or {}
-    if any(labels.get(k) != v for k, v in (selector.get("matchLabels") or {}).items()):
-        return False
-    for expression in selector.get("matchExpressions") or []:
-        key, values = expression["key"], expression.get("values") or []
-        matched = {
-            "In": labels.get(key) in values,
-            "NotIn": labels.get(key) not in values,
-            "Exists": key in labels,
-            "DoesNotExist": key not in labels,
-        }
-        if not matched.get(expression["operator"], False):
-            return False
-    return True
-
-
 def selector_text(selector: Mapping[str, Any] | None) -> str:
     """A LabelSelector object as text (`app=x,tier in (a,b)`), as status.selector shows it."""
     selector = selector or {}

@@ -96,6 +96,21 @@ class Pass:
         return is_routed(self.view)
 
     @property
+    def services(self) -> tuple[str, str]:
+        """The names of the canary's and the stable Service; of ping and pong the one that the status
+        names is the stable one, at first pong."""
+        named, pair = self.strategy, self.strategy.get("pingPong")
+        if pair is None:
+            return str(named.get("canaryService") or ""), str(named.get("stableService") or "")
+        services = pair.get("pongService") or "", pair.get("pingService") or ""
+        return services if self.stable_ping_pong == "ping" else services[::-1]
+
+    @property
+    def stable_ping_pong(self) -> str:
+        """status.canary.stablePingPong."""
+        return str((self.status.get("canary") or {}).get("stablePingPong") or "")
+
+    @property
     def view_weights(self) -> dict[str, Any] | None:
         """status.canary.weights as the pass has read them."""
         weights: dict[str, Any] | None = (self.status.get("canary") or {}).get("weights")

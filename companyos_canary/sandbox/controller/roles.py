@@ -58,10 +58,24 @@ def reconcile_services(work: Pass) -> None:
     an abort the canary service goes to the stable one as well: here where pods make the weight, by
     the routing where a router does. A stable version that has shrunk is not pointed at before it
     has its pods again."""
+    if work.strategy.get("pingPong") is not None:
+        _point_the_pair(work)
+        return
     point(work, work.strategy.get("stableService"), work.stable)
     if is_rolling_back(work) or (work.is_routed and work.aborted):
         return
     point(work, work.strategy.get("canaryService"), work.stable if work.aborted else work.canary)
+
+
+def _point_the_pair(work: Pass) -> None:
+    """Ping and pong take turns: only the canary's one moves, and only during an update. The stable
+    one is where the last update has left it."""
+    canary, stable = work.services
+    if not work.promoted:
+        point(work, canary, work.canary, checked=False)
+    service = work.store.get(SERVICE, work.view.namespace, stable)
+    if service is not None and HASH_LABEL not in (service["spec"].get("selector") or {}):
+        point(work, stable, work.stable)
 
 
 def is_rolling_back(work: Pass) -> bool:

@@ -175,7 +175,7 @@ def _base(work: Pass) -> Status:
     stable = work.view.stable_hash
     total = sum(c.replicas for c in counts)
     status: Status = {
-        "canary": {**run_status(work), **({"weights": work.weights} if work.weights else {})},
+        "canary": _canary(work),
         "blueGreen": {},
         "conditions": list(work.status.get("conditions") or []),
         "currentPodHash": current,
@@ -194,6 +194,15 @@ def _base(work: Pass) -> Status:
     }
     drop(status, "InvalidSpec")
     return status
+
+
+def _canary(work: Pass) -> Status:
+    found: Status = run_status(work)
+    if work.weights:
+        found["weights"] = work.weights
+    if work.stable_ping_pong:
+        found["stablePingPong"] = work.stable_ping_pong
+    return found
 
 
 def _selector(work: Pass) -> str:
@@ -230,6 +239,8 @@ def _promote(work: Pass, status: Status, reason: str) -> None:
     work.pauses.cleared = work.pauses.unabort = True
     status.pop("promoteFull", None)
     if status["stableRS"] != status["currentPodHash"]:
+        if work.strategy.get("pingPong") is not None:
+            status["canary"]["stablePingPong"] = "pong" if work.stable_ping_pong == "ping" else "ping"
         revision = revision_of(work.rollout)
         work.tell(
             "Normal",

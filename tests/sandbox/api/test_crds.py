@@ -8,7 +8,7 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 def test_the_kinds_of_argo_rollouts_are_defined(client: Client) -> None:
     found = {item["metadata"]["name"]: item for item in client.get(CRDS)["items"]}
-    assert set(found) == {
+    assert {name for name in found if name.endswith(".argoproj.io")} == {
         "analysisruns.argoproj.io",
         "analysistemplates.argoproj.io",
         "clusteranalysistemplates.argoproj.io",
@@ -24,6 +24,19 @@ def test_the_kinds_of_argo_rollouts_are_defined(client: Client) -> None:
         "Age",
     ]
     assert set(version["subresources"]) == {"status", "scale"}
+
+
+def test_the_kinds_of_traffic_routers_are_defined_with_all_their_versions(client: Client) -> None:
+    found = {item["metadata"]["name"]: item for item in client.get(CRDS)["items"]}
+    service = found["virtualservices.networking.istio.io"]["spec"]
+    assert [(v["name"], v["storage"]) for v in service["versions"]] == [
+        ("v1", True),
+        ("v1beta1", False),
+        ("v1alpha3", False),
+    ]
+    assert {"httproutes.gateway.networking.k8s.io", "traefikservices.traefik.io"} <= found.keys()
+    for version in ("v1", "v1beta1", "v1alpha3"):
+        assert client.get(f"/apis/networking.istio.io/{version}/virtualservices")["items"] == []
 
 
 def test_without_its_definition_a_kind_is_not_there(client: Client) -> None:
@@ -50,7 +63,7 @@ def test_other_definitions_are_refused(client: Client) -> None:
     }
     answer = client.post(CRDS, body)
     assert answer.status == 422
-    assert "serves the kinds of Argo Rollouts only" in answer.json()["message"]
+    assert "serves the kinds of Argo Rollouts and of its traffic routers only" in answer.json()["message"]
 
 
 def test_what_needs_a_container_is_refused(client: Client) -> None:

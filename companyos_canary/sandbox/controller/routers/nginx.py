@@ -42,7 +42,7 @@ class Nginx(Router):
         if new != found:
             told = f"Updating Ingress `{target}` to desiredWeight '{split.weight}'"
             self.work.tell("Normal", "PatchingCanaryIngress", told)
-            self.work.write(INGRESS, new)
+            self.write(INGRESS, new)
 
     def _canary_ingress(self, stable: Object, name: str, split: Split) -> Object:
         spec: Json = {"rules": self._rules(stable, name)}

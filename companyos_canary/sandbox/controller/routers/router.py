@@ -1,13 +1,13 @@
 """What every router does: take a weight and the routes of a step, and say whether it is so."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from companyos_canary.model.rollout import Step
 from companyos_canary.sandbox.controller.passes import Pass
 from companyos_canary.sandbox.kinds import Kind
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, copied
 
 Json = dict[str, Any]
 
@@ -35,6 +35,13 @@ class Split:
         return self.most - self.weight - sum(int(d["weight"]) for d in self.additional)
 
 
+def share_out(backends: list[Json], weights: Mapping[str, int], name: str = "name") -> None:
+    """Writes weights into the backends that name a Service; others keep theirs."""
+    for backend in backends:
+        if backend.get(name) in weights:
+            backend["weight"] = weights[backend[name]]
+
+
 class Router:
     """One way to split traffic; `settings` is its part of trafficRouting. A subclass writes the
     objects of its kind."""
@@ -45,11 +52,11 @@ class Router:
 
     @property
     def canary(self) -> str:
-        return str(self.work.strategy.get("canaryService") or "")
+        return self.work.services[0]
 
     @property
     def stable(self) -> str:
-        return str(self.work.strategy.get("stableService") or "")
+        return self.work.services[1]
 
     @property
     def namespace(self) -> str:
@@ -68,9 +75,25 @@ class Router:
         """Whether the weight is in force; None: it cannot tell."""
         return None
 
-    def write(self, kind: Kind, before: Object, after: Object) -> bool:
-        """Replaces an object; whether anything differs."""
-        if before == after:
+    @property
+    def managed(self) -> list[str]:
+        """The names of the header and mirror routes that it may make, the first ones first."""
+        routing = self.work.strategy.get("trafficRouting") or {}
+        return [route.get("name") or "" for route in routing.get("managedRoutes") or []]
+
+    def find(self, kinds: Sequence[Kind], name: str, namespace: str = "") -> tuple[Kind, Object]:
+        """A copy of the object, in the version it was written in. Raises RouterError without one."""
+        for kind in kinds:
+            found = self.work.store.get(kind, namespace or self.namespace, name)
+            if found is not None:
+                return kind, copied(found)
+        raise RouterError(f'{kinds[0].resource} "{name}" not found')
+
+    def write(self, kind: Kind, new: Object) -> bool:
+        """Replaces an object, where anything differs; whether it did."""
+        meta = new["metadata"]
+        before = self.work.store.get(kind, meta["namespace"], meta["name"])
+        if before is None or before == new:
             return False
-        self.work.write(kind, after)
+        self.work.write(kind, new)
         return True

@@ -4,13 +4,26 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from companyos_canary.sandbox.controller.passes import Pass
+from companyos_canary.sandbox.controller.routers.alb import Alb
+from companyos_canary.sandbox.controller.routers.gateway import Gateway
+from companyos_canary.sandbox.controller.routers.istio import Istio
 from companyos_canary.sandbox.controller.routers.nginx import Nginx
+from companyos_canary.sandbox.controller.routers.others import Ambassador, Apisix, AppMesh, Smi, Traefik
 from companyos_canary.sandbox.controller.routers.router import Router
 from companyos_canary.sandbox.kinds import KINDS
 from companyos_canary.sandbox.objects import Object
 
-ROUTERS: dict[str, type[Router]] = {"nginx": Nginx}
-PLUGINS: dict[str, type[Router]] = {}
+ROUTERS: dict[str, type[Router]] = {
+    "istio": Istio,
+    "nginx": Nginx,
+    "alb": Alb,
+    "smi": Smi,
+    "ambassador": Ambassador,
+    "appMesh": AppMesh,
+    "traefik": Traefik,
+    "apisix": Apisix,
+}
+PLUGINS: dict[str, type[Router]] = {"argoproj-labs/gatewayAPI": Gateway}
 
 
 def routers_of(work: Pass) -> list[Router]:
