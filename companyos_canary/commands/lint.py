@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from companyos_canary.commands import base
+from companyos_canary.commands.options import span
 from companyos_canary.config import FILE, find, load
 from companyos_canary.config.names import printable
 from companyos_canary.errors import CanaryError, ConfigError, ExitCode, UsageError
@@ -36,6 +37,9 @@ def lint(
     files: Annotated[
         list[str] | None, typer.Argument(metavar="[FILE]...", help="files, directories, or - for standard input")
     ] = None,
+    scrape_interval: Annotated[
+        str, typer.Option("--scrape-interval", metavar="DURATION", help="how often Prometheus scrapes pods")
+    ] = "15s",
 ) -> base.Answer:
     """Check manifests and canary.yaml before a release. Asks no cluster.
 
@@ -44,8 +48,9 @@ def lint(
     `# canary-lint: ignore=RULE reason` leaves a finding out. The exit code is 3 if there are errors; warnings and
     notes do not change it.
     """
+    scrape = span(scrape_interval, "--scrape-interval")
     read, problems = _read(session, _asked(session, files))
-    report = check(read)
+    report = check(read, scrape)
     broken: list[answers.Unreadable] = [{"file": p.file, "line": p.line, "message": p.message} for p in problems]
     if session.output in ("github", "sarif"):
         from companyos_canary.lint.rules import RULES

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from companyos_canary.lint import fields, ignoring
@@ -59,13 +60,24 @@ def file_of_objects(file: File, objects: Iterable[Mapping[str, Any]]) -> File:
     return File(file.name, tuple(Object(rendered, (i,), data) for i, data in made.items()), file.comments)
 
 
-def check(files: Sequence[File]) -> Report:
-    """The findings of all files, looked at together."""
-    world = World(tuple(o for file in files for o in file.objects))
+def check(files: Sequence[File], scrape: timedelta = World.scrape) -> Report:
+    """The findings of all files, looked at together. `scrape`: how often Prometheus scrapes pods."""
+    objects = tuple(o for file in files for o in file.objects)
+    sound = {o: _is_sound(o) for o in objects}
+    world = World(tuple(o for o in objects if sound[o]), scrape)
     comments = {file.name: file.comments for file in files}
-    found = list({_key(f): f for obj in world.objects for f in _of_object(Case(obj, world))}.values())
+    found = list({_key(f): f for o in objects for f in _of_object(Case(o, world), sound[o])}.values())
     kept = [f for f in found if not any(c.ignores(f.rule, f.line) for c in comments.get(f.file, ()))]
-    return Report(tuple(_sorted(kept, [file.name for file in files])), len(found) - len(kept), len(world.objects))
+    return Report(tuple(_sorted(kept, [file.name for file in files])), len(found) - len(kept), len(objects))
+
+
+def _is_sound(obj: Object) -> bool:
+    """Whether its types are those of its kind, and everything that has a name has one: what other rules rely on."""
+    return not any(
+        isinstance(fault, fields.WrongType)
+        or (isinstance(fault, fields.Missing) and fault.path[-1] in ("name", "spec"))
+        for fault in fields.faults(obj.kind, obj.data)
+    )
 
 
 def _key(f: Finding) -> tuple[str, str, int, str]:
@@ -73,17 +85,16 @@ def _key(f: Finding) -> tuple[str, str, int, str]:
     return f.rule, f.file, f.line, f.message
 
 
-def _of_object(case: Case) -> Iterator[Finding]:
+def _of_object(case: Case, sound: bool) -> Iterator[Finding]:
     kind = case.object.kind
     rules = [r for r in RULES if kind in r.kinds or (r.kinds and "" in r.kinds)]
     if isinstance(case.object.document, Rendered):
         rules = [r for r in rules if r not in argument.RULES]  # its arguments are not the author's
-    if any(isinstance(fault, fields.WrongType) for fault in fields.faults(kind, case.object.data)):
-        rules = [r for r in rules if r in shape.RULES]  # the others rely on types
-        kind = ""
+    if not sound:
+        rules = [r for r in rules if r in shape.RULES]
     for rule in rules:
         yield from (_finding(rule, case.object, found) for found in rule.check(case))
-    if kind in _TEMPLATES:
+    if kind in _TEMPLATES and sound:
         for metric in metrics_of(case):
             for rule in RULES:
                 if not rule.kinds:

@@ -20,7 +20,7 @@ from companyos_canary.promql.parse import parse
 from companyos_canary.promql.values import PromqlError
 
 _TAG = re.compile(r"\{\{(.*?)\}\}", re.S)
-_CANARY, _STABLE = "canary-hash", "stable-hash"
+CANARY, _STABLE = "canary-hash", "stable-hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def values_of(template: Object, uses: tuple[Use, ...]) -> dict[str, str]:
 def _known(arg: Json | None) -> str | None:
     source = (arg or {}).get("valueFrom") or {}
     if source.get("podTemplateHashValue"):
-        return _STABLE if source["podTemplateHashValue"] == "Stable" else _CANARY
+        return _STABLE if source["podTemplateHashValue"] == "Stable" else CANARY
     value = (arg or {}).get("value")
     return str(value) if value is not None and not source else None
 

@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from itertools import takewhile
 from typing import Any
@@ -72,14 +73,29 @@ def objects_in(document: Document) -> Iterator[Object]:
         if data["kind"].endswith("List") and isinstance(items, list):
             waiting += [((*at, "items", index), item) for index, item in enumerate(items)]
         elif isinstance(data.get("apiVersion"), str):
-            yield Object(document, at, data)
+            yield Object(document, at, without_nulls(data, {}))
+
+
+def without_nulls(data: Any, known: dict[int, Any]) -> Any:
+    """The data without fields that are null: for Kubernetes they are not there. `known` has what was done already, so
+    that an alias stays one object."""
+    if id(data) in known:
+        return known[id(data)]
+    found = data
+    if isinstance(data, dict):
+        found = {key: without_nulls(value, known) for key, value in data.items() if value is not None}
+    elif isinstance(data, list):
+        found = [without_nulls(item, known) for item in data]
+    known[id(data)] = found
+    return found
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """All objects that were read together."""
+    """All objects that were read together, and how often Prometheus scrapes them."""
 
     objects: tuple[Object, ...]
+    scrape: timedelta = timedelta(seconds=15)
 
     @cached_property
     def _by_kind(self) -> Mapping[str, tuple[Object, ...]]:

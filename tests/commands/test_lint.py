@@ -245,11 +245,18 @@ def test_a_comment_about_something_else_leaves_it_in(here: World, before: str, a
 
 def test_what_canary_renders_by_default_is_clean_and_the_literal_queries_are_not(tmp_path: Path) -> None:
     world = World(tmp_path, CONFIG)
-    assert world.canary("lint").out == ""
+    assert world.canary("lint", "--scrape-interval", "1s").out == ""
     (tmp_path / "canary.yaml").write_text(CONFIG.replace("by_hash: true", "form: literal"))
     ran = world.canary("lint")
     assert ran.code == ExitCode.DEGRADED
     assert "[healthy-is-empty]" in ran.out
+
+
+def test_how_often_prometheus_scrapes_decides_how_long_a_window_must_be(tmp_path: Path) -> None:
+    world = World(tmp_path, CONFIG)
+    assert "the window `[5s]` of `error-rate` has room for less than four scrapes" in world.canary("lint").out
+    ran = world.canary("lint", "--scrape-interval", "often")
+    assert (ran.code, ran.err.splitlines()[0]) == (ExitCode.USAGE, "error: --scrape-interval `often` is not a duration")
 
 
 def test_files_of_several_applications_in_one_folder_do_not_answer_for_each_other(here: World) -> None:

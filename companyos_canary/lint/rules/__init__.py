@@ -5,13 +5,14 @@
     analysis    what the controller does not notice in an analysis before its step is reached
     argument    arguments: given, declared and used
     metric      whether a metric judges anything
+    query       what a query selects, and over which time
     condition   what conditions make of the answers that a query can give
 
 A new rule goes into the module that is about the same thing, with its sample in tests/lint/samples.
 """
 
 from companyos_canary.lint.finding import Rule
-from companyos_canary.lint.rules import analysis, argument, condition, metric, rollout, shape
+from companyos_canary.lint.rules import analysis, argument, condition, metric, query, rollout, shape
 
 RULES: tuple[Rule, ...] = (
     *shape.RULES,
@@ -19,5 +20,6 @@ RULES: tuple[Rule, ...] = (
     *analysis.RULES,
     *argument.RULES,
     *metric.RULES,
+    *query.RULES,
     *condition.RULES,
 )
