@@ -13,7 +13,7 @@ from companyos_canary.lint.metric import metrics_of
 from companyos_canary.lint.objects import Case, Object, World, objects_in
 from companyos_canary.lint.paths import below, dotted
 from companyos_canary.lint.rendered import Rendered
-from companyos_canary.lint.rules import RULES, argument, shape
+from companyos_canary.lint.rules import RULES, argument, comment, shape
 
 _TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 
@@ -65,10 +65,22 @@ def check(files: Sequence[File], scrape: timedelta = World.scrape) -> Report:
     objects = tuple(o for file in files for o in file.objects)
     sound = {o: _is_sound(o) for o in objects}
     world = World(tuple(o for o in objects if sound[o]), scrape)
-    comments = {file.name: file.comments for file in files}
     found = list({_key(f): f for o in objects for f in _of_object(Case(o, world), sound[o])}.values())
-    kept = [f for f in found if not any(c.ignores(f.rule, f.line) for c in comments.get(f.file, ()))]
-    return Report(tuple(_sorted(kept, [file.name for file in files])), len(found) - len(kept), len(objects))
+    kept = list(found)
+    for file in files:
+        for written in file.comments:
+            gone = [f for f in found if f.file == file.name and written.ignores(f.rule, f.line)]
+            kept = [f for f in kept if f not in gone]
+            kept += _of_comment(file.name, written, gone)
+    ignored = sum(1 for f in found if f not in kept)
+    return Report(tuple(_sorted(kept, [file.name for file in files])), ignored, len(objects))
+
+
+def _of_comment(file: str, written: Comment, gone: Iterable[Finding]) -> Iterator[Finding]:
+    used = comment.Used(written, frozenset(f.rule for f in gone), tuple(rule.id for rule in RULES))
+    for rule in comment.RULES:
+        for found in rule.check(used):
+            yield Finding(rule.id, rule.severity, file, written.line, "", "", "", found.message, found.hint)
 
 
 def _is_sound(obj: Object) -> bool:

@@ -26,6 +26,9 @@ ROOTS = {
 }
 """The type of `spec`, by kind."""
 
+_VERSIONS = {"Ingress": "networking.k8s.io/v1", "HorizontalPodAutoscaler": "autoscaling/v2"}
+"""Older versions of these have other fields."""
+
 _TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),
     "number": (int,),
@@ -72,7 +75,7 @@ Fault = Unknown | WrongType | Missing
 
 def faults(kind: str, data: Mapping[str, Any]) -> Iterator[Fault]:
     """What of an object does not fit its kind; nothing for a kind that is not in the table."""
-    if kind not in ROOTS:
+    if kind not in ROOTS or _VERSIONS.get(kind, data.get("apiVersion")) != data.get("apiVersion"):
         return
     yield from _faults(data.get("metadata"), "ObjectMeta", ("metadata",))
     if data.get("spec") is None:

@@ -43,13 +43,16 @@ class Finding:
     hint: str
 
 
+COMMENT = "comment"
+"""Takes the place of a kind for a rule about a comment."""
+
 Check = Callable[[Any], Iterator[Found]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`check` looks at a Case of one of `kinds` (an empty kind stands for every object), or at a Metric if there are
-    none. `title` is one line, `why` the paragraphs below it."""
+    """`check` looks at a Case of one of `kinds` (an empty kind stands for every object), at a Metric if there are none,
+    or at a comment. `title` is one line, `why` the paragraphs below it."""
 
     id: str
     severity: Severity

@@ -73,19 +73,23 @@ def objects_in(document: Document) -> Iterator[Object]:
         if data["kind"].endswith("List") and isinstance(items, list):
             waiting += [((*at, "items", index), item) for index, item in enumerate(items)]
         elif isinstance(data.get("apiVersion"), str):
-            yield Object(document, at, without_nulls(data, {}))
+            yield Object(document, at, as_kubernetes(data, {}))
 
 
-def without_nulls(data: Any, known: dict[int, Any]) -> Any:
-    """The data without fields that are null: for Kubernetes they are not there. `known` has what was done already, so
-    that an alias stays one object."""
+def as_kubernetes(data: Any, known: dict[int, Any]) -> Any:
+    """The data as JSON has them: fields that are null are not there, and `2.0` is 2. `known` has what was done already,
+    so that an alias stays one object."""
+    if isinstance(data, float) and data.is_integer():
+        return int(data)
+    if not isinstance(data, dict | list):
+        return data
     if id(data) in known:
         return known[id(data)]
-    found = data
+    found: Any
     if isinstance(data, dict):
-        found = {key: without_nulls(value, known) for key, value in data.items() if value is not None}
-    elif isinstance(data, list):
-        found = [without_nulls(item, known) for item in data]
+        found = {key: as_kubernetes(value, known) for key, value in data.items() if value is not None}
+    else:
+        found = [as_kubernetes(item, known) for item in data]
     known[id(data)] = found
     return found
 

@@ -30,3 +30,9 @@ def below(data: Any, *path: str | int) -> Any:
         else:
             return None
     return data
+
+
+def mappings(data: Any, *path: str | int) -> list[Mapping[str, Any]]:
+    """The items of the list at a path that are mappings, whatever is there."""
+    found = below(data, *path)
+    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []

@@ -219,7 +219,7 @@ def test_with_nothing_to_read_it_says_so(here: World) -> None:
     [
         ("- setWeigth: 20", "- setWeigth: 20  # canary-lint: ignore=unknown-field we know"),
         ("      - setWeigth: 20", "      # canary-lint: ignore=unknown-field we know\n      - setWeigth: 20"),
-        ("      steps:", "      # canary-lint: ignore=duplicate-key,unknown-field we know\n      steps:"),
+        ("      steps:", "      # canary-lint: ignore=unknown-field we know\n      steps:"),
         ("apiVersion", "# canary-lint: ignore=unknown-field we know\napiVersion"),
     ],
 )
@@ -227,6 +227,27 @@ def test_a_comment_leaves_a_finding_out(here: World, before: str, after: str) ->
     write(here, bad=MISSPELLED.replace(before, after, 1))
     ran = here.canary("lint", "bad.yaml")
     assert (ran.code, ran.out, ran.err) == (ExitCode.OK, "", "no findings in 1 object of 1 file (1 ignored)\n")
+
+
+def test_a_comment_may_name_several_rules(here: World) -> None:
+    both = TWICE.replace("setWeight", "setWeigth")
+    write(here, bad=f"# canary-lint: ignore=unknown-field, duplicate-key we know\n{both}")
+    ran = here.canary("lint", "bad.yaml")
+    assert (ran.code, ran.err) == (ExitCode.OK, "no findings in 1 object of 1 file (2 ignored)\n")
+
+
+@pytest.mark.parametrize(
+    ("comment", "sentence"),
+    [
+        ("ignore=unknown-field", "the comment has no reason"),
+        ("ignore=unknown-feild we know", "there is no rule `unknown-feild`"),
+        ("ignore=unknown-field,duplicate-key we know", "`duplicate-key` finds nothing here"),
+        ("disable unknown-field", "the comment is not understood"),
+    ],
+)
+def test_a_comment_that_does_nothing_is_found_too(here: World, comment: str, sentence: str) -> None:
+    write(here, bad=f"# canary-lint: {comment}\n{MISSPELLED}")
+    assert f"bad.yaml:1: warning: {sentence} [useless-ignore]\n" in here.canary("lint", "bad.yaml").out
 
 
 @pytest.mark.parametrize(

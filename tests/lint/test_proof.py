@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,6 +24,7 @@ from companyos_canary.sandbox.kinds import (
     ANALYSISRUN,
     ANALYSISTEMPLATE,
     CLUSTERANALYSISTEMPLATE,
+    REPLICASET,
     ROLLOUT,
     SECRET,
     SERVICE,
@@ -79,10 +81,10 @@ def _number(value: float) -> str:
 
 
 class Released:
-    """The objects of a manifest in a fresh sandbox, fifteen minutes after the Rollout's image was changed; a
-    template alone is run once."""
+    """The objects of a manifest in a fresh sandbox, fifteen minutes (`after` seconds) after the Rollout's image was
+    changed; a template alone is run once."""
 
-    def __init__(self, text: str, answer: Answer) -> None:
+    def __init__(self, text: str, answer: Answer, after: float = 900) -> None:
         self.clock = Clock()
         self.store = Store(self.clock)
         provider = FunctionProvider(lambda request, _: answer(_query(request)), self.clock)
@@ -99,7 +101,7 @@ class Released:
         else:
             spec = objects[-1]["spec"]
             self.store.create(ANALYSISRUN, {"metadata": {"name": "run", "namespace": NS}, "spec": spec})
-        self._pass(900)
+        self._pass(after)
 
     def _pass(self, seconds: float) -> None:
         end = self.clock() + timedelta(seconds=seconds)
@@ -117,6 +119,13 @@ class Released:
     def run(self) -> dict[str, Any]:
         runs = self.store.items(ANALYSISRUN, NS)
         return dict(runs[-1].get("status") or {}) if runs else {}
+
+    @property
+    def share(self) -> Fraction:
+        """The share of the pods that run the new image."""
+        sets = self.store.items(REPLICASET, NS)
+        pods = {s["spec"]["template"]["spec"]["containers"][0]["image"]: s["status"]["readyReplicas"] for s in sets}
+        return Fraction(pods["api:2"], sum(pods.values()))
 
     @property
     def outcome(self) -> str:
@@ -144,6 +153,8 @@ BUSY = {"http_requests_total__canary__200": 5.0, "http_requests_total__stable__2
 #: What Prometheus answers, and how it ends with the defect and without it.
 ENDS: dict[str, tuple[Answer, str, str]] = {
     "invalid-rollout": (GOOD_ANSWER, "InvalidSpec", "Healthy"),
+    "endless-pause": (GOOD_ANSWER, "Paused", "Healthy"),
+    "missing-service": (GOOD_ANSWER, "InvalidSpec", "Healthy"),
     "empty-analysis": (GOOD_ANSWER, "hangs", "Healthy"),
     "field-nowhere": (GOOD_ANSWER, "hangs", "Healthy"),
     "invalid-analysis": (GOOD_ANSWER, "InvalidSpec", "Healthy"),
@@ -184,6 +195,17 @@ ENDS: dict[str, tuple[Answer, str, str]] = {
 #: What shows the others to be real; `nothing` for what has no effect that can be run.
 OTHERWISE = {
     "template-cycle": "collecting",
+    "weight-by-pods": "the pods",
+    "short-history": "the ReplicaSets",
+    "abort-keeps-canary": "recorded",
+    "service-without-router": "nothing",
+    "two-owners-of-replicas": "nothing",
+    "scaled-by-memory": "nothing",
+    "ingress-without-service": "nothing",
+    "route-without-backends": "nothing",
+    "virtual-service-without-route": "nothing",
+    "ignore-differences": "nothing",
+    "useless-ignore": "nothing",
     "unknown-field": "the API server",
     "native-gateway-api": "the API server",
     "wrong-type": "the API server",
@@ -203,6 +225,16 @@ OTHERWISE = {
 def test_the_defect_ends_otherwise_than_its_twin(rule: str) -> None:
     answer, bad, good = ENDS[rule]
     assert (Released(samples.bad(rule), answer).outcome, Released(samples.good(rule), answer).outcome) == (bad, good)
+
+
+def test_the_weight_of_few_pods_is_not_that_of_the_step() -> None:
+    found = [Released(text("weight-by-pods"), GOOD_ANSWER, after=60).share for text in (samples.bad, samples.good)]
+    assert found == [Fraction(1, 4), Fraction(1, 10)]
+
+
+def test_without_a_history_the_old_replicaset_is_gone() -> None:
+    found = [Released(text("short-history"), GOOD_ANSWER) for text in (samples.bad, samples.good)]
+    assert [len(one.store.items(REPLICASET, NS)) for one in found] == [1, 2]
 
 
 def test_a_secret_in_a_query_is_in_the_status() -> None:

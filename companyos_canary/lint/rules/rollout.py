@@ -1,16 +1,17 @@
-"""What the controller refuses in a Rollout."""
+"""What the controller refuses in a Rollout, and what a Rollout does that its author may not expect."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from companyos_canary.argo.fault import Fault
+from companyos_canary.argo.replicas import limits, target
 from companyos_canary.argo.spec_faults import own_faults
 from companyos_canary.argo.validation import service_faults
 from companyos_canary.lint import fields
 from companyos_canary.lint.finding import Found, rule
-from companyos_canary.lint.objects import Case, Object, named_services
-from companyos_canary.lint.paths import Path, below
+from companyos_canary.lint.objects import Case, Object, named_services, together
+from companyos_canary.lint.paths import Path, below, mappings
 
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
@@ -63,4 +64,135 @@ def _path(field: str, rollout: Object) -> Path:
     return (*path[:2], *named[:1], *path[2:])
 
 
-RULES = (invalid_rollout,)
+@rule("weight-by-pods", "warning", "Rollout")
+def weight_by_pods(case: Case) -> Iterator[Found]:
+    """Without a router the weight is a number of pods, and cannot be what the step says.
+
+    10 % of 3 pods is one of four (25 %). With one replica a canary gets half of the traffic, or, without
+    room for one more pod, all of it.
+    """
+    canary, replicas = _canary(case), case.object.spec.get("replicas")
+    if replicas is None or canary.get("trafficRouting") is not None:
+        return
+    surge = limits(replicas, canary.get("maxSurge"), canary.get("maxUnavailable")).surge
+    for index, step in enumerate(canary.get("steps") or ()):
+        weight = step.get("setWeight")
+        if weight is None or not 0 < weight < 100 or replicas < 1:
+            continue
+        got = target(replicas, weight, surge)
+        total = got.canary + got.stable
+        share = got.canary * 100 / total
+        if abs(share - weight) >= _TOLERATED:
+            pods = f"{got.canary} of {total} pod{'' if total == 1 else 's'}"
+            yield Found(
+                (*_AT, "steps", index, "setWeight"), f"{weight} % of {replicas} replicas is {pods}: {share:.0f} %"
+            )
+
+
+_TOLERATED = 5  # percent of the traffic
+_AT: Path = ("spec", "strategy", "canary")
+
+
+def _canary(case: Case) -> Mapping[str, Any]:
+    return below(case.object.spec, "strategy", "canary") or {}
+
+
+@rule("endless-pause", "note", "Rollout")
+def endless_pause(case: Case) -> Iterator[Found]:
+    """A pause without a duration waits for a person.
+
+    In CI `canary deploy` ends with 8 at this step, unless `--until paused` makes that the end; nothing continues until
+    someone promotes or aborts it.
+    """
+    for index, step in enumerate(_canary(case).get("steps") or ()):
+        if step.get("pause") is not None and step["pause"].get("duration") is None:
+            yield Found((*_AT, "steps", index, "pause"), "the rollout waits here until someone promotes it")
+
+
+@rule("short-history", "warning", "Rollout")
+def short_history(case: Case) -> Iterator[Found]:
+    """A history that is too short to go back.
+
+    The ReplicaSet of an old version is what an undo goes back to. With a revisionHistoryLimit of 0 there is none as
+    soon as a release is finished, and with 1 the one that is kept may be that of an aborted version.
+    """
+    limit = case.object.spec.get("revisionHistoryLimit")
+    if limit in (0, 1):
+        kept = (
+            "no old ReplicaSet is kept" if limit == 0 else "the only old ReplicaSet may be that of an aborted version"
+        )
+        yield Found(("spec", "revisionHistoryLimit"), f"{kept}, so an undo may have nothing to go back to")
+
+
+@rule("abort-keeps-canary", "warning", "Rollout")
+def abort_keeps_canary(case: Case) -> Iterator[Found]:
+    """After an abort the canary's pods stay for ever.
+
+    `abortScaleDownDelaySeconds: 0` means never where a step has used setCanaryScale, not at once. Without the field
+    they stay for 30 seconds.
+    """
+    canary = _canary(case)
+    scaled = any(step.get("setCanaryScale") is not None for step in canary.get("steps") or ())
+    if canary.get("abortScaleDownDelaySeconds") == 0 and scaled:
+        text = "with setCanaryScale a delay of 0 means that aborted pods are never removed"
+        yield Found((*_AT, "abortScaleDownDelaySeconds"), text, "leave it out (30 seconds), or say how long")
+
+
+@rule("service-without-router", "warning", "Rollout")
+def service_without_router(case: Case) -> Iterator[Found]:
+    """A canary Service without a router gets no share of the traffic.
+
+    The Service selects the canary's pods, but nothing sends the weight of a step to it (argo-rollouts #1760): the
+    traffic goes where the other Services send it, by numbers of pods.
+    """
+    canary = _canary(case)
+    if canary.get("canaryService") and canary.get("trafficRouting") is None:
+        text = f"nothing sends traffic to the Service `{canary['canaryService']}`: the Rollout has no trafficRouting"
+        yield Found((*_AT, "canaryService"), text)
+
+
+@rule("two-owners-of-replicas", "warning", "Rollout")
+def two_owners_of_replicas(case: Case) -> Iterator[Found]:
+    """An autoscaler and the manifest both set the number of replicas.
+
+    Every apply sets the number back to that of the manifest, also under load, until the autoscaler scales again.
+    """
+    if case.object.spec.get("replicas") is None:
+        return
+    for scaler in case.world.of("HorizontalPodAutoscaler"):
+        if _scales(scaler, case.object) and together(scaler, case.object):
+            text = f"the HorizontalPodAutoscaler `{scaler.name}` sets the replicas, too"
+            yield Found(("spec", "replicas"), text, "leave `replicas` out of the Rollout")
+
+
+@rule("scaled-by-memory", "warning", "HorizontalPodAutoscaler")
+def scaled_by_memory(case: Case) -> Iterator[Found]:
+    """A Rollout is scaled by its memory.
+
+    Memory does not fall when more pods share the load, so that the autoscaler does not come down again, and it rises
+    with each new version that starts: the pods of the canary, and with them the weight where there is no router, are
+    decided by how much the new version needs to start.
+    """
+    if below(case.object.spec, "scaleTargetRef", "kind") != "Rollout":
+        return
+    for index, metric in enumerate(mappings(case.object.spec, "metrics")):
+        if below(metric, "resource", "name") == "memory":
+            path = ("spec", "metrics", index, "resource", "name")
+            yield Found(path, "memory does not fall when pods are added", "scale by CPU or by requests")
+
+
+def _scales(scaler: Object, rollout: Object) -> bool:
+    ref = below(scaler.spec, "scaleTargetRef") or {}
+    return (ref.get("kind"), ref.get("name")) == ("Rollout", rollout.name)
+
+
+RULES = (
+    invalid_rollout,
+    weight_by_pods,
+    endless_pause,
+    short_history,
+    abort_keeps_canary,
+    service_without_router,
+    two_owners_of_replicas,
+    scaled_by_memory,
+)
