@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.argo.limits import Limit, unit_of
+from companyos_canary.argo.limits import Limit, Unit, unit_of
 from companyos_canary.model.image import version
 from companyos_canary.view import format as fmt
 from companyos_canary.view.lines import ASCII, UNICODE
@@ -90,7 +90,7 @@ def test_a_trend_has_one_mark_for_each_measurement(values: list[float | None], l
 
 @settings(deadline=None)
 @given(st.floats(), st.sampled_from(["percent", "seconds", "milliseconds", "times", "number"]))
-def test_every_number_has_a_text(value: float, unit: fmt.Unit) -> None:
+def test_every_number_has_a_text(value: float, unit: Unit) -> None:
     assert fmt.value_text(value, unit, limit=BELOW_5)
 
 
