@@ -3,7 +3,7 @@ PYTHON ?= python3
 SEED := $(shell date +%s)
 BIN := .venv/bin
 
-.PHONY: demo install install-dev test coverage check fmt conformance soak bench house docs build clean
+.PHONY: demo install install-dev test coverage check fmt diagnosis conformance soak bench house docs build clean
 
 .venv/installed: requirements.txt pyproject.toml
 	@echo "installing into .venv (once, about a minute)"
@@ -46,6 +46,9 @@ check: install-dev
 fmt: install-dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+diagnosis: install-dev
+	@$(BIN)/python -m tests.diagnosis $(DIR)
 
 conformance: install-dev
 	@$(BIN)/python -m tests.conformance $(DIR)

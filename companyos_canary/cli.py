@@ -42,10 +42,11 @@ GROUPS: dict[str, dict[str, str]] = {
         "restart": "new pods of the same version",
     },
     "Explain": {
+        "why": "why it is stuck or was rolled back, and what to do next",
         "analysis": "why an analysis fails: values against limits, and queries",
         "metrics": "metrics by hand: what Prometheus says of canary and stable now",
         "logs": "what the canary's pods write",
-        "events": "why it is stuck: what the controllers said, in the order of time",
+        "events": "what the controllers said, in the order of time",
         "history": "revisions: who shipped what, why, and what became of it",
     },
     "Set up": {

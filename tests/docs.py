@@ -15,6 +15,8 @@ from rich.console import Console
 
 from companyos_canary import cli
 from companyos_canary.argo.picture import Place
+from companyos_canary.diagnosis.meanings import MEANINGS
+from companyos_canary.diagnosis.table import CAUSES
 from companyos_canary.errors import MEANING
 from companyos_canary.lint.rules import RULES
 from companyos_canary.runtime import Clock, Runtime
@@ -28,6 +30,7 @@ from tests.view import scenes
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference.md"
+CAUSES_PAGE = ROOT / "docs" / "causes.md"
 README = ROOT / "README.md"
 SCREEN = ROOT / "docs" / "screen.svg"
 SANDBOX = ROOT / "docs" / "sandbox.md"
@@ -49,6 +52,19 @@ def reference() -> str:
     for group, verbs in cli.GROUPS.items():
         parts.append(f"## {group}\n")
         parts += [_verb(name, line) for name, line in verbs.items()]
+    return "\n".join(parts)
+
+
+def causes() -> str:
+    """The whole of docs/causes.md."""
+    parts = [
+        "# Causes\n",
+        "Made by `make docs` from the program; do not edit. `canary why` gives the first of these causes that fits;",
+        "`-o json` has its id.\n",
+    ]
+    for cause in CAUSES:
+        text = MEANINGS[cause.id]
+        parts.append(f"## {cause.id}\n\n{text.means}\n\n- To confirm: {text.confirm}\n- To fix: {text.fix}\n")
     return "\n".join(parts)
 
 
@@ -151,11 +167,12 @@ def _help(name: str) -> tuple[str, str]:
 
 def main() -> None:
     REFERENCE.write_text(reference())
+    CAUSES_PAGE.write_text(causes())
     README.write_text(readme(README.read_text()))
     SCREEN.write_text(picture())
     SANDBOX.write_text(sandbox(SANDBOX.read_text()))
     LINT.write_text(lint())
-    for path in (REFERENCE, README, SCREEN, SANDBOX, LINT):
+    for path in (REFERENCE, CAUSES_PAGE, README, SCREEN, SANDBOX, LINT):
         sys.stdout.write(f"{path.relative_to(ROOT)}\n")
 
 

@@ -42,6 +42,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "resume": CLIENT | CONFIG,
     "restart": CLIENT | CONFIG,
     "list": CLIENT | CONFIG | {"rich"},
+    "why": CLIENT | CONFIG,
     "analysis": CLIENT | CONFIG | {"rich"},
     "metrics": CLIENT | CONFIG | {"rich"},
     "events": CLIENT | CONFIG | {"rich"},

@@ -12,6 +12,10 @@ def test_the_reference_is_what_the_program_says() -> None:
     assert docs.REFERENCE.read_text() == docs.reference(), "run `make docs`"
 
 
+def test_the_page_of_causes_is_that_of_the_table() -> None:
+    assert docs.CAUSES_PAGE.read_text() == docs.causes(), "run `make docs`"
+
+
 def test_the_exit_codes_in_the_readme_are_those_of_the_program() -> None:
     text = docs.README.read_text()
     assert docs.readme(text) == text, "run `make docs`"

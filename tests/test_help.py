@@ -32,7 +32,7 @@ TASKS = [
     ("roll back to the previous revision", ("roll back", "last"), "undo"),
     ("retry a failed analysis", ("again", "failed analysis"), "retry"),
     ("who waits for a person", ("all rollouts",), "list"),
-    ("the canary is stuck", ("stuck",), "events"),
+    ("the canary is stuck", ("stuck",), "why"),
     ("check pod logs", ("pods", "write"), "logs"),
     ("an analysis is failing", ("analysis fails",), "analysis"),
     ("check rollout history", ("revisions", "who"), "history"),

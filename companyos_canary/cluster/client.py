@@ -107,6 +107,10 @@ class Cluster:
     def snapshot(self, rollout: Rollout | str, *, events: bool = True) -> Snapshot:
         """The Rollout (read first where a name is given) and what belongs to it: at most 6
         requests. What may not be listed becomes a note."""
+        return self.whole(rollout, events=events)[0]
+
+    def whole(self, rollout: Rollout | str, *, events: bool = True) -> tuple[Snapshot, Mapping[str, list[Json]]]:
+        """The same, with the objects as they were sent, by kind."""
         if isinstance(rollout, str):
             rollout = self.rollout(rollout)
         rollout = self.resolved(rollout)
@@ -120,7 +124,10 @@ class Cluster:
                 notes.append(error.message)
                 if isinstance(error, Forbidden):
                     forbidden.append((part.kind.plural, error.message))
-        return reads.assemble(rollout, lambda kind: found.get(kind, []), notes=tuple(notes), forbidden=tuple(forbidden))
+        snapshot = reads.assemble(
+            rollout, lambda kind: found.get(kind, []), notes=tuple(notes), forbidden=tuple(forbidden)
+        )
+        return snapshot, {kind.kind: items for kind, items in found.items()}
 
     def resolved(self, rollout: Rollout) -> Rollout:
         """With a workloadRef: the Rollout with the containers and selector of its Deployment."""

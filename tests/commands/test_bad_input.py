@@ -19,6 +19,7 @@ from tests.commands.conftest import changing, freeze, interrupt
 from tests.world import CONFIG, Pipe, Ran, World
 
 VERBS = {
+    "why": (),
     "analysis": (),
     "history": (),
     "status": (),

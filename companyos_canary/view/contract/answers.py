@@ -165,6 +165,26 @@ class Linted(TypedDict):
     unreadable: list[Unreadable]
 
 
+class Evidence(TypedDict):
+    """One field as it was read: `object` is `Kind/name`, or `Prometheus`."""
+
+    object: str
+    field: Annotated[str, Meta(description="a path such as `status.conditions[0].message`, or a query")]
+    value: str | int | float | bool
+
+
+class Why(Place):
+    """`cause` is stable and has a section in docs/causes.md; `fine` is true where nothing needs to be done, or only a
+    decision. `notes`: what could not be seen."""
+
+    cause: str
+    fine: bool
+    sentence: str
+    evidence: Annotated[list[Evidence], Meta(max_length=5)]
+    next: Annotated[str, Meta(description="a command line")]
+    notes: list[str]
+
+
 class Rollouts(TypedDict):
     """`namespace` is empty for all of them."""
 

@@ -26,6 +26,7 @@ from companyos_canary.view.contract.answers import (
     UndoDryRun,
     Unobserved,
     Verdict,
+    Why,
 )
 from companyos_canary.view.contract.metrics import Now, Query, Since
 from companyos_canary.view.contract.parts import Event, Snapshot
@@ -160,6 +161,7 @@ VERBS: dict[str, Output] = {
     "status": Output((Snapshot, *_FOLLOWED)),
     "get": Output((Snapshot,)),
     "list": Output((Rollouts,)),
+    "why": Output((Why,)),
     "analysis": Output((Analyses,)),
     "metrics": Output((Now, Since, Query), {"metrics": Now, "error": Failure}, partial=True),
     "logs": Output((Logs,), {"log": LogLine, "error": Failure}),

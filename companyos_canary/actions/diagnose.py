@@ -1,0 +1,122 @@
+"""Reads what a diagnosis needs and no more: at most eight requests, Prometheus's included."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from companyos_canary.argo.patches.record import action_of, record_of
+from companyos_canary.argo.picture import Place
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind
+from companyos_canary.cluster.reads import events_about
+from companyos_canary.diagnosis.analysis import since_progress
+from companyos_canary.diagnosis.case import Case, Did, Json, at
+from companyos_canary.diagnosis.control import CONTROLLER, LEASE, waits_for_controller
+from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
+from companyos_canary.diagnosis.table import Diagnosis, diagnose
+from companyos_canary.errors import CanaryError, Forbidden
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.rollout import Rollout
+
+MOST_REQUESTS = 8
+_LONG = timedelta(minutes=2)
+_LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+_TAIL = 10  # lines of a log
+
+
+def explain(
+    cluster: Cluster, rollout: Rollout, now: datetime, place: Place, *, wanted: str = "", did: Did | None = None
+) -> tuple[Diagnosis, Case, tuple[str, ...]]:
+    """The diagnosis of a Rollout that was just read, what it is made of, and what could not be seen. `wanted` is the
+    version that is asked about, empty for the newest."""
+    used = 2 if rollout.workload_ref else 1
+    snapshot, objects = cluster.whole(rollout)
+    used += 4
+    did = did or _recorded(rollout)
+    case = Case(now=now, snapshot=snapshot, objects=objects, wanted=wanted, did=did, place=place)
+    notes = list(snapshot.notes)
+    for read in _more(cluster, case):
+        if used == MOST_REQUESTS:
+            break
+        used += 1
+        try:
+            case = read(case)
+        except Forbidden as error:
+            notes.append(error.message)
+        except CanaryError:  # it is gone, or nobody answers: the diagnosis does without
+            continue
+    return diagnose(case), case, tuple(notes)
+
+
+def _recorded(rollout: Rollout) -> Did | None:
+    """What `canary` itself wrote down of the last change."""
+    action, record = action_of(rollout.annotations), record_of(rollout.annotations)
+    did = [Did(action.get("verb", ""), parse_time(action.get("at")))] if action else []
+    if record:
+        did.append(Did("undo" if record.get("undo_to") else "deploy", parse_time(record.get("at"))))
+    known = [d for d in did if d.at]
+    return max(known, key=lambda d: d.at.timestamp() if d.at else 0.0) if known else None
+
+
+Read = Callable[[Case], Case]
+
+
+def _more(cluster: Cluster, case: Case) -> Iterator[Read]:
+    """What else to read, the most telling first."""
+    rollout = case.rollout
+    if waits_for_controller(case) or _stands_still(case):
+        yield lambda c: _object(cluster, c, _LEASE, LEASE)
+        yield lambda c: _object(cluster, c, DEPLOYMENT, CONTROLLER)
+    if not blamed_on_pods(case):
+        return
+    current = case.snapshot.current
+    for hash_ in dict.fromkeys((rollout.current_hash, rollout.stable_hash)):
+        found = troubles(case, hash_)
+        pods = [t.pod for t in found] or list(starting(case, hash_))
+        if not pods:
+            continue
+        worst = pods[0]
+        name = str(worst["metadata"]["name"])
+        yield lambda c, name=name: _events(cluster, c, POD.kind, name)  # type: ignore[misc]
+        if restarted := _restarted(worst):
+            yield lambda c, name=name, r=restarted: _log(cluster, c, name, *r)  # type: ignore[misc]
+    if current and current.desired > current.replicas:
+        yield lambda c: _events(cluster, c, REPLICASET.kind, current.name)
+
+
+def _stands_still(case: Case) -> bool:
+    """Nothing has moved for so long that it matters whether a controller runs."""
+    rollout, moved = case.rollout, since_progress(case)
+    if rollout.status_phase != "Progressing" or rollout.aborted or moved is None or moved < _LONG:
+        return False
+    return not troubles(case, rollout.current_hash) and not any(not r.is_finished for r in case.snapshot.current_runs)
+
+
+def _object(cluster: Cluster, case: Case, kind: Kind, name: str) -> Case:
+    """One object of the controller's namespace."""
+    there = Cluster(cluster.transport, CONTROLLER, cluster.context, timeout=cluster.timeout)
+    found = there.object(kind.api_version, kind.plural, name)
+    return case.with_more(kind.kind, [found]) if found else case
+
+
+def _events(cluster: Cluster, case: Case, kind: str, name: str) -> Case:
+    return case.with_more("Event", cluster.items(events_about(cluster.namespace, kind, name)))
+
+
+def _restarted(pod: Json) -> tuple[str, bool] | None:
+    """The container that ended, and whether its last words are those of the instance before."""
+    for key in ("initContainerStatuses", "containerStatuses"):
+        for status in at(pod, "status", key) or []:
+            ended = at(status, "state", "terminated") or at(status, "lastState", "terminated")
+            if ended and (ended.get("exitCode") or status.get("restartCount")):
+                again = bool(at(status, "lastState", "terminated")) and not at(status, "state", "terminated")
+                return str(status.get("name", "")), again
+    return None
+
+
+def _log(cluster: Cluster, case: Case, pod: str, container: str, previous: bool) -> Case:
+    options = [("container", container), ("tailLines", str(_TAIL))]
+    if previous:
+        options.append(("previous", "true"))
+    text = b"".join(cluster.log(pod, *options)).decode("utf-8", "replace")
+    return replace(case, logs={**case.logs, pod: tuple(text.splitlines())})

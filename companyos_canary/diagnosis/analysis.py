@@ -1,0 +1,366 @@
+"""Analyses: which metric, which value, which limit; or why it could not be measured."""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from companyos_canary.argo.limits import Limit, limit_of, measured_number, unit_of
+from companyos_canary.diagnosis.case import Case, Evidence, Finding, Json, at, quote
+from companyos_canary.diagnosis.pods import short
+from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
+from companyos_canary.units import duration, limit_text, value_text
+
+_UNREACHABLE = (
+    "connection refused",
+    "no such host",
+    "dial tcp",
+    "i/o timeout",
+    "deadline exceeded",
+    "eof",
+    "no route",
+    "tls:",
+    "x509",
+    "connection reset",
+    "network is unreachable",
+    "is not url format",
+    "not configured",
+)
+_FORBIDDEN = re.compile(r"client error: 40[13]|unauthori[sz]ed|forbidden|response code: 40[13]")
+_QUERY = ("bad_data", "parse error", "invalid parameter", "execution:", "client error: 400", "client error: 422")
+_SERVER = re.compile(r"server error: 5\d\d|client error: \d+|server_error|client_error|bad_response|code: [45]\d\d")
+_EMPTY = ("index out of range", "no data returned", "nil or empty", "produced no value")
+_TYPE = (
+    "mismatched types",
+    "invalid operation",
+    "is undefined",
+    "expected bool",
+    "cannot use",
+    "unknown name",
+    "cannot fetch",
+    "not supported",
+    "unexpected token",
+)
+_HANG = timedelta(seconds=60)
+DEFAULT_ERRORS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A metric that ended a run, or is on its way to: its result and what was asked."""
+
+    run: AnalysisRun
+    metric: Metric
+    result: MetricResult
+    place: int
+
+    @property
+    def raw(self) -> Json:
+        return self.run.raw
+
+    def field(self, *path: str | int) -> tuple[Evidence, ...]:
+        return quote("AnalysisRun", self.raw, "status", "metricResults", self.place, *path)
+
+    def asked(self, *path: str | int) -> tuple[Evidence, ...]:
+        for n, metric in enumerate(at(self.raw, "spec", "metrics") or []):
+            if metric.get("name") == self.metric.name:
+                return quote("AnalysisRun", self.raw, "spec", "metrics", n, *path)
+        return ()
+
+    @property
+    def limit(self) -> Limit | None:
+        return limit_of(self.metric.success_condition, self.metric.failure_condition)
+
+    def newest(self, phase: str) -> int | None:
+        """The place of the newest measurement with that verdict."""
+        found = [n for n, m in enumerate(self.result.measurements) if m.phase == phase]
+        return found[-1] if found else None
+
+    def value(self, phase: str) -> str:
+        place = self.newest(phase)
+        return "" if place is None else self.result.measurements[place].value
+
+    def message(self) -> str:
+        """What the newest failed try said."""
+        place = self.newest("Error")
+        said = self.result.measurements[place].message if place is not None else ""
+        return said or self.result.message or self.run.message
+
+
+def verdicts(case: Case, *phases: str) -> tuple[Verdict, ...]:
+    """The metrics that ended a run of this attempt with one of these verdicts, newest run first."""
+    return tuple(
+        verdict
+        for run in reversed(_judging(case))
+        if run.phase in phases
+        for verdict in _of_run(run)
+        if verdict.result.phase == run.phase and not verdict.result.dry_run
+    )
+
+
+def _judging(case: Case) -> tuple[AnalysisRun, ...]:
+    """The runs of this attempt; after an abort those of which it was the end."""
+    return case.snapshot.attempt
+
+
+def _of_run(run: AnalysisRun) -> Iterator[Verdict]:
+    for place, result in enumerate(run.results):
+        metric = next((m for m in run.metrics if m.name == result.name), None)
+        if metric:
+            yield Verdict(run, metric, result, place)
+
+
+def ended_by_analysis(case: Case) -> bool:
+    rollout = case.rollout
+    return rollout.aborted and "analysis" in rollout.status_message
+
+
+def no_number(value: str) -> bool:
+    """`[]`, `NaN`, `[NaN]` and nothing at all: not a number that was measured."""
+    number = measured_number(value)
+    return number is None or math.isnan(number)
+
+
+def failed(case: Case) -> Finding | None:
+    """An analysis that ended Failed, on a number."""
+    if not ended_by_analysis(case):
+        return None
+    for verdict in verdicts(case, "Failed"):
+        value = verdict.value("Failed")
+        if not no_number(value):
+            return _failed(case, verdict, value)
+    return None
+
+
+def _failed(case: Case, verdict: Verdict, value: str) -> Finding:
+    result, place = verdict.result, verdict.newest("Failed")
+    number, limit = measured_number(value), verdict.limit
+    unit = unit_of(result.name, limit)
+    wanted = f", and the limit is {limit_text(limit, unit)}" if limit else ""
+    bad = sum(1 for m in result.measurements if m.phase == "Failed")
+    count = len(result.measurements)
+    times = f" in {bad} of {count} measurements" if count > 1 else ""
+    sentence = (
+        f"{case.version} was rolled back because {result.name} was {value_text(number, unit, limit=limit)}{times}"
+        f"{wanted}{_over(number, limit)}"
+    )
+    evidence = (
+        *(verdict.field("measurements", place, "value") if place is not None else ()),
+        *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
+        *verdict.field("failed"),
+        *quote("AnalysisRun", verdict.raw, "status", "message"),
+    )
+    return Finding(sentence, evidence, case.command("analysis"))
+
+
+def _over(number: float | None, limit: Limit | None) -> str:
+    """How far over; empty where it is less than half as much again."""
+    if number is None or limit is None or not limit.value or not math.isfinite(number) or number <= 0:
+        return ""
+    times = number / limit.value if limit.operator.startswith("<") else limit.value / number
+    return f" ({times:.1f} times as much as allowed)" if times >= 1.5 and limit.operator.startswith("<") else ""
+
+
+def error(id_: str) -> Callable[[Case], Finding | None]:
+    """The function of the table for one kind of error: an analysis that ended with it, or one that
+    fails again and again now."""
+
+    def find(case: Case) -> Finding | None:
+        for verdict in _erring(case):
+            if kind_of(verdict.message()) == id_:
+                return _could_not(case, verdict, id_)
+        for run in _judging(case) if ended_by_analysis(case) else ():
+            if run.phase == "Error" and not run.results and kind_of(run.message) == id_:
+                evidence = (*quote("AnalysisRun", run.raw, "status", "message"),)
+                why = f"the analysis could not start: {short(run.message)}"
+                return Finding(f"{case.version} was rolled back because {why}", evidence, _next(case, id_))
+        return None
+
+    return find
+
+
+def _erring(case: Case) -> Iterator[Verdict]:
+    if ended_by_analysis(case):
+        yield from verdicts(case, "Error")
+        return
+    if case.rollout.aborted:
+        return
+    for run in _judging(case):
+        if run.is_finished:
+            continue
+        for verdict in _of_run(run):
+            tries = [m for m in verdict.result.measurements if m.phase]
+            if len(tries) >= 2 and all(m.phase == "Error" for m in tries[-2:]) and not verdict.result.dry_run:
+                yield verdict
+
+
+_SAYS = {
+    "prometheus-unreachable": "the controller cannot reach Prometheus",
+    "prometheus-unauthorized": "Prometheus refuses the controller's credentials",
+    "prometheus-error": "Prometheus answers with an error",
+    "bad-query": "Prometheus does not accept the query",
+    "bad-condition": "its condition cannot be evaluated",
+    "no-data": "the query returned no data",
+    "missing-argument": "an argument has no value",
+    "missing-secret": "a Secret that it needs is missing",
+    "missing-template": "an AnalysisTemplate is missing",
+    "analysis-error": "it could not be measured",
+}
+
+
+def kind_of(message: str) -> str:
+    """Which kind of error a message of the controller tells of (messages: recorded)."""
+    text = message.lower()
+    if ("secret" in text and "not found" in text) or "secretkeyref" in text:
+        return "missing-secret"
+    if "analysistemplate" in text and "not found" in text:
+        return "missing-template"
+    if "failed to resolve {{args" in text or "was not resolved" in text or "unable to resolve metric arg" in text:
+        return "missing-argument"
+    for id_, words in (("no-data", _EMPTY), ("bad-condition", ("could not evaluate",))):
+        if any(w in text for w in words):
+            return id_
+    if _FORBIDDEN.search(text):
+        return "prometheus-unauthorized"
+    if any(w in text for w in _QUERY):
+        return "bad-query"
+    if _SERVER.search(text):
+        return "prometheus-error"
+    if any(w in text for w in _UNREACHABLE):
+        return "prometheus-unreachable"
+    return "bad-condition" if any(w in text for w in _TYPE) else "analysis-error"
+
+
+def _could_not(case: Case, verdict: Verdict, id_: str) -> Finding:
+    result, place = verdict.result, verdict.newest("Error")
+    said = short(_bare(verdict.message()))
+    tries = sum(1 for m in result.measurements if m.phase == "Error")
+    why = f"{_SAYS[id_]}: {said}" if said else _SAYS[id_]
+    if ended_by_analysis(case):
+        sentence = f"{case.version} was rolled back because {result.name} could not be measured: {why}"
+    else:
+        sentence = f"{result.name} could not be measured in the last {tries} tries: {why}"
+    evidence = (
+        *(verdict.field("measurements", place, "message") if place is not None else verdict.field("message")),
+        *verdict.field("consecutiveError"),
+        *verdict.asked("provider", "prometheus", "address"),
+        *(verdict.asked("provider", "prometheus", "query") if id_ in ("bad-query", "no-data") else ()),
+        *(verdict.asked("successCondition") if id_ in ("bad-condition", "no-data") else ()),
+    )
+    return Finding(sentence, evidence, _next(case, id_))
+
+
+def _bare(message: str) -> str:
+    found = re.search(r'"Error Message: (.*)"$', message, re.S)
+    return found[1] if found else message
+
+
+def _next(case: Case, id_: str) -> str:
+    if id_ in ("no-data", "bad-query", "prometheus-unreachable", "prometheus-unauthorized", "prometheus-error"):
+        return case.command("metrics")
+    return case.command("analysis")
+
+
+def holding(case: Case) -> tuple[Verdict, ...]:
+    """The metrics without a verdict that hold the rollout now."""
+    if not any(p.reason.startswith("Inconclusive") for p in case.rollout.pause_conditions):
+        return ()
+    return verdicts(case, "Inconclusive")
+
+
+def without_data(case: Case) -> tuple[tuple[Verdict, str], ...]:
+    """Metrics whose verdict is about no number at all, with the phase of that measurement."""
+    found = [(v, "Inconclusive") for v in holding(case) if no_number(v.value("Inconclusive"))]
+    if ended_by_analysis(case):
+        found += [(v, "Failed") for v in verdicts(case, "Failed") if no_number(v.value("Failed"))]
+        found += [(v, "Error") for v in verdicts(case, "Error") if kind_of(v.message()) == "no-data"]
+    else:
+        found += [(v, "Error") for v in _erring(case) if kind_of(v.message()) == "no-data"]
+    return tuple(found)
+
+
+def no_data(case: Case) -> Finding | None:
+    """A verdict on nothing: an empty answer or NaN, and nobody can say why."""
+    for verdict, phase in without_data(case):
+        return about_nothing(case, verdict, phase, "the query returned no data")
+    return None
+
+
+def about_nothing(case: Case, verdict: Verdict, phase: str, why: str, more: tuple[Evidence, ...] = ()) -> Finding:
+    """The sentence of a verdict without data, with the reason that is known for it."""
+    name, place = verdict.result.name, verdict.newest(phase)
+    outcome = "waits for a person" if phase == "Inconclusive" else "was rolled back"
+    if phase == "Error" and not ended_by_analysis(case):
+        outcome = "has no verdict yet"
+    value = verdict.field("measurements", place, "value") if place is not None else ()
+    message = verdict.field("measurements", place, "message") if place is not None else ()
+    evidence = (
+        *(value or message),
+        *more,
+        *(verdict.field("metadata", "ResolvedPrometheusQuery") or verdict.asked("provider", "prometheus", "query")),
+        *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
+    )
+    return Finding(f"{case.version} {outcome} because {name} has no data: {why}", evidence, case.command("metrics"))
+
+
+def inconclusive(case: Case) -> Finding | None:
+    """A number that neither passes nor fails."""
+    for verdict in holding(case):
+        value, place = verdict.value("Inconclusive"), verdict.newest("Inconclusive")
+        limit = verdict.limit
+        text = value_text(measured_number(value), unit_of(verdict.result.name, limit), limit=limit)
+        behind = " behind a pause step" if len(case.rollout.pause_conditions) > 1 else ""
+        sentence = (
+            f"{case.version} waits for a person{behind} because {verdict.result.name} was {text}, which neither "
+            "passes nor fails"
+        )
+        evidence = (
+            *(verdict.field("measurements", place, "value") if place is not None else ()),
+            *verdict.asked("successCondition"),
+            *verdict.asked("failureCondition"),
+            *verdict.field("inconclusive"),
+        )
+        return Finding(sentence, evidence, case.command("promote"))
+    return None
+
+
+def never_started(case: Case) -> Finding | None:
+    """An analysis step without an AnalysisRun: an argument from a field that does not exist, an
+    empty list of templates, or a controller that may not create runs. There is no event."""
+    rollout = case.rollout
+    step, index = rollout.current_step, rollout.step_index
+    if rollout.aborted or step is None or step.kind != "analysis" or rollout.paused or rollout.pause_conditions:
+        return None
+    if rollout.step_run or any(r.step_index == index for r in _judging(case)) or case.snapshot.denied("analysisruns"):
+        return None
+    if not rollout.observed or rollout.status_phase != "Progressing":
+        return None
+    since = since_progress(case)
+    if since is None or since < _HANG:
+        return None
+    path = ("spec", "strategy", "canary", "steps", index or 0, "analysis")
+    templates = at(rollout.raw, *path, "templates") or []
+    evidence = (*quote("Rollout", rollout.raw, "status", "currentStepIndex"),)
+    why = "its arguments may name a field that does not exist, or the controller may not create AnalysisRuns"
+    if not templates:
+        why = "the step lists no templates"
+    for n, argument in enumerate(at(rollout.raw, *path, "args") or []):
+        field = at(argument, "valueFrom", "fieldRef", "fieldPath")
+        if field and not _exists(rollout.raw, str(field)):
+            why = f"its argument {argument.get('name')} refers to {field}, which the Rollout does not have"
+            evidence += quote("Rollout", rollout.raw, *path, "args", n, "valueFrom", "fieldRef", "fieldPath")
+    sentence = f"the analysis of this step has not started for {duration(since)}: {why}"
+    evidence += quote("Rollout", rollout.raw, *path, "templates", 0, "templateName")
+    return Finding(sentence, evidence, case.command("get"))
+
+
+def _exists(raw: Json, path: str) -> bool:
+    keys = [int(k) if k.isdigit() else k for k in re.findall(r"[^.\[\]']+", path)]
+    return path.startswith("metadata.") or at(raw, *keys) is not None
+
+
+def since_progress(case: Case) -> timedelta | None:
+    """How long ago the controller last saw progress."""
+    times = [c.updated_at for c in case.rollout.conditions if c.type == "Progressing" and c.updated_at]
+    return case.age(max(times)) if times else None

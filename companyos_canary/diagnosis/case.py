@@ -1,0 +1,180 @@
+"""What a diagnosis reads, and what it says: objects as they are, and fields quoted from them."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from companyos_canary.argo.picture import Place
+from companyos_canary.model.image import version
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.snapshot import Snapshot
+
+Json = Mapping[str, Any]
+_PLAIN = re.compile(r"[A-Za-z_][\w-]*")
+MOST_EVIDENCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One field as it was read. `object` is `Kind/name`, or `Prometheus`; `field` is a path such as
+    `status.conditions[0].message`, or the query that was asked."""
+
+    object: str
+    field: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One answer. `sentence` has no full stop; `next` is a command line."""
+
+    sentence: str
+    evidence: tuple[Evidence, ...] = ()
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """What the person did last."""
+
+    verb: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Prometheus said to one query: values (NaN included), or the `problem` in one sentence."""
+
+    values: tuple[float, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything known at `now`. `objects` are by kind, as the API server sent them. `wanted` is the version that is
+    asked about, empty for the newest. `logs` are the last lines by pod. `answers` are Prometheus's by query, and
+    `prometheus` says why there are none."""
+
+    now: datetime
+    snapshot: Snapshot
+    objects: Mapping[str, Sequence[Json]] = field(default_factory=dict)
+    wanted: str = ""
+    did: Did | None = None
+    logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    prometheus: str = ""
+    place: Place = field(default_factory=Place)
+
+    @property
+    def container(self) -> str | None:
+        return self.place.container
+
+    @property
+    def rollout(self) -> Rollout:
+        return self.snapshot.rollout
+
+    @property
+    def version(self) -> str:
+        """The newest version, as people name it."""
+        return version(self.rollout.image(self.container)) or self.rollout.name
+
+    @property
+    def stable_version(self) -> str:
+        stable = self.snapshot.stable
+        images = stable.containers if stable else ()
+        found = (c.image for c in images if self.container in (None, c.name))
+        return version(next(found, ""))
+
+    def of(self, kind: str) -> Sequence[Json]:
+        return self.objects.get(kind, ())
+
+    def named(self, kind: str, name: str) -> Json | None:
+        return next((o for o in self.of(kind) if o["metadata"]["name"] == name), None)
+
+    def pods(self, hash_: str) -> Iterator[Json]:
+        """The pods of one ReplicaSet of this Rollout that are not going away."""
+        known = {p.name for p in self.snapshot.pods if p.hash == hash_ and not p.deleting}
+        return (o for o in self.of("Pod") if o["metadata"]["name"] in known)
+
+    def events(self, kind: str, name: str) -> Iterator[Json]:
+        """The events about one object, newest first."""
+        about = (
+            e
+            for e in self.of("Event")
+            if (e.get("involvedObject") or {}).get("kind") == kind and e["involvedObject"].get("name") == name
+        )
+        return iter(sorted(about, key=_seen, reverse=True))
+
+    def command(self, verb: str, argument: str = "") -> str:
+        """A command line of ours that can be copied."""
+        return self.place.command(verb, argument)
+
+    def kubectl(self, words: str) -> str:
+        """A command line of kubectl's, for what is not ours to change."""
+        return f"kubectl -n {self.rollout.namespace} {words}"
+
+    def age(self, moment: Any) -> timedelta | None:
+        """How long ago a moment was (a time, or the text of one); None where it is not known."""
+        at = moment if isinstance(moment, datetime) else parse_time(moment)
+        return max(self.now - at, timedelta()) if at else None
+
+    def with_more(self, kind: str, found: Sequence[Json]) -> "Case":
+        """The same with objects that were read later."""
+        return replace(self, objects={**self.objects, kind: [*self.of(kind), *found]})
+
+
+def quote(kind: str, obj: Json | None, *path: str | int) -> tuple[Evidence, ...]:
+    """A field of an object as evidence; nothing where the object does not have it."""
+    value = at(obj, *path)
+    if obj is None or value is None or isinstance(value, (dict, list)):
+        return ()
+    return (Evidence(f"{kind}/{obj['metadata']['name']}", path_text(path), value),)
+
+
+def at(obj: Any, *path: str | int) -> Any:
+    """The value at a path; None where there is none."""
+    for key in path:
+        if isinstance(key, str) and isinstance(obj, Mapping):
+            obj = obj.get(key)
+        elif isinstance(key, int) and isinstance(obj, list) and key < len(obj):
+            obj = obj[key]
+        else:
+            return None
+    return obj
+
+
+def path_text(path: Sequence[str | int]) -> str:
+    """`status.conditions[0].reason`, `metadata.annotations['a.b/c']`."""
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        elif _PLAIN.fullmatch(key):
+            text += f".{key}" if text else key
+        else:
+            text += f"['{key}']"
+    return text
+
+
+def condition(obj: Json | None, type_: str) -> tuple[int, Json] | None:
+    """The place and the content of a status condition."""
+    for index, found in enumerate(at(obj, "status", "conditions") or []):
+        if found.get("type") == type_:
+            return index, found
+    return None
+
+
+def raw_rollout(case: Case) -> Json:
+    return case.rollout.raw
+
+
+def hash_of(obj: Json) -> str:
+    return str((obj["metadata"].get("labels") or {}).get(HASH_LABEL, ""))
+
+
+def _seen(event: Json) -> str:
+    last = event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp")
+    return str(last or event["metadata"].get("creationTimestamp") or "")

@@ -1,0 +1,211 @@
+"""The controller itself, the spec it was given, and who else writes to the Rollout."""
+
+import re
+from datetime import timedelta
+
+from companyos_canary.argo.phase import invalid_spec
+from companyos_canary.diagnosis.case import Case, Evidence, Finding, Json, at, condition, quote
+from companyos_canary.diagnosis.pods import short
+from companyos_canary.model.image import version
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.units import duration
+
+INSTANCE = "argo-rollouts.argoproj.io/controller-instance-id"
+LEASE = "argo-rollouts-controller-lock"
+CONTROLLER = "argo-rollouts"
+_PATIENCE = timedelta(seconds=30)
+_DEAD = timedelta(seconds=60)
+_GITOPS = {"argocd": "Argo CD", "argocd-controller": "Argo CD", "argocd-application-controller": "Argo CD"}
+_GITOPS |= {"kustomize-controller": "Flux", "helm-controller": "Flux"}
+_TRACKING = ("argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
+_INVALID = re.compile(r'^The Rollout "[^"]*" is invalid: ')
+
+
+def spec_invalid(case: Case) -> Finding | None:
+    """The controller refuses the spec, and does nothing until that is corrected."""
+    message = invalid_spec(case.rollout)
+    found = condition(case.rollout.raw, "InvalidSpec")
+    if not message or not found:
+        return None
+    missing = re.search(r"AnalysisTemplate '([^']+)' not found", message)
+    why = f"AnalysisTemplate {missing[1]} does not exist" if missing else short(_INVALID.sub("", message))
+    sentence = f"the controller refuses the spec and changes nothing until it is corrected: {why}"
+    path = ("status", "conditions", found[0])
+    evidence = (
+        *quote("Rollout", case.rollout.raw, *path, "message"),
+        *quote("Rollout", case.rollout.raw, *path, "lastTransitionTime"),
+    )
+    return Finding(sentence, evidence, case.command("get"))
+
+
+def waits_for_controller(case: Case) -> bool:
+    """Whether something was asked of the controller that it has not shown yet."""
+    rollout = case.rollout
+    unpausing = rollout.controller_pause and not rollout.pause_conditions and not rollout.aborted
+    return not rollout.observed or unpausing
+
+
+def asked_at(case: Case) -> timedelta | None:
+    """How long ago the newest thing was asked, as far as anything tells."""
+    times = [case.did.at] if case.did else []
+    for entry in at(case.rollout.raw, "metadata", "managedFields") or []:
+        if "rollouts-controller" not in str(entry.get("manager")):
+            times.append(parse_time(entry.get("time")))
+    if not case.rollout.observed_generation:
+        times.append(case.rollout.created_at)
+    known = [t for t in times if t]
+    return case.age(max(known)) if known else None
+
+
+def not_ours(case: Case) -> Finding | None:
+    """The Rollout is labelled for a controller with another instance id."""
+    if not waits_for_controller(case):
+        return None
+    mine = str((case.rollout.raw["metadata"].get("labels") or {}).get(INSTANCE, ""))
+    deployment = _deployment(case)
+    ids = _instance(deployment) if deployment else None
+    if (ids is None and not mine) or (ids is not None and ids[0] == mine):
+        return None
+    if ids is None:
+        return None
+    theirs, evidence = ids
+    evidence += quote("Rollout", case.rollout.raw, "metadata", "labels", INSTANCE)
+    who = f"the controller looks after instance id {theirs!r}" if theirs else "the controller has no instance id"
+    label = f"this Rollout has {mine!r}" if mine else "this Rollout has none"
+    return Finding(f"no controller looks after this Rollout: {who}, and {label}", evidence, case.command("get"))
+
+
+def _deployment(case: Case) -> Json | None:
+    found = [d for d in case.of("Deployment") if CONTROLLER in d["metadata"]["name"]]
+    return found[0] if found else None
+
+
+def _instance(deployment: Json) -> tuple[str, tuple[Evidence, ...]] | None:
+    containers = at(deployment, "spec", "template", "spec", "containers") or []
+    for n, container in enumerate(containers):
+        args = [*(container.get("command") or []), *(container.get("args") or [])]
+        for place, arg in enumerate(container.get("args") or []):
+            if str(arg).startswith("--instance-id"):
+                path = ("spec", "template", "spec", "containers", n, "args", place)
+                _, _, value = str(arg).partition("=")
+                following = args[args.index(arg) + 1 :]
+                value = value or str(next(iter(following), ""))
+                return value, quote("Deployment", deployment, *path)
+    return ("", ()) if containers else None
+
+
+def controller_gone(case: Case) -> Finding | None:
+    """Nobody runs who could act on the Rollout."""
+    rollout, asked = case.rollout, asked_at(case)
+    deployment, lease = _deployment(case), case.named("Lease", LEASE)
+    renewed = case.age(at(lease, "spec", "renewTime")) if lease else None
+    evidence = (
+        *quote("Rollout", rollout.raw, "metadata", "generation"),
+        *quote("Rollout", rollout.raw, "status", "observedGeneration"),
+        *quote("Deployment", deployment, "spec", "replicas"),
+        *quote("Deployment", deployment, "status", "availableReplicas"),
+        *quote("Lease", lease, "spec", "renewTime"),
+    )
+    where = "kubectl -n argo-rollouts get deployment,pods"
+    stopped = deployment is not None and not at(deployment, "status", "availableReplicas")
+    silent = renewed is not None and renewed > _DEAD
+    if (stopped or silent) and not _settled(case):
+        since = f"; it last renewed its lease {duration(renewed)} ago" if renewed is not None and silent else ""
+        return Finding(f"the Argo Rollouts controller is not running{since}", evidence, where)
+    if not waits_for_controller(case) or (asked is not None and asked < _PATIENCE):
+        return None
+    if asked is None and lease is not None and not silent:
+        return None
+    if lease is not None or (deployment is not None and not stopped):
+        return None
+    waited = f" for {duration(asked)}" if asked else ""
+    sentence = f"no controller has acted on the newest change{waited}; the Argo Rollouts controller may not be running"
+    return Finding(sentence, evidence, where)
+
+
+def _settled(case: Case) -> bool:
+    return case.rollout.status_phase == "Healthy" and not waits_for_controller(case)
+
+
+def promote_lost(case: Case) -> Finding | None:
+    """A promote that the controller has not taken up."""
+    rollout, asked = case.rollout, asked_at(case)
+    if not (rollout.controller_pause and not rollout.pause_conditions) or rollout.aborted or rollout.promote_full:
+        return None
+    if not rollout.observed or asked is None or asked < _PATIENCE:
+        return None
+    evidence = (
+        *quote("Rollout", rollout.raw, "status", "controllerPause"),
+        *quote("Rollout", rollout.raw, "status", "currentStepIndex"),
+        *quote("Rollout", rollout.raw, "status", "phase"),
+    )
+    sentence = f"the promote of {duration(asked)} ago was stored, but the controller has not taken it up"
+    return Finding(sentence, evidence, case.command("promote"))
+
+
+def not_observing(case: Case) -> Finding | None:
+    """A controller runs, but has not looked at the newest change."""
+    rollout, asked = case.rollout, asked_at(case)
+    if rollout.observed or asked is None or asked < _PATIENCE:
+        return None
+    evidence = (
+        *quote("Rollout", rollout.raw, "metadata", "generation"),
+        *quote("Rollout", rollout.raw, "status", "observedGeneration"),
+        *quote("Lease", case.named("Lease", LEASE), "spec", "renewTime"),
+    )
+    sentence = f"the controller runs, but has not observed the change of {duration(asked)} ago"
+    return Finding(sentence, evidence, "kubectl -n argo-rollouts logs deployment/argo-rollouts")
+
+
+def gitops(case: Case) -> Finding | None:
+    """Something that applies from Git has put another version back."""
+    owner = _owner(case)
+    if not owner or not case.wanted or version(case.rollout.image(case.container)) == case.wanted:
+        return None
+    who, evidence = owner
+    now = case.version
+    sentence = f"{who} manages this Rollout and has put {now} back in place of {case.wanted}: change the version in Git"
+    return Finding(sentence, (*_image(case), *evidence), case.command("history"))
+
+
+def _owner(case: Case) -> tuple[str, tuple[Evidence, ...]] | None:
+    raw = case.rollout.raw
+    for n, entry in enumerate(at(raw, "metadata", "managedFields") or []):
+        if who := _GITOPS.get(str(entry.get("manager"))):
+            path = ("metadata", "managedFields", n)
+            return who, (*quote("Rollout", raw, *path, "manager"), *quote("Rollout", raw, *path, "time"))
+    for place in ("annotations", "labels"):
+        for key in _TRACKING:
+            if found := quote("Rollout", raw, "metadata", place, key):
+                return ("Argo CD" if "argocd" in key else "Flux"), found
+    return None
+
+
+def superseded(case: Case) -> Finding | None:
+    """Another version has taken the place of the one that is asked about."""
+    now = case.version
+    if not case.wanted or now == case.wanted:
+        return None
+    old = [r for r in case.snapshot.replicasets if any(version(c.image) == case.wanted for c in r.containers)]
+    back = case.rollout.is_fully_promoted or case.rollout.current_hash == case.rollout.stable_hash
+    if old and back and old[0].revision < case.rollout.revision:
+        sentence = f"{case.wanted} was replaced: the Rollout has been put back to {now}"
+    elif old:
+        sentence = f"{case.wanted} was superseded by {now}"
+    else:
+        sentence = f"{case.wanted} was never started: the Rollout's spec has {now}"
+    replaced = case.named("ReplicaSet", old[0].name) if old else None
+    evidence = (
+        *_image(case),
+        *quote("Rollout", case.rollout.raw, "metadata", "annotations", "rollout.argoproj.io/revision"),
+        *quote("ReplicaSet", replaced, "metadata", "annotations", "rollout.argoproj.io/revision"),
+        *quote("ReplicaSet", replaced, "spec", "replicas"),
+    )
+    return Finding(sentence, evidence, case.command("history"))
+
+
+def _image(case: Case) -> tuple[Evidence, ...]:
+    for n, c in enumerate(at(case.rollout.raw, "spec", "template", "spec", "containers") or []):
+        if case.container in (None, c.get("name")):
+            return quote("Rollout", case.rollout.raw, "spec", "template", "spec", "containers", n, "image")
+    return ()

@@ -1,0 +1,259 @@
+"""What people and limits did to a release: aborts, pauses, undos, the progress deadline; and that all is well."""
+
+from datetime import timedelta
+
+from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
+from companyos_canary.argo.endings import since, waits_for_a_person
+from companyos_canary.argo.phase import is_degraded, shown_phase
+from companyos_canary.argo.stable_record import abort_action
+from companyos_canary.argo.steps import set_weight
+from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, condition, quote
+from companyos_canary.diagnosis.control import waits_for_controller
+from companyos_canary.diagnosis.pods import short, starting
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.units import duration
+
+_DEADLINE = 600
+
+
+def _status(case: Case, *path: str | int) -> tuple[Evidence, ...]:
+    return quote("Rollout", case.rollout.raw, "status", *path)
+
+
+def _progressing(case: Case) -> tuple[Evidence, ...]:
+    found = condition(case.rollout.raw, "Progressing")
+    if not found:
+        return ()
+    return (*_status(case, "conditions", found[0], "reason"), *_status(case, "conditions", found[0], "message"))
+
+
+def deadline_passed(case: Case) -> Finding | None:
+    """The progress deadline has passed; nothing else says why."""
+    rollout = case.rollout
+    late = TIMED_OUT in rollout.status_message or (rollout.aborted and _timed_out(case))
+    if not is_degraded(rollout) or not late:
+        return None
+    seconds = at(rollout.raw, "spec", "progressDeadlineSeconds") or _DEADLINE
+    ending = "and was rolled back" if rollout.aborted else "and the controller keeps trying"
+    sentence = f"{case.version} made no progress for {duration(timedelta(seconds=seconds))} {ending}"
+    evidence = (
+        *_timed_out(case),
+        *_progressing(case),
+        *quote("Rollout", rollout.raw, "spec", "progressDeadlineSeconds"),
+        *_status(case, "availableReplicas"),
+    )
+    return Finding(sentence, evidence, case.command("get" if rollout.aborted else "abort"))
+
+
+def _timed_out(case: Case) -> tuple[Evidence, ...]:
+    for event in case.events("Rollout", case.rollout.name):
+        if TIMED_OUT in str(event.get("message")) and f'-{case.rollout.current_hash}"' in str(event.get("message")):
+            return quote("Event", event, "message")
+    return ()
+
+
+def abort_held(case: Case) -> Finding | None:
+    """An abort under a pause by hand: no pod moves until it is resumed."""
+    rollout, current = case.rollout, case.snapshot.current
+    if not (rollout.aborted and rollout.paused and current and current.desired):
+        return None
+    evidence = (
+        *quote("Rollout", rollout.raw, "spec", "paused"),
+        *_status(case, "abort"),
+        *quote("ReplicaSet", case.named("ReplicaSet", current.name), "spec", "replicas"),
+    )
+    sentence = f"{case.version} is aborted, but its pods stay because the Rollout is also paused by hand"
+    return Finding(sentence, evidence, case.command("resume"))
+
+
+def aborted_by_person(case: Case) -> Finding | None:
+    """An abort that no analysis and no deadline explains."""
+    rollout = case.rollout
+    if not rollout.aborted or not says_no_reason(rollout.status_message):
+        return None
+    action = abort_action(rollout.annotations)
+    who = f"by {action['by']}" if action.get("by") else "by a person"
+    why = f": {short(action['reason'])}" if action.get("reason") else "; no reason was recorded"
+    age = case.age(rollout.aborted_at)
+    ago = f" {duration(age)} ago" if age else ""
+    evidence = (
+        *_status(case, "abort"),
+        *_status(case, "abortedAt"),
+        *_status(case, "message"),
+        *(
+            quote("Rollout", rollout.raw, "metadata", "annotations", "canary.companyos.io/last-action")
+            if action
+            else ()
+        ),
+    )
+    return Finding(f"{case.version} was aborted{ago} {who}{why}", evidence, case.command("retry"))
+
+
+def aborted(case: Case) -> Finding | None:
+    """Any other abort, in the controller's words."""
+    rollout = case.rollout
+    if not rollout.aborted:
+        return None
+    sentence = f"{case.version} was rolled back: {short(rollout.status_message) or 'the controller gives no reason'}"
+    return Finding(sentence, (*_status(case, "message"), *_status(case, "abortedAt")), case.command("analysis"))
+
+
+def abort_dropped(case: Case) -> Finding | None:
+    """An abort that came after the promotion: the controller drops it without a word."""
+    rollout = case.rollout
+    if not case.did or case.did.verb != "abort" or rollout.aborted or not rollout.is_fully_promoted:
+        return None
+    if not rollout.observed:
+        return None
+    evidence = (*_status(case, "phase"), *_status(case, "stableRS"), *_status(case, "currentPodHash"))
+    sentence = f"the abort had no effect because {case.version} was already promoted: go back with undo"
+    return Finding(sentence, evidence, case.command("undo"))
+
+
+def undo_is_canary(case: Case) -> Finding | None:
+    """An undo that goes through all steps like any new version."""
+    rollout = case.rollout
+    if not case.did or case.did.verb != "undo" or rollout.is_fully_promoted or rollout.aborted or not rollout.steps:
+        return None
+    if waits_for_controller(case):
+        return None
+    evidence = (
+        *_status(case, "currentStepIndex"),
+        *_status(case, "stableRS"),
+        *_status(case, "currentPodHash"),
+        *quote("Rollout", rollout.raw, "spec", "rollbackWindow", "revisions"),
+    )
+    sentence = (
+        f"the undo to {case.version} runs as a canary through all steps, and {case.stable_version or 'stable'} "
+        "still serves most requests"
+    )
+    return Finding(sentence, evidence, case.command("promote", "--full"))
+
+
+def paused_by_hand(case: Case) -> Finding | None:
+    rollout = case.rollout
+    if not rollout.paused or rollout.aborted:
+        return None
+    began = at(rollout.raw, "status", "duration", "manualPauseStartedAt")
+    age = case.age(parse_time(began)) or case.age(since(rollout))
+    span = f" for {duration(age)}" if age else ""
+    also = " It also waits at a pause step." if rollout.pause_conditions else ""
+    sentence = f"the Rollout has been paused by hand{span}; nothing is scaled until someone resumes it"
+    evidence = (*quote("Rollout", rollout.raw, "spec", "paused"), *_status(case, "phase"), *_status(case, "message"))
+    if also:
+        evidence += _status(case, "pauseConditions", 0, "reason")
+    return Finding(sentence, evidence, case.command("resume"))
+
+
+def waiting_for_person(case: Case) -> Finding | None:
+    rollout = case.rollout
+    if not waits_for_a_person(rollout):
+        return None
+    age = case.age(since(rollout))
+    span = f" for {duration(age)}" if age else ""
+    sentence = f"{case.version} has waited{span} at {set_weight(rollout)} % for a person to promote or abort it"
+    evidence = (
+        *_status(case, "pauseConditions", 0, "reason"),
+        *_status(case, "pauseConditions", 0, "startTime"),
+        *_status(case, "currentStepIndex"),
+    )
+    return Finding(sentence, evidence, case.command("promote"))
+
+
+def timed_pause(case: Case) -> Finding | None:
+    rollout, step = case.rollout, case.rollout.current_step
+    if not rollout.pause_conditions or step is None or step.duration is None or rollout.paused or rollout.aborted:
+        return None
+    started = rollout.pause_conditions[0].started_at
+    if started is None:
+        return None
+    remaining = started + step.duration - case.now
+    told = f"{duration(remaining)} left" if remaining > timedelta() else "which ends now"
+    sentence = f"{case.version} is in a pause of {duration(step.duration)} at {set_weight(rollout)} %, {told}"
+    index = rollout.step_index or 0
+    evidence = (
+        *_status(case, "pauseConditions", 0, "startTime"),
+        *quote("Rollout", rollout.raw, "spec", "strategy", "canary", "steps", index, "pause", "duration"),
+    )
+    return Finding(sentence, evidence, case.command("watch"))
+
+
+def scaled_to_zero(case: Case) -> Finding | None:
+    rollout = case.rollout
+    if at(rollout.raw, "spec", "replicas") != 0:
+        return None
+    evidence = (*quote("Rollout", rollout.raw, "spec", "replicas"), *_status(case, "phase"))
+    return Finding("the Rollout is scaled to zero, so no version serves", evidence, case.command("get"))
+
+
+def healthy(case: Case) -> Finding | None:
+    rollout = case.rollout
+    if waits_for_controller(case) or shown_phase(rollout).word != "Healthy":
+        return None
+    evidence = (*_status(case, "phase"), *_status(case, "availableReplicas"), *_status(case, "stableRS"))
+    return Finding(f"nothing is wrong: {case.version} is stable and Healthy", evidence, case.command("status"))
+
+
+def slow_start(case: Case) -> Finding | None:
+    """Pods that are still starting while most of the progress deadline is over."""
+    rollout = case.rollout
+    if rollout.aborted or rollout.status_phase != "Progressing" or waits_for_controller(case):
+        return None
+    pods, found = starting(case, rollout.current_hash), condition(rollout.raw, "Progressing")
+    if not pods or not found:
+        return None
+    seconds = at(rollout.raw, "spec", "progressDeadlineSeconds") or _DEADLINE
+    silent = case.age(found[1].get("lastUpdateTime")) or timedelta()
+    remaining = timedelta(seconds=seconds) - silent
+    if remaining > timedelta(seconds=seconds) * 0.25:
+        return None
+    left = f"{duration(remaining)} before" if remaining > timedelta() else "past"
+    noun = "pod is" if len(pods) == 1 else "pods are"
+    sentence = (
+        f"{len(pods)} {noun} still starting, {left} the progress deadline of {duration(timedelta(seconds=seconds))}"
+    )
+    evidence = (
+        *quote("Pod", pods[0], "status", "phase"),
+        *quote("Pod", pods[0], "metadata", "creationTimestamp"),
+        *_status(case, "conditions", found[0], "lastUpdateTime"),
+        *quote("Rollout", rollout.raw, "spec", "progressDeadlineSeconds"),
+    )
+    return Finding(sentence, evidence, case.command("watch"))
+
+
+def in_progress(case: Case) -> Finding | None:
+    """It moves, or has only just been asked to."""
+    rollout = case.rollout
+    running = [r for r in case.snapshot.attempt if not r.is_finished]
+    step = rollout.current_step
+    if waits_for_controller(case):
+        sentence = f"the newest change to {rollout.name} has only just been sent; the controller has not shown it yet"
+        evidence: tuple[Evidence, ...] = (
+            *quote("Rollout", rollout.raw, "metadata", "generation"),
+            *_status(case, "observedGeneration"),
+        )
+    elif pods := starting(case, rollout.current_hash):
+        noun = "pod of it is" if len(pods) == 1 else "pods of it are"
+        sentence = f"{case.version} is in progress: {len(pods)} {noun} starting"
+        evidence = (
+            *quote("Pod", pods[0], "status", "phase"),
+            *quote("Pod", pods[0], "metadata", "creationTimestamp"),
+            *_status(case, "message"),
+        )
+    elif running and step is not None and step.kind == "analysis":
+        sentence = f"{case.version} is in progress at {set_weight(rollout)} %: its analysis is running"
+        evidence = (*quote("AnalysisRun", running[-1].raw, "status", "phase"), *_tolerated(running[-1].raw))
+    else:
+        message = shown_phase(rollout).message
+        sentence = f"{case.version} is in progress" + (f": {message}" if message else "")
+        evidence = (*_status(case, "phase"), *_status(case, "message"), *_status(case, "currentStepIndex"))
+    return Finding(sentence, evidence, case.command("watch"))
+
+
+def _tolerated(run: object) -> tuple[Evidence, ...]:
+    """Bad values that the run has let pass so far."""
+    found: list[Evidence] = []
+    for n, result in enumerate(at(run, "status", "metricResults") or []):
+        if result.get("failed"):
+            found += quote("AnalysisRun", run, "status", "metricResults", n, "failed")  # type: ignore[arg-type]
+    return tuple(found[:2])

@@ -1,0 +1,153 @@
+"""Reads the folder of a case, and answers as the API server of its cluster would.
+
+`objects.yaml` has one document an object, `case.yaml` the keys `now`, `wanted`, `asked`, `did`, `config`, `prometheus`,
+`logs`, and what is right: `cause`, `also`, `partly`, `healthy`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from companyos_canary.actions.diagnose import explain
+from companyos_canary.argo.picture import Place
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import target_of
+from companyos_canary.diagnosis.case import Case, Did
+from companyos_canary.diagnosis.table import Diagnosis
+from companyos_canary.model.http import Json, Request, Response
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.sandbox.api.selectors import label_selector
+
+_KINDS = {"horizontalpodautoscalers": "HorizontalPodAutoscaler", "ingresses": "Ingress", "leases": "Lease"}
+
+
+@dataclass
+class Folder:
+    """One case; `requests` collects what was asked."""
+
+    path: Path
+    requests: list[Request] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.case: Json = yaml.load((self.path / "case.yaml").read_text(), yaml.BaseLoader) or {}
+        typed = yaml.safe_load((self.path / "case.yaml").read_text()) or {}
+        self.logs, self.prometheus = typed.get("logs"), typed.get("prometheus")
+        found = yaml.load_all((self.path / "objects.yaml").read_text(), _AsWritten)
+        self.objects: list[Json] = [o for document in found for o in _flat(document)]
+
+    @property
+    def now(self) -> datetime:
+        return parse_time(self.case.get("now")) or datetime.now(UTC)
+
+    @property
+    def rollout(self) -> Json:
+        config = self.case.get("config") or {}
+        found = [o for o in self.objects if o.get("kind") == "Rollout"]
+        named = [o for o in found if o["metadata"]["name"] == config.get("rollout", "")]
+        return (named or found)[0]
+
+    def diagnosis(self) -> tuple[Diagnosis, Case]:
+        meta, config = self.rollout["metadata"], self.case.get("config") or {}
+        did = self.case.get("did") or {}
+        namespace = meta.get("namespace", "default")
+        cluster = Cluster(self, namespace)
+        found, case, _ = explain(
+            cluster,
+            cluster.rollout(meta["name"]),
+            self.now,
+            Place(target=(meta["name"], namespace), container=config.get("container")),
+            wanted=str(self.case.get("wanted") or ""),
+            did=Did(str(did.get("verb", "")), parse_time(did.get("at"))) if did else None,
+        )
+        return found, case
+
+    def line(self) -> dict[str, Any]:
+        """What `make diagnosis` prints of a case."""
+        found, _ = self.diagnosis()
+        return {
+            "case": self.path.name,
+            "cause": found.cause.id,
+            "sentence": found.finding.sentence,
+            "evidence": [{"object": e.object, "field": e.field, "value": e.value} for e in found.finding.evidence],
+            "next": found.finding.next,
+        }
+
+    def send(self, request: Request) -> Response:
+        self.requests.append(request)
+        target = target_of(request.path)
+        kind = _KINDS.get(target.plural) or target.kind
+        if target.name:
+            there = (o for o in self._in(target.namespace) if o.get("kind") == kind)
+            found = next((o for o in there if o["metadata"]["name"] == target.name), None)
+            missing = {"kind": "Status", "reason": "NotFound", "message": f'{target.plural} "{target.name}" not found'}
+            missing["details"] = {"name": target.name, "kind": target.plural}  # type: ignore[assignment]
+            return _json(found) if found else _json(missing, 404)
+        fits = label_selector(request.parameter("labelSelector"))
+        fields = [pair.partition("=") for pair in request.parameter("fieldSelector").split(",") if pair]
+        items = [
+            o
+            for o in self._in(target.namespace)
+            if o.get("kind") == kind and fits(o) and all(_at(o, key) == value for key, _, value in fields)
+        ]
+        return _json({"kind": f"{kind}List", "apiVersion": "v1", "metadata": {}, "items": items})
+
+    def stream(self, request: Request) -> Response:
+        """A log, whole."""
+        self.requests.append(request)
+        pod = target_of(request.path).name
+        return Response(200, {}, "\n".join(_lines(self.logs, pod)).encode())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _in(self, namespace: str) -> Iterator[Json]:
+        return (o for o in self.objects if o["metadata"].get("namespace", "default") == namespace)
+
+
+class _AsWritten(yaml.CSafeLoader):
+    """Times stay the text that they are in JSON."""
+
+
+_AsWritten.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def folders(root: Path) -> list[Path]:
+    """The cases in a folder and below it, or the folder itself."""
+    return sorted(p.parent for p in root.rglob("case.yaml") if (p.parent / "objects.yaml").is_file())
+
+
+def _flat(document: Any) -> Iterator[Json]:
+    if isinstance(document, dict) and isinstance(document.get("items"), list):
+        yield from (o for o in document["items"] if isinstance(o, dict))
+    elif isinstance(document, dict) and document:
+        yield document
+
+
+def _json(body: Mapping[str, Any] | None, status: int = 200) -> Response:
+    return Response(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+
+def _at(obj: Json, path: str) -> str:
+    value: Any = obj
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return "" if value is None else str(value)
+
+
+def _lines(logs: Any, pod: str) -> list[str]:
+    """Of one pod, whichever form the file has: a text, lines, or either by pod or container."""
+    if isinstance(logs, dict):
+        if "lines" in logs:
+            return _lines(logs["lines"], pod)
+        return _lines(logs.get(pod) or next(iter(logs.values()), ""), pod)
+    if isinstance(logs, list):
+        return [line for entry in logs for line in _lines(entry, pod)]
+    return str(logs or "").splitlines()

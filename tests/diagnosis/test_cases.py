@@ -1,0 +1,68 @@
+"""Every labelled case: the cause, what is quoted, the next command, and how much was asked."""
+
+import re
+import shlex
+from typing import Any
+
+import pytest
+
+from companyos_canary import cli
+from companyos_canary.actions.diagnose import MOST_REQUESTS
+from companyos_canary.diagnosis.case import MOST_EVIDENCE
+from companyos_canary.diagnosis.meanings import MEANINGS
+from companyos_canary.diagnosis.table import CAUSES
+from tests.diagnosis.__main__ import CASES
+from tests.diagnosis.folder import Folder, folders
+
+FOUND = folders(CASES)
+FINE = {c.id for c in CAUSES if c.fine}
+
+
+@pytest.fixture(scope="module", params=FOUND, ids=[p.name for p in FOUND])
+def folder(request: pytest.FixtureRequest) -> Folder:
+    return Folder(request.param)
+
+
+def test_the_cause_is_the_one_that_a_person_gave(folder: Folder) -> None:
+    line = folder.line()
+    assert line["cause"] == folder.case["cause"], line["sentence"]
+
+
+def test_what_is_fine_is_no_alarm_and_what_is_not_is_one(folder: Folder) -> None:
+    assert (folder.line()["cause"] in FINE) == (folder.case.get("healthy") == "true")
+
+
+def test_every_field_that_is_quoted_has_that_value(folder: Folder) -> None:
+    evidence = folder.line()["evidence"]
+    assert 1 <= len(evidence) <= MOST_EVIDENCE
+    for e in evidence:
+        if e["object"] == "Prometheus":
+            continue
+        kind, _, name = e["object"].partition("/")
+        held = [value_at(o, e["field"]) for o in folder.objects if (o["kind"], o["metadata"]["name"]) == (kind, name)]
+        assert e["value"] in held, e
+
+
+def test_the_next_command_can_be_run(folder: Folder) -> None:
+    program, verb, *_ = shlex.split(folder.line()["next"])
+    assert program in ("canary", "kubectl")
+    assert program == "kubectl" or verb in cli.VERBS
+
+
+def test_it_takes_few_requests(folder: Folder) -> None:
+    folder.requests.clear()
+    folder.diagnosis()
+    assert len(folder.requests) <= MOST_REQUESTS
+
+
+def test_every_cause_has_its_section_and_no_other_has() -> None:
+    assert set(MEANINGS) == {c.id for c in CAUSES}
+
+
+def value_at(obj: Any, path: str) -> Any:
+    for key, index, quoted in re.findall(r"([^.\[\]]+)|\[(\d+)\]|\['([^']+)'\]", path):
+        try:
+            obj = obj[int(index)] if index else obj[quoted or key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return obj
