@@ -53,6 +53,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "init": "write a canary.yaml, for a new service or a live Rollout",
         "lint": "find what would go wrong with manifests before a release",
         "render": "print the Kubernetes objects that canary.yaml stands for",
+        "diff": "what apply would change; or stable beside canary",
         "apply": "install or update them in the cluster",
         "completion": "complete verbs, options and names in bash, zsh or fish",
         "schema": "the JSON Schema of what -o json prints",

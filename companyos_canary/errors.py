@@ -49,7 +49,7 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.NOT_FOUND: "not found",
     ExitCode.SUPERSEDED: "superseded: another version took this one's place",
     ExitCode.REFUSED: "refused: the verb would not do what it says in this state",
-    ExitCode.UNFINISHED: "not finished: in progress or waiting for a person",
+    ExitCode.UNFINISHED: "not finished: in progress or waiting for a person; diff: it differs",
     ExitCode.UNOBSERVED: "accepted, but the controller did not show the effect in time",
     ExitCode.TIMEOUT: "observed, but the end was not reached in time",
     ExitCode.INTERRUPTED: "interrupted; the rollout goes on",

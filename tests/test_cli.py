@@ -52,6 +52,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "init": {"yaml"},
     "lint": CONFIG,
     "render": CONFIG,
+    "diff": CLIENT | CONFIG,
     "apply": CLIENT | CONFIG,
     "completion": set(),
     "schema": {"msgspec"},

@@ -39,6 +39,7 @@ TASKS = [
     ("start from nothing", ("new service",), "init"),
     ("see what is applied", ("objects", "print"), "render"),
     ("check it before a release", ("before a release",), "lint"),
+    ("see what apply would change", ("would change",), "diff"),
     ("install it", ("install",), "apply"),
     ("try it without a cluster", ("no cluster",), "demo"),
     ("complete names with TAB", ("complete", "bash"), "completion"),

@@ -1,4 +1,5 @@
-"""What applying a Rollout would start; the values that an API server fills in do not count."""
+"""What differs between two objects, and what applying a Rollout would start; the values that an API server fills in
+do not count."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -96,6 +97,59 @@ def changes(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Change,
             if _at(before, i) != _at(after, i)
         ]
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One value that differs: a text, number or flag, or an item without a name; None where a side does not have
+    it. `path` is that of a Change."""
+
+    path: str
+    old: Any
+    new: Any
+
+
+def leaves(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Leaf, ...]:
+    """The values that differ, without defaults, the status and what the server keeps in the metadata."""
+    return tuple(
+        leaf
+        for path, before, after in _differences(_own(old), _own(new), "", "")
+        for leaf in _split(path, before, after)
+    )
+
+
+def template_leaves(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Leaf, ...]:
+    """The same for two pod templates."""
+    found = _differences(without_defaults(old), without_defaults(new), "", "")
+    return tuple(leaf for path, before, after in found for leaf in _split(path, before, after))
+
+
+def _own(obj: Mapping[str, Any]) -> Any:
+    meta = obj.get("metadata") or {}
+    kept = {key: meta.get(key) or {} for key in ("labels", "annotations")}
+    return without_defaults({**{k: v for k, v in obj.items() if k not in ("metadata", "status")}, "metadata": kept})
+
+
+def _split(path: str, old: Any, new: Any) -> list[Leaf]:
+    """A part that only one side has as its values, and a list of objects without names item by item."""
+    if isinstance(old, list) and isinstance(new, list) and any(isinstance(item, Mapping) for item in (*old, *new)):
+        return [
+            leaf
+            for index in range(max(len(old), len(new)))
+            for at, before, after in _differences(_at(old, index), _at(new, index), f"{path}[{index}]", "")
+            for leaf in _split(at, before, after)
+        ]
+    one = old if new is ABSENT else new if old is ABSENT else None
+    field = path.rpartition(".")[2]
+    inner = _keyed(one, field) if isinstance(one, list) else one
+    if not isinstance(inner, Mapping) or not inner:
+        return [Leaf(path, old, new)]
+    names = {key: f"{path}[{key}]" if isinstance(one, list) else f"{path}.{key}" if path else str(key) for key in inner}
+    return [
+        leaf
+        for key, value in inner.items()
+        for leaf in (_split(names[key], value, ABSENT) if new is ABSENT else _split(names[key], ABSENT, value))
+    ]
 
 
 def keep_live_image(wanted: Mapping[str, Any], live: Mapping[str, Any], container: str | None = None) -> dict[str, Any]:

@@ -25,8 +25,8 @@ CHANGES: dict[str, tuple[str, ...]] = {
 }
 # What is no object has no name and no YAML.
 NO_OBJECT = {
-    "yaml": ("events", "history", "init", "lint", "links", "logs", "schema", "demo", "sandbox"),
-    "name": ("events", "history", "lint", "links", "logs", "schema", "demo", "sandbox"),
+    "yaml": ("diff", "events", "history", "init", "lint", "links", "logs", "schema", "demo", "sandbox"),
+    "name": ("diff", "events", "history", "lint", "links", "logs", "schema", "demo", "sandbox"),
 }
 READS: dict[str, tuple[str, ...]] = {"status": (), "get": (), "watch": ("--until", "paused")}
 

@@ -112,6 +112,36 @@ class Applied(TypedDict):
     message: str | None
 
 
+Leaf = TypedDict("Leaf", {"path": str, "from": Any, "to": Any})
+Leaf.__doc__ = "One value that differs; null where a side does not have it."
+
+
+class Different(TypedDict):
+    """`change` is `created`, `configured` or `unchanged`."""
+
+    kind: str
+    name: str
+    change: str
+    fields: list[Leaf]
+
+
+class Reference(TypedDict):
+    """A ConfigMap or Secret that the pods of one side alone refer to."""
+
+    kind: str
+    name: str
+    side: Literal["stable", "canary"]
+
+
+class Differences(Place):
+    """The live objects beside the rendered ones, or the pod template of stable beside that of the canary."""
+
+    between: Literal["live and rendered", "stable and canary"]
+    differs: bool
+    objects: list[Different]
+    references: list[Reference]
+
+
 class Listed(TypedDict):
     """`step` of `steps` counts weights; `waits_for_a_person`: nothing moves until one acts."""
 

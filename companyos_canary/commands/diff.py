@@ -1,0 +1,154 @@
+"""`canary diff`: the live objects beside the rendered ones, or stable beside the canary."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from companyos_canary.actions import apply as action
+from companyos_canary.argo.patches.undo import template_of
+from companyos_canary.commands import base
+from companyos_canary.commands.base import permitted
+from companyos_canary.config import image_reference
+from companyos_canary.errors import ExitCode, Refused, UsageError
+from companyos_canary.model.references import references
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.render.difference import Leaf, leaves, template_leaves
+
+if TYPE_CHECKING:
+    from companyos_canary.view.contract import answers
+
+EXAMPLES = (
+    "canary diff                      what `canary apply` would change",
+    "canary diff v1.2.0 -e prod       the same for a version, in production",
+    "canary diff --stable             the pods of stable beside the canary's",
+    "canary diff -o json | jq '.data.objects[].fields[].path'",
+)
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.UNFINISHED)
+
+
+def diff(
+    session: base.Session,
+    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="image tag, digest or image")] = None,
+    stable: Annotated[bool, typer.Option("--stable", help="compare the pods of stable with the canary's")] = False,
+    rollout: base.RolloutOption = None,
+) -> base.Answer:
+    """Show the values that differ: live and rendered, or stable and canary. Changes nothing.
+
+    What apply would change is asked of the server (a dry run), so that its defaults are no difference. With --stable
+    the pod templates are compared, and the names of the ConfigMaps and Secrets that only one of them uses. The exit
+    code is 8 if there are differences.
+    """
+    if not stable:
+        return _rendered(session, version)
+    if version is not None:
+        raise UsageError("--stable compares what is in the cluster; it takes no version", hint="leave out the version")
+    return _stable(session)
+
+
+def _rendered(session: base.Session, version: str | None) -> base.Answer:
+    if version is not None:
+        image_reference("image", version)
+    settings = session.settings
+    if session.flags.rollout not in (None, settings.rollout):
+        text = f"canary.yaml is about `{settings.rollout}`, not `{session.flags.rollout}`"
+        raise UsageError(text, hint="--stable compares the pods of any Rollout")
+    try:
+        planned, note = action.plan(session.cluster, settings, version, force=False), ""
+    except Refused as error:
+        planned = action.plan(session.cluster, settings, version, force=True)
+        note = f"{error.message}; {error.hint}"
+    found = [
+        _compared(obj["kind"], obj["metadata"]["name"], live, dry)
+        for obj, live, dry in zip(planned.wanted, planned.live, planned.dry, strict=True)
+    ]
+    head = {"rollout": settings.rollout, "namespace": session.cluster.namespace, "context": session.cluster.context}
+    same = f"{settings.rollout} in {session.place} is what canary.yaml renders"
+    return _answer({**head, "between": "live and rendered"}, found, (), same, (note,) if note else ())
+
+
+def _compared(kind: str, name: str, live: Mapping[str, Any] | None, dry: Mapping[str, Any]) -> "answers.Different":
+    fields = leaves(live or {}, dry)
+    if live is None:
+        fields = tuple(leaf for leaf in fields if leaf.path not in ("apiVersion", "kind"))
+    change = "created" if live is None else "configured" if fields else "unchanged"
+    return {"kind": kind, "name": name, "change": change, "fields": [_record(leaf) for leaf in fields]}
+
+
+def _stable(session: base.Session) -> base.Answer:
+    snapshot = session.cluster.snapshot(session.rollout)
+    rollout = snapshot.rollout
+    head = {**session.place_of(rollout), "between": "stable and canary"}
+    old, new = _templates(session, snapshot)
+    if old is None or new is None:
+        why = "there is no stable version yet" if old is None else "no update is in progress"
+        return _answer(head, [], (), f"{rollout.name} has no canary to compare: {why}", snapshot.notes)
+    fields = template_leaves(old, new)
+    found: answers.Different = {
+        "kind": "pod template",
+        "name": rollout.name,
+        "change": "configured" if fields else "unchanged",
+        "fields": [_record(leaf) for leaf in fields],
+    }
+    before, after = references(old), references(new)
+    only: list[answers.Reference] = [
+        {"kind": kind, "name": name, "side": "stable"} for kind, name in sorted(before - after)
+    ]
+    only += [{"kind": kind, "name": name, "side": "canary"} for kind, name in sorted(after - before)]
+    same = f"stable and canary of {rollout.name} have the same pod template"
+    return _answer(head, [found], only, same, snapshot.notes)
+
+
+def _templates(session: base.Session, snapshot: Snapshot) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """The pod templates of stable and of the canary; None for what there is not. Raises Forbidden where ReplicaSets
+    may not be listed."""
+    rollout = snapshot.rollout
+    if not rollout.stable_hash:
+        return None, None
+    sets = {r.hash: r for r in snapshot.replicasets}
+    if rollout.stable_hash not in sets:
+        permitted(snapshot, "replicasets")
+    stable = sets.get(rollout.stable_hash)
+    written = (rollout.raw.get("spec") or {}).get("template")
+    if stable and written and not rollout.observed:  # no controller has made a ReplicaSet of it yet
+        return template_of(rollout, stable), written
+    canary = sets.get(rollout.current_hash) if rollout.current_hash != rollout.stable_hash else None
+    old = template_of(rollout, stable) if stable else None
+    return old, template_of(rollout, canary) if canary else None
+
+
+def _record(leaf: Leaf) -> "answers.Leaf":
+    return {"path": leaf.path, "from": leaf.old, "to": leaf.new}
+
+
+def _answer(
+    head: Mapping[str, Any],
+    found: "Sequence[answers.Different]",
+    only: "Sequence[answers.Reference]",
+    same: str,
+    notes: tuple[str, ...],
+) -> base.Answer:
+    differs = any(one["change"] != "unchanged" for one in found)
+    lines = [line for one in found for line in _lines(one)]
+    lines += [f"{one['kind']} {one['name']}: only {one['side']} uses it" for one in only]
+    return base.Answer(
+        code=ExitCode.UNFINISHED if differs else ExitCode.OK,
+        data={**head, "differs": differs, "objects": list(found), "references": list(only)},
+        lines=tuple(lines),
+        notes=(*notes, *(() if differs else (same,))),
+    )
+
+
+def _lines(one: "answers.Different") -> list[str]:
+    what = f"{one['kind']} {one['name']}"
+    if one["change"] == "created":
+        return [f"{what}: would be created"]
+    return [f"{what}: {leaf['path']}: {_shown(leaf['from'])} → {_shown(leaf['to'])}" for leaf in one["fields"]]
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+command = base.verb(diff, forms=("human", "json"))
