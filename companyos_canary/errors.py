@@ -7,13 +7,18 @@
     │   ├── Unauthenticated     4  401, an expired token, an exec plugin that failed
     │   └── Forbidden           4  403: which verb on which resource
     ├── NotFound                5
-    │   └── CrdMissing          5  Argo Rollouts is not installed
+    │   ├── CrdMissing          5  Argo Rollouts is not installed
+    │   └── Gone                5  the Rollout was deleted while it was followed
     ├── Refused                 7  the verb would not do what its name says
     ├── Unobserved              9  no controller has acted on what was written
+    │   └── Uncertain           9  a change was sent, and its answer was lost: it may have been made
+    ├── TimedOut              124  --timeout is over
     ├── Unreachable             1  no answer from the server: address, TLS, time-out
+    ├── NotAskedFor             1  2xx, but the answer is not what was asked for
     ├── ServerError             1  5xx and 429
     ├── Conflict                1  409: somebody wrote in between
     ├── Invalid                 1  400, 422: the server does not accept what was sent
+    │   └── Stale               1  422: a `test` of a JSON patch failed
     └── Interrupted           130  Ctrl-C; what was sent goes on
 
 `cli.py` is the one place that turns these into exit codes.
@@ -91,6 +96,10 @@ class NotFound(CanaryError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class Gone(NotFound):
+    """The Rollout was deleted while it was followed."""
+
+
 class CrdMissing(NotFound):
     """The server does not know the kind: Argo Rollouts is not installed."""
 
@@ -107,8 +116,30 @@ class Unobserved(CanaryError):
     exit_code = ExitCode.UNOBSERVED
 
 
+class Uncertain(Unobserved):
+    """A change was sent, and nobody knows whether it was made: no answer came, a 5xx, or one that
+    cannot be read. It is never sent again. `cause` is what came in place of an answer."""
+
+    def __init__(self, message: str, *, hint: str = "", cause: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.cause = cause
+
+
+class TimedOut(CanaryError):
+    """The time that the user gave is over."""
+
+    exit_code = ExitCode.TIMEOUT
+
+
 class Unreachable(CanaryError):
-    """No answer: wrong address, no network, TLS, time-out."""
+    """No answer: wrong address, no network, TLS, time-out. `sent`: the request may have reached the
+    server."""
+
+    sent = False
+
+
+class NotAskedFor(CanaryError):
+    """2xx with something else than what was asked for: a page, half an answer, another object."""
 
 
 class ServerError(CanaryError):
@@ -136,6 +167,10 @@ class Conflict(CanaryError):
 
 class Invalid(CanaryError):
     """400 or 422: the server refused the content, for example a failed `test` operation."""
+
+
+class Stale(Invalid):
+    """422: a `test` of a JSON patch failed, so nothing of it was written."""
 
 
 class Interrupted(CanaryError):

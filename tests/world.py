@@ -8,7 +8,7 @@ do; nothing ever really sleeps.
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from typing import Any
 from companyos_canary import cli
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.errors import unreachable
+from companyos_canary.cluster.reflector import TRIES
 from companyos_canary.config import Resolved
+from companyos_canary.errors import CanaryError, DeniedError, NotFound
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -285,13 +287,29 @@ class Keys:
 class LockstepFeed:
     """Snapshots that are read when they are asked for; waiting lets the time pass."""
 
-    stale_since = None
+    stale_since: datetime | None = None
+    trouble: CanaryError | None = None
 
     def __init__(self, world: World, cluster: Cluster, name: str) -> None:
         self._world, self._cluster, self._name = world, cluster, name
+        self._last: Snapshot | None = None
+        self._refusals = 0
 
     def snapshot(self) -> Snapshot | None:
-        return self._cluster.snapshot(self._name)
+        """The last one stays where it cannot be read anew; what is refused again and again is
+        raised, as a watch does."""
+        try:
+            self._last = self._cluster.snapshot(self._name)
+        except NotFound:
+            raise
+        except CanaryError as error:
+            self._refusals += isinstance(error, DeniedError)
+            if self._refusals >= TRIES:
+                raise
+            self.stale_since, self.trouble = self.stale_since or self._world.now, error
+            return replace(self._last, stale_since=self.stale_since) if self._last else None
+        self.stale_since, self.trouble, self._refusals = None, None, 0
+        return self._last
 
     def wait(self, timeout: float) -> bool:
         due = self._world.keys.due if self._world.keys else None

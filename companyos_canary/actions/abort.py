@@ -1,28 +1,18 @@
 """Stopping a canary, seen to its end with nothing but the right to get the Rollout."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from companyos_canary.actions.change import Changed, interrupted
 from companyos_canary.actions.undo import record_for
-from companyos_canary.argo.effects import drained
+from companyos_canary.actions.wait import Time, wait
+from companyos_canary.argo.effects import Effect, drained
 from companyos_canary.argo.patches import Change, Decision, End, abort, abort_unseen, is_unseen, newest_ends
 from companyos_canary.argo.stable_record import end_of, known_ends
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import CanaryError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-
-_LOOK = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Drained:
-    """`done`: no canary pod is left and stable is whole; else the time was over."""
-
-    done: bool
-    rollout: Rollout
 
 
 def decide(cluster: Cluster, live: Rollout, *, by: str, now: datetime, reason: str = "") -> Decision:
@@ -62,27 +52,30 @@ def was_put_back(changed: Changed) -> bool:
     return not changed.before.workload_ref or changed.after.template != changed.before.template
 
 
-def drain(
-    cluster: Cluster,
-    rollout: Rollout,
-    *,
-    now: Callable[[], datetime],
-    sleep: Callable[[float], None],
-    limit: timedelta | None,
-) -> Drained:
-    """Looks until the canary's pods are gone. `limit` None waits for ever. Ctrl-C is
+def draining(rollout: Rollout) -> Effect:
+    """Whether the canary's pods are gone, once an abort was seen or the stable template was put
+    back: SEEN, or what keeps them."""
+    if drained(rollout):
+        return Effect.SEEN
+    if not rollout.aborted and not rollout.is_fully_promoted:
+        return Effect.RETRIED
+    return Effect.HELD if rollout.paused else Effect.PENDING
+
+
+def drain(cluster: Cluster, changed: Changed, *, time: Time) -> Changed:
+    """Looks until the canary's pods are gone; the effect says whether they are. Ctrl-C is
     Interrupted."""
-    began = now()
+    before = changed.after
+
+    def judge(now: Rollout) -> Effect:
+        if now.observed and now.current_hash != before.current_hash:
+            return Effect.OTHER
+        return draining(now) if now.observed else Effect.PENDING
+
     try:
-        while not drained(rollout):
-            if limit is not None and now() - began >= limit:
-                return Drained(False, rollout)
-            sleep(_LOOK)
-            rollout = cluster.rollout(rollout.name)
+        waited = wait(lambda: cluster.rollout(before.name), judge, before, time=time, patience=None)
     except KeyboardInterrupt:
-        raise interrupted(f"`{rollout.name}` is aborted, its canary pods still go") from None
-    return Drained(True, rollout)
-
-
-def with_after(changed: Changed, rollout: Rollout) -> Changed:
-    return replace(changed, after=rollout)
+        raise interrupted(f"`{before.name}` is aborted, its canary pods still go") from None
+    return replace(
+        changed, after=waited.rollout, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out
+    )

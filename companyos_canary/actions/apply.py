@@ -2,23 +2,24 @@
 the same for real. A live Rollout is never started on a canary by the way."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from companyos_canary.actions.change import interrupted
+from companyos_canary.actions.wait import Time, Waited, wait
+from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.cluster.client import FIELD_MANAGER, Cluster
 from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT, known
 from companyos_canary.cluster.reads import Selection
 from companyos_canary.config import Settings
-from companyos_canary.errors import CanaryError, Conflict, Refused, UsageError
+from companyos_canary.errors import CanaryError, Conflict, Refused, Uncertain, UsageError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.render.difference import Change, changes, keep_live_image
 from companyos_canary.render.objects import objects
 
-_LOOK = 0.5
 # Owns the replicas that canary.yaml no longer names, until somebody scales.
 HANDOVER = "canary-handover"
 _OURS = (FIELD_MANAGER, HANDOVER)
@@ -96,11 +97,11 @@ def refuse_to_roll(planned: Planned, name: str) -> None:
 def apply(cluster: Cluster, planned: Planned) -> tuple[Mapping[str, Any], ...]:
     """Sends every object; the objects as the server keeps them. An error says what is done."""
     done: list[Mapping[str, Any]] = []
-    for obj in planned.wanted:
+    for obj, dry in zip(planned.wanted, planned.dry, strict=True):
         try:
             if obj["kind"] == ROLLOUT.kind and not planned.first:
                 _hand_over_replicas(cluster, obj)
-            done.append(_applied(cluster, obj, force=planned.forced))
+            done.append(_applied(cluster, obj, dry, force=planned.forced))
         except CanaryError as error:
             if done:
                 names = ", ".join(name_of(o) for o in done)
@@ -110,31 +111,21 @@ def apply(cluster: Cluster, planned: Planned) -> tuple[Mapping[str, Any], ...]:
 
 
 def settle(
-    cluster: Cluster,
-    name: str,
-    generation: int,
-    *,
-    now: Callable[[], datetime],
-    sleep: Callable[[float], None],
-    limit: timedelta,
-    until_healthy: bool,
-) -> tuple[Rollout, bool]:
+    cluster: Cluster, applied: Rollout, *, time: Time, patience: timedelta | None, until_healthy: bool
+) -> Waited:
     """Looks until the controller has seen the change and, for a first install, until all pods are
-    available or it is Degraded. The Rollout, and whether it got there in time."""
-    began = now()
+    available or it is Degraded."""
+
+    def judge(rollout: Rollout) -> Effect:
+        word = shown_phase(rollout).word
+        known = rollout.current_hash or invalid_spec(rollout)
+        seen = rollout.observed and rollout.generation >= applied.generation and known
+        return Effect.SEEN if seen and (not until_healthy or word in ("Healthy", "Degraded")) else Effect.PENDING
+
     try:
-        while True:
-            rollout = cluster.rollout(name)
-            word = shown_phase(rollout).word
-            known = rollout.current_hash or invalid_spec(rollout)
-            seen = rollout.observed and rollout.generation >= generation and known
-            if seen and (not until_healthy or word in ("Healthy", "Degraded")):
-                return rollout, True
-            if now() - began >= limit:
-                return rollout, False
-            sleep(_LOOK)
+        return wait(lambda: cluster.rollout(applied.name), judge, applied, time=time, patience=patience, known=False)
     except KeyboardInterrupt:
-        raise interrupted(f"`{name}` is applied and goes on") from None
+        raise interrupted(f"`{applied.name}` is applied and goes on") from None
 
 
 def _only_for_the_next(live: Rollout, found: Sequence[Change]) -> bool:
@@ -162,11 +153,18 @@ def _dry_run(
     return tuple(kept), force
 
 
-def _applied(cluster: Cluster, obj: Mapping[str, Any], *, force: bool) -> Mapping[str, Any]:
+def _applied(cluster: Cluster, obj: Mapping[str, Any], dry: Mapping[str, Any], *, force: bool) -> Mapping[str, Any]:
+    """The object as it was kept. Where the answer is lost it is looked at, and never sent again: it is
+    there where it holds what the dry run said."""
     try:
         return cluster.apply(obj, force=force)
     except Conflict as error:
         raise _foreign(obj, error) from None
+    except Uncertain:
+        live = _found(cluster, obj)
+        if live is None or _content(live) != _content(dry):
+            raise
+        return live
 
 
 def _foreign(obj: Mapping[str, Any], error: Conflict) -> CanaryError:

@@ -2,20 +2,34 @@
 read, decide, send with its precondition, and wait until the controller shows the effect.
 
 A failed `test` (422) or a stale resourceVersion (409) means: read again and decide again. If the
-decision is another one then, the verb stops: it would not do what the user saw.
+decision is another one then, the verb stops: it would not do what the user saw. Once a change was
+accepted, or may have been, nothing is sent again unless the controller has shown that it is lost.
 """
 
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
+from companyos_canary.actions.wait import Time, Waited
+from companyos_canary.actions.wait import wait as observe
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches import Change, Decision, Nothing, Patch, Refusal
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.cluster.reads import with_workload, workload_of
-from companyos_canary.errors import CanaryError, Conflict, Interrupted, Invalid, NotFound, Refused
+from companyos_canary.errors import (
+    CanaryError,
+    Conflict,
+    Forbidden,
+    Interrupted,
+    Invalid,
+    NotFound,
+    Refused,
+    Stale,
+    Uncertain,
+)
 from companyos_canary.model.rollout import Rollout
 
 
@@ -38,7 +52,11 @@ def read(cluster: Cluster, name: str) -> Rollout:
 def read_if_possible(cluster: Cluster, name: str) -> Rollout:
     """As `read`, but the Rollout as it is where its Deployment cannot be read: for a verb that
     must not wait for anything."""
-    rollout = cluster.rollout(name)
+    return resolved_if_possible(cluster, cluster.rollout(name))
+
+
+def resolved_if_possible(cluster: Cluster, rollout: Rollout) -> Rollout:
+    """With the template of its Deployment, where that can be read."""
     try:
         return cluster.resolved(rollout)
     except CanaryError:
@@ -69,7 +87,6 @@ def send(cluster: Cluster, rollout: Rollout, patch: Patch) -> Rollout:
 ATTEMPTS = 5
 ROUNDS = 3
 PATIENCE = timedelta(seconds=30)
-_FIRST_LOOK, _SLOWEST_LOOK = 0.05, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +111,9 @@ class Verb:
 @dataclass(frozen=True, slots=True)
 class Changed:
     """What came of a change. `sent` is empty for `Nothing` and in a dry run; `effect` is None
-    where nobody waited for it."""
+    where nobody waited for it. `unsure`: what came in place of an answer to the change.
+    `trouble`: why the last looks failed; then `after` is older. `timed_out`: the user's time was
+    over before the effect was seen."""
 
     decision: Change | Nothing
     before: Rollout
@@ -102,6 +121,9 @@ class Changed:
     sent: tuple[Patch, ...] = ()
     effect: Effect | None = None
     notes: tuple[str, ...] = ()
+    unsure: Uncertain | None = None
+    trouble: CanaryError | None = None
+    timed_out: bool = False
 
 
 def change(
@@ -109,67 +131,74 @@ def change(
     name: str,
     verb: Verb,
     *,
-    sleep: Callable[[float], None],
+    time: Time,
     dry_run: bool = False,
     wait: bool = True,
-    patience: timedelta = PATIENCE,
+    patience: timedelta | None = PATIENCE,
 ) -> Changed:
     """Runs a verb to the point where its effect is seen. Raises Refused where it would do
-    something else, the API's errors otherwise; `effect` PENDING means: sent, not seen in time."""
+    something else, Uncertain where nobody waits and the answer was lost, the API's errors
+    otherwise; `effect` PENDING means: sent, not seen in time."""
     notes: tuple[str, ...] = ()
     rounds = ROUNDS
     while True:
-        rounds -= 1
-        before, decision, after, left_out = _send(cluster, name, verb, dry_run=dry_run)
-        if isinstance(decision, Nothing) or dry_run:
-            return Changed(decision, before, after, notes=notes)
-        notes = (*notes, *filter(None, (decision.note, *left_out)))
-        if verb.insists and rounds and _overtaken(cluster, verb, decision, before, after):
+        first, rounds = rounds == ROUNDS, rounds - 1
+        done = _send(cluster, name, verb, dry_run=dry_run, first=first)
+        decision = done.decision
+        if not isinstance(decision, Change) or dry_run:
+            return replace(done, notes=notes)
+        notes = (*notes, *filter(None, (decision.note, *done.notes)))
+        done = replace(done, notes=notes)
+        if verb.insists and rounds and _overtaken(cluster, verb, done):
             continue
         if not wait and not decision.again:
-            return Changed(decision, before, after, decision.patches, notes=notes)
+            if done.unsure:
+                raise done.unsure
+            return done
         try:
-            effect, after = _observe(cluster, before, after, verb, sleep=sleep, patience=patience)
+            waited = _observe(cluster, done, verb, time=time, patience=patience)
         except KeyboardInterrupt:
             raise interrupted(f"the {verb.name} of `{name}` was sent and stays") from None
-        once_more = effect is Effect.LOST or (effect is Effect.SEEN and decision.again)
+        once_more = waited.effect is Effect.LOST or (waited.effect is Effect.SEEN and decision.again)
         if not once_more or not rounds:
-            return Changed(decision, before, after, decision.patches, effect, notes)
+            return replace(
+                done, after=waited.rollout, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out
+            )
 
 
-def _send(
-    cluster: Cluster, name: str, verb: Verb, *, dry_run: bool
-) -> tuple[Rollout, Change | Nothing, Rollout, tuple[str, ...]]:
-    """One decision, sent. Returns the Rollout before, the decision, the Rollout after, and notes
-    about what could not be written beside it."""
-    first: Change | None = None
+def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool) -> Changed:
+    """One decision, sent; its notes are about what could not be written beside it. `first`: nothing
+    was sent before it."""
+    meant: Change | None = None
     seen = ""
     for attempt in range(1, ATTEMPTS + 1):
         before = verb.read(cluster, name)
         decision = verb.decide(before)
         if isinstance(decision, Refusal):
+            if not first:
+                raise refused(replace(decision, message=f"the {verb.name} was sent, and then: {decision.message}"))
             raise refused(decision)
         other = before.current_hash != seen if attempt > 1 else False
-        if isinstance(decision, Change) and first is not None:
-            other = _meant(decision) != _meant(first)
+        if isinstance(decision, Change) and meant is not None:
+            other = _meant(decision) != _meant(meant)
         if other and not verb.insists:
             raise Refused(
-                f"`{name}` changed while `{verb.name}` was on its way; nothing was sent",
+                f"`{name}` changed while `{verb.name}` was on its way; nothing {'was' if first else 'more was'} sent",
                 hint="look with `canary status`, then decide again",
             )
         if isinstance(decision, Nothing) or dry_run:
-            return before, decision, before, ()
-        first, seen = decision, before.current_hash
+            return Changed(decision, before, before)
+        meant, seen = decision, before.current_hash
         try:
-            after, notes = _patched(cluster, before, decision.patches)
-        except (Conflict, Invalid) as error:
+            return _patched(cluster, verb, before, decision)
+        except (Conflict, Stale) as error:
             if attempt == ATTEMPTS:
                 raise type(error)(
                     f"{error.message} ({ATTEMPTS} times)",
                     hint="something else keeps writing to it; look with `canary status`",
                 ) from error
-            continue
-        return before, decision, after, notes
+        except Invalid as error:
+            raise Forbidden(f"the cluster refused the {verb.name} of `{name}`: {error.message}") from error
     raise AssertionError("unreachable")
 
 
@@ -183,26 +212,38 @@ def _meant(decision: Change) -> tuple[object, ...]:
     )
 
 
-def _patched(cluster: Cluster, before: Rollout, patches: tuple[Patch, ...]) -> tuple[Rollout, tuple[str, ...]]:
+def _patched(cluster: Cluster, verb: Verb, before: Rollout, decision: Change) -> Changed:
+    """Sends the patches in their order. Once the first is accepted, one that fails is only a note:
+    what was sent stays. Behind one without an answer, only a verb that insists sends the others."""
     after, notes = before, list[str]()
-    for patch in patches:
+    unsure: Uncertain | None = None
+    for number, patch in enumerate(decision.patches):
+        if unsure and not verb.insists:
+            break
         try:
             after = send(cluster, after, patch)
+        except Uncertain as error:
+            unsure = unsure or error
         except CanaryError as error:
-            pinned = isinstance(patch.body, list) and isinstance(error, (Conflict, Invalid))
-            if pinned or not patch.beside:
+            pinned = isinstance(patch.body, list) and isinstance(error, Conflict | Stale)
+            if number == 0 or (pinned and verb.insists):
                 raise
-            notes.append(f"{patch.unwritten}: {error.message}")
-    return after, tuple(notes)
+            if not pinned:
+                notes.append(f"{patch.unwritten}: {error.message}")
+    return Changed(decision, before, after, decision.patches, notes=tuple(notes), unsure=unsure)
 
 
-def _overtaken(cluster: Cluster, verb: Verb, decision: Change, before: Rollout, after: Rollout) -> bool:
+def _overtaken(cluster: Cluster, verb: Verb, done: Changed) -> bool:
     """What was decided on is not what the patch met: another template or other steps came between
     the read and the patch, which had no precondition."""
-    if decision.put_back:
+    before, after = done.before, done.after
+    if done.unsure or (isinstance(done.decision, Change) and done.decision.put_back):
         return False
     if before.workload_ref:
-        after = verb.read(cluster, before.name)
+        try:
+            after = verb.read(cluster, before.name)
+        except CanaryError:
+            return False
     return not after.observed and _intent(after) != _intent(before)
 
 
@@ -211,26 +252,16 @@ def _intent(rollout: Rollout) -> tuple[object, ...]:
     return rollout.template, rollout.workload_generation, strategy
 
 
-def _observe(
-    cluster: Cluster,
-    before: Rollout,
-    after: Rollout,
-    verb: Verb,
-    *,
-    sleep: Callable[[float], None],
-    patience: timedelta,
-) -> tuple[Effect, Rollout]:
-    """Looks again, more and more slowly, until the effect is seen or the patience is over. It
-    needs no more than the right to get the Rollout, so it also works in an emergency."""
-    waited, pause = 0.0, _FIRST_LOOK
-    effect = verb.effect(before, after)
-    while effect is Effect.PENDING and waited < patience.total_seconds():
-        sleep(pause)
-        waited += pause
-        pause = min(pause * 2, _SLOWEST_LOOK)
-        after = verb.read(cluster, before.name)
-        effect = verb.effect(before, after)
-    return effect, after
+def _observe(cluster: Cluster, done: Changed, verb: Verb, *, time: Time, patience: timedelta | None) -> Waited:
+    """Waits for the effect. Behind a change without an answer it may still come, and nothing says
+    that it is lost."""
+
+    def judge(now: Rollout) -> Effect:
+        effect = verb.effect(done.before, now)
+        return Effect.PENDING if done.unsure and effect is Effect.LOST else effect
+
+    look = partial(verb.read, cluster, done.before.name)
+    return observe(look, judge, done.after, time=time, patience=patience, known=not done.unsure)
 
 
 def interrupted(what: str) -> Interrupted:

@@ -1,10 +1,10 @@
 """Shipping a version: which image it is, what is sent, and how long it may take."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from companyos_canary.actions.change import Changed, Verb, change
+from companyos_canary.actions.wait import Time
 from companyos_canary.argo.durations import default_timeout, template_names
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until, impossible
@@ -43,25 +43,34 @@ def container_of(rollout: Rollout, wanted: str | None) -> str:
     return names[0] if len(names) == 1 else rollout.name
 
 
-def send(
-    cluster: Cluster, name: str, deploy: Deploy, *, now: datetime, sleep: Callable[[float], None], dry_run: bool
-) -> Changed:
-    """Sets the image, pinned to what was read. `Nothing` where it is there already."""
+def send(cluster: Cluster, name: str, deploy: Deploy, *, time: Time, dry_run: bool, wait: bool) -> Changed:
+    """Sets the image, pinned to what was read. `Nothing` where it is there already. With `wait`, where
+    the answer to it is lost, until the image is seen in the pod template."""
+    now = time.now()
+
+    def image_in(rollout: Rollout) -> str:
+        container = container_of(rollout, deploy.container)
+        live = rollout.image(container)
+        return image_reference(deploy.repository or repository(live), deploy.version)
+
+    def written(before: Rollout, after: Rollout) -> Effect:
+        container = container_of(after, deploy.container)
+        if after.image(container) == image_in(before):
+            return Effect.SEEN
+        return Effect.PENDING if after.template == before.template else Effect.OTHER
 
     def decide(rollout: Rollout) -> Decision:
         if problem := impossible(rollout, deploy.until):
             return Refusal(problem, "--until healthy or --until paused")
-        container = container_of(rollout, deploy.container)
-        live = rollout.image(container)
-        image = image_reference(deploy.repository or repository(live), deploy.version)
+        container, image = container_of(rollout, deploy.container), image_in(rollout)
         known = stable_hashes(rollout.annotations)
         record = Record(deploy.by, now, deploy.reason, image, rollout.stable_hash, known, ends_with(rollout))
         if not rollout.containers and not not_changeable(rollout):
             return Refusal(f"Rollout `{name}` has no containers", "see `canary render`")
         return set_image(rollout, container, image, record=record, supersede=deploy.supersede)
 
-    verb = Verb("deploy", decide, lambda *_: Effect.PENDING, of_template=True)
-    return change(cluster, name, verb, sleep=sleep, dry_run=dry_run, wait=False)
+    verb = Verb("deploy", decide, written, of_template=True)
+    return change(cluster, name, verb, time=time, dry_run=dry_run, wait=wait)
 
 
 def timeout_of(cluster: Cluster, rollout: Rollout) -> timedelta:

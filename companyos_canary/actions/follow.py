@@ -84,8 +84,9 @@ Show = Callable[[Snapshot], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """How to follow. `timeout` None waits for ever; time in which the rollout waits for a person
-    does not count. The hash is only believed once the controller has seen `generation` of the
+    """How to follow. `timeout` is how long it should take, None for no end; time in which the rollout
+    waits for a person does not count. `deadline`: when the time that the user gave is over, whatever
+    happens. The hash is only believed once the controller has seen `generation` of the
     Rollout and `workload_generation` of the Deployment that it takes its pods from. `image`: the
     one that we set; where the controller first shows another, ours was superseded before it began.
     Empty: whatever is there is followed. `stay`: no end is one, and the next version is followed
@@ -99,6 +100,7 @@ class Following:
     workload_generation: int = 0
     image: str = ""
     stay: bool = False
+    deadline: datetime | None = None
 
     def shown_by(self, rollout: Rollout) -> bool:
         """Whether the controller has seen the change, and shows a hash for it. The watch of a
@@ -117,8 +119,11 @@ def identify(
     feed: Feed, following: Following, now: Callable[[], datetime], show: Show, idle: Callable[[], None] = lambda: None
 ) -> Followed | None:
     """The template that is to be followed, once the controller shows it; None if it does not
-    within 30 seconds. `idle` is called while there is nothing to show."""
+    within 30 seconds, or where nothing of it was read before the deadline. `idle` is called while
+    there is nothing to show."""
     give_up = now() + OBSERVED_WITHIN
+    if following.deadline is not None:
+        give_up = min(give_up, following.deadline)
     while True:
         snapshot = feed.snapshot()
         soon = None
@@ -133,6 +138,9 @@ def identify(
                 shown = rollout.current_hash if ours else ""
                 return Followed(following.image or image, shown, following.container)
         left = (give_up - now()).total_seconds()
+        if left <= 0 and snapshot is not None and following.deadline == give_up:
+            image = following.image or snapshot.rollout.image(following.container)
+            return Followed(image, snapshot.rollout.current_hash, following.container)
         if left <= 0:
             return None
         feed.wait(min(TICK, left, TICK if soon is None else soon))
@@ -142,7 +150,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
     """Shows every change (and each second, for what counts down) until it ends. Ctrl-C is an
     ending too: the rollout itself goes on."""
     began = now()
-    deadline = None if following.timeout is None else began + following.timeout
+    deadline = following.deadline or (None if following.timeout is None else began + following.timeout)
     track = Track()
     kind: EndKind | None = None
     snapshot = feed.snapshot()
@@ -161,7 +169,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
                     break
             looked = now()
             feed.wait(_pause(deadline, looked, soon))
-            if deadline is not None and snapshot and waits_for_a_person(snapshot.rollout):
+            if deadline is not None and not following.deadline and snapshot and waits_for_a_person(snapshot.rollout):
                 deadline += now() - looked
             snapshot = feed.snapshot()
     except KeyboardInterrupt:
@@ -192,7 +200,7 @@ def _next(rollout: Rollout, followed: Followed, following: Following) -> Followe
 
 
 def _ended(rollout: Rollout, followed: Followed, following: Following) -> EndKind | None:
-    if following.stay:
+    if following.stay or not following.shown_by(rollout):
         return None
     return ended(rollout, followed, following.until, somebody_is_there=following.somebody_is_there)
 

@@ -1,10 +1,10 @@
 """Promoting pause by pause until a weight is reached."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from functools import partial
 
 from companyos_canary.actions.change import Changed, Verb, change
+from companyos_canary.actions.wait import Time, wait
 from companyos_canary.argo.effects import Effect, promoted
 from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
 from companyos_canary.argo.patches import INCONCLUSIVE, promote
@@ -13,58 +13,61 @@ from companyos_canary.errors import Refused
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.rollout import Rollout
 
-_LOOK = 0.5
+_LOOK = 0.5  # seconds, where the pause is about to end by itself
 
 
 @dataclass(frozen=True, slots=True)
 class Climbed:
-    """How far it came. `kind` None: the time was over or a promote was not observed; `promotes`
-    counts those that were seen."""
+    """How far it came. `kind` None: the time was over, or the effect of `unseen`, a promote, was not
+    seen; `promotes` counts those that were."""
 
     kind: EndKind | None
     rollout: Rollout
     promotes: int
+    unseen: Changed | None = None
 
 
-def promote_to_weight(
-    cluster: Cluster,
-    name: str,
-    weight: int,
-    *,
-    now: Callable[[], datetime],
-    sleep: Callable[[float], None],
-    limit: timedelta | None,
-) -> Climbed:
+def promote_to_weight(cluster: Cluster, name: str, weight: int, *, time: Time) -> Climbed:
     """Promotes at each pause and waits for each analysis, until the weight is reached. Raises
-    Refused at an analysis without a verdict: that is for a person to judge."""
-    began, promotes = now(), 0
-    until = Until("weight", weight)
+    Refused at an analysis without a verdict: that is for a person to judge; and what the last look
+    failed with, where it is refused again and again."""
+    promotes, until = 0, Until("weight", weight)
     live = cluster.rollout(name)
     if live.blue_green:
         raise Refused(
             f"`{name}` is blue-green: it has no weights",
             hint="`canary promote` moves the active Service to the preview at its pause",
         )
-    followed = Followed(live.image(), live.current_hash, "")
+    end = partial(ended, followed=Followed(live.image(), live.current_hash, ""), until=until, somebody_is_there=True)
+
+    def judge(now: Rollout) -> Effect:
+        return Effect.SEEN if end(now) or (now.observed and waits_for_a_person(now)) else Effect.PENDING
+
     while True:
-        kind = ended(live, followed, until, somebody_is_there=True)
-        if kind is not None or (limit is not None and now() - began >= limit):
+        waited = wait(lambda: cluster.rollout(name), judge, live, time=time, patience=None)
+        live, kind = waited.rollout, end(waited.rollout)
+        if kind is not None or time.over:
             return Climbed(kind, live, promotes)
-        if live.observed and waits_for_a_person(live):
-            step = _promote(cluster, live, sleep)
-            if step.effect is Effect.PENDING:
-                return Climbed(None, step.after, promotes)
-            promotes, live = promotes + 1, step.after
-            continue
-        sleep(_LOOK)
-        live = cluster.rollout(name)
+        if waited.trouble:
+            raise waited.trouble
+        step = _promote(cluster, live, time, promotes)
+        if step.effect not in (Effect.SEEN, Effect.OTHER, None):
+            return Climbed(None, step.after, promotes, step)
+        if not step.sent:
+            time.sleep(_LOOK)
+        promotes, live = promotes + bool(step.sent), step.after
 
 
-def _promote(cluster: Cluster, live: Rollout, sleep: Callable[[float], None]) -> Changed:
-    if any(c.reason == INCONCLUSIVE for c in live.pause_conditions):
-        raise Refused(
-            f"an analysis of `{live.name}` gave no verdict: somebody has to look",
-            hint="`canary get` shows why; `canary promote` goes on without a verdict",
-        )
+def _promote(cluster: Cluster, live: Rollout, time: Time, promotes: int) -> Changed:
     verb = Verb("promote", lambda rollout: promote(rollout, skip_step=False), promoted)
-    return change(cluster, live.name, verb, sleep=sleep)
+    try:
+        if any(c.reason == INCONCLUSIVE for c in live.pause_conditions):
+            raise Refused(
+                f"an analysis of `{live.name}` gave no verdict: somebody has to look",
+                hint="`canary get` shows why; `canary promote` goes on without a verdict",
+            )
+        return change(cluster, live.name, verb, time=time)
+    except Refused as error:
+        if promotes:
+            error.message = f"{error.message} (after {promotes} {'promote' if promotes == 1 else 'promotes'})"
+        raise

@@ -1,10 +1,10 @@
 """Going back to an earlier revision: which one, and what comes of it."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from companyos_canary.actions.change import Changed, Verb, change
+from companyos_canary.actions.wait import Time
 from companyos_canary.argo.effects import undone
 from companyos_canary.argo.history import previous_stable, revision_of, was_aborted
 from companyos_canary.argo.patches import End, Record, newest_ends, record_of, undo, undone_to
@@ -93,18 +93,11 @@ def _aborted(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> End:
 
 
 def send(
-    cluster: Cluster,
-    name: str,
-    target: ReplicaSet,
-    record: Record,
-    *,
-    sleep: Callable[[float], None],
-    dry_run: bool,
-    wait: bool,
+    cluster: Cluster, name: str, target: ReplicaSet, record: Record, *, time: Time, dry_run: bool, wait: bool
 ) -> Changed:
     """Writes the target's template; with `wait` until the controller shows its hash."""
     verb = Verb("undo", lambda live: undo(live, target, record), undone(target.hash), of_template=True)
-    return change(cluster, name, verb, sleep=sleep, dry_run=dry_run, wait=wait)
+    return change(cluster, name, verb, time=time, dry_run=dry_run, wait=wait)
 
 
 def runs_steps_again(snapshot: Snapshot, target: ReplicaSet) -> bool:

@@ -1,7 +1,9 @@
 """Whether the controller has shown the effect of a verb. Pure: the Rollout before, and now.
 
 `SEEN`: done. `PENDING`: not yet. `LOST`: the controller dropped it, it may be sent again.
-`OTHER`: somebody else's change came in between.
+`OTHER`: somebody else's change came in between. `RETRIED`: somebody took an abort back. `HELD`: a
+pause by hand keeps the pods. `INVALID`: the controller calls the spec invalid, and acts on nothing
+until that is fixed.
 """
 
 from collections.abc import Callable
@@ -15,6 +17,9 @@ class Effect(Enum):
     SEEN = auto()
     LOST = auto()
     OTHER = auto()
+    RETRIED = auto()
+    HELD = auto()
+    INVALID = auto()
 
 
 Seen = Callable[[Rollout, Rollout], Effect]

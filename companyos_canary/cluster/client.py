@@ -1,18 +1,30 @@
 """One cluster and namespace: Rollouts and what belongs to them, read and changed."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from companyos_canary.cluster import reads
 from companyos_canary.cluster.errors import check
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT, Kind, known, namespaced, path_of
-from companyos_canary.errors import CanaryError, CrdMissing, Forbidden, Invalid, NotFound, Unobserved
+from companyos_canary.errors import (
+    CanaryError,
+    CrdMissing,
+    Forbidden,
+    Invalid,
+    NotAskedFor,
+    NotFound,
+    ServerError,
+    Uncertain,
+    Unreachable,
+)
 from companyos_canary.model.http import Json, Request, Stream, Transport
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 
+SHORTEST = 0.1  # seconds for a request, where the time is almost over
 FIELD_MANAGER = "canary"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -81,14 +93,18 @@ _REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjec
 
 
 class Cluster:
-    """Every method raises the CanaryErrors of `cluster.errors.check` and Unreachable. What is read
-    is read anew each time; `timeout` (seconds) is that of one request."""
+    """Every method raises the CanaryErrors of `cluster.errors.check` and Unreachable; one that changes
+    something also Uncertain. What is read is read anew each time; `timeout` (seconds) is that of
+    one request. `written` counts the changes that were accepted, or may have been; `left` says how
+    many seconds the command may still take."""
 
     def __init__(self, transport: Transport, namespace: str, context: str = "", *, timeout: float = 30.0) -> None:
         self.transport = transport
         self.namespace = namespace
         self.context = context
         self.timeout = timeout
+        self.written = 0
+        self.left: Callable[[], float] | None = None
 
     def rollout(self, name: str) -> Rollout:
         """One request. Raises NotFound, CrdMissing."""
@@ -176,7 +192,7 @@ class Cluster:
         field_manager: str = FIELD_MANAGER,
     ) -> Json:
         """Sends a patch once and returns the object after it. A failed `test` of a JSON patch is
-        Invalid, a resourceVersion that is no longer there Conflict."""
+        Stale, a resourceVersion that is no longer there Conflict."""
         request = patch_request(
             kind,
             self.namespace,
@@ -187,7 +203,7 @@ class Cluster:
             dry_run=dry_run,
             field_manager=field_manager,
         )
-        return self._asked_for(request, kind.kind, name)
+        return self._changed(request, kind.kind, name)
 
     def apply(
         self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False, field_manager: str = FIELD_MANAGER
@@ -196,7 +212,7 @@ class Cluster:
         the server know."""
         kind = known(obj.get("apiVersion", ""), obj.get("kind", "")) or self._discovered(obj)
         request = apply_request(obj, kind, self.namespace, dry_run=dry_run, force=force, field_manager=field_manager)
-        return self._asked_for(request, kind.kind, (obj.get("metadata") or {}).get("name", ""))
+        return self._changed(request, kind.kind, (obj.get("metadata") or {}).get("name", ""))
 
     def may(self, verb: str, plural: str, *, group: str = "", subresource: str = "") -> bool:
         """Whether the user is permitted to do this in the namespace (`kubectl auth can-i`)."""
@@ -225,11 +241,32 @@ class Cluster:
 
     def send(self, request: Request) -> Json:
         """Any request; the answer as a JSON object."""
+        if self.left is not None:
+            request = replace(request, timeout=min(request.timeout, max(self.left(), SHORTEST)))
         response = check(self.transport.send(request), request)
         try:
             return response.json()
         except (ValueError, RecursionError):
             raise _another(request, {}) from None
+
+    def _changed(self, request: Request, kind: str, name: str) -> Json:
+        """The one place that knows whether a change was accepted, or may have been. It is sent once;
+        where no answer says what became of it, that is Uncertain."""
+        if request.parameter("dryRun"):
+            return self._asked_for(request, kind, name)
+        try:
+            answer = self._asked_for(request, kind, name)
+        except (Unreachable, ServerError, NotAskedFor) as error:
+            if not _may_be_made(error):
+                raise
+            self.written += 1
+            raise Uncertain(
+                f"the change of {kind} `{name}` was sent, but {error.message}: it may have taken effect",
+                hint="look with `canary status` before you repeat it",
+                cause=error.message,
+            ) from error
+        self.written += 1
+        return answer
 
     def _asked_for(self, request: Request, kind: str, name: str) -> Json:
         """The answer, which must be the object of that kind (any for "") and name: a proxy or a
@@ -262,20 +299,22 @@ class Cluster:
         raise Invalid(f"the cluster does not know the kind `{name}` of `{api_version}`")
 
 
-def _another(request: Request, answer: Json) -> CanaryError:
-    """The error for an answer that is not what was asked for. A change that it answers may have
-    been made all the same: it is never sent again."""
+def _another(request: Request, answer: Json) -> NotAskedFor:
+    """The error for an answer that is not what was asked for."""
     kind = answer.get("kind")
     what = f"a `{kind}`" if isinstance(kind, str) and kind else "not a Kubernetes object"
-    if request.method in ("GET", "HEAD") or request.parameter("dryRun"):
-        return CanaryError(
-            f"the answer to `{request.path}` is {what}, not what was asked for",
-            hint="a proxy may have answered in place of the API server",
-        )
-    return Unobserved(
-        f"the change of `{request.path}` was sent, but its answer is {what}: it may have taken effect",
-        hint="look with `canary status` before you repeat it",
+    return NotAskedFor(
+        f"the answer to `{request.path}` is {what}, not what was asked for",
+        hint="a proxy may have answered in place of the API server",
     )
+
+
+def _may_be_made(error: CanaryError) -> bool:
+    """Whether the change that ended so may have been made: a server or a proxy that gives up on it
+    (5xx) may have passed it on before."""
+    if isinstance(error, Unreachable):
+        return error.sent
+    return not isinstance(error, ServerError) or error.status >= 500
 
 
 class _Whole:

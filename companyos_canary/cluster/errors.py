@@ -24,9 +24,10 @@ def unreachable(error: BaseException, server: str, *, changing: bool = False) ->
     else:
         sentence, hint = _sentence(error, server)
     sentence, hint = without_password(sentence), without_password(hint)
-    if changing and not _before_sending(error):
-        hint = "the request may have taken effect: look before you repeat it"
     failure = Unreachable(sentence, hint=hint)
+    failure.sent = not _before_sending(error)
+    if changing and failure.sent:
+        failure.hint = "the request may have taken effect: look before you repeat it"
     failure.__cause__ = error
     return failure
 
@@ -83,8 +84,11 @@ def _before_sending(error: BaseException) -> bool:
     """The failure came before a byte of the request was sent."""
     from urllib3 import exceptions as u  # noqa: PLC0415
 
-    known = (u.ConnectTimeoutError, u.SSLError, u.ProxyError, u.LocationValueError)
-    return isinstance(error, known)
+    known = (u.ConnectTimeoutError, u.NewConnectionError, u.SSLError, u.ProxyError, u.LocationValueError)
+    root = _root(error)
+    if isinstance(root, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return False  # also what a connection that was in use ends with
+    return isinstance(error, known) or isinstance(root, ConnectionRefusedError | socket.gaierror)
 
 
 def _root(error: BaseException) -> BaseException:
@@ -109,6 +113,7 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete
 _RBAC = re.compile(r"User .* cannot \w+ resource")
 _OWNER = re.compile(r'conflict with "([^"]+)"')
 _NO_RESOURCE = "the server could not find the requested resource"
+_BAD_PATCH = "the server rejected our request due to an error in our request"
 LONGEST_BODY = 256
 
 
@@ -139,6 +144,8 @@ def error_of(response: Response, request: Request) -> errors.CanaryError:
             return _not_found(status, message, target)
         case 409:
             return errors.Conflict(message or f"`{target.name}` was changed by somebody else", owned=_owned(status))
+        case 422 if _failed_test(status):
+            return errors.Stale(f"the API server did not accept the request: {message}")
         case 400 | 405 | 406 | 413 | 415 | 422:
             return errors.Invalid(f"the API server did not accept the request: {message}")
         case code:
@@ -171,6 +178,13 @@ def verb_of(request: Request) -> str:
     if request.parameter("watch") in ("1", "true"):
         return "watch"
     return "get" if target_of(request.path).name else "list"
+
+
+def _failed_test(status: dict[str, Any]) -> bool:
+    """A JSON patch that does not apply: its message is always the same, without details. Others
+    name what was tested."""
+    text = str(status.get("message") or "")
+    return (text == _BAD_PATCH and not status.get("details")) or text.startswith("testing value ")
 
 
 def _owned(status: dict[str, Any]) -> tuple[tuple[str, str], ...]:

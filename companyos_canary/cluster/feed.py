@@ -29,10 +29,13 @@ class Feed(Protocol):
     gone, and what made the feed stop (Forbidden, Unauthenticated, CrdMissing).
     `wait` blocks until `snapshot` would say something else than it last did, at most so many
     seconds; False if nothing changed and nobody poked. `stale_since`: the last word of the
-    cluster, while the connection is lost. `close` takes at most a second."""
+    cluster, while the connection is lost, and `trouble` why it is. `close` takes at most a second."""
 
     @property
     def stale_since(self) -> datetime | None: ...
+
+    @property
+    def trouble(self) -> CanaryError | None: ...
 
     def snapshot(self) -> Snapshot | None: ...
 
@@ -82,6 +85,12 @@ class WatchFeed:
         """Of a kind in which nothing happens the last word may be old, though it came through the
         same connection: the newest counts."""
         return max((s.stale_since for s in self._lost() if s.stale_since), default=None)
+
+    @property
+    def trouble(self) -> CanaryError | None:
+        """That of the kind whose last word is the newest."""
+        lost = [s for s in self._lost() if s.trouble]
+        return max(lost, key=lambda s: s.stale_since or self._now()).trouble if lost else None
 
     def snapshot(self) -> Snapshot | None:
         self._shown = self._snapshot()

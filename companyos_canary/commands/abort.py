@@ -1,17 +1,21 @@
 """`canary abort`: stop the canary. Needs no canary.yaml, and no more rights than get and patch."""
 
 from dataclasses import replace
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from companyos_canary.actions import abort as action
 from companyos_canary.actions.change import Changed, change
 from companyos_canary.argo.effects import Effect, aborted, canary_pods
 from companyos_canary.argo.patches import Change, Decision, Nothing, names
+from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
-from companyos_canary.commands.outcome import sent_answer, unobserved, verb_with, would_send
+from companyos_canary.commands.outcome import sent_answer, unseen, verb_with, would_send
 from companyos_canary.errors import ExitCode, Refused
 from companyos_canary.model.rollout import Rollout
+
+if TYPE_CHECKING:
+    from companyos_canary.actions.wait import Time
 
 EXAMPLES = (
     "canary abort                           the Rollout of canary.yaml",
@@ -46,14 +50,14 @@ def abort(
     stable version is put back in its place.
     """
     limit = time_limit(timeout or "10m")
-    runtime, name = session.runtime, session.rollout
-    clock, at = runtime.clock, runtime.clock.now()
+    runtime, name, at = session.runtime, session.rollout, session.runtime.clock.now()
 
     def decision(live: Rollout) -> Decision:
         return action.decide(session.cluster, live, by=runtime.user, now=at, reason=reason)
 
     verb = replace(verb_with(session, "abort", decision, aborted, reason), insists=True)
-    changed = change(session.cluster, name, verb, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait)
+    time = session.time(limit)
+    changed = change(session.cluster, name, verb, time=time, dry_run=dry_run, wait=not no_wait)
     if dry_run:
         return would_send(session, changed)
     if changed.effect is Effect.OTHER:
@@ -66,32 +70,30 @@ def abort(
         return sent_answer(session, changed, said, code=ExitCode.UNOBSERVED)
     if no_wait:
         return _sent(session, changed)
-    if changed.effect in (Effect.PENDING, Effect.LOST):
-        said = unobserved(session, "abort")
-        if back := _back(changed):
-            said = f"{back}, but the controller has not acted on it; look with `canary status`"
-        return _answer(session, changed, said, code=ExitCode.UNOBSERVED)
-    return _drained(session, changed, limit)
+    if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
+        return _not_seen(session, changed)
+    return _drained(session, changed, time)
 
 
-def _drained(session: base.Session, changed: Changed, limit: timedelta | None) -> base.Answer:
+def _not_seen(session: base.Session, changed: Changed) -> base.Answer:
+    answer = unseen(session, changed, "abort")
+    back = _back(changed)
+    if back and changed.effect in (Effect.PENDING, Effect.LOST) and not changed.unsure:
+        said = f"{back}, but the controller has not acted on it; look with `canary status`"
+        answer = replace(answer, lines=(said,))
+    return _put_back_told(changed, answer)
+
+
+def _drained(session: base.Session, changed: Changed, time: "Time") -> base.Answer:
     """Waits for the last canary pod; the answer says where traffic is then."""
-    clock, name, place, live = session.runtime.clock, session.rollout, session.place, changed.after
+    name, place, live = session.rollout, session.place, changed.after
     if not live.is_fully_promoted:
         already = "already " if isinstance(changed.decision, Nothing) else ""
         session.note(f"{name} in {place} is {already}aborted; waiting for {_last(live)}")
-    drained = action.drain(session.cluster, live, now=clock.now, sleep=clock.sleep, limit=limit)
-    changed, live = action.with_after(changed, drained.rollout), drained.rollout
-    if not drained.done:
-        stopped = "stopped" if live.is_fully_promoted else "aborted"
-        return _answer(
-            session,
-            changed,
-            f"{name} is {stopped}, but {canary_pods(live)} canary pods are still "
-            f"there and stable has {live.available_replicas} of "
-            f"{live.replicas} available; look with `canary get`",
-            code=ExitCode.TIMEOUT,
-        )
+    changed = action.drain(session.cluster, changed, time=time)
+    live = changed.after
+    if changed.effect is not Effect.SEEN:
+        return _not_drained(session, changed)
     if live.is_fully_promoted:
         back = _back(changed) or f"{name} in {place} is back on its stable version"
         return _answer(session, changed, f"{back}: all traffic is on the stable version")
@@ -105,6 +107,31 @@ def _drained(session: base.Session, changed: Changed, limit: timedelta | None) -
     )
 
 
+def _not_drained(session: base.Session, changed: Changed) -> base.Answer:
+    """What keeps the canary's pods, or why nobody knows whether they are gone."""
+    name, place, live = session.rollout, session.place, changed.after
+    stopped = f"{name} in {place} is {'stopped' if live.is_fully_promoted else 'aborted'}"
+    pods = canary_pods(live)
+    left = f"{pods} canary {'pod is' if pods == 1 else 'pods are'} still there"
+    code = ExitCode.TIMEOUT if changed.timed_out else ExitCode.UNOBSERVED
+    match changed.effect:
+        case Effect.RETRIED:
+            said, code = f"{name} in {place} was retried by someone: its canary serves again", ExitCode.SUPERSEDED
+        case Effect.OTHER:
+            said = f"another version of {name} in {place} took the place of the one that was aborted"
+            code = ExitCode.SUPERSEDED
+        case Effect.HELD:
+            said = f"{stopped}, but it is paused by hand, which keeps its pods: `canary resume` lets them go"
+        case Effect.INVALID:
+            said = f"{stopped}, but its pods stay while the spec is invalid: {invalid_spec(live)}"
+        case _ if changed.trouble:
+            said = f"{stopped}, but whether its pods are gone was not seen: {changed.trouble.message}"
+        case _:
+            available = f"stable has {live.available_replicas} of {live.replicas} available"
+            said = f"{stopped}, but {left} and {available}; look with `canary get`"
+    return _answer(session, changed, said, code=code)
+
+
 def _sent(session: base.Session, changed: Changed) -> base.Answer:
     """The answer of --no-wait."""
     name, place = session.rollout, session.place
@@ -115,7 +142,10 @@ def _sent(session: base.Session, changed: Changed) -> base.Answer:
 
 def _answer(session: base.Session, changed: Changed, said: str, *, code: ExitCode = ExitCode.OK) -> base.Answer:
     """With what was put back, and why that was done in place of an abort."""
-    answer = sent_answer(session, changed, said, code=code)
+    return _put_back_told(changed, sent_answer(session, changed, said, code=code))
+
+
+def _put_back_told(changed: Changed, answer: base.Answer) -> base.Answer:
     if not action.was_put_back(changed):
         return answer
     why = "the controller had not seen the newest change yet, and would have dropped an abort"

@@ -1,17 +1,21 @@
 """`canary apply`: install or update what canary.yaml stands for."""
 
-from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from companyos_canary.actions import apply as action
+from companyos_canary.actions.change import PATIENCE
+from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
 from companyos_canary.config import image_reference
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
+
+if TYPE_CHECKING:
+    from companyos_canary.actions.wait import Waited
 
 EXAMPLES = (
     "canary apply v1.0.0                    a first install, until it is available",
@@ -53,7 +57,8 @@ def apply(
     if version is not None:
         image_reference("image", version)
     settings = session.settings
-    limit = time_limit(timeout) if timeout is not None else settings.progress_deadline
+    limit = time_limit(timeout) if timeout is not None else None
+    time = session.time(limit)
     planned = action.plan(session.cluster, settings, version, force=force)
     if dry_run:
         starts = [f"starts a canary: {action.sentence(c)}" for c in planned.rolling]
@@ -67,25 +72,22 @@ def apply(
         return _answer(session, planned, (), applied=True)
     if planned.first:
         session.note(f"the first version of {rollout.name}: {FIRST}")
-    clock = session.runtime.clock
-    seen, done = action.settle(
-        session.cluster,
-        rollout.name,
-        rollout.generation,
-        now=clock.now,
-        sleep=clock.sleep,
-        limit=(limit or timedelta(days=365)) if planned.first else timedelta(seconds=30),
-        until_healthy=planned.first,
-    )
-    return _ended(session, planned, seen, done=done)
+    patience = None if timeout is not None else settings.progress_deadline
+    patience = patience if planned.first else PATIENCE
+    waited = action.settle(session.cluster, rollout, time=time, patience=patience, until_healthy=planned.first)
+    return _ended(session, planned, waited)
 
 
-def _ended(session: base.Session, planned: action.Planned, seen: Rollout, *, done: bool) -> base.Answer:
+def _ended(session: base.Session, planned: action.Planned, waited: "Waited") -> base.Answer:
+    seen = waited.rollout
     phase = shown_phase(seen)
     ready = f"{seen.available_replicas}/{seen.replicas} available"
-    if not done:
-        code = ExitCode.TIMEOUT if seen.observed and seen.current_hash else ExitCode.UNOBSERVED
+    if waited.effect is Effect.PENDING:
+        begun = seen.observed and seen.current_hash and not waited.trouble
+        code = ExitCode.TIMEOUT if begun or waited.timed_out else ExitCode.UNOBSERVED
         line = f"{seen.name} in {session.place} is not there yet: {phase.message}, {ready}"
+        if waited.trouble:
+            line = f"{seen.name} in {session.place} was applied, but its end was not seen: {waited.trouble.message}"
         return _answer(session, planned, (line,), applied=True, code=code, rollout=seen)
     if phase.word == "Degraded":
         line = f"{seen.name} in {session.place} is Degraded: {phase.message}"

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -32,8 +33,11 @@ from companyos_canary.errors import (
     ConfigError,
     ExitCode,
     Forbidden,
+    Gone,
     Interrupted,
     NotFound,
+    TimedOut,
+    Unobserved,
     UsageError,
     near,
 )
@@ -41,6 +45,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.runtime import ReaderGone, Runtime
 
 if TYPE_CHECKING:
+    from companyos_canary.actions.wait import Time
     from companyos_canary.argo.picture import Place
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.config import Settings
@@ -113,9 +118,29 @@ class Session:
     fields: tuple[str, ...] = ()
     answered: bool = False
 
+    def __post_init__(self) -> None:
+        self.began = self.runtime.clock.now()
+        self.until: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """The time that the user gave is over."""
+        return self.until is not None and self.runtime.clock.now() >= self.until
+
     @cached_property
     def cluster(self) -> "Cluster":
         return self.runtime.connect(self.resolved, self.runtime.environ, self.request_timeout)
+
+    def time(self, limit: timedelta | None) -> "Time":
+        """The clock of this run. `limit` bounds all of it from its first moment, each request too;
+        None for no end."""
+        from companyos_canary.actions.wait import Time
+
+        clock = self.runtime.clock
+        self.until = None if limit is None else self.began + limit
+        time = Time(clock.now, clock.sleep, self.until)
+        self.cluster.left = time.left
+        return time
 
     @property
     def settings(self) -> "Settings":
@@ -279,16 +304,40 @@ def _finish(
             shown = file.path.name if file.path else "canary.yaml"
             runtime.say_error(f"`{shown}` is about `{file.rollout}` and was not used for this Rollout")
     own = {k: v for k, v in given.items() if k != "rollout"}
+    changes = given.get("dry_run") is False  # a verb that changes something, and not for show
     try:
-        if given.get("dry_run") is False:  # a verb that changes something, and not for show
+        if changes:
             _say_where(session)
         show(session, function(session, **own))
-    except NotFound as error:
-        raise explained(session, error) from error
+    except CanaryError as error:
+        raise final(session, error, changes=changes) from error
     except BrokenPipeError as error:  # click would end these two with codes of its own, silently
         raise ReaderGone from error
     except KeyboardInterrupt:
-        raise Interrupted("interrupted") from None
+        raise Interrupted(f"interrupted{_sent(session, ': ') if changes else ''}") from None
+
+
+def final(session: Session, error: CanaryError, *, changes: bool) -> CanaryError:
+    """What an error means at the end of a run. Once a change was accepted it is no error of that
+    change: it says what was sent, and that its end was not seen."""
+    if type(error) is Interrupted or error.exit_code not in _OF_THE_WAY or isinstance(error, Gone):
+        return error
+    sent = _sent(session) if changes else ""
+    if session.is_over:
+        return TimedOut(f"timed out: {sent + '; ' if sent else ''}{error.message}", hint=error.hint)
+    if sent:
+        return Unobserved(f"{sent}, but its end was not seen: {error.message}", hint="look with `canary status`")
+    return explained(session, error) if isinstance(error, NotFound) else error
+
+
+def _sent(session: Session, before: str = "") -> str:
+    """What was sent and continues; empty where nothing was."""
+    if "cluster" not in vars(session) or not session.cluster.written:
+        return ""
+    return f"{before}the {session.command} of `{session.rollout}` was sent and continues"
+
+
+_OF_THE_WAY = (ExitCode.FAILED, ExitCode.DENIED, ExitCode.NOT_FOUND)
 
 
 def _say_where(session: Session) -> None:

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from companyos_canary.actions import deploy as action
+from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches import Change
 from companyos_canary.commands import base
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
-from companyos_canary.commands.outcome import sent_answer, would_send
+from companyos_canary.commands.outcome import sent_answer, unseen, would_send
 from companyos_canary.config.names import image_reference
 from companyos_canary.errors import ExitCode, NotFound
 from companyos_canary.model.image import tag
@@ -60,8 +61,7 @@ def deploy(
 
     image_reference("image", version)
     target, runtime = Until.parse(until), session.runtime
-    if timeout is not None:
-        time_limit(timeout)
+    time = session.time(time_limit(timeout) if timeout is not None else None)
     settings = session.resolved.settings
     wanted = action.Deploy(
         version=version,
@@ -74,9 +74,7 @@ def deploy(
     )
     name = session.rollout
     try:
-        changed = action.send(
-            session.cluster, name, wanted, now=runtime.clock.now(), sleep=runtime.clock.sleep, dry_run=dry_run
-        )
+        changed = action.send(session.cluster, name, wanted, time=time, dry_run=dry_run, wait=not no_wait)
     except NotFound as error:
         ours = settings is not None and settings.rollout == name
         if error.exit_code is ExitCode.NOT_FOUND and not error.hint and ours:
@@ -88,6 +86,8 @@ def deploy(
     image = live.image(action.container_of(live, wanted.container))
     if no_wait:
         return sent_answer(session, changed, f"{tag(image)} is set on `{name}` in {session.place}")
+    if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
+        return unseen(session, changed, "deploy")
     if not isinstance(changed.decision, Change) and live.is_fully_promoted and live.observed:
         publish(runtime, session.reporting, standing_report(live, image))
         said = f"{changed.decision.message}: nothing to do"
@@ -101,6 +101,7 @@ def deploy(
         container=action.container_of(live, wanted.container),
         image=image,
         timeout=timeout,
+        sent=bool(changed.sent),
     )
 
 

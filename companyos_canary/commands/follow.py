@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
 
 from companyos_canary.actions.deploy import container_of, timeout_of
 from companyos_canary.actions.follow import Following, follow, identify
@@ -13,7 +12,7 @@ from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.shows import show_for
 from companyos_canary.commands.shows.show import Manner
-from companyos_canary.errors import CrdMissing, ExitCode, Interrupted, NotFound, Refused, Unobserved
+from companyos_canary.errors import CrdMissing, ExitCode, Gone, Interrupted, NotFound, Refused, TimedOut, Unobserved
 from companyos_canary.model.image import version
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view import machine
@@ -32,17 +31,17 @@ def follow_to_the_end(
     generation: int = 0,
     container: str | None = None,
     image: str = "",
+    sent: bool = False,
     manner: Manner = _USUAL,
 ) -> Answer:
     """Follows the Rollout's newest template; `timeout` is the flag as it was written. The hash is
     believed once the controller has seen `generation`, and only with the `image` that we set (empty
-    where we set none)."""
+    where we set none). `sent`: something was changed before."""
     if problem := impossible(live, until):
         raise Refused(problem, hint="--until healthy or --until paused")
-    if timeout is not None:
-        time_limit(timeout)
     place, runtime = session.view_place(live), session.runtime
     now = runtime.clock.now
+    deadline = session.time(time_limit(timeout)).until if timeout is not None else None
     with (
         _ended_otherwise(live, place),
         closing(runtime.feed(session.cluster, live.name)) as feed,
@@ -52,7 +51,8 @@ def follow_to_the_end(
         following = Following(
             container=container or container_of(live, place.container),
             until=until,
-            timeout=_timeout(session, live, timeout),
+            timeout=timeout_of(session.cluster, live) if timeout is None else None,
+            deadline=deadline,
             somebody_is_there=runtime.somebody_is_there and session.human,
             generation=generation,
             workload_generation=live.workload_generation or 0,
@@ -63,8 +63,11 @@ def follow_to_the_end(
         ending = follow(feed, followed, following, now, show.snapshot) if followed else None
         if ending is not None:
             show.last(ending.snapshot)
+        trouble = feed.trouble
+    if ending is None and (trouble or session.is_over):
+        raise trouble or TimedOut(f"timed out: nothing of `{live.name}` was read in time")
     if ending is None:
-        return _not_observed(session, live, image)
+        return _not_observed(session, live, image, sent=sent)
     publish(runtime, session.reporting, ending_report(ending, place))
     show.end(ending)
     return Answer(
@@ -84,16 +87,12 @@ def _ended_otherwise(live: Rollout, place: Place) -> Iterator[None]:
     except CrdMissing:
         raise
     except NotFound as error:
-        raise NotFound(f"`{live.name}` was deleted while it was watched") from error
+        raise Gone(f"`{live.name}` was deleted while it was watched") from error
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted: the rollout of `{live.name}` goes on",
             hint=f"follow it with `{place.command('watch')}`, stop it with `{place.command('abort')}`",
         ) from None
-
-
-def _timeout(session: Session, live: Rollout, text: str | None) -> timedelta | None:
-    return time_limit(text) if text is not None else timeout_of(session.cluster, live)
 
 
 def verdict_lines(session: Session, said: str, verdict: str, image: str, code: ExitCode) -> tuple[str, ...]:
@@ -106,11 +105,11 @@ def verdict_lines(session: Session, said: str, verdict: str, image: str, code: E
     return (keyed(f"verdict={verdict}", version=shown, exit=str(int(code))),)
 
 
-def _not_observed(session: Session, live: Rollout, image: str) -> Answer:
-    said = (
-        f"{live.name} in {session.place} was changed, but no controller has acted on it in "
-        "30 s: is Argo Rollouts running?"
-    )
+def _not_observed(session: Session, live: Rollout, image: str, *, sent: bool) -> Answer:
+    what = f"{live.name} in {session.place} was changed, but"
+    if not sent:
+        what = f"the newest change of {live.name} in {session.place} is not seen:"
+    said = f"{what} no controller has acted on it in 30 s: is Argo Rollouts running?"
     if session.writes_lines:
         raise Unobserved(said)
     publish(session.runtime, session.reporting, unobserved_report(live, image, said))

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import Effect, Seen
 from companyos_canary.argo.patches import Change, Decision, Patch, with_reason
-from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.cluster.client import patch_request
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.commands.base import Answer, Session
@@ -44,6 +45,9 @@ def sent_answer(session: Session, changed: Changed, sentence: str, *, code: Exit
     if code is None:
         code = ExitCode.UNOBSERVED if changed.effect is Effect.PENDING else ExitCode.OK
     phase = shown_phase(changed.after)
+    notes = changed.notes
+    if changed.unsure and changed.effect is Effect.SEEN:
+        notes = (*notes, f"no answer to it came ({changed.unsure.cause}), but it was made")
     data: answers.Sent = {
         **session.place_of(changed.after),
         "sent": bool(changed.sent),
@@ -51,14 +55,14 @@ def sent_answer(session: Session, changed: Changed, sentence: str, *, code: Exit
         "phase": phase.word,
         "message": phase.message,
         "step_index": changed.after.step_index,
-        "notes": list(changed.notes),
+        "notes": list(notes),
         "put_back": None,
     }
     return Answer(
         code=code,
         data=data,
         lines=(sentence,),
-        notes=changed.notes,
+        notes=notes,
         objects=(changed.after.raw,),
         name=f"rollout.argoproj.io/{changed.after.name}",
     )
@@ -80,33 +84,56 @@ def verb_with(session: Session, name: str, decide: Callable[[Rollout], Decision]
     return Verb(name, lambda live: with_reason(decide(live), name, runtime.user, at, reason), effect)
 
 
-def changed(session: Session, verb: Verb, *, dry_run: bool, no_wait: bool, done: Callable[[Changed], str]) -> Answer:
+def changed(
+    session: Session,
+    verb: Verb,
+    *,
+    dry_run: bool,
+    no_wait: bool,
+    done: Callable[[Changed], str],
+    limit: timedelta | None = None,
+) -> Answer:
     """Runs the verb on the session's Rollout. `done` makes the sentence once the effect is seen."""
     name, place = session.rollout, session.place
-    result = change(session.cluster, name, verb, sleep=session.runtime.clock.sleep, dry_run=dry_run, wait=not no_wait)
+    result = change(session.cluster, name, verb, time=session.time(limit), dry_run=dry_run, wait=not no_wait)
     if dry_run:
         return would_send(session, result)
     if not isinstance(result.decision, Change):
         return sent_answer(session, result, result.decision.message)
-    match result.effect:
-        case Effect.SEEN:
-            return sent_answer(session, result, done(result))
-        case None:
-            return sent_answer(session, result, f"the {verb.name} of {name} in {place} was sent")
-        case Effect.PENDING | Effect.LOST:
-            said = unobserved(session, verb.name)
-            return sent_answer(session, result, said, code=ExitCode.UNOBSERVED)
-    return sent_answer(
-        session,
-        result,
-        f"the {verb.name} of {name} in {place} was sent, but something else changed it meanwhile; "
-        "look with `canary status`",
-        code=ExitCode.SUPERSEDED,
-    )
+    if result.effect is None:
+        return sent_answer(session, result, f"the {verb.name} of {name} in {place} was sent")
+    if result.effect is Effect.SEEN:
+        return sent_answer(session, result, done(result))
+    return unseen(session, result, verb.name)
 
 
-def unobserved(session: Session, verb: str) -> str:
-    return (
-        f"the {verb} of {session.rollout} in {session.place} was accepted, but the controller has "
-        "not acted on it; look with `canary status`"
-    )
+def unseen(session: Session, changed: Changed, verb: str) -> Answer:
+    """The answer where a change was sent, and its effect was not seen."""
+    said, code = _what_came(session, changed, f"the {verb} of {session.rollout} in {session.place}")
+    return sent_answer(session, changed, said, code=code)
+
+
+def _what_came(session: Session, changed: Changed, what: str) -> tuple[str, ExitCode]:
+    """One sentence for each way in which the effect of a change is not seen, and its exit code."""
+    look, rollout = "look with `canary status`", changed.after
+    sent = f"{what} was accepted"
+    if changed.unsure:
+        sent = f"{what} was sent, but {changed.unsure.cause}: it may have taken effect"
+        look += " before you repeat it"
+    match changed.effect:
+        case Effect.OTHER:
+            return f"{what} was sent, but something else changed it meanwhile; {look}", ExitCode.SUPERSEDED
+        case Effect.RETRIED:
+            return f"{rollout.name} was retried by someone: its canary serves again; {look}", ExitCode.SUPERSEDED
+        case Effect.HELD:
+            return f"{sent}, but a pause by hand holds it: `canary resume` ends that", ExitCode.UNOBSERVED
+        case Effect.INVALID:
+            why = f"the controller does nothing while the spec is invalid: {invalid_spec(rollout)}"
+            return f"{sent}, but {why}", ExitCode.UNOBSERVED
+    end = f"and no effect has been seen; {look}" if changed.unsure else f"but its effect was not seen; {look}"
+    if changed.timed_out:
+        return f"timed out: {sent}, {end}", ExitCode.TIMEOUT
+    if changed.trouble:
+        return f"{sent}, {end}: {changed.trouble.message}", ExitCode.UNOBSERVED
+    acted = "and" if changed.unsure else "but"
+    return f"{sent}, {acted} the controller has not acted on it; {look}", ExitCode.UNOBSERVED

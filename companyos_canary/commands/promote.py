@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.actions.change import Verb, change
+from companyos_canary.actions.change import Verb, change, resolved_if_possible
 from companyos_canary.actions.deploy import container_of
 from companyos_canary.actions.follow import EXIT
 from companyos_canary.actions.promote import promote_to_weight
@@ -21,7 +21,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 from companyos_canary.commands.options import time_limit
-from companyos_canary.commands.outcome import changed, sent_answer, unobserved, verb_with, would_send
+from companyos_canary.commands.outcome import changed, sent_answer, unseen, verb_with, would_send
 from companyos_canary.errors import ExitCode, Refused, UsageError
 from companyos_canary.model.image import tag
 from companyos_canary.model.rollout import Rollout
@@ -59,10 +59,10 @@ def promote_everything(session: Session, wanted: Wanted, *, yes: bool, timeout: 
             hint='canary promote --full --reason "…"',
         )
     verb = wanted.verb(session, "promote --full", promote_full, full_promote_taken_up)
-    name, sleep = session.rollout, session.runtime.clock.sleep
+    name, time = session.rollout, session.time(time_limit(timeout) if timeout is not None else None)
     if not wanted.dry_run:
         _ask(session, verb, yes=yes)
-    result = change(session.cluster, name, verb, sleep=sleep, dry_run=wanted.dry_run, wait=not wanted.no_wait)
+    result = change(session.cluster, name, verb, time=time, dry_run=wanted.dry_run, wait=not wanted.no_wait)
     if wanted.dry_run:
         return would_send(session, result)
     if not isinstance(result.decision, Change):
@@ -70,19 +70,19 @@ def promote_everything(session: Session, wanted: Wanted, *, yes: bool, timeout: 
     if wanted.no_wait:
         return sent_answer(session, result, f"the full promote of {name} was sent")
     settings = session.resolved.settings
-    live = session.cluster.resolved(result.after)
+    live = resolved_if_possible(session.cluster, result.after)
     container = container_of(live, settings.container if settings else None)
     image = live.image(container)
-    if result.effect is Effect.PENDING:
-        said = unobserved(session, "full promote")
-        lines = verdict_lines(session, said, "unobserved", image, ExitCode.UNOBSERVED)
-        return replace(sent_answer(session, result, said, code=ExitCode.UNOBSERVED), lines=lines)
+    if result.effect not in (Effect.SEEN, Effect.OTHER):
+        answer = unseen(session, result, "full promote")
+        verdict = "timeout" if answer.code is ExitCode.TIMEOUT else "unobserved"
+        return replace(answer, lines=verdict_lines(session, answer.lines[0], verdict, image, answer.code))
     if result.effect is Effect.OTHER and not live.aborted:
-        promoted = session.cluster.resolved(result.before).image(container)
+        promoted = resolved_if_possible(session.cluster, result.before).image(container)
         said = f"the full promote of {name} was sent, but another version took its place"
         lines = verdict_lines(session, said, "superseded", promoted, ExitCode.SUPERSEDED)
         return replace(sent_answer(session, result, said, code=ExitCode.SUPERSEDED), lines=lines)
-    return follow_to_the_end(session, live, until=Until(), timeout=timeout, container=container, image=image)
+    return follow_to_the_end(session, live, until=Until(), timeout=timeout, container=container, image=image, sent=True)
 
 
 def _ask(session: Session, verb: Verb, *, yes: bool) -> None:
@@ -116,11 +116,18 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
     """Pause by pause, until the canary has that weight."""
     if wanted.dry_run or wanted.no_wait:
         raise UsageError("--to-weight promotes one pause after the other: it cannot run without waiting")
-    clock, live = session.runtime.clock, session.cluster.rollout(session.rollout)
+    time = session.time(limit)
+    live = session.cluster.rollout(session.rollout)
     if refusal := wanted.refusal(live):
         raise Refused(refusal.message, hint=refusal.hint)
-    climbed = promote_to_weight(session.cluster, live.name, weight, now=clock.now, sleep=clock.sleep, limit=limit)
+    climbed = promote_to_weight(session.cluster, live.name, weight, time=time)
     rollout, place = climbed.rollout, session.place
+    if climbed.unseen:
+        said = unseen(session, climbed.unseen, "promote")
+        count = f"({climbed.promotes} promotes)"
+        verdict = "timeout" if said.code is ExitCode.TIMEOUT else "unobserved"
+        data = {**said.data, "verdict": verdict, "weight": set_weight(rollout), "promotes": climbed.promotes}
+        return replace(said, data=data, lines=(f"{said.lines[0]} {count}",))
     code = ExitCode.TIMEOUT if climbed.kind is None else EXIT[climbed.kind]
     if code is ExitCode.OK:
         line = f"{rollout.name} in {place} has {set_weight(rollout)} %"
@@ -199,6 +206,7 @@ def promote(
         verb,
         dry_run=dry_run,
         no_wait=no_wait,
+        limit=limit,
         done=lambda r: f"{r.after.name} in {session.place} goes on: {_now(r.after)}",
     )
 

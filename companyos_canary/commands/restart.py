@@ -1,6 +1,5 @@
 """`canary restart`: new pods of the same version."""
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ from companyos_canary.argo.effects import Effect, restarted
 from companyos_canary.argo.patches import restart as decide
 from companyos_canary.commands import base
 from companyos_canary.commands.options import span, time_limit
-from companyos_canary.commands.outcome import sent_answer, verb_with, would_send
+from companyos_canary.commands.outcome import sent_answer, unseen, verb_with, would_send
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.quantity import format_duration
 
@@ -25,6 +24,7 @@ EXITS = (
     ExitCode.DENIED,
     ExitCode.NOT_FOUND,
     ExitCode.REFUSED,
+    ExitCode.UNOBSERVED,
     ExitCode.TIMEOUT,
     ExitCode.INTERRUPTED,
 )
@@ -45,17 +45,16 @@ def restart(
     """
     delay = span(later, "--in")
     limit = time_limit(timeout or "10m")
-    clock = session.runtime.clock
-    at = clock.now() + delay
-    patience = timedelta(days=3650) if limit is None else delay + limit
+    time = session.time(None if limit is None else delay + limit)
+    at = time.now() + delay
     result = change(
         session.cluster,
         session.rollout,
         verb_with(session, "restart", lambda live: decide(live, at), restarted, reason),
-        sleep=clock.sleep,
+        time=time,
         dry_run=dry_run,
         wait=not no_wait,
-        patience=patience,
+        patience=None,
     )
     if dry_run:
         return would_send(session, result)
@@ -65,9 +64,10 @@ def restart(
         return sent_answer(session, result, f"{name} in {session.place} restarts {when}")
     if result.effect is Effect.SEEN:
         return sent_answer(session, result, f"all pods of {name} in {session.place} are new")
-    return sent_answer(
-        session, result, f"{name} in {session.place} is still restarting; look with `canary get`", code=ExitCode.TIMEOUT
-    )
+    if result.timed_out and not result.trouble and not result.unsure:
+        said = f"{name} in {session.place} is still restarting; look with `canary get`"
+        return sent_answer(session, result, said, code=ExitCode.TIMEOUT)
+    return unseen(session, result, "restart")
 
 
 command = base.verb(restart)

@@ -1,7 +1,7 @@
 """`canary undo`: back to the last version that was fully promoted."""
 
 import difflib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,15 +10,18 @@ from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.actions.deploy import container_of
 from companyos_canary.argo.effects import Effect, promoted_fully
 from companyos_canary.argo.endings import Until
-from companyos_canary.argo.patches import Nothing, promote_full
+from companyos_canary.argo.patches import Change, Nothing, promote_full
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
-from companyos_canary.commands.outcome import sent_answer, unobserved, would_send
-from companyos_canary.errors import ExitCode, Refused, UsageError
+from companyos_canary.commands.outcome import sent_answer, unseen, would_send
+from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
+
+if TYPE_CHECKING:
+    from companyos_canary.actions.wait import Time
 
 EXAMPLES = (
     "canary undo                           the last version that was fully promoted",
@@ -70,15 +73,14 @@ def undo(
         raise UsageError(
             "--force is for one version that was aborted: name it with --to", hint="canary undo --to VERSION --force"
         )
-    if timeout is not None:
-        time_limit(timeout)
+    time = session.time(time_limit(timeout) if timeout is not None else None)
     snapshot = session.cluster.snapshot(session.rollout)
     target = action.target_of(snapshot, to)
     if to is not None:
         _warn(session, snapshot, target, force=force)
-    name, clock = snapshot.rollout.name, session.runtime.clock
-    record = action.record_for(snapshot, target, by=session.runtime.user, now=clock.now(), reason=reason)
-    changed = action.send(session.cluster, name, target, record, sleep=clock.sleep, dry_run=dry_run, wait=not no_wait)
+    record = action.record_for(snapshot, target, by=session.runtime.user, now=time.now(), reason=reason)
+    name = snapshot.rollout.name
+    changed = action.send(session.cluster, name, target, record, time=time, dry_run=dry_run, wait=not no_wait)
     where = _named(target)
     if dry_run:
         return _would(session, changed, snapshot, target)
@@ -86,13 +88,20 @@ def undo(
         return sent_answer(session, changed, changed.decision.message)
     if no_wait:
         return sent_answer(session, changed, f"{name} in {session.place} goes back to {where}")
-    if changed.effect is Effect.PENDING:
-        return sent_answer(session, changed, unobserved(session, "undo"))
-    return _followed(session, changed, snapshot, target, fast=fast, timeout=timeout)
+    if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
+        return unseen(session, changed, "undo")
+    return _followed(session, changed, snapshot, target, fast=fast, timeout=timeout, time=time)
 
 
 def _followed(
-    session: base.Session, changed: Changed, snapshot: Snapshot, target: ReplicaSet, *, fast: bool, timeout: str | None
+    session: base.Session,
+    changed: Changed,
+    snapshot: Snapshot,
+    target: ReplicaSet,
+    *,
+    fast: bool,
+    timeout: str | None,
+    time: "Time",
 ) -> base.Answer:
     """Says how it gets there, and follows it to its end; with `fast` past its steps."""
     from companyos_canary.commands.follow import follow_to_the_end
@@ -105,9 +114,7 @@ def _followed(
         way = _way(snapshot.rollout, again=again, fast=fast)
         session.note(f"back to {_named(target)}: {way}")
     if fast and again:
-        verb = Verb("undo --fast", promote_full, promoted_fully)
-        name, sleep = snapshot.rollout.name, session.runtime.clock.sleep
-        change(session.cluster, name, verb, sleep=sleep, wait=False)
+        _skip_the_steps(session, snapshot.rollout.name, time)
     settings = session.resolved.settings
     container = container_of(changed.after, settings.container if settings else None)
     return follow_to_the_end(
@@ -117,8 +124,18 @@ def _followed(
         timeout=timeout,
         generation=changed.after.generation,
         container=container,
+        sent=bool(changed.sent),
         image=next((c.image for c in target.containers if c.name == container), ""),
     )
+
+
+def _skip_the_steps(session: base.Session, name: str, time: "Time") -> None:
+    """What was sent before goes through its steps where they cannot be skipped, and is followed."""
+    verb = Verb("undo --fast", promote_full, promoted_fully)
+    try:
+        change(session.cluster, name, verb, time=time, wait=False)
+    except CanaryError as error:
+        session.note(f"its steps may not be skipped: {error.message}")
 
 
 def _warn(session: base.Session, snapshot: Snapshot, target: ReplicaSet, *, force: bool) -> None:

@@ -69,6 +69,7 @@ class Told:
     snapshots: list[Snapshot | Exception]
     now: datetime = NOW
     stale_since: datetime | None = None
+    trouble: None = None
 
     def snapshot(self) -> Snapshot | None:
         found = self.snapshots[0]

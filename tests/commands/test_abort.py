@@ -130,7 +130,7 @@ def test_pods_that_stay_end_it_with_the_time(waiting: World) -> None:
     waiting.on_wait.append(lambda: (take(waiting), waiting.patch(interrupted, "status")))
     ran = waiting.canary("abort", "--timeout", "5s")
     assert ran.code == ExitCode.TIMEOUT
-    assert "1 canary pods are still there" in ran.out
+    assert "1 canary pod is still there" in ran.out
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,8 @@ def test_ctrl_c_says_how_far_it_came(waiting: World, after: int, said: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("effect", "code"), [(Answer(403), ExitCode.DENIED), (Answer(500), ExitCode.FAILED), (Drop(), ExitCode.FAILED)]
+    ("effect", "code"),
+    [(Answer(403), ExitCode.DENIED), (Answer(500), ExitCode.UNOBSERVED), (Drop(), ExitCode.UNOBSERVED)],
 )
 def test_a_patch_that_fails_is_sent_once_and_told(waiting: World, effect: Answer | Drop, code: ExitCode) -> None:
     waiting.faults.add(Fault(effect, method="PATCH"))

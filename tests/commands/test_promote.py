@@ -184,7 +184,9 @@ def test_no_wait_is_two_requests(waiting: World) -> None:
     assert [r.method for r in waiting.requests] == ["GET", "PATCH"]
 
 
-@pytest.mark.parametrize(("status", "code"), [(403, ExitCode.DENIED), (500, ExitCode.FAILED), (409, ExitCode.FAILED)])
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, ExitCode.DENIED), (500, ExitCode.UNOBSERVED), (409, ExitCode.FAILED)]
+)
 def test_a_patch_that_fails_is_told(waiting: World, status: int, code: ExitCode) -> None:
     waiting.faults.add(Fault(Answer(status), method="PATCH"))
     assert waiting.canary("promote").code == code

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from companyos_canary.actions import abort
 from companyos_canary.actions.change import Verb, change
 from companyos_canary.actions.logs import Wanted, read, worst_pod
+from companyos_canary.actions.wait import Time
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches import Change, Decision
 from companyos_canary.commands.base import Session
@@ -77,7 +78,8 @@ def carried_out(session: Session, order: Order, name: str) -> Notice:
     """Runs the verb as its command does, to the point where the effect is seen."""
     verb = _verb(session, order)
     try:
-        result = change(session.cluster, name, verb, sleep=session.runtime.clock.sleep)
+        clock = session.runtime.clock
+        result = change(session.cluster, name, verb, time=Time(clock.now, clock.sleep))
     except CanaryError as error:
         hint = f": {error.hint}" if error.hint else ""
         return Notice(f"{error.message}{hint}", "failure")
@@ -92,6 +94,10 @@ def carried_out(session: Session, order: Order, name: str) -> Notice:
             return Notice(f"{order.verb}: done{note}", "success")
         case Effect.OTHER:
             return Notice(f"{order.verb} was sent, but something else changed it", "warning")
+    if result.unsure:
+        return Notice(f"{order.verb} was sent, but {result.unsure.cause}: it may have taken effect", "warning")
+    if result.trouble:
+        return Notice(f"{order.verb} was accepted, but its effect was not seen: {result.trouble.message}", "warning")
     return Notice(f"{order.verb} was accepted, but the controller has not acted on it", "warning")
 
 
