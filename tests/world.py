@@ -50,7 +50,7 @@ steps:
   - {weight: 10, analysis: 6s}
   - {weight: 25, analysis: 6s}
   - {weight: 50, analysis: 6s}
-analysis: {window: 5s, min_requests: 10, by_hash: true}
+analysis: {window: 5s, min_requests: 10, by_hash: true, form: safe}
 links:
   dashboard: https://argo.example.com/{namespace}/{rollout}
 """

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
 
+from companyos_canary.analysis.evidence import LABEL, OBSERVED
 from companyos_canary.errors import CanaryError, Invalid
 from companyos_canary.model.live import Course, Live, LiveMetric, Missing
 from companyos_canary.prometheus.client import Prometheus
@@ -50,6 +51,7 @@ def _course(prometheus: Prometheus, question: Question, start: datetime, end: da
         found = () if problem else prometheus.query_range(question.query, start, end, step)
     except Invalid as error:
         return Course(question.name, problem=error.message)
+    found = tuple(s for s in found if s.labels.get(LABEL, OBSERVED) == OBSERVED)
     if problem or len(found) > 1:
         return Course(question.name, problem=problem or f"the query finds {len(found)} series")
     known = {round((at - start) / step): v for series in found for at, v in series.points}
@@ -62,7 +64,7 @@ def _metric(question: Question, values: Callable[[str], Values]) -> LiveMetric:
     problem, found = question.problem, Values()
     if not problem:
         try:
-            found = values(question.query)
+            found = values(question.query)[: 1 if question.row else None]
         except Invalid as error:
             problem = error.message
     if problem:
@@ -71,7 +73,7 @@ def _metric(question: Question, values: Callable[[str], Values]) -> LiveMetric:
     return LiveMetric(
         name=question.name,
         canary=_number(found),
-        stable=_number(_or_nothing(values, question.stable)),
+        stable=_number(_or_nothing(values, question.stable)[: 1 if question.row else None]),
         requests=requests,
         compares=question.compares,
         needed=question.needed,

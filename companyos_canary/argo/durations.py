@@ -84,7 +84,7 @@ def _metric(metric: Mapping[str, Any], arguments: Mapping[str, str]) -> timedelt
         raw = str(metric.get(key) or "")
         return _ARGUMENT.sub(lambda m: str(arguments.get(m[1], m[0])), raw)
 
-    count = whole(text("count")) or 1
+    count = whole(text("consecutiveSuccessLimit")) or whole(text("count")) or 1
     later = repeated(_duration(text("interval")), max(count - 1, 0))
     return _duration(text("initialDelay")) + later
 

@@ -119,7 +119,9 @@ def _is_value(node: Node) -> bool:
     match node:
         case Name("result") | Pointer(""):
             return True
-        case Member(inner, _) | Chain(inner) | Binary("??", inner, _):
+        case Member(inner, index):
+            return index in (Literal(0), None) and _is_value(inner)
+        case Chain(inner) | Binary("??", inner, _):
             return _is_value(inner)
         case Builtin(name, (inner,)) if name in _OF_THE_VALUE:
             return _is_value(inner)

@@ -65,7 +65,7 @@ def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
         phase=result.phase if result else "",
         failed=result.failed if result else 0,
         measured=len(result.measurements) if result else 0,
-        planned=_planned(metric.count, metric.interval),
+        planned=_planned(metric.planned, metric.interval),
         history=tuple(_number(m) for m in measured),
         message=newest.message if newest else "",
         run=run.name,

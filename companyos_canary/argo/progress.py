@@ -156,7 +156,7 @@ def run_length(run: AnalysisRun) -> timedelta | None:
     """From the first to the last measurement that a run is asked for; None without an end."""
     spans: list[timedelta] = []
     for metric in run.metrics:
-        span = _metric_length(metric.count, metric.initial_delay, metric.interval)
+        span = _metric_length(metric.planned, metric.initial_delay, metric.interval)
         if span is None:
             return None
         spans.append(span)

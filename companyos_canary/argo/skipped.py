@@ -39,7 +39,7 @@ def skipped(snapshot: Snapshot) -> Skipped:
     index = rollout.step_index or 0
     left = rollout.steps[index:]
     running = [r for r in snapshot.current_runs if not r.is_finished]
-    planned = sum(whole(m.count) for r in running for m in r.metrics)
+    planned = sum(whole(m.planned) for r in running for m in r.metrics)
     if rollout.blue_green:
         return _of_blue_green(rollout, sum(len(m.measurements) for r in running for m in r.results), planned)
     return Skipped(

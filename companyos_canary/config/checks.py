@@ -99,6 +99,7 @@ def _metric(check: Checker, name: str, given: MetricDocument, defaults: Analysis
         query=given.query,
         form=given.form or defaults.form,
         no_data=given.no_data or defaults.no_data,
+        burst=defaults.burst,
     )
 
 
@@ -205,6 +206,7 @@ def _analysis(check: Checker, document: AnalysisDocument) -> Analysis:
     path: Path = ("analysis",)
     window = document.window
     check.that(1 <= document.min_requests <= 10**9, (*path, "min_requests"))
+    check.that(1 <= document.burst <= 100, (*path, "burst"))
     plain = _SCOPE.fullmatch(document.scope) and "{{" not in document.scope
     check.that(plain, (*path, "scope"))
     return Analysis(
@@ -213,6 +215,8 @@ def _analysis(check: Checker, document: AnalysisDocument) -> Analysis:
         no_data=document.no_data,
         scope=document.scope.strip().removesuffix(",").rstrip(),
         by_hash=document.by_hash,
+        longest=None if document.max is None else check.seconds((*path, "max"), document.max),
+        burst=document.burst,
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 NoData = Literal["hold", "pass", "fail"]
-Form = Literal["safe", "literal"]
+Form = Literal["evidence", "safe", "literal"]
 _DURATION = "a duration such as `2m`, `90s` or `300ms`"
 
 ALLOWED: dict[str, str] = {
@@ -34,7 +34,9 @@ ALLOWED: dict[str, str] = {
     "analysis.no_data": "`hold`, `pass` or `fail`",
     "analysis.scope": 'label matchers such as `namespace="companyos"`, with commas between',
     "analysis.by_hash": "`true` or `false`",
-    "analysis.form": "`safe` or `literal`",
+    "analysis.form": "`evidence`, `safe` or `literal`",
+    "analysis.max": "a duration of whole seconds from `1s`, such as `10m`",
+    "analysis.burst": "a number from 1 to 100",
     "prometheus": "a mapping such as `{url: http://prometheus.monitoring:9090}`",
     "prometheus.url": "an address such as `http://prometheus.monitoring:9090`",
     "prometheus.cli_url": "`auto`, or an address such as `http://localhost:9090`",
@@ -43,7 +45,7 @@ ALLOWED: dict[str, str] = {
     "metrics.*.below": "a limit such as `0.05`, `5%` or `300ms`",
     "metrics.*.above": "a limit such as `0.99` or `99%`",
     "metrics.*.query": "a PromQL query that answers one number",
-    "metrics.*.form": "`safe` or `literal`",
+    "metrics.*.form": "`evidence`, `safe` or `literal`",
     "metrics.*.no_data": "`hold`, `pass` or `fail`",
     "pod": "fields of the pod's spec, such as `containers`, and `metadata`",
     "merge": "a list of files, each with a `kind`, a `metadata.name` and what to change",
@@ -82,7 +84,9 @@ class AnalysisDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     no_data: NoData = "hold"
     scope: Annotated[str, _text("analysis.scope")] = ""
     by_hash: bool = False
-    form: Form = "safe"
+    form: Form = "evidence"
+    max: Annotated[str, _text("analysis.max")] | None = None
+    burst: Annotated[float, _text("analysis.burst", extra_json_schema={"minimum": 1, "maximum": 100})] = 1
 
 
 class PrometheusDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -49,7 +49,7 @@ def plain(number: float) -> str:
 
 
 NoData = Literal["hold", "pass", "fail"]
-Form = Literal["safe", "literal"]
+Form = Literal["evidence", "safe", "literal"]
 MANUAL: Literal["manual"] = "manual"
 MINUTE = timedelta(minutes=1)
 LONGEST_WINDOW = timedelta(minutes=5)
@@ -73,13 +73,20 @@ class Step:
 class Analysis:
     """How all metrics are asked. `window` is the range of every rate; None: derived, see
     `window_of`. `scope` holds further label matchers, `min_requests` the least traffic in the
-    window that is worth a judgement."""
+    window that is worth a judgement. A step waits for them up to `longest`; None: three times its
+    own duration. Errors come `burst` at a time."""
 
     window: timedelta | None = None
     min_requests: int = 100
     no_data: NoData = "hold"
     scope: str = ""
     by_hash: bool = False
+    longest: timedelta | None = None
+    burst: float = 1.0
+
+    def longest_of(self, duration: timedelta) -> timedelta:
+        """How long an analysis of that duration may last while it waits for requests."""
+        return max(duration, duration * 3 if self.longest is None else self.longest)
 
     def window_of(self, duration: timedelta) -> timedelta:
         """The window for an analysis of that duration: two and a half times as long, so 5m for the
@@ -99,8 +106,9 @@ class Metric:
     direction: Literal["below", "above"]
     limit: float
     query: str | None = None
-    form: Form = "safe"
+    form: Form = "evidence"
     no_data: NoData = "hold"
+    burst: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ class MetricResult:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What is asked, as text, with the run's arguments put in; those from a Secret stay open."""
+    """What is asked, as text, with the run's arguments put in; those from a Secret stay open. A good
+    course takes `planned` measurements; `count` may be the most that waiting for requests takes."""
 
     name: str
     success_condition: str
@@ -49,6 +50,7 @@ class Metric:
     failure_limit: str
     address: str
     query: str
+    planned: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
         return ARGUMENT.sub(lambda m: arguments.get(m[1], m[0]), written)
 
     prometheus = (raw.get("provider") or {}).get("prometheus") or {}
+    enough = text("consecutiveSuccessLimit")
     return Metric(
         name=raw.get("name", ""),
         success_condition=text("successCondition"),
@@ -124,6 +127,7 @@ def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
         failure_limit=text("failureLimit"),
         address=text("address", prometheus),
         query=text("query", prometheus),
+        planned=enough if whole(enough) > 0 else text("count"),
     )
 
 

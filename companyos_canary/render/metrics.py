@@ -6,6 +6,7 @@ from typing import Any
 from companyos_canary.config import Metric, Settings
 from companyos_canary.config.settings import plain
 from companyos_canary.model.quantity import format_duration
+from companyos_canary.render import evidence
 from companyos_canary.render.queries import LITERAL, SAFE
 from companyos_canary.render.steps import Timing
 
@@ -31,18 +32,14 @@ def metrics(settings: Settings, timing: Timing, *, stable_may_be_gone: bool) -> 
 
 
 def metric(wanted: Metric, timing: Timing) -> dict[str, Any]:
-    """One metric. One failed and one inconclusive measurement are forgiven, of at least four, so a
-    run never passes without good ones (recorded: il3-all-but-one shows what more would do); 11
-    errors in a row at 10 s each bridge a restart of Prometheus."""
+    """One metric. One failed measurement is forgiven; 11 errors in a row at 10 s each bridge a
+    restart of Prometheus."""
     success, failure = conditions(wanted)
-    count = {} if timing.count is None else {"count": timing.count}
     return {
         "name": wanted.name,
         "initialDelay": format_duration(timing.initial_delay),
         "interval": format_duration(timing.interval),
-        **count,
-        "failureLimit": 1,
-        "inconclusiveLimit": 1,
+        **_limits(wanted, timing),
         "consecutiveErrorLimit": 11,
         "successCondition": success,
         **({"failureCondition": failure} if failure else {}),
@@ -50,10 +47,30 @@ def metric(wanted: Metric, timing: Timing) -> dict[str, Any]:
     }
 
 
+def _limits(wanted: Metric, timing: Timing) -> dict[str, int]:
+    """How many measurements end a metric. Of the default form as many good ones in a row as the
+    step has: those without a verdict only make it longer (recorded: csl2-inconclusive-resets), up to `most` of
+    them. Of the others so many, of at least four; one without a verdict is forgiven, so a run never
+    passes without good ones (recorded: il3-all-but-one shows what more would do)."""
+    if wanted.form != "evidence":
+        count = {} if timing.count is None else {"count": timing.count}
+        return {**count, "failureLimit": 1, "inconclusiveLimit": 1}
+    if timing.count is None:
+        return {"failureLimit": 1, "inconclusiveLimit": timing.most - 1}
+    return {
+        "count": timing.most,
+        "consecutiveSuccessLimit": timing.count,
+        "failureLimit": 1,
+        "inconclusiveLimit": timing.most - 1,
+    }
+
+
 def conditions(wanted: Metric) -> tuple[str, str]:
     """successCondition and failureCondition (empty: none). `No data` is no series or NaN: neither
     is true for `hold` (the run is Inconclusive, the rollout waits), the first for `pass`, and
     without a failureCondition everything that is no success has failed."""
+    if _is_evidence(wanted):
+        return evidence.conditions(wanted)
     good, bad = ("<", ">=") if wanted.direction == "below" else (">", "<=")
     limit = plain(wanted.limit)
     one = f"len(result) == 1 && result[0] {good} {limit}"
@@ -71,4 +88,10 @@ def query(wanted: Metric) -> str:
     """The user's own query, else the guide's metric in the form asked for."""
     if wanted.query is not None:
         return wanted.query
+    if _is_evidence(wanted):
+        return evidence.query(wanted)
     return (LITERAL if wanted.form == "literal" else SAFE)[wanted.name]
+
+
+def _is_evidence(wanted: Metric) -> bool:
+    return wanted.form == "evidence" and wanted.query is None

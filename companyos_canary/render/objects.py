@@ -12,6 +12,7 @@ from companyos_canary.render.metrics import metrics
 from companyos_canary.render.steps import Timing, background, background_timing, step_timing, steps, template_name
 from companyos_canary.render.templates import filled, parsed
 
+_FLOOR = "error-floor"
 ROLLOUT, SERVICE, ANALYSIS = "rollout.yaml", "service.yaml", "analysis-template.yaml"
 
 
@@ -74,7 +75,13 @@ def analysis_template(settings: Settings, name: str, timing: Timing, stable_may_
         "metrics": metrics(settings, timing, stable_may_be_gone=stable_may_be_gone),
     }
     found: dict[str, Any] = filled(parsed(ANALYSIS), values, ANALYSIS)
+    spec = found["spec"]
+    spec["args"] = [a for a in spec["args"] if a["name"] != _FLOOR or _uses(spec["metrics"], _FLOOR)]
     return found
+
+
+def _uses(metrics: Any, argument: str) -> bool:
+    return any(f"args.{argument}" in m["provider"]["prometheus"]["query"] for m in metrics)
 
 
 def _names(settings: Settings) -> dict[str, Any]:

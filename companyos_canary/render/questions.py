@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from companyos_canary.analysis.evidence import is_row, requests_needed
 from companyos_canary.argo.limits import Limit, limit_of
 from companyos_canary.config import Settings
 from companyos_canary.model.analysisrun import AnalysisRun, Metric
@@ -94,6 +95,7 @@ def _without(selector: str, instead: str) -> str:
 class Question:
     """One metric. `stable` is the same asked about the stable pods, `count` the canary's requests
     in the window (`needed`: how many it must have); empty (None) where there is no such question.
+    A `row` is answered with several numbers, of which the first is the value.
     With a `problem` it cannot be asked."""
 
     name: str
@@ -103,6 +105,7 @@ class Question:
     count: str = ""
     needed: float | None = None
     compares: bool = False
+    row: bool = False
     problem: str = ""
 
 
@@ -156,14 +159,16 @@ def _question(metric: Metric, address: str) -> Question:
     elif metric.address and metric.address != address:
         problem = "it is asked of another Prometheus"
     counted = guard(query)
+    needed = requests_needed(metric.success_condition)
     return Question(
         name=metric.name,
         query=query,
         limit=limit_of(metric.success_condition, metric.failure_condition),
         stable=of_stable(query),
         count=counted.count if counted else "",
-        needed=counted.needed if counted else None,
+        needed=needed or (counted.needed if counted else None),
         compares=compares(query),
+        row=is_row(query),
         problem=problem,
     )
 

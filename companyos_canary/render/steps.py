@@ -17,12 +17,14 @@ BACKGROUND_INTERVAL = timedelta(seconds=20)
 @dataclass(frozen=True, slots=True)
 class Timing:
     """When an analysis measures: first after `initial_delay`, then every `interval`, `count` times
-    (None: until it is stopped), over `window` of samples. Whole seconds."""
+    (None: until it is stopped), over `window` of samples; `most` times while requests are few.
+    Whole seconds."""
 
     initial_delay: timedelta
     interval: timedelta
     count: int | None
     window: timedelta
+    most: int
 
     @property
     def duration(self) -> timedelta:
@@ -30,8 +32,9 @@ class Timing:
         return self.initial_delay + self.interval * ((self.count or 1) - 1)
 
 
-def timing(duration: timedelta, window: timedelta) -> Timing:
-    """At least four measurements that end with the duration and never after it.
+def timing(duration: timedelta, window: timedelta, longest: timedelta) -> Timing:
+    """At least four measurements that end with the duration and never after it; while requests are
+    too few it goes on up to `longest`.
 
     The first comes when half of the time or the window is over, whichever is shorter, so that it
     sees the canary at this weight; then up to a minute between two. The guide's 2m is measured
@@ -43,21 +46,28 @@ def timing(duration: timedelta, window: timedelta) -> Timing:
     interval = _whole(min(max(whole / 6, SECOND), _LONGEST_INTERVAL))
     delay = min(_whole(min(whole / 2, window)), whole - interval * (LEAST - 1))
     count = (whole - delay) // interval + 1
-    return Timing(whole - interval * (count - 1), interval, count, window)
+    first = whole - interval * (count - 1)
+    # The controller wants one more than those that end it (recorded: failure-plus-success-over-count).
+    most = max((longest - first) // interval + 1, count + 1)
+    return Timing(first, interval, count, window, most)
 
 
 def background_timing(settings: Settings) -> Timing:
     """An analysis beside the steps: it measures until the rollout is promoted or aborted."""
     window = settings.window
     interval = max(SECOND, min(BACKGROUND_INTERVAL, _whole(window / 5)))
-    return Timing(min(window, timedelta(minutes=1)), interval, None, window)
+    first = min(window, timedelta(minutes=1))
+    asked = max((s.analysis for s in settings.steps if s.analysis), default=window)
+    most = max((settings.analysis.longest_of(asked) - first) // interval + 1, LEAST)
+    return Timing(first, interval, None, window, most)
 
 
 def step_timing(settings: Settings, step: Step) -> Timing | None:
     """The timing of a step's analysis; None for a step without one."""
     if step.analysis is None:
         return None
-    return timing(step.analysis, settings.analysis.window_of(step.analysis))
+    analysis = settings.analysis
+    return timing(step.analysis, analysis.window_of(step.analysis), analysis.longest_of(step.analysis))
 
 
 def template_name(settings: Settings, step: Step | None) -> str:

@@ -265,9 +265,9 @@ def test_a_comment_about_something_else_leaves_it_in(here: World, before: str, a
 
 
 def test_what_canary_renders_by_default_is_clean_and_the_literal_queries_are_not(tmp_path: Path) -> None:
-    world = World(tmp_path, CONFIG)
+    world = World(tmp_path, CONFIG.replace(", form: safe", ""))
     assert world.canary("lint", "--scrape-interval", "1s").out == ""
-    (tmp_path / "canary.yaml").write_text(CONFIG.replace("by_hash: true", "form: literal"))
+    (tmp_path / "canary.yaml").write_text(CONFIG.replace("by_hash: true, form: safe", "form: literal"))
     ran = world.canary("lint")
     assert ran.code == ExitCode.DEGRADED
     assert "[healthy-is-empty]" in ran.out

@@ -13,6 +13,8 @@ FORMS = {
     "literal": expressions("literal"),
     "recommended": expressions("recommended"),
     "with-canary-hash": expressions("recommended", canary_hash="c2"),
+    "evidence": expressions("evidence"),
+    "evidence-with-hash": expressions("evidence", canary_hash="c2"),
     "with-scope": expressions("recommended", scope='pod=~".+",pod!="x"'),
 }
 #: Counters are whole numbers: what one request more or less in the window makes.

@@ -56,7 +56,7 @@ def test_the_controller_accepts_every_golden_file(path: Path) -> None:
 )
 def test_what_the_conditions_make_of_an_answer(result: list[float], hold: str, passes: str, fail: str) -> None:
     def verdict(no_data: Any) -> str:
-        good, bad = conditions(Metric("m", "below", 0.05, no_data=no_data))
+        good, bad = conditions(Metric("m", "below", 0.05, form="safe", no_data=no_data))
         failed = compiled(bad).evaluate(result) if bad else not compiled(good).evaluate(result)
         if failed:
             return "Failed"
@@ -65,9 +65,43 @@ def test_what_the_conditions_make_of_an_answer(result: list[float], hold: str, p
     assert [verdict("hold"), verdict("pass"), verdict("fail")] == [hold, passes, fail]
 
 
-def judged(duration: timedelta, phases: list[str]) -> tuple[str, list[timedelta]]:
+@pytest.mark.parametrize(
+    ("result", "hold", "passes", "fail"),
+    [
+        ([0.04, 3.0, 8.0, 200.0], "Successful", "Successful", "Successful"),
+        ([0.06, 2.7, 12.0, 200.0], "Successful", "Successful", "Successful"),
+        ([0.12, 2.8, 24.0, 200.0], "Failed", "Failed", "Failed"),
+        ([INF, INF, 24.0, 100.0], "Failed", "Failed", "Failed"),
+        ([0.12, 2.8, 12.0, 99.9], "Inconclusive", "Successful", "Inconclusive"),
+        ([0.12, 9.0], "Inconclusive", "Successful", "Inconclusive"),
+        ([], "Inconclusive", "Successful", "Failed"),
+        ([0.0, NAN, 0.0, 200.0], "Successful", "Successful", "Successful"),
+    ],
+)
+def test_what_the_conditions_make_of_evidence(result: list[float], hold: str, passes: str, fail: str) -> None:
+    def verdict(name: str, no_data: Any, answer: list[float]) -> str:
+        texts = conditions(Metric(name, "below", 0.05, no_data=no_data))
+        good, bad = (compiled(text.replace("{{args.min-requests}}", "100")) for text in texts)
+        if bad.evaluate(answer):
+            return "Failed"
+        return "Successful" if good.evaluate(answer) else "Inconclusive"
+
+    wanted = [hold, passes, fail]
+    assert [verdict("error-rate", n, result) for n in ("hold", "pass", "fail")] == wanted
+    compared = [*result, 9.0, 5000.0] if len(result) == 4 else result
+    assert [verdict("error-ratio", n, compared) for n in ("hold", "pass", "fail")] == wanted
+    if len(result) == 4:
+        few = [*result, 9.0, 99.0]
+        assert [verdict("error-ratio", n, few) for n in ("hold", "pass", "fail")] == [
+            "Inconclusive",
+            "Successful",
+            "Inconclusive",
+        ]
+
+
+def judged(duration: timedelta, phases: list[str], form: Any = "safe") -> tuple[str, list[timedelta]]:
     """The phase of the run of a step that lasts `duration`, and when it measured."""
-    metrics = (Metric("error-rate", "below", 0.05),)
+    metrics = (Metric("error-rate", "below", 0.05, form=form),)
     template = objects(settings(steps=(Step(10, duration),), metrics=metrics), "v1")[0]
     run: dict[str, Any] = {"spec": template["spec"], "status": {}}
     now: datetime | None = START
@@ -86,10 +120,11 @@ def judged(duration: timedelta, phases: list[str]) -> tuple[str, list[timedelta]
     return str(verdict.status["phase"]), times
 
 
+@pytest.mark.parametrize("form", ["evidence", "safe", "literal"])
 @pytest.mark.parametrize("duration", ["4s", "6s", "10s", "45s", "2m", "3m", "1h"])
-def test_a_step_measures_inside_its_time_and_nearly_fills_it(duration: str) -> None:
+def test_a_step_measures_inside_its_time_and_nearly_fills_it(duration: str, form: str) -> None:
     wanted = parse_duration(duration)
-    phase, times = judged(wanted, ["Successful"] * 100)
+    phase, times = judged(wanted, ["Successful"] * 100, form)
     assert phase == "Successful"
     assert len(times) >= 4
     # Times are read back cut to whole seconds: up to a second early, never late.
@@ -109,6 +144,39 @@ def test_no_run_passes_with_more_than_one_failed_or_one_unknown_measurement(phas
         assert seen.count("Successful") >= 2
     else:
         assert seen.count("Failed") == 2 or seen.count("Inconclusive") == 2
+
+
+@given(
+    st.lists(st.sampled_from(["Successful", "Failed", "Inconclusive"]), min_size=400, max_size=400),
+    st.sampled_from(["6s", "45s", "10m"]),
+)
+def test_a_step_that_waits_passes_after_as_many_good_measurements_in_a_row_as_it_has(
+    phases: list[str], duration: str
+) -> None:
+    wanted = parse_duration(duration)
+    phase, times = judged(wanted, phases, "evidence")
+    seen, usual = phases[: len(times)], len(judged(wanted, ["Successful"] * 400, "evidence")[1])
+    assert times[-1] <= 3 * wanted
+    match phase:
+        case "Successful":
+            assert seen[-usual:] == ["Successful"] * usual
+            assert seen.count("Failed") <= 1
+        case "Failed":
+            assert (seen[-1], seen.count("Failed")) == ("Failed", 2)
+        case _:
+            assert phase == "Inconclusive"
+            assert times[-1] > 2 * wanted, "it waited"
+
+
+def test_a_step_that_never_gets_requests_holds_after_three_times_its_duration() -> None:
+    phase, times = judged(timedelta(minutes=2), ["Inconclusive"] * 99, "evidence")
+    assert phase == "Inconclusive"
+    assert timedelta(minutes=6) - timedelta(seconds=20) <= times[-1] <= timedelta(minutes=6)
+
+
+def test_a_step_with_late_requests_passes_later() -> None:
+    phase, times = judged(timedelta(minutes=2), ["Inconclusive"] * 5 + ["Successful"] * 9, "evidence")
+    assert (phase, len(times)) == ("Successful", 9)
 
 
 def test_no_data_at_all_holds_the_rollout() -> None:

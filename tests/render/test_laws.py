@@ -1,6 +1,7 @@
 """What holds for any settings: YAML reads back, measurements fit, conditions are the known ones."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +10,16 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from companyos_canary.analysis.arguments import resolve_metric
+from companyos_canary.analysis.evidence import threshold
+from companyos_canary.analysis.expr.language import compile as compiled
+from companyos_canary.analysis.rules import validate
 from companyos_canary.config import MANUAL, Analysis, Metric, Settings, Step
 from companyos_canary.config.settings import plain
 from companyos_canary.model.quantity import parse_duration
+from companyos_canary.promql import parse
 from companyos_canary.render import objects, planned_duration, to_yaml
+from companyos_canary.render.evidence import at_least
 from companyos_canary.render.metrics import conditions
 from companyos_canary.render.steps import timing
 from tests.render.samples import settings
@@ -26,8 +33,9 @@ LIMITS = st.floats(-1e9, 1e9)
 SIDES, NO_DATA = st.sampled_from(["below", "above"]), st.sampled_from(["hold", "pass", "fail"])
 METRICS = st.one_of(
     st.builds(Metric, GUIDE, SIDES, LIMITS, form=st.sampled_from(["safe", "literal"]), no_data=NO_DATA),
-    st.builds(Metric, TEXTS, SIDES, LIMITS, TEXTS, no_data=NO_DATA),
+    st.builds(Metric, TEXTS, SIDES, LIMITS, TEXTS, form=st.just("safe"), no_data=NO_DATA),
 )
+EVIDENCE = st.builds(Metric, GUIDE, SIDES, st.floats(0, 60), no_data=NO_DATA, burst=st.floats(1, 100))
 PODS = st.recursive(
     st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
@@ -42,7 +50,7 @@ STEPS = st.builds(
 
 
 @st.composite
-def any_settings(draw: st.DrawFn) -> Settings:
+def any_settings(draw: st.DrawFn, metrics: st.SearchStrategy[Metric] = METRICS) -> Settings:
     name = draw(NAMES)
     return settings(
         rollout=name,
@@ -56,7 +64,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
         analysis=Analysis(
             draw(st.none() | SECONDS), draw(st.integers(1, 10**9)), scope=draw(TEXTS), by_hash=draw(st.booleans())
         ),
-        metrics=tuple(draw(st.lists(METRICS, min_size=1, max_size=4))),
+        metrics=tuple(draw(st.lists(metrics, min_size=1, max_size=4))),
         pod={
             "containers": [
                 {"name": name, "env": [{"name": "X", "value": draw(TEXTS)}]},
@@ -155,8 +163,10 @@ def test_every_metric_has_a_recommended_condition_and_limits(wanted: Settings) -
 @deadline_free
 @given(SECONDS, SECONDS)
 def test_the_last_measurement_ends_the_step_and_is_inside(duration: timedelta, window: timedelta) -> None:
-    found = timing(duration, window)
+    found = timing(duration, window, duration * 3)
     assert found.count is not None
+    assert found.initial_delay + found.interval * (found.most - 1) <= duration * 3
+    assert found.most > found.count
     assert found.count >= 4
     assert found.duration == duration
     assert found.initial_delay >= timedelta(seconds=1)
@@ -178,3 +188,32 @@ def test_the_limit_in_a_condition_is_the_limit_exactly(metric: Metric) -> None:
     for condition in filter(None, conditions(metric)):
         assert float(condition.split()[-1]) == metric.limit
         assert condition.endswith(f" {plain(metric.limit)}")
+
+
+@deadline_free
+@given(any_settings(EVIDENCE))
+def test_evidence_is_judged_as_the_controller_allows_and_waits(wanted: Settings) -> None:
+    wanted = replace(wanted, analysis=replace(wanted.analysis, scope='namespace="a"', window=None))
+    for template in objects(wanted, "v1")[:-2]:
+        metrics = [resolve_metric(m, template["spec"]["args"]) for m in template["spec"]["metrics"]]
+        validate([{**m, "name": f"{i}"} for i, m in enumerate(metrics)])
+        for metric in metrics:
+            parse(metric["provider"]["prometheus"]["query"])
+            compiled(metric["successCondition"])
+            assert metric["failureCondition"].endswith(f"result[1] >= {plain(threshold(wanted.metrics[0].burst))}") or (
+                len({m.burst for m in wanted.metrics}) > 1
+            )
+            if "count" in metric:
+                assert metric["count"] > metric["consecutiveSuccessLimit"] >= 4
+                assert metric["inconclusiveLimit"] == metric["count"] - 1
+            else:
+                assert metric["inconclusiveLimit"] >= 3
+
+
+BOUNDS = st.decimals(0, 200, places=4, allow_nan=False).map(lambda d: format(d.normalize(), "f"))
+
+
+@given(BOUNDS, BOUNDS, st.sampled_from(["", ".0", "0"]))
+def test_boundaries_that_are_not_below_a_limit_are_known_by_their_text(limit: str, bound: str, zeros: str) -> None:
+    text = bound + (zeros if ("." in bound) == (zeros == "0") else "")
+    assert (re.fullmatch(at_least(float(limit)), text) is not None) == (float(bound) >= float(limit))

@@ -35,7 +35,7 @@ FIVE_MINUTES = timedelta(minutes=5)
     ],
 )
 def test_when_a_step_measures(seconds: int, window: int, delay: str, interval: str, count: int) -> None:
-    found = timing(timedelta(seconds=seconds), timedelta(seconds=window))
+    found = timing(timedelta(seconds=seconds), timedelta(seconds=window), timedelta(seconds=3 * seconds))
     assert (format_duration(found.initial_delay), format_duration(found.interval)) == (delay, interval)
     assert found.count == count
 
@@ -53,7 +53,9 @@ def test_equal_durations_share_a_template() -> None:
 
 
 def test_the_ratios_pass_where_no_stable_pod_is_left() -> None:
-    two = (Metric("error-rate", "below", 0.05), Metric("error-ratio", "below", 1.5))
+    two = tuple(
+        Metric(name, "below", limit, form="safe") for name, limit in (("error-rate", 0.05), ("error-ratio", 1.5))
+    )
     steps = (Step(50, FIVE_MINUTES), Step(100, FIVE_MINUTES, "manual"))
     at_half, full, background = objects(settings(steps=steps, metrics=two), "v1")[:3]
     assert background["metadata"]["name"] == "companyos-api-background"
@@ -62,14 +64,15 @@ def test_the_ratios_pass_where_no_stable_pod_is_left() -> None:
         rate, ratio = template["spec"]["metrics"]
         assert rate["successCondition"].startswith("len(result) == 1")
         assert ratio["successCondition"].startswith("len(result) == 0") == passes
-    strict = (Metric("error-ratio", "below", 1.5, no_data="fail"),)
+    strict = (Metric("error-ratio", "below", 1.5, form="safe", no_data="fail"),)
     full = objects(settings(steps=steps, metrics=strict), "v1")[1]
     assert "failureCondition" not in full["spec"]["metrics"][0]
 
 
 def test_one_error_in_the_fewest_requests_does_not_fail_the_ratio() -> None:
     def floor(least: int) -> str:
-        wanted = settings(analysis=Analysis(min_requests=least))
+        ratio = Metric("error-ratio", "below", 1.5, form="safe")
+        wanted = settings(analysis=Analysis(min_requests=least), metrics=(ratio,))
         args = objects(wanted, "v1")[0]["spec"]["args"]
         return next(str(a["value"]) for a in args if a["name"] == "error-floor")
 
@@ -89,13 +92,16 @@ def test_the_queries_are_promql(form: dict[str, str], name: str) -> None:
 
 
 def test_the_conditions_of_each_policy() -> None:
-    below = Metric("m", "below", 0.05)
+    below = Metric("m", "below", 0.05, form="safe")
     assert conditions(below) == ("len(result) == 1 && result[0] < 0.05", "len(result) == 1 && result[0] >= 0.05")
-    assert conditions(Metric("m", "above", 0.99, no_data="pass")) == (
+    assert conditions(Metric("m", "above", 0.99, form="safe", no_data="pass")) == (
         "len(result) == 0 || isNaN(result[0]) || result[0] > 0.99",
         "len(result) > 0 && result[0] <= 0.99",
     )
-    assert conditions(Metric("m", "above", 1e-7, no_data="fail")) == ("len(result) == 1 && result[0] > 0.0000001", "")
+    assert conditions(Metric("m", "above", 1e-7, form="safe", no_data="fail")) == (
+        "len(result) == 1 && result[0] > 0.0000001",
+        "",
+    )
 
 
 def test_a_version_that_is_none_is_refused() -> None:
@@ -153,3 +159,19 @@ def test_the_templates_are_valid_yaml_as_they_stand() -> None:
     assert files == ["analysis-template.yaml", "canary.yaml", "rollout.yaml", "service.yaml"]
     for name in files:
         assert isinstance(yaml.safe_load((template_dir() / name).read_text()), dict)
+
+
+def test_evidence_needs_no_floor_and_says_what_the_limit_is_compared_with() -> None:
+    template = objects(settings(metrics=(Metric("error-ratio", "below", 1.5, burst=4.0),)), "v1")[0]
+    assert "error-floor" not in {arg["name"] for arg in template["spec"]["args"]}
+    (metric,) = template["spec"]["metrics"]
+    assert metric["failureCondition"].endswith(" && result[0] >= 1.5 && result[1] >= 5.6")
+    assert (metric["count"], metric["consecutiveSuccessLimit"]) == (16, 4)
+
+
+def test_a_step_waits_as_long_as_it_is_given() -> None:
+    def most(longest: float | None) -> int:
+        analysis = Analysis(longest=None if longest is None else timedelta(minutes=longest))
+        return int(objects(settings(analysis=analysis), "v1")[0]["spec"]["metrics"][0]["count"])
+
+    assert [most(longest) for longest in (None, 10, 6, 2, 1)] == [16, 28, 16, 5, 5]

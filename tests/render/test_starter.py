@@ -41,7 +41,7 @@ def test_what_is_commented_out_is_the_default(tmp_path: Path) -> None:
     defaults, _ = starter({}).split("# Fields of the pod")
     everything = uncommented(defaults)
     assert "\nmetrics:\n  error-rate:" in everything
-    without_derived = re.sub(r"^  window:.*\n", "", everything, flags=re.M)
+    without_derived = re.sub(r"^  (window|max):.*\n", "", everything, flags=re.M)
     links = starter({})[starter({}).index("# Shown by `canary links`") :]
     assert loaded(tmp_path, without_derived + links) == loaded(tmp_path, starter({}))
 

@@ -1,6 +1,7 @@
 """What conditions make of the answers that a query can give."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 from companyos_canary.analysis.expr.language import Condition
@@ -10,6 +11,8 @@ from companyos_canary.lint.finding import Found, rule
 from companyos_canary.lint.metric import Metric
 from companyos_canary.lint.query import Answer, counts_a_part, without_part
 from companyos_canary.lint.verdict import as_result, asks, guards_emptiness, guards_nan, holds, phase, values
+
+_SEVERAL = re.compile(r"\bresult\[\s*[1-9]")
 
 
 @rule("constant-condition", "warning")
@@ -59,6 +62,8 @@ def _judged(metric: Metric) -> tuple[Answer, Sequence[Condition]] | None:
         return None
     if len(conditions) < wanted or not all(asks(c.tree) for c in conditions):
         return None
+    if any(_SEVERAL.search(c.text) for c in conditions):
+        return None  # about a row of numbers, which one number does not stand for
     scalar = answer.kind == "scalar"
     return None if any(_type_fault(c, scalar=scalar) for c in conditions) else (answer, conditions)
 

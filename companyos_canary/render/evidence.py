@@ -1,0 +1,159 @@
+"""The guide's five metrics as evidence: a limit that is crossed, and not by chance.
+
+Each query answers a row of numbers, in the order of their label `evidence`:
+
+    0 observed    what people see, in the guide's unit: an error share, a p95, a ratio
+    1 z           by how many standard errors the canary is worse than the limit, or than stable
+    2 bad         bad requests of the canary in the window,
+    3 requests    of so many; an absolute limit needs no more
+    4 stable bad  the same of the stable pods, for a ratio
+    5 stable
+
+A bad request is a 5xx, a decision that was not made, or one that took longer than a boundary of the
+histogram: for `latency-p95` the smallest that is not below the limit, for `latency-ratio` the one
+nearest to the stable version's p95. Nothing is answered where one side has no request. Back ends
+that sort what they answer sort it by that label, too.
+"""
+
+from companyos_canary.analysis.evidence import LABEL, OBSERVED, threshold
+from companyos_canary.config.settings import Metric, plain
+
+_PARTS = (OBSERVED, "1 z", "2 bad", "3 requests", "4 stable bad", "5 stable")
+
+_REQUESTS = "companyos_http_requests_total"
+_BUCKETS = "companyos_http_request_duration_seconds_bucket"
+_DECISIONS = "companyos_opa_decisions_total"
+_CANARY = 'canary="true",rollouts_pod_template_hash=~"{{args.canary-hash}}",{{args.scope}}'
+_STABLE = 'canary!="true",{{args.scope}}'
+_FINITE = 'le!="+Inf",'
+_EVERY = 'le="+Inf",'
+_FAILED = 'status=~"5..",'
+_SLOWEST = 0.05  # the share of requests that a p95 leaves out
+
+
+def query(wanted: Metric) -> str:
+    """The PromQL of one of the five; the limit is written into the absolute ones."""
+    return _QUERIES[wanted.name](wanted.limit)
+
+
+def conditions(wanted: Metric) -> tuple[str, str]:
+    """successCondition and failureCondition. Neither holds for fewer than `min-requests`: the step
+    waits for more. No data is an empty row: `pass` passes it as it passes few requests, `fail` fails it."""
+    good, bad = ("<", ">=") if wanted.direction == "below" else (">", "<=")
+    limit, unlikely = plain(wanted.limit), plain(threshold(wanted.burst))
+    size, sides = (6, (3, 5)) if wanted.name in ("latency-ratio", "error-ratio") else (4, (3,))
+    enough = f"len(result) == {size}" + "".join(f" && result[{i}] >= {{{{args.min-requests}}}}" for i in sides)
+    fine = f"(result[0] {good} {limit} || result[1] < {unlikely})"
+    worse = f"{enough} && result[0] {bad} {limit} && result[1] >= {unlikely}"
+    few = f"len(result) != {size}" + "".join(f" || result[{i}] < {{{{args.min-requests}}}}" for i in sides)
+    match wanted.no_data:
+        case "pass":
+            return f"{few} || {fine}", worse
+        case "fail":
+            return f"{enough} && {fine}", f"len(result) == 0 || {worse}"
+    return f"{enough} && {fine}", worse
+
+
+def _sum(metric: str, matchers: str, *, by: str = "") -> str:
+    return f"sum{by and f' by ({by}) '}(increase({metric}{{{matchers}}}[{{{{args.window}}}}]))"
+
+
+def _or_none(bad: str) -> str:
+    """A series that there is not yet has counted nothing."""
+    return f"({bad} or vector(0))"
+
+
+def _row(parts: tuple[str, ...], *guards: str) -> str:
+    rows = "\n  or ".join(
+        f'label_replace(\n    {text},\n    "{LABEL}", "{name}", "", ""\n  )'
+        for name, text in zip(_PARTS, parts, strict=False)
+    )
+    only = "".join(f"\nand on() ({guard} >= 1)" for guard in guards)
+    return f"(\n  {rows}\n){only}\n"
+
+
+def _against_a_limit(bad: str, all_: str, share: float) -> str:
+    """Half a request is taken off: counts are whole numbers, and z is not."""
+    p, spread = plain(share), plain(round(share * (1 - share), 9))
+    return f"({bad} - 0.5 - {p} * {all_}) / sqrt({spread} * {all_})"
+
+
+def _against_stable(bad: str, all_: str, stable_bad: str, stable: str) -> str:
+    """The z of two shares, pooled: both are the same where nothing changed."""
+    return (
+        f"(({bad} - 0.5) * {stable} - {stable_bad} * {all_})\n    / sqrt(({bad} + {stable_bad})"
+        f"\n      * ({all_} - {bad} + {stable} - {stable_bad})\n      * {all_} * {stable} / ({all_} + {stable}))"
+    )
+
+
+def _error_rate(limit: float) -> str:
+    bad, all_ = _or_none(_sum(_REQUESTS, _FAILED + _CANARY)), _sum(_REQUESTS, _CANARY)
+    return _row((f"{bad} / {all_}", _against_a_limit(bad, all_, limit), bad, all_), all_)
+
+
+def _opa_success(limit: float) -> str:
+    made, all_ = _or_none(_sum(_DECISIONS, f'result="success",{_CANARY}')), _sum(_DECISIONS, _CANARY)
+    bad = f"({all_} - {made})"
+    return _row((f"{made} / {all_}", _against_a_limit(bad, all_, round(1 - limit, 9)), bad, all_), all_)
+
+
+def _error_ratio(_: float) -> str:
+    """No errors at all are 0 times as many."""
+    bad, all_ = _or_none(_sum(_REQUESTS, _FAILED + _CANARY)), _sum(_REQUESTS, _CANARY)
+    stable_bad, stable = _or_none(_sum(_REQUESTS, _FAILED + _STABLE)), _sum(_REQUESTS, _STABLE)
+    ratio = f"((({bad} / {all_}) / ({stable_bad} / {stable})) >= 0 or {bad})"
+    z = _against_stable(bad, all_, stable_bad, stable)
+    return _row((ratio, z, bad, all_, stable_bad, stable), all_, stable)
+
+
+def _latency_p95(limit: float) -> str:
+    """A p95 beyond the last finite boundary is +Inf."""
+    all_ = _sum(_BUCKETS, _EVERY + _CANARY)
+    within = _sum(_BUCKETS, f'le=~"{at_least(limit)}",{_CANARY}', by="le")
+    bad = f"({all_} - min({within}))"
+    counted = _sum(_BUCKETS, _FINITE + _CANARY, by="le")
+    p95 = f"((histogram_quantile(0.95, {_sum(_BUCKETS, _CANARY, by='le')})\n    and max({counted}) >= 0.95 * {all_})"
+    return _row((f"{p95}\n    or {all_} * Inf)", _against_a_limit(bad, all_, _SLOWEST), bad, all_), all_)
+
+
+def _latency_ratio(_: float) -> str:
+    def slower(matchers: str, all_: str) -> str:
+        return f"({all_} - {_sum(_BUCKETS, _FINITE + matchers, by='le')})"
+
+    def p95(matchers: str) -> str:
+        return f"histogram_quantile(0.95, {_sum(_BUCKETS, matchers, by='le')})"
+
+    all_, stable = (_sum(_BUCKETS, _EVERY + m) for m in (_CANARY, _STABLE))
+    bad, stable_bad = slower(_CANARY, f"scalar({all_})"), slower(_STABLE, f"scalar({stable})")
+    nearest = f"\n    and on(le) bottomk(1, abs({stable_bad} / scalar({stable}) - {plain(_SLOWEST)}))"
+    z = _against_stable(bad, f"scalar({all_})", stable_bad, f"scalar({stable})")
+    parts = (
+        f"{p95(_CANARY)} / {p95(_STABLE)}",
+        f"{z}{nearest}",
+        f"{bad}{nearest}",
+        all_,
+        f"{stable_bad}{nearest}",
+        stable,
+    )
+    return _row(parts, all_, stable)
+
+
+_QUERIES = {
+    "error-rate": _error_rate,
+    "latency-p95": _latency_p95,
+    "latency-ratio": _latency_ratio,
+    "error-ratio": _error_ratio,
+    "opa-success": _opa_success,
+}
+
+
+def at_least(limit: float) -> str:
+    """A regular expression for the boundaries of a histogram, as text, that are not below a limit."""
+    whole, _, fraction = plain(round(max(limit, 0.0), 9)).partition(".")
+    rest = "([.][0-9]+)?"
+    found = [f"{whole}[.]{fraction}[0-9]*" if fraction else f"{whole}{rest}"]
+    for i, digit in enumerate(fraction):
+        found += [f"{whole}[.]{fraction[:i]}[{int(digit) + 1}-9][0-9]*"] * (digit < "9")
+    for i, digit in enumerate(whole):
+        found += [f"{whole[:i]}[{int(digit) + 1}-9]{'[0-9]' * (len(whole) - i - 1)}{rest}"] * (digit < "9")
+    return "|".join([*found, f"[1-9]{'[0-9]' * (len(whole) - 1)}[0-9]+{rest}"])
