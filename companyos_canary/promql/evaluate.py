@@ -1,8 +1,9 @@
 """Evaluates PromQL over given series: one moment, or a range of moments."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import Literal
 
 import promql_parser as tree
@@ -75,13 +76,15 @@ def _value(evaluation: "_Evaluation", expression: tree.Expr) -> Value:
 @dataclass(frozen=True, slots=True)
 class _Evaluation:
     """One expression at one moment. `first` and `last` are those of the whole query, for `@`; all
-    times are in milliseconds. `within`: at how many moments subqueries have it evaluated."""
+    times are in milliseconds. `within`: at how many moments subqueries have it evaluated.
+    What stands in it several times is computed once."""
 
     at: int
     first: int
     last: int
     select: Select
     within: int = 1
+    known: dict[str, Value] = field(init=False, default_factory=dict)
 
     def value(self, node: tree.Expr) -> Value:
         match node:
@@ -91,6 +94,13 @@ class _Evaluation:
                 return Text(node.val)
             case tree.ParenExpr():
                 return self.value(node.expr)
+        text = _text(node)
+        if text not in self.known:
+            self.known[text] = self._value(node)
+        return self.known[text]
+
+    def _value(self, node: tree.Expr) -> Value:
+        match node:
             case tree.VectorSelector():
                 return self.instant(node)
             case tree.MatrixSelector() | tree.SubqueryExpr():
@@ -262,6 +272,11 @@ class _Evaluation:
         for series in sorted(found, key=lambda s: sorted(s.labels.items())):
             points = [(round(at * 1000), value) for at, value in series.samples]
             yield series.labels, [p for p in points if start <= p[0] <= end]
+
+
+@lru_cache(maxsize=4096)
+def _text(node: tree.Expr) -> str:
+    return str(node)
 
 
 def _matching(modifier: tree.BinModifier | None) -> operators.Matching:
