@@ -316,7 +316,6 @@ def test_min_ready_seconds_delay_availability() -> None:
 @pytest.mark.parametrize(
     ("spec", "field"),
     [
-        ({"strategy": {"blueGreen": {}}}, "spec.strategy.blueGreen"),
         (
             {"strategy": {"canary": {"trafficRouting": {"plugins": {"acme/router": {}}}}}},
             "spec.strategy.canary.trafficRouting.plugins[acme/router]",

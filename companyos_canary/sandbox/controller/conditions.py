@@ -84,6 +84,12 @@ def put_conditions(work: Pass, status: Status) -> None:
 def is_healthy(work: Pass, status: Status) -> bool:
     """All pods are new, there are enough, every step is done and the spec is an observed one."""
     wanted, steps = work.view.replicas, work.view.steps
+    if work.view.blue_green is not None:
+        counts = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
+        selected, shown = status.get("blueGreen") or {}, ["activeSelector"]
+        shown += ["previewSelector"] if work.view.blue_green.preview_service else []
+        switched = all(selected.get(field) == status["currentPodHash"] for field in shown)
+        return counts == (wanted, wanted) and switched and work.view.observed
     done = not steps or status.get("currentStepIndex") == len(steps)
     promoted = bool(status.get("stableRS")) and status["stableRS"] == status["currentPodHash"]
     counts = (status.get("updatedReplicas", 0), status.get("replicas", 0))
@@ -144,13 +150,15 @@ def _has_progressed(old: Status, new: Status) -> bool:
         return number(status, "replicas") - number(status, "updatedReplicas")
 
     indexes = old.get("currentStepIndex"), new.get("currentStepIndex")
+    selected = [status.get("blueGreen") or {} for status in (old, new)]
     return (
         number(new, "updatedReplicas") != number(old, "updatedReplicas")
         or outdated(new) < outdated(old)
         or number(new, "readyReplicas") > number(old, "readyReplicas")
         or number(new, "availableReplicas") > number(old, "availableReplicas")
         or (None not in indexes and indexes[0] != indexes[1])
-        or new.get("stableRS") != old.get("stableRS")
+        or (new.get("stableRS") != old.get("stableRS") and "currentStepHash" in new)
+        or any(selected[0].get(f) != selected[1].get(f) for f in ("activeSelector", "previewSelector"))
         or new.get("currentStepHash") != old.get("currentStepHash")
     )
 
@@ -166,7 +174,8 @@ def deadline(work: Pass, status: Status) -> datetime | None:
         return None
     if condition["reason"] == "NewReplicaSetAvailable":
         return None
-    if any(has_deadline(s) for s in work.others):
+    paused = find(work.status, "Paused") or {}
+    if any(has_deadline(s) for s in work.others) or (work.view.blue_green and paused.get("status") == "True"):
         return None
     since = parse_time(condition["lastUpdateTime"])
     seconds = whole_seconds(work.rollout["spec"].get("progressDeadlineSeconds"), 600)

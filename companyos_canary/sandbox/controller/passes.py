@@ -8,12 +8,16 @@ from companyos_canary.argo.replicas import Limits, Pods, limits
 from companyos_canary.argo.routed import is_routed
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
 from companyos_canary.sandbox.events import Emit
-from companyos_canary.sandbox.kinds import Kind
+from companyos_canary.sandbox.kinds import SERVICE, Kind
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Store
 
 DESIRED = "rollout.argoproj.io/desired-replicas"
+# The reasons of pause conditions.
+PAUSE_STEP = "CanaryPauseStep"
+BLUE_GREEN = "BlueGreenPause"
+INCONCLUSIVE = "InconclusiveAnalysisRun"
 HISTORY = "rollout.argoproj.io/revision-history"
 
 
@@ -38,8 +42,10 @@ class Pass:
     `canary` is the ReplicaSet of the newest template, `stable` the one last promoted; they are
     the same object when promoted. `runs` are all AnalysisRuns it owns; `step_run` and
     `background_run` are the current ones. `weights` are those of the status that will be written,
-    `additional` what experiments get of the traffic. `release` is how it behaves. `wake_at` collects
-    when to look again."""
+    `additional` what experiments get of the traffic. Of blue-green: `promotion_runs` are the current
+    ones by type, `returns_in_time` says that the newest version still waits to be scaled down, and
+    `passed_checkpoint` that it gets more pods than previewReplicaCount. `release` is how it behaves.
+    `wake_at` collects when to look again."""
 
     store: Store
     emit: Emit
@@ -54,6 +60,9 @@ class Pass:
     step_run: Object | None = None
     background_run: Object | None = None
     pauses: Pauses = field(default_factory=Pauses)
+    promotion_runs: dict[str, Object] = field(default_factory=dict)
+    returns_in_time: bool = False
+    passed_checkpoint: bool = False
     weights: dict[str, Any] | None = None
     additional: list[dict[str, Any]] = field(default_factory=list)
     restarted_at: str | None = None
@@ -94,6 +103,11 @@ class Pass:
     @property
     def is_routed(self) -> bool:
         return is_routed(self.view)
+
+    def service(self, side: str) -> Object | None:
+        """The active or the preview Service of blue-green, as it is now."""
+        name = (self.rollout["spec"]["strategy"].get("blueGreen") or {}).get(f"{side}Service")
+        return self.store.get(SERVICE, self.view.namespace, name) if name else None
 
     @property
     def services(self) -> tuple[str, str]:
@@ -154,6 +168,11 @@ def hash_of(replicaset: Object | None) -> str:
     if replicaset is None:
         return ""
     return str((replicaset["metadata"].get("labels") or {}).get(HASH_LABEL, ""))
+
+
+def selector_of(service: Object | None) -> str:
+    """The hash that a Service selects."""
+    return str((((service or {}).get("spec") or {}).get("selector") or {}).get(HASH_LABEL) or "")
 
 
 def revision_of(obj: Object) -> int:

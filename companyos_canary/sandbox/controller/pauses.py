@@ -9,10 +9,7 @@ from typing import Any
 
 from companyos_canary.model.quantity import format_time, parse_time
 from companyos_canary.model.rollout import Step
-from companyos_canary.sandbox.controller.passes import Pass
-
-PAUSE_STEP = "CanaryPauseStep"
-INCONCLUSIVE = "InconclusiveAnalysisRun"
+from companyos_canary.sandbox.controller.passes import BLUE_GREEN, INCONCLUSIVE, PAUSE_STEP, Pass
 
 
 def put_pauses(work: Pass, status: dict[str, Any]) -> None:
@@ -111,6 +108,8 @@ def _waits_for_a_person(work: Pass, status: dict[str, Any]) -> bool:
     steps = work.view.steps
     step = steps[index] if index is not None and index < len(steps) else None
     endless = PAUSE_STEP in reasons and step is not None and step.waits_for_a_person
+    if BLUE_GREEN in reasons and work.view.blue_green is not None and not work.view.blue_green.promotes_itself:
+        return True
     return INCONCLUSIVE in reasons or endless
 
 

@@ -18,8 +18,15 @@ from companyos_canary.sandbox.controller.delays import (
     size_after_abort,
     size_of_an_old_one,
 )
-from companyos_canary.sandbox.controller.passes import DESIRED, Pass, hash_of, pods_of, revision_of
-from companyos_canary.sandbox.controller.pauses import INCONCLUSIVE
+from companyos_canary.sandbox.controller.passes import (
+    DESIRED,
+    INCONCLUSIVE,
+    Pass,
+    hash_of,
+    pods_of,
+    revision_of,
+    selector_of,
+)
 from companyos_canary.sandbox.kinds import POD, REPLICASET, SERVICE
 from companyos_canary.sandbox.objects import Object, is_owned
 
@@ -49,6 +56,58 @@ def scale(work: Pass) -> bool:
     if _resize(work, work.newest, pods_of(work.newest).desired if size is None else size):
         return True
     return _scale_others(work)
+
+
+def scale_blue_green(work: Pass) -> None:
+    """Stable and new are both whole, the new one perhaps only in part before it is promoted; versions
+    before them wait for their deadline."""
+    remove_deadlines(work)
+    if work.stable is not None:
+        _resize(work, work.stable, work.view.replicas)
+    size = size_after_abort(work, preview_size(work))
+    _resize(work, work.newest, pods_of(work.newest).desired if size is None else size)
+    if work.has_pause(INCONCLUSIVE) or _waits_for_post_promotion(work):
+        return
+    marked = 0
+    for replicaset in sorted(work.others, key=revision_of, reverse=True):
+        if is_referenced(work, replicaset) or not pods_of(replicaset).desired:
+            continue
+        size, marked = size_of_an_old_one(work, replicaset, marked)
+        if size != pods_of(replicaset).desired:
+            _resize(work, replicaset, size)
+
+
+def preview_size(work: Pass) -> int:
+    """Wanted pods of the new version."""
+    count = strategy(work.view).get("previewReplicaCount")
+    active = selector_of(work.service("active")) if work.view.blue_green else ""
+    known = (work.status.get("blueGreen") or {}).get("activeSelector") or active
+    standing = next((s for s in work.sets if hash_of(s) == known), None)
+    if count is None or standing is None or standing is work.canary or work.view.promote_full:
+        return work.view.replicas
+    waits = work.view.paused or bool(work.view.pause_conditions)
+    if hash_of(work.canary) == work.view.current_hash and not waits and work.passed_checkpoint:
+        return work.view.replicas
+    return int(count)
+
+
+def _waits_for_post_promotion(work: Pass) -> bool:
+    """Without a delay the version before is kept until the analysis says that the new one is good."""
+    found = strategy(work.view)
+    if found.get("postPromotionAnalysis") is None or found.get("scaleDownDelaySeconds") is not None:
+        return False
+    active = (work.status.get("blueGreen") or {}).get("activeSelector")
+    run = work.promotion_runs.get("PostPromotion")
+    if work.promoted or active != hash_of(work.canary) or (run is None and not is_saturated(work)):
+        return False
+    return run is None or (run.get("status") or {}).get("phase") != "Successful"
+
+
+def is_saturated(work: Pass) -> bool:
+    """The new version has all pods that the Rollout wants."""
+    pods, wanted = pods_of(work.newest), work.view.replicas
+    said = (work.newest["metadata"].get("annotations") or {}).get(DESIRED)
+    return pods.desired == pods.available == wanted and said == str(wanted)
 
 
 def sizes(work: Pass, weights: Weights | None) -> Target:

@@ -106,6 +106,8 @@ def point(work: Pass, name: str | None, replicaset: Object | None, *, checked: b
 def switch(work: Pass, service: Object, wanted: str) -> None:
     """Lets a service select a version, and says so."""
     before = (service["spec"].get("selector") or {}).get(HASH_LABEL, "")
+    if before == wanted and MANAGED_BY in (service["metadata"].get("annotations") or {}):
+        return
     new = copy.deepcopy(service)
     new["metadata"].setdefault("annotations", {})[MANAGED_BY] = work.view.name
     new["spec"].setdefault("selector", {})[HASH_LABEL] = wanted

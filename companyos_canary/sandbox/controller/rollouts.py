@@ -10,6 +10,7 @@ from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.argo.validation import first_fault
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.controller import pods, status
+from companyos_canary.sandbox.controller.bluegreen import begin, blue_green_pass
 from companyos_canary.sandbox.controller.conditions import before_the_pass
 from companyos_canary.sandbox.controller.passes import Pass
 from companyos_canary.sandbox.controller.pauses import enter_pause
@@ -200,11 +201,19 @@ def reconcile(work: Pass) -> bool:
     if _writes_revision(work) or _writes_early(work):
         return True
     find_current(work)
+    if work.view.blue_green is not None:
+        begin(work)
     if status.is_changed(work):
         status.write_reset(work)
     elif pods.is_scaling_event(work):
-        pods.scale(work)
+        if work.view.blue_green is not None:
+            pods.scale_blue_green(work)
+        else:
+            pods.scale(work)
         status.write(work)
+    elif work.view.blue_green is not None:
+        drop_old_sets(work)
+        blue_green_pass(work)
     else:
         _full_pass(work)
     return True
@@ -273,8 +282,6 @@ def refusal(rollout: Mapping[str, Any]) -> str | None:
     spec = rollout.get("spec") or {}
     strategy = spec.get("strategy") or {}
     canary = strategy.get("canary") or {}
-    if strategy.get("blueGreen") is not None and strategy.get("canary") is None:
-        return _not_here("spec.strategy.blueGreen")
     if (router := not_emulated(canary.get("trafficRouting") or {})) is not None:
         return _not_here(f"spec.strategy.canary.trafficRouting.{router}")
     if canary.get("antiAffinity") is not None:

@@ -1,17 +1,17 @@
 """The AnalysisRuns of a Rollout: which ones there should be, and what their end means for it."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from companyos_canary.analysis.spec import run_spec
 from companyos_canary.model.rollout import HASH_LABEL, REVISION
-from companyos_canary.sandbox.controller.passes import Pass, hash_of, revision_of
-from companyos_canary.sandbox.controller.pauses import INCONCLUSIVE, PAUSE_STEP
+from companyos_canary.sandbox.controller.passes import BLUE_GREEN, INCONCLUSIVE, PAUSE_STEP, Pass, hash_of, revision_of
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE
 from companyos_canary.sandbox.objects import Object, owner_reference
 
 FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
+PROMOTION = {"PostPromotion": "postPromotionAnalysisRunStatus", "PrePromotion": "prePromotionAnalysisRunStatus"}
 _KINDS = {"Step": "currentStepAnalysisRunStatus", "Background": "currentBackgroundAnalysisRunStatus"}
 
 
@@ -21,6 +21,11 @@ def find_current(work: Pass) -> None:
     by_name = {r["metadata"]["name"]: r for r in work.runs}
     work.step_run = by_name.get((canary.get(_KINDS["Step"]) or {}).get("name", ""))
     work.background_run = by_name.get((canary.get(_KINDS["Background"]) or {}).get("name", ""))
+    blue_green = work.status.get("blueGreen") or {}
+    for kind, field in PROMOTION.items():
+        name = (blue_green.get(field) or {}).get("name", "")
+        if name in by_name:
+            work.promotion_runs[kind] = by_name[name]
 
 
 def reconcile_runs(work: Pass) -> None:
@@ -35,8 +40,15 @@ def reconcile_runs(work: Pass) -> None:
     else:
         work.step_run = _step_run(work)
         work.background_run = _background_run(work)
-    _tell_changes(work)
-    current = [r["metadata"]["uid"] for r in (work.step_run, work.background_run) if r]
+    shown = work.status.get("canary") or {}
+    for kind, current in (("Step", work.step_run), ("Background", work.background_run)):
+        tell_change(work, kind, current, shown.get(_KINDS[kind]))
+    end_others(work, [r for r in (work.step_run, work.background_run) if r])
+
+
+def end_others(work: Pass, runs: Sequence[Object]) -> None:
+    """Ends all runs but the current ones, and removes those that are no longer kept."""
+    current = [run["metadata"]["uid"] for run in runs]
     for run in work.runs:
         if run["metadata"]["uid"] not in current:
             terminate(work, run)
@@ -45,24 +57,24 @@ def reconcile_runs(work: Pass) -> None:
 
 def run_status(work: Pass) -> dict[str, Any]:
     """status.canary: name, status and message of the current runs."""
-    found = {}
-    for kind, run in (("Step", work.step_run), ("Background", work.background_run)):
-        if run is not None:
-            status = run.get("status") or {}
-            entry = {"name": run["metadata"]["name"], "status": status.get("phase", "")}
-            if status.get("message"):
-                entry["message"] = status["message"]
-            found[_KINDS[kind]] = entry
-    return found
+    runs = (("Step", work.step_run), ("Background", work.background_run))
+    return {_KINDS[kind]: reference(run) for kind, run in runs if run is not None}
+
+
+def reference(run: Object) -> dict[str, Any]:
+    """Name, status and message of a run, as a status has them."""
+    status = run.get("status") or {}
+    entry = {"name": run["metadata"]["name"], "status": status.get("phase", "")}
+    return {**entry, "message": status["message"]} if status.get("message") else entry
 
 
 def run_is_successful(work: Pass) -> bool:
-    return _phase(work.step_run) == "Successful"
+    return phase_of(work.step_run) == "Successful"
 
 
 def terminate(work: Pass, run: Object) -> None:
     """Asks an unfinished run to end; the AnalysisRun controller does it."""
-    if _phase(run) in FINISHED or run["spec"].get("terminate"):
+    if phase_of(run) in FINISHED or run["spec"].get("terminate"):
         return
     new = copy.deepcopy(run)
     new["spec"]["terminate"] = True
@@ -84,10 +96,10 @@ def _step_run(work: Pass) -> Object | None:
         run = None
     if work.view.pause_conditions:
         return run
-    if run is None or _is_used_up(work, run):
+    if run is None or is_used_up(work, run):
         labels = {"rollout-type": "Step", "step-index": str(index)}
-        return _create(work, step.raw["analysis"], f"-{index}", labels)
-    _judge(work, run, "Step-based")
+        return create_run(work, step.raw["analysis"], f"-{index}", labels)
+    judge(work, run, "Step-based")
     return run
 
 
@@ -100,28 +112,31 @@ def _background_run(work: Pass) -> Object | None:
     run = work.background_run
     if work.has_pause(INCONCLUSIVE):
         return run
-    if run is None or _is_used_up(work, run):
-        return _create(work, analysis, "", {"rollout-type": "Background"})
-    _judge(work, run, "Background")
+    if run is None or is_used_up(work, run):
+        return create_run(work, analysis, "", {"rollout-type": "Background"})
+    judge(work, run, "Background")
     return run
 
 
-def _is_used_up(work: Pass, run: Object) -> bool:
-    """Promoted past an inconclusive run, or a retry: both want a new one."""
-    resumed = work.view.controller_pause and not work.has_pause(PAUSE_STEP)
-    return (resumed and _phase(run) == "Inconclusive") or bool(work.status.get("abortedAt"))
+def is_used_up(work: Pass, run: Object) -> bool:
+    """Promoted past an inconclusive run, or a retry: both need a new one. At the pause of blue-green
+    controllerPause is set anyway."""
+    waits = work.has_pause(PAUSE_STEP) or work.has_pause(BLUE_GREEN)
+    if work.view.controller_pause and not waits:
+        return phase_of(run) == "Inconclusive"
+    return bool(work.status.get("abortedAt"))
 
 
-def _judge(work: Pass, run: Object, what: str) -> None:
-    phase = _phase(run)
+def judge(work: Pass, run: Object, what: str) -> None:
+    phase = phase_of(run)
     if phase == "Inconclusive":
         work.pauses.added.append(INCONCLUSIVE)
     if phase in ("Failed", "Error"):
         message = (run.get("status") or {}).get("message", "")
-        work.pauses.abort_with(f"{what} analysis phase error/failed: {message}")
+        work.pauses.abort_with(f"{what} analysis phase error/failed" + (f": {message}" if message else ""))
 
 
-def _create(work: Pass, analysis: Mapping[str, Any], suffix: str, kind: Mapping[str, str]) -> Object:
+def create_run(work: Pass, analysis: Mapping[str, Any], suffix: str, kind: Mapping[str, str]) -> Object:
     """A run with the first free name; an unfinished one with the same spec is taken over."""
     latest = hash_of(work.canary)
     spec = run_spec(
@@ -137,7 +152,7 @@ def _create(work: Pass, analysis: Mapping[str, Any], suffix: str, kind: Mapping[
     base = f"{work.view.name}-{latest}-{revision_of(work.rollout)}{suffix}"
     number, name = 0, base
     while taken := work.store.get(ANALYSISRUN, work.view.namespace, name):
-        if _phase(taken) not in FINISHED and taken["spec"] == spec:
+        if phase_of(taken) not in FINISHED and taken["spec"] == spec:
             return taken
         number, name = number + 1, f"{base}.{number + 1}"
     run = work.store.create(
@@ -159,20 +174,17 @@ def _create(work: Pass, analysis: Mapping[str, Any], suffix: str, kind: Mapping[
     return run
 
 
-def _tell_changes(work: Pass) -> None:
-    """An event for every phase of a current run that the status does not show yet."""
-    shown = work.status.get("canary") or {}
-    for kind, run in (("Step", work.step_run), ("Background", work.background_run)):
-        phase = _phase(run)
-        if run is None or not phase:
-            continue
-        name, old = run["metadata"]["name"], shown.get(_KINDS[kind]) or {}
-        before = old.get("status", "") if old.get("name") == name else ""
-        if phase != before:
-            type_ = "Warning" if phase in ("Failed", "Error") else "Normal"
-            work.tell(
-                type_, f"AnalysisRun{phase}", f"{kind} Analysis Run '{name}' Status New: '{phase}' Previous: '{before}'"
-            )
+def tell_change(work: Pass, kind: str, run: Object | None, shown: Mapping[str, Any] | None) -> None:
+    """An event for a phase of a current run that the status does not show yet."""
+    phase = phase_of(run)
+    if run is None or not phase:
+        return
+    name, old = run["metadata"]["name"], shown or {}
+    before = old.get("status", "") if old.get("name") == name else ""
+    if phase != before:
+        type_ = "Warning" if phase in ("Failed", "Error") else "Normal"
+        told = f"{kind} Analysis Run '{name}' Status New: '{phase}' Previous: '{before}'"
+        work.tell(type_, f"AnalysisRun{phase}", told)
 
 
 def _collect(work: Pass, current: list[str]) -> None:
@@ -180,14 +192,14 @@ def _collect(work: Pass, current: list[str]) -> None:
     limits = work.rollout["spec"].get("analysis") or {}
     left = {True: limits.get("successfulRunHistoryLimit", 5), False: limits.get("unsuccessfulRunHistoryLimit", 5)}
     hashes = {hash_of(s) for s in work.sets}
-    old = [r for r in work.runs if r["metadata"]["uid"] not in current and _phase(r) in FINISHED]
+    old = [r for r in work.runs if r["metadata"]["uid"] not in current and phase_of(r) in FINISHED]
     old.sort(key=lambda r: (r["metadata"]["creationTimestamp"], r["metadata"]["name"]))
     for run in reversed(old):
-        good = _phase(run) == "Successful"
+        good = phase_of(run) == "Successful"
         left[good] -= 1
         if left[good] < 0 or hash_of(run) not in hashes:
             work.store.delete(ANALYSISRUN, work.view.namespace, run["metadata"]["name"])
 
 
-def _phase(run: Object | None) -> str:
+def phase_of(run: Object | None) -> str:
     return str(((run or {}).get("status") or {}).get("phase", ""))

@@ -4,14 +4,15 @@ import json
 from typing import Any
 
 from companyos_canary.argo.phase import calculated_phase
+from companyos_canary.argo.routed import strategy
 from companyos_canary.argo.steps import step_text
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.sandbox.controller import pods
 from companyos_canary.sandbox.controller.conditions import Wanted, deadline, drop, put, put_conditions
-from companyos_canary.sandbox.controller.passes import Pass, hash_of, pods_of, revision_of
-from companyos_canary.sandbox.controller.pauses import PAUSE_STEP, pause_is_over, put_duration, put_pauses
-from companyos_canary.sandbox.controller.runs import run_is_successful, run_status
+from companyos_canary.sandbox.controller.passes import PAUSE_STEP, Pass, hash_of, pods_of, revision_of, selector_of
+from companyos_canary.sandbox.controller.pauses import pause_is_over, put_duration, put_pauses
+from companyos_canary.sandbox.controller.runs import PROMOTION, phase_of, reference, run_is_successful, run_status
 from companyos_canary.sandbox.controller.template import WORKLOAD_GENERATION, template_hash
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import ROLLOUT
@@ -28,6 +29,8 @@ def step_hash(work: Pass) -> str:
 def is_changed(work: Pass) -> bool:
     """The template or the steps are others than the status was written for."""
     current = work.view.current_hash
+    if work.view.blue_green is not None:
+        return bool(current) and current != hash_of(work.canary)
     return current != hash_of(work.canary) or work.status.get("currentStepHash") != step_hash(work)
 
 
@@ -36,6 +39,7 @@ def write_reset(work: Pass) -> None:
     to one within the rollback window that still has pods, skips all steps."""
     work.pauses.cleared = work.pauses.unabort = True
     work.step_run = work.background_run = None
+    work.promotion_runs, work.passed_checkpoint = {}, False
     status = _base(work)
     count = len(work.view.steps)
     status.pop("promoteFull", None)
@@ -48,6 +52,8 @@ def write_reset(work: Pass) -> None:
     elif count and is_within_window(work) and _has_pods(work):
         work.tell("Normal", "SkipSteps", "Rollback to active ReplicaSets within RollbackWindow")
         status["currentStepIndex"] = count
+    if work.view.blue_green is not None and (reason := _promotion(work)):
+        _promote(work, status, reason)
     put_pauses(work, status)
     put_conditions(work, status)
     put_duration(work, status, started=not back)
@@ -66,7 +72,7 @@ def write(work: Pass) -> None:
             put_conditions(work, status)
         else:
             put_pauses(work, status)
-    put_duration(work, status)
+    put_duration(work, status, started=not work.view.current_hash)
     end = deadline(work, status)
     if end is not None:
         work.wake_at.append(end)
@@ -124,6 +130,14 @@ def patch_status(work: Pass, new: Status) -> None:
                 raise
         else:
             return
+
+
+def is_fast_rollback(work: Pass) -> bool:
+    """Back to the stable version, to one that still waits to be scaled down, or within the window."""
+    if work.canary is None or work.stable is None:
+        return False
+    older = work.canary["metadata"]["creationTimestamp"] < work.stable["metadata"]["creationTimestamp"]
+    return work.promoted or (older and work.returns_in_time) or is_within_window(work)
 
 
 def is_within_window(work: Pass) -> bool:
@@ -193,7 +207,28 @@ def _base(work: Pass) -> Status:
         "workloadObservedGeneration": (work.rollout["metadata"].get("annotations") or {}).get(WORKLOAD_GENERATION),
     }
     drop(status, "InvalidSpec")
+    if work.view.blue_green is not None:
+        _put_blue_green(work, status)
     return status
+
+
+def _put_blue_green(work: Pass, status: Status) -> None:
+    """The selectors as they are now; replicas, readiness and selector are those of the active version."""
+    services = {s: work.service(s) for s in ("active", "preview")}
+    selectors = {f"{side}Selector": selector_of(service) for side, service in services.items()}
+    runs = {PROMOTION[kind]: reference(run) for kind, run in work.promotion_runs.items()}
+    checkpoint = {"scaleUpPreviewCheckPoint": True} if work.passed_checkpoint else {}
+    status["canary"] = {}
+    status["blueGreen"] = {**{k: v for k, v in selectors.items() if v}, **checkpoint, **runs}
+    del status["currentStepHash"]
+    active = next((s for s in work.sets if hash_of(s) == selectors["activeSelector"]), None)
+    if active is not None:
+        counted = active.get("status") or {}
+        status["HPAReplicas"] = counted.get("replicas", 0)
+        status["availableReplicas"] = counted.get("availableReplicas", 0)
+        status["readyReplicas"] = counted.get("readyReplicas", 0)
+        labels = (active["spec"].get("selector") or {}).get("matchLabels") or {}
+        status["selector"] = ",".join(f"{k}={labels[k]}" for k in sorted(labels))
 
 
 def _canary(work: Pass) -> Status:
@@ -219,6 +254,8 @@ def _promotion(work: Pass) -> str:
     """Why the new version becomes the stable one now, or nothing."""
     if work.stable is None:
         return "Initial deploy"
+    if work.view.blue_green is not None:
+        return _blue_green_promotion(work)
     if work.aborted:
         return ""
     if pods_of(work.newest).available < work.view.replicas:
@@ -235,9 +272,29 @@ def _promotion(work: Pass) -> str:
     return ""
 
 
+def _blue_green_promotion(work: Pass) -> str:
+    """Only what the active Service selects can become the stable version."""
+    active = selector_of(work.service("active"))
+    if not active:
+        return "Initial deploy"
+    if active != hash_of(work.canary):
+        return ""
+    if work.view.promote_full:
+        return "Full promotion requested"
+    if is_fast_rollback(work):
+        return "Rollback within window" if is_within_window(work) else "Fast rollback"
+    if work.aborted:
+        return ""
+    after = strategy(work.view).get("postPromotionAnalysis")
+    if after is not None and phase_of(work.promotion_runs.get("PostPromotion")) != "Successful":
+        return ""
+    return "Completed blue-green update"
+
+
 def _promote(work: Pass, status: Status, reason: str) -> None:
     work.pauses.cleared = work.pauses.unabort = True
     status.pop("promoteFull", None)
+    status["blueGreen"].pop("scaleUpPreviewCheckPoint", None)
     if status["stableRS"] != status["currentPodHash"]:
         if work.strategy.get("pingPong") is not None:
             status["canary"]["stablePingPong"] = "pong" if work.stable_ping_pong == "ping" else "ping"
