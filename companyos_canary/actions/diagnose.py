@@ -10,30 +10,42 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind
 from companyos_canary.cluster.reads import events_about
 from companyos_canary.diagnosis.analysis import since_progress
-from companyos_canary.diagnosis.case import Case, Did, Json, at
+from companyos_canary.diagnosis.case import Answer, Case, Did, Json, at
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE, waits_for_controller
+from companyos_canary.diagnosis.nodata import next_question
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
+from companyos_canary.diagnosis.services import service_names
 from companyos_canary.diagnosis.table import Diagnosis, diagnose
 from companyos_canary.errors import CanaryError, Forbidden
+from companyos_canary.model.image import version
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.prometheus.client import Prometheus
 
 MOST_REQUESTS = 8
 _LONG = timedelta(minutes=2)
 _LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+_SERVICE = Kind("v1", "Service", "services")
 _TAIL = 10  # lines of a log
 
 
 def explain(
-    cluster: Cluster, rollout: Rollout, now: datetime, place: Place, *, wanted: str = "", did: Did | None = None
+    cluster: Cluster,
+    rollout: Rollout,
+    now: datetime,
+    place: Place,
+    *,
+    wanted: str = "",
+    did: Did | None = None,
+    prometheus: Callable[[str], Prometheus] | None = None,
 ) -> tuple[Diagnosis, Case, tuple[str, ...]]:
     """The diagnosis of a Rollout that was just read, what it is made of, and what could not be seen. `wanted` is the
-    version that is asked about, empty for the newest."""
+    version that is asked about, empty for the newest; `prometheus` gives the one at an address."""
     used = 2 if rollout.workload_ref else 1
     snapshot, objects = cluster.whole(rollout)
     used += 4
     did = did or _recorded(rollout)
-    case = Case(now=now, snapshot=snapshot, objects=objects, wanted=wanted, did=did, place=place)
+    case = Case(now=now, snapshot=snapshot, objects=objects, wanted=version(wanted), did=did, place=place)
     notes = list(snapshot.notes)
     for read in _more(cluster, case):
         if used == MOST_REQUESTS:
@@ -45,7 +57,21 @@ def explain(
             notes.append(error.message)
         except CanaryError:  # it is gone, or nobody answers: the diagnosis does without
             continue
+    asked = prometheus(_address(case)) if prometheus and next_question(case) else None
+    while asked and used < MOST_REQUESTS and (query := next_question(case)):
+        used += 1
+        reading = asked.ask(query, now)
+        answer = Answer(tuple(s.value for s in reading.samples), reading.problem)
+        case = replace(case, answers={**case.answers, query: answer}, prometheus=reading.problem)
+    if case.prometheus:
+        notes.append(case.prometheus)
     return diagnose(case), case, tuple(notes)
+
+
+def _address(case: Case) -> str:
+    """Where the newest run of this Rollout asks."""
+    found = [m.address for run in case.snapshot.current_runs for m in run.metrics if m.address]
+    return found[-1] if found else ""
 
 
 def _recorded(rollout: Rollout) -> Did | None:
@@ -67,6 +93,9 @@ def _more(cluster: Cluster, case: Case) -> Iterator[Read]:
     if waits_for_controller(case) or _stands_still(case):
         yield lambda c: _object(cluster, c, _LEASE, LEASE)
         yield lambda c: _object(cluster, c, DEPLOYMENT, CONTROLLER)
+    if rollout.aborted or (case.did and case.did.verb in ("abort", "undo")):
+        for name in service_names(case):
+            yield lambda c, name=name: _object(cluster, c, _SERVICE, name)  # type: ignore[misc]
     if not blamed_on_pods(case):
         return
     current = case.snapshot.current
@@ -93,8 +122,9 @@ def _stands_still(case: Case) -> bool:
 
 
 def _object(cluster: Cluster, case: Case, kind: Kind, name: str) -> Case:
-    """One object of the controller's namespace."""
-    there = Cluster(cluster.transport, CONTROLLER, cluster.context, timeout=cluster.timeout)
+    """A Service of the Rollout, or one object of the controller's namespace."""
+    namespace = cluster.namespace if kind is _SERVICE else CONTROLLER
+    there = Cluster(cluster.transport, namespace, cluster.context, timeout=cluster.timeout)
     found = there.object(kind.api_version, kind.plural, name)
     return case.with_more(kind.kind, [found]) if found else case
 

@@ -31,7 +31,15 @@ def why(
     """
     live = session.cluster.rollout(session.rollout)
     now, place = session.runtime.clock.now(), session.view_place(live)
-    found, _, notes = explain(session.cluster, live, now, place, wanted=version)
+    runtime, settings = session.runtime, session.resolved.settings
+    found, _, notes = explain(
+        session.cluster,
+        live,
+        now,
+        place,
+        wanted=version,
+        prometheus=lambda address: runtime.prometheus(session.cluster, settings, address),
+    )
     return base.Answer(
         data={**session.place_of(live), **view.record(found, notes)},
         lines=view.lines(found),

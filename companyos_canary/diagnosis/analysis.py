@@ -43,7 +43,17 @@ _TYPE = (
     "unexpected token",
 )
 _HANG = timedelta(seconds=60)
-DEFAULT_ERRORS = 4
+ERRORS = (
+    "missing-secret",
+    "missing-template",
+    "missing-argument",
+    "prometheus-unauthorized",
+    "bad-query",
+    "prometheus-error",
+    "prometheus-unreachable",
+    "bad-condition",
+    "analysis-error",
+)
 
 
 @dataclass(frozen=True, slots=True)

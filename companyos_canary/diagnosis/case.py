@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.argo.picture import Place
-from companyos_canary.model.image import version
+from companyos_canary.model.image import image_of, version
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -79,14 +79,14 @@ class Case:
     @property
     def version(self) -> str:
         """The newest version, as people name it."""
-        return version(self.rollout.image(self.container)) or self.rollout.name
+        current = self.snapshot.current
+        image = image_of(self.rollout.containers, self.container)
+        return version(image or image_of(current.containers if current else (), self.container)) or self.rollout.name
 
     @property
     def stable_version(self) -> str:
         stable = self.snapshot.stable
-        images = stable.containers if stable else ()
-        found = (c.image for c in images if self.container in (None, c.name))
-        return version(next(found, ""))
+        return version(image_of(stable.containers if stable else (), self.container))
 
     def of(self, kind: str) -> Sequence[Json]:
         return self.objects.get(kind, ())

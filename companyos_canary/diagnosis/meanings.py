@@ -10,6 +10,10 @@ class Meaning:
     fix: str
 
 
+_DESCRIBE = "`kubectl describe pod POD` shows it in the events and in the state of the container."
+_ANALYSIS = "`canary analysis` shows each measurement with its message, and the query."
+_NOTHING = "Nothing needs to be fixed."
+
 MEANINGS: dict[str, Meaning] = {
     "spec-invalid": Meaning(
         "The controller does not accept the Rollout's spec. It changes nothing until the spec is corrected.",
@@ -17,20 +21,73 @@ MEANINGS: dict[str, Meaning] = {
         "Correct the field that the message names, or create what it refers to. `canary lint` finds most of these "
         "before a release.",
     ),
+    "instance-id": Meaning(
+        "The controller looks after Rollouts of another instance id, so nobody looks after this one.",
+        "Compare the label `argo-rollouts.argoproj.io/controller-instance-id` with `--instance-id` of the controller.",
+        "Set the label to the controller's instance id, or remove it where the controller has none.",
+    ),
+    "controller-not-running": Meaning(
+        "Nobody acts on the Rollout: the Argo Rollouts controller does not run, or does not look at this namespace.",
+        "Run `kubectl -n argo-rollouts get deployment,pods`, and look at the `renewTime` of its Lease.",
+        "Start the controller again. What was sent takes effect when it runs.",
+    ),
+    "controller-not-observing": Meaning(
+        "A controller runs, but it has not looked at the newest change.",
+        "`metadata.generation` of the Rollout is greater than `status.observedGeneration`.",
+        "Read the controller's log. A restart of the controller makes it read every Rollout again.",
+    ),
+    "promote-lost": Meaning(
+        "A promote was stored in the status, but the controller missed it (argoproj/argo-rollouts#4694).",
+        "The status has `controllerPause: true` and no `pauseConditions`, and nothing moves.",
+        "Send the promote again. If that does not help, restart the controller.",
+    ),
+    "gitops-reverted": Meaning(
+        "Argo CD or Flux applies this Rollout from Git and has put the version of Git back.",
+        "Look at `managedFields` and the tracking annotation, and at the history of the application.",
+        "Change the version in Git, or stop the automatic synchronization first.",
+    ),
     "superseded": Meaning(
         "Another version has taken the place of the one that you asked about.",
         "`canary history` lists the revisions, who sent them and when.",
         "Deploy your version again if it is still wanted.",
     ),
-    "controller-not-running": Meaning(
-        "Nobody acts on the Rollout: the Argo Rollouts controller does not run, or does not look at this namespace.",
-        "`kubectl -n argo-rollouts get deployment,pods` and the `renewTime` of its Lease.",
-        "Start the controller again. What was sent takes effect when it runs.",
+    "abort-dropped": Meaning(
+        "The abort came when the version was already promoted. The controller drops such an abort without a word.",
+        "The phase is Healthy, and `stableRS` equals `currentPodHash`.",
+        "Go back with `canary undo`.",
+    ),
+    "abort-held-by-pause": Meaning(
+        "The Rollout is aborted and also paused by hand. While it is paused, the controller moves no pod.",
+        "`spec.paused` and `status.abort` are both true, and the canary's ReplicaSet still has replicas.",
+        "End the pause with `canary resume`; the roll-back then finishes.",
+    ),
+    "stable-unhealthy": Meaning(
+        "The stable version's own pods are in trouble. A canary cannot be compared with it, and a roll-back waits "
+        "for it.",
+        "`canary get` shows the pods of both versions.",
+        "Repair the stable version first: its image, its ConfigMaps, what it depends on. Or promote a version that "
+        "works with `canary promote --full`.",
+    ),
+    "service-pinned": Meaning(
+        "The stable Service selects pods by a hash that is not the stable ReplicaSet's.",
+        "Compare `spec.selector` of the Service with `status.stableRS`.",
+        "If someone edited the Service, or Git applies it with a hash, remove the hash from that manifest; the "
+        "controller sets it.",
+    ),
+    "service-selects-nothing": Meaning(
+        "The selector of a Service does not fit the labels of the Rollout's pods.",
+        "`kubectl get endpoints SERVICE` is empty.",
+        "Make the selector equal to the labels in the pod template.",
+    ),
+    "scaled-to-zero": Meaning(
+        "`spec.replicas` is 0, so there are no pods, and every step passes at once.",
+        "`kubectl get rollout NAME` shows 0 desired pods.",
+        "Scale it up, or look at what scales it (HPA, KEDA).",
     ),
     "healthy": Meaning(
         "The newest version is the stable one, and all its pods are available.",
         "`canary status` prints Healthy and exits with 0.",
-        "Nothing needs to be fixed.",
+        _NOTHING,
     ),
     "image-pull": Meaning(
         "The node cannot pull the image: it does not exist, its name is wrong, or the registry refuses it.",
@@ -38,20 +95,156 @@ MEANINGS: dict[str, Meaning] = {
         "Push the image, or deploy a version that exists. If the registry refuses the credentials, correct the Secret "
         "in `imagePullSecrets`.",
     ),
+    "missing-config": Meaning(
+        "The pod needs a ConfigMap or a Secret that does not exist.",
+        _DESCRIBE,
+        "Create it, or correct its name. A hashed name may have been pruned: apply the version's own manifests again.",
+    ),
     "oom-killed": Meaning(
         "The kernel killed the container because it used more memory than its limit.",
         "`kubectl get pod POD -o yaml` has `OOMKilled` as the reason of the last state.",
         "Raise `resources.limits.memory`, or deploy a version that needs less.",
+    ),
+    "liveness-failing": Meaning(
+        "The kubelet restarts the container because its liveness probe fails.",
+        "`kubectl describe pod POD` has `Liveness probe failed`.",
+        "If the program only starts slowly, give it a startupProbe. Otherwise find out why it does not answer.",
     ),
     "crash-loop": Meaning(
         "The container starts and exits again and again, so its pod never becomes ready.",
         "`canary logs --previous` shows what it wrote before it exited, and `kubectl describe pod POD` its exit code.",
         "Read the last lines of the log. Correct the program or its configuration, and deploy a fixed version.",
     ),
+    "init-container": Meaning(
+        "An init container fails, so the containers behind it are never started.",
+        "`kubectl logs POD -c CONTAINER` shows what the init container wrote.",
+        "Correct what it does or waits for, for example a migration or a dependency.",
+    ),
+    "container-start": Meaning(
+        "The container runtime cannot start the container: wrong command, missing file, or a refused security setting.",
+        _DESCRIBE,
+        "Correct the command or the security context that the message names.",
+    ),
+    "unschedulable": Meaning(
+        "No node can take the pod: not enough CPU or memory, or no node that fits its rules.",
+        "`kubectl describe pod POD` has the scheduler's count of nodes and reasons.",
+        "Add nodes, lower the requests, or correct node selectors, affinity and tolerations.",
+    ),
+    "volume": Meaning(
+        "A volume cannot be bound, attached or mounted.",
+        _DESCRIBE,
+        "Create the claim or the storage class, or detach the volume from the node that holds it.",
+    ),
+    "pod-sandbox": Meaning(
+        "The node cannot set up the pod, mostly because its network has no address left or does not answer.",
+        _DESCRIBE,
+        "Look at the network plugin of that node, or move the pod by deleting it.",
+    ),
+    "pod-failed": Meaning(
+        "The pod has ended, for example because the node evicted it.",
+        "`kubectl get pod POD -o yaml` has the reason in its status.",
+        "Free the resource that the message names; the ReplicaSet makes another pod.",
+    ),
+    "readiness-gate": Meaning(
+        "The containers are ready, but a readiness gate that someone else must set is not.",
+        "The condition of that name is missing in the pod's status, or is False.",
+        "Look at the controller that sets it, often a load balancer's.",
+    ),
     "readiness-failing": Meaning(
         "The container runs, but its readiness probe does not succeed, so the pod gets no traffic.",
         "`kubectl describe pod POD` shows `Readiness probe failed` and the answer.",
         "Check the probe's path and port, and what the program waits for: a database, a migration, a cache.",
+    ),
+    "quota": Meaning(
+        "The namespace's ResourceQuota does not allow another pod.",
+        "`kubectl describe resourcequota` shows what is used and what is allowed.",
+        "Raise the quota, lower the requests, or use a smaller maxSurge.",
+    ),
+    "controller-permissions": Meaning(
+        "The controller is not permitted to make what the release needs.",
+        "The message names the verb and the resource that its ServiceAccount may not use.",
+        "Give the controller's ClusterRole this right.",
+    ),
+    "admission-refused": Meaning(
+        "A policy of the cluster refuses the pods: a webhook, Pod Security, or a ValidatingAdmissionPolicy.",
+        "`kubectl describe replicaset NAME` has the refusal in its events.",
+        "Change the pod template as the message says, or the policy.",
+    ),
+    "pods-refused": Meaning(
+        "The API server refuses to make the pods.",
+        "`kubectl describe replicaset NAME` has the refusal in its events.",
+        "Correct what the message names.",
+    ),
+    "missing-secret": Meaning(
+        "The analysis takes an argument from a Secret that does not exist.",
+        _ANALYSIS,
+        "Create the Secret, or correct its name or key in the AnalysisTemplate.",
+    ),
+    "missing-template": Meaning(
+        "The analysis refers to an AnalysisTemplate that does not exist.",
+        "`kubectl get analysistemplates,clusteranalysistemplates` lists those there are.",
+        "Apply the AnalysisTemplate, or correct its name; `clusterScope` decides which kind is meant.",
+    ),
+    "missing-argument": Meaning(
+        "The AnalysisTemplate uses an argument that nobody gives a value.",
+        _ANALYSIS,
+        "Give the argument in the Rollout's analysis step, or a default in the template.",
+    ),
+    "prometheus-unauthorized": Meaning(
+        "Prometheus, or a proxy before it, refuses the controller's credentials.",
+        _ANALYSIS,
+        "Correct the authentication or the headers in the AnalysisTemplate.",
+    ),
+    "bad-query": Meaning(
+        "Prometheus does not accept the query.",
+        "Run the query of `canary metrics --query METRIC` in Prometheus.",
+        "Correct the query in the AnalysisTemplate; `canary lint` parses it before a release.",
+    ),
+    "prometheus-error": Meaning(
+        "Prometheus, or a proxy before it, answers with an HTTP error.",
+        _ANALYSIS,
+        "Look at Prometheus's own health. `consecutiveErrorLimit` says how many such answers in a row are forgiven.",
+    ),
+    "prometheus-unreachable": Meaning(
+        "The controller cannot reach Prometheus at the address in the AnalysisTemplate.",
+        "The message has the network error. Try the address from a pod in the controller's namespace.",
+        "Correct the address, the port, or the NetworkPolicy, and run the version again with `canary retry`.",
+    ),
+    "bad-condition": Meaning(
+        "The condition of the metric cannot be evaluated on what the query returns.",
+        _ANALYSIS,
+        "A query mostly returns a list, so that the value is `result[0]`. `canary lint` finds this before a release.",
+    ),
+    "analysis-error": Meaning(
+        "The metric could not be measured, for a reason that only the message tells.",
+        _ANALYSIS,
+        "Correct what the message names, and run the version again with `canary retry`.",
+    ),
+    "not-scraped": Meaning(
+        "Prometheus has no series of the metric at all: the application does not export it, or is not scraped.",
+        "Ask Prometheus for the metric's name, and look at its targets.",
+        "Correct the ServiceMonitor or the scrape annotations, or the metric's name in the query.",
+    ),
+    "label-missing": Meaning(
+        "The metric exists, but no series has the labels by which the query finds the canary.",
+        "Ask Prometheus for the metric without these labels, and look at the ones that its series have.",
+        "Copy the pods' labels to the series in the scrape configuration, and set `canaryMetadata` in the Rollout.",
+    ),
+    "window-too-short": Meaning(
+        "The window of the query is so short that it holds fewer than two scrapes, so that there is no rate.",
+        "Compare the window with Prometheus's `scrape_interval`.",
+        "Use a window of at least four scrape intervals.",
+    ),
+    "too-little-traffic": Meaning(
+        "The canary had too few requests for a verdict.",
+        "Ask Prometheus for the number of requests in the window.",
+        "Wait and promote by hand, use a longer window or a larger weight, or lower `min_requests`.",
+    ),
+    "no-data": Meaning(
+        "The query returned no data, or NaN. Why is not known, because Prometheus could not be asked, or all its "
+        "answers look right.",
+        "Run `canary metrics`, and ask Prometheus for the parts of the query.",
+        "See `not-scraped`, `label-missing`, `window-too-short` and `too-little-traffic`.",
     ),
     "analysis-failed": Meaning(
         "A metric was measured and broke its limit, so the version was rolled back.",
@@ -74,14 +267,60 @@ MEANINGS: dict[str, Meaning] = {
         "`kubectl get rollout NAME -o yaml` has that message in its status.",
         "Deploy a fixed version, or run the same one again with `canary retry`.",
     ),
+    "router-error": Meaning(
+        "The traffic router refuses the weights that the controller sets.",
+        "`canary events` has TrafficRoutingError with the message.",
+        "Create the Ingress, route or VirtualService that the message names, or give the controller the right to "
+        "change it.",
+    ),
+    "paused-by-hand": Meaning(
+        "Someone paused the Rollout. Nothing is scaled and no step ends until it is resumed.",
+        "`spec.paused` is true.",
+        "End the pause with `canary resume`.",
+    ),
+    "inconclusive": Meaning(
+        "A metric neither passed nor failed, so the controller waits for a person to decide.",
+        _ANALYSIS,
+        "Look at the values, then run `canary promote` or `canary abort`.",
+    ),
+    "analysis-not-started": Meaning(
+        "The rollout has come to an analysis step, but no AnalysisRun exists. There is no event for this.",
+        "`kubectl get analysisruns` has none for this revision and step; the controller's log has the reason.",
+        "Correct the arguments or the list of templates of the step, or the controller's right to make AnalysisRuns.",
+    ),
+    "no-room": Meaning(
+        "The weight rounds to no canary pod, because maxSurge allows none beside the stable ones.",
+        "The canary's ReplicaSet has 0 replicas at a step with a weight.",
+        "Set maxSurge to 1 or more, use more replicas, or another weight.",
+    ),
+    "undo-is-a-canary": Meaning(
+        "An undo of a finished release runs all steps of the strategy, unless `rollbackWindow` covers it.",
+        "The older version is the newest revision, and the step index is below the number of steps.",
+        "Run `canary promote --full` if the version must be back at once. Set `rollbackWindow` for the next time.",
+    ),
+    "router-lagging": Meaning(
+        "The weight was set, but the traffic router has not confirmed it.",
+        "`status.canary.weights.verified` is false.",
+        "Look at the router's own state; the rollout continues once it confirms the weight.",
+    ),
+    "timed-pause": Meaning(
+        "A step with a pause of a fixed length is running.",
+        "`canary get` shows how much of it is left.",
+        _NOTHING + " `canary promote --skip-step` ends the pause early.",
+    ),
     "waiting-for-a-person": Meaning(
         "The steps have a pause without an end. The release continues when someone promotes it.",
         "`canary get` shows the step and how long it has waited.",
         "Look at the metrics, then run `canary promote` or `canary abort`.",
     ),
+    "slow-start": Meaning(
+        "Pods are still starting, nothing is known to be wrong with them, and most of the progress deadline is over.",
+        "`canary get` shows the pods and their age.",
+        "Wait, or raise `progressDeadlineSeconds` if the version always needs this long.",
+    ),
     "in-progress": Meaning(
         "The release moves as it should, or it has only just begun.",
         "`canary watch` shows every change.",
-        "Nothing needs to be fixed. `canary watch` says how it ends.",
+        _NOTHING + " `canary watch` says how it ends.",
     ),
 }

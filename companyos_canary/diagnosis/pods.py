@@ -41,7 +41,7 @@ class Trouble:
 def troubles(case: Case, hash_: str) -> tuple[Trouble, ...]:
     """The trouble of each pod of a ReplicaSet that is not ready, the worst first."""
     found = [t for pod in case.pods(hash_) if (t := trouble(case, pod))]
-    return tuple(sorted(found, key=lambda t: (_ORDER.index(t.id), t.pod["metadata"]["name"])))
+    return tuple(sorted(found, key=lambda t: (ORDER.index(t.id), t.pod["metadata"]["name"])))
 
 
 def trouble(case: Case, pod: Json) -> Trouble | None:
@@ -86,7 +86,7 @@ def _unscheduled(case: Case, pod: Json) -> Trouble | None:
     message = str(said.get("message") or "")
     if said.get("reason") == "SchedulingGated":
         return None
-    lacks = sorted(set(_LACKS.findall(message)))
+    lacks = sorted({found.rstrip(".") for found in _LACKS.findall(message)})
     why = f"no node has enough {' and '.join(lacks)}" if lacks else short(message or "no node fits")
     evidence = (
         *quote("Pod", pod, "status", "conditions", index, "reason"),
@@ -279,7 +279,7 @@ def _allowed(pod: Json, status: Json) -> timedelta:
     return max(_UNREADY, timedelta(seconds=total))
 
 
-_ORDER = (
+ORDER = (
     "image-pull",
     "missing-config",
     "oom-killed",

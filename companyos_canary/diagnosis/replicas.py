@@ -16,6 +16,7 @@ _ADMISSION = (
     "must validate",
 )
 _WAIT = timedelta(seconds=60)
+REFUSALS = ("quota", "controller-permissions", "admission-refused", "pods-refused")
 
 
 def refused(id_: str) -> Callable[[Case], Finding | None]:

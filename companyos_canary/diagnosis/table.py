@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from companyos_canary.diagnosis import analysis, control, pods, release
+from companyos_canary.diagnosis import analysis, control, nodata, pods, release, replicas, services
 from companyos_canary.diagnosis.case import MOST_EVIDENCE, Case, Finding
 
 
@@ -34,14 +34,37 @@ def diagnose(case: Case) -> Diagnosis:
 
 CAUSES: tuple[Cause, ...] = (
     Cause("spec-invalid", control.spec_invalid),
-    Cause("superseded", control.superseded),
+    Cause("instance-id", control.not_ours),
     Cause("controller-not-running", control.controller_gone),
+    Cause("controller-not-observing", control.not_observing),
+    Cause("promote-lost", control.promote_lost),
+    Cause("gitops-reverted", control.gitops),
+    Cause("superseded", control.superseded),
+    Cause("abort-dropped", release.abort_dropped),
+    Cause("abort-held-by-pause", release.abort_held),
+    Cause("stable-unhealthy", replicas.stable_broken),
+    Cause("service-pinned", services.pinned),
+    Cause("service-selects-nothing", services.selects_nothing),
+    Cause("scaled-to-zero", release.scaled_to_zero),
     Cause("healthy", release.healthy, fine=True),
-    *(Cause(id_, pods.pod_cause(id_)) for id_ in ("image-pull", "oom-killed", "crash-loop", "readiness-failing")),
+    *(Cause(id_, pods.pod_cause(id_)) for id_ in pods.ORDER),
+    *(Cause(id_, replicas.refused(id_)) for id_ in replicas.REFUSALS),
+    *(Cause(id_, analysis.error(id_)) for id_ in analysis.ERRORS),
+    *(Cause(id_, nodata.told(id_)) for id_ in nodata.REASONS),
+    Cause("no-data", analysis.no_data),
     Cause("analysis-failed", analysis.failed),
     Cause("progress-deadline", release.deadline_passed),
     Cause("aborted-by-a-person", release.aborted_by_person),
     Cause("aborted", release.aborted),
+    Cause("router-error", services.router_error),
+    Cause("paused-by-hand", release.paused_by_hand),
+    Cause("inconclusive", analysis.inconclusive),
+    Cause("analysis-not-started", analysis.never_started),
+    Cause("no-room", replicas.no_room),
+    Cause("undo-is-a-canary", release.undo_is_canary),
+    Cause("router-lagging", services.not_verified),
+    Cause("timed-pause", release.timed_pause, fine=True),
     Cause("waiting-for-a-person", release.waiting_for_person, fine=True),
+    Cause("slow-start", release.slow_start, fine=True),
     Cause("in-progress", release.in_progress, fine=True),
 )

@@ -5,6 +5,7 @@
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,9 +20,13 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import target_of
 from companyos_canary.diagnosis.case import Case, Did
 from companyos_canary.diagnosis.table import Diagnosis
+from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.model.quantity import parse_time
+from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.sandbox.api.selectors import label_selector
+from companyos_canary.sandbox.prometheus import PrometheusApi
+from companyos_canary.sandbox.tsdb import Tsdb
 
 _KINDS = {"horizontalpodautoscalers": "HorizontalPodAutoscaler", "ingresses": "Ingress", "leases": "Lease"}
 
@@ -62,6 +67,7 @@ class Folder:
             self.now,
             Place(target=(meta["name"], namespace), container=config.get("container")),
             wanted=str(self.case.get("wanted") or ""),
+            prometheus=lambda _: Prometheus("", Scripted(self.prometheus, self.now)),
             did=Did(str(did.get("verb", "")), parse_time(did.get("at"))) if did else None,
         )
         return found, case
@@ -107,6 +113,61 @@ class Folder:
 
     def _in(self, namespace: str) -> Iterator[Json]:
         return (o for o in self.objects if o["metadata"].get("namespace", "default") == namespace)
+
+
+@dataclass
+class Scripted:
+    """A Prometheus that gives the answers of a case, and evaluates any other query over the series that exist."""
+
+    script: Any
+    now: datetime
+    address: str = "http://prometheus"
+
+    def send(self, request: Request) -> Response:
+        script = self.script or {"unreachable": True}
+        if script.get("unreachable"):
+            raise Unreachable("Prometheus cannot be reached")
+        query = request.parameter("query")
+        for known in script.get("answers") or []:
+            if known["query"].split() == query.split():
+                return self._answer(known["answer"])
+        return PrometheusApi(_series(script.get("series") or [], self.now), lambda: self.now).handle(request)
+
+    def _answer(self, answer: Json) -> Response:
+        if "http" in answer:
+            return Response(int(answer["http"]), {}, b"")
+        found = [
+            {"metric": s.get("metric") or {}, "value": [self.now.timestamp(), str(s["value"])]}
+            for s in answer.get("vector") or []
+        ]
+        return _json({"status": "success", "data": {"resultType": "vector", "result": found}})
+
+    def stream(self, request: Request) -> Response:
+        raise NotImplementedError(request.path)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _series(entries: Any, now: datetime) -> Tsdb:
+    """Series with a constant value, scraped every 15 s for ten minutes; an entry is a selector's text or labels."""
+    made = Tsdb()
+    for entry in entries:
+        labels, value = _labels(entry)
+        for n in range(40, -1, -1):
+            made.append(labels, now.timestamp() - 15 * n, value)
+    return made
+
+
+def _labels(entry: Any) -> tuple[dict[str, str], float]:
+    if isinstance(entry, dict):
+        metric = entry.get("metric", entry)
+        labels = {"__name__": metric} if isinstance(metric, str) else {str(k): str(v) for k, v in metric.items()}
+        labels |= {str(k): str(v) for k, v in (entry.get("labels") or {}).items()}
+        return {k: v for k, v in labels.items() if k not in ("value", "labels")}, float(entry.get("value", 1))
+    name, _, rest = str(entry).partition("{")
+    pairs = re.findall(r'(\w+)\s*=\s*"([^"]*)"', rest)
+    return {"__name__": name.strip(), **dict(pairs)}, 1.0
 
 
 class _AsWritten(yaml.CSafeLoader):

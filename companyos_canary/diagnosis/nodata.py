@@ -1,0 +1,125 @@
+"""Why a query has no data: its parts are asked again, one after the other, until one of them tells."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from companyos_canary.diagnosis.analysis import Verdict, about_nothing, without_data
+from companyos_canary.diagnosis.case import Answer, Case, Evidence, Finding
+
+_TEXT = r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\''
+_RANGE = re.compile(rf'([a-zA-Z_:][\w:]*)\s*(\{{(?:[^{{}}"\']|{_TEXT})*\}})\s*\[(\w+)')
+_MATCHER = re.compile(rf"\w+\s*(?:=~|!~|!=|=)\s*(?:{_TEXT})")
+_CANARY = re.compile(r'canary\s*=~?\s*["\']true|hash\s*=~?\s*["\'](?!\.\*)')
+_GUARD = re.compile(r">=\s*(\d+(?:\.\d+)?)\s*\)")
+LEAST_SAMPLES = 2
+REASONS = ("not-scraped", "label-missing", "window-too-short", "too-little-traffic")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One selector of a query, over the window of its range; `needed` is how many requests the query asks for."""
+
+    metric: str
+    matchers: str
+    window: str
+    needed: float | None
+
+    @property
+    def found(self) -> str:
+        return f"count({self.metric}{self.matchers})"
+
+    @property
+    def at_all(self) -> str:
+        return f"count({self.metric})"
+
+    @property
+    def requests(self) -> str:
+        return f"sum(increase({self.metric}{self.matchers}[{self.window}]))"
+
+    @property
+    def samples(self) -> str:
+        return f"max(count_over_time({self.metric}{self.matchers}[{self.window}]))"
+
+
+def part_of(query: str) -> Part | None:
+    """The selector of a query that tells the canary's series from others and asks for the least besides: that is the
+    one of all its requests, not of the failed ones. Else the first of all."""
+    found = _RANGE.findall(query)
+    if not found:
+        return None
+    counts = [f for f in found if not f[0].endswith(("_bucket", "_sum"))] or found
+    canary = [f for f in counts if _CANARY.search(f[1])] or counts[:1]
+    metric, matchers, window = min(canary, key=lambda f: len(_MATCHER.findall(f[1])))
+    needed = _GUARD.search(query)
+    return Part(metric, matchers, window, float(needed[1]) if needed else None)
+
+
+def next_question(case: Case) -> str:
+    """What to ask Prometheus next; empty once the answers tell, or where there is nothing to ask."""
+    for verdict, _ in without_data(case):
+        part = part_of(_query(verdict))
+        if part is None or case.prometheus:
+            return ""
+        found = case.answers.get(part.found)
+        if found is None:
+            return part.found
+        following = (part.samples, part.requests) if _number(found) else (part.at_all,)
+        return next((q for q in following if q not in case.answers), "")
+    return ""
+
+
+def _query(verdict: Verdict) -> str:
+    return verdict.result.query or verdict.metric.query
+
+
+def _number(answer: Answer | None) -> float:
+    return answer.values[0] if answer and answer.values else 0.0
+
+
+def told(id_: str) -> Callable[[Case], Finding | None]:
+    """The function of the table for one reason why there is no data."""
+
+    def find(case: Case) -> Finding | None:
+        for verdict, phase in without_data(case):
+            part = part_of(_query(verdict))
+            if part is None or part.found not in case.answers:
+                return None
+            reason = _reason(case, part)
+            if reason is None or reason[0] != id_:
+                return None
+            return about_nothing(case, verdict, phase, reason[1], reason[2])
+        return None
+
+    return find
+
+
+def _reason(case: Case, part: Part) -> tuple[str, str, tuple[Evidence, ...]] | None:
+    answers = case.answers
+    if any(answers[q].problem for q in (part.found, part.at_all, part.samples, part.requests) if q in answers):
+        return None
+    if not _number(answers.get(part.found)):
+        if part.at_all not in answers:
+            return None
+        evidence = _asked(case, part.found, part.at_all)
+        if _number(answers.get(part.at_all)):
+            return "label-missing", f"series of {part.metric} exist, but none has {_shown(part.matchers)}", evidence
+        return "not-scraped", f"Prometheus has no series of {part.metric} at all", evidence
+    if part.samples in answers and _number(answers.get(part.samples)) < LEAST_SAMPLES:
+        why = f"its window of {part.window} holds fewer than two scrapes"
+        return "window-too-short", why, _asked(case, part.found, part.samples)
+    if part.requests in answers:
+        requests, needed = _number(answers.get(part.requests)), part.needed or 1
+        if requests < needed:
+            wanted = f" of the {needed:g} that it needs" if part.needed else ""
+            why = f"the canary had {requests:.0f} requests{wanted} in {part.window}"
+            return "too-little-traffic", why, _asked(case, part.requests)
+    return None
+
+
+def _shown(matchers: str) -> str:
+    return ", ".join(_MATCHER.findall(matchers)) or matchers
+
+
+def _asked(case: Case, *queries: str) -> tuple[Evidence, ...]:
+    return tuple(Evidence("Prometheus", q, _number(case.answers.get(q))) for q in queries)
