@@ -188,7 +188,7 @@ _DIFFERENCES = frozenset(("delta", "idelta", "deriv", "predict_linear", "holt_wi
 _SAME = frozenset(
     (
         *("avg_over_time", "min_over_time", "max_over_time", "last_over_time", "quantile_over_time"),
-        *("label_replace", "label_join", "sort", "sort_desc", "sort_by_label", "sort_by_label_desc"),
+        *("sort", "sort_desc", "sort_by_label", "sort_by_label_desc"),
     )
 )
 _POSITIVE = frozenset(("stddev_over_time", "stdvar_over_time", "histogram_count", "histogram_stddev", "sqrt", "exp"))
@@ -218,6 +218,8 @@ def _of_one(name: str, inner: Answer) -> Answer:
         return replace(inner, low=0, high=math.inf, nonzero=False, nan=False, infinite=False)
     if name in _DIFFERENCES:
         return replace(inner, low=-math.inf, high=math.inf, nonzero=False)
+    if name in ("label_replace", "label_join"):
+        return replace(inner, many=True)  # with labels of their own two of them are two elements
     if name in _SAME:
         return inner
     if name == "sum_over_time":
@@ -393,9 +395,12 @@ def _form(node: tree.Expr) -> tuple[str, tuple[Matcher, ...]] | None:
             modifier = node.modifier
             by = (str(modifier.type), tuple(sorted(modifier.labels))) if modifier else ()
             return inner and (f"sum{by}{inner[0]}", inner[1])
-        case tree.Call() if node.func.name in ("rate", "increase") and isinstance(node.args[0], tree.MatrixSelector):
+        case tree.Call() if node.func.name in _COUNTED and isinstance(node.args[0], tree.MatrixSelector):
             return _counted(node.func.name, node.args[0])
     return None
+
+
+_COUNTED = ("rate", "irate", "increase")
 
 
 def _counted(function: str, node: tree.MatrixSelector) -> tuple[str, tuple[Matcher, ...]] | None:

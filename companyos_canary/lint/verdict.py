@@ -25,7 +25,7 @@ def phase(metric: Metric, result: Result) -> Phase | None:
         good = success.evaluate(result) if success else None
         bad = failure.evaluate(result) if failure else None
     except ConditionError as error:
-        return None if "not supported" in str(error) else "Error"
+        return None if "supported here" in str(error) else "Error"
     if bad or (good is False and failure is None):
         return "Failed"
     return "Inconclusive" if good is False else "Successful"
@@ -91,6 +91,14 @@ def asks(node: Node) -> bool:
         for n in inner(node)
         for look in looks
     )
+
+
+def only_counts(conditions: Sequence[Condition]) -> bool:
+    """Whether conditions only ask how many elements there are, not what they are: `len(result) == 0`."""
+    result = tree.Name("result")
+    nodes = [n for c in conditions for n in inner(c.tree)]
+    counted = sum(isinstance(n, tree.Builtin) and n.name == "len" and n.arguments == (result,) for n in nodes)
+    return counted == sum(n == result for n in nodes)
 
 
 def guards_emptiness(conditions: Sequence[Condition]) -> bool:

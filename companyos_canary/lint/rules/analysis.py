@@ -211,7 +211,7 @@ def invalid_condition(metric: Metric) -> Iterator[Found]:
         try:
             compiled_or_fault(metric, field)
         except ConditionError as error:
-            if "not supported" not in str(error):
+            if "supported here" not in str(error):
                 yield Found((*metric.path, field), f"the {field} is not valid: {' '.join(str(error).split())}")
 
 

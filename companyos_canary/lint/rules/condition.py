@@ -10,7 +10,17 @@ from companyos_canary.analysis.gotext import float_text
 from companyos_canary.lint.finding import Found, rule
 from companyos_canary.lint.metric import Metric
 from companyos_canary.lint.query import Answer, counts_a_part, without_part
-from companyos_canary.lint.verdict import as_result, asks, guards_emptiness, guards_nan, holds, phase, values
+from companyos_canary.lint.verdict import (
+    Result,
+    as_result,
+    asks,
+    guards_emptiness,
+    guards_nan,
+    holds,
+    only_counts,
+    phase,
+    values,
+)
 
 _SEVERAL = re.compile(r"\bresult\[\s*[1-9]")
 
@@ -39,11 +49,26 @@ def wrong_result(metric: Metric) -> Iterator[Found]:
     kinds = (True, False) if metric.answer is None else (metric.answer.kind == "scalar",)
     for field, condition in metric.conditions.items():
         faults = [_type_fault(condition, scalar=scalar) for scalar in kinds]
-        if all(faults) and "not supported" not in faults[0]:
+        if all(faults) and "supported here" not in faults[0]:
             what = "a number" if kinds[0] and len(kinds) == 1 else "a list"
             hint = "write `result[0]`" if what == "a list" and "result[" not in condition.text else ""
             hint = "write `result`" if what == "a number" and "result[" in condition.text else hint
             yield Found((*metric.path, field), f"`result` is {what} here, which does not fit: {faults[-1]}", hint)
+            return
+    for answer, conditions in filter(None, (_judged(metric),)):
+        if not answer.many and _phases(metric, answer, conditions) == {"Error"}:
+            text = f"every answer is an Error: {_error(conditions, as_result(answer, 1.0))}"
+            yield Found(_at(metric), text, "" if answer.kind == "scalar" else "`result` is a list; write `result[0]`")
+
+
+def _error(conditions: Sequence[Condition], result: Result) -> str:
+    """Why a condition cannot be evaluated."""
+    for condition in conditions:
+        try:
+            condition.evaluate(result)
+        except ConditionError as error:
+            return " ".join(str(error).split())
+    return ""
 
 
 def _type_fault(condition: Condition, *, scalar: bool) -> str:
@@ -77,7 +102,7 @@ def cannot_fail(metric: Metric) -> Iterator[Found]:
     """
     for answer, conditions in filter(None, (_judged(metric),)):
         phases = _phases(metric, answer, conditions)
-        if phases == {"Successful"}:
+        if phases == {"Successful"} and not only_counts(conditions):
             yield Found(_at(metric), f"every value passes: {_range(answer)}", _percent(answer))
 
 
@@ -90,7 +115,8 @@ def cannot_pass(metric: Metric) -> Iterator[Found]:
     """
     for answer, conditions in filter(None, (_judged(metric),)):
         phases = _phases(metric, answer, conditions)
-        if phases and phases <= {"Failed", "Inconclusive"}:
+        empty = answer.empty and answer.kind != "scalar" and phase(metric, []) == "Successful"
+        if phases and phases <= {"Failed", "Inconclusive"} and not empty:
             yield Found(_at(metric), f"no value passes: {_range(answer)}", _percent(answer))
 
 
@@ -152,7 +178,9 @@ def _healthy_when_empty(metric: Metric, answer: Answer) -> bool:
     if metric.query is None or answer.kind == "scalar" or not counts_a_part(metric.query):
         return False
     value = without_part(metric.query)
-    return not math.isnan(value) and phase(metric, [value]) == "Successful"
+    if math.isnan(value) or phase(metric, [value]) != "Successful":
+        return False
+    return _phases(metric, answer, tuple(metric.conditions.values())) != {"Successful"}
 
 
 @rule("empty-answer", "warning")

@@ -101,9 +101,9 @@ def first_of_many(metric: Metric) -> Iterator[Found]:
     answer, conditions = metric.answer, tuple(metric.conditions.values())
     if answer is None or answer.kind != "vector" or not answer.many or guards_emptiness(conditions):
         return
-    first = tree.Member(tree.Name("result"), tree.Literal(0))
     for field, condition in metric.conditions.items():
-        if any(n == first for n in inner(condition.tree)):
+        found = [n for n in inner(condition.tree) if isinstance(n, tree.Member) and n.node == tree.Name("result")]
+        if found and all(n.key == tree.Literal(0) for n in found):
             yield Found((*metric.path, field), f"the query of `{metric.name}` can answer several series")
             return
 
