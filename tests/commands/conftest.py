@@ -1,4 +1,17 @@
-"""A world with a healthy first version in it."""
+"""Worlds to begin a story in: a sandbox, a canary.yaml, a clock and a recorder of requests.
+
+| fixture | the cluster at the beginning |
+|---|---|
+| `empty` | nothing is installed; canary.yaml is there |
+| `world` | companyos-api v1.0.0 is Healthy |
+| `world_of(config)` | the same for another canary.yaml |
+| `waiting` | v1.1.0 waits for a person at 10 % |
+| `running` | v1.1.0 is in its first analysis, at 10 % |
+| `rolled_back` | v1.1.0 was aborted by hand and its pods are gone |
+
+`freeze` takes the controller away, `interrupt` presses Ctrl-C while a command waits, `changing` lists the
+methods of the requests that changed something.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
