@@ -29,14 +29,14 @@ GROUPS: dict[str, dict[str, str]] = {
     "Look": {
         "watch": "follow a rollout live until it ends",
         "status": "the state in one line, and an exit code for scripts",
-        "get": "details: steps, weights, pods, each metric beside its limit",
+        "get": "details: steps, weights, pods, each metric with its limit",
         "list": "all rollouts, those that wait for a person first",
         "links": "where the dashboard, the SLO board and the runbook are",
     },
     "Act": {
-        "promote": "approve: go on at a pause; --full skips all steps and analysis",
+        "promote": "approve: continue after a pause; --full skips steps and analysis",
         "abort": "roll back now: stop the canary, all traffic to stable",
-        "retry": "run an aborted version again, as after a failed analysis",
+        "retry": "run an aborted version again, e.g. after a failed analysis",
         "pause": "hold a rollout where it is",
         "resume": "end a pause by hand",
         "restart": "new pods of the same version",
@@ -47,7 +47,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "metrics": "metrics by hand: what Prometheus says of canary and stable now",
         "logs": "what the canary's pods write",
         "events": "what the controllers said, in the order of time",
-        "history": "revisions: who shipped what, why, and what became of it",
+        "history": "revisions: who shipped what, why, and the outcome",
     },
     "Set up": {
         "init": "write a canary.yaml, for a new service or a live Rollout",

@@ -57,7 +57,7 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.UNFINISHED: "not finished: in progress or waiting for a person; diff: it differs",
     ExitCode.UNOBSERVED: "accepted, but the controller did not show the effect in time",
     ExitCode.TIMEOUT: "observed, but the end was not reached in time",
-    ExitCode.INTERRUPTED: "interrupted; the rollout goes on",
+    ExitCode.INTERRUPTED: "interrupted; the rollout continues",
 }
 
 

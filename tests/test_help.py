@@ -21,7 +21,7 @@ TASKS = [
     ("get the current status", ("one line",), "status"),
     ("get detailed info", ("details",), "get"),
     ("view analysis results", ("analysis", "values"), "analysis"),
-    ("approve, go on at a pause", ("approve", "go on"), "promote"),
+    ("approve, continue after a pause", ("approve", "continue"), "promote"),
     ("bypass the canary", ("skip",), "promote"),
     ("hold it", ("hold",), "pause"),
     ("resume a pause", ("end a pause",), "resume"),
@@ -116,7 +116,7 @@ Examples:
   canary pause                           the Rollout of canary.yaml
   canary pause companyos-api -n companyos
 
-  A running analysis goes on, and may still abort.
+  A running analysis continues, and can still abort.
 
 Arguments:
   NAME  name of the Rollout
@@ -124,6 +124,6 @@ Arguments:
 Options:
   --reason TEXT  why, for the record
   --dry-run      print the request, send nothing
-  --no-wait      end once it is sent
+  --no-wait      do not wait; exit once sent
 
 """

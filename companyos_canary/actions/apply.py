@@ -125,7 +125,7 @@ def settle(
     try:
         return wait(lambda: cluster.rollout(applied.name), judge, applied, time=time, patience=patience, known=False)
     except KeyboardInterrupt:
-        raise interrupted(f"`{applied.name}` is applied and goes on") from None
+        raise interrupted(f"`{applied.name}` is applied, and its rollout continues") from None
 
 
 def _only_for_the_next(live: Rollout, found: Sequence[Change]) -> bool:

@@ -183,7 +183,7 @@ def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool
             other = _meant(decision) != _meant(meant)
         if other and not verb.insists:
             raise Refused(
-                f"`{name}` changed while `{verb.name}` was on its way; nothing {'was' if first else 'more was'} sent",
+                f"`{name}` changed before `{verb.name}` could be sent; nothing {'was' if first else 'more was'} sent",
                 hint="look with `canary status`, then decide again",
             )
         if isinstance(decision, Nothing) or dry_run:

@@ -83,4 +83,4 @@ def follow(
             if feed.wait(AGAIN.total_seconds()):
                 sleep(TOGETHER)
     except KeyboardInterrupt:
-        raise interrupted("only the looking ends, the rollout goes on") from None
+        raise interrupted("stopped watching; the rollout continues") from None

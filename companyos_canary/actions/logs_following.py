@@ -92,7 +92,7 @@ class Follower:
                 self._drain()
                 feed.wait(LOOK)
         except KeyboardInterrupt:
-            raise interrupted("only the reading ends, the rollout goes on") from None
+            raise interrupted("stopped reading; the rollout continues") from None
         finally:
             for tail in self._tails.values():
                 if tail.stream is not None:

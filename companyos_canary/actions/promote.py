@@ -63,8 +63,8 @@ def _promote(cluster: Cluster, live: Rollout, time: Time, promotes: int) -> Chan
     try:
         if any(c.reason == INCONCLUSIVE for c in live.pause_conditions):
             raise Refused(
-                f"an analysis of `{live.name}` gave no verdict: somebody has to look",
-                hint="`canary get` shows why; `canary promote` goes on without a verdict",
+                f"an analysis of `{live.name}` was inconclusive: someone has to decide",
+                hint="`canary get` shows why; `canary promote` continues without a verdict",
             )
         return change(cluster, live.name, verb, time=time)
     except Refused as error:

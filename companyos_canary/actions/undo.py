@@ -37,7 +37,7 @@ def target_of(snapshot: Snapshot, to: str | None) -> ReplicaSet:
     if found is None:
         raise Refused(
             f"which revision of `{snapshot.rollout.name}` was good is not recorded",
-            hint=f"say it: canary undo --to VERSION, one of {_choices(snapshot, others=True)}",
+            hint=f"choose one: canary undo --to VERSION, one of {_choices(snapshot, others=True)}",
         )
     return found
 

@@ -143,7 +143,7 @@ def error_of(response: Response, request: Request) -> errors.CanaryError:
         case 404:
             return _not_found(status, message, target)
         case 409:
-            return errors.Conflict(message or f"`{target.name}` was changed by somebody else", owned=_owned(status))
+            return errors.Conflict(message or f"`{target.name}` was changed by someone else", owned=_owned(status))
         case 422 if _failed_test(status):
             return errors.Stale(f"the API server did not accept the request: {message}")
         case 400 | 405 | 406 | 413 | 415 | 422:

@@ -97,7 +97,7 @@ def _read(path: str) -> dict[str, Any]:
         raise ConfigError(f"the kubeconfig `{path}` cannot be read: {reason}") from error
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1} of " if error.problem_mark else ""
-        raise ConfigError(f"the kubeconfig is no YAML: {error.problem} ({line}`{path}`)") from error
+        raise ConfigError(f"the kubeconfig is not valid YAML: {error.problem} ({line}`{path}`)") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"`{path}` is not a kubeconfig: it is no text") from error
     if content is not None and not isinstance(content, dict):

@@ -104,7 +104,7 @@ class Plugin:
             raise self._failed("its answer is no ExecCredential") from error
         if version != self._block.get("apiVersion"):
             wanted = self._block.get("apiVersion")
-            raise self._failed(f"it speaks `{version}`, the kubeconfig wants `{wanted}`")
+            raise self._failed(f"it speaks `{version}`, the kubeconfig asks for `{wanted}`")
         certificate = status.get("clientCertificateData") or ""
         key = status.get("clientKeyData") or ""
         if not status.get("token") and not (certificate and key):

@@ -102,7 +102,7 @@ def _drained(session: base.Session, changed: Changed, time: "Time") -> base.Answ
         session,
         changed,
         f"{name} in {place} is aborted: all traffic is on the stable version\n"
-        f"the {_holder(live)} still names {bad}: `canary undo` or `canary deploy VERSION` "
+        f"the {_holder(live)}'s spec still has {bad}: `canary undo` or `canary deploy VERSION` "
         "replaces it",
     )
 

@@ -23,7 +23,7 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode
 
 def analysis(
     session: base.Session,
-    run: Annotated[str | None, typer.Argument(help="name of an AnalysisRun, or its end", metavar="RUN")] = None,
+    run: Annotated[str | None, typer.Argument(help="name or suffix of an AnalysisRun", metavar="RUN")] = None,
     every: Annotated[bool, typer.Option("--all", help="the runs of all revisions")] = False,
     rollout: base.RolloutOption = None,
 ) -> base.Answer:

@@ -42,9 +42,9 @@ FIRST = "no canary, no analysis: nothing to compare with"
 def apply(
     session: base.Session,
     version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="image tag, digest or image")] = None,
-    roll: Annotated[bool, typer.Option("--roll", help="also where it starts a canary of a live Rollout")] = False,
-    force: Annotated[bool, typer.Option("--force", help="take over fields that somebody else manages")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would change, keep nothing")] = False,
+    roll: Annotated[bool, typer.Option("--roll", help="apply even if it starts a canary of a live Rollout")] = False,
+    force: Annotated[bool, typer.Option("--force", help="take over fields that another manager owns")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would change, save nothing")] = False,
     no_wait: base.NoWaitOption = False,
     timeout: base.TimeoutOption = None,
 ) -> base.Answer:

@@ -184,7 +184,7 @@ class Session:
     def ends(self, flag: str) -> None:
         """UsageError where one value is asked for and `flag` goes on without an end."""
         if self.fields:
-            raise UsageError(f"--field wants an answer, and {flag} has no end", hint="use -o json")
+            raise UsageError(f"--field cannot be used with {flag}, which never ends", hint="use -o json")
 
     @property
     def place(self) -> str:

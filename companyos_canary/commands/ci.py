@@ -21,7 +21,10 @@ HEARTBEAT = timedelta(seconds=30)
 OPTIONS: tuple[tuple[str, Any, Any], ...] = (
     (
         "heartbeat",
-        Annotated[str | None, typer.Option("--heartbeat", help="a line in a pipe so often, as 30s; 0: none")],
+        Annotated[
+            str | None,
+            typer.Option("--heartbeat", help="print a line at least this often when piped, e.g. 30s; 0 = never"),
+        ],
         None,
     ),
     ("ci", Annotated[str | None, typer.Option("--ci", help="who reads the log: auto, github, gitlab or none")], None),

@@ -45,7 +45,7 @@ def deploy(
     version: Annotated[str, typer.Argument(metavar="VERSION", help="image tag, digest or image")],
     rollout: base.RolloutOption = None,
     container: Annotated[str | None, typer.Option("--container", help="the container that VERSION is for")] = None,
-    supersede: Annotated[bool, typer.Option("--supersede", help="take the place of a version on its way")] = False,
+    supersede: Annotated[bool, typer.Option("--supersede", help="replace a version that is in progress")] = False,
     until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,

@@ -24,7 +24,7 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode
 def events(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    watch: Annotated[bool, typer.Option("-w", "--watch", help="go on with each new one, until Ctrl-C")] = False,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="keep printing new events, until Ctrl-C")] = False,
 ) -> base.Answer:
     """Show the events of a rollout, its ReplicaSets, pods and analyses, oldest first.
 

@@ -90,7 +90,7 @@ def _ended_otherwise(live: Rollout, place: Place) -> Iterator[None]:
         raise Gone(f"`{live.name}` was deleted while it was watched") from error
     except KeyboardInterrupt:
         raise Interrupted(
-            f"interrupted: the rollout of `{live.name}` goes on",
+            f"interrupted: the rollout of `{live.name}` continues",
             hint=f"follow it with `{place.command('watch')}`, stop it with `{place.command('abort')}`",
         ) from None
 

@@ -93,7 +93,7 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 def _free(path: Path) -> None:
     if path.exists():
         raise UsageError(
-            f"`{path.name}` is already here and stays as it is", hint="edit it, or write another one with --file NAME"
+            f"`{path.name}` already exists and was not changed", hint="edit it, or write another one with --file NAME"
         )
 
 

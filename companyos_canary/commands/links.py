@@ -46,7 +46,7 @@ def _open(session: base.Session, name: str, known: dict[str, str]) -> None:
     """Only for a person, and only what a browser is for."""
     url = known[name]
     if not session.runtime.out_is_terminal:
-        raise UsageError("--open wants a terminal", hint=f"the address is {url}")
+        raise UsageError("--open needs a terminal", hint=f"the address is {url}")
     if not url.startswith(("https://", "http://")):
         raise UsageError(f"link `{name}` is not an address for a browser: `{url}`")
     if not webbrowser.open(url):

@@ -20,9 +20,11 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode
 def list_rollouts(
     session: base.Session,
     everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces", help="of all namespaces")] = False,
-    selector: Annotated[str, typer.Option("-l", "--selector", help="label selector, as team=checkout")] = "",
+    selector: Annotated[str, typer.Option("-l", "--selector", help="label selector, e.g. team=checkout")] = "",
     waiting: Annotated[bool, typer.Option("--waiting", help="only those that wait for a person")] = False,
-    older: Annotated[str | None, typer.Option("--older", help="only those in their phase for longer, as 2h")] = None,
+    older: Annotated[
+        str | None, typer.Option("--older", help="only those in their phase for longer than, e.g. 2h")
+    ] = None,
 ) -> base.Answer:
     """List rollouts with phase, step, weight and version. Those that wait for a person come first,
     the longest waiting one on top.

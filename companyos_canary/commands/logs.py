@@ -31,17 +31,21 @@ def logs(
     session: base.Session,
     rollout: base.RolloutArgument = None,
     stable: Annotated[bool, typer.Option("--stable", help="pods of the stable version")] = False,
-    pod: Annotated[str | None, typer.Option("--pod", metavar="POD", help="this one only, or the name's end")] = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="go on, also with pods that come")] = False,
+    pod: Annotated[str | None, typer.Option("--pod", metavar="POD", help="only this pod, by name or suffix")] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="keep printing, also from new pods")] = False,
     previous: Annotated[
-        bool, typer.Option("--previous", help="what a container wrote before it was started again")
+        bool, typer.Option("--previous", help="lines of the container before its last restart")
     ] = False,
-    since: Annotated[str | None, typer.Option("--since", help="only lines of this last time, as 10m")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="only lines from the last, e.g. 10m")] = None,
     tail: Annotated[
         int | None, typer.Option("--tail", min=-1, help="lines of each pod; -1: all; 100 without --since")
     ] = None,
-    container: Annotated[str | None, typer.Option("-c", "--container", help="other than the version's own")] = None,
-    grep: Annotated[str | None, typer.Option("--grep", metavar="REGEX", help="only lines in which this is")] = None,
+    container: Annotated[
+        str | None, typer.Option("-c", "--container", help="another container than the one that VERSION is for")
+    ] = None,
+    grep: Annotated[
+        str | None, typer.Option("--grep", metavar="REGEX", help="only lines that contain this text")
+    ] = None,
 ) -> base.Answer:
     """Show the logs of the canary's pods in the order of time, with the pod before each line."""
     settings = session.resolved.settings
@@ -76,7 +80,7 @@ def logs(
 def _role_note(snapshot: Snapshot, wanted: action.Wanted) -> tuple[str, ...]:
     if wanted.stable or wanted.pod or not snapshot.rollout.is_fully_promoted:
         return ()
-    return ("nothing is on its way: these are the stable pods",)
+    return ("no update is in progress: these are the stable pods",)
 
 
 def _follow(session: base.Session, wanted: action.Wanted) -> base.Answer:

@@ -32,8 +32,8 @@ EXAMPLES = (
     "canary metrics --query error-rate  the PromQL, and a link to Prometheus",
 )
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
-_NONE = "no metric judges it: there is no AnalysisRun, and no canary.yaml of it"
-_NO_CANARY = "nothing is under way: no pod is a canary, so there is no data of one"
+_NONE = "it has no metrics: no AnalysisRun, and no canary.yaml for it here"
+_NO_CANARY = "no update is in progress, so there are no canary pods to measure"
 
 
 class _Asking:
@@ -120,7 +120,7 @@ def _again(session: Session, every: timedelta) -> Answer:
                 runtime.clock.sleep(every.total_seconds())
                 asking.again()
         except KeyboardInterrupt:
-            raise interrupted("only the looking ends, the rollout goes on") from None
+            raise interrupted("stopped watching; the rollout continues") from None
 
 
 def _over_time(session: Session, back: timedelta) -> Answer:
@@ -173,9 +173,9 @@ def _named(asking: _Asking, name: str) -> Question:
 def metrics(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    watch: Annotated[bool, typer.Option("-w", "--watch", help="again and again, until Ctrl-C")] = False,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="repeat until Ctrl-C")] = False,
     every: Annotated[str, typer.Option("--every", help="how often, with --watch")] = "5s",
-    since: Annotated[str | None, typer.Option("--since", help="the values since then, as 1h")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="the values of the last, e.g. 1h")] = None,
     query: Annotated[
         str | None, typer.Option("--query", help="print how that metric is asked", metavar="METRIC")
     ] = None,

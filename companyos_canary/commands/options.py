@@ -31,7 +31,7 @@ def check(verb: str, options: Mapping[str, Any], rollout: str | None, forms: tup
         _check_fields(verb, output, options["field"])
     if not 0 < options["request_timeout"] < float("inf"):
         raise UsageError(
-            f"--request-timeout `{options['request_timeout']:g}` is not more than no time",
+            f"--request-timeout `{options['request_timeout']:g}` must be greater than 0",
             hint="seconds for one request, for example 10",
         )
     if rollout is not None and not _NAME.fullmatch(rollout):
@@ -75,18 +75,18 @@ def time_limit(text: str, option: str = "--timeout") -> timedelta | None:
         raise UsageError(error.message, hint=f"{error.hint}; 0 for none") from None
 
 
-NamespaceOption = Annotated[str | None, typer.Option("-n", "--namespace", help="of the Rollout")]
-ContextOption = Annotated[str | None, typer.Option("--context", help="of the kubeconfig")]
-KubeconfigOption = Annotated[str | None, typer.Option("--kubeconfig", help="file to use")]
+NamespaceOption = Annotated[str | None, typer.Option("-n", "--namespace", help="namespace of the Rollout")]
+ContextOption = Annotated[str | None, typer.Option("--context", help="kubeconfig context")]
+KubeconfigOption = Annotated[str | None, typer.Option("--kubeconfig", help="kubeconfig file")]
 EnvOption = Annotated[str | None, typer.Option("-e", "--env", help="environment in canary.yaml")]
 FileOption = Annotated[str | None, typer.Option("-f", "--file", help="canary.yaml to use")]
 OutputOption = Annotated[str, typer.Option("-o", "--output", help="human, json, yaml or name")]
 FieldOption = Annotated[
     list[str] | None, typer.Option("--field", metavar="a.b.0", help="print this one value of the JSON's data")
 ]
-VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="say where settings are from")]
+VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="show where each setting comes from")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="results only")]
-NoColorOption = Annotated[bool, typer.Option("--no-color", help="no colour, as NO_COLOR")]
+NoColorOption = Annotated[bool, typer.Option("--no-color", help="no colour, like NO_COLOR")]
 RequestTimeoutOption = Annotated[float, typer.Option("--request-timeout", help="seconds for one request")]
 
 COMMON: tuple[tuple[str, Any, Any], ...] = (
@@ -106,6 +106,6 @@ COMMON: tuple[tuple[str, Any, Any], ...] = (
 RolloutArgument = Annotated[str | None, typer.Argument(help="name of the Rollout", metavar="NAME")]
 RolloutOption = Annotated[str | None, typer.Option("--rollout", help="name of the Rollout", metavar="NAME")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")]
-NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="end once it is sent")]
+NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="do not wait; exit once sent")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="why, for the record")]
-TimeoutOption = Annotated[str | None, typer.Option("--timeout", help="how long to follow, as 10m; 0 for no end")]
+TimeoutOption = Annotated[str | None, typer.Option("--timeout", help="stop following after, e.g. 10m; 0 = never")]

@@ -31,14 +31,14 @@ def pause(
 ) -> base.Answer:
     """Hold a rollout where it is: no pod moves and no step ends until `canary resume`.
 
-    A running analysis goes on, and may still abort.
+    A running analysis continues, and can still abort.
     """
     return changed(
         session,
         verb_with(session, "pause", decide, paused, reason),
         dry_run=dry_run,
         no_wait=no_wait,
-        done=lambda result: f"{result.after.name} in {session.place} is paused by hand: `canary resume` lets it go on",
+        done=lambda result: f"{result.after.name} in {session.place} is paused by hand: `canary resume` continues it",
     )
 
 

@@ -95,7 +95,9 @@ def _ask(session: Session, verb: Verb, *, yes: bool) -> None:
     if yes:
         return
     if not session.runtime.somebody_is_there:
-        raise UsageError("a full promote wants to be confirmed, and nobody is there to ask", hint="--yes confirms it")
+        raise UsageError(
+            "a full promote needs confirmation, and there is no terminal to ask on", hint="--yes confirms it"
+        )
     if not session.runtime.ask("promote it in full?"):
         raise Refused("not confirmed: nothing was sent")
 
@@ -150,7 +152,7 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
 
 
 EXAMPLES = (
-    "canary promote                  the Rollout of canary.yaml goes on",
+    "canary promote                  continue the Rollout of canary.yaml",
     "canary promote companyos-api -n companyos --if-revision 8",
     "canary promote --skip-step      end the running step early, its analysis too",
     "canary promote --to-weight 50   pause by pause, never past a running analysis",
@@ -175,7 +177,7 @@ def promote(
     session: base.Session,
     rollout: base.RolloutArgument = None,
     skip_step: Annotated[bool, typer.Option("--skip-step", help="end the step that is running")] = False,
-    full: Annotated[bool, typer.Option("--full", help="skip everything that is left; wants --reason")] = False,
+    full: Annotated[bool, typer.Option("--full", help="skip all remaining steps; requires --reason")] = False,
     to_weight: Annotated[
         int | None, typer.Option("--to-weight", min=1, max=100, help="until the canary has N %")
     ] = None,
@@ -207,7 +209,7 @@ def promote(
         dry_run=dry_run,
         no_wait=no_wait,
         limit=limit,
-        done=lambda r: f"{r.after.name} in {session.place} goes on: {_now(r.after)}",
+        done=lambda r: f"{r.after.name} in {session.place} continues: {_now(r.after)}",
     )
 
 

@@ -33,7 +33,7 @@ EXITS = (
 def restart(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    later: Annotated[str, typer.Option("--in", metavar="DURATION", help="as 10m")] = "0s",
+    later: Annotated[str, typer.Option("--in", metavar="DURATION", help="e.g. 10m")] = "0s",
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,

@@ -35,7 +35,7 @@ def retry(
     session: base.Session,
     rollout: base.RolloutArgument = None,
     wait_window: Annotated[
-        bool, typer.Option("--wait-window", help="wait until no window covers the failure any more")
+        bool, typer.Option("--wait-window", help="wait until the failure has left every query window")
     ] = False,
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,

@@ -87,8 +87,8 @@ _SEEDS = 1_000_000
 
 def sandbox(
     session: base.Session,
-    write: Annotated[str | None, typer.Option("--write", metavar="PATH", help="where the kubeconfig goes")] = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one")] = 0,
+    write: Annotated[str | None, typer.Option("--write", metavar="PATH", help="where to write the kubeconfig")] = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any free port")] = 0,
     controllers: Annotated[
         str,
         typer.Option(
@@ -181,7 +181,7 @@ def sandbox(
         session.runtime.say(f"export KUBECONFIG={shlex.quote(str(path))}")
         _tell(session, running.url, namespace, running.prometheus_url, drawn)
         stop.wait()
-    return base.Answer(notes=("the sandbox is gone",))
+    return base.Answer(notes=("sandbox stopped",))
 
 
 def _scenarios(_: object) -> list[tuple[str, str]]:

@@ -48,8 +48,10 @@ EXITS = (
 def undo(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    to: Annotated[str | None, typer.Option("--to", metavar="REVISION|VERSION", help="where to go back to")] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="skip the steps: promote in full; wants --reason")] = False,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="REVISION|VERSION", help="revision or version to go back to")
+    ] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="skip the steps: promote in full; requires --reason")] = False,
     force: Annotated[bool, typer.Option("--force", help="with --to: allow a version that was aborted")] = False,
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
@@ -151,7 +153,7 @@ def _warn(session: base.Session, snapshot: Snapshot, target: ReplicaSet, *, forc
     if was_aborted(snapshot, target) and not current:
         said = f"{where} was {aborted_sentence(told, now)}"
         if not force:
-            raise Refused(said, hint="`canary history` shows what became of each version; --force allows this one")
+            raise Refused(said, hint="`canary history` shows the outcome of each version; --force allows this one")
         session.note(said)
     elif told.undone:
         session.note(f"{where} was {undone_sentence(told.undone)}")

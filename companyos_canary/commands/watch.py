@@ -36,7 +36,7 @@ def watch(
     rollout: base.RolloutArgument = None,
     until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
     read_only: Annotated[bool, typer.Option("--read-only", help="keys of the screen change nothing")] = False,
-    stay: Annotated[bool, typer.Option("--stay", help="do not end: go on with the next version")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="do not exit; follow the next version too")] = False,
     timeout: base.TimeoutOption = None,
 ) -> base.Answer:
     """Follow a rollout live until it is Healthy or Degraded.

@@ -127,7 +127,7 @@ def _limit(check: Checker, path: Path, given: MetricDocument) -> tuple[Direction
 def _query(check: Checker, path: Path, given: MetricDocument) -> None:
     query = given.query or ""
     check.that(query.strip(), (*path, "query"))
-    check.that(given.form is None, (*path, "form"), "no `form` beside a `query`")
+    check.that(given.form is None, (*path, "form"), "no `form` together with a `query`")
     known = ", ".join(f"`{{{{args.{name}}}}}`" for name in ARGUMENTS)
     check.that(_resolves(query), (*path, "query"), f"between {{{{ }}}} one of {known}")
 
@@ -185,7 +185,7 @@ def _steps(check: Checker, documents: tuple[StepDocument, ...]) -> tuple[Step, .
         check.that(least <= document.weight <= 100, (*path, "weight"))
         judged = document.analysis is not None or document.pause is not None
         neither = "neither `analysis` nor `pause`"
-        check.that(judged, path, "one of them or both beside `weight`", neither)
+        check.that(judged, path, "one or both, together with `weight`", neither)
         found.append(_step(check, path, document))
     return tuple(found)
 

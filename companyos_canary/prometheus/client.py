@@ -125,7 +125,7 @@ class Prometheus:
             case 400 | 422:
                 return errors.Invalid(f"{who} does not accept the query{told}")
             case 401:
-                return errors.Unauthenticated(f"{who} wants other credentials{told}")
+                return errors.Unauthenticated(f"{who} does not accept the credentials{told}")
             case 403:
                 return errors.Forbidden(f"not permitted to ask {who}{told}")
             case 404:

@@ -62,7 +62,7 @@ def step_of(ending: Ending) -> str:
 
 # Lines of one sentence; a message of the cluster's that is longer is cut.
 _MOST = 6
-_STILL = "nothing moves until somebody says so"
+_STILL = "it stays where it is until someone promotes, resumes or aborts it"
 
 
 def closing(ending: Ending, facts: Facts, *, place: Place | None = None) -> list[Line]:
@@ -144,7 +144,7 @@ def _goes_on(ending: Ending, name: str, at: str) -> str:
         return f"{name} is paused by hand{at}"
     if waits_for_a_person(rollout):
         return f"{name} waits for a person{at}"
-    return f"the rollout of {name} goes on{at and ', now' + at}"
+    return f"the rollout of {name} continues{at and ', now' + at}"
 
 
 def _reached(ending: Ending) -> str:
@@ -182,7 +182,7 @@ def meaning(ending: Ending) -> list[str]:
         found.append(_back(ending.snapshot, stable))
         if ending.image and ending.image == rollout.image():
             name = version(ending.image)
-            found.append(f"the Rollout still names {name}: the next change to it starts from there")
+            found.append(f"the Rollout's spec still has {name}: `canary undo` sets it back to {stable}")
     if ending.kind == "degraded" and not rollout.stable_hash:
         found.append("no version of it has ever been stable: there is nothing to go back to")
     elif ending.kind == "degraded" and not rollout.is_fully_promoted:
@@ -208,11 +208,11 @@ def _from_here(ending: Ending) -> list[str]:
     if ending.snapshot.stale_since or ending.kind not in ("paused", "timeout", "reached"):
         return []
     if rollout.paused or waits_for_a_person(rollout):
-        judged = "; the analysis goes on, and may still abort it"
-        stays = "the weight stays until somebody says so"
+        judged = "; the analysis keeps running, and can still abort it"
+        stays = "the weight stays until someone promotes or aborts it"
         return [stays + judged if ending.snapshot.is_judged else _STILL]
     goes_on = ending.kind != "paused" and not rollout.is_fully_promoted
-    return ["the rollout goes on in the cluster without this command"] if goes_on else []
+    return ["the rollout continues in the cluster without this command"] if goes_on else []
 
 
 def commands(ending: Ending, place: Place) -> list[tuple[str, str]]:
@@ -245,8 +245,8 @@ def _go_on(ending: Ending, place: Place) -> list[tuple[str, str]]:
     """What ends the pause; nothing where a promote would be refused."""
     rollout = ending.snapshot.rollout
     if rollout.paused:
-        return [("go on", place.command("resume"))]
-    return [("go on", place.command("promote"))] if waits_for_a_person(rollout) else []
+        return [("continue", place.command("resume"))]
+    return [("continue", place.command("promote"))] if waits_for_a_person(rollout) else []
 
 
 def _told(*pairs: tuple[str, str]) -> list[Line]:

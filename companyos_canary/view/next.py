@@ -17,7 +17,7 @@ def next_lines(picture: Picture, facts: Facts, *, leave: str = "", commands: boo
     head = f"  next, as of {clock(stale, picture.now).strip()}: " if stale else "  next: "
     lines: list[Line] = [(head, sentence)] if sentence else []
     if leave and picture.progress.activity not in _OVER:
-        typed = [*typed, ("leave", f"{leave} (the rollout goes on)")]
+        typed = [*typed, ("leave", f"{leave} (the rollout continues)")]
     return lines + (_packed(typed, facts) if commands else [])
 
 
@@ -46,9 +46,9 @@ def _blue_green(picture: Picture) -> tuple[str, list[Command]]:
     switch = f"all traffic goes to {picture.version or 'the preview'}"
     match picture.progress.activity:
         case "waiting":
-            return f"{switch} when somebody says so", [promote, abort]
+            return f"{switch} after `canary promote`", [promote, abort]
         case "inconclusive":
-            return "nothing; a promote starts the analysis anew", [("again", command("promote")), abort]
+            return "nothing; a promote starts the analysis again", [("again", command("promote")), abort]
         case "pausing":
             return f"{switch}{_at(picture)}", [promote, abort]
         case "analysing" if picture.progress.weight:
@@ -74,13 +74,13 @@ def _paused(picture: Picture) -> tuple[str, list[Command]]:
     abort, promote = ("stop", command("abort")), command("promote")
     match picture.progress.activity:
         case "pausing":
-            return f"{then}{_at(picture)}", [("go on now", promote), abort]
+            return f"{then}{_at(picture)}", [("continue now", promote), abort]
         case "held":
-            return f"nothing until somebody resumes it{_unless(picture)}", [("go on", command("resume")), abort]
+            return f"nothing until someone resumes it{_unless(picture)}", [("continue", command("resume")), abort]
         case "inconclusive":
-            said = f"{then} when somebody says so: no verdict from the analysis"
-            return said, [("go on", promote), abort]
-    return f"{then} when somebody says so{_unless(picture)}", [("go on", promote), abort]
+            said = f"{then} after `canary promote` (the analysis was inconclusive)"
+            return said, [("continue", promote), abort]
+    return f"{then} after `canary promote`{_unless(picture)}", [("continue", promote), abort]
 
 
 def _if_all_is_well(picture: Picture) -> str:
@@ -104,7 +104,7 @@ def _over(picture: Picture) -> tuple[str, list[Command]]:
     another = command("deploy", "VERSION")
     match picture.progress.activity:
         case "aborted":
-            named = f"nothing; the Rollout still names {picture.version}"
+            named = f"nothing; the Rollout's spec still has {picture.version}"
             undo = ("undo", command("undo"))
             return named if picture.version else "", [undo, ("ship another", another)]
         case "degraded":

@@ -71,7 +71,7 @@ def foot_lines(picture: Picture, facts: Facts, desk: Desk) -> list[Line]:
         folded = wrapped(desk.notice.text, facts.width - 2, more=facts.symbols.more)
         said = [((f"  {line}", desk.notice.role),) for line in folded]
     elif desk.busy:
-        said = [((f"  {facts.symbols.running} {desk.busy} is on its way", "hint"),)]
+        said = [((f"  {facts.symbols.running} {desk.busy} is running", "hint"),)]
     return [*said, _keys(picture, facts, desk)]
 
 
@@ -102,7 +102,7 @@ def _changing(picture: Picture, desk: Desk) -> list[tuple[int, str, str]]:
         return [(8, "r", "retry")]
     if doing in ("healthy", "unobserved", "aborting"):
         return []
-    promote = [(8, "p", "go on")] if doing in _STANDS else []
+    promote = [(8, "p", "promote")] if doing in _STANDS else []
     hold = (6, "space", "resume" if doing == "held" else "pause")
     return [*promote, (8, "a", "abort"), hold]
 
@@ -116,7 +116,7 @@ def help_lines(facts: Facts, desk: Desk) -> list[Line]:
     """All keys, for the panel."""
     off = f" (off: {desk.read_only})" if desk.read_only else ""
     told = (
-        ("p", f"promote: go on at a pause{off}"),
+        ("p", f"promote: continue after a pause{off}"),
         ("a", f"abort: traffic back to the stable version{off}"),
         ("r", f"retry: an aborted version again, from the first step{off}"),
         ("space", f"pause by hand, and resume{off}"),
@@ -124,11 +124,11 @@ def help_lines(facts: Facts, desk: Desk) -> list[Line]:
         ("e", "all events"),
         ("l", "log of the worst canary pod"),
         ("esc", "back to the whole picture"),
-        ("q", "leave; the rollout goes on"),
+        ("q", "leave; the rollout continues"),
     )
     room = facts.width - 11
     lines: list[Line] = [("  ", (f"{key:<7}", "hint"), cut(text, room, facts.symbols.more)) for key, text in told]
-    asks = "what changes something asks once, and refuses where the command does"
+    asks = "keys that change something ask first, and refuse what the command would refuse"
     return [*lines, (), (f"  {cut(asks, facts.width - 2, facts.symbols.more)}",)]
 
 
@@ -137,7 +137,7 @@ def question_text(verb: str, picture: Picture, note: str = "") -> str:
     name, version = picture.name, picture.version or picture.name
     stable = picture.stable or "the stable version"
     asked = {
-        "promote": f"promote {version}: go on from {picture.progress.weight} %",
+        "promote": f"promote {version}: continue from {picture.progress.weight} %",
         "abort": f"abort {version} at {picture.progress.weight} %: all traffic back to {stable}",
         "retry": f"retry {version} from the first step",
         "pause": f"pause {name} by hand at {picture.progress.weight} %",

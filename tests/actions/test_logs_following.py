@@ -198,7 +198,7 @@ def test_only_lines_that_match_are_shown() -> None:
 
 def test_ctrl_c_says_that_the_rollout_goes_on_and_closes_the_streams() -> None:
     streams = Streams({A: [(log(1),)]})
-    with pytest.raises(Interrupted, match="the rollout goes on"):
+    with pytest.raises(Interrupted, match="the rollout continues"):
         follow(streams, Told([with_pods("a")]))[1]()
     assert all(body.closed for body in streams.bodies[-1:])
 

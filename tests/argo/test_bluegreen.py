@@ -227,7 +227,7 @@ def test_retry_pause_and_resume() -> None:
     running = [r for r in rollouts("promote-during-pre-promotion") if r.blue_green and r.blue_green.run]
     decision = pause(running[0])
     assert isinstance(decision, Change)
-    assert "analysis goes on" in decision.note
+    assert "analysis keeps running" in decision.note
     decision = resume(first("manual-pause-on-top", "manually paused"))
     assert isinstance(decision, Change)
     assert "canary promote" in decision.note

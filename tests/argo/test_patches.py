@@ -95,14 +95,14 @@ def test_deploy_of_the_version_on_its_way_attaches() -> None:
 def test_deploy_is_refused_while_another_version_is_on_its_way() -> None:
     refused = refusal(deploy(rollout()))
     assert refused.exit_code is ExitCode.REFUSED
-    assert "v1.1.0 is still on its way" in refused.message
+    assert "v1.1.0 is still in progress" in refused.message
     assert "--supersede" in refused.hint
     assert isinstance(deploy(rollout(), supersede=True), Change)
 
 
 def test_deploy_is_refused_while_another_change_is_not_observed() -> None:
     unseen = rollout(**{**HEALTHY, "image": f"{NAME}:v1.1.0", "generation": 9, "observed": 8})
-    assert "v1.1.0 is still on its way" in refusal(deploy(unseen)).message
+    assert "v1.1.0 is still in progress" in refusal(deploy(unseen)).message
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_pause_sets_spec_paused_and_says_that_a_running_analysis_goes_on() -> No
     decision = pause(rollout(status=RUN))
     assert body(decision) == [{"op": "add", "path": "/spec/paused", "value": True}]
     assert isinstance(decision, Change)
-    assert "analysis goes on" in decision.note
+    assert "analysis keeps running" in decision.note
 
 
 def test_pause_twice_has_nothing_to_do() -> None:

@@ -376,7 +376,7 @@ def test_no_current_context_is_told_with_the_choices(tmp_path: Path, made: Any) 
         ("", "is empty"),
         ("just words", "is not a kubeconfig"),
         ("[1, 2]", "is not a kubeconfig"),
-        ("a: [1\nb: 2\n", r"is no YAML: .* \(line 2 of"),
+        ("a: [1\nb: 2\n", r"is not valid YAML: .* \(line 2 of"),
         ({"contexts": [{"name": "x", "context": {}}], "current-context": "x"}, "cannot be used"),
         ({**config(), "clusters": []}, "cannot be used: it needs the cluster `c`"),
         (config(server="https://x", **{"certificate-authority": "gone.pem"}), r"`.*gone\.pem`: No such file"),

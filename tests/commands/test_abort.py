@@ -14,7 +14,7 @@ NAMED = ("abort", "companyos-api", "-n", "companyos")
 ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api"
 DONE = """\
 companyos-api in companyos @ sandbox is aborted: all traffic is on the stable version
-the Rollout still names v1.1.0: `canary undo` or `canary deploy VERSION` replaces it
+the Rollout's spec still has v1.1.0: `canary undo` or `canary deploy VERSION` replaces it
 """
 WAITS = "companyos-api in companyos @ sandbox is aborted; waiting for the canary's pods to go\n"
 

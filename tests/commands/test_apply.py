@@ -339,7 +339,7 @@ def test_ctrl_c_while_it_waits_says_that_it_is_applied(empty: World) -> None:
     interrupt(empty)
     ran = empty.canary("apply", "v1.0.0")
     assert ran.code == ExitCode.INTERRUPTED
-    assert "interrupted: `companyos-api` is applied and goes on" in ran.err
+    assert "interrupted: `companyos-api` is applied, and its rollout continues" in ran.err
 
 
 def test_an_update_without_a_controller_is_9(world: World) -> None:

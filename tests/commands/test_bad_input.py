@@ -324,7 +324,7 @@ def test_ctrl_c_before_the_controller_has_acted(world: World) -> None:
     ran = world.canary("deploy", "v1.1.0")
     assert ran.code == ExitCode.INTERRUPTED
     assert ran.err == (
-        "interrupted: the rollout of `companyos-api` goes on\n"
+        "interrupted: the rollout of `companyos-api` continues\n"
         "hint: follow it with `canary watch`, stop it with `canary abort`\n"
     )
     assert world.rollout().image() == "companyos-api:v1.1.0"
@@ -334,7 +334,7 @@ def test_ctrl_c_while_it_is_followed(world: World) -> None:
     interrupt(world, after=3)
     ran = world.canary("deploy", "v1.1.0")
     assert ran.code == ExitCode.INTERRUPTED
-    assert "no longer watching: the rollout of v1.1.0 goes on" in ran.err
+    assert "no longer watching: the rollout of v1.1.0 continues" in ran.err
     assert "stop:  canary abort" in ran.err
     world.advance(60)
     assert world.rollout().is_fully_promoted

@@ -85,7 +85,7 @@ def test_another_version_on_its_way_is_not_run_over(world: World) -> None:
     world.advance(3)
     ran = world.canary("deploy", "v1.3.0")
     assert ran.code == ExitCode.REFUSED
-    assert "v1.1.0 is still on its way" in ran.err
+    assert "v1.1.0 is still in progress" in ran.err
     assert world.canary("deploy", "v1.3.0", "--supersede").code == ExitCode.OK
 
 

@@ -63,7 +63,7 @@ def test_following_shows_each_new_one_once_until_ctrl_c(waiting: World) -> None:
     interrupt(waiting, after=20)
     ran = waiting.canary("events", "-w")
     assert ran.code == ExitCode.INTERRUPTED
-    assert "interrupted: only the looking ends, the rollout goes on" in ran.err
+    assert "interrupted: stopped watching; the rollout continues" in ran.err
     lines = ran.out.splitlines()
     assert len(lines) > before
     assert len(set(lines)) == len(lines)

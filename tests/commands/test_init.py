@@ -47,7 +47,7 @@ def test_an_existing_file_stays(empty: World) -> None:
     assert ran == Ran(
         2,
         "",
-        "error: `canary.yaml` is already here and stays as it is\n"
+        "error: `canary.yaml` already exists and was not changed\n"
         "hint: edit it, or write another one with --file NAME\n",
     )
     assert (empty.folder / "canary.yaml").read_text() == before

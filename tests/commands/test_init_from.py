@@ -329,7 +329,7 @@ def test_nothing_is_overwritten_and_nothing_left_half_done(bare: World) -> None:
     (bare.folder / "canary.rollout.yaml").write_text("mine")
     ran = bare.canary("init", "--from", "api", "-n", "companyos")
     assert ran.code == ExitCode.USAGE
-    assert "`canary.rollout.yaml` is already here" in ran.err
+    assert "`canary.rollout.yaml` already exists" in ran.err
     assert [p.name for p in bare.folder.iterdir()] == ["canary.rollout.yaml"]
     assert (bare.folder / "canary.rollout.yaml").read_text() == "mine"
     assert bare.canary("init", "--from", "api", "-n", "companyos", "-f", "b.yaml").code == 0

@@ -44,7 +44,7 @@ def test_open_is_for_a_person_at_a_terminal(empty: World, opened: list[str], arg
 def test_without_a_terminal_nothing_is_opened(empty: World, opened: list[str]) -> None:
     ran = empty.canary("links", "--open")
     assert (ran.code, opened) == (ExitCode.USAGE, [])
-    assert ran.err == f"error: --open wants a terminal\nhint: the address is {URL}\n"
+    assert ran.err == f"error: --open needs a terminal\nhint: the address is {URL}\n"
 
 
 def test_only_what_a_browser_is_for_is_opened(empty: World, opened: list[str]) -> None:

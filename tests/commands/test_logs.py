@@ -95,7 +95,7 @@ def test_grep_keeps_the_lines_in_which_it_is(shipping: World) -> None:
 def test_when_nothing_is_on_its_way_the_stable_pods_speak(shipping: World) -> None:
     shipping.advance(40)
     ran = shipping.canary("logs", "--tail", "1")
-    assert ran.err == "nothing is on its way: these are the stable pods\n"
+    assert ran.err == "no update is in progress: these are the stable pods\n"
     assert len(ran.out.splitlines()) == 10
 
 

@@ -14,7 +14,7 @@ from tests.commands.conftest import interrupt
 from tests.world import CONFIG, Ran, World
 
 NAMES = ["error-rate", "latency-p95", "latency-ratio", "error-ratio", "opa-success"]
-NO_CANARY = "nothing is under way: no pod is a canary, so there is no data of one\n"
+NO_CANARY = "no update is in progress, so there are no canary pods to measure\n"
 
 
 def away(_: Request) -> Response:
@@ -165,7 +165,7 @@ def test_watching_goes_on_until_ctrl_c(measured: World) -> None:
     interrupt(measured, after=2)
     ran = measured.canary("metrics", "-w", "--every", "2s")
     assert (ran.code, (measured.now - begun).total_seconds()) == (ExitCode.INTERRUPTED, 6)
-    assert "interrupted: only the looking ends, the rollout goes on" in ran.err
+    assert "interrupted: stopped watching; the rollout continues" in ran.err
     assert ran.out.count("traffic at=") == 3
     assert ran.out.count("metric=error-rate") == 3
 

@@ -12,7 +12,7 @@ def test_a_pause_holds_the_step_and_a_resume_skips_nothing(world: World) -> None
     world.advance(2)
     index = world.rollout().step_index
     paused = world.canary("pause")
-    assert (paused.code, "analysis goes on" in paused.err) == (ExitCode.OK, True)
+    assert (paused.code, "analysis keeps running" in paused.err) == (ExitCode.OK, True)
     world.advance(60)
     assert world.rollout().step_index == index
     assert world.canary("resume").code == ExitCode.OK
@@ -67,4 +67,4 @@ def test_a_pause_after_the_analysis_promises_no_analysis(world_of: Callable[[str
     world = world_of(CONFIG.replace("min_requests: 10", "min_requests: 100000"))
     world.canary("deploy", "v1.1.0")
     assert world.rollout().pause_conditions[0].reason == "InconclusiveAnalysisRun"
-    assert "the analysis goes on" not in world.canary("pause").err
+    assert "the analysis keeps running" not in world.canary("pause").err

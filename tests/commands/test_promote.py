@@ -19,7 +19,7 @@ ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-ap
 def test_it_goes_on_at_a_pause_for_a_person(waiting: World) -> None:
     ran = waiting.canary("promote")
     assert (ran.code, ran.err) == (ExitCode.OK, "")
-    assert ran.out == "companyos-api in companyos @ sandbox goes on: step 2/3 (setWeight: 25), 25 %\n"
+    assert ran.out == "companyos-api in companyos @ sandbox continues: step 2/3 (setWeight: 25), 25 %\n"
     waiting.advance(30)
     assert waiting.rollout().is_fully_promoted
 
@@ -82,7 +82,7 @@ def test_no_verdict_is_taken_as_done(world_of: Callable[[str], World]) -> None:
     index = world.rollout().step_index
     ran = world.canary("promote")
     assert ran.code == ExitCode.OK, ran
-    assert "was inconclusive: its step is taken as done" in ran.err
+    assert "was inconclusive: it counts as passed" in ran.err
     assert world.rollout().step_index == (index or 0) + 1
 
 

@@ -180,7 +180,7 @@ def test_nothing_waits_for_a_person_while_a_full_promote_is_not_seen(waiting: Wo
     waiting.canary(*FULL, "--no-wait")
     ran = waiting.canary(verb)
     assert "waits for a person" not in ran.out
-    assert "somebody says so" not in ran.out
+    assert "until someone promotes" not in ran.out
 
 
 def invalid(world: World) -> None:

@@ -39,9 +39,9 @@ def test_a_pause_for_a_person_is_8_and_names_both_ways_on(waiting: World) -> Non
     assert ran.code == ExitCode.UNFINISHED
     assert ran.err.splitlines() == [
         "‖ v1.1.0 waits for a person at 10 % (step 1/3)",
-        "  the weight stays until somebody says so; the analysis goes on, and may still abort it",
-        "  go on: canary promote",
-        "  back:  canary abort",
+        "  the weight stays until someone promotes or aborts it; the analysis keeps running, and can still abort it",
+        "  continue: canary promote",
+        "  back:     canary abort",
     ]
     assert ran.last == "verdict=paused version=v1.1.0 stable=v1.0.0 step=1/3 weight=10 exit=8"
 
@@ -84,7 +84,7 @@ def test_another_version_meanwhile_is_6(running: World) -> None:
 def test_the_time_is_124_and_the_rollout_goes_on(running: World) -> None:
     ran = running.canary("watch", "--timeout", "2s")
     assert ran.code == ExitCode.TIMEOUT
-    assert "the rollout goes on in the cluster without this command" in ran.err
+    assert "the rollout continues in the cluster without this command" in ran.err
     running.advance(60)
     assert running.rollout().is_fully_promoted
 
@@ -103,7 +103,7 @@ def test_ctrl_c_is_130_and_names_the_way_to_stop_the_rollout(running: World) -> 
     ran = running.canary("watch")
     assert ran.code == ExitCode.INTERRUPTED
     assert ran.err.splitlines() == [
-        "! no longer watching: the rollout of v1.1.0 goes on, now at 10 %",
+        "! no longer watching: the rollout of v1.1.0 continues, now at 10 %",
         "  watch: canary watch",
         "  stop:  canary abort",
     ]

@@ -55,7 +55,7 @@ def test_a_confirming_key_without_a_question_does_nothing(running: World) -> Non
 
 def test_promote_by_key_goes_on_at_a_pause(waiting: World) -> None:
     ran = watch(waiting, (1, "p"), (0.3, "y"), (2, "q"))
-    assert "? promote v1.1.0: go on from 10 %?" in ran.out
+    assert "? promote v1.1.0: continue from 10 %?" in ran.out
     assert "promote: done" in ran.out
     assert (waiting.rollout().step_index or 0) > 1
 
@@ -115,7 +115,7 @@ def test_leaving_waits_for_what_is_on_its_way(running: World) -> None:
     running.start = ordered(late.append)
     running.on_wait.append(lambda: late.pop()() if late and running.now.second > 16 else None)
     ran = watch(running, (1, "a"), (0.3, "y"), (0.3, "q"))
-    assert "abort is still on its way; Ctrl-C leaves at once" in ran.out
+    assert "abort is still running; Ctrl-C leaves at once" in ran.out
     assert ran.code == ExitCode.DEGRADED
 
 
@@ -131,7 +131,7 @@ def test_panels_open_and_close(running: World) -> None:
 def test_leaving_with_q_says_that_the_rollout_goes_on(running: World) -> None:
     ran = watch(running, (1, "q"))
     assert ran.code == ExitCode.INTERRUPTED
-    assert "no longer watching: the rollout of v1.1.0 goes on, now at 10 %" in ran.out
+    assert "no longer watching: the rollout of v1.1.0 continues, now at 10 %" in ran.out
 
 
 def test_stay_goes_on_with_the_next_version(running: World) -> None:

@@ -149,7 +149,7 @@ def test_abort_status_and_get_work_as_ever(referring: World) -> None:
     assert "v1.0.0" in get.out
     ran = referring.canary("abort")
     assert ran.code == ExitCode.OK, ran
-    assert "the Deployment still names" in ran.out
+    assert "the Deployment's spec still has" in ran.out
     assert image(referring) == f"{NAME}:v1.1.0"
     assert referring.canary("deploy", "v1.1.0").code == ExitCode.REFUSED
     assert referring.canary("deploy", "v1.1.1").code == ExitCode.OK

@@ -134,7 +134,7 @@ WRONG = {
     "steps:\n- {wieght: 10}": "6: field `steps[0].wieght`: unknown; did you mean `weight`",
     "steps:\n- {pause: 5m}": f"6: field `steps[0].weight`: missing, allowed: {WEIGHT}",
     "steps:\n- {weight: 10}": (
-        "6: field `steps[0]`: found neither `analysis` nor `pause`, allowed: one of them or both beside `weight`"
+        "6: field `steps[0]`: found neither `analysis` nor `pause`, allowed: one or both, together with `weight`"
     ),
     "steps: []": (
         "5: field `steps`: found an empty list, "
@@ -189,7 +189,7 @@ WRONG = {
         "6: field `metrics.queue`: found neither `below` nor `above`, allowed: one of them"
     ),
     "metrics:\n  queue: {below: 1, query: up, form: literal}": (
-        "6: field `metrics.queue.form`: found `literal`, allowed: no `form` beside a `query`"
+        "6: field `metrics.queue.form`: found `literal`, allowed: no `form` together with a `query`"
     ),
     "metrics:\n  queue: {below: 1, query: 'up{a=\"{{args.x}}\"}'}": (
         '6: field `metrics.queue.query`: found `up{a="{{args.x}}"}`, allowed: between {{ }} one of '

@@ -24,7 +24,7 @@ def test_it_serves_until_it_is_told_to_end_and_leaves_nothing_behind(tmp_path: P
     sandbox.process.send_signal(ends_it)
     out, err = sandbox.process.communicate(timeout=PATIENCE)
     assert (sandbox.process.returncode, out) == (ExitCode.OK, "")
-    assert err.splitlines()[-1] == "the sandbox is gone"
+    assert err.splitlines()[-1] == "sandbox stopped"
     assert not sandbox.kubeconfig.exists()
     assert not sandbox.kubeconfig.parent.exists()
 

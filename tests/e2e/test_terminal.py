@@ -129,7 +129,7 @@ def test_a_lost_connection_keeps_the_frame_and_comes_back_by_itself(waiting: She
         text = terminal.until(lambda t: "no connection for" in t)
         assert waits(text), "the last frame stays"
         terminal.press("a")
-        terminal.until(lambda t: "no connection: what is shown is old" in t)
+        terminal.until(lambda t: "no connection: this picture is out of date" in t)
         proxy.mend()
         terminal.until(lambda t: "no connection for" not in t)
         terminal.press("q")

@@ -143,7 +143,7 @@ def test_what_was_lost_from_sight_is_not_said_to_go_on() -> None:
     for kind in ("interrupted", "timeout"):
         text = said(kind, ALL["lost"]())
         assert "last seen at 25 %, at 12:04:21" in text
-        assert "goes on" not in text
+        assert "continues" not in text
 
 
 def test_what_is_held_is_resumed_and_does_not_go_on() -> None:
@@ -151,7 +151,7 @@ def test_what_is_held_is_resumed_and_does_not_go_on() -> None:
         text = said(kind, ALL["held"]())
         assert "canary resume" in text
         assert "canary promote" not in text
-        assert "the rollout goes on" not in text
+        assert "the rollout continues" not in text
 
 
 def test_who_paused_it_and_how_often_it_started_are_said_as_they_are() -> None:
@@ -161,7 +161,7 @@ def test_who_paused_it_and_how_often_it_started_are_said_as_they_are() -> None:
 
 
 def test_a_pause_under_analysis_may_still_be_aborted() -> None:
-    assert "the analysis goes on, and may still abort it" in said("paused", waiting())
+    assert "the analysis keeps running, and can still abort it" in said("paused", waiting())
     assert "may still abort" not in said("paused", replace(waiting(), runs=()))
 
 

@@ -217,9 +217,9 @@ def test_a_metric_that_fails_is_not_said_to_hold() -> None:
 
 
 def test_who_waits_for_a_person_is_told_that_the_analysis_goes_on() -> None:
-    assert outlook(look(ALL["waiting"](), NOW))[0] == ("50 % when somebody says so, unless the analysis aborts it")
+    assert outlook(look(ALL["waiting"](), NOW))[0] == ("50 % after `canary promote`, unless the analysis aborts it")
     alone = replace(ALL["waiting"](), runs=())
-    assert outlook(look(alone, NOW))[0] == "50 % when somebody says so"
+    assert outlook(look(alone, NOW))[0] == "50 % after `canary promote`"
 
 
 @pytest.mark.parametrize("name", ["bad_image", "crashing"])

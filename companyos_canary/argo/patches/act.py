@@ -36,9 +36,9 @@ def pause(rollout: Rollout) -> Decision:
             "wait until they are gone: `canary status --wait`",
         )
     if rollout.is_fully_promoted and rollout.observed:
-        note = "nothing is under way: the next version will wait for `canary resume`"
+        note = "no update is in progress: the next version will wait for `canary resume`"
     elif _is_judged(rollout):
-        note = "the analysis goes on under the pause, and may still abort"
+        note = "the analysis keeps running during the pause, and can still abort"
     else:
         note = ""
     return Change((Patch([add("/spec/paused", True)], JSON_PATCH),), note)
@@ -52,7 +52,8 @@ def resume(rollout: Rollout) -> Decision:
         return Change((patch,), _still_waits(rollout))
     if rollout.pause_conditions and not rollout.aborted:
         return Refusal(
-            f"`{rollout.name}` is not paused by hand: it waits {_where(rollout)}", "`canary promote` goes on there"
+            f"`{rollout.name}` is not paused by hand: it waits {_where(rollout)}",
+            "`canary promote` continues from there",
         )
     return Nothing(f"`{rollout.name}` is not paused")
 
@@ -67,9 +68,9 @@ def _is_judged(rollout: Rollout) -> bool:
 def _still_waits(rollout: Rollout) -> str:
     step = rollout.current_step
     if rollout.blue_green and rollout.pause_conditions:
-        return "it still waits for a person: `canary promote` goes on there"
+        return "it still waits for a person: `canary promote` continues from there"
     if rollout.pause_conditions and step is not None and step.waits_for_a_person:
-        return f"it still waits {_where(rollout)}: `canary promote` goes on there"
+        return f"it still waits {_where(rollout)}: `canary promote` continues from there"
     return ""
 
 
@@ -96,7 +97,7 @@ def restart(rollout: Rollout, at: datetime) -> Decision:
     restart). Refused while a version is on its way: its steps would be held up by it."""
     if rollout.aborted:
         return Refusal(
-            f"`{rollout.name}` is aborted, and still names the version that was",
+            f"`{rollout.name}` is aborted, and its spec still has the version that was",
             "`canary undo` takes it out, `canary retry` runs it again; restart it after that",
         )
     if not rollout.observed or not rollout.is_fully_promoted:

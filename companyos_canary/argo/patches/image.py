@@ -38,7 +38,7 @@ def set_image(rollout: Rollout, container: str, image: str, *, record: Record, s
         return _same_image(rollout, image)
     if not supersede and (running := _in_progress(rollout, container)):
         return Refusal(
-            f"{running} is still on its way: deploying {tag(image)} now would take its place",
+            f"{running} is still in progress: deploying {tag(image)} now would take its place",
             "wait for it (`canary watch`), stop it (`canary abort`), or pass --supersede",
         )
     if rollout.workload_ref:
@@ -50,7 +50,7 @@ def _same_image(rollout: Rollout, image: str) -> Decision:
     if rollout.aborted:
         return Refusal(
             f"{tag(image)} was aborted: the Rollout already names it, so nothing would start",
-            "run it again with `canary retry`, or deploy a version that is mended",
+            "run it again with `canary retry`, or deploy a fixed version",
         )
     return Nothing(f"{tag(image)} is already the version of `{rollout.name}`")
 

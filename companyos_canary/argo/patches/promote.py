@@ -52,7 +52,7 @@ def not_waiting(rollout: Rollout) -> Refusal:
         kind = "pre" if state.run is state.pre_run else "post"
         doing = f"the {kind}-promotion analysis {state.run.name} is running"
     else:
-        doing = shown_phase(rollout).message or "it is on its way"
+        doing = shown_phase(rollout).message or "it is in progress"
     return Refusal(f"`{rollout.name}` does not wait for anybody: {doing}", hint)
 
 
@@ -79,7 +79,7 @@ def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
     if rollout.is_fully_promoted and not rollout.pause_conditions:
         return Nothing(f"`{rollout.name}` is already fully promoted")
     if rollout.controller_pause and not rollout.pause_conditions:
-        return Nothing(f"`{rollout.name}` is already promoted and about to go on")
+        return Nothing(f"`{rollout.name}` is already promoted and about to continue")
     if rollout.blue_green:
         waits = rollout.pause_conditions
         return leave_pause(rollout) if waits else not_waiting(rollout)
@@ -107,7 +107,7 @@ def _leave_pause(rollout: Rollout) -> Decision:
     if run and run.status == "Inconclusive" and rollout.step_index is not None:
         operations.append(add("/status/controllerPause", False))
         operations.append(replace("/status/currentStepIndex", rollout.step_index + 1))
-        note = f"the analysis {run.name} was inconclusive: its step is taken as done"
+        note = f"the analysis {run.name} was inconclusive: it counts as passed"
     elif any(c.reason == INCONCLUSIVE for c in rollout.pause_conditions):
         note = "the background analysis was inconclusive: it starts again"
     return Change((Patch(operations, JSON_PATCH, "status"),), note)
@@ -137,7 +137,7 @@ def promote_full(rollout: Rollout) -> Decision:
     if rollout.aborted:
         return Refusal(
             f"`{rollout.name}` is aborted: a full promote would ship the version that was aborted",
-            "deploy a version that is mended",
+            "deploy a fixed version",
         )
     if not rollout.observed:
         return Refusal(

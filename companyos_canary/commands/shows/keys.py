@@ -70,9 +70,9 @@ def _wanted(desk: Desk, verb: str, picture: Picture) -> Desk:
     if desk.read_only:
         return replace(desk, notice=Notice(f"nothing is changed from here: {desk.read_only}"))
     if desk.busy:
-        return replace(desk, notice=Notice(f"{desk.busy} is still on its way"))
+        return replace(desk, notice=Notice(f"{desk.busy} is still running"))
     if picture.snapshot.stale_since:
-        return replace(desk, notice=Notice("no connection: what is shown is old", "warning"))
+        return replace(desk, notice=Notice("no connection: this picture is out of date", "warning"))
     decision = VERBS[verb][0](rollout)
     if isinstance(decision, Change):
         text = question_text(verb, picture, decision.note)

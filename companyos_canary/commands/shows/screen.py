@@ -165,7 +165,7 @@ class Screen(Show):
         if key in LEAVE and not self._desk.question:
             if not self._desk.busy:
                 raise KeyboardInterrupt
-            text = f"{self._desk.busy} is still on its way; Ctrl-C leaves at once"
+            text = f"{self._desk.busy} is still running; Ctrl-C leaves at once"
             self._desk = replace(self._desk, notice=Notice(text))
             return
         too_early = self._desk.question and self._now() - self._asked_at < _TO_READ

@@ -169,7 +169,7 @@ def _steps(ending: Ending) -> str:
     steps = timeline(ending)
     of = len(steps)
     rows = [(f"{s.number}/{of}", f"{s.weight} %", s.became, _took(s.took)) for s in steps]
-    return _table(("step", "weight:", "what became of it", "took:"), rows)
+    return _table(("step", "weight:", "outcome", "took:"), rows)
 
 
 def _took(span: timedelta | None) -> str:
