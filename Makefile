@@ -3,7 +3,7 @@ PYTHON ?= python3
 SEED := $(shell date +%s)
 BIN := .venv/bin
 
-.PHONY: demo install install-dev test coverage check fmt diagnosis conformance soak bench house docs build clean
+.PHONY: demo install install-dev test coverage check fmt diagnosis conformance soak verdicts bench house docs build clean
 
 .venv/installed: requirements.txt pyproject.toml
 	@echo "installing into .venv (once, about a minute)"
@@ -56,6 +56,12 @@ conformance: install-dev
 soak: install-dev
 	@echo "seed $(SEED): make soak SEED=$(SEED) does the same again"
 	@$(BIN)/pytest -q -m soak -s --hypothesis-seed=$(SEED) -o faulthandler_timeout=0 --durations=0
+
+# form rps errors% rolled_back% held%: a line a cell, from the seed; `make verdicts RELEASES=1000` is more exact.
+RELEASES := 200
+VERDICTS_SEED := 1
+verdicts: install-dev
+	@$(BIN)/python -m tests.verdicts $(RELEASES) $(VERDICTS_SEED)
 
 bench: install-dev
 	@$(BIN)/python -m tests.bench

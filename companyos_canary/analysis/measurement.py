@@ -142,9 +142,16 @@ def judged(metric: Mapping[str, Any], response: Response, now: datetime, *, name
     """Judge an answer by the conditions of a metric, with its arguments replaced. `named`: an error
     in a condition says in which one, as it does since v1.9."""
     try:
-        samples = read(response)
+        return assessed(metric, read(response), now, named=named)
+    except AnswerError as error:
+        return Measured("Error", message=str(error))
+
+
+def assessed(metric: Mapping[str, Any], samples: Samples, now: datetime, *, named: bool = True) -> Measured:
+    """As `judged`, for samples that were read."""
+    try:
         phase = _phase(metric, samples, now, named)
-    except (AnswerError, MeasurementError) as error:
+    except MeasurementError as error:
         return Measured("Error", message=str(error))
     warnings = ", ".join(f'"{w}"' for w in samples.warnings)
     return Measured(phase, samples.text, metadata={"warnings": warnings} if warnings else {})

@@ -1,0 +1,67 @@
+"""How often each form of the rule is wrong about two identical versions.
+
+    python -m tests.verdicts [RELEASES] [SEED]
+
+prints a line a cell, `form rps errors% rolled_back% held%`: the share of good releases that the default
+canary.yaml, in that form, would roll back or hold for a person. The templates are those that are rendered, their
+queries are evaluated by our PromQL over drawn counters, and our judge judges the answers.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from companyos_canary.config import load
+from companyos_canary.render import objects
+from companyos_canary.render.steps import template_name
+from companyos_canary.trials.release import Outcome, Step, release, resolved
+from companyos_canary.trials.traffic import Behaviour, Load
+
+FORMS = ("literal", "safe", "evidence")
+RATES = (2, 10, 20, 50, 200)
+ERRORS = (0.001, 0.005, 0.01, 0.02)
+RELEASES, SEED = 200, 1
+_FILE = "schema: canary/v1\nrollout: api\nnamespace: shop\nimage: api\nanalysis: {{form: {form}{more}}}\n"
+
+
+@cache
+def steps(form: str, more: str = "") -> tuple[Step, ...]:
+    """The steps of the default canary.yaml in that form; `more` are further fields of `analysis`."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "canary.yaml"
+        path.write_text(_FILE.format(form=form, more=more))
+        settings = load(path, shown="canary.yaml")
+    specs = {o["metadata"]["name"]: resolved(o["spec"]) for o in objects(settings) if o["kind"] == "AnalysisTemplate"}
+    return tuple(Step(s.weight, specs[template_name(settings, s)]) for s in settings.steps)
+
+
+def played(form: str, rate: float, errors: float, seed: str, times: float = 1.0, clumps: int = 1) -> Outcome:
+    """One release of a version that fails `times` as many requests as the stable one."""
+    load = Load(rate, Behaviour(errors, clumps=clumps), Behaviour(errors * times, clumps=clumps))
+    return release(steps(form), load, seed)
+
+
+def line(cell: tuple[str, float, float, int, int]) -> str:
+    """One cell as it is printed."""
+    form, rate, errors, releases, seed = cell
+    kinds = [played(form, rate, errors, f"{seed} {rate} {errors} {n}").kind for n in range(releases)]
+    rolled_back, held = (100 * kinds.count(kind) / releases for kind in ("rolled-back", "held"))
+    return f"{form} {rate:g} {100 * errors:g} {rolled_back:.1f} {held:.1f}"
+
+
+def grid(releases: int, seed: int, forms: Sequence[str] = FORMS) -> Iterator[str]:
+    """Every cell, over all processors; the same seed gives the same lines."""
+    cells = [(form, rate, errors, releases, seed) for form in forms for rate in RATES for errors in ERRORS]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(line, cells)
+
+
+if __name__ == "__main__":
+    releases, seed = (int(text) for text in (*sys.argv[1:], *map(str, (RELEASES, SEED)[len(sys.argv) - 1 :])))
+    print(f"# form rps errors% rolled_back% held%; {releases} releases a cell, seed {seed}", flush=True)
+    for found in grid(releases, seed):
+        print(found, flush=True)
