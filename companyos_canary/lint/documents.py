@@ -33,6 +33,8 @@ _BASES = {"": 8, "o": 8, "x": 16, "b": 2}
 
 
 _BRACES = re.compile(r"\{\{-?\s*[.\w(]")
+_ARGUMENT = re.compile(r"\{\{ *args\.")
+_QUOTES = "quote texts that contain `: `, ` #`, `{` or `%`, and indent with spaces"
 _CHART = "a Helm template is linted after it is rendered: helm template … | canary lint -"
 
 
@@ -85,7 +87,7 @@ def read(file: str, content: bytes) -> tuple[Document, ...]:
     try:
         return tuple(_Composer(file).documents(yaml.parse(text, Loader=_Loader)))
     except Unreadable as error:
-        raise Unreadable(error.line, error.message, _CHART if _BRACES.search(text) else error.hint) from None
+        raise Unreadable(error.line, error.message, _hint(text, error.line) or error.hint) from None
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(error, text) from None
     except yaml.YAMLError as error:
@@ -107,10 +109,15 @@ def _decoded(content: bytes) -> str:
 def _not_yaml(error: yaml.MarkedYAMLError, text: str) -> Unreadable:
     mark: Any = error.problem_mark or error.context_mark
     problem = " ".join((error.problem or error.context or "it ends in the middle").split())
-    hint = "quote texts that contain `: `, ` #`, `{` or `%`, and indent with spaces"
-    if _BRACES.search(text):
-        hint = _CHART
-    return Unreadable(mark.line + 1 if mark else 1, f"the file is not valid YAML: {problem}", hint)
+    line = mark.line + 1 if mark else 1
+    return Unreadable(line, f"the file is not valid YAML: {problem}", _hint(text, line) or _QUOTES)
+
+
+def _hint(text: str, line: int) -> str:
+    """What to do about double braces, which are no YAML without quotes."""
+    if _ARGUMENT.search((text.split("\n")[line - 1 : line] or [""])[0]):
+        return "put a value that starts with `{{args.…}}` in quotes"
+    return _CHART if _BRACES.search(_ARGUMENT.sub("", text)) else ""
 
 
 class _Composer:

@@ -146,6 +146,12 @@ def test_the_template_of_a_chart_is_known_by_its_braces() -> None:
     assert "helm template" in found.value.hint
 
 
+def test_an_argument_without_quotes_is_told_to_have_them() -> None:
+    with pytest.raises(Unreadable) as found:
+        documents("a: 1\nb: {{args.x}}\n")
+    assert (found.value.line, found.value.hint) == (2, "put a value that starts with `{{args.…}}` in quotes")
+
+
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     with contextlib.suppress(Unreadable):
