@@ -24,6 +24,7 @@ from companyos_canary.prometheus.client import Prometheus
 
 MOST_REQUESTS = 8
 _LONG = timedelta(minutes=2)
+_SILENT = timedelta(minutes=10)
 _LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 _SERVICE = Kind("v1", "Service", "services")
 _TAIL = 10  # lines of a log
@@ -118,7 +119,15 @@ def _stands_still(case: Case) -> bool:
     rollout, moved = case.rollout, since_progress(case)
     if rollout.status_phase != "Progressing" or rollout.aborted or moved is None or moved < _LONG:
         return False
-    return not troubles(case, rollout.current_hash) and not any(not r.is_finished for r in case.snapshot.current_runs)
+    return not troubles(case, rollout.current_hash) and not _measures(case)
+
+
+def _measures(case: Case) -> bool:
+    """Whether a run has been measuring lately."""
+    running = [r for r in case.snapshot.current_runs if not r.is_finished]
+    times = [m.finished_at for r in running for result in r.results for m in result.measurements]
+    known = [t for t in (*times, *(r.started_at for r in running)) if t]
+    return bool(known) and case.now - max(known) < _SILENT
 
 
 def _object(cluster: Cluster, case: Case, kind: Kind, name: str) -> Case:

@@ -338,6 +338,18 @@ def inconclusive(case: Case) -> Finding | None:
 def never_started(case: Case) -> Finding | None:
     """An analysis step without an AnalysisRun: an argument from a field that does not exist, an
     empty list of templates, or a controller that may not create runs. There is no event."""
+    found = _not_started(case)
+    return found[1] if found and not found[0] else None
+
+
+def missing_field(case: Case) -> Finding | None:
+    """The same, where an argument refers to a field that the Rollout does not have."""
+    found = _not_started(case)
+    return found[1] if found and found[0] else None
+
+
+def _not_started(case: Case) -> tuple[bool, Finding] | None:
+    """The finding, and whether a field is missing."""
     rollout = case.rollout
     step, index = rollout.current_step, rollout.step_index
     if rollout.aborted or step is None or step.kind != "analysis" or rollout.paused or rollout.pause_conditions:
@@ -352,6 +364,7 @@ def never_started(case: Case) -> Finding | None:
     path = ("spec", "strategy", "canary", "steps", index or 0, "analysis")
     templates = at(rollout.raw, *path, "templates") or []
     evidence = (*quote("Rollout", rollout.raw, "status", "currentStepIndex"),)
+    missing = False
     why = "its arguments may name a field that does not exist, or the controller may not create AnalysisRuns"
     if not templates:
         why = "the step lists no templates"
@@ -359,10 +372,11 @@ def never_started(case: Case) -> Finding | None:
         field = at(argument, "valueFrom", "fieldRef", "fieldPath")
         if field and not _exists(rollout.raw, str(field)):
             why = f"its argument {argument.get('name')} refers to {field}, which the Rollout does not have"
+            missing = True
             evidence += quote("Rollout", rollout.raw, *path, "args", n, "valueFrom", "fieldRef", "fieldPath")
     sentence = f"the analysis of this step has not started for {duration(since)}: {why}"
     evidence += quote("Rollout", rollout.raw, *path, "templates", 0, "templateName")
-    return Finding(sentence, evidence, case.command("get"))
+    return missing, Finding(sentence, evidence, case.command("get"))
 
 
 def _exists(raw: Json, path: str) -> bool:

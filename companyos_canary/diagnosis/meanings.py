@@ -56,6 +56,11 @@ MEANINGS: dict[str, Meaning] = {
         "The phase is Healthy, and `stableRS` equals `currentPodHash`.",
         "Go back with `canary undo`.",
     ),
+    "no-previous-version": Meaning(
+        "An undo needs the ReplicaSet of an earlier version, and none is left.",
+        "`kubectl get replicasets` lists one ReplicaSet of this Rollout.",
+        "Deploy the earlier version by its tag. A larger `revisionHistoryLimit` keeps more of them.",
+    ),
     "abort-held-by-pause": Meaning(
         "The Rollout is aborted and also paused by hand. While it is paused, the controller moves no pod.",
         "`spec.paused` and `status.abort` are both true, and the canary's ReplicaSet still has replicas.",
@@ -245,6 +250,11 @@ MEANINGS: dict[str, Meaning] = {
         "answers look right.",
         "Run `canary metrics`, and ask Prometheus for the parts of the query.",
         "See `not-scraped`, `label-missing`, `window-too-short` and `too-little-traffic`.",
+    ),
+    "stable-is-as-bad": Meaning(
+        "A metric broke its limit, and the stable version breaks it now as well: something that both use is at fault.",
+        "Ask Prometheus the same question about the stable pods, or run `canary metrics`.",
+        "Repair what both versions depend on, then run this one again with `canary retry`.",
     ),
     "analysis-failed": Meaning(
         "A metric was measured and broke its limit, so the version was rolled back.",

@@ -4,13 +4,25 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from companyos_canary.diagnosis.analysis import Verdict, about_nothing, without_data
+from companyos_canary.argo.limits import measured_number, unit_of
+from companyos_canary.diagnosis.analysis import (
+    Verdict,
+    about_nothing,
+    ended_by_analysis,
+    no_number,
+    verdicts,
+    without_data,
+)
 from companyos_canary.diagnosis.case import Answer, Case, Evidence, Finding
+from companyos_canary.units import limit_text, value_text
 
 _TEXT = r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\''
 _RANGE = re.compile(rf'([a-zA-Z_:][\w:]*)\s*(\{{(?:[^{{}}"\']|{_TEXT})*\}})\s*\[(\w+)')
 _MATCHER = re.compile(rf"\w+\s*(?:=~|!~|!=|=)\s*(?:{_TEXT})")
 _CANARY = re.compile(r'canary\s*=~?\s*["\']true|hash\s*=~?\s*["\'](?!\.\*)')
+_TRUE = re.compile(r'canary\s*=~?\s*["\']true["\']')
+_OTHER = re.compile(r'canary\s*(?:!=|!~|=~?)\s*["\'](?:false)["\']|canary\s*!')
+_HASH = re.compile(rf"\w*hash\s*=~?\s*(?:{_TEXT})\s*,?")
 _GUARD = re.compile(r">=\s*(\d+(?:\.\d+)?)\s*\)")
 LEAST_SAMPLES = 2
 REASONS = ("not-scraped", "label-missing", "window-too-short", "too-little-traffic")
@@ -57,9 +69,14 @@ def part_of(query: str) -> Part | None:
 
 def next_question(case: Case) -> str:
     """What to ask Prometheus next; empty once the answers tell, or where there is nothing to ask."""
+    if case.prometheus:
+        return ""
+    query = of_stable(_query(failing)) if (failing := _failing(case)) else ""
+    if query:
+        return "" if query in case.answers else query
     for verdict, _ in without_data(case):
         part = part_of(_query(verdict))
-        if part is None or case.prometheus:
+        if part is None:
             return ""
         found = case.answers.get(part.found)
         if found is None:
@@ -67,6 +84,44 @@ def next_question(case: Case) -> str:
         following = (part.samples, part.requests) if _number(found) else (part.at_all,)
         return next((q for q in following if q not in case.answers), "")
     return ""
+
+
+def _failing(case: Case) -> Verdict | None:
+    """The metric that rolled the version back with a number."""
+    if not ended_by_analysis(case):
+        return None
+    return next((v for v in verdicts(case, "Failed") if not no_number(v.value("Failed"))), None)
+
+
+def of_stable(query: str) -> str:
+    """The same question about the stable pods; empty where the query does not speak of the canary alone."""
+    if not _TRUE.search(query) or _OTHER.search(query):
+        return ""
+    return _TRUE.sub('canary!="true"', _HASH.sub("", query))
+
+
+def stable_is_as_bad(case: Case) -> Finding | None:
+    """The metric that failed is over its limit for the stable version too."""
+    verdict = _failing(case)
+    query = of_stable(_query(verdict)) if verdict else ""
+    answer = case.answers.get(query) if query else None
+    if verdict is None or answer is None or len(answer.values) != 1:
+        return None
+    limit, value, place = verdict.limit, answer.values[0], verdict.newest("Failed")
+    if limit is None or not limit.broken_by(value) or place is None:
+        return None
+    name, unit = verdict.result.name, unit_of(verdict.result.name, limit)
+    own = value_text(measured_number(verdict.value("Failed")), unit, limit=limit)
+    sentence = (
+        f"{case.version} was rolled back because {name} was {own}, but the stable version now has "
+        f"{value_text(value, unit, limit=limit)}: something that both use is at fault (limit {limit_text(limit, unit)})"
+    )
+    evidence = (
+        *verdict.field("measurements", place, "value"),
+        Evidence("Prometheus", query, value),
+        *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
+    )
+    return Finding(sentence, evidence, case.command("metrics"))
 
 
 def _query(verdict: Verdict) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from companyos_canary.argo.cause import says_no_reason
+from companyos_canary.argo.stable_record import abort_action
 from companyos_canary.diagnosis.case import Case, Evidence, Finding, Json, at, condition, quote
 from companyos_canary.units import duration
 
@@ -325,8 +327,11 @@ def _finding(case: Case, worst: Trouble) -> Finding:
 
 def blamed_on_pods(case: Case) -> bool:
     """Whether trouble of the newest pods matters: not once everything is available, and not where an analysis has
-    rolled the version back already."""
+    rolled the version back already, or a person has."""
     rollout = case.rollout
     if rollout.aborted:
-        return "analysis" not in rollout.status_message
+        by_person = says_no_reason(rollout.status_message) and (
+            (case.did is not None and case.did.verb == "abort") or bool(abort_action(rollout.annotations))
+        )
+        return "analysis" not in rollout.status_message and not by_person
     return not (rollout.status_phase == "Healthy" and rollout.observed)

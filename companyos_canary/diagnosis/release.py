@@ -130,6 +130,20 @@ def undo_is_canary(case: Case) -> Finding | None:
     return Finding(sentence, evidence, case.command("promote", "--full"))
 
 
+def nothing_before(case: Case) -> Finding | None:
+    """An undo where there is no earlier ReplicaSet to go back to."""
+    if not case.did or case.did.verb != "undo" or len(case.snapshot.replicasets) != 1:
+        return None
+    only = case.snapshot.replicasets[0]
+    evidence = (
+        *quote("ReplicaSet", case.named("ReplicaSet", only.name), "metadata", "name"),
+        *quote("Rollout", case.rollout.raw, "spec", "revisionHistoryLimit"),
+        *quote("Rollout", case.rollout.raw, "metadata", "annotations", "rollout.argoproj.io/revision"),
+    )
+    sentence = f"there is nothing to go back to: the only ReplicaSet that is left is that of {case.version}"
+    return Finding(sentence, evidence, case.command("history"))
+
+
 def paused_by_hand(case: Case) -> Finding | None:
     rollout = case.rollout
     if not rollout.paused or rollout.aborted:
@@ -151,7 +165,8 @@ def waiting_for_person(case: Case) -> Finding | None:
         return None
     age = case.age(since(rollout))
     span = f" for {duration(age)}" if age else ""
-    sentence = f"{case.version} has waited{span} at {set_weight(rollout)} % for a person to promote or abort it"
+    where = f" at {set_weight(rollout)} %" if rollout.strategy == "canary" else ""
+    sentence = f"{case.version} has waited{span}{where} for a person to promote or abort it"
     evidence = (
         *_status(case, "pauseConditions", 0, "reason"),
         *_status(case, "pauseConditions", 0, "startTime"),

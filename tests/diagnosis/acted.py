@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import yaml
 
-from companyos_canary.diagnosis.nodata import part_of
+from companyos_canary.diagnosis.nodata import of_stable, part_of
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.kinds import ANALYSISRUN, EVENT, POD, REPLICASET, ROLLOUT, SERVICE
-from companyos_canary.sandbox.scenarios import shipped
+from companyos_canary.sandbox.scenarios import Scenario, shipped
+from companyos_canary.sandbox.scenarios.scenario import Behaviour, Course
 from tests.commands.conftest import freeze, installed
 from tests.diagnosis.__main__ import CASES
 from tests.world import World
@@ -131,7 +133,8 @@ def _answers(played: World) -> Json:
     queries = [r.get("metadata", {}).get("ResolvedPrometheusQuery", "") for r in results]
     parts = [p for q in dict.fromkeys(queries) if (p := part_of(q))]
     found = []
-    for query in dict.fromkeys(q for p in parts for q in (p.found, p.at_all, p.requests, p.samples)):
+    asked = [q for p in parts for q in (p.found, p.at_all, p.requests, p.samples)]
+    for query in dict.fromkeys((*asked, *filter(None, map(of_stable, queries)))):
         answer = played.prometheus(Request("GET", "/api/v1/query", (("query", query),))).json()
         vector = [{"metric": s["metric"], "value": float(s["value"][1])} for s in answer["data"]["result"]]
         found.append({"query": query, "answer": {"vector": vector}})
@@ -167,7 +170,7 @@ def event(
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{name}.{abs(hash((reason, message))) % 16**8:08x}", "namespace": "companyos"},
+        "metadata": {"name": f"{name}.{crc32((reason + message).encode()):08x}", "namespace": "companyos"},
         "involvedObject": {"kind": kind, "name": name, "namespace": "companyos"},
         "type": type_,
         "reason": reason,
@@ -714,6 +717,47 @@ def query_is_no_promql() -> Scene:
 def condition_compares_a_list() -> Scene:
     text = 'could not evaluate successCondition "result < 1": invalid operation: < (mismatched types []float64 and int)'
     return Scene(deployed("v1.1.0", 3), "bad-condition", edit=while_measuring(text, 2))
+
+
+@scene
+def both_versions_fail_alike() -> Scene:
+    played = Scenario("outage", "", versions=(("v1.*", Behaviour(errors=Course(((0.0, 0.2),)))),))
+    made = World(Path(tempfile.mkdtemp()), STEPS, scenario=played)
+    made.canary("apply", "v1.0.0", "-q")
+    made.advance(20)
+    made.canary("deploy", "v1.1.0", "--no-wait")
+    made.advance(40)
+    return Scene(made, "stable-is-as-bad", asks=True)
+
+
+@scene
+def only_the_canary_fails() -> Scene:
+    return Scene(deployed("errors1", 40), "analysis-failed", asks=True)
+
+
+@scene
+def argument_of_a_field_that_does_not_exist() -> Scene:
+    made = deployed("v1.1.0", 3)
+    made.advance(0)
+
+    def edit(scene: Scene, objects: list[Json]) -> None:
+        objects[:] = [o for o in objects if o["kind"] != "AnalysisRun"]
+        rollout = next(o for o in objects if o["kind"] == "Rollout")
+        rollout["status"]["canary"].pop("currentStepAnalysisRunStatus", None)
+        step = rollout["spec"]["strategy"]["canary"]["steps"][rollout["status"]["currentStepIndex"]]
+        field = {"fieldRef": {"fieldPath": "spec.template.metadata.labels.team"}}
+        step["analysis"]["args"] = [{"name": "team", "valueFrom": field}]
+        for condition in rollout["status"]["conditions"]:
+            if condition["type"] == "Progressing":
+                condition["lastUpdateTime"] = scene.ago(300)
+
+    return Scene(made, "missing-argument", edit=edit)
+
+
+@scene
+def undo_of_the_only_version() -> Scene:
+    made = world()
+    return Scene(made, "no-previous-version", case=sent(made, "undo", 10))
 
 
 @scene
