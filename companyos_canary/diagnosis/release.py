@@ -94,8 +94,14 @@ def aborted(case: Case) -> Finding | None:
     rollout = case.rollout
     if not rollout.aborted:
         return None
-    sentence = f"{case.version} was rolled back: {short(rollout.status_message) or 'the controller gives no reason'}"
-    return Finding(sentence, (*_status(case, "message"), *_status(case, "abortedAt")), case.command("analysis"))
+    told = rollout.status_message if "bort" in rollout.status_message else ""
+    why = short(told) or "the controller has not said why yet"
+    sentence = f"{case.version} was rolled back: {why}"
+    return Finding(
+        sentence,
+        (*_status(case, "abort"), *_status(case, "message"), *_status(case, "abortedAt")),
+        case.command("analysis"),
+    )
 
 
 def abort_dropped(case: Case) -> Finding | None:
@@ -242,7 +248,7 @@ def in_progress(case: Case) -> Finding | None:
     running = [r for r in case.snapshot.attempt if not r.is_finished]
     step = rollout.current_step
     if waits_for_controller(case):
-        sentence = f"the newest change to {rollout.name} has only just been sent; the controller has not shown it yet"
+        sentence = f"the controller has not shown the newest change to {rollout.name} yet"
         evidence: tuple[Evidence, ...] = (
             *quote("Rollout", rollout.raw, "metadata", "generation"),
             *_status(case, "observedGeneration"),
