@@ -14,6 +14,7 @@ from companyos_canary.sandbox.analysis import AnalysisController
 from companyos_canary.sandbox.controller import RolloutController
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.events import Events
+from companyos_canary.sandbox.experiments import ExperimentController
 from companyos_canary.sandbox.kubelet import Kubelet
 from companyos_canary.sandbox.lateness import PROMPT, Pace
 from companyos_canary.sandbox.provider import Provider
@@ -114,6 +115,7 @@ class Cluster:
             analysis = AnalysisController(store, heard, rollouts.emit, release, pace.rollouts)
             self._parts.append(self.freezer.around(analysis))
         if controller:
+            self._parts.append(self.freezer.around(ExperimentController(store, rollouts.emit)))
             self._parts.append(self.freezer.around(RolloutController(store, rollouts.emit, release, pace)))
         if replicasets:
             emit = Events(store, "replicaset-controller").emit

@@ -214,6 +214,9 @@ class Player:
         def met() -> bool:
             nonlocal at
             lines, at = self.trace.lines[at:], len(self.trace.lines)
+            found = self.store.get(ROLLOUT, NAMESPACE_NAME, self.name)
+            if found is not None and any(line.get("kind") == "Experiment" for line in lines):
+                lines = [*lines, {"type": "MODIFIED", "kind": "Rollout", "name": self.name, "object": found}]
             return any(
                 self._holds(wanted, line)
                 for line in lines
@@ -244,10 +247,10 @@ class Player:
         return all(_agrees(key, value, have) for key, value in wanted.items())
 
     def _phase_of_newest_experiment(self) -> str | None:
-        found = [x["object"] for x in self.trace.lines if x.get("kind") == "Experiment" and x["type"] != "DELETED"]
-        newest = max(found, key=lambda e: int(e["metadata"]["resourceVersion"]), default={"status": {}})
-        phase: str | None = (newest.get("status") or {}).get("phase")
-        return phase
+        lines = [x for x in self.trace.lines if x.get("kind") == "Experiment"]
+        newest = [x["name"] for x in lines if x["type"] == "ADDED"][-1:]
+        phases = [(x["object"].get("status") or {}).get("phase") for x in lines if x["name"] in newest]
+        return phases[-1] if phases else None
 
     def _plain(self, found: str) -> str:
         return next((f"<rev{n}>" for n in range(1, 20) if self._named(f"<rev{n}>") == found), found)

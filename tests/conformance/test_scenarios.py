@@ -24,7 +24,7 @@ def test_the_sandbox_does_what_was_recorded(folder: Path) -> None:
 
 
 def test_all_recorded_scenarios_are_there() -> None:
-    assert len(FOLDERS) == 2 * 37 + 2 * 29
+    assert len(FOLDERS) == 2 * 37 + 2 * 29 + 16
 
 
 def test_the_file_beside_the_scenarios_names_the_controller() -> None:

@@ -18,6 +18,7 @@ DESIRED = "rollout.argoproj.io/desired-replicas"
 PAUSE_STEP = "CanaryPauseStep"
 BLUE_GREEN = "BlueGreenPause"
 INCONCLUSIVE = "InconclusiveAnalysisRun"
+INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"
 HISTORY = "rollout.argoproj.io/revision-history"
 
 
@@ -42,10 +43,11 @@ class Pass:
     `canary` is the ReplicaSet of the newest template, `stable` the one last promoted; they are
     the same object when promoted. `runs` are all AnalysisRuns it owns; `step_run` and
     `background_run` are the current ones. `weights` are those of the status that will be written,
-    `additional` what experiments get of the traffic. Of blue-green: `promotion_runs` are the current
-    ones by type, `returns_in_time` says that the newest version still waits to be scaled down, and
-    `passed_checkpoint` that it gets more pods than previewReplicaCount. `release` is how it behaves.
-    `wake_at` collects when to look again."""
+    `additional` what experiments get of the traffic. `experiments` are all that it owns, `experiment`
+    the one that the status names, `running_experiment` the one that it will name. Of blue-green:
+    `promotion_runs` are the current ones by type, `returns_in_time` says that the newest version still
+    waits to be scaled down, and `passed_checkpoint` that it gets more pods than previewReplicaCount.
+    `release` is how it behaves. `wake_at` collects when to look again."""
 
     store: Store
     emit: Emit
@@ -60,6 +62,9 @@ class Pass:
     step_run: Object | None = None
     background_run: Object | None = None
     pauses: Pauses = field(default_factory=Pauses)
+    experiments: list[Object] = field(default_factory=list)
+    experiment: Object | None = None
+    running_experiment: Object | None = None
     promotion_runs: dict[str, Object] = field(default_factory=dict)
     returns_in_time: bool = False
     passed_checkpoint: bool = False
@@ -141,7 +146,18 @@ class Pass:
         return not wanted or pods.available * 100 >= least * wanted
 
     def experiment_weights(self) -> list[dict[str, Any]]:
-        return []
+        """What the templates of a running Experiment get of the traffic."""
+        experiment, index = self.experiment, self.view.step_index or 0
+        if experiment is None or (experiment.get("status") or {}).get("phase") != "Running":
+            return []
+        steps = [s for s in self.view.steps[: index + 1] if s.kind == "experiment"]
+        templates = (steps[-1].raw["experiment"].get("templates") or []) if steps else []
+        weights = {t["name"]: t["weight"] for t in templates if t.get("weight") is not None}
+        return [
+            {"weight": weights[t["name"]], **{k: t[k] for k in ("serviceName", "podTemplateHash") if k in t}}
+            for t in experiment["status"].get("templateStatuses") or []
+            if t["name"] in weights
+        ]
 
     def reread(self, written: Object) -> None:
         """Goes on with the Rollout as it has just been written; a workload's template stays."""

@@ -9,7 +9,13 @@ from typing import Any
 
 from companyos_canary.model.quantity import format_time, parse_time
 from companyos_canary.model.rollout import Step
-from companyos_canary.sandbox.controller.passes import BLUE_GREEN, INCONCLUSIVE, PAUSE_STEP, Pass
+from companyos_canary.sandbox.controller.passes import (
+    BLUE_GREEN,
+    INCONCLUSIVE,
+    INCONCLUSIVE_EXPERIMENT,
+    PAUSE_STEP,
+    Pass,
+)
 
 
 def put_pauses(work: Pass, status: dict[str, Any]) -> None:
@@ -110,7 +116,7 @@ def _waits_for_a_person(work: Pass, status: dict[str, Any]) -> bool:
     endless = PAUSE_STEP in reasons and step is not None and step.waits_for_a_person
     if BLUE_GREEN in reasons and work.view.blue_green is not None and not work.view.blue_green.promotes_itself:
         return True
-    return INCONCLUSIVE in reasons or endless
+    return INCONCLUSIVE in reasons or INCONCLUSIVE_EXPERIMENT in reasons or endless
 
 
 def _put_manual_pause(work: Pass, duration: Duration, waiting: bool) -> None:

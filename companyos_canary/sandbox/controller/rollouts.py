@@ -12,6 +12,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.controller import pods, status
 from companyos_canary.sandbox.controller.bluegreen import begin, blue_green_pass
 from companyos_canary.sandbox.controller.conditions import before_the_pass
+from companyos_canary.sandbox.controller.experiments import find_experiment, reconcile_experiments
 from companyos_canary.sandbox.controller.passes import Pass
 from companyos_canary.sandbox.controller.pauses import enter_pause
 from companyos_canary.sandbox.controller.pods import restart_pods
@@ -24,18 +25,17 @@ from companyos_canary.sandbox.controller.runs import find_current, lookup, recon
 from companyos_canary.sandbox.controller.template import with_workload_template
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.events import Emit
-from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, INGRESS, REPLICASET, ROLLOUT, SERVICE
+from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, EXPERIMENT, INGRESS, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.lateness import PROMPT, Pace, Queue
 from companyos_canary.sandbox.objects import Object, is_owned
 from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Change, Store
 
-_STEPS_NOT_EMULATED = ("experiment", "plugin")
-_KINDS_NOT_EMULATED = {"Experiment": "the sandbox does not run Experiments"}
+_STEPS_NOT_EMULATED = ("plugin",)
 _FIRST_RETRY = timedelta(milliseconds=1)
 _LAST_RETRY = timedelta(seconds=10)
 _TICK = timedelta(milliseconds=1)
-_OWNED = (REPLICASET, ANALYSISRUN)
+_OWNED = (REPLICASET, ANALYSISRUN, EXPERIMENT)
 
 
 class RolloutController:
@@ -96,7 +96,7 @@ class RolloutController:
             else:
                 yield obj
         elif change.kind in _OWNED:
-            if change.kind is ANALYSISRUN and not _phase_moved(change):
+            if change.kind in (ANALYSISRUN, EXPERIMENT) and not _phase_moved(change):
                 return
             yield from (r for r in self._rollouts(namespace) if is_owned(obj, r["metadata"]["uid"]))
         elif change.kind in (SERVICE, DEPLOYMENT, INGRESS):
@@ -163,6 +163,7 @@ class RolloutController:
         copies = [dict(s) for s in owned]  # a pass notes its own writes in these
         work = Pass(self._store, self._emit, now, rollout, view, copies, runs, release=self._release)
         work.weights = work.view_weights
+        work.experiments = [e for e in self._store.items(EXPERIMENT, namespace) if is_owned(e, uid)]
         return work
 
 
@@ -201,6 +202,7 @@ def reconcile(work: Pass) -> bool:
     if _writes_revision(work) or _writes_early(work):
         return True
     find_current(work)
+    find_experiment(work)
     if work.view.blue_green is not None:
         begin(work)
     if status.is_changed(work):
@@ -261,6 +263,7 @@ def _full_pass(work: Pass) -> None:
     drop_old_sets(work)
     reconcile_services(work)
     reconcile_routing(work)
+    reconcile_experiments(work)
     reconcile_runs(work)
     if not work.pauses.added and not pods.scale(work):
         enter_pause(work)
@@ -278,7 +281,7 @@ def refusal(rollout: Mapping[str, Any]) -> str | None:
     not refused: it becomes an InvalidSpec."""
     kind = rollout.get("kind", "Rollout")
     if kind != "Rollout":
-        return _KINDS_NOT_EMULATED.get(kind)
+        return None
     spec = rollout.get("spec") or {}
     strategy = spec.get("strategy") or {}
     canary = strategy.get("canary") or {}

@@ -10,6 +10,7 @@ from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.sandbox.controller import pods
 from companyos_canary.sandbox.controller.conditions import Wanted, deadline, drop, put, put_conditions
+from companyos_canary.sandbox.controller.experiments import experiment_is_successful
 from companyos_canary.sandbox.controller.passes import PAUSE_STEP, Pass, hash_of, pods_of, revision_of, selector_of
 from companyos_canary.sandbox.controller.pauses import pause_is_over, put_duration, put_pauses
 from companyos_canary.sandbox.controller.runs import PROMOTION, phase_of, reference, run_is_successful, run_status
@@ -233,6 +234,8 @@ def _put_blue_green(work: Pass, status: Status) -> None:
 
 def _canary(work: Pass) -> Status:
     found: Status = run_status(work)
+    if work.running_experiment is not None:
+        found["currentExperiment"] = work.running_experiment["metadata"]["name"]
     if work.weights:
         found["weights"] = work.weights
     if work.stable_ping_pong:
@@ -318,6 +321,8 @@ def _is_done(work: Pass, step: Step) -> bool:
             return pods.is_at_size(work, work.weights)
         case "setHeaderRoute" | "setMirrorRoute":
             return True
+        case "experiment":
+            return experiment_is_successful(work)
         case "pause":
             return pause_is_over(work, step)
         case "analysis":

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.sandbox.controller import refusal
-from tests.sandbox.api.client import ARGO, ROLLOUTS, Client, connect, deployment, rollout
+from tests.sandbox.api.client import ROLLOUTS, Client, deployment, rollout
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 
@@ -86,17 +85,3 @@ def test_metadata_of_a_wrong_type_never_get_in(client: Client, metadata: dict[st
     ):
         assert answer.status in (400, 422)
     assert client.get(f"{ROLLOUTS}/demo") == before
-
-
-def test_experiments_are_refused_while_the_controller_of_the_sandbox_acts() -> None:
-    experiment = {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Experiment",
-        "metadata": {"name": "e"},
-        "spec": {"templates": []},
-    }
-    path = f"{ARGO}/namespaces/default/experiments"
-    answer = connect(refuse=refusal).post(path, experiment)
-    assert answer.status == 422
-    assert answer.json()["message"].endswith("the sandbox does not run Experiments")
-    assert connect().post(path, experiment).status == 201

@@ -1,0 +1,457 @@
+"""The Experiments controller of the sandbox: a ReplicaSet for each template, AnalysisRuns beside
+them, and the status that says how both went.
+
+Upstream experiments/experiment.go; recorded: the scenarios of experiments.
+"""
+
+import copy
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from companyos_canary.analysis.arguments import TemplateError
+from companyos_canary.analysis.spec import run_spec
+from companyos_canary.model.quantity import format_time, parse_duration, parse_time, whole_seconds
+from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.sandbox.controller.conditions import put
+from companyos_canary.sandbox.controller.delays import DEADLINE, deadline_of, has_deadline
+from companyos_canary.sandbox.controller.passes import pods_of
+from companyos_canary.sandbox.controller.template import template_hash, with_resources
+from companyos_canary.sandbox.errors import ApiStatus
+from companyos_canary.sandbox.events import Emit
+from companyos_canary.sandbox.kinds import (
+    ANALYSISRUN,
+    ANALYSISTEMPLATE,
+    CLUSTERANALYSISTEMPLATE,
+    EXPERIMENT,
+    REPLICASET,
+    ROLLOUT,
+    SERVICE,
+)
+from companyos_canary.sandbox.objects import Object, is_owned, owner_reference
+from companyos_canary.sandbox.store import Store
+
+Json = dict[str, Any]
+FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
+_LOST = ("Failed", "Error", "Inconclusive")
+_OF_EXPERIMENT, _OF_TEMPLATE = "experiment.argoproj.io/name", "experiment.argoproj.io/template-name"
+_COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+_DEADLINE_SECONDS, _DELAY_SECONDS = 600, 30
+_WORST_OF_TEMPLATES = ("Successful", "Running", "Progressing", "Error", "Failed")
+_WORST_OF_RUNS = ("Successful", "Running", "Pending", "", "Inconclusive", "Error", "Failed")
+_REQUIRED = "Required AnalysisRuns completed"
+_TEMPLATE_VALUE = re.compile(r"\{\{\s*templates\.([^.}\s]+)\.(podTemplateHash|replicaset\.name)\s*\}\}")
+
+
+class ExperimentController:
+    """Steps every Experiment that anything has happened to. Owns no thread."""
+
+    def __init__(self, store: Store, emit: Emit) -> None:
+        self._store = store
+        self._emit = emit
+        self._seen: dict[str, tuple[int, datetime | None]] = {}
+
+    def step(self, now: datetime) -> datetime | None:
+        wakes = []
+        for experiment in self._store.items(EXPERIMENT):
+            if experiment["metadata"].get("deletionTimestamp"):
+                continue
+            uid = experiment["metadata"]["uid"]
+            version, wake = self._seen.get(uid, (-1, None))
+            if version == self._store.version and (wake is None or wake > now):
+                wakes.append(wake)
+                continue
+            before = self._store.version
+            wake = _Pass(self._store, self._emit, now, experiment).reconcile()
+            if self._store.version != before:
+                return now
+            self._seen[uid] = (before, wake)
+            wakes.append(wake)
+        return min((w for w in wakes if w is not None), default=None)
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One look at one Experiment; `status` is the one that will be written."""
+
+    store: Store
+    emit: Emit
+    now: datetime
+    experiment: Object
+    status: Json = field(init=False)
+    sets: dict[str, Object] = field(init=False)
+    wakes: list[datetime] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.status = copy.deepcopy(self.experiment.get("status") or {})
+        owned = [s for s in self.store.items(REPLICASET, self.namespace) if is_owned(s, self.uid)]
+        self.sets = {(s["metadata"].get("annotations") or {}).get(_OF_TEMPLATE, ""): s for s in owned}
+
+    def reconcile(self) -> datetime | None:
+        ending = self._is_terminating()
+        for template in self.spec.get("templates") or []:
+            self._template(template, ending)
+        for analysis in self.spec.get("analyses") or []:
+            self._analysis(analysis, ending)
+        self._conclude()
+        self._conditions()
+        self._write()
+        if (end := self._ends()) is not None and not ending:
+            self.wakes.append(end)
+        return min((w + timedelta(milliseconds=1) for w in self.wakes if w >= self.now), default=None)
+
+    @property
+    def spec(self) -> Json:
+        spec: Json = self.experiment["spec"]
+        return spec
+
+    @property
+    def before(self) -> Json:
+        status: Json = self.experiment.get("status") or {}
+        return status
+
+    @property
+    def name(self) -> str:
+        return str(self.experiment["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        return str(self.experiment["metadata"].get("namespace") or "")
+
+    @property
+    def uid(self) -> str:
+        return str(self.experiment["metadata"]["uid"])
+
+    def tell(self, type_: str, reason: str, message: str) -> None:
+        self.emit(self.experiment, type_, reason, message)
+
+    # templates
+
+    def _template(self, template: Json, ending: bool) -> None:
+        old = _named(self.before.get("templateStatuses"), template["name"])
+        new = copy.deepcopy(old) or {"name": template["name"]}
+        wanted = self._wanted(template, old, ending)
+        found = self.sets.get(template["name"])
+        if found is None:
+            found = self._create(template)
+            new["lastTransitionTime"] = format_time(self.now)
+        else:
+            self._service(template, found, wanted, new)
+            found = self._scaled(found, wanted, new)
+        pods = found.get("status") or {}
+        counts = (pods.get("replicas", 0), pods.get("replicas", 0), pods.get("readyReplicas", 0))
+        now = dict(zip(_COUNTS, (*counts, pods.get("availableReplicas", 0)), strict=True))
+        if any(now[c] != (old or {}).get(c, 0) for c in _COUNTS):
+            new["lastTransitionTime"] = format_time(self.now)
+        new |= now
+        if new.get("status") not in ("Successful", "Failed", "Error"):
+            self._judge(new, wanted, now["availableReplicas"], ending)
+        before = (old or {}).get("status", "")
+        if new["status"] != before:
+            told = f"Template '{template['name']}' transitioned from {before} -> {new['status']}"
+            told += f": {new['message']}" if new.get("message") else ""
+            bad = new["status"] in ("Failed", "Error")
+            self.tell("Warning" if bad else "Normal", f"Template{new['status']}", told)
+        _put(self.status, "templateStatuses", new)
+
+    def _wanted(self, template: Json, old: Json | None, ending: bool) -> int:
+        if ending or (old or {}).get("status") in ("Successful", "Failed", "Error"):
+            return 0
+        replicas = template.get("replicas")
+        return 1 if replicas is None else int(replicas)
+
+    def _judge(self, new: Json, wanted: int, available: int, ending: bool) -> None:
+        end = self._ends()
+        passed = end is not None and self.now > end
+        seconds = self.spec.get("progressDeadlineSeconds")
+        seconds = _DEADLINE_SECONDS if seconds is None else seconds
+        since = parse_time(new.get("lastTransitionTime")) or self.now
+        deadline = since + whole_seconds(seconds)
+        if wanted == available:
+            new["status"] = "Successful" if passed or ending else "Running"
+        elif self.now > deadline:
+            new["status"] = "Failed"
+            new["message"] = f"Template '{new['name']}' exceeded its progressDeadlineSeconds ({seconds})"
+        else:
+            new["status"] = "Successful" if ending else "Progressing"
+            self.wakes.append(deadline)
+
+    def _create(self, template: Json) -> Object:
+        pods = with_resources(template.get("template") or {})
+        labels = {k: v for k, v in ((pods.get("metadata") or {}).get("labels") or {}).items() if k != HASH_LABEL}
+        digest = template_hash(pods)
+        pods.setdefault("metadata", {})["labels"] = {**labels, HASH_LABEL: digest}
+        selector = copy.deepcopy(template.get("selector") or {})
+        selector["matchLabels"] = {**(selector.get("matchLabels") or {}), HASH_LABEL: digest}
+        spec: Json = {"replicas": 0, "selector": selector, "template": pods}
+        if template.get("minReadySeconds"):
+            spec["minReadySeconds"] = template["minReadySeconds"]
+        meta = {
+            "name": f"{self.name}-{template['name']}",
+            "namespace": self.namespace,
+            "labels": dict(pods["metadata"]["labels"]),
+            "annotations": {_OF_EXPERIMENT: self.name, _OF_TEMPLATE: template["name"]},
+            "ownerReferences": [owner_reference(self.experiment)],
+        }
+        head = {"apiVersion": REPLICASET.api_version, "kind": REPLICASET.kind}
+        return self.store.create(REPLICASET, {**head, "metadata": meta, "spec": spec})
+
+    def _scaled(self, found: Object, wanted: int, new: Json) -> Object:
+        """What goes keeps its pods until its deadline."""
+        if wanted == 0:
+            found = self._with_deadline(found)
+            end = deadline_of(found)
+            if end is not None and end > self.now and pods_of(found).desired:
+                self.wakes.append(end)
+                return found
+        size = pods_of(found).desired
+        if size == wanted:
+            return found
+        changed = copy.deepcopy(found)
+        changed["spec"]["replicas"] = wanted
+        new["lastTransitionTime"] = format_time(self.now)
+        direction = "up" if size < wanted else "down"
+        name = found["metadata"]["name"]
+        written = self.store.update(REPLICASET, changed)
+        self.tell("Normal", "ScalingReplicaSet", f"Scaled {direction} ReplicaSet {name} from {size} to {wanted}")
+        return written
+
+    def _with_deadline(self, found: Object) -> Object:
+        seconds = self.spec.get("scaleDownDelaySeconds")
+        delay = whole_seconds(_DELAY_SECONDS if seconds is None else seconds)
+        if bool(delay) == has_deadline(found):
+            return found
+        changed = copy.deepcopy(found)
+        annotations = changed["metadata"].setdefault("annotations", {})
+        if delay:
+            annotations[DEADLINE] = format_time(self.now + delay)
+        else:
+            annotations.pop(DEADLINE)
+        return self.store.update(REPLICASET, changed)
+
+    def _service(self, template: Json, found: Object, wanted: int, new: Json) -> None:
+        """A Service of its own for a template that has one, as long as it has pods."""
+        if template.get("service") is None:
+            return
+        name = template["service"].get("name") or found["metadata"]["name"]
+        service = self.store.get(SERVICE, self.namespace, name)
+        if not wanted:
+            if service is not None and not pods_of(found).available:
+                self.store.delete(SERVICE, self.namespace, name)
+                new.pop("serviceName", None)
+                new.pop("podTemplateHash", None)
+            return
+        containers = found["spec"]["template"].get("spec", {}).get("containers") or []
+        ports = [
+            {"port": p["containerPort"], **({"name": p["name"]} if p.get("name") else {})}
+            for c in containers
+            for p in c.get("ports") or []
+        ]
+        if service is None and ports:
+            meta = {"name": name, "namespace": self.namespace, "ownerReferences": [owner_reference(self.experiment)]}
+            spec = {"selector": dict(found["metadata"]["labels"]), "ports": ports}
+            head = {"apiVersion": SERVICE.api_version, "kind": SERVICE.kind}
+            self.store.create(SERVICE, {**head, "metadata": meta, "spec": spec})
+        if ports:
+            new["serviceName"], new["podTemplateHash"] = name, found["metadata"]["labels"][HASH_LABEL]
+
+    # analyses
+
+    def _analysis(self, analysis: Json, ending: bool) -> None:
+        old = _named(self.before.get("analysisRuns"), analysis["name"])
+        new: Json = {"name": analysis["name"], "phase": "", "analysisRun": "", **copy.deepcopy(old or {})}
+        try:
+            self._follow(analysis, new, ending)
+        except (TemplateError, ApiStatus) as error:
+            new["phase"], new["message"] = "Error", _why(analysis, error)
+        before = (old or {}).get("phase", "")
+        if new["phase"] != before and new["phase"]:
+            told = f"AnalysisRun '{analysis['name']}' transitioned from {before} -> {new['phase']}"
+            told += f": {new['message']}" if new.get("message") else ""
+            reason = f"AnalysisRun{new['phase']}"
+            self.tell("Warning" if new["phase"] in _LOST else "Normal", reason, told)
+            for owner in self.experiment["metadata"].get("ownerReferences") or []:
+                rollout = self.store.get(ROLLOUT, self.namespace, owner["name"])
+                if rollout is not None and owner.get("kind") == ROLLOUT.kind:
+                    self.emit(rollout, "Warning", reason, told)
+        _put(self.status, "analysisRuns", new)
+
+    def _follow(self, analysis: Json, new: Json, ending: bool) -> None:
+        if not self.before.get("availableAt"):
+            self._run_spec(analysis)
+            return
+        if not new.get("analysisRun"):
+            if not ending:
+                new["analysisRun"], new["phase"] = self._create_run(analysis), "Pending"
+            return
+        if new["phase"] in FINISHED:
+            return
+        run = self.store.read(ANALYSISRUN, self.namespace, new["analysisRun"])
+        phase = (run.get("status") or {}).get("phase", "")
+        if not ending:
+            new["phase"], message = phase, (run.get("status") or {}).get("message")
+            new.pop("message", None)
+            if message:
+                new["message"] = message
+        elif phase not in FINISHED and not run["spec"].get("terminate"):
+            told = f"Terminating {analysis['name']} ({new['analysisRun']})"
+            self.tell("Normal", "AnalysisRunTerminating", told)
+            self.store.update(ANALYSISRUN, {**copy.deepcopy(run), "spec": {**run["spec"], "terminate": True}})
+
+    def _create_run(self, analysis: Json) -> str:
+        """The name of a new run; an unfinished one of the same spec is taken over."""
+        spec = self._run_spec(analysis)
+        base = name = f"{self.name}-{analysis['name']}"
+        number = 0
+        while taken := self.store.get(ANALYSISRUN, self.namespace, name):
+            if (taken.get("status") or {}).get("phase") not in FINISHED and taken["spec"] == spec:
+                return name
+            number, name = number + 1, f"{base}.{number + 1}"
+        extra = self.spec.get("analysisRunMetadata") or {}
+        meta = {
+            "name": name,
+            "namespace": self.namespace,
+            **{k: dict(extra[k]) for k in ("labels", "annotations") if extra.get(k)},
+            "ownerReferences": [owner_reference(self.experiment)],
+        }
+        head = {"apiVersion": ANALYSISRUN.api_version, "kind": ANALYSISRUN.kind}
+        self.store.create(ANALYSISRUN, {**head, "metadata": meta, "spec": spec})
+        return name
+
+    def _run_spec(self, analysis: Json) -> Json:
+        rest: Json = {k: self.spec[k] for k in ("dryRun", "measurementRetention") if k in self.spec}
+        asked: Json = {
+            **rest,
+            "templates": [{k: analysis[k] for k in ("templateName", "clusterScope") if k in analysis}],
+            "args": [
+                {**a, "value": self._resolved(a["value"])} if "value" in a else a for a in analysis.get("args") or []
+            ],
+        }
+        return run_spec(asked, self.experiment, self._lookup, latest_hash="", stable_hash="")
+
+    def _resolved(self, value: str) -> str:
+        def found(match: re.Match[str]) -> str:
+            replicaset = self.sets.get(match[1])
+            if replicaset is None:
+                return ""
+            meta = replicaset["metadata"]
+            return str(meta["labels"].get(HASH_LABEL, "") if match[2] == "podTemplateHash" else meta["name"])
+
+        return _TEMPLATE_VALUE.sub(found, str(value))
+
+    def _lookup(self, name: str, cluster: bool) -> Mapping[str, Any] | None:
+        if cluster:
+            return self.store.get(CLUSTERANALYSISTEMPLATE, "", name)
+        return self.store.get(ANALYSISTEMPLATE, self.namespace, name)
+
+    # the whole
+
+    def _is_terminating(self) -> bool:
+        status = self.before
+        lost = [t for t in status.get("templateStatuses") or [] if t.get("status") in ("Failed", "Error")]
+        lost += [r for r in status.get("analysisRuns") or [] if r.get("phase") in _LOST]
+        finished = status.get("phase") in FINISHED
+        return bool(self.spec.get("terminate") or finished or lost or self._has_all_required(status))
+
+    def _has_all_required(self, status: Json) -> bool:
+        required = [a["name"] for a in self.spec.get("analyses") or [] if a.get("requiredForCompletion")]
+        runs = [_named(status.get("analysisRuns"), name) for name in required]
+        return bool(required) and all((run or {}).get("phase") == "Successful" for run in runs)
+
+    def _ends(self) -> datetime | None:
+        available = parse_time(self.before.get("availableAt") or self.status.get("availableAt"))
+        if available is None or not self.spec.get("duration"):
+            return None
+        try:
+            return available + parse_duration(str(self.spec["duration"]))
+        except ValueError:
+            return None
+
+    def _conclude(self) -> None:
+        phase = self.before.get("phase", "")
+        if phase in FINISHED:
+            return
+        if not phase:
+            self.status["phase"] = "Pending"
+            return
+        template, why_template = self._worst_template()
+        runs, why_runs = self._worst_run()
+        if template == "Running" and not self.status.get("availableAt"):
+            self.status["availableAt"] = format_time(self.now)
+        required = any(a.get("requiredForCompletion") for a in self.spec.get("analyses") or [])
+        if template in FINISHED:
+            by_runs = template == "Successful" and (runs in FINISHED or required)
+        else:
+            by_runs = runs in _LOST or self._has_all_required(self.status)
+        self.status["phase"], message = (runs, why_runs) if by_runs else (template, why_template)
+        self.status.pop("message", None)
+        if message:
+            self.status["message"] = message
+
+    def _worst_template(self) -> tuple[str, str]:
+        worst, message = "Successful", ""
+        for template in self.spec.get("templates") or []:
+            found = _named(self.status.get("templateStatuses"), template["name"]) or {}
+            status = found.get("status", "Progressing")
+            if _WORST_OF_TEMPLATES.index(status) > _WORST_OF_TEMPLATES.index(worst):
+                worst, message = status, found.get("message", "")
+        return ("Pending" if worst == "Progressing" else worst), message
+
+    def _worst_run(self) -> tuple[str, str]:
+        worst, message = "Successful", ""
+        for analysis in self.spec.get("analyses") or []:
+            found = _named(self.status.get("analysisRuns"), analysis["name"]) or {}
+            if _WORST_OF_RUNS.index(found.get("phase", "")) > _WORST_OF_RUNS.index(worst):
+                worst, message = found.get("phase", ""), found.get("message", "")
+        if self._has_all_required(self.status) and worst not in _LOST:
+            return "Successful", _REQUIRED
+        return ("Running" if worst in ("", "Pending") else worst), message
+
+    def _conditions(self) -> None:
+        old, new = (s.get("templateStatuses") or [] for s in (self.before, self.status))
+        moved = len(old) < len(new) or any(
+            t.get(c, 0) != (_named(new, t["name"]) or t).get(c, 0) for t in old for c in _COUNTS
+        )
+        end = self._ends()
+        said = f'Experiment "{self.name}"'
+        if self.status.get("phase") == "Successful":
+            told = f"{said} has successfully ran and completed."
+            put(self.status, self.now, ("Progressing", "False", "ExperimentCompleted", told))
+        elif moved:
+            told = f"{said} is progressing."
+            put(self.status, self.now, ("Progressing", "True", "ReplicaSetUpdated", told), refresh=True)
+        elif self.before.get("availableAt") and not (end is not None and self.now > end):
+            told = f"{said} is running."
+            put(self.status, self.now, ("Progressing", "True", "NewReplicaSetAvailable", told))
+
+    def _write(self) -> None:
+        found = self.store.get(EXPERIMENT, self.namespace, self.name)
+        if found is None or found["metadata"]["uid"] != self.uid or self.status == self.before:
+            return
+        version = self.experiment["metadata"]["resourceVersion"]
+        self.store.update(EXPERIMENT, {**copy.deepcopy(found), "status": self.status}, expect=version)
+        phase, before = self.status["phase"], self.before.get("phase", "")
+        if phase != before:
+            told = f"Experiment transitioned from {before} -> {phase}"
+            self.tell("Warning" if phase in _LOST else "Normal", f"Experiment{phase}", told)
+
+
+def _named(items: list[Json] | None, name: str) -> Json | None:
+    return next((item for item in items or [] if item["name"] == name), None)
+
+
+def _put(status: Json, key: str, new: Json) -> None:
+    items = status.setdefault(key, [])
+    kept = {k: v for k, v in new.items() if v not in ("", None)} | {"name": new["name"]}
+    at = next((i for i, item in enumerate(items) if item["name"] == new["name"]), None)
+    if at is None:
+        items.append(kept)
+    else:
+        items[at] = kept
+
+
+def _why(analysis: Json, error: Exception) -> str:
+    message = getattr(error, "message", str(error))
+    return f"AnalysisTemplate verification failed for analysis '{analysis['name']}': {message}"
