@@ -10,13 +10,16 @@ from typing import Protocol
 
 from companyos_canary.errors import UsageError
 from companyos_canary.model.http import Request, Response
+from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.analysis import AnalysisController
 from companyos_canary.sandbox.controller import RolloutController
 from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.events import Events
 from companyos_canary.sandbox.experiments import ExperimentController
+from companyos_canary.sandbox.kinds import REPLICASET
 from companyos_canary.sandbox.kubelet import Kubelet
 from companyos_canary.sandbox.lateness import PROMPT, Pace
+from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import Provider
 from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
@@ -26,6 +29,7 @@ from companyos_canary.sandbox.workloads import DeploymentController, ReplicaSetC
 _LOG = logging.getLogger(__name__)
 _LONGEST = timedelta(seconds=30)
 _SHORTEST = timedelta(milliseconds=5)
+_LONG, _MANY_ERRORS = 3600.0, 0.05
 _TURNS = 5_000
 _PAUSE = timedelta(seconds=1)
 
@@ -106,13 +110,14 @@ class Cluster:
         pace: Pace = PROMPT,
     ) -> None:
         self.store = store
+        self._behave = behave
         rollouts = Events(store, "rollouts-controller")
         self._parts: list[Part] = []
         self.freezer = Freezer()
         self._answered = threading.Event()
         if controller and provider is not None:
             heard = _Heard(provider, self._hear)
-            analysis = AnalysisController(store, heard, rollouts.emit, release, pace.rollouts)
+            analysis = AnalysisController(store, heard, rollouts.emit, release, pace.rollouts, is_good=self._is_good)
             self._parts.append(self.freezer.around(analysis))
         if controller:
             self._parts.append(self.freezer.around(ExperimentController(store, rollouts.emit)))
@@ -123,6 +128,18 @@ class Cluster:
         self._parts.append(Kubelet(store, behave, pace.kubelet))
         if traffic is not None:
             self._parts.append(traffic)
+
+    def _is_good(self, run: Object) -> bool:
+        """Whether the version that a run judges has few errors in the long run, as the scenario says."""
+        meta = run["metadata"]
+        digest = (meta.get("labels") or {}).get(HASH_LABEL)
+        sets = [
+            s
+            for s in self.store.items(REPLICASET, meta.get("namespace", ""))
+            if digest and (s["metadata"].get("labels") or {}).get(HASH_LABEL) == digest
+        ]
+        images = [c["image"] for s in sets for c in s["spec"]["template"]["spec"].get("containers") or []]
+        return all(self._behave(image).at(_LONG, 100).errors < _MANY_ERRORS for image in images)
 
     def settle(self, now: datetime) -> datetime | None:
         """Lets everybody act until nobody has anything to do at `now`; the next moment at which
