@@ -4,6 +4,7 @@ import math
 import re
 from datetime import datetime, timedelta
 
+from companyos_canary.analysis.evidence import too_few
 from companyos_canary.argo.limits import limit_of, measured_number
 from companyos_canary.argo.patches.record import action_of
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
@@ -122,6 +123,9 @@ def _failed(run: AnalysisRun, metric: Metric, result: MetricResult) -> FailedMet
         failed=len(judged),
         measured=len(result.measurements),
         message=(newest.message if newest else "") or result.message,
+        few=too_few(metric.success_condition, metric.query, newest.value)
+        if newest and result.phase == "Inconclusive"
+        else "",
     )
 
 

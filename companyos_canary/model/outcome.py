@@ -23,7 +23,8 @@ EndKind = Literal[
 @dataclass(frozen=True, slots=True)
 class FailedMetric:
     """The metric that ended a run. `value` is the measured number as text (`0.112`, `NaN`, empty
-    for no data); `operator` and `limit` say what would have been good, for example `<` 0.05."""
+    for no data); `operator` and `limit` say what would have been good, for example `<` 0.05. `few`
+    says how many requests there were where that was too few: `52 of 100 requests in 5m`."""
 
     run: str
     metric: str
@@ -34,6 +35,7 @@ class FailedMetric:
     failed: int
     measured: int
     message: str
+    few: str = ""
 
 
 @dataclass(frozen=True, slots=True)

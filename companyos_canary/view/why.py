@@ -40,6 +40,8 @@ def metric_sentence(failed: FailedMetric) -> str:
         message = f": {failed.message}" if failed.message else ""
         return f"{failed.metric} could not be measured{of}{message}"
     value = value_text(_number(failed.value), unit, limit=limit)
+    if failed.few:
+        return f"{failed.metric} {value}{wanted} cannot be judged: {failed.few}"
     return f"{failed.metric} {value}{wanted}{of}"
 
 

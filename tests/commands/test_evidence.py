@@ -1,5 +1,6 @@
 """Releases under drawn traffic, with the canary.yaml of four lines: evidence, and waiting for requests."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,9 +30,11 @@ def test_at_ten_requests_a_second_a_step_waits_for_requests_and_needs_no_person(
 
 
 def test_at_two_requests_a_second_it_holds_when_three_times_the_step_is_over(tmp_path: Path) -> None:
-    _, code, out = released(tmp_path, 2)
+    world, code, out = released(tmp_path, 2)
     assert code == 8, out
     assert " +6m00s no verdict " in out
+    shown = world.canary("get").out
+    assert re.search(r"error-rate 0\.\d % \(limit < 5 %\) cannot be judged: \d\d of 100 requests in 5m\n", shown), shown
 
 
 @pytest.mark.parametrize("requests", [20, 200])
