@@ -225,6 +225,18 @@ def test_a_mirror_route_sends_copies_to_the_canary() -> None:
     assert [r["name"] for r in http(stage)] == ["testers", "primary"]
 
 
+def test_a_service_with_tls_routes_only_needs_no_http_route_of_that_name() -> None:
+    case = Case(
+        {"istio": {"virtualService": {"name": "web", "routes": ["primary"], "tlsRoutes": [{"port": 443}]}}},
+        [(VIRTUALSERVICES[0], "web", {"tls": [{"match": [{"port": 443}], "route": TO}]})],
+        lambda stage: int(spec(stage, VIRTUALSERVICES[0], "web")["tls"][0]["route"][1]["weight"]),
+    )
+    stage = stage_of(case, [{"setWeight": 20}, {"pause": {}}])
+    stage.set_image("v2")
+    stage.run(5)
+    assert (case.weight(stage), stage.phase) == (20, "Paused - CanaryPauseStep")
+
+
 def test_subsets_of_a_destination_rule_carry_the_hashes() -> None:
     to = [{"destination": {"host": "web", "subset": s}, "weight": w} for s, w in (("old", 100), ("new", 0))]
     rule = {"name": "web", "canarySubsetName": "new", "stableSubsetName": "old"}

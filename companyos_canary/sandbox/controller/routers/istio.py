@@ -63,7 +63,7 @@ class Istio(Router):
         routes; mirror routes of ours follow the weight, too."""
         spec, names = service["spec"], named.get("routes") or []
         http = spec.get("http") or []
-        if names:
+        if names and http:
             found = [r for r in http if r.get("name") in names]
             if missing := set(names) - {r.get("name") for r in found}:
                 raise RouterError(f"HTTP Route `{sorted(missing)[0]}` is not found")
