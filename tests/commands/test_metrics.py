@@ -90,7 +90,7 @@ def test_a_rollout_without_metrics_is_a_note(world: World) -> None:
     for arguments in ((), ("--since", "1h")):
         ran = world.canary("metrics", "companyos-api", "-n", "companyos", *arguments)
         assert (ran.code, ran.out) == (ExitCode.OK, "")
-        assert ran.err.startswith("companyos-api: no metric judges it: there is no AnalysisRun, ")
+        assert ran.err.startswith("companyos-api: it has no metrics: no AnalysisRun, ")
 
 
 def test_an_away_prometheus_is_an_error_beside_what_was_measured(measured: World) -> None:

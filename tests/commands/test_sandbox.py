@@ -40,4 +40,4 @@ def test_the_scenarios_are_listed_with_their_promise_and_nothing_is_served(empty
     assert lines[at + 1].split() == ["v1.1.0:", "paused,", "error-rate,", "exit", "8"]
     listed = empty.canary("sandbox", "--list", "-o", "json").json["data"]["scenarios"]
     assert len(listed) * 2 == len(lines)
-    assert listed[0]["promise"] == {"exit": 3, "verdict": "rolled-back", "metric": "error-rate", "deploy": "v1.2.0"}
+    assert listed[0]["promise"] == {"exit": 3, "verdict": "rolled-back", "metric": "error-ratio", "deploy": "v1.2.0"}

@@ -88,12 +88,12 @@ def test_pods_go_with_their_owner_whoever_made_them() -> None:
 
 
 def test_what_our_controller_cannot_play_is_for_another_one_to_judge() -> None:
-    blue_green = rollout(strategy={"blueGreen": {"activeService": "web"}})
+    with_a_plugin = rollout(strategy={"canary": {"steps": [{"plugin": {"name": "org/step"}}]}})
     for ours, status in ((True, 422), (False, 201)):
         running = Sandbox(namespaces=("default",), controller=ours)
         try:
             client = Client(running.faults, running.store, api.Clock())
-            assert client.post(ROLLOUTS, blue_green).status == status
+            assert client.post(ROLLOUTS, with_a_plugin).status == status
         finally:
             running.close()
 
