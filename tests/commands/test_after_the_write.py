@@ -133,3 +133,10 @@ def test_a_reader_without_a_controller_does_not_say_that_it_changed_something(wo
     assert ran.code == ExitCode.UNOBSERVED, ran
     assert "was changed" not in ran.err + ran.out
     assert "no controller has acted on it in 30 s: is Argo Rollouts running?" in ran.err + ran.out
+
+
+def test_a_restart_whose_answer_is_lost_and_that_is_not_followed_ends_unobserved(world: World) -> None:
+    lost(world, made=False, answer=ANSWERS["504"])
+    ran = world.canary("restart", "--no-wait")
+    assert ran.code == ExitCode.UNOBSERVED, ran
+    assert changing(world)[1:] == []

@@ -117,7 +117,7 @@ def test_an_error_prints_nothing_on_stdout(waiting: World) -> None:
 def test_what_has_no_end_has_no_field(waiting: World, arguments: tuple[str, ...]) -> None:
     ran = waiting.canary(*arguments)
     assert (ran.code, ran.out, waiting.requests) == (ExitCode.USAGE, "", [])
-    assert ran.err.endswith("has no end\nhint: use -o json\n")
+    assert ran.err.endswith("which never ends\nhint: use -o json\n")
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)

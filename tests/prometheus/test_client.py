@@ -103,7 +103,7 @@ def test_targets_are_listed() -> None:
     [
         (400, {"status": "error", "error": "parse error: x"}, errors.Invalid, "parse error: x"),
         (422, {"status": "error", "error": "too many samples"}, errors.Invalid, "too many samples"),
-        (401, b"", errors.Unauthenticated, "other credentials"),
+        (401, b"", errors.Unauthenticated, "does not accept the credentials"),
         (403, b"", errors.Forbidden, "not permitted"),
         (404, b"404 page not found", errors.NotFound, "404 page not found"),
         (503, b"starting up", errors.ServerError, "answered 503: starting up"),
