@@ -37,7 +37,7 @@ def test_the_screen_then_ctrl_c(waiting: Shell) -> None:
     assert not terminal.screen.cursor.hidden
     assert "waits for a person" in terminal.text, "the last frame stays"
     assert "no longer watching: v1.5.0 waits for a person" in terminal.text
-    assert "stop:  canary abort" in terminal.text
+    assert "stop:     canary abort" in terminal.text
     assert "Traceback" not in terminal.raw
 
 
