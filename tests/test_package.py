@@ -118,7 +118,7 @@ def test_the_demo_ships_a_good_version_and_rolls_a_bad_one_back(installed: Insta
     verdicts = [line.split()[0] for line in out.splitlines() if line.startswith("verdict=")]
     assert verdicts == ["verdict=healthy", "verdict=rolled-back"]
     assert "no canary, no analysis: nothing to compare with" in err
-    assert "v1.2.0 was rolled back at 25 %: error-ratio" in err
+    assert "v1.2.0 was rolled back at 25 %: error-ra" in err  # rate or ratio
     last = out.splitlines()[-1]
     assert last.startswith("that was the demo. Next: `")
     following = subprocess.run(
