@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from companyos_canary.cluster.client import MERGE_PATCH, Cluster
-from companyos_canary.model.http import Request
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.model.http import MERGE_PATCH, Request
 
 NAME = "fan-out"
 PATIENCE = 30.0

@@ -19,16 +19,13 @@ from companyos_canary.errors import (
     Uncertain,
     Unreachable,
 )
-from companyos_canary.model.http import Json, Request, Stream, Transport
+from companyos_canary.model.http import MERGE_PATCH, Json, Request, Stream, Transport
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 
 SHORTEST = 0.1  # seconds for a request, where the time is almost over
 FIELD_MANAGER = "canary"
-MERGE_PATCH = "application/merge-patch+json"
-JSON_PATCH = "application/json-patch+json"
-STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 Json = dict[str, Any]
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 _USERINFO = re.compile(r"(?<=//)[^/\s`]*@")
 
 

@@ -8,7 +8,6 @@ import pytest
 from companyos_canary.argo.history import previous_stable
 from companyos_canary.argo.patches import (
     ACTION,
-    MERGE_PATCH,
     RECORD,
     Change,
     Nothing,
@@ -30,6 +29,7 @@ from companyos_canary.argo.patches import (
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.argo.skipped import skipped
 from companyos_canary.argo.stable_record import ever_stable
+from companyos_canary.model.http import MERGE_PATCH
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet

@@ -12,7 +12,7 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ROLLOUT
 from companyos_canary.cluster.reads import selector_text
 from companyos_canary.errors import CanaryError, Conflict, CrdMissing, Forbidden, Invalid, NotFound
-from companyos_canary.model.http import Request, Response
+from companyos_canary.model.http import JSON_PATCH, MERGE_PATCH, Request, Response
 from companyos_canary.sandbox.api import Attributes
 from companyos_canary.sandbox.kinds import POD
 from companyos_canary.sandbox.kinds import ROLLOUT as STORED
@@ -171,7 +171,7 @@ def test_a_patch_changes_the_object() -> None:
     got = cluster.patch(ROLLOUT, NAME, {"spec": {"paused": True}})
     assert got["spec"]["paused"] is True
     assert world.store.read(STORED, NS, NAME)["spec"]["paused"] is True
-    assert transport.asked[0].header("Content-Type") == client.MERGE_PATCH
+    assert transport.asked[0].header("Content-Type") == MERGE_PATCH
     assert transport.asked[0].parameter("fieldManager") == "canary"
 
 
@@ -192,7 +192,7 @@ def test_a_failed_test_operation_is_invalid() -> None:
     cluster, _ = made()
     wrong = [{"op": "test", "path": "/spec/replicas", "value": 99}]
     with pytest.raises(Invalid):
-        cluster.patch(ROLLOUT, NAME, wrong, content_type=client.JSON_PATCH)
+        cluster.patch(ROLLOUT, NAME, wrong, content_type=JSON_PATCH)
 
 
 def test_an_old_resource_version_is_a_conflict() -> None:

@@ -5,7 +5,7 @@ A decision is a `Change` (patches, with the `test` operations that pin what was 
 """
 
 from companyos_canary.argo.patches.act import abort, abort_unseen, is_unseen, names, pause, restart, resume, retry
-from companyos_canary.argo.patches.decision import JSON_PATCH, MERGE_PATCH, Change, Decision, Nothing, Patch, Refusal
+from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal
 from companyos_canary.argo.patches.image import set_image
 from companyos_canary.argo.patches.promote import INCONCLUSIVE, only_if, promote, promote_full
 from companyos_canary.argo.patches.record import (
@@ -22,6 +22,7 @@ from companyos_canary.argo.patches.record import (
     with_reason,
 )
 from companyos_canary.argo.patches.undo import undo
+from companyos_canary.model.http import JSON_PATCH, MERGE_PATCH
 from companyos_canary.model.image import tag
 
 __all__ = [

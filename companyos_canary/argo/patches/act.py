@@ -4,21 +4,11 @@ import dataclasses
 from datetime import datetime
 
 from companyos_canary.argo.effects import drained
-from companyos_canary.argo.patches.decision import (
-    JSON_PATCH,
-    MERGE_PATCH,
-    Change,
-    Decision,
-    Nothing,
-    Patch,
-    Refusal,
-    add,
-    replace,
-    test,
-)
+from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, replace, test
 from companyos_canary.argo.patches.record import Record
 from companyos_canary.argo.patches.undo import template_of, undo
 from companyos_canary.argo.steps import place_of
+from companyos_canary.model.http import JSON_PATCH, MERGE_PATCH
 from companyos_canary.model.image import tag
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import Container, Rollout

@@ -6,9 +6,6 @@ from typing import Any, Literal
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
 
-JSON_PATCH = "application/json-patch+json"
-MERGE_PATCH = "application/merge-patch+json"
-
 
 @dataclass(frozen=True, slots=True)
 class Patch:

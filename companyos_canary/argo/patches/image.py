@@ -3,7 +3,6 @@
 from typing import Any
 
 from companyos_canary.argo.patches.decision import (
-    JSON_PATCH,
     Change,
     Decision,
     Nothing,
@@ -16,6 +15,7 @@ from companyos_canary.argo.patches.decision import (
 from companyos_canary.argo.patches.record import Record
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import JSON_PATCH
 from companyos_canary.model.image import tag
 from companyos_canary.model.rollout import Rollout
 

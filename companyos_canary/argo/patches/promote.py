@@ -1,20 +1,10 @@
 """Going on at a pause. The plugin's promote and its traps: recorded in the scenarios pause-promote,
 promote-skips-running-step, manual-pause-then-promote."""
 
-from companyos_canary.argo.patches.decision import (
-    JSON_PATCH,
-    Change,
-    Decision,
-    Nothing,
-    Patch,
-    Refusal,
-    add,
-    pins,
-    replace,
-    test,
-)
+from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, pins, replace, test
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.steps import place_of, step_number
+from companyos_canary.model.http import JSON_PATCH
 from companyos_canary.model.rollout import Rollout
 
 NO_STEPS = "it has no steps and no weights"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from companyos_canary.argo.patches.decision import MERGE_PATCH, Change, Decision, Patch, add
+from companyos_canary.argo.patches.decision import Change, Decision, Patch, add
+from companyos_canary.model.http import MERGE_PATCH
 from companyos_canary.model.quantity import format_time, parse_time
 from companyos_canary.model.rollout import Rollout
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from companyos_canary.argo.patches.decision import (
-    JSON_PATCH,
     Change,
     Decision,
     Nothing,
@@ -16,6 +15,7 @@ from companyos_canary.argo.patches.decision import (
     test,
 )
 from companyos_canary.argo.patches.record import Record, undone_to
+from companyos_canary.model.http import JSON_PATCH
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.model.workload import ReplicaSet
 
