@@ -169,7 +169,7 @@ def change(
 def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool) -> Changed:
     """One decision, sent; its notes are about what could not be written beside it. `first`: nothing
     was sent before it."""
-    meant: Change | None = None
+    meant: tuple[object, ...] = ()
     seen = ""
     for attempt in range(1, ATTEMPTS + 1):
         before = verb.read(cluster, name)
@@ -178,9 +178,8 @@ def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool
             if not first:
                 raise refused(replace(decision, message=f"the {verb.name} was sent, and then: {decision.message}"))
             raise refused(decision)
-        other = before.current_hash != seen if attempt > 1 else False
-        if isinstance(decision, Change) and meant is not None:
-            other = _meant(decision) != _meant(meant)
+        means = _meant(before, decision) if isinstance(decision, Change) else ()
+        other = bool(meant) and (means != meant if means else before.current_hash != seen)
         if other and not verb.insists:
             raise Refused(
                 f"`{name}` changed before `{verb.name}` could be sent; nothing {'was' if first else 'more was'} sent",
@@ -188,7 +187,7 @@ def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool
             )
         if isinstance(decision, Nothing) or dry_run:
             return Changed(decision, before, before)
-        meant, seen = decision, before.current_hash
+        meant, seen = means, before.current_hash
         try:
             return _patched(cluster, verb, before, decision)
         except (Conflict, Stale) as error:
@@ -202,14 +201,17 @@ def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool
     raise AssertionError("unreachable")
 
 
-def _meant(decision: Change) -> tuple[object, ...]:
-    """What a decision does, without the resourceVersion that it was read at."""
-    return tuple(
-        replace(p, body=[o for o in p.body if o.get("path") != "/metadata/resourceVersion"])
-        if isinstance(p.body, list)
-        else p
+_READ_AT = ("/metadata/resourceVersion", "/metadata/generation")
+
+
+def _meant(before: Rollout, decision: Change) -> tuple[object, ...]:
+    """What was looked at, and what a decision does, without when it was read."""
+    looked = (before.current_hash, before.template, before.steps, before.aborted, before.promote_full)
+    bodies = (
+        [o for o in p.body if o.get("path") not in _READ_AT] if isinstance(p.body, list) else p.body
         for p in decision.patches
     )
+    return (*looked, *bodies)
 
 
 def _patched(cluster: Cluster, verb: Verb, before: Rollout, decision: Change) -> Changed:

@@ -1,10 +1,11 @@
 """`canary abort`: stop the canary. Needs no canary.yaml, and no more rights than get and patch."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from companyos_canary.actions import abort as action
-from companyos_canary.actions.change import Changed, change
+from companyos_canary.actions.change import ROUNDS, Changed, change
 from companyos_canary.argo.effects import Effect, aborted, canary_pods
 from companyos_canary.argo.patches import Change, Decision, Nothing, names
 from companyos_canary.argo.phase import invalid_spec
@@ -72,7 +73,7 @@ def abort(
         return _sent(session, changed)
     if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
         return _not_seen(session, changed)
-    return _drained(session, changed, time)
+    return _drained(session, changed, time, lambda: change(session.cluster, name, verb, time=time))
 
 
 def _not_seen(session: base.Session, changed: Changed) -> base.Answer:
@@ -84,13 +85,22 @@ def _not_seen(session: base.Session, changed: Changed) -> base.Answer:
     return _put_back_told(changed, answer)
 
 
-def _drained(session: base.Session, changed: Changed, time: "Time") -> base.Answer:
-    """Waits for the last canary pod; the answer says where traffic is then."""
+def _drained(session: base.Session, changed: Changed, time: "Time", again: Callable[[], Changed]) -> base.Answer:
+    """Waits for the last canary pod; the answer says where traffic is then. A pause by hand that came
+    in between is lifted as one that was there before: `again`."""
     name, place, live = session.rollout, session.place, changed.after
     if not live.is_fully_promoted:
         already = "already " if isinstance(changed.decision, Nothing) else ""
         session.note(f"{name} in {place} is {already}aborted; waiting for {_last(live)}")
     changed = action.drain(session.cluster, changed, time=time)
+    for _ in range(ROUNDS):
+        if changed.effect is not Effect.HELD or not changed.after.aborted:
+            break
+        earlier, changed = changed.notes, again()
+        changed = replace(changed, notes=(*earlier, *changed.notes))
+        if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
+            return _not_seen(session, changed)
+        changed = action.drain(session.cluster, changed, time=time)
     live = changed.after
     if changed.effect is not Effect.SEEN:
         return _not_drained(session, changed)

@@ -105,13 +105,14 @@ def test_the_phase_that_we_calculate_is_the_one_that_was_written() -> None:
     assert len(agreeing) > 0.85 * len(settled)
 
 
-def test_promote_at_the_pause_takes_the_condition_away_and_pins_hash_and_reason() -> None:
+def test_promote_at_the_pause_takes_the_condition_away_and_pins_spec_hash_and_reason() -> None:
     decision = promote(first("pause-promote", "BlueGreenPause"), skip_step=False)
     assert isinstance(decision, Change)
     (patch,) = decision.patches
     assert (patch.subresource, patch.body) == (
         "status",
         [
+            {"op": "test", "path": "/metadata/generation", "value": 3},
             {"op": "test", "path": "/status/currentPodHash", "value": "6f79fffc94"},
             {"op": "test", "path": "/status/pauseConditions/0/reason", "value": "BlueGreenPause"},
             {"op": "remove", "path": "/status/pauseConditions"},

@@ -166,8 +166,9 @@ def test_abort_twice_has_nothing_to_do_once_the_controller_has_acted() -> None:
     assert isinstance(abort(rollout(**ABORTED)), Change)
 
 
-def test_promote_at_a_pause_pins_hash_step_and_reason() -> None:
+def test_promote_at_a_pause_pins_spec_hash_step_and_reason() -> None:
     assert body(promote(rollout(**AT_PAUSE), skip_step=False)) == [
+        {"op": "test", "path": "/metadata/generation", "value": 8},
         {"op": "test", "path": "/status/currentPodHash", "value": CANARY},
         {"op": "test", "path": "/status/currentStepIndex", "value": 1},
         {"op": "test", "path": "/status/pauseConditions/0/reason", "value": "CanaryPauseStep"},
@@ -186,6 +187,7 @@ def test_promote_while_a_step_runs_is_refused_unless_it_may_be_skipped() -> None
     assert refused.exit_code is ExitCode.REFUSED
     assert "step 2/3 (analysis) is running" in refused.message
     assert body(promote(running, skip_step=True)) == [
+        {"op": "test", "path": "/metadata/generation", "value": 8},
         {"op": "test", "path": "/status/currentPodHash", "value": CANARY},
         {"op": "test", "path": "/status/currentStepIndex", "value": 3},
         {"op": "replace", "path": "/status/currentStepIndex", "value": 4},

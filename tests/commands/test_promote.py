@@ -142,7 +142,7 @@ def test_a_dry_run_shows_what_it_pins_and_sends_nothing(waiting: World) -> None:
     assert head == f"PATCH {ROLLOUT}/status?fieldManager=canary"
     assert content == "content-type: application/json-patch+json"
     operations = json.loads("\n".join(body))
-    assert [o["op"] for o in operations] == ["test", "test", "test", "remove"]
+    assert [o["op"] for o in operations] == ["test", "test", "test", "test", "remove"]
     assert [r.method for r in waiting.requests] == ["GET"]
 
 

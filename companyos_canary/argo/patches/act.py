@@ -4,7 +4,8 @@ import dataclasses
 from datetime import datetime
 
 from companyos_canary.argo.effects import drained
-from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, replace, test
+from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, pins, replace, test
+from companyos_canary.argo.patches.promote import not_taken_up
 from companyos_canary.argo.patches.record import Record
 from companyos_canary.argo.patches.undo import template_of, undo
 from companyos_canary.argo.steps import place_of
@@ -31,7 +32,9 @@ def pause(rollout: Rollout) -> Decision:
         note = "the analysis keeps running during the pause, and can still abort"
     else:
         note = ""
-    return Change((Patch([add("/spec/paused", True)], JSON_PATCH),), note)
+    # Nothing finer pins an abort or a full promote that is not there yet.
+    pin = test("/metadata/resourceVersion", rollout.resource_version)
+    return Change((Patch([pin, add("/spec/paused", True)], JSON_PATCH),), note)
 
 
 def resume(rollout: Rollout) -> Decision:
@@ -71,6 +74,8 @@ def _where(rollout: Rollout) -> str:
 def retry(rollout: Rollout) -> Decision:
     """Only after an abort: elsewhere the plugin's retry prints success and does nothing (recorded:
     retry-without-abort). The steps start again from the first."""
+    if refusal := not_taken_up(rollout):
+        return refusal
     if not rollout.aborted:
         return Refusal(f"`{rollout.name}` is not aborted: there is nothing to try again", "look with `canary status`")
     operations = [
@@ -95,7 +100,8 @@ def restart(rollout: Rollout, at: datetime) -> Decision:
             f"`{rollout.name}` is in the middle of a release: restart it when that has ended",
             "look with `canary status`",
         )
-    return Change((Patch({"spec": {"restartAt": format_time(at)}}, MERGE_PATCH),))
+    operations = [*pins(rollout)[:2], add("/spec/restartAt", format_time(at))]
+    return Change((Patch(operations, JSON_PATCH),))
 
 
 MAY_BE_LOST = (

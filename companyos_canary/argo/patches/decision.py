@@ -65,7 +65,9 @@ def not_changeable(rollout: Rollout) -> Refusal | None:
 
 
 def pins(rollout: Rollout) -> list[dict[str, Any]]:
-    pins = [test("/status/currentPodHash", rollout.current_hash)]
+    """The template and the step that were looked at, and by the generation the whole spec: its steps,
+    and a pause by hand."""
+    pins = [test("/metadata/generation", rollout.generation), test("/status/currentPodHash", rollout.current_hash)]
     if rollout.step_index is not None:
         pins.append(test("/status/currentStepIndex", rollout.step_index))
     return pins

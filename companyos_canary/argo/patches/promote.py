@@ -2,12 +2,28 @@
 promote-skips-running-step, manual-pause-then-promote."""
 
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, pins, replace, test
-from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.argo.steps import place_of, step_number
 from companyos_canary.model.http import JSON_PATCH
 from companyos_canary.model.rollout import Rollout
 
 NO_STEPS = "it has no steps and no weights"
+
+
+def not_taken_up(rollout: Rollout) -> Refusal | None:
+    """Why the controller would not act on a change of the status: it has never seen this Rollout, or
+    calls its spec invalid."""
+    if not rollout.observed_generation and not rollout.current_hash:
+        return Refusal(
+            f"no controller has acted on `{rollout.name}` yet: is Argo Rollouts running in this cluster?",
+            "look with `canary status`",
+        )
+    if invalid := invalid_spec(rollout):
+        return Refusal(
+            f"the controller does nothing with `{rollout.name}` while its spec is invalid: {invalid}",
+            "fix the spec first; `canary get` shows it",
+        )
+    return None
 
 
 def leave_pause(rollout: Rollout) -> Decision:
@@ -53,6 +69,8 @@ def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
     """Goes on at a pause. A step that still runs is skipped only on request."""
     if rollout.blue_green and skip_step:
         return refuse_to_skip(rollout)
+    if refusal := not_taken_up(rollout):
+        return refusal
     if rollout.aborted:
         again = "run it again" if rollout.blue_green else "run the steps again"
         return Refusal(
@@ -124,6 +142,8 @@ def promote_full(rollout: Rollout) -> Decision:
     """Everything that is left is skipped: steps, pauses, analyses. Refused on an aborted rollout,
     where it would clear the abort and ship the version that was aborted (recorded in the notes);
     a finished one is `Nothing`, where the plugin prints success and sends nothing."""
+    if refusal := not_taken_up(rollout):
+        return refusal
     if rollout.aborted:
         return Refusal(
             f"`{rollout.name}` is aborted: a full promote would ship the version that was aborted",

@@ -33,8 +33,8 @@ def undo(rollout: Rollout, target: ReplicaSet, record: Record) -> Decision:
     if rollout.workload_ref:
         template = Patch([*_images(rollout), write], JSON_PATCH, target="Deployment")
         return Change((template, record.patch()))
-    pin = test("/status/currentPodHash", rollout.current_hash)
-    return Change((Patch([pin, write, record.annotation(rollout.annotations)], JSON_PATCH),))
+    pinned = [test("/status/currentPodHash", rollout.current_hash), *_images(rollout)]
+    return Change((Patch([*pinned, write, record.annotation(rollout.annotations)], JSON_PATCH),))
 
 
 def _already(rollout: Rollout, target: ReplicaSet) -> Decision:
@@ -53,7 +53,7 @@ def _already(rollout: Rollout, target: ReplicaSet) -> Decision:
 
 
 def _images(rollout: Rollout) -> list[dict[str, Any]]:
-    """Pins of what is undone, where the status is in another object: its images."""
+    """Pins of what is undone: its images, which the controller may not have seen yet."""
     at = "/spec/template/spec/containers"
     return [
         test(f"{at}/{position}/{key}", value)

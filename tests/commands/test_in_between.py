@@ -1,0 +1,128 @@
+"""Somebody else changes the Rollout between the read of a verb and its PATCH, or while it waits."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request, Response
+from companyos_canary.sandbox.kinds import ROLLOUT
+from tests.commands.conftest import changing, freeze
+from tests.commands.test_abort import take
+from tests.commands.test_stopping_laws import STEPS, before_the_patch, images, with_image
+from tests.world import World
+
+CHANGES: dict[str, Callable[[World], object]] = {
+    "steps": lambda w: w.patch({"spec": {"strategy": {"canary": {"steps": STEPS[:1]}}}}),
+    "abort": lambda w: w.patch({"status": {"abort": True}}, "status"),
+    "full promote": lambda w: w.patch({"status": {"promoteFull": True}}, "status"),
+    "image": lambda w: with_image(w, "v1.3.0"),
+    "pause": lambda w: w.patch({"spec": {"paused": True}}),
+}
+
+
+@pytest.mark.parametrize(
+    ("verb", "change"),
+    [
+        ("promote", "steps"),
+        ("promote", "pause"),
+        ("pause", "abort"),
+        ("pause", "image"),
+        ("pause", "full promote"),
+        ("undo", "image"),
+    ],
+)
+def test_a_decision_about_another_state_is_not_sent(waiting: World, verb: str, change: str) -> None:
+    freeze(waiting)
+    before_the_patch(waiting, lambda: CHANGES[change](waiting))
+    ran = waiting.canary(verb)
+    assert ran.code == ExitCode.REFUSED, ran
+    assert "nothing was sent" in ran.err or "has not seen the newest change" in ran.err or "aborted" in ran.err
+
+
+def test_a_restart_of_what_became_another_version_is_refused(world: World) -> None:
+    before_the_patch(world, lambda: with_image(world, "v1.3.0"))
+    ran = world.canary("restart")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert world.rollout().restart_at is None
+
+
+def test_an_unrelated_change_of_the_size_keeps_no_promote_from_being_sent(waiting: World) -> None:
+    before_the_patch(waiting, lambda: (waiting.patch({"spec": {"replicas": 11}}), waiting.advance(2)))
+    ran = waiting.canary("promote")
+    assert ran.code == ExitCode.OK, ran
+
+
+def test_an_abort_lifts_a_pause_by_hand_that_came_in_between(waiting: World) -> None:
+    before_the_patch(waiting, lambda: CHANGES["pause"](waiting))
+    ran = waiting.canary("abort")
+    assert ran.code == ExitCode.OK, ran
+    assert images(waiting) == {"companyos-api:v1.0.0"}
+    assert not waiting.rollout().paused
+
+
+def test_an_abort_that_somebody_takes_back_ends_at_once(waiting: World) -> None:
+    freeze(waiting)
+    served = {"status": {"abort": True, "updatedReplicas": 1}}
+    acts: list[Callable[[], object]] = [
+        lambda: (take(waiting), waiting.patch(served, "status")),
+        lambda: waiting.patch({"status": {"abort": False}}, "status"),
+    ]
+    waiting.on_wait.append(lambda: acts.pop(0)() if acts else None)
+    began = waiting.now
+    ran = waiting.canary("abort")
+    assert ran.code == ExitCode.SUPERSEDED, ran
+    assert "was retried by someone: its canary serves again" in ran.out
+    assert (waiting.now - began).total_seconds() < 5
+
+
+INVALID = {"type": "InvalidSpec", "status": "True", "reason": "InvalidSpec", "message": "service is gone"}
+
+
+def test_nothing_is_promoted_and_every_wait_ends_while_the_spec_is_invalid(waiting: World) -> None:
+    freeze(waiting)
+    live = waiting.store.read(ROLLOUT, "companyos", "companyos-api")
+    waiting.patch({"status": {"conditions": [*live["status"]["conditions"], INVALID]}}, "status")
+    ran = waiting.canary("promote")
+    assert (ran.code, changing(waiting)) == (ExitCode.REFUSED, []), ran
+    assert "service is gone" in ran.err
+    began = waiting.now
+    ran = waiting.canary("abort")
+    assert ran.code == ExitCode.UNOBSERVED, ran
+    assert "the controller does nothing while the spec is invalid: service is gone" in ran.out
+    assert (waiting.now - began).total_seconds() < 10
+
+
+@pytest.mark.parametrize("command", [("promote",), ("promote", "--full", "--yes", "--reason", "r"), ("retry",)])
+def test_a_rollout_that_no_controller_has_seen_is_not_promoted(empty: World, command: tuple[str, ...]) -> None:
+    freeze(empty)
+    assert empty.canary("apply", "v1.0.0", "--no-wait").code == ExitCode.OK
+    empty.requests.clear()
+    ran = empty.canary(*command)
+    assert (ran.code, changing(empty)) == (ExitCode.REFUSED, []), ran
+    assert "no controller has acted on `companyos-api` yet: is Argo Rollouts running" in ran.err
+
+
+def test_a_policy_that_denies_is_no_change_in_between(waiting: World) -> None:
+    """As a ValidatingAdmissionPolicy answers."""
+    real, message = waiting.faults, "rollouts.argoproj.io is forbidden: ValidatingAdmissionPolicy 'frozen' denied it"
+    status = {"kind": "Status", "code": 422, "reason": "Invalid", "message": message, "details": {"name": "x"}}
+
+    def fault(request: Request) -> Response:
+        return Response(422, {}, json.dumps(status).encode()) if request.method == "PATCH" else real(request)
+
+    waiting.faults = fault  # type: ignore[assignment]
+    ran = waiting.canary("promote")
+    assert (ran.code, changing(waiting)) == (ExitCode.DENIED, ["PATCH"]), ran
+    assert "'frozen' denied it" in ran.err
+
+
+def test_a_time_out_bounds_every_verb(waiting: World) -> None:
+    freeze(waiting)
+    for command in (("deploy", "v1.3.0", "--supersede"), ("abort",), ("promote",), ("status", "--wait"), ("watch",)):
+        began = waiting.now
+        ran = waiting.canary(*command, "--timeout", "4s")
+        took = (waiting.now - began).total_seconds()
+        assert ran.code in (ExitCode.TIMEOUT, ExitCode.REFUSED, ExitCode.UNFINISHED), (command, ran)
+        assert took <= 5, (command, took)
