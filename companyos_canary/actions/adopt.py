@@ -15,11 +15,18 @@ from companyos_canary.config import Settings, load
 from companyos_canary.errors import NotFound, Refused
 from companyos_canary.model.quantity import format_duration, whole_seconds
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.render.adopt import pod_of, rollout_patch, service_patch, template_patch, without_nulls
 from companyos_canary.render.difference import changes, keep_live_image
 from companyos_canary.render.objects import analysis_templates, objects, rollout, service
-from companyos_canary.render.starter import adopted, starter
-from companyos_canary.render.yamltext import to_yaml
+from companyos_canary.render.starter import (
+    adopted,
+    pod_of,
+    rollout_patch,
+    service_patch,
+    starter,
+    template_patch,
+    without_nulls,
+)
+from companyos_canary.render.templates import to_yaml
 
 HEADER = """\
 # What the live {kind} has and canary would render in another way. Delete a line to take what

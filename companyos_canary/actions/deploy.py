@@ -12,7 +12,7 @@ from companyos_canary.argo.patches import Decision, Record, Refusal, set_image, 
 from companyos_canary.argo.patches.decision import not_changeable
 from companyos_canary.argo.stable_record import ends_with
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.config.names import image_reference
+from companyos_canary.config.settings import image_reference
 from companyos_canary.errors import CanaryError
 from companyos_canary.model.image import repository
 from companyos_canary.model.rollout import Rollout

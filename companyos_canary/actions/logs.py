@@ -13,9 +13,8 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import Forbidden, Invalid, NotFound, UsageError, near
 from companyos_canary.model.http import Stream
 from companyos_canary.model.image import tag
-from companyos_canary.model.logline import LogLine
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.model.workload import Pod
+from companyos_canary.model.workload import LogLine, Pod
 
 Options = tuple[tuple[str, str], ...]
 

@@ -16,9 +16,8 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.errors import CanaryError, Invalid, NotFound, Unreachable
 from companyos_canary.model.http import Stream
-from companyos_canary.model.logline import LogLine
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.model.workload import Pod
+from companyos_canary.model.workload import LogLine, Pod
 
 LOOK = 0.2  # seconds
 AGAIN = timedelta(seconds=1)

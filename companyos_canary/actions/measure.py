@@ -7,7 +7,7 @@ from functools import cache
 
 from companyos_canary.analysis.evidence import LABEL, OBSERVED
 from companyos_canary.errors import CanaryError, Invalid
-from companyos_canary.model.live import Course, Live, LiveMetric, Missing
+from companyos_canary.model.snapshot import Course, Live, LiveMetric, Missing
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.render.questions import Question, Questions
 

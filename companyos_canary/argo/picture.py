@@ -9,9 +9,8 @@ from companyos_canary.argo.pods import is_routed, pod_share
 from companyos_canary.argo.progress import Progress, progress, started_at
 from companyos_canary.argo.steps import actual_weight
 from companyos_canary.model.image import image_of, version
-from companyos_canary.model.live import Live
 from companyos_canary.model.outcome import Cause
-from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.model.workload import ReplicaSet
 
 # Verbs that take the Rollout as an option, because their argument is a version.

@@ -379,7 +379,7 @@ def _print(session: Session, answer: Answer) -> None:
         told = [error_entry(answer.error)] if answer.error else []
         runtime.say(envelope(session.command, answer.code, answer.data, told))
     elif session.output == "yaml":
-        from companyos_canary.render.yamltext import to_yaml
+        from companyos_canary.render.templates import to_yaml
 
         runtime.stdout.write(to_yaml(answer.objects))
     elif session.output == "name":

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from companyos_canary.commands import base
-from companyos_canary.config.names import printable
+from companyos_canary.config.settings import printable
 from companyos_canary.errors import ExitCode, UsageError
 
 EXAMPLES = (

@@ -13,7 +13,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import sent_answer, unseen, would_send
-from companyos_canary.config.names import image_reference
+from companyos_canary.config.settings import image_reference
 from companyos_canary.errors import ExitCode, NotFound
 from companyos_canary.model.image import tag
 from companyos_canary.view.ci.summary import standing_report

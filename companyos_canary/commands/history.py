@@ -61,7 +61,7 @@ def _compared(
     session: base.Session, snapshot: Snapshot, names: tuple[str, str], head: Mapping[str, Any]
 ) -> base.Answer:
     """The difference of two pod templates, without what the controller put into them."""
-    from companyos_canary.render.yamltext import to_yaml
+    from companyos_canary.render.templates import to_yaml
     from companyos_canary.view.history import diff_lines
     from companyos_canary.view.ink import ink
 

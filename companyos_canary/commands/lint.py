@@ -10,7 +10,7 @@ import typer
 from companyos_canary.commands import base
 from companyos_canary.commands.options import span
 from companyos_canary.config import FILE, find, load
-from companyos_canary.config.names import printable
+from companyos_canary.config.settings import printable
 from companyos_canary.errors import CanaryError, ConfigError, ExitCode, UsageError
 from companyos_canary.lint.check import File, Report, check, file_of, file_of_objects
 from companyos_canary.lint.documents import LONGEST, Unreadable

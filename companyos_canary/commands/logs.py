@@ -13,8 +13,8 @@ from companyos_canary.actions import logs as action
 from companyos_canary.commands import base
 from companyos_canary.commands.options import span
 from companyos_canary.errors import ExitCode, UsageError
-from companyos_canary.model.logline import LogLine
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import LogLine
 
 _LEAST = timedelta(milliseconds=1)
 EXAMPLES = (

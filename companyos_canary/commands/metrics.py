@@ -14,7 +14,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.options import span
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, near
-from companyos_canary.model.live import Live
+from companyos_canary.model.snapshot import Live
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.prometheus.transport import service_of
 from companyos_canary.render.questions import Question, questions

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from companyos_canary.config.names import printable
+from companyos_canary.config.settings import printable
 from companyos_canary.errors import UsageError
 from companyos_canary.model.quantity import format_duration, parse_duration
 

@@ -7,7 +7,7 @@ import typer
 from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode
 from companyos_canary.render.objects import objects
-from companyos_canary.render.yamltext import to_yaml
+from companyos_canary.render.templates import to_yaml
 
 EXAMPLES = (
     "canary render v1.0.0           AnalysisTemplates, Service and Rollout as YAML",

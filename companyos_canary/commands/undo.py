@@ -175,7 +175,7 @@ def _way(rollout: Rollout, *, again: bool, fast: bool) -> str:
 
 def _would(session: base.Session, changed: Changed, snapshot: Snapshot, target: ReplicaSet) -> base.Answer:
     """The diff of the pod template, and the request."""
-    from companyos_canary.render.yamltext import to_yaml
+    from companyos_canary.render.templates import to_yaml
 
     answer = would_send(session, changed)
     before = snapshot.rollout.template

@@ -7,9 +7,17 @@ YAML and msgspec are loaded only when there is a file to read: `canary abort NAM
 from pathlib import Path
 from typing import Any
 
-from companyos_canary.config.names import image_reference
 from companyos_canary.config.resolver import FILE, Flags, Resolved, find, resolve
-from companyos_canary.config.settings import MANUAL, Analysis, MergePatch, Metric, Prometheus, Settings, Step
+from companyos_canary.config.settings import (
+    MANUAL,
+    Analysis,
+    MergePatch,
+    Metric,
+    Prometheus,
+    Settings,
+    Step,
+    image_reference,
+)
 from companyos_canary.model.image import repository
 
 __all__ = [

@@ -5,9 +5,20 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
-from companyos_canary.config import names
 from companyos_canary.config.document import ALLOWED, AnalysisDocument, Document, MetricDocument, StepDocument, key_of
-from companyos_canary.config.settings import MANUAL, Analysis, Metric, Prometheus, Settings, Step, duration, limit
+from companyos_canary.config.settings import (
+    MANUAL,
+    NAME,
+    NAMESPACE,
+    REPOSITORY,
+    Analysis,
+    Metric,
+    Prometheus,
+    Settings,
+    Step,
+    duration,
+    limit,
+)
 from companyos_canary.config.source import Path, Source
 
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s]*")
@@ -147,11 +158,11 @@ def settings(source: Source, document: Document) -> Settings:
     """The settings a document stands for; ConfigError with file, line and field for a wrong value.
     What the environment and other files add is the caller's."""
     check = Checker(source)
-    rollout = check.name(("rollout",), document.rollout, names.NAME)
-    namespace = check.name(("namespace",), document.namespace, names.NAMESPACE)
-    app = check.name(("app",), document.app or rollout, names.NAMESPACE)
-    container = check.name(("container",), document.container or rollout, names.NAMESPACE)
-    check.that(names.REPOSITORY.fullmatch(document.image), ("image",))
+    rollout = check.name(("rollout",), document.rollout, NAME)
+    namespace = check.name(("namespace",), document.namespace, NAMESPACE)
+    app = check.name(("app",), document.app or rollout, NAMESPACE)
+    container = check.name(("container",), document.container or rollout, NAMESPACE)
+    check.that(REPOSITORY.fullmatch(document.image), ("image",))
     check.that(0 <= (document.replicas or 0) <= 2**31 - 1, ("replicas",))
     check.that(1 <= document.port <= 65535, ("port",))
     _check_pod(check, document.pod, container, app)

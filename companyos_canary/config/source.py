@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NoReturn
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from companyos_canary.config.names import printable
+from companyos_canary.config.settings import printable
 from companyos_canary.errors import ConfigError
 
 Path = tuple[str | int, ...]

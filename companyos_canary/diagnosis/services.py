@@ -1,11 +1,121 @@
-"""Traffic: Services that select the wrong pods or none, and routers that do not follow."""
+"""What keeps traffic from good pods: Services that select none, routers that do not follow, pods that are not made."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
-from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, condition, quote
-from companyos_canary.diagnosis.pods import short
+from companyos_canary.diagnosis.case import Case, Evidence, Finding, Json, at, condition, quote
+from companyos_canary.diagnosis.pods import blamed_on_pods, short, troubles
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import HASH_LABEL
+
+_ADMISSION = (
+    "admission webhook",
+    "denied the request",
+    "violates podsecurity",
+    "validatingadmissionpolicy",
+    "is forbidden",
+    "is invalid",
+    "must validate",
+)
+_WAIT = timedelta(seconds=60)
+REFUSALS = ("quota", "controller-permissions", "admission-refused", "pods-refused")
+
+
+def refused(id_: str) -> Callable[[Case], Finding | None]:
+    """The function of the table for pods that the API server refuses to make."""
+
+    def find(case: Case) -> Finding | None:
+        if not blamed_on_pods(case):
+            return None
+        found = _refusal(case)
+        if found is None:
+            return None
+        message, evidence = found
+        if _kind(message) != id_:
+            return None
+        why = "the namespace's quota is used up" if id_ == "quota" else "the cluster refuses them"
+        if id_ == "controller-permissions":
+            why = "the controller is not permitted to"
+        sentence = f"no more pods of {case.version} can be made because {why}: {short(message)}"
+        following = case.kubectl("describe resourcequota") if id_ == "quota" else case.command("events")
+        return Finding(sentence, evidence, following)
+
+    return find
+
+
+def _kind(message: str) -> str:
+    text = message.lower()
+    if "exceeded quota" in text or "must specify limits" in text or "must specify requests" in text:
+        return "quota"
+    if "cannot create resource" in text or "cannot update resource" in text:
+        return "controller-permissions"
+    return "admission-refused" if any(w in text for w in _ADMISSION) else "pods-refused"
+
+
+def _refusal(case: Case) -> tuple[str, tuple[Evidence, ...]] | None:
+    current = case.snapshot.current
+    raw = case.named("ReplicaSet", current.name) if current else None
+    found = condition(raw, "ReplicaFailure")
+    if raw is not None and found and found[1].get("status") == "True":
+        path = ("status", "conditions", found[0])
+        evidence = (*quote("ReplicaSet", raw, *path, "message"), *quote("ReplicaSet", raw, "spec", "replicas"))
+        return str(found[1].get("message") or ""), (*evidence, *quote("ReplicaSet", raw, "status", "replicas"))
+    rollout = case.rollout.raw
+    for type_, reasons in (("ReplicaFailure", ("FailedCreate",)), ("Progressing", ("ReplicaSetCreateError",))):
+        found = condition(rollout, type_)
+        if found and found[1].get("reason") in reasons:
+            path = ("status", "conditions", found[0])
+            evidence = (*quote("Rollout", rollout, *path, "reason"), *quote("Rollout", rollout, *path, "message"))
+            return str(found[1].get("message") or ""), evidence
+    return None
+
+
+def stable_broken(case: Case) -> Finding | None:
+    """The stable version's own pods are in trouble: nothing can be compared with it, and a roll-back has nowhere to
+    go."""
+    rollout, stable = case.rollout, case.snapshot.stable
+    if stable is None or rollout.is_fully_promoted:
+        return None
+    found = troubles(case, rollout.stable_hash)
+    missing = stable.desired - stable.available
+    if not found or missing <= 0:
+        return None
+    raw: Json | None = case.named("ReplicaSet", stable.name)
+    evidence = (
+        *quote("ReplicaSet", raw, "spec", "replicas"),
+        *(quote("ReplicaSet", raw, "status", "availableReplicas")),
+        *found[0].evidence[:3],
+    )
+    what = "the roll-back cannot finish" if rollout.aborted else "the stable version itself is broken"
+    name = case.stable_version or "the stable version"
+    count = f"{stable.available} of {stable.desired} pods of {name} are available"
+    return Finding(f"{what}: {count}, and {found[0].sentence}", evidence, case.command("get"))
+
+
+def no_room(case: Case) -> Finding | None:
+    """The weight that is asked for rounds to no pod at all."""
+    rollout = case.rollout
+    step, current = rollout.current_step, case.snapshot.current
+    if rollout.aborted or rollout.is_fully_promoted or step is None or current is None:
+        return None
+    canary = at(rollout.raw, "spec", "strategy", "canary") or {}
+    if canary.get("trafficRouting") or not step.weight or current.desired or rollout.paused or not rollout.observed:
+        return None
+    if rollout.replicas == 0 or rollout.pause_conditions or case.snapshot.pods_of(current):
+        return None
+    from_ = [c.updated_at for c in rollout.conditions if c.type == "Progressing" and c.updated_at]
+    age = case.age(max(from_)) if from_ else None
+    if age is None or age < _WAIT:
+        return None
+    evidence = (
+        *quote("Rollout", rollout.raw, "spec", "replicas"),
+        *quote("Rollout", rollout.raw, "spec", "strategy", "canary", "steps", rollout.step_index or 0, "setWeight"),
+        *quote("Rollout", rollout.raw, "spec", "strategy", "canary", "maxSurge"),
+        *quote("Rollout", rollout.raw, "spec", "strategy", "canary", "maxUnavailable"),
+    )
+    sentence = f"{step.weight} % of {rollout.replicas} pods leaves no room for a canary pod with this maxSurge"
+    return Finding(sentence, evidence, case.command("get"))
+
 
 _ROUTER = ("TrafficRoutingError", "WeightVerifyError")
 _RECENT = timedelta(minutes=10)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from companyos_canary.diagnosis import analysis, control, nodata, pods, release, replicas, services
+from companyos_canary.diagnosis import analysis, control, nodata, pods, release, services
 from companyos_canary.diagnosis.case import MOST_EVIDENCE, Case, Finding
 
 
@@ -43,13 +43,13 @@ CAUSES: tuple[Cause, ...] = (
     Cause("abort-dropped", release.abort_dropped),
     Cause("no-previous-version", release.nothing_before),
     Cause("abort-held-by-pause", release.abort_held),
-    Cause("stable-unhealthy", replicas.stable_broken),
+    Cause("stable-unhealthy", services.stable_broken),
     Cause("service-pinned", services.pinned),
     Cause("service-selects-nothing", services.selects_nothing),
     Cause("scaled-to-zero", release.scaled_to_zero),
     Cause("healthy", release.healthy, fine=True),
     *(Cause(id_, pods.pod_cause(id_)) for id_ in pods.ORDER),
-    *(Cause(id_, replicas.refused(id_)) for id_ in replicas.REFUSALS),
+    *(Cause(id_, services.refused(id_)) for id_ in services.REFUSALS),
     *(Cause(id_, analysis.error(id_)) for id_ in analysis.ERRORS),
     *(Cause(id_, nodata.told(id_)) for id_ in nodata.REASONS),
     Cause("no-data", analysis.no_data),
@@ -63,7 +63,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause("inconclusive", analysis.inconclusive),
     Cause("missing-argument", analysis.missing_field),
     Cause("analysis-not-started", analysis.never_started),
-    Cause("no-room", replicas.no_room),
+    Cause("no-room", services.no_room),
     Cause("undo-is-a-canary", release.undo_is_canary),
     Cause("router-lagging", services.not_verified),
     Cause("timed-pause", release.timed_pause, fine=True),

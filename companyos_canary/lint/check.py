@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from companyos_canary.lint import fields, ignoring
 from companyos_canary.lint.documents import Document, read
-from companyos_canary.lint.finding import SEVERITIES, Finding, Found, Rule
-from companyos_canary.lint.ignoring import Comment
+from companyos_canary.lint.finding import SEVERITIES, Finding, Found, Rule, below, dotted
 from companyos_canary.lint.metric import metrics_of
-from companyos_canary.lint.objects import Case, Object, World, objects_in
-from companyos_canary.lint.paths import below, dotted
-from companyos_canary.lint.rendered import Rendered
+from companyos_canary.lint.objects import Case, Object, Rendered, World, objects_in
 from companyos_canary.lint.rules import RULES, argument, comment, shape
+from companyos_canary.lint.rules.comment import Comment
 
 _TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 
@@ -47,7 +44,7 @@ def file_of(name: str, content: bytes) -> File:
     return File(
         name,
         tuple(o for objects in found.values() for o in objects),
-        ignoring.comments(content.decode("utf-8", "replace"), documents),
+        comment.comments(content.decode("utf-8", "replace"), documents),
         tuple(d for d in documents if not found[id(d)]),
     )
 
@@ -86,9 +83,8 @@ def _of_comment(file: str, written: Comment, gone: Iterable[Finding]) -> Iterato
 def _is_sound(obj: Object) -> bool:
     """Whether its types are those of its kind, and everything that has a name has one: what other rules rely on."""
     return not any(
-        isinstance(fault, fields.WrongType)
-        or (isinstance(fault, fields.Missing) and fault.path[-1] in ("name", "spec"))
-        for fault in fields.faults(obj.kind, obj.data)
+        isinstance(fault, shape.WrongType) or (isinstance(fault, shape.Missing) and fault.path[-1] in ("name", "spec"))
+        for fault in shape.faults(obj.kind, obj.data)
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from yaml import events
 
-from companyos_canary.lint.paths import Path
+from companyos_canary.lint.finding import Path
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LONGEST = 16 * 1024 * 1024

@@ -1,16 +1,50 @@
-"""What lint finds, and what a rule is.
+"""What lint finds and where, and what a rule is.
 
 A rule is a generator over one thing: an object of a kind, or a metric of a template. It yields where
 in the object the fault is and a sentence that is true of this object; its docstring says what is
-wrong and why in general, and becomes docs/lint.md.
+wrong and why in general, and becomes docs/lint.md. The place of a value in an object is a path: names
+of fields and numbers of items, from the top.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from companyos_canary.lint.paths import Path
+Path = tuple[str | int, ...]
+
+
+def dotted(path: Path) -> str:
+    """`("steps", 0, "weight")` as `steps[0].weight`; a part that is no name in quotes."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif re.fullmatch(r"[\w-]+", part):
+            text += f".{part}" if text else part
+        else:
+            text += f'["{part}"]'
+    return text
+
+
+def below(data: Any, *path: str | int) -> Any:
+    """The value at a path, None where there is none."""
+    for part in path:
+        if isinstance(data, Mapping):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and -len(data) <= part < len(data):
+            data = data[part]
+        else:
+            return None
+    return data
+
+
+def mappings(data: Any, *path: str | int) -> list[Mapping[str, Any]]:
+    """The items of the list at a path that are mappings, whatever is there."""
+    found = below(data, *path)
+    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")

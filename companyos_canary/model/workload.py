@@ -1,4 +1,4 @@
-"""ReplicaSets, Pods and Events of one Rollout."""
+"""ReplicaSets, Pods and Events of one Rollout, and the lines that its pods log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -166,3 +166,14 @@ def _container(raw: Mapping[str, Any]) -> ContainerStatus:
         signal=ended.get("signal"),
         terminated=bool(ended),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """`at` is the server's stamp, RFC 3339 with nanoseconds; `role` canary, stable or old."""
+
+    at: str
+    pod: str
+    role: str
+    container: str
+    text: str

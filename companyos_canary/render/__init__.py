@@ -2,10 +2,9 @@
 
 from companyos_canary.render.difference import Change, changes, keep_live_image
 from companyos_canary.render.objects import objects
-from companyos_canary.render.plan import planned_duration
 from companyos_canary.render.starter import adopted, starter
-from companyos_canary.render.templates import template_dir
-from companyos_canary.render.yamltext import to_yaml
+from companyos_canary.render.steps import planned_duration
+from companyos_canary.render.templates import template_dir, to_yaml
 
 __all__ = [
     "Change",

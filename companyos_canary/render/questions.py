@@ -8,9 +8,8 @@ from datetime import timedelta
 from companyos_canary.analysis.evidence import is_row, requests_needed
 from companyos_canary.argo.limits import Limit, limit_of
 from companyos_canary.config import Settings
-from companyos_canary.model.analysisrun import AnalysisRun, Metric
+from companyos_canary.model.analysisrun import ARGUMENT, MASK, AnalysisRun, Metric
 from companyos_canary.model.quantity import format_duration, parse_duration
-from companyos_canary.model.secrets import ARGUMENT, MASK
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.objects import analysis_template
 from companyos_canary.render.steps import background_timing

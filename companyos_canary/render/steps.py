@@ -1,4 +1,4 @@
-"""The steps of a Rollout, and when each analysis measures."""
+"""The steps of a Rollout, when each analysis measures, and how long it takes when nothing stops it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -121,3 +121,14 @@ def analysis(settings: Settings, template: str) -> dict[str, Any]:
 
 def _whole(duration: timedelta) -> timedelta:
     return timedelta(seconds=int(duration.total_seconds()))
+
+
+def planned_duration(settings: Settings) -> timedelta:
+    """The sum of all analyses and timed pauses. A pause that waits for a person counts nothing, and
+    neither does the time pods take to start."""
+    total = timedelta()
+    for step in settings.steps:
+        timing = step_timing(settings, step)
+        total += timing.duration if timing else timedelta()
+        total += step.pause if isinstance(step.pause, timedelta) else timedelta()
+    return total

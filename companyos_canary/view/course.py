@@ -6,8 +6,8 @@ from typing import Any
 
 from companyos_canary.argo.cause import number_text
 from companyos_canary.argo.limits import unit_of
-from companyos_canary.model.live import Course
 from companyos_canary.model.quantity import format_time
+from companyos_canary.model.snapshot import Course
 from companyos_canary.render.questions import Question
 from companyos_canary.view.chart import chart, resampled, time_axis
 from companyos_canary.view.format import keyed, limit_text, value_text

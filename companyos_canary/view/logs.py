@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from companyos_canary.model.logline import LogLine
+from companyos_canary.model.workload import LogLine
 from companyos_canary.view.lines import Facts, Role
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from companyos_canary.argo.limits import Limit
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
-from companyos_canary.model.live import Live, LiveMetric, Missing
+from companyos_canary.model.snapshot import Live, LiveMetric, Missing
 from companyos_canary.view.chart import merged, resampled
 from companyos_canary.view.format import duration, limit_text, shorten, sparkline, value_text
 from companyos_canary.view.lines import (

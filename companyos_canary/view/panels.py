@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from companyos_canary.argo.picture import Picture
-from companyos_canary.model.logline import LogLine
+from companyos_canary.model.workload import LogLine
 from companyos_canary.view.chart import chart
 from companyos_canary.view.events import in_order
 from companyos_canary.view.events import lines as event_lines

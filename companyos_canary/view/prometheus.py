@@ -9,8 +9,8 @@ from companyos_canary.argo.limits import Limit, Unit, unit_of
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.pods import pod_share
-from companyos_canary.model.live import Live, LiveMetric
 from companyos_canary.model.quantity import format_time
+from companyos_canary.model.snapshot import Live, LiveMetric
 from companyos_canary.render.questions import Question, Questions
 from companyos_canary.view.format import clock, keyed, limit_text, value_text
 from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_symbol, table

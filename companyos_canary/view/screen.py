@@ -7,9 +7,8 @@ from functools import cache, partial
 from rich.text import Text
 
 from companyos_canary.argo.picture import Picture, Place, look
-from companyos_canary.model.live import Live
 from companyos_canary.model.outcome import Ending
-from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.closing import closing
 from companyos_canary.view.events import events_lines
 from companyos_canary.view.format import about, clock, duration, shorten

@@ -12,8 +12,8 @@ from companyos_canary.actions.logs_following import LOOK, Follower
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import CanaryError, Forbidden, Interrupted, NotFound, Unreachable
 from companyos_canary.model.http import Request, Response
-from companyos_canary.model.logline import LogLine
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import LogLine
 from tests.builders import CANARY, NAME, NOW, STABLE, pod, snapshot
 
 A, B = f"{NAME}-{CANARY}-a", f"{NAME}-{CANARY}-b"

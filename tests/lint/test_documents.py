@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companyos_canary.lint.documents import Document, Unreadable, read
-from companyos_canary.lint.paths import below, dotted
+from companyos_canary.lint.finding import below, dotted
 
 
 def documents(text: str | bytes) -> tuple[Document, ...]:

@@ -5,8 +5,7 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from companyos_canary.model.analysisrun import AnalysisRun
-from companyos_canary.model.secrets import masked
+from companyos_canary.model.analysisrun import AnalysisRun, masked
 
 SECRET = {"name": "tok", "valueFrom": {"secretKeyRef": {"name": "tok", "key": "k"}}}
 

@@ -9,8 +9,7 @@ import pytest
 from companyos_canary.argo.limits import Limit
 from companyos_canary.config import Prometheus, Settings
 from companyos_canary.config.settings import Metric
-from companyos_canary.model.analysisrun import AnalysisRun
-from companyos_canary.model.secrets import ARGUMENT
+from companyos_canary.model.analysisrun import ARGUMENT, AnalysisRun
 from companyos_canary.promql import parse
 from companyos_canary.render.queries import LITERAL, SAFE
 from companyos_canary.render.questions import compares, guard, of_stable, questions, share

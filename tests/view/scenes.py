@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from companyos_canary.model.analysisrun import AnalysisRun
-from companyos_canary.model.live import Live, LiveMetric, Missing
-from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.snapshot import Live, LiveMetric, Missing, Snapshot
 from tests.builders import (
     ANALYSIS,
     CANARY,

@@ -7,8 +7,7 @@ import pytest
 
 from companyos_canary.argo.limits import Limit
 from companyos_canary.argo.picture import Place, look
-from companyos_canary.model.live import Live, LiveMetric
-from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.snapshot import Live, LiveMetric, Snapshot
 from companyos_canary.render.questions import Question, Questions
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text

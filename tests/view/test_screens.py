@@ -11,8 +11,8 @@ from rich.cells import cell_len
 
 from companyos_canary.argo.picture import Place, look
 from companyos_canary.cli import VERBS
-from companyos_canary.model.live import Live
-from companyos_canary.model.logline import LogLine
+from companyos_canary.model.snapshot import Live
+from companyos_canary.model.workload import LogLine
 from companyos_canary.view import get
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.next import outlook

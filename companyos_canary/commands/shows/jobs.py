@@ -16,9 +16,8 @@ from companyos_canary.commands.base import Session
 from companyos_canary.commands.outcome import verb_with
 from companyos_canary.commands.shows.keys import VERBS, Order
 from companyos_canary.errors import CanaryError, Unreachable
-from companyos_canary.model.live import Live
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.panels import Logs, Notice
 
 if TYPE_CHECKING:

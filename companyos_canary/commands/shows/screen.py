@@ -17,10 +17,9 @@ from companyos_canary.commands.shows.jobs import LiveValues, Repeated, carried_o
 from companyos_canary.commands.shows.keys import LEAVE, YES, Order, press
 from companyos_canary.commands.shows.show import Manner, Show
 from companyos_canary.keyboard import REDRAW, Keyboard
-from companyos_canary.model.live import Live
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.panels import Desk, Notice
 from companyos_canary.view.redraw import Live as Drawn
 from companyos_canary.view.screen import closing_screen, screen

@@ -5,8 +5,7 @@
     routing     the objects that a router changes
     analysis    what the controller does not notice in an analysis before its step is reached
     argument    arguments: given, declared and used
-    metric      whether a metric judges anything
-    query       what a query selects, and over which time
+    metric      whether a metric judges anything, and what its query selects over which time
     condition   what conditions make of the answers that a query can give
     comment     comments that leave findings out
 
@@ -14,7 +13,7 @@ A new rule goes into the module that is about the same thing, with its sample in
 """
 
 from companyos_canary.lint.finding import Rule
-from companyos_canary.lint.rules import analysis, argument, comment, condition, metric, query, rollout, routing, shape
+from companyos_canary.lint.rules import analysis, argument, comment, condition, metric, rollout, routing, shape
 
 RULES: tuple[Rule, ...] = (
     *shape.RULES,
@@ -23,7 +22,6 @@ RULES: tuple[Rule, ...] = (
     *analysis.RULES,
     *argument.RULES,
     *metric.RULES,
-    *query.RULES,
     *condition.RULES,
     *comment.RULES,
 )

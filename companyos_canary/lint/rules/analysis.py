@@ -8,10 +8,9 @@ from companyos_canary.analysis.expr.tree import ConditionError
 from companyos_canary.analysis.rules import SpecFault, rules_by_metric, validate
 from companyos_canary.analysis.spec import check
 from companyos_canary.errors import near
-from companyos_canary.lint.finding import Found, rule
+from companyos_canary.lint.finding import Found, Path, rule
 from companyos_canary.lint.metric import Metric, compiled_or_fault, templates_of
 from companyos_canary.lint.objects import Case, Json, Object, analyses_of
-from companyos_canary.lint.paths import Path
 from companyos_canary.promql.parse import parse
 from companyos_canary.promql.values import PromqlError
 

@@ -8,9 +8,8 @@ from companyos_canary.analysis.expr.language import Condition
 from companyos_canary.analysis.expr.tree import ConditionError
 from companyos_canary.analysis.gotext import float_text
 from companyos_canary.lint.finding import Found, rule
-from companyos_canary.lint.metric import Metric
-from companyos_canary.lint.query import Answer, counts_a_part, without_part
-from companyos_canary.lint.verdict import (
+from companyos_canary.lint.metric import (
+    Metric,
     Result,
     as_result,
     asks,
@@ -21,6 +20,7 @@ from companyos_canary.lint.verdict import (
     phase,
     values,
 )
+from companyos_canary.lint.query import Answer, counts_a_part, without_part
 
 _SEVERAL = re.compile(r"\bresult\[\s*[1-9]")
 

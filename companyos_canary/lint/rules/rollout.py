@@ -8,10 +8,9 @@ from companyos_canary.argo.fault import Fault
 from companyos_canary.argo.replicas import limits, target
 from companyos_canary.argo.spec_faults import own_faults
 from companyos_canary.argo.validation import service_faults
-from companyos_canary.lint import fields
-from companyos_canary.lint.finding import Found, rule
+from companyos_canary.lint.finding import Found, Path, below, mappings, rule
 from companyos_canary.lint.objects import Case, Object, named_services, together
-from companyos_canary.lint.paths import Path, below, mappings
+from companyos_canary.lint.rules import shape
 
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
@@ -24,7 +23,7 @@ def invalid_rollout(case: Case) -> Iterator[Found]:
     an update that is in progress stays where it is. These are the verdicts of `kubectl argo rollouts lint`, for
     the Rollout and the Services in the same files.
     """
-    misspelled = {f.path[:-1] for f in fields.faults("Rollout", case.object.data) if isinstance(f, fields.Unknown)}
+    misspelled = {f.path[:-1] for f in shape.faults("Rollout", case.object.data) if isinstance(f, shape.Unknown)}
     for fault in _faults(case):
         path = _path(fault.field, case.object)
         if path in misspelled:  # what is missing there has another name

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from companyos_canary.errors import near
-from companyos_canary.lint.finding import Found, rule
+from companyos_canary.lint.finding import Found, Path, below, mappings, rule
 from companyos_canary.lint.objects import Case, Json, Object, named_services
-from companyos_canary.lint.paths import Path, below, mappings
 
 _ROUTING: Path = ("spec", "strategy", "canary", "trafficRouting")
 _GATEWAY = "argoproj-labs/gatewayAPI"
