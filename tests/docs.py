@@ -15,7 +15,6 @@ from rich.console import Console
 
 from companyos_canary import cli
 from companyos_canary.argo.picture import Place
-from companyos_canary.diagnosis.meanings import MEANINGS
 from companyos_canary.diagnosis.table import CAUSES
 from companyos_canary.errors import MEANING
 from companyos_canary.lint.rules import RULES
@@ -25,6 +24,7 @@ from companyos_canary.view.lines import Facts
 from companyos_canary.view.panels import Desk
 from companyos_canary.view.screen import screen
 from tests.builders import NOW
+from tests.causes import MEANINGS
 from tests.lint import samples
 from tests.view import scenes
 

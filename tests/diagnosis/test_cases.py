@@ -9,8 +9,8 @@ import pytest
 from companyos_canary import cli
 from companyos_canary.actions.diagnose import MOST_REQUESTS
 from companyos_canary.diagnosis.case import MOST_EVIDENCE
-from companyos_canary.diagnosis.meanings import MEANINGS
 from companyos_canary.diagnosis.table import CAUSES
+from tests.causes import MEANINGS
 from tests.diagnosis.__main__ import CASES
 from tests.diagnosis.folder import Folder, folders
 
