@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from companyos_canary import adapters
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted
@@ -225,7 +225,7 @@ class Runtime:
         data = {"exit_code": int(error.exit_code), "errors": errors}
         return event_line("error", data, at=self.clock.now(), seq=self._next())
 
-    def say_event(self, event: str, data: Mapping[str, Any], at: datetime | None = None) -> None:
+    def say_event(self, event: str, data: object, at: datetime | None = None) -> None:
         """One object of JSON Lines, numbered from 1."""
         from companyos_canary.view.machine import event_line
 

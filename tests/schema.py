@@ -3,6 +3,7 @@ that the schema does not know fails, so that the schema stays whole."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -10,7 +11,12 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from companyos_canary import cli
+from companyos_canary.argo.events import happenings
+from companyos_canary.argo.picture import look
+from companyos_canary.argo.rows import snapshot_row
+from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.contract.schema import document
+from companyos_canary.view.machine import jsonable
 
 Json = dict[str, Any]
 
@@ -19,6 +25,18 @@ def outputs(out: str) -> list[Json]:
     """The objects on stdout: one envelope, or one a line."""
     texts = [out] if out.startswith("{\n") else out.splitlines()
     return [json.loads(text) for text in texts]
+
+
+def snapshot_data(snapshot: Snapshot, now: datetime) -> Json:
+    """A Rollout as `-o json` prints it."""
+    found: Json = jsonable(snapshot_row(look(snapshot, now)))
+    return found
+
+
+def happened(before: Snapshot | None, after: Snapshot, now: datetime) -> list[tuple[str, Json]]:
+    """What `watch -o json` prints between two snapshots."""
+    was = look(before, now) if before else None
+    return [(event, jsonable(data)) for event, data in happenings(was, look(after, now))]
 
 
 def check(arguments: Sequence[str], out: str) -> None:

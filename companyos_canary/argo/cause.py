@@ -1,11 +1,10 @@
 """Why a rollout ended badly or does not move: the metric, the pod, the controller's word. Pure."""
 
-import math
 import re
 from datetime import datetime, timedelta
 
 from companyos_canary.analysis.evidence import too_few
-from companyos_canary.argo.limits import limit_of, measured_number
+from companyos_canary.argo.limits import limit_of, measured_number, number_text
 from companyos_canary.argo.patches.record import action_of
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.pods import pod_status, restarts
@@ -117,7 +116,7 @@ def _failed(run: AnalysisRun, metric: Metric, result: MetricResult) -> FailedMet
         run=run.name,
         metric=metric.name,
         phase=result.phase,
-        value=number_text(measured_number(newest.value)) if newest else "",
+        value=_rounded(measured_number(newest.value)) if newest else None,
         operator=limit.operator if limit else "",
         limit=limit.value if limit else None,
         failed=len(judged),
@@ -129,12 +128,5 @@ def _failed(run: AnalysisRun, metric: Metric, result: MetricResult) -> FailedMet
     )
 
 
-def number_text(value: float | None) -> str:
-    """A measured number as text: `0.112`, `NaN`, `+Inf`; empty for no data."""
-    if value is None:
-        return ""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return f"{value:.6g}"
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(number_text(value))

@@ -79,6 +79,17 @@ def measured_number(value: str) -> float | None:
         return None
 
 
+def number_text(value: float | None) -> str:
+    """A measured number as text: `0.112`, `NaN`, `+Inf`; empty for no data."""
+    if value is None:
+        return ""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return f"{value:.6g}"
+
+
 def _limit(text: str, *, good: bool) -> Limit | None:
     if not text:
         return None

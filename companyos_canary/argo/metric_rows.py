@@ -1,12 +1,13 @@
 """The metrics of an update as rows of facts: value, limit, verdict, history. Pure, no rich."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from companyos_canary.argo.limits import Limit, Unit, limit_of, measured_number, unit_of
+from companyos_canary.argo.limits import Limit, Operator, Unit, limit_of, measured_number, unit_of
 from companyos_canary.model.analysisrun import AnalysisRun, Measurement
 from companyos_canary.model.quantity import whole
+from companyos_canary.model.row import INSIDE, RunPhase, named
 from companyos_canary.model.snapshot import Snapshot
 
 Verdict = Literal["ok", "failing", "no data", "no verdict", "error", "waiting"]
@@ -14,16 +15,18 @@ Verdict = Literal["ok", "failing", "no data", "no verdict", "error", "waiting"]
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One metric over all runs of this update. `history` has all numbers, oldest
-    first; the others are of the newest run alone: `value` and `verdict` of its newest measurement
-    (None and `waiting` before the first), and its counts (`planned` 0 where it has no end)."""
+    """A metric over all runs of this update: `history` has every number, oldest first, the rest is
+    of the newest run. `planned` is 0 where it has no end."""
 
+    # `value` and `verdict` are those of the newest measurement: None and `waiting` before the first.
     name: str
     value: float | None
-    limit: Limit | None
     unit: Unit
+    operator: Operator | Literal[""]
+    bound: float | None = field(metadata=named("limit"))
+    limit: Limit | None = field(metadata=INSIDE)
     verdict: Verdict
-    phase: str
+    phase: RunPhase
     failed: int
     measured: int
     planned: int
@@ -59,8 +62,10 @@ def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
     return MetricRow(
         name=name,
         value=_number(newest) if newest else None,
-        limit=limit,
         unit=unit_of(name, limit),
+        operator=limit.operator if limit else "",
+        bound=limit.value if limit else None,
+        limit=limit,
         verdict=verdict_of(newest),
         phase=result.phase if result else "",
         failed=result.failed if result else 0,

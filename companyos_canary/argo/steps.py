@@ -1,8 +1,10 @@
 """The steps of a canary: as the controller counts them, and as people do: a weight and what is waited for at it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.rollout import Rollout, Step
+from companyos_canary.model.row import Percent, named
 
 FULL_WEIGHT = 100
 
@@ -97,12 +99,12 @@ def _canary_scale(scale: dict[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WeightStep:
-    """`number` counts from 1; it covers the Rollout's steps from `first` to before `end`."""
+    """It covers the Rollout's steps from `first_index` to before `end_index`."""
 
     number: int
-    weight: int
-    first: int
-    end: int
+    weight: Percent
+    first: int = field(metadata=named("first_index"))
+    end: int = field(metadata=named("end_index"))
 
     def covers(self, index: int) -> bool:
         return self.first <= index < self.end
@@ -143,6 +145,15 @@ def step_number(rollout: Rollout) -> int | None:
         return None
     at = weight_step_at(groups, rollout.step_index)
     return at.number if at else len(groups) + 1
+
+
+def step_of(rollout: Rollout, run: AnalysisRun) -> str:
+    """`2/3`, as the screens count; `background`."""
+    if run.step_index is None:
+        return "background"
+    groups = weight_steps(rollout.steps)
+    at = weight_step_at(groups, run.step_index)
+    return f"{at.number}/{len(groups)}" if at else f"index {run.step_index}"
 
 
 def place_of(rollout: Rollout) -> str:

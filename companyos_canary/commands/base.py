@@ -7,7 +7,7 @@ Session and its own flags and returns an Answer.
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -86,19 +86,23 @@ def _others(names: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a verb found or did. `lines` are the result for people, on stdout; `picture` makes a
-    rich renderable in their place on a terminal; `notes` go to stderr. `objects` serve -o yaml,
-    `name` serves -o name. `error`: why a part of it is missing; it is told too, and gives the exit
-    code."""
+    """What a verb found or did. `data` is what -o json prints, or a function that makes it. `lines`
+    are the result for people, on stdout; `picture` makes a rich renderable in their place on a
+    terminal; `notes` go to stderr. `objects` serve -o yaml, `name` serves -o name. `error`: why a
+    part of it is missing; it is told too, and gives the exit code."""
 
     code: ExitCode = ExitCode.OK
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Any = None
     lines: tuple[str, ...] = ()
     picture: Callable[[], Any] | None = None
     notes: tuple[str, ...] = ()
     objects: tuple[Mapping[str, Any], ...] = ()
     name: str = ""
     error: CanaryError | None = None
+
+    @property
+    def content(self) -> Any:
+        return self.data() if callable(self.data) else self.data
 
 
 @dataclass
@@ -377,7 +381,7 @@ def _print(session: Session, answer: Answer) -> None:
         from companyos_canary.view.machine import envelope, error_entry
 
         told = [error_entry(answer.error)] if answer.error else []
-        runtime.say(envelope(session.command, answer.code, answer.data, told))
+        runtime.say(envelope(session.command, answer.code, answer.content, told))
     elif session.output == "yaml":
         from companyos_canary.render.templates import to_yaml
 

@@ -33,7 +33,6 @@ def events(
     from companyos_canary.argo.picture import look
     from companyos_canary.view import events as view
     from companyos_canary.view.ink import ink
-    from companyos_canary.view.records import event_record
 
     cluster, runtime = session.cluster, session.runtime
     if watch:
@@ -49,7 +48,7 @@ def events(
     if missing := action.left_out(snapshot):
         notes = (*notes, f"{missing} more objects were not asked about: kubectl get events")
     return base.Answer(
-        data={**session.place_of(live), "events": [event_record(e) for e in found], "notes": list(snapshot.notes)},
+        data={**session.place_of(live), "events": found, "notes": list(snapshot.notes)},
         picture=(lambda: ink(view.lines(found, picture, runtime.facts), runtime.facts)) if found else None,
         lines=tuple(map(view.plain, found)),
         notes=(*snapshot.notes, *notes),
@@ -61,14 +60,13 @@ def _watch(session: base.Session, live: Rollout) -> base.Answer:
     from companyos_canary.argo.picture import look
     from companyos_canary.view import events as view
     from companyos_canary.view.ink import ink
-    from companyos_canary.view.records import event_record
 
     runtime, place, now = session.runtime, session.view_place(live), session.runtime.clock.now
 
     def show(snapshot: Snapshot, fresh: tuple[Event, ...]) -> None:
         if session.output == "json":
             for e in fresh:
-                runtime.say_event("event", event_record(e))
+                runtime.say_event("event", e)
         elif runtime.facts.terminal and fresh:
             picture = look(snapshot, now(), place)
             runtime.out.print(ink(view.lines(fresh, picture, runtime.facts), runtime.facts))

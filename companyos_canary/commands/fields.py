@@ -15,7 +15,7 @@ def show_fields(session: "Session", answer: "Answer") -> ExitCode:
     runtime, code = session.runtime, answer.code
     for path in session.fields:
         try:
-            runtime.say(text(answer.data, path))
+            runtime.say(text(answer.content, path))
         except NoField as error:
             runtime.say("")
             missing = runtime.fail(error, as_json=False, command=session.command)

@@ -6,7 +6,8 @@ from contextlib import closing, contextmanager
 from companyos_canary.actions.deploy import container_of, timeout_of
 from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.argo.endings import Until, impossible
-from companyos_canary.argo.picture import Place
+from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.rows import verdict_row
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
@@ -72,7 +73,7 @@ def follow_to_the_end(
     show.end(ending)
     return Answer(
         code=ending.exit_code,
-        data=machine.ending_data(ending, place=place),
+        data=verdict_row(ending, look(ending.snapshot, ending.at, place)),
         objects=(ending.snapshot.rollout.raw,),
         name=machine.name(ending.snapshot.rollout),
     )

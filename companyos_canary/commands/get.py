@@ -13,14 +13,15 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode
 
 def get(session: base.Session, rollout: base.RolloutArgument = None) -> base.Answer:
     """Show a rollout once: steps, weights, revisions, pods, and every metric with its value."""
+    from companyos_canary.argo.picture import look
+    from companyos_canary.argo.rows import snapshot_row
     from companyos_canary.view import get as view
-    from companyos_canary.view import machine
 
     snapshot = session.cluster.snapshot(session.rollout)
     runtime, place = session.runtime, session.view_place(snapshot.rollout)
     now = runtime.clock.now()
     return base.Answer(
-        data=machine.snapshot_data(snapshot, now, place=place),
+        data=lambda: snapshot_row(look(snapshot, now, place)),
         picture=lambda: view.picture(snapshot, now, runtime.facts, place=place),
         lines=view.lines(snapshot, now, runtime.facts, place=place),
         objects=(snapshot.rollout.raw,),

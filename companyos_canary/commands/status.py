@@ -43,14 +43,20 @@ def status(
         from companyos_canary.commands.follow import follow_to_the_end
 
         return follow_to_the_end(session, live, until=Until(), timeout=timeout)
-    from companyos_canary.view import machine
     from companyos_canary.view import status as view
 
     now, snapshot = session.runtime.clock.now(), Snapshot(live, whole=False)
     place = session.view_place(live)
+
+    def data() -> object:
+        from companyos_canary.argo.picture import look
+        from companyos_canary.argo.rows import snapshot_row
+
+        return snapshot_row(look(snapshot, now, place))
+
     return base.Answer(
         code=_code(live),
-        data=machine.snapshot_data(snapshot, now, place=place),
+        data=data,
         lines=(view.line(snapshot, now, place=place),),
         objects=(live.raw,),
         name=f"rollout.argoproj.io/{live.name}",

@@ -1,10 +1,11 @@
 """How something ended, as facts; `view` makes the sentences."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.row import INSIDE, RunPhase
 from companyos_canary.model.snapshot import Snapshot
 
 EndKind = Literal[
@@ -22,20 +23,20 @@ EndKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class FailedMetric:
-    """The metric that ended a run. `value` is the measured number as text (`0.112`, `NaN`, empty
-    for no data); `operator` and `limit` say what would have been good, for example `<` 0.05. `few`
-    says how many requests there were where that was too few: `52 of 100 requests in 5m`."""
+    """A metric that ended a run: a good value is `operator limit`."""
+
+    # `value` has six digits. `few`: how many requests there were where that was too few, `52 of 100 requests in 5m`.
 
     run: str
     metric: str
-    phase: str
-    value: str
+    phase: RunPhase
+    value: float | None
     operator: str
     limit: float | None
     failed: int
     measured: int
     message: str
-    few: str = ""
+    few: str = field(default="", metadata=INSIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,15 @@ class PodProblem:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a rollout ended badly or does not move; `message` is the controller's own. `by_hand`: it
-    is recorded that a person aborted it; without a record nobody knows, as the controller writes
-    the same after a deadline."""
+    """Why it ended badly or does not move; `message` is the controller's own."""
+
+    # `by_hand`: it is recorded that a person aborted it; without a record nobody knows, as the controller writes the
+    # same after a deadline.
 
     message: str
     metrics: tuple[FailedMetric, ...] = ()
     pods: tuple[PodProblem, ...] = ()
-    by_hand: bool = False
+    by_hand: bool = field(default=False, metadata=INSIDE)
 
 
 @dataclass(frozen=True, slots=True)

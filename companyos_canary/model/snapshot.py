@@ -44,6 +44,12 @@ class Snapshot:
         """The ReplicaSet of the newest observed template: the canary, or stable when promoted."""
         return self.replicaset(self.rollout.current_hash)
 
+    def role_of(self, hash: str) -> Literal["stable", "canary", ""]:  # noqa: A002 - the field's own word
+        """Of a pod template hash: after a promotion the newest is only stable; empty for an earlier one."""
+        if hash and hash == self.rollout.stable_hash:
+            return "stable"
+        return "canary" if hash and hash == self.rollout.current_hash else ""
+
     def denied(self, plural: str) -> str:
         """The sentence that says that these may not be listed; empty where they may."""
         return dict(self.forbidden).get(plural, "")

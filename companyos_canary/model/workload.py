@@ -122,15 +122,16 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One Event object; `at` is when it was last seen."""
+    """An Event of the cluster: a hint, as some of many are dropped."""
 
-    kind: str
-    name: str
+    # `at` is when it was last seen.
+    at: datetime | None
     type: str
     reason: str
+    kind: str
+    name: str
     message: str
     count: int
-    at: datetime | None
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> "Event":

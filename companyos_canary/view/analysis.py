@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from companyos_canary.argo.cause import number_text
 from companyos_canary.argo.history import as_if_current
-from companyos_canary.argo.limits import measured_number
+from companyos_canary.argo.limits import measured_number, number_text
 from companyos_canary.argo.metric_rows import MetricRow, metric_rows
-from companyos_canary.argo.steps import weight_step_at, weight_steps
+from companyos_canary.argo.rows import bound, measured_row
+from companyos_canary.argo.steps import step_of
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
-from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import clock, duration, keyed, limit_text, sparkline, value_text
 from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_symbol, table
 from companyos_canary.view.metric_table import failed
-from companyos_canary.view.records import limit_record, measured_record
 
 if TYPE_CHECKING:
     from companyos_canary.view.contract import answers
@@ -74,15 +72,6 @@ def judged(snapshot: Snapshot, run: AnalysisRun) -> tuple[Judged, ...]:
     return tuple(sorted(found, key=lambda j: _FIRST.get(j.phase, 2)))
 
 
-def step_of(rollout: Rollout, run: AnalysisRun) -> str:
-    """`2/3`, as the screens count; `background`."""
-    if run.step_index is None:
-        return "background"
-    groups = weight_steps(rollout.steps)
-    at = weight_step_at(groups, run.step_index)
-    return f"{at.number}/{len(groups)}" if at else f"index {run.step_index}"
-
-
 def plain(snapshot: Snapshot, run: AnalysisRun, *, full: bool) -> tuple[str, ...]:
     """A line a metric for a pipe, failures first; conditions and query as on a screen."""
     step = step_of(snapshot.rollout, run)
@@ -125,7 +114,7 @@ def _metric_record(one: Judged) -> "answers.JudgedMetric":
         "verdict": row.verdict,
         "value": row.value,
         "unit": row.unit,
-        **limit_record(row.limit),
+        **bound(row.limit),
         "counts": {
             "count": result.count if result else 0,
             "successful": result.successful if result else 0,
@@ -142,7 +131,7 @@ def _metric_record(one: Judged) -> "answers.JudgedMetric":
         "message": one.message,
         "address": metric.address,
         "query": query(one),
-        "measurements": [measured_record(m) for m in (result.measurements if result else ())],
+        "measurements": [measured_row(m) for m in (result.measurements if result else ())],
     }
 
 

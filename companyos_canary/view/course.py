@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from companyos_canary.argo.cause import number_text
-from companyos_canary.argo.limits import unit_of
+from companyos_canary.argo.limits import number_text, unit_of
+from companyos_canary.argo.rows import bound
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Course
 from companyos_canary.render.questions import Question
 from companyos_canary.view.chart import chart, resampled, time_axis
 from companyos_canary.view.format import keyed, limit_text, value_text
 from companyos_canary.view.lines import Facts, Line
-from companyos_canary.view.records import limit_record
 
 HEIGHT = 6
 Asked = tuple[Question, Course]
@@ -40,9 +39,9 @@ def _title(question: Question, course: Course) -> Line:
     newest = value_text(values[-1] if values else None, unit, limit=limit)
     (worst,) = resampled(values, 1, limit) or (None,)
     bad = limit is not None and limit.broken_by(worst)
-    bound = f"   limit {limit_text(limit, unit)}" if limit else ""
+    limited = f"   limit {limit_text(limit, unit)}" if limit else ""
     said = value_text(worst, unit, limit=limit)
-    return (f"{question.name}  now {newest}   worst ", (said, "failure" if bad else ""), bound)
+    return (f"{question.name}  now {newest}   worst ", (said, "failure" if bad else ""), limited)
 
 
 def plain(asked: Sequence[Asked]) -> tuple[str, ...]:
@@ -62,7 +61,7 @@ def record(asked: Sequence[Asked]) -> list[dict[str, Any]]:
         {
             "name": question.name,
             "unit": unit_of(question.name, question.limit),
-            **limit_record(question.limit),
+            **bound(question.limit),
             "problem": course.problem,
             "points": [{"at": at, "value": value} for at, value in course.points],
         }

@@ -12,7 +12,6 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 from companyos_canary.view.format import clock, keyed, shorten
 from companyos_canary.view.lines import Facts, Line, Role, columns_of, filled
-from companyos_canary.view.pods import role_of
 
 _NOISE = frozenset({"RolloutAddedToInformer", "RolloutNotCompleted", "NewReplicaSetCreated"})
 _FOLDED = "(combined from similar events): "
@@ -163,7 +162,7 @@ def subject(event: Event, picture: Picture) -> str:
 def role(digest: str, picture: Picture) -> str:
     """`canary`, `stable` or `old` for a pod template hash."""
     found = picture.snapshot.replicaset(digest)
-    return (role_of(picture, found) or "old") if found else "old"
+    return (picture.snapshot.role_of(digest) or "old") if found else "old"
 
 
 def plain(event: Event) -> str:

@@ -32,7 +32,7 @@ def check(verb: str, paths: Iterable[str]) -> None:
             nodes = [option for i in inner for option in _options(i, schema["$defs"])]
 
 
-def text(data: Mapping[str, Any], path: str) -> str:
+def text(data: object, path: str) -> str:
     """The value as a line: text as it is, null as an empty line, lists and objects as compact JSON.
     NoField where there is none."""
     value: Any = jsonable(data)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.limits import Limit
+from companyos_canary.argo.limits import Limit, number_text
 from companyos_canary.model.outcome import FailedMetric
 from companyos_canary.units import bound_text, duration, limit_text, value_text
 from companyos_canary.view.lines import Symbols, cut
@@ -113,4 +113,4 @@ def failure(failed: tuple[FailedMetric, ...]) -> dict[str, str]:
         return {}
     worst = failed[0]
     limit = "" if worst.limit is None else f"{worst.limit:g}"
-    return {"metric": worst.metric, "value": worst.value or "no-data", "limit": limit}
+    return {"metric": worst.metric, "value": number_text(worst.value) or "no-data", "limit": limit}

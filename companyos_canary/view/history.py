@@ -11,11 +11,10 @@ from companyos_canary.model.outcome import Cause
 from companyos_canary.model.quantity import format_time
 from companyos_canary.view.format import clock, duration, failure, keyed, shorten
 from companyos_canary.view.lines import Column, Facts, Line, Part, Role, table, words
-from companyos_canary.view.records import cause_record
 from companyos_canary.view.why import controller_sentence, metric_sentence
 
 if TYPE_CHECKING:
-    from companyos_canary.view.contract import answers, parts
+    from companyos_canary.view.contract import answers
 
 _ROLES: dict[Became, Role] = {"stable": "success", "in progress": "hint", "degraded": "failure", "aborted": "failure"}
 _BELOW = " " * 9
@@ -150,9 +149,9 @@ def _word(became: Became) -> str:
     return became.replace(" ", "-")
 
 
-def _cause(revision: Revision) -> "parts.Cause | None":
+def _cause(revision: Revision) -> Cause | None:
     known = bool(revision.metrics or revision.message)
-    return cause_record(Cause(revision.message, revision.metrics)) if known else None
+    return Cause(revision.message, revision.metrics) if known else None
 
 
 def diff_lines(rows: Iterable[str]) -> list[Line]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from companyos_canary.argo.cause import number_text
+from companyos_canary.argo.limits import number_text
 from companyos_canary.argo.metric_rows import MetricRow, rows_of
 from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.argo.pods import pod_share

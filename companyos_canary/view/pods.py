@@ -83,7 +83,7 @@ def replicas_lines(picture: Picture, facts: Facts, detail: Detail) -> list[Line]
     widths = _widths(picture, everything=detail == "all")
     for replicaset in picture.snapshot.replicasets:
         pods = picture.snapshot.pods_of(replicaset)
-        role = role_of(picture, replicaset)
+        role = picture.snapshot.role_of(replicaset.hash)
         if role or replicaset.desired or replicaset.replicas or pods:
             lines.append(_head(picture, facts, replicaset, widths, pods))
             lines += _pods(picture, facts, pods, detail)
@@ -99,14 +99,6 @@ def _widths(picture: Picture, *, everything: bool) -> tuple[int, int, int]:
     room = min(24, max((columns_of(picture.version_of(r)) for r in shown), default=0))
     digits = max((len(str(r.ready)) for r in shown), default=1)
     return room, digits, max((len(str(r.revision)) for r in shown), default=1)
-
-
-def role_of(picture: Picture, replicaset: ReplicaSet) -> str:
-    """`stable`, `canary` or nothing; after a promotion the newest is only stable."""
-    rollout = picture.snapshot.rollout
-    if replicaset.hash and replicaset.hash == rollout.stable_hash:
-        return "stable"
-    return "canary" if replicaset.hash and replicaset.hash == rollout.current_hash else ""
 
 
 def _head(
@@ -135,14 +127,14 @@ def _role_text(picture: Picture, replicaset: ReplicaSet, role: str) -> str:
 
 
 def _present(picture: Picture, replicaset: ReplicaSet) -> bool:
-    return bool(role_of(picture, replicaset) or replicaset.desired or replicaset.replicas)
+    return bool(picture.snapshot.role_of(replicaset.hash) or replicaset.desired or replicaset.replicas)
 
 
 def _name(picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int], mark: str) -> str:
     """`⧉ canary  v1.1.0  revision 8  `, in columns."""
     room, _, revisions = widths
     name = shorten(picture.version_of(replicaset), room, facts.symbols)
-    role = _role_text(picture, replicaset, role_of(picture, replicaset))
+    role = _role_text(picture, replicaset, picture.snapshot.role_of(replicaset.hash))
     return f"  {mark} {role}  {filled(name, room)}  revision {replicaset.revision:<{revisions}}  "
 
 

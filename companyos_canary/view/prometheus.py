@@ -4,17 +4,16 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
-from companyos_canary.argo.cause import number_text
-from companyos_canary.argo.limits import Limit, Unit, unit_of
+from companyos_canary.argo.limits import Limit, Unit, number_text, unit_of
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.pods import pod_share
+from companyos_canary.argo.rows import bound
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Live, LiveMetric
 from companyos_canary.render.questions import Question, Questions
 from companyos_canary.view.format import clock, keyed, limit_text, value_text
 from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_symbol, table
-from companyos_canary.view.records import limit_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ def _record(row: Row) -> dict[str, Any]:
     return {
         "name": row.name,
         "unit": row.unit,
-        **limit_record(row.limit),
+        **bound(row.limit),
         "verdict": row.verdict,
         "canary": live.canary,
         "stable": live.stable,

@@ -39,7 +39,7 @@ def metric_sentence(failed: FailedMetric) -> str:
     if failed.phase == "Error":
         message = f": {failed.message}" if failed.message else ""
         return f"{failed.metric} could not be measured{of}{message}"
-    value = value_text(_number(failed.value), unit, limit=limit)
+    value = value_text(failed.value, unit, limit=limit)
     if failed.few:
         return f"{failed.metric} {value}{wanted} cannot be judged: {failed.few}"
     return f"{failed.metric} {value}{wanted}{of}"
@@ -52,7 +52,7 @@ def short_metric(failed: FailedMetric) -> str:
     if failed.phase == "Error":
         return f"{failed.metric} could not be measured"
     bound = f" (limit {bound_text(limit, unit)})" if limit else ""
-    return f"{failed.metric} {value_text(_number(failed.value), unit, limit=limit)}{bound}"
+    return f"{failed.metric} {value_text(failed.value, unit, limit=limit)}{bound}"
 
 
 def pod_sentence(problem: PodProblem) -> str:
@@ -85,7 +85,3 @@ def distinct(problems: tuple[PodProblem, ...]) -> tuple[PodProblem, ...]:
 def limit_in(failed: FailedMetric) -> Limit | None:
     operator = _OPERATORS.get(failed.operator)
     return None if failed.limit is None or operator is None else Limit(operator, failed.limit)
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text else None

@@ -6,7 +6,7 @@ from companyos_canary.model.snapshot import Snapshot
 from tests.builders import CANARY, NOW, STABLE, pod, replicaset, snapshot
 
 LATE = Cause('RolloutAborted: ReplicaSet "x" has timed out progressing.')
-METRIC = FailedMetric("run", "error-rate", "Failed", "0.1", "<", 0.05, 2, 2, "")
+METRIC = FailedMetric("run", "error-rate", "Failed", 0.1, "<", 0.05, 2, 2, "")
 
 
 def starting(waiting: str, name: str = "a") -> Snapshot:

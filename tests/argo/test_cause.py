@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 from companyos_canary.argo.cause import cause
@@ -15,7 +16,7 @@ def test_a_failed_analysis_names_metric_value_and_limit() -> None:
             run="companyos-api-6f79fffc94-2-1",
             metric="success-rate",
             phase="Failed",
-            value="0.5",
+            value=0.5,
             operator=">=",
             limit=0.95,
             failed=1,
@@ -29,21 +30,21 @@ def test_a_failed_analysis_names_metric_value_and_limit() -> None:
 def test_a_failed_background_analysis_counts() -> None:
     found = cause(recorded("background-failed"))
     assert found is not None
-    assert [(m.metric, m.value, m.failed, m.measured) for m in found.metrics] == [("success-rate", "0.5", 1, 6)]
+    assert [(m.metric, m.value, m.failed, m.measured) for m in found.metrics] == [("success-rate", 0.5, 1, 6)]
 
 
 def test_an_error_has_the_providers_message_and_no_value() -> None:
     found = cause(recorded("analysis-error"))
     assert found is not None
     assert found.metrics[0].phase == "Error"
-    assert found.metrics[0].value == ""
+    assert found.metrics[0].value is None
     assert "server_error" in found.metrics[0].message
 
 
 def test_a_pause_without_a_verdict_is_a_cause() -> None:
     found = cause(recorded("inconclusive"))
     assert found is not None
-    assert (found.metrics[0].phase, found.metrics[0].value) == ("Inconclusive", "0.7")
+    assert (found.metrics[0].phase, found.metrics[0].value) == ("Inconclusive", 0.7)
 
 
 def test_an_abort_on_request_has_no_metric_though_one_failed_before() -> None:
@@ -120,4 +121,5 @@ def test_no_answer_is_an_empty_value_and_nan_is_nan() -> None:
     ]
     found = cause(snapshot(phase="Degraded", runs=[run(metrics, phase="Failed")]))
     assert found is not None
-    assert [m.value for m in found.metrics] == ["", "NaN", "+Inf"]
+    assert [m.value for m in found.metrics][::2] == [None, math.inf]
+    assert math.isnan(found.metrics[1].value or 0)

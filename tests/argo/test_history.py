@@ -74,7 +74,7 @@ def test_a_record_of_another_image_is_not_believed() -> None:
 def test_one_with_a_failed_run_was_aborted_and_says_where_and_why() -> None:
     found = revision(three(runs=[failed_run()], middle=record("companyos-api:v1.1.0", STABLE)), 7)
     assert (found.became, found.weight) == ("aborted", 25)
-    assert [(m.metric, m.value, m.limit) for m in found.metrics] == [("error-rate", "0.112", 0.05)]
+    assert [(m.metric, m.value, m.limit) for m in found.metrics] == [("error-rate", 0.112, 0.05)]
     assert found.took == HOUR * 3 / 4
 
 

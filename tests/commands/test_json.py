@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from companyos_canary import cli
+from companyos_canary.model.row import title
 from companyos_canary.view.contract.verbs import VERBS
 from tests import schema
 from tests.commands.conftest import at_the_pause, freeze, installed, interrupt
@@ -146,7 +147,7 @@ def printed(verb: str, folder: Path) -> set[str]:
 @pytest.mark.parametrize("verb", CASES)
 def test_each_form_that_a_verb_promises_is_printed(verb: str, tmp_path: Path) -> None:
     lines = {f"{verb}-{event}" for event in VERBS[verb].lines}
-    answers = {"Failed"} | {form.__name__ for form in VERBS[verb].data}
+    answers = {"Failed"} | {title(form) for form in VERBS[verb].data}
     expected = lines if verb == "watch" else answers | lines
     assert printed(verb, tmp_path) == {form for form in expected if (verb, form) not in RARE}
 

@@ -15,8 +15,8 @@ from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Pod, ReplicaSet
-from companyos_canary.view.machine import snapshot_data
 from tests.conformance.checkpoints import Checkpoint, all_checkpoints
+from tests.schema import snapshot_data
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 CHECKPOINTS = all_checkpoints()

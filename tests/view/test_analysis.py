@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from companyos_canary.argo.steps import step_of
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.analysis import folded_query, judged, plain, record, screen, step_of, worst_first
+from companyos_canary.view.analysis import folded_query, judged, plain, record, screen, worst_first
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
 from tests.builders import NOW, run, snapshot

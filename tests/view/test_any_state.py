@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.argo.cause import cause
-from companyos_canary.argo.picture import Place
+from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.rows import verdict_row
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
@@ -18,7 +19,6 @@ from companyos_canary.view.closing import closing, verdict_line
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text_of
 from companyos_canary.view.screen import screen
-from companyos_canary.view.stream import happenings
 from tests import schema
 from tests.builders import ANALYSIS, CANARY, NOW, PAUSE, STABLE, pause, snapshot
 from tests.view.scenes import ALL
@@ -85,6 +85,6 @@ def test_every_view_has_something_to_say(state: dict[str, Any], scenes: tuple[st
     texts += [*map(text_of, closing(end, Facts())), verdict_line(end)]
     texts += ending_report(end, Place()).summary.split("\n")
     assert all("\n" not in t and "None" not in t for t in texts)
-    schema.fits("Verdict", json.loads(machine.envelope("watch", 3, machine.ending_data(end)))["data"])
-    for event, data in happenings(before, after, NOW):
+    schema.fits("Verdict", json.loads(machine.envelope("watch", 3, verdict_row(end, look(after, NOW))))["data"])
+    for event, data in schema.happened(before, after, NOW):
         schema.fits(f"watch-{event}", json.loads(machine.event_line(event, data, at=NOW, seq=1)))

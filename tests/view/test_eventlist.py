@@ -23,7 +23,7 @@ EVENTS = (
     event("ScalingReplicaSet", f"Scaled up ReplicaSet {NAME}-{CANARY} (revision 8) from 0 to 1"),
     event("SuccessfulCreate", f"Created pod: {POD}", kind="ReplicaSet", name=f"{NAME}-{CANARY}"),
     event("SuccessfulDelete", "Deleted pod", kind="ReplicaSet", name=f"{NAME}-{STABLE}"),
-    Event("Pod", POD, "Warning", "Failed", PULL, 12, NOW),
+    Event(NOW, "Warning", "Failed", "Pod", POD, PULL, 12),
     event(
         "MetricFailed",
         "Metric 'error-rate' Completed. Result: Failed",
@@ -32,7 +32,7 @@ EVENTS = (
         name=f"{NAME}-{CANARY}-8-3",
     ),
     event("Killing", "Stopping container", kind="Pod", name=f"{NAME}-5d8f7c9b6d-abcde"),
-    Event("Service", NAME, "", "", "", 1, None),
+    Event(None, "", "", "Service", NAME, "", 1),
 )
 
 

@@ -11,6 +11,7 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.history import diff_lines, outcome, plain, record, screen
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
+from companyos_canary.view.machine import jsonable
 from tests.builders import NOW, STABLE, replicaset, result_object, run, snapshot
 
 HOUR = timedelta(hours=1)
@@ -86,7 +87,7 @@ def test_an_abort_by_hand_says_so() -> None:
     assert outcome(found[0]) == "aborted"
     below = text(screen(found, NOW, Facts(), None)[2]).strip()
     assert below == "aborted (no analysis failed)"
-    assert record(found[0], None)["cause"]["message"] == message
+    assert jsonable(record(found[0], None))["cause"]["message"] == message
 
 
 def test_a_difference_is_red_and_green() -> None:

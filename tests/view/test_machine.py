@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from companyos_canary.errors import CanaryError, ConfigError, CrdMissing, ExitCode, NotFound, Refused, ServerError
 from companyos_canary.view import machine
 from tests.builders import NOW, result_object, run, snapshot
+from tests.schema import snapshot_data
 from tests.view.scenes import ALL
 
 
@@ -40,7 +41,7 @@ def test_every_error_has_a_code_of_its_kind(error: CanaryError, code: str) -> No
 def test_numbers_that_json_does_not_know_are_strings() -> None:
     values = ["[0.01]", "[NaN]", "[+Inf]"]
     moment = snapshot(runs=[run([result_object("error-rate", values)])])
-    text = machine.envelope("get", 0, machine.snapshot_data(moment, NOW))
+    text = machine.envelope("get", 0, snapshot_data(moment, NOW))
     metric = json.loads(text)["data"]["metrics"][0]
     assert metric["history"] == [0.01, "NaN", "+Inf"]
     assert metric["value"] == "+Inf"
@@ -48,7 +49,7 @@ def test_numbers_that_json_does_not_know_are_strings() -> None:
 
 
 def test_a_snapshot_has_both_ways_to_count_steps() -> None:
-    step = machine.jsonable(machine.snapshot_data(ALL["analysing"](), NOW))["step"]
+    step = snapshot_data(ALL["analysing"](), NOW)["step"]
     assert step == {
         "number": 2,
         "of": 3,
@@ -61,7 +62,7 @@ def test_a_snapshot_has_both_ways_to_count_steps() -> None:
 
 
 def test_an_event_is_one_line() -> None:
-    data = machine.snapshot_data(ALL["no_data"](), NOW)
+    data = snapshot_data(ALL["no_data"](), NOW)
     line = machine.event_line("snapshot", data, at=NOW, seq=7)
     assert "\n" not in line
     event = json.loads(line)

@@ -15,7 +15,6 @@ from companyos_canary.view import events as eventlist
 from companyos_canary.view import history as revisions
 from companyos_canary.view.lines import Facts, plain
 from companyos_canary.view.machine import envelope
-from companyos_canary.view.records import event_record
 from tests import schema
 from tests.builders import NOW
 from tests.view.test_any_state import SCENES, STATES, assembled
@@ -49,7 +48,7 @@ def test_every_reading_view_has_something_to_say(
         *(("Revision", revisions.record(r, None)) for r in told),
         *(("JudgedRun", analysis.record(found, r)) for r in runs),
         ("Listed", rollouts.record(row)),
-        *(("Event", event_record(e)) for e in events),
+        *(("Event", e) for e in events),
     ]
     for name, record in records:
         schema.fits(name, json.loads(envelope("get", 0, record))["data"])

@@ -6,15 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.stream import happenings
 from tests.builders import NOW, event, result_object, run, snapshot
+from tests.schema import happened
 from tests.view.scenes import ALL
 
 MINUTE = timedelta(minutes=1)
 
 
 def told(before: Snapshot | None, after: Snapshot, event: str) -> list[Mapping[str, Any]]:
-    return [data for name, data in happenings(before, after, NOW) if name == event]
+    return [data for name, data in happened(before, after, NOW) if name == event]
 
 
 def judging(*values: str) -> Snapshot:
@@ -22,7 +22,7 @@ def judging(*values: str) -> Snapshot:
 
 
 def test_the_first_is_the_whole_picture_with_what_was_measured_so_far() -> None:
-    found = happenings(None, judging("[0.01]", "[NaN]"), NOW)
+    found = happened(None, judging("[0.01]", "[NaN]"), NOW)
     assert [name for name, _ in found] == ["snapshot", "measurement", "measurement"]
     first, second = (data for _, data in found[1:])
     assert (first["value"], first["raw"], first["verdict"]) == (0.01, "[0.01]", "ok")
@@ -32,14 +32,14 @@ def test_the_first_is_the_whole_picture_with_what_was_measured_so_far() -> None:
 
 def test_time_alone_tells_nothing() -> None:
     for scene in ALL.values():
-        assert happenings(scene(), scene(), NOW + MINUTE) == []
+        assert happened(scene(), scene(), NOW + MINUTE) == []
 
 
 def test_pods_and_events_alone_make_no_new_snapshot() -> None:
     before = ALL["analysing"]()
     fewer = replace(before, pods=before.pods[1:], events=(*before.events, event("Some", "more")))
     assert fewer != before
-    assert happenings(before, fewer, NOW) == []
+    assert happened(before, fewer, NOW) == []
 
 
 def test_transitions_come_in_the_order_in_which_they_matter() -> None:
@@ -58,7 +58,7 @@ def test_a_lost_connection_and_its_return_are_transitions() -> None:
     lost = {"what": "connection", "from": "connected", "to": "lost", "message": ""}
     assert told(there, away, "transition") == [lost]
     assert told(away, there, "transition") == [{**lost, "from": "lost", "to": "connected"}]
-    assert happenings(away, away, NOW + MINUTE) == []
+    assert happened(away, away, NOW + MINUTE) == []
 
 
 def test_a_measurement_is_told_once_although_the_controller_forgets_the_oldest() -> None:

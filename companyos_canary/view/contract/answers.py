@@ -1,42 +1,26 @@
 """What the verbs say: the `data` of their envelopes."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypedDict, get_args
-
-from msgspec import Meta
 
 from companyos_canary.argo.history import Became
 from companyos_canary.argo.limits import Operator, Unit
 from companyos_canary.argo.metric_rows import Verdict as MetricVerdict
 from companyos_canary.argo.progress import Activity
+from companyos_canary.argo.rows import Measured
 from companyos_canary.lint.finding import Severity
-from companyos_canary.model.outcome import EndKind
-from companyos_canary.view.contract.parts import At, Cause, Event, Images, Percent, Phase, RunPhase, Snapshot
+from companyos_canary.model.outcome import Cause, EndKind
+from companyos_canary.model.row import Images, Percent, Phase, RunPhase, Says
+from companyos_canary.model.workload import Event
 
-Object = Annotated[dict[str, Any], Meta(description="an object of Kubernetes")]
-Outcome = Annotated[str, Meta(extra_json_schema={"enum": [word.replace(" ", "-") for word in get_args(Became)]})]
+Object = Annotated[dict[str, Any], Says(description="an object of Kubernetes")]
+Outcome = Annotated[str, Says(words=tuple(word.replace(" ", "-") for word in get_args(Became)))]
 
 
 class Place(TypedDict):
     rollout: str
     namespace: str
     context: str
-
-
-class Verdict(TypedDict):
-    """How it ended. `weight` and `step_index` are those that it had come to; `image` is the one
-    that was followed, `stable_image` serves now; `snapshot` is the last one."""
-
-    verdict: EndKind
-    image: str
-    stable_image: str
-    weight: Percent | None
-    step_index: int | None
-    started_at: At
-    ended_at: At
-    took_seconds: timedelta
-    cause: Cause | None
-    snapshot: Snapshot
 
 
 class Unobserved(TypedDict):
@@ -151,7 +135,7 @@ class Listed(TypedDict):
     message: str
     activity: Activity
     waits_for_a_person: bool
-    since: At | None
+    since: datetime | None
     for_seconds: timedelta | None
     version: str
     step: int | None
@@ -189,7 +173,7 @@ class Linted(TypedDict):
 
     files: int
     objects: int
-    severities: Annotated[dict[str, int], Meta(description="findings by severity: error, warning, note")]
+    severities: Annotated[dict[str, int], Says(description="findings by severity: error, warning, note")]
     ignored: int
     findings: list[Finding]
     unreadable: list[Unreadable]
@@ -199,7 +183,7 @@ class Evidence(TypedDict):
     """One field as it was read: `object` is `Kind/name`, or `Prometheus`."""
 
     object: str
-    field: Annotated[str, Meta(description="a path such as `status.conditions[0].message`, or a query")]
+    field: Annotated[str, Says(description="a path such as `status.conditions[0].message`, or a query")]
     value: str | int | float | bool
 
 
@@ -210,8 +194,8 @@ class Why(Place):
     cause: str
     fine: bool
     sentence: str
-    evidence: Annotated[list[Evidence], Meta(max_length=5)]
-    next: Annotated[str, Meta(description="a command line")]
+    evidence: Annotated[list[Evidence], Says(most=5)]
+    next: Annotated[str, Says(description="a command line")]
     notes: list[str]
 
 
@@ -231,17 +215,6 @@ class Counts(TypedDict):
     error: int
 
 
-class Measured(TypedDict):
-    """`raw` is the provider's text, `value` the number in it."""
-
-    phase: RunPhase
-    value: float | None
-    raw: str
-    message: str
-    started_at: At | None
-    finished_at: At | None
-
-
 class JudgedMetric(TypedDict):
     name: str
     phase: RunPhase
@@ -259,7 +232,7 @@ class JudgedMetric(TypedDict):
     dry_run: bool
     message: str
     address: str
-    query: Annotated[str, Meta(description="as it was asked")]
+    query: Annotated[str, Says(description="as it was asked")]
     measurements: list[Measured]
 
 
@@ -273,8 +246,8 @@ class JudgedRun(TypedDict):
     step_index: int | None
     phase: RunPhase
     message: str
-    started_at: At | None
-    completed_at: At | None
+    started_at: datetime | None
+    completed_at: datetime | None
     metrics: list[JudgedMetric]
 
 
@@ -287,7 +260,7 @@ class Analyses(Place):
 class Undone(TypedDict):
     """An undo left this revision."""
 
-    at: At | None
+    at: datetime | None
     by: str
     reason: str
 
@@ -298,7 +271,7 @@ class EarlierRevision(TypedDict):
 
     revision: int
     outcome: Outcome
-    at: At | None
+    at: datetime | None
     by: str
     reason: str
     undone: bool
@@ -314,8 +287,8 @@ class Revision(TypedDict):
     replicaset: str
     outcome: Outcome
     current: bool
-    at: At | None
-    created_at: At | None
+    at: datetime | None
+    created_at: datetime | None
     by: str
     reason: str
     took_seconds: timedelta | None
@@ -353,3 +326,108 @@ class LogLine(TypedDict):
 class Logs(Place):
     lines: list[LogLine]
     notes: list[str]
+
+
+# The forms of `metrics`: now, over time, and how it is asked.
+Word = Annotated[
+    str,
+    Says(
+        words=(
+            "ok",
+            "failing",
+            "no limit",
+            "error",
+            "not asked",
+            "no data",
+            "NaN",
+            "too few requests",
+            "several series",
+        )
+    ),
+]
+
+
+class Asked(TypedDict):
+    """Who was asked, and why there is no answer: empty where there is one."""
+
+    address: str
+    through_api_server: bool
+    problem: str
+
+
+class Traffic(TypedDict):
+    """The canary's part in percent: asked for, made by the pods, seen by Prometheus."""
+
+    asked: Percent
+    pods: Percent | None
+    measured: float | None
+
+
+class OfRun(TypedDict):
+    """What the newest AnalysisRun measured; that alone is what counts."""
+
+    run: str
+    value: float | None
+    verdict: MetricVerdict
+    phase: RunPhase
+    failed: int
+    measured: int
+    planned: int
+
+
+class MetricNow(TypedDict):
+    """`stable` is the same question about the stable pods, null where the metric itself `compares`.
+    `requests` of `needed` in the metric's window, null where its query does not count them."""
+
+    name: str
+    unit: Unit
+    operator: Operator | Literal[""]
+    limit: float | None
+    verdict: Word
+    canary: float | None
+    stable: float | None
+    compares: bool
+    requests: float | None
+    needed: float | None
+    problem: str
+    analysis: OfRun | None
+
+
+class Now(Place):
+    revision: int
+    at: datetime
+    prometheus: Asked
+    traffic: Traffic
+    metrics: list[MetricNow]
+    notes: list[str]
+
+
+class Point(TypedDict):
+    at: datetime
+    value: float | None
+
+
+class Course(TypedDict):
+    name: str
+    unit: Unit
+    operator: Operator | Literal[""]
+    limit: float | None
+    problem: str
+    points: list[Point]
+
+
+class Since(Place):
+    """`metrics --since`."""
+
+    at: datetime
+    metrics: list[Course]
+
+
+class Query(Place):
+    """`metrics --query`; `link` is empty where no address is known, `stable_query` where there is
+    no such question."""
+
+    metric: str
+    query: str
+    stable_query: str
+    link: str

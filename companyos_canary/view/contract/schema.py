@@ -1,10 +1,13 @@
 """The published JSON Schema (draft 2020-12), made of the types."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import is_dataclass
+from datetime import datetime, timedelta
+from inspect import cleandoc
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-import msgspec
-
+from companyos_canary.model.row import Says, keys, title
 from companyos_canary.view.contract.verbs import VERBS, Code, Problem
 from companyos_canary.view.machine import SCHEMA
 
@@ -14,7 +17,6 @@ _NUMBER = {
     "description": "a number, or the text for one that JSON does not know",
     "anyOf": [{"type": "number"}, {"enum": ["NaN", "+Inf", "-Inf"]}],
 }
-_SPAN = {"type": "string", "format": "duration"}
 _TIME = {"type": "string", "format": "date-time"}
 
 
@@ -87,25 +89,74 @@ def _object(properties: Json) -> Json:
 
 
 def _type(one: Any, defs: Json) -> Json:
-    return _types((one,), defs)[0]
+    """A type; what it refers to is put into `defs`."""
+    found = get_args(one)
+    match get_origin(one):
+        case origin if origin is Annotated:
+            return _said(found[1], _type(found[0], defs))
+        case origin if origin is Literal:
+            return {"enum": sorted(found)}
+        case origin if origin in (Union, UnionType):
+            return {"anyOf": [_type(each, defs) for each in found]}
+        case origin if origin in (list, tuple):
+            return {"type": "array", "items": _type(found[0], defs)}
+        case origin if origin is dict:
+            values = {} if found[1] is Any else {"additionalProperties": _type(found[1], defs)}
+            return {"type": "object", **values}
+    if is_dataclass(one) or is_typeddict(one):
+        return _reference(one, defs)
+    return dict(_PLAIN[one])
+
+
+_PLAIN: dict[Any, Json] = {
+    Any: {},
+    NoneType: {"type": "null"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"$ref": "#/$defs/Number"},
+    str: {"type": "string"},
+    datetime: _TIME,
+    timedelta: {"type": "number"},
+}
+
+
+def _said(says: Says, of: Json) -> Json:
+    before = {"description": says.description, "enum": [*says.words], "examples": [*says.examples]}
+    after = {"minItems": says.least, "maxItems": says.most}
+    return {**{k: v for k, v in before.items() if v}, **of, **{k: v for k, v in after.items() if v is not None}}
 
 
 def _types(types: tuple[Any, ...], defs: Json) -> list[Json]:
-    """References to the types; what they refer to is put into `defs`."""
-    found, parts = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
-    defs |= {name: _as_printed(part) for name, part in parts.items()}
-    return [_as_printed(one) for one in found]
+    return [_type(one, defs) for one in types]
 
 
-def _as_printed(node: Any) -> Any:
-    """Spans are numbers of seconds; any other fraction may be one that JSON does not know."""
-    if isinstance(node, Mapping):
-        if node.items() >= _SPAN.items():
-            return {"type": "number"}
-        if node == {"type": "number"}:
-            return {"$ref": "#/$defs/Number"}
-        return {
-            key: " ".join(value.split()) if key == "description" and isinstance(value, str) else _as_printed(value)
-            for key, value in node.items()
-        }
-    return [_as_printed(each) for each in node] if isinstance(node, list) else node
+def _reference(row: Any, defs: Json) -> Json:
+    name = title(row)
+    if name not in defs:
+        defs[name] = {"title": name}
+        defs[name] |= _row(row, defs)
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _row(row: Any, defs: Json) -> Json:
+    hints = get_type_hints(row, include_extras=True)
+    if is_typeddict(row):
+        shown = sorted((n, n, n not in row.__required_keys__) for n in hints)
+    else:
+        shown = sorted((k.text, k.name, k.optional) for k in keys(row))
+    said = " ".join(cleandoc(row.__doc__ or "").split())
+    described = {"description": said} if said and not said.startswith(f"{row.__name__}(") else {}
+    return {
+        **described,
+        "type": "object",
+        "properties": {text: _type(_given(hints[name], left_out), defs) for text, name, left_out in shown},
+        "required": [text for text, _, left_out in shown if not left_out],
+    }
+
+
+def _given(hint: Any, left_out: bool) -> Any:
+    """The type of a key that is left out in place of null."""
+    if get_origin(hint) is NotRequired:
+        return get_args(hint)[0]
+    left = tuple(t for t in get_args(hint) if t is not NoneType)
+    return left[0] if left_out and len(left) == 1 else hint

@@ -1,13 +1,13 @@
 """Which verb says what: the forms of its `data`, and of the events where it writes lines."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
-from msgspec import Meta
-
-from companyos_canary.argo.limits import Operator
-from companyos_canary.argo.metric_rows import Verdict as MetricVerdict
+from companyos_canary.argo.events import Measurement, Transition
+from companyos_canary.argo.rows import SnapshotRow, VerdictRow
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.row import Says
+from companyos_canary.model.workload import Event
 from companyos_canary.view.contract.answers import (
     Analyses,
     Applied,
@@ -19,47 +19,19 @@ from companyos_canary.view.contract.answers import (
     Linted,
     LogLine,
     Logs,
-    Measured,
+    Now,
     Object,
+    Query,
     Revisions,
     Rollouts,
     Sent,
+    Since,
     UndoDryRun,
     Unobserved,
-    Verdict,
     Why,
 )
-from companyos_canary.view.contract.metrics import Now, Query, Since
-from companyos_canary.view.contract.parts import Event, Snapshot
 
-Code = Annotated[int, Meta(extra_json_schema={"enum": [int(code) for code in ExitCode]})]
-What = Annotated[
-    str,
-    Meta(
-        extra_json_schema={
-            "enum": ["connection", "revision", "phase", "activity", "step", "weight", "canary_ready", "stable_ready"]
-        }
-    ),
-]
-Transition = TypedDict("Transition", {"what": What, "from": str | int | None, "to": str | int | None, "message": str})
-Transition.__doc__ = (
-    "One thing that is not as it was. `connection` is `connected` or `lost`; `phase` and "
-    "`activity` are words; the others are numbers, null where there is none: `step` as "
-    "`step.number`, `weight` in percent, `canary_ready` and `stable_ready` in pods."
-)
-
-
-class Measurement(Measured):
-    """One answer of a metric, told once. A good value is `operator limit`; `limit` is null where
-    the conditions name no single one."""
-
-    run: str
-    metric: str
-    step: Annotated[str, Meta(description="`2/3`, or `background`")]
-    step_index: int | None
-    operator: Operator | Literal[""]
-    limit: float | None
-    verdict: MetricVerdict
+Code = Annotated[int, Says(words=tuple(int(code) for code in ExitCode))]
 
 
 class Problem(TypedDict):
@@ -74,12 +46,12 @@ class Failure(TypedDict):
     """The last line where it ended without a verdict."""
 
     exit_code: Code
-    errors: Annotated[list[Problem], Meta(min_length=1)]
+    errors: Annotated[list[Problem], Says(least=1)]
 
 
 class Links(TypedDict):
     rollout: str
-    links: Annotated[dict[str, str], Meta(description="address by name, as in canary.yaml")]
+    links: Annotated[dict[str, str], Says(description="address by name, as in canary.yaml")]
 
 
 class Written(TypedDict):
@@ -111,7 +83,7 @@ class Scenarios(TypedDict):
 
 
 class Demo(TypedDict):
-    exit_codes: Annotated[dict[str, Code], Meta(description="by command")]
+    exit_codes: Annotated[dict[str, Code], Says(description="by command")]
 
 
 class Nothing(TypedDict):
@@ -124,7 +96,7 @@ class Script(TypedDict):
 
 
 class Schema(TypedDict):
-    schema: Annotated[dict[str, Any], Meta(description="a JSON Schema")]
+    schema: Annotated[dict[str, Any], Says(description="a JSON Schema")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +111,7 @@ class Output:
 
 
 _CHANGE = (Sent, DryRun)
-_FOLLOWED = (Verdict, Unobserved)
+_FOLLOWED = (VerdictRow, Unobserved)
 VERBS: dict[str, Output] = {
     "deploy": Output((*_FOLLOWED, *_CHANGE)),
     "promote": Output((*_CHANGE, *_FOLLOWED, Climbed)),
@@ -152,15 +124,15 @@ VERBS: dict[str, Output] = {
     "watch": Output(
         _FOLLOWED,
         {
-            "snapshot": Snapshot,
+            "snapshot": SnapshotRow,
             "transition": Transition,
             "measurement": Measurement,
-            "verdict": Verdict,
+            "verdict": VerdictRow,
             "error": Failure,
         },
     ),
-    "status": Output((Snapshot, *_FOLLOWED)),
-    "get": Output((Snapshot,)),
+    "status": Output((SnapshotRow, *_FOLLOWED)),
+    "get": Output((SnapshotRow,)),
     "list": Output((Rollouts,)),
     "why": Output((Why,)),
     "analysis": Output((Analyses,)),

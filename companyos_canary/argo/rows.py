@@ -1,0 +1,290 @@
+"""A Picture as rows: what `-o json` prints of a Rollout. A key is written here, or in the class of a value that is
+printed as it is (Cause, Event, MetricRow, WeightStep). Pure.
+
+Spans are seconds in JSON and keys say so.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, TypedDict
+
+from companyos_canary.argo.limits import Limit, Operator, measured_number
+from companyos_canary.argo.metric_rows import MetricRow
+from companyos_canary.argo.picture import Picture
+from companyos_canary.argo.pods import pod_status, ready_containers, restarts
+from companyos_canary.argo.progress import Activity
+from companyos_canary.argo.steps import WeightStep, step_count
+from companyos_canary.model.analysisrun import Measurement
+from companyos_canary.model.outcome import Cause, Ending, EndKind
+from companyos_canary.model.rollout import StepKind
+from companyos_canary.model.row import OPTIONAL, Images, Percent, Phase, Role, RunPhase, Says, pick
+from companyos_canary.model.workload import Event, Pod, ReplicaSet
+
+
+@dataclass(frozen=True, slots=True)
+class StepInWork:
+    """`number` of `of` counts weights as canary.yaml does; `index` of `count` is the Rollout's own
+    `status.currentStepIndex`."""
+
+    number: int | None
+    of: int
+    index: int | None
+    count: int
+    kind: StepKind | None
+    length_seconds: timedelta | None
+    remaining_seconds: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Share of the newest version: as it is asked for, and as it is in effect."""
+
+    set: Percent
+    actual: Percent
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    desired: int
+    total: int
+    updated: int
+    ready: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOf:
+    name: str
+    hash: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    active: ServiceOf
+    preview: ServiceOf
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSetRow:
+    name: str
+    hash: str
+    role: Role
+    revision: int
+    version: str
+    desired: int
+    replicas: int
+    ready: int
+    available: int
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodRow:
+    """`status` is the word of `kubectl get pods`."""
+
+    name: str
+    hash: str
+    role: Role
+    status: str
+    ready: bool
+    containers_ready: int
+    containers: int
+    restarts: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """`step_index` is null for a background run."""
+
+    name: str
+    revision: int
+    step_index: int | None
+    phase: RunPhase
+    message: str
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class Bound(TypedDict):
+    """A good value is `operator limit`."""
+
+    operator: Operator | Literal[""]
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`raw` is the provider's text, `value` the number in it."""
+
+    phase: RunPhase
+    value: float | None
+    raw: str
+    message: str
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRow:
+    """A Rollout at one moment. Null is what was not asked for (`status` asks for the Rollout
+    alone); `services` is there in blue-green alone."""
+
+    rollout: str
+    namespace: str
+    context: str
+    strategy: Literal["canary", "blueGreen", "none"]
+    phase: Phase
+    message: str
+    activity: Annotated[Activity, Says("what is going on, in one word")]
+    revision: int
+    version: Annotated[str, Says("the newest one: tag or digest")]
+    stable_version: Annotated[str | None, Says("the one that was promoted last")]
+    images: Images
+    current_hash: str
+    stable_hash: str
+    promoted: Annotated[bool, Says("whether the newest version is the stable one")]
+    aborted: bool
+    observed: Annotated[bool, Says("whether the controller has seen the spec")]
+    step: StepInWork
+    steps: tuple[WeightStep, ...]
+    weights: Weights
+    replicas: Replicas
+    replicasets: tuple[ReplicaSetRow, ...] | None
+    pods: tuple[PodRow, ...] | None
+    metrics: tuple[MetricRow, ...] | None
+    runs: tuple[RunRow, ...] | None
+    events: tuple[Event, ...] | None
+    cause: Cause | None
+    started_at: datetime | None
+    until_end_seconds: timedelta | None
+    stale_since: Annotated[datetime | None, Says("when the connection was lost")]
+    notes: Annotated[tuple[str, ...], Says("what could not be read")]
+    services: Services | None = field(default=None, metadata=OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """How it ended. `weight` and `step_index` are those that it had come to; `image` is the one
+    that was followed, `stable_image` serves now; `snapshot` is the last one."""
+
+    verdict: EndKind
+    image: str
+    stable_image: str
+    weight: Percent | None
+    step_index: int | None
+    started_at: datetime
+    ended_at: datetime
+    took_seconds: timedelta
+    cause: Cause | None
+    snapshot: SnapshotRow
+
+
+def measured_row(one: Measurement) -> Measured:
+    return pick(Measured, one, value=measured_number(one.value), raw=one.value)
+
+
+def bound(limit: Limit | None) -> Bound:
+    """The two keys of a limit; they have no value where the conditions name no single one."""
+    return {"operator": limit.operator if limit else "", "limit": limit.value if limit else None}
+
+
+def verdict_row(ending: Ending, picture: Picture) -> VerdictRow:
+    """How a `deploy` or `watch` ended; `picture` is of its last moment."""
+    return pick(
+        VerdictRow,
+        ending,
+        verdict=ending.kind,
+        step_index=ending.step,
+        ended_at=ending.at,
+        took_seconds=ending.at - ending.started_at,
+        snapshot=snapshot_row(picture),
+    )
+
+
+def snapshot_row(picture: Picture) -> SnapshotRow:
+    """Everything a screen shows, as data."""
+    snapshot, progress = picture.snapshot, picture.progress
+    rollout, whole = snapshot.rollout, snapshot.whole
+    return pick(
+        SnapshotRow,
+        rollout,
+        rollout=rollout.name,
+        context=picture.place.context,
+        phase=progress.phase.word,
+        message=progress.phase.message,
+        activity=progress.activity,
+        version=picture.version,
+        stable_version=picture.stable or ("" if whole else None),
+        images={c.name: c.image for c in rollout.containers},
+        promoted=rollout.is_fully_promoted,
+        step=_step(picture),
+        steps=progress.steps,
+        weights=Weights(progress.weight, picture.actual_weight),
+        replicas=Replicas(
+            rollout.replicas,
+            rollout.total_replicas,
+            rollout.updated_replicas,
+            rollout.ready_replicas,
+            rollout.available_replicas,
+        ),
+        replicasets=tuple(_replicaset(picture, r) for r in snapshot.replicasets) if whole else None,
+        pods=tuple(_pod(picture, p) for p in snapshot.pods) if whole else None,
+        metrics=picture.metrics if whole else None,
+        runs=tuple(pick(RunRow, r) for r in snapshot.runs) if whole else None,
+        events=snapshot.events if whole else None,
+        cause=picture.cause,
+        started_at=picture.started,
+        until_end_seconds=progress.until_end,
+        stale_since=snapshot.stale_since,
+        notes=snapshot.notes,
+        services=_services(picture),
+    )
+
+
+def _step(picture: Picture) -> StepInWork:
+    rollout, progress = picture.snapshot.rollout, picture.progress
+    current = rollout.current_step
+    return StepInWork(
+        number=progress.step.number if progress.step else None,
+        of=len(progress.steps),
+        index=rollout.step_index,
+        count=step_count(rollout),
+        kind=current.kind if current else None,
+        length_seconds=progress.length,
+        remaining_seconds=progress.remaining,
+    )
+
+
+def _services(picture: Picture) -> Services | None:
+    """In blue-green alone: the Service of each role, the hash that it selects, and its version."""
+    state = picture.snapshot.rollout.blue_green
+    if state is None:
+        return None
+
+    def of(name: str, digest: str) -> ServiceOf:
+        found = picture.snapshot.replicaset(digest)
+        return ServiceOf(name, digest, picture.version_of(found) if found else "")
+
+    return Services(of(state.active_service, state.active), of(state.preview_service, state.preview))
+
+
+def _replicaset(picture: Picture, r: ReplicaSet) -> ReplicaSetRow:
+    return pick(ReplicaSetRow, r, role=picture.snapshot.role_of(r.hash), version=picture.version_of(r))
+
+
+def _pod(picture: Picture, pod: Pod) -> PodRow:
+    ready, of = ready_containers(pod)
+    said = (c.message for c in (*pod.init_containers, *pod.containers) if c.message)
+    known = picture.snapshot.replicaset(pod.hash)
+    return pick(
+        PodRow,
+        pod,
+        role=picture.snapshot.role_of(pod.hash) if known else "",
+        status=pod_status(pod),
+        containers_ready=ready,
+        containers=of,
+        restarts=restarts(pod),
+        message=next(said, pod.message),
+    )

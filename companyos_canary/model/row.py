@@ -1,0 +1,79 @@
+"""The JSON contract as frozen dataclasses: which of their fields are printed, and what the schema says of them.
+
+A row is any frozen dataclass: its fields are the keys, its docstring is the description, its name without `Row` is
+the title. `view/machine.py` prints rows, `view/contract` publishes them: a field is written in its class alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Annotated, Any, TypeVar
+
+_Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What the schema says beside a type; `words` are all that a text may be, `least` and `most` count members."""
+
+    description: str = ""
+    words: tuple[str | int, ...] = ()
+    examples: tuple[str, ...] = ()
+    least: int | None = None
+    most: int | None = None
+
+
+# What the controller writes is not ours to promise: its words are examples, ours are all there are.
+Phase = Annotated[str, Says(examples=("Healthy", "Progressing", "Paused", "Degraded"))]
+RunPhase = Annotated[
+    str,
+    Says(
+        "empty until the controller has written one",
+        examples=("Pending", "Running", "Successful", "Failed", "Inconclusive", "Error", ""),
+    ),
+]
+Role = Annotated[str, Says("empty for neither", words=("stable", "canary", ""))]
+Percent = Annotated[int, Says("percent, of maxTrafficWeight where that is set")]
+Images = Annotated[dict[str, str], Says("image by the name of its container")]
+
+
+# For `field(metadata=…)`: printed under another name, not printed, printed only where it has a value.
+INSIDE: Mapping[str, Any] = {"key": ""}
+OPTIONAL: Mapping[str, Any] = {"optional": True}
+
+
+def named(key: str) -> Mapping[str, Any]:
+    return {"key": key}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A printed field: its `name` in the class, its `text` in JSON."""
+
+    name: str
+    text: str
+    optional: bool
+
+
+def title(row: type[Any]) -> str:
+    """Its name in the schema."""
+    return row.__name__.removesuffix("Row")
+
+
+@cache
+def keys(row: type[Any]) -> tuple[Key, ...]:
+    """The printed fields of a row's class."""
+    named = ((f, f.metadata.get("key", f.name)) for f in fields(row))
+    return tuple(Key(f.name, text, "optional" in f.metadata) for f, text in named if text)
+
+
+def entries(row: Any) -> Mapping[str, Any]:
+    """A row's keys and values."""
+    found = {k: getattr(row, k.name) for k in keys(row.__class__)}
+    return {k.text: value for k, value in found.items() if value is not None or not k.optional}
+
+
+def pick(row: type[_Row], source: object, **more: Any) -> _Row:
+    """A row that takes all but `more` from the attributes of the same names."""
+    names = (f.name for f in fields(row) if f.name not in more)  # type: ignore[arg-type]
+    return row(**{name: getattr(source, name) for name in names}, **more)
