@@ -122,8 +122,9 @@ Arguments:
   NAME  name of the Rollout
 
 Options:
-  --reason TEXT  why, for the record
-  --dry-run      print the request, send nothing
-  --no-wait      do not wait; exit once sent
+  --reason TEXT       why, for the record
+  --dry-run           print the request, send nothing
+  --no-wait           do not wait; exit once sent
+  --timeout DURATION  end after this, e.g. 10m; 0 = never
 
 """

@@ -12,7 +12,7 @@ from companyos_canary.argo.pods import pod_status, restarts
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import Forbidden, Invalid, NotFound, UsageError, near
 from companyos_canary.model.http import Stream
-from companyos_canary.model.image import tag
+from companyos_canary.model.image import version as version_of
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import LogLine, Pod
 
@@ -80,7 +80,7 @@ def pods_of(snapshot: Snapshot, wanted: Wanted) -> tuple[Pod, ...]:
     if denied := snapshot.denied("pods"):
         raise Forbidden(denied)
     rollout = snapshot.rollout
-    version = tag(rollout.image(container_of(rollout, wanted.settled))) or rollout.name
+    version = version_of(rollout.image(container_of(rollout, wanted.settled))) or rollout.name
     if wanted.stable or rollout.is_fully_promoted:
         raise NotFound(f"`{rollout.name}` has no stable pods", hint="see `canary get`")
     if rollout.aborted:

@@ -11,9 +11,11 @@ from companyos_canary.argo.patches import End, Record, newest_ends, record_of, u
 from companyos_canary.argo.stable_record import end_of, ever_stable, known_ends, within_window
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import NotFound, Refused
-from companyos_canary.model.image import tag
+from companyos_canary.model.image import is_called, version
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
+
+_KEPT_NONE = "its revisionHistoryLimit is 0, so that none is kept: `canary deploy VERSION` is the way back"
 
 
 def target_of(snapshot: Snapshot, to: str | None) -> ReplicaSet:
@@ -30,9 +32,10 @@ def target_of(snapshot: Snapshot, to: str | None) -> ReplicaSet:
         return current
     found = previous_stable(snapshot)
     if found is None and len(snapshot.replicasets) < 2:
+        limit = (rollout.raw.get("spec") or {}).get("revisionHistoryLimit")
         raise Refused(
             f"`{snapshot.rollout.name}` has no earlier revision to go back to",
-            hint="`canary history` lists what there was",
+            hint=_KEPT_NONE if limit == 0 else "`canary history` lists what there was",
         )
     if found is None:
         raise Refused(
@@ -58,7 +61,7 @@ def _already_back(snapshot: Snapshot, current: ReplicaSet) -> Refused:
 
 def version_of(replicaset: ReplicaSet) -> str:
     images = [c.image for c in replicaset.containers]
-    return tag(images[0]) if images else f"revision {replicaset.revision}"
+    return version(images[0]) if images else f"revision {replicaset.revision}"
 
 
 def record_for(snapshot: Snapshot, target: ReplicaSet, *, by: str, now: datetime, reason: str) -> Record:
@@ -110,7 +113,7 @@ def _named(snapshot: Snapshot, to: str) -> ReplicaSet:
     named = [
         r
         for r in snapshot.replicasets
-        if to in (str(r.revision), r.hash) or any(to in (tag(c.image), c.image) for c in r.containers)
+        if to in (str(r.revision), r.hash) or any(is_called(c.image, to) for c in r.containers)
     ]
     if not named:
         raise NotFound(
@@ -123,7 +126,7 @@ def _named(snapshot: Snapshot, to: str) -> ReplicaSet:
 def _choices(snapshot: Snapshot, *, others: bool = False) -> str:
     """The revisions that there are; with `others` not the current one."""
     rows = (
-        f"`{tag(r.containers[0].image)}` (revision {r.revision})"
+        f"`{version(r.containers[0].image)}` (revision {r.revision})"
         for r in snapshot.replicasets[:8]
         if r.containers and not (others and r.hash == snapshot.rollout.current_hash)
     )

@@ -57,7 +57,7 @@ def apply(
     if version is not None:
         image_reference("image", version)
     settings = session.settings
-    limit = time_limit(timeout) if timeout is not None else None
+    limit = time_limit(timeout)
     time = session.time(limit)
     planned = action.plan(session.cluster, settings, version, force=force)
     if dry_run:

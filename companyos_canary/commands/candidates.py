@@ -204,7 +204,7 @@ def _history(line: Line) -> Iterable[tuple["ReplicaSet", str, str]]:
     from companyos_canary.argo.patches.record import ends_of, newest_ends, stable_hashes
     from companyos_canary.argo.stable_record import believed
     from companyos_canary.cluster.kinds import REPLICASET
-    from companyos_canary.model.image import tag
+    from companyos_canary.model.image import version
     from companyos_canary.model.workload import ReplicaSet
 
     settings, zone = line.resolved.settings, line.runtime.clock.now().tzinfo
@@ -228,7 +228,7 @@ def _history(line: Line) -> Iterable[tuple["ReplicaSet", str, str]]:
             reason,
         )
         images = [c.image for c in r.containers if container in (None, c.name)]
-        yield r, tag(next(iter(images), "")), "".join(f", {t}" for t in told if t)
+        yield r, version(next(iter(images), "")), "".join(f", {t}" for t in told if t)
 
 
 def pods(line: Line) -> Found:

@@ -15,7 +15,7 @@ from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import sent_answer, unseen, would_send
 from companyos_canary.config.settings import image_reference
 from companyos_canary.errors import ExitCode, NotFound
-from companyos_canary.model.image import tag
+from companyos_canary.model import image as images
 from companyos_canary.view.ci.summary import standing_report
 
 EXAMPLES = (
@@ -50,7 +50,7 @@ def deploy(
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
-    timeout: base.TimeoutOption = None,
+    timeout: base.FollowTimeoutOption = None,
 ) -> base.Answer:
     """Ship a version and follow it until it is stable or rolled back.
 
@@ -61,7 +61,7 @@ def deploy(
 
     image_reference("image", version)
     target, runtime = Until.parse(until), session.runtime
-    time = session.time(time_limit(timeout) if timeout is not None else None)
+    time = session.time(time_limit(timeout))
     settings = session.resolved.settings
     wanted = action.Deploy(
         version=version,
@@ -85,7 +85,7 @@ def deploy(
     live = changed.after
     image = live.image(action.container_of(live, wanted.container))
     if no_wait:
-        return sent_answer(session, changed, f"{tag(image)} is set on `{name}` in {session.place}")
+        return sent_answer(session, changed, f"{images.version(image)} is set on `{name}` in {session.place}")
     if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
         return unseen(session, changed, "deploy")
     if not isinstance(changed.decision, Change) and live.is_fully_promoted and live.observed:

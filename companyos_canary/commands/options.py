@@ -67,8 +67,10 @@ def span(text: str, option: str, *, least: timedelta = timedelta()) -> timedelta
     return found
 
 
-def time_limit(text: str, option: str = "--timeout") -> timedelta | None:
-    """The same, 0 for no end (None)."""
+def time_limit(text: str | None, option: str = "--timeout") -> timedelta | None:
+    """The same, 0 for no end (None), as where nothing is given."""
+    if text is None:
+        return None
     try:
         return span(text, option) or None
     except UsageError as error:
@@ -108,4 +110,11 @@ RolloutOption = Annotated[str | None, typer.Option("--rollout", help="name of th
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")]
 NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="do not wait; exit once sent")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="why, for the record")]
-TimeoutOption = Annotated[str | None, typer.Option("--timeout", help="stop following after, e.g. 10m; 0 = never")]
+TimeoutOption = Annotated[str | None, typer.Option("--timeout", help="end after this, e.g. 10m; 0 = never")]
+FollowTimeoutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--timeout",
+        help="end after this, e.g. 10m; 0 = never  [default: twice the time of the steps, without waits for a person]",
+    ),
+]

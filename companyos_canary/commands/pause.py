@@ -3,6 +3,7 @@
 from companyos_canary.argo.effects import paused
 from companyos_canary.argo.patches import pause as decide
 from companyos_canary.commands import base
+from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import changed, verb_with
 from companyos_canary.errors import ExitCode
 
@@ -19,6 +20,7 @@ EXITS = (
     ExitCode.SUPERSEDED,
     ExitCode.REFUSED,
     ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
 )
 
 
@@ -28,6 +30,7 @@ def pause(
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
+    timeout: base.TimeoutOption = None,
 ) -> base.Answer:
     """Hold a rollout where it is: no pod moves and no step ends until `canary resume`.
 
@@ -38,6 +41,7 @@ def pause(
         verb_with(session, "pause", decide, paused, reason),
         dry_run=dry_run,
         no_wait=no_wait,
+        limit=time_limit(timeout),
         done=lambda result: f"{result.after.name} in {session.place} is paused by hand: `canary resume` continues it",
     )
 

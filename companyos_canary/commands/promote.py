@@ -23,7 +23,7 @@ from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import changed, sent_answer, unseen, verb_with, would_send
 from companyos_canary.errors import ExitCode, Refused, UsageError
-from companyos_canary.model.image import tag
+from companyos_canary.model.image import version
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.queries import requests_seen
@@ -59,7 +59,7 @@ def promote_everything(session: Session, wanted: Wanted, *, yes: bool, timeout: 
             hint='canary promote --full --reason "…"',
         )
     verb = wanted.verb(session, "promote --full", promote_full, full_promote_taken_up)
-    name, time = session.rollout, session.time(time_limit(timeout) if timeout is not None else None)
+    name, time = session.rollout, session.time(time_limit(timeout))
     if not wanted.dry_run:
         _ask(session, verb, yes=yes)
     result = change(session.cluster, name, verb, time=time, dry_run=wanted.dry_run, wait=not wanted.no_wait)
@@ -194,7 +194,7 @@ def promote(
     --full skips every step and analysis that is left; it asks at a terminal and needs --yes
     elsewhere.
     """
-    limit = time_limit(timeout) if timeout is not None else None
+    limit = time_limit(timeout)
     if sum((full, skip_step, to_weight is not None)) > 1:
         raise UsageError("--full, --skip-step and --to-weight are different things: give one of them")
     wanted = Wanted(if_step, if_revision, reason, dry_run=dry_run, no_wait=no_wait)
@@ -225,7 +225,7 @@ def _blue_green_now(rollout: Rollout) -> str:
     state = rollout.blue_green
     service = (state and state.active_service) or "the active Service"
     if rollout.is_fully_promoted:
-        return f"{service} serves {tag(rollout.image())}"
+        return f"{service} serves {version(rollout.image())}"
     run = state.run if state else None
     return f"the analysis {run.name} runs" if run else f"{service} goes over to the preview"
 

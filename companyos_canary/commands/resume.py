@@ -5,6 +5,7 @@ from companyos_canary.argo.effects import resumed
 from companyos_canary.argo.patches import resume as decide
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base
+from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import changed, verb_with
 from companyos_canary.errors import ExitCode
 
@@ -20,6 +21,7 @@ EXITS = (
     ExitCode.NOT_FOUND,
     ExitCode.REFUSED,
     ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
 )
 
 
@@ -29,6 +31,7 @@ def resume(
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
+    timeout: base.TimeoutOption = None,
 ) -> base.Answer:
     """End a pause by hand. No step is skipped; a pause of the steps is ended by `promote`."""
 
@@ -38,7 +41,7 @@ def resume(
         return f"{result.after.name} in {session.place} is resumed, {phase.word}{tail}"
 
     verb = verb_with(session, "resume", decide, resumed, reason)
-    return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done)
+    return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done, limit=time_limit(timeout))
 
 
 command = base.verb(resume)

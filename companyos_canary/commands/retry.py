@@ -11,8 +11,9 @@ from companyos_canary.argo.effects import retried
 from companyos_canary.argo.patches import retry as decide
 from companyos_canary.argo.steps import weight_steps
 from companyos_canary.commands import base
+from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import changed, verb_with
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import ExitCode, TimedOut
 from companyos_canary.model.quantity import format_duration
 
 EXAMPLES = (
@@ -28,6 +29,7 @@ EXITS = (
     ExitCode.SUPERSEDED,
     ExitCode.REFUSED,
     ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
 )
 
 
@@ -40,13 +42,14 @@ def retry(
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
+    timeout: base.TimeoutOption = None,
 ) -> base.Answer:
     """Run an aborted version again. It starts from the first step, with new analyses.
 
     A metric whose window still covers the failure will fail again; the command says how long that
     lasts.
     """
-    clock = session.runtime.clock
+    limit, clock = time_limit(timeout), session.runtime.clock
     snapshot = session.cluster.snapshot(session.rollout, events=False)
     left = window_left(snapshot, clock.now()) if snapshot.rollout.aborted else timedelta()
     if left and not dry_run:
@@ -54,7 +57,9 @@ def retry(
         span = format_duration(timedelta(seconds=int(left.total_seconds()) + 1))
         if wait_window:
             session.note(f"waiting {span}, until the window of {names} is past the failure")
-            clock.sleep(left.total_seconds())
+            clock.sleep(min(left.total_seconds(), session.time(limit).left()))
+            if session.is_over:
+                raise TimedOut("timed out before the window was past the failure; nothing was sent")
         else:
             session.note(
                 f"the window of {names} covers the failure for {span} more: it may fail "
@@ -67,7 +72,7 @@ def retry(
         return f"{result.after.name} in {session.place} runs again {start}: `canary watch`"
 
     verb = verb_with(session, "retry", decide, retried, reason)
-    return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done)
+    return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done, limit=limit)
 
 
 command = base.verb(retry)

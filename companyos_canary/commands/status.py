@@ -35,7 +35,7 @@ def status(
     session: base.Session,
     rollout: base.RolloutArgument = None,
     wait: Annotated[bool, typer.Option("--wait", help="until it is Healthy or Degraded")] = False,
-    timeout: base.TimeoutOption = None,
+    timeout: base.FollowTimeoutOption = None,
 ) -> base.Answer:
     """Say in one line what a rollout is doing: 0 Healthy, 3 Degraded, 8 anything else."""
     live = session.cluster.resolved(session.cluster.rollout(session.rollout))

@@ -56,7 +56,7 @@ def undo(
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
-    timeout: base.TimeoutOption = None,
+    timeout: base.FollowTimeoutOption = None,
 ) -> base.Answer:
     """Go back to the last version that was fully promoted, never to an aborted one.
 
@@ -75,8 +75,9 @@ def undo(
         raise UsageError(
             "--force is for one version that was aborted: name it with --to", hint="canary undo --to VERSION --force"
         )
-    time = session.time(time_limit(timeout) if timeout is not None else None)
+    time = session.time(time_limit(timeout))
     snapshot = session.cluster.snapshot(session.rollout)
+    base.permitted(snapshot, "replicasets")
     target = action.target_of(snapshot, to)
     if to is not None:
         _warn(session, snapshot, target, force=force)

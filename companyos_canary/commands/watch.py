@@ -37,7 +37,7 @@ def watch(
     until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
     read_only: Annotated[bool, typer.Option("--read-only", help="keys of the screen change nothing")] = False,
     stay: Annotated[bool, typer.Option("--stay", help="do not exit; follow the next version too")] = False,
-    timeout: base.TimeoutOption = None,
+    timeout: base.FollowTimeoutOption = None,
 ) -> base.Answer:
     """Follow a rollout live until it is Healthy or Degraded.
 

@@ -12,21 +12,21 @@ def repository(reference: str) -> str:
     return head + slash + last.split(":", 1)[0]
 
 
-def tag(image: str) -> str:
-    """What people call an image: its tag, its digest, or all of it where it has neither."""
-    if "@" in image:
-        return image.split("@", 1)[1]
-    name = image.rsplit("/", 1)[-1]
-    return name.split(":", 1)[1] if ":" in name else image
-
-
 def version(image: str) -> str:
-    """The tag of an image, or the start of its digest, or the image where it has neither."""
+    """What people call an image: its tag, or the start of its digest, or its name where it has neither."""
     name, _, digest = image.partition("@")
     if digest:
         return digest[:15]
     last = name.rsplit("/", 1)[-1]
     return last.partition(":")[2] or last
+
+
+def is_called(image: str, word: str) -> bool:
+    """Whether a person may mean this image by that word: all of it, its tag, its digest, or the
+    digest's start as far as `version` prints it or further."""
+    digest = image.partition("@")[2]
+    named = word in (image, version(image), version(image.partition("@")[0]))
+    return named or (bool(digest) and len(word) >= len(version(image)) and digest.startswith(word))
 
 
 def image_of(containers: Iterable[Container], name: str | None = None) -> str:

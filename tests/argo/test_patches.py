@@ -8,7 +8,6 @@ import pytest
 from companyos_canary.argo import patches
 from companyos_canary.argo.patches import Change, Nothing, Record, Refusal, abort, promote, record_of, set_image
 from companyos_canary.errors import ExitCode
-from companyos_canary.model.image import tag
 from companyos_canary.model.rollout import Rollout
 from tests.builders import CANARY, GUIDE_STEPS, NAME, NOW, PAUSE, STABLE, pause, rollout
 
@@ -238,16 +237,3 @@ def test_promote_under_both_pauses_resumes_first_and_then_decides_again() -> Non
 )
 def test_promote_never_does_something_else(state: dict[str, Any], kind: type) -> None:
     assert isinstance(promote(rollout(**state), skip_step=False), kind)
-
-
-@pytest.mark.parametrize(
-    ("image", "text"),
-    [
-        ("companyos-api:v1.2.3", "v1.2.3"),
-        ("registry:5000/team/api:v2", "v2"),
-        ("registry:5000/team/api", "registry:5000/team/api"),
-        ("api@sha256:abc", "sha256:abc"),
-    ],
-)
-def test_an_image_is_called_by_its_tag(image: str, text: str) -> None:
-    assert tag(image) == text

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
+
 from companyos_canary.errors import ExitCode
+from tests.commands.conftest import changing, freeze
 from tests.world import CONFIG, World
 
 
@@ -68,3 +71,28 @@ def test_a_pause_after_the_analysis_promises_no_analysis(world_of: Callable[[str
     world.canary("deploy", "v1.1.0")
     assert world.rollout().pause_conditions[0].reason == "InconclusiveAnalysisRun"
     assert "the analysis keeps running" not in world.canary("pause").err
+
+
+def test_a_resume_of_what_is_aborted_points_to_retry(rolled_back: World) -> None:
+    ran = rolled_back.canary("resume")
+    assert (ran.code, changing(rolled_back)) == (ExitCode.OK, []), ran
+    assert "is not paused but aborted: `canary retry`" in ran.out
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "retry"])
+def test_the_time_of_every_verb_can_be_bounded(waiting: World, verb: str) -> None:
+    if verb != "pause":
+        waiting.canary(*(("pause",) if verb == "resume" else ("abort",)))
+    freeze(waiting)
+    began = waiting.now
+    ran = waiting.canary(verb, "--timeout", "4s")
+    assert ran.code == ExitCode.TIMEOUT, ran
+    assert "timed out" in ran.out
+    assert (waiting.now - began).total_seconds() < 5
+
+
+def test_a_wait_for_the_window_ends_with_the_time_that_was_given(world: World) -> None:
+    world.canary("deploy", "v1.2.0", "-q")
+    world.requests.clear()
+    ran = world.canary("retry", "--wait-window", "--timeout", "1s")
+    assert (ran.code, changing(world)) == (ExitCode.TIMEOUT, []), ran

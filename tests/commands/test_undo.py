@@ -300,3 +300,34 @@ def test_the_record_stays_small_however_often_something_is_undone(world: World) 
     ends = json.loads(world.rollout().annotations["canary.companyos.io/deploy"])["ends"]
     assert [end["revision"] for end in ends] == list(range(13, 3, -1))
     assert max(len(json.dumps(end)) for end in ends) < 400
+
+
+@pytest.mark.parametrize("to", [(), ("--to", "v1.0.0")])
+def test_where_earlier_versions_may_not_be_listed_it_says_so(world: World, to: tuple[str, ...]) -> None:
+    world.canary("deploy", "v1.1.0", "-q")
+    world.allowed = lambda asked: asked.resource != "replicasets" or asked.verb != "list"
+    ran = world.canary("undo", *to)
+    assert (ran.code, ran.out) == (ExitCode.DENIED, ""), ran
+    assert "not permitted to `list` `replicasets.apps`" in ran.err
+
+
+def test_a_digest_is_accepted_as_short_as_it_is_printed(world: World) -> None:
+    digest = "sha256:" + "a1b2c3d4" * 8
+    world.canary("deploy", digest, "-q")
+    world.canary("deploy", "v1.1.0", "-q")
+    assert digest[:15] in world.canary("history").out
+    for word in (digest[:15], digest[:30], digest):
+        ran = world.canary("undo", "--to", word, "--dry-run")
+        assert ran.code == ExitCode.OK, ran
+        assert world.rollout().image() == "companyos-api:v1.1.0"
+    assert world.canary("undo", "--to", digest[:10], "--dry-run").code == ExitCode.NOT_FOUND
+
+
+def test_where_no_revision_is_kept_it_says_why_and_what_goes_back(world: World) -> None:
+    world.patch({"spec": {"revisionHistoryLimit": 0}})
+    world.canary("deploy", "v1.1.0", "-q")
+    world.advance(60)
+    ran = world.canary("undo")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert "revisionHistoryLimit is 0" in ran.err
+    assert "`canary deploy VERSION`" in ran.err

@@ -23,7 +23,6 @@ from companyos_canary.argo.patches.record import (
 )
 from companyos_canary.argo.patches.undo import undo
 from companyos_canary.model.http import JSON_PATCH, MERGE_PATCH
-from companyos_canary.model.image import tag
 
 __all__ = [
     "ACTION",
@@ -55,7 +54,6 @@ __all__ = [
     "retry",
     "set_image",
     "stable_hashes",
-    "tag",
     "undo",
     "undone_to",
     "with_reason",

@@ -10,7 +10,7 @@ from companyos_canary.argo.patches.record import Record
 from companyos_canary.argo.patches.undo import template_of, undo
 from companyos_canary.argo.steps import place_of
 from companyos_canary.model.http import JSON_PATCH, MERGE_PATCH
-from companyos_canary.model.image import tag
+from companyos_canary.model.image import version
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import Container, Rollout
 from companyos_canary.model.workload import ReplicaSet
@@ -48,6 +48,8 @@ def resume(rollout: Rollout) -> Decision:
             f"`{rollout.name}` is not paused by hand: it waits {_where(rollout)}",
             "`canary promote` continues from there",
         )
+    if rollout.aborted:
+        return Nothing(f"`{rollout.name}` is not paused but aborted: `canary retry` runs it again")
     return Nothing(f"`{rollout.name}` is not paused")
 
 
@@ -172,4 +174,4 @@ def _plain(rollout: Rollout) -> tuple[Patch, ...]:
 
 def names(containers: tuple[Container, ...]) -> str:
     """The versions of a pod template, as people call them."""
-    return ", ".join(tag(c.image) for c in containers)
+    return ", ".join(version(c.image) for c in containers)

@@ -16,7 +16,7 @@ from companyos_canary.argo.patches.record import Record
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import JSON_PATCH
-from companyos_canary.model.image import tag
+from companyos_canary.model.image import version
 from companyos_canary.model.rollout import Rollout
 
 
@@ -38,7 +38,7 @@ def set_image(rollout: Rollout, container: str, image: str, *, record: Record, s
         return _same_image(rollout, image)
     if not supersede and (running := _in_progress(rollout, container)):
         return Refusal(
-            f"{running} is still in progress: deploying {tag(image)} now would take its place",
+            f"{running} is still in progress: deploying {version(image)} now would take its place",
             "wait for it (`canary watch`), stop it (`canary abort`), or pass --supersede",
         )
     if rollout.workload_ref:
@@ -49,17 +49,17 @@ def set_image(rollout: Rollout, container: str, image: str, *, record: Record, s
 def _same_image(rollout: Rollout, image: str) -> Decision:
     if rollout.aborted:
         return Refusal(
-            f"{tag(image)} was aborted: the Rollout already names it, so nothing would start",
+            f"{version(image)} was aborted: the Rollout already names it, so nothing would start",
             "run it again with `canary retry`, or deploy a fixed version",
         )
-    return Nothing(f"{tag(image)} is already the version of `{rollout.name}`")
+    return Nothing(f"{version(image)} is already the version of `{rollout.name}`")
 
 
 def _in_progress(rollout: Rollout, container: str) -> str:
     """The version that is being rolled out now, empty if none is."""
     unfinished = not rollout.observed or not rollout.is_fully_promoted
     if unfinished and not rollout.aborted and shown_phase(rollout).word != "Degraded":
-        return tag(rollout.image(container)) if rollout.stable_hash else ""
+        return version(rollout.image(container)) if rollout.stable_hash else ""
     return ""
 
 
