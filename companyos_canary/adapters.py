@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -52,6 +52,15 @@ def keyboard(stdin: TextIO, wake: Callable[[], None]) -> "Keyboard":
 
 def in_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, daemon=True).start()
+
+
+def in_threads(works: Sequence[Callable[[], None]]) -> None:
+    """Ctrl-C leaves them: they are no reason to stay."""
+    threads = [threading.Thread(target=work, daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def terminal_size() -> tuple[int, int]:

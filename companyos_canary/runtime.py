@@ -10,7 +10,7 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -51,7 +51,8 @@ class Clock:
 @dataclass
 class Runtime:
     """The world of one run. `somebody_is_there` is true when a person can answer: both ends of
-    the conversation are a terminal. `start` does work beside the caller."""
+    the conversation are a terminal. `start` does work beside the caller, `together` all of several
+    works beside one another, until the last has ended."""
 
     stdout: TextIO
     stderr: TextIO
@@ -65,6 +66,7 @@ class Runtime:
     prometheus: Callable[["Cluster", "Settings | None", str], "Prometheus"] = adapters.prometheus
     keyboard: Callable[[TextIO, Callable[[], None]], "Keyboard"] = adapters.keyboard
     start: Callable[[Callable[[], None]], None] = adapters.in_thread
+    together: Callable[[Sequence[Callable[[], None]]], None] = adapters.in_threads
     no_color: bool = False
     _silenced: bool = field(default=False, repr=False)
     _seq: int = field(default=0, repr=False)

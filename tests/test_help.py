@@ -107,7 +107,7 @@ def test_help_is_a_verb_too(said: Callable[..., Ran]) -> None:
 
 
 PAUSE = """\
-Usage: canary pause [OPTIONS] [NAME]
+Usage: canary pause [OPTIONS] [NAME...]
 
   Hold a rollout where it is: no pod moves and no step ends until `canary
   resume`.
@@ -115,16 +115,18 @@ Usage: canary pause [OPTIONS] [NAME]
 Examples:
   canary pause                           the Rollout of canary.yaml
   canary pause companyos-api -n companyos
+  canary pause -l team=checkout          all with this label
 
   A running analysis continues, and can still abort.
 
 Arguments:
-  NAME  name of the Rollout
+  NAME...  names of Rollouts
 
 Options:
-  --reason TEXT       why, for the record
-  --dry-run           print the request, send nothing
-  --no-wait           do not wait; exit once sent
-  --timeout DURATION  end after this, e.g. 10m; 0 = never
+  -l, --selector LABELS  all Rollouts with these labels, e.g. app=x
+  --reason TEXT          why, for the record
+  --dry-run              print the request, send nothing
+  --no-wait              do not wait; exit once sent
+  --timeout DURATION     end after this, e.g. 10m; 0 = never
 
 """

@@ -89,6 +89,11 @@ class Pipe(io.StringIO):
     encoding = "utf-8"
 
 
+def one_after_the_other(works: Sequence[Callable[[], None]]) -> None:
+    for work in works:
+        work()
+
+
 @dataclass
 class World:
     """`config` is written as canary.yaml into `folder` (none where it is empty). `controller`
@@ -96,7 +101,7 @@ class World:
     a `seed` requests are drawn.
     `on_wait` runs each time that a command waits, `allowed` says what the
     user may do, `breaks` for which requests the product itself has a mistake, `start` begins
-    work beside a command."""
+    work beside a command, `together` does several works beside one another."""
 
     folder: Path
     config: str = CONFIG
@@ -110,6 +115,7 @@ class World:
     allowed: Policy = everything
     breaks: Callable[[Request], bool] = lambda _: False
     start: Callable[[Callable[[], None]], None] = lambda work: work()
+    together: Callable[[Sequence[Callable[[], None]]], None] = one_after_the_other
 
     def __post_init__(self) -> None:
         self.now = START
@@ -163,12 +169,13 @@ class World:
             stdin=Terminal(answer) if terminal else Pipe(answer),
             environ={"USER": "ana", "CANARY_USER": "ana", **self.environ, **(environ or {})},
             cwd=self.folder,
-            clock=Clock(now=lambda: self.now, sleep=self.sleep),
+            clock=Clock(now=lambda: self.now, sleep=lambda seconds: self.sleep(seconds)),  # noqa: PLW0108 - it may be set later
             connect=self.connect,
             feed=lambda cluster, name: LockstepFeed(self, cluster, name),
             prometheus=lambda *_: Prometheus("", MetricsTransport(self)),
             keyboard=lambda *_: Keys(self, keys),
             start=self.start,
+            together=self.together,
             size=lambda: size,
         )
         code = cli.run(arguments, runtime)

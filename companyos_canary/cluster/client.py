@@ -103,6 +103,10 @@ class Cluster:
         self.written = 0
         self.left: Callable[[], float] | None = None
 
+    def beside(self) -> "Cluster":
+        """The same cluster for another command that runs at the same time: its own time and count of changes."""
+        return Cluster(self.transport, self.namespace, self.context, timeout=self.timeout)
+
     def rollout(self, name: str) -> Rollout:
         """One request. Raises NotFound, CrdMissing."""
         path = path_of(ROLLOUT.api_version, ROLLOUT.plural, self.namespace, name)

@@ -12,6 +12,7 @@ from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import sent_answer, unseen, verb_with, would_send
+from companyos_canary.commands.several import several
 from companyos_canary.errors import ExitCode, Refused
 from companyos_canary.model.rollout import Rollout
 
@@ -23,6 +24,7 @@ EXAMPLES = (
     "canary abort companyos-api -n companyos --context prod-eu",
     "canary abort companyos-api --no-wait   end once it is sent",
     'canary abort --reason "wrong tag"      for the history',
+    "canary abort web shop -n checkout      several at once; or -l team=checkout",
 )
 EXITS = (
     ExitCode.OK,
@@ -187,4 +189,4 @@ def _holder(rollout: Rollout) -> str:
     return str(rollout.workload_ref.get("kind")) if rollout.workload_ref else "Rollout"
 
 
-command = base.verb(abort)
+command = base.verb(several(abort))

@@ -27,6 +27,7 @@ from companyos_canary.commands.options import (
     RolloutOption,
     TimeoutOption,
     check,
+    names_of,
 )
 from companyos_canary.config import Flags, Resolved, resolve
 from companyos_canary.errors import (
@@ -109,7 +110,8 @@ class Answer:
 @dataclass
 class Session:
     """One run of one verb: where it acts and what it may use. `answered`: its result is already on
-    stdout (JSON Lines), only the exit code is left to say."""
+    stdout (JSON Lines), only the exit code is left to say. `names` are those of the command line;
+    `one_of_several`: the command runs for others beside this one."""
 
     runtime: Runtime
     command: str
@@ -122,6 +124,8 @@ class Session:
     reporting: Reporting
     fields: tuple[str, ...] = ()
     answered: bool = False
+    names: tuple[str, ...] = ()
+    one_of_several: bool = False
 
     def __post_init__(self) -> None:
         self.began = self.runtime.clock.now()
@@ -220,7 +224,12 @@ class Session:
     def note(self, line: str) -> None:
         """Something for people beside the result, on stderr; not with -q."""
         if not self.quiet:
-            self.runtime.say_error(line)
+            self.runtime.say_error(self.named(line))
+
+    def named(self, line: str) -> str:
+        """The line with the Rollout's name, where it stands among those of others."""
+        silent = self.one_of_several and self.rollout not in line
+        return f"{self.rollout}: {line}" if silent else line
 
 
 __all__ = [
@@ -261,8 +270,9 @@ def verb(
         command = ctx.info_name or ""
         telling = reporting(ctx.obj, command, options) if follows else nullcontext(Reporting())
         with telling as reports:
-            check(command, options, given.get("rollout"), forms)
-            _finish(ctx.obj, command, options, reports, given, function, reads_config)
+            names = names_of(given.pop("rollout", None))
+            check(command, options, names, forms)
+            _finish(ctx.obj, command, options, reports, names, given, function, reads_config)
 
     parameters = [context, *(p.replace(kind=keyword) for p in own), *common]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -278,13 +288,14 @@ def _finish(
     command: str,
     options: Mapping[str, Any],
     reports: Reporting,
+    names: tuple[str, ...],
     given: Mapping[str, Any],
     function: Callable[..., Answer],
     reads_config: bool,
 ) -> NoReturn:
     runtime.no_color = options["no_color"]
     flags = Flags(
-        rollout=given.get("rollout"),
+        rollout=names[0] if len(names) == 1 else None,
         namespace=options["namespace"],
         context=options["context"],
         kubeconfig=options["kubeconfig"],
@@ -302,6 +313,7 @@ def _finish(
         request_timeout=options["request_timeout"],
         reporting=reports,
         fields=tuple(options["field"] or ()),
+        names=names,
     )
     if session.verbose:
         for setting, origin in session.resolved.origins.items():
@@ -309,18 +321,18 @@ def _finish(
         if (file := session.resolved.file) and not session.resolved.settings:
             shown = file.path.name if file.path else "canary.yaml"
             runtime.say_error(f"`{shown}` is about `{file.rollout}` and was not used for this Rollout")
-    own = {k: v for k, v in given.items() if k != "rollout"}
+    several = len(names) > 1 or given.get("selector") is not None
     changes = given.get("dry_run") is False  # a verb that changes something, and not for show
     try:
-        if changes:
+        if changes and not several:
             _say_where(session)
-        show(session, function(session, **own))
+        show(session, function(session, **given))
     except CanaryError as error:
         raise final(session, error, changes=changes) from error
     except BrokenPipeError as error:  # click would end these two with codes of its own, silently
         raise ReaderGone from error
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted{_sent(session, ': ') if changes else ''}") from None
+        raise Interrupted(f"interrupted{sent_of(session, ': ') if changes else ''}") from None
 
 
 def final(session: Session, error: CanaryError, *, changes: bool) -> CanaryError:
@@ -328,7 +340,7 @@ def final(session: Session, error: CanaryError, *, changes: bool) -> CanaryError
     change: it says what was sent, and that its end was not seen."""
     if type(error) is Interrupted or error.exit_code not in _OF_THE_WAY or isinstance(error, Gone):
         return error
-    sent = _sent(session) if changes else ""
+    sent = sent_of(session) if changes else ""
     if session.is_over:
         return TimedOut(f"timed out: {sent + '; ' if sent else ''}{error.message}", hint=error.hint)
     if sent:
@@ -336,7 +348,7 @@ def final(session: Session, error: CanaryError, *, changes: bool) -> CanaryError
     return explained(session, error) if isinstance(error, NotFound) else error
 
 
-def _sent(session: Session, before: str = "") -> str:
+def sent_of(session: Session, before: str = "") -> str:
     """What was sent and continues; empty where nothing was."""
     if "cluster" not in vars(session) or not session.cluster.written:
         return ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from companyos_canary.commands.options import names_of
 from companyos_canary.config import FILE, Flags, Resolved, find, load, resolve
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.runtime import Runtime
@@ -31,8 +32,9 @@ class Line:
 
     @cached_property
     def resolved(self) -> Resolved:
-        names = ("rollout", "namespace", "context", "kubeconfig", "env", "file")
-        flags = Flags(**{name: self.given.get(name) for name in names})
+        names = ("namespace", "context", "kubeconfig", "env", "file")
+        rollouts = names_of(self.given.get("rollout"))
+        flags = Flags(rollout=next(iter(rollouts), None), **{name: self.given.get(name) for name in names})
         return resolve(flags, self.runtime.environ, self.runtime.cwd, needs_settings=False)
 
     def ask(self, question: Callable[["Cluster"], T]) -> list[T]:
@@ -89,8 +91,9 @@ Found = Iterable[tuple[str, str]]
 def rollouts(line: Line) -> Found:
     from companyos_canary.argo.phase import shown_phase
 
+    named = names_of(line.given.get("rollout"))
     for found in line.ask(lambda cluster: cluster.rollouts()):
-        yield from ((r.name, shown_phase(r).word) for r in found)
+        yield from ((r.name, shown_phase(r).word) for r in found if r.name not in named)
 
 
 def namespaces(line: Line) -> Found:

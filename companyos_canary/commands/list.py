@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from companyos_canary.commands import base
-from companyos_canary.commands.options import span
-from companyos_canary.errors import ExitCode, Forbidden, Invalid, UsageError
+from companyos_canary.commands.options import not_a_selector, span
+from companyos_canary.errors import ExitCode, Forbidden, Invalid
 from companyos_canary.model.rollout import Rollout
 
 EXAMPLES = (
@@ -68,10 +68,7 @@ def _read(session: base.Session, everywhere: bool, selector: str) -> tuple[Rollo
         return session.cluster.rollouts(all_namespaces=everywhere, labels=selector)
     except Invalid as error:
         if selector:
-            raise UsageError(
-                f"--selector `{selector}` is not a label selector",
-                hint="write key=value, key!=value, key, !key or `key in (a,b)`",
-            ) from error
+            raise not_a_selector(selector) from error
         raise
     except Forbidden as error:
         if everywhere:

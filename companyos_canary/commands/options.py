@@ -1,7 +1,7 @@
 """The options that verbs share, and what they may say: checked before a cluster is asked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from companyos_canary.model.quantity import format_duration, parse_duration
 
 FORMATS = ("human", "json", "yaml", "name")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_FORM = re.compile(r"^(ro|rollouts?(\.(v1alpha1\.)?argoproj\.io)?)/")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -21,7 +22,7 @@ def either(words: tuple[str, ...]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def check(verb: str, options: Mapping[str, Any], rollout: str | None, forms: tuple[str, ...]) -> None:
+def check(verb: str, options: Mapping[str, Any], rollouts: Iterable[str], forms: tuple[str, ...]) -> None:
     """UsageError for a format, a field, a time or a name that cannot be. Names end up in the paths
     of requests, so that nothing else may be in them. `forms` are the formats of this verb."""
     output = options["output"]
@@ -34,17 +35,32 @@ def check(verb: str, options: Mapping[str, Any], rollout: str | None, forms: tup
             f"--request-timeout `{options['request_timeout']:g}` must be greater than 0",
             hint="seconds for one request, for example 10",
         )
-    if rollout is not None and not _NAME.fullmatch(rollout):
-        raise UsageError(
-            f"`{printable(rollout)}` cannot be the name of a Rollout",
-            hint="small letters, digits, `-` and `.`, as `kubectl get rollouts` shows it",
-        )
+    for rollout in rollouts:
+        if not _NAME.fullmatch(rollout):
+            raise UsageError(
+                f"`{printable(rollout)}` cannot be the name of a Rollout",
+                hint="small letters, digits, `-` and `.`, as `kubectl get rollouts` shows it",
+            )
     namespace = options["namespace"]
     if namespace is not None and not _NAMESPACE.fullmatch(namespace):
         raise UsageError(
             f"`{printable(namespace)}` cannot be the name of a namespace",
             hint="small letters, digits and `-`, as `kubectl get namespaces` shows it",
         )
+
+
+def names_of(given: object) -> tuple[str, ...]:
+    """The names of Rollouts as they were given, each once: `web`, or `ro/web` and the other forms that
+    kubectl and `-o name` print."""
+    found = given if isinstance(given, list | tuple) else (given,)
+    return tuple(dict.fromkeys(_FORM.sub("", name) for name in found if isinstance(name, str)))
+
+
+def not_a_selector(selector: str) -> UsageError:
+    return UsageError(
+        f"--selector `{printable(selector)}` is not a label selector",
+        hint="write key=value, key!=value, key, !key or `key in (a,b)`",
+    )
 
 
 def _check_fields(verb: str, output: str, fields: list[str]) -> None:
@@ -106,6 +122,10 @@ COMMON: tuple[tuple[str, Any, Any], ...] = (
 )
 
 RolloutArgument = Annotated[str | None, typer.Argument(help="name of the Rollout", metavar="NAME")]
+RolloutsArgument = Annotated[list[str] | None, typer.Argument(help="names of Rollouts", metavar="NAME...")]
+SelectorOption = Annotated[
+    str | None, typer.Option("-l", "--selector", metavar="LABELS", help="all Rollouts with these labels, e.g. app=x")
+]
 RolloutOption = Annotated[str | None, typer.Option("--rollout", help="name of the Rollout", metavar="NAME")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")]
 NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="do not wait; exit once sent")]

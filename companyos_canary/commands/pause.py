@@ -5,11 +5,13 @@ from companyos_canary.argo.patches import pause as decide
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import changed, verb_with
+from companyos_canary.commands.several import several
 from companyos_canary.errors import ExitCode
 
 EXAMPLES = (
     "canary pause                           the Rollout of canary.yaml",
     "canary pause companyos-api -n companyos",
+    "canary pause -l team=checkout          all with this label",
 )
 EXITS = (
     ExitCode.OK,
@@ -46,4 +48,4 @@ def pause(
     )
 
 
-command = base.verb(pause)
+command = base.verb(several(pause))

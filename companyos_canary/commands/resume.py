@@ -7,11 +7,13 @@ from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import changed, verb_with
+from companyos_canary.commands.several import several
 from companyos_canary.errors import ExitCode
 
 EXAMPLES = (
     "canary resume                          the Rollout of canary.yaml",
     "canary resume companyos-api -n companyos",
+    "canary resume web shop                 several at once; or -l team=checkout",
 )
 EXITS = (
     ExitCode.OK,
@@ -44,4 +46,4 @@ def resume(
     return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done, limit=time_limit(timeout))
 
 
-command = base.verb(resume)
+command = base.verb(several(resume))

@@ -13,12 +13,14 @@ from companyos_canary.argo.steps import weight_steps
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import changed, verb_with
+from companyos_canary.commands.several import several
 from companyos_canary.errors import ExitCode, TimedOut
 from companyos_canary.model.quantity import format_duration
 
 EXAMPLES = (
     "canary retry                 again, from step 1",
     "canary retry --wait-window   once the failure has left the metrics' window",
+    "canary retry web shop        several at once; or -l team=checkout",
 )
 EXITS = (
     ExitCode.OK,
@@ -75,4 +77,4 @@ def retry(
     return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done, limit=limit)
 
 
-command = base.verb(retry)
+command = base.verb(several(retry))

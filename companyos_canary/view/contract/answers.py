@@ -1,20 +1,30 @@
 """What the verbs say: the `data` of their envelopes."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, TypedDict, get_args
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args
 
 from companyos_canary.argo.history import Became
 from companyos_canary.argo.limits import Operator, Unit
 from companyos_canary.argo.metric_rows import Verdict as MetricVerdict
 from companyos_canary.argo.progress import Activity
 from companyos_canary.argo.rows import Measured
+from companyos_canary.errors import ExitCode
 from companyos_canary.lint.finding import Severity
 from companyos_canary.model.outcome import Cause, EndKind
 from companyos_canary.model.row import Images, Percent, Phase, RunPhase, Says
 from companyos_canary.model.workload import Event
 
+Code = Annotated[int, Says(words=tuple(int(code) for code in ExitCode))]
 Object = Annotated[dict[str, Any], Says(description="an object of Kubernetes")]
 Outcome = Annotated[str, Says(words=tuple(word.replace(" ", "-") for word in get_args(Became)))]
+
+
+class Problem(TypedDict):
+    """`code` is stable, the sentences are not."""
+
+    code: str
+    message: str
+    hint: str
 
 
 class Place(TypedDict):
@@ -59,6 +69,30 @@ class DryRun(Place):
 
     dry_run: Literal[True]
     requests: list[Request]
+
+
+class OneOf(Place):
+    """What the verb says of one of several Rollouts: the keys of its answer for one alone, unless it failed."""
+
+    exit_code: Code
+    errors: list[Problem]
+    sent: NotRequired[bool]
+    observed: NotRequired[bool]
+    phase: NotRequired[Phase]
+    message: NotRequired[str]
+    step_index: NotRequired[int | None]
+    notes: NotRequired[list[str]]
+    put_back: NotRequired[str | None]
+    dry_run: NotRequired[bool]
+    requests: NotRequired[list[Request]]
+
+
+class Several(TypedDict):
+    """A verb with several names or `--selector`, in the order of the names."""
+
+    namespace: str
+    context: str
+    rollouts: list[OneOf]
 
 
 class UndoDryRun(DryRun):

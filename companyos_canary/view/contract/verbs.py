@@ -5,13 +5,13 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from companyos_canary.argo.events import Measurement, Transition
 from companyos_canary.argo.rows import SnapshotRow, VerdictRow
-from companyos_canary.errors import ExitCode
 from companyos_canary.model.row import Says
 from companyos_canary.model.workload import Event
 from companyos_canary.view.contract.answers import (
     Analyses,
     Applied,
     Climbed,
+    Code,
     Diff,
     Differences,
     DryRun,
@@ -21,25 +21,19 @@ from companyos_canary.view.contract.answers import (
     Logs,
     Now,
     Object,
+    Problem,
     Query,
     Revisions,
     Rollouts,
     Sent,
+    Several,
     Since,
     UndoDryRun,
     Unobserved,
     Why,
 )
 
-Code = Annotated[int, Says(words=tuple(int(code) for code in ExitCode))]
-
-
-class Problem(TypedDict):
-    """`code` is stable, the sentences are not."""
-
-    code: str
-    message: str
-    hint: str
+__all__ = ["VERBS", "Code", "Output", "Problem"]
 
 
 class Failure(TypedDict):
@@ -115,11 +109,11 @@ _FOLLOWED = (VerdictRow, Unobserved)
 VERBS: dict[str, Output] = {
     "deploy": Output((*_FOLLOWED, *_CHANGE)),
     "promote": Output((*_CHANGE, *_FOLLOWED, Climbed)),
-    "abort": Output(_CHANGE),
+    "abort": Output((*_CHANGE, Several)),
     "undo": Output((*_FOLLOWED, Sent, UndoDryRun)),
-    "retry": Output(_CHANGE),
-    "pause": Output(_CHANGE),
-    "resume": Output(_CHANGE),
+    "retry": Output((*_CHANGE, Several)),
+    "pause": Output((*_CHANGE, Several)),
+    "resume": Output((*_CHANGE, Several)),
     "restart": Output(_CHANGE),
     "watch": Output(
         _FOLLOWED,
