@@ -6,7 +6,10 @@ import re
 LABEL = "evidence"
 OBSERVED = "0 observed"
 """The label of a row of numbers that one query answers, and its value for what people see."""
+MARK = f'"{LABEL}", "{OBSERVED}"'
 _WINDOW = re.compile(r"\[(\w+)\]")
+_SHARE = re.compile(r" - 0\.5 - (\d+(?:\.\d+)?) \* ")
+_UNLIKELY = re.compile(r"result\[1\] >= (\d+(?:\.\d+)?)")
 _NEEDED = re.compile(r"result\[3\] >= (\d+(?:\.\d+)?)")
 
 CONFIDENT = 2.8
@@ -22,7 +25,33 @@ def threshold(burst: float = 1.0) -> float:
 
 def is_row(query: str) -> bool:
     """Whether a query answers such a row, so that its first number is the value."""
-    return f'"{LABEL}", "{OBSERVED}"' in query
+    return MARK in query
+
+
+def window(query: str) -> str:
+    """The range that a query counts over, as it is written; empty where it has none."""
+    found = _WINDOW.search(query)
+    return found[1] if found else ""
+
+
+def allowed_share(query: str) -> float | None:
+    """The share of bad requests that a row is judged against; None where it compares with stable."""
+    found = _SHARE.search(query)
+    return float(found[1]) if found else None
+
+
+def burst(failure_condition: str) -> float:
+    """How many errors come at a time, as a failureCondition has it."""
+    found = _UNLIKELY.search(failure_condition)
+    return max(1.0, round((float(found[1]) / CONFIDENT) ** 2, 2)) if found else 1.0
+
+
+def numbers(value: str) -> tuple[float, ...]:
+    """The numbers of a measurement's value; none where it is no row."""
+    try:
+        return tuple(map(float, value.strip("[]").split(",")))
+    except ValueError:
+        return ()
 
 
 def requests_needed(success_condition: str) -> float | None:
@@ -34,11 +63,8 @@ def requests_needed(success_condition: str) -> float | None:
 def too_few(success_condition: str, query: str, value: str) -> str:
     """`52 of 100 requests in 5m`, of the canary or of the stable version, whichever has fewer; empty where
     there were enough, or where the value of the measurement is no row."""
-    needed, numbers, window = requests_needed(success_condition), value.strip("[]").split(","), _WINDOW.search(query)
-    if needed is None or window is None or len(numbers) < 4:
+    needed, found, span = requests_needed(success_condition), numbers(value), window(query)
+    if needed is None or not span or len(found) < 4:
         return ""
-    try:
-        fewest, whose = min((float(numbers[i]), side) for i, side in ((3, ""), (5, "stable ")) if i < len(numbers))
-    except ValueError:  # not a row of numbers
-        return ""
-    return f"{fewest:.0f} of {needed:.0f} {whose}requests in {window[1]}" if fewest < needed else ""
+    fewest, whose = min((found[i], side) for i, side in ((3, ""), (5, "stable ")) if i < len(found))
+    return f"{fewest:.0f} of {needed:.0f} {whose}requests in {span}" if fewest < needed else ""
