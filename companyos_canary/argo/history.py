@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from companyos_canary.argo.cause import failed_metrics
+from companyos_canary.argo.metric_rows import MetricRow, metric_rows
 from companyos_canary.argo.patches.record import End
 from companyos_canary.argo.phase import is_degraded, shown_phase
 from companyos_canary.argo.stable_record import abort_action, believed, ever_stable, known_ends
@@ -42,7 +43,8 @@ class Revision:
     includes `waited`, the time that people kept it waiting. `weight` (percent) and `metrics` are
     of an abort by an analysis, `message` is the controller's word for another bad end. `ended_at`
     is when an abort or a promotion was seen. `undone`: an undo left this revision. `earlier` says
-    how the same ReplicaSet ended under lower numbers, newest first."""
+    how the same ReplicaSet ended under lower numbers, newest first. `judged` are the metrics of the
+    runs that are kept."""
 
     replicaset: ReplicaSet
     became: Became
@@ -58,6 +60,7 @@ class Revision:
     ended_at: datetime | None
     undone: End | None
     earlier: tuple[End, ...]
+    judged: tuple[MetricRow, ...] = ()
 
 
 def history(snapshot: Snapshot, now: datetime) -> tuple[Revision, ...]:
@@ -141,6 +144,7 @@ def revision_of(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Re
         ended_at=ended_at,
         undone=end if end and end.undone else None,
         earlier=tuple(e for e in ends if e.revision < replicaset.revision),
+        judged=metric_rows(seen),
     )
 
 

@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from companyos_canary.analysis.evidence import MARK
+from companyos_canary.analysis.sequential import Found
+from companyos_canary.argo.advice import SequentialRow, advice
 from companyos_canary.argo.limits import Limit, Operator, Unit, limit_of, measured_number, unit_of
 from companyos_canary.model.analysisrun import AnalysisRun, Measurement
 from companyos_canary.model.quantity import whole
@@ -16,7 +19,7 @@ Verdict = Literal["ok", "failing", "no data", "no verdict", "error", "waiting"]
 @dataclass(frozen=True, slots=True)
 class MetricRow:
     """A metric over all runs of this update: `history` has every number, oldest first, the rest is
-    of the newest run. `planned` is 0 where it has no end."""
+    of the newest run. `planned` is 0 where it has no end. `sequential` is null where a metric does not count."""
 
     # `value` and `verdict` are those of the newest measurement: None and `waiting` before the first.
     name: str
@@ -33,6 +36,11 @@ class MetricRow:
     history: tuple[float | None, ...]
     message: str
     run: str
+    sequential: SequentialRow | None = None
+
+    @property
+    def advice(self) -> Found | None:
+        return self.sequential.found if self.sequential else None
 
     @property
     def known(self) -> float | None:
@@ -74,6 +82,7 @@ def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
         history=tuple(_number(m) for m in measured),
         message=newest.message if newest else "",
         run=run.name,
+        sequential=advice(name, tuple(asked), limit) if limit and MARK in metric.query else None,
     )
 
 

@@ -14,6 +14,7 @@ from companyos_canary.argo.rows import bound, measured_row
 from companyos_canary.argo.steps import step_of
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view import advice
 from companyos_canary.view.format import clock, duration, keyed, limit_text, sparkline, value_text
 from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_symbol, table
 from companyos_canary.view.metric_table import failed
@@ -83,6 +84,7 @@ def plain(snapshot: Snapshot, run: AnalysisRun, *, full: bool) -> tuple[str, ...
             failed=str(j.row.failed),
             measured=str(j.row.measured),
             planned=str(j.row.planned) if j.row.planned else "",
+            **advice.pairs(j.row.advice),
             message=j.message,
             **(_asked(j) if full or j.is_bad else {}),
         )
@@ -131,6 +133,7 @@ def _metric_record(one: Judged) -> "answers.JudgedMetric":
         "message": one.message,
         "address": metric.address,
         "query": query(one),
+        "sequential": row.sequential,
         "measurements": [measured_row(m) for m in (result.measurements if result else ())],
     }
 
@@ -155,6 +158,7 @@ def screen(snapshot: Snapshot, runs: Sequence[AnalysisRun], now: datetime, facts
         metrics = judged(snapshot, run)
         lines += [*([()] if lines else []), *_head(snapshot, run, now, facts)]
         lines += [(), *_table(metrics, facts)] if metrics else []
+        lines += advice.lines([j.row for j in metrics], facts)
         for one in metrics:
             if full or one.is_bad:
                 lines += [(), *_details(one, facts)]

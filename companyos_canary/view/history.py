@@ -9,6 +9,7 @@ from companyos_canary.argo.patches import End
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Cause
 from companyos_canary.model.quantity import format_time
+from companyos_canary.view import advice
 from companyos_canary.view.format import clock, duration, failure, keyed, shorten
 from companyos_canary.view.lines import Column, Facts, Line, Part, Role, table, words
 from companyos_canary.view.why import controller_sentence, metric_sentence
@@ -75,6 +76,11 @@ def _earlier(end: End) -> str:
 def _below(revision: Revision, facts: Facts) -> list[Line]:
     """The metrics that ended it, and what its sender said."""
     found: list[Part] = [(metric_sentence(m), "failure") for m in revision.metrics]
+    found += [
+        (f"all requests: {r.name} {advice.counted(r.advice)}, {advice.measured(r.advice)}: worse, sure", "failure")
+        for r in revision.judged
+        if r.advice and r.advice.verdict == "worse"
+    ]
     if revision.message:
         found.append((controller_sentence(Cause(revision.message)), "failure"))
     if revision.undone:
@@ -102,6 +108,7 @@ def plain(revision: Revision, container: str | None) -> str:
         **failure(revision.metrics),
         undone=_said(revision.undone) if revision.undone else "",
         earlier=",".join(f"{e.revision}:{_word(e.result)}" for e in revision.earlier),
+        **_so_far(revision),
         message=revision.message,
         reason=revision.reason,
     )
@@ -138,7 +145,15 @@ def record(revision: Revision, container: str | None) -> "answers.Revision":
             }
             for e in revision.earlier
         ],
+        "sequential": [{"metric": r.name, "sequential": r.sequential} for r in revision.judged if r.sequential],
     }
+
+
+def _so_far(revision: Revision) -> dict[str, str]:
+    """`worse=error-ratio not-worse=error-rate,latency-p95`: the sequential verdicts that there are."""
+    found = {r.name: r.advice.verdict for r in revision.judged if r.advice}
+    names = {word: ",".join(n for n, v in found.items() if v == word) for word in ("worse", "not-worse")}
+    return {"worse": names["worse"], "not_worse": names["not-worse"]}
 
 
 def _undone(end: End | None) -> "answers.Undone | None":

@@ -8,6 +8,7 @@ from companyos_canary.argo.limits import Limit
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.snapshot import Live, LiveMetric, Missing
+from companyos_canary.view import advice
 from companyos_canary.view.chart import merged, resampled
 from companyos_canary.view.format import duration, limit_text, shorten, sparkline, value_text
 from companyos_canary.view.lines import (
@@ -118,7 +119,14 @@ def _columns(rows: tuple[MetricRow, ...], live: Live | None, facts: Facts) -> li
         Column("VERDICT", [(r.verdict, x) for r, x in zip(rows, roles, strict=True)], keep=8),
         Column("FAILED", [failed(r) for r in rows], align="right", keep=3, least=least),
         Column("REQUESTS", [_requests(m) for m in now], align="right", keep=4),
+        *(_so_far(rows) if [r for r in rows if r.sequential] else ()),
     ]
+
+
+def _so_far(rows: tuple[MetricRow, ...]) -> list[Column]:
+    """What all requests say together."""
+    cells: list[Cell] = [(advice.short(r.advice), advice.ROLES[r.advice.verdict]) if r.advice else "" for r in rows]
+    return [Column("SO FAR", cells, keep=1)]
 
 
 def value(row: MetricRow) -> str:

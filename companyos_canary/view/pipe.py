@@ -10,6 +10,7 @@ from companyos_canary.argo.pods import pod_share
 from companyos_canary.argo.progress import step_run
 from companyos_canary.argo.step_ends import StepEnd, step_end
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view import advice
 from companyos_canary.view.format import about, clock, duration, failure, is_far, keyed
 from companyos_canary.view.why import distinct
 
@@ -236,10 +237,15 @@ def _metrics(before: Picture | None, after: Picture) -> list[str]:
         was = known.get(row.name)
         again = was and was.verdict == row.verdict and was.failed >= row.failed
         first = was is None or was.verdict == "waiting"
-        if again or row.verdict == "waiting" or (first and row.verdict == "ok"):
+        quiet = again or row.verdict == "waiting" or (first and row.verdict == "ok")
+        if quiet and not (_is_worse(row) and not (was and _is_worse(was))):
             continue
         found.append(_metric(row))
     return found
+
+
+def _is_worse(row: MetricRow) -> bool:
+    return row.advice is not None and row.advice.verdict == "worse"
 
 
 def _metric(row: MetricRow) -> str:
@@ -249,7 +255,8 @@ def _metric(row: MetricRow) -> str:
     message = row.message if row.verdict == "error" else ""
     number = number_text(row.value)
     name = "-".join(row.name.split())
-    return keyed(f"metric {name} {word}", value=number, limit=limit, failed=failed, message=message)
+    so_far = advice.pairs(row.advice)
+    return keyed(f"metric {name} {word}", value=number, limit=limit, failed=failed, **so_far, message=message)
 
 
 def _problems(before: Picture | None, after: Picture) -> list[str]:

@@ -12,6 +12,7 @@ from companyos_canary.argo.rows import bound
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Live, LiveMetric
 from companyos_canary.render.questions import Question, Questions
+from companyos_canary.view import advice
 from companyos_canary.view.format import clock, keyed, limit_text, value_text
 from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_symbol, table
 
@@ -106,6 +107,7 @@ def _line(row: Row, at: str) -> str:
         needed=_text(live.needed),
         analysis=number_text(run.known) if run else "",
         analysis_verdict=run.verdict if run else "",
+        **advice.pairs(run.advice if run else None),
         problem=live.problem,
     )
 
@@ -158,6 +160,7 @@ def _record(row: Row) -> dict[str, Any]:
             "measured": run.measured,
             "planned": run.planned,
         },
+        "sequential": run.sequential if run else None,
     }
 
 
@@ -169,7 +172,8 @@ _ROLES: dict[str, Role] = {"ok": "success", "failing": "failure", "error": "fail
 
 
 def screen(now: Now, facts: Facts) -> list[Line]:
-    return [*head(now, facts), (), *_table(now, facts), *_problems(now, facts)]
+    so_far = advice.lines([r.measured for r in now.rows if r.measured], facts)
+    return [*head(now, facts), (), *_table(now, facts), *_problems(now, facts), *so_far]
 
 
 def head(now: Now, facts: Facts) -> list[Line]:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,3 +57,59 @@ def test_the_rule_of_a_live_rollout_changes_with_apply_and_no_canary_starts(tmp_
     assert "is Healthy" in ran.out
     template = world.store.read(ANALYSISTEMPLATE, "companyos", "companyos-api-6s")
     assert "result[1] >= 2.8" in template["spec"]["metrics"][0]["failureCondition"]
+
+
+def test_all_requests_together_are_a_verdict_beside_that_of_argo_rollouts(tmp_path: Path) -> None:
+    world, code, out = released(tmp_path, 50, deploy="errors-1")
+    assert code == 3, out
+    told = re.search(r"metric error-ratio failing value=\S+ limit=1.5 failed=2/2 (.*)", out)
+    assert told, out
+    assert re.fullmatch(r"sequential=worse n=\d+ ratio=[\d.]+ low=[\d.]+ high=[\d.]+", told[1])
+
+    def sequential(*arguments: str) -> dict[str, Any]:
+        metrics = world.canary(*arguments, "-o", "json").json["data"]["metrics"]
+        return {m["name"]: m["sequential"] for m in metrics}
+
+    got = sequential("get")
+    assert got == sequential("metrics")
+    ratio, share = got["error-ratio"], got["latency-p95"]
+    assert (ratio["verdict"], share["verdict"]) == ("worse", "not-worse")
+    assert ratio["ratio"] == pytest.approx(
+        ratio["bad"] / ratio["requests"] / (ratio["stable_bad"] / ratio["stable_requests"])
+    )
+    assert 1 < ratio["low"] < ratio["ratio"] < ratio["high"]
+    assert (ratio["share"], ratio["requests_needed"], share["ratio"], share["stable_bad"]) == (None, None, None, None)
+    judged = world.canary("analysis", "-o", "json").json["data"]["runs"][0]["metrics"]
+    assert {m["name"]: m["sequential"] for m in judged} == got
+    (kept, _) = world.canary("history", "-o", "json").json["data"]["revisions"]
+    assert {m["metric"]: m["sequential"] for m in kept["sequential"]} == got
+    assert " worse=error-ratio not_worse=latency-p95" in world.canary("history").out
+    shown = world.canary("analysis", terminal=True, size=(120, 40)).out
+    assert re.search(r"error-ratio +\d+/\d+ vs \d+/[\d,]+ +[\d.]+ x \([\d.]+-[\d.]+\) .*worse, sure", shown), shown
+    assert "SO FAR" in world.canary("get", terminal=True, size=(120, 40)).out
+
+
+def test_where_a_verdict_is_open_the_requests_that_it_takes_are_told(tmp_path: Path) -> None:
+    world, code, _ = released(tmp_path, 2)
+    assert code == 8
+    shown = world.canary("metrics").out
+    assert re.search(r"metric=error-rate .* sequential=open n=\d+ share=\S+ low=0 high=\S+ more=\d+", shown), shown
+    told = world.canary("metrics", terminal=True, size=(120, 40)).out
+    assert re.search(r"cannot tell yet: about \d+ more requests", told), told
+
+
+def test_a_metric_that_does_not_count_has_no_sequential_verdict(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert world.canary("apply", "v1.0.0", "-q").code == 0
+    world.canary("deploy", "v1.1.0")
+    assert {m["sequential"] for m in world.canary("get", "-o", "json").json["data"]["metrics"]} == {None}
+
+
+def test_the_summary_of_ci_keeps_the_verdict(tmp_path: Path) -> None:
+    world = World(tmp_path, FOUR_LINES, scenario=replace(default(), traffic=50), seed=1, scrape=15)
+    assert world.canary("apply", "v1.0.0", "-q").code == 0
+    world.advance(320)
+    world.canary("deploy", "errors-1", "--timeout", "1h", "--summary", str(tmp_path / "summary.md"))
+    summary = (tmp_path / "summary.md").read_text()
+    assert "| all requests |" in summary
+    assert re.search(r"\| error-ratio \|.* vs .*: worse, sure \|", summary), summary

@@ -16,6 +16,7 @@ from companyos_canary.argo.steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.view import advice
 from companyos_canary.view.closing import commands, look_of, meaning, sentence
 from companyos_canary.view.format import duration, limit_text, value_text
 from companyos_canary.view.lines import Facts
@@ -179,6 +180,7 @@ def _took(span: timedelta | None) -> str:
 def _metrics(metrics: Sequence[MetricRow]) -> str:
     if not any(m.measured for m in metrics):
         return ""
+    counts = any(m.advice and m.advice.counts.requests for m in metrics)
     rows = [
         (
             m.name,
@@ -186,10 +188,20 @@ def _metrics(metrics: Sequence[MetricRow]) -> str:
             limit_text(m.limit, m.unit),
             f"{m.failed} of {m.measured}" if m.measured else "",
             m.verdict,
+            *_so_far(m, counts=counts),
         )
         for m in metrics
     ]
-    return _table(("metric", "canary:", "limit:", "failed:", "verdict"), rows)
+    return _table(("metric", "canary:", "limit:", "failed:", "verdict", *(("all requests",) if counts else ())), rows)
+
+
+def _so_far(row: MetricRow, *, counts: bool) -> tuple[str, ...]:
+    """`12/4,180 vs 31/37,900, 2.9 x (1.4-5.9): worse, sure`, where any metric counts."""
+    found = row.advice
+    if not counts or found is None or not found.counts.requests:
+        return ("",) if counts else ()
+    told = ", ".join(p for p in (advice.counted(found), advice.measured(found)) if p)
+    return (f"{told}: {advice.words(found)}",)
 
 
 def _pods(ending: Ending) -> str:

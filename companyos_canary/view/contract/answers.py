@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args
 
+from companyos_canary.argo.advice import SequentialRow
 from companyos_canary.argo.history import Became
 from companyos_canary.argo.limits import Operator, Unit
 from companyos_canary.argo.metric_rows import Verdict as MetricVerdict
@@ -267,6 +268,7 @@ class JudgedMetric(TypedDict):
     message: str
     address: str
     query: Annotated[str, Says(description="as it was asked")]
+    sequential: SequentialRow | None
     measurements: list[Measured]
 
 
@@ -311,6 +313,13 @@ class EarlierRevision(TypedDict):
     undone: bool
 
 
+class JudgedSequentially(TypedDict):
+    """The sequential verdict on a metric, from the runs that are kept."""
+
+    metric: str
+    sequential: SequentialRow
+
+
 class Revision(TypedDict):
     """`waited_seconds` (for a person) is part of `took_seconds`."""
 
@@ -331,6 +340,7 @@ class Revision(TypedDict):
     cause: Cause | None
     undone: Undone | None
     earlier: list[EarlierRevision]
+    sequential: list[JudgedSequentially]
 
 
 class Revisions(Place):
@@ -425,6 +435,7 @@ class MetricNow(TypedDict):
     needed: float | None
     problem: str
     analysis: OfRun | None
+    sequential: SequentialRow | None
 
 
 class Now(Place):
