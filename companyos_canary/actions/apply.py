@@ -12,8 +12,7 @@ from companyos_canary.actions.wait import Time, Waited, wait
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.cluster.client import FIELD_MANAGER, Cluster
-from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT, known
-from companyos_canary.cluster.reads import Selection
+from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT, Selection, known
 from companyos_canary.config import Settings
 from companyos_canary.errors import CanaryError, Conflict, Refused, Uncertain, UsageError
 from companyos_canary.model.rollout import Rollout

@@ -17,8 +17,7 @@ from companyos_canary.actions.wait import wait as observe
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches import Change, Decision, Nothing, Patch, Refusal
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
-from companyos_canary.cluster.reads import with_workload, workload_of
+from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT, with_workload, workload_of
 from companyos_canary.errors import (
     CanaryError,
     Conflict,

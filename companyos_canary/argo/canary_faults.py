@@ -1,15 +1,41 @@
-"""What is wrong in a canary strategy, with the controller's sentences.
+"""A thing that is wrong in a Rollout, as the API and the controller name it, and those of a canary strategy.
 
 Upstream pkg/apis/rollouts/validation; texts recorded: analysis rows `rollout-*`, single lint files.
 """
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from companyos_canary.argo.fault import Fault, Json, invalid, required
 from companyos_canary.argo.steps import max_weight
 from companyos_canary.model.rollout import Rollout, Step
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong; `str` is how the API names it."""
+
+    field: str
+    problem: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}" + (f": {self.detail}" if self.detail else "")
+
+
+def invalid(field: str, value: Any, detail: str) -> Fault:
+    """`value` as Go's field errors print it: numbers bare, texts quoted, objects as JSON."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return Fault(field, f"Invalid value: {text}", detail)
+
+
+def required(field: str, detail: str = "") -> Fault:
+    return Fault(field, "Required value", detail)
+
 
 _STEP_KINDS = "Step must have one of the following set: " + ("experiment, setWeight, setCanaryScale, plugin or pause")
 _EXCLUSIVE = {"Experiment": "experiment", "Pause": "pause", "SetWeight": "setWeight", "Analysis": "analysis"}

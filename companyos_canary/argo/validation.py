@@ -1,7 +1,8 @@
-"""What makes a Rollout an InvalidSpec: its own fields first, then what it refers to.
+"""What makes a Rollout an InvalidSpec, in the controller's sentences: its own fields first, then the objects that it
+refers to.
 
-Upstream pkg/apis/rollouts/validation; texts recorded: scenario invalid-spec, analysis rows
-`rollout-*`.
+Upstream pkg/apis/rollouts/validation (validation_references.go for the objects); texts recorded: scenarios
+invalid-spec and ingress-missing, analysis rows `rollout-*`, single lint files.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,9 +10,158 @@ from collections.abc import Callable, Iterator
 from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.analysis.spec import Lookup
 from companyos_canary.analysis.spec import check as check_analysis
-from companyos_canary.argo.fault import Fault, Json, invalid
-from companyos_canary.argo.route_faults import Find, route_faults
-from companyos_canary.argo.spec_faults import own_faults
+from companyos_canary.argo.canary_faults import Fault, Json, canary_faults, invalid, required
+
+
+def own_faults(rollout: Json) -> Iterator[Fault]:
+    """Everything wrong that can be seen in the Rollout alone."""
+    spec = rollout.get("spec") or {}
+    yield from _selector_faults(spec)
+    yield from _number_faults(spec)
+    strategy = spec.get("strategy") or {}
+    named = [k for k in ("blueGreen", "canary") if strategy.get(k) is not None]
+    if not named:
+        missing = "Rollout has missing field '.spec.strategy.canary or .spec.strategy.blueGreen'"
+        yield required("spec.strategy.strategy", missing)
+    if len(named) == 2:
+        value = "blueGreen: true canary: true"
+        yield invalid("spec.strategy.strategy", value, "Multiple Strategies can not be listed")
+        return
+    if strategy.get("blueGreen") is not None:
+        yield from _blue_green_faults(spec, strategy["blueGreen"])
+    if strategy.get("canary") is not None:
+        yield from canary_faults(rollout, strategy["canary"])
+    for name in named:
+        yield from _affinity_faults(strategy[name].get("antiAffinity"))
+
+
+def _blue_green_faults(spec: Json, strategy: Json) -> Iterator[Fault]:
+    active = strategy.get("activeService") or ""
+    if active == (strategy.get("previewService") or ""):
+        text = (
+            "This rollout uses the same service for the active and preview services, but two different services are "
+            "required."
+        )
+        yield invalid("spec.strategy.activeService", active, text)
+    kept, limit = spec.get("revisionHistoryLimit"), strategy.get("scaleDownDelayRevisionLimit")
+    if limit is not None and (10 if kept is None else kept) < limit:
+        text = "This rollout's revision history limit can not be smaller than the rollout's scale down limit"
+        yield invalid("spec.strategy.scaleDownDelayRevisionLimit", limit, text)
+
+
+def _affinity_faults(affinity: Json | None) -> Iterator[Fault]:
+    if affinity is None:
+        return
+    names = ("preferredDuringSchedulingIgnoredDuringExecution", "requiredDuringSchedulingIgnoredDuringExecution")
+    has = {name: affinity.get(name) is not None for name in names}
+    if sum(has.values()) != 1:
+        value = " ".join(f"antiAffinity.{n[0].upper()}{n[1:]}: {str(h).lower()}" for n, h in has.items())
+        yield invalid("spec.strategy.antiAffinity", value, "AntiAffinity must have exactly one strategy listed")
+    if has[names[0]] and not 1 <= (weight := affinity[names[0]].get("weight") or 0) <= 100:
+        yield invalid("spec.strategy.antiAffinity.weight", weight, "AntiAffinity weight must be between 1-100")
+
+
+def _selector_faults(spec: Json) -> Iterator[Fault]:
+    selector = spec.get("selector")
+    template = spec.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if selector is None:
+        yield required("spec.selector", "Rollout has missing field '.spec.selector'")
+    elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        yield invalid("spec.selector", {}, "empty selector is invalid for deployment")
+    wanted = (selector or {}).get("matchLabels") or {}
+    if selector is None or any(labels.get(k) != v for k, v in wanted.items()):
+        text = "`selector` does not match template `labels`"
+        yield invalid("spec.template.metadata.labels", labels, text)
+    if not (template.get("spec") or {}).get("containers"):
+        yield required("spec.template.spec.containers")
+    policy = (template.get("spec") or {}).get("restartPolicy") or "Always"
+    if policy != "Always":
+        problem = f'Unsupported value: "{policy}"'
+        yield Fault("spec.template.spec.restartPolicy", problem, 'supported values: "Always"')
+
+
+def _number_faults(spec: Json) -> Iterator[Fault]:
+    for field in ("replicas", "minReadySeconds", "revisionHistoryLimit"):
+        value = spec.get(field)
+        if value is not None and value < 0:
+            yield invalid(f"spec.{field}", value, "must be greater than or equal to 0")
+    deadline = spec.get("progressDeadlineSeconds")
+    if deadline is None:
+        deadline = 600
+    if deadline <= (spec.get("minReadySeconds") or 0):
+        text = "must be greater than minReadySeconds"
+        yield invalid("spec.progressDeadlineSeconds", deadline, text)
+
+
+Find = Callable[[str, str], Json | None]
+"""(resource, name) -> the object; the name of a VirtualService may be `name.namespace`."""
+
+_AT = "spec.strategy.canary.trafficRouting"
+_VIRTUAL_SERVICE = "virtualservices.networking.istio.io"
+_MAPPING = "mappings.getambassador.io"
+_NO_ROUTES = "Unable to get any of the HTTP, TCP or TLS routes for the Istio VirtualService"
+
+
+def route_faults(canary: Json, find: Find) -> Iterator[Fault]:
+    """Of the Ingresses, VirtualServices and Mappings that trafficRouting names."""
+    routing = canary.get("trafficRouting") or {}
+    nginx, alb, istio = (routing.get(name) for name in ("nginx", "alb", "istio"))
+    stable = canary.get("stableService") or ""
+    if nginx is not None:
+        yield from _ingress_faults(f"{_AT}.nginx", nginx, ("stableIngress", "stableIngresses"), stable, find)
+    if alb is not None:
+        yield from _ingress_faults(f"{_AT}.alb", alb, ("ingress", "ingresses"), alb.get("rootService") or stable, find)
+    if istio is not None:
+        yield from _virtual_service_faults(istio, find)
+    if routing.get("ambassador") is not None:
+        yield from _mapping_faults(routing["ambassador"], find)
+
+
+def _ingress_faults(at: str, settings: Json, fields: tuple[str, str], service: str, find: Find) -> Iterator[Fault]:
+    one, several = fields
+    if settings.get(several) is not None:
+        named = [(f"{at}.{several}", name) for name in settings[several]]
+    else:
+        named = [(f"{at}.{one}", settings.get(one) or "")]
+    for field, name in named:
+        ingress = find("ingresses.networking.k8s.io", name)
+        if ingress is None:
+            yield invalid(field, name, f'ingress.networking.k8s.io "{name}" not found')
+        elif service not in _services(ingress):
+            yield invalid(field, name, f"ingress `{name}` has no rules using service {service} backend")
+
+
+def _services(ingress: Json) -> set[str]:
+    rules = (ingress.get("spec") or {}).get("rules") or []
+    paths = [path for rule in rules for path in (rule.get("http") or {}).get("paths") or []]
+    return {((path.get("backend") or {}).get("service") or {}).get("name") or "" for path in paths}
+
+
+def _virtual_service_faults(istio: Json, find: Find) -> Iterator[Fault]:
+    several = istio.get("virtualServices")
+    one = istio.get("virtualService")
+    if several and one:
+        text = "Istio `virtualService` and `virtualServices` can't be configured at the same time"
+        yield invalid(f"{_AT}.istio", "istio", f"spec.strategy.canary.trafficRouting.istio: {text}")
+    field = f"{_AT}.istio.{'virtualServices' if several else 'virtualService'}.name"
+    for named in several or ([one] if one else []):
+        name = named.get("name") or ""
+        found = find(_VIRTUAL_SERVICE, name)
+        if found is None:
+            yield invalid(field, name, f'{_VIRTUAL_SERVICE} "{name.partition(".")[0]}" not found')
+        elif not any((found.get("spec") or {}).get(kind) for kind in ("http", "tls", "tcp")):
+            yield invalid(field, name, _NO_ROUTES)
+
+
+def _mapping_faults(ambassador: Json, find: Find) -> Iterator[Fault]:
+    for name in ambassador.get("mappings") or []:
+        found = find(_MAPPING, name)
+        if found is None:
+            yield invalid(f"{_AT}.ambassador.mappings", name, f'{_MAPPING} "{name}" not found')
+        elif (found.get("spec") or {}).get("weight"):
+            yield invalid("spec.weight", name, f'Ambassador mapping "{name}" can not define weight')
+
 
 MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from companyos_canary.cluster import reads
+from companyos_canary.cluster import kinds
 from companyos_canary.cluster.errors import check
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT, Kind, known, namespaced, path_of
 from companyos_canary.errors import (
@@ -115,7 +115,7 @@ class Cluster:
     def rollouts(self, *, all_namespaces: bool = False, labels: str = "") -> tuple[Rollout, ...]:
         """All Rollouts by namespace and name; one request. `labels` is a label selector."""
         place = "" if all_namespaces else self.namespace
-        found = map(Rollout.from_object, self.items(reads.Selection(ROLLOUT, place, labels)))
+        found = map(Rollout.from_object, self.items(kinds.Selection(ROLLOUT, place, labels)))
         return tuple(sorted(found, key=lambda r: (r.namespace, r.name)))
 
     def rollout_names(self) -> tuple[str, ...]:
@@ -134,14 +134,14 @@ class Cluster:
         found: dict[Kind, list[Json]] = {}
         notes: list[str] = []
         forbidden: list[tuple[str, str]] = []
-        for part in reads.parts(rollout, events=events):
+        for part in kinds.parts(rollout, events=events):
             try:
                 found[part.kind] = self.items(part)
             except (Forbidden, CrdMissing) as error:
                 notes.append(error.message)
                 if isinstance(error, Forbidden):
                     forbidden.append((part.kind.plural, error.message))
-        snapshot = reads.assemble(
+        snapshot = kinds.assemble(
             rollout, lambda kind: found.get(kind, []), notes=tuple(notes), forbidden=tuple(forbidden)
         )
         return snapshot, {kind.kind: items for kind, items in found.items()}
@@ -149,17 +149,17 @@ class Cluster:
     def resolved(self, rollout: Rollout) -> Rollout:
         """With a workloadRef: the Rollout with the containers and selector of its Deployment."""
         ref = rollout.workload_ref
-        if not ref or not reads.workload_of(rollout):
+        if not ref or not kinds.workload_of(rollout):
             return rollout
         try:
             deployment = self.object(DEPLOYMENT.api_version, DEPLOYMENT.plural, ref["name"])
         except Forbidden:
             return rollout
-        return reads.with_workload(rollout, deployment)
+        return kinds.with_workload(rollout, deployment)
 
     def events(self, kind: str, name: str) -> tuple[Event, ...]:
         """The events about one object of the namespace, as stored."""
-        selection = reads.events_about(self.namespace, kind, name)
+        selection = kinds.events_about(self.namespace, kind, name)
         return tuple(map(Event.from_object, self.items(selection)))
 
     def object(self, api_version: str, plural: str, name: str) -> Json | None:
@@ -173,7 +173,7 @@ class Cluster:
         except NotFound:
             return None
 
-    def items(self, selection: reads.Selection) -> list[Json]:
+    def items(self, selection: kinds.Selection) -> list[Json]:
         """The objects of a selection as they are."""
         request = selection.request(timeout=self.timeout)
         answer = self.send(request)

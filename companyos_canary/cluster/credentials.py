@@ -17,7 +17,7 @@ from companyos_canary.errors import ConfigError, Unauthenticated
 from companyos_canary.model.http import without_password
 
 if TYPE_CHECKING:
-    from companyos_canary.cluster.plugin import Plugin
+    from companyos_canary.cluster.library import Plugin
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 IN_CLUSTER = "in-cluster"
@@ -109,7 +109,7 @@ def _transport(files: list[str], entry: Entry, environ: Mapping[str, str], timeo
 def _plugin(entry: Entry, environ: Mapping[str, str]) -> "Plugin | None":
     if not entry.user.fields.get("exec"):
         return None
-    from companyos_canary.cluster.plugin import Plugin  # noqa: PLC0415 - few need subprocess
+    from companyos_canary.cluster.library import Plugin  # noqa: PLC0415 - few need subprocess
 
     return Plugin(entry.user, entry.cluster, environ)
 

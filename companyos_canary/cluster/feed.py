@@ -7,10 +7,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from companyos_canary.cluster import reads
+from companyos_canary.cluster import kinds
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, POD, REPLICASET, ROLLOUT, Kind
-from companyos_canary.cluster.reads import Selection
+from companyos_canary.cluster.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, POD, REPLICASET, ROLLOUT, Kind, Selection
 from companyos_canary.cluster.reflector import Reflector
 from companyos_canary.cluster.sources import Pause, Poller, Source, Watcher
 from companyos_canary.errors import CanaryError, DeniedError, Forbidden, NotFound
@@ -78,7 +77,7 @@ class WatchFeed:
         self._poked = False
         self._shown: Snapshot | None = None
         self._built: tuple[int, Snapshot] | None = None
-        self._watch(reads.rollout_named(cluster.namespace, name))
+        self._watch(kinds.rollout_named(cluster.namespace, name))
 
     @property
     def stale_since(self) -> datetime | None:
@@ -158,13 +157,13 @@ class WatchFeed:
         rollout = None if self._complete else self._rollout()
         if rollout is None:
             return
-        workload = reads.workload_of(rollout)
+        workload = kinds.workload_of(rollout)
         if workload:
             self._watch(workload)
             source = self._sources.get(DEPLOYMENT)
             if source is None or not (source.synced or source.stopped):
                 return
-        for part in reads.parts(rollout, events=self._with_events):
+        for part in kinds.parts(rollout, events=self._with_events):
             self._watch(part)
         self._complete = True
 
@@ -172,7 +171,7 @@ class WatchFeed:
         source = self._sources[ROLLOUT]
         if self._closed or isinstance(source, Poller) or not isinstance(source.stopped, Forbidden):
             return
-        selection = reads.rollout_named(self._cluster.namespace, self._name)
+        selection = kinds.rollout_named(self._cluster.namespace, self._name)
         poller = Poller(self._cluster.transport, selection, self._name, self._changed, now=self._now, pause=self._pause)
         self._sources[ROLLOUT] = poller
         poller.start()
@@ -182,7 +181,7 @@ class WatchFeed:
         if not found:
             return None
         deployment = next(iter(self._objects(DEPLOYMENT)), None)
-        return reads.with_workload(Rollout.from_object(found[-1]), deployment)
+        return kinds.with_workload(Rollout.from_object(found[-1]), deployment)
 
     def _objects(self, kind: Kind) -> list[Json]:
         source = self._sources.get(kind)
@@ -217,7 +216,7 @@ class WatchFeed:
             for kind, source in zip((*_NEEDED, EVENT), others, strict=True)
             if source and isinstance(source.stopped, Forbidden)
         )
-        return reads.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden)
+        return kinds.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden)
 
     def _lost(self) -> list[Source]:
         """Those without a connection; what is refused from the start never had one."""

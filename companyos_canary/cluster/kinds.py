@@ -1,6 +1,17 @@
-"""Kinds, their plurals, and the paths where an API server keeps them."""
+"""Kinds and the paths where an API server keeps them; what belongs to one Rollout, how to ask for it, and the Snapshot
+made of the answers. Pure."""
 
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.http import Json, Request
+from companyos_canary.model.rollout import HASH_LABEL, Container, Rollout
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import Event, Pod, ReplicaSet
 
 ARGO = "argoproj.io/v1alpha1"
 
@@ -112,3 +123,124 @@ def target_of(path: str) -> Target:
         namespace, rest = rest[1], rest[2:]
     plural, name, *sub = [*rest, "", ""][: max(2, len(rest))]
     return Target(group, version, namespace, plural, name, "/".join(sub))
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_OPERATORS = {"In": "in", "NotIn": "notin"}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Some objects of one kind in one namespace (all namespaces for an empty one)."""
+
+    kind: Kind
+    namespace: str
+    labels: str = ""
+    fields: str = ""
+
+    def request(self, *more: tuple[str, str], timeout: float = 30.0) -> Request:
+        """The list request, or with `more` the watch request."""
+        selectors = (("labelSelector", self.labels), ("fieldSelector", self.fields))
+        query = tuple(pair for pair in selectors if pair[1])
+        path = path_of(self.kind.api_version, self.kind.plural, self.namespace)
+        return Request("GET", path, (*query, *more), timeout=timeout)
+
+
+def rollout_named(namespace: str, name: str) -> Selection:
+    return Selection(ROLLOUT, namespace, fields=f"metadata.name={name}")
+
+
+def workload_of(rollout: Rollout) -> Selection | None:
+    """The Deployment that a Rollout with a workloadRef takes its template from."""
+    ref = rollout.workload_ref
+    if not ref or ref.get("kind") != DEPLOYMENT.kind:
+        return None
+    return Selection(DEPLOYMENT, rollout.namespace, fields=f"metadata.name={ref.get('name', '')}")
+
+
+def with_workload(rollout: Rollout, deployment: Mapping[str, Any] | None) -> Rollout:
+    """The Rollout with the pod template and the generation of its Deployment, and with its selector
+    where it has none (upstream rollout/controller.go: the reference is resolved in memory)."""
+    if not deployment or not rollout.workload_ref:
+        return rollout
+    spec = deployment.get("spec") or {}
+    pod = (spec.get("template") or {}).get("spec") or {}
+    containers = tuple(Container(c.get("name", ""), c.get("image", "")) for c in pod.get("containers") or [])
+    return dataclasses.replace(
+        rollout,
+        selector=rollout.selector or spec.get("selector") or {},
+        containers=containers,
+        template=spec.get("template") or {},
+        workload_generation=(deployment.get("metadata") or {}).get("generation", 1),
+    )
+
+
+def parts(rollout: Rollout, *, events: bool = True) -> tuple[Selection, ...]:
+    """ReplicaSets, Pods, AnalysisRuns and Events of a Rollout whose selector is known. Runs carry
+    the matchLabels (upstream utils/analysis/helpers.go), not what matchExpressions would want."""
+    namespace = rollout.namespace
+    labels = selector_text(rollout.selector) or HASH_LABEL
+    run_labels = selector_text({"matchLabels": rollout.selector.get("matchLabels")}) or HASH_LABEL
+    found = (
+        Selection(REPLICASET, namespace, labels),
+        Selection(POD, namespace, labels),
+        Selection(ANALYSISRUN, namespace, run_labels),
+    )
+    return (*found, events_about(namespace, ROLLOUT.kind, rollout.name)) if events else found
+
+
+def events_about(namespace: str, kind: str, name: str) -> Selection:
+    """The events whose involvedObject is this one."""
+    fields = f"involvedObject.kind={kind},involvedObject.name={name}"
+    return Selection(EVENT, namespace, fields=fields)
+
+
+def selector_text(selector: Mapping[str, Any]) -> str:
+    """A LabelSelector as a query takes it: `app=api,tier in (a,b),!old`."""
+    terms = [f"{k}={v}" for k, v in sorted((selector.get("matchLabels") or {}).items())]
+    for e in selector.get("matchExpressions") or []:
+        key, operator, values = e.get("key", ""), e.get("operator"), e.get("values") or []
+        if operator in _OPERATORS:
+            terms.append(f"{key} {_OPERATORS[operator]} ({','.join(values)})")
+        elif operator == "Exists":
+            terms.append(key)
+        elif operator == "DoesNotExist":
+            terms.append(f"!{key}")
+    return ",".join(terms)
+
+
+def assemble(
+    rollout: Rollout,
+    objects: Callable[[Kind], Iterable[Json]],
+    *,
+    notes: tuple[str, ...] = (),
+    stale_since: datetime | None = None,
+    forbidden: tuple[tuple[str, str], ...] = (),
+) -> Snapshot:
+    """The Snapshot of a Rollout from the objects of each kind; those that only share its labels
+    are left out by their owner."""
+    sets = [ReplicaSet.from_object(o) for o in objects(REPLICASET)]
+    sets = [r for r in sets if r.owner_uid == rollout.uid]
+    uids = {r.uid for r in sets}
+    pods = [Pod.from_object(o) for o in objects(POD)]
+    runs = [AnalysisRun.from_object(o) for o in objects(ANALYSISRUN)]
+    events = [Event.from_object(o) for o in objects(EVENT) if _about(o, rollout.uid)]
+    return Snapshot(
+        rollout=rollout,
+        replicasets=tuple(sorted(sets, key=lambda r: (-r.revision, r.name))),
+        pods=tuple(sorted((p for p in pods if p.owner_uid in uids), key=_by_age)),
+        runs=tuple(sorted((r for r in runs if r.owner_uid == rollout.uid), key=_by_age)),
+        events=tuple(sorted(events, key=lambda e: e.at or _EPOCH)),
+        stale_since=stale_since,
+        notes=notes,
+        forbidden=forbidden,
+    )
+
+
+def _by_age(found: Pod | AnalysisRun) -> tuple[datetime, str]:
+    return found.created_at or _EPOCH, found.name
+
+
+def _about(event: Json, uid: str) -> bool:
+    """Not about an earlier object of the same name."""
+    return (event.get("involvedObject") or {}).get("uid", uid) in (uid, "")

@@ -1,16 +1,23 @@
-"""The way through the kubernetes library, which takes 150 ms more: for cloud logins of the old kind
-(`auth-provider`) and for proxies."""
+"""Credentials that take more than a file: plugins (the `exec` block of a kubeconfig user,
+client.authentication.k8s.io), and through the kubernetes library, which takes 150 ms more, cloud logins of the old kind
+(`auth-provider`) and proxies."""
 
+import json
 import logging
 import os
+import subprocess
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
-from companyos_canary.cluster.kubeconfig import Entry
+from companyos_canary.cluster.kubeconfig import Block, Entry
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import Unauthenticated
+from companyos_canary.model.quantity import parse_time
 
 
 def library_transport(
@@ -77,3 +84,142 @@ class LibraryErrors(logging.Handler):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         logging.getLogger().removeHandler(self)
+
+
+EARLY = timedelta(seconds=30)
+LONGEST_REASON = 500
+_SECRET = 12  # characters that a secret has at least
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A token, or a client certificate with its key (PEM)."""
+
+    token: str
+    certificate: bytes
+    key: bytes
+    expires_at: datetime | None
+
+
+class Plugin:
+    """Runs the plugin of a user when its credential is needed, and again shortly before that
+    expires. `cluster` is told to plugins that want it."""
+
+    def __init__(
+        self,
+        user: Block,
+        cluster: Block,
+        environ: Mapping[str, str],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._user = user
+        self._block: Mapping[str, Any] = user.fields["exec"]
+        self._cluster = cluster
+        self._environ = environ
+        self._now = now
+        self._lock = threading.Lock()
+        self._held: Credential | None = None
+
+    def credential(self) -> Credential:
+        """Raises Unauthenticated with the plugin's own words."""
+        with self._lock:
+            held = self._held
+            if held is None or (held.expires_at and self._now() >= held.expires_at - EARLY):
+                self._held = held = self._parsed(self._output())
+            return held
+
+    def renew(self) -> bool:
+        """Forgets the credential, which the server does not accept (any more)."""
+        with self._lock:
+            had, self._held = self._held is not None, None
+        return had
+
+    def _output(self) -> str:
+        block = self._block
+        terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+        interactive = terminal and block.get("interactiveMode") != "Never"
+        info: dict[str, Any] = {"interactive": interactive}
+        if block.get("provideClusterInfo"):
+            info["cluster"] = _cluster_info(self._cluster)
+        environ = {
+            **self._environ,
+            **{e["name"]: e["value"] for e in block.get("env") or []},
+            "KUBERNETES_EXEC_INFO": json.dumps(
+                {"apiVersion": block.get("apiVersion"), "kind": "ExecCredential", "spec": info}
+            ),
+        }
+        command = str(block.get("command", ""))
+        if os.sep in command:
+            command = str(self._user.folder / command)
+        try:
+            done = subprocess.run(
+                [command, *(block.get("args") or [])],
+                env=environ,
+                text=True,
+                check=False,
+                stdin=None if interactive else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=None if interactive else subprocess.PIPE,  # a login may have to ask
+            )
+        except OSError as error:
+            raise self._failed(error.strerror or str(error)) from error
+        if done.returncode:
+            said = f": {done.stderr}" if done.stderr else ""
+            raise self._failed(f"it ended with {done.returncode}{said}")
+        return done.stdout
+
+    def _parsed(self, output: str) -> Credential:
+        try:
+            answer = json.loads(output)
+            version, status = answer["apiVersion"], answer.get("status") or {}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._failed("its answer is no ExecCredential") from error
+        if version != self._block.get("apiVersion"):
+            wanted = self._block.get("apiVersion")
+            raise self._failed(f"it speaks `{version}`, the kubeconfig asks for `{wanted}`")
+        certificate = status.get("clientCertificateData") or ""
+        key = status.get("clientKeyData") or ""
+        if not status.get("token") and not (certificate and key):
+            raise self._failed("its answer has neither a token nor a certificate with its key")
+        return Credential(
+            token=status.get("token") or "",
+            certificate=certificate.encode(),
+            key=key.encode(),
+            expires_at=parse_time(status.get("expirationTimestamp")),
+        )
+
+    def _secrets(self) -> list[str]:
+        """Arguments and variables that the plugin's own words must not repeat; short ones (a
+        cluster's region, `get-token`) are words."""
+        named = (e.get("value", "") for e in self._block.get("env") or [])
+        found = [*_values(self._block.get("args") or ()), *map(str, named)]
+        return sorted((s for s in found if len(s) >= _SECRET), key=len, reverse=True)
+
+    def _failed(self, reason: str) -> Unauthenticated:
+        command = self._block.get("command", "")
+        for secret in self._secrets():
+            reason = reason.replace(secret, "***")
+        words = " ".join(reason.split())[:LONGEST_REASON].rstrip(".")
+        by_hand = f"run the `exec` command of user `{self._user.name}` by hand to see why"
+        hint = self._block.get("installHint") or by_hand
+        return Unauthenticated(
+            f"the credential plugin `{command}` of user `{self._user.name}` failed: {words}",
+            hint=" ".join(str(hint).split()),
+        )
+
+
+def _values(words: Iterable[object]) -> Iterator[str]:
+    """What may be secret in arguments: all that is no option's name."""
+    for word in map(str, words):
+        name, _, value = word.partition("=") if word.startswith("-") else ("", "", word)
+        yield value or ("" if name else word)
+
+
+def _cluster_info(cluster: Block) -> dict[str, Any]:
+    fields = cluster.fields
+    kept = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
+    info = {k: fields[k] for k in kept if k in fields}
+    for extension in fields.get("extensions") or []:
+        if extension.get("name") == "client.authentication.k8s.io/exec":
+            info["config"] = extension.get("extension")
+    return info

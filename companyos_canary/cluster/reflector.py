@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from companyos_canary.cluster.errors import error_of, retry_after, status_of
-from companyos_canary.cluster.reads import Selection
+from companyos_canary.cluster.kinds import Selection
 from companyos_canary.errors import CanaryError, DeniedError
 from companyos_canary.model.http import Json, Request, Response
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from companyos_canary.cluster.errors import error_of
-from companyos_canary.cluster.reads import Selection
+from companyos_canary.cluster.kinds import Selection
 from companyos_canary.cluster.reflector import TRIES, Answer, Chunk, Ended, Input, Reflector, Step, Tick
 from companyos_canary.errors import CanaryError, DeniedError
 from companyos_canary.model.http import Json, Request, Response, Stream, Transport

@@ -68,7 +68,7 @@ class Line:
     def owned(self, kind: "Kind") -> list[dict[str, Any]]:
         """The objects of a kind that belong to that Rollout, known by the names of their owners:
         the Rollout itself would be a second request."""
-        from companyos_canary.cluster.reads import Selection
+        from companyos_canary.cluster.kinds import Selection
 
         lists = self.ask(lambda c: c.items(Selection(kind, c.namespace, HASH_LABEL)))
         items = [item for found in lists for item in found]
@@ -97,8 +97,7 @@ def rollouts(line: Line) -> Found:
 
 
 def namespaces(line: Line) -> Found:
-    from companyos_canary.cluster.kinds import known
-    from companyos_canary.cluster.reads import Selection
+    from companyos_canary.cluster.kinds import Selection, known
 
     if kind := known("v1", "Namespace"):
         for items in line.ask(lambda cluster: cluster.items(Selection(kind, ""))):

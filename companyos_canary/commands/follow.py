@@ -12,7 +12,7 @@ from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.shows import show_for
-from companyos_canary.commands.shows.show import Manner
+from companyos_canary.commands.shows.lines import Manner
 from companyos_canary.errors import CrdMissing, ExitCode, Gone, Interrupted, NotFound, Refused, TimedOut, Unobserved
 from companyos_canary.model.image import version
 from companyos_canary.model.rollout import Rollout

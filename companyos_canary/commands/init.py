@@ -1,15 +1,35 @@
 """`canary init`: write a canary.yaml to start from."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
+from companyos_canary.actions import change
+from companyos_canary.actions.apply import sentence
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import ARGO, ROLLOUT
 from companyos_canary.commands import base
-from companyos_canary.config import FILE, Resolved
-from companyos_canary.errors import ExitCode, UsageError
-from companyos_canary.render.starter import starter
+from companyos_canary.config import FILE, Resolved, Settings, load
+from companyos_canary.errors import ExitCode, NotFound, Refused, UsageError
+from companyos_canary.model.quantity import format_duration, whole_seconds
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.render.difference import changes, keep_live_image
+from companyos_canary.render.objects import analysis_templates, objects, rollout, service
+from companyos_canary.render.starter import (
+    adopted,
+    pod_of,
+    rollout_patch,
+    service_patch,
+    starter,
+    template_patch,
+    without_nulls,
+)
+from companyos_canary.render.templates import to_yaml
 
 EXAMPLES = (
     "canary init                          a commented file for the guide's service",
@@ -53,7 +73,6 @@ def init(
 
 
 def _adopt(session: base.Session, name: str, path: Path) -> base.Answer:
-    from companyos_canary.actions.adopt import adopt
 
     flags, environ = session.flags, session.runtime.environ
     session.resolved = Resolved(
@@ -102,3 +121,148 @@ def _shown(path: Path, cwd: Path) -> str:
 
 
 command = base.verb(init, reads_config=False, forms=("human", "json", "name"))
+
+
+HEADER = """\
+# What the live {kind} has and canary would render in another way. Delete a line to take what
+# canary renders; `canary apply --dry-run` shows what that changes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Texts by file name, canary.yaml first; `notes` are for the person who adopts."""
+
+    files: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def adopt(cluster: Cluster, name: str, file: str) -> Adopted:
+    """The files with which `apply` changes nothing of the live Rollout. `file` is the name of the
+    canary.yaml. NotFound; Refused for what canary.yaml cannot say."""
+    found = change.read(cluster, name)
+    live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, name)
+    if live is None:
+        raise NotFound(f"Rollout `{name}` not found in namespace `{cluster.namespace}`")
+    _refuse(found)
+    whole = copy.deepcopy(live)
+    whole["spec"]["template"] = without_nulls(found.template)
+    values = _values(found, whole)
+    base = _settings({file: starter(values)}, file)
+    patch = rollout_patch(rollout(base), live if found.workload_ref else whole)
+    patches = (
+        patch,
+        service_patch(service(base), cluster.object("v1", "services", name), whole),
+        *(template_patch(t, _live_template(cluster, t)) for t in analysis_templates(base)),
+    )
+    files = _files(file, values, base, whole, patches, with_pod=not found.workload_ref)
+    settings = _settings(files, file)
+    _prove(settings, live)
+    return Adopted(files, tuple(_notes(found, settings, patch)))
+
+
+def _refuse(found: Rollout) -> None:
+    name, container = found.name, found.containers[0].name if found.containers else ""
+    if found.blue_green:
+        raise Refused(
+            f"`{name}` is blue-green: canary.yaml describes canary steps",
+            hint="status, get, watch, promote, abort and undo work without one: "
+            f"`canary status {name} -n {found.namespace}`",
+        )
+    if found.strategy != "canary":
+        raise Refused(f"`{name}` has no canary strategy", hint="see `kubectl get rollout -o yaml`")
+    if not found.containers:
+        raise Refused(
+            f"the containers of `{name}` cannot be read",
+            hint="only those of its own template or of a Deployment can be",
+        )
+    if container != name and any(c.name == name for c in found.containers):
+        raise Refused(
+            f"the container `{name}` of Rollout `{name}` is not its first: canary.yaml puts it "
+            "there, which would start a canary",
+            hint="make it the first in a release of its own, then adopt",
+        )
+
+
+def _values(found: Rollout, whole: Mapping[str, Any]) -> dict[str, Any]:
+    values = adopted(whole)
+    labels = (found.template.get("metadata") or {}).get("labels") or {}
+    values.pop("app", None)
+    if labels.get("app", found.name) != found.name:
+        values["app"] = labels["app"]
+    seconds = whole["spec"].get("progressDeadlineSeconds")
+    if seconds:
+        values["progress_deadline"] = format_duration(whole_seconds(seconds))
+    return values
+
+
+def _files(
+    file: str,
+    values: Mapping[str, Any],
+    base: Settings,
+    whole: Mapping[str, Any],
+    patches: Iterable[Mapping[str, Any]],
+    *,
+    with_pod: bool,
+) -> dict[str, str]:
+    stem = file.removesuffix(".yaml").removesuffix(".yml")
+    merge = {_file_of(stem, patch): HEADER.format(kind=patch["kind"]) + to_yaml([patch]) for patch in patches if patch}
+    more: dict[str, Any] = {"merge": list(merge)} if merge else {}
+    template = whole["spec"]["template"]
+    pod = pod_of(rollout(base)["spec"]["template"], template, base.container) if with_pod else {}
+    if pod:
+        more["pod"] = pod
+    return {file: starter({**values, **more}), **merge}
+
+
+def _file_of(stem: str, patch: Mapping[str, Any]) -> str:
+    """`canary.rollout.yaml`; there may be several AnalysisTemplates."""
+    kind = str(patch["kind"]).lower()
+    name = f".{patch['metadata']['name']}" if kind == "analysistemplate" else ""
+    return f"{stem}.{kind}{name}.yaml"
+
+
+def _live_template(cluster: Cluster, rendered: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return cluster.object(ARGO, "analysistemplates", rendered["metadata"]["name"])
+
+
+def _settings(files: Mapping[str, str], file: str) -> Settings:
+    """What the files say, read as they will be."""
+    with TemporaryDirectory() as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        return load(Path(folder) / file, shown=file)
+
+
+def _prove(settings: Settings, live: Mapping[str, Any]) -> None:
+    """Refused where what is rendered is not what is there."""
+    made = keep_live_image(objects(settings)[-1], live)
+    wanted, there = (
+        without_nulls({k: v for k, v in o["spec"].items() if k not in ("paused", "restartAt")}) for o in (made, live)
+    )
+    if wanted == there:
+        return
+    found = changes(live, made)
+    what = sentence(found[0]) if found else "its lists are in another order"
+    raise Refused(
+        f"`{settings.rollout}` cannot be written as a canary.yaml that renders it again: {what}",
+        hint="`canary init NAME --image IMAGE` writes one to edit by hand",
+    )
+
+
+def _notes(found: Rollout, settings: Settings, patch: Mapping[str, Any]) -> list[str]:
+    notes = []
+    canary = ((patch.get("spec") or {}).get("strategy") or {}).get("canary") or {}
+    if len(found.containers) > 1:
+        notes.append(f"a VERSION is for the container `{settings.container}`")
+    if "steps" in canary:
+        notes.append(
+            "its steps stay as they are, in the merge file: those of canary.yaml count once they are deleted there"
+        )
+    if "canaryMetadata" in canary and canary["canaryMetadata"] is None:
+        notes.append(
+            "its pods have no label `canary`, by which the metrics tell canary from "
+            "stable: delete canaryMetadata and stableMetadata from the merge file to add "
+            "it"
+        )
+    return notes

@@ -3,20 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from companyos_canary.actions.change import Verb, change, resolved_if_possible
+from companyos_canary.actions.change import Changed, Verb, change, resolved_if_possible
 from companyos_canary.actions.deploy import container_of
 from companyos_canary.actions.follow import EXIT
-from companyos_canary.actions.promote import promote_to_weight
+from companyos_canary.actions.wait import Time, wait
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
-from companyos_canary.argo.endings import Until
-from companyos_canary.argo.patches import Change, Decision, Refusal, only_if, promote_full
+from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
+from companyos_canary.argo.patches import INCONCLUSIVE, Change, Decision, Refusal, only_if, promote_full
 from companyos_canary.argo.patches import promote as decide
-from companyos_canary.argo.skipped import skipped
-from companyos_canary.argo.steps import place_of, set_weight
+from companyos_canary.argo.steps import place_of, set_weight, skipped
+from companyos_canary.cluster.client import Cluster
 from companyos_canary.commands import base
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
@@ -24,9 +25,91 @@ from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import changed, sent_answer, unseen, verb_with, would_send
 from companyos_canary.errors import ExitCode, Refused, UsageError
 from companyos_canary.model.image import version
+from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.queries import requests_seen
+
+EXAMPLES = (
+    "canary promote                  continue the Rollout of canary.yaml",
+    "canary promote companyos-api -n companyos --if-revision 8",
+    "canary promote --skip-step      end the running step early, its analysis too",
+    "canary promote --to-weight 50   pause by pause, never past a running analysis",
+    'canary promote --full --reason "fixes the outage"',
+)
+EXITS = (
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DEGRADED,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.SUPERSEDED,
+    ExitCode.REFUSED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
+
+
+_LOOK = 0.5  # seconds, where the pause is about to end by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Climbed:
+    """How far it came. `kind` None: the time was over, or the effect of `unseen`, a promote, was not
+    seen; `promotes` counts those that were."""
+
+    kind: EndKind | None
+    rollout: Rollout
+    promotes: int
+    unseen: Changed | None = None
+
+
+def promote_to_weight(cluster: Cluster, name: str, weight: int, *, time: Time) -> Climbed:
+    """Promotes at each pause and waits for each analysis, until the weight is reached. Raises
+    Refused at an analysis without a verdict: that is for a person to judge; and what the last look
+    failed with, where it is refused again and again."""
+    promotes, until = 0, Until("weight", weight)
+    live = cluster.rollout(name)
+    if live.blue_green:
+        raise Refused(
+            f"`{name}` is blue-green: it has no weights",
+            hint="`canary promote` moves the active Service to the preview at its pause",
+        )
+    end = partial(ended, followed=Followed(live.image(), live.current_hash, ""), until=until, somebody_is_there=True)
+
+    def judge(now: Rollout) -> Effect:
+        return Effect.SEEN if end(now) or (now.observed and waits_for_a_person(now)) else Effect.PENDING
+
+    while True:
+        waited = wait(lambda: cluster.rollout(name), judge, live, time=time, patience=None)
+        live, kind = waited.rollout, end(waited.rollout)
+        if kind is not None or time.over:
+            return Climbed(kind, live, promotes)
+        if waited.trouble:
+            raise waited.trouble
+        step = _promote(cluster, live, time, promotes)
+        if step.effect not in (Effect.SEEN, Effect.OTHER, None):
+            return Climbed(None, step.after, promotes, step)
+        if not step.sent:
+            time.sleep(_LOOK)
+        promotes, live = promotes + bool(step.sent), step.after
+
+
+def _promote(cluster: Cluster, live: Rollout, time: Time, promotes: int) -> Changed:
+    verb = Verb("promote", lambda rollout: decide(rollout, skip_step=False), promoted)
+    try:
+        if any(c.reason == INCONCLUSIVE for c in live.pause_conditions):
+            raise Refused(
+                f"an analysis of `{live.name}` was inconclusive: someone has to decide",
+                hint="`canary get` shows why; `canary promote` continues without a verdict",
+            )
+        return change(cluster, live.name, verb, time=time)
+    except Refused as error:
+        if promotes:
+            error.message = f"{error.message} (after {promotes} {'promote' if promotes == 1 else 'promotes'})"
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,28 +232,6 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
         objects=(rollout.raw,),
         name=f"rollout.argoproj.io/{rollout.name}",
     )
-
-
-EXAMPLES = (
-    "canary promote                  continue the Rollout of canary.yaml",
-    "canary promote companyos-api -n companyos --if-revision 8",
-    "canary promote --skip-step      end the running step early, its analysis too",
-    "canary promote --to-weight 50   pause by pause, never past a running analysis",
-    'canary promote --full --reason "fixes the outage"',
-)
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
-    ExitCode.DEGRADED,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
-    ExitCode.SUPERSEDED,
-    ExitCode.REFUSED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-    ExitCode.INTERRUPTED,
-)
 
 
 def promote(

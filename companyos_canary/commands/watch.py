@@ -7,7 +7,7 @@ import typer
 from companyos_canary.argo.endings import Until
 from companyos_canary.commands import base
 from companyos_canary.commands.follow import follow_to_the_end
-from companyos_canary.commands.shows.show import Manner
+from companyos_canary.commands.shows.lines import Manner
 from companyos_canary.errors import ExitCode
 
 EXAMPLES = (

@@ -19,7 +19,6 @@ from companyos_canary.sandbox.controller.conditions import put
 from companyos_canary.sandbox.controller.delays import DEADLINE, deadline_of, has_deadline
 from companyos_canary.sandbox.controller.passes import pods_of
 from companyos_canary.sandbox.controller.template import template_hash, with_resources
-from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import (
     ANALYSISRUN,
@@ -30,7 +29,7 @@ from companyos_canary.sandbox.kinds import (
     ROLLOUT,
     SERVICE,
 )
-from companyos_canary.sandbox.objects import Object, is_owned, owner_reference
+from companyos_canary.sandbox.objects import ApiStatus, Object, is_owned, owner_reference
 from companyos_canary.sandbox.store import Store
 
 Json = dict[str, Any]

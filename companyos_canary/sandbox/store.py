@@ -15,9 +15,21 @@ from datetime import datetime
 from typing import Literal
 
 from companyos_canary.model.quantity import format_time
-from companyos_canary.sandbox.errors import ApiStatus, conflict, details_of, not_found
 from companyos_canary.sandbox.kinds import NAMESPACE, Kind
-from companyos_canary.sandbox.objects import Key, Object, check_uid, copied, key_of, merged, namespace, owners_of
+from companyos_canary.sandbox.objects import (
+    ApiStatus,
+    Key,
+    Object,
+    check_uid,
+    conflict,
+    copied,
+    details_of,
+    key_of,
+    merged,
+    namespace,
+    not_found,
+    owners_of,
+)
 
 Propagation = Literal["Background", "Foreground", "Orphan"]
 

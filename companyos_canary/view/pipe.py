@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from companyos_canary.argo.durations import StepEnd, step_end
 from companyos_canary.argo.limits import number_text
 from companyos_canary.argo.metric_rows import MetricRow, rows_of
 from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.argo.pods import pod_share
 from companyos_canary.argo.progress import step_run
-from companyos_canary.argo.step_ends import StepEnd, step_end
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import advice
 from companyos_canary.view.format import about, clock, duration, failure, is_far, keyed

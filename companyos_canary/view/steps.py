@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
+from companyos_canary.argo.durations import StepEnd, step_end
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.progress import step_length
-from companyos_canary.argo.step_ends import StepEnd, step_end
 from companyos_canary.argo.steps import WeightStep
 from companyos_canary.view.format import about, duration, is_far, left
 from companyos_canary.view.lines import Facts, Line, Part, Role, columns_of, width

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from companyos_canary.actions.logs import Wanted, lines_of
-from companyos_canary.actions.logs_following import LOOK, Follower
 from companyos_canary.cluster.client import Cluster
+from companyos_canary.commands.logs import LOOK, Follower
 from companyos_canary.errors import CanaryError, Forbidden, Interrupted, NotFound, Unreachable
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.snapshot import Snapshot

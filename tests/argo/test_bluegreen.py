@@ -25,7 +25,7 @@ from companyos_canary.argo.patches import (
     retry,
 )
 from companyos_canary.argo.phase import calculated_phase, shown_phase
-from companyos_canary.argo.skipped import skipped
+from companyos_canary.argo.steps import skipped
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from tests.builders import NOW

@@ -27,8 +27,8 @@ from companyos_canary.argo.patches import (
     with_reason,
 )
 from companyos_canary.argo.patches.undo import template_of
-from companyos_canary.argo.skipped import skipped
 from companyos_canary.argo.stable_record import ever_stable
+from companyos_canary.argo.steps import skipped
 from companyos_canary.model.http import MERGE_PATCH
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot

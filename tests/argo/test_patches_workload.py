@@ -8,7 +8,7 @@ from companyos_canary.actions.follow import Following
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches import RECORD, Change, Nothing, Refusal, undo
 from companyos_canary.argo.phase import shown_phase
-from companyos_canary.cluster.reads import with_workload
+from companyos_canary.cluster.kinds import with_workload
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.workload import ReplicaSet
 from tests.argo.test_patches import ABORTED, HEALTHY, body, deploy, refusal

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.argo.step_ends import step_end
+from companyos_canary.argo.durations import step_end
 from companyos_canary.argo.steps import weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.snapshot import Snapshot

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.argo.spec_faults import own_faults
-from companyos_canary.argo.validation import MANAGED_BY, first_fault
+from companyos_canary.argo.validation import MANAGED_BY, first_fault, own_faults
 
 FINE: dict[str, Any] = {
     "metadata": {"name": "shop"},

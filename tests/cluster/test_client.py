@@ -9,8 +9,7 @@ import yaml
 
 from companyos_canary.cluster import client
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ROLLOUT
-from companyos_canary.cluster.reads import selector_text
+from companyos_canary.cluster.kinds import ROLLOUT, selector_text
 from companyos_canary.errors import CanaryError, Conflict, CrdMissing, Forbidden, Invalid, NotFound
 from companyos_canary.model.http import JSON_PATCH, MERGE_PATCH, Request, Response
 from companyos_canary.sandbox.api import Attributes

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.cluster.kinds import POD
-from companyos_canary.cluster.reads import Selection
+from companyos_canary.cluster.kinds import POD, Selection
 from companyos_canary.cluster.reflector import SILENCE, Answer, Chunk, Ended, Event, Input, Reflector, Step, Tick
 from companyos_canary.errors import CrdMissing, Forbidden, Unauthenticated, Unreachable
 from companyos_canary.model.http import Request, Response

@@ -8,8 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 
-from companyos_canary.cluster.kinds import ROLLOUT
-from companyos_canary.cluster.reads import rollout_named
+from companyos_canary.cluster.kinds import ROLLOUT, rollout_named
 from companyos_canary.cluster.reflector import Event, Reflector
 from companyos_canary.cluster.sources import Poller, Watcher
 from companyos_canary.cluster.transport import KubernetesTransport

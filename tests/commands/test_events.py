@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from companyos_canary.actions.events import MOST, left_out, subjects
+from companyos_canary.commands.events import MOST, left_out, subjects
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults import Answer, Fault
 from companyos_canary.sandbox.kinds import EVENT, ROLLOUT

@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
-from companyos_canary.actions.diagnose import explain
 from companyos_canary.argo.picture import Place
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import target_of
+from companyos_canary.commands.why import explain
 from companyos_canary.diagnosis.case import Case, Did
 from companyos_canary.diagnosis.table import Diagnosis
 from companyos_canary.errors import Unreachable

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from companyos_canary import cli
-from companyos_canary.actions.diagnose import MOST_REQUESTS
+from companyos_canary.commands.why import MOST_REQUESTS
 from companyos_canary.diagnosis.case import MOST_EVIDENCE
 from companyos_canary.diagnosis.table import CAUSES
 from tests.causes import MEANINGS

@@ -8,9 +8,8 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.controller.passes import Pass
 from companyos_canary.sandbox.controller.status import patch_status
-from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import ApiStatus, Object
 from tests.sandbox.stage import NAME, NS, Stage, template
 
 PAUSED: list[dict[str, Any]] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]

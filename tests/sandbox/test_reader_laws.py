@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.cluster.kinds import POD as PODS
-from companyos_canary.cluster.reads import Selection
+from companyos_canary.cluster.kinds import Selection
 from companyos_canary.cluster.reflector import Answer, Chunk, Ended, Event, Input, Reflector, Tick
 from companyos_canary.errors import Unreachable
 from companyos_canary.sandbox.api import Api

@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import CONFIGMAP, NAMESPACE, POD, REPLICASET, ROLLOUT
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import ApiStatus, Object
 from companyos_canary.sandbox.store import Store
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, 987654, tzinfo=UTC)

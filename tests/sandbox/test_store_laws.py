@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import CONFIGMAP, POD, ROLLOUT, Kind
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import ApiStatus, Object
 from companyos_canary.sandbox.store import Change, Store
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.actions.events import in_order, left_out, subjects
 from companyos_canary.argo.history import history
 from companyos_canary.argo.picture import Place, look
+from companyos_canary.commands.events import in_order, left_out, subjects
 from companyos_canary.view import analysis, rollouts
 from companyos_canary.view import analysis as analysis_screen
 from companyos_canary.view import events as eventlist

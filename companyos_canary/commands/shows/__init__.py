@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 from companyos_canary.argo.picture import Place
 from companyos_canary.commands.base import Session
-from companyos_canary.commands.shows.show import Manner, Show
+from companyos_canary.commands.shows.lines import Manner, Show
 
 
 def show_for(session: Session, place: Place, manner: Manner, wake: Callable[[], None]) -> Show:
     """The way that fits this run: JSON Lines, a screen on a terminal, lines elsewhere. `wake` ends
     a wait for the next snapshot, from any thread."""
     if session.writes_lines:
-        from companyos_canary.commands.shows.json_lines import JsonLines
+        from companyos_canary.commands.shows.lines import JsonLines
 
         return JsonLines(session, place)
     if not session.human:

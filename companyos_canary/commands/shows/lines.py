@@ -1,14 +1,18 @@
-"""Lines for a pipe: one a change, a heartbeat where nothing does, and a verdict at the end.
+"""What is told while a version is followed, and when: nothing, lines for a pipe, or JSON Lines.
 
-On stdout are only they; the sentences for people go to stderr. A CI system gets the lines folded.
+A pipe gets a line a change, a heartbeat where nothing does, and a verdict at the end. On stdout are only they; the
+sentences for people go to stderr. A CI system gets the lines folded.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.picture import Place
+from companyos_canary.argo.events import happenings
+from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.rows import verdict_row
 from companyos_canary.commands.base import Session
-from companyos_canary.commands.shows.show import Show
 from companyos_canary.model.outcome import Ending
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import closing, pipe
 from companyos_canary.view.ci.forges import Folds
@@ -16,6 +20,43 @@ from companyos_canary.view.ci.summary import ending_report
 from companyos_canary.view.closing import verdict_line
 from companyos_canary.view.lines import plain as text_of
 from companyos_canary.view.pipe import unsaid
+
+
+class Show:
+    """`with show: show.snapshot(…)`, again and again; then `last` with the one it ended with. `end`
+    has the last words, after the block. This one shows nothing: the answer of the verb says it."""
+
+    def __enter__(self) -> "Show":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open."""
+
+    def first(self, rollout: Rollout) -> None:
+        """The Rollout alone, before anything else is known of it."""
+
+    def idle(self) -> None:
+        """Nothing more is known yet."""
+
+    def snapshot(self, snapshot: Snapshot) -> float | None:  # noqa: ARG002 - for those who show
+        """Shows it; in how many seconds it wants to be called again at most."""
+        return None
+
+    def last(self, snapshot: Snapshot) -> None:
+        """The one it ended with."""
+
+    def end(self, ending: Ending) -> None:
+        """How it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What flags say of the showing. `read_only`: no key changes anything; `stay`: it does not end
+    with the rollout, but goes on with the next."""
+
+    read_only: bool = False
+    stay: bool = False
+
 
 _REMEMBERED = 50  # lines
 _SOON, _LONGEST = 0.2, timedelta(seconds=2)
@@ -79,3 +120,25 @@ class Lines(Show):
         for line in lines:
             self._session.note(text_of(line))
         self._runtime.say(self._runtime.harmless(verdict_line(ending)))
+
+
+class JsonLines(Show):
+    def __init__(self, session: Session, place: Place) -> None:
+        self._session = session
+        self._runtime = session.runtime
+        self._place = place
+        self._last: Snapshot | None = None
+
+    def snapshot(self, snapshot: Snapshot) -> float | None:
+        if self._last != snapshot:
+            now = self._runtime.clock.now()
+            before = look(self._last, now, self._place) if self._last else None
+            for event, data in happenings(before, look(snapshot, now, self._place)):
+                self._runtime.say_event(event, data, now)
+            self._last = snapshot
+        return None
+
+    def end(self, ending: Ending) -> None:
+        data = verdict_row(ending, look(ending.snapshot, ending.at, self._place))
+        self._runtime.say_event("verdict", data, ending.at)
+        self._session.answered = True

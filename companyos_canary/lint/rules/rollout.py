@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from companyos_canary.argo.fault import Fault
+from companyos_canary.argo.canary_faults import Fault
 from companyos_canary.argo.replicas import limits, target
-from companyos_canary.argo.spec_faults import own_faults
-from companyos_canary.argo.validation import service_faults
+from companyos_canary.argo.validation import own_faults, service_faults
 from companyos_canary.lint.finding import Found, Path, below, mappings, rule
 from companyos_canary.lint.objects import Case, Object, named_services, together
 from companyos_canary.lint.rules import shape

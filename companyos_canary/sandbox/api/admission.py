@@ -10,7 +10,6 @@ from typing import Any
 from companyos_canary.sandbox.api.call import Call
 from companyos_canary.sandbox.api.discovery import check_definition
 from companyos_canary.sandbox.api.validation import check_object, check_shape
-from companyos_canary.sandbox.errors import ApiStatus, bad_request, invalid
 from companyos_canary.sandbox.kinds import (
     CRD,
     DAEMONSET,
@@ -22,7 +21,7 @@ from companyos_canary.sandbox.kinds import (
     STATEFULSET,
     Kind,
 )
-from companyos_canary.sandbox.objects import Object, copied
+from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, copied, invalid
 from companyos_canary.sandbox.objects import namespace as full_namespace
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.sandbox.api.tables import include_of, table
-from companyos_canary.sandbox.errors import ApiStatus, bad_request
 from companyos_canary.sandbox.kinds import Kind
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request
 
 JSON = {"Content-Type": "application/json"}
 

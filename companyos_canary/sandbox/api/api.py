@@ -11,8 +11,8 @@ from companyos_canary.sandbox.api.answer import failure, ok, page_not_found
 from companyos_canary.sandbox.api.call import Call, Handle, read_call
 from companyos_canary.sandbox.api.selectors import selected_name
 from companyos_canary.sandbox.api.write import Refuse, Writer
-from companyos_canary.sandbox.errors import ApiStatus, forbidden, method_not_allowed, not_found
 from companyos_canary.sandbox.kinds import POD, SERVICE
+from companyos_canary.sandbox.objects import ApiStatus, forbidden, method_not_allowed, not_found
 from companyos_canary.sandbox.store import Store
 
 _HOP = ("authorization", "connection", "host", "transfer-encoding")

@@ -21,9 +21,8 @@ from companyos_canary.sandbox.api.managed_fields import (
     with_entries,
 )
 from companyos_canary.sandbox.api.validation import findings_of
-from companyos_canary.sandbox.errors import ApiStatus, bad_request, unsupported_media
 from companyos_canary.sandbox.kinds import Kind
-from companyos_canary.sandbox.objects import Object, copied
+from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, copied, unsupported_media
 
 _TYPE_NAMES = {
     "integer": "numeric (int or float)",

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from companyos_canary.model.http import Json, Request, Response
-from companyos_canary.sandbox.errors import ApiStatus, bad_request, unsupported_media
 from companyos_canary.sandbox.kinds import KINDS, Kind
+from companyos_canary.sandbox.objects import ApiStatus, bad_request, unsupported_media
 
 Handle = Callable[[Request], Response]
 _BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}

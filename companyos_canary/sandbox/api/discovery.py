@@ -9,9 +9,8 @@ from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.api.call import GROUP_VERSIONS
 from companyos_canary.sandbox.api.schema import json_schema, shape_of
 from companyos_canary.sandbox.api.tables import columns
-from companyos_canary.sandbox.errors import invalid
 from companyos_canary.sandbox.kinds import CRD, DEFINED, KINDS, Kind
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, invalid
 from companyos_canary.sandbox.store import Store
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

@@ -8,9 +8,8 @@ from typing import Any
 from companyos_canary.model.http import Response
 from companyos_canary.model.quantity import format_time, parse_time
 from companyos_canary.sandbox.api.call import Call
-from companyos_canary.sandbox.errors import bad_request
 from companyos_canary.sandbox.kinds import POD
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, bad_request
 from companyos_canary.sandbox.store import Store
 
 LogLine = Callable[[Object, datetime], str | None]

@@ -5,8 +5,7 @@ from typing import Any
 
 from companyos_canary.sandbox.api.call import Call, media_type, read_value
 from companyos_canary.sandbox.api.merge_patch import PatchMalformed, merge_patch, strategic_patch
-from companyos_canary.sandbox.errors import ApiStatus, bad_request, unsupported_media
-from companyos_canary.sandbox.objects import Object, copied
+from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, copied, unsupported_media
 
 JSON_PATCH = "application/json-patch+json"
 MERGE = "application/merge-patch+json"

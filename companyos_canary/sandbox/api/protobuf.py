@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from companyos_canary.model.http import Json
-from companyos_canary.sandbox.errors import ApiStatus, bad_request
+from companyos_canary.sandbox.objects import ApiStatus, bad_request
 
 _MAGIC = b"k8s\x00"
 _MOST_NESTED = 40

@@ -10,9 +10,8 @@ from companyos_canary.sandbox.api.answer import JSON, Form, ok
 from companyos_canary.sandbox.api.call import Call
 from companyos_canary.sandbox.api.selectors import selected, selector_text
 from companyos_canary.sandbox.api.watch import Watch, WatchOptions
-from companyos_canary.sandbox.errors import ApiStatus, bad_request, invalid
 from companyos_canary.sandbox.kinds import Kind
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, invalid
 from companyos_canary.sandbox.store import Store
 
 _SCALE_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")

@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from companyos_canary.sandbox.api.call import Call
-from companyos_canary.sandbox.errors import bad_request
 from companyos_canary.sandbox.kinds import EVENT, POD, Kind
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, bad_request
 
 Test = Callable[[Object], bool]
 _NAME = r"[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?"

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from companyos_canary.sandbox.api.schema import Shape, shape_of
-from companyos_canary.sandbox.errors import bad_request, invalid
 from companyos_canary.sandbox.kinds import DEPLOYMENT, REPLICASET, Kind
-from companyos_canary.sandbox.objects import Object, labels_match
+from companyos_canary.sandbox.objects import Object, bad_request, invalid, labels_match
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),

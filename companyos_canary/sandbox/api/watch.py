@@ -7,9 +7,8 @@ from companyos_canary.model.http import Json
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.api.answer import Form, encoded, status_object
 from companyos_canary.sandbox.api.selectors import Test
-from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import Kind
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import ApiStatus, Object
 from companyos_canary.sandbox.store import Change, Store
 
 BOOKMARK_SECONDS = 10.0

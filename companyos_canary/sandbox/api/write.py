@@ -17,9 +17,8 @@ from companyos_canary.sandbox.api.patch import APPLY, patched
 from companyos_canary.sandbox.api.read import scale_of, scaled
 from companyos_canary.sandbox.api.selectors import selected
 from companyos_canary.sandbox.api.validation import check_change, check_shape
-from companyos_canary.sandbox.errors import ApiStatus, bad_request, method_not_allowed, not_found
 from companyos_canary.sandbox.kinds import CRD, NAMESPACE
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, method_not_allowed, not_found
 from companyos_canary.sandbox.store import Propagation, Store
 
 Refuse = Callable[[Object], str | None]

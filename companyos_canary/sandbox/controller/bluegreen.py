@@ -6,7 +6,7 @@ Upstream rollout/bluegreen.go and rollout/analysis.go; recorded: the scenarios o
 
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.routed import strategy
+from companyos_canary.argo.replicas import strategy
 from companyos_canary.sandbox.controller import status
 from companyos_canary.sandbox.controller.delays import deadline_of
 from companyos_canary.sandbox.controller.passes import BLUE_GREEN, INCONCLUSIVE, Pass, hash_of, pods_of, selector_of

@@ -7,7 +7,7 @@ Upstream rollout/replicaset.go; recorded: the scenarios with nginx and of blue-g
 import copy
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.routed import abort_delay, scale_down_delay, strategy, waits_after_abort
+from companyos_canary.argo.replicas import abort_delay, scale_down_delay, strategy, waits_after_abort
 from companyos_canary.model.quantity import format_time, parse_time
 from companyos_canary.sandbox.controller.passes import Pass, pods_of
 from companyos_canary.sandbox.kinds import REPLICASET

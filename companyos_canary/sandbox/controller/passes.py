@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from companyos_canary.argo.replicas import Limits, Pods, limits
-from companyos_canary.argo.routed import is_routed
+from companyos_canary.argo.replicas import Limits, Pods, is_routed, limits
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import SERVICE, Kind

@@ -4,9 +4,8 @@ others; spec.restartAt replaces the pods that are older, a few at a time."""
 import copy
 from datetime import timedelta
 
-from companyos_canary.argo.replicas import Target, advance, reached, scale_down_others
-from companyos_canary.argo.routed import Weights, is_dynamic, strategy
-from companyos_canary.argo.routed import sizes as routed_sizes
+from companyos_canary.argo.replicas import Target, Weights, advance, is_dynamic, reached, scale_down_others, strategy
+from companyos_canary.argo.replicas import sizes as routed_sizes
 from companyos_canary.argo.steps import weight_in_force
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import HASH_LABEL

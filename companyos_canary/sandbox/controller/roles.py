@@ -4,7 +4,7 @@ stableMetadata, canaryService and stableService."""
 import copy
 from typing import Any
 
-from companyos_canary.argo.routed import is_dynamic
+from companyos_canary.argo.replicas import is_dynamic
 from companyos_canary.argo.validation import MANAGED_BY
 from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.controller.passes import Pass, hash_of, pods_of

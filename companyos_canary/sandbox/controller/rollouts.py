@@ -18,16 +18,15 @@ from companyos_canary.sandbox.controller.pauses import enter_pause
 from companyos_canary.sandbox.controller.pods import restart_pods
 from companyos_canary.sandbox.controller.replicasets import create_set, drop_old_sets, find_sets, sync_revision
 from companyos_canary.sandbox.controller.roles import reconcile_services, release_services, sync_metadata
+from companyos_canary.sandbox.controller.routers import find_route, not_emulated
 from companyos_canary.sandbox.controller.routers.router import RouterError
-from companyos_canary.sandbox.controller.routers.table import find_route, not_emulated
 from companyos_canary.sandbox.controller.routing import reconcile_routing
 from companyos_canary.sandbox.controller.runs import find_current, lookup, reconcile_runs
 from companyos_canary.sandbox.controller.template import with_workload_template
-from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, EXPERIMENT, INGRESS, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.lateness import PROMPT, Pace, Queue
-from companyos_canary.sandbox.objects import Object, is_owned
+from companyos_canary.sandbox.objects import ApiStatus, Object, is_owned
 from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Change, Store
 

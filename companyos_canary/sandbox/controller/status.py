@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from companyos_canary.argo.phase import calculated_phase
-from companyos_canary.argo.routed import strategy
+from companyos_canary.argo.replicas import strategy
 from companyos_canary.argo.steps import step_text
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout, Step
@@ -15,9 +15,8 @@ from companyos_canary.sandbox.controller.passes import PAUSE_STEP, Pass, hash_of
 from companyos_canary.sandbox.controller.pauses import pause_is_over, put_duration, put_pauses
 from companyos_canary.sandbox.controller.runs import PROMOTION, phase_of, reference, run_is_successful, run_status
 from companyos_canary.sandbox.controller.template import WORKLOAD_GENERATION, template_hash
-from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import ROLLOUT
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import ApiStatus, Object
 
 Status = dict[str, Any]
 

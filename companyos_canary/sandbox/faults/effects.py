@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api.call import Call, read_call
-from companyos_canary.sandbox.errors import ApiStatus
+from companyos_canary.sandbox.objects import ApiStatus
 
 _READING = ("GET", "HEAD", "OPTIONS")
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from companyos_canary.model.http import Request, Response, Stream
 from companyos_canary.sandbox.api.answer import encoded, failure, status_object
 from companyos_canary.sandbox.api.call import Handle
-from companyos_canary.sandbox.errors import ApiStatus, forbidden
 from companyos_canary.sandbox.faults.effects import (
     ANSWERS,
     Answer,
@@ -29,6 +28,7 @@ from companyos_canary.sandbox.faults.effects import (
     Truncate,
     call_of,
 )
+from companyos_canary.sandbox.objects import ApiStatus, forbidden
 
 _MERGE = {"Content-Type": "application/merge-patch+json", "User-Agent": "somebody-else"}
 _PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Sign in</body></html>\n"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from companyos_canary.argo.durations import step_end, step_times
 from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.argo.progress import progress
-from companyos_canary.argo.step_ends import step_end, step_times
 from companyos_canary.argo.steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.outcome import Ending

@@ -3,7 +3,7 @@
 import pytest
 
 from companyos_canary.sandbox.api.protobuf import read_protobuf
-from companyos_canary.sandbox.errors import ApiStatus
+from companyos_canary.sandbox.objects import ApiStatus
 from tests.sandbox.api.client import NOW, ROLLOUTS, Client, connect, rollout
 
 REVIEWS = "/apis/authorization.k8s.io/v1"

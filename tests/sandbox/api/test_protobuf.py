@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companyos_canary.sandbox.api.protobuf import read_protobuf
-from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import POD
+from companyos_canary.sandbox.objects import ApiStatus
 from tests.sandbox.api.client import Client, pod
 from tests.sandbox.api.test_access import field, protobuf, varint
 

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companyos_canary.sandbox.api.selectors import field_selector, label_selector, selector_text
-from companyos_canary.sandbox.errors import ApiStatus
 from companyos_canary.sandbox.kinds import EVENT, POD, ROLLOUT
-from companyos_canary.sandbox.objects import labels_match
+from companyos_canary.sandbox.objects import ApiStatus, labels_match
 
 LABELS = {"app": "api", "tier": "web", "argo.io/hash": "abc", "n": "7"}
 KEYS = st.sampled_from(["app", "tier", "x"])
