@@ -7,7 +7,9 @@ from companyos_canary.actions.change import Changed, interrupted
 from companyos_canary.actions.undo import record_for
 from companyos_canary.actions.wait import Time, wait
 from companyos_canary.argo.effects import Effect, drained
-from companyos_canary.argo.patches import Change, Decision, End, abort, abort_unseen, is_unseen, newest_ends
+from companyos_canary.argo.patches.act import abort, abort_unseen, is_unseen
+from companyos_canary.argo.patches.decision import Change, Decision
+from companyos_canary.argo.patches.record import End, newest_ends
 from companyos_canary.argo.stable_record import end_of, known_ends
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import CanaryError

@@ -15,7 +15,7 @@ from functools import partial
 from companyos_canary.actions.wait import Time, Waited
 from companyos_canary.actions.wait import wait as observe
 from companyos_canary.argo.effects import Effect
-from companyos_canary.argo.patches import Change, Decision, Nothing, Patch, Refusal
+from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT, with_workload, workload_of
 from companyos_canary.errors import (

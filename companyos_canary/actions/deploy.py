@@ -8,8 +8,9 @@ from companyos_canary.actions.wait import Time
 from companyos_canary.argo.durations import default_timeout, template_names
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until, impossible
-from companyos_canary.argo.patches import Decision, Record, Refusal, set_image, stable_hashes
-from companyos_canary.argo.patches.decision import not_changeable
+from companyos_canary.argo.patches.decision import Decision, Refusal, not_changeable
+from companyos_canary.argo.patches.image import set_image
+from companyos_canary.argo.patches.record import Record, stable_hashes
 from companyos_canary.argo.stable_record import ends_with
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.config.settings import image_reference

@@ -7,7 +7,8 @@ from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo.effects import undone
 from companyos_canary.argo.history import previous_stable, revision_of, was_aborted
-from companyos_canary.argo.patches import End, Record, newest_ends, record_of, undo, undone_to
+from companyos_canary.argo.patches.record import End, Record, newest_ends, record_of, undone_to
+from companyos_canary.argo.patches.undo import undo
 from companyos_canary.argo.stable_record import end_of, ever_stable, known_ends, within_window
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import NotFound, Refused

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from companyos_canary.actions import abort as action
 from companyos_canary.actions.change import ROUNDS, Changed, change
 from companyos_canary.argo.effects import Effect, aborted, canary_pods
-from companyos_canary.argo.patches import Change, Decision, Nothing, names
+from companyos_canary.argo.patches.act import names
+from companyos_canary.argo.patches.decision import Change, Decision, Nothing
 from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from companyos_canary.argo.patches import record_of
+from companyos_canary.argo.patches.record import record_of
 from companyos_canary.commands.ci import OPTIONS, Reporting, reporting
 from companyos_canary.commands.options import (
     COMMON,

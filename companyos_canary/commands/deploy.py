@@ -8,7 +8,7 @@ import typer
 from companyos_canary.actions import deploy as action
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until
-from companyos_canary.argo.patches import Change
+from companyos_canary.argo.patches.decision import Change
 from companyos_canary.commands import base
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import Effect, Seen
-from companyos_canary.argo.patches import Change, Decision, Patch, with_reason
+from companyos_canary.argo.patches.decision import Change, Decision, Patch
+from companyos_canary.argo.patches.record import with_reason
 from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.cluster.client import patch_request
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT

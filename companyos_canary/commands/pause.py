@@ -1,7 +1,7 @@
 """`canary pause`: hold a rollout by hand."""
 
 from companyos_canary.argo.effects import paused
-from companyos_canary.argo.patches import pause as decide
+from companyos_canary.argo.patches.act import pause as decide
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import changed, verb_with

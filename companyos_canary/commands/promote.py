@@ -14,8 +14,9 @@ from companyos_canary.actions.follow import EXIT
 from companyos_canary.actions.wait import Time, wait
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
 from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
-from companyos_canary.argo.patches import INCONCLUSIVE, Change, Decision, Refusal, only_if, promote_full
-from companyos_canary.argo.patches import promote as decide
+from companyos_canary.argo.patches.decision import Change, Decision, Refusal
+from companyos_canary.argo.patches.promote import INCONCLUSIVE, only_if, promote_full
+from companyos_canary.argo.patches.promote import promote as decide
 from companyos_canary.argo.steps import place_of, set_weight, skipped
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.commands import base

@@ -6,7 +6,7 @@ import typer
 
 from companyos_canary.actions.change import change
 from companyos_canary.argo.effects import Effect, restarted
-from companyos_canary.argo.patches import restart as decide
+from companyos_canary.argo.patches.act import restart as decide
 from companyos_canary.commands import base
 from companyos_canary.commands.options import span, time_limit
 from companyos_canary.commands.outcome import sent_answer, unseen, verb_with, would_send

@@ -2,7 +2,7 @@
 
 from companyos_canary.actions.change import Changed
 from companyos_canary.argo.effects import resumed
-from companyos_canary.argo.patches import resume as decide
+from companyos_canary.argo.patches.act import resume as decide
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit

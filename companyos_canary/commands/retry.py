@@ -8,7 +8,7 @@ import typer
 from companyos_canary.actions.change import Changed
 from companyos_canary.argo.durations import failing_metrics, window_left
 from companyos_canary.argo.effects import retried
-from companyos_canary.argo.patches import retry as decide
+from companyos_canary.argo.patches.act import retry as decide
 from companyos_canary.argo.steps import weight_steps
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit

@@ -10,7 +10,8 @@ from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.actions.deploy import container_of
 from companyos_canary.argo.effects import Effect, promoted_fully
 from companyos_canary.argo.endings import Until
-from companyos_canary.argo.patches import Change, Nothing, promote_full
+from companyos_canary.argo.patches.decision import Change, Nothing
+from companyos_canary.argo.patches.promote import promote_full
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from companyos_canary.argo.history import Became, Revision
-from companyos_canary.argo.patches import End
+from companyos_canary.argo.patches.record import End
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Cause
 from companyos_canary.model.quantity import format_time

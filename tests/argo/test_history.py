@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from companyos_canary.argo.history import CHANGE_CAUSE, Became, Revision, as_if_current, history
-from companyos_canary.argo.patches import RECORD, Record
+from companyos_canary.argo.patches.record import RECORD, Record
 from companyos_canary.model.snapshot import Snapshot
 from tests.builders import CANARY, NOW, STABLE, event, replicaset, result_object, run, snapshot
 

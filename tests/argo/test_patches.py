@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.argo import patches
-from companyos_canary.argo.patches import Change, Nothing, Record, Refusal, abort, promote, record_of, set_image
+from companyos_canary.argo.patches import decision, record
+from companyos_canary.argo.patches.act import abort
+from companyos_canary.argo.patches.decision import Change, Nothing, Refusal
+from companyos_canary.argo.patches.image import set_image
+from companyos_canary.argo.patches.promote import promote
+from companyos_canary.argo.patches.record import Record, record_of
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
 from tests.builders import CANARY, GUIDE_STEPS, NAME, NOW, PAUSE, STABLE, pause, rollout
@@ -39,17 +43,17 @@ AT_PAUSE: dict[str, Any] = {
 }
 
 
-def deploy(live: Rollout, image: str = f"{NAME}:v1.2.0", **options: Any) -> patches.Decision:
+def deploy(live: Rollout, image: str = f"{NAME}:v1.2.0", **options: Any) -> decision.Decision:
     record = Record("ana", NOW, "", image, live.stable_hash)
     return set_image(live, NAME, image, record=record, **{"supersede": False, **options})
 
 
-def body(decision: patches.Decision, number: int = 0) -> Any:
+def body(decision: decision.Decision, number: int = 0) -> Any:
     assert isinstance(decision, Change), decision
     return decision.patches[number].body
 
 
-def refusal(decision: patches.Decision) -> Refusal:
+def refusal(decision: decision.Decision) -> Refusal:
     assert isinstance(decision, Refusal), decision
     return decision
 
@@ -77,9 +81,9 @@ def test_deploy_pins_the_container_its_image_and_the_hash_and_leaves_a_record() 
 
 
 def test_a_deploy_record_is_read_back_and_nonsense_is_no_record() -> None:
-    assert record_of({patches.RECORD: RECORD.text()})["stable"] == STABLE
-    assert record_of({patches.RECORD: "{"}) == {}
-    assert record_of({patches.RECORD: "[1]"}) == {}
+    assert record_of({record.RECORD: RECORD.text()})["stable"] == STABLE
+    assert record_of({record.RECORD: "{"}) == {}
+    assert record_of({record.RECORD: "[1]"}) == {}
     assert record_of({}) == {}
 
 

@@ -6,27 +6,11 @@ from typing import Any
 import pytest
 
 from companyos_canary.argo.history import previous_stable
-from companyos_canary.argo.patches import (
-    ACTION,
-    RECORD,
-    Change,
-    Nothing,
-    Patch,
-    Record,
-    Refusal,
-    abort,
-    only_if,
-    pause,
-    promote_full,
-    record_of,
-    restart,
-    resume,
-    retry,
-    stable_hashes,
-    undo,
-    with_reason,
-)
-from companyos_canary.argo.patches.undo import template_of
+from companyos_canary.argo.patches.act import abort, pause, restart, resume, retry
+from companyos_canary.argo.patches.decision import Change, Nothing, Patch, Refusal
+from companyos_canary.argo.patches.promote import only_if, promote_full
+from companyos_canary.argo.patches.record import ACTION, RECORD, Record, record_of, stable_hashes, with_reason
+from companyos_canary.argo.patches.undo import template_of, undo
 from companyos_canary.argo.stable_record import ever_stable
 from companyos_canary.argo.steps import skipped
 from companyos_canary.model.http import MERGE_PATCH

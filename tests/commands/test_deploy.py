@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from companyos_canary.argo.patches import RECORD
+from companyos_canary.argo.patches.record import RECORD
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.faults import Answer, Fault

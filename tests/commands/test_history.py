@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from companyos_canary.argo.patches import action_of
+from companyos_canary.argo.patches.record import action_of
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults import Answer, Fault
 from tests.commands.conftest import freeze, installed

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from companyos_canary.argo.patches import ACTION
+from companyos_canary.argo.patches.record import ACTION
 from companyos_canary.errors import ExitCode
 from tests.world import CONFIG, World
 

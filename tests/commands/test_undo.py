@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from companyos_canary.argo.patches import record_of
+from companyos_canary.argo.patches.record import record_of
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.kinds import EVENT
 from tests.commands.conftest import changing

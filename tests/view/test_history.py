@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from companyos_canary.argo.history import history
-from companyos_canary.argo.patches import RECORD, Record
+from companyos_canary.argo.patches.record import RECORD, Record
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.history import diff_lines, outcome, plain, record, screen
 from companyos_canary.view.lines import Facts

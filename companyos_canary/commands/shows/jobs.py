@@ -11,7 +11,7 @@ from companyos_canary.actions.change import Verb, change
 from companyos_canary.actions.logs import Wanted, read, worst_pod
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo.effects import Effect
-from companyos_canary.argo.patches import Change, Decision
+from companyos_canary.argo.patches.decision import Change, Decision
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.outcome import verb_with
 from companyos_canary.commands.shows.keys import VERBS, Order

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 from companyos_canary.argo import effects
 from companyos_canary.argo.effects import Seen
-from companyos_canary.argo.patches import Change, Decision, Refusal, abort, only_if, pause, promote, resume, retry
+from companyos_canary.argo.patches.act import abort, pause, resume, retry
+from companyos_canary.argo.patches.decision import Change, Decision, Refusal
+from companyos_canary.argo.patches.promote import only_if, promote
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.steps import step_number
 from companyos_canary.model.rollout import Rollout
