@@ -17,7 +17,8 @@ from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_pe
 from companyos_canary.argo.patches.decision import Change, Decision, Refusal
 from companyos_canary.argo.patches.promote import INCONCLUSIVE, only_if, promote_full
 from companyos_canary.argo.patches.promote import promote as decide
-from companyos_canary.argo.steps import place_of, set_weight, skipped
+from companyos_canary.argo.progress import skipped
+from companyos_canary.argo.steps import place_of, set_weight
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.commands import base
 from companyos_canary.commands.base import Answer, Session
