@@ -119,6 +119,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.now = START
+        self.clock: Callable[[], datetime] = lambda: self.now
         self.keys: Keys | None = None
         self.store, tsdb = Store(lambda: self.now), Tsdb()
         metrics = PrometheusApi(tsdb, lambda: self.now)
@@ -169,7 +170,7 @@ class World:
             stdin=Terminal(answer) if terminal else Pipe(answer),
             environ={"USER": "ana", "CANARY_USER": "ana", **self.environ, **(environ or {})},
             cwd=self.folder,
-            clock=Clock(now=lambda: self.now, sleep=lambda seconds: self.sleep(seconds)),  # noqa: PLW0108 - it may be set later
+            clock=Clock(now=self.clock, sleep=lambda seconds: self.sleep(seconds)),  # noqa: PLW0108 - it may be set later
             connect=self.connect,
             feed=lambda cluster, name: LockstepFeed(self, cluster, name),
             prometheus=lambda *_: Prometheus("", MetricsTransport(self)),

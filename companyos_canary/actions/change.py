@@ -146,7 +146,9 @@ def change(
         decision = done.decision
         if not isinstance(decision, Change) or dry_run:
             return replace(done, notes=notes)
-        notes = (*notes, *filter(None, (decision.note, *done.notes)))
+        # What was meant is only said where all of it was written.
+        whole = not done.notes or all(p.beside for p in decision.patches[1:])
+        notes = tuple(dict.fromkeys((*notes, *filter(None, (decision.note if whole else "", *done.notes)))))
         done = replace(done, notes=notes)
         if verb.insists and rounds and _overtaken(cluster, verb, done):
             continue

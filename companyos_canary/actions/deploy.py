@@ -44,6 +44,15 @@ def container_of(rollout: Rollout, wanted: str | None) -> str:
     return names[0] if len(names) == 1 else rollout.name
 
 
+def running_container(rollout: Rollout, wanted: str | None) -> str:
+    """The same as far as it runs with the pod: for an init container the first with its image."""
+    named = container_of(rollout, wanted)
+    if named not in {c.name for c in rollout.init_containers}:
+        return named
+    image = rollout.image(named)
+    return next((c.name for c in rollout.containers if c.image == image), named)
+
+
 def send(cluster: Cluster, name: str, deploy: Deploy, *, time: Time, dry_run: bool, wait: bool) -> Changed:
     """Sets the image, pinned to what was read. `Nothing` where it is there already. With `wait`, where
     the answer to it is lost, until the image is seen in the pod template."""

@@ -17,6 +17,8 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import LogLine, Pod
 
 Options = tuple[tuple[str, str], ...]
+LONGEST = 1024 * 1024
+"""Bytes of a line that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +159,25 @@ def _silent(pod: Pod, wanted: Wanted) -> str:
 
 
 def lines_of(stream: Stream) -> Iterator[tuple[str, str]]:
-    """Stamp and text of every line as it comes; the last one also without an end."""
-    rest = b""
+    """Stamp and text of every line as it comes; the last one also without an end. Of a line that is
+    very long only the beginning, and how much is left out."""
+    begun = bytearray()
+    size = 0
     for chunk in stream:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from map(_split, whole)
-    if rest:
-        yield _split(rest)
+        *whole, rest = chunk.split(b"\n")
+        for piece in whole:
+            yield _split(begun + piece[: LONGEST - len(begun)], size + len(piece))
+            begun, size = bytearray(), 0
+        begun += rest[: LONGEST - len(begun)]
+        size += len(rest)
+    if size:
+        yield _split(begun, size)
 
 
-def _split(line: bytes) -> tuple[str, str]:
+def _split(line: bytearray, size: int) -> tuple[str, str]:
     stamp, _, text = line.decode("utf-8", "replace").rstrip("\r").partition(" ")
-    return stamp, text
+    left_out = size - len(line)
+    return stamp, f"{text} … ({left_out} bytes more)" if left_out else text
 
 
 def _named(snapshot: Snapshot, name: str) -> Pod:

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from companyos_canary.cluster import kinds
@@ -19,7 +21,7 @@ from companyos_canary.errors import (
     Uncertain,
     Unreachable,
 )
-from companyos_canary.model.http import MERGE_PATCH, Json, Request, Stream, Transport
+from companyos_canary.model.http import MERGE_PATCH, Json, Request, Response, Stream, Transport
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
@@ -93,7 +95,8 @@ class Cluster:
     """Every method raises the CanaryErrors of `cluster.errors.check` and Unreachable; one that changes
     something also Uncertain. What is read is read anew each time; `timeout` (seconds) is that of
     one request. `written` counts the changes that were accepted, or may have been; `left` says how
-    many seconds the command may still take."""
+    many seconds the command may still take. `server_time` is what the newest answer said, by the
+    server's own clock."""
 
     def __init__(self, transport: Transport, namespace: str, context: str = "", *, timeout: float = 30.0) -> None:
         self.transport = transport
@@ -102,6 +105,7 @@ class Cluster:
         self.timeout = timeout
         self.written = 0
         self.left: Callable[[], float] | None = None
+        self.server_time: datetime | None = None
 
     def beside(self) -> "Cluster":
         """The same cluster for another command that runs at the same time: its own time and count of changes."""
@@ -230,8 +234,12 @@ class Cluster:
 
     def log(self, pod: str, *options: tuple[str, str], silence: float = 3600.0) -> Stream:
         """The log of a pod as a stream; `options` as the API server names them (`container`,
-        `follow`, `tailLines`, `sinceSeconds`, `previous`, `timestamps`)."""
+        `follow`, `tailLines`, `sinceSeconds`, `previous`, `timestamps`). Only one that is followed
+        may take longer than other answers."""
         path = path_of("v1", "pods", self.namespace, pod, "log")
+        if ("follow", "true") not in options:
+            request = self._in_time(Request("GET", path, options, timeout=self.timeout))
+            return _Whole(check(self.transport.send(request), request).body)
         request = Request("GET", path, options, timeout=silence)
         response = check(self.transport.stream(request), request)
         return response.stream or _Whole(response.body)
@@ -242,13 +250,26 @@ class Cluster:
 
     def send(self, request: Request) -> Json:
         """Any request; the answer as a JSON object."""
-        if self.left is not None:
-            request = replace(request, timeout=min(request.timeout, max(self.left(), SHORTEST)))
+        request = self._in_time(request)
         response = check(self.transport.send(request), request)
+        self._hear(response)
         try:
             return response.json()
         except (ValueError, RecursionError):
             raise _another(request, {}) from None
+
+    def _in_time(self, request: Request) -> Request:
+        """The request, which may take no longer than the command has left."""
+        if self.left is None:
+            return request
+        return replace(request, timeout=min(request.timeout, max(self.left(), SHORTEST)))
+
+    def _hear(self, response: Response) -> None:
+        """Keeps what time it is for the server."""
+        try:
+            self.server_time = parsedate_to_datetime(response.header("Date"))
+        except ValueError:
+            return
 
     def _changed(self, request: Request, kind: str, name: str) -> Json:
         """The one place that knows whether a change was accepted, or may have been. It is sent once;

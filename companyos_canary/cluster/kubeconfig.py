@@ -88,10 +88,15 @@ def read_entry(files: list[str], context: str | None) -> Entry:
 def _read(path: str) -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - 20 ms
 
+    from companyos_canary.config.source import too_deep  # noqa: PLC0415
+
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         with open(path, encoding="utf-8") as file:
-            content = yaml.load(file, loader)
+            text = file.read()
+        if deep := too_deep(text):
+            raise ConfigError(f"`{path}` is not a kubeconfig: too many values are inside one another (line {deep})")
+        content = yaml.load(text, loader)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"the kubeconfig `{path}` cannot be read: {reason}") from error

@@ -100,7 +100,7 @@ def _drained(session: base.Session, changed: Changed, time: "Time", again: Calla
         if changed.effect is not Effect.HELD or not changed.after.aborted:
             break
         earlier, changed = changed.notes, again()
-        changed = replace(changed, notes=(*earlier, *changed.notes))
+        changed = replace(changed, notes=tuple(dict.fromkeys((*earlier, *changed.notes))))
         if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
             return _not_seen(session, changed)
         changed = action.drain(session.cluster, changed, time=time)

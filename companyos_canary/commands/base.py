@@ -5,6 +5,7 @@ Session and its own flags and returns an Answer.
 """
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from companyos_canary.commands.options import (
     check,
     names_of,
 )
-from companyos_canary.config import Flags, Resolved, resolve
+from companyos_canary.config import Flags, Resolved, owned_by_another, resolve
 from companyos_canary.errors import (
     CanaryError,
     ConfigError,
@@ -321,6 +322,9 @@ def _finish(
         if (file := session.resolved.file) and not session.resolved.settings:
             shown = file.path.name if file.path else "canary.yaml"
             runtime.say_error(f"`{shown}` is about `{file.rollout}` and was not used for this Rollout")
+    path = session.resolved.file.path if session.resolved.file and session.flags.file is None else None
+    if path and (owner := owned_by_another(path, runtime.cwd, os.geteuid())):
+        session.note(f"`{path}` belongs to {owner}, and decides what this command does")
     several = len(names) > 1 or given.get("selector") is not None
     changes = given.get("dry_run") is False  # a verb that changes something, and not for show
     try:

@@ -98,7 +98,7 @@ def deploy(
         live,
         until=target,
         generation=live.generation,
-        container=action.container_of(live, wanted.container),
+        container=action.running_container(live, wanted.container),
         image=image,
         timeout=timeout,
         sent=bool(changed.sent),

@@ -35,6 +35,9 @@ def check(verb: str, options: Mapping[str, Any], rollouts: Iterable[str], forms:
             f"--request-timeout `{options['request_timeout']:g}` must be greater than 0",
             hint="seconds for one request, for example 10",
         )
+    for name in ("kubeconfig", "context", "file", "env"):
+        if options[name] == "":
+            raise UsageError(f"--{name} is empty", hint="leave it out, or give it a value")
     for rollout in rollouts:
         if not _NAME.fullmatch(rollout):
             raise UsageError(

@@ -1,10 +1,11 @@
 """`canary restart`: new pods of the same version."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
 
-from companyos_canary.actions.change import change
+from companyos_canary.actions.change import Changed, change
 from companyos_canary.argo.effects import Effect, restarted
 from companyos_canary.argo.patches.act import restart as decide
 from companyos_canary.commands import base
@@ -46,11 +47,14 @@ def restart(
     delay = span(later, "--in")
     limit = time_limit(timeout or "10m")
     time = session.time(None if limit is None else delay + limit)
-    at = time.now() + delay
+    snapshot = session.cluster.snapshot(session.rollout, events=False)
+    at = (session.cluster.server_time or time.now()) + delay
+    old = {pod.name: pod.created_at for pod in snapshot.pods}
+    newest = max(filter(None, old.values()), default=None)
     result = change(
         session.cluster,
         session.rollout,
-        verb_with(session, "restart", lambda live: decide(live, at), restarted, reason),
+        verb_with(session, "restart", lambda live: decide(live, at, newest), restarted, reason),
         time=time,
         dry_run=dry_run,
         wait=not no_wait,
@@ -63,11 +67,25 @@ def restart(
         when = f"in {format_duration(delay)}" if delay else "now"
         return sent_answer(session, result, f"{name} in {session.place} restarts {when}")
     if result.effect is Effect.SEEN:
-        return sent_answer(session, result, f"all pods of {name} in {session.place} are new")
+        return _seen(session, result, old)
     if result.timed_out and not result.trouble and not result.unsure:
         said = f"{name} in {session.place} is still restarting; look with `canary get`"
         return sent_answer(session, result, said, code=ExitCode.TIMEOUT)
     return unseen(session, result, "restart")
+
+
+def _seen(session: base.Session, result: Changed, old: Collection[str]) -> base.Answer:
+    """The controller says that it is done; the pods tell whether it is, where they may be listed."""
+    name = f"{result.after.name} in {session.place}"
+    snapshot = session.cluster.snapshot(result.after, events=False)
+    kept = [pod for pod in snapshot.pods if pod.name in old and not pod.deleting]
+    if snapshot.denied("pods") or not snapshot.pods:
+        return sent_answer(session, result, f"the controller says that all pods of {name} are new")
+    if kept:
+        pods = "1 pod is" if len(kept) == 1 else f"{len(kept)} pods are"
+        said = f"the controller says that the restart of {name} is done, but {pods} the same as before"
+        return sent_answer(session, result, said, code=ExitCode.UNOBSERVED)
+    return sent_answer(session, result, f"all pods of {name} are new")
 
 
 command = base.verb(restart)

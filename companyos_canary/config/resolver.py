@@ -43,12 +43,24 @@ class Resolved:
 
 
 def find(cwd: Path) -> Path | None:
-    """The nearest canary.yaml in a directory or above it."""
+    """The nearest canary.yaml in a directory or above it, also one that cannot be read."""
     for directory in (cwd, *cwd.parents):
         path = directory / FILE
-        if os.path.exists(path):
+        if os.path.lexists(path):
             return path
     return None
+
+
+def owned_by_another(path: Path, cwd: Path, user: int) -> str:
+    """Who owns a file that was found in a folder above; empty where that is this user or root, or
+    where the file is in the folder itself."""
+    try:
+        owner = path.stat().st_uid
+        return path.owner() if path.parent != cwd and owner not in (user, 0) else ""
+    except KeyError:
+        return f"user {owner}"
+    except OSError:
+        return ""
 
 
 def resolve(flags: Flags, environ: Mapping[str, str], cwd: Path, *, needs_settings: bool = True) -> Resolved:
@@ -112,6 +124,8 @@ def _settings(given: Mapping[str, tuple[str, str]], cwd: Path) -> tuple[Settings
                 f"no {FILE} here or above, so there is no environment `{environment}`",
                 hint="`canary init` writes one; or use `--context` and `-n`",
             )
+        if "file" not in given:
+            _readable(path, _shown(path, cwd))
         from companyos_canary.config.loader import load  # noqa: PLC0415
 
         return load(path, environment, shown=_shown(path, cwd)), None
@@ -119,6 +133,14 @@ def _settings(given: Mapping[str, tuple[str, str]], cwd: Path) -> tuple[Settings
         if _complete(given):
             return None, error
         raise
+
+
+def _readable(path: Path, shown: str) -> None:
+    """ConfigError for what was found under the name and is no file: to read a pipe waits for ever."""
+    if path.is_symlink() and not path.exists():
+        raise ConfigError(f"{shown} is a link to `{os.readlink(path)}`, which is not there")
+    if not path.is_file() and not path.is_dir():
+        raise ConfigError(f"{shown} is not a regular file")
 
 
 def _complete(given: Mapping[str, tuple[str, str]]) -> bool:

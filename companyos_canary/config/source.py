@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any, ClassVar, NoReturn
 
 import yaml
+from yaml.events import MappingEndEvent, MappingStartEvent, SequenceEndEvent, SequenceStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from companyos_canary.config.settings import printable
@@ -86,6 +87,23 @@ def mistake(message: str, hint: str = "") -> ConfigError:
     return ConfigError(printable(message), hint=printable(hint))
 
 
+DEEPEST = 100
+
+
+def too_deep(text: str) -> int:
+    """The line at which YAML has more values inside one another than any file of people; 0 where it
+    has not. Read event by event: what makes values of it calls itself for each level."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, MappingStartEvent | SequenceStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                return text.count("\n", 0, event.start_mark.index) + 1 if event.start_mark else 1
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            depth -= 1
+    return 0
+
+
 class _Loader(_Base):  # type: ignore[misc]
     """YAML as Kubernetes reads it: dates and times are texts."""
 
@@ -106,6 +124,8 @@ class Source:
         self.file = file
         self.block: tuple[int, int, Path] = (0, 0, ())
         try:
+            if line := too_deep(text):
+                self._refuse_yaml(line, f"more than {DEEPEST} values inside one another")
             self.root: Node = yaml.compose(text, Loader=_Loader) or _empty_mapping()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark

@@ -281,9 +281,14 @@ class Rollout:
         index = self.step_index
         return self.steps[index] if index is not None and 0 <= index < len(self.steps) else None
 
+    @property
+    def init_containers(self) -> tuple[Container, ...]:
+        found = (self.template.get("spec") or {}).get("initContainers") or []
+        return tuple(Container(c.get("name", ""), c.get("image", "")) for c in found)
+
     def image(self, container: str | None = None) -> str:
         """The image of the named container, or of the first."""
-        for c in self.containers:
+        for c in (*self.containers, *self.init_containers):
             if container is None or c.name == container:
                 return c.image
         return ""

@@ -1,8 +1,10 @@
 """Which pods, which container, and whether there is a log to ask for."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from companyos_canary.actions.logs import Wanted, container_in, has_log, pods_of, role_of
+from companyos_canary.actions.logs import LONGEST, Wanted, container_in, has_log, lines_of, pods_of, role_of
 from companyos_canary.errors import NotFound
 from companyos_canary.model.workload import Pod
 from tests.builders import CANARY, NAME, NOW, STABLE, pod, pod_object, snapshot
@@ -76,3 +78,20 @@ def test_a_near_name_is_the_end_of_a_pods_name_too() -> None:
     with pytest.raises(NotFound) as error:
         pods_of(snapshot(pods_now=[pod("x2k1z")]), Wanted(pod="x2k1y"))
     assert error.value.hint == "did you mean `x2k1z`?"
+
+
+def test_a_line_of_any_length_is_read_in_one_pass_and_shown_in_part() -> None:
+    line = b"2026-03-02T12:00:00Z " + b"x" * (8 * LONGEST)
+    chunks = [line[i : i + 4096] for i in range(0, len(line), 4096)]
+    (stamp, text), second = lines_of(iter([*chunks, b"\n2026-03-02T12:00:01Z b"]))
+    assert stamp == "2026-03-02T12:00:00Z"
+    assert text.endswith(f"x … ({len(line) - LONGEST} bytes more)")
+    assert second == ("2026-03-02T12:00:01Z", "b")
+
+
+@given(st.lists(st.text("ab\n \r", max_size=12), max_size=8))
+def test_lines_are_the_same_however_they_are_cut(pieces: list[str]) -> None:
+    whole = "".join(pieces)
+    lines = whole.removesuffix("\n").split("\n") if whole else []
+    expected = [(s, t) for s, _, t in (line.rstrip("\r").partition(" ") for line in lines)]
+    assert list(lines_of(iter([p.encode() for p in pieces]))) == expected

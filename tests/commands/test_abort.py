@@ -182,3 +182,15 @@ def test_a_change_of_what_nobody_named_says_what_it_acts_on(running: World) -> N
     ran = running.canary("abort", "-n", "companyos", "--no-wait")
     assert ran.code == ExitCode.OK
     assert ran.err.startswith("acting on companyos-api, the only Rollout in companyos @ sandbox\n")
+
+
+def test_a_pause_that_may_not_be_lifted_is_not_said_to_be(waiting: World) -> None:
+    waiting.canary("pause")
+    waiting.advance(2)
+    waiting.allowed = lambda asked: asked.verb != "patch" or asked.subresource == "status"
+    ran = waiting.canary("abort")
+    assert ran.code == ExitCode.UNOBSERVED, ran
+    assert waiting.rollout().aborted
+    assert "is aborted, but it is paused by hand, which keeps its pods" in ran.out
+    assert ran.err.count("the pause by hand could not be lifted: not permitted to `patch`") == 1
+    assert "resumed" not in ran.err

@@ -378,3 +378,10 @@ def another(world: World, name: str) -> None:
     live = world.rollout().raw
     spec = {**live["spec"], "replicas": 0}
     world.store.create(ROLLOUT, {"metadata": {"name": name, "namespace": "companyos"}, "spec": spec})
+
+
+@pytest.mark.parametrize("flag", ["--kubeconfig", "--context", "--file", "--env"])
+def test_an_empty_flag_is_no_flag_that_was_left_out(world: World, flag: str) -> None:
+    ran = world.canary("get", flag, "")
+    assert (ran.code, world.requests) == (ExitCode.USAGE, []), ran
+    assert f"{flag} is empty" in ran.err

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.kinds import ROLLOUT
 from tests.commands.conftest import changing, freeze
 from tests.world import CONFIG, World
 
@@ -96,3 +97,44 @@ def test_a_wait_for_the_window_ends_with_the_time_that_was_given(world: World) -
     world.requests.clear()
     ran = world.canary("retry", "--wait-window", "--timeout", "1s")
     assert (ran.code, changing(world)) == (ExitCode.TIMEOUT, []), ran
+
+
+def test_a_restart_replaces_every_pod_though_our_clock_is_behind(world: World) -> None:
+    before = {r["metadata"]["name"] for r in world.pods()}
+    world.clock = lambda: world.now - timedelta(hours=1)
+    ran = world.canary("restart")
+    assert (ran.code, ran.out) == (ExitCode.OK, "all pods of companyos-api in companyos @ sandbox are new\n"), ran
+    assert not before & {r["metadata"]["name"] for r in world.pods()}
+
+
+def test_a_second_restart_in_the_same_second_is_one_too(world: World) -> None:
+    world.canary("restart", "--no-wait")
+    first = world.rollout().restart_at
+    ran = world.canary("restart", "--no-wait")
+    second = world.rollout().restart_at
+    assert ran.code == ExitCode.OK, ran
+    assert first is not None
+    assert second is not None
+    assert first < second
+    assert world.canary("restart").code == ExitCode.OK
+
+
+def test_a_restart_without_the_right_to_list_pods_says_who_says_so(world: World) -> None:
+    world.allowed = lambda asked: asked.verb != "list"
+    ran = world.canary("restart")
+    assert ran.code == ExitCode.OK, ran
+    assert ran.out == "the controller says that all pods of companyos-api in companyos @ sandbox are new\n"
+
+
+def test_a_controller_that_calls_a_restart_done_too_early_is_not_believed(world: World) -> None:
+    freeze(world)
+
+    def claim() -> None:
+        live = world.store.read(ROLLOUT, "companyos", "companyos-api")
+        done = {"restartedAt": live["spec"].get("restartAt"), "observedGeneration": str(live["metadata"]["generation"])}
+        world.patch({"status": done}, "status")
+
+    world.on_wait.append(claim)
+    ran = world.canary("restart")
+    assert ran.code == ExitCode.UNOBSERVED, ran
+    assert "but 10 pods are the same as before" in ran.out

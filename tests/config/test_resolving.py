@@ -1,12 +1,13 @@
 """Flag over CANARY_* over environment block over file; and when a broken file does not matter."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from companyos_canary.config import Flags, Resolved, find, resolve
+from companyos_canary.config import Flags, Resolved, find, owned_by_another, resolve
 from companyos_canary.errors import ConfigError
 
 FILE = """\
@@ -153,3 +154,37 @@ def test_a_directory_in_the_place_of_the_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as wrong:
         resolve(Flags(), {}, tmp_path)
     assert "Is a directory" in wrong.value.message
+
+
+def test_a_link_to_nothing_is_not_passed_over_for_a_file_above(project: Path) -> None:
+    here = project / "a"
+    here.mkdir()
+    (here / "canary.yaml").symlink_to("gone.yaml")
+    with pytest.raises(ConfigError, match=r"canary\.yaml is a link to `gone\.yaml`, which is not there"):
+        resolve(Flags(), {}, here)
+
+
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(project: Path) -> None:
+    here = project / "a"
+    here.mkdir()
+    os.mkfifo(here / "canary.yaml")
+    with pytest.raises(ConfigError, match=r"canary\.yaml is not a regular file"):
+        resolve(Flags(), {}, here)
+
+
+def test_only_a_file_above_of_another_user_is_named_with_its_owner(project: Path) -> None:
+    path, me = project / "canary.yaml", os.geteuid()
+    os.chown(path, 12345, -1) if me == 0 else None
+    deep = project / "a"
+    other = path.stat().st_uid + 1 if me else me
+    assert owned_by_another(path, deep, other)
+    assert owned_by_another(path, deep, path.stat().st_uid) == ""
+    assert owned_by_another(path, project, other) == ""
+
+
+@pytest.mark.parametrize("nested", ["[", "{a: ", "- "])
+@pytest.mark.parametrize("levels", [3000, 50_000])
+def test_values_inside_one_another_without_an_end_are_refused(project: Path, nested: str, levels: int) -> None:
+    (project / "canary.yaml").write_text(f"schema: canary/v1\nrollout:\n  {nested * levels}x")
+    with pytest.raises(ConfigError, match=r"canary\.yaml:3: not plain YAML: more than 100 values inside one another"):
+        resolve(Flags(), {}, project)

@@ -1,7 +1,7 @@
 """Stopping, holding, running again, restarting: what these verbs send."""
 
 import dataclasses
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from companyos_canary.argo.effects import drained
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, pins, replace, test
@@ -89,9 +89,11 @@ def retry(rollout: Rollout) -> Decision:
     return Change((Patch(operations, JSON_PATCH, "status"),), note)
 
 
-def restart(rollout: Rollout, at: datetime) -> Decision:
+def restart(rollout: Rollout, at: datetime, newest: datetime | None = None) -> Decision:
     """spec.restartAt: the controller evicts older pods one by one, no step is run (recorded:
-    restart). Refused while a version is on its way: its steps would be held up by it."""
+    restart). Refused while a version is on its way: its steps would be held up by it. `newest`: when
+    the youngest pod was made. The moment is later than that and than a restart that is done, whatever
+    clock it is from: otherwise no pod would be older than it."""
     if rollout.aborted:
         return Refusal(
             f"`{rollout.name}` is aborted, and its spec still has the version that was",
@@ -102,6 +104,10 @@ def restart(rollout: Rollout, at: datetime) -> Decision:
             f"`{rollout.name}` is in the middle of a release: restart it when that has ended",
             "look with `canary status`",
         )
+    second, at, last = timedelta(seconds=1), at.replace(microsecond=0), rollout.restart_at
+    at = max(at, newest + second) if newest else at
+    if last and last in (at, rollout.restarted_at):
+        at = max(at, last + second)
     operations = [*pins(rollout)[:2], add("/spec/restartAt", format_time(at))]
     return Change((Patch(operations, JSON_PATCH),))
 
@@ -109,6 +115,7 @@ def restart(rollout: Rollout, at: datetime) -> Decision:
 MAY_BE_LOST = (
     "the controller has not seen the newest change yet and may drop this abort: look again with `canary status`"
 )
+_HELD = "the pause by hand could not be lifted"
 _NOT_BACK = "the stable template could not be put back, so the controller may drop this abort"
 
 
@@ -169,7 +176,7 @@ def _plain(rollout: Rollout) -> tuple[Patch, ...]:
     patch = Patch({"status": {"abort": True, "promoteFull": False}}, MERGE_PATCH, "status")
     if not rollout.paused:
         return (patch,)
-    return patch, Patch({"spec": {"paused": False}}, MERGE_PATCH)
+    return patch, Patch({"spec": {"paused": False}}, MERGE_PATCH, unwritten=_HELD)
 
 
 def names(containers: tuple[Container, ...]) -> str:

@@ -1,5 +1,6 @@
 """Images: what people call them, and the patch that sets one."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from companyos_canary.argo.patches.decision import (
@@ -23,12 +24,13 @@ from companyos_canary.model.rollout import Rollout
 def set_image(rollout: Rollout, container: str, image: str, *, record: Record, supersede: bool) -> Decision:
     """Puts `image` into the named container. `Nothing` also when that image is already on its
     way: `deploy` then attaches to it."""
-    position = next((i for i, c in enumerate(rollout.containers) if c.name == container), None)
     old = rollout.image(container)
     if refusal := not_changeable(rollout):
         return refusal
-    if position is None:
-        names = ", ".join(f"`{c.name}`" for c in rollout.containers)
+    places = _places(rollout)
+    named = next((p for p in places if p.name == container), None)
+    if named is None:
+        names = ", ".join(f"`{p.name}`" for p in places)
         return Refusal(
             f"Rollout `{rollout.name}` has no container `{container}`",
             f"its containers are {names}: set `container:` in canary.yaml or pass --container",
@@ -41,9 +43,30 @@ def set_image(rollout: Rollout, container: str, image: str, *, record: Record, s
             f"{running} is still in progress: deploying {version(image)} now would take its place",
             "wait for it (`canary watch`), stop it (`canary abort`), or pass --supersede",
         )
+    others = [p for p in places if p is not named and p.image == old]
+    moved, note = (named, *others), ""
+    if others:
+        note = f"with the same image, and set too: {', '.join(f'`{p.name}`' for p in others)}"
     if rollout.workload_ref:
-        return Change(_workload_patches(rollout, position, image, record))
-    return Change((_image_patch(rollout, position, image, record),))
+        return Change(_workload_patches(moved, image, record), note)
+    return Change((_image_patch(rollout, moved, image, record),), note)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A container of the pod template, and the path of it."""
+
+    path: str
+    name: str
+    image: str
+
+
+def _places(rollout: Rollout) -> tuple[_Place, ...]:
+    """The containers, and behind them the init containers."""
+    lists = (("containers", rollout.containers), ("initContainers", rollout.init_containers))
+    return tuple(
+        _Place(f"/spec/template/spec/{key}/{i}", c.name, c.image) for key, found in lists for i, c in enumerate(found)
+    )
 
 
 def _same_image(rollout: Rollout, image: str) -> Decision:
@@ -63,20 +86,23 @@ def _in_progress(rollout: Rollout, container: str) -> str:
     return ""
 
 
-def _image_patch(rollout: Rollout, position: int, image: str, record: Record) -> Patch:
-    operations = _set_pinned(rollout, position, image)
+def _image_patch(rollout: Rollout, moved: tuple[_Place, ...], image: str, record: Record) -> Patch:
+    pins = _pins(moved)
     if rollout.current_hash:
-        operations.insert(-1, test("/status/currentPodHash", rollout.current_hash))
-    return Patch([*operations, record.annotation(rollout.annotations)], JSON_PATCH)
+        pins.append(test("/status/currentPodHash", rollout.current_hash))
+    return Patch([*pins, *_set(moved, image), record.annotation(rollout.annotations)], JSON_PATCH)
 
 
-def _workload_patches(rollout: Rollout, position: int, image: str, record: Record) -> tuple[Patch, ...]:
+def _workload_patches(moved: tuple[_Place, ...], image: str, record: Record) -> tuple[Patch, ...]:
     """The Deployment first. The other way round the controller would copy the record to the old
     ReplicaSet, in the place of its own."""
-    return (Patch(_set_pinned(rollout, position, image), JSON_PATCH, target="Deployment"), record.patch())
+    return (Patch([*_pins(moved), *_set(moved, image)], JSON_PATCH, target="Deployment"), record.patch())
 
 
-def _set_pinned(rollout: Rollout, position: int, image: str) -> list[dict[str, Any]]:
-    """The operations that set an image where that container is still at its place."""
-    at, live = f"/spec/template/spec/containers/{position}", rollout.containers[position]
-    return [test(f"{at}/name", live.name), test(f"{at}/image", live.image), replace(f"{at}/image", image)]
+def _pins(moved: tuple[_Place, ...]) -> list[dict[str, Any]]:
+    """Each container is still at its place, with the image that was looked at."""
+    return [test(f"{p.path}/{key}", value) for p in moved for key, value in (("name", p.name), ("image", p.image))]
+
+
+def _set(moved: tuple[_Place, ...], image: str) -> list[dict[str, Any]]:
+    return [replace(f"{p.path}/image", image) for p in moved]

@@ -165,7 +165,7 @@ def promote_full(rollout: Rollout) -> Decision:
     patches = [Patch(operations, JSON_PATCH, "status")]
     if rollout.paused:
         lift = [test("/spec/paused", True), replace("/spec/paused", False)]
-        patches.append(Patch(lift, JSON_PATCH))
+        patches.append(Patch(lift, JSON_PATCH, unwritten="the pause by hand could not be lifted"))
         return Change(tuple(patches), "it was paused by hand: resumed as well")
     return Change(tuple(patches))
 

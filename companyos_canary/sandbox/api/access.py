@@ -134,7 +134,7 @@ def read_roles(text: str, namespace: str, where: str = "the role") -> Roles:
 
     try:
         found = [doc for doc in yaml.safe_load_all(text) if doc is not None]
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{where} is not YAML: {error}", hint=_HINT) from error
     if not found:
         raise ConfigError(f"{where} holds no Role", hint=_HINT)

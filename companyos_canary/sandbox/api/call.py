@@ -125,7 +125,7 @@ def read_value(body: bytes, *, yaml: bool = False) -> Any:
     """JSON, or YAML where that is allowed."""
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if yaml:
             return _read_yaml(body)
         raise bad_request(f"the object provided is unrecognized: {error}") from error
@@ -136,5 +136,5 @@ def _read_yaml(body: bytes) -> Any:
 
     try:
         return yaml.safe_load(body)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise bad_request(f"error decoding YAML: {error}") from error
