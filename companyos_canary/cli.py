@@ -52,8 +52,8 @@ GROUPS: dict[str, dict[str, str]] = {
     "Set up": {
         "init": "write a canary.yaml, for a new service or a live Rollout",
         "lint": "find what would go wrong with manifests before a release",
-        "render": "print the Kubernetes objects that canary.yaml stands for",
-        "diff": "what apply would change; or stable beside canary",
+        "render": "print the Kubernetes objects that canary.yaml produces",
+        "diff": "what apply would change, or stable compared with canary",
         "apply": "install or update them in the cluster",
         "completion": "complete verbs, options and names in bash, zsh or fish",
         "schema": "the JSON Schema of what -o json prints",
@@ -169,7 +169,7 @@ def _usage(error: Any, verb: str) -> UsageError:
     option = getattr(error, "option_name", "")
     if hasattr(error, "possibilities"):
         if verb and getattr(error.ctx, "parent", None) is None:
-            hint = f"options stand behind the verb: `canary {verb} {option} …`"
+            hint = f"options come after the verb: `canary {verb} {option} …`"
         near = _near(option, error.possibilities or ())
         return UsageError(f"no such option: `{option}`", hint=near + hint)
     message = error.format_message().rstrip(".").replace("'", "`")

@@ -47,16 +47,16 @@ class ExitCode(IntEnum):
 
 MEANING: dict[ExitCode, str] = {
     ExitCode.OK: "done; or the awaited state was reached; with --no-wait: sent",
-    ExitCode.FAILED: "failed: unexpected, network, API",
+    ExitCode.FAILED: "failed: network, API or internal error",
     ExitCode.USAGE: "usage or configuration",
-    ExitCode.DEGRADED: "the rollout is Degraded or was aborted; lint: there are errors",
+    ExitCode.DEGRADED: "the rollout is Degraded or was aborted; lint: errors were found",
     ExitCode.DENIED: "not authenticated or not permitted",
     ExitCode.NOT_FOUND: "not found",
-    ExitCode.SUPERSEDED: "superseded: another version took this one's place",
-    ExitCode.REFUSED: "refused: the verb would not do what it says in this state",
-    ExitCode.UNFINISHED: "not finished: in progress or waiting for a person; diff: it differs",
+    ExitCode.SUPERSEDED: "superseded: another version replaced this one",
+    ExitCode.REFUSED: "refused: in this state the verb would not do what its name says",
+    ExitCode.UNFINISHED: "not finished: in progress or waiting for a person; diff: there are differences",
     ExitCode.UNOBSERVED: "accepted, but the controller did not show the effect in time",
-    ExitCode.TIMEOUT: "observed, but the end was not reached in time",
+    ExitCode.TIMEOUT: "the end was not reached in time",
     ExitCode.INTERRUPTED: "interrupted; the rollout continues",
 }
 

@@ -22,7 +22,7 @@ MEANINGS: dict[str, Meaning] = {
         "before a release.",
     ),
     "instance-id": Meaning(
-        "The controller looks after Rollouts of another instance id, so nobody looks after this one.",
+        "The controller looks after Rollouts of another instance id, so no controller looks after this one.",
         "Compare the label `argo-rollouts.argoproj.io/controller-instance-id` with `--instance-id` of the controller.",
         "Set the label to the controller's instance id, or remove it where the controller has none.",
     ),
@@ -191,7 +191,7 @@ MEANINGS: dict[str, Meaning] = {
         "Apply the AnalysisTemplate, or correct its name; `clusterScope` decides which kind is meant.",
     ),
     "missing-argument": Meaning(
-        "The AnalysisTemplate uses an argument that nobody gives a value.",
+        "The AnalysisTemplate uses an argument that has no value.",
         _ANALYSIS,
         "Give the argument in the Rollout's analysis step, or a default in the template.",
     ),
@@ -258,7 +258,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "analysis-failed": Meaning(
         "A metric was measured and broke its limit, so the version was rolled back.",
-        "`canary analysis` shows each value beside the limit, and the query.",
+        "`canary analysis` shows each value with its limit and the query.",
         "If the value is real, fix the version. If it is not, check the query, the limit and the number of requests.",
     ),
     "progress-deadline": Meaning(
@@ -294,12 +294,12 @@ MEANINGS: dict[str, Meaning] = {
         "Look at the values, then run `canary promote` or `canary abort`.",
     ),
     "analysis-not-started": Meaning(
-        "The rollout has come to an analysis step, but no AnalysisRun exists. There is no event for this.",
+        "The rollout has reached an analysis step, but no AnalysisRun exists. There is no event for this.",
         "`kubectl get analysisruns` has none for this revision and step; the controller's log has the reason.",
         "Correct the arguments or the list of templates of the step, or the controller's right to make AnalysisRuns.",
     ),
     "no-room": Meaning(
-        "The weight rounds to no canary pod, because maxSurge allows none beside the stable ones.",
+        "The weight rounds to no canary pod, because maxSurge allows none in addition to the stable ones.",
         "The canary's ReplicaSet has 0 replicas at a step with a weight.",
         "Set maxSurge to 1 or more, use more replicas, or another weight.",
     ),

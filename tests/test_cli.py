@@ -202,7 +202,7 @@ def test_every_verb_has_the_common_options_and_a_word_for_each(said: Callable[..
         (
             ("status", "--request-timeout", "0"),
             "--request-timeout `0` must be greater than 0",
-            "seconds for one request, for example 10",
+            "give the seconds per request, e.g. 10",
         ),
         (
             ("watch", "--until", "soon"),

@@ -124,7 +124,7 @@ Arguments:
 
 Options:
   -l, --selector LABELS  all Rollouts with these labels, e.g. app=x
-  --reason TEXT          why, for the record
+  --reason TEXT          reason, for the history
   --dry-run              print the request, send nothing
   --no-wait              do not wait; exit once sent
   --timeout DURATION     end after this, e.g. 10m; 0 = never

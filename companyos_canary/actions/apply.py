@@ -59,7 +59,7 @@ def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bo
     live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, settings.rollout)
     if live is None and version is None:
         raise UsageError(
-            f"there is no Rollout `{settings.rollout}` in `{cluster.namespace}` yet: which version is the first one?",
+            f"there is no Rollout `{settings.rollout}` in `{cluster.namespace}` yet: name its first version",
             hint="canary apply VERSION",
         )
     wanted: tuple[Mapping[str, Any], ...] = objects(settings, version)
@@ -89,7 +89,8 @@ def refuse_to_roll(planned: Planned, name: str) -> None:
     else:
         outcome = f"start a canary of `{name}`"
     raise Refused(
-        f"applying this would {outcome}: {what}", hint="--roll starts it; `canary deploy VERSION` ships a version"
+        f"applying this would {outcome}: {what}",
+        hint="pass --roll to start it; to ship a version, use `canary deploy VERSION`",
     )
 
 
@@ -179,7 +180,7 @@ def _foreign(obj: Mapping[str, Any], error: Conflict) -> CanaryError:
     verb = "manages" if len(owners) == 1 else "manage"
     return Refused(
         f"applying this would change fields of {name_of(obj)} that {' and '.join(owners)} {verb}{what}",
-        hint="--force takes these fields over",
+        hint="pass --force to take over these fields",
     )
 
 

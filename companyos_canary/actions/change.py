@@ -42,7 +42,7 @@ def read(cluster: Cluster, name: str) -> Rollout:
     found = cluster.object(DEPLOYMENT.api_version, DEPLOYMENT.plural, workload)
     if found is None:
         raise NotFound(
-            f"Rollout `{name}` takes its pods from the Deployment `{workload}`, which is not there",
+            f"Rollout `{name}` takes its pods from the Deployment `{workload}`, which does not exist",
             hint=f"look with `kubectl get deployments -n {cluster.namespace}`",
         )
     return with_workload(rollout, found)

@@ -147,14 +147,14 @@ def read(cluster: Cluster, snapshot: Snapshot, wanted: Wanted) -> Found:
         except (Invalid, NotFound) as error:
             notes.append(f"pod {pod.name}: {error.message}")
     if not texts:
-        raise NotFound(f"no log is there: {notes[0]}", hint="`canary get` shows the pods")
+        raise NotFound(f"no logs available: {notes[0]}", hint="`canary get` shows the pods")
     merged = heapq.merge(*texts, key=lambda line: line.at)
     return Found(tuple(x for x in merged if wanted.shows(x.text)), len(texts), tuple(notes))
 
 
 def _silent(pod: Pod, wanted: Wanted) -> str:
     if wanted.previous and not restarts(pod):
-        return "it was never started again, there is no previous log"
+        return "it has never been restarted, so there is no previous log"
     return f"it has not started ({pod_status(pod)})"
 
 

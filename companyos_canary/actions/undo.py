@@ -36,11 +36,11 @@ def target_of(snapshot: Snapshot, to: str | None) -> ReplicaSet:
         limit = (rollout.raw.get("spec") or {}).get("revisionHistoryLimit")
         raise Refused(
             f"`{snapshot.rollout.name}` has no earlier revision to go back to",
-            hint=_KEPT_NONE if limit == 0 else "`canary history` lists what there was",
+            hint=_KEPT_NONE if limit == 0 else "see `canary history`",
         )
     if found is None:
         raise Refused(
-            f"which revision of `{snapshot.rollout.name}` was good is not recorded",
+            f"which revision of `{snapshot.rollout.name}` was stable is not recorded",
             hint=f"choose one: canary undo --to VERSION, one of {_choices(snapshot, others=True)}",
         )
     return found
@@ -57,7 +57,7 @@ def _already_back(snapshot: Snapshot, current: ReplicaSet) -> Refused:
         told += f": {record.get('by') or 'someone'} undid {version_of(undone)}"
         told += f" ({record['reason']})" if record.get("reason") else ""
     choices = _choices(snapshot, others=True)
-    return Refused(told, hint=f"to go to another one, name it: canary undo --to VERSION, one of {choices}")
+    return Refused(told, hint=f"to go to another version, choose one: canary undo --to VERSION, one of {choices}")
 
 
 def version_of(replicaset: ReplicaSet) -> str:

@@ -273,7 +273,7 @@ class Cluster:
 
     def _changed(self, request: Request, kind: str, name: str) -> Json:
         """The one place that knows whether a change was accepted, or may have been. It is sent once;
-        where no answer says what became of it, that is Uncertain."""
+        where no answer says outcome, that is Uncertain."""
         if request.parameter("dryRun"):
             return self._asked_for(request, kind, name)
         try:

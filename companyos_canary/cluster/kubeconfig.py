@@ -104,7 +104,7 @@ def _read(path: str) -> dict[str, Any]:
         line = f"line {error.problem_mark.line + 1} of " if error.problem_mark else ""
         raise ConfigError(f"the kubeconfig is not valid YAML: {error.problem} ({line}`{path}`)") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"`{path}` is not a kubeconfig: it is no text") from error
+        raise ConfigError(f"`{path}` is not a kubeconfig: it is not text") from error
     if content is not None and not isinstance(content, dict):
         raise ConfigError(f"`{path}` is not a kubeconfig: it has no `contexts`")
     return content or {}

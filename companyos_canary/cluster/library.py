@@ -173,7 +173,7 @@ class Plugin:
             answer = json.loads(output)
             version, status = answer["apiVersion"], answer.get("status") or {}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._failed("its answer is no ExecCredential") from error
+            raise self._failed("its answer is not an ExecCredential") from error
         if version != self._block.get("apiVersion"):
             wanted = self._block.get("apiVersion")
             raise self._failed(f"it speaks `{version}`, the kubeconfig asks for `{wanted}`")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "canary abort                           the Rollout of canary.yaml",
     "canary abort companyos-api -n companyos --context prod-eu",
-    "canary abort companyos-api --no-wait   end once it is sent",
+    "canary abort companyos-api --no-wait   do not wait",
     'canary abort --reason "wrong tag"      for the history',
     "canary abort web shop -n checkout      several at once; or -l team=checkout",
 )
@@ -48,10 +48,10 @@ def abort(
     no_wait: base.NoWaitOption = False,
     timeout: base.TimeoutOption = "10m",
 ) -> base.Answer:
-    """Stop the canary: its traffic and its pods go back to the stable version.
+    """Stop the canary: all traffic and pods go back to the stable version.
 
-    Where the controller has not seen the newest version yet, it would drop an abort: then the
-    stable version is put back in its place.
+    If the controller has not seen the newest version yet, it would ignore an abort. In that case the stable
+    version is put back instead.
     """
     limit = time_limit(timeout or "10m")
     runtime, name, at = session.runtime, session.rollout, session.runtime.clock.now()
@@ -131,14 +131,14 @@ def _not_drained(session: base.Session, changed: Changed) -> base.Answer:
         case Effect.RETRIED:
             said, code = f"{name} in {place} was retried by someone: its canary serves again", ExitCode.SUPERSEDED
         case Effect.OTHER:
-            said = f"another version of {name} in {place} took the place of the one that was aborted"
+            said = f"another version of {name} in {place} replaced the one that was aborted"
             code = ExitCode.SUPERSEDED
         case Effect.HELD:
-            said = f"{stopped}, but it is paused by hand, which keeps its pods: `canary resume` lets them go"
+            said = f"{stopped}, but it is paused by hand, which keeps its pods: `canary resume` lets them terminate"
         case Effect.INVALID:
             said = f"{stopped}, but its pods stay while the spec is invalid: {invalid_spec(live)}"
         case _ if changed.trouble:
-            said = f"{stopped}, but whether its pods are gone was not seen: {changed.trouble.message}"
+            said = f"{stopped}, but it is not known whether its pods are gone: {changed.trouble.message}"
         case _:
             available = f"stable has {live.available_replicas} of {live.replicas} available"
             said = f"{stopped}, but {left} and {available}; look with `canary get`"

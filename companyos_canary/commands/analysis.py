@@ -14,7 +14,7 @@ from companyos_canary.model.snapshot import Snapshot
 EXAMPLES = (
     "canary analysis                the runs of the newest revision, failures first",
     "canary analysis companyos-api-7f6c9d5b54-8-3",
-    "canary analysis 8-3            the end of a run's name will do",
+    "canary analysis 8-3            a suffix of the run's name is enough",
     "canary analysis --all -o json",
     "canary analysis 8-3 -o yaml",
 )
@@ -24,13 +24,13 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode
 def analysis(
     session: base.Session,
     run: Annotated[str | None, typer.Argument(help="name or suffix of an AnalysisRun", metavar="RUN")] = None,
-    every: Annotated[bool, typer.Option("--all", help="the runs of all revisions")] = False,
+    every: Annotated[bool, typer.Option("--all", help="runs of all revisions")] = False,
     rollout: base.RolloutOption = None,
 ) -> base.Answer:
-    """Show the metrics of the newest revision's analyses: values against limits, counts, and for
-    what did not pass the conditions and the query as it was asked.
+    """Show the metrics of the newest revision's analyses: values, limits and counts. Metrics that did not
+    pass are shown with their conditions and the complete query.
 
-    With RUN all metrics of that run are shown in full.
+    With RUN, all metrics of that run are shown in full.
     """
     from companyos_canary.view import analysis as view
     from companyos_canary.view.analysis import screen
@@ -71,7 +71,7 @@ def _wanted(snapshot: Snapshot, name: str | None, every: bool) -> tuple[Analysis
         near = get_close_matches(name, names, n=1) or names[-1:]
         raise NotFound(
             f"`{snapshot.rollout.name}` has no AnalysisRun `{name}`",
-            hint=f"did you mean `{near[0]}`?" if near else "no run of it is there any more",
+            hint=f"did you mean `{near[0]}`?" if near else "it has no runs any more",
         )
     return tuple(r for r in snapshot.runs if r.name in fitting)
 
@@ -79,8 +79,8 @@ def _wanted(snapshot: Snapshot, name: str | None, every: bool) -> tuple[Analysis
 def _nothing(snapshot: Snapshot, runs: tuple[AnalysisRun, ...]) -> tuple[str, ...]:
     if runs:
         return ()
-    earlier = f"; {len(snapshot.runs)} of earlier ones: --all" if snapshot.runs else ""
-    return (f"no analysis of revision {snapshot.rollout.revision} is there{earlier}",)
+    earlier = f" ({len(snapshot.runs)} of earlier revisions: --all)" if snapshot.runs else ""
+    return (f"revision {snapshot.rollout.revision} has no analysis runs{earlier}",)
 
 
 command = base.verb(analysis)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "canary apply v1.0.0                    a first install, until it is available",
-    "canary apply                           an update; the live image stays",
+    "canary apply                           an update; keeps the live image",
     "canary apply --dry-run                 what would change",
-    "canary apply --roll                    and start a canary of it",
+    "canary apply --roll                    apply, and start a canary",
 )
 EXITS = (
     ExitCode.OK,
@@ -50,9 +50,9 @@ def apply(
 ) -> base.Answer:
     """Install or update Rollout, AnalysisTemplates and Service (server-side apply).
 
-    The live image stays unless a VERSION is given. A change that would start a canary, or start
-    the one in progress again, is refused without --roll. New steps over a stable version start
-    nothing: they count from the next version.
+    The live image is kept unless you give a VERSION. A change that would start a canary, or restart the one
+    in progress, is refused without --roll. New steps do not start a canary if the rollout is stable; they
+    apply from the next version on.
     """
     if version is not None:
         image_reference("image", version)
@@ -85,7 +85,7 @@ def _ended(session: base.Session, planned: action.Planned, waited: "Waited") -> 
     if waited.effect is Effect.PENDING:
         begun = seen.observed and seen.current_hash and not waited.trouble
         code = ExitCode.TIMEOUT if begun or waited.timed_out else ExitCode.UNOBSERVED
-        line = f"{seen.name} in {session.place} is not there yet: {phase.message}, {ready}"
+        line = f"{seen.name} in {session.place} is not available yet: {phase.message}, {ready}"
         if waited.trouble:
             line = f"{seen.name} in {session.place} was applied, but its end was not seen: {waited.trouble.message}"
         return _answer(session, planned, (line,), applied=True, code=code, rollout=seen)

@@ -27,7 +27,11 @@ OPTIONS: tuple[tuple[str, Any, Any], ...] = (
         ],
         None,
     ),
-    ("ci", Annotated[str | None, typer.Option("--ci", help="who reads the log: auto, github, gitlab or none")], None),
+    (
+        "ci",
+        Annotated[str | None, typer.Option("--ci", help="CI system to format for: auto, github, gitlab or none")],
+        None,
+    ),
     (
         "summary",
         Annotated[str | None, typer.Option("--summary", metavar="FILE", help="write a Markdown summary")],

@@ -77,8 +77,8 @@ def completion(
 ) -> base.Answer:
     """Print the script that completes verbs, options and names in a shell.
 
-    Names of Rollouts, versions, pods come from the cluster in one short request; where it is away,
-    or needs a credential plugin, nothing is offered.
+    Names of Rollouts, versions and pods come from the cluster, with one short request. If the cluster is
+    unreachable or needs a credential plugin, no names are offered.
     """
     if shell not in _SCRIPTS:
         raise UsageError(f"there is no completion for `{printable(shell)}`", hint="use bash, zsh or fish")

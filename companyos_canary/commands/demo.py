@@ -10,7 +10,7 @@ from pathlib import Path
 from companyos_canary.commands import base
 from companyos_canary.errors import CanaryError, ExitCode
 
-EXAMPLES = ("canary demo", "NO_COLOR=1 canary demo | cat        one line a change")
+EXAMPLES = ("canary demo", "NO_COLOR=1 canary demo | cat        one line per change")
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.INTERRUPTED)
 
 NAMESPACE = "companyos"
@@ -34,7 +34,7 @@ STORY: tuple[tuple[str, tuple[str, ...], ExitCode], ...] = (
 
 
 def demo(session: base.Session) -> base.Answer:
-    """Start a cluster in this process, ship a good version and a bad one, and end.
+    """Start a cluster in this process, ship a good version and a bad one, then exit.
 
     The commands are the real ones, run as you would run them. It takes less than a minute.
     """

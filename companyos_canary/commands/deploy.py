@@ -21,8 +21,8 @@ from companyos_canary.view.ci.summary import standing_report
 EXAMPLES = (
     "canary deploy v1.2.3                    ship it and follow it",
     'canary deploy v1.2.3 --reason "fixes login" -e prod',
-    "canary deploy v1.2.3 --no-wait          end once it is sent",
-    "canary deploy v1.2.3 --until weight=25  end well at 25 %",
+    "canary deploy v1.2.3 --no-wait          do not wait",
+    "canary deploy v1.2.3 --until weight=25  exit 0 at 25 %",
 )
 EXITS = (
     ExitCode.OK,
@@ -44,7 +44,7 @@ def deploy(
     session: base.Session,
     version: Annotated[str, typer.Argument(metavar="VERSION", help="image tag, digest or image")],
     rollout: base.RolloutOption = None,
-    container: Annotated[str | None, typer.Option("--container", help="the container that VERSION is for")] = None,
+    container: Annotated[str | None, typer.Option("--container", help="container whose image VERSION sets")] = None,
     supersede: Annotated[bool, typer.Option("--supersede", help="replace a version that is in progress")] = False,
     until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
     reason: base.ReasonOption = "",
@@ -54,8 +54,8 @@ def deploy(
 ) -> base.Answer:
     """Ship a version and follow it until it is stable or rolled back.
 
-    The same command again attaches to the version on its way. Without a terminal it ends with 8
-    where the rollout waits for a person.
+    Run the same command again to attach to a version in progress. Without a terminal it exits with 8 if the
+    rollout waits for a person.
     """
     from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 

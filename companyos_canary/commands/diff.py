@@ -54,7 +54,7 @@ def _of_containers(spec: Json) -> Iterator[tuple[str, Any]]:
 EXAMPLES = (
     "canary diff                      what `canary apply` would change",
     "canary diff v1.2.0 -e prod       the same for a version, in production",
-    "canary diff --stable             the pods of stable beside the canary's",
+    "canary diff --stable             stable's pods compared with the canary's",
     "canary diff -o json | jq '.data.objects[].fields[].path'",
 )
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.UNFINISHED)
@@ -68,8 +68,9 @@ def diff(
 ) -> base.Answer:
     """Show the values that differ: live and rendered, or stable and canary. Changes nothing.
 
-    What apply would change is asked of the server (a dry run), so that its defaults are no difference. With --stable
-    the pod templates are compared, and the names of the ConfigMaps and Secrets that only one of them uses. The exit
+    The server itself says what apply would change (a dry run), so its defaults do not show up as differences.
+    With --stable, the pod templates are compared, and the names of the ConfigMaps and Secrets that only one
+    of them uses. The exit
     code is 8 if there are differences.
     """
     if not stable:

@@ -26,7 +26,7 @@ from companyos_canary.model.workload import Event, Pod, ReplicaSet
 
 EXAMPLES = (
     "canary events                  rollout, ReplicaSets, pods and runs in one list",
-    "canary events -w               and each that comes, until Ctrl-C",
+    "canary events -w               print new events too, until Ctrl-C",
     "canary events | grep type=Warning",
 )
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
@@ -109,7 +109,7 @@ def events(
 ) -> base.Answer:
     """Show the events of a rollout, its ReplicaSets, pods and analyses, oldest first.
 
-    A cluster forgets events after an hour and drops some of many: they are hints.
+    A cluster keeps events for about an hour and drops some when there are many, so they may be incomplete.
     """
     from companyos_canary.argo.picture import look
     from companyos_canary.view import events as view
@@ -127,7 +127,7 @@ def events(
     picture = look(snapshot, runtime.clock.now(), session.view_place(live))
     notes = () if found else (f"the cluster keeps no events of {live.name}",)
     if missing := left_out(snapshot):
-        notes = (*notes, f"{missing} more objects were not asked about: kubectl get events")
+        notes = (*notes, f"events of {missing} more objects were not read: kubectl get events")
     return base.Answer(
         data={**session.place_of(live), "events": found, "notes": list(snapshot.notes)},
         picture=(lambda: ink(view.lines(found, picture, runtime.facts), runtime.facts)) if found else None,
@@ -157,7 +157,7 @@ def _watch(session: base.Session, live: Rollout) -> base.Answer:
 
     with closing(runtime.feed(session.cluster, live.name)) as feed:
         follow(session.cluster, feed, now=now, sleep=runtime.clock.sleep, show=show)
-    raise AssertionError("it goes on until it is ended")
+    raise AssertionError("the watch never ends by itself")
 
 
 command = base.verb(events, forms=("human", "json"))

@@ -15,7 +15,7 @@ _EXAMPLES = """\
   canary demo                     see it work, with no cluster
   canary deploy v1.2.3            ship: 0 when it is stable, 3 when rolled back
   canary watch                    what is going on now
-  canary promote                  it waits for you: go on
+  canary promote                  continue after a pause
   canary abort NAME -n NAMESPACE  emergency: all traffic back to stable
 """
 _MORE = "`canary VERB -h` has the examples and options of a verb; also: canary --version"

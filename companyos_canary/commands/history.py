@@ -15,7 +15,7 @@ from companyos_canary.model.snapshot import Snapshot
 
 EXAMPLES = (
     "canary history                         revisions, who, why, outcome",
-    "canary history --diff v1.0.0 v1.1.0    what is different in the pods",
+    "canary history --diff v1.0.0 v1.1.0    how their pods differ",
     "canary history -o json | jq '.data.revisions[0].outcome'",
 )
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
@@ -29,10 +29,10 @@ def history(
         typer.Option("--diff", metavar="A B", help="two revisions or versions: compare their pods"),
     ] = None,
 ) -> base.Answer:
-    """List the revisions that the cluster still has: version, who, why, outcome, how long it took.
+    """List the revisions that the cluster still has: version, who, why, outcome, duration.
 
-    The outcome of an earlier revision is known from the records that `canary deploy` leaves, and
-    from the analyses that are kept.
+    The outcome of an earlier revision comes from the records that `canary deploy` leaves, and from the
+    analyses that the cluster still has.
     """
     from companyos_canary.argo.history import history as told
     from companyos_canary.view import history as view
@@ -47,7 +47,7 @@ def history(
     revisions = told(snapshot, now)
     if not revisions:
         permitted(snapshot, "replicasets")
-    nothing = () if revisions else (f"no revision of {snapshot.rollout.name} is there yet",)
+    nothing = () if revisions else (f"{snapshot.rollout.name} has no revisions yet",)
     screen = view.screen(revisions, now, facts, place.container) if revisions else []
     return base.Answer(
         data={**head, "revisions": [view.record(r, place.container) for r in revisions], "notes": list(snapshot.notes)},

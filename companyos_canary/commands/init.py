@@ -42,13 +42,15 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode
 def init(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    image: Annotated[str | None, typer.Option("--image", help="without a tag; default: the Rollout's name")] = None,
+    image: Annotated[
+        str | None, typer.Option("--image", help="image without a tag [default: the Rollout's name]")
+    ] = None,
     live: Annotated[str | None, typer.Option("--from", metavar="ROLLOUT", help="adopt a live Rollout")] = None,
 ) -> base.Answer:
     """Write a commented canary.yaml here. An existing one is never overwritten.
 
-    --from adopts a live Rollout: what canary.yaml cannot say of it goes to merge files beside it,
-    and it is proved that the live Rollout is rendered again, unchanged.
+    --from adopts a live Rollout: whatever canary.yaml cannot express goes into a merge file next to it, and
+    the result is checked to render the live Rollout unchanged.
     """
     path = session.runtime.cwd / (session.flags.file or FILE)
     name = session.flags.rollout
@@ -88,7 +90,7 @@ def _adopt(session: base.Session, name: str, path: Path) -> base.Answer:
     return base.Answer(
         data={"path": str(path), "files": [str(path.parent / f) for f in adopted.files]},
         lines=tuple(f"wrote {file}" for file in shown),
-        notes=(*adopted.notes, "next: canary apply --dry-run, which changes nothing of the Rollout"),
+        notes=(*adopted.notes, "next: canary apply --dry-run, which should show no change to the Rollout"),
         name=str(path),
     )
 
@@ -174,13 +176,13 @@ def _refuse(found: Rollout) -> None:
     if not found.containers:
         raise Refused(
             f"the containers of `{name}` cannot be read",
-            hint="only those of its own template or of a Deployment can be",
+            hint="canary can only read those of its own template or of a Deployment",
         )
     if container != name and any(c.name == name for c in found.containers):
         raise Refused(
             f"the container `{name}` of Rollout `{name}` is not its first: canary.yaml puts it "
             "there, which would start a canary",
-            hint="make it the first in a release of its own, then adopt",
+            hint="first release it with that container in the first place, then adopt it",
         )
 
 
@@ -243,7 +245,7 @@ def _prove(settings: Settings, live: Mapping[str, Any]) -> None:
     if wanted == there:
         return
     found = changes(live, made)
-    what = sentence(found[0]) if found else "its lists are in another order"
+    what = sentence(found[0]) if found else "its lists have another order"
     raise Refused(
         f"`{settings.rollout}` cannot be written as a canary.yaml that renders it again: {what}",
         hint="`canary init NAME --image IMAGE` writes one to edit by hand",

@@ -20,10 +20,10 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.NOT_FOUND)
 
 def links(
     session: base.Session,
-    link: Annotated[str | None, typer.Argument(help="print just the address of this one", metavar="LINK")] = None,
-    browse: Annotated[bool, typer.Option("--open", help="open it (the first one) in the browser")] = False,
+    link: Annotated[str | None, typer.Argument(help="print only this link's address", metavar="LINK")] = None,
+    browse: Annotated[bool, typer.Option("--open", help="open it (or the first one) in the browser")] = False,
 ) -> base.Answer:
-    """Print the addresses that canary.yaml knows: dashboard, SLO board, runbook."""
+    """Print the links in canary.yaml: dashboard, SLO board, runbook."""
     settings = session.settings
     known = dict(settings.links)
     name = settings.path.name if settings.path else FILE

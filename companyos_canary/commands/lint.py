@@ -41,11 +41,11 @@ def lint(
         str, typer.Option("--scrape-interval", metavar="DURATION", help="how often Prometheus scrapes pods")
     ] = "15s",
 ) -> base.Answer:
-    """Check manifests and canary.yaml before a release. Asks no cluster.
+    """Check manifests and canary.yaml before a release, without a cluster.
 
     It reads Rollouts, AnalysisTemplates and what belongs to them, all files together, and reports what the controller
     would refuse and what it would accept although it cannot work. docs/lint.md has all rules. The comment
-    `# canary-lint: ignore=RULE reason` leaves a finding out. The exit code is 3 if there are errors; warnings and
+    `# canary-lint: ignore=RULE reason` suppresses a finding. The exit code is 3 if there are errors; warnings and
     notes do not change it.
     """
     scrape = span(scrape_interval, "--scrape-interval")
@@ -93,7 +93,7 @@ def _asked(session: base.Session, files: Sequence[str] | None) -> list[str]:
     path = find(cwd)
     if path is None:
         raise UsageError(
-            "there is nothing to lint: no file is named, and there is no canary.yaml here",
+            "there is nothing to lint: no file was given, and there is no canary.yaml here",
             hint="name files or directories, e.g. `canary lint deploy/`",
         )
     return [os.path.relpath(path, cwd)]
@@ -141,7 +141,7 @@ def _file(session: base.Session, name: str, *, inside: bool) -> File:
         if isinstance(data, dict) and str(data.get("schema", "")).startswith("canary/"):
             return _rendered(session, name, found)
         if not inside:
-            what = "it has no `apiVersion` and `kind`" if isinstance(data, dict) else "it is no mapping"
+            what = "it has no `apiVersion` and `kind`" if isinstance(data, dict) else "it is not a mapping"
             raise _Problem(file, document.root.line, f"this is not an object of Kubernetes: {what}")
     return found
 
@@ -174,7 +174,11 @@ def _rendered(session: base.Session, name: str, file: File) -> File:
 def _reason(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file or directory"
-    return "it may not be read" if isinstance(error, PermissionError) else f"it cannot be read: {error.strerror}"
+    return (
+        "it cannot be read: permission denied"
+        if isinstance(error, PermissionError)
+        else f"it cannot be read: {error.strerror}"
+    )
 
 
 def _error(problems: Sequence[_Problem]) -> CanaryError | None:

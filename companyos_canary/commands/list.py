@@ -10,7 +10,7 @@ from companyos_canary.errors import ExitCode, Forbidden, Invalid
 from companyos_canary.model.rollout import Rollout
 
 EXAMPLES = (
-    "canary list                          the Rollouts of the namespace",
+    "canary list                          all Rollouts in the namespace",
     "canary list -A --waiting --older 2h  what has waited for a person for 2 hours",
     "canary list -l team=checkout -o json",
 )
@@ -19,15 +19,15 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode
 
 def list_rollouts(
     session: base.Session,
-    everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces", help="of all namespaces")] = False,
+    everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces", help="all namespaces")] = False,
     selector: Annotated[str, typer.Option("-l", "--selector", help="label selector, e.g. team=checkout")] = "",
     waiting: Annotated[bool, typer.Option("--waiting", help="only those that wait for a person")] = False,
     older: Annotated[
         str | None, typer.Option("--older", help="only those in their phase for longer than, e.g. 2h")
     ] = None,
 ) -> base.Answer:
-    """List rollouts with phase, step, weight and version. Those that wait for a person come first,
-    the longest waiting one on top.
+    """List rollouts with phase, step, weight and version. Those that wait for a person come first, longest
+    wait on top.
     """
     from companyos_canary.argo.picture import Place
     from companyos_canary.view import rollouts as view

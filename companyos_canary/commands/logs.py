@@ -31,9 +31,9 @@ from companyos_canary.model.workload import LogLine, Pod
 
 EXAMPLES = (
     "canary logs                            the last 100 lines of each canary pod",
-    "canary logs -f --grep 'status=5'       follow; ends when the pods are gone",
+    "canary logs -f --grep 'status=5'       follow until the pods are gone",
     "canary logs --stable --since 10m",
-    "canary logs --pod x2k1z --previous     the end of a pod's name will do",
+    "canary logs --pod x2k1z --previous     a suffix of the pod's name is enough",
 )
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
 
@@ -168,7 +168,7 @@ class Follower:
         if self._wanted.pod:
             return "the pod is gone"
         if self._hash not in (rollout.current_hash, rollout.stable_hash):
-            return "the pods are gone: another version took their place"
+            return "the pods are gone: another version replaced them"
         if rollout.aborted and self._hash == rollout.current_hash:
             return "the pods are gone: the version was aborted"
         return "the pods are gone"
@@ -201,16 +201,17 @@ def logs(
     ] = False,
     since: Annotated[str | None, typer.Option("--since", help="only lines from the last, e.g. 10m")] = None,
     tail: Annotated[
-        int | None, typer.Option("--tail", min=-1, help="lines of each pod; -1: all; 100 without --since")
+        int | None,
+        typer.Option("--tail", min=-1, help="last lines of each pod; -1 = all [default: 100, without --since]"),
     ] = None,
     container: Annotated[
-        str | None, typer.Option("-c", "--container", help="another container than the one that VERSION is for")
+        str | None, typer.Option("-c", "--container", help="container to read [default: the deployed one]")
     ] = None,
     grep: Annotated[
         str | None, typer.Option("--grep", metavar="REGEX", help="only lines that contain this text")
     ] = None,
 ) -> base.Answer:
-    """Show the logs of the canary's pods in the order of time, with the pod before each line."""
+    """Show the logs of the canary's pods in chronological order. Each line is prefixed with the pod name."""
     settings = session.resolved.settings
     usual = None if since else _TAIL
     wanted = action.Wanted(
@@ -271,7 +272,7 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
     except re.error as error:
         raise UsageError(
             f"--grep `{text}` is not a regular expression: {error.msg}",
-            hint="put a backslash before a character that means itself",
+            hint="put a backslash before a special character",
         ) from None
 
 

@@ -27,7 +27,7 @@ from companyos_canary.view.redraw import Live as Drawn
 _SECOND = timedelta(seconds=1)
 EXAMPLES = (
     "canary metrics                     canary and stable now, limit, verdict",
-    "canary metrics -w --every 10s      the same again and again, until Ctrl-C",
+    "canary metrics -w --every 10s      repeat until Ctrl-C",
     "canary metrics --since 1h          a chart of each metric with its limit",
     "canary metrics --query error-rate  the PromQL, and a link to Prometheus",
 )
@@ -175,16 +175,16 @@ def metrics(
     rollout: base.RolloutArgument = None,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="repeat until Ctrl-C")] = False,
     every: Annotated[str, typer.Option("--every", help="how often, with --watch")] = "5s",
-    since: Annotated[str | None, typer.Option("--since", help="the values of the last, e.g. 1h")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="draw a chart of the last, e.g. 1h")] = None,
     query: Annotated[
-        str | None, typer.Option("--query", help="print how that metric is asked", metavar="METRIC")
+        str | None, typer.Option("--query", help="print the query of this metric", metavar="METRIC")
     ] = None,
 ) -> base.Answer:
-    """Show what Prometheus says of the canary now, beside stable, the limit, and what the newest
-    AnalysisRun measured.
+    """Show what Prometheus says now about canary and stable, with the limits and what the newest AnalysisRun
+    measured.
 
-    The questions are those of the update's analysis; before it, those of canary.yaml. Prometheus
-    is asked directly, or through the API server where it cannot be reached.
+    The queries are those of the update's analysis, or those of canary.yaml before there is one. They go to
+    Prometheus directly, or through the API server if it cannot be reached.
     """
     if watch + (since is not None) + (query is not None) > 1:
         raise UsageError("--watch, --since and --query exclude each other", hint="leave out all but one")

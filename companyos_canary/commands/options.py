@@ -33,7 +33,7 @@ def check(verb: str, options: Mapping[str, Any], rollouts: Iterable[str], forms:
     if not 0 < options["request_timeout"] < float("inf"):
         raise UsageError(
             f"--request-timeout `{options['request_timeout']:g}` must be greater than 0",
-            hint="seconds for one request, for example 10",
+            hint="give the seconds per request, e.g. 10",
         )
     for name in ("kubeconfig", "context", "file", "env"):
         if options[name] == "":
@@ -103,12 +103,12 @@ EnvOption = Annotated[str | None, typer.Option("-e", "--env", help="environment 
 FileOption = Annotated[str | None, typer.Option("-f", "--file", help="canary.yaml to use")]
 OutputOption = Annotated[str, typer.Option("-o", "--output", help="human, json, yaml or name")]
 FieldOption = Annotated[
-    list[str] | None, typer.Option("--field", metavar="a.b.0", help="print this one value of the JSON's data")
+    list[str] | None, typer.Option("--field", metavar="a.b.0", help="print only this value of the JSON's data")
 ]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="show where each setting comes from")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="results only")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="no colour, like NO_COLOR")]
-RequestTimeoutOption = Annotated[float, typer.Option("--request-timeout", help="seconds for one request")]
+RequestTimeoutOption = Annotated[float, typer.Option("--request-timeout", help="limit per request in seconds")]
 
 COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("namespace", NamespaceOption, None),
@@ -132,7 +132,7 @@ SelectorOption = Annotated[
 RolloutOption = Annotated[str | None, typer.Option("--rollout", help="name of the Rollout", metavar="NAME")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")]
 NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="do not wait; exit once sent")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="why, for the record")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="reason, for the history")]
 TimeoutOption = Annotated[str | None, typer.Option("--timeout", help="end after this, e.g. 10m; 0 = never")]
 FollowTimeoutOption = Annotated[
     str | None,

@@ -33,10 +33,10 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.queries import requests_seen
 
 EXAMPLES = (
-    "canary promote                  continue the Rollout of canary.yaml",
+    "canary promote                  the Rollout of canary.yaml",
     "canary promote companyos-api -n companyos --if-revision 8",
-    "canary promote --skip-step      end the running step early, its analysis too",
-    "canary promote --to-weight 50   pause by pause, never past a running analysis",
+    "canary promote --skip-step      end the running step and its analysis early",
+    "canary promote --to-weight 50   pause by pause, never past an analysis",
     'canary promote --full --reason "fixes the outage"',
 )
 EXITS = (
@@ -140,7 +140,7 @@ def promote_everything(session: Session, wanted: Wanted, *, yes: bool, timeout: 
     """Skips all that is left; done when the stable hash is this version's."""
     if not wanted.reason:
         raise UsageError(
-            "--full skips every step and analysis that is left: say why with --reason",
+            "--full skips all remaining steps and analyses: give a reason with --reason",
             hint='canary promote --full --reason "…"',
         )
     verb = wanted.verb(session, "promote --full", promote_full, full_promote_taken_up)
@@ -164,7 +164,7 @@ def promote_everything(session: Session, wanted: Wanted, *, yes: bool, timeout: 
         return replace(answer, lines=verdict_lines(session, answer.lines[0], verdict, image, answer.code))
     if result.effect is Effect.OTHER and not live.aborted:
         promoted = resolved_if_possible(session.cluster, result.before).image(container)
-        said = f"the full promote of {name} was sent, but another version took its place"
+        said = f"the full promote of {name} was sent, but another version replaced it"
         lines = verdict_lines(session, said, "superseded", promoted, ExitCode.SUPERSEDED)
         return replace(sent_answer(session, result, said, code=ExitCode.SUPERSEDED), lines=lines)
     return follow_to_the_end(session, live, until=Until(), timeout=timeout, container=container, image=image, sent=True)
@@ -202,7 +202,7 @@ def _requests_seen(session: Session, snapshot: Snapshot) -> str:
 def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta | None) -> Answer:
     """Pause by pause, until the canary has that weight."""
     if wanted.dry_run or wanted.no_wait:
-        raise UsageError("--to-weight promotes one pause after the other: it cannot run without waiting")
+        raise UsageError("--to-weight promotes one pause after another, so it has to wait")
     time = session.time(limit)
     live = session.cluster.rollout(session.rollout)
     if refusal := wanted.refusal(live):
@@ -219,9 +219,9 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
     if code is ExitCode.OK:
         line = f"{rollout.name} in {place} has {set_weight(rollout)} %"
     elif climbed.kind is None:
-        line = f"{rollout.name} in {place} did not get to {weight} % in time"
+        line = f"{rollout.name} in {place} did not reach {weight} % in time"
     else:
-        line = f"{rollout.name} in {place} did not get to {weight} %: {climbed.kind}"
+        line = f"{rollout.name} in {place} did not reach {weight} %: {climbed.kind}"
     return Answer(
         code=code,
         data={
@@ -239,27 +239,27 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
 def promote(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    skip_step: Annotated[bool, typer.Option("--skip-step", help="end the step that is running")] = False,
+    skip_step: Annotated[bool, typer.Option("--skip-step", help="skip the running step")] = False,
     full: Annotated[bool, typer.Option("--full", help="skip all remaining steps; requires --reason")] = False,
     to_weight: Annotated[
-        int | None, typer.Option("--to-weight", min=1, max=100, help="until the canary has N %")
+        int | None, typer.Option("--to-weight", min=1, max=100, help="promote until the canary has N %")
     ] = None,
     if_step: Annotated[int | None, typer.Option("--if-step", help="only at this step")] = None,
     if_revision: Annotated[int | None, typer.Option("--if-revision", help="only on this revision")] = None,
     reason: base.ReasonOption = "",
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask for confirmation")] = False,
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
     timeout: base.TimeoutOption = None,
 ) -> base.Answer:
-    """Go on at a pause. While a step runs this is refused: a promote would skip it.
+    """Continue after a pause. While a step is running this is refused, because it would skip the step.
 
-    --full skips every step and analysis that is left; it asks at a terminal and needs --yes
+    --full skips all remaining steps and analyses. It asks for confirmation on a terminal and needs --yes
     elsewhere.
     """
     limit = time_limit(timeout)
     if sum((full, skip_step, to_weight is not None)) > 1:
-        raise UsageError("--full, --skip-step and --to-weight are different things: give one of them")
+        raise UsageError("--full, --skip-step and --to-weight exclude each other")
     wanted = Wanted(if_step, if_revision, reason, dry_run=dry_run, no_wait=no_wait)
     if full:
         return promote_everything(session, wanted, yes=yes, timeout=timeout)
@@ -280,7 +280,7 @@ def _now(rollout: Rollout) -> str:
     if rollout.blue_green:
         return _blue_green_now(rollout)
     if rollout.current_step is None:
-        return "all steps are done, the last pods follow"
+        return "all steps are done; the last pods are being replaced"
     return f"{place_of(rollout)}, {set_weight(rollout)} %"
 
 
@@ -290,7 +290,7 @@ def _blue_green_now(rollout: Rollout) -> str:
     if rollout.is_fully_promoted:
         return f"{service} serves {version(rollout.image())}"
     run = state.run if state else None
-    return f"the analysis {run.name} runs" if run else f"{service} goes over to the preview"
+    return f"the analysis {run.name} runs" if run else f"{service} switches to the preview"
 
 
 command = base.verb(promote, follows=True)

@@ -21,7 +21,7 @@ def render(
     session: base.Session,
     version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="image tag, digest or image")] = None,
 ) -> base.Answer:
-    """Print the objects that canary.yaml stands for. Asks no cluster."""
+    """Print the objects that canary.yaml produces, without a cluster."""
     found = objects(session.settings, version)
     return base.Answer(
         data={"objects": list(found)},

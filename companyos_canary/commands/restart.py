@@ -40,9 +40,9 @@ def restart(
     no_wait: base.NoWaitOption = False,
     timeout: base.TimeoutOption = "10m",
 ) -> base.Answer:
-    """Replace all pods by new ones of the same version, one at a time, and follow that.
+    """Replace all pods with new ones of the same version, one at a time, and wait until it is done.
 
-    No step and no analysis is run.
+    This runs no step and no analysis.
     """
     delay = span(later, "--in")
     limit = time_limit(timeout or "10m")

@@ -35,7 +35,8 @@ def resume(
     no_wait: base.NoWaitOption = False,
     timeout: base.TimeoutOption = None,
 ) -> base.Answer:
-    """End a pause by hand. No step is skipped; a pause of the steps is ended by `promote`."""
+    """End a pause that `canary pause` began. No step is skipped. To continue after a pause step, use `canary
+    promote`."""
 
     def done(result: Changed) -> str:
         phase = shown_phase(result.after)

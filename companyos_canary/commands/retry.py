@@ -48,8 +48,7 @@ def retry(
 ) -> base.Answer:
     """Run an aborted version again. It starts from the first step, with new analyses.
 
-    A metric whose window still covers the failure will fail again; the command says how long that
-    lasts.
+    A metric fails again as long as its query window covers the failure; the command says how long that takes.
     """
     limit, clock = time_limit(timeout), session.runtime.clock
     snapshot = session.cluster.snapshot(session.rollout, events=False)
@@ -58,10 +57,10 @@ def retry(
         names = ", ".join(failing_metrics(snapshot.current_runs))
         span = format_duration(timedelta(seconds=int(left.total_seconds()) + 1))
         if wait_window:
-            session.note(f"waiting {span}, until the window of {names} is past the failure")
+            session.note(f"waiting {span}, until the window of {names} no longer covers the failure")
             clock.sleep(min(left.total_seconds(), session.time(limit).left()))
             if session.is_over:
-                raise TimedOut("timed out before the window was past the failure; nothing was sent")
+                raise TimedOut("timed out while the window still covered the failure; nothing was sent")
         else:
             session.note(
                 f"the window of {names} covers the failure for {span} more: it may fail "

@@ -74,7 +74,7 @@ def roles_read(file: str, namespace: str) -> "Roles":
 
 
 EXAMPLES = (
-    "canary sandbox                       its first line is for the other terminal",
+    "canary sandbox                       copy its first line into another terminal",
     "canary sandbox --write ./kubeconfig  name the file",
     "canary sandbox --scenario slow-burn  what versions do; --list names them",
     "canary sandbox --fault 'PATCH 409 x2' --fault 'watch drop'        a bad day",
@@ -91,20 +91,18 @@ def sandbox(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any free port")] = 0,
     controllers: Annotated[
         str,
-        typer.Option(
-            "--controllers", metavar="LIST", help="which of ours act; for what is not listed, run one of yours"
-        ),
+        typer.Option("--controllers", metavar="LIST", help="built-in controllers to run; run your own for the others"),
     ] = ",".join(CONTROLLERS),
     controller: Annotated[
         str,
         typer.Option(
             "--controller",
             metavar="RELEASE",
-            help="as which Argo Rollouts ours acts: 1.9 (v1.9.1) or head (what follows)",
+            help="behave like this Argo Rollouts: 1.9 (v1.9.1) or head (the master branch after it)",
         ),
     ] = "1.9",
     no_controller: Annotated[
-        bool, typer.Option("--no-controller", help="none of ours acts; pods get ready all the same")
+        bool, typer.Option("--no-controller", help="run no built-in controller; pods still become ready")
     ] = False,
     fault: Annotated[
         list[str] | None,
@@ -113,33 +111,31 @@ def sandbox(
             metavar="RULE",
             help="[METHOD|verb] [/PATH] EFFECT [xTIMES] [after=N]; an effect is a status code, "
             "429=3 (Retry-After), html, drop, cut, truncate, silence, slow=2s, expire, lose, race "
-            "or storm; or freeze[=30s]; can be given again",
+            "or storm; or freeze[=30s]; can be repeated",
         ),
     ] = None,
     role: Annotated[
         str | None,
-        typer.Option(
-            "--role", metavar="FILE", help="the token may do only what the Roles and ClusterRoles of this YAML allow"
-        ),
+        typer.Option("--role", metavar="FILE", help="limit the token to the Roles and ClusterRoles in this file"),
     ] = None,
     scenario: Annotated[
         str,
-        typer.Option("--scenario", metavar="NAME|FILE", help="what versions do: one of --list, or a .yaml of yours"),
+        typer.Option("--scenario", metavar="NAME|FILE", help="what versions do: a name from --list, or your own .yaml"),
     ] = "default",
     seed: Annotated[
         int | None,
         typer.Option(
-            "--seed", metavar="NUMBER", help="draw the requests from this seed [default: a new one, which is printed]"
+            "--seed", metavar="NUMBER", help="seed of the random requests [default: a new one, which is printed]"
         ),
     ] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="no chance: shares of errors and latencies are exact; excludes --seed")
+        bool, typer.Option("--exact", help="no randomness: error rates and latencies are exact; excludes --seed")
     ] = False,
-    list_: Annotated[bool, typer.Option("--list", help="name the scenarios and what they promise, then end")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="list the scenarios and their outcomes, then exit")] = False,
 ) -> base.Answer:
     """Serve a cluster with Argo Rollouts on this machine until Ctrl-C.
 
-    Nothing in it leaves the machine, nothing of it is kept.
+    Nothing leaves this machine, and nothing is kept.
     """
     from companyos_canary.sandbox.release import release_named
     from companyos_canary.sandbox.scenarios import find
@@ -174,7 +170,7 @@ def sandbox(
             )
         except OSError as error:
             raise UsageError(
-                f"port {port} cannot be used: {error.strerror}", hint="leave --port out: a free one"
+                f"port {port} cannot be used: {error.strerror}", hint="omit --port to use a free one"
             ) from error
         stack.callback(running.close)
         _write(running, path, namespace)
@@ -193,7 +189,7 @@ def _scenarios(_: object) -> list[tuple[str, str]]:
 def _tell(session: base.Session, url: str, namespace: str, prometheus: str, seed: int | None) -> None:
     session.note(f"serving {url}, namespace {namespace}; Prometheus is {prometheus}")
     if seed is not None:
-        session.note(f"requests are drawn from seed {seed}; `--seed {seed}` draws the same again")
+        session.note(f"the requests are random with seed {seed}; `--seed {seed}` repeats them")
     steps = ("init", "apply v1.0.0", "deploy v1.1.0")
     told = ", ".join(f"{session.runtime.program} {step}" for step in steps)
     session.note(f"in another terminal: {told}")
@@ -221,7 +217,7 @@ def _kubeconfig(cwd: Path, write: str | None) -> Iterator[Path]:
         return
     path = (cwd / write).resolve()
     if path.exists() and _OURS not in path.read_text(errors="replace"):
-        raise UsageError(f"`{write}` is already there and no sandbox wrote it", hint="name a file that is not")
+        raise UsageError(f"`{write}` already exists and was not written by a sandbox", hint="choose another file")
     try:
         yield path
     finally:

@@ -9,7 +9,7 @@ from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode, UsageError, near
 
 EXAMPLES = (
-    "canary schema                       of every verb, for code generators",
+    "canary schema                       all verbs, for code generators",
     "canary schema watch                 of its lines",
     "canary schema get > get.schema.json",
 )
@@ -17,12 +17,11 @@ EXITS = (ExitCode.OK, ExitCode.USAGE)
 
 
 def schema(
-    session: base.Session,
-    verb: Annotated[str | None, typer.Argument(help="of this verb alone", metavar="[VERB]")] = None,
+    session: base.Session, verb: Annotated[str | None, typer.Argument(help="only this verb", metavar="[VERB]")] = None
 ) -> base.Answer:
     """Print the JSON Schema (draft 2020-12) of what the verbs print with `-o json`.
 
-    Within `canary/v1` keys are only added, so that a reader takes those that it knows.
+    Within `canary/v1`, keys are only added, so ignore those that you do not know.
     """
     from companyos_canary.view.contract.schema import document
     from companyos_canary.view.contract.verbs import VERBS

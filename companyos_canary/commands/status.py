@@ -14,7 +14,7 @@ from companyos_canary.model.snapshot import Snapshot
 EXAMPLES = (
     "canary status                          the Rollout of canary.yaml",
     "canary status companyos-api -n companyos -o json",
-    "canary status --wait --timeout 10m     until it is Healthy or Degraded",
+    "canary status --wait --timeout 10m     wait until it is Healthy or Degraded",
 )
 EXITS = (
     ExitCode.OK,
@@ -34,10 +34,10 @@ _CODES = {"Healthy": ExitCode.OK, "Degraded": ExitCode.DEGRADED}
 def status(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    wait: Annotated[bool, typer.Option("--wait", help="until it is Healthy or Degraded")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="wait until it is Healthy or Degraded")] = False,
     timeout: base.FollowTimeoutOption = None,
 ) -> base.Answer:
-    """Say in one line what a rollout is doing: 0 Healthy, 3 Degraded, 8 anything else."""
+    """Print one line that says what a rollout is doing. Exits with 0 if it is Healthy, 3 if Degraded, 8 otherwise."""
     live = session.cluster.resolved(session.cluster.rollout(session.rollout))
     if wait:
         from companyos_canary.commands.follow import follow_to_the_end

@@ -28,7 +28,7 @@ EXAMPLES = (
     "canary undo                           the last version that was fully promoted",
     "canary undo --to v1.0.0 --dry-run     what would change",
     'canary undo --fast --reason "checkout is down"',
-    "canary undo --to v1.2.0 --force       v1.2.0 was aborted: go back to it anyway",
+    "canary undo --to v1.2.0 --force       go back to it although it was aborted",
 )
 EXITS = (
     ExitCode.OK,
@@ -52,7 +52,7 @@ def undo(
     to: Annotated[
         str | None, typer.Option("--to", metavar="REVISION|VERSION", help="revision or version to go back to")
     ] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="skip the steps: promote in full; requires --reason")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="skip all steps (full promote); requires --reason")] = False,
     force: Annotated[bool, typer.Option("--force", help="with --to: allow a version that was aborted")] = False,
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
@@ -61,21 +61,19 @@ def undo(
 ) -> base.Answer:
     """Go back to the last version that was fully promoted, never to an aborted one.
 
-    In the middle of a release that happens at once. After one, the old version goes through the
-    steps again, unless --fast.
+    During a release this happens at once. After a finished release, the old version goes through the steps
+    again, unless you pass --fast.
 
-    The same command again follows the undo in progress. Once an undo is complete, another one needs
-    --to, so that nothing returns to the version that was left. --to a version that was aborted is
-    refused without --force.
+    Run the same command again to follow an undo in progress. Once an undo is complete, the next one needs
+    --to, so that you do not return to the version you left by accident. --to an aborted version is refused
+    without --force.
     """
     if fast and not reason:
         raise UsageError(
-            "--fast skips every step and analysis: say why with --reason", hint='canary undo --fast --reason "…"'
+            "--fast skips all steps and analyses: give a reason with --reason", hint='canary undo --fast --reason "…"'
         )
     if force and to is None:
-        raise UsageError(
-            "--force is for one version that was aborted: name it with --to", hint="canary undo --to VERSION --force"
-        )
+        raise UsageError("--force needs --to with the aborted version", hint="canary undo --to VERSION --force")
     time = session.time(time_limit(timeout))
     snapshot = session.cluster.snapshot(session.rollout)
     base.permitted(snapshot, "replicasets")
@@ -139,7 +137,7 @@ def _skip_the_steps(session: base.Session, name: str, time: "Time") -> None:
     try:
         change(session.cluster, name, verb, time=time, wait=False)
     except CanaryError as error:
-        session.note(f"its steps may not be skipped: {error.message}")
+        session.note(f"could not skip its steps: {error.message}")
 
 
 def _warn(session: base.Session, snapshot: Snapshot, target: ReplicaSet, *, force: bool) -> None:
@@ -171,7 +169,7 @@ def _way(rollout: Rollout, *, again: bool, fast: bool) -> str:
     if fast or not again:
         return "at once" if rollout.blue_green else "at once, no step is run"
     if rollout.blue_green:
-        return "at once while its pods are still there, else as a new preview"
+        return "at once if its pods still exist, otherwise as a new preview"
     return "it goes through the steps again"
 
 

@@ -13,8 +13,8 @@ from companyos_canary.errors import ExitCode
 EXAMPLES = (
     "canary watch                           the Rollout of canary.yaml",
     "canary watch companyos-api -n companyos --until paused",
-    "canary watch --stay                    the screen of a second monitor",
-    "canary watch -o json                   one object a line",
+    "canary watch --stay                    keep it open, on a second screen",
+    "canary watch -o json                   one object per line",
 )
 EXITS = (
     ExitCode.OK,
@@ -35,15 +35,14 @@ def watch(
     session: base.Session,
     rollout: base.RolloutArgument = None,
     until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
-    read_only: Annotated[bool, typer.Option("--read-only", help="keys of the screen change nothing")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="turn off the keys that change something")] = False,
     stay: Annotated[bool, typer.Option("--stay", help="do not exit; follow the next version too")] = False,
     timeout: base.FollowTimeoutOption = None,
 ) -> base.Answer:
-    """Follow a rollout live until it is Healthy or Degraded.
+    """Follow a rollout live wait until it is Healthy or Degraded.
 
-    On a terminal keys promote, abort, retry and pause (`?` shows them); q and Ctrl-C only end the
-    watching. Without a terminal it ends with 8 where the rollout waits for a
-    person.
+    On a terminal, keys promote, abort, retry and pause (`?` lists them); q and Ctrl-C only stop watching.
+    Without a terminal it exits with 8 if the rollout waits for a person.
     """
     target = Until.parse(until)
     live = session.cluster.resolved(session.cluster.rollout(session.rollout))

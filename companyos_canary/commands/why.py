@@ -181,7 +181,7 @@ def why(
 ) -> base.Answer:
     """Say why a rollout is stuck, was rolled back, or is fine.
 
-    The answer is one sentence, at most five fields that show it, and the next command. docs/causes.md has a section
+    The answer is one sentence, at most five fields that prove it, and the next command. docs/causes.md has a section
     for each cause: what it means, how to confirm it by hand and how to fix it. The exit code is 0 for every answer;
     use `canary status` for an exit code by state.
     """

@@ -100,7 +100,7 @@ def _metric(check: Checker, name: str, given: MetricDocument, defaults: Analysis
     if given.query is not None:
         _query(check, path, given)
     elif name not in GUIDE:
-        allowed = "a PromQL query that answers one number, as this is none of the guide's metrics"
+        allowed = "a PromQL query that returns one number, since this is not one of the guide's metrics"
         check.that(False, path, allowed, "no `query`")
     direction, limit = _limit(check, path, given)
     return Metric(

@@ -78,7 +78,7 @@ _TAGS = {
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge", "value")
 }
 _LARGEST = 20_000
-_QUOTE = "quote texts that hold `: `, ` #`, `{` or `%`; indent with spaces"
+_QUOTE = "quote text that contains `: `, ` #`, `{` or `%`; indent with spaces"
 _NULL, _STR, _MERGE = (f"tag:yaml.org,2002:{name}" for name in ("null", "str", "merge"))
 
 
@@ -133,7 +133,7 @@ class Source:
             self._refuse_yaml(line, (error.problem or error.context or "").strip(), _QUOTE)
         except yaml.YAMLError as error:
             where = getattr(error, "position", 0)
-            self._refuse_yaml(text.count("\n", 0, where) + 1, "a character YAML does not allow")
+            self._refuse_yaml(text.count("\n", 0, where) + 1, "a character that YAML does not allow")
         if self.root.tag == _NULL:
             self.root = _empty_mapping()
         self._size(self.root, {}, ())
@@ -201,7 +201,7 @@ class Source:
         return f"{self.file}:{node.start_mark.line + 1}{field}"
 
     def _refuse_yaml(self, line: int, problem: str, hint: str = "") -> NoReturn:
-        raise mistake(f"{self.file}:{line}: not plain YAML: {problem}", hint=hint) from None
+        raise mistake(f"{self.file}:{line}: not valid YAML: {problem}", hint=hint) from None
 
     def _size(self, node: Node, known: dict[int, int], above: tuple[int, ...]) -> int:
         if id(node) in above:

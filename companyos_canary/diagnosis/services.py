@@ -159,7 +159,7 @@ def selects_nothing(case: Case) -> Finding | None:
                 evidence: tuple[Evidence, ...] = (*quote("Service", service, "spec", "selector", key),)
                 path = ("spec", "template", "metadata", "labels", key)
                 evidence += quote("Rollout", case.rollout.raw, *path)
-                sentence = f"Service {name} selects no pod of this Rollout: it wants the label {key}={value}"
+                sentence = f"Service {name} selects no pod of this Rollout: it requires the label {key}={value}"
                 return Finding(sentence, evidence, case.kubectl(f"get service {name} -o yaml"))
     return None
 

@@ -131,7 +131,7 @@ class Prometheus:
             case 404:
                 return errors.NotFound(f"{who} has no API there{told}")
             case 200:
-                return errors.ServerError(f"`{self.address}` is no Prometheus{told}")
+                return errors.ServerError(f"`{self.address}` is not a Prometheus{told}")
             case code:
                 return errors.ServerError(f"{who} answered {code}{told}", status=code)
 

@@ -27,7 +27,7 @@ def check(verb: str, paths: Iterable[str]) -> None:
             inner = [i for node in nodes for i in _inside(node, part)]
             if not inner:
                 counts = any("items" in node for node in nodes)
-                hint = "members are numbers, the first is 0" if counts else _names(path, part, names)
+                hint = "items are numbered from 0" if counts else _names(path, part, names)
                 raise NoField(f"the data of `canary {verb}` have no field `{path}`", hint=hint)
             nodes = [option for i in inner for option in _options(i, schema["$defs"])]
 
@@ -72,10 +72,10 @@ def _inside(node: Mapping[str, Any], part: str) -> list[Mapping[str, Any]]:
 
 def _here(value: Any, path: str, part: str) -> str:
     if isinstance(value, list):
-        return f"it has {len(value)} members there, the first is 0" if value else "its list is empty"
+        return f"it has {len(value)} items there; the first is 0" if value else "its list is empty"
     if isinstance(value, Mapping):
         return _names(path, part, value)
-    return f"what stands before `{part}` is {'null' if value is None else 'no object'}"
+    return f"the value before `{part}` is {'null' if value is None else 'not an object'}"
 
 
 def _names(path: str, part: str, names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The revisions of a Rollout: what each was, who sent it, and what became of it."""
+"""The revisions of a Rollout: what each was, who sent it, and outcome."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -56,7 +56,7 @@ def _note(picture: Picture, facts: Facts, state: BlueGreen) -> tuple[str, Role] 
         case "waiting":
             return f"{symbols.paused} the switch waits for a person", "warning"
         case "pausing":
-            return f"{symbols.running} switches by itself{time}", "hint"
+            return f"{symbols.running} switches automatically{time}", "hint"
         case "held":
             return f"{symbols.paused} paused by hand", "warning"
         case "inconclusive":
@@ -65,7 +65,7 @@ def _note(picture: Picture, facts: Facts, state: BlueGreen) -> tuple[str, Role] 
             before = state.run is not None and state.run is state.pre_run
             return (f"{symbols.running} analysing {'before' if before else 'after'} the switch", "hint")
         case "scaling":
-            return f"{symbols.running} the preview's pods are on their way", "hint"
+            return f"{symbols.running} the preview's pods are starting", "hint"
     return None
 
 

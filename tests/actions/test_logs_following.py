@@ -129,7 +129,7 @@ def test_it_ends_when_the_pods_are_gone_and_says_why() -> None:
 
 def test_another_version_is_named_as_the_reason() -> None:
     found = Told([with_pods("a"), gone(current="other", stable_hash=STABLE)])
-    assert follow(Streams({A: []}), found)[1]() == ("the pods are gone: another version took their place")
+    assert follow(Streams({A: []}), found)[1]() == ("the pods are gone: another version replaced them")
 
 
 def test_pods_that_come_are_read_from_their_first_line() -> None:

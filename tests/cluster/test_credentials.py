@@ -250,8 +250,8 @@ def test_a_plugin_is_told_what_it_wants_to_know(tmp_path: Path, made: Any) -> No
 @pytest.mark.parametrize(
     ("output", "reason"),
     [
-        ("no json", "its answer is no ExecCredential"),
-        ("[]", "its answer is no ExecCredential"),
+        ("no json", "its answer is not an ExecCredential"),
+        ("[]", "its answer is not an ExecCredential"),
         ('{"apiVersion": "client.authentication.k8s.io/v1", "status": {}}', "neither a token"),
         ('{"apiVersion": "v0", "status": {"token": "t"}}', "it speaks `v0`"),
     ],

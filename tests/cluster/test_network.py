@@ -59,7 +59,7 @@ def untrusted() -> Exception:
         ),
         (
             u.ProxyError("m", OSError("Tunnel connection failed: 407")),
-            f"the proxy on the way to `{SERVER}` failed: Tunnel connection failed: 407",
+            f"the proxy for `{SERVER}` failed: Tunnel connection failed: 407",
         ),
         (u.LocationParseError("x"), f"`{SERVER}` is not an address that can be used"),
         (

@@ -84,7 +84,7 @@ def test_a_pause_by_hand_is_lifted_so_that_the_pods_can_go(waiting: World) -> No
     waiting.canary("pause")
     ran = waiting.canary("abort")
     assert ran.code == ExitCode.OK
-    assert "paused by hand: resumed, so that its pods can go" in ran.err
+    assert "paused by hand; resumed so that its pods can terminate" in ran.err
     assert (waiting.rollout().paused, waiting.rollout().updated_replicas) == (False, 0)
 
 
@@ -137,7 +137,7 @@ def test_pods_that_stay_end_it_with_the_time(waiting: World) -> None:
     ("after", "said"),
     [
         (0, "interrupted: the abort of `companyos-api` was sent and stays"),
-        (1, "interrupted: `companyos-api` is aborted, its canary pods still go"),
+        (1, "interrupted: `companyos-api` is aborted; its canary pods are still terminating"),
     ],
 )
 def test_ctrl_c_says_how_far_it_came(waiting: World, after: int, said: str) -> None:

@@ -117,8 +117,8 @@ def test_bad_input_is_a_sentence(failed: World, arguments: tuple[str, ...], code
 def test_where_none_ran_that_is_said(world: World) -> None:
     ran = world.canary("analysis")
     assert (ran.code, ran.out) == (ExitCode.OK, "")
-    assert ran.err == "no analysis of revision 1 is there\n"
-    assert world.canary("analysis", "x").err.endswith("hint: no run of it is there any more\n")
+    assert ran.err == "revision 1 has no analysis runs\n"
+    assert world.canary("analysis", "x").err.endswith("hint: it has no runs any more\n")
     names = world.canary("analysis", "-o", "name")
     assert (names.code, names.out) == (ExitCode.OK, "")
 

@@ -84,7 +84,7 @@ def test_everything_is_tried_before_anything_is_sent(empty: World) -> None:
 def test_a_first_install_needs_a_version(empty: World) -> None:
     ran = empty.canary("apply")
     assert (ran.code, changing(empty)) == (ExitCode.USAGE, [])
-    assert "which version is the first one?" in ran.err
+    assert "name its first version" in ran.err
     assert "hint: canary apply VERSION" in ran.err
 
 
@@ -214,7 +214,7 @@ def test_what_would_start_a_canary_is_refused_without_roll(world: World) -> None
     assert (ran.code, changing(world)) == (ExitCode.REFUSED, [])
     assert "applying this would start a canary of `companyos-api`: " in ran.err
     assert "pod template spec.containers[companyos-api].env" in ran.err
-    assert "hint: --roll starts it; `canary deploy VERSION` ships a version\n" in ran.err
+    assert "hint: pass --roll to start it; to ship a version, use `canary deploy VERSION`\n" in ran.err
 
 
 @pytest.mark.parametrize("aborted", [False, True])
@@ -271,7 +271,7 @@ def test_fields_of_another_manager_are_a_conflict_that_names_force(world: World)
     assert (
         "applying this would change fields of Rollout companyos-api that `gitops` manages: .spec.revisionHistoryLimit\n"
     ) in ran.err
-    assert "hint: --force takes these fields over" in ran.err
+    assert "hint: pass --force to take over these fields" in ran.err
     assert world.canary("apply", "--force").code == ExitCode.OK
     assert world.rollout().raw["spec"]["revisionHistoryLimit"] == 10
 

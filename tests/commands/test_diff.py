@@ -124,7 +124,7 @@ def test_fields_of_another_manager_are_shown_and_told(world: World) -> None:
     assert ran.code == ExitCode.UNFINISHED
     assert ran.out == "Rollout companyos-api: spec.revisionHistoryLimit: 3 → 10\n"
     assert "fields of Rollout companyos-api that `gitops` manages" in ran.err
-    assert "--force takes these fields over" in ran.err
+    assert "pass --force to take over these fields" in ran.err
     assert changing(world) == []
 
 

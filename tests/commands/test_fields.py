@@ -42,7 +42,7 @@ def test_several_fields_are_a_line_each_in_their_order(waiting: World) -> None:
         (
             ("get", "--field", "steps.first"),
             "the data of `canary get` have no field `steps.first`",
-            "members are numbers, the first is 0",
+            "items are numbered from 0",
         ),
         (("render", "--field", "x"), "the data of `canary render` have no field `x`", "there is `objects`"),
         (("abort", "--field", "verdict"), "the data of `canary abort` have no field `verdict`", None),
@@ -73,7 +73,7 @@ def test_a_field_that_is_not_there_this_time_is_an_empty_line_and_exit_2(waiting
     assert ran == Ran(
         ExitCode.USAGE,
         "\nPaused\n",
-        "error: the answer has no field `metrics.7.value`\nhint: it has 5 members there, the first is 0\n",
+        "error: the answer has no field `metrics.7.value`\nhint: it has 5 items there; the first is 0\n",
     )
 
 
@@ -86,7 +86,7 @@ def test_a_member_of_an_empty_list_is_not_there(world: World) -> None:
 def test_there_is_nothing_in_null(world: World) -> None:
     ran = world.canary("get", "--field", "cause.message")
     assert (ran.code, ran.out) == (ExitCode.USAGE, "\n")
-    assert ran.err.endswith("hint: what stands before `message` is null\n")
+    assert ran.err.endswith("hint: the value before `message` is null\n")
 
 
 def test_the_exit_code_of_a_verb_that_failed_wins(waiting: World) -> None:

@@ -128,7 +128,7 @@ def test_what_may_not_be_listed_is_a_note(shipped: World) -> None:
 def test_without_revisions_the_reason_is_said(empty: World) -> None:
     freeze(empty)
     assert empty.canary("apply", "v1.0.0", "--no-wait", "-q").code == ExitCode.OK
-    said = "no revision of companyos-api is there yet\n"
+    said = "companyos-api has no revisions yet\n"
     assert empty.canary("history") == Ran(0, "", said)
     empty.faults.add(Fault(Answer(403), path="/replicasets"))
     ran = empty.canary("history", terminal=True)

@@ -113,13 +113,13 @@ def test_a_pod_that_has_not_started_says_why(shipping: World) -> None:
     shipping.advance(3)
     ran = shipping.canary("logs")
     assert ran.code == ExitCode.NOT_FOUND
-    assert re.search(r"no log is there: pod companyos-api-\w+-\w+: it has not started \(", ran.err)
+    assert re.search(r"no logs available: pod companyos-api-\w+-\w+: it has not started \(", ran.err)
 
 
 def test_a_previous_log_is_asked_for_only_where_there_is_one(shipping: World) -> None:
     ran = shipping.canary("logs", "--previous")
     assert ran.code == ExitCode.NOT_FOUND
-    assert "it was never started again, there is no previous log" in ran.err
+    assert "it has never been restarted, so there is no previous log" in ran.err
     assert log_queries(shipping) == []
     restart(shipping, canary_pod(shipping))
     shipping.canary("logs", "--previous")

@@ -34,7 +34,7 @@ def test_it_ends_a_timed_pause_early(world_of: Callable[[str], World]) -> None:
 def test_a_running_step_is_refused_and_nothing_is_sent(running: World) -> None:
     ran = running.canary("promote")
     assert (ran.code, changing(running)) == (ExitCode.REFUSED, [])
-    assert "does not wait for anybody: step 1/3" in ran.err
+    assert "is not waiting: step 1/3" in ran.err
     assert "hint: follow it with `canary watch`; --skip-step ends this step early\n" in ran.err
 
 

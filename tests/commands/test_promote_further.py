@@ -75,7 +75,7 @@ def test_to_weight_never_goes_past_an_analysis_that_fails(world: World) -> None:
     world.canary("deploy", "v1.2.0", "--no-wait")
     ran = world.canary("promote", "--to-weight", "50")
     assert ran.code == ExitCode.DEGRADED
-    assert "did not get to 50 %: rolled-back" in ran.out
+    assert "did not reach 50 %: rolled-back" in ran.out
 
 
 def test_a_promote_for_another_step_or_revision_is_refused(waiting: World) -> None:

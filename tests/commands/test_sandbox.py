@@ -16,7 +16,7 @@ from tests.world import World
         (("--scenario", "flaping"), "`flaping`; did you mean `flapping`", "canary sandbox --list"),
         (("--scenario", "canary.yaml"), "canary.yaml:1: field `schema`: unknown", "`versions`"),
         (("-o", "yaml"), "--output `yaml` is not a format here", "use human or json"),
-        (("--write", "canary.yaml"), "`canary.yaml` is already there", "name a file that is not"),
+        (("--write", "canary.yaml"), "`canary.yaml` already exists", "choose another file"),
         (("-n", "a b"), "`a b` cannot be the name of a namespace", "small letters"),
     ],
 )

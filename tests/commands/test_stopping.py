@@ -126,7 +126,7 @@ def test_an_abort_that_may_be_lost_says_so(world: World) -> None:
     world.faults.add(Fault(Answer(403), path="/replicasets"))
     ran = world.canary("abort", "--no-wait")
     assert ran.code == ExitCode.OK
-    assert "may drop this abort" in ran.err
+    assert "may ignore this abort" in ran.err
 
 
 def before_the_patch(world: World, act: Callable[[], None]) -> None:

@@ -259,7 +259,7 @@ def test_a_deployment_that_may_not_be_changed_is_told_and_the_abort_is_sent(tmp_
     ran = world.canary("abort", "--no-wait")
     assert ran.code == ExitCode.OK, ran
     assert "was put back" not in ran.out
-    assert "could not be put back, so the controller may drop this abort" in ran.err
+    assert "could not be put back, so the controller may ignore this abort" in ran.err
     world.on_wait.append(lambda: setattr(world, "sandbox", working))
     again = world.canary("abort")
     assert again.code == ExitCode.OK, again
@@ -275,7 +275,7 @@ def test_an_abort_without_the_right_to_read_more_is_sent_and_observed(world: Wor
     world.on_wait.append(lambda: setattr(world, "sandbox", working))
     ran = world.canary("abort")
     assert ran.code == ExitCode.OK, ran
-    assert "may drop this abort" in ran.err
+    assert "may ignore this abort" in ran.err
     assert images(world) == {"companyos-api:v1.0.0"}
 
 

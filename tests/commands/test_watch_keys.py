@@ -87,7 +87,7 @@ def test_retry_by_key_runs_an_aborted_version_again(rolled_back: World) -> None:
 
 def test_read_only_changes_nothing_and_shows_the_commands(running: World) -> None:
     ran = watch(running, (1, "a"), (0.3, "y"), LEAVE, arguments=("--read-only",))
-    assert "nothing is changed from here: --read-only" in ran.out
+    assert "the keys are read-only: --read-only" in ran.out
     assert "a abort" not in ran.out
     assert "stop: canary abort" in ran.out
     assert changing(running) == []
@@ -99,7 +99,7 @@ def test_who_may_not_patch_is_told_so(running: World) -> None:
 
     running.allowed = no_status
     ran = watch(running, (1, "a"), LEAVE)
-    assert "nothing is changed from here: not permitted to patch rollouts/status" in ran.out
+    assert "the keys are read-only: not permitted to patch rollouts/status" in ran.out
     assert not running.rollout().aborted
 
 

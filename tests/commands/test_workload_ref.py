@@ -91,7 +91,7 @@ def test_a_record_that_cannot_be_written_is_a_note_not_a_failure(referring: Worl
     referring.faults.add(Fault(Answer(403), method="PATCH", path=f"rollouts/{NAME}"))
     ran = referring.canary("deploy", "v1.1.0", "--no-wait")
     assert ran.code == ExitCode.OK, ran
-    assert "could not be written down" in ran.err
+    assert "could not record who deployed it" in ran.err
     assert image(referring) == f"{NAME}:v1.1.0"
 
 

@@ -156,7 +156,7 @@ WRONG = {
     ),
     "container: My_App": f"5: field `container`: found `My_App`, allowed: {NAME}",
     "progress_deadline: 1500ms": (
-        "5: field `progress_deadline`: found `1500ms`, allowed: a duration of whole seconds from `1s`, such as `10m`"
+        "5: field `progress_deadline`: found `1500ms`, allowed: a duration of whole seconds, at least `1s`, such as `10m`"
     ),
     "analysis: {no_data: hodl}": ("5: field `analysis.no_data`: found `hodl`, allowed: `hold`, `pass` or `fail`"),
     "analysis: {min_requests: 0}": ("5: field `analysis.min_requests`: found `0`, allowed: a whole number from 1"),
@@ -182,8 +182,8 @@ WRONG = {
         "6: field `metrics.error-rate`: found both `below` and `above`, allowed: one of them"
     ),
     "metrics:\n  queue: {below: 1}": (
-        "6: field `metrics.queue`: found no `query`, allowed: a PromQL query that answers one "
-        "number, as this is none of the guide's metrics"
+        "6: field `metrics.queue`: found no `query`, allowed: a PromQL query that returns one "
+        "number, since this is not one of the guide's metrics"
     ),
     "metrics:\n  queue: {query: up}": (
         "6: field `metrics.queue`: found neither `below` nor `above`, allowed: one of them"
@@ -254,7 +254,7 @@ WRONG = {
     "pod: &a {x: *a}": "5: not plain YAML: an alias refers to itself",
     "pod: !!python/name:os.system x": ("5: not plain YAML: the tag `tag:yaml.org,2002:python/name:os.system`"),
     "? [a]\n: b": "5: not plain YAML: a key that is a list or a mapping",
-    "links: {a: \x07}": "5: not plain YAML: a character YAML does not allow",
+    "links: {a: \x07}": "5: not plain YAML: a character that YAML does not allow",
 }
 
 

@@ -43,7 +43,7 @@ def test_a_kubeconfig_of_a_real_cluster_is_not_overwritten(tmp_path: Path) -> No
     mine.write_text("current-context: prod\n")
     ran = once("--write", str(mine))
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert f"`{mine}` is already there and no sandbox wrote it" in ran.stderr
+    assert f"`{mine}` already exists and was not written by a sandbox" in ran.stderr
     assert mine.read_text() == "current-context: prod\n"
 
 

@@ -108,8 +108,8 @@ def test_targets_are_listed() -> None:
         (404, b"404 page not found", errors.NotFound, "404 page not found"),
         (503, b"starting up", errors.ServerError, "answered 503: starting up"),
         (302, b"", errors.ServerError, "answered 302"),
-        (200, b"<html>login</html>", errors.ServerError, "is no Prometheus"),
-        (200, b"[1]", errors.ServerError, "is no Prometheus"),
+        (200, b"<html>login</html>", errors.ServerError, "is not a Prometheus"),
+        (200, b"[1]", errors.ServerError, "is not a Prometheus"),
         (200, {"status": "error", "error": "odd"}, errors.ServerError, "odd"),
     ],
 )

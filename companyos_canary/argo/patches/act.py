@@ -79,7 +79,7 @@ def retry(rollout: Rollout) -> Decision:
     if refusal := not_taken_up(rollout):
         return refusal
     if not rollout.aborted:
-        return Refusal(f"`{rollout.name}` is not aborted: there is nothing to try again", "look with `canary status`")
+        return Refusal(f"`{rollout.name}` is not aborted: there is nothing to retry", "look with `canary status`")
     operations = [
         test("/status/currentPodHash", rollout.current_hash),
         test("/status/abort", True),
@@ -97,12 +97,11 @@ def restart(rollout: Rollout, at: datetime, newest: datetime | None = None) -> D
     if rollout.aborted:
         return Refusal(
             f"`{rollout.name}` is aborted, and its spec still has the version that was",
-            "`canary undo` takes it out, `canary retry` runs it again; restart it after that",
+            "first run `canary undo` or `canary retry`, then restart it",
         )
     if not rollout.observed or not rollout.is_fully_promoted:
         return Refusal(
-            f"`{rollout.name}` is in the middle of a release: restart it when that has ended",
-            "look with `canary status`",
+            f"`{rollout.name}` is in the middle of a release: restart it afterwards", "look with `canary status`"
         )
     second, at, last = timedelta(seconds=1), at.replace(microsecond=0), rollout.restart_at
     at = max(at, newest + second) if newest else at
@@ -112,11 +111,9 @@ def restart(rollout: Rollout, at: datetime, newest: datetime | None = None) -> D
     return Change((Patch(operations, JSON_PATCH),))
 
 
-MAY_BE_LOST = (
-    "the controller has not seen the newest change yet and may drop this abort: look again with `canary status`"
-)
+MAY_BE_LOST = "the controller has not seen the newest change yet and may ignore this abort: check with `canary status`"
 _HELD = "the pause by hand could not be lifted"
-_NOT_BACK = "the stable template could not be put back, so the controller may drop this abort"
+_NOT_BACK = "the stable template could not be put back, so the controller may ignore this abort"
 
 
 def abort(rollout: Rollout) -> Decision:
@@ -132,7 +129,7 @@ def abort(rollout: Rollout) -> Decision:
             f"`{rollout.name}` is fully promoted: there is nothing to abort",
             "to go back to an earlier version: `canary undo`",
         )
-    held = "it was paused by hand: resumed, so that its pods can go"
+    held = "it was paused by hand; resumed so that its pods can terminate"
     return Change(_plain(rollout), held if rollout.paused else "")
 
 

@@ -18,7 +18,7 @@ class Patch:
     subresource: str = ""
     target: Literal["Rollout", "Deployment"] = "Rollout"
     beside: bool = False
-    unwritten: str = "who deployed it could not be written down"
+    unwritten: str = "could not record who deployed it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def not_changeable(rollout: Rollout) -> Refusal | None:
     return Refusal(
         f"`{rollout.name}` takes its pods from the {kind} `{reference.get('name')}`: only those of "
         "a Deployment are changed from here",
-        f"change that {kind}; `canary watch` follows what comes of it",
+        f"change that {kind}, then follow it with `canary watch`",
     )
 
 

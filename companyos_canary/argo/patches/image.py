@@ -40,7 +40,7 @@ def set_image(rollout: Rollout, container: str, image: str, *, record: Record, s
         return _same_image(rollout, image)
     if not supersede and (running := _in_progress(rollout, container)):
         return Refusal(
-            f"{running} is still in progress: deploying {version(image)} now would take its place",
+            f"{running} is still in progress: deploying {version(image)} now would replace it",
             "wait for it (`canary watch`), stop it (`canary abort`), or pass --supersede",
         )
     others = [p for p in places if p is not named and p.image == old]
@@ -72,7 +72,7 @@ def _places(rollout: Rollout) -> tuple[_Place, ...]:
 def _same_image(rollout: Rollout, image: str) -> Decision:
     if rollout.aborted:
         return Refusal(
-            f"{version(image)} was aborted: the Rollout already names it, so nothing would start",
+            f"{version(image)} was aborted; the Rollout's spec already has it, so nothing would start",
             "run it again with `canary retry`, or deploy a fixed version",
         )
     return Nothing(f"{version(image)} is already the version of `{rollout.name}`")

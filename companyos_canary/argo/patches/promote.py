@@ -59,7 +59,7 @@ def not_waiting(rollout: Rollout) -> Refusal:
         doing = f"the {kind}-promotion analysis {state.run.name} is running"
     else:
         doing = shown_phase(rollout).message or "it is in progress"
-    return Refusal(f"`{rollout.name}` does not wait for anybody: {doing}", hint)
+    return Refusal(f"`{rollout.name}` is not waiting:  {doing}", hint)
 
 
 INCONCLUSIVE = "InconclusiveAnalysisRun"
@@ -74,7 +74,7 @@ def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
     if rollout.aborted:
         again = "run it again" if rollout.blue_green else "run the steps again"
         return Refusal(
-            f"`{rollout.name}` is aborted: the controller would undo a promote",
+            f"`{rollout.name}` is aborted: the controller would revert a promote",
             f"{again} with `canary retry`, or deploy another version",
         )
     if not rollout.observed:
@@ -131,7 +131,7 @@ def _skip(rollout: Rollout, skip_step: bool) -> Decision:
     place = place_of(rollout)
     if not skip_step:
         return Refusal(
-            f"`{rollout.name}` does not wait for anybody: {place} is running",
+            f"`{rollout.name}` is not waiting:  {place} is running",
             "follow it with `canary watch`; --skip-step ends this step early",
         )
     operations = [*pins(rollout), replace("/status/currentStepIndex", index + 1)]

@@ -70,7 +70,7 @@ def _wanted(desk: Desk, verb: str, picture: Picture) -> Desk:
     if verb == "pause" and rollout.paused:
         verb = "resume"
     if desk.read_only:
-        return replace(desk, notice=Notice(f"nothing is changed from here: {desk.read_only}"))
+        return replace(desk, notice=Notice(f"the keys are read-only: {desk.read_only}"))
     if desk.busy:
         return replace(desk, notice=Notice(f"{desk.busy} is still running"))
     if picture.snapshot.stale_since:

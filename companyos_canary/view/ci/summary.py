@@ -69,7 +69,7 @@ def ending_report(ending: Ending, place: Place) -> Report:
 
 def standing_report(rollout: Rollout, image: str) -> Report:
     """Of a version that was stable before anything was asked."""
-    said = f"{rollout.name}: {image} is stable, nothing was to be done"
+    said = f"{rollout.name}: {image} is stable; there was nothing to do"
     return Report(_outputs(rollout, "healthy", image), "", rollout.name, said, of_sentence(said))
 
 
