@@ -27,6 +27,11 @@ class Kind:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
+    def is_custom(self) -> bool:
+        """Whether a CRD makes it; the others are built in."""
+        return "." in self.group and not self.group.endswith(".k8s.io")
+
+    @property
     def counts_generations(self) -> bool:
         """The kinds of the core group have no metadata.generation."""
         return bool(self.group)

@@ -14,6 +14,7 @@ from companyos_canary.sandbox.store import Informer, Store
 
 READY_AFTER = "sim/ready-after"
 _NODE = {"hostIP": "10.0.0.1", "hostIPs": [{"ip": "10.0.0.1"}]}
+_NODE_NAME = "sandbox"
 _PULL = 'Back-off pulling image "{image}"'
 _CRASH = "back-off 10s restarting failed container={name} pod={pod}"
 
@@ -51,6 +52,8 @@ class Kubelet:
             return
         images = [c.get("image", "") for c in pod["spec"].get("containers") or []]
         fails = next((f for f in (self._behave(i).fails for i in images) if f), None)
+        if not pod["spec"].get("nodeName"):
+            pod = self._store.update(POD, {**pod, "spec": {**pod["spec"], "nodeName": _NODE_NAME}})
         self._addresses += 1
         third, fourth = divmod(self._addresses, 250)
         address = f"10.244.{third % 250}.{fourth + 1}"

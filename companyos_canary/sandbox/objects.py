@@ -8,13 +8,15 @@ from companyos_canary.sandbox.kinds import KINDS, Kind
 
 
 class ApiStatus(Exception):
-    """What an API server answers instead of an object: `code`, `reason` (a word) and a message."""
+    """What an API server answers instead of an object: `code`, `reason` (a word, or empty where there
+    is none) and a message. `details` may be empty or left out (None): a real server tells them apart."""
 
     def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
+        self.has_details = details is not None
         self.details = details or {}
 
 
@@ -87,15 +89,6 @@ def invalid(kind: Kind, name: str, causes: Sequence[tuple[str, str, str]]) -> Ap
 Object = dict[str, Any]
 Key = tuple[Kind, str, str]
 _SERVER_FIELDS = ("uid", "creationTimestamp", "generation", "resourceVersion", "deletionTimestamp")
-
-
-def namespace(name: str) -> Object:
-    """A Namespace as a server completes it."""
-    return {
-        "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
-        "spec": {"finalizers": ["kubernetes"]},
-        "status": {"phase": "Active"},
-    }
 
 
 def key_of(kind: Kind, obj: Object) -> Key:
@@ -188,6 +181,11 @@ def owner_reference(owner: Object) -> dict[str, Any]:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+def is_ready(pod: Object) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def is_owned(obj: Object, uid: str) -> bool:

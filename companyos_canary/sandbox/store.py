@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Literal
 
 from companyos_canary.model.quantity import format_time
+from companyos_canary.sandbox.defaults import complete, namespace
 from companyos_canary.sandbox.kinds import NAMESPACE, Kind
 from companyos_canary.sandbox.objects import (
     ApiStatus,
@@ -26,7 +27,6 @@ from companyos_canary.sandbox.objects import (
     details_of,
     key_of,
     merged,
-    namespace,
     not_found,
     owners_of,
 )
@@ -131,7 +131,7 @@ class Store:
     # writing
 
     def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
-        """A new object with uid, creationTimestamp and generation 1; `dry_run` writes nothing."""
+        """A new object with uid, creationTimestamp, generation 1 and its defaults; `dry_run` writes nothing."""
         with self._changed:
             obj = copied(obj)
             meta = obj.setdefault("metadata", {})
@@ -150,6 +150,7 @@ class Store:
                 meta["generation"] = 1
             obj.setdefault("apiVersion", kind.api_version)
             obj.setdefault("kind", kind.kind)
+            complete(kind, obj)
             return obj if dry_run else self._put("ADDED", key, obj, None)
 
     def update(

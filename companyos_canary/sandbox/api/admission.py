@@ -1,28 +1,16 @@
 """What an API server checks and completes before it writes an object."""
 
-import hashlib
 import random as random_module
 import re
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 from companyos_canary.sandbox.api.call import Call
 from companyos_canary.sandbox.api.discovery import check_definition
 from companyos_canary.sandbox.api.validation import check_object, check_shape
-from companyos_canary.sandbox.kinds import (
-    CRD,
-    DAEMONSET,
-    DEPLOYMENT,
-    JOB,
-    NAMESPACE,
-    REPLICASET,
-    SERVICE,
-    STATEFULSET,
-    Kind,
-)
+from companyos_canary.sandbox.defaults import complete
+from companyos_canary.sandbox.kinds import CRD, DAEMONSET, JOB, STATEFULSET, Kind
 from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, copied, invalid
-from companyos_canary.sandbox.objects import namespace as full_namespace
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -62,9 +50,8 @@ def check_type(call: Call, body: Object) -> None:
     """400 where apiVersion and kind of the body are not those of the path. For built-in kinds what
     is left out is taken from the path; a custom resource must say its kind."""
     wanted = (call.kind.api_version, call.kind.kind)
-    custom = "." in call.kind.group and not call.kind.group.endswith(".k8s.io")
     given = tuple(
-        body.get(key) or ("" if custom else default)
+        body.get(key) or ("" if call.kind.is_custom else default)
         for key, default in zip(("apiVersion", "kind"), wanted, strict=True)
     )
     if given[1] == "":
@@ -134,8 +121,9 @@ def check_identity(call: Call, new: Object) -> None:
 def admitted(call: Call, obj: Object, refuse: Callable[[Object], str | None]) -> tuple[Object, tuple[str, ...]]:
     """The object as it may be written, and warnings. 400 and 422 say what is wrong with it; what
     the sandbox does not emulate is refused as Invalid, too."""
-    obj, warnings = check_shape(call.kind, obj, call.request.parameter("fieldValidation"))
-    obj = completed(call.kind, obj)
+    obj, warnings = check_shape(call.kind, obj, call.field_validation, patched=call.is_patch)
+    obj = copied(obj)
+    complete(call.kind, obj)
     if call.kind is CRD:
         check_definition(obj)
     if call.kind in _NOT_RUN:
@@ -146,55 +134,3 @@ def admitted(call: Call, obj: Object, refuse: Callable[[Object], str | None]) ->
         name = obj["metadata"]["name"]
         raise invalid(call.kind, name, [("spec", f"Forbidden: {why}", "FieldValueForbidden")])
     return obj, warnings
-
-
-def completed(kind: Kind, obj: Object) -> Object:
-    """The object with its defaults; kinds that have none here come back as they are."""
-    complete = _COMPLETE.get(kind)
-    if complete is None:
-        return obj
-    new: Object = copied(obj)
-    complete(new)
-    return new
-
-
-def _namespace(obj: Object) -> None:
-    full = full_namespace(obj["metadata"]["name"])
-    obj["metadata"].setdefault("labels", {}).update(full["metadata"]["labels"])
-    obj.setdefault("spec", full["spec"])
-    obj.setdefault("status", full["status"])
-
-
-def _workload(obj: Object) -> None:
-    obj.setdefault("spec", {}).setdefault("replicas", 1)
-
-
-def _deployment(obj: Object) -> None:
-    _workload(obj)
-    spec: dict[str, Any] = obj["spec"]
-    spec.setdefault("revisionHistoryLimit", 10)
-    spec.setdefault("progressDeadlineSeconds", 600)
-    spec.setdefault(
-        "strategy", {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}
-    )
-
-
-def _service(obj: Object) -> None:
-    spec: dict[str, Any] = obj.setdefault("spec", {})
-    kind = spec.setdefault("type", "ClusterIP")
-    if kind != "ExternalName" and not spec.get("clusterIP"):
-        name = f"{obj['metadata'].get('namespace')}/{obj['metadata']['name']}"
-        digest = hashlib.sha256(name.encode()).digest()
-        spec["clusterIP"] = f"10.96.{digest[0]}.{digest[1] % 254 + 1}"
-    spec.setdefault("sessionAffinity", "None")
-    for port in spec.get("ports") or []:
-        port.setdefault("protocol", "TCP")
-        port.setdefault("targetPort", port.get("port"))
-
-
-_COMPLETE: dict[Kind, Callable[[Object], None]] = {
-    NAMESPACE: _namespace,
-    REPLICASET: _workload,
-    DEPLOYMENT: _deployment,
-    SERVICE: _service,
-}

@@ -26,15 +26,10 @@ def ok(value: Json, status: int = 200, headers: Mapping[str, str] | None = None)
 
 def status_object(error: ApiStatus) -> Json:
     """An ApiStatus as the `Status` object of the API."""
-    status: Json = {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": error.message,
-        "reason": error.reason,
-    }
-    if error.details:
+    status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": error.message}
+    if error.reason:
+        status["reason"] = error.reason
+    if error.has_details:
         status["details"] = {k: v for k, v in error.details.items() if v != ""}
     return {**status, "code": error.code}
 
@@ -113,7 +108,13 @@ class Form:
                 "metadata": meta,
                 "items": [include_of("Metadata", obj) for obj in objects],
             }
-        return {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": meta, "items": list(objects)}
+        items = [obj if kind.is_custom else _without_type(obj) for obj in objects]
+        return {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": meta, "items": items}
+
+
+def _without_type(obj: Object) -> Json:
+    """As the items of a list of a built-in kind are sent."""
+    return {k: v for k, v in obj.items() if k not in ("apiVersion", "kind")}
 
 
 def _include(request: Request) -> Literal["None", "Metadata", "Object"]:

@@ -3,19 +3,18 @@ function that stands for a Service (`services/NAME:PORT/proxy/PATH`)."""
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api import access, discovery, logs, openapi, read
 from companyos_canary.sandbox.api.answer import failure, ok, page_not_found
 from companyos_canary.sandbox.api.call import Call, Handle, read_call
+from companyos_canary.sandbox.api.proxy import proxied
 from companyos_canary.sandbox.api.selectors import selected_name
 from companyos_canary.sandbox.api.write import Refuse, Writer
 from companyos_canary.sandbox.kinds import POD, SERVICE
-from companyos_canary.sandbox.objects import ApiStatus, forbidden, method_not_allowed, not_found
+from companyos_canary.sandbox.objects import ApiStatus, forbidden, method_not_allowed
 from companyos_canary.sandbox.store import Store
 
-_HOP = ("authorization", "connection", "host", "transfer-encoding")
 _OF_CONTAINERS = ("attach", "ephemeralcontainers", "exec", "portforward", "proxy")
 
 
@@ -101,7 +100,7 @@ class Api:
 
     def _dispatch(self, call: Call) -> Response:
         if call.subresource == "proxy":
-            return proxied(call, self.proxies)
+            return proxied(self.store, call, self.proxies)
         if call.subresource == "log":
             return logs.answer(self.store, call, self._log_line)
         method = call.request.method
@@ -141,18 +140,3 @@ def _serves(call: Call) -> bool:
     if call.subresource == "finalize":
         return call.kind.plural == "namespaces"
     return call.subresource in call.kind.subresources
-
-
-def proxied(call: Call, proxies: Mapping[str, Handle]) -> Response:
-    """The answer of the service. `NAME:PORT` may be written `http:NAME:PORT`; 503 where the
-    sandbox has nothing behind it."""
-    parts = call.name.split(":")
-    target = ":".join(parts[1:] if len(parts) == 3 else parts)
-    handle = proxies.get(f"{call.namespace}/{target}")
-    if handle is None:
-        known = [key for key in proxies if key.startswith(f"{call.namespace}/")]
-        if not known:
-            raise not_found(call.kind, target.partition(":")[0])
-        raise ApiStatus(503, "ServiceUnavailable", f'no endpoints available for service "{target}"')
-    headers = {k: v for k, v in call.request.headers.items() if k.lower() not in _HOP}
-    return handle(replace(call.request, path=f"/{call.rest}", headers=headers))

@@ -3,6 +3,7 @@ fields, refuse to take fields from others."""
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from companyos_canary.sandbox.api.managed_fields import (
     Path,
     apply_keys,
     entries_of,
+    is_atomic,
     item_element,
     leaves,
     path_text,
@@ -143,7 +145,7 @@ def _manager_name(manager: Manager) -> str:
 
 
 def _merge(kind: Kind, live: Any, wanted: Any, names: tuple[str, ...]) -> Any:
-    if isinstance(wanted, dict):
+    if isinstance(wanted, dict) and not (names and is_atomic(kind, names)):
         result = copied(live) if isinstance(live, dict) else {}
         for name, value in wanted.items():
             result[name] = _merge(kind, result.get(name), value, (*names, name))
@@ -195,12 +197,31 @@ def check_typed(kind: Kind, configuration: Json) -> None:
         if reason == "FieldValueTypeInvalid" and match and match[1] in _TYPE_NAMES:
             place = _field_text(kind, path, configuration)
             faults.append(f"{place}: expected {_TYPE_NAMES[match[1]]}, got {match[2]}")
+    faults += _without_keys(kind, configuration, ())
     if faults:
-        meta = configuration["metadata"]
-        where = f"{meta.get('namespace', '')}/{meta['name']}; {kind.api_version}, Kind={kind.kind}"
+        where = f"/{configuration['metadata']['name']}; {kind.group}/{kind.version}, Kind={kind.kind}"
         told = faults[0] if len(faults) == 1 else "errors:\n" + "".join(f"  {f}\n" for f in faults)
         message = f"failed to create typed patch object ({where}): {told}"
         raise ApiStatus(500, "", message.rstrip("\n"))
+
+
+def _without_keys(kind: Kind, value: Any, names: tuple[str, ...]) -> Iterator[str]:
+    """Items of keyed lists that have none of their keys."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _without_keys(kind, inner, (*names, name))
+    if not isinstance(value, list):
+        return
+    keys = apply_keys(kind.group, names) or ()
+    for number, item in enumerate(value):
+        if keys and "protocol" not in keys and isinstance(item, dict) and not item.keys() & set(keys):
+            why = (
+                f"associative list with keys has an element that omits all key fields {json.dumps(keys)} "
+                "(and doesn't have default values for any key fields)"
+            )
+            yield f".{'.'.join(names)}: element {number}: {why}"
+        else:
+            yield from _without_keys(kind, item, names)
 
 
 def _field_text(kind: Kind, path: str, value: Any) -> str:

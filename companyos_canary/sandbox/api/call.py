@@ -18,6 +18,7 @@ GROUP_VERSIONS: tuple[tuple[str, str], ...] = (
     ("authentication.k8s.io", "v1"),
     ("authorization.k8s.io", "v1"),
 )
+_FIELD_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 _OF_NAMESPACES = ("status", "finalize")
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
@@ -47,6 +48,25 @@ class Call:
                 422, "Invalid", f' "" is invalid: dryRun: Unsupported value: "{value}": supported values: "All"'
             )
         return value == "All"
+
+    @property
+    def is_patch(self) -> bool:
+        return self.request.method == "PATCH"
+
+    @property
+    def field_validation(self) -> str:
+        """What happens to fields that the kind does not have: Ignore, Warn (the default) or Strict."""
+        value = self.request.parameter("fieldValidation")
+        if value not in _FIELD_VALIDATIONS:
+            known = ", ".join(f'"{v}"' for v in _FIELD_VALIDATIONS)
+            what = {"POST": "Create", "PUT": "Update"}.get(self.request.method, "Patch")
+            raise ApiStatus(
+                422,
+                "Invalid",
+                f'{what}Options.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "{value}": '
+                f"supported values: {known}",
+            )
+        return value
 
     @property
     def verb(self) -> str:
@@ -119,6 +139,35 @@ def read_object(request: Request) -> Json:
     if not isinstance(value, dict):
         raise bad_request("the object provided is unrecognized: it is no JSON object")
     return value
+
+
+def twice_named(body: bytes) -> list[str]:
+    """The paths of fields that a JSON object names again, in order; empty for what is no JSON."""
+    found: list[str] = []
+    try:
+        value = json.loads(body, object_pairs_hook=_Pairs)
+    except ValueError:
+        return found
+    _collect_twice(value, "", found)
+    return found
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The fields of an object as they are written."""
+
+
+def _collect_twice(value: Any, path: str, found: list[str]) -> None:
+    if isinstance(value, _Pairs):
+        seen = set[str]()
+        for name, inner in value:
+            place = f"{path}.{name}" if path else name
+            if name in seen:
+                found.append(place)
+            seen.add(name)
+            _collect_twice(inner, place, found)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _collect_twice(inner, f"{path}[{number}]", found)
 
 
 def read_value(body: bytes, *, yaml: bool = False) -> Any:

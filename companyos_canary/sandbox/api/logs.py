@@ -29,8 +29,11 @@ def access_line(pod: Object, at: datetime) -> str | None:
 
 
 def answer(store: Store, call: Call, line: LogLine) -> Response:
-    """The log of a container, `follow` as a stream. 400 where it has not started."""
+    """The log of a container, `follow` as a stream. 204 while the pod has no node, 400 where the
+    container has not started."""
     pod = store.read(POD, call.namespace, call.name)
+    if not pod["spec"].get("nodeName"):
+        return Response(204, {}, b"")
     container = _container(pod, call.request.parameter("container"))
     began, ended = _life(pod, container, previous=call.flag("previous"))
     now = ended or store.now()

@@ -11,6 +11,7 @@ from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import Object
 
 Path = tuple[str, ...]
+_ATOMIC = ("selector", "labelSelector", "namespaceSelector", "nodeSelector")
 _NOT_OWNED = (
     "name",
     "namespace",
@@ -127,7 +128,7 @@ def leaves(kind: Kind, obj: Object) -> dict[Path, Any]:
 
 
 def _walk(kind: Kind, value: Any, path: Path, names: tuple[str, ...], found: dict[Path, Any]) -> None:
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict) and value and not is_atomic(kind, names):
         for name, inner in value.items():
             _walk(kind, inner, (*path, f"f:{name}"), (*names, name), found)
         return
@@ -141,6 +142,13 @@ def _walk(kind: Kind, value: Any, path: Path, names: tuple[str, ...], found: dic
         if isinstance(item, dict):
             for name, inner in item.items():
                 _walk(kind, inner, (*path, element, f"f:{name}"), (*names, name), found)
+
+
+def is_atomic(kind: Kind, names: tuple[str, ...]) -> bool:
+    """Whether the object at a path of field names has one owner, as selectors and references have."""
+    if names[-1] in _ATOMIC or (kind.kind, names) == ("Event", ("involvedObject",)):
+        return names[0] == "spec"
+    return "valueFrom" in names[:-1] and "env" in names and names[-1].endswith(("Ref", "KeyRef"))
 
 
 def item_element(item: Any, keys: tuple[str, ...]) -> str:

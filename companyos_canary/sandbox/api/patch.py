@@ -39,8 +39,9 @@ def _json_patched(base: Object, patch: object) -> Object:
         result = json_patch(base, patch)
     except PatchMalformed as error:
         raise bad_request(f"Invalid JSON Patch: {error}") from error
-    except PatchFailed as error:
-        raise ApiStatus(422, "Invalid", str(error)) from error
+    except PatchFailed as error:  # which operation failed, a server does not say
+        message = "the server rejected our request due to an error in our request"
+        raise ApiStatus(422, "Invalid", message, {}) from error
     if not isinstance(result, dict):
         raise bad_request("the patch leaves no object")
     return result
@@ -162,11 +163,12 @@ def _check_removable(parent: Any, token: str, path: str) -> None:
 
 
 def _replace(root: list[Any], path: str, value: Any) -> None:
+    """An absent field is added, as in the library that the API server uses; a list item is not."""
     parent, token = _parent(root, path, "replace")
-    _child(parent, token, "replace", path)
     if isinstance(parent, dict):
         parent[token] = value
     else:
+        _child(parent, token, "replace", path)
         parent[int(token)] = value
 
 

@@ -45,13 +45,13 @@ def list_(store: Store, call: Call) -> Response:
     """A list as of one resourceVersion; with `limit` in pages that all show that version."""
     form, test = Form.of(call.request), selected(call)
     limit = _number(call, "limit")
-    version, after = store.version, ("", "")
+    version, after = _listed(store, call), ("", "")
     if token := call.request.parameter("continue"):
         version, after = _read_token(token)
     try:
         objects = store.items(call.kind, call.namespace, at=version)
     except ApiStatus as error:
-        if error.code == 410:
+        if error.code == 410 and token:
             raise _page_expired() from error
         raise
     left = [obj for obj in objects if _place(obj) > after and test(obj)]
@@ -64,9 +64,36 @@ def list_(store: Store, call: Call) -> Response:
     return ok(form.many(call.kind, page, format_time(store.now()), meta))
 
 
+def _listed(store: Store, call: Call) -> int:
+    """The resourceVersion that a list shows: the newest one, or exactly the given one. 504 for one of
+    the future, 400 for what is none."""
+    match, text = call.request.parameter("resourceVersionMatch"), call.request.parameter("resourceVersion")
+    if match and not text:
+        why = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+        raise ApiStatus(422, "Invalid", f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: {why}')
+    try:
+        wanted = _version(call)
+    except ValueError as error:
+        raise bad_request(f"invalid resource version: {error}") from None
+    if wanted > store.version:
+        raise ApiStatus(
+            504,
+            "Timeout",
+            f"Timeout: Too large resource version: {wanted}, current: {store.version}",
+            {
+                "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+                "retryAfterSeconds": 1,
+            },
+        )
+    return wanted if match == "Exact" and wanted else store.version
+
+
 def watch(store: Store, call: Call, elapsed: Callable[[], float]) -> Response:
     """A stream of changes from `resourceVersion` on; without one (or 0) what exists comes first."""
-    since = _version(call)
+    try:
+        since = _version(call)
+    except ValueError as error:
+        raise ApiStatus(500, "", str(error)) from None
     initial = call.flag("sendInitialEvents")
     if initial and call.request.parameter("resourceVersionMatch") != "NotOlderThan":
         raise ApiStatus(
@@ -123,12 +150,11 @@ def _number(call: Call, name: str) -> int:
 
 
 def _version(call: Call) -> int:
+    """Raises ValueError in the words of the real server."""
     text = call.request.parameter("resourceVersion") or "0"
     if not text.isdecimal():
-        raise ApiStatus(
-            400,
-            "BadRequest",
-            f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax',
+        raise ValueError(
+            f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
         )
     return int(text)
 

@@ -263,6 +263,37 @@ _DEPLOYMENT_SPEC = {
     "template!": _POD_TEMPLATE,
 }
 
+_SERVICE_PORT: Shape = {
+    "appProtocol": "text",
+    "name": "text",
+    "nodePort": "number",
+    "port!": "number",
+    "protocol": "text",
+    "targetPort": "number or text",
+}
+_SERVICE_SPEC: Shape = {
+    "allocateLoadBalancerNodePorts": "flag",
+    "clusterIP": "text",
+    "clusterIPs": ["text"],
+    "externalIPs": ["text"],
+    "externalName": "text",
+    "externalTrafficPolicy": "text",
+    "healthCheckNodePort": "number",
+    "internalTrafficPolicy": "text",
+    "ipFamilies": ["text"],
+    "ipFamilyPolicy": "text",
+    "loadBalancerClass": "text",
+    "loadBalancerIP": "text",
+    "loadBalancerSourceRanges": ["text"],
+    "ports": [_SERVICE_PORT],
+    "publishNotReadyAddresses": "flag",
+    "selector": "texts",
+    "sessionAffinity": "text",
+    "sessionAffinityConfig": "map",
+    "trafficDistribution": "text",
+    "type": "text",
+}
+
 SHAPES: dict[Kind, Shape] = {
     ROLLOUT: {"spec!": _ROLLOUT_SPEC, "status": _ROLLOUT_STATUS},
     ANALYSISRUN: {"spec!": _ANALYSIS_RUN_SPEC, "status": "map"},
@@ -272,7 +303,7 @@ SHAPES: dict[Kind, Shape] = {
     REPLICASET: {"spec!": _REPLICASET_SPEC, "status": "map"},
     DEPLOYMENT: {"spec!": _DEPLOYMENT_SPEC, "status": "map"},
     POD: {"spec!": _POD_SPEC, "status": "map"},
-    SERVICE: {"spec": {"selector": "texts", "ports": [{"port!": "number", "*": "any"}], "*": "any"}, "status": "map"},
+    SERVICE: {"spec": _SERVICE_SPEC, "status": "map"},
     NAMESPACE: {"spec": "map", "status": "map"},
     CONFIGMAP: {"data": "texts", "binaryData": "texts", "immutable": "flag"},
     SECRET: {"data": "texts", "stringData": "texts", "type": "text", "immutable": "flag"},

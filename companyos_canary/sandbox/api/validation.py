@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from companyos_canary.sandbox.api.built_in import Cause, causes_of
 from companyos_canary.sandbox.api.schema import Shape, shape_of
 from companyos_canary.sandbox.kinds import DEPLOYMENT, REPLICASET, Kind
-from companyos_canary.sandbox.objects import Object, bad_request, invalid, labels_match
+from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, invalid, labels_match
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),
@@ -21,7 +22,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _TYPE_NAMES = {"text": "string", "number": "integer", "flag": "boolean", "map": "object"}
 _TYPES_OF_JSON = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
 
-Cause = tuple[str, str, str]
 _PART = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_NAME = re.compile(_PART)
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -54,12 +54,15 @@ def findings_of(kind: Kind, obj: Object) -> Findings:
     return findings
 
 
-def check_shape(kind: Kind, obj: Object, validation: str, subresource: str = "") -> tuple[Object, tuple[str, ...]]:
+def check_shape(
+    kind: Kind, obj: Object, validation: str, subresource: str = "", *, patched: bool = False
+) -> tuple[Object, tuple[str, ...]]:
     """The object without fields that its kind does not have, and warnings about them. Only what
     the write may change is looked at: the status, or everything but an isolated status.
 
-    `validation` is fieldValidation: Strict makes unknown fields a 400, Warn (the default) warns,
-    Ignore drops them silently, as the real server prunes them. 422 for types and required fields.
+    `validation` is fieldValidation: Strict makes unknown fields a 400 (422 with the whole object where
+    it is `patched`), Warn (the default) warns, Ignore drops them silently, as the real server prunes
+    them. 422 for types and required fields.
     """
     shape = shape_of(kind)
     if shape is None:
@@ -76,6 +79,8 @@ def check_shape(kind: Kind, obj: Object, validation: str, subresource: str = "")
     kept = _checked(rest, shape, "", findings)
     if findings.unknown and validation == "Strict":
         told = ", ".join(f'unknown field "{path}"' for path in findings.unknown)
+        if patched:
+            raise _not_patched(obj, f"strict decoding error: {told}")
         raise bad_request(
             f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: strict decoding error: {told}'
         )
@@ -137,8 +142,8 @@ def _wrong_type(value: Any, wanted: str, path: str, findings: Findings) -> Any:
 
 
 def check_object(kind: Kind, obj: Object) -> None:
-    """422 for labels and annotations with wrong names, labels with wrong values, and a workload
-    whose selector does not select its own pods."""
+    """422 for labels and annotations with wrong names, labels with wrong values, a workload whose
+    selector does not select its own pods, and what else a built-in kind forbids."""
     meta = obj["metadata"]
     causes = [
         *_labels(meta.get("labels") or {}, "metadata.labels"),
@@ -146,8 +151,24 @@ def check_object(kind: Kind, obj: Object) -> None:
     ]
     if kind in (DEPLOYMENT, REPLICASET):
         causes += _own_pods(obj)
+    causes += causes_of(kind, obj)
     if causes:
         raise invalid(kind, meta["name"], causes)
+
+
+def _not_patched(obj: Object, why: str) -> ApiStatus:
+    """422 for the result of a patch; it names no kind."""
+    whole = json.dumps(json.dumps(obj, separators=(",", ":"), ensure_ascii=False), ensure_ascii=False)
+    cause = {"reason": "FieldValueInvalid", "message": f"Invalid value: {whole}: {why}", "field": "patch"}
+    return ApiStatus(422, "Invalid", f' "" is invalid: patch: {cause["message"]}', {"causes": [cause]})
+
+
+def check_same(kind: Kind, old: Object, new: Object) -> None:
+    """422 where a patch gives the object another uid."""
+    uid = new["metadata"].get("uid") or ""
+    if uid != old["metadata"]["uid"]:
+        why = f"Invalid value: {json.dumps(uid)}: field is immutable"
+        raise invalid(kind, old["metadata"]["name"], [("metadata.uid", why, "FieldValueInvalid")])
 
 
 def check_change(kind: Kind, old: Object, new: Object) -> None:

@@ -11,7 +11,8 @@ from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import ApiStatus, Object
 from companyos_canary.sandbox.store import Change, Store
 
-BOOKMARK_SECONDS = 10.0
+BOOKMARK_SECONDS = 60.0
+BEFORE_THE_END = 2.0  # seconds: the last bookmark of a watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +59,29 @@ class Watch:
                     yield self._line("ADDED", obj)
             if options.bookmark_initial:
                 yield self._bookmark(since, initial=True)
-        elif since > self._store.version:
-            raise ApiStatus(
-                504,
-                "Timeout",
-                f"Too large resource version: {since}, current: {self._store.version}",
-                {"retryAfterSeconds": 1},
-            )
         yield from self._follow(since)
 
     def _follow(self, since: int) -> Iterator[bytes]:
-        end = self._elapsed() + self._options.seconds
-        told, told_at = since, self._elapsed()
+        begun = self._elapsed()
+        end = begun + self._options.seconds
+        told, due = since, _next_bookmark(begun, end)
         while not self._closed:
             for change in self._store.changes(since):
                 since = change.version
                 if line := self._change(change):
-                    told, told_at = since, self._elapsed()
+                    told = since
                     yield line
                 if self._closed:
                     return
             now = self._elapsed()
-            due = now - told_at >= BOOKMARK_SECONDS or now >= end
-            if self._options.bookmarks and due and told < since:
-                told, told_at = since, now
-                yield self._bookmark(since)
             if now >= end:
                 return
-            self._store.wait(since, min(end - now, BOOKMARK_SECONDS), lambda: self._closed)
+            if now >= due:
+                due = _next_bookmark(now, end)
+                if self._options.bookmarks and told < since:
+                    told = since
+                    yield self._bookmark(since)
+            self._store.wait(since, min(end, due) - now, lambda: self._closed)
 
     def _change(self, change: Change) -> bytes | None:
         """The event that the selector makes of a change: entering is ADDED, leaving DELETED."""
@@ -121,3 +117,10 @@ class Watch:
             bookmark.update(kind="Table", apiVersion="meta.k8s.io/v1", rows=[])
             bookmark["columnDefinitions"] = []
         return encoded({"type": "BOOKMARK", "object": bookmark})
+
+
+def _next_bookmark(now: float, end: float) -> float:
+    """Every minute, and once shortly before the end."""
+    last = end - BEFORE_THE_END
+    regular = now + BOOKMARK_SECONDS
+    return last if now < last < regular else regular

@@ -10,13 +10,13 @@ from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.api.admission import admitted, check_identity, check_name, new_object
 from companyos_canary.sandbox.api.answer import Form, ok, success
 from companyos_canary.sandbox.api.apply import applied, check_typed, read_configuration
-from companyos_canary.sandbox.api.call import Call, media_type, read_object
+from companyos_canary.sandbox.api.call import Call, media_type, read_object, twice_named
 from companyos_canary.sandbox.api.discovery import forget_objects
 from companyos_canary.sandbox.api.managed_fields import Manager, updated
 from companyos_canary.sandbox.api.patch import APPLY, patched
 from companyos_canary.sandbox.api.read import scale_of, scaled
 from companyos_canary.sandbox.api.selectors import selected
-from companyos_canary.sandbox.api.validation import check_change, check_shape
+from companyos_canary.sandbox.api.validation import check_change, check_same, check_shape
 from companyos_canary.sandbox.kinds import CRD, NAMESPACE
 from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, method_not_allowed, not_found
 from companyos_canary.sandbox.store import Propagation, Store
@@ -35,10 +35,11 @@ class Writer:
     def create(self, call: Call) -> Response:
         if call.name and not (call.kind is NAMESPACE and call.subresource == "finalize"):
             raise method_not_allowed()
+        twice = _refuse_twice(call)
         obj = new_object(call, read_object(call.request), random)
-        return self._create(call, obj, self._manager(call, "Update"))
+        return self._create(call, obj, self._manager(call, "Update"), twice)
 
-    def _create(self, call: Call, obj: Object, manager: Manager) -> Response:
+    def _create(self, call: Call, obj: Object, manager: Manager, told: tuple[str, ...] = ()) -> Response:
         namespace = obj["metadata"].get("namespace", "")
         if namespace and self.store.get(NAMESPACE, "", namespace) is None:
             raise not_found(NAMESPACE, namespace)
@@ -46,9 +47,10 @@ class Writer:
         if manager.operation == "Update":
             obj = updated(call.kind, None, obj, manager)
         created = self.store.create(call.kind, obj, dry_run=call.dry_run)
-        return self._answer(call, created, 201, warnings)
+        return self._answer(call, created, 201, (*told, *warnings))
 
     def replace(self, call: Call) -> Response:
+        twice = _refuse_twice(call)
         body = read_object(call.request)
         old = self.store.read(call.kind, call.namespace, call.name)
         if call.subresource == "scale":
@@ -62,7 +64,7 @@ class Writer:
                 f'{call.kind.resource} "{call.name}" is invalid: metadata.resourceVersion: '
                 "Invalid value: 0x0: must be specified for an update",
             )
-        return self._update(call, old, body, self._manager(call, "Update"), expect)
+        return self._update(call, old, body, self._manager(call, "Update"), expect, told=twice)
 
     def patch(self, call: Call) -> Response:
         """Reads, patches and writes, again where somebody wrote in between and the patch itself
@@ -78,6 +80,7 @@ class Writer:
             if call.subresource == "scale":
                 new = scaled(call.kind, old, new)
             check_identity(call, new)
+            check_same(call.kind, old, new)
             expect = new["metadata"].get("resourceVersion", "")
             own = expect not in ("", old["metadata"]["resourceVersion"])
             try:
@@ -99,10 +102,12 @@ class Writer:
             return self._create(call, new, manager)
         return self._update(call, old, new, manager, new["metadata"].get("resourceVersion", ""))
 
-    def _update(self, call: Call, old: Object, new: Object, manager: Manager, expect: str) -> Response:
+    def _update(
+        self, call: Call, old: Object, new: Object, manager: Manager, expect: str, *, told: tuple[str, ...] = ()
+    ) -> Response:
         warnings: tuple[str, ...] = ()
         if call.subresource == "status":
-            new, warnings = check_shape(call.kind, new, call.request.parameter("fieldValidation"), "status")
+            new, warnings = check_shape(call.kind, new, call.field_validation, "status", patched=call.is_patch)
         else:
             check_change(call.kind, old, new)
             new, warnings = admitted(call, new, self.refuse)
@@ -111,7 +116,7 @@ class Writer:
         written = self.store.update(
             call.kind, new, status_only=call.subresource == "status", expect=expect, dry_run=call.dry_run
         )
-        return self._answer(call, written, 200, warnings)
+        return self._answer(call, written, 200, (*told, *warnings))
 
     def delete(self, call: Call) -> Response:
         options = read_object(call.request)
@@ -176,6 +181,18 @@ class Writer:
         headers = {"Warning": told} if told else {}
         shown = form.one(call.kind, obj, format_time(self.store.now()))
         return ok(shown, status, headers)
+
+
+def _refuse_twice(call: Call) -> tuple[str, ...]:
+    """400 under Strict for fields that the body names twice, else warnings about them."""
+    validation, kind = call.field_validation, call.kind
+    told = tuple(f'duplicate field "{path}"' for path in twice_named(call.request.body))
+    if told and validation == "Strict":
+        raise bad_request(
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
+            f"strict decoding error: {', '.join(told)}"
+        )
+    return () if validation == "Ignore" else told
 
 
 def _propagation(call: Call, options: Json) -> Propagation:

@@ -27,7 +27,7 @@ from companyos_canary.sandbox.controller.passes import (
     selector_of,
 )
 from companyos_canary.sandbox.kinds import POD, REPLICASET, SERVICE
-from companyos_canary.sandbox.objects import Object, is_owned
+from companyos_canary.sandbox.objects import Object, is_owned, is_ready
 
 _LOOK_AGAIN = timedelta(seconds=30)
 
@@ -236,11 +236,6 @@ def restart_pods(work: Pass) -> bool:
         work.store.delete(POD, work.view.namespace, pod["metadata"]["name"])
     work.wake_at.append(work.now + _LOOK_AGAIN)
     return budget > 0
-
-
-def is_ready(pod: Object) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def _pods(work: Pass, uid: str) -> list[Object]:

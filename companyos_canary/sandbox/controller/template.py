@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.sandbox.defaults import default_pull_policy
 from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.store import Store
@@ -15,14 +16,20 @@ EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
 WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 _ALPHABET = "456789bcdf"
 _DEFAULTS = {
+    "apiVersion": "v1",
+    "defaultMode": 420,
     "dnsPolicy": "ClusterFirst",
-    "imagePullPolicy": "IfNotPresent",
+    "failureThreshold": 3,
+    "periodSeconds": 10,
     "protocol": "TCP",
     "restartPolicy": "Always",
     "schedulerName": "default-scheduler",
+    "scheme": "HTTP",
+    "successThreshold": 1,
     "terminationGracePeriodSeconds": 30,
     "terminationMessagePath": "/dev/termination-log",
     "terminationMessagePolicy": "File",
+    "timeoutSeconds": 1,
 }
 
 Metadata = Mapping[str, Mapping[str, str]]
@@ -104,7 +111,8 @@ def _without_defaults(value: Any) -> Any:
         return [_without_defaults(v) for v in value]
     if not isinstance(value, dict):
         return value
-    kept = {k: _without_defaults(v) for k, v in value.items() if _DEFAULTS.get(k) != v}
+    usual = {**_DEFAULTS, "imagePullPolicy": default_pull_policy(value.get("image", ""))}
+    kept = {k: _without_defaults(v) for k, v in value.items() if usual.get(k) != v}
     return {k: v for k, v in kept.items() if v not in ({}, [], None, "")}
 
 

@@ -116,11 +116,15 @@ def deployment(name: str = "web", **spec: Any) -> Object:
             "selector": {"matchLabels": {"app": name}},
             "template": {
                 "metadata": {"labels": {"app": name}},
-                "spec": {"containers": [{"name": "app", "image": "app:v1"}, {"name": "side"}]},
+                "spec": {"containers": [{"name": "app", "image": "app:v1"}, {"name": "side", "image": "side:v1"}]},
             },
             **spec,
         },
     }
+
+
+def on_a_node(made: Object) -> Object:
+    return {**made, "spec": {**made["spec"], "nodeName": "sandbox"}}
 
 
 def pod(name: str, labels: dict[str, str] | None = None, **more: Any) -> Object:

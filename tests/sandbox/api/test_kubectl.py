@@ -13,11 +13,11 @@ import pytest
 
 from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
+from companyos_canary.sandbox.defaults import namespace
 from companyos_canary.sandbox.kinds import EVENT, NAMESPACE, POD
-from companyos_canary.sandbox.objects import namespace
 from companyos_canary.sandbox.server import serve
 from companyos_canary.sandbox.store import Store
-from tests.sandbox.api.client import deployment, pod, rollout
+from tests.sandbox.api.client import deployment, on_a_node, pod, rollout
 
 KUBECTL = shutil.which("kubectl")
 pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
@@ -194,14 +194,14 @@ def test_it_patches_in_three_ways(demo: Run) -> None:
     assert demo(*read)[1] == "true true"
     failing = '[{"op":"test","path":"/status/abort","value":false}]'
     code, _, err = demo("patch", "ro", "demo", "--type", "json", "-p", failing)
-    assert (code, "testing value /status/abort failed: test failed" in err) == (1, True)
+    assert (code, "the server rejected our request due to an error in our request" in err) == (1, True)
     code, _, err = demo("patch", "ro", "demo", "--type", "strategic", "-p", "{}")
     assert (code, "is not supported by argoproj.io/v1alpha1" in err) == (1, True)
     demo("create", "-f", "-", send=deployment())
     demo("patch", "deploy", "web", "-p", '{"spec":{"minReadySeconds":3}}')
     assert demo("set", "image", "deploy/web", "app=app:v9")[0] == 0
     path = "jsonpath={.spec.minReadySeconds} {.spec.template.spec.containers[*].image}"
-    assert demo("get", "deploy", "web", "-o", path)[1] == "3 app:v9"
+    assert demo("get", "deploy", "web", "-o", path)[1] == "3 app:v9 side:v1"
 
 
 def test_it_replaces_with_an_optimistic_lock(demo: Run) -> None:
@@ -237,7 +237,7 @@ def test_it_waits(demo: Run) -> None:
 
 def test_it_reads_logs_and_events(kubectl: Run, sandbox: Sandbox, space: str) -> None:
     state = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
-    made = pod("a", status={"containerStatuses": [{"name": "app", "state": state}]})
+    made = on_a_node(pod("a", status={"containerStatuses": [{"name": "app", "state": state}]}))
     made["metadata"]["namespace"] = space
     uid = sandbox.store.create(POD, made)["metadata"]["uid"]
     assert kubectl("logs", "a", "--tail=2")[1].count("\n") == 2

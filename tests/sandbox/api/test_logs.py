@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.kinds import POD
-from tests.sandbox.api.client import Client, connect, pod
+from companyos_canary.sandbox.kinds import POD, SERVICE
+from tests.sandbox.api.client import Client, connect, on_a_node, pod
 
 RUNNING = {"containerStatuses": [{"name": "app", "state": {"running": {"startedAt": "2026-05-04T03:02:01Z"}}}]}
 LOG = "/api/v1/namespaces/default/pods/a/log"
@@ -14,7 +14,7 @@ LOG = "/api/v1/namespaces/default/pods/a/log"
 
 def test_a_running_pod_writes_a_line_a_second() -> None:
     client = connect(log_line=lambda pod, at: f"{pod['metadata']['name']} {at:%S}")
-    client.store.create(POD, pod("a", status=RUNNING))
+    client.store.create(POD, on_a_node(pod("a", status=RUNNING)))
     client.clock.tick(4)
     assert client.send("GET", LOG).body == b"a 02\na 03\na 04\na 05\n"
     assert client.send("GET", LOG, tailLines="1").body == b"a 05\n"
@@ -25,7 +25,7 @@ def test_a_running_pod_writes_a_line_a_second() -> None:
 
 
 def test_the_same_second_always_has_the_same_line(client: Client) -> None:
-    client.store.create(POD, pod("a", status=RUNNING))
+    client.store.create(POD, on_a_node(pod("a", status=RUNNING)))
     client.clock.tick(3)
     first = client.send("GET", LOG).body
     client.clock.tick(3)
@@ -34,7 +34,7 @@ def test_the_same_second_always_has_the_same_line(client: Client) -> None:
 
 
 def test_a_followed_log_ends_with_its_pod(client: Client) -> None:
-    client.store.create(POD, pod("a", status=RUNNING))
+    client.store.create(POD, on_a_node(pod("a", status=RUNNING)))
     client.clock.tick(2)
     stream = client.send("GET", LOG, follow="true").stream
     assert stream is not None
@@ -62,7 +62,7 @@ PULLING = {"containerStatuses": [{"name": "app", "state": {"waiting": {"reason":
     ],
 )
 def test_a_log_that_is_not_there_says_why(client: Client, more: Any, query: dict[str, str], message: str) -> None:
-    client.store.create(POD, pod("a", **more))
+    client.store.create(POD, on_a_node(pod("a", **more)))
     answer = client.send("GET", LOG, **query)
     assert (answer.status, message in answer.json()["message"]) == (400, True)
 
@@ -75,6 +75,8 @@ def test_a_service_answers_behind_the_proxy() -> None:
         return Response(200, {"Content-Type": "application/json"}, b'{"status":"success"}')
 
     client = connect(proxies={"monitoring/prometheus:9090": prometheus})
+    meta = {"name": "prometheus", "namespace": "monitoring"}
+    client.store.create(SERVICE, {"metadata": meta, "spec": {"ports": [{"port": 9090}]}})
     base = "/api/v1/namespaces/monitoring/services"
     path = f"{base}/http:prometheus:9090/proxy/api/v1/query"
     answer = client.send("POST", path, b"query=up", "application/x-www-form-urlencoded", x="1")

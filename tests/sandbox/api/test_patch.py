@@ -70,6 +70,7 @@ def test_a_merge_patch_leaves_its_input_alone(target: Any, patch: Any) -> None:
         ({"/": 9, "~1": 10}, [{"op": "test", "path": "/~01", "value": 10}], {"/": 9, "~1": 10}),
         ({"a": 1}, [{"op": "add", "path": "", "value": {"b": 2}}], {"b": 2}),
         ({}, [{"op": "test", "path": "/nothing", "value": None}], {}),
+        ({"a": {}}, [{"op": "replace", "path": "/a/b", "value": 1}], {"a": {"b": 1}}),
     ],
 )
 def test_json_patch_does_what_the_rfc_shows(target: Any, operations: Any, result: Any) -> None:
@@ -89,7 +90,8 @@ def test_json_patch_does_what_the_rfc_shows(target: Any, operations: Any, result
         ({"op": "remove", "path": "/list/01"}, "Unable to access invalid index: 01: invalid"),
         ({"op": "remove", "path": "/x"}, "error in remove for path: '/x': Unable to remove"),
         ({"op": "x", "path": "/flag"}, "Unexpected kind: x"),
-        ({"op": "replace", "path": "/x", "value": 1}, 'doc is missing path: "/x"'),
+        ({"op": "replace", "path": "/x/y", "value": 1}, 'doc is missing path: "/x/y"'),
+        ({"op": "replace", "path": "/list/1", "value": 1}, 'doc is missing path: "/list/1"'),
         ({"op": "add", "path": "/x/y", "value": 1}, 'doc is missing path: "/x/y"'),
         ({"op": "add", "path": "/list/9", "value": 1}, "invalid index referenced"),
         ({"op": "add", "path": "/flag/x", "value": 1}, "doc is missing path: /flag/x"),

@@ -142,7 +142,7 @@ def test_deployments_show_their_containers_when_wide(client: Client) -> None:
     path = "/apis/apps/v1/namespaces/default/deployments"
     client.post(path, deployment())
     answer = client.get(path, accept=TABLE)
-    assert rows(answer) == [["web", "0/1", 0, 0, "0s", "app,side", "app:v1,", "app=web"]]
+    assert rows(answer) == [["web", "0/1", 0, 0, "0s", "app,side", "app:v1,side:v1", "app=web"]]
     assert [c["priority"] for c in answer["columnDefinitions"]] == [0, 0, 0, 0, 0, 1, 1, 1]
 
 
@@ -183,7 +183,7 @@ def test_only_metadata_can_be_asked_for(client: Client) -> None:
         (f"{ROLLOUTS}/nope", 404, 'rollouts.argoproj.io "nope" not found'),
         ("/api/v1/foos", 404, "the server could not find the requested resource"),
         (f"{ROLLOUTS}?limit=x", 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
-        (f"{ROLLOUTS}?watch=1&resourceVersion=x", 400, "invalid syntax"),
+        (f"{ROLLOUTS}?watch=1&resourceVersion=x", 500, "invalid syntax"),
     ],
 )
 def test_failures_are_a_status(client: Client, path: str, code: int, message: str) -> None:

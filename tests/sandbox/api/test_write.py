@@ -202,7 +202,8 @@ def test_a_failed_test_is_unprocessable_and_writes_nothing(demo: Client) -> None
     ]
     answer = demo.patch(f"{DEMO}/status", operations, JSON_PATCH)
     assert (answer.status, answer.json()["reason"]) == (422, "Invalid")
-    assert answer.json()["message"] == ("testing value /status/currentStepIndex failed: test failed")
+    assert answer.json()["message"] == "the server rejected our request due to an error in our request"
+    assert answer.json()["details"] == {}
     assert demo.store.version == before
     operations[0]["value"] = 1
     assert demo.patch(f"{DEMO}/status", operations, JSON_PATCH).status == 200
@@ -248,7 +249,7 @@ def test_built_in_kinds_take_strategic_patches(client: Client) -> None:
     body = {"spec": {"template": {"spec": {"containers": containers}}}}
     written = client.patch(f"{DEPLOYMENTS}/web", body, STRATEGIC).json()
     shown = written["spec"]["template"]["spec"]["containers"]
-    assert shown == [{"name": "app", "image": "app:v2"}, {"name": "side"}]
+    assert [(c["name"], c["image"]) for c in shown] == [("app", "app:v2"), ("side", "side:v1")]
 
 
 def test_a_scale_changes_the_replicas_only(demo: Client) -> None:

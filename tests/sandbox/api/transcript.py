@@ -20,8 +20,8 @@ from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
+from companyos_canary.sandbox.defaults import namespace
 from companyos_canary.sandbox.kinds import NAMESPACE
-from companyos_canary.sandbox.objects import namespace
 from companyos_canary.sandbox.server import serve
 from companyos_canary.sandbox.store import Store
 
@@ -35,6 +35,7 @@ MASKS = (
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<uid>"),
     (re.compile(r"https://127\.0\.0\.1:\d+"), "<server>"),
     (re.compile(r"(resourceVersion\"?: )\"\d+\""), r"\1<version>"),
+    (re.compile(r'(resourceVersion\\":)\\"\d+\\"'), r"\1<version>"),
     (re.compile(r"(Resource Version: +)\d+"), r"\1<version>"),
     (re.compile(r"^([-+]{3} )\S+\t.*$", re.MULTILINE), r"\1<file>"),
     (re.compile(r"^diff .*$", re.MULTILINE), "diff <files>"),
