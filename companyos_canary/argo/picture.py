@@ -1,11 +1,13 @@
 """All that is derived from one Snapshot and `now`, once: what every voice tells. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from companyos_canary.argo.cause import cause
 from companyos_canary.argo.metric_rows import MetricRow, metric_rows
-from companyos_canary.argo.pods import is_routed, pod_share
+from companyos_canary.argo.pods import PodState, is_routed, pod_share, pod_state
 from companyos_canary.argo.progress import Progress, progress, started_at
 from companyos_canary.argo.steps import actual_weight
 from companyos_canary.model.image import image_of, version
@@ -37,7 +39,7 @@ class Place:
         return " ".join(w for w in ("canary", verb, argument, target) if w)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Picture:
     """`version` is the newest one, `stable` the one that was promoted last (empty if unknown);
     they are equal when nothing is under way. `pods` are the available ones,
@@ -76,7 +78,15 @@ class Picture:
         """A traffic router sets the weight, not the number of pods."""
         return is_routed(self.snapshot.rollout)
 
-    @property
+    @cached_property
+    def pod_states(self) -> Mapping[str, tuple[PodState, ...]]:
+        """By the uid of their ReplicaSet."""
+        found: dict[str, list[PodState]] = {}
+        for pod in self.snapshot.pods:
+            found.setdefault(pod.owner_uid, []).append(pod_state(pod))
+        return {uid: tuple(states) for uid, states in found.items()}
+
+    @cached_property
     def where(self) -> str:
         """`companyos @ prod-eu`."""
         namespace, context = self.snapshot.rollout.namespace, self.place.context

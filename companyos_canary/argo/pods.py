@@ -1,6 +1,7 @@
 """The state of a pod as kubectl shows it, and the share of pods that the newest version has. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from companyos_canary.argo.steps import actual_weight
@@ -14,7 +15,7 @@ def pod_status(pod: Pod) -> str:
     pkg/kubectl-argo-rollouts/info/pod_info.go, which follows kubectl's printer)."""
     if pod.deleting:
         return "Unknown" if pod.reason == "NodeLost" else "Terminating"
-    starting = _initialising(pod)
+    starting = _initialising(pod) if pod.init_containers else ""
     if starting:
         return starting
     text = pod.reason or pod.phase or "Pending"  # no kubelet has said anything yet
@@ -29,7 +30,7 @@ def pod_status(pod: Pod) -> str:
 
 def ready_containers(pod: Pod) -> tuple[int, int]:
     """Containers that are ready and running, and all containers."""
-    if _initialising(pod):
+    if pod.init_containers and _initialising(pod):
         return 0, pod.container_count
     ready = sum(1 for c in pod.containers if c.ready and c.running and not _said(c))
     return ready, pod.container_count
@@ -37,7 +38,7 @@ def ready_containers(pod: Pod) -> tuple[int, int]:
 
 def restarts(pod: Pod) -> int:
     """Restarts of the containers, or of the init containers while these run."""
-    counted = pod.init_containers if _initialising(pod) else pod.containers
+    counted = pod.init_containers if pod.init_containers and _initialising(pod) else pod.containers
     return sum(c.restarts for c in counted)
 
 
@@ -91,3 +92,25 @@ def pod_share(snapshot: Snapshot) -> int | None:
     if current is None and rollout.available_replicas < rollout.total_replicas:
         return None  # the Rollout alone does not say whose pods are not there
     return actual_weight(rollout, current.available if current else rollout.updated_replicas)
+
+
+@dataclass(frozen=True, slots=True)
+class PodState:
+    """A pod as people are told of it. `is_well`: it runs, has never been started again and does not leave, so
+    that all such pods are alike. `in_trouble`: it is not ready and says why, or has been started again."""
+
+    pod: Pod
+    status: str
+    restarts: int
+    is_well: bool
+    in_trouble: bool
+
+
+_CALM = frozenset(("", "Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating"))
+
+
+def pod_state(pod: Pod) -> PodState:
+    status, again = pod_status(pod), restarts(pod)
+    well = pod.ready and not pod.deleting and not again and status == "Running"
+    trouble = not pod.ready and not pod.deleting and (status not in _CALM or again > 0)
+    return PodState(pod, status, again, well, trouble)

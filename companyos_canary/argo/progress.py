@@ -29,12 +29,18 @@ Activity = Literal[
 ]
 
 
+_ENDED_BADLY = ("aborting", "aborted", "degraded")
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """`step` is None when none is in work. `remaining` and `length` are of the Rollout's step in
     work (the analysis or the pause), `until_end` of the whole update; None where it is
-    not known. `failed_step` is where it ended badly. `stepped` is false where no
-    steps are taken: the first version, a return to stable, a restart."""
+    not known. `failed_step` is where it ended badly, `failed_after` how long its analysis took
+    to fail (None where none did) and `failed_share` how much of the step had passed, from 0 to 1.
+    `stepped` is false where no steps are taken: the first version, a return to stable, a restart.
+    `gives_up` is when pods that are still not ready end it, and `aborts` whether that is an abort;
+    without one it becomes Degraded, and the weight stays."""
 
     phase: Phase
     activity: Activity
@@ -46,6 +52,10 @@ class Progress:
     until_end: timedelta | None
     failed_step: WeightStep | None
     stepped: bool
+    failed_after: timedelta | None = None
+    failed_share: float = 0.0
+    gives_up: datetime | None = None
+    aborts: bool = False
 
     @property
     def next_weight(self) -> int:
@@ -63,6 +73,8 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
     idle = not stepped or doing in ("healthy", "aborted", "unobserved")
     length = None if idle else step_length(snapshot, rollout.step_index)
     remaining = _remaining(snapshot, doing, length, now)
+    failed = _failed_run(snapshot) if doing in _ENDED_BADLY else None
+    lasted = _lasted(failed, rollout, now) if failed else None
     return Progress(
         phase=phase,
         activity=doing,
@@ -73,7 +85,11 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
         length=length,
         until_end=None if idle else _until_end(snapshot, doing, remaining),
         stepped=stepped,
-        failed_step=_failed_step(snapshot, groups) if doing in ("aborted", "degraded") else None,
+        failed_step=weight_step_at(groups, failed.step_index) if failed else None,
+        failed_after=lasted if failed and failed.phase in ("Failed", "Error") else None,
+        failed_share=_share_of(failed, lasted) if failed and lasted else 0.0,
+        gives_up=_gives_up(snapshot) if doing in ("scaling", "finishing") else None,
+        aborts=bool((rollout.raw.get("spec") or {}).get("progressDeadlineAbort")),
     )
 
 
@@ -221,13 +237,47 @@ def _until_end(snapshot: Snapshot, doing: Activity, remaining: timedelta | None)
     return total
 
 
-def _failed_step(snapshot: Snapshot, groups: tuple[WeightStep, ...]) -> WeightStep | None:
-    """Where an update ended: the step of the run that failed, or of the newest run. An abort sets
+def _failed_run(snapshot: Snapshot) -> AnalysisRun | None:
+    """Tells where an update ended: the run of a step that failed, or the newest run. An abort sets
     the Rollout's own index back to 0."""
     runs = [r for r in snapshot.attempt if r.step_index is not None]
     bad = [r for r in runs if r.phase in ("Failed", "Error")]
-    newest = (bad or runs)[-1:]
-    return weight_step_at(groups, newest[0].step_index) if newest else None
+    return next(iter((bad or runs)[-1:]), None)
+
+
+def _lasted(run: AnalysisRun, rollout: Rollout, now: datetime) -> timedelta | None:
+    """From the start of a run to its own end, or to the abort that ended it."""
+    began, over = run.started_at or run.created_at, run.completed_at or rollout.aborted_at or now
+    return max(timedelta(), over - began) if began else None
+
+
+def _share_of(run: AnalysisRun, lasted: timedelta) -> float:
+    length = run_length(run)
+    return min(1.0, lasted / length) if length else 0.0
+
+
+_NO_DEADLINE = ("RolloutAborted", "RolloutPaused", "NewReplicaSetAvailable", "ProgressDeadlineExceeded")
+_DEADLINE = 600  # seconds, upstream's default
+_SCALES_DOWN_LATER = "scale-down-deadline"  # upstream DefaultReplicaSetScaleDownDeadlineAnnotationKey
+
+
+def _gives_up(snapshot: Snapshot) -> datetime | None:
+    """When pods have taken too long to become ready: so long after the last progress, which the
+    Progressing condition dates. None while that clock stands still (upstream utils/conditions
+    RolloutTimedOut; recorded: bad-image-deadline-abort)."""
+    rollout = snapshot.rollout
+    found = next((c for c in rollout.conditions if c.type == "Progressing"), None)
+    if found is None or found.updated_at is None or found.reason in _NO_DEADLINE:
+        return None
+    if rollout.paused or rollout.pause_conditions:
+        return None
+    if any(_SCALES_DOWN_LATER in r.annotations for r in snapshot.replicasets if r.hash != rollout.current_hash):
+        return None
+    spec = rollout.raw.get("spec") or {}
+    try:
+        return found.updated_at + whole_seconds(spec.get("progressDeadlineSeconds"), _DEADLINE)
+    except OverflowError:  # later than the year 9999
+        return None
 
 
 def started_at(snapshot: Snapshot) -> datetime | None:

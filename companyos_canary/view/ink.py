@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from companyos_canary.view.lines import Facts, Line
+from companyos_canary.view.lines import BANNERS, Facts, Line
 
 
 def ink(lines: Sequence[Line], facts: Facts) -> Text:
@@ -24,6 +24,8 @@ def _line(line: Line, facts: Facts) -> Text:
         words, style = (part, None) if isinstance(part, str) else (part[0], facts.style(part[1]) or None)
         text.append(visible(words), style=style)
     text.rstrip()
+    if line and line[-1][1:] and line[-1][1] in BANNERS and facts.colour:
+        text.append(" " * (facts.width - cell_len(text.plain)), style=facts.style(line[-1][1]))
     if cell_len(text.plain) > facts.width:
         text.truncate(facts.width - 1)
         text.append(facts.symbols.more)

@@ -5,9 +5,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-Role = Literal["", "success", "warning", "failure", "hint"]
+Role = Literal["", "success", "warning", "failure", "hint", "off", "doing", "asking", "bad", "done", "gone"]
 
-STYLES: dict[Role, str] = {"": "", "success": "green", "warning": "yellow", "failure": "red", "hint": "cyan"}
+# The last five fill a whole line: what goes on, waits for a person, went wrong, is done, is out of date.
+BANNERS: dict[Role, str] = {
+    "doing": "bold white on blue",
+    "asking": "black on yellow",
+    "bad": "bold white on red",
+    "done": "black on green",
+    "gone": "bold white on bright_black",
+}
+STYLES: dict[Role, str] = {
+    "": "",
+    "success": "green",
+    "warning": "yellow",
+    "failure": "red",
+    "hint": "cyan",
+    "off": "bright_black",
+    **BANNERS,
+}
 # Yellow and cyan can hardly be read on white.
 ON_LIGHT: dict[Role, str] = {**STYLES, "warning": "magenta", "hint": "blue"}
 
@@ -67,7 +83,7 @@ UNICODE = Symbols(
     waiting="·",
     warning="!",
     scaled_down="•",
-    replicaset="⧉",
+    replicaset="●",
     pod="□",
     arrow="→",
     dot="·",

@@ -13,12 +13,22 @@ def next_lines(picture: Picture, facts: Facts, *, leave: str = "", commands: boo
     """`leave` says how to leave a live screen, empty where nothing runs on; without `commands` the
     keys stand in their place."""
     sentence, typed = outlook(picture)
+    sentence = _deadline(picture) or sentence
     stale = picture.snapshot.stale_since
     head = f"  next, as of {clock(stale, picture.now).strip()}: " if stale else "  next: "
     lines: list[Line] = [(head, sentence)] if sentence else []
     if leave and picture.progress.activity not in _OVER:
         typed = [*typed, ("leave", f"{leave} (the rollout continues)")]
     return lines + (_packed(typed, facts) if commands else [])
+
+
+def _deadline(picture: Picture) -> str:
+    """When pods that do not start end it."""
+    progress = picture.progress
+    if progress.gives_up is None or not (picture.cause and picture.cause.pods):
+        return ""
+    what = "rolled back" if progress.aborts else "Degraded"
+    return f"{what} at {clock(progress.gives_up, picture.now).strip()} if they are not ready"
 
 
 def outlook(picture: Picture) -> tuple[str, list[Command]]:

@@ -75,40 +75,47 @@ def foot_lines(picture: Picture, facts: Facts, desk: Desk) -> list[Line]:
     return [*said, _keys(picture, facts, desk)]
 
 
+Key = tuple[int, str, str, Role]
+"""How long it is kept where room is short, the key, its word, and the colour of the word."""
+
+
 def _keys(picture: Picture, facts: Facts, desk: Desk) -> Line:
-    """As many as there is room for; `q` and `?` always."""
-    close = [(9, "esc", "back")] if desk.panel else []
-    always = [(10, "q", "leave"), (9, "?", "keys")]
-    pieces = [*close, *_changing(picture, desk), *_looking(desk), *always]
-    dot = f" {facts.symbols.dot} "
-    while len(pieces) > 2 and _length(pieces, dot) > facts.width - 2:
+    """As many as there is room for; `q` and `?` always. What cannot be done now is grey, or left out
+    without colours; without a connection the reason stands beside it."""
+    close: list[Key] = [(9, "esc", "back", "")] if desk.panel else []
+    always: list[Key] = [(10, "?", "keys", ""), (10, "q", "leave", "")]
+    changing = [k for k in _changing(picture, desk) if facts.colour or k[3] != "off" or picture.snapshot.stale_since]
+    pieces = [*changing, *_looking(desk), *close, *always]
+    while len(pieces) > 2 and _length(pieces) > facts.width:
         pieces.remove(min(reversed(pieces), key=lambda p: p[0]))
-    line: list[Part] = ["  "]
-    for n, (_, key, word) in enumerate(pieces):
-        line += [dot if n else "", (key, "hint"), f" {word}"]
+    line: list[Part] = []
+    for n, (_, key, word, role) in enumerate(pieces):
+        told: list[Part] = [(f"{key} {word}".strip(), role)] if role else [(key, "hint"), f" {word}"]
+        line += ["  " if n else "", *told]
     return tuple(line)
 
 
-def _length(pieces: list[tuple[int, str, str]], dot: str) -> int:
-    return sum(columns_of(f"{k} {w}{dot}") for _, k, w in pieces) - columns_of(dot)
+def _length(pieces: list[Key]) -> int:
+    return sum(columns_of(f"{k} {w}".strip()) + 2 for _, k, w, _ in pieces) - 2
 
 
-def _changing(picture: Picture, desk: Desk) -> list[tuple[int, str, str]]:
-    """The keys that would do something now."""
+def _changing(picture: Picture, desk: Desk) -> list[Key]:
+    """The keys that change something, those that would do nothing now in grey."""
     if desk.read_only:
         return []
     doing = picture.progress.activity
+    if picture.snapshot.stale_since:
+        return [(8, "a", "abort", "off"), (6, "space", "pause", "off"), (7, "(no connection)", "", "off")]
     if doing == "aborted":
-        return [(8, "r", "retry")]
+        return [(8, "r", "retry", "")]
     if doing in ("healthy", "unobserved", "aborting"):
         return []
-    promote = [(8, "p", "promote")] if doing in _STANDS else []
-    hold = (6, "space", "resume" if doing == "held" else "pause")
-    return [*promote, (8, "a", "abort"), hold]
+    promote: Key = (8, "p", "promote", "") if doing in _STANDS else (2, "p", "promote", "off")
+    return [promote, (8, "a", "abort", ""), (6, "space", "resume" if doing == "held" else "pause", "")]
 
 
-def _looking(desk: Desk) -> list[tuple[int, str, str]]:
-    words = ((5, "m", "metrics"), (4, "e", "events"), (3, "l", "logs"))
+def _looking(desk: Desk) -> list[Key]:
+    words: tuple[Key, ...] = ((5, "m", "metrics", ""), (4, "e", "events", ""), (3, "l", "logs", ""))
     return [w for w in words if w[2] != desk.panel]
 
 

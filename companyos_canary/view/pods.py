@@ -3,9 +3,9 @@
 from typing import Literal
 
 from companyos_canary.argo.picture import Picture
-from companyos_canary.argo.pods import pod_status, ready_containers, restarts
+from companyos_canary.argo.pods import PodState, ready_containers
 from companyos_canary.model.rollout import BlueGreen
-from companyos_canary.model.workload import Pod, ReplicaSet
+from companyos_canary.model.workload import ReplicaSet
 from companyos_canary.view.format import duration, left, shorten
 from companyos_canary.view.lines import Facts, Line, Role, columns_of, cut, cut_start, filled, joined
 
@@ -69,12 +69,10 @@ def _note(picture: Picture, facts: Facts, state: BlueGreen) -> tuple[str, Role] 
     return None
 
 
-# all: every pod; some: those of small ReplicaSets, else those in trouble; trouble: three of
-# these; none: counts only.
+# all: every odd pod; some: six of these; both with one line for pods that are alike and well.
+# trouble: three; none: counts only.
 Detail = Literal["all", "some", "trouble", "none"]
-_SMALL = 4
 _MOST = 3
-_MANY_READY = 12
 _SHORTEST = 12  # columns of a pod's name
 
 
@@ -82,7 +80,7 @@ def replicas_lines(picture: Picture, facts: Facts, detail: Detail) -> list[Line]
     lines: list[Line] = []
     widths = _widths(picture, everything=detail == "all")
     for replicaset in picture.snapshot.replicasets:
-        pods = picture.snapshot.pods_of(replicaset)
+        pods = picture.pod_states.get(replicaset.uid, ())
         role = picture.snapshot.role_of(replicaset.hash)
         if role or replicaset.desired or replicaset.replicas or pods:
             lines.append(_head(picture, facts, replicaset, widths, pods))
@@ -102,7 +100,7 @@ def _widths(picture: Picture, *, everything: bool) -> tuple[int, int, int]:
 
 
 def _head(
-    picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int], pods: tuple[Pod, ...]
+    picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int], pods: tuple[PodState, ...]
 ) -> Line:
     ready = f"{replicaset.ready:>{widths[1]}}/{replicaset.desired} ready"
     extra = replicaset.replicas - replicaset.desired
@@ -111,7 +109,7 @@ def _head(
         ready = "scaled down"
     short = replicaset.ready < replicaset.desired
     state: Role = "warning" if short else ""
-    problems = list(dict.fromkeys(pod_status(p) for p in pods if in_trouble(p)))
+    problems = list(dict.fromkeys(p.status for p in pods if p.in_trouble))
     why = f"  {', '.join(problems[:2])}" if problems else ""
     head = _name(picture, facts, replicaset, widths, facts.symbols.replicaset)
     text = cut(f"{ready}{leaving}{why}", facts.width - columns_of(head), facts.symbols.more)
@@ -138,39 +136,34 @@ def _name(picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[
     return f"  {mark} {role}  {filled(name, room)}  revision {replicaset.revision:<{revisions}}  "
 
 
-def _pods(picture: Picture, facts: Facts, pods: tuple[Pod, ...], detail: Detail) -> list[Line]:
+def _pods(picture: Picture, facts: Facts, pods: tuple[PodState, ...], detail: Detail) -> list[Line]:
     if detail == "none":
         return []
-    troubled = [p for p in pods if in_trouble(p) or not p.ready]
-    ready = {p.name for p in [p for p in pods if p.ready][_MANY_READY:]}
-    shown = [p for p in pods if p.name not in ready]
-    if detail == "trouble":
-        shown = troubled[:_MOST]
-    elif detail == "some" and len(pods) > _SMALL:
-        shown = troubled[: 2 * _MOST]
-    hidden = len(troubled) - len(shown) if detail != "all" else 0
+    alike = sum(p.is_well for p in pods)
+    odd = [p for p in pods if not p.is_well or (alike == 1 and detail != "trouble")]
+    shown = odd[: {"all": len(odd), "some": 2 * _MOST, "trouble": _MOST}[detail]]
     lines: list[Line] = []
-    said = ""
+    said = {p.message for p in picture.cause.pods} if picture.cause else set()
     for pod in shown:
         lines.append(_pod(picture, facts, pod))
         message = _message(pod)
-        if message and message != said:
+        if message and message not in said:
             text = shorten(message, facts.width - 6, facts.symbols)
             lines.append((("      " + text, "failure"),))
-        said = message or said
-    if hidden > 0 and shown:
-        lines.append((f"    {facts.symbols.pod} and {hidden} more like these",))
-    if ready and detail == "all":
-        lines.append((f"    {facts.symbols.pod} and {len(ready)} more, all ready",))
+        said.add(message)
+    if len(odd) > len(shown):
+        lines.append((f"    {facts.symbols.pod} and {len(odd) - len(shown)} more like these",))
+    if alike > 1 and detail != "trouble":
+        lines.append((f"    {facts.symbols.pod} {alike} running",))
     return lines
 
 
-def _pod(picture: Picture, facts: Facts, pod: Pod) -> Line:
-    status = pod_status(pod)
+def _pod(picture: Picture, facts: Facts, state: PodState) -> Line:
+    pod, status = state.pod, state.status
     ready, of = ready_containers(pod)
-    role: Role = "failure" if in_trouble(pod) else ("" if pod.ready else "warning")
+    role: Role = "failure" if state.in_trouble else ("" if pod.ready else "warning")
     age = duration(picture.now - pod.created_at) if pod.created_at else ""
-    again = f"restarts {restarts(pod)}" if restarts(pod) else ""
+    again = f"restarts {state.restarts}" if state.restarts else ""
     detail = len(f"  {ready}/{of}") + columns_of(status)
     name = cut_start(pod.name, max(_SHORTEST, facts.width - 8 - detail), facts.symbols.more)
     head = f"    {facts.symbols.pod} {name}  "
@@ -178,13 +171,7 @@ def _pod(picture: Picture, facts: Facts, pod: Pod) -> Line:
     return (head, (status, role), "  " + joined([(9, f"{ready}/{of}"), (3, age), (5, again)], room, "  "))
 
 
-def _message(pod: Pod) -> str:
+def _message(state: PodState) -> str:
     """What a container of a pod in trouble says of it."""
-    containers = (*pod.init_containers, *pod.containers) if in_trouble(pod) else ()
+    containers = (*state.pod.init_containers, *state.pod.containers) if state.in_trouble else ()
     return next((c.message for c in containers if c.message), "")
-
-
-def in_trouble(pod: Pod) -> bool:
-    """It is not ready and says why, or has been started again."""
-    calm = ("", "Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating")
-    return not pod.ready and not pod.deleting and (pod_status(pod) not in calm or restarts(pod) > 0)

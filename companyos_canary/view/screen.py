@@ -1,6 +1,6 @@
 """The whole picture on one screen: parts in order of their worth, as many as its height takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 
@@ -9,11 +9,12 @@ from rich.text import Text
 from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Live, Snapshot
+from companyos_canary.view.banner import banner_line, too_long
 from companyos_canary.view.closing import closing
 from companyos_canary.view.events import events_lines
-from companyos_canary.view.format import about, clock, duration, shorten
+from companyos_canary.view.format import about, duration, shorten
 from companyos_canary.view.ink import ink
-from companyos_canary.view.lines import PHASES, Facts, Line, columns_of, cut, joined, phase_symbol, width, wrapped
+from companyos_canary.view.lines import Facts, Line, columns_of, cut, joined, width, wrapped
 from companyos_canary.view.metric_table import metrics_lines
 from companyos_canary.view.next import next_lines
 from companyos_canary.view.panels import Desk, foot_lines, panel_lines
@@ -21,74 +22,35 @@ from companyos_canary.view.pods import Detail, replicas_lines, services_lines
 from companyos_canary.view.steps import steps_lines, traffic
 from companyos_canary.view.why import reasons
 
-_VERSION_ROOM = 24
-_NAME_ROOM = 12
-
-
-def headline(picture: Picture, facts: Facts) -> list[Line]:
-    """Name, versions and phase in one line, or in two where they do not fit."""
-    symbols = facts.symbols
-    new = shorten(picture.version, _VERSION_ROOM, symbols)
-    old = shorten(picture.stable, _VERSION_ROOM, symbols)
-    under_way = old and not (old == new and picture.snapshot.rollout.is_fully_promoted)
-    change = f"{old} {symbols.arrow} {new}" if under_way else new
-    name = cut(picture.name, max(_NAME_ROOM, facts.width - columns_of(change) - 2), symbols.more)
-    left: Line = (f"{name}  {change}".rstrip(),)
-    phase = picture.progress.phase.word
-    right: Line = ((f"{phase_symbol(symbols, phase)} {phase}", PHASES.get(phase, "warning")), _detail(picture))
-    room = facts.width - width(left) - width(right)
-    return [(*left, " " * room, *right)] if room >= 2 else [left, right]
-
-
-def _detail(picture: Picture) -> str:
-    progress = picture.progress
-    if progress.activity in ("aborted", "aborting"):
-        return f"  {progress.activity}"
-    if progress.activity == "degraded":
-        reason, colon, _ = progress.phase.message.partition(":")
-        return f"  {reason}" if colon and " " not in reason else ""
-    if progress.step:
-        return f"  step {progress.step.number}/{len(progress.steps)}"
-    return "  finishing" if progress.activity == "finishing" and progress.stepped else ""
-
 
 def where(picture: Picture, facts: Facts) -> Line:
-    """Namespace and context, revision, since when and by whom, how long it will take."""
+    """Name, namespace and context, revision, since when and by whom, how long it will take."""
     rollout, progress = picture.snapshot.rollout, picture.progress
     by = f" by {picture.place.who}" if picture.place.who else ""
     since = picture.started
     under_way = progress.activity != "healthy"
     started = f"started {duration(picture.now - since)} ago{by}" if since and under_way else ""
-    end = f"ends in about {about(progress.until_end)}" if progress.until_end else ""
+    end = f"about {about(progress.until_end)} left" if progress.until_end else ""
+    dot = f" {facts.symbols.dot} "
+    room = max(_NAME_ROOM, facts.width - columns_of(picture.where) - len(dot))
     pieces = [
+        (10, cut(picture.name, room, facts.symbols.more)),
         (9, picture.where),
         (3, f"revision {rollout.revision}" if rollout.revision and rollout.observed else ""),
         (5, started),
-        (6, _waits(picture)),
         (4, end if under_way else ""),
     ]
-    return (joined(pieces, facts.width, f" {facts.symbols.dot} "),)
-
-
-def _waits(picture: Picture) -> str:
-    """Since when it waits for a person."""
-    if picture.progress.activity not in ("waiting", "inconclusive"):
-        return ""
-    conditions = picture.snapshot.rollout.pause_conditions
-    began = next((c.started_at for c in conditions if c.started_at), None)
-    return f"waits since {clock(began, picture.now).strip()}" if began else ""
+    return (joined(pieces, facts.width, dot),)
 
 
 def warnings(picture: Picture, facts: Facts) -> list[Line]:
-    """A lost connection, and why the rollout is where it is."""
+    """Why the rollout is where it is, as far as neither the banner nor a row says it."""
     lines: list[Line] = []
-    stale = picture.snapshot.stale_since
     mark = facts.symbols.warning
-    if stale:
-        age = duration(picture.now - stale)
-        text = f"{mark} no connection for {age}: this is from {clock(stale, picture.now)}"
-        lines.append(((shorten(text, facts.width, facts.symbols), "warning"),))
-    for sentence, role in reasons(picture):
+    said = reasons(picture)
+    if told := too_long(picture, facts):
+        said.insert(0, (told, "failure"))
+    for sentence, role in said:
         symbol = facts.symbols.failed if role == "failure" else mark
         first, *rest = wrapped(sentence, facts.width - 2, more=facts.symbols.more)
         lines.append(((f"{symbol} {first}", role),))
@@ -105,7 +67,10 @@ def notes(picture: Picture, facts: Facts) -> list[Line]:
     ]
 
 
+_NAME_ROOM = 12
 _PANEL = 5  # lines that a panel has at least, where the terminal has them
+_WIDE, _HIGH = 110, 20  # columns and lines from which on there is a second column
+_LEFT, _LEFT_MOST = 78, 116  # columns of the picture beside a second one
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +109,36 @@ def screen(
     live: Live | None = None,
     desk: Desk | None = None,
     leave: str = "",
-    least: int = 0,
-    last: bool = False,
 ) -> Text:
-    """The live screen, at most one line less than the terminal is high. With a `desk` keys are read
-    and told; `leave` is the key that ends it without one (`Ctrl-C`). At `least` so many lines are
-    used, so that the last ones stay where they are. The `last` frame leaves what comes next to the
-    closing sentences."""
+    """The live screen, as high as the terminal: the banner is its first line, and the keys its last. With
+    a `desk` keys are read and told; `leave` is the key that ends it without one (`Ctrl-C`)."""
     picture = look(snapshot, now, place, live)
-    if last:
-        return ink(fitted(picture, facts, []), facts)
     ahead = _ahead(picture, facts, desk, leave)[-max(1, facts.height - 2) :]
-    lines = _with_panel(picture, facts, desk, ahead) if desk and desk.panel else fitted(picture, facts, ahead)
-    blank: list[Line] = [()] * (min(least, facts.height - 1) - len(lines))
-    return ink([*lines[: len(lines) - len(ahead)], *blank, *ahead], facts)
+    room = facts.height - len(ahead)
+    if facts.width >= _WIDE and facts.height >= _HIGH:
+        lines = _two_columns(picture, facts, desk or Desk(), room)
+    elif desk and desk.panel:
+        lines = _with_panel(picture, facts, desk, room)
+    else:
+        lines = _fitted(_Parts(picture, facts), room)
+    blank: list[Line] = [()] * (room - len(lines))
+    return ink([*lines, *blank, *ahead], facts)
+
+
+def last_screen(
+    snapshot: Snapshot,
+    now: datetime,
+    facts: Facts,
+    *,
+    place: Place | None = None,
+    live: Live | None = None,
+    closed: bool = True,
+) -> Text:
+    """The frame that stays, no higher than it must be. What comes next is left to the closing
+    sentences; where they are `closed` by how it ended, the banner is too."""
+    picture = look(snapshot, now, place, live)
+    told = closed and picture.progress.activity in ("healthy", "aborted", "degraded")
+    return ink(_fitted(_Parts(picture, facts, banner=not told), facts.height - 1), facts)
 
 
 def _ahead(picture: Picture, facts: Facts, desk: Desk | None, leave: str) -> list[Line]:
@@ -168,14 +149,29 @@ def _ahead(picture: Picture, facts: Facts, desk: Desk | None, leave: str) -> lis
     return [*told, *foot_lines(picture, facts, desk)]
 
 
-def _with_panel(picture: Picture, facts: Facts, desk: Desk, ahead: list[Line]) -> list[Line]:
-    """The headline and the steps, then the panel in all the room that is left."""
-    room = facts.height - 1 - len(ahead)
-    top = [*headline(picture, facts), *warnings(picture, facts)[:2], *steps_lines(picture, facts)]
+def _with_panel(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line]:
+    """The banner and the steps, then the panel in all the room that is left."""
+    top = [banner_line(picture, facts), *warnings(picture, facts)[:2], *steps_lines(picture, facts)]
     top = top[: max(1, room - _PANEL)]
     panel = panel_lines(picture, facts, desk, room - len(top) - 2)
     lines = [*top, (), *panel, ()] if room > len(top) + len(panel) + 1 else [*top, *panel]
-    return [*lines[:room], *ahead][: facts.height - 1]
+    return lines[:room]
+
+
+def _two_columns(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line]:
+    """The banner over both; the picture on the left, and on the right what a key chose, or the events."""
+    top = [banner_line(picture, facts), where(picture, facts), ()]
+    room -= len(top) + 1
+    columns = min(_LEFT_MOST, max(_LEFT, facts.width * 11 // 20))
+    mark = f" {facts.symbols.limit} "
+    left = _fitted(_Parts(picture, replace(facts, width=columns), banner=False, beside=True), room)
+    narrow = replace(facts, width=facts.width - columns - len(mark))
+    right = panel_lines(picture, narrow, desk, room) if desk.panel else events_lines(picture, narrow, room)
+    lines: list[Line] = []
+    for n in range(room):
+        line = left[n] if n < len(left) else ()
+        lines.append((*line, " " * (columns - width(line)), (mark, "off"), *(right[n] if n < len(right) else ())))
+    return [*top, *lines, ()]
 
 
 def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) -> Text:
@@ -183,43 +179,49 @@ def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) 
     return ink(closing(ending, facts, place=place), facts)
 
 
-def fitted(picture: Picture, facts: Facts, ahead: list[Line]) -> list[Line]:
-    """The fullest form that is not too high; where none is, the middle is cut."""
-    room = facts.height - 1
-    lines: list[Line] = []
-    parts = _Parts(picture, facts, ahead)
-    for level in _LEVELS:
-        lines = parts.stacked(level)
-        if len(lines) <= room:
-            return lines
-    return [*lines[: max(1, room - len(ahead))], *ahead][:room]
-
-
 def whole(picture: Picture, facts: Facts, detail: Detail, events: int) -> list[Line]:
     """All parts, and what comes next."""
-    return _Parts(picture, facts, next_lines(picture, facts)).stacked(Level(detail, events))
+    ahead = next_lines(picture, facts)
+    return [*_Parts(picture, facts).stacked(Level(detail, events)), *([()] if ahead else []), *ahead]
+
+
+def _fitted(parts: "_Parts", room: int) -> list[Line]:
+    """The fullest form that is not too high; where none is, it is cut."""
+    lines: list[Line] = []
+    for level in _LEVELS:
+        lines = parts.stacked(level)
+        if len(lines) + level.airy <= room:
+            return lines
+    return lines[:room]
 
 
 class _Parts:
-    """The parts of a screen. Each is made once, however many levels are tried."""
+    """The parts of a screen. Each is made once, however many levels are tried. Where the events stand
+    `beside` it, they are not part of it."""
 
-    def __init__(self, picture: Picture, facts: Facts, ahead: list[Line]) -> None:
+    def __init__(self, picture: Picture, facts: Facts, *, banner: bool = True, beside: bool = False) -> None:
+        head = [*([banner_line(picture, facts)] if banner else []), *([] if beside else [where(picture, facts)])]
         self._first = [
-            [*headline(picture, facts), where(picture, facts)],
+            head,
             warnings(picture, facts),
             steps_lines(picture, facts) or services_lines(picture, facts),
             [line for line in (traffic(picture, facts),) if line],
         ]
-        self._last = [notes(picture, facts), ahead]
+        self._notes = notes(picture, facts)
         self._metrics = cache(partial(metrics_lines, picture, facts))
         self._pods = cache(partial(replicas_lines, picture, facts))
+        self._beside = beside
         self._events = cache(partial(events_lines, picture, facts))
 
     def stacked(self, level: Level) -> list[Line]:
         """All parts under one another; a part with nothing to say is left out."""
-        chosen = [self._metrics(level.metrics), self._pods(level.pods), self._events(level.events)]
+        chosen = [
+            self._metrics(level.metrics),
+            self._pods(level.pods),
+            [] if self._beside else self._events(level.events),
+        ]
         lines: list[Line] = []
-        for part in (*self._first, *chosen, *self._last):
+        for part in (*self._first, *chosen, self._notes):
             if part and lines and level.airy:
                 lines.append(())
             lines += part

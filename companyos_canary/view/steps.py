@@ -31,7 +31,7 @@ def steps_lines(picture: Picture, facts: Facts) -> list[Line]:
     columns: list[int] = []
     for step, label in zip(steps, labels, strict=True):
         columns.append(width(line))
-        line += [label, "  ", *_bar(picture, facts, _share(picture, step), bar), "  "]
+        line += [label, "  ", *_step_bar(picture, facts, step, bar), "  "]
         notes.append(())
     line.append("100 %")
     ends = [*columns[1:], facts.width + 1]
@@ -48,7 +48,9 @@ def _compact(picture: Picture, facts: Facts) -> list[Line]:
     weight = f"{step.weight} %  " if step else ""
     tail = f"  next {progress.next_weight} %" if progress.step else ""
     room = facts.width - 2 - len(number) - len(weight) - len(tail)
-    bar = _bar(picture, facts, done, max(3, min(_LONGEST_BAR, room)))
+    bad = progress.activity in ("aborted", "degraded")
+    role: Role = "failure" if bad else "success" if done >= 1 else "hint"
+    bar = _bar(facts, done, max(3, min(_LONGEST_BAR, room)), role)
     note = _fitting(_notes(picture, facts, step), facts.width - 2) if step else ()
     return [("  ", number, weight, *bar, tail), *([("  ", *note)] if note else [])]
 
@@ -63,20 +65,31 @@ def _share(picture: Picture, step: WeightStep) -> float:
         return 0.0
     if step.number < at.number:
         return 1.0
+    if progress.failed_step and progress.activity in ("aborted", "degraded"):
+        return progress.failed_share
     if progress.remaining is None or not progress.length:
         return 0.5 if progress.activity in ("analysing", "waiting", "inconclusive") else 0.0
     return 1.0 - progress.remaining / progress.length
 
 
-def _bar(picture: Picture, facts: Facts, share: float, length: int) -> list[Part]:
+def _step_bar(picture: Picture, facts: Facts, step: WeightStep, length: int) -> list[Part]:
+    """Green where the step has passed, red up to where it failed, empty where it is not to come."""
+    progress, share = picture.progress, _share(picture, step)
+    if progress.activity not in ("aborted", "degraded"):
+        return _bar(facts, share, length, "success" if share >= 1 else "hint")
+    at = progress.step or progress.failed_step
+    if at and step.number < at.number:
+        return _bar(facts, share, length, "success")
+    if at is None or step.number > at.number:
+        return [" " * length]
+    done = min(length - 1, round(share * length))
+    return [(facts.symbols.bar_done * done + facts.symbols.failed, "failure"), " " * (length - done - 1)]
+
+
+def _bar(facts: Facts, share: float, length: int, role: Role) -> list[Part]:
     symbols = facts.symbols
     full = min(length, int(share * length))
     tip = symbols.bar_tip if 0 < share < 1 and full < length else ""
-    role: Role = "success"
-    if picture.progress.activity in ("aborted", "degraded"):
-        role = "failure"
-    elif share < 1:
-        role = "hint"
     return [(symbols.bar_done * full + tip, role), symbols.bar_open * (length - full - len(tip))]
 
 
@@ -88,7 +101,9 @@ def _notes(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, 
         return _behind(picture, facts, step)
     if at and step.number == at.number:
         if progress.activity in ("aborted", "degraded"):
-            return [(f"{symbols.failed} stopped here", "failure"), (symbols.failed, "failure")]
+            after = progress.failed_after
+            said = "stopped here" if after is None else f"failed after {duration(after)}"
+            return [(f"{symbols.failed} {said}", "failure"), (symbols.failed, "failure")]
         return _now(picture, facts)
     ahead = _ahead(picture, step) if progress.step else ""
     return [(ahead, ""), ("", "")]
@@ -179,7 +194,8 @@ def traffic(picture: Picture, facts: Facts) -> Line:
     have = picture.pods
     if rollout.strategy != "canary":
         return ()
-    if progress.activity in ("healthy", "unobserved"):
+    settled_back = progress.activity == "aborted" and not picture.canary_pods and not picture.routed
+    if progress.activity in ("healthy", "unobserved") or settled_back:
         on = picture.stable or (picture.version if progress.activity == "healthy" else "")
         if not on:
             return ()
@@ -199,9 +215,10 @@ def traffic(picture: Picture, facts: Facts) -> Line:
 
 
 def _measured(picture: Picture, due: int) -> Line:
-    """What Prometheus saw of it: `   measured 26 %`."""
+    """What Prometheus saw of it: `   measured 26 %`. Its window of a minute says nothing of now while
+    all traffic goes back."""
     share = picture.live.share if picture.live else None
-    if share is None:
+    if share is None or picture.progress.activity in ("aborting", "aborted"):
         return ()
     percent = round(share * 100)
     steady = _lasts(picture) >= _MEASURED_OVER

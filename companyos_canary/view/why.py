@@ -18,16 +18,30 @@ _PREFIXES = ("RolloutAborted: ", "ProgressDeadlineExceeded: ", "InvalidSpec: ")
 
 
 def reasons(picture: Picture) -> list[tuple[str, Role]]:
-    """Sentences about what is wrong, worst first; none where nothing is."""
+    """Sentences about what is wrong, beside what the banner and the rows of the metrics say; worst
+    first, none where nothing is."""
     found = picture.cause
     if found is None:
         return []
     bad: Role = "failure" if picture.progress.phase.word == "Degraded" else "warning"
-    said = [(metric_sentence(m), bad) for m in found.metrics]
+    few = too_few_sentence(found.metrics, len(picture.metrics))
+    said: list[tuple[str, Role]] = [(few, "warning")] if few else []
     said += [(pod_sentence(p), bad) for p in distinct(found.pods)]
-    if bad == "failure" and not found.metrics:
+    if bad == "failure" and found.pods and not found.metrics:
         said.append((controller_sentence(found), bad))
     return said
+
+
+def too_few_sentence(failed: tuple[FailedMetric, ...], judged: int) -> str:
+    """`too few requests to judge (60 of 100): all 5 metrics`, once for all of them, with the fewest
+    requests; empty where there were enough. `judged` is how many metrics there are."""
+    found = [(float(m.few.partition(" ")[0]), m) for m in failed if m.few]
+    if not found:
+        return ""
+    fewest = min(found, key=lambda f: f[0])[1].few.partition(" requests")[0]
+    every = len(found) == judged and judged > 1
+    names = f"all {judged} metrics" if every else ", ".join(m.metric for _, m in found)
+    return f"too few requests to judge ({fewest}): {names}"
 
 
 def metric_sentence(failed: FailedMetric) -> str:
@@ -53,6 +67,11 @@ def short_metric(failed: FailedMetric) -> str:
         return f"{failed.metric} could not be measured"
     bound = f" (limit {bound_text(limit, unit)})" if limit else ""
     return f"{failed.metric} {value_text(failed.value, unit, limit=limit)}{bound}"
+
+
+def limited_metric(failed: FailedMetric) -> str:
+    """`error-rate 11.2 %, limit 5 %`."""
+    return short_metric(failed).replace(" (limit", ", limit").removesuffix(")")
 
 
 def pod_sentence(problem: PodProblem) -> str:

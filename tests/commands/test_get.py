@@ -1,5 +1,8 @@
 """`canary get`: the whole picture once. Its drawing is compared in tests/view."""
 
+import re
+from datetime import datetime, timedelta
+
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults import Answer, Fault
 from tests.world import World
@@ -9,9 +12,9 @@ def test_it_ends_with_0_in_every_state(world: World) -> None:
     ran = world.canary("get")
     assert (ran.code, ran.err) == (ExitCode.OK, "")
     top, place, *_ = ran.out.splitlines()
-    assert top.split() == ["companyos-api", "v1.0.0", "✔", "Healthy"]
-    assert place == "companyos @ sandbox · revision 1"
-    assert ran.out.count("Running  1/1") == 10
+    assert top == "✔ HEALTHY  v1.0.0 has all traffic"
+    assert place == "companyos-api · companyos @ sandbox · revision 1"
+    assert "    □ 10 running\n" in ran.out
     assert "ship another: canary deploy VERSION" in ran.out
 
 
@@ -20,7 +23,7 @@ def test_a_pause_shows_steps_and_what_to_type(waiting: World) -> None:
     assert ran.code == ExitCode.OK
     for part in (
         "v1.0.0 → v1.1.0",
-        "step 1/3",
+        "WAITS FOR YOU  v1.0.0 → v1.1.0 at 10 %",
         "waits for a person",
         "1 of 10",
         "error-rate",
@@ -68,3 +71,17 @@ def test_denied_missing_and_failed_have_their_codes(world: World) -> None:
     world.faults.add(Fault(Answer(401), times=1), Fault(Answer(500)))
     assert world.canary("get").code == ExitCode.DENIED
     assert world.canary("get").code == ExitCode.FAILED
+
+
+def test_pods_that_cannot_start_end_it_at_the_time_that_is_said(world: World) -> None:
+    world.canary("deploy", "bad1", "--no-wait")
+    world.advance(20)
+    said = re.search(r"next: rolled back at (\d\d:\d\d:\d\d) if they are not ready", world.canary("get").out)
+    assert said
+    world.advance(700)
+    aborted = world.rollout().aborted_at
+    assert aborted
+    late = aborted - datetime.strptime(said[1], "%H:%M:%S").replace(
+        year=aborted.year, month=aborted.month, day=aborted.day, tzinfo=aborted.tzinfo
+    )
+    assert timedelta() <= late <= timedelta(seconds=2)

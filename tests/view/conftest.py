@@ -10,9 +10,10 @@ SCREENS = Path(__file__).parent / "screens"
 
 @pytest.fixture
 def same_as_file(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Compares a text with screens/NAME.txt."""
+    """Compares a text with screens/NAME.txt, without the blanks that fill a line."""
 
     def check(name: str, text: str) -> None:
+        text = "\n".join(line.rstrip() for line in text.split("\n"))
         path = SCREENS / f"{name}.txt"
         if request.config.getoption("--update-screens", default=False):
             path.write_text(text + "\n")

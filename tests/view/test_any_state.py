@@ -77,7 +77,7 @@ def assembled(state: dict[str, Any], scenes: tuple[str, ...]) -> Snapshot:
 def test_every_view_has_something_to_say(state: dict[str, Any], scenes: tuple[str, ...], earlier: str) -> None:
     before, after = ALL[earlier](), assembled(state, scenes)
     assert status.line(after, NOW)
-    assert len(screen(after, NOW, Facts()).plain.split("\n")) < 24
+    assert len(screen(after, NOW, Facts()).plain.split("\n")) == 24
     texts = [*get.lines(after, NOW, Facts(60)), *pipe.lines(before, after, NOW)]
     texts.append(pipe.opening("deploy", after, NOW))
     texts.append(pipe.heartbeat(after, NOW))

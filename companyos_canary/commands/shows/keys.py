@@ -80,6 +80,12 @@ def _wanted(desk: Desk, verb: str, picture: Picture) -> Desk:
         text = question_text(verb, picture, decision.note)
         return replace(desk, question=Question(verb, text, rollout.revision, step_number(rollout)))
     if isinstance(decision, Refusal):
-        hint = f": {decision.hint}" if decision.hint else ""
-        return replace(desk, notice=Notice(f"{decision.message}{hint}", "warning"))
+        told = "; ".join([decision.message, *_hints(decision.hint, picture.place.command(verb))])
+        return replace(desk, notice=Notice(told, "warning"))
     return replace(desk, notice=Notice(decision.message))
+
+
+def _hints(hint: str, command: str) -> list[str]:
+    """A hint of the verb as it fits here: it is followed already, and options need their command."""
+    fitting = (h for h in hint.split("; ") if h and "canary watch" not in h)
+    return [f"`{command} {h.partition(' ')[0]}` {h.partition(' ')[2]}" if h.startswith("--") else h for h in fitting]

@@ -22,7 +22,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.panels import Desk, Notice
 from companyos_canary.view.redraw import Live as Drawn
-from companyos_canary.view.screen import closing_screen, screen
+from companyos_canary.view.screen import closing_screen, last_screen, screen
 
 _T = TypeVar("_T")
 _ONCE = timedelta(days=1)
@@ -54,7 +54,6 @@ class Screen(Show):
         self._received: Snapshot | None = None
         self._heard_at = self._now()
         self._values = self._asked(LiveValues(session).of, _VALUES)
-        self._tallest = 0  # lines
         self._asked_at = self._now()
         self._latest: Snapshot | None = None
         self._hash = ""
@@ -69,7 +68,7 @@ class Screen(Show):
 
     def __exit__(self, *error: object) -> None:
         if error[0] is not None and self._latest:
-            self.last(self._latest)  # nothing comes next, and no key is read any more
+            self._stays(self._latest, closed=False)  # no key is read any more, and an error follows
         self._open.close()
 
     def first(self, rollout: Rollout) -> None:
@@ -107,17 +106,14 @@ class Screen(Show):
         return snapshot
 
     def last(self, snapshot: Snapshot) -> None:
+        self._stays(snapshot, closed=True)
+
+    def _stays(self, snapshot: Snapshot, *, closed: bool) -> None:
         if self._live:
-            self._live.update(
-                screen(
-                    snapshot,
-                    self._now(),
-                    self._runtime.facts,
-                    place=self._place,
-                    live=self._values_of(snapshot).newest,
-                    last=True,
-                )
-            )
+            live = self._values_of(snapshot).newest
+            facts = self._runtime.facts
+            frame = last_screen(snapshot, self._now(), facts, place=self._place, live=live, closed=closed)
+            self._live.update(frame)
 
     def end(self, ending: Ending) -> None:
         out = self._runtime.out
@@ -131,16 +127,8 @@ class Screen(Show):
         desk = self._desk if self._keyboard else None
         live = self._values_of(snapshot).about(snapshot) if snapshot.whole else None
         frame = screen(
-            snapshot,
-            self._now(),
-            self._runtime.facts,
-            place=self._place,
-            live=live,
-            desk=desk,
-            leave="Ctrl-C",
-            least=self._tallest,
+            snapshot, self._now(), self._runtime.facts, place=self._place, live=live, desk=desk, leave="Ctrl-C"
         )
-        self._tallest = max(self._tallest, frame.plain.count("\n") + 1)
         self._live.update(frame)
 
     def _values_of(self, snapshot: Snapshot) -> Repeated[Live | None]:
@@ -170,12 +158,9 @@ class Screen(Show):
         too_early = self._desk.question and self._now() - self._asked_at < _TO_READ
         if too_early and key in YES:
             return
-        picture, before = look(snapshot, self._now(), self._place), self._desk
-        self._desk, order = press(before, key, picture)
+        self._desk, order = press(self._desk, key, look(snapshot, self._now(), self._place))
         if self._desk.question:
             self._asked_at = self._now()
-        if self._desk.panel != before.panel:
-            self._tallest = 0
         if order:
             self._runtime.start(lambda: self._carry_out(order, snapshot.rollout.name))
 
