@@ -1,8 +1,10 @@
 """What people call an image: its repository, its tag or digest, and its short name."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from companyos_canary.model.rollout import Container
+if TYPE_CHECKING:
+    from companyos_canary.model.rollout import Container
 
 
 def repository(reference: str) -> str:
@@ -29,6 +31,6 @@ def is_called(image: str, word: str) -> bool:
     return named or (bool(digest) and len(word) >= len(version(image)) and digest.startswith(word))
 
 
-def image_of(containers: Iterable[Container], name: str | None = None) -> str:
+def image_of(containers: "Iterable[Container]", name: str | None = None) -> str:
     """The image of the named container, or of the first."""
     return next((c.image for c in containers if name is None or c.name == name), "")
