@@ -88,7 +88,7 @@ def read_entry(files: list[str], context: str | None) -> Entry:
 def _read(path: str) -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - 20 ms
 
-    from companyos_canary.config.source import too_deep  # noqa: PLC0415
+    from companyos_canary.nesting import too_deep  # noqa: PLC0415
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:

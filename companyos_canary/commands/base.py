@@ -133,6 +133,14 @@ class Session:
         self.until: datetime | None = None
 
     @property
+    def asked_at(self) -> datetime:
+        """When the command was given, by the server's clock as far as ours differs from it. That one
+        is told in whole seconds."""
+        now, server = self.runtime.clock.now(), self.cluster.server_time
+        differs = server is not None and abs(server - now) > timedelta(seconds=2)
+        return self.began + (server - now) if server and differs else self.began
+
+    @property
     def is_over(self) -> bool:
         """The time that the user gave is over."""
         return self.until is not None and self.runtime.clock.now() >= self.until

@@ -15,7 +15,7 @@ from companyos_canary.actions.wait import Time, wait
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
 from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
 from companyos_canary.argo.patches.decision import Change, Decision, Refusal
-from companyos_canary.argo.patches.promote import INCONCLUSIVE, only_if, promote_full
+from companyos_canary.argo.patches.promote import INCONCLUSIVE, began_later, only_if, promote_full
 from companyos_canary.argo.patches.promote import promote as decide
 from companyos_canary.argo.progress import skipped
 from companyos_canary.argo.steps import place_of, set_weight
@@ -134,6 +134,19 @@ class Wanted:
 
     def refusal(self, live: Rollout) -> Refusal | None:
         return only_if(live, step=self.step, revision=self.revision)
+
+
+def _here_only(session: Session, decide: Callable[[Rollout], Decision]) -> Callable[[Rollout], Decision]:
+    """Decides only about the step that the first look found, and about a pause that was there when
+    the command was given: who promotes once means one step."""
+    first: list[int | None] = []
+
+    def decision(live: Rollout) -> Decision:
+        first.append(live.step_index)
+        asked = None if session.cluster.written else session.asked_at
+        return began_later(live, asked, first[0]) or decide(live)
+
+    return decision
 
 
 def promote_everything(session: Session, wanted: Wanted, *, yes: bool, timeout: str | None) -> Answer:
@@ -265,7 +278,8 @@ def promote(
         return promote_everything(session, wanted, yes=yes, timeout=timeout)
     if to_weight is not None:
         return promote_to(session, wanted, to_weight, limit)
-    verb = wanted.verb(session, "promote", lambda live: decide(live, skip_step=skip_step), promoted)
+    here = _here_only(session, lambda live: decide(live, skip_step=skip_step))
+    verb = wanted.verb(session, "promote", here, promoted)
     return changed(
         session,
         verb,

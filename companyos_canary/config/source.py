@@ -6,11 +6,11 @@ from difflib import get_close_matches
 from typing import Any, ClassVar, NoReturn
 
 import yaml
-from yaml.events import MappingEndEvent, MappingStartEvent, SequenceEndEvent, SequenceStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from companyos_canary.config.settings import printable
 from companyos_canary.errors import ConfigError
+from companyos_canary.nesting import DEEPEST, too_deep
 
 Path = tuple[str | int, ...]
 
@@ -85,23 +85,6 @@ _NULL, _STR, _MERGE = (f"tag:yaml.org,2002:{name}" for name in ("null", "str", "
 def mistake(message: str, hint: str = "") -> ConfigError:
     """The error for a message that may quote anything from a file."""
     return ConfigError(printable(message), hint=printable(hint))
-
-
-DEEPEST = 100
-
-
-def too_deep(text: str) -> int:
-    """The line at which YAML has more values inside one another than any file of people; 0 where it
-    has not. Read event by event: what makes values of it calls itself for each level."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, MappingStartEvent | SequenceStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                return text.count("\n", 0, event.start_mark.index) + 1 if event.start_mark else 1
-        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
-            depth -= 1
-    return 0
 
 
 class _Loader(_Base):  # type: ignore[misc]

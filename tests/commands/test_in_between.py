@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.kinds import ROLLOUT
-from tests.commands.conftest import changing, freeze
+from tests.commands.conftest import at_the_pause, changing, freeze
 from tests.commands.test_abort import take
 from tests.commands.test_stopping_laws import STEPS, before_the_patch, images, with_image
-from tests.world import World
+from tests.world import MANUAL, World
 
 CHANGES: dict[str, Callable[[World], object]] = {
     "steps": lambda w: w.patch({"spec": {"strategy": {"canary": {"steps": STEPS[:1]}}}}),
@@ -126,3 +129,46 @@ def test_a_time_out_bounds_every_verb(waiting: World) -> None:
         took = (waiting.now - began).total_seconds()
         assert ran.code in (ExitCode.TIMEOUT, ExitCode.REFUSED, ExitCode.UNFINISHED), (command, ran)
         assert took <= 5, (command, took)
+
+
+TWO_GATES = MANUAL.replace("{weight: 25, analysis: 6s}", "{weight: 25, pause: manual}")
+
+
+def ana_promotes(world: World) -> None:
+    """A colleague approves the pause, and the rollout comes to the next one."""
+    world.patch({"status": {"pauseConditions": None}}, "status")
+    world.advance(3)
+
+
+@pytest.mark.parametrize("when", ["before the first look", "before the patch", "while it resumes"])
+def test_of_two_people_who_approve_a_pause_one_moves_it_by_one_step(
+    world_of: Callable[[str], World], when: str
+) -> None:
+    world = at_the_pause(world_of(TWO_GATES))
+    method = "GET" if when == "before the first look" else "PATCH"
+    acts = [lambda: ana_promotes(world)]
+    if when == "while it resumes":
+        world.canary("pause")
+        world.on_wait.append(lambda: acts.pop()() if acts and not world.rollout().paused else None)
+    else:
+        world.breaks = lambda request: bool(request.method == method and acts and acts.pop()())
+    ran = world.canary("promote")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert "has moved on to step 2/3" in ran.err
+    world.advance(20)
+    assert world.rollout().step_index == 3
+    assert world.rollout().pause_conditions
+
+
+def test_a_pause_that_began_before_the_command_is_promoted_by_a_clock_that_is_wrong(waiting: World) -> None:
+    real = waiting.faults
+
+    def dated(request: Request) -> Response:
+        answer = real(request)
+        return replace(answer, headers={**answer.headers, "Date": format_datetime(waiting.now, usegmt=True)})
+
+    waiting.faults = dated  # type: ignore[assignment]
+    for wrong in (timedelta(hours=-1), timedelta(hours=1)):
+        waiting.clock = lambda off=wrong: waiting.now + off  # type: ignore[misc]
+        ran = waiting.canary("promote", "--dry-run")
+        assert ran.code == ExitCode.OK, ran

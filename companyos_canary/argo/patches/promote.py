@@ -1,6 +1,8 @@
 """Going on at a pause. The plugin's promote and its traps: recorded in the scenarios pause-promote,
 promote-skips-running-step, manual-pause-then-promote."""
 
+from datetime import datetime
+
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, pins, replace, test
 from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.argo.steps import place_of, step_number
@@ -168,6 +170,22 @@ def promote_full(rollout: Rollout) -> Decision:
         patches.append(Patch(lift, JSON_PATCH, unwritten="the pause by hand could not be lifted"))
         return Change(tuple(patches), "it was paused by hand: resumed as well")
     return Change(tuple(patches))
+
+
+def began_later(rollout: Rollout, asked: datetime | None, step: int | None) -> Refusal | None:
+    """A refusal where the Rollout waits at another pause than the one that was looked at: it began
+    after the promote was asked for, or is at another step than the first look found (`step`). Whoever
+    promoted the earlier one did not mean this one. A pause's time has no fractions of a second. No
+    `asked` where a promote was sent already: what was lost has begun anew."""
+    here = rollout.pause_conditions[0].started_at if rollout.pause_conditions else None
+    later = bool(here and asked and here > asked.replace(microsecond=0))
+    if not later and rollout.step_index == step:
+        return None
+    return Refusal(
+        f"`{rollout.name}` has moved on to {place_of(rollout)} since this promote was asked for: "
+        "another one was faster",
+        "look with `canary status`, then decide about this step",
+    )
 
 
 def only_if(rollout: Rollout, *, step: int | None, revision: int | None) -> Refusal | None:
