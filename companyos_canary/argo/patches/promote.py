@@ -61,7 +61,7 @@ def not_waiting(rollout: Rollout) -> Refusal:
         doing = f"the {kind}-promotion analysis {state.run.name} is running"
     else:
         doing = shown_phase(rollout).message or "it is in progress"
-    return Refusal(f"`{rollout.name}` is not waiting:  {doing}", hint)
+    return Refusal(f"`{rollout.name}` is not waiting: {doing}", hint)
 
 
 INCONCLUSIVE = "InconclusiveAnalysisRun"
@@ -133,7 +133,7 @@ def _skip(rollout: Rollout, skip_step: bool) -> Decision:
     place = place_of(rollout)
     if not skip_step:
         return Refusal(
-            f"`{rollout.name}` is not waiting:  {place} is running",
+            f"`{rollout.name}` is not waiting: {place} is running",
             "follow it with `canary watch`; --skip-step ends this step early",
         )
     operations = [*pins(rollout), replace("/status/currentStepIndex", index + 1)]
