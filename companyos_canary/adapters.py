@@ -63,6 +63,11 @@ def in_threads(works: Sequence[Callable[[], None]]) -> None:
         thread.join()
 
 
+def host() -> str:
+    """The name of this machine, without its domain; in a container that of the pod or job."""
+    return os.uname().nodename.partition(".")[0]
+
+
 def terminal_size() -> tuple[int, int]:
     size = shutil.get_terminal_size()
     return size.columns, size.lines

@@ -67,6 +67,7 @@ class Runtime:
     keyboard: Callable[[TextIO, Callable[[], None]], "Keyboard"] = adapters.keyboard
     start: Callable[[Callable[[], None]], None] = adapters.in_thread
     together: Callable[[Sequence[Callable[[], None]]], None] = adapters.in_threads
+    host: Callable[[], str] = adapters.host
     no_color: bool = False
     _silenced: bool = field(default=False, repr=False)
     _seq: int = field(default=0, repr=False)

@@ -177,6 +177,7 @@ class World:
             keyboard=lambda *_: Keys(self, keys),
             start=self.start,
             together=self.together,
+            host=lambda: "laptop",
             size=lambda: size,
         )
         code = cli.run(arguments, runtime)

@@ -93,13 +93,14 @@ class Verb:
     """`decide`: what to send for what was read. `effect`: whether it is seen, given the Rollout
     before and now. `of_template`: it is about the pod template, which may be a Deployment's.
     `insists`: it is sent whatever came in between, decided anew each time; the pod template is
-    only read where it can be."""
+    only read where it can be. `reason` is the user's."""
 
     name: str
     decide: Callable[[Rollout], Decision]
     effect: Callable[[Rollout, Rollout], Effect]
     of_template: bool = False
     insists: bool = False
+    reason: str = ""
 
     def read(self, cluster: Cluster, name: str) -> Rollout:
         if self.insists:
@@ -139,7 +140,7 @@ def change(
     something else, Uncertain where nobody waits and the answer was lost, the API's errors
     otherwise; `effect` PENDING means: sent, not seen in time."""
     notes: tuple[str, ...] = ()
-    rounds = ROUNDS
+    rounds, told = ROUNDS, False
     while True:
         first, rounds = rounds == ROUNDS, rounds - 1
         done = _send(cluster, name, verb, dry_run=dry_run, first=first)
@@ -150,6 +151,9 @@ def change(
         whole = not done.notes or all(p.beside for p in decision.patches[1:])
         notes = tuple(dict.fromkeys((*notes, *filter(None, (decision.note if whole else "", *done.notes)))))
         done = replace(done, notes=notes)
+        if not told and not done.unsure:
+            told = True
+            cluster.leave_event(done.after, verb.name, verb.reason, time.now())
         if verb.insists and rounds and _overtaken(cluster, verb, done):
             continue
         if not wait and not decision.again:
@@ -160,6 +164,9 @@ def change(
             waited = _observe(cluster, done, verb, time=time, patience=patience)
         except KeyboardInterrupt:
             raise interrupted(f"the {verb.name} of `{name}` was sent and stays") from None
+        if not told and waited.effect is Effect.SEEN:
+            told = True
+            cluster.leave_event(done.after, verb.name, verb.reason, time.now())
         once_more = waited.effect is Effect.LOST or (waited.effect is Effect.SEEN and decision.again)
         if not once_more or not rounds:
             return replace(

@@ -79,7 +79,7 @@ def send(cluster: Cluster, name: str, deploy: Deploy, *, time: Time, dry_run: bo
             return Refusal(f"Rollout `{name}` has no containers", "see `canary render`")
         return set_image(rollout, container, image, record=record, supersede=deploy.supersede)
 
-    verb = Verb("deploy", decide, written, of_template=True)
+    verb = Verb("deploy", decide, written, of_template=True, reason=deploy.reason)
     return change(cluster, name, verb, time=time, dry_run=dry_run, wait=wait)
 
 

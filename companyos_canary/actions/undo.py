@@ -100,7 +100,9 @@ def send(
     cluster: Cluster, name: str, target: ReplicaSet, record: Record, *, time: Time, dry_run: bool, wait: bool
 ) -> Changed:
     """Writes the target's template; with `wait` until the controller shows its hash."""
-    verb = Verb("undo", lambda live: undo(live, target, record), undone(target.hash), of_template=True)
+    verb = Verb(
+        "undo", lambda live: undo(live, target, record), undone(target.hash), of_template=True, reason=record.reason
+    )
     return change(cluster, name, verb, time=time, dry_run=dry_run, wait=wait)
 
 

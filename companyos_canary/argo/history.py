@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from companyos_canary.argo.actions import Action, actions_on
 from companyos_canary.argo.cause import failed_metrics
 from companyos_canary.argo.metric_rows import MetricRow, metric_rows
 from companyos_canary.argo.patches.record import End
@@ -44,7 +45,7 @@ class Revision:
     of an abort by an analysis, `message` is the controller's word for another bad end. `ended_at`
     is when an abort or a promotion was seen. `undone`: an undo left this revision. `earlier` says
     how the same ReplicaSet ended under lower numbers, newest first. `judged` are the metrics of the
-    runs that are kept."""
+    runs that are kept, `actions` what people did with it, as far as the Events of that are kept."""
 
     replicaset: ReplicaSet
     became: Became
@@ -61,6 +62,7 @@ class Revision:
     undone: End | None
     earlier: tuple[End, ...]
     judged: tuple[MetricRow, ...] = ()
+    actions: tuple[Action, ...] = ()
 
 
 def history(snapshot: Snapshot, now: datetime) -> tuple[Revision, ...]:
@@ -145,6 +147,7 @@ def revision_of(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Re
         undone=end if end and end.undone else None,
         earlier=tuple(e for e in ends if e.revision < replicaset.revision),
         judged=metric_rows(seen),
+        actions=actions_on(snapshot.events, replicaset.revision),
     )
 
 

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from companyos_canary.argo.actions import Author, event
 from companyos_canary.cluster import kinds
 from companyos_canary.cluster.errors import check
-from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT, Kind, known, namespaced, path_of
+from companyos_canary.cluster.kinds import DEPLOYMENT, EVENT, ROLLOUT, Kind, known, namespaced, path_of
 from companyos_canary.errors import (
     CanaryError,
     CrdMissing,
@@ -27,6 +29,7 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 
 SHORTEST = 0.1  # seconds for a request, where the time is almost over
+EVENT_TIMEOUT = 2.0  # seconds: what is said beside a change keeps nobody waiting
 FIELD_MANAGER = "canary"
 APPLY_PATCH = "application/apply-patch+yaml"
 
@@ -95,8 +98,8 @@ class Cluster:
     """Every method raises the CanaryErrors of `cluster.errors.check` and Unreachable; one that changes
     something also Uncertain. What is read is read anew each time; `timeout` (seconds) is that of
     one request. `written` counts the changes that were accepted, or may have been; `left` says how
-    many seconds the command may still take. `server_time` is what the newest answer said, by the
-    server's own clock."""
+    many seconds the command may still take, `author` who runs it. `server_time` is what the newest
+    answer said, by the server's own clock."""
 
     def __init__(self, transport: Transport, namespace: str, context: str = "", *, timeout: float = 30.0) -> None:
         self.transport = transport
@@ -106,10 +109,13 @@ class Cluster:
         self.written = 0
         self.left: Callable[[], float] | None = None
         self.server_time: datetime | None = None
+        self.author: Author | None = None
 
     def beside(self) -> "Cluster":
         """The same cluster for another command that runs at the same time: its own time and count of changes."""
-        return Cluster(self.transport, self.namespace, self.context, timeout=self.timeout)
+        other = Cluster(self.transport, self.namespace, self.context, timeout=self.timeout)
+        other.author = self.author
+        return other
 
     def rollout(self, name: str) -> Rollout:
         """One request. Raises NotFound, CrdMissing."""
@@ -231,6 +237,15 @@ class Cluster:
         review = {"apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind, "spec": {"resourceAttributes": wanted}}
         answer = self.send(create_request(review, _REVIEW, self.namespace))
         return bool((answer.get("status") or {}).get("allowed"))
+
+    def leave_event(self, rollout: Rollout, verb: str, reason: str, at: datetime) -> None:
+        """Says on the Rollout who made a change that was accepted. Nothing depends on it: without the right to
+        create events, or without an answer, it is left out."""
+        if self.author is None:
+            return
+        request = create_request(event(rollout, self.author, verb, reason, at), EVENT, self.namespace)
+        with suppress(CanaryError):
+            self.send(replace(request, timeout=EVENT_TIMEOUT))
 
     def log(self, pod: str, *options: tuple[str, str], silence: float = 3600.0) -> Stream:
         """The log of a pod as a stream; `options` as the API server names them (`container`,

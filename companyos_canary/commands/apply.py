@@ -68,6 +68,8 @@ def apply(
         action.refuse_to_roll(planned, settings.rollout)
     objects = action.apply(session.cluster, planned)
     rollout = next(Rollout.from_object(o) for o in objects if o["kind"] == "Rollout")
+    if set(planned.words) != {"unchanged"}:
+        session.cluster.leave_event(rollout, "apply", "", time.now())
     if no_wait:
         return _answer(session, planned, (), applied=True)
     if planned.first:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
+from companyos_canary.argo.actions import Author
 from companyos_canary.argo.patches.record import record_of
 from companyos_canary.commands.ci import OPTIONS, Reporting, reporting
 from companyos_canary.commands.options import (
@@ -147,7 +148,10 @@ class Session:
 
     @cached_property
     def cluster(self) -> "Cluster":
-        return self.runtime.connect(self.resolved, self.runtime.environ, self.request_timeout)
+        runtime = self.runtime
+        cluster = runtime.connect(self.resolved, runtime.environ, self.request_timeout)
+        cluster.author = Author(runtime.user, runtime.host())
+        return cluster
 
     def time(self, limit: timedelta | None) -> "Time":
         """The clock of this run. `limit` bounds all of it from its first moment, each request too;

@@ -82,7 +82,7 @@ def _request(rollout: Rollout, patch: Patch) -> "answers.Request":
 def verb_with(session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen, reason: str) -> Verb:
     """A verb that keeps a reason, where one is given, with who gave it."""
     runtime, at = session.runtime, session.runtime.clock.now()
-    return Verb(name, lambda live: with_reason(decide(live), name, runtime.user, at, reason), effect)
+    return Verb(name, lambda live: with_reason(decide(live), name, runtime.user, at, reason), effect, reason=reason)
 
 
 def changed(

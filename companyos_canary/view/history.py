@@ -86,6 +86,7 @@ def _below(revision: Revision, facts: Facts) -> list[Line]:
     if revision.undone:
         found.append(undone_sentence(revision.undone))
     found += [_earlier(end) for end in revision.earlier if end.result == "aborted"]
+    found += _done_with(revision)
     if revision.reason:
         found.append(f"“{revision.reason}”" if facts.unicode else f'"{revision.reason}"')
     room = facts.width - len(_BELOW)
@@ -111,6 +112,7 @@ def plain(revision: Revision, container: str | None) -> str:
         **_so_far(revision),
         message=revision.message,
         reason=revision.reason,
+        actions="; ".join(_done_with(revision)),
     )
 
 
@@ -146,6 +148,9 @@ def record(revision: Revision, container: str | None) -> "answers.Revision":
             for e in revision.earlier
         ],
         "sequential": [{"metric": r.name, "sequential": r.sequential} for r in revision.judged if r.sequential],
+        "actions": [
+            {"verb": a.verb, "by": a.by, "host": a.host, "reason": a.reason, "at": a.at} for a in revision.actions
+        ],
     }
 
 
@@ -154,6 +159,15 @@ def _so_far(revision: Revision) -> dict[str, str]:
     found = {r.name: r.advice.verdict for r in revision.judged if r.advice}
     names = {word: ",".join(n for n, v in found.items() if v == word) for word in ("worse", "not-worse")}
     return {"worse": names["worse"], "not_worse": names["not-worse"]}
+
+
+def _done_with(revision: Revision) -> list[str]:
+    """`pause by ana on laptop: wait for the database`; who made the revision is told beside it."""
+    return [
+        f"{a.verb} by {a.by} on {a.host}" + (f": {a.reason}" if a.reason else "")
+        for a in revision.actions
+        if a.verb not in ("deploy", "undo")
+    ]
 
 
 def _undone(end: End | None) -> "answers.Undone | None":

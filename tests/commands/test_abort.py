@@ -12,6 +12,7 @@ from tests.world import Ran, World
 
 NAMED = ("abort", "companyos-api", "-n", "companyos")
 ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api"
+EVENT = ("POST", "/api/v1/namespaces/companyos/events")
 DONE = """\
 companyos-api in companyos @ sandbox is aborted: all traffic is on the stable version
 the Rollout's spec still has v1.1.0: `canary undo` or `canary deploy VERSION` replaces it
@@ -30,12 +31,12 @@ def test_a_running_step_is_aborted_too(running: World) -> None:
     assert running.rollout().aborted
 
 
-def test_no_wait_is_exactly_two_requests(waiting: World) -> None:
+def test_no_wait_is_exactly_two_requests_and_the_event_behind_them(waiting: World) -> None:
     ran = waiting.canary("abort", "--no-wait")
     said = "the abort of companyos-api in companyos @ sandbox was sent\n"
     assert ran == Ran(0, said, "")
-    assert [(r.method, r.path) for r in waiting.requests] == [("GET", ROLLOUT), ("PATCH", f"{ROLLOUT}/status")]
-    assert json.loads(waiting.requests[-1].body) == {"status": {"abort": True, "promoteFull": False}}
+    assert [(r.method, r.path) for r in waiting.requests] == [("GET", ROLLOUT), ("PATCH", f"{ROLLOUT}/status"), EVENT]
+    assert json.loads(waiting.requests[1].body) == {"status": {"abort": True, "promoteFull": False}}
 
 
 def test_the_right_to_get_and_patch_is_enough(waiting: World) -> None:

@@ -67,6 +67,7 @@ def test_json_has_the_facts(shipped: World) -> None:
         "cause",
         "undone",
         "earlier",
+        "actions",
         "sequential",
     }
     assert (bad["outcome"], bad["weight"], bad["took_seconds"]) == ("aborted", 25, 10)

@@ -15,10 +15,10 @@ MOST = {
     ("get",): 5,
     ("promote", "--dry-run"): 1,
     ("abort", "--dry-run"): 1,
-    ("abort", "--no-wait"): 2,
-    ("promote", "--no-wait"): 2,
+    ("abort", "--no-wait"): 3,
+    ("promote", "--no-wait"): 3,
     ("deploy", "v1.1.0", "--no-wait"): 1,
-    ("deploy", "v1.3.0", "--no-wait", "--supersede"): 2,
+    ("deploy", "v1.3.0", "--no-wait", "--supersede"): 3,
 }
 
 

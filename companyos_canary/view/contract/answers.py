@@ -320,6 +320,16 @@ class JudgedSequentially(TypedDict):
     sequential: SequentialRow
 
 
+class Action(TypedDict):
+    """What someone did with a revision, as far as the Event of it is kept."""
+
+    verb: str
+    by: str
+    host: str
+    reason: str
+    at: datetime | None
+
+
 class Revision(TypedDict):
     """`waited_seconds` (for a person) is part of `took_seconds`."""
 
@@ -341,6 +351,7 @@ class Revision(TypedDict):
     undone: Undone | None
     earlier: list[EarlierRevision]
     sequential: list[JudgedSequentially]
+    actions: list[Action]
 
 
 class Revisions(Place):

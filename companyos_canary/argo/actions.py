@@ -1,0 +1,103 @@
+"""Who did what with this program: the Event that a changing verb leaves on the Rollout, and how it is read again.
+
+An Event is a hint. The cluster forgets it after an hour, anyone who may create events can write one, and the right to
+do so may be missing: nothing is decided by it.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from companyos_canary.model.quantity import format_time, whole
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.workload import Event
+
+COMPONENT = "canary"
+_LONGEST = 1000  # characters of a message; the API server takes 1024 of newer events
+_LONGEST_NAME = 200
+_MESSAGE = re.compile(
+    r"canary (?P<verb>[a-z -]+?) by (?P<by>.*?) on (?P<host>[\w.-]*)(?: at revision (?P<revision>[0-9]+))?"
+    r"(?:: (?P<reason>.*))?",
+    re.DOTALL,
+)
+_MADE_ONE = ("deploy", "undo")
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who runs a command, and on which host."""
+
+    by: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One change. `revision` is the newest one at that time, 0 where none is known."""
+
+    verb: str
+    by: str
+    host: str
+    reason: str
+    revision: int
+    at: datetime | None
+
+    @property
+    def about(self) -> int:
+        """The revision that it is about: `deploy` and `undo` make the next one."""
+        return self.revision + 1 if self.verb in _MADE_ONE else self.revision
+
+
+def event(rollout: Rollout, author: Author, verb: str, reason: str, at: datetime) -> dict[str, Any]:
+    """The Event object, for the Rollout as the change left it. Its name is as client-go makes it, so that Events of
+    the same second are listed in their order."""
+    revision = f" at revision {rollout.revision}" if rollout.revision else ""
+    who, where = _plain(author.by) or "someone", re.sub(r"[^\w.-]", "", author.host) or "unknown"
+    why = f": {_plain(reason)}" if _plain(reason) else ""
+    time = format_time(at)
+    name = f"{rollout.name[:_LONGEST_NAME]}.{int(at.timestamp() * 1e9):x}.{whole(rollout.resource_version):x}"
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": rollout.namespace},
+        "involvedObject": {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Rollout",
+            "name": rollout.name,
+            "namespace": rollout.namespace,
+            "uid": rollout.uid,
+            "resourceVersion": rollout.resource_version,
+        },
+        "source": {"component": COMPONENT, "host": author.host},
+        "type": "Normal",
+        "reason": COMPONENT.title() + "".join(filter(str.isalpha, verb.title())),
+        "message": f"canary {verb} by {who} on {where}{revision}{why}"[:_LONGEST],
+        "count": 1,
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "reportingComponent": COMPONENT,
+        "reportingInstance": author.host,
+    }
+
+
+def action_of_event(event: Event) -> Action | None:
+    """What an Event says that one of our verbs left; None for any other."""
+    found = _MESSAGE.fullmatch(event.message)
+    if event.kind != "Rollout" or not event.reason.startswith(COMPONENT.title()) or not found:
+        return None
+    return Action(
+        found["verb"], found["by"], found["host"], found["reason"] or "", whole(found["revision"] or "0"), event.at
+    )
+
+
+def actions_on(events: Iterable[Event], revision: int) -> tuple[Action, ...]:
+    """What was done with one revision, oldest first."""
+    found = (action_of_event(e) for e in events)
+    return tuple(a for a in found if a and revision and a.about == revision)
+
+
+def _plain(text: str) -> str:
+    """Words in one line, without characters that a terminal would act on."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
