@@ -179,6 +179,11 @@ class Interrupted(CanaryError):
     exit_code = ExitCode.INTERRUPTED
 
 
+def printable(text: str) -> str:
+    """The text on one line, control characters written out: for messages."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def near(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """A hint: ``did you mean `status`?``, or the other one where nothing is like it."""
     from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it

@@ -220,13 +220,12 @@ class Runtime:
         return error.exit_code
 
     def _for_machines(self, error: CanaryError, command: str) -> str:
-        from companyos_canary.view.machine import envelope, error_entry, event_line
+        from companyos_canary.view.machine import Failure, envelope, error_entry, event_line
 
-        errors = [error_entry(error)]
+        errors = (error_entry(error),)
         if command != "watch" and not self._seq:
             return envelope(command, error.exit_code, errors=errors)
-        data = {"exit_code": int(error.exit_code), "errors": errors}
-        return event_line("error", data, at=self.clock.now(), seq=self._next())
+        return event_line("error", Failure(int(error.exit_code), errors), at=self.clock.now(), seq=self._next())
 
     def say_event(self, event: str, data: object, at: datetime | None = None) -> None:
         """One object of JSON Lines, numbered from 1."""

@@ -14,8 +14,8 @@ from companyos_canary import cli
 from companyos_canary.argo.events import happenings
 from companyos_canary.argo.picture import look
 from companyos_canary.argo.rows import snapshot_row
+from companyos_canary.commands.contract import document
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.contract.schema import document
 from companyos_canary.view.machine import jsonable
 
 Json = dict[str, Any]

@@ -55,7 +55,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "diff": CLIENT | CONFIG,
     "apply": CLIENT | CONFIG,
     "completion": set(),
-    "schema": {"msgspec"},
+    "schema": {"yaml", "rich"},
     "demo": set(),
     "sandbox": {"yaml"},
 }

@@ -6,12 +6,13 @@ do so may be missing: nothing is decided by it.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from companyos_canary.model.quantity import format_time, whole
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import INSIDE
 from companyos_canary.model.workload import Event
 
 COMPONENT = "canary"
@@ -35,13 +36,14 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One change. `revision` is the newest one at that time, 0 where none is known."""
+    """What someone did with a revision, as far as the Event of it is kept."""
 
+    # `revision` is the newest one at that time, 0 where none is known.
     verb: str
     by: str
     host: str
     reason: str
-    revision: int
+    revision: int = field(metadata=INSIDE)
     at: datetime | None
 
     @property

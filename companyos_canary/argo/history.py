@@ -9,9 +9,10 @@ once: the same ReplicaSet comes back when a version is tried again.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from companyos_canary.argo.actions import Action, actions_on
+from companyos_canary.argo.advice import SequentialRow
 from companyos_canary.argo.cause import failed_metrics
 from companyos_canary.argo.metric_rows import MetricRow, metric_rows
 from companyos_canary.argo.patches.record import End
@@ -19,8 +20,10 @@ from companyos_canary.argo.phase import is_degraded, shown_phase
 from companyos_canary.argo.stable_record import abort_action, believed, ever_stable, known_ends
 from companyos_canary.argo.steps import weight_at
 from companyos_canary.model.analysisrun import AnalysisRun
-from companyos_canary.model.outcome import FailedMetric
+from companyos_canary.model.image import image_of, version
+from companyos_canary.model.outcome import Cause, FailedMetric
 from companyos_canary.model.quantity import parse_time, whole_seconds
+from companyos_canary.model.row import Images, Percent, Says, pick
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, ReplicaSet
 
@@ -63,6 +66,92 @@ class Revision:
     earlier: tuple[End, ...]
     judged: tuple[MetricRow, ...] = ()
     actions: tuple[Action, ...] = ()
+
+
+Outcome = Annotated[str, Says(words=tuple(w.replace(" ", "-") for w in get_args(Became)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """An undo left this revision."""
+
+    at: datetime | None
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRevision:
+    """How the same ReplicaSet ended under a lower number. `at`, `by` and `reason` are those of the
+    undo where `undone`, else those of the abort."""
+
+    revision: int
+    outcome: Outcome
+    at: datetime | None
+    by: str
+    reason: str
+    undone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedSequentially:
+    """The sequential verdict on a metric, from the runs that are kept."""
+
+    metric: str
+    sequential: SequentialRow
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRow:
+    """`waited_seconds` (for a person) is part of `took_seconds`."""
+
+    revision: int
+    version: str
+    images: Images
+    hash: str
+    replicaset: str
+    outcome: Outcome
+    current: bool
+    at: datetime | None
+    created_at: datetime | None
+    by: str
+    reason: str
+    took_seconds: timedelta | None
+    waited_seconds: timedelta
+    weight: Percent | None
+    cause: Cause | None
+    undone: Undone | None
+    earlier: tuple[EarlierRevision, ...]
+    sequential: tuple[JudgedSequentially, ...]
+    actions: tuple[Action, ...]
+
+
+def revision_row(revision: Revision, container: str | None) -> RevisionRow:
+    """With the version of the container that is meant, the first by default."""
+    replicaset = revision.replicaset
+    known = bool(revision.metrics or revision.message)
+    return pick(
+        RevisionRow,
+        revision,
+        revision=replicaset.revision,
+        version=version(image_of(replicaset.containers, container)),
+        images={c.name: c.image for c in replicaset.containers},
+        hash=replicaset.hash,
+        replicaset=replicaset.name,
+        outcome=word(revision.became),
+        created_at=replicaset.created_at,
+        took_seconds=revision.took,
+        waited_seconds=revision.waited,
+        cause=Cause(revision.message, revision.metrics) if known else None,
+        undone=pick(Undone, revision.undone) if revision.undone else None,
+        earlier=tuple(pick(EarlierRevision, e, outcome=word(e.result)) for e in revision.earlier),
+        sequential=tuple(JudgedSequentially(r.name, r.sequential) for r in revision.judged if r.sequential),
+    )
+
+
+def word(became: Became) -> str:
+    """In one word: `in-progress`."""
+    return became.replace(" ", "-")
 
 
 def history(snapshot: Snapshot, now: datetime) -> tuple[Revision, ...]:

@@ -4,20 +4,22 @@ printed as it is (Cause, Event, MetricRow, WeightStep). Pure.
 Spans are seconds in JSON and keys say so.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, TypedDict
 
+from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.limits import Limit, Operator, measured_number
 from companyos_canary.argo.metric_rows import MetricRow
-from companyos_canary.argo.picture import Picture
+from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.argo.pods import pod_status, ready_containers, restarts
 from companyos_canary.argo.progress import Activity
 from companyos_canary.argo.steps import WeightStep, step_count
 from companyos_canary.model.analysisrun import Measurement
 from companyos_canary.model.outcome import Cause, Ending, EndKind
-from companyos_canary.model.rollout import StepKind
-from companyos_canary.model.row import OPTIONAL, Images, Percent, Phase, Role, RunPhase, Says, pick
+from companyos_canary.model.rollout import Rollout, StepKind
+from companyos_canary.model.row import LEFT_OUT, Images, Percent, Phase, Role, RunPhase, Says, pick
+from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, Pod, ReplicaSet
 
 
@@ -161,7 +163,7 @@ class SnapshotRow:
     until_end_seconds: timedelta | None
     stale_since: Annotated[datetime | None, Says("when the connection was lost")]
     notes: Annotated[tuple[str, ...], Says("what could not be read")]
-    services: Services | None = field(default=None, metadata=OPTIONAL)
+    services: Services = LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,59 @@ def measured_row(one: Measurement) -> Measured:
 def bound(limit: Limit | None) -> Bound:
     """The two keys of a limit; they have no value where the conditions name no single one."""
     return {"operator": limit.operator if limit else "", "limit": limit.value if limit else None}
+
+
+@dataclass(frozen=True, slots=True)
+class Unobserved:
+    """It was changed, but no controller has acted on it."""
+
+    rollout: str
+    namespace: str
+    observed: Literal[False] = False
+
+
+FOLLOWED = (VerdictRow, Unobserved)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """`step` of `steps` counts weights; `waits_for_a_person`: nothing moves until one acts."""
+
+    rollout: str
+    namespace: str
+    phase: Phase
+    message: str
+    activity: Activity
+    waits_for_a_person: bool
+    since: datetime | None
+    for_seconds: timedelta | None
+    version: str
+    step: int | None
+    steps: int
+    weight: Percent
+    revision: int
+    aborted: bool
+
+
+def listed(rollout: Rollout, now: datetime, place: Place) -> Listed:
+    """One of many Rollouts, from itself alone."""
+    picture, began = look(Snapshot(rollout, whole=False), now, place), since(rollout)
+    progress = picture.progress
+    return pick(
+        Listed,
+        rollout,
+        rollout=rollout.name,
+        phase=progress.phase.word,
+        message=progress.phase.message,
+        activity=progress.activity,
+        waits_for_a_person=waits_for_a_person(rollout),
+        since=began,
+        for_seconds=max(now - began, timedelta()) if began else None,
+        version=picture.version,
+        step=progress.step.number if progress.step else None,
+        steps=len(progress.steps),
+        weight=progress.weight,
+    )
 
 
 def verdict_row(ending: Ending, picture: Picture) -> VerdictRow:
@@ -239,7 +294,7 @@ def snapshot_row(picture: Picture) -> SnapshotRow:
         until_end_seconds=progress.until_end,
         stale_since=snapshot.stale_since,
         notes=snapshot.notes,
-        services=_services(picture),
+        services=_services(picture) or LEFT_OUT,
     )
 
 

@@ -12,10 +12,11 @@ from companyos_canary.argo.patches.decision import Change, Decision, Nothing
 from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
-from companyos_canary.commands.outcome import sent_answer, unseen, verb_with, would_send
-from companyos_canary.commands.several import several
+from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, verb_with, would_send
+from companyos_canary.commands.several import Several, several
 from companyos_canary.errors import ExitCode, Refused
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import Output
 
 if TYPE_CHECKING:
     from companyos_canary.actions.wait import Time
@@ -27,6 +28,7 @@ EXAMPLES = (
     'canary abort --reason "wrong tag"      for the history',
     "canary abort web shop -n checkout      several at once; or -l team=checkout",
 )
+OUTPUT = Output((*CHANGE, Several))
 EXITS = (
     ExitCode.OK,
     ExitCode.FAILED,
@@ -164,8 +166,7 @@ def _put_back_told(changed: Changed, answer: base.Answer) -> base.Answer:
     why = "the controller had not seen the newest change yet, and would have dropped an abort"
     back = changed.decision.put_back if isinstance(changed.decision, Change) else ""
     notes = (*answer.notes, why)
-    data = {**answer.data, "notes": list(notes), "put_back": back}
-    return replace(answer, data=data, notes=notes)
+    return replace(answer, data=replace(answer.data, notes=notes, put_back=back), notes=notes)
 
 
 def _back(changed: Changed) -> str:

@@ -1,15 +1,26 @@
 """`canary analysis`: what was measured, against which limit, with which query."""
 
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated
 
 import typer
 
+from companyos_canary.argo.judged import JudgedRun, judged_run, worst_first
 from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
 from companyos_canary.errors import ExitCode, NotFound, UsageError
 from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analyses(Placed):
+    revision: int
+    runs: tuple[JudgedRun, ...]
+    notes: tuple[str, ...]
+
 
 EXAMPLES = (
     "canary analysis                the runs of the newest revision, failures first",
@@ -18,6 +29,7 @@ EXAMPLES = (
     "canary analysis --all -o json",
     "canary analysis 8-3 -o yaml",
 )
+OUTPUT = Output((Analyses,))
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
 
 
@@ -39,7 +51,7 @@ def analysis(
     if run and every:
         raise UsageError("RUN and --all exclude each other", hint="leave out one of them")
     snapshot = session.cluster.snapshot(session.rollout, events=False)
-    runs = view.worst_first(_wanted(snapshot, run, every))
+    runs = worst_first(_wanted(snapshot, run, every))
     if not runs:
         permitted(snapshot, "analysisruns")
     facts, now = session.runtime.facts, session.runtime.clock.now()
@@ -48,12 +60,12 @@ def analysis(
     live = snapshot.rollout
     session.answered = session.output in ("name", "yaml") and not runs
     return base.Answer(
-        data={
+        data=Analyses(
             **session.place_of(live),
-            "revision": live.revision,
-            "runs": [view.record(snapshot, r) for r in runs],
-            "notes": list(snapshot.notes),
-        },
+            revision=live.revision,
+            runs=tuple(judged_run(snapshot, r) for r in runs),
+            notes=snapshot.notes,
+        ),
         picture=(lambda: ink(lines, facts)) if runs else None,
         lines=tuple(line for r in runs for line in view.plain(snapshot, r, full=full)),
         notes=(*snapshot.notes, *_nothing(snapshot, runs)),

@@ -1,5 +1,6 @@
 """`canary apply`: install or update what canary.yaml stands for."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,9 +14,34 @@ from companyos_canary.commands.options import time_limit
 from companyos_canary.config import image_reference
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import Output, Phase
 
 if TYPE_CHECKING:
     from companyos_canary.actions.wait import Waited
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedObject:
+    kind: str
+    name: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """`phase` and `message` are null where nothing was waited for; `starts_canary` has a sentence
+    for each change that starts one, `from_next_version` for each that counts from the next one."""
+
+    applied: bool
+    namespace: str
+    context: str
+    first: bool
+    objects: tuple[AppliedObject, ...]
+    starts_canary: tuple[str, ...]
+    from_next_version: tuple[str, ...]
+    phase: Phase | None
+    message: str | None
+
 
 EXAMPLES = (
     "canary apply v1.0.0                    a first install, until it is available",
@@ -23,6 +49,7 @@ EXAMPLES = (
     "canary apply --dry-run                 what would change",
     "canary apply --roll                    apply, and start a canary",
 )
+OUTPUT = Output((Applied,))
 EXITS = (
     ExitCode.OK,
     ExitCode.FAILED,
@@ -117,17 +144,17 @@ def _answer(
 ) -> base.Answer:
     named = list(zip(planned.wanted, planned.words, strict=True))
     phase = shown_phase(rollout) if rollout else None
-    data = {
-        "applied": applied,
-        "namespace": session.cluster.namespace,
-        "context": session.cluster.context,
-        "first": planned.first,
-        "objects": [{"kind": o["kind"], "name": o["metadata"]["name"], "change": word} for o, word in named],
-        "starts_canary": [action.sentence(change) for change in planned.rolling],
-        "from_next_version": [action.sentence(change) for change in planned.later],
-        "phase": phase.word if phase else None,
-        "message": phase.message if phase else None,
-    }
+    data = Applied(
+        applied=applied,
+        namespace=session.cluster.namespace,
+        context=session.cluster.context,
+        first=planned.first,
+        objects=tuple(AppliedObject(o["kind"], o["metadata"]["name"], word) for o, word in named),
+        starts_canary=tuple(action.sentence(change) for change in planned.rolling),
+        from_next_version=tuple(action.sentence(change) for change in planned.later),
+        phase=phase.word if phase else None,
+        message=phase.message if phase else None,
+    )
     rows = tuple(f"{action.name_of(o)}: {word}" for o, word in named)
     return base.Answer(
         code=code,

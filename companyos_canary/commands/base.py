@@ -1,7 +1,7 @@
 """What every verb has in common: how it is called, and how its answer is printed.
 
-A verb's module has `EXAMPLES`, `EXITS` and `command = verb(function)`; the function takes a
-Session and its own flags and returns an Answer.
+A verb's module has `EXAMPLES`, `EXITS`, `OUTPUT` (the rows that it prints) and `command = verb(function)`; the
+function takes a Session and its own flags and returns an Answer.
 """
 
 import inspect
@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
 import typer
 
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.config import Settings
     from companyos_canary.model.snapshot import Snapshot
-    from companyos_canary.view.contract import answers
 
 
 def explained(session: "Session", error: NotFound) -> NotFound:
@@ -107,6 +106,14 @@ class Answer:
     @property
     def content(self) -> Any:
         return self.data() if callable(self.data) else self.data
+
+
+class Where(TypedDict):
+    """Where a verb acted, as its answer says it."""
+
+    rollout: str
+    namespace: str
+    context: str
 
 
 @dataclass
@@ -214,7 +221,7 @@ class Session:
         context = self.cluster.context
         return f"{self.cluster.namespace} @ {context}" if context else self.cluster.namespace
 
-    def place_of(self, rollout: Rollout) -> "answers.Place":
+    def place_of(self, rollout: Rollout) -> Where:
         """The same for machines."""
         return {"rollout": rollout.name, "namespace": rollout.namespace, "context": self.cluster.context}
 

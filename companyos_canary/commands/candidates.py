@@ -143,7 +143,7 @@ def weights(line: Line) -> Found:
 
 
 def verbs(line: Line) -> Found:
-    from companyos_canary.view.contract.verbs import VERBS
+    from companyos_canary.commands.contract import VERBS
 
     return [(verb, "") for verb in VERBS]
 

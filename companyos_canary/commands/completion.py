@@ -1,18 +1,27 @@
 """`canary completion`: what a shell needs to complete `canary`."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from companyos_canary.commands import base
-from companyos_canary.config.settings import printable
-from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.errors import ExitCode, UsageError, printable
+from companyos_canary.model.row import Output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    shell: str
+    script: str
+
 
 EXAMPLES = (
     "source <(canary completion bash)       in ~/.bashrc",
     "source <(canary completion zsh)        in ~/.zshrc, after compinit",
     "canary completion fish > ~/.config/fish/completions/canary.fish",
 )
+OUTPUT = Output((Script,))
 EXITS = (ExitCode.OK, ExitCode.USAGE)
 # Each gives the line up to the cursor and reads `value<TAB>what it is`, or `:files`.
 _BASH = r"""# bash: source <(canary completion bash)
@@ -83,7 +92,7 @@ def completion(
     if shell not in _SCRIPTS:
         raise UsageError(f"there is no completion for `{printable(shell)}`", hint="use bash, zsh or fish")
     script = _SCRIPTS[shell]
-    return base.Answer(data={"shell": shell, "script": script}, lines=(script,))
+    return base.Answer(data=Script(shell=shell, script=script), lines=(script,))
 
 
 COMPLETIONS = {"shell": lambda _: [(shell, "") for shell in _SCRIPTS]}

@@ -5,12 +5,23 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from companyos_canary.commands import base
 from companyos_canary.errors import CanaryError, ExitCode
+from companyos_canary.model.row import Output, Says
+from companyos_canary.view.machine import Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    exit_codes: Annotated[dict[str, Code], Says("by command")]
+
 
 EXAMPLES = ("canary demo", "NO_COLOR=1 canary demo | cat        one line per change")
+OUTPUT = Output((Demo,))
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.INTERRUPTED)
 
 NAMESPACE = "companyos"
@@ -58,7 +69,7 @@ def demo(session: base.Session) -> base.Answer:
         running.close()
     program = session.runtime.program
     _say(session, f"that was the demo. Next: `{program} sandbox`, then the same commands by hand")
-    return base.Answer(data={"exit_codes": codes})
+    return base.Answer(data=Demo(exit_codes=codes))
 
 
 def _run(session: base.Session, arguments: tuple[str, ...], here: Path, kubeconfig: Path) -> int:

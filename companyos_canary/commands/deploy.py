@@ -9,13 +9,15 @@ from companyos_canary.actions import deploy as action
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches.decision import Change
+from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
-from companyos_canary.commands.outcome import sent_answer, unseen, would_send
+from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, would_send
 from companyos_canary.config.settings import image_reference
 from companyos_canary.errors import ExitCode, NotFound
 from companyos_canary.model import image as images
+from companyos_canary.model.row import Output
 from companyos_canary.view.ci.summary import standing_report
 
 EXAMPLES = (
@@ -24,6 +26,7 @@ EXAMPLES = (
     "canary deploy v1.2.3 --no-wait          do not wait",
     "canary deploy v1.2.3 --until weight=25  exit 0 at 25 %",
 )
+OUTPUT = Output((*FOLLOWED, *CHANGE))
 EXITS = (
     ExitCode.OK,
     ExitCode.FAILED,

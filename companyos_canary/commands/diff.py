@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,14 +13,40 @@ from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
 from companyos_canary.config import image_reference
 from companyos_canary.errors import ExitCode, Refused, UsageError
+from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.difference import Leaf, leaves, template_leaves
 
-if TYPE_CHECKING:
-    from companyos_canary.view.contract import answers
-
-
 Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Different:
+    """`change` is `created`, `configured` or `unchanged`."""
+
+    kind: str
+    name: str
+    change: str
+    fields: tuple[Leaf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A ConfigMap or Secret that the pods of one side alone refer to."""
+
+    kind: str
+    name: str
+    side: Literal["stable", "canary"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences(Placed):
+    """The live objects beside the rendered ones, or the pod template of stable beside that of the canary."""
+
+    between: Literal["live and rendered", "stable and canary"]
+    differs: bool
+    objects: tuple[Different, ...]
+    references: tuple[Reference, ...]
 
 
 def references(template: Json) -> frozenset[tuple[str, str]]:
@@ -57,6 +84,7 @@ EXAMPLES = (
     "canary diff --stable             stable's pods compared with the canary's",
     "canary diff -o json | jq '.data.objects[].fields[].path'",
 )
+OUTPUT = Output((Differences,))
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.UNFINISHED)
 
 
@@ -96,41 +124,40 @@ def _rendered(session: base.Session, version: str | None) -> base.Answer:
         _compared(obj["kind"], obj["metadata"]["name"], live, dry)
         for obj, live, dry in zip(planned.wanted, planned.live, planned.dry, strict=True)
     ]
-    head = {"rollout": settings.rollout, "namespace": session.cluster.namespace, "context": session.cluster.context}
+    head: base.Where = {
+        "rollout": settings.rollout,
+        "namespace": session.cluster.namespace,
+        "context": session.cluster.context,
+    }
     same = f"{settings.rollout} in {session.place} is what canary.yaml renders"
-    return _answer({**head, "between": "live and rendered"}, found, (), same, (note,) if note else ())
+    return _answer(head, "live and rendered", found, (), same, (note,) if note else ())
 
 
-def _compared(kind: str, name: str, live: Mapping[str, Any] | None, dry: Mapping[str, Any]) -> "answers.Different":
+def _compared(kind: str, name: str, live: Mapping[str, Any] | None, dry: Mapping[str, Any]) -> Different:
     fields = leaves(live or {}, dry)
     if live is None:
         fields = tuple(leaf for leaf in fields if leaf.path not in ("apiVersion", "kind"))
     change = "created" if live is None else "configured" if fields else "unchanged"
-    return {"kind": kind, "name": name, "change": change, "fields": [_record(leaf) for leaf in fields]}
+    return Different(kind, name, change, fields)
 
 
 def _stable(session: base.Session) -> base.Answer:
     snapshot = session.cluster.snapshot(session.rollout)
     rollout = snapshot.rollout
-    head = {**session.place_of(rollout), "between": "stable and canary"}
+    head: base.Where = session.place_of(rollout)
     old, new = _templates(session, snapshot)
     if old is None or new is None:
         why = "there is no stable version yet" if old is None else "no update is in progress"
-        return _answer(head, [], (), f"{rollout.name} has no canary to compare: {why}", snapshot.notes)
+        return _answer(
+            head, "stable and canary", [], (), f"{rollout.name} has no canary to compare: {why}", snapshot.notes
+        )
     fields = template_leaves(old, new)
-    found: answers.Different = {
-        "kind": "pod template",
-        "name": rollout.name,
-        "change": "configured" if fields else "unchanged",
-        "fields": [_record(leaf) for leaf in fields],
-    }
+    found = Different("pod template", rollout.name, "configured" if fields else "unchanged", fields)
     before, after = references(old), references(new)
-    only: list[answers.Reference] = [
-        {"kind": kind, "name": name, "side": "stable"} for kind, name in sorted(before - after)
-    ]
-    only += [{"kind": kind, "name": name, "side": "canary"} for kind, name in sorted(after - before)]
+    only = [Reference(kind, name, "stable") for kind, name in sorted(before - after)]
+    only += [Reference(kind, name, "canary") for kind, name in sorted(after - before)]
     same = f"stable and canary of {rollout.name} have the same pod template"
-    return _answer(head, [found], only, same, snapshot.notes)
+    return _answer(head, "stable and canary", [found], only, same, snapshot.notes)
 
 
 def _templates(session: base.Session, snapshot: Snapshot) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
@@ -151,33 +178,30 @@ def _templates(session: base.Session, snapshot: Snapshot) -> tuple[Mapping[str, 
     return old, template_of(rollout, canary) if canary else None
 
 
-def _record(leaf: Leaf) -> "answers.Leaf":
-    return {"path": leaf.path, "from": leaf.old, "to": leaf.new}
-
-
 def _answer(
-    head: Mapping[str, Any],
-    found: "Sequence[answers.Different]",
-    only: "Sequence[answers.Reference]",
+    head: base.Where,
+    between: Literal["live and rendered", "stable and canary"],
+    found: Sequence[Different],
+    only: Sequence[Reference],
     same: str,
     notes: tuple[str, ...],
 ) -> base.Answer:
-    differs = any(one["change"] != "unchanged" for one in found)
+    differs = any(one.change != "unchanged" for one in found)
     lines = [line for one in found for line in _lines(one)]
-    lines += [f"{one['kind']} {one['name']}: only {one['side']} uses it" for one in only]
+    lines += [f"{one.kind} {one.name}: only {one.side} uses it" for one in only]
     return base.Answer(
         code=ExitCode.UNFINISHED if differs else ExitCode.OK,
-        data={**head, "differs": differs, "objects": list(found), "references": list(only)},
+        data=Differences(**head, between=between, differs=differs, objects=tuple(found), references=tuple(only)),
         lines=tuple(lines),
         notes=(*notes, *(() if differs else (same,))),
     )
 
 
-def _lines(one: "answers.Different") -> list[str]:
-    what = f"{one['kind']} {one['name']}"
-    if one["change"] == "created":
+def _lines(one: Different) -> list[str]:
+    what = f"{one.kind} {one.name}"
+    if one.change == "created":
         return [f"{what}: would be created"]
-    return [f"{what}: {leaf['path']}: {_shown(leaf['from'])} → {_shown(leaf['to'])}" for leaf in one["fields"]]
+    return [f"{what}: {leaf.path}: {_shown(leaf.old)} → {_shown(leaf.new)}" for leaf in one.fields]
 
 
 def _shown(value: Any) -> str:

@@ -7,6 +7,7 @@ fresh events are asked about (a cluster keeps events for an hour).
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -21,14 +22,24 @@ from companyos_canary.commands.base import permitted
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, Pod, ReplicaSet
+from companyos_canary.view.machine import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events(Placed):
+    events: tuple[Event, ...]
+    notes: tuple[str, ...]
+
 
 EXAMPLES = (
     "canary events                  rollout, ReplicaSets, pods and runs in one list",
     "canary events -w               print new events too, until Ctrl-C",
     "canary events | grep type=Warning",
 )
+OUTPUT = Output((Events,), {"event": Event, "error": Failure})
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
 
 
@@ -129,7 +140,7 @@ def events(
     if missing := left_out(snapshot):
         notes = (*notes, f"events of {missing} more objects were not read: kubectl get events")
     return base.Answer(
-        data={**session.place_of(live), "events": found, "notes": list(snapshot.notes)},
+        data=Events(**session.place_of(live), events=tuple(found), notes=snapshot.notes),
         picture=(lambda: ink(view.lines(found, picture, runtime.facts), runtime.facts)) if found else None,
         lines=tuple(map(view.plain, found)),
         notes=(*snapshot.notes, *notes),

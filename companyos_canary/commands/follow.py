@@ -5,9 +5,9 @@ from contextlib import closing, contextmanager
 
 from companyos_canary.actions.deploy import container_of, timeout_of
 from companyos_canary.actions.follow import Following, follow, identify
+from companyos_canary.argo import rows
 from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.argo.picture import Place, look
-from companyos_canary.argo.rows import verdict_row
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
@@ -73,7 +73,7 @@ def follow_to_the_end(
     show.end(ending)
     return Answer(
         code=ending.exit_code,
-        data=verdict_row(ending, look(ending.snapshot, ending.at, place)),
+        data=rows.verdict_row(ending, look(ending.snapshot, ending.at, place)),
         objects=(ending.snapshot.rollout.raw,),
         name=machine.name(ending.snapshot.rollout),
     )
@@ -116,7 +116,7 @@ def _not_observed(session: Session, live: Rollout, image: str, *, sent: bool) ->
     publish(session.runtime, session.reporting, unobserved_report(live, image, said))
     return Answer(
         code=ExitCode.UNOBSERVED,
-        data={"rollout": live.name, "namespace": live.namespace, "observed": False},
+        data=rows.Unobserved(live.name, live.namespace),
         lines=verdict_lines(session, said, "unobserved", image, ExitCode.UNOBSERVED),
         objects=(live.raw,),
         name=machine.name(live),

@@ -1,23 +1,42 @@
 """`canary history`: the revisions of a rollout and what became of them."""
 
 import difflib
-from collections.abc import Mapping
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import typer
 
 from companyos_canary.actions.undo import target_of
+from companyos_canary.argo.history import RevisionRow, revision_row
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.row import Output, Placed, named
 from companyos_canary.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revisions(Placed):
+    revisions: tuple[RevisionRow, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diff(Placed):
+    """`history --diff`: two revisions, and what is different in their pods, in lines."""
+
+    before: int = field(metadata=named("from"))
+    after: int = field(metadata=named("to"))
+    diff: tuple[str, ...]
+
 
 EXAMPLES = (
     "canary history                         revisions, who, why, outcome",
     "canary history --diff v1.0.0 v1.1.0    how their pods differ",
     "canary history -o json | jq '.data.revisions[0].outcome'",
 )
+OUTPUT = Output((Revisions, Diff))
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
 
 
@@ -50,16 +69,16 @@ def history(
     nothing = () if revisions else (f"{snapshot.rollout.name} has no revisions yet",)
     screen = view.screen(revisions, now, facts, place.container) if revisions else []
     return base.Answer(
-        data={**head, "revisions": [view.record(r, place.container) for r in revisions], "notes": list(snapshot.notes)},
+        data=Revisions(
+            **head, revisions=tuple(revision_row(r, place.container) for r in revisions), notes=snapshot.notes
+        ),
         picture=(lambda: ink(screen, facts)) if revisions else None,
         lines=tuple(view.plain(r, place.container) for r in revisions),
         notes=snapshot.notes or nothing,
     )
 
 
-def _compared(
-    session: base.Session, snapshot: Snapshot, names: tuple[str, str], head: Mapping[str, Any]
-) -> base.Answer:
+def _compared(session: base.Session, snapshot: Snapshot, names: tuple[str, str], head: base.Where) -> base.Answer:
     """The difference of two pod templates, without what the controller put into them."""
     from companyos_canary.render.templates import to_yaml
     from companyos_canary.view.history import diff_lines
@@ -72,7 +91,7 @@ def _compared(
     notes = () if rows else (f"revisions {before.revision} and {after.revision} are the same",)
     facts = session.runtime.facts
     return base.Answer(
-        data={**head, "from": before.revision, "to": after.revision, "diff": list(rows)},
+        data=Diff(**head, before=before.revision, after=after.revision, diff=rows),
         picture=(lambda: ink(diff_lines(rows), facts)) if rows else None,
         lines=rows,
         notes=notes,

@@ -18,6 +18,7 @@ from companyos_canary.config import FILE, Resolved, Settings, load
 from companyos_canary.errors import ExitCode, NotFound, Refused, UsageError
 from companyos_canary.model.quantity import format_duration, whole_seconds
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import LEFT_OUT, Output
 from companyos_canary.render.difference import changes, keep_live_image
 from companyos_canary.render.objects import analysis_templates, objects, rollout, service
 from companyos_canary.render.starter import (
@@ -31,11 +32,21 @@ from companyos_canary.render.starter import (
 )
 from companyos_canary.render.templates import to_yaml
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Paths; `files` with --from alone."""
+
+    path: str
+    files: tuple[str, ...] = LEFT_OUT
+
+
 EXAMPLES = (
     "canary init                          a commented file for the guide's service",
     "canary init billing -n shop --image registry.example.com/billing",
     "canary init --from billing -n shop   adopt a live Rollout, without changing it",
 )
+OUTPUT = Output((Written,))
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.REFUSED)
 
 
@@ -67,7 +78,7 @@ def init(
         values["namespace"] = session.flags.namespace
     _write(path.parent, {path.name: starter(values)})
     return base.Answer(
-        data={"path": str(path)},
+        data=Written(path=str(path)),
         lines=(f"wrote {_shown(path, session.runtime.cwd)}",),
         notes=("next: canary render, then canary apply VERSION",),
         name=str(path),
@@ -88,7 +99,7 @@ def _adopt(session: base.Session, name: str, path: Path) -> base.Answer:
     _write(path.parent, adopted.files)
     shown = [_shown(path.parent / file, session.runtime.cwd) for file in adopted.files]
     return base.Answer(
-        data={"path": str(path), "files": [str(path.parent / f) for f in adopted.files]},
+        data=Written(path=str(path), files=tuple(str(path.parent / f) for f in adopted.files)),
         lines=tuple(f"wrote {file}" for file in shown),
         notes=(*adopted.notes, "next: canary apply --dry-run, which should show no change to the Rollout"),
         name=str(path),

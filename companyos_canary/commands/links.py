@@ -1,6 +1,7 @@
 """`canary links`: where else to look."""
 
 import webbrowser
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -8,6 +9,14 @@ import typer
 from companyos_canary.commands import base
 from companyos_canary.config import FILE
 from companyos_canary.errors import CanaryError, ConfigError, ExitCode, NotFound, UsageError, near
+from companyos_canary.model.row import Output, Says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    rollout: str
+    links: Annotated[dict[str, str], Says("address by name, as in canary.yaml")]
+
 
 EXAMPLES = (
     "canary links                           dashboard, SLO board, runbook",
@@ -15,6 +24,7 @@ EXAMPLES = (
     "canary links dashboard --open          in the browser",
     "canary links -o json | jq -r .data.links.dashboard",
 )
+OUTPUT = Output((Links,))
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.NOT_FOUND)
 
 
@@ -37,7 +47,7 @@ def links(
         _open(session, link or next(iter(known)), known)
     widest = max(len(each) for each in shown)
     return base.Answer(
-        data={"rollout": settings.rollout, "links": shown},
+        data=Links(rollout=settings.rollout, links=shown),
         lines=(known[link],) if link else tuple(f"{each:<{widest}}  {url}" for each, url in shown.items()),
     )
 

@@ -2,23 +2,34 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from companyos_canary.commands import base
 from companyos_canary.commands.options import span
 from companyos_canary.config import FILE, find, load
-from companyos_canary.config.settings import printable
-from companyos_canary.errors import CanaryError, ConfigError, ExitCode, UsageError
+from companyos_canary.errors import CanaryError, ConfigError, ExitCode, UsageError, printable
 from companyos_canary.lint.check import File, Report, check, file_of, file_of_objects
 from companyos_canary.lint.documents import LONGEST, Unreadable
-from companyos_canary.lint.finding import SEVERITIES
+from companyos_canary.lint.finding import SEVERITIES, Finding, UnreadableRow
+from companyos_canary.model.row import Output, Says, pick
 from companyos_canary.view import findings as view
 
-if TYPE_CHECKING:
-    from companyos_canary.view.contract import answers
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """`files` and `objects` count what was read, `ignored` the findings that a comment leaves out."""
+
+    files: int
+    objects: int
+    severities: Annotated[dict[str, int], Says("findings by severity: error, warning, note")]
+    ignored: int
+    findings: tuple[Finding, ...]
+    unreadable: tuple[UnreadableRow, ...]
+
 
 EXAMPLES = (
     "canary lint                          canary.yaml, and what it renders",
@@ -27,6 +38,7 @@ EXAMPLES = (
     "canary lint -o github rollout.yaml   annotations for a pull request",
     "canary lint -o sarif . > lint.sarif  for code scanning",
 )
+OUTPUT = Output((Linted,), partial=True)
 EXITS = (ExitCode.OK, ExitCode.USAGE, ExitCode.DEGRADED)
 _ENDINGS = (".yaml", ".yml", ".json")
 _STDIN = "-"
@@ -51,25 +63,25 @@ def lint(
     scrape = span(scrape_interval, "--scrape-interval")
     read, problems = _read(session, _asked(session, files))
     report = check(read, scrape)
-    broken: list[answers.Unreadable] = [{"file": p.file, "line": p.line, "message": p.message} for p in problems]
+    broken = tuple(pick(UnreadableRow, p) for p in problems)
     if session.output in ("github", "sarif"):
         from companyos_canary.lint.rules import RULES
 
-        github = (*view.annotations(report.findings), *(view.annotation(**b) for b in broken))
+        github = (*view.annotations(report.findings), *(view.annotation(b.file, b.line, b.message) for b in broken))
         text = view.sarif(report.findings, RULES, broken) if session.output == "sarif" else "\n".join(github)
         if text:
             session.runtime.say(text)
         session.answered = True
     return base.Answer(
         code=ExitCode.DEGRADED if report.count("error") else ExitCode.OK,
-        data={
-            "files": len(read),
-            "objects": report.objects,
-            "severities": {severity: report.count(severity) for severity in SEVERITIES},
-            "ignored": report.ignored,
-            "findings": [view.record(f) for f in report.findings],
-            "unreadable": broken,
-        },
+        data=Linted(
+            files=len(read),
+            objects=report.objects,
+            severities={severity: report.count(severity) for severity in SEVERITIES},
+            ignored=report.ignored,
+            findings=tuple(report.findings),
+            unreadable=broken,
+        ),
         lines=tuple(map(printable, view.lines(report.findings))),
         notes=(*(printable(f"error: {p}") for p in problems[1:]), *((_summary(report, read),) if read else ())),
         error=_error(problems),

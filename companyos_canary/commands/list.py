@@ -1,19 +1,34 @@
 """`canary list`: a line a rollout, those that wait for a person first; one request."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
+from companyos_canary.argo.picture import Place
+from companyos_canary.argo.rows import Listed, listed
 from companyos_canary.commands import base
 from companyos_canary.commands.options import not_a_selector, span
 from companyos_canary.errors import ExitCode, Forbidden, Invalid
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Rollouts:
+    """`namespace` is empty for all of them."""
+
+    namespace: str
+    context: str
+    rollouts: tuple[Listed, ...]
+
 
 EXAMPLES = (
     "canary list                          all Rollouts in the namespace",
     "canary list -A --waiting --older 2h  what has waited for a person for 2 hours",
     "canary list -l team=checkout -o json",
 )
+OUTPUT = Output((Rollouts,))
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
 
 
@@ -29,7 +44,6 @@ def list_rollouts(
     """List rollouts with phase, step, weight and version. Those that wait for a person come first, longest
     wait on top.
     """
-    from companyos_canary.argo.picture import Place
     from companyos_canary.view import rollouts as view
     from companyos_canary.view.ink import ink
 
@@ -42,24 +56,21 @@ def list_rollouts(
         own = settings is not None and settings.rollout == rollout.name
         return Place(context=context, container=settings.container if settings and own else None)
 
-    rows = view.longest_waiting_first(view.row(r, now, place(r)) for r in found)
-    rows = [r for r in rows if r.waits or not waiting]
-    rows = [r for r in rows if least is None or (r.lasts is not None and r.lasts >= least)]
+    rows = view.longest_waiting_first(listed(r, now, place(r)) for r in found)
+    rows = [r for r in rows if r.waits_for_a_person or not waiting]
+    rows = [r for r in rows if least is None or (r.for_seconds is not None and r.for_seconds >= least)]
+    raw = {(r.namespace, r.name): r.raw for r in found}
     where = "all namespaces" if everywhere else f"namespace `{session.cluster.namespace}`"
     that = " like this" if (waiting or older or selector) else ""
     if not rows and session.output in ("name", "yaml"):
         session.answered = True
     return base.Answer(
-        data={
-            "namespace": "" if everywhere else session.cluster.namespace,
-            "context": context,
-            "rollouts": [view.record(r) for r in rows],
-        },
+        data=Rollouts("" if everywhere else session.cluster.namespace, context, tuple(rows)),
         picture=(lambda: ink(view.screen(rows, facts, namespaces=everywhere), facts)) if rows else None,
         lines=tuple(view.plain(r) for r in rows),
         notes=() if rows else (f"no Rollout{that} in {where}",),
-        objects=tuple(r.picture.snapshot.rollout.raw for r in rows),
-        name="\n".join(f"rollout.argoproj.io/{r.picture.name}" for r in rows),
+        objects=tuple(raw[r.namespace, r.rollout] for r in rows),
+        name="\n".join(f"rollout.argoproj.io/{r.rollout}" for r in rows),
     )
 
 

@@ -26,8 +26,17 @@ from companyos_canary.commands import base
 from companyos_canary.commands.options import span
 from companyos_canary.errors import CanaryError, ExitCode, Invalid, NotFound, Unreachable, UsageError
 from companyos_canary.model.http import Stream
+from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import LogLine, Pod
+from companyos_canary.view.machine import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logs(Placed):
+    lines: tuple[LogLine, ...]
+    notes: tuple[str, ...]
+
 
 EXAMPLES = (
     "canary logs                            the last 100 lines of each canary pod",
@@ -35,6 +44,7 @@ EXAMPLES = (
     "canary logs --stable --since 10m",
     "canary logs --pod x2k1z --previous     a suffix of the pod's name is enough",
 )
+OUTPUT = Output((Logs,), {"log": LogLine, "error": Failure})
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
 
 
@@ -235,7 +245,7 @@ def logs(
     live, facts = snapshot.rollout, session.runtime.facts
     several = found.pods > 1
     return base.Answer(
-        data={**session.place_of(live), "lines": [view.record(x) for x in found.lines], "notes": list(found.notes)},
+        data=Logs(**session.place_of(live), lines=tuple(found.lines), notes=tuple(found.notes)),
         lines=tuple(view.line(x, facts, prefixed=several) for x in found.lines),
         notes=(*_role_note(snapshot, wanted), *found.notes),
     )
@@ -255,7 +265,7 @@ def _follow(session: base.Session, wanted: action.Wanted) -> base.Answer:
 
     def show(found: LogLine) -> None:
         if as_json:
-            runtime.say_event("log", view.record(found))
+            runtime.say_event("log", found)
         else:
             runtime.say(view.line(found, runtime.facts, prefixed=True))
 

@@ -1,7 +1,8 @@
 """`canary metrics`: what Prometheus says now, over time, and how it is asked."""
 
 from contextlib import ExitStack
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.options import span
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, near
+from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Live
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.prometheus.transport import service_of
@@ -21,8 +23,29 @@ from companyos_canary.render.questions import Question, questions
 from companyos_canary.view import course, graph, prometheus
 from companyos_canary.view.chart import bars_in
 from companyos_canary.view.ink import ink
+from companyos_canary.view.machine import Failure
 from companyos_canary.view.prometheus import Now
 from companyos_canary.view.redraw import Live as Drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since(Placed):
+    """`metrics --since`."""
+
+    at: datetime
+    metrics: tuple[course.CourseRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query(Placed):
+    """`metrics --query`; `link` is empty where no address is known, `stable_query` where there is
+    no such question."""
+
+    metric: str
+    query: str
+    stable_query: str
+    link: str
+
 
 _SECOND = timedelta(seconds=1)
 EXAMPLES = (
@@ -31,6 +54,7 @@ EXAMPLES = (
     "canary metrics --since 1h          a chart of each metric with its limit",
     "canary metrics --query error-rate  the PromQL, and a link to Prometheus",
 )
+OUTPUT = Output((prometheus.NowRow, Since, Query), {"metrics": prometheus.NowRow, "error": Failure}, partial=True)
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
 _NONE = "it has no metrics: no AnalysisRun, and no canary.yaml for it here"
 _NO_CANARY = "no update is in progress, so there are no canary pods to measure"
@@ -86,7 +110,7 @@ def _now(session: Session) -> Answer:
         raise error
     facts = session.runtime.facts
     return Answer(
-        data=prometheus.record(found),
+        data=prometheus.now_row(found),
         picture=(lambda: ink(prometheus.screen(found, facts), facts)) if found.rows else None,
         lines=prometheus.plain(found) if found.rows else (),
         notes=asking.notes(),
@@ -116,7 +140,7 @@ def _again(session: Session, every: timedelta) -> Answer:
                     for line in prometheus.plain(found):
                         runtime.say(line)
                 else:
-                    runtime.say_event("metrics", prometheus.record(found), found.live.at)
+                    runtime.say_event("metrics", prometheus.now_row(found), found.live.at)
                 runtime.clock.sleep(every.total_seconds())
                 asking.again()
         except KeyboardInterrupt:
@@ -131,7 +155,7 @@ def _over_time(session: Session, back: timedelta) -> Answer:
         found = courses(asking.prometheus, asked, moment, back, most)
         pairs = tuple(zip(asked.metrics, found, strict=True))
     return Answer(
-        data={**session.place_of(asking.snapshot.rollout), "at": moment, "metrics": course.record(pairs)},
+        data=Since(**session.place_of(asking.snapshot.rollout), at=moment, metrics=course.course_rows(pairs)),
         picture=(lambda: ink(course.charts(pairs, moment, facts), facts)) if pairs else None,
         lines=course.plain(pairs),
         notes=asking.notes(),
@@ -151,13 +175,13 @@ def _how_it_is_asked(session: Session, name: str) -> Answer:
     s = service_of(address, session.cluster.namespace) if ours == "auto" else None
     forward = f"kubectl -n {s.namespace} port-forward svc/{s.name} {s.port}" if s else ""
     return Answer(
-        data={
+        data=Query(
             **session.place_of(asking.snapshot.rollout),
-            "metric": name,
-            "query": question.query,
-            "stable_query": question.stable,
-            "link": graph.link(address, question) if address else "",
-        },
+            metric=name,
+            query=question.query,
+            stable_query=question.stable,
+            link=graph.link(address, question) if address else "",
+        ),
         notes=(f"an address that only the cluster knows: {forward}",) if forward else (),
     )
 

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from companyos_canary.config.settings import printable
-from companyos_canary.errors import UsageError
+from companyos_canary.errors import UsageError, printable
 from companyos_canary.model.quantity import format_duration, parse_duration
 
 FORMATS = ("human", "json", "yaml", "name")
@@ -69,7 +68,7 @@ def not_a_selector(selector: str) -> UsageError:
 def _check_fields(verb: str, output: str, fields: list[str]) -> None:
     if output != "human":
         raise UsageError(f"--field and --output {output} exclude each other", hint="leave out one of them")
-    from companyos_canary.view.fields import check as check_fields
+    from companyos_canary.commands.fields import check as check_fields
 
     check_fields(verb, fields)
 

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import Effect, Seen
@@ -15,28 +16,61 @@ from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import Phase, Placed, entries
 
-if TYPE_CHECKING:
-    from companyos_canary.view.contract import answers
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent(Placed):
+    """What was done, and what the Rollout shows now. `sent` is false where there was nothing to
+    do, `observed` is true once the effect was seen. `put_back` is the stable version that `abort`
+    put back in place of one that the controller had not seen, else null."""
+
+    sent: bool
+    observed: bool
+    phase: Phase
+    message: str
+    step_index: int | None
+    notes: tuple[str, ...]
+    put_back: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request of a dry run. `body` is a patch: a list of operations, or an object."""
+
+    method: str
+    path: str
+    content_type: str
+    body: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun(Placed):
+    """Nothing was sent."""
+
+    dry_run: Literal[True] = True
+    requests: tuple[Request, ...]
+
+
+CHANGE = (Sent, DryRun)
 
 
 def would_send(session: Session, changed: Changed) -> Answer:
     """The answer of a dry run: each request, nothing sent."""
     patches = changed.decision.patches if isinstance(changed.decision, Change) else ()
-    requests = [_request(changed.before, patch) for patch in patches]
+    requests = tuple(_request(changed.before, patch) for patch in patches)
     lines = []
     for request in requests:
-        lines.append(f"{request['method']} {request['path']}")
-        lines.append(f"content-type: {request['content_type']}")
-        lines += json.dumps(request["body"], indent=2, ensure_ascii=False).splitlines()
+        lines.append(f"{request.method} {request.path}")
+        lines.append(f"content-type: {request.content_type}")
+        lines += json.dumps(request.body, indent=2, ensure_ascii=False).splitlines()
     if not isinstance(changed.decision, Change):
         lines.append(changed.decision.message)
-    data: answers.DryRun = {**session.place_of(changed.before), "dry_run": True, "requests": requests}
     return Answer(
-        data=data,
+        data=DryRun(**session.place_of(changed.before), requests=requests),
         lines=tuple(lines),
         notes=("dry run: nothing was sent",),
-        objects=tuple(requests),
+        objects=tuple(map(entries, requests)),
         name=f"rollout.argoproj.io/{changed.before.name}",
     )
 
@@ -49,19 +83,17 @@ def sent_answer(session: Session, changed: Changed, sentence: str, *, code: Exit
     notes = changed.notes
     if changed.unsure and changed.effect is Effect.SEEN:
         notes = (*notes, f"no answer to it came ({changed.unsure.cause}), but it was made")
-    data: answers.Sent = {
-        **session.place_of(changed.after),
-        "sent": bool(changed.sent),
-        "observed": changed.effect is Effect.SEEN,
-        "phase": phase.word,
-        "message": phase.message,
-        "step_index": changed.after.step_index,
-        "notes": list(notes),
-        "put_back": None,
-    }
     return Answer(
         code=code,
-        data=data,
+        data=Sent(
+            **session.place_of(changed.after),
+            sent=bool(changed.sent),
+            observed=changed.effect is Effect.SEEN,
+            phase=phase.word,
+            message=phase.message,
+            step_index=changed.after.step_index,
+            notes=notes,
+        ),
         lines=(sentence,),
         notes=notes,
         objects=(changed.after.raw,),
@@ -69,14 +101,14 @@ def sent_answer(session: Session, changed: Changed, sentence: str, *, code: Exit
     )
 
 
-def _request(rollout: Rollout, patch: Patch) -> "answers.Request":
+def _request(rollout: Rollout, patch: Patch) -> Request:
     kind, name = ROLLOUT, rollout.name
     if patch.target == "Deployment":
         kind, name = DEPLOYMENT, str((rollout.workload_ref or {}).get("name"))
     request = patch_request(
         kind, rollout.namespace, name, patch.body, content_type=patch.content_type, subresource=patch.subresource
     )
-    return {"method": request.method, "path": request.target, "content_type": patch.content_type, "body": patch.body}
+    return Request(request.method, request.target, patch.content_type, patch.body)
 
 
 def verb_with(session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen, reason: str) -> Verb:

@@ -4,15 +4,17 @@ from companyos_canary.argo.effects import paused
 from companyos_canary.argo.patches.act import pause as decide
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
-from companyos_canary.commands.outcome import changed, verb_with
-from companyos_canary.commands.several import several
+from companyos_canary.commands.outcome import CHANGE, changed, verb_with
+from companyos_canary.commands.several import Several, several
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.row import Output
 
 EXAMPLES = (
     "canary pause                           the Rollout of canary.yaml",
     "canary pause companyos-api -n companyos",
     "canary pause -l team=checkout          all with this label",
 )
+OUTPUT = Output((*CHANGE, Several))
 EXITS = (
     ExitCode.OK,
     ExitCode.FAILED,

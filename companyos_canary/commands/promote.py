@@ -18,17 +18,19 @@ from companyos_canary.argo.patches.decision import Change, Decision, Refusal
 from companyos_canary.argo.patches.promote import INCONCLUSIVE, began_later, only_if, promote_full
 from companyos_canary.argo.patches.promote import promote as decide
 from companyos_canary.argo.progress import skipped
+from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.argo.steps import place_of, set_weight
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.commands import base
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 from companyos_canary.commands.options import time_limit
-from companyos_canary.commands.outcome import changed, sent_answer, unseen, verb_with, would_send
+from companyos_canary.commands.outcome import CHANGE, changed, sent_answer, unseen, verb_with, would_send
 from companyos_canary.errors import ExitCode, Refused, UsageError
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import Output, Percent, Placed, entries
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.queries import requests_seen
 
@@ -212,6 +214,15 @@ def _requests_seen(session: Session, snapshot: Snapshot) -> str:
     return "" if value is None else f"; about {value:,.0f} requests have tested it so far"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClimbedRow(Placed):
+    """`promote --to-weight`: `promotes` counts the pauses that were ended."""
+
+    verdict: EndKind
+    weight: Percent
+    promotes: int
+
+
 def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta | None) -> Answer:
     """Pause by pause, until the canary has that weight."""
     if wanted.dry_run or wanted.no_wait:
@@ -226,7 +237,7 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
         said = unseen(session, climbed.unseen, "promote")
         count = f"({climbed.promotes} promotes)"
         verdict = "timeout" if said.code is ExitCode.TIMEOUT else "unobserved"
-        data = {**said.data, "verdict": verdict, "weight": set_weight(rollout), "promotes": climbed.promotes}
+        data = {**entries(said.data), "verdict": verdict, "weight": set_weight(rollout), "promotes": climbed.promotes}
         return replace(said, data=data, lines=(f"{said.lines[0]} {count}",))
     code = ExitCode.TIMEOUT if climbed.kind is None else EXIT[climbed.kind]
     if code is ExitCode.OK:
@@ -237,16 +248,39 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
         line = f"{rollout.name} in {place} did not reach {weight} %: {climbed.kind}"
     return Answer(
         code=code,
-        data={
+        data=ClimbedRow(
             **session.place_of(rollout),
-            "verdict": climbed.kind or "timeout",
-            "weight": set_weight(rollout),
-            "promotes": climbed.promotes,
-        },
+            verdict=climbed.kind or "timeout",
+            weight=set_weight(rollout),
+            promotes=climbed.promotes,
+        ),
         lines=(f"{line} ({climbed.promotes} promotes)",),
         objects=(rollout.raw,),
         name=f"rollout.argoproj.io/{rollout.name}",
     )
+
+
+EXAMPLES = (
+    "canary promote                  continue the Rollout of canary.yaml",
+    "canary promote companyos-api -n companyos --if-revision 8",
+    "canary promote --skip-step      end the running step early, its analysis too",
+    "canary promote --to-weight 50   pause by pause, never past a running analysis",
+    'canary promote --full --reason "fixes the outage"',
+)
+OUTPUT = Output((*CHANGE, *FOLLOWED, ClimbedRow))
+EXITS = (
+    ExitCode.OK,
+    ExitCode.FAILED,
+    ExitCode.USAGE,
+    ExitCode.DEGRADED,
+    ExitCode.DENIED,
+    ExitCode.NOT_FOUND,
+    ExitCode.SUPERSEDED,
+    ExitCode.REFUSED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
 
 
 def promote(

@@ -10,14 +10,16 @@ from companyos_canary.argo.effects import Effect, restarted
 from companyos_canary.argo.patches.act import restart as decide
 from companyos_canary.commands import base
 from companyos_canary.commands.options import span, time_limit
-from companyos_canary.commands.outcome import sent_answer, unseen, verb_with, would_send
+from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, verb_with, would_send
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.quantity import format_duration
+from companyos_canary.model.row import Output
 
 EXAMPLES = (
     "canary restart                         until all pods are new",
     "canary restart --in 10m --no-wait      later",
 )
+OUTPUT = Output(CHANGE)
 EXITS = (
     ExitCode.OK,
     ExitCode.FAILED,

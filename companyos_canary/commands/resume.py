@@ -6,15 +6,17 @@ from companyos_canary.argo.patches.act import resume as decide
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
-from companyos_canary.commands.outcome import changed, verb_with
-from companyos_canary.commands.several import several
+from companyos_canary.commands.outcome import CHANGE, changed, verb_with
+from companyos_canary.commands.several import Several, several
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.row import Output
 
 EXAMPLES = (
     "canary resume                          the Rollout of canary.yaml",
     "canary resume companyos-api -n companyos",
     "canary resume web shop                 several at once; or -l team=checkout",
 )
+OUTPUT = Output((*CHANGE, Several))
 EXITS = (
     ExitCode.OK,
     ExitCode.FAILED,

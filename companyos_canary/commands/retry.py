@@ -12,16 +12,18 @@ from companyos_canary.argo.patches.act import retry as decide
 from companyos_canary.argo.steps import weight_steps
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
-from companyos_canary.commands.outcome import changed, verb_with
-from companyos_canary.commands.several import several
+from companyos_canary.commands.outcome import CHANGE, changed, verb_with
+from companyos_canary.commands.several import Several, several
 from companyos_canary.errors import ExitCode, TimedOut
 from companyos_canary.model.quantity import format_duration
+from companyos_canary.model.row import Output
 
 EXAMPLES = (
     "canary retry                 again, from step 1",
     "canary retry --wait-window   once the failure has left the metrics' window",
     "canary retry web shop        several at once; or -l team=checkout",
 )
+OUTPUT = Output((*CHANGE, Several))
 EXITS = (
     ExitCode.OK,
     ExitCode.FAILED,

@@ -7,7 +7,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,8 @@ import typer
 
 from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.model.row import Output, pick
+from companyos_canary.view.machine import Code
 
 if TYPE_CHECKING:
     from companyos_canary.sandbox.api.access import Roles
@@ -24,6 +26,31 @@ if TYPE_CHECKING:
 
 #: `rollouts` acts on Rollouts and AnalysisRuns, `replicasets` on ReplicaSets and Deployments.
 CONTROLLERS = ("rollouts", "replicasets")
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    exit: Code
+    verdict: str
+    metric: str
+    deploy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    name: str
+    description: str
+    promise: Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Scenarios:
+    scenarios: tuple[Scenario, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Its end says nothing more than its exit code."""
 
 
 def scenarios_listed() -> base.Answer:
@@ -36,8 +63,8 @@ def scenarios_listed() -> base.Answer:
         for scenario in found
         for line in (f"{scenario.name:<{width}}  {scenario.description}", f"{'':<{width}}  {scenario.promise}")
     )
-    data = [{"name": s.name, "description": s.description, "promise": asdict(s.promise)} for s in found if s.promise]
-    return base.Answer(lines=lines, data={"scenarios": data})
+    rows = tuple(pick(Scenario, s, promise=pick(Promise, s.promise)) for s in found if s.promise)
+    return base.Answer(lines=lines, data=Scenarios(scenarios=rows))
 
 
 def controllers_named(text: str) -> tuple[str, ...]:
@@ -80,6 +107,7 @@ EXAMPLES = (
     "canary sandbox --fault 'PATCH 409 x2' --fault 'watch drop'        a bad day",
     "canary sandbox --controllers replicasets   bring your own for Rollouts",
 )
+OUTPUT = Output((Scenarios, Nothing))
 EXITS = (ExitCode.OK, ExitCode.USAGE)
 _OURS = "current-context: sandbox"
 _SEEDS = 1_000_000

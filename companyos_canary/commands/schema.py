@@ -1,18 +1,27 @@
 """`canary schema`: the JSON Schema of what `-o json` prints."""
 
 import json
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
 
 from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode, UsageError, near
+from companyos_canary.model.row import Output, Says
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    schema: Annotated[dict[str, Any], Says("a JSON Schema")]
+
 
 EXAMPLES = (
     "canary schema                       all verbs, for code generators",
     "canary schema watch                 of its lines",
     "canary schema get > get.schema.json",
 )
+OUTPUT = Output((Schema,))
 EXITS = (ExitCode.OK, ExitCode.USAGE)
 
 
@@ -23,13 +32,12 @@ def schema(
 
     Within `canary/v1`, keys are only added, so ignore those that you do not know.
     """
-    from companyos_canary.view.contract.schema import document
-    from companyos_canary.view.contract.verbs import VERBS
+    from companyos_canary.commands.contract import VERBS, document
 
     if verb is not None and verb not in VERBS:
         raise UsageError(f"there is no verb `{verb}`", hint=near(verb, VERBS, "see `canary --help`"))
     found = document(verb or "")
-    return base.Answer(data={"schema": found}, lines=(json.dumps(found, indent=2, ensure_ascii=False),))
+    return base.Answer(data=Schema(found), lines=(json.dumps(found, indent=2, ensure_ascii=False),))
 
 
 command = base.verb(schema, reads_config=False, forms=("human", "json"))

@@ -4,7 +4,7 @@ Each of them is a run of the verb of its own, and all run beside one another, so
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial, wraps
 from threading import Lock
@@ -13,9 +13,38 @@ from typing import Any
 from companyos_canary.commands import base
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.options import RolloutsArgument, SelectorOption, not_a_selector
+from companyos_canary.commands.outcome import Request
 from companyos_canary.config import resolve
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, Invalid, NotFound, UsageError
-from companyos_canary.view.machine import error_entry
+from companyos_canary.model.row import LEFT_OUT, Phase, Placed, entries
+from companyos_canary.view.machine import Code, Problem, error_entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneOf(Placed):
+    """What the verb says of one of several Rollouts: the keys of its answer for one alone, unless it failed."""
+
+    exit_code: Code
+    errors: tuple[Problem, ...]
+    sent: bool = LEFT_OUT
+    observed: bool = LEFT_OUT
+    phase: Phase = LEFT_OUT
+    message: str = LEFT_OUT
+    step_index: int | None = LEFT_OUT
+    notes: tuple[str, ...] = LEFT_OUT
+    put_back: str | None = LEFT_OUT
+    dry_run: bool = LEFT_OUT
+    requests: tuple[Request, ...] = LEFT_OUT
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A verb with several names or `--selector`, in the order of the names."""
+
+    namespace: str
+    context: str
+    rollouts: tuple[OneOf, ...]
+
 
 _WORST_FIRST = (
     ExitCode.FAILED,
@@ -135,11 +164,11 @@ def _run(session: Session, names: tuple[str, ...], verb: Callable[[Session], Ans
     told = [(one, *ends.found[one.rollout]) for one in sessions]
     return Answer(
         code=worst(answer.code for _, answer, _ in told),
-        data={
-            "namespace": session.cluster.namespace,
-            "context": session.cluster.context,
-            "rollouts": [_record(one, answer, error) for one, answer, error in told],
-        },
+        data=Several(
+            namespace=session.cluster.namespace,
+            context=session.cluster.context,
+            rollouts=tuple(_one_of(one, answer, error) for one, answer, error in told),
+        ),
         objects=tuple(o for _, answer, _ in told for o in answer.objects),
         name="\n".join(answer.name for _, answer, _ in told if answer.name),
     )
@@ -156,7 +185,8 @@ def _for_one(session: Session, name: str) -> Session:
     return one
 
 
-def _record(one: Session, answer: Answer, error: CanaryError | None) -> Mapping[str, Any]:
+def _one_of(one: Session, answer: Answer, error: CanaryError | None) -> OneOf:
     place = {"rollout": one.rollout, "namespace": one.cluster.namespace, "context": one.cluster.context}
-    errors = [error_entry(error)] if error else []
-    return {**place, **(answer.data or {}), "exit_code": int(answer.code), "errors": errors}
+    own = entries(answer.data) if answer.data else {}
+    errors = (error_entry(error),) if error else ()
+    return OneOf(**{**place, **own}, exit_code=int(answer.code), errors=errors)

@@ -6,9 +6,11 @@ import typer
 
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
+from companyos_canary.argo.rows import FOLLOWED, SnapshotRow, snapshot_row
 from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import Output
 from companyos_canary.model.snapshot import Snapshot
 
 EXAMPLES = (
@@ -16,6 +18,7 @@ EXAMPLES = (
     "canary status companyos-api -n companyos -o json",
     "canary status --wait --timeout 10m     wait until it is Healthy or Degraded",
 )
+OUTPUT = Output((SnapshotRow, *FOLLOWED))
 EXITS = (
     ExitCode.OK,
     ExitCode.FAILED,
@@ -50,7 +53,6 @@ def status(
 
     def data() -> object:
         from companyos_canary.argo.picture import look
-        from companyos_canary.argo.rows import snapshot_row
 
         return snapshot_row(look(snapshot, now, place))
 

@@ -8,7 +8,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from companyos_canary.config.settings import printable
+from companyos_canary.errors import printable
 from companyos_canary.runtime import Runtime
 
 ASKED = "_CANARY_COMPLETE"

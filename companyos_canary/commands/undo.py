@@ -1,6 +1,7 @@
 """`canary undo`: back to the last version that was fully promoted."""
 
 import difflib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,16 +14,26 @@ from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches.decision import Change, Nothing
 from companyos_canary.argo.patches.promote import promote_full
 from companyos_canary.argo.patches.undo import template_of
+from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
-from companyos_canary.commands.outcome import sent_answer, unseen, would_send
+from companyos_canary.commands.outcome import DryRun, Sent, sent_answer, unseen, would_send
 from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import Output, pick
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
 
 if TYPE_CHECKING:
     from companyos_canary.actions.wait import Time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoDryRun(DryRun):
+    """`diff` is that of the pod template, in lines."""
+
+    diff: tuple[str, ...]
+
 
 EXAMPLES = (
     "canary undo                           the last version that was fully promoted",
@@ -30,6 +41,7 @@ EXAMPLES = (
     'canary undo --fast --reason "checkout is down"',
     "canary undo --to v1.2.0 --force       go back to it although it was aborted",
 )
+OUTPUT = Output((*FOLLOWED, Sent, UndoDryRun))
 EXITS = (
     ExitCode.OK,
     ExitCode.FAILED,
@@ -190,7 +202,7 @@ def _would(session: base.Session, changed: Changed, snapshot: Snapshot, target: 
     rows = tuple(diff)
     return base.Answer(
         code=answer.code,
-        data={**answer.data, "diff": list(rows)},
+        data=pick(UndoDryRun, answer.data, diff=rows),
         lines=(*rows, *answer.lines),
         notes=answer.notes,
         name=answer.name,

@@ -5,16 +5,30 @@ from typing import Annotated
 import typer
 
 from companyos_canary.argo.endings import Until
+from companyos_canary.argo.events import Measurement, Transition
+from companyos_canary.argo.rows import FOLLOWED, SnapshotRow, VerdictRow
 from companyos_canary.commands import base
 from companyos_canary.commands.follow import follow_to_the_end
 from companyos_canary.commands.shows.lines import Manner
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.row import Output
+from companyos_canary.view.machine import Failure
 
 EXAMPLES = (
     "canary watch                           the Rollout of canary.yaml",
     "canary watch companyos-api -n companyos --until paused",
     "canary watch --stay                    keep it open, on a second screen",
     "canary watch -o json                   one object per line",
+)
+OUTPUT = Output(
+    FOLLOWED,
+    {
+        "snapshot": SnapshotRow,
+        "transition": Transition,
+        "measurement": Measurement,
+        "verdict": VerdictRow,
+        "error": Failure,
+    },
 )
 EXITS = (
     ExitCode.OK,

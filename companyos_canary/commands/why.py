@@ -1,7 +1,7 @@
 """`canary why`: one sentence that says why, the fields that show it, and the next command."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, events_about
 from companyos_canary.commands import base
 from companyos_canary.diagnosis.analysis import since_progress
-from companyos_canary.diagnosis.case import Answer, Case, Did, Json, at
+from companyos_canary.diagnosis.case import MOST_EVIDENCE, Answer, Case, Did, Evidence, Json, at
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE, waits_for_controller
 from companyos_canary.diagnosis.nodata import next_question
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
@@ -23,8 +23,23 @@ from companyos_canary.errors import CanaryError, ExitCode, Forbidden
 from companyos_canary.model.image import version
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import Output, Placed, Says, pick
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.view import diagnosis as view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why(Placed):
+    """`cause` is stable and has a section in docs/causes.md; `fine` is true where nothing needs to be done, or only a
+    decision. `notes`: what could not be seen."""
+
+    cause: str
+    fine: bool
+    sentence: str
+    evidence: Annotated[tuple[Evidence, ...], Says(most=MOST_EVIDENCE)]
+    next: Annotated[str, Says("a command line")]
+    notes: tuple[str, ...]
+
 
 EXAMPLES = (
     "canary why                         the Rollout of canary.yaml",
@@ -32,6 +47,7 @@ EXAMPLES = (
     "canary why --version v1.2.3        what happened to this version",
     "canary why -o json | jq -r .data.cause",
 )
+OUTPUT = Output((Why,))
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
 
 
@@ -197,7 +213,9 @@ def why(
         prometheus=lambda address: runtime.prometheus(session.cluster, settings, address),
     )
     return base.Answer(
-        data={**session.place_of(live), **view.record(found, notes)},
+        data=pick(
+            Why, found.finding, **session.place_of(live), cause=found.cause.id, fine=found.cause.fine, notes=notes
+        ),
         lines=view.lines(found),
         notes=notes,
         objects=(live.raw,),

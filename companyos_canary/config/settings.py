@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from companyos_canary.errors import UsageError
+from companyos_canary.errors import UsageError, printable
 from companyos_canary.model.image import repository
 from companyos_canary.model.quantity import parse_duration
 
@@ -22,11 +22,6 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})+(?::[0-9]{{1,5}})?|{_LABEL}:[0-9]{{1,5}}|localhost)"
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 REPOSITORY = re.compile(rf"({_HOST}/)?{_PART}(/{_PART})*")
-
-
-def printable(text: str) -> str:
-    """The text on one line, control characters written out: for messages."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def image_reference(image: str, version: str) -> str:

@@ -8,8 +8,7 @@ from typing import Any, ClassVar, NoReturn
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from companyos_canary.config.settings import printable
-from companyos_canary.errors import ConfigError
+from companyos_canary.errors import ConfigError, printable
 from companyos_canary.nesting import DEEPEST, too_deep
 
 Path = tuple[str | int, ...]

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from companyos_canary.argo.picture import Place
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.row import Says
 from companyos_canary.model.snapshot import Snapshot
 
 Json = Mapping[str, Any]
@@ -19,12 +20,11 @@ MOST_EVIDENCE = 5
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One field as it was read. `object` is `Kind/name`, or `Prometheus`; `field` is a path such as
-    `status.conditions[0].message`, or the query that was asked."""
+    """One field as it was read: `object` is `Kind/name`, or `Prometheus`."""
 
     object: str
-    field: str
-    value: Any
+    field: Annotated[str, Says("a path such as `status.conditions[0].message`, or a query")]
+    value: str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)

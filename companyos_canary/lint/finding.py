@@ -63,9 +63,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`line` is counted from 1. `path` is dotted: `spec.metrics[0].count`. `name` and `kind` are those of the object,
-    empty for what is not in an object."""
+    """What lint found. `path` is the field in the object of that kind and name; these three are empty for what is no
+    object. `hint` may be empty."""
 
+    # `line` is counted from 1; `path` is dotted: `spec.metrics[0].count`.
     rule: str
     severity: Severity
     file: str
@@ -75,6 +76,15 @@ class Finding:
     path: str
     message: str
     hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A file that could not be read, or only up to this line."""
+
+    file: str
+    line: int
+    message: str
 
 
 COMMENT = "comment"

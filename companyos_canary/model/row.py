@@ -1,11 +1,12 @@
 """The JSON contract as frozen dataclasses: which of their fields are printed, and what the schema says of them.
 
 A row is any frozen dataclass: its fields are the keys, its docstring is the description, its name without `Row` is
-the title. `view/machine.py` prints rows, `view/contract` publishes them: a field is written in its class alone.
+the title. `view/machine.py` prints rows, `commands/contract.py` publishes them: a
+field is written in its class alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
@@ -34,15 +35,37 @@ RunPhase = Annotated[
 ]
 Role = Annotated[str, Says("empty for neither", words=("stable", "canary", ""))]
 Percent = Annotated[int, Says("percent, of maxTrafficWeight where that is set")]
+Object = Annotated[dict[str, Any], Says("an object of Kubernetes")]
 Images = Annotated[dict[str, str], Says("image by the name of its container")]
 
 
-# For `field(metadata=…)`: printed under another name, not printed, printed only where it has a value.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """What is said of one Rollout."""
+
+    rollout: str
+    namespace: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a verb prints: `data` may be in its envelope, `lines` are its events by name, where it writes lines (`watch`
+    always, others with `--follow` or `--watch`). `partial`: there may be data and an error."""
+
+    data: tuple[type[Any], ...]
+    lines: Mapping[str, type[Any]] = field(default_factory=dict)
+    partial: bool = False
+
+
+LEFT_OUT: Any = ...
+"""As a default: the key is not always there."""
 INSIDE: Mapping[str, Any] = {"key": ""}
-OPTIONAL: Mapping[str, Any] = {"optional": True}
+"""For `field(metadata=…)`: it is not printed."""
 
 
 def named(key: str) -> Mapping[str, Any]:
+    """For `field(metadata=…)`: it is printed under another name."""
     return {"key": key}
 
 
@@ -64,13 +87,13 @@ def title(row: type[Any]) -> str:
 def keys(row: type[Any]) -> tuple[Key, ...]:
     """The printed fields of a row's class."""
     named = ((f, f.metadata.get("key", f.name)) for f in fields(row))
-    return tuple(Key(f.name, text, "optional" in f.metadata) for f, text in named if text)
+    return tuple(Key(f.name, text, f.default is LEFT_OUT) for f, text in named if text)
 
 
 def entries(row: Any) -> Mapping[str, Any]:
     """A row's keys and values."""
     found = {k: getattr(row, k.name) for k in keys(row.__class__)}
-    return {k.text: value for k, value in found.items() if value is not None or not k.optional}
+    return {k.text: value for k, value in found.items() if value is not LEFT_OUT}
 
 
 def pick(row: type[_Row], source: object, **more: Any) -> _Row:

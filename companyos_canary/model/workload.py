@@ -1,12 +1,13 @@
 """ReplicaSets, Pods and Events of one Rollout, and the lines that its pods log."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from companyos_canary.model.quantity import parse_time, whole
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Container
+from companyos_canary.model.row import named
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +172,11 @@ def _container(raw: Mapping[str, Any]) -> ContainerStatus:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """`at` is the server's stamp, RFC 3339 with nanoseconds; `role` canary, stable or old."""
+    """`at` has the nanoseconds of the server."""
 
+    # `role` is canary, stable or old.
     at: str
     pod: str
     role: str
     container: str
-    text: str
+    text: str = field(metadata=named("line"))

@@ -3,11 +3,12 @@ do not count."""
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from companyos_canary.config.merge import LIST_KEYS
 from companyos_canary.model.rollout import HASH_LABEL, Step
+from companyos_canary.model.row import named
 
 _PROBE = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _MODE = {"defaultMode": 420}
@@ -101,12 +102,12 @@ def changes(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Change,
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One value that differs: a text, number or flag, or an item without a name; None where a side does not have
-    it. `path` is that of a Change."""
+    """One value that differs; null where a side does not have it."""
 
+    # A text, number or flag, or an item without a name; `path` is that of a Change.
     path: str
-    old: Any
-    new: Any
+    old: Any = field(metadata=named("from"))
+    new: Any = field(metadata=named("to"))
 
 
 def leaves(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Leaf, ...]:

@@ -2,17 +2,15 @@
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from companyos_canary.argo.history import as_if_current
+from companyos_canary.argo.judged import Judged, judged
 from companyos_canary.argo.limits import measured_number, number_text
-from companyos_canary.argo.metric_rows import MetricRow, metric_rows
-from companyos_canary.argo.rows import bound, measured_row
+from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.steps import step_of
-from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
+from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import advice
 from companyos_canary.view.format import clock, duration, keyed, limit_text, sparkline, value_text
@@ -20,10 +18,9 @@ from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_
 from companyos_canary.view.metric_table import failed
 
 if TYPE_CHECKING:
-    from companyos_canary.view.contract import answers
+    pass
 
 
-_FIRST = {"Failed": 0, "Error": 0, "Inconclusive": 1, "Successful": 3}
 ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
 _WHILE_RUNNING: dict[str, Role] = {
     "failing": "failure",
@@ -33,44 +30,13 @@ _WHILE_RUNNING: dict[str, Role] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One metric of one run. `result` is None until it is measured."""
-
-    row: MetricRow
-    metric: Metric
-    result: MetricResult | None
-
-    @property
-    def phase(self) -> str:
-        return (self.result.phase if self.result else "") or "Pending"
-
-    @property
-    def role(self) -> Role:
-        """That of the phase; while it runs, that of the newest measurement if it is bad."""
-        return ROLES.get(self.phase) or _WHILE_RUNNING.get(self.row.verdict, "")
-
-    @property
-    def is_bad(self) -> bool:
-        return self.role in ("failure", "warning")
-
-    @property
-    def message(self) -> str:
-        return self.row.message or (self.result.message if self.result else "")
+def _role(one: Judged) -> Role:
+    """That of the phase; while it runs, that of the newest measurement if it is bad."""
+    return ROLES.get(one.phase) or _WHILE_RUNNING.get(one.row.verdict, "")
 
 
-def worst_first(runs: Iterable[AnalysisRun]) -> tuple[AnalysisRun, ...]:
-    """Failures first, then what still runs, then the good ones; the newest of each first."""
-    newest = sorted(runs, key=lambda r: r.created_at.timestamp() if r.created_at else 0.0)[::-1]
-    return tuple(sorted(newest, key=lambda r: _FIRST.get(r.phase, 2)))
-
-
-def judged(snapshot: Snapshot, run: AnalysisRun) -> tuple[Judged, ...]:
-    """The metrics of a run, failures first."""
-    asked = {m.name: m for m in run.metrics}
-    rows = metric_rows(as_if_current(snapshot, run))
-    found = (Judged(r, asked[r.name], run.result(r.name)) for r in rows)
-    return tuple(sorted(found, key=lambda j: _FIRST.get(j.phase, 2)))
+def _is_bad(one: Judged) -> bool:
+    return _role(one) in ("failure", "warning")
 
 
 def plain(snapshot: Snapshot, run: AnalysisRun, *, full: bool) -> tuple[str, ...]:
@@ -86,65 +52,14 @@ def plain(snapshot: Snapshot, run: AnalysisRun, *, full: bool) -> tuple[str, ...
             planned=str(j.row.planned) if j.row.planned else "",
             **advice.pairs(j.row.advice),
             message=j.message,
-            **(_asked(j) if full or j.is_bad else {}),
+            **(_asked(j) if full or _is_bad(j) else {}),
         )
         for j in judged(snapshot, run)
     )
 
 
-def record(snapshot: Snapshot, run: AnalysisRun) -> "answers.JudgedRun":
-    """For machines: a run with all its metrics and all their measurements."""
-    return {
-        "name": run.name,
-        "revision": run.revision,
-        "hash": run.hash,
-        "step": step_of(snapshot.rollout, run),
-        "step_index": run.step_index,
-        "phase": run.phase,
-        "message": run.message,
-        "started_at": run.started_at,
-        "completed_at": run.completed_at,
-        "metrics": [_metric_record(j) for j in judged(snapshot, run)],
-    }
-
-
-def _metric_record(one: Judged) -> "answers.JudgedMetric":
-    row, metric, result = one.row, one.metric, one.result
-    return {
-        "name": row.name,
-        "phase": one.phase,
-        "verdict": row.verdict,
-        "value": row.value,
-        "unit": row.unit,
-        **bound(row.limit),
-        "counts": {
-            "count": result.count if result else 0,
-            "successful": result.successful if result else 0,
-            "failed": result.failed if result else 0,
-            "inconclusive": result.inconclusive if result else 0,
-            "error": result.error if result else 0,
-        },
-        "planned": row.planned,
-        "success_condition": metric.success_condition,
-        "failure_condition": metric.failure_condition,
-        "interval": metric.interval,
-        "failure_limit": metric.failure_limit,
-        "dry_run": bool(result and result.dry_run),
-        "message": one.message,
-        "address": metric.address,
-        "query": query(one),
-        "sequential": row.sequential,
-        "measurements": [measured_row(m) for m in (result.measurements if result else ())],
-    }
-
-
 def _asked(one: Judged) -> dict[str, str]:
-    return {"success": one.metric.success_condition, "failure": one.metric.failure_condition, "query": query(one)}
-
-
-def query(one: Judged) -> str:
-    """As it was asked; as it is written in the run until then."""
-    return (one.result.query if one.result else "") or one.metric.query
+    return {"success": one.metric.success_condition, "failure": one.metric.failure_condition, "query": one.query}
 
 
 _LONGEST_TREND = 16
@@ -160,7 +75,7 @@ def screen(snapshot: Snapshot, runs: Sequence[AnalysisRun], now: datetime, facts
         lines += [(), *_table(metrics, facts)] if metrics else []
         lines += advice.lines([j.row for j in metrics], facts)
         for one in metrics:
-            if full or one.is_bad:
+            if full or _is_bad(one):
                 lines += [(), *_details(one, facts)]
     return lines
 
@@ -186,7 +101,7 @@ def _head(snapshot: Snapshot, run: AnalysisRun, now: datetime, facts: Facts) -> 
 
 def _table(metrics: Sequence[Judged], facts: Facts) -> list[Line]:
     symbols, rows = facts.symbols, [j.row for j in metrics]
-    roles = [j.role for j in metrics]
+    roles = [_role(j) for j in metrics]
     trends = [sparkline(r.history[-_LONGEST_TREND:], r.limit, symbols) for r in rows]
     columns = [
         Column("", [(role_symbol(symbols, x, symbols.waiting), x) for x in roles], keep=8),
@@ -216,7 +131,7 @@ def _details(one: Judged, facts: Facts) -> list[Line]:
     room = facts.width - 15
     parts = [(label, textwrap.wrap(text, room, break_on_hyphens=False)) for label, text in told]
     lines: list[Line] = [(f"  {one.row.name}",)]
-    for label, folded in (*parts, ("query", folded_query(query(one), room))):
+    for label, folded in (*parts, ("query", folded_query(one.query, room))):
         heads = [label, *[""] * len(folded)]
         lines += [((f"    {h:<11}", "hint"), t) for h, t in zip(heads, folded, strict=False)]
     return lines

@@ -1,10 +1,11 @@
 """Metrics over time: a chart for each, lines for a pipe, points for machines. No rich."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
-from companyos_canary.argo.limits import number_text, unit_of
+from companyos_canary.argo.limits import Operator, Unit, number_text, unit_of
 from companyos_canary.argo.rows import bound
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Course
@@ -56,14 +57,30 @@ def plain(asked: Sequence[Asked]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def record(asked: Sequence[Asked]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": question.name,
-            "unit": unit_of(question.name, question.limit),
+@dataclass(frozen=True, slots=True)
+class Point:
+    at: datetime
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CourseRow:
+    name: str
+    unit: Unit
+    operator: Operator | Literal[""]
+    limit: float | None
+    problem: str
+    points: tuple[Point, ...]
+
+
+def course_rows(asked: Sequence[Asked]) -> tuple[CourseRow, ...]:
+    return tuple(
+        CourseRow(
+            question.name,
+            unit_of(question.name, question.limit),
             **bound(question.limit),
-            "problem": course.problem,
-            "points": [{"at": at, "value": value} for at, value in course.points],
-        }
+            problem=course.problem,
+            points=tuple(Point(at, value) for at, value in course.points),
+        )
         for question, course in asked
-    ]
+    )

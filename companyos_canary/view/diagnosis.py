@@ -15,18 +15,6 @@ def lines(found: Diagnosis) -> tuple[str, ...]:
     return (_sentence(finding.sentence), *evidence, *following)
 
 
-def record(found: Diagnosis, notes: tuple[str, ...]) -> dict[str, Any]:
-    finding = found.finding
-    return {
-        "cause": found.cause.id,
-        "fine": found.cause.fine,
-        "sentence": finding.sentence,
-        "evidence": [{"object": e.object, "field": e.field, "value": e.value} for e in finding.evidence],
-        "next": finding.next,
-        "notes": list(notes),
-    }
-
-
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] if text.split(" ", 1)[0].isalpha() else text
 

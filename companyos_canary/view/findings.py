@@ -3,15 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from companyos_canary import __version__
-from companyos_canary.lint.finding import Finding, Rule, Severity
+from companyos_canary.lint.finding import Finding, Rule, Severity, UnreadableRow
 from companyos_canary.view.ci import forges
-
-if TYPE_CHECKING:
-    from companyos_canary.view.contract import answers
 
 _LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "notice"}
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -30,20 +27,6 @@ def counted(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def record(finding: Finding) -> "answers.Finding":
-    return {
-        "rule": finding.rule,
-        "severity": finding.severity,
-        "file": finding.file,
-        "line": finding.line,
-        "kind": finding.kind,
-        "name": finding.name,
-        "path": finding.path,
-        "message": finding.message,
-        "hint": finding.hint,
-    }
-
-
 def annotations(findings: Sequence[Finding]) -> Iterator[str]:
     """A workflow command of GitHub a finding."""
     for f in findings:
@@ -56,7 +39,7 @@ def annotation(file: str, line: int, message: str) -> str:
     return forges.at_line("error", file, max(line, 1), "unreadable", message)
 
 
-def sarif(findings: Sequence[Finding], rules: Sequence[Rule], unreadable: "Sequence[answers.Unreadable]") -> str:
+def sarif(findings: Sequence[Finding], rules: Sequence[Rule], unreadable: Sequence[UnreadableRow]) -> str:
     """A log of one run. The rules are all that there are, so that a rule without a result is one that passed."""
     index = {rule.id: number for number, rule in enumerate(rules)}
     driver = {
@@ -78,11 +61,7 @@ def sarif(findings: Sequence[Finding], rules: Sequence[Rule], unreadable: "Seque
             {
                 "executionSuccessful": not unreadable,
                 "toolExecutionNotifications": [
-                    {
-                        "level": "error",
-                        "message": {"text": u["message"]},
-                        "locations": [_location(u["file"], u["line"])],
-                    }
+                    {"level": "error", "message": {"text": u.message}, "locations": [_location(u.file, u.line)]}
                     for u in unreadable
                 ],
             }

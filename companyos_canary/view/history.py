@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from companyos_canary.argo.history import Became, Revision
+from companyos_canary.argo.history import Became, Revision, word
 from companyos_canary.argo.patches.record import End
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Cause
@@ -13,9 +12,6 @@ from companyos_canary.view import advice
 from companyos_canary.view.format import clock, duration, failure, keyed, shorten
 from companyos_canary.view.lines import Column, Facts, Line, Part, Role, table, words
 from companyos_canary.view.why import controller_sentence, metric_sentence
-
-if TYPE_CHECKING:
-    from companyos_canary.view.contract import answers
 
 _ROLES: dict[Became, Role] = {"stable": "success", "in progress": "hint", "degraded": "failure", "aborted": "failure"}
 _BELOW = " " * 9
@@ -100,7 +96,7 @@ def plain(revision: Revision, container: str | None) -> str:
     return keyed(
         f"revision={revision.replicaset.revision}",
         version=_version(revision, container),
-        outcome=_word(revision.became),
+        outcome=word(revision.became),
         current="true" if revision.current else "",
         at=at,
         by=revision.by,
@@ -108,50 +104,12 @@ def plain(revision: Revision, container: str | None) -> str:
         weight="" if revision.weight is None else str(revision.weight),
         **failure(revision.metrics),
         undone=_said(revision.undone) if revision.undone else "",
-        earlier=",".join(f"{e.revision}:{_word(e.result)}" for e in revision.earlier),
+        earlier=",".join(f"{e.revision}:{word(e.result)}" for e in revision.earlier),
         **_so_far(revision),
         message=revision.message,
         reason=revision.reason,
         actions="; ".join(_done_with(revision)),
     )
-
-
-def record(revision: Revision, container: str | None) -> "answers.Revision":
-    """For machines; `waited_seconds` is part of `took_seconds`."""
-    replicaset = revision.replicaset
-    return {
-        "revision": replicaset.revision,
-        "version": _version(revision, container),
-        "images": {c.name: c.image for c in replicaset.containers},
-        "hash": replicaset.hash,
-        "replicaset": replicaset.name,
-        "outcome": _word(revision.became),
-        "current": revision.current,
-        "at": revision.at,
-        "created_at": replicaset.created_at,
-        "by": revision.by,
-        "reason": revision.reason,
-        "took_seconds": revision.took,
-        "waited_seconds": revision.waited,
-        "weight": revision.weight,
-        "cause": _cause(revision),
-        "undone": _undone(revision.undone),
-        "earlier": [
-            {
-                "revision": e.revision,
-                "outcome": _word(e.result),
-                "at": e.at,
-                "by": e.by,
-                "reason": e.reason,
-                "undone": e.undone,
-            }
-            for e in revision.earlier
-        ],
-        "sequential": [{"metric": r.name, "sequential": r.sequential} for r in revision.judged if r.sequential],
-        "actions": [
-            {"verb": a.verb, "by": a.by, "host": a.host, "reason": a.reason, "at": a.at} for a in revision.actions
-        ],
-    }
 
 
 def _so_far(revision: Revision) -> dict[str, str]:
@@ -168,19 +126,6 @@ def _done_with(revision: Revision) -> list[str]:
         for a in revision.actions
         if a.verb not in ("deploy", "undo")
     ]
-
-
-def _undone(end: End | None) -> "answers.Undone | None":
-    return {"at": end.at, "by": end.by, "reason": end.reason} if end else None
-
-
-def _word(became: Became) -> str:
-    return became.replace(" ", "-")
-
-
-def _cause(revision: Revision) -> Cause | None:
-    known = bool(revision.metrics or revision.message)
-    return Cause(revision.message, revision.metrics) if known else None
 
 
 def diff_lines(rows: Iterable[str]) -> list[Line]:

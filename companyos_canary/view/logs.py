@@ -1,12 +1,7 @@
 """Log lines of several pods: a short prefix that says which pod, in which role."""
 
-from typing import TYPE_CHECKING
-
 from companyos_canary.model.workload import LogLine
 from companyos_canary.view.lines import Facts, Role
-
-if TYPE_CHECKING:
-    from companyos_canary.view.contract import answers
 
 _ROLES: dict[str, Role] = {"canary": "hint", "stable": "success"}
 
@@ -23,8 +18,3 @@ def line(found: LogLine, facts: Facts, *, prefixed: bool) -> str:
 
         prefix = Style.parse(style).render(prefix)
     return f"{prefix} {found.text}"
-
-
-def record(found: LogLine) -> "answers.LogLine":
-    """For machines; `at` with the nanoseconds of the server."""
-    return {"at": found.at, "pod": found.pod, "role": found.role, "container": found.container, "line": found.text}

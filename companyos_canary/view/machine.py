@@ -8,36 +8,56 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from companyos_canary.errors import CanaryError
+from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.model.row import entries
+from companyos_canary.model.row import Says, entries
 
 SCHEMA = "canary/v1"
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-def envelope(command: str, exit_code: int, data: object = None, errors: Iterable[Mapping[str, str]] = ()) -> str:
+Code = Annotated[int, Says(words=tuple(int(code) for code in ExitCode))]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`code` is stable, the sentences are not."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last line where it ended without a verdict."""
+
+    exit_code: Code
+    errors: Annotated[tuple[Problem, ...], Says(least=1)]
+
+
+def envelope(command: str, exit_code: int, data: object = None, errors: Iterable[Problem] = ()) -> str:
     """The one JSON object of a verb, also when it failed."""
     body = {
         "schema": SCHEMA,
         "command": command,
         "exit_code": int(exit_code),
         "data": {} if data is None else data,
-        "errors": [dict(e) for e in errors],
+        "errors": [*errors],
     }
     return json.dumps(jsonable(body), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def error_entry(error: CanaryError) -> dict[str, str]:
+def error_entry(error: CanaryError) -> Problem:
     """`code` is the error's kind: `not-found`, `crd-missing`, `refused`, `unreachable`, ..."""
     kind = type(error).__name__.removesuffix("Error") or "Canary"
     code = "failed" if kind == "Canary" else _WORD.sub("-", kind).lower()
-    return {"code": code, "message": error.message, "hint": error.hint}
+    return Problem(code, error.message, error.hint)
 
 
 def event_line(event: str, data: object, *, at: datetime, seq: int) -> str:

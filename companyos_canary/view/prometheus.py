@@ -2,14 +2,17 @@
 
 import textwrap
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Literal
 
-from companyos_canary.argo.limits import Limit, Unit, number_text, unit_of
-from companyos_canary.argo.metric_rows import MetricRow
+from companyos_canary.argo.advice import SequentialRow
+from companyos_canary.argo.limits import Limit, Operator, Unit, number_text, unit_of
+from companyos_canary.argo.metric_rows import MetricRow, Verdict
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.pods import pod_share
 from companyos_canary.argo.rows import bound
 from companyos_canary.model.quantity import format_time
+from companyos_canary.model.row import Percent, Placed, RunPhase, Says, pick
 from companyos_canary.model.snapshot import Live, LiveMetric
 from companyos_canary.render.questions import Question, Questions
 from companyos_canary.view import advice
@@ -68,6 +71,85 @@ class Now:
         return self.live.address.startswith("service ")
 
 
+Word = Annotated[
+    str,
+    Says(
+        words=(
+            "ok",
+            "failing",
+            "no limit",
+            "error",
+            "not asked",
+            "no data",
+            "NaN",
+            "too few requests",
+            "several series",
+        )
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who was asked, and why there is no answer: empty where there is one."""
+
+    address: str
+    through_api_server: bool
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The canary's part in percent: asked for, made by the pods, seen by Prometheus."""
+
+    asked: Percent
+    pods: Percent | None
+    measured: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfRun:
+    """What the newest AnalysisRun measured; that alone is what counts."""
+
+    run: str
+    value: float | None
+    verdict: Verdict
+    phase: RunPhase
+    failed: int
+    measured: int
+    planned: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetricNow:
+    """`stable` is the same question about the stable pods, null where the metric itself `compares`.
+    `requests` of `needed` in the metric's window, null where its query does not count them."""
+
+    name: str
+    unit: Unit
+    operator: Operator | Literal[""]
+    limit: float | None
+    verdict: Word
+    canary: float | None
+    stable: float | None
+    compares: bool
+    requests: float | None
+    needed: float | None
+    problem: str
+    analysis: OfRun | None
+    sequential: SequentialRow | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NowRow(Placed):
+    revision: int
+    at: datetime
+    prometheus: Asked
+    traffic: Traffic
+    metrics: tuple[MetricNow, ...]
+    notes: tuple[str, ...]
+
+
 def verdict(live: LiveMetric | None, limit: Limit | None) -> str:
     """`ok`, `failing`, or the word for why it is neither."""
     if live is None:
@@ -112,56 +194,36 @@ def _line(row: Row, at: str) -> str:
     )
 
 
-def record(now: Now) -> dict[str, Any]:
-    """For machines; values as they were asked for, `analysis` as a run measured them."""
+def now_row(now: Now) -> NowRow:
+    """Values as they were asked for, `analysis` as a run measured them."""
     live, rollout = now.live, now.picture.snapshot.rollout
-    return {
-        "rollout": rollout.name,
-        "namespace": rollout.namespace,
-        "context": now.picture.place.context,
-        "revision": rollout.revision,
-        "at": live.at,
-        "prometheus": {
-            "address": live.address,
-            "through_api_server": now.through_the_api_server,
-            "problem": live.problem,
-        },
-        "traffic": {
-            "asked": now.picture.progress.weight,
-            "pods": pod_share(now.picture.snapshot),
-            "measured": None if live.share is None else 100 * live.share,
-        },
-        "metrics": [_record(r) for r in now.rows],
-        "notes": list(now.picture.snapshot.notes),
-    }
+    return NowRow(
+        rollout=rollout.name,
+        namespace=rollout.namespace,
+        context=now.picture.place.context,
+        revision=rollout.revision,
+        at=live.at,
+        prometheus=pick(Asked, live, through_api_server=now.through_the_api_server),
+        traffic=Traffic(
+            asked=now.picture.progress.weight,
+            pods=pod_share(now.picture.snapshot),
+            measured=None if live.share is None else 100 * live.share,
+        ),
+        metrics=tuple(map(_metric_now, now.rows)),
+        notes=now.picture.snapshot.notes,
+    )
 
 
-def _record(row: Row) -> dict[str, Any]:
-    live, run = row.live or LiveMetric(row.name, None, None, None), row.measured
-    return {
-        "name": row.name,
-        "unit": row.unit,
+def _metric_now(row: Row) -> MetricNow:
+    return pick(
+        MetricNow,
+        row.live or LiveMetric(row.name, None, None, None),
+        unit=row.unit,
         **bound(row.limit),
-        "verdict": row.verdict,
-        "canary": live.canary,
-        "stable": live.stable,
-        "compares": live.compares,
-        "requests": live.requests,
-        "needed": live.needed,
-        "problem": live.problem,
-        "analysis": None
-        if run is None
-        else {
-            "run": run.run,
-            "value": run.value,
-            "verdict": run.verdict,
-            "phase": run.phase,
-            "failed": run.failed,
-            "measured": run.measured,
-            "planned": run.planned,
-        },
-        "sequential": run.sequential if run else None,
-    }
+        verdict=row.verdict,
+        analysis=pick(OfRun, row.measured) if row.measured else None,
+        sequential=row.measured.sequential if row.measured else None,
+    )
 
 
 def _text(number: float | None) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from companyos_canary import cli
+from companyos_canary.commands.contract import VERBS, output_of
 from companyos_canary.model.row import title
-from companyos_canary.view.contract.verbs import VERBS
 from tests import schema
 from tests.commands.conftest import at_the_pause, freeze, installed, interrupt
 from tests.world import CONFIG, MANUAL, World
@@ -72,6 +72,7 @@ READS = {
     "render",
 }
 
+SEVERAL = ("companyos-api", "other", "--dry-run")
 
 CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
     "deploy": [
@@ -88,11 +89,11 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
         (waiting, ("--to-weight", "50")),
         (waiting, ("--full", "--reason", "r", "--yes")),
     ],
-    "abort": [(waiting, ()), (waiting, ("--dry-run",)), (healthy, ())],
+    "abort": [(waiting, ()), (waiting, ("--dry-run",)), (healthy, ()), (waiting, SEVERAL)],
     "undo": [(waiting, ()), (waiting, ("--dry-run",)), (waiting, ("--to", "v9")), (waiting, ("--no-wait",))],
-    "retry": [(rolled_back, ()), (rolled_back, ("--dry-run",)), (healthy, ())],
-    "pause": [(analysing, ()), (analysing, ("--dry-run",)), (healthy, ("other",))],
-    "resume": [(waiting, ()), (healthy, ("--dry-run",)), (held, ()), (healthy, ("other",))],
+    "retry": [(rolled_back, ()), (rolled_back, ("--dry-run",)), (healthy, ()), (rolled_back, SEVERAL)],
+    "pause": [(analysing, ()), (analysing, ("--dry-run",)), (healthy, ("other",)), (analysing, SEVERAL)],
+    "resume": [(waiting, ()), (healthy, ("--dry-run",)), (held, ()), (healthy, ("other",)), (healthy, SEVERAL)],
     "restart": [(healthy, ()), (healthy, ("--dry-run",)), (healthy, ("other",))],
     "watch": [(analysing, ()), (waiting, ()), (healthy, ("other",))],
     "status": [(waiting, ()), (rolled_back, ()), (healthy, ("--wait",)), (frozen, ("--wait",)), (healthy, ("other",))],
@@ -146,8 +147,8 @@ def printed(verb: str, folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("verb", CASES)
 def test_each_form_that_a_verb_promises_is_printed(verb: str, tmp_path: Path) -> None:
-    lines = {f"{verb}-{event}" for event in VERBS[verb].lines}
-    answers = {"Failed"} | {title(form) for form in VERBS[verb].data}
+    lines = {f"{verb}-{event}" for event in output_of(verb).lines}
+    answers = {"Failed"} | {title(form) for form in output_of(verb).data}
     expected = lines if verb == "watch" else answers | lines
     assert printed(verb, tmp_path) == {form for form in expected if (verb, form) not in RARE}
 

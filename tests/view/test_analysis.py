@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from companyos_canary.argo.judged import judged, judged_run, worst_first
 from companyos_canary.argo.steps import step_of
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.analysis import folded_query, judged, plain, record, screen, worst_first
+from companyos_canary.view.analysis import folded_query, plain, screen
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
 from tests.builders import NOW, run, snapshot
@@ -68,7 +69,7 @@ def test_a_run_that_was_not_measured_yet_shows_what_it_will_ask() -> None:
     assert "  Pending · step 2/3" in found
     assert found.count("Pending") == 6
     assert "not measured yet" in found
-    assert record(snapshot(runs=[young]), young)["metrics"][0]["query"] == "up"
+    assert judged_run(snapshot(runs=[young]), young).metrics[0].query == "up"
 
 
 def test_where_a_run_belongs() -> None:

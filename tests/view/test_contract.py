@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from companyos_canary.view.contract.schema import document
+from companyos_canary.commands.contract import document
 from tests import schema
 
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from companyos_canary.argo.history import history
+from companyos_canary.argo.history import history, revision_row
 from companyos_canary.argo.patches.record import RECORD, Record
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.history import diff_lines, outcome, plain, record, screen
+from companyos_canary.view.history import diff_lines, outcome, plain, screen
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
 from companyos_canary.view.machine import jsonable
@@ -77,7 +77,7 @@ def test_a_long_version_is_cut() -> None:
     found = history(five("a" * 60), NOW)
     line = text(screen(found, NOW, Facts(80), None)[1])
     assert "a" * 23 + "…" in line
-    assert record(found[0], None)["version"] == "a" * 60
+    assert revision_row(found[0], None).version == "a" * 60
 
 
 def test_an_abort_by_hand_says_so() -> None:
@@ -87,7 +87,7 @@ def test_an_abort_by_hand_says_so() -> None:
     assert outcome(found[0]) == "aborted"
     below = text(screen(found, NOW, Facts(), None)[2]).strip()
     assert below == "aborted (no analysis failed)"
-    assert jsonable(record(found[0], None))["cause"]["message"] == message
+    assert jsonable(revision_row(found[0], None))["cause"]["message"] == message
 
 
 def test_a_difference_is_red_and_green() -> None:

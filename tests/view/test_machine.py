@@ -35,7 +35,7 @@ def test_a_failed_verb_answers_with_one_envelope() -> None:
     ],
 )
 def test_every_error_has_a_code_of_its_kind(error: CanaryError, code: str) -> None:
-    assert machine.error_entry(error)["code"] == code
+    assert machine.error_entry(error).code == code
 
 
 def test_numbers_that_json_does_not_know_are_strings() -> None:

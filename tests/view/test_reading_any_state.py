@@ -6,8 +6,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.argo.history import history
+from companyos_canary.argo.history import history, revision_row
+from companyos_canary.argo.judged import judged_run, worst_first
 from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.rows import listed
 from companyos_canary.commands.events import in_order, left_out, subjects
 from companyos_canary.view import analysis, rollouts
 from companyos_canary.view import analysis as analysis_screen
@@ -27,8 +29,8 @@ def test_every_reading_view_has_something_to_say(
 ) -> None:
     found, facts = assembled(state, scenes), Facts(width, unicode=unicode)
     told = history(found, NOW)
-    runs = analysis.worst_first(found.runs)
-    row = rollouts.row(found.rollout, NOW, Place())
+    runs = worst_first(found.runs)
+    row = listed(found.rollout, NOW, Place())
     picture, events = look(found, NOW), in_order(found.events)
     shown = [
         *(revisions.screen(told, NOW, facts, None) if told else []),
@@ -45,9 +47,9 @@ def test_every_reading_view_has_something_to_say(
     ]
     assert all("\n" not in t and "None" not in t for t in texts)
     records = [
-        *(("Revision", revisions.record(r, None)) for r in told),
-        *(("JudgedRun", analysis.record(found, r)) for r in runs),
-        ("Listed", rollouts.record(row)),
+        *(("Revision", revision_row(r, None)) for r in told),
+        *(("JudgedRun", judged_run(found, r)) for r in runs),
+        ("Listed", row),
         *(("Event", e) for e in events),
     ]
     for name, record in records:

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 
 from companyos_canary.argo.picture import Place
+from companyos_canary.argo.rows import Listed, listed
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
-from companyos_canary.view.rollouts import Row, longest_waiting_first, plain, row, screen
+from companyos_canary.view.rollouts import longest_waiting_first, plain, screen
 from tests.builders import CANARY, NOW, PAUSE, rollout
 
 MINUTE = timedelta(minutes=1)
@@ -43,12 +44,12 @@ ALL = (
 )
 
 
-def rows() -> list[Row]:
-    return longest_waiting_first(row(r, NOW, Place()) for r in ALL)
+def rows() -> list[Listed]:
+    return longest_waiting_first(listed(r, NOW, Place()) for r in ALL)
 
 
 def test_those_that_wait_come_first_the_longest_on_top() -> None:
-    names = [r.picture.name for r in rows()]
+    names = [r.rollout for r in rows()]
     assert names == ["a-rather-long-name-of-a-service", "search", "held", "api", "billing", "cart"]
 
 

@@ -83,7 +83,7 @@ def error_report(command: str, error: CanaryError) -> Report:
     """Of a command that failed before, or while, it followed anything."""
     title, said = f"canary {command}", error.message
     level: Level = "warning" if error.exit_code is ExitCode.INTERRUPTED else "error"
-    return Report(Outputs(error_entry(error)["code"]), level, title, said, of_sentence(said, error.hint))
+    return Report(Outputs(error_entry(error).code), level, title, said, of_sentence(said, error.hint))
 
 
 def _outputs(rollout: Rollout, verdict: str, image: str) -> Outputs:

@@ -1,16 +1,46 @@
-"""The published JSON Schema (draft 2020-12), made of the types."""
+"""The published JSON Schema (draft 2020-12), made of the rows that each verb names as its OUTPUT."""
 
 from collections.abc import Iterable
 from dataclasses import is_dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 from inspect import cleandoc
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from companyos_canary.model.row import Says, keys, title
-from companyos_canary.view.contract.verbs import VERBS, Code, Problem
-from companyos_canary.view.machine import SCHEMA
+from companyos_canary.model.row import Output, Says, keys, title
+from companyos_canary.view.machine import SCHEMA, Code, Problem
 
+VERBS = (
+    "deploy",
+    "promote",
+    "abort",
+    "undo",
+    "retry",
+    "pause",
+    "resume",
+    "restart",
+    "watch",
+    "status",
+    "get",
+    "list",
+    "why",
+    "analysis",
+    "metrics",
+    "logs",
+    "events",
+    "history",
+    "links",
+    "init",
+    "render",
+    "lint",
+    "diff",
+    "apply",
+    "completion",
+    "schema",
+    "demo",
+    "sandbox",
+)
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 Json = dict[str, Any]
 _NUMBER = {
@@ -18,6 +48,11 @@ _NUMBER = {
     "anyOf": [{"type": "number"}, {"enum": ["NaN", "+Inf", "-Inf"]}],
 }
 _TIME = {"type": "string", "format": "date-time"}
+
+
+def output_of(verb: str) -> Output:
+    found: Output = import_module(f"companyos_canary.commands.{verb}").OUTPUT
+    return found
 
 
 def document(verb: str = "") -> Json:
@@ -39,11 +74,11 @@ def document(verb: str = "") -> Json:
 def data_of(verb: str) -> Json:
     """The `data` of a verb's envelopes alone; for `watch` that of its last line."""
     defs: Json = {}
-    return {"anyOf": _types(VERBS[verb].data, defs), "$defs": {**defs, "Number": _NUMBER}}
+    return {"anyOf": _types(output_of(verb).data, defs), "$defs": {**defs, "Number": _NUMBER}}
 
 
 def _forms(verb: str, defs: Json) -> Iterable[Json]:
-    output = VERBS[verb]
+    output = output_of(verb)
     if "verdict" not in output.lines:
         defs[f"{verb}-answer"] = _object(
             {
@@ -103,7 +138,7 @@ def _type(one: Any, defs: Json) -> Json:
         case origin if origin is dict:
             values = {} if found[1] is Any else {"additionalProperties": _type(found[1], defs)}
             return {"type": "object", **values}
-    if is_dataclass(one) or is_typeddict(one):
+    if is_dataclass(one):
         return _reference(one, defs)
     return dict(_PLAIN[one])
 
@@ -140,23 +175,12 @@ def _reference(row: Any, defs: Json) -> Json:
 
 def _row(row: Any, defs: Json) -> Json:
     hints = get_type_hints(row, include_extras=True)
-    if is_typeddict(row):
-        shown = sorted((n, n, n not in row.__required_keys__) for n in hints)
-    else:
-        shown = sorted((k.text, k.name, k.optional) for k in keys(row))
+    shown = sorted((k.text, k.name, k.optional) for k in keys(row))
     said = " ".join(cleandoc(row.__doc__ or "").split())
     described = {"description": said} if said and not said.startswith(f"{row.__name__}(") else {}
     return {
         **described,
         "type": "object",
-        "properties": {text: _type(_given(hints[name], left_out), defs) for text, name, left_out in shown},
+        "properties": {text: _type(hints[name], defs) for text, name, _ in shown},
         "required": [text for text, _, left_out in shown if not left_out],
     }
-
-
-def _given(hint: Any, left_out: bool) -> Any:
-    """The type of a key that is left out in place of null."""
-    if get_origin(hint) is NotRequired:
-        return get_args(hint)[0]
-    left = tuple(t for t in get_args(hint) if t is not NoneType)
-    return left[0] if left_out and len(left) == 1 else hint

@@ -1,0 +1,132 @@
+"""The metrics of AnalysisRuns, judged: worst first, and as rows. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from companyos_canary.argo.advice import SequentialRow
+from companyos_canary.argo.history import as_if_current
+from companyos_canary.argo.limits import Operator, Unit
+from companyos_canary.argo.metric_rows import MetricRow, Verdict, metric_rows
+from companyos_canary.argo.rows import Measured, bound, measured_row
+from companyos_canary.argo.steps import step_of
+from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
+from companyos_canary.model.row import RunPhase, Says, pick
+from companyos_canary.model.snapshot import Snapshot
+
+_FIRST = {"Failed": 0, "Error": 0, "Inconclusive": 1, "Successful": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One metric of one run. `result` is None until it is measured."""
+
+    row: MetricRow
+    metric: Metric
+    result: MetricResult | None
+
+    @property
+    def phase(self) -> str:
+        return (self.result.phase if self.result else "") or "Pending"
+
+    @property
+    def message(self) -> str:
+        return self.row.message or (self.result.message if self.result else "")
+
+    @property
+    def query(self) -> str:
+        """As it was asked; as it is written in the run until then."""
+        return (self.result.query if self.result else "") or self.metric.query
+
+
+def worst_first(runs: Iterable[AnalysisRun]) -> tuple[AnalysisRun, ...]:
+    """Failures first, then what still runs, then the good ones; the newest of each first."""
+    newest = sorted(runs, key=lambda r: r.created_at.timestamp() if r.created_at else 0.0)[::-1]
+    return tuple(sorted(newest, key=lambda r: _FIRST.get(r.phase, 2)))
+
+
+def judged(snapshot: Snapshot, run: AnalysisRun) -> tuple[Judged, ...]:
+    """The metrics of a run, failures first."""
+    asked = {m.name: m for m in run.metrics}
+    rows = metric_rows(as_if_current(snapshot, run))
+    found = (Judged(r, asked[r.name], run.result(r.name)) for r in rows)
+    return tuple(sorted(found, key=lambda j: _FIRST.get(j.phase, 2)))
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    count: int = 0
+    successful: int = 0
+    failed: int = 0
+    inconclusive: int = 0
+    error: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedMetric:
+    name: str
+    phase: RunPhase
+    verdict: Verdict
+    value: float | None
+    unit: Unit
+    operator: Operator | Literal[""]
+    limit: float | None
+    counts: Counts
+    planned: int
+    success_condition: str
+    failure_condition: str
+    interval: str
+    failure_limit: str
+    dry_run: bool
+    message: str
+    address: str
+    query: Annotated[str, Says("as it was asked")]
+    sequential: SequentialRow | None
+    measurements: tuple[Measured, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRun:
+    """`step` as the screens say it: `2/3`, `background`."""
+
+    name: str
+    revision: int
+    hash: str
+    step: str
+    step_index: int | None
+    phase: RunPhase
+    message: str
+    started_at: datetime | None
+    completed_at: datetime | None
+    metrics: tuple[JudgedMetric, ...]
+
+
+def judged_run(snapshot: Snapshot, run: AnalysisRun) -> JudgedRun:
+    """A run with all its metrics and all their measurements."""
+    metrics = tuple(map(_metric, judged(snapshot, run)))
+    return pick(JudgedRun, run, step=step_of(snapshot.rollout, run), metrics=metrics)
+
+
+def _metric(one: Judged) -> JudgedMetric:
+    row, metric, result = one.row, one.metric, one.result
+    return JudgedMetric(
+        name=row.name,
+        phase=one.phase,
+        verdict=row.verdict,
+        value=row.value,
+        unit=row.unit,
+        **bound(row.limit),
+        counts=pick(Counts, result) if result else Counts(),
+        planned=row.planned,
+        success_condition=metric.success_condition,
+        failure_condition=metric.failure_condition,
+        interval=metric.interval,
+        failure_limit=metric.failure_limit,
+        dry_run=bool(result and result.dry_run),
+        message=one.message,
+        address=metric.address,
+        query=one.query,
+        sequential=row.sequential,
+        measurements=tuple(map(measured_row, result.measurements)) if result else (),
+    )
