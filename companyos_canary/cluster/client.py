@@ -25,6 +25,7 @@ from companyos_canary.errors import (
 )
 from companyos_canary.model.http import MERGE_PATCH, Json, Request, Response, Stream, Transport
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.shape import misfits, named, readable
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 
@@ -99,7 +100,8 @@ class Cluster:
     something also Uncertain. What is read is read anew each time; `timeout` (seconds) is that of
     one request. `written` counts the changes that were accepted, or may have been; `left` says how
     many seconds the command may still take, `author` who runs it. `server_time` is what the newest
-    answer said, by the server's own clock."""
+    answer said, by the server's own clock. `unread` names the fields that hold something else than
+    they can."""
 
     def __init__(self, transport: Transport, namespace: str, context: str = "", *, timeout: float = 30.0) -> None:
         self.transport = transport
@@ -110,6 +112,7 @@ class Cluster:
         self.left: Callable[[], float] | None = None
         self.server_time: datetime | None = None
         self.author: Author | None = None
+        self.unread: dict[str, None] = {}
 
     def beside(self) -> "Cluster":
         """The same cluster for another command that runs at the same time: its own time and count of changes."""
@@ -189,7 +192,10 @@ class Cluster:
         answer = self.send(request)
         if answer.get("kind") != f"{selection.kind.kind}List":
             raise _another(request, answer)
-        return [item for item in answer.get("items") or [] if isinstance(item, dict)]
+        items = answer.get("items")
+        listed = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        found = [self._readable(item, selection.kind.kind) for item in listed]
+        return [item for item in found if named(item)]
 
     def patch(
         self,
@@ -315,7 +321,16 @@ class Cluster:
         here = not place or f"/namespaces/{place}/" in request.path
         if meta.get("name") != name or not here or not found or kind not in ("", found):
             raise _another(request, answer)
-        return answer
+        return self._readable(answer, str(found))
+
+    def _readable(self, obj: Json, kind: str) -> Json:
+        """Without the fields that hold something else than they can; which those are is kept."""
+        found = readable(obj, kind)
+        if found is not obj:
+            meta = found.get("metadata") or {}
+            name = meta.get("name", "without a name") if isinstance(meta, dict) else ""
+            self.unread |= {f"{kind} `{name}`: {field}": None for field in misfits(obj, kind)}
+        return found
 
     def close(self) -> None:
         self.transport.close()

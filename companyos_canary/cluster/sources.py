@@ -10,6 +10,7 @@ from companyos_canary.cluster.kinds import Selection
 from companyos_canary.cluster.reflector import TRIES, Answer, Chunk, Ended, Input, Reflector, Step, Tick
 from companyos_canary.errors import CanaryError, DeniedError
 from companyos_canary.model.http import Json, Request, Response, Stream, Transport
+from companyos_canary.model.shape import readable
 
 Pause = Callable[[threading.Event, float], object]  # waits so long, or until the event is set
 
@@ -160,7 +161,7 @@ class Poller:
         self._pause = pause
         self._transport = transport
         path = selection.request().path
-        self._request = Request("GET", f"{path}/{name}")
+        self._request, self._kind = Request("GET", f"{path}/{name}"), selection.kind.kind
         self._changed = changed
         self._now = now
         self._closed = threading.Event()
@@ -199,7 +200,7 @@ class Poller:
         if response.status == 404:
             self._object = None
         elif response.status == 200:
-            self._object = response.json()
+            self._object = readable(response.json(), self._kind)
         else:
             raise error_of(response, self._request)
         self.synced, self.stale_since, self._heard, self._refusals = True, None, self._now(), 0

@@ -395,6 +395,9 @@ def _say_where(session: Session) -> None:
 
 def show(session: Session, answer: Answer) -> NoReturn:
     """Prints an answer in the form that was asked for, and ends with its exit code."""
+    if session.verbose and "cluster" in vars(session):
+        for field in session.cluster.unread:
+            session.runtime.say_error(f"not read, as it holds something else than it can: {field}")
     error = answer.error
     if error:
         answer = replace(answer, code=error.exit_code)
