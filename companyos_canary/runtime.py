@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from companyos_canary import adapters
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted
+from companyos_canary.model.words import harmless
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from companyos_canary.view.lines import Facts
 
 
+_LINES = "\n\t"
+_OURS = "\n\t\x1b"
 _NARROWEST = 20  # columns
 _LIGHT = ("7", *(str(n) for n in range(9, 16)))  # colours of a terminal's sixteen
 
@@ -159,10 +162,15 @@ class Runtime:
         facts = self.facts
         self.out.width, self.out.height = facts.width, facts.height
 
-    def say(self, line: str) -> None:
+    def say(self, line: str, *, ours: str = "") -> None:
         """One line of result, on stdout, at once."""
-        self.stdout.write(line + "\n")
+        self.write(line + "\n", ours=ours)
         self.stdout.flush()
+
+    def write(self, text: str, *, ours: str = "") -> None:
+        """Text of result, on stdout: nothing of the cluster's gets out that cannot be seen. On a
+        terminal colours are ours, and elsewhere the characters `ours`."""
+        self.stdout.write(harmless(text, keep=_OURS if self.out_is_terminal else _LINES + ours))
 
     def tell(self, line: str) -> None:
         """One line of result for people: a sentence is broken between words where the terminal is
@@ -181,7 +189,7 @@ class Runtime:
 
     def say_error(self, line: str) -> None:
         """One line for people, on stderr; folded as a sentence on a terminal."""
-        line = self.harmless(line)
+        line = harmless(self.harmless(line), keep=_LINES)
         self.stderr.write((self._folded(line) if self.stderr.isatty() else line) + "\n")
         self.stderr.flush()
 

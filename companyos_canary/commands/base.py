@@ -425,7 +425,7 @@ def _print(session: Session, answer: Answer) -> None:
     elif session.output == "yaml":
         from companyos_canary.render.templates import to_yaml
 
-        runtime.stdout.write(to_yaml(answer.objects))
+        runtime.write(to_yaml(answer.objects))
     elif session.output == "name":
         if answer.name:
             runtime.say(answer.name)

@@ -2,96 +2,100 @@
 another release, a proxy, somebody's hand. A field with something else in it counts as absent.
 
 A shape is a type, a tuple of types, `[shape]` for a list, or a mapping of names to shapes; `...`
-is the shape of every other name. What no shape names is left as it is.
+is the shape of every other name. `WORDS` is text that people read, on one line. What no shape
+names is left as it is.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from companyos_canary.model.words import words
+
 Shape = Any
+WORDS: Any = "words"
 _TEXTS = {...: str}
 _META = {
-    "name": str,
-    "namespace": str,
-    "uid": str,
+    "name": WORDS,
+    "namespace": WORDS,
+    "uid": WORDS,
     "generation": int,
-    "resourceVersion": str,
-    "creationTimestamp": str,
-    "deletionTimestamp": str,
+    "resourceVersion": WORDS,
+    "creationTimestamp": WORDS,
+    "deletionTimestamp": WORDS,
     "labels": _TEXTS,
     "annotations": _TEXTS,
-    "ownerReferences": [{"uid": str, "controller": bool, "kind": str, "name": str, "apiVersion": str}],
-    "managedFields": [{"manager": str, "operation": str, "subresource": str, "time": str, "fieldsV1": dict}],
+    "ownerReferences": [{"uid": WORDS, "controller": bool, "kind": WORDS, "name": WORDS, "apiVersion": WORDS}],
+    "managedFields": [{"manager": WORDS, "operation": WORDS, "subresource": WORDS, "time": WORDS, "fieldsV1": dict}],
 }
-_SELECTOR = {"matchLabels": _TEXTS, "matchExpressions": [{"key": str, "operator": str, "values": [str]}]}
-_REFERENCE = {"name": str, "key": str}
+_SELECTOR = {"matchLabels": _TEXTS, "matchExpressions": [{"key": WORDS, "operator": WORDS, "values": [WORDS]}]}
+_REFERENCE = {"name": WORDS, "key": WORDS}
 _CONTAINER = {
-    "name": str,
-    "image": str,
-    "restartPolicy": str,
-    "ports": [{"name": str, "containerPort": int, "protocol": str}],
+    "name": WORDS,
+    "image": WORDS,
+    "restartPolicy": WORDS,
+    "ports": [{"name": WORDS, "containerPort": int, "protocol": WORDS}],
     "env": [{"name": str, "value": str, "valueFrom": {...: _REFERENCE}}],
-    "envFrom": [{"prefix": str, "configMapRef": _REFERENCE, "secretRef": _REFERENCE}],
+    "envFrom": [{"prefix": WORDS, "configMapRef": _REFERENCE, "secretRef": _REFERENCE}],
     "resources": {"requests": {...: (str, int, float)}, "limits": {...: (str, int, float)}},
     **dict.fromkeys(("readinessProbe", "livenessProbe", "startupProbe", "lifecycle", "securityContext"), dict),
-    "volumeMounts": [{"name": str, "mountPath": str}],
+    "volumeMounts": [{"name": WORDS, "mountPath": WORDS}],
 }
 _POD_SPEC = {
     "containers": [_CONTAINER],
     "initContainers": [_CONTAINER],
-    "volumes": [{"name": str, "configMap": {...: object}, "secret": {...: object}}],
-    "nodeName": str,
+    "volumes": [{"name": WORDS, "configMap": {...: object}, "secret": {...: object}}],
+    "nodeName": WORDS,
     "nodeSelector": _TEXTS,
-    "readinessGates": [{"conditionType": str}],
-    "serviceAccountName": str,
+    "readinessGates": [{"conditionType": WORDS}],
+    "serviceAccountName": WORDS,
     "affinity": dict,
     "tolerations": [dict],
 }
 _TEMPLATE = {"metadata": _META, "spec": _POD_SPEC}
 _ARGUMENT = {
-    "name": str,
+    "name": WORDS,
     "value": (str, int, float, bool),
-    "valueFrom": {"secretKeyRef": _REFERENCE, "fieldRef": {"fieldPath": str}, "podTemplateHashValue": str},
+    "valueFrom": {"secretKeyRef": _REFERENCE, "fieldRef": {"fieldPath": WORDS}, "podTemplateHashValue": WORDS},
 }
 _ANALYSIS = {
-    "templates": [{"templateName": str, "clusterScope": bool}],
+    "templates": [{"templateName": WORDS, "clusterScope": bool}],
     "args": [_ARGUMENT],
     "startingStep": int,
-    "dryRun": [{"metricName": str}],
-    "measurementRetention": [{"metricName": str, "limit": int}],
+    "dryRun": [{"metricName": WORDS}],
+    "measurementRetention": [{"metricName": WORDS, "limit": int}],
 }
-_MATCH = [{"headerName": str, "headerValue": _TEXTS}]
+_MATCH = [{"headerName": WORDS, "headerValue": _TEXTS}]
 _STEP = {
     "setWeight": int,
     "pause": {"duration": (int, str)},
     "analysis": _ANALYSIS,
     "experiment": {
-        "duration": str,
-        "templates": [{"name": str, "specRef": str, "weight": int, "replicas": int, "selector": _SELECTOR}],
-        "analyses": [{"name": str, "templateName": str, "clusterScope": bool, "args": [_ARGUMENT]}],
+        "duration": WORDS,
+        "templates": [{"name": WORDS, "specRef": WORDS, "weight": int, "replicas": int, "selector": _SELECTOR}],
+        "analyses": [{"name": WORDS, "templateName": WORDS, "clusterScope": bool, "args": [_ARGUMENT]}],
     },
     "setCanaryScale": {"weight": int, "replicas": int, "matchTrafficWeight": bool},
-    "setHeaderRoute": {"name": str, "match": _MATCH},
-    "setMirrorRoute": {"name": str, "percentage": int, "match": [dict]},
-    "plugin": {"name": str},
+    "setHeaderRoute": {"name": WORDS, "match": _MATCH},
+    "setMirrorRoute": {"name": WORDS, "percentage": int, "match": [dict]},
+    "plugin": {"name": WORDS},
 }
 _ROLE = {"labels": _TEXTS, "annotations": _TEXTS}
 _ROUTING = {
     "maxTrafficWeight": int,
-    "managedRoutes": [{"name": str}],
+    "managedRoutes": [{"name": WORDS}],
     "plugins": dict,
     "nginx": {
-        "stableIngress": str,
-        "stableIngresses": [str],
-        "annotationPrefix": str,
+        "stableIngress": WORDS,
+        "stableIngresses": [WORDS],
+        "annotationPrefix": WORDS,
         "additionalIngressAnnotations": _TEXTS,
     },
     "istio": {
-        "virtualService": {"name": str, "routes": [str]},
-        "virtualServices": [{"name": str, "routes": [str]}],
-        "destinationRule": {"name": str, "canarySubsetName": str, "stableSubsetName": str},
+        "virtualService": {"name": WORDS, "routes": [WORDS]},
+        "virtualServices": [{"name": WORDS, "routes": [WORDS]}],
+        "destinationRule": {"name": WORDS, "canarySubsetName": WORDS, "stableSubsetName": WORDS},
     },
-    "alb": {"ingress": str, "ingresses": [str], "rootService": str, "servicePort": int},
+    "alb": {"ingress": WORDS, "ingresses": [WORDS], "rootService": WORDS, "servicePort": int},
     ...: dict,
 }
 _COUNT = (int, str)
@@ -100,8 +104,8 @@ _CANARY = {
     "maxSurge": _COUNT,
     "maxUnavailable": _COUNT,
     "trafficRouting": _ROUTING,
-    "canaryService": str,
-    "stableService": str,
+    "canaryService": WORDS,
+    "stableService": WORDS,
     "canaryMetadata": _ROLE,
     "stableMetadata": _ROLE,
     "analysis": _ANALYSIS,
@@ -110,11 +114,11 @@ _CANARY = {
     "scaleDownDelayRevisionLimit": int,
     "minPodsPerReplicaSet": int,
     "dynamicStableScale": bool,
-    "pingPong": {"pingService": str, "pongService": str},
+    "pingPong": {"pingService": WORDS, "pongService": WORDS},
 }
 _BLUE_GREEN = {
-    "activeService": str,
-    "previewService": str,
+    "activeService": WORDS,
+    "previewService": WORDS,
     "autoPromotionEnabled": bool,
     "autoPromotionSeconds": int,
     "previewReplicaCount": int,
@@ -127,16 +131,16 @@ _BLUE_GREEN = {
     "activeMetadata": _ROLE,
     "previewMetadata": _ROLE,
 }
-_RUN = {"name": str, "status": str, "message": str}
+_RUN = {"name": WORDS, "status": WORDS, "message": WORDS}
 _CONDITION = {
-    "type": str,
-    "status": str,
-    "reason": str,
-    "message": str,
-    "lastUpdateTime": str,
-    "lastTransitionTime": str,
+    "type": WORDS,
+    "status": WORDS,
+    "reason": WORDS,
+    "message": WORDS,
+    "lastUpdateTime": WORDS,
+    "lastTransitionTime": WORDS,
 }
-_WEIGHT = {"weight": int, "podTemplateHash": str, "serviceName": str}
+_WEIGHT = {"weight": int, "podTemplateHash": WORDS, "serviceName": WORDS}
 _ROLLOUT = {
     "metadata": _META,
     "spec": {
@@ -144,9 +148,9 @@ _ROLLOUT = {
         "paused": bool,
         "selector": _SELECTOR,
         "template": _TEMPLATE,
-        "workloadRef": {"kind": str, "name": str, "apiVersion": str, "scaleDown": str},
+        "workloadRef": {"kind": WORDS, "name": WORDS, "apiVersion": WORDS, "scaleDown": WORDS},
         "strategy": {"canary": _CANARY, "blueGreen": _BLUE_GREEN},
-        "restartAt": str,
+        "restartAt": WORDS,
         "progressDeadlineSeconds": int,
         "progressDeadlineAbort": bool,
         "minReadySeconds": int,
@@ -155,27 +159,27 @@ _ROLLOUT = {
         "analysis": {"successfulRunHistoryLimit": int, "unsuccessfulRunHistoryLimit": int},
     },
     "status": {
-        **dict.fromkeys(("phase", "message", "currentPodHash", "stableRS", "currentStepHash", "selector"), str),
-        **dict.fromkeys(("abortedAt", "restartedAt"), str),
+        **dict.fromkeys(("phase", "message", "currentPodHash", "stableRS", "currentStepHash", "selector"), WORDS),
+        **dict.fromkeys(("abortedAt", "restartedAt"), WORDS),
         **dict.fromkeys(("abort", "promoteFull", "controllerPause"), bool),
         **dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "HPAReplicas"), int),
         "currentStepIndex": int,
         "observedGeneration": (str, int),
         "workloadObservedGeneration": (str, int),
         "collisionCount": int,
-        "pauseConditions": [{"reason": str, "startTime": str}],
+        "pauseConditions": [{"reason": WORDS, "startTime": WORDS}],
         "conditions": [_CONDITION],
-        "duration": {"rolloutStartedAt": str},
+        "duration": {"rolloutStartedAt": WORDS},
         "canary": {
             "currentStepAnalysisRunStatus": _RUN,
             "currentBackgroundAnalysisRunStatus": _RUN,
-            "currentExperiment": str,
-            "stablePingPong": str,
+            "currentExperiment": WORDS,
+            "stablePingPong": WORDS,
             "weights": {"canary": _WEIGHT, "stable": _WEIGHT, "additional": [_WEIGHT], "verified": bool},
         },
         "blueGreen": {
-            "activeSelector": str,
-            "previewSelector": str,
+            "activeSelector": WORDS,
+            "previewSelector": WORDS,
             "scaleUpPreviewCheckPoint": bool,
             "prePromotionAnalysisRunStatus": _RUN,
             "postPromotionAnalysisRunStatus": _RUN,
@@ -183,13 +187,20 @@ _ROLLOUT = {
     },
 }
 _STATE = {
-    "waiting": {"reason": str, "message": str},
-    "running": {"startedAt": str},
-    "terminated": {"reason": str, "message": str, "exitCode": int, "signal": int, "startedAt": str, "finishedAt": str},
+    "waiting": {"reason": WORDS, "message": WORDS},
+    "running": {"startedAt": WORDS},
+    "terminated": {
+        "reason": WORDS,
+        "message": WORDS,
+        "exitCode": int,
+        "signal": int,
+        "startedAt": WORDS,
+        "finishedAt": WORDS,
+    },
 }
 _CONTAINER_STATUS = {
-    "name": str,
-    "image": str,
+    "name": WORDS,
+    "image": WORDS,
     "ready": bool,
     "started": bool,
     "restartCount": int,
@@ -209,7 +220,7 @@ _POD = {
     "metadata": _META,
     "spec": _POD_SPEC,
     "status": {
-        **dict.fromkeys(("phase", "reason", "message", "podIP", "hostIP", "startTime"), str),
+        **dict.fromkeys(("phase", "reason", "message", "podIP", "hostIP", "startTime"), WORDS),
         "conditions": [_CONDITION],
         "containerStatuses": [_CONTAINER_STATUS],
         "initContainerStatuses": [_CONTAINER_STATUS],
@@ -217,7 +228,7 @@ _POD = {
 }
 _LIMIT = (int, str)
 _METRIC = {
-    "name": str,
+    "name": WORDS,
     **dict.fromkeys(("successCondition", "failureCondition", "interval", "initialDelay"), str),
     **dict.fromkeys(("count", "failureLimit", "inconclusiveLimit", "consecutiveErrorLimit"), _LIMIT),
     "consecutiveSuccessLimit": _LIMIT,
@@ -228,26 +239,26 @@ _TEMPLATE_OF_ANALYSIS = {
     "spec": {
         "metrics": [_METRIC],
         "args": [_ARGUMENT],
-        "templates": [{"templateName": str, "clusterScope": bool}],
-        "dryRun": [{"metricName": str}],
-        "measurementRetention": [{"metricName": str, "limit": int}],
+        "templates": [{"templateName": WORDS, "clusterScope": bool}],
+        "dryRun": [{"metricName": WORDS}],
+        "measurementRetention": [{"metricName": WORDS, "limit": int}],
     },
 }
 _ANALYSIS_RUN = {
     "metadata": _META,
-    "spec": {"metrics": [_METRIC], "args": [_ARGUMENT], "terminate": bool, "dryRun": [{"metricName": str}]},
+    "spec": {"metrics": [_METRIC], "args": [_ARGUMENT], "terminate": bool, "dryRun": [{"metricName": WORDS}]},
     "status": {
-        **dict.fromkeys(("phase", "message", "startedAt", "completedAt"), str),
+        **dict.fromkeys(("phase", "message", "startedAt", "completedAt"), WORDS),
         "metricResults": [
             {
-                **dict.fromkeys(("name", "phase", "message"), str),
+                **dict.fromkeys(("name", "phase", "message"), WORDS),
                 **dict.fromkeys(("count", "successful", "failed", "inconclusive", "error"), int),
                 **dict.fromkeys(("consecutiveError", "consecutiveSuccess"), int),
                 "dryRun": bool,
                 "metadata": _TEXTS,
                 "measurements": [
                     {
-                        **dict.fromkeys(("phase", "value", "message", "startedAt", "finishedAt", "resumeAt"), str),
+                        **dict.fromkeys(("phase", "value", "message", "startedAt", "finishedAt", "resumeAt"), WORDS),
                         "metadata": _TEXTS,
                     }
                 ],
@@ -257,13 +268,13 @@ _ANALYSIS_RUN = {
 }
 _EVENT = {
     "metadata": _META,
-    "involvedObject": {"kind": str, "name": str, "namespace": str, "uid": str},
-    **dict.fromkeys(("type", "reason", "message", "firstTimestamp", "lastTimestamp", "eventTime"), str),
+    "involvedObject": {"kind": WORDS, "name": WORDS, "namespace": WORDS, "uid": WORDS},
+    **dict.fromkeys(("type", "reason", "message", "firstTimestamp", "lastTimestamp", "eventTime"), WORDS),
     "count": int,
-    "series": {"count": int, "lastObservedTime": str},
-    "source": {"component": str},
+    "series": {"count": int, "lastObservedTime": WORDS},
+    "source": {"component": WORDS},
 }
-_SHAPES: Mapping[str, Shape] = {
+_SHAPES: Mapping[WORDS, Shape] = {
     "Rollout": _ROLLOUT,
     "ReplicaSet": _WORKLOAD,
     "Deployment": _WORKLOAD,
@@ -293,6 +304,8 @@ def misfits(obj: Mapping[str, Any], kind: str) -> tuple[str, ...]:
 def _misfits(value: Any, shape: Shape, at: str) -> Iterator[str]:
     if value is None or _fitted(value, shape) is value:
         return
+    if shape is WORDS and isinstance(value, str):
+        return  # it was read, in other characters
     if isinstance(shape, dict) and isinstance(value, dict):
         for name, held in value.items():
             if (wanted := shape.get(name, shape.get(...))) is not None:
@@ -315,6 +328,8 @@ def _fitted(value: Any, shape: Shape) -> Any:
         return _mapping(value, shape) if isinstance(value, dict) else _ABSENT
     if isinstance(shape, list):
         return _items(value, shape[0]) if isinstance(value, list) else _ABSENT
+    if shape is WORDS:
+        return words(value) if isinstance(value, str) else _ABSENT
     if value is None or not isinstance(value, shape):
         return _ABSENT
     if isinstance(value, bool):

@@ -11,6 +11,7 @@ from companyos_canary.argo.patches.decision import Change, Decision, Patch, add
 from companyos_canary.model.http import MERGE_PATCH
 from companyos_canary.model.quantity import format_time, parse_time
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.words import words
 
 ACTION = "canary.companyos.io/last-action"
 """The annotation in which the other verbs keep a reason that was given."""
@@ -136,7 +137,7 @@ def newest_ends(ends: Iterable[End]) -> tuple[End, ...]:
 def _end(facts: object) -> End | None:
     if not isinstance(facts, dict):
         return None
-    texts = {k: v for k, v in facts.items() if isinstance(v, str)}
+    texts = {k: words(v) for k, v in facts.items() if isinstance(v, str)}
     revision, result = facts.get("revision"), _RESULTS.get(texts.get("result", ""))
     if type(revision) is not int or result is None or not texts.get("hash"):
         return None
@@ -152,7 +153,7 @@ def _end(facts: object) -> End | None:
 
 
 def _texts(annotation: str) -> dict[str, str]:
-    return {k: v for k, v in _facts(annotation).items() if isinstance(v, str)}
+    return {k: words(v) for k, v in _facts(annotation).items() if isinstance(v, str)}
 
 
 def _facts(annotation: str) -> dict[str, Any]:

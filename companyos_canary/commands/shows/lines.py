@@ -14,8 +14,9 @@ from companyos_canary.commands.base import Session
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.words import harmless
 from companyos_canary.view import closing, pipe
-from companyos_canary.view.ci.forges import Folds
+from companyos_canary.view.ci.forges import CONTROLS, Folds
 from companyos_canary.view.ci.summary import ending_report
 from companyos_canary.view.closing import verdict_line
 from companyos_canary.view.lines import plain as text_of
@@ -75,7 +76,7 @@ class Lines(Show):
 
     def __exit__(self, *_: object) -> None:
         for line in self._folds.close(self._runtime.clock.now()):
-            self._runtime.say(line)
+            self._runtime.say(line, ours=CONTROLS)
 
     def snapshot(self, snapshot: Snapshot) -> float | None:
         if self._session.quiet or self._is_early(snapshot):
@@ -105,9 +106,9 @@ class Lines(Show):
         elif not lines and beat and now - self._said_at >= beat:
             lines = [pipe.heartbeat(snapshot, now, place=place)]
         for words in lines:
-            stamped = self._runtime.harmless(pipe.stamped(words, self._began, now))
+            stamped = harmless(self._runtime.harmless(pipe.stamped(words, self._began, now)))
             for line in self._folds.around(words, stamped, now):
-                self._runtime.say(line)
+                self._runtime.say(line, ours=CONTROLS)
             self._said_at = now
         self._told = [*self._told, *changes][-_REMEMBERED:]
         self._last = snapshot

@@ -92,6 +92,8 @@ def _property(text: str) -> str:
 
 
 _CLEAR = "\r\x1b[0K"
+CONTROLS = "\r\x1b"
+"""What a fold of GitLab is made of."""
 
 
 def error(report: Report) -> str:
