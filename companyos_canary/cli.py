@@ -43,6 +43,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Explain": {
         "why": "why it is stuck or was rolled back, and what to do next",
+        "doctor": "whether a release could go through: each check with its fix",
         "analysis": "why an analysis fails: values against limits, and queries",
         "metrics": "metrics by hand: what Prometheus says of canary and stable now",
         "logs": "what the canary's pods write",

@@ -54,7 +54,7 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.NOT_FOUND: "not found",
     ExitCode.SUPERSEDED: "superseded: another version replaced this one",
     ExitCode.REFUSED: "refused: in this state the verb would not do what its name says",
-    ExitCode.UNFINISHED: "not finished: in progress or waiting for a person; diff: there are differences",
+    ExitCode.UNFINISHED: "not finished: in progress or waiting for a person; diff: it differs",
     ExitCode.UNOBSERVED: "accepted, but the controller did not show the effect in time",
     ExitCode.TIMEOUT: "the end was not reached in time",
     ExitCode.INTERRUPTED: "interrupted; the rollout continues",

@@ -43,6 +43,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "restart": CLIENT | CONFIG,
     "list": CLIENT | CONFIG | {"rich"},
     "why": CLIENT | CONFIG,
+    "doctor": CLIENT | CONFIG,
     "analysis": CLIENT | CONFIG | {"rich"},
     "metrics": CLIENT | CONFIG | {"rich"},
     "events": CLIENT | CONFIG | {"rich"},
@@ -75,6 +76,7 @@ ENDS = {
     "completion": ExitCode.OK,
     "schema": ExitCode.OK,
     "sandbox": ExitCode.USAGE,
+    "doctor": ExitCode.DEGRADED,
 }
 
 

@@ -41,6 +41,7 @@ TASKS = [
     ("check it before a release", ("before a release",), "lint"),
     ("see what apply would change", ("would change",), "diff"),
     ("install it", ("install",), "apply"),
+    ("check everything before a release", ("could go through",), "doctor"),
     ("try it without a cluster", ("no cluster",), "demo"),
     ("complete names with TAB", ("complete", "bash"), "completion"),
     ("start all pods again", ("new pods",), "restart"),

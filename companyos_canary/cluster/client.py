@@ -269,6 +269,15 @@ class Cluster:
         """The server's `/version`."""
         return self.send(self._get("/version"))
 
+    def resources(self, api_version: str) -> tuple[str, ...]:
+        """The plurals that the server knows of a group version; none if it does not know it."""
+        path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        try:
+            found = self.send(self._get(path)).get("resources") or []
+        except NotFound:
+            return ()
+        return tuple(str(r.get("name")) for r in found if isinstance(r, dict))
+
     def send(self, request: Request) -> Json:
         """Any request; the answer as a JSON object."""
         request = self._in_time(request)

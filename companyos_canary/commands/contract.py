@@ -25,6 +25,7 @@ VERBS = (
     "get",
     "list",
     "why",
+    "doctor",
     "analysis",
     "metrics",
     "logs",

@@ -1,8 +1,10 @@
-"""The answer of `canary why`, for people and as data."""
+"""The answers of `canary why` and `canary doctor`, for people and as data."""
 
 from typing import Any
 
+from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.diagnosis.table import Diagnosis
+from companyos_canary.view.lines import Symbols
 
 _LONGEST = 200  # characters of a value in a line; JSON has all of it
 
@@ -13,6 +15,19 @@ def lines(found: Diagnosis) -> tuple[str, ...]:
     evidence = (f"  {e.object}  {e.field}: {_text(e.value)}" for e in finding.evidence)
     following = (f"next: {finding.next}",) if finding.next else ()
     return (_sentence(finding.sentence), *evidence, *following)
+
+
+def checks_lines(checks: tuple[Check, ...], symbols: Symbols) -> tuple[str, ...]:
+    """A line for each check, its fix below it; the count at the end."""
+    marks = {"ok": symbols.ok, "warning": symbols.warning, "fault": symbols.failed, "unknown": symbols.unknown}
+    lines: list[str] = []
+    for check in checks:
+        lines.append(f"{marks[check.mark]} {check.sentence}")
+        if check.fix:
+            lines.append(f"    {check.fix}")
+    faults = sum(c.mark == "fault" for c in checks)
+    would = f"{faults} problem{'s' if faults > 1 else ''} would make a release fail"
+    return (*lines, would if faults else "nothing was found that would make a release fail")
 
 
 def _sentence(text: str) -> str:

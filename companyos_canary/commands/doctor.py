@@ -1,0 +1,310 @@
+"""`canary doctor`: whether a release could go through, before there is one."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from companyos_canary.actions import apply as action
+from companyos_canary.argo.history import revision_of, was_aborted
+from companyos_canary.argo.patches.undo import template_of
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import ARGO, AUTOSCALER, DEPLOYMENT, Kind, Selection
+from companyos_canary.commands import base
+from companyos_canary.commands.diff import references
+from companyos_canary.config import Settings, image_reference
+from companyos_canary.diagnosis import readiness
+from companyos_canary.diagnosis.case import Json, at
+from companyos_canary.diagnosis.control import CONTROLLER, LEASE
+from companyos_canary.diagnosis.readiness import Check
+from companyos_canary.errors import CanaryError, ExitCode, Forbidden
+from companyos_canary.model.image import image_of, version
+from companyos_canary.model.quantity import parse_duration
+from companyos_canary.model.row import Output
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.prometheus.client import Prometheus
+from companyos_canary.render.questions import Question, Questions, of_stable, questions
+from companyos_canary.render.steps import step_timing
+from companyos_canary.view import diagnosis as view
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """`ready`: nothing was found that would make a release fail."""
+
+    rollout: str
+    namespace: str
+    ready: bool
+    checks: tuple[Check, ...]
+
+
+EXAMPLES = (
+    "canary doctor                        the Rollout of canary.yaml",
+    "canary doctor --before v1.2.3        and whether this version may be shipped",
+    "canary doctor companyos-api -n companyos",
+    "canary doctor -o json | jq '.data.checks[] | select(.mark != \"ok\")'",
+)
+OUTPUT = Output((Checks,))
+EXITS = (ExitCode.OK, ExitCode.USAGE, ExitCode.DEGRADED)
+
+_LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+_COUNTED = re.compile(r'([A-Za-z_:][\w:]*)(\{[^{}]*canary="true"[^{}]*\})\s*\[(\w+)\]')
+_HASH = re.compile(r'rollouts_pod_template_hash\s*=~?\s*"[^"]*",?')
+
+
+def doctor(
+    session: base.Session,
+    rollout: base.RolloutArgument = None,
+    before: Annotated[
+        str, typer.Option("--before", metavar="VERSION", help="also check this version before it is shipped")
+    ] = "",
+) -> base.Answer:
+    """Check everything that a release needs: cluster, controller, rights, canary.yaml, Services, Prometheus, rollback.
+
+    Each line is a check, with its fix if it is not ✔. It changes nothing. The exit code is 3 if something would make
+    a release fail; warnings do not change it.
+    """
+    if before:
+        image_reference("--before", before)
+    checks = tuple(_checks(session, before))
+    code = ExitCode.DEGRADED if any(c.mark == "fault" for c in checks) else ExitCode.OK
+    facts = session.runtime.facts
+    place = session.resolved
+    return base.Answer(
+        code=code,
+        data=Checks(place.rollout or "", place.namespace or "", ready=code is ExitCode.OK, checks=checks),
+        lines=view.checks_lines(checks, facts.symbols),
+    )
+
+
+def _checks(session: base.Session, before: str) -> Iterator[Check]:
+    settings = session.resolved.file
+    if session.resolved.problem:
+        problem = session.resolved.problem
+        yield Check("config", "fault", problem.message, problem.hint)
+    elif settings:
+        name = settings.path.name if settings.path else "canary.yaml"
+        yield Check("config", "ok", f"{name} is valid")
+    else:
+        yield Check("config", "warning", "there is no canary.yaml here or in a folder above", "canary init")
+    try:
+        cluster = session.cluster
+        server = cluster.version()
+    except CanaryError as error:
+        yield Check("api-server", "fault", error.message, error.hint)
+        return
+    where = f" (context {cluster.context})" if cluster.context else ""
+    yield Check("api-server", "ok", f"the API server answers: Kubernetes {server.get('gitVersion') or '?'}{where}")
+    now = session.runtime.clock.now()
+    if cluster.server_time:
+        yield readiness.clock(now - cluster.server_time)
+    yield from _seen("crds", lambda: [_installed(cluster)])
+    yield from _seen("controller", lambda: [_controller(session)])
+    try:
+        live = cluster.rollout(session.rollout)
+        snapshot = cluster.snapshot(live)
+    except CanaryError as error:
+        yield Check("rollout", "fault", error.message, error.hint)
+        return
+    yield from _of_rollout(session, snapshot, settings, before)
+
+
+def _of_rollout(session: base.Session, snapshot: Snapshot, settings: Settings | None, before: str) -> Iterator[Check]:
+    cluster, live = session.cluster, snapshot.rollout
+    own = settings if settings and settings.rollout == live.name else None
+    yield from _rights(cluster, snapshot)
+    if own:
+        yield from _seen("live", lambda: [_as_rendered(cluster, own)])
+    yield from _seen("templates", lambda: list(readiness.templates(live, _templates(cluster, snapshot))))
+    yield from _seen("services", lambda: list(readiness.services(live, _objects(cluster, "services", snapshot))))
+    yield from _router(cluster, snapshot)
+    yield from readiness.surge(live)
+    yield from _seen("autoscaling", lambda: list(_autoscaling(cluster, snapshot, own)))
+    yield from _seen("rollback", lambda: list(_rollback(cluster, snapshot, session)))
+    yield from _metrics(session, snapshot, own)
+    if before:
+        yield readiness.before(before, _outcome(session, snapshot, before))
+
+
+def _seen(id_: str, look: Callable[[], list[Check]]) -> Iterator[Check]:
+    """The checks, or why they could not be made."""
+    try:
+        yield from look()
+    except CanaryError as error:
+        yield Check(id_, "unknown", f"not checked: {error.message}", error.hint)
+
+
+def _elsewhere(cluster: Cluster, namespace: str) -> Cluster:
+    return Cluster(cluster.transport, namespace, cluster.context, timeout=cluster.timeout)
+
+
+def _installed(cluster: Cluster) -> Check:
+    return readiness.installed(cluster.resources(ARGO))
+
+
+def _controller(session: base.Session) -> Check:
+    """By its usual name, else by its label in all namespaces that may be seen."""
+    there = _elsewhere(session.cluster, CONTROLLER)
+    found = there.object(DEPLOYMENT.api_version, DEPLOYMENT.plural, CONTROLLER)
+    deployments = [found] if found else there.items(Selection(DEPLOYMENT, "", readiness.CONTROLLER_LABEL))
+    home = str(at(next(iter(deployments), None), "metadata", "namespace") or CONTROLLER)
+    try:
+        lease = _elsewhere(session.cluster, home).object(_LEASE.api_version, _LEASE.plural, LEASE)
+    except CanaryError:  # its version is worth saying without it
+        lease = None
+    return readiness.controller(deployments, lease, session.runtime.clock.now())
+
+
+def _rights(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:
+    """What a release needs: to read what belongs to the Rollout, and to patch it."""
+    lacking = list(snapshot.notes)
+    try:
+        for part in ("", "status"):
+            if not cluster.may("patch", "rollouts", group="argoproj.io", subresource=part):
+                lacking.append(f"not permitted to `patch` `rollouts.argoproj.io{'/' if part else ''}{part}`")
+    except CanaryError as error:
+        yield Check("rights", "unknown", f"your rights could not be checked: {error.message}", error.hint)
+        return
+    for text in lacking:
+        yield Check("rights", "fault", text, "ask for a role that allows it")
+    if not lacking:
+        yield Check("rights", "ok", "you may read the Rollout and everything that belongs to it, and patch it")
+
+
+def _as_rendered(cluster: Cluster, settings: Settings) -> Check:
+    planned = action.plan(cluster, settings, None, force=True)
+    differing = [
+        f"{obj['kind']} {obj['metadata']['name']}"
+        for obj, word in zip(planned.wanted, planned.words, strict=True)
+        if word != "unchanged"
+    ]
+    if differing:
+        return Check("live", "warning", f"canary.yaml would change {', '.join(differing)}", "canary diff")
+    return Check("live", "ok", "the cluster has what canary.yaml renders")
+
+
+def _templates(cluster: Cluster, snapshot: Snapshot) -> dict[tuple[str, str], bool | None]:
+    found: dict[tuple[str, str], bool | None] = {}
+    for kind, name in readiness.template_names(snapshot.rollout):
+        plural = "clusteranalysistemplates" if kind.startswith("Cluster") else "analysistemplates"
+        try:
+            found[kind, name] = cluster.object(ARGO, plural, name) is not None
+        except Forbidden:
+            found[kind, name] = None
+    return found
+
+
+def _objects(cluster: Cluster, plural: str, snapshot: Snapshot) -> dict[str, Json | None]:
+    return {name: cluster.object("v1", plural, name) for name in readiness.service_names(snapshot.rollout)}
+
+
+def _router(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:
+    live, config, unseen = snapshot.rollout, None, ""
+    if at(live.raw, "spec", "strategy", "canary", "trafficRouting", "plugins"):
+        try:
+            config = _elsewhere(cluster, CONTROLLER).object("v1", "configmaps", "argo-rollouts-config")
+        except CanaryError as error:
+            unseen = error.message
+    yield from readiness.router(live, config, unseen)
+
+
+def _autoscaling(cluster: Cluster, snapshot: Snapshot, settings: Settings | None) -> Iterator[Check]:
+    live = snapshot.rollout
+    scalers = [
+        f"HorizontalPodAutoscaler {at(h, 'metadata', 'name')}"
+        for h in cluster.items(Selection(AUTOSCALER, cluster.namespace))
+        if at(h, "spec", "scaleTargetRef", "kind") == "Rollout" and at(h, "spec", "scaleTargetRef", "name") == live.name
+    ]
+    yield from readiness.autoscaling(live, scalers, bool(settings and settings.replicas is not None))
+
+
+def _rollback(cluster: Cluster, snapshot: Snapshot, session: base.Session) -> Iterator[Check]:
+    stable = snapshot.stable
+    if stable is None:
+        yield from readiness.rollback(snapshot.rollout, "", ())
+        return
+    missing = [
+        (kind, name)
+        for kind, name in sorted(references(template_of(snapshot.rollout, stable)))
+        if cluster.object("v1", "configmaps" if kind == "ConfigMap" else "secrets", name) is None
+    ]
+    settings = session.resolved.settings
+    image = image_of(stable.containers, settings.container if settings else None)
+    yield from readiness.rollback(snapshot.rollout, version(image) or f"revision {stable.revision}", missing)
+
+
+def _metrics(session: base.Session, snapshot: Snapshot, settings: Settings | None) -> Iterator[Check]:
+    """What Prometheus says of the stable pods: what has no data for them has none for a canary."""
+    asked = questions(snapshot, settings)
+    if not asked.metrics:
+        yield Check("metrics", "warning", "no metric judges it", "canary init")
+        return
+    prometheus = session.runtime.prometheus(session.cluster, session.resolved.settings, asked.address)
+    reading = prometheus.ask("vector(1)")
+    if reading.problem:
+        yield Check("prometheus", "unknown", reading.problem, "see `canary metrics`")
+        return
+    yield Check("prometheus", "ok", f"Prometheus answers ({prometheus.address})")
+    stable = snapshot.pods_of(snapshot.stable) if snapshot.stable else ()
+    young = readiness.just_started((p.created_at for p in stable), session.runtime.clock.now())
+    checks = [c for question in asked.metrics for c in _metric(prometheus, question, young)]
+    yield from checks
+    if not checks:
+        count = len(asked.metrics)
+        yield Check("metrics", "ok", f"{count} metric{'s have' if count > 1 else ' has'} data for the stable pods")
+    if not young:
+        yield from _series(prometheus, asked, settings)
+
+
+def _metric(prometheus: Prometheus, question: Question, young: bool) -> Iterator[Check]:
+    """A comparison can only be asked whole: whether it is understood, not whether there is data."""
+    problem, found = question.problem, None
+    if not problem:
+        reading = prometheus.ask(question.stable or question.query)
+        problem, found = reading.problem, bool(reading.samples) if question.stable else None
+    yield from readiness.metric(question.name, problem, found, young=young)
+
+
+def _series(prometheus: Prometheus, asked: Questions, settings: Settings | None) -> Iterator[Check]:
+    """The series behind the first query that counts requests: its label, its scrapes, its traffic."""
+    counted = next((m for q in asked.metrics if (m := _COUNTED.search(q.query))), None)
+    if counted is None:
+        return
+    name, matchers, window = counted.groups()
+    everyone = _HASH.sub("", matchers).replace('canary="true"', "").replace(",,", ",").replace("{,", "{")
+    everyone = re.sub(r'status=~"[^"]*",?|result="[^"]*",?', "", everyone)
+    by_label = prometheus.ask(f"count by (canary) ({name}{everyone})")
+    if not by_label.samples:
+        return
+    yield from readiness.label((s.labels.get("canary", "") for s in by_label.samples), name)
+    try:
+        lasts = parse_duration(window)
+    except ValueError:
+        return
+    stable = of_stable(f"max(count_over_time({name}{matchers}[{window}]))")
+    yield from readiness.scraping(name, lasts, prometheus.ask(stable).value)
+    rate = prometheus.ask(f"sum(rate({name}{everyone}[{window}]))").value
+    first = next((s for s in settings.steps if s.analysis), None) if settings else None
+    needed = max((q.needed for q in asked.metrics if q.needed), default=None)
+    timing = step_timing(settings, first) if settings and first else None
+    if rate is not None and first and first.analysis and needed and timing and settings:
+        longest = max(settings.analysis.longest_of(first.analysis), timing.duration)
+        yield from readiness.traffic(rate, first.weight, first.analysis, needed, longest)
+
+
+def _outcome(session: base.Session, snapshot: Snapshot, wanted: str) -> str:
+    """How a version ended that was aborted before; empty if it was not."""
+    from companyos_canary.view.history import aborted_sentence
+
+    settings, now = session.resolved.settings, session.runtime.clock.now()
+    container = settings.container if settings else None
+    for replicaset in sorted(snapshot.replicasets, key=lambda r: -r.revision):
+        image = image_of(replicaset.containers, container)
+        if version(wanted) in (version(image), image) and was_aborted(snapshot, replicaset):
+            return f"was {aborted_sentence(revision_of(snapshot, replicaset, now), now)}"
+    return ""
+
+
+command = base.verb(doctor, forms=("human", "json"))

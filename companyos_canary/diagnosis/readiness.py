@@ -1,0 +1,284 @@
+"""Whether a release could go through: one check for each thing that can stop it. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from companyos_canary.diagnosis.case import Json, at
+from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.units import duration as span
+
+Mark = Literal["ok", "warning", "fault", "unknown"]
+CONTROLLER_LABEL = "app.kubernetes.io/name=argo-rollouts"
+GATEWAY = "argoproj-labs/gatewayAPI"
+_CONFIG = "argo-rollouts-config"
+_NEEDED_KINDS = ("rollouts", "analysistemplates", "analysisruns")
+_OLDEST = (1, 8)  # conditions of several numbers, by which the form `evidence` judges
+_SKEW, _WRONG_CLOCK = timedelta(seconds=5), timedelta(minutes=1)
+_DEAD = timedelta(seconds=60)  # a controller renews its lease every few seconds
+_YOUNG = timedelta(minutes=2)
+_SCRAPES = 4  # a rate over fewer says little
+_RELEASE = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of `canary doctor`. `id` is stable. A `fault` would make a release fail, a `warning` may; `unknown`:
+    it could not be seen. `fix` is what to do about it, empty if it is ok."""
+
+    id: str
+    mark: Mark
+    sentence: str
+    fix: str = ""
+
+
+def clock(skew: timedelta) -> Check:
+    """`skew`: this machine's clock less the server's."""
+    far = abs(skew)
+    said = f"{span(far)} {'ahead of' if skew > timedelta() else 'behind'} the API server"
+    if far < _SKEW:
+        return Check("clock", "ok", "the clock of this machine agrees with that of the API server")
+    mark: Mark = "fault" if far > _WRONG_CLOCK else "warning"
+    return Check("clock", mark, f"the clock of this machine is {said}", "synchronize it, e.g. with NTP")
+
+
+def installed(plurals: Iterable[str]) -> Check:
+    """`plurals`: the resources of argoproj.io/v1alpha1 that the API server knows."""
+    missing = [p for p in _NEEDED_KINDS if p not in set(plurals)]
+    if missing:
+        names = ", ".join(f"{p}.argoproj.io" for p in missing)
+        return Check("crds", "fault", f"the cluster does not know {names}", "install Argo Rollouts with its CRDs")
+    return Check("crds", "ok", "the CRDs of Argo Rollouts are installed")
+
+
+def controller(deployments: Sequence[Json], lease: Json | None, now: datetime) -> Check:
+    """The controllers that were found; the one of the usual name and namespace counts first."""
+    if not deployments:
+        text = "no Deployment of Argo Rollouts was found"
+        renewed = _renewed(lease, now)
+        if renewed is not None and renewed <= _DEAD:
+            return Check("controller", "ok", "the Argo Rollouts controller renews its lease; its version is not known")
+        return Check("controller", "unknown", text, "see `kubectl get deployments -A -l " + CONTROLLER_LABEL + "`")
+    found = deployments[0]
+    place = f"{at(found, 'metadata', 'namespace')}/{at(found, 'metadata', 'name')}"
+    version = controller_version(found)
+    named = f"Argo Rollouts {version}" if version else "Argo Rollouts"
+    if not at(found, "status", "availableReplicas"):
+        fix = f"kubectl -n {at(found, 'metadata', 'namespace')} describe deployment {at(found, 'metadata', 'name')}"
+        return Check("controller", "fault", f"{named} ({place}) has no available pod", fix)
+    renewed = _renewed(lease, now)
+    if renewed is not None and renewed > _DEAD:
+        fix = f"kubectl -n {at(found, 'metadata', 'namespace')} logs deployment/{at(found, 'metadata', 'name')}"
+        return Check("controller", "fault", f"{named} ({place}) last renewed its lease {span(renewed)} ago", fix)
+    release = _RELEASE.search(version)
+    if release and (int(release[1]), int(release[2])) < _OLDEST:
+        fix = "update the controller, or set `form: safe` in canary.yaml"
+        return Check("controller", "warning", f"{named} is older than 1.8, which `form: evidence` needs", fix)
+    return Check("controller", "ok", f"{named} is running ({place})")
+
+
+def controller_version(deployment: Json) -> str:
+    """`v1.9.1`; empty if the image has no tag."""
+    containers = at(deployment, "spec", "template", "spec", "containers") or []
+    image = str(next((c.get("image", "") for c in containers), "")).partition("@")[0]
+    _, _, tag = image.rpartition(":")
+    return tag if tag and "/" not in tag else ""
+
+
+def _renewed(lease: Json | None, now: datetime) -> timedelta | None:
+    renewed = parse_time(at(lease, "spec", "renewTime"))
+    return max(now - renewed, timedelta()) if renewed else None
+
+
+def templates(rollout: Rollout, found: Mapping[tuple[str, str], bool | None]) -> Iterator[Check]:
+    """`found`: whether each AnalysisTemplate that the Rollout names exists; None if that could not be seen."""
+    missing = [f"{kind} {name}" for (kind, name), there in found.items() if there is False]
+    if missing:
+        text = f"{rollout.name} refers to {', '.join(missing)}, which {_do_not(missing)} exist"
+        yield Check("templates", "fault", text, "canary apply")
+    elif None in found.values():
+        yield Check("templates", "unknown", "the AnalysisTemplates could not be read", "ask for the right to get them")
+    elif found:
+        count = len(found)
+        yield Check("templates", "ok", f"{count} AnalysisTemplate{'s exist' if count > 1 else ' exists'}")
+
+
+def template_names(rollout: Rollout) -> tuple[tuple[str, str], ...]:
+    """(kind, name) of each template in the steps, in the background analysis and around a blue-green switch."""
+    strategy = at(rollout.raw, "spec", "strategy") or {}
+    canary, blue_green = strategy.get("canary") or {}, strategy.get("blueGreen") or {}
+    analyses = [at(step, "analysis") for step in canary.get("steps") or [] if isinstance(step, dict)]
+    analyses += [
+        canary.get("analysis"),
+        blue_green.get("prePromotionAnalysis"),
+        blue_green.get("postPromotionAnalysis"),
+    ]
+    named = (ref for analysis in analyses if isinstance(analysis, dict) for ref in analysis.get("templates") or [])
+    found = (
+        ("ClusterAnalysisTemplate" if ref.get("clusterScope") else "AnalysisTemplate", str(ref["templateName"]))
+        for ref in named
+        if isinstance(ref, dict) and ref.get("templateName")
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def services(rollout: Rollout, found: Mapping[str, Json | None]) -> Iterator[Check]:
+    """The Services of the strategy, by name; None for one that does not exist."""
+    labels = at(rollout.template or rollout.raw, "metadata", "labels") or {}
+    good = []
+    for name, service in found.items():
+        if service is None:
+            text = f"Service {name}, which {rollout.name} names, does not exist"
+            yield Check("services", "fault", text, "create it, or run `canary apply`")
+            continue
+        selector = at(service, "spec", "selector") or {}
+        wrong = [f"{k}={v}" for k, v in selector.items() if k != HASH_LABEL and labels.get(k) != v]
+        if wrong:
+            text = f"Service {name} selects {', '.join(wrong)}, which the pods of {rollout.name} do not have"
+            fix = f"kubectl -n {rollout.namespace} edit service {name}"
+            yield Check("services", "fault", text, fix)
+        else:
+            good.append(name)
+    if good and len(good) == len(found):
+        what = f"Service{'s' if len(good) > 1 else ''} {' and '.join(good)}"
+        yield Check("services", "ok", f"{what} select{'' if len(good) > 1 else 's'} the pods of {rollout.name}")
+
+
+def service_names(rollout: Rollout) -> tuple[str, ...]:
+    strategy = at(rollout.raw, "spec", "strategy") or {}
+    canary, blue_green = strategy.get("canary") or {}, strategy.get("blueGreen") or {}
+    named = [canary.get("stableService"), canary.get("canaryService")]
+    named += [blue_green.get("activeService"), blue_green.get("previewService")]
+    return tuple(dict.fromkeys(str(n) for n in named if n))
+
+
+def router(rollout: Rollout, config: Json | None, unseen: str = "") -> Iterator[Check]:
+    """For a router that is a plugin: whether the controller has it. `config`: the controller's ConfigMap."""
+    plugins = at(rollout.raw, "spec", "strategy", "canary", "trafficRouting", "plugins") or {}
+    if at(rollout.raw, "spec", "strategy", "canary", "trafficRouting", "gatewayAPI") is not None:
+        text = "`trafficRouting.gatewayAPI` is ignored by the controller: no weight is ever set"
+        yield Check("router", "fault", text, f"use `plugins: {{{GATEWAY}: …}}`")
+    for name in plugins:
+        if unseen:
+            yield Check("router", "unknown", f"whether the plugin {name} is configured is not known: {unseen}")
+        elif f'"{name}"' in _plugin_names(config) or name in _plugin_names(config):
+            yield Check("router", "ok", f"the plugin {name} is configured")
+        else:
+            fix = f"add it to `trafficRouterPlugins` of the ConfigMap {_CONFIG}, then restart the controller"
+            yield Check("router", "fault", f"the controller has no plugin {name}", fix)
+
+
+def _plugin_names(config: Json | None) -> str:
+    return str(at(config, "data", "trafficRouterPlugins") or "")
+
+
+def rollback(rollout: Rollout, stable: str, missing: Iterable[tuple[str, str]]) -> Iterator[Check]:
+    """`stable`: the stable version, empty if there is none; `missing`: the ConfigMaps and Secrets that its pods
+    refer to and that do not exist."""
+    gone = [f"{kind} {name}" for kind, name in missing]
+    if not stable:
+        text = f"no version of {rollout.name} is stable yet, so there is nothing to roll back to"
+        yield Check("rollback", "warning", text, "wait until the first version is stable")
+    elif gone:
+        text = f"a rollback to {stable} could not start pods: {', '.join(gone)} {_do_not(gone)} exist"
+        yield Check("rollback", "fault", text, "create what is missing before you deploy")
+    else:
+        yield Check("rollback", "ok", f"a rollback returns to {stable}")
+    if at(rollout.raw, "spec", "revisionHistoryLimit") == 0:
+        text = "`revisionHistoryLimit` is 0: after a release, `canary undo` has no version to go back to"
+        yield Check("history-limit", "warning", text, "set it to 3 or more")
+
+
+def surge(rollout: Rollout) -> Iterator[Check]:
+    """Whether a canary pod fits: both maxSurge and maxUnavailable may round to 0."""
+    canary = at(rollout.raw, "spec", "strategy", "canary")
+    if not isinstance(canary, dict) or canary.get("trafficRouting"):
+        return
+    if not rollout.replicas:
+        fix = f"kubectl -n {rollout.namespace} scale rollout {rollout.name} --replicas=N"
+        yield Check("replicas", "warning", f"{rollout.name} is scaled to 0: every step passes without a request", fix)
+        return
+    weights = [s.get("setWeight") for s in canary.get("steps") or [] if isinstance(s, dict) and s.get("setWeight")]
+    first = next((w for w in weights if isinstance(w, int)), None)
+    share = 100 / rollout.replicas
+    if first and first < 100 and share > 1.5 * first:
+        text = f"{first} % of {rollout.replicas} pods is one pod, which gets {share:.0f} % of the traffic"
+        yield Check("weights", "warning", text, "use more replicas, or a traffic router")
+
+
+def autoscaling(rollout: Rollout, scalers: Iterable[str], owns_replicas: bool) -> Iterator[Check]:
+    """`scalers`: what scales the Rollout. `owns_replicas`: canary.yaml sets the replicas as well."""
+    names = ", ".join(scalers)
+    if names and owns_replicas:
+        text = f"{names} scales {rollout.name}, and canary.yaml sets `replicas` as well"
+        yield Check("autoscaling", "warning", text, "set `replicas: null` in canary.yaml")
+
+
+def before(version: str, outcome: str) -> Check:
+    """`outcome`: how the version ended if it was aborted before, else empty."""
+    if outcome:
+        text = f"{version} was shipped before and {outcome}"
+        return Check("version", "fault", text, "deploy a fixed version, or `canary retry`")
+    return Check("version", "ok", f"{version} is not known to have failed")
+
+
+def just_started(pods: Iterable[datetime | None], now: datetime) -> bool:
+    """Whether the oldest of the stable pods has not run for two usual scrapes and a rule's evaluation."""
+    known = [at for at in pods if at]
+    return bool(known) and now - min(known) < _YOUNG
+
+
+def metric(name: str, problem: str, stable: bool | None, *, young: bool = False) -> Iterator[Check]:
+    """`stable`: whether the query gives data for the stable pods; None if it cannot be asked about them alone. `young`:
+    these pods have not run for as long as data take."""
+    if problem:
+        yield Check("metrics", "warning", f"{name} cannot be checked: {problem}", f"canary metrics --query {name}")
+    elif stable is False and young:
+        yield Check(
+            "metrics", "warning", f"{name} has no data yet: the stable pods have just started", "try again soon"
+        )
+    elif stable is False:
+        text = f"{name} has no data for the stable pods, so it would have none for a canary"
+        yield Check("metrics", "fault", text, f"check its labels: canary metrics --query {name}")
+
+
+def scraping(metric_name: str, window: timedelta, scrapes: float | None) -> Iterator[Check]:
+    """`scrapes`: how many samples of a series there are in the window; None without data."""
+    if scrapes is not None and scrapes < _SCRAPES:
+        text = f"{metric_name} is scraped {scrapes:g} times in the query's window of {span(window)}"
+        yield Check("scrapes", "warning", text, "set a longer `analysis.window`, or scrape more often")
+
+
+def label(values: Iterable[str], metric_name: str) -> Iterator[Check]:
+    """`values`: those of the label `canary` on the series of this service."""
+    found = set(values)
+    if not found - {""}:
+        text = f"the series of {metric_name} have no label `canary`, so canary and stable cannot be told apart"
+        yield Check("label", "fault", text, "relabel it from the pods' label `canary` in the scrape configuration")
+
+
+def traffic(rate: float, weight: int, duration: timedelta, needed: float, longest: timedelta) -> Iterator[Check]:
+    """`rate`: requests per second of the service now. The first analysis, at `weight` percent, lasts `duration` and
+    waits for `needed` requests up to `longest`."""
+    share = rate * weight / 100
+    if not rate:
+        yield Check("traffic", "warning", "the service gets no requests, so no metric can be judged", "send it traffic")
+        return
+    time = needed / share
+    seen = f"{share:.3g} requests/s reach the canary at {weight} %"
+    if time > longest.total_seconds():
+        text = f"{seen}: too few for a verdict within {span(longest)}, so a person would have to decide"
+        yield Check("traffic", "warning", text, "set a longer `analysis.max`, or fewer `min_requests`")
+    elif time > duration.total_seconds():
+        waits = span(timedelta(seconds=int(time)))
+        text = f"{seen}: the first step waits about {waits} for the {needed:.0f} requests of a verdict"
+        yield Check("traffic", "ok", text)
+    else:
+        yield Check("traffic", "ok", f"{seen}, enough for a verdict")
+
+
+def _do_not(names: Sequence[Any]) -> str:
+    return "do not" if len(names) > 1 else "does not"

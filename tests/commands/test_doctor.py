@@ -1,0 +1,250 @@
+"""`canary doctor`: whether a release could go through, a line for each check."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from companyos_canary.cluster.client import create_request
+from companyos_canary.cluster.kinds import DEPLOYMENT, Kind
+from companyos_canary.diagnosis import readiness
+from companyos_canary.diagnosis.readiness import Check
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request, Response
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.sandbox.faults import Drop, Fault
+from companyos_canary.sandbox.scenarios import find
+from tests.commands.test_apply import an_autoscaler_is_attached
+from tests.world import CONFIG, World
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+READY = """\
+✔ canary.yaml is valid
+✔ the API server answers: Kubernetes v1.32.0+sandbox (context sandbox)
+✔ the CRDs of Argo Rollouts are installed
+? no Deployment of Argo Rollouts was found
+    see `kubectl get deployments -A -l app.kubernetes.io/name=argo-rollouts`
+✔ you may read the Rollout and everything that belongs to it, and patch it
+✔ the cluster has what canary.yaml renders
+✔ 1 AnalysisTemplate exists
+✔ a rollback returns to v1.0.0
+✔ Prometheus answers (http://prometheus)
+✔ 5 metrics have data for the stable pods
+✔ 19.8 requests/s reach the canary at 10 %, enough for a verdict
+nothing was found that would make a release fail
+"""
+
+
+def checks(world: World, *arguments: str) -> dict[str, dict[str, str]]:
+    """What is not ok, by id."""
+    found = world.canary("doctor", *arguments, "-o", "json").json["data"]["checks"]
+    return {c["id"]: c for c in found if c["mark"] != "ok"}
+
+
+def test_a_healthy_service_is_ready(world: World) -> None:
+    world.advance(180)
+    ran = world.canary("doctor")
+    assert (ran.code, ran.out) == (ExitCode.OK, READY)
+
+
+def test_it_changes_nothing(world: World) -> None:
+    before = world.rollout().raw
+    world.requests.clear()
+    world.canary("doctor", "--before", "v2")
+    assert world.rollout().raw == before
+    assert all(r.method in ("GET", "POST") or r.parameter("dryRun") for r in world.requests)
+
+
+def test_a_template_that_is_missing_would_fail_a_release(world: World) -> None:
+    path = "/apis/argoproj.io/v1alpha1/namespaces/companyos/analysistemplates/companyos-api-6s"
+    assert world.answer(Request("DELETE", path)).status == 200
+    ran = world.canary("doctor")
+    assert ran.code == ExitCode.DEGRADED
+    text = "✖ companyos-api refers to AnalysisTemplate companyos-api-6s, which does not exist\n    canary apply\n"
+    assert text in ran.out
+    assert ran.out.endswith("\n1 problem would make a release fail\n")
+
+
+def test_what_may_not_be_done_is_named_with_the_right(world: World) -> None:
+    world.allowed = lambda asked: (asked.verb, asked.subresource) != ("patch", "status")
+    assert checks(world)["rights"]["sentence"] == "not permitted to `patch` `rollouts.argoproj.io/status`"
+
+
+def test_an_autoscaler_beside_replicas_of_canary_yaml_is_a_warning(world: World) -> None:
+    an_autoscaler_is_attached(world)
+    found = checks(world)["autoscaling"]
+    assert (found["mark"], found["fix"]) == ("warning", "set `replicas: null` in canary.yaml")
+    assert world.canary("doctor").code == ExitCode.OK
+
+
+def test_a_version_that_was_aborted_before_would_fail_again(rolled_back: World) -> None:
+    rolled_back.canary("undo")
+    ran = rolled_back.canary("doctor", "--before", "v1.1.0")
+    assert ran.code == ExitCode.DEGRADED
+    assert "✖ v1.1.0 was shipped before and was aborted" in ran.out
+    assert "version" not in checks(rolled_back, "--before", "v1.2.0")
+
+
+def test_a_version_that_is_no_version_is_refused(world: World) -> None:
+    assert world.canary("doctor", "--before", "v1 2").code == ExitCode.USAGE
+
+
+def test_series_without_the_label_canary_would_fail_a_release(tmp_path: Path) -> None:
+    world = World(tmp_path, scenario=find("wrong-label", tmp_path))
+    (world.folder / "canary.yaml").write_text(CONFIG)
+    world.canary("apply", "v1.1.0")
+    world.advance(180)
+    ran = world.canary("doctor")
+    assert ran.code == ExitCode.DEGRADED
+    assert "have no label `canary`" in ran.out or "no data for the stable pods" in ran.out
+
+
+def test_without_prometheus_the_rest_is_checked(world: World) -> None:
+    world.prometheus = lambda _: Response(503)
+    found = checks(world)
+    assert found["prometheus"]["mark"] == "unknown"
+    assert "503" in found["prometheus"]["sentence"]
+
+
+def test_a_broken_canary_yaml_is_a_line_with_its_place(world: World) -> None:
+    (world.folder / "canary.yaml").write_text(CONFIG + "colour: red\n")
+    ran = world.canary("doctor", "companyos-api", "-n", "companyos")
+    assert ran.code == ExitCode.DEGRADED
+    assert ran.out.startswith("✖ canary.yaml:13: field `colour`: unknown")
+    assert "✔ a rollback returns to v1.0.0" in ran.out
+
+
+def test_before_the_first_version_it_says_how_to_install_it(empty: World) -> None:
+    found = checks(empty)
+    assert found["rollout"]["mark"] == "fault"
+    assert "not found" in found["rollout"]["sentence"]
+
+
+def test_a_server_that_does_not_answer_is_the_only_other_line(world: World) -> None:
+    world.faults.add(Fault(Drop(), method="GET"))
+    found = checks(world)
+    assert list(found) == ["api-server"]
+    assert "connection" in found["api-server"]["sentence"]
+
+
+def deployment(image: str, available: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "argo-rollouts", "namespace": "argo-rollouts"},
+        "spec": {"template": {"spec": {"containers": [{"name": "argo-rollouts", "image": image}]}}},
+        "status": {"availableReplicas": available},
+    }
+
+
+def lease(age: timedelta) -> dict[str, Any]:
+    renewed = (NOW - age).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {"metadata": {"name": "argo-rollouts-controller-lock"}, "spec": {"renewTime": renewed}}
+
+
+IMAGE = "quay.example.com:5000/argoproj/argo-rollouts"
+
+
+@pytest.mark.parametrize(
+    ("image", "available", "age", "mark", "words"),
+    [
+        (f"{IMAGE}:v1.9.1", 1, 2, "ok", "Argo Rollouts v1.9.1 is running"),
+        (f"{IMAGE}@sha256:{'a' * 64}", 1, 2, "ok", "Argo Rollouts is running"),
+        (f"{IMAGE}:v1.9.1", 0, 2, "fault", "has no available pod"),
+        (f"{IMAGE}:v1.9.1", 1, 125, "fault", "last renewed its lease 2m05s ago"),
+        (f"{IMAGE}:v1.7.2", 1, 2, "warning", "is older than 1.8"),
+    ],
+)
+def test_a_controller_is_known_by_its_deployment_and_its_lease(
+    image: str, available: int, age: int, mark: str, words: str
+) -> None:
+    check = readiness.controller([deployment(image, available)], lease(timedelta(seconds=age)), NOW)
+    assert check.mark == mark
+    assert words in check.sentence
+
+
+@pytest.mark.parametrize(("seconds", "mark"), [(0, "ok"), (4, "ok"), (-20, "warning"), (3600, "fault")])
+def test_a_clock_that_is_wrong_is_said(seconds: int, mark: str) -> None:
+    assert readiness.clock(timedelta(seconds=seconds)).mark == mark
+
+
+def rollout(**strategy: Any) -> Rollout:
+    labels = {"app": "shop"}
+    spec = {"replicas": 3, "template": {"metadata": {"labels": labels}, "spec": {}}, "strategy": {"canary": strategy}}
+    return Rollout.from_object({"metadata": {"name": "shop", "namespace": "prod"}, "spec": spec})
+
+
+def only(found: Any) -> Check:
+    (check,) = found
+    assert isinstance(check, Check)
+    return check
+
+
+def test_services_are_checked_by_their_selectors() -> None:
+    routed = rollout(stableService="shop", canaryService="shop-canary")
+    assert readiness.service_names(routed) == ("shop", "shop-canary")
+    good, bad = {"spec": {"selector": {"app": "shop"}}}, {"spec": {"selector": {"app": "other"}}}
+    assert only(readiness.services(routed, {"shop": good, "shop-canary": good})).mark == "ok"
+    assert "selects app=other" in only(readiness.services(routed, {"shop": good, "shop-canary": bad})).sentence
+    assert "does not exist" in only(readiness.services(routed, {"shop": good, "shop-canary": None})).sentence
+
+
+def test_a_router_that_is_a_plugin_must_be_configured() -> None:
+    routed = rollout(trafficRouting={"plugins": {readiness.GATEWAY: {"httpRoute": "shop"}}})
+    config = {"data": {"trafficRouterPlugins": f'- name: "{readiness.GATEWAY}"\n  location: file:///plugin\n'}}
+    assert only(readiness.router(routed, config)).mark == "ok"
+    assert only(readiness.router(routed, None)).mark == "fault"
+    assert only(readiness.router(routed, None, "not permitted")).mark == "unknown"
+    ignored = only(readiness.router(rollout(trafficRouting={"gatewayAPI": {"httpRoute": "shop"}}), None))
+    assert "is ignored by the controller" in ignored.sentence
+
+
+def test_a_weight_that_rounds_to_a_whole_pod_is_said() -> None:
+    check = only(readiness.surge(rollout(steps=[{"setWeight": 10}])))
+    assert check.sentence == "10 % of 3 pods is one pod, which gets 33 % of the traffic"
+    assert not [*readiness.surge(rollout(steps=[{"setWeight": 30}]))]
+    assert (
+        "every step passes" in only(readiness.surge(replace(rollout(steps=[{"setWeight": 10}]), replicas=0))).sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("rate", "mark", "words"),
+    [
+        (200.0, "ok", "enough for a verdict"),
+        (5.0, "ok", "waits about 3m20s for the 100 requests"),
+        (1.0, "warning", "a person would have to decide"),
+        (0.0, "warning", "gets no requests"),
+    ],
+)
+def test_thin_traffic_is_said_before_the_release(rate: float, mark: str, words: str) -> None:
+    check = only(readiness.traffic(rate, 10, timedelta(minutes=2), 100, timedelta(minutes=10)))
+    assert check.mark == mark
+    assert words in check.sentence
+
+
+def test_a_controllers_deployment_in_the_cluster_is_found(world: World) -> None:
+    found = deployment(f"{IMAGE}:v1.9.1", 1)
+    template = found["spec"]["template"]
+    template["metadata"] = {"labels": {"app": "x"}}
+    found["spec"] |= {"replicas": 0, "selector": {"matchLabels": {"app": "x"}}}
+    world.answer(
+        create_request(
+            {"metadata": {"name": "argo-rollouts"}}, Kind("v1", "Namespace", "namespaces", namespaced=False), ""
+        )
+    )
+    assert world.answer(create_request(found, DEPLOYMENT, "argo-rollouts")).status == 201
+    assert (
+        checks(world)["controller"]["sentence"]
+        == "Argo Rollouts v1.9.1 (argo-rollouts/argo-rollouts) has no available pod"
+    )
+
+
+def test_a_service_that_has_just_started_is_not_called_broken() -> None:
+    assert readiness.just_started([NOW - timedelta(seconds=9), None], NOW)
+    assert not readiness.just_started([NOW - timedelta(minutes=5), NOW], NOW)
+    young, old = (only(readiness.metric("error-rate", "", False, young=y)) for y in (True, False))
+    assert (young.mark, young.sentence) == ("warning", "error-rate has no data yet: the stable pods have just started")
+    assert old.mark == "fault"
