@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.model.rollout import Rollout
@@ -17,6 +17,7 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 20)), min_size=1))
 def test_what_has_changed_gets_its_turn_in_time_and_once(changes: list[tuple[str, int]]) -> None:
     queue, took = Queue(always(3 * SECOND)), []
@@ -32,6 +33,7 @@ def test_what_has_changed_gets_its_turn_in_time_and_once(changes: list[tuple[str
     assert [at for _, at in took] == sorted(at for _, at in took)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.floats(0.0, 5.0))
 def test_a_seed_draws_the_same_delays_again(seed: int, seconds: float) -> None:
     most = timedelta(seconds=seconds)
