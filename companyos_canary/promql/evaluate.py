@@ -39,11 +39,13 @@ DEFAULT_STEP = 60_000
 MOST_MOMENTS = 11_000
 
 
-def evaluate(text: str, at: float, select: Select) -> Value:
+def evaluate(text: str, at: float, select: Select, known: dict[str, Value] | None = None) -> Value:
     """Return the answer at a moment (Unix seconds): a Scalar or a Vector; for a lone range selector
-    a Matrix, for a string literal a Text. Raises PromqlError."""
+    a Matrix, for a string literal a Text. `known` keeps what was computed, for other queries about the
+    same series at the same moment. Raises PromqlError."""
     moment = round(at * 1000)
-    return _value(_Evaluation(moment, moment, moment, select), parse(text))
+    evaluation = _Evaluation(moment, moment, moment, select, known={} if known is None else known)
+    return _value(evaluation, parse(text))
 
 
 def evaluate_range(text: str, start: float, end: float, step: float, select: Select) -> Matrix:
@@ -84,7 +86,7 @@ class _Evaluation:
     last: int
     select: Select
     within: int = 1
-    known: dict[str, Value] = field(init=False, default_factory=dict)
+    known: dict[str, Value] = field(default_factory=dict)
 
     def value(self, node: tree.Expr) -> Value:
         match node:
@@ -156,7 +158,7 @@ class _Evaluation:
             raise PromqlError("execution", f"subqueries at more than {MOST_MOMENTS} moments are not supported")
         found: dict[Key, tuple[Labels, list[tuple[int, float]]]] = {}
         for at in moments:
-            for sample in replace(self, at=at, within=within).vector(node.expr).samples:
+            for sample in replace(self, at=at, within=within, known={}).vector(node.expr).samples:
                 found.setdefault(key(sample.labels), (sample.labels, []))[1].append((at, sample.value))
         for labels, points in found.values():
             yield labels, ranges.Window(start, end, points)
@@ -188,8 +190,7 @@ class _Evaluation:
         return aggregate(op, self.vector(node.expr), grouping, parameter)
 
     def combined(self, node: tree.BinaryExpr) -> Value:
-        op, to_bool = str(node.op), bool(node.modifier and node.modifier.return_bool)
-        matching = _matching(node.modifier)
+        op, to_bool, matching = _operation(node)
         left, right = self.value(node.lhs), self.value(node.rhs)
         if isinstance(left, Vector) and isinstance(right, Vector):
             if op in SETS:
@@ -270,13 +271,18 @@ class _Evaluation:
     ) -> Iterator[tuple[Labels, list[tuple[int, float]]]]:
         found = self.select(wanted, start / 1000, end / 1000)
         for series in sorted(found, key=lambda s: sorted(s.labels.items())):
-            points = [(round(at * 1000), value) for at, value in series.samples]
+            points = ((round(at * 1000), value) for at, value in series.samples)
             yield series.labels, [p for p in points if start <= p[0] <= end]
 
 
 @lru_cache(maxsize=4096)
 def _text(node: tree.Expr) -> str:
     return str(node)
+
+
+@lru_cache(maxsize=4096)
+def _operation(node: tree.BinaryExpr) -> tuple[str, bool, operators.Matching]:
+    return str(node.op), bool(node.modifier and node.modifier.return_bool), _matching(node.modifier)
 
 
 def _matching(modifier: tree.BinModifier | None) -> operators.Matching:
@@ -306,6 +312,6 @@ def _bare(node: tree.Expr) -> tree.Expr:
 
 def _distinct(vector: Vector) -> Vector:
     """Return the vector. Raises PromqlError if two of its elements have the same labels."""
-    if len({key(s.labels) for s in vector.samples}) < len(vector.samples):
+    if len(vector.samples) > 1 and len({key(s.labels) for s in vector.samples}) < len(vector.samples):
         raise PromqlError("execution", "vector cannot contain metrics with the same labelset")
     return vector

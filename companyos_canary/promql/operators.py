@@ -80,6 +80,9 @@ def vectors(op: str, left: Vector, right: Vector, matching: Matching, *, to_bool
     one, or many to one if asked for."""
     if not left.samples or not right.samples:
         return Vector(())
+    if len(left.samples) == len(right.samples) == 1 and not (left.samples[0].labels or right.samples[0].labels):
+        only = _value(op, left.samples[0].value, right.samples[0].value, kept=left.samples[0].value, to_bool=to_bool)
+        return Vector(() if only is None else (Sample({}, only),))
     swapped = matching.many == "right"
     many, one = (right, left) if swapped else (left, right)
     partners = _partners(one, matching, side="left" if swapped else "right")

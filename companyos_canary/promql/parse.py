@@ -38,6 +38,7 @@ def parse(text: str) -> tree.Expr:
         raise PromqlError("bad_data", f"parse error: {error}") from error
 
 
+@lru_cache(maxsize=4096)
 def matchers(selector: tree.VectorSelector) -> tuple[Matcher, ...]:
     """The matchers of a selector; first the metric's name, as a matcher on `__name__`."""
     if selector.matchers.or_matchers:

@@ -11,7 +11,7 @@ from companyos_canary.analysis.arguments import resolve_metric
 from companyos_canary.analysis.judge import Taken, conclude, plan
 from companyos_canary.analysis.measurement import Measured, assessed
 from companyos_canary.analysis.rules import COMPLETED
-from companyos_canary.promql import Scalar, Vector, evaluate
+from companyos_canary.promql import Scalar, Value, Vector, evaluate
 from companyos_canary.trials.traffic import Counters, Load
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -20,11 +20,13 @@ _READY = 1.0  # seconds from the first traffic at a weight to its analysis
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A weight in percent, then an AnalysisRun of that spec (None: none), then a pause in seconds."""
+    """A weight in percent, then an AnalysisRun of that spec (None: none), then a pause in seconds. `share` of the
+    requests is what pods make of the weight; None: the weight itself."""
 
     weight: int
     spec: Mapping[str, Any] | None
     pause: float = 0.0
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def release(steps: Sequence[Step], load: Load, seed: int | str, *, history: floa
     clock = 0.0
     for index, step in enumerate(steps):
         counters.until(clock)
-        share = step.weight / 100
+        share = step.weight / 100 if step.share is None else step.share
         if step.spec is not None:
             clock += _READY
             run: dict[str, Any] = {"spec": step.spec}
@@ -71,7 +73,8 @@ def _look(run: dict[str, Any], counters: Counters, clock: float) -> float:
     now = START + timedelta(seconds=clock)
     found = plan(run, now, lambda *_: "")
     counters.until(clock)
-    taken = {m["name"]: Taken(_measured(m, counters, clock, now), now, now) for m in found.due}
+    known: dict[str, Value] = {}
+    taken = {m["name"]: Taken(_measured(m, counters, clock, now, known), now, now) for m in found.due}
     verdict = conclude(run, found, taken, now)
     run["status"] = verdict.status
     if verdict.wake_at is None:
@@ -79,8 +82,10 @@ def _look(run: dict[str, Any], counters: Counters, clock: float) -> float:
     return max((verdict.wake_at - START).total_seconds(), clock)
 
 
-def _measured(metric: Mapping[str, Any], counters: Counters, clock: float, now: datetime) -> Measured:
-    value = evaluate(metric["provider"]["prometheus"]["query"], clock, counters.select)
+def _measured(
+    metric: Mapping[str, Any], counters: Counters, clock: float, now: datetime, known: dict[str, Value]
+) -> Measured:
+    value = evaluate(metric["provider"]["prometheus"]["query"], clock, counters.select, known)
     if isinstance(value, Scalar):
         return assessed(metric, Samples(value.value), now)
     assert isinstance(value, Vector)

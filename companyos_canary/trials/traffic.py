@@ -75,7 +75,7 @@ class _Side:
         names += [{"__name__": DECISIONS, "result": r, **own} for r in ("success", "error")]
         names += [{"__name__": BUCKETS, "le": le, **own} for le in (*load.bounds, "+Inf")]
         self._series = [(labels, [0.0]) for labels in names]
-        self._found: dict[Sequence[Matcher], list[tuple[Mapping[str, str], list[float]]]] = {}
+        self._found: dict[int, tuple[Sequence[Matcher], list[tuple[Mapping[str, str], list[float]]]]] = {}
         shares = [b - a for a, b in zip((0.0, *behaviour.faster), (*behaviour.faster, 1.0), strict=True)]
         self._shares = shares
 
@@ -97,13 +97,14 @@ class _Side:
             values.append(values[-1] + more)
 
     def select(self, matchers: Sequence[Matcher], start: float, end: float) -> list[Series]:
-        key = tuple(matchers)
-        if key not in self._found:
-            self._found[key] = [s for s in self._series if all(m.accepts(s[0]) for m in matchers)]
+        known = self._found.get(id(matchers))  # kept, so that no others get its identity
+        if known is None:
+            known = matchers, [s for s in self._series if all(m.accepts(s[0]) for m in matchers)]
+            self._found[id(matchers)] = known
         first, last = bisect_left(self._times, start), bisect_right(self._times, end)
         times = self._times[first:last]
         return (
-            [Series(labels, tuple(zip(times, values[first:last], strict=True))) for labels, values in self._found[key]]
+            [Series(labels, tuple(zip(times, values[first:last], strict=True))) for labels, values in known[1]]
             if times
             else []
         )

@@ -54,7 +54,7 @@ class Condition:
     def evaluate(self, result: Result, now: datetime = _EPOCH) -> bool:
         """Whether the condition holds; `now` is the value of `now()`."""
         value = _typed(result)
-        _checked(self.tree, type_of(value))
+        _fits(self.text, type_of(value))
         found = _guarded(Evaluator(value, now), self.tree)
         if not isinstance(found, bool):
             raise _not_bool(type_of(found))
@@ -65,6 +65,11 @@ class Condition:
 def compile(text: str) -> Condition:  # noqa: A001 - the common word for it
     """Parse a condition. Raises ConditionError if it is invalid or uses something unsupported."""
     return Condition(text, parse(text))
+
+
+@lru_cache(maxsize=512)
+def _fits(text: str, kind: str) -> str:
+    return _checked(compile(text).tree, kind)
 
 
 def evaluate_time(text: str, now: datetime) -> datetime:
