@@ -52,6 +52,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Set up": {
         "init": "write a canary.yaml, for a new service or a live Rollout",
+        "plan": "how often the analysis of a release would be right, simulated",
         "lint": "find what would go wrong with manifests before a release",
         "render": "print the Kubernetes objects that canary.yaml produces",
         "diff": "what apply would change, or stable compared with canary",

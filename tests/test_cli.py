@@ -52,6 +52,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "logs": CLIENT | CONFIG,
     "init": {"yaml"},
     "lint": CONFIG,
+    "plan": CONFIG,
     "render": CONFIG,
     "diff": CLIENT | CONFIG,
     "apply": CLIENT | CONFIG,
@@ -64,6 +65,7 @@ GIVEN = {
     "deploy": ("v1.1.0",),
     "apply": ("v1.0.0",),
     "init": ("--file", "other.yaml"),
+    "plan": ("--rps", "20", "--errors", "1%", "--releases", "1"),
     "demo": ("--help",),
     "completion": ("bash",),
 }
@@ -72,6 +74,7 @@ ENDS = {
     "init": ExitCode.OK,
     "render": ExitCode.OK,
     "lint": ExitCode.OK,
+    "plan": ExitCode.OK,
     "demo": ExitCode.OK,
     "completion": ExitCode.OK,
     "schema": ExitCode.OK,

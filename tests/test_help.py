@@ -39,6 +39,7 @@ TASKS = [
     ("start from nothing", ("new service",), "init"),
     ("see what is applied", ("objects", "print"), "render"),
     ("check it before a release", ("before a release",), "lint"),
+    ("see whether the analysis can be right", ("simulated", "right"), "plan"),
     ("see what apply would change", ("would change",), "diff"),
     ("install it", ("install",), "apply"),
     ("check everything before a release", ("could go through",), "doctor"),

@@ -28,6 +28,7 @@ class Kind:
 
 ROLLOUT = Kind(ARGO, "Rollout", "rollouts")
 ANALYSISRUN = Kind(ARGO, "AnalysisRun", "analysisruns")
+ANALYSISTEMPLATE = Kind(ARGO, "AnalysisTemplate", "analysistemplates")
 REPLICASET = Kind("apps/v1", "ReplicaSet", "replicasets")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 POD = Kind("v1", "Pod", "pods")
@@ -41,7 +42,7 @@ KNOWN: tuple[Kind, ...] = (
     DEPLOYMENT,
     POD,
     EVENT,
-    Kind(ARGO, "AnalysisTemplate", "analysistemplates"),
+    ANALYSISTEMPLATE,
     Kind(ARGO, "ClusterAnalysisTemplate", "clusteranalysistemplates", namespaced=False),
     Kind(ARGO, "Experiment", "experiments"),
     Kind("v1", "Service", "services"),

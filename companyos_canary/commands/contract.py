@@ -35,6 +35,7 @@ VERBS = (
     "init",
     "render",
     "lint",
+    "plan",
     "diff",
     "apply",
     "completion",

@@ -20,9 +20,9 @@ from companyos_canary.config.settings import Metric, plain
 
 _PARTS = (OBSERVED, "1 z", "2 bad", "3 requests", "4 stable bad", "5 stable")
 
-_REQUESTS = "companyos_http_requests_total"
-_BUCKETS = "companyos_http_request_duration_seconds_bucket"
-_DECISIONS = "companyos_opa_decisions_total"
+REQUESTS = "companyos_http_requests_total"
+BUCKETS = "companyos_http_request_duration_seconds_bucket"
+DECISIONS = "companyos_opa_decisions_total"
 _CANARY = 'canary="true",rollouts_pod_template_hash=~"{{args.canary-hash}}",{{args.scope}}'
 _STABLE = 'canary!="true",{{args.scope}}'
 _FINITE = 'le!="+Inf",'
@@ -87,20 +87,20 @@ def _against_stable(bad: str, all_: str, stable_bad: str, stable: str) -> str:
 
 
 def _error_rate(limit: float) -> str:
-    bad, all_ = _or_none(_sum(_REQUESTS, _FAILED + _CANARY)), _sum(_REQUESTS, _CANARY)
+    bad, all_ = _or_none(_sum(REQUESTS, _FAILED + _CANARY)), _sum(REQUESTS, _CANARY)
     return _row((f"{bad} / {all_}", _against_a_limit(bad, all_, limit), bad, all_), all_)
 
 
 def _opa_success(limit: float) -> str:
-    made, all_ = _or_none(_sum(_DECISIONS, f'result="success",{_CANARY}')), _sum(_DECISIONS, _CANARY)
+    made, all_ = _or_none(_sum(DECISIONS, f'result="success",{_CANARY}')), _sum(DECISIONS, _CANARY)
     bad = f"({all_} - {made})"
     return _row((f"{made} / {all_}", _against_a_limit(bad, all_, round(1 - limit, 9)), bad, all_), all_)
 
 
 def _error_ratio(_: float) -> str:
     """No errors at all are 0 times as many."""
-    bad, all_ = _or_none(_sum(_REQUESTS, _FAILED + _CANARY)), _sum(_REQUESTS, _CANARY)
-    stable_bad, stable = _or_none(_sum(_REQUESTS, _FAILED + _STABLE)), _sum(_REQUESTS, _STABLE)
+    bad, all_ = _or_none(_sum(REQUESTS, _FAILED + _CANARY)), _sum(REQUESTS, _CANARY)
+    stable_bad, stable = _or_none(_sum(REQUESTS, _FAILED + _STABLE)), _sum(REQUESTS, _STABLE)
     ratio = f"((({bad} / {all_}) / ({stable_bad} / {stable})) >= 0 or {bad})"
     z = _against_stable(bad, all_, stable_bad, stable)
     return _row((ratio, z, bad, all_, stable_bad, stable), all_, stable)
@@ -108,22 +108,22 @@ def _error_ratio(_: float) -> str:
 
 def _latency_p95(limit: float) -> str:
     """A p95 beyond the last finite boundary is +Inf."""
-    all_ = _sum(_BUCKETS, _EVERY + _CANARY)
-    within = _sum(_BUCKETS, f'le=~"{at_least(limit)}",{_CANARY}', by="le")
+    all_ = _sum(BUCKETS, _EVERY + _CANARY)
+    within = _sum(BUCKETS, f'le=~"{at_least(limit)}",{_CANARY}', by="le")
     bad = f"({all_} - min({within}))"
-    counted = _sum(_BUCKETS, _FINITE + _CANARY, by="le")
-    p95 = f"((histogram_quantile(0.95, {_sum(_BUCKETS, _CANARY, by='le')})\n    and max({counted}) >= 0.95 * {all_})"
+    counted = _sum(BUCKETS, _FINITE + _CANARY, by="le")
+    p95 = f"((histogram_quantile(0.95, {_sum(BUCKETS, _CANARY, by='le')})\n    and max({counted}) >= 0.95 * {all_})"
     return _row((f"{p95}\n    or {all_} * Inf)", _against_a_limit(bad, all_, _SLOWEST), bad, all_), all_)
 
 
 def _latency_ratio(_: float) -> str:
     def slower(matchers: str, all_: str) -> str:
-        return f"({all_} - {_sum(_BUCKETS, _FINITE + matchers, by='le')})"
+        return f"({all_} - {_sum(BUCKETS, _FINITE + matchers, by='le')})"
 
     def p95(matchers: str) -> str:
-        return f"histogram_quantile(0.95, {_sum(_BUCKETS, matchers, by='le')})"
+        return f"histogram_quantile(0.95, {_sum(BUCKETS, matchers, by='le')})"
 
-    all_, stable = (_sum(_BUCKETS, _EVERY + m) for m in (_CANARY, _STABLE))
+    all_, stable = (_sum(BUCKETS, _EVERY + m) for m in (_CANARY, _STABLE))
     bad, stable_bad = slower(_CANARY, f"scalar({all_})"), slower(_STABLE, f"scalar({stable})")
     nearest = f"\n    and on(le) bottomk(1, abs({stable_bad} / scalar({stable}) - {plain(_SLOWEST)}))"
     z = _against_stable(bad, f"scalar({all_})", stable_bad, f"scalar({stable})")
@@ -145,6 +145,9 @@ _QUERIES = {
     "error-ratio": _error_ratio,
     "opa-success": _opa_success,
 }
+
+
+NAMES = frozenset(_QUERIES)
 
 
 def at_least(limit: float) -> str:

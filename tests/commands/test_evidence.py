@@ -35,7 +35,7 @@ def test_at_two_requests_a_second_it_holds_when_three_times_the_step_is_over(tmp
     assert code == 8, out
     assert " +6m00s no verdict " in out
     shown = world.canary("get").out
-    assert re.search(r"error-rate 0\.\d % \(limit < 5 %\) cannot be judged: \d\d of 100 requests in 5m\n", shown), shown
+    assert re.search(r"too few requests to judge \(\d\d of 100\): all 5 metrics\n", shown), shown
 
 
 @pytest.mark.parametrize("requests", [20, 200])

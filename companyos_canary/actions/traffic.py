@@ -1,0 +1,64 @@
+"""What a service's traffic is like today, as its Prometheus has counted it."""
+
+import math
+from dataclasses import dataclass
+
+from companyos_canary.errors import NotFound
+from companyos_canary.prometheus.client import Prometheus
+from companyos_canary.render.evidence import BUCKETS, DECISIONS, REQUESTS
+
+_RATE, _SHARES = "5m", "1h"
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests a second over five minutes; over an hour the shares of 1 that failed and of decisions that were not
+    made, and those that were faster than each of `bounds` (seconds, as text; none without a histogram)."""
+
+    rate: float
+    errors: float
+    undecided: float = 0.0
+    bounds: tuple[str, ...] = ()
+    faster: tuple[float, ...] = ()
+
+
+def traffic(prometheus: Prometheus, rollout: str, scope: str) -> Traffic:
+    """NotFound where nothing counts requests within the scope; the errors of Prometheus as they are."""
+
+    def one(query: str) -> float | None:
+        found = prometheus.query(query)
+        return found[0].value if len(found) == 1 and math.isfinite(found[0].value) else None
+
+    rate = one(f"sum(rate({REQUESTS}{{{scope}}}[{_RATE}]))")
+    if not rate:
+        raise NotFound(
+            f"Prometheus has counted no requests of `{rollout}` in the last {_RATE}",
+            hint="check `analysis.scope`, or give them: canary plan --rps 20 --errors 1%",
+        )
+    total = f"sum(increase({REQUESTS}{{{scope}}}[{_SHARES}]))"
+    failed = one(f'sum(increase({REQUESTS}{{status=~"5..",{scope}}}[{_SHARES}])) / {total}')
+    decided = one(
+        f'sum(increase({DECISIONS}{{result="success",{scope}}}[{_SHARES}]))'
+        f" / sum(increase({DECISIONS}{{{scope}}}[{_SHARES}]))"
+    )
+    bounds, faster = _latencies(prometheus, scope)
+    return Traffic(rate, failed or 0.0, 0.0 if decided is None else max(0.0, 1 - decided), bounds, faster)
+
+
+def _latencies(prometheus: Prometheus, scope: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    found = prometheus.query(f"sum by (le) (increase({BUCKETS}{{{scope}}}[{_SHARES}]))")
+    counts = sorted((float(s.labels["le"]), s.labels["le"], s.value) for s in found if _is_number(s.labels.get("le")))
+    if not counts or counts[-1][0] != math.inf or not counts[-1][2] > 0:
+        return (), ()
+    total, shares = counts[-1][2], list[float]()
+    for _, _, value in counts[:-1]:
+        shares.append(min(1.0, max(value / total, shares[-1] if shares else 0.0)))
+    return tuple(text for _, text, _ in counts[:-1]), tuple(shares)
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        float(text or "")
+    except ValueError:
+        return False
+    return True
