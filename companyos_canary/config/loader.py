@@ -11,10 +11,9 @@ import msgspec
 
 from companyos_canary.config import checks
 from companyos_canary.config.document import ALLOWED, Document, MetricDocument, key_of
-from companyos_canary.config.merge import merged
 from companyos_canary.config.settings import MergePatch, Settings
 from companyos_canary.config.source import Path as FieldPath
-from companyos_canary.config.source import Source, mistake, without
+from companyos_canary.config.source import Source, merged, mistake, without
 from companyos_canary.errors import ConfigError
 
 _WHERE = re.compile(r" - at `(?P<path>[^`]*)`$")

@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from companyos_canary.config.merge import LIST_KEYS
+from companyos_canary.config.source import LIST_KEYS
 from companyos_canary.model.rollout import HASH_LABEL, Step
 from companyos_canary.model.row import named
 

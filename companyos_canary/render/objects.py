@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from companyos_canary.config import Settings, image_reference
-from companyos_canary.config.merge import merge_patched, merged
 from companyos_canary.config.settings import plain
+from companyos_canary.config.source import merge_patched, merged
 from companyos_canary.errors import ConfigError
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.render.metrics import metrics

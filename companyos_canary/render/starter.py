@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from companyos_canary.config.merge import LIST_KEYS
 from companyos_canary.config.settings import NAME, NAMESPACE, REPOSITORY
+from companyos_canary.config.source import LIST_KEYS
 from companyos_canary.errors import UsageError
 from companyos_canary.model.image import repository
 from companyos_canary.model.quantity import format_duration, parse_duration
