@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 import typer
@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from companyos_canary import __version__
 from companyos_canary.commands.help import command_of, write_verbs
-from companyos_canary.errors import CanaryError, ExitCode, Interrupted, UsageError
+from companyos_canary.errors import CanaryError, ExitCode, Interrupted, UsageError, near
 from companyos_canary.runtime import ReaderGone, Runtime
 
 _CANNOT_WRITE = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
@@ -74,7 +74,8 @@ class Verbs(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in VERBS and not args[0].startswith("-"):
-            raise UsageError(f"there is no verb `{args[0]}`", hint=_near(args[0], VERBS) + "see `canary --help`")
+            hint = f"{near(args[0], VERBS)} see `canary --help`".strip()
+            raise UsageError(f"there is no verb `{args[0]}`", hint=hint)
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -172,19 +173,11 @@ def _usage(error: Any, verb: str) -> UsageError:
     if hasattr(error, "possibilities"):
         if verb and getattr(error.ctx, "parent", None) is None:
             hint = f"options come after the verb: `canary {verb} {option} …`"
-        near = _near(option, error.possibilities or ())
-        return UsageError(f"no such option: `{option}`", hint=near + hint)
+        hint = f"{near(option, error.possibilities or ())} {hint}".strip()
+        return UsageError(f"no such option: `{option}`", hint=hint)
     message = error.format_message().rstrip(".").replace("'", "`")
     message = message.replace(f"Option {option} requires", f"Option `{option}` requires")
     return UsageError(message[0].lower() + message[1:], hint=hint)
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    """`did you mean `status`? `; empty where nothing is like it."""
-    from difflib import get_close_matches
-
-    found = get_close_matches(word, list(known), n=1, cutoff=0.7)
-    return f"did you mean `{found[0]}`? " if found else ""
 
 
 def _verb(arguments: Sequence[str]) -> str:

@@ -184,9 +184,20 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def near(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A hint: ``did you mean `status`?``, or the other one where nothing is like it."""
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """The known one that is most like the word; empty where nothing is like it."""
     from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
 
-    found = get_close_matches(word, list(known), n=1, cutoff=0.7)
-    return f"did you mean `{found[0]}`?" if found else otherwise
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")
+
+
+def near(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint: ``did you mean `status`?``, or the other one where nothing is like it."""
+    found = nearest(word, known, cutoff=0.7)
+    return f"did you mean `{found}`?" if found else otherwise
+
+
+def guess(word: str, known: Iterable[str]) -> str:
+    """The end of a message: ``; did you mean `status` ``, empty where nothing is like it."""
+    found = nearest(word, known)
+    return f"; did you mean `{found}`" if found else ""

@@ -1,7 +1,6 @@
 """`canary analysis`: what was measured, against which limit, with which query."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -9,7 +8,7 @@ import typer
 from companyos_canary.argo.judged import JudgedRun, judged_run, worst_first
 from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
-from companyos_canary.errors import ExitCode, NotFound, UsageError
+from companyos_canary.errors import ExitCode, NotFound, UsageError, nearest
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
@@ -80,10 +79,10 @@ def _wanted(snapshot: Snapshot, name: str | None, every: bool) -> tuple[Analysis
     names = [r.name for r in snapshot.runs]
     fitting = [n for n in names if n == name] or [n for n in names if n.endswith(f"-{name}")]
     if not fitting:
-        near = get_close_matches(name, names, n=1) or names[-1:]
+        near = nearest(name, names) or next(iter(names[-1:]), "")
         raise NotFound(
             f"`{snapshot.rollout.name}` has no AnalysisRun `{name}`",
-            hint=f"did you mean `{near[0]}`?" if near else "it has no runs any more",
+            hint=f"did you mean `{near}`?" if near else "it has no runs any more",
         )
     return tuple(r for r in snapshot.runs if r.name in fitting)
 

@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.errors import ExitCode, UsageError, nearest
 from companyos_canary.view.machine import jsonable
 
 if TYPE_CHECKING:
@@ -83,8 +82,8 @@ def _here(value: Any, path: str, part: str) -> str:
 
 def _names(path: str, part: str, names: Iterable[str]) -> str:
     known = sorted(names)
-    if near := get_close_matches(part, known, n=1):
-        return f"did you mean `{'.'.join(near[0] if p == part else p for p in path.split('.'))}`?"
+    if near := nearest(part, known):
+        return f"did you mean `{'.'.join(near if p == part else p for p in path.split('.'))}`?"
     return "there is " + ", ".join(f"`{name}`" for name in known) if known else ""
 
 

@@ -15,21 +15,14 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ARGO, ROLLOUT
 from companyos_canary.commands import base
 from companyos_canary.config import FILE, Resolved, Settings, load
+from companyos_canary.config.source import without_nulls
 from companyos_canary.errors import ExitCode, NotFound, Refused, UsageError
 from companyos_canary.model.quantity import format_duration, whole_seconds
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import LEFT_OUT, Output
 from companyos_canary.render.difference import changes, keep_live_image
 from companyos_canary.render.objects import analysis_templates, objects, rollout, service
-from companyos_canary.render.starter import (
-    adopted,
-    pod_of,
-    rollout_patch,
-    service_patch,
-    starter,
-    template_patch,
-    without_nulls,
-)
+from companyos_canary.render.starter import adopted, pod_of, rollout_patch, service_patch, starter, template_patch
 from companyos_canary.render.templates import to_yaml
 
 

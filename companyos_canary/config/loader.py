@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ from companyos_canary.config.document import ALLOWED, Document, MetricDocument, 
 from companyos_canary.config.settings import MergePatch, Settings
 from companyos_canary.config.source import Path as FieldPath
 from companyos_canary.config.source import Source, merged, mistake, without
-from companyos_canary.errors import ConfigError
+from companyos_canary.errors import ConfigError, guess
 
 _WHERE = re.compile(r" - at `(?P<path>[^`]*)`$")
 _PART = re.compile(r"\.(\w+)|\[(\d+)\]")
@@ -70,12 +69,10 @@ def _environments(source: Source) -> tuple[str, ...]:
 
 
 def _no_environment(source: Source, asked: str, names: tuple[str, ...]) -> ConfigError:
-    near = get_close_matches(asked, names, n=1)
-    guess = f"; did you mean `{near[0]}`" if near else ""
     known = ", ".join(f"`{n}`" for n in names)
     line = source.line(("environments",)) if names else 1
     return mistake(
-        f"{source.file}:{line}: field `environments`: no environment `{asked}`{guess}",
+        f"{source.file}:{line}: field `environments`: no environment `{asked}`{guess(asked, names)}",
         hint=f"known: {known}" if names else "this file has no environments",
     )
 

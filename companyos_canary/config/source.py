@@ -5,13 +5,12 @@ A pod's fields are laid over each other entry by entry, its lists by the key tha
 
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from difflib import get_close_matches
 from typing import Any, ClassVar, NoReturn
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from companyos_canary.errors import ConfigError, printable
+from companyos_canary.errors import ConfigError, guess, printable
 from companyos_canary.nesting import DEEPEST, too_deep
 
 Path = tuple[str | int, ...]
@@ -160,9 +159,8 @@ class Source:
     def refuse_unknown(self, path: Path, names: Iterable[str]) -> NoReturn:
         """The error for a field that there is not; it lists the names and picks a near one."""
         known = sorted(names)
-        near = get_close_matches(str(path[-1]), known, n=1)
-        guess = f"; did you mean `{near[0]}`" if near else ""
-        raise mistake(f"{self._at(path)}: unknown{guess}", hint="allowed: " + ", ".join(f"`{name}`" for name in known))
+        unknown = f"unknown{guess(str(path[-1]), known)}"
+        raise mistake(f"{self._at(path)}: {unknown}", hint="allowed: " + ", ".join(f"`{name}`" for name in known))
 
     def line(self, path: Path) -> int:
         node, _ = self.node(path, keys=True)

@@ -235,13 +235,6 @@ def merge_difference(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict
     return found
 
 
-def without_nulls(value: Any) -> Any:
-    """The same without entries that are null, which an API server does not keep."""
-    if isinstance(value, Mapping):
-        return {k: without_nulls(v) for k, v in value.items() if v is not None}
-    return [without_nulls(v) for v in value] if isinstance(value, list) else value
-
-
 def _patch(base: Mapping[str, Any], live: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
     """With the labels that are rendered as the live object has them; those of others stay."""
     there = live["metadata"].get("labels") or {}

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from companyos_canary.errors import CanaryError
+from companyos_canary.errors import CanaryError, nearest
 
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
 
@@ -37,10 +36,10 @@ def _filled_text(text: str, values: Mapping[str, Any], name: str) -> Any:
 def _value(placeholder: str, values: Mapping[str, Any], name: str) -> Any:
     if placeholder in values:
         return values[placeholder]
-    near = get_close_matches(placeholder, values, n=1)
-    guess = f"; did you mean `${{{near[0]}}}`" if near else ""
+    near = nearest(placeholder, values)
+    guessed = f"; did you mean `${{{near}}}`" if near else ""
     raise CanaryError(
-        f"`{name}` has an unknown placeholder `${{{placeholder}}}`{guess}",
+        f"`{name}` has an unknown placeholder `${{{placeholder}}}`{guessed}",
         hint="known: " + ", ".join(f"`{known}`" for known in sorted(values)),
     )
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from companyos_canary.config import image_reference, repository, schema, settings
 from companyos_canary.config.document import ALLOWED
-from companyos_canary.errors import UsageError, printable
 from companyos_canary.config.source import merge_patched, merged
+from companyos_canary.errors import UsageError, printable
 
 DIGEST = "sha256:" + "ab" * 32
 

@@ -8,11 +8,11 @@ those of the CRDs of Argo Rollouts 9f8d111d8, the others those of Kubernetes 1.3
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from companyos_canary.errors import nearest
 from companyos_canary.lint.finding import Found, Path, dotted, rule
 from companyos_canary.lint.objects import Case
 
@@ -125,7 +125,7 @@ def _object_faults(value: Mapping[str, Any], fields: Mapping[str, str], path: Pa
             yield from _faults(item, known[name], (*path, name))
         elif "*" not in known:
             near = next((k for k in known if k.lower() == name.lower()), "")
-            yield Unknown((*path, name), near or next(iter(get_close_matches(name, known, n=1, cutoff=0.7)), ""))
+            yield Unknown((*path, name), near or nearest(name, known, cutoff=0.7))
     for name in fields:
         if name.endswith("!") and value.get(name[:-1]) is None:
             yield Missing((*path, name[:-1]))

@@ -4,9 +4,8 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 
-from companyos_canary.errors import UsageError
+from companyos_canary.errors import UsageError, guess
 from companyos_canary.model.quantity import format_duration, parse_duration
 from companyos_canary.sandbox.faults.effects import (
     ANSWERS,
@@ -96,9 +95,7 @@ def _effect(word: str, name: str, value: str) -> Effect | Freeze:
         return Freeze(_seconds(word, value) if given else None)
     if name == "slow":
         return Slow(_seconds(word, value))
-    near = get_close_matches(name, (*EFFECTS, *VERBS), n=1)
-    guess = f"; did you mean `{near[0]}`" if near else ""
-    raise UsageError(f"`{word}` names no fault{guess}", hint=_HINT)
+    raise UsageError(f"`{word}` names no fault{guess(name, (*EFFECTS, *VERBS))}", hint=_HINT)
 
 
 def _seconds(word: str, value: str) -> float:

@@ -1,11 +1,10 @@
 """What versions do in the sandbox: the scenarios that ship, each a YAML file beside this one, and
 those that people write."""
 
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-from companyos_canary.errors import UsageError
+from companyos_canary.errors import UsageError, guess
 from companyos_canary.sandbox.scenarios.scenario import (
     BOUNDS,
     HEALTHY,
@@ -77,9 +76,8 @@ def given(text: str) -> Scenario:
 
 
 def _none(named: str) -> UsageError:
-    near = get_close_matches(named, names(), n=1)
     return UsageError(
-        f"there is no scenario `{named}`" + (f"; did you mean `{near[0]}`" if near else ""),
+        f"there is no scenario `{named}`{guess(named, names())}",
         hint="`canary sandbox --list` names them; a file of yours ends in `.yaml`",
     )
 

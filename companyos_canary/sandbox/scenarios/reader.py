@@ -10,14 +10,13 @@ versions:
 """
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, NoReturn, get_args
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from companyos_canary.errors import ConfigError
+from companyos_canary.errors import ConfigError, guess
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.sandbox.scenarios.scenario import (
@@ -159,7 +158,7 @@ class _Reader:
         if not isinstance(node, ScalarNode) or node.value not in allowed:
             self.refuse(
                 node,
-                f"field `{at}`: found {_shown(node)}{_near(str(node.value), allowed)}",
+                f"field `{at}`: found {_shown(node)}{guess(str(node.value), allowed)}",
                 "allowed: " + ", ".join(f"`{word}`" for word in allowed),
             )
         return str(node.value)
@@ -171,8 +170,7 @@ class _Reader:
             name = str(key.value)
             place = f"{at}.{name}" if at else name
             if name not in known:
-                near = _near(name, known)
-                self.refuse(key, f"field `{place}`: unknown{near}", f"allowed: {allowed}")
+                self.refuse(key, f"field `{place}`: unknown{guess(name, known)}", f"allowed: {allowed}")
             if name in found:
                 self.refuse(key, f"field `{place}`: found twice", "keep one of them")
             found[name] = value
@@ -192,8 +190,3 @@ def _shown(node: Node) -> str:
     if isinstance(node, ScalarNode):
         return f"`{node.value}`" if node.value else "nothing"
     return "a mapping" if isinstance(node, MappingNode) else "a list"
-
-
-def _near(word: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f"; did you mean `{near[0]}`" if near else ""
