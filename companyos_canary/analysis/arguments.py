@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from companyos_canary.analysis.gotext import value_text
-
-Json = dict[str, Any]
+from companyos_canary.model.http import Json
 
 
 class TemplateError(Exception):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from companyos_canary.analysis.arguments import ArgumentError, Json, resolve_metric
+from companyos_canary.analysis.arguments import ArgumentError, resolve_metric
 from companyos_canary.analysis.measurement import Measured
 from companyos_canary.analysis.rules import (
     COMPLETED,
@@ -29,6 +29,7 @@ from companyos_canary.analysis.rules import (
     validate,
 )
 from companyos_canary.analysis.schedule import is_due, next_moment
+from companyos_canary.model.http import Json
 from companyos_canary.model.quantity import format_time
 
 Secret = Callable[[str, str], str]

@@ -10,13 +10,13 @@ from typing import Any
 from companyos_canary.analysis.arguments import (
     ArgumentError,
     FieldError,
-    Json,
     TemplateError,
     canonical_metric,
     resolve_metric,
     rollout_argument,
 )
 from companyos_canary.analysis.gotext import int_or_text
+from companyos_canary.model.http import Json
 
 Lookup = Callable[[str, bool], Mapping[str, Any] | None]
 """(name, is cluster scoped) -> the AnalysisTemplate or ClusterAnalysisTemplate object, or None."""

@@ -5,14 +5,13 @@ Upstream pkg/apis/rollouts/validation; texts recorded: analysis rows `rollout-*`
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from companyos_canary.argo.steps import max_weight
+from companyos_canary.model.http import Fields
 from companyos_canary.model.rollout import Rollout, Step
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ _MIRRORS = ("istio", "plugins")
 _EXPERIMENTS = ("alb", "smi", "istio", "plugins")
 
 
-def canary_faults(rollout: Json, canary: Json) -> Iterator[Fault]:
+def canary_faults(rollout: Fields, canary: Fields) -> Iterator[Fault]:
     at = "spec.strategy"
     routing = canary.get("trafficRouting")
     surge, unavailable = canary.get("maxSurge"), canary.get("maxUnavailable")
@@ -83,7 +82,7 @@ def canary_faults(rollout: Json, canary: Json) -> Iterator[Fault]:
         yield from _step_faults(f"{at}.steps[{index}]", step, max_weight(view), routing)
 
 
-def _ping_pong_faults(at: str, services: Json, routing: Json | None) -> Iterator[Fault]:
+def _ping_pong_faults(at: str, services: Fields, routing: Fields | None) -> Iterator[Fault]:
     ping, pong = services.get("pingService") or "", services.get("pongService") or ""
     if routing is not None and not _has(routing, ("alb", "istio", "plugins")):
         text = "Ping-pong feature works with the ALB, Istio, and plugin-based traffic routers only"
@@ -99,7 +98,7 @@ def _ping_pong_faults(at: str, services: Json, routing: Json | None) -> Iterator
         yield invalid(f"{at}.trafficRouting.alb.rootService", "", text)
 
 
-def _routing_faults(at: str, canary: Json, routing: Json) -> Iterator[Fault]:
+def _routing_faults(at: str, canary: Fields, routing: Fields) -> Iterator[Fault]:
     for name in ("stableService", "canaryService") if _needs_services(canary, routing) else ():
         if not canary.get(name):
             yield invalid(f"{at}.{name}", "", _SERVICES)
@@ -111,7 +110,7 @@ def _routing_faults(at: str, canary: Json, routing: Json) -> Iterator[Fault]:
         yield invalid(f"{at}.trafficRouting.maxTrafficWeight", routing["maxTrafficWeight"], text)
 
 
-def _needs_services(canary: Json, routing: Json) -> bool:
+def _needs_services(canary: Fields, routing: Fields) -> bool:
     """Whether the router needs both Services; a plugin, a DestinationRule and ping-pong do without."""
     paired = canary.get("pingPong") is not None
     subsets = (routing.get("istio") or {}).get("destinationRule") is not None
@@ -119,13 +118,13 @@ def _needs_services(canary: Json, routing: Json) -> bool:
     return any(routing.get(name) is not None and not free.get(name, False) for name in _OF_SERVICES)
 
 
-def _has(routing: Json | None, routers: tuple[str, ...]) -> bool:
+def _has(routing: Fields | None, routers: tuple[str, ...]) -> bool:
     """Whether one of these routers is used; an empty `plugins` is none."""
     found = routing or {}
     return any(bool(found.get(r)) if r == "plugins" else found.get(r) is not None for r in routers)
 
 
-def _routing_only(at: str, canary: Json) -> Iterator[Fault]:
+def _routing_only(at: str, canary: Fields) -> Iterator[Fault]:
     delay = canary.get("scaleDownDelaySeconds")
     if delay is not None:
         text = "Canary scaleDownDelaySeconds can only be used with traffic routing"
@@ -135,7 +134,7 @@ def _routing_only(at: str, canary: Json) -> Iterator[Fault]:
         yield invalid(f"{at}.dynamicStableScale", True, text)
 
 
-def _step_faults(at: str, step: Step, most: int, routing: Json | None) -> Iterator[Fault]:
+def _step_faults(at: str, step: Step, most: int, routing: Fields | None) -> Iterator[Fault]:
     raw = step.raw
     if not any(raw.get(k) is not None for k in _ALL.values()):
         yield invalid(at, " ".join(f"step.{name}: true" for name in _ALL), _STEP_KINDS)
@@ -168,7 +167,7 @@ def _step_faults(at: str, step: Step, most: int, routing: Json | None) -> Iterat
         yield invalid(f"{at}.analyses", args, _BAD_FIELD)
 
 
-def _route_faults(at: str, raw: Json, routing: Json | None) -> Iterator[Fault]:
+def _route_faults(at: str, raw: Fields, routing: Fields | None) -> Iterator[Fault]:
     header, mirror = raw.get("setHeaderRoute"), raw.get("setMirrorRoute")
     if header is not None and not _has(routing, _HEADERS):
         text = "SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix"
@@ -187,7 +186,7 @@ def _route_faults(at: str, raw: Json, routing: Json | None) -> Iterator[Fault]:
             yield invalid(f"{at}.{name}", route.get("name", ""), _UNMANAGED)
 
 
-def _is_readable(arg: Json) -> bool:
+def _is_readable(arg: Fields) -> bool:
     """Whether an argument's fieldRef, where it reads metadata, names some of it."""
     path = ((arg.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath") or ""
     return not path.startswith("metadata") or bool(_METADATA.fullmatch(path))

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.analysis.spec import Lookup
 from companyos_canary.analysis.spec import check as check_analysis
-from companyos_canary.argo.canary_faults import Fault, Json, canary_faults, invalid, required
+from companyos_canary.argo.canary_faults import Fault, canary_faults, invalid, required
+from companyos_canary.model.http import Fields
 
 
-def own_faults(rollout: Json) -> Iterator[Fault]:
+def own_faults(rollout: Fields) -> Iterator[Fault]:
     """Everything wrong that can be seen in the Rollout alone."""
     spec = rollout.get("spec") or {}
     yield from _selector_faults(spec)
@@ -35,7 +36,7 @@ def own_faults(rollout: Json) -> Iterator[Fault]:
         yield from _affinity_faults(strategy[name].get("antiAffinity"))
 
 
-def _blue_green_faults(spec: Json, strategy: Json) -> Iterator[Fault]:
+def _blue_green_faults(spec: Fields, strategy: Fields) -> Iterator[Fault]:
     active = strategy.get("activeService") or ""
     if active == (strategy.get("previewService") or ""):
         text = (
@@ -49,7 +50,7 @@ def _blue_green_faults(spec: Json, strategy: Json) -> Iterator[Fault]:
         yield invalid("spec.strategy.scaleDownDelayRevisionLimit", limit, text)
 
 
-def _affinity_faults(affinity: Json | None) -> Iterator[Fault]:
+def _affinity_faults(affinity: Fields | None) -> Iterator[Fault]:
     if affinity is None:
         return
     names = ("preferredDuringSchedulingIgnoredDuringExecution", "requiredDuringSchedulingIgnoredDuringExecution")
@@ -61,7 +62,7 @@ def _affinity_faults(affinity: Json | None) -> Iterator[Fault]:
         yield invalid("spec.strategy.antiAffinity.weight", weight, "AntiAffinity weight must be between 1-100")
 
 
-def _selector_faults(spec: Json) -> Iterator[Fault]:
+def _selector_faults(spec: Fields) -> Iterator[Fault]:
     selector = spec.get("selector")
     template = spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels") or {}
@@ -81,7 +82,7 @@ def _selector_faults(spec: Json) -> Iterator[Fault]:
         yield Fault("spec.template.spec.restartPolicy", problem, 'supported values: "Always"')
 
 
-def _number_faults(spec: Json) -> Iterator[Fault]:
+def _number_faults(spec: Fields) -> Iterator[Fault]:
     for field in ("replicas", "minReadySeconds", "revisionHistoryLimit"):
         value = spec.get(field)
         if value is not None and value < 0:
@@ -94,7 +95,7 @@ def _number_faults(spec: Json) -> Iterator[Fault]:
         yield invalid("spec.progressDeadlineSeconds", deadline, text)
 
 
-Find = Callable[[str, str], Json | None]
+Find = Callable[[str, str], Fields | None]
 """(resource, name) -> the object; the name of a VirtualService may be `name.namespace`."""
 
 _AT = "spec.strategy.canary.trafficRouting"
@@ -103,7 +104,7 @@ _MAPPING = "mappings.getambassador.io"
 _NO_ROUTES = "Unable to get any of the HTTP, TCP or TLS routes for the Istio VirtualService"
 
 
-def route_faults(canary: Json, find: Find) -> Iterator[Fault]:
+def route_faults(canary: Fields, find: Find) -> Iterator[Fault]:
     """Of the Ingresses, VirtualServices and Mappings that trafficRouting names."""
     routing = canary.get("trafficRouting") or {}
     nginx, alb, istio = (routing.get(name) for name in ("nginx", "alb", "istio"))
@@ -118,7 +119,7 @@ def route_faults(canary: Json, find: Find) -> Iterator[Fault]:
         yield from _mapping_faults(routing["ambassador"], find)
 
 
-def _ingress_faults(at: str, settings: Json, fields: tuple[str, str], service: str, find: Find) -> Iterator[Fault]:
+def _ingress_faults(at: str, settings: Fields, fields: tuple[str, str], service: str, find: Find) -> Iterator[Fault]:
     one, several = fields
     if settings.get(several) is not None:
         named = [(f"{at}.{several}", name) for name in settings[several]]
@@ -132,13 +133,13 @@ def _ingress_faults(at: str, settings: Json, fields: tuple[str, str], service: s
             yield invalid(field, name, f"ingress `{name}` has no rules using service {service} backend")
 
 
-def _services(ingress: Json) -> set[str]:
+def _services(ingress: Fields) -> set[str]:
     rules = (ingress.get("spec") or {}).get("rules") or []
     paths = [path for rule in rules for path in (rule.get("http") or {}).get("paths") or []]
     return {((path.get("backend") or {}).get("service") or {}).get("name") or "" for path in paths}
 
 
-def _virtual_service_faults(istio: Json, find: Find) -> Iterator[Fault]:
+def _virtual_service_faults(istio: Fields, find: Find) -> Iterator[Fault]:
     several = istio.get("virtualServices")
     one = istio.get("virtualService")
     if several and one:
@@ -154,7 +155,7 @@ def _virtual_service_faults(istio: Json, find: Find) -> Iterator[Fault]:
             yield invalid(field, name, _NO_ROUTES)
 
 
-def _mapping_faults(ambassador: Json, find: Find) -> Iterator[Fault]:
+def _mapping_faults(ambassador: Fields, find: Find) -> Iterator[Fault]:
     for name in ambassador.get("mappings") or []:
         found = find(_MAPPING, name)
         if found is None:
@@ -165,10 +166,10 @@ def _mapping_faults(ambassador: Json, find: Find) -> Iterator[Fault]:
 
 MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
 
-FindService = Callable[[str], Json | None]
+FindService = Callable[[str], Fields | None]
 
 
-def first_fault(rollout: Json, template: Lookup, service: FindService, find: Find | None = None) -> Fault | None:
+def first_fault(rollout: Fields, template: Lookup, service: FindService, find: Find | None = None) -> Fault | None:
     """The first fault of a Rollout (with the pod template of its workload filled in), of its own
     fields and then of what it refers to; `template` and `service` look these up by name, `find` what
     its traffic router needs (None: that is not looked at)."""
@@ -176,7 +177,7 @@ def first_fault(rollout: Json, template: Lookup, service: FindService, find: Fin
     return found or next(_reference_faults(rollout, template, service, find), None)
 
 
-def _reference_faults(rollout: Json, template: Lookup, service: FindService, find: Find | None) -> Iterator[Fault]:
+def _reference_faults(rollout: Fields, template: Lookup, service: FindService, find: Find | None) -> Iterator[Fault]:
     strategy = rollout["spec"]["strategy"]
     canary, blue_green = strategy.get("canary") or {}, strategy.get("blueGreen") or {}
     for at, fields, named in (
@@ -199,7 +200,7 @@ def _reference_faults(rollout: Json, template: Lookup, service: FindService, fin
         yield from route_faults(canary, find)
 
 
-def _analyses(canary: Json, blue_green: Json) -> Iterator[tuple[str, Json | None, bool]]:
+def _analyses(canary: Fields, blue_green: Fields) -> Iterator[tuple[str, Fields | None, bool]]:
     """Where an analysis is, the analysis, and whether it runs in the background of all steps."""
     for key in ("prePromotionAnalysis", "postPromotionAnalysis"):
         yield f"spec.strategy.blueGreen.{key}", blue_green.get(key), False
@@ -209,7 +210,7 @@ def _analyses(canary: Json, blue_green: Json) -> Iterator[tuple[str, Json | None
     yield f"{at}.analysis", canary.get("analysis"), True
 
 
-def service_faults(field: str, rollout: Json, name: str, found: Json | None) -> Iterator[Fault]:
+def service_faults(field: str, rollout: Fields, name: str, found: Fields | None) -> Iterator[Fault]:
     """What is wrong with the Service that a field names, which is None if there is no such Service."""
     if found is None:
         yield invalid(field, name, f'service "{name}" not found')

@@ -13,11 +13,10 @@ from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
 from companyos_canary.config import image_reference
 from companyos_canary.errors import ExitCode, Refused, UsageError
+from companyos_canary.model.http import Fields
 from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.difference import Leaf, leaves, template_leaves
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +48,16 @@ class Differences(Placed):
     references: tuple[Reference, ...]
 
 
-def references(template: Json) -> frozenset[tuple[str, str]]:
+def references(template: Fields) -> frozenset[tuple[str, str]]:
     """(kind, name) of each ConfigMap and Secret that a pod template refers to: in volumes, in the environment of its
     containers, and for pulling images."""
-    spec: Json = template.get("spec") or {}
+    spec: Fields = template.get("spec") or {}
     found = [*_of_volumes(spec), *_of_containers(spec)]
     found += [("Secret", ref.get("name")) for ref in spec.get("imagePullSecrets") or ()]
     return frozenset((kind, str(name)) for kind, name in found if name)
 
 
-def _of_volumes(spec: Json) -> Iterator[tuple[str, Any]]:
+def _of_volumes(spec: Fields) -> Iterator[tuple[str, Any]]:
     for volume in spec.get("volumes") or ():
         sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
         for source in sources:
@@ -67,7 +66,7 @@ def _of_volumes(spec: Json) -> Iterator[tuple[str, Any]]:
             yield "Secret", secret.get("secretName") or secret.get("name")
 
 
-def _of_containers(spec: Json) -> Iterator[tuple[str, Any]]:
+def _of_containers(spec: Fields) -> Iterator[tuple[str, Any]]:
     for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
         for variable in container.get("env") or ():
             source = variable.get("valueFrom") or {}

@@ -13,13 +13,14 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, events_about
 from companyos_canary.commands import base
 from companyos_canary.diagnosis.analysis import since_progress
-from companyos_canary.diagnosis.case import MOST_EVIDENCE, Answer, Case, Did, Evidence, Json, at
+from companyos_canary.diagnosis.case import MOST_EVIDENCE, Answer, Case, Did, Evidence, at
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE, waits_for_controller
 from companyos_canary.diagnosis.nodata import next_question
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
 from companyos_canary.diagnosis.services import service_names
 from companyos_canary.diagnosis.table import Diagnosis, diagnose
 from companyos_canary.errors import CanaryError, ExitCode, Forbidden
+from companyos_canary.model.http import Fields
 from companyos_canary.model.image import version
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout
@@ -171,7 +172,7 @@ def _events(cluster: Cluster, case: Case, kind: str, name: str) -> Case:
     return case.with_more("Event", cluster.items(events_about(cluster.namespace, kind, name)))
 
 
-def _restarted(pod: Json) -> tuple[str, bool] | None:
+def _restarted(pod: Fields) -> tuple[str, bool] | None:
     """The container that ended, and whether its last words are those of the instance before."""
     for key in ("initContainerStatuses", "containerStatuses"):
         for status in at(pod, "status", key) or []:

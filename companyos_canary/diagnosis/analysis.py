@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from companyos_canary.argo.limits import Limit, limit_of, measured_number, unit_of
-from companyos_canary.diagnosis.case import Case, Evidence, Finding, Json, at, quote
+from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, quote
 from companyos_canary.diagnosis.pods import short
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
+from companyos_canary.model.http import Fields
 from companyos_canary.units import duration, limit_text, value_text
 
 _UNREACHABLE = (
@@ -66,7 +67,7 @@ class Verdict:
     place: int
 
     @property
-    def raw(self) -> Json:
+    def raw(self) -> Fields:
         return self.run.raw
 
     def field(self, *path: str | int) -> tuple[Evidence, ...]:
@@ -379,7 +380,7 @@ def _not_started(case: Case) -> tuple[bool, Finding] | None:
     return missing, Finding(sentence, evidence, case.command("get"))
 
 
-def _exists(raw: Json, path: str) -> bool:
+def _exists(raw: Fields, path: str) -> bool:
     keys = [int(k) if k.isdigit() else k for k in re.findall(r"[^.\[\]']+", path)]
     return path.startswith("metadata.") or at(raw, *keys) is not None
 

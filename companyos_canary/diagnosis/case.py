@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from companyos_canary.argo.picture import Place
+from companyos_canary.model.http import Fields
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.model.row import Says
 from companyos_canary.model.snapshot import Snapshot
 
-Json = Mapping[str, Any]
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 MOST_EVIDENCE = 5
 
@@ -60,7 +60,7 @@ class Case:
 
     now: datetime
     snapshot: Snapshot
-    objects: Mapping[str, Sequence[Json]] = field(default_factory=dict)
+    objects: Mapping[str, Sequence[Fields]] = field(default_factory=dict)
     wanted: str = ""
     did: Did | None = None
     logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -88,18 +88,18 @@ class Case:
         stable = self.snapshot.stable
         return version(image_of(stable.containers if stable else (), self.container))
 
-    def of(self, kind: str) -> Sequence[Json]:
+    def of(self, kind: str) -> Sequence[Fields]:
         return self.objects.get(kind, ())
 
-    def named(self, kind: str, name: str) -> Json | None:
+    def named(self, kind: str, name: str) -> Fields | None:
         return next((o for o in self.of(kind) if o["metadata"]["name"] == name), None)
 
-    def pods(self, hash_: str) -> Iterator[Json]:
+    def pods(self, hash_: str) -> Iterator[Fields]:
         """The pods of one ReplicaSet of this Rollout that are not going away."""
         known = {p.name for p in self.snapshot.pods if p.hash == hash_ and not p.deleting}
         return (o for o in self.of("Pod") if o["metadata"]["name"] in known)
 
-    def events(self, kind: str, name: str) -> Iterator[Json]:
+    def events(self, kind: str, name: str) -> Iterator[Fields]:
         """The events about one object, newest first."""
         about = (
             e
@@ -121,12 +121,12 @@ class Case:
         at = moment if isinstance(moment, datetime) else parse_time(moment)
         return max(self.now - at, timedelta()) if at else None
 
-    def with_more(self, kind: str, found: Sequence[Json]) -> "Case":
+    def with_more(self, kind: str, found: Sequence[Fields]) -> "Case":
         """The same with objects that were read later."""
         return replace(self, objects={**self.objects, kind: [*self.of(kind), *found]})
 
 
-def quote(kind: str, obj: Json | None, *path: str | int) -> tuple[Evidence, ...]:
+def quote(kind: str, obj: Fields | None, *path: str | int) -> tuple[Evidence, ...]:
     """A field of an object as evidence; nothing where the object does not have it."""
     value = at(obj, *path)
     if obj is None or value is None or isinstance(value, (dict, list)):
@@ -159,7 +159,7 @@ def path_text(path: Sequence[str | int]) -> str:
     return text
 
 
-def condition(obj: Json | None, type_: str) -> tuple[int, Json] | None:
+def condition(obj: Fields | None, type_: str) -> tuple[int, Fields] | None:
     """The place and the content of a status condition."""
     for index, found in enumerate(at(obj, "status", "conditions") or []):
         if found.get("type") == type_:
@@ -167,14 +167,14 @@ def condition(obj: Json | None, type_: str) -> tuple[int, Json] | None:
     return None
 
 
-def raw_rollout(case: Case) -> Json:
+def raw_rollout(case: Case) -> Fields:
     return case.rollout.raw
 
 
-def hash_of(obj: Json) -> str:
+def hash_of(obj: Fields) -> str:
     return str((obj["metadata"].get("labels") or {}).get(HASH_LABEL, ""))
 
 
-def _seen(event: Json) -> str:
+def _seen(event: Fields) -> str:
     last = event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp")
     return str(last or event["metadata"].get("creationTimestamp") or "")

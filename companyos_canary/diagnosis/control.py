@@ -4,8 +4,9 @@ import re
 from datetime import timedelta
 
 from companyos_canary.argo.phase import invalid_spec
-from companyos_canary.diagnosis.case import Case, Evidence, Finding, Json, at, condition, quote
+from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, condition, quote
 from companyos_canary.diagnosis.pods import short
+from companyos_canary.model.http import Fields
 from companyos_canary.model.image import version
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.units import duration
@@ -75,12 +76,12 @@ def not_ours(case: Case) -> Finding | None:
     return Finding(f"no controller looks after this Rollout: {who}, and {label}", evidence, case.command("get"))
 
 
-def _deployment(case: Case) -> Json | None:
+def _deployment(case: Case) -> Fields | None:
     found = [d for d in case.of("Deployment") if CONTROLLER in d["metadata"]["name"]]
     return found[0] if found else None
 
 
-def _instance(deployment: Json) -> tuple[str, tuple[Evidence, ...]] | None:
+def _instance(deployment: Fields) -> tuple[str, tuple[Evidence, ...]] | None:
     containers = at(deployment, "spec", "template", "spec", "containers") or []
     for n, container in enumerate(containers):
         args = [*(container.get("command") or []), *(container.get("args") or [])]

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from companyos_canary.argo.cause import says_no_reason
 from companyos_canary.argo.stable_record import abort_action
-from companyos_canary.diagnosis.case import Case, Evidence, Finding, Json, at, condition, quote
+from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, condition, quote
+from companyos_canary.model.http import Fields
 from companyos_canary.units import duration
 
 _PULL = (
@@ -35,7 +36,7 @@ class Trouble:
     """One pod's trouble; `sentence` and `evidence` are about that pod alone."""
 
     id: str
-    pod: Json
+    pod: Fields
     sentence: str
     evidence: tuple[Evidence, ...]
 
@@ -46,7 +47,7 @@ def troubles(case: Case, hash_: str) -> tuple[Trouble, ...]:
     return tuple(sorted(found, key=lambda t: (ORDER.index(t.id), t.pod["metadata"]["name"])))
 
 
-def trouble(case: Case, pod: Json) -> Trouble | None:
+def trouble(case: Case, pod: Fields) -> Trouble | None:
     """What keeps one pod from being ready; None where nothing is known to."""
     ready = condition(pod, "Ready")
     if ready and ready[1].get("status") == "True":
@@ -57,7 +58,7 @@ def trouble(case: Case, pod: Json) -> Trouble | None:
     return None
 
 
-def starting(case: Case, hash_: str) -> tuple[Json, ...]:
+def starting(case: Case, hash_: str) -> tuple[Fields, ...]:
     """Pods that are not ready yet and have no trouble that is known."""
     return tuple(
         pod
@@ -72,11 +73,11 @@ def short(message: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
-def _name(pod: Json) -> str:
+def _name(pod: Fields) -> str:
     return str(pod["metadata"]["name"])
 
 
-def _unscheduled(case: Case, pod: Json) -> Trouble | None:
+def _unscheduled(case: Case, pod: Fields) -> Trouble | None:
     found = condition(pod, "PodScheduled")
     if not found or found[1].get("status") != "False":
         return None
@@ -99,13 +100,13 @@ def _unscheduled(case: Case, pod: Json) -> Trouble | None:
     return Trouble(id_, pod, f"pod {_name(pod)} cannot be scheduled: {why}", evidence)
 
 
-def _requests(pod: Json, lacks: list[str]) -> Iterator[Evidence]:
+def _requests(pod: Fields, lacks: list[str]) -> Iterator[Evidence]:
     for n, _ in enumerate(at(pod, "spec", "containers") or []):
         for resource in lacks:
             yield from quote("Pod", pod, "spec", "containers", n, "resources", "requests", resource)
 
 
-def _containers(case: Case, pod: Json) -> Trouble | None:
+def _containers(case: Case, pod: Fields) -> Trouble | None:
     for key, init in (("initContainerStatuses", True), ("containerStatuses", False)):
         for index, status in enumerate(at(pod, "status", key) or []):
             if found := _container(case, pod, (key, index), status, init):
@@ -113,7 +114,7 @@ def _containers(case: Case, pod: Json) -> Trouble | None:
     return None
 
 
-def _container(case: Case, pod: Json, place: tuple[str, int], status: Json, init: bool) -> Trouble | None:
+def _container(case: Case, pod: Fields, place: tuple[str, int], status: Fields, init: bool) -> Trouble | None:
     key, index = place
     path = ("status", key, index)
     name = status.get("name", "")
@@ -170,7 +171,7 @@ def _container(case: Case, pod: Json, place: tuple[str, int], status: Json, init
     return Trouble("crash-loop", pod, sentence, (*said[:1], *evidence))
 
 
-def _pull_why(case: Case, pod: Json, message: str) -> str:
+def _pull_why(case: Case, pod: Fields, message: str) -> str:
     told = [message, *(str(e.get("message")) for e in case.events("Pod", _name(pod)) if e.get("reason") == "Failed")]
     text = " ".join(told).lower()
     for words, why in (
@@ -185,14 +186,14 @@ def _pull_why(case: Case, pod: Json, message: str) -> str:
     return ""
 
 
-def _limit(pod: Json, container: str) -> tuple[Evidence, ...]:
+def _limit(pod: Fields, container: str) -> tuple[Evidence, ...]:
     for n, c in enumerate(at(pod, "spec", "containers") or []):
         if c.get("name") == container:
             return quote("Pod", pod, "spec", "containers", n, "resources", "limits", "memory")
     return ()
 
 
-def _event(case: Case, pod: Json, reason: str, word: str = "") -> tuple[Evidence, ...]:
+def _event(case: Case, pod: Fields, reason: str, word: str = "") -> tuple[Evidence, ...]:
     """The newest event of a pod with that reason whose message has a word."""
     for event in case.events("Pod", _name(pod)):
         if event.get("reason") == reason and word in str(event.get("message")):
@@ -200,7 +201,7 @@ def _event(case: Case, pod: Json, reason: str, word: str = "") -> tuple[Evidence
     return ()
 
 
-def _evicted(case: Case, pod: Json) -> Trouble | None:  # noqa: ARG001
+def _evicted(case: Case, pod: Fields) -> Trouble | None:  # noqa: ARG001
     if at(pod, "status", "phase") != "Failed":
         return None
     evidence = (*quote("Pod", pod, "status", "reason"), *quote("Pod", pod, "status", "message"))
@@ -208,7 +209,7 @@ def _evicted(case: Case, pod: Json) -> Trouble | None:  # noqa: ARG001
     return Trouble("pod-failed", pod, f"pod {_name(pod)} failed: {why}", evidence)
 
 
-def _mounts(case: Case, pod: Json) -> Trouble | None:
+def _mounts(case: Case, pod: Fields) -> Trouble | None:
     if any(at(s, "state", "running") for s in at(pod, "status", "containerStatuses") or []):
         return None
     for event in case.events("Pod", _name(pod)):
@@ -224,7 +225,7 @@ def _mounts(case: Case, pod: Json) -> Trouble | None:
     return None
 
 
-def _gate(case: Case, pod: Json) -> Trouble | None:
+def _gate(case: Case, pod: Fields) -> Trouble | None:
     gates = [g.get("conditionType") for g in at(pod, "spec", "readinessGates") or []]
     containers = condition(pod, "ContainersReady")
     if not gates or not containers or containers[1].get("status") != "True":
@@ -245,7 +246,7 @@ def _gate(case: Case, pod: Json) -> Trouble | None:
     return None
 
 
-def _readiness(case: Case, pod: Json) -> Trouble | None:
+def _readiness(case: Case, pod: Fields) -> Trouble | None:
     for index, status in enumerate(at(pod, "status", "containerStatuses") or []):
         started = at(status, "state", "running", "startedAt")
         if status.get("ready") or not at(status, "state", "running"):
@@ -266,10 +267,10 @@ def _readiness(case: Case, pod: Json) -> Trouble | None:
     return None
 
 
-def _allowed(pod: Json, status: Json) -> timedelta:
+def _allowed(pod: Fields, status: Fields) -> timedelta:
     """How long a container may take to become ready by its own probes; a minute at the least."""
     containers = at(pod, "spec", "containers") or []
-    spec: Json = next((c for c in containers if c.get("name") == status.get("name")), {})
+    spec: Fields = next((c for c in containers if c.get("name") == status.get("name")), {})
     total = 0
     for key in ("startupProbe", "readinessProbe"):
         probe = spec.get(key) or {}

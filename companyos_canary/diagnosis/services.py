@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from companyos_canary.diagnosis.case import Case, Evidence, Finding, Json, at, condition, quote
+from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, condition, quote
 from companyos_canary.diagnosis.pods import blamed_on_pods, short, troubles
+from companyos_canary.model.http import Fields
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import HASH_LABEL
 
@@ -80,7 +81,7 @@ def stable_broken(case: Case) -> Finding | None:
     missing = stable.desired - stable.available
     if not found or missing <= 0:
         return None
-    raw: Json | None = case.named("ReplicaSet", stable.name)
+    raw: Fields | None = case.named("ReplicaSet", stable.name)
     evidence = (
         *quote("ReplicaSet", raw, "spec", "replicas"),
         *(quote("ReplicaSet", raw, "status", "availableReplicas")),

@@ -17,9 +17,10 @@ from companyos_canary.analysis.expr.language import Condition
 from companyos_canary.analysis.expr.language import compile as compiled
 from companyos_canary.analysis.expr.tree import ConditionError, Node
 from companyos_canary.lint.finding import Path, below
-from companyos_canary.lint.objects import Case, Json, Object, World, analyses_of
+from companyos_canary.lint.objects import Case, Object, World, analyses_of
 from companyos_canary.lint.query import Answer
 from companyos_canary.lint.query import answer as answer_of
+from companyos_canary.model.http import Fields
 from companyos_canary.promql.parse import parse
 from companyos_canary.promql.values import PromqlError
 
@@ -33,7 +34,7 @@ class Use:
 
     rollout: Object
     path: Path
-    analysis: Json
+    analysis: Fields
     background: bool
 
 
@@ -43,7 +44,7 @@ class Metric:
 
     template: Case
     path: Path
-    raw: Json
+    raw: Fields
     values: Mapping[str, str]
     uses: tuple[Use, ...]
 
@@ -66,7 +67,7 @@ class Metric:
         return self.raw.get("failureCondition") or ""
 
     @property
-    def prometheus(self) -> Json:
+    def prometheus(self) -> Fields:
         return below(self.raw, "provider", "prometheus") or {}
 
     @property
@@ -145,7 +146,7 @@ def uses_of(template: Case) -> Iterator[Use]:
                 yield Use(rollout, path, analysis, background)
 
 
-def templates_of(analysis: Json, beside: Object, world: World) -> list[Object]:
+def templates_of(analysis: Fields, beside: Object, world: World) -> list[Object]:
     """The templates of an analysis that are in the files, with those that they name in turn; each once."""
     found: list[Object] = []
     waiting = list(analysis.get("templates") or ())
@@ -170,7 +171,7 @@ def values_of(template: Object, uses: tuple[Use, ...]) -> dict[str, str]:
     return found
 
 
-def _known(arg: Json | None) -> str | None:
+def _known(arg: Fields | None) -> str | None:
     source = (arg or {}).get("valueFrom") or {}
     if source.get("podTemplateHashValue"):
         return _STABLE if source["podTemplateHashValue"] == "Stable" else CANARY

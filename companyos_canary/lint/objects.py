@@ -10,6 +10,7 @@ from typing import Any
 
 from companyos_canary.lint.documents import Document
 from companyos_canary.lint.finding import Path, below
+from companyos_canary.model.http import Fields
 
 _ORIGINS: tuple[tuple[Path, Path], ...] = (
     (("spec", "strategy", "canary", "steps"), ("steps",)),
@@ -52,8 +53,6 @@ class Rendered:
         return root.line
 
 
-Json = Mapping[str, Any]
-
 ARGO = "argoproj.io"
 _GROUPS = {
     "Rollout": ARGO,
@@ -75,7 +74,7 @@ class Object:
 
     document: Document | Rendered
     at: Path
-    data: Json
+    data: Fields
 
     @property
     def kind(self) -> str:
@@ -94,7 +93,7 @@ class Object:
         return str(below(self.data, "metadata", "namespace") or "")
 
     @property
-    def spec(self) -> Json:
+    def spec(self) -> Fields:
         spec = self.data.get("spec")
         return spec if isinstance(spec, Mapping) else {}
 
@@ -209,7 +208,7 @@ _SERVICES = {
 }
 
 
-def analyses_of(rollout: Object) -> Iterator[tuple[Path, Json, bool]]:
+def analyses_of(rollout: Object) -> Iterator[tuple[Path, Fields, bool]]:
     """The analyses of a Rollout: path, object, and whether it runs in the background."""
     canary = below(rollout.spec, "strategy", "canary") or {}
     at: Path = ("spec", "strategy", "canary")

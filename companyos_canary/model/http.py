@@ -11,6 +11,9 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 Json = dict[str, Any]
+"""A JSON object."""
+Fields = Mapping[str, Any]
+"""One that is only read."""
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 _USERINFO = re.compile(r"(?<=//)[^/\s`]*@")

@@ -13,6 +13,7 @@ from typing import Any
 
 from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.analysis.spec import run_spec
+from companyos_canary.model.http import Json
 from companyos_canary.model.quantity import format_time, parse_duration, parse_time, whole_seconds
 from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.controller.conditions import put
@@ -32,7 +33,6 @@ from companyos_canary.sandbox.kinds import (
 from companyos_canary.sandbox.objects import ApiStatus, Object, is_owned, owner_reference
 from companyos_canary.sandbox.store import Store
 
-Json = dict[str, Any]
 FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
 _LOST = ("Failed", "Error", "Inconclusive")
 _OF_EXPERIMENT, _OF_TEMPLATE = "experiment.argoproj.io/name", "experiment.argoproj.io/template-name"

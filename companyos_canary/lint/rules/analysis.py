@@ -10,7 +10,8 @@ from companyos_canary.analysis.spec import check
 from companyos_canary.errors import near
 from companyos_canary.lint.finding import Found, Path, rule
 from companyos_canary.lint.metric import Metric, compiled_or_fault, templates_of
-from companyos_canary.lint.objects import Case, Json, Object, analyses_of
+from companyos_canary.lint.objects import Case, Object, analyses_of
+from companyos_canary.model.http import Fields
 from companyos_canary.promql.parse import parse
 from companyos_canary.promql.values import PromqlError
 
@@ -114,13 +115,13 @@ _TOLD_ELSEWHERE = ("failed to resolve", "names itself", "both Value and ValueFro
 """By undeclared-argument, template-cycle and two-values, in the template."""
 
 
-def _repeated(spec: Json) -> list[int]:
+def _repeated(spec: Fields) -> list[int]:
     """The indexes of metrics that have the name of one above them."""
     names = [metric.get("name") or "" for metric in spec.get("metrics") or ()]
     return [index for index, name in enumerate(names) if name in names[:index]]
 
 
-def _data(template: Object | None) -> Json | None:
+def _data(template: Object | None) -> Fields | None:
     return None if template is None else {"metadata": {"name": template.name}, "spec": template.spec}
 
 
@@ -148,7 +149,7 @@ def missing_template(case: Case) -> Iterator[Found]:
             yield Found((*path, "templates"), f"the {kind} `{name}` is not in these files", near(name, known))
 
 
-def _missing(case: Case, analysis: Json) -> Iterator[Json]:
+def _missing(case: Case, analysis: Fields) -> Iterator[Fields]:
     """References to templates that are not in the files."""
     known = templates_of(analysis, case.object, case.world)
     refs = [*(analysis.get("templates") or ()), *(r for t in known for r in t.spec.get("templates") or ())]
@@ -157,7 +158,7 @@ def _missing(case: Case, analysis: Json) -> Iterator[Json]:
             yield ref
 
 
-def _kind(ref: Json) -> str:
+def _kind(ref: Fields) -> str:
     return "ClusterAnalysisTemplate" if ref.get("clusterScope") else "AnalysisTemplate"
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from companyos_canary.errors import near
 from companyos_canary.lint.finding import Found, rule
 from companyos_canary.lint.metric import Metric, tags, templates_of
-from companyos_canary.lint.objects import Case, Json, Object, analyses_of
+from companyos_canary.lint.objects import Case, Object, analyses_of
 from companyos_canary.lint.rules.analysis import TEMPLATES
+from companyos_canary.model.http import Fields
 
 
 @rule("undeclared-argument", "error")
@@ -145,7 +146,7 @@ def password_in_template(metric: Metric) -> Iterator[Found]:
             yield Found((*metric.path, "provider", "prometheus", *path), "a credential is in plain text here", hint)
 
 
-def _credentials(prometheus: Json) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _credentials(prometheus: Fields) -> Iterator[tuple[tuple[str | int, ...], str]]:
     authentication = prometheus.get("authentication") or {}
     for name, field in (("basicAuth", "password"), ("oauth2", "clientSecret")):
         yield ("authentication", name, field), (authentication.get(name) or {}).get(field) or ""
@@ -161,7 +162,7 @@ def _declared(template: Object) -> list[str]:
     return [a.get("name") or "" for a in template.spec.get("args") or ()]
 
 
-def _source(arg: Json) -> bool:
+def _source(arg: Fields) -> bool:
     return any((arg.get("valueFrom") or {}).values())
 
 

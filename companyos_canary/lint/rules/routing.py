@@ -5,7 +5,8 @@ from typing import Any
 
 from companyos_canary.errors import near
 from companyos_canary.lint.finding import Found, Path, below, mappings, rule
-from companyos_canary.lint.objects import Case, Json, Object, named_services
+from companyos_canary.lint.objects import Case, Object, named_services
+from companyos_canary.model.http import Fields
 
 _ROUTING: Path = ("spec", "strategy", "canary", "trafficRouting")
 _GATEWAY = "argoproj-labs/gatewayAPI"
@@ -69,7 +70,7 @@ def route_without_backends(case: Case) -> Iterator[Found]:
             yield Found(path, f"no rule of the HTTPRoute `{name}` has both Services as backendRefs: {told} missing")
 
 
-def _routes(canary: Json) -> Iterator[tuple[Path, str]]:
+def _routes(canary: Fields) -> Iterator[tuple[Path, str]]:
     settings = below(canary, "trafficRouting", "plugins", _GATEWAY)
     at: Path = (*_ROUTING, "plugins", _GATEWAY)
     if isinstance(settings, Mapping) and isinstance(settings.get("httpRoute"), str):
@@ -108,7 +109,7 @@ def virtual_service_without_route(case: Case) -> Iterator[Found]:
                 yield Found(path, f"{which} of the VirtualService `{found.name}` has no destination {told}")
 
 
-def _virtual_services(istio: Json) -> Iterator[tuple[Path, Json]]:
+def _virtual_services(istio: Fields) -> Iterator[tuple[Path, Fields]]:
     at: Path = (*_ROUTING, "istio")
     if istio.get("virtualService"):
         yield (*at, "virtualService"), istio["virtualService"]

@@ -4,16 +4,15 @@ Upstream rollout/experiment.go; recorded: the scenarios of experiments.
 """
 
 import copy
-from typing import Any
 
 from companyos_canary.analysis.arguments import rollout_argument
+from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import HASH_LABEL, REVISION
 from companyos_canary.sandbox.controller.passes import INCONCLUSIVE, INCONCLUSIVE_EXPERIMENT, Pass, hash_of, revision_of
 from companyos_canary.sandbox.kinds import EXPERIMENT
 from companyos_canary.sandbox.objects import Object, owner_reference
 
 _FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
-Json = dict[str, Any]
 
 
 def find_experiment(work: Pass) -> None:

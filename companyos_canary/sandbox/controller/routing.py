@@ -9,13 +9,12 @@ from typing import Any
 
 from companyos_canary.argo.replicas import is_dynamic, weight_on_the_way_back
 from companyos_canary.argo.steps import max_weight, set_weight, weight_at
+from companyos_canary.model.http import Json
 from companyos_canary.sandbox.controller.passes import Pass, hash_of, pods_of, revision_of
 from companyos_canary.sandbox.controller.pods import is_at_size
 from companyos_canary.sandbox.controller.roles import is_rolling_back, point
 from companyos_canary.sandbox.controller.routers import routers_of
 from companyos_canary.sandbox.controller.routers.router import Router, RouterError, Split
-
-Json = dict[str, Any]
 
 
 def reconcile_routing(work: Pass) -> None:

@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Step
-from companyos_canary.sandbox.controller.routers.router import Json, Router, Split
+from companyos_canary.sandbox.controller.routers.router import Router, Split
 from companyos_canary.sandbox.kinds import INGRESS
 from companyos_canary.sandbox.objects import Object
 

@@ -8,8 +8,9 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import HASH_LABEL, Step
-from companyos_canary.sandbox.controller.routers.router import Json, Router, RouterError, Split, share_out
+from companyos_canary.sandbox.controller.routers.router import Router, RouterError, Split, share_out
 from companyos_canary.sandbox.kinds import (
     APISIXROUTES,
     INGRESS,

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Step
 from companyos_canary.sandbox.controller.passes import Pass
 from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import Object, copied
-
-Json = dict[str, Any]
 
 
 class RouterError(Exception):
