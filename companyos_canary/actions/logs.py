@@ -66,10 +66,7 @@ def hash_of(snapshot: Snapshot, wanted: Wanted) -> str:
 
 
 def role_of(snapshot: Snapshot, pod: Pod) -> str:
-    rollout = snapshot.rollout
-    if pod.hash == rollout.stable_hash:
-        return "stable"
-    return "canary" if pod.hash == rollout.current_hash else "old"
+    return snapshot.role_of(pod.hash) or "old"
 
 
 def pods_of(snapshot: Snapshot, wanted: Wanted) -> tuple[Pod, ...]:

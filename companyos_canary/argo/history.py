@@ -23,6 +23,7 @@ from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Cause, FailedMetric
 from companyos_canary.model.quantity import parse_time, whole_seconds
+from companyos_canary.model.rollout import REVISION_HISTORY
 from companyos_canary.model.row import Images, Percent, Says, pick
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, ReplicaSet
@@ -38,7 +39,6 @@ Became = Literal[
 ]
 CHANGE_CAUSE = "kubernetes.io/change-cause"
 _BAD: tuple[Became, ...] = ("aborted", "degraded")
-_HISTORY = "rollout.argoproj.io/revision-history"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def revision_of(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Re
     metrics = failed_metrics(seen)
     became = _current(snapshot) if current else _earlier(snapshot, replicaset, metrics)
     record = believed(replicaset)
-    new = _HISTORY not in replicaset.annotations
+    new = REVISION_HISTORY not in replicaset.annotations
     at = parse_time(record.get("at")) or (replicaset.created_at if new else None)
     bad = metrics if became in _BAD else ()
     ends = tuple(e for e in known_ends(snapshot) if e.hash == replicaset.hash)
@@ -306,7 +306,7 @@ def _span(
         waited = duration.get("totalManualPauseDurationSeconds")
         over = parse_time(duration.get("finishedAt")) or now
         # An undo mid-way keeps the start of the release that it ended.
-        again = _HISTORY in replicaset.annotations
+        again = REVISION_HISTORY in replicaset.annotations
         if again and at and at > over:
             return None, timedelta()
         if again and at:

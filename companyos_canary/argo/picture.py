@@ -7,11 +7,12 @@ from functools import cached_property
 
 from companyos_canary.argo.cause import cause
 from companyos_canary.argo.metric_rows import MetricRow, metric_rows
-from companyos_canary.argo.pods import PodState, is_routed, pod_share, pod_state
+from companyos_canary.argo.pods import PodState, pod_share, pod_state
 from companyos_canary.argo.progress import Progress, progress, started_at
 from companyos_canary.argo.steps import actual_weight
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Cause
+from companyos_canary.model.rollout import place_text
 from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.model.workload import ReplicaSet
 
@@ -73,11 +74,6 @@ class Picture:
         """The share of the pods in percent; None while pods come and go for a weight."""
         return None if self.progress.activity in ("scaling", "unobserved") else pod_share(self.snapshot)
 
-    @property
-    def routed(self) -> bool:
-        """A traffic router sets the weight, not the number of pods."""
-        return is_routed(self.snapshot.rollout)
-
     @cached_property
     def pod_states(self) -> Mapping[str, tuple[PodState, ...]]:
         """By the uid of their ReplicaSet."""
@@ -89,8 +85,7 @@ class Picture:
     @cached_property
     def where(self) -> str:
         """`companyos @ prod-eu`."""
-        namespace, context = self.snapshot.rollout.namespace, self.place.context
-        return f"{namespace} @ {context}" if context else namespace
+        return place_text(self.snapshot.rollout.namespace, self.place.context)
 
     def version_of(self, replicaset: ReplicaSet) -> str:
         return version(image_of(replicaset.containers, self.place.container))

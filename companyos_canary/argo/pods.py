@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from companyos_canary.argo.steps import actual_weight
-from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ContainerStatus, Pod
 
@@ -77,17 +76,11 @@ def _is_sidecar(pod: Pod, name: str) -> bool:
     return any(c.get("name") == name and c.get("restartPolicy") == "Always" for c in declared)
 
 
-def is_routed(rollout: Rollout) -> bool:
-    """A traffic router sets the weight, not the number of pods."""
-    strategy = (rollout.raw.get("spec") or {}).get("strategy") or {}
-    return (strategy.get("canary") or {}).get("trafficRouting") is not None
-
-
 def pod_share(snapshot: Snapshot) -> int | None:
     """In percent, rounded down. Few pods cannot have every share: one of two is 50 %, whatever the
     step asks for. None where pods do not make the weight, or none is there."""
     rollout, current = snapshot.rollout, snapshot.current
-    if rollout.strategy != "canary" or is_routed(rollout) or not rollout.available_replicas:
+    if rollout.strategy != "canary" or rollout.is_routed or not rollout.available_replicas:
         return None
     if current is None and rollout.available_replicas < rollout.total_replicas:
         return None  # the Rollout alone does not say whose pods are not there

@@ -184,22 +184,18 @@ def is_dynamic(rollout: Rollout) -> bool:
     return bool(strategy(rollout).get("dynamicStableScale"))
 
 
-def is_routed(rollout: Rollout) -> bool:
-    return rollout.strategy == "canary" and strategy(rollout).get("trafficRouting") is not None
-
-
 def abort_delay(rollout: Rollout) -> timedelta | None:
     """How long the newest version keeps its pods after an abort; None: for ever. A canary without a
     router does not wait."""
     seconds = strategy(rollout).get("abortScaleDownDelaySeconds")
-    if rollout.strategy != "blueGreen" and not is_routed(rollout):
+    if rollout.strategy != "blueGreen" and not rollout.is_routed:
         return timedelta()
     return None if seconds == 0 else whole_seconds(seconds, _DELAY)
 
 
 def waits_after_abort(rollout: Rollout) -> bool:
     """An aborted version goes when its delay is over, and not by the weight of the traffic."""
-    if not is_routed(rollout) and rollout.strategy != "blueGreen":
+    if not rollout.is_routed and rollout.strategy != "blueGreen":
         return False
     explicit = strategy(rollout).get("abortScaleDownDelaySeconds") is not None
     return abort_delay(rollout) is not None and (explicit or not is_dynamic(rollout))
@@ -207,7 +203,7 @@ def waits_after_abort(rollout: Rollout) -> bool:
 
 def scale_down_delay(rollout: Rollout) -> timedelta:
     """How long the version before keeps its pods after a promotion."""
-    if rollout.strategy != "blueGreen" and not is_routed(rollout):
+    if rollout.strategy != "blueGreen" and not rollout.is_routed:
         return timedelta()
     return whole_seconds(strategy(rollout).get("scaleDownDelaySeconds"), _DELAY)
 

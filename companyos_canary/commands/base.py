@@ -45,7 +45,7 @@ from companyos_canary.errors import (
     UsageError,
     near,
 )
-from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.rollout import Rollout, place_text
 from companyos_canary.runtime import ReaderGone, Runtime
 
 if TYPE_CHECKING:
@@ -218,8 +218,7 @@ class Session:
     @property
     def place(self) -> str:
         """`companyos @ prod-eu`: where this run acts."""
-        context = self.cluster.context
-        return f"{self.cluster.namespace} @ {context}" if context else self.cluster.namespace
+        return place_text(self.cluster.namespace, self.cluster.context)
 
     def place_of(self, rollout: Rollout) -> Where:
         """The same for machines."""

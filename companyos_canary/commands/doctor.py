@@ -16,10 +16,11 @@ from companyos_canary.commands import base
 from companyos_canary.commands.diff import references
 from companyos_canary.config import Settings, image_reference
 from companyos_canary.diagnosis import readiness
-from companyos_canary.diagnosis.case import Json, at
+from companyos_canary.diagnosis.case import at
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE
 from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import CanaryError, ExitCode, Forbidden
+from companyos_canary.model.http import Fields
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.model.row import Output
@@ -196,7 +197,7 @@ def _templates(cluster: Cluster, snapshot: Snapshot) -> dict[tuple[str, str], bo
     return found
 
 
-def _objects(cluster: Cluster, plural: str, snapshot: Snapshot) -> dict[str, Json | None]:
+def _objects(cluster: Cluster, plural: str, snapshot: Snapshot) -> dict[str, Fields | None]:
     return {name: cluster.object("v1", plural, name) for name in readiness.service_names(snapshot.rollout)}
 
 

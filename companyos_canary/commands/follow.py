@@ -16,7 +16,6 @@ from companyos_canary.commands.shows.lines import Manner
 from companyos_canary.errors import CrdMissing, ExitCode, Gone, Interrupted, NotFound, Refused, TimedOut, Unobserved
 from companyos_canary.model.image import version
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.view import machine
 from companyos_canary.view.ci.summary import ending_report, unobserved_report
 from companyos_canary.view.format import keyed
 
@@ -75,7 +74,7 @@ def follow_to_the_end(
         code=ending.exit_code,
         data=rows.verdict_row(ending, look(ending.snapshot, ending.at, place)),
         objects=(ending.snapshot.rollout.raw,),
-        name=machine.name(ending.snapshot.rollout),
+        name=ending.snapshot.rollout.resource,
     )
 
 
@@ -119,5 +118,5 @@ def _not_observed(session: Session, live: Rollout, image: str, *, sent: bool) ->
         data=rows.Unobserved(live.name, live.namespace),
         lines=verdict_lines(session, said, "unobserved", image, ExitCode.UNOBSERVED),
         objects=(live.raw,),
-        name=machine.name(live),
+        name=live.resource,
     )

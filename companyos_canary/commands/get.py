@@ -27,7 +27,7 @@ def get(session: base.Session, rollout: base.RolloutArgument = None) -> base.Ans
         picture=lambda: view.picture(snapshot, now, runtime.facts, place=place),
         lines=view.lines(snapshot, now, runtime.facts, place=place),
         objects=(snapshot.rollout.raw,),
-        name=f"rollout.argoproj.io/{snapshot.rollout.name}",
+        name=snapshot.rollout.resource,
     )
 
 

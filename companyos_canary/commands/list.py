@@ -59,7 +59,8 @@ def list_rollouts(
     rows = view.longest_waiting_first(listed(r, now, place(r)) for r in found)
     rows = [r for r in rows if r.waits_for_a_person or not waiting]
     rows = [r for r in rows if least is None or (r.for_seconds is not None and r.for_seconds >= least)]
-    raw = {(r.namespace, r.name): r.raw for r in found}
+    there = {(r.namespace, r.name): r for r in found}
+    shown = [there[r.namespace, r.rollout] for r in rows]
     where = "all namespaces" if everywhere else f"namespace `{session.cluster.namespace}`"
     that = " like this" if (waiting or older or selector) else ""
     if not rows and session.output in ("name", "yaml"):
@@ -69,8 +70,8 @@ def list_rollouts(
         picture=(lambda: ink(view.screen(rows, facts, namespaces=everywhere), facts)) if rows else None,
         lines=tuple(view.plain(r) for r in rows),
         notes=() if rows else (f"no Rollout{that} in {where}",),
-        objects=tuple(raw[r.namespace, r.rollout] for r in rows),
-        name="\n".join(f"rollout.argoproj.io/{r.rollout}" for r in rows),
+        objects=tuple(r.raw for r in shown),
+        name="\n".join(r.resource for r in shown),
     )
 
 

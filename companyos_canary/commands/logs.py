@@ -8,7 +8,6 @@ those were.
 import inspect
 import queue
 import re
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ import typer
 from companyos_canary.actions import logs as action
 from companyos_canary.actions.change import interrupted
 from companyos_canary.actions.logs import Wanted, container_in, has_log, hash_of, lines_of, pods_of, role_of
+from companyos_canary.adapters import in_thread
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.commands import base
@@ -53,10 +53,6 @@ AGAIN = timedelta(seconds=1)
 
 Show = Callable[[LogLine], None]
 Start = Callable[[Callable[[], None]], None]
-
-
-def in_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, daemon=True).start()
 
 
 @dataclass

@@ -71,7 +71,7 @@ def would_send(session: Session, changed: Changed) -> Answer:
         lines=tuple(lines),
         notes=("dry run: nothing was sent",),
         objects=tuple(map(entries, requests)),
-        name=f"rollout.argoproj.io/{changed.before.name}",
+        name=changed.before.resource,
     )
 
 
@@ -97,7 +97,7 @@ def sent_answer(session: Session, changed: Changed, sentence: str, *, code: Exit
         lines=(sentence,),
         notes=notes,
         objects=(changed.after.raw,),
-        name=f"rollout.argoproj.io/{changed.after.name}",
+        name=changed.after.resource,
     )
 
 

@@ -256,7 +256,7 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
         ),
         lines=(f"{line} ({climbed.promotes} promotes)",),
         objects=(rollout.raw,),
-        name=f"rollout.argoproj.io/{rollout.name}",
+        name=rollout.resource,
     )
 
 

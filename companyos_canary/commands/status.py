@@ -61,7 +61,7 @@ def status(
         data=data,
         lines=(view.line(snapshot, now, place=place),),
         objects=(live.raw,),
-        name=f"rollout.argoproj.io/{live.name}",
+        name=live.resource,
     )
 
 

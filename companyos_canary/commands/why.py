@@ -220,7 +220,7 @@ def why(
         lines=view.lines(found),
         notes=notes,
         objects=(live.raw,),
-        name=f"rollout.argoproj.io/{live.name}",
+        name=live.resource,
     )
 
 

@@ -9,6 +9,7 @@ from companyos_canary.diagnosis.pods import short
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import version
 from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.rollout import REVISION
 from companyos_canary.units import duration
 
 INSTANCE = "argo-rollouts.argoproj.io/controller-instance-id"
@@ -195,8 +196,8 @@ def superseded(case: Case) -> Finding | None:
     replaced = case.named("ReplicaSet", old[0].name) if old else None
     evidence = (
         *_image(case),
-        *quote("Rollout", case.rollout.raw, "metadata", "annotations", "rollout.argoproj.io/revision"),
-        *quote("ReplicaSet", replaced, "metadata", "annotations", "rollout.argoproj.io/revision"),
+        *quote("Rollout", case.rollout.raw, "metadata", "annotations", REVISION),
+        *quote("ReplicaSet", replaced, "metadata", "annotations", REVISION),
         *quote("ReplicaSet", replaced, "spec", "replicas"),
     )
     return Finding(sentence, evidence, case.command("history"))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from companyos_canary.diagnosis.case import Json, at
+from companyos_canary.diagnosis.case import at
+from companyos_canary.model.http import Fields
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.units import duration as span
@@ -54,7 +55,7 @@ def installed(plurals: Iterable[str]) -> Check:
     return Check("crds", "ok", "the CRDs of Argo Rollouts are installed")
 
 
-def controller(deployments: Sequence[Json], lease: Json | None, now: datetime) -> Check:
+def controller(deployments: Sequence[Fields], lease: Fields | None, now: datetime) -> Check:
     """The controllers that were found; the one of the usual name and namespace counts first."""
     if not deployments:
         text = "no Deployment of Argo Rollouts was found"
@@ -80,7 +81,7 @@ def controller(deployments: Sequence[Json], lease: Json | None, now: datetime) -
     return Check("controller", "ok", f"{named} is running ({place})")
 
 
-def controller_version(deployment: Json) -> str:
+def controller_version(deployment: Fields) -> str:
     """`v1.9.1`; empty if the image has no tag."""
     containers = at(deployment, "spec", "template", "spec", "containers") or []
     image = str(next((c.get("image", "") for c in containers), "")).partition("@")[0]
@@ -88,7 +89,7 @@ def controller_version(deployment: Json) -> str:
     return tag if tag and "/" not in tag else ""
 
 
-def _renewed(lease: Json | None, now: datetime) -> timedelta | None:
+def _renewed(lease: Fields | None, now: datetime) -> timedelta | None:
     renewed = parse_time(at(lease, "spec", "renewTime"))
     return max(now - renewed, timedelta()) if renewed else None
 
@@ -125,7 +126,7 @@ def template_names(rollout: Rollout) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys(found))
 
 
-def services(rollout: Rollout, found: Mapping[str, Json | None]) -> Iterator[Check]:
+def services(rollout: Rollout, found: Mapping[str, Fields | None]) -> Iterator[Check]:
     """The Services of the strategy, by name; None for one that does not exist."""
     labels = at(rollout.template or rollout.raw, "metadata", "labels") or {}
     good = []
@@ -155,7 +156,7 @@ def service_names(rollout: Rollout) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(n) for n in named if n))
 
 
-def router(rollout: Rollout, config: Json | None, unseen: str = "") -> Iterator[Check]:
+def router(rollout: Rollout, config: Fields | None, unseen: str = "") -> Iterator[Check]:
     """For a router that is a plugin: whether the controller has it. `config`: the controller's ConfigMap."""
     plugins = at(rollout.raw, "spec", "strategy", "canary", "trafficRouting", "plugins") or {}
     if at(rollout.raw, "spec", "strategy", "canary", "trafficRouting", "gatewayAPI") is not None:
@@ -171,7 +172,7 @@ def router(rollout: Rollout, config: Json | None, unseen: str = "") -> Iterator[
             yield Check("router", "fault", f"the controller has no plugin {name}", fix)
 
 
-def _plugin_names(config: Json | None) -> str:
+def _plugin_names(config: Fields | None) -> str:
     return str(at(config, "data", "trafficRouterPlugins") or "")
 
 

@@ -11,6 +11,7 @@ from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, conditi
 from companyos_canary.diagnosis.control import waits_for_controller
 from companyos_canary.diagnosis.pods import short, starting
 from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.rollout import REVISION
 from companyos_canary.units import duration
 
 _DEADLINE = 600
@@ -144,7 +145,7 @@ def nothing_before(case: Case) -> Finding | None:
     evidence = (
         *quote("ReplicaSet", case.named("ReplicaSet", only.name), "metadata", "name"),
         *quote("Rollout", case.rollout.raw, "spec", "revisionHistoryLimit"),
-        *quote("Rollout", case.rollout.raw, "metadata", "annotations", "rollout.argoproj.io/revision"),
+        *quote("Rollout", case.rollout.raw, "metadata", "annotations", REVISION),
     )
     sentence = f"there is nothing to go back to: the only ReplicaSet that is left is that of {case.version}"
     return Finding(sentence, evidence, case.command("history"))

@@ -66,6 +66,13 @@ class BlueGreen:
 _WHOLE = re.compile(r"-?[0-9]+")
 HASH_LABEL = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"
+REVISION_HISTORY = "rollout.argoproj.io/revision-history"
+
+
+def place_text(namespace: str, context: str) -> str:
+    """`companyos @ prod-eu`, or the namespace alone where no context is known."""
+    return f"{namespace} @ {context}" if context else namespace
+
 
 StepKind = Literal[
     "setWeight",
@@ -270,6 +277,17 @@ class Rollout:
     def workload_is_observed(self) -> bool:
         """True also where there is no Deployment, or where it was not read."""
         return self.workload_observed >= (self.workload_generation or 0)
+
+    @property
+    def resource(self) -> str:
+        """Its name for other programs, as `-o name` prints it: `rollout.argoproj.io/companyos-api`."""
+        return f"rollout.argoproj.io/{self.name}"
+
+    @property
+    def is_routed(self) -> bool:
+        """A canary whose weight a traffic router sets, not the number of pods."""
+        strategy = (self.raw.get("spec") or {}).get("strategy") or {}
+        return (strategy.get("canary") or {}).get("trafficRouting") is not None
 
     @property
     def is_fully_promoted(self) -> bool:

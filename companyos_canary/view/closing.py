@@ -3,7 +3,6 @@
 from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.picture import Place
-from companyos_canary.argo.pods import is_routed
 from companyos_canary.argo.progress import progress
 from companyos_canary.argo.steps import weight_step_at, weight_steps
 from companyos_canary.model.image import version
@@ -196,7 +195,7 @@ def _back(snapshot: Snapshot, stable: str) -> str:
     rollout, current, old = snapshot.rollout, snapshot.current, snapshot.stable
     have = old.available if old else rollout.available_replicas
     ready = f"{have}/{rollout.replicas} ready"
-    by_pods = rollout.blue_green is None and not is_routed(rollout)
+    by_pods = rollout.blue_green is None and not rollout.is_routed
     if current is None or current == old or not current.available or not by_pods:
         return f"traffic is back on {stable} ({ready})"
     return f"traffic goes back to {stable} ({ready}, the canary still has {current.available})"

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.quantity import format_time
-from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Says, entries
 
 SCHEMA = "canary/v1"
@@ -64,11 +63,6 @@ def event_line(event: str, data: object, *, at: datetime, seq: int) -> str:
     """One line of a verb that writes an object a line; `event` is its type."""
     body = {"schema": SCHEMA, "seq": seq, "at": format_time(at), "event": event, "data": data}
     return json.dumps(jsonable(body), ensure_ascii=False, allow_nan=False)
-
-
-def name(rollout: Rollout) -> str:
-    """`-o name`: `rollout.argoproj.io/companyos-api`."""
-    return f"rollout.argoproj.io/{rollout.name}"
 
 
 def jsonable(value: Any) -> Any:

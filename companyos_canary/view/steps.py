@@ -194,7 +194,7 @@ def traffic(picture: Picture, facts: Facts) -> Line:
     have = picture.pods
     if rollout.strategy != "canary":
         return ()
-    settled_back = progress.activity == "aborted" and not picture.canary_pods and not picture.routed
+    settled_back = progress.activity == "aborted" and not picture.canary_pods and not rollout.is_routed
     if progress.activity in ("healthy", "unobserved") or settled_back:
         on = picture.stable or (picture.version if progress.activity == "healthy" else "")
         if not on:
@@ -203,9 +203,9 @@ def traffic(picture: Picture, facts: Facts) -> Line:
     if not have:
         return (f"  traffic  asked {progress.weight} %   no pod is ready",)
     pods = picture.canary_pods * 100 // have
-    routed = f"   routed {picture.actual_weight} %" if picture.routed else ""
-    due = picture.actual_weight if picture.routed else pods
-    settled = progress.activity not in ("scaling", "aborting") and not picture.routed
+    routed = f"   routed {picture.actual_weight} %" if rollout.is_routed else ""
+    due = picture.actual_weight if rollout.is_routed else pods
+    settled = progress.activity not in ("scaling", "aborting") and not rollout.is_routed
     asked, measured = f"  traffic  asked {progress.weight} %   ", _measured(picture, due)
     share = _share_text(f"pods {pods} %", pods, progress.weight if settled else None)
     counted = f" ({picture.canary_pods} of {have})"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from companyos_canary.argo.replicas import Limits, Pods, is_routed, limits
+from companyos_canary.argo.replicas import Limits, Pods, limits
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import SERVICE, Kind
@@ -18,7 +18,6 @@ PAUSE_STEP = "CanaryPauseStep"
 BLUE_GREEN = "BlueGreenPause"
 INCONCLUSIVE = "InconclusiveAnalysisRun"
 INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"
-HISTORY = "rollout.argoproj.io/revision-history"
 
 
 @dataclass(slots=True)
@@ -106,7 +105,7 @@ class Pass:
 
     @property
     def is_routed(self) -> bool:
-        return is_routed(self.view)
+        return self.view.is_routed
 
     def service(self, side: str) -> Object | None:
         """The active or the preview Service of blue-green, as it is now."""

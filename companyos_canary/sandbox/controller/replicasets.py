@@ -4,9 +4,9 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from companyos_canary.model.rollout import HASH_LABEL, REVISION
+from companyos_canary.model.rollout import HASH_LABEL, REVISION, REVISION_HISTORY
 from companyos_canary.sandbox.controller.conditions import find
-from companyos_canary.sandbox.controller.passes import DESIRED, HISTORY, Pass, hash_of, pods_of, revision_of
+from companyos_canary.sandbox.controller.passes import DESIRED, Pass, hash_of, pods_of, revision_of
 from companyos_canary.sandbox.controller.roles import role_metadata
 from companyos_canary.sandbox.controller.status import patch_status, write_conditions
 from companyos_canary.sandbox.controller.template import (
@@ -23,7 +23,7 @@ from companyos_canary.sandbox.objects import Object, owner_reference
 _NOT_COPIED = (
     "kubectl.kubernetes.io/last-applied-configuration",
     REVISION,
-    HISTORY,
+    REVISION_HISTORY,
     DESIRED,
     "notified.notifications.argoproj.io",
     EPHEMERAL,
@@ -74,8 +74,8 @@ def sync_revision(work: Pass) -> bool:
     annotations.update(_copied(work))
     if revision > before:
         annotations[REVISION] = str(revision)
-        history = annotations.get(HISTORY)
-        annotations[HISTORY] = f"{history},{before}" if history else str(before)
+        history = annotations.get(REVISION_HISTORY)
+        annotations[REVISION_HISTORY] = f"{history},{before}" if history else str(before)
     spec = dict(newest["spec"])
     seconds = work.rollout["spec"].get("minReadySeconds") or 0
     if seconds != (spec.get("minReadySeconds") or 0):
