@@ -60,6 +60,20 @@ class Limit:
         """Whether there is a number and it is outside the limit."""
         return number is not None and not math.isnan(number) and not self.holds(number)
 
+    def used(self, number: float | None) -> float | None:
+        """How much of what the limit allows a number takes: 1.0 at the limit, more beyond it. Of a share that
+        must be above a limit it is the part that is missing. None where that has no meaning."""
+        if number is None or math.isnan(number):
+            return None
+        if self.operator in ("<", "<="):
+            found = number / self.value if self.value > 0 else math.inf
+        elif 0 < self.value < 1:
+            found = (1 - number) / (1 - self.value)
+        else:
+            found = self.value / number if number > 0 and self.value > 0 else math.inf
+        found = max(0.0, found)
+        return max(1.0, found) if not self.holds(number) else min(found, 1.0)
+
 
 @lru_cache(maxsize=256)
 def limit_of(success_condition: str, failure_condition: str = "") -> Limit | None:

@@ -31,8 +31,10 @@ _WHILE_RUNNING: dict[str, Role] = {
 
 
 def _role(one: Judged) -> Role:
-    """That of the phase; while it runs, that of the newest measurement if it is bad."""
-    return ROLES.get(one.phase) or _WHILE_RUNNING.get(one.row.verdict, "")
+    """That of the phase; that of the newest measurement if it is bad while it runs, and where the phase is
+    Successful all the same: a run that was ended early has passed nothing."""
+    newest = _WHILE_RUNNING.get(one.row.verdict, "")
+    return newest if newest and one.phase == "Successful" else ROLES.get(one.phase) or newest
 
 
 def _is_bad(one: Judged) -> bool:

@@ -70,6 +70,7 @@ class Symbols:
     bar_open: str
     levels: str
     gap: str
+    gauge: str
     limit: str
     now: str
 
@@ -93,6 +94,7 @@ UNICODE = Symbols(
     bar_open="─",
     levels="▁▂▃▄▅▆▇█",
     gap="·",
+    gauge="█░▶",
     limit="┊",
     now="≈",
 )
@@ -116,6 +118,7 @@ ASCII = Symbols(
     bar_open=".",
     levels="_.,:-=*#",
     gap="?",
+    gauge="#.>",
     limit="|",
     now="~",
 )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from companyos_canary.argo.limits import Limit
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
-from companyos_canary.model.snapshot import Live, LiveMetric, Missing
+from companyos_canary.model.snapshot import Live, LiveMetric
 from companyos_canary.view import advice
 from companyos_canary.view.chart import merged, resampled
 from companyos_canary.view.format import duration, limit_text, shorten, sparkline, value_text
@@ -26,19 +26,23 @@ from companyos_canary.view.lines import (
     table_width,
 )
 
-_MARK = 2  # columns: a line, and the height of the limit
-
 
 def trend(values: Sequence[float | None], limit: Limit | None, room: int, symbols: Symbols) -> list[Part]:
-    """`▂▃▂▂▇█┊▄`: as many marks as there are measurements, the worst of neighbours where they are
-    more than there is room for; behind the line stands the limit, on the same scale."""
-    shown = thinned(values, room - _MARK if limit else room, limit)
-    if not any(v is not None and not math.isnan(v) for v in shown):
-        return [symbols.gap * len(shown)]
-    marks = sparkline([*shown, limit.value] if limit else shown, limit, symbols)
-    roles: list[Role] = ["failure" if limit and limit.broken_by(v) else "" for v in shown]
-    parts = merged(list(zip(marks, roles, strict=False)))
-    return [*parts, (symbols.limit + marks[-1], "hint")] if limit else parts
+    """`▂▃▂▂▆█▄`: as many marks as there are measurements, the worst of neighbours where they are more than there
+    is room for. A full block is the limit, and what is beyond it; without a limit the largest value."""
+    shown = thinned(values, room, limit)
+    if limit is None or not any(v is not None and not math.isnan(v) for v in shown):
+        return [sparkline(shown, None, symbols)]
+    marks = [_mark(v, limit, symbols) for v in shown]
+    return merged(marks)
+
+
+def _mark(value: float | None, limit: Limit, symbols: Symbols) -> tuple[str, Role]:
+    used, top = limit.used(value), len(symbols.levels) - 1
+    if used is None:
+        return symbols.gap, ""
+    bad = limit.broken_by(value)
+    return symbols.levels[top if bad else min(top - 1, round(used * top))], "failure" if bad else ""
 
 
 def thinned(values: Sequence[float | None], most: int, limit: Limit | None) -> Sequence[float | None]:
@@ -48,8 +52,7 @@ def thinned(values: Sequence[float | None], most: int, limit: Limit | None) -> S
 
 _LONGEST_TREND, _SHORTEST_TREND = 60, 10
 _ALL = 1000
-_VALUE, _NAME, _WIDE = 8, 24, 60  # columns
-_MISSING = {"too few requests": "few", "several series": "several"}
+_VALUE, _NAME, _WIDE, _ROOMY, _GAUGE, _VERDICT = 8, 24, 60, 100, 6, 14  # columns
 _OLD = timedelta(seconds=15)
 ROLES: dict[str, Role] = {
     "ok": "success",
@@ -72,14 +75,15 @@ def metrics_lines(picture: Picture, facts: Facts, most: int = _ALL) -> list[Line
         return [_in_one_line(rows, facts)]
     hidden, rows = len(rows) - most, worst(rows, most)
     columns = _columns(rows, picture.live, facts)
-    placeholder = Column("TREND", ["x"] * len(rows), keep=5, least=_SHORTEST_TREND)
+    full = f"TREND, {facts.symbols.levels[-1]} = LIMIT" if any(r.limit for r in rows) else "TREND"
+    placeholder = Column(full, ["x"] * len(rows), keep=1, least=_SHORTEST_TREND)
     fitted = fitting([*columns, placeholder], facts.width)
     if placeholder in fitted:
         room = placeholder.width + facts.width - table_width(fitted)
         lines = [trend(r.history, r.limit, min(room, _LONGEST_TREND), facts.symbols) for r in rows]
-        fitted[-1] = Column("TREND", [list(line) for line in lines])
+        fitted[-1] = Column(full, [list(line) for line in lines])
     more: list[Line] = [(f"    and {hidden} more",)] if hidden > 0 else []
-    below = [*_messages(rows, facts.width, facts.symbols), *_legend(picture, facts)]
+    below = [*_messages(rows, facts.width, facts.symbols), *_remarks(picture, facts)]
     return [*table(fitted, facts.width), *more, *below]
 
 
@@ -101,32 +105,59 @@ def worst(rows: tuple[MetricRow, ...], most: int) -> tuple[MetricRow, ...]:
 
 
 def _columns(rows: tuple[MetricRow, ...], live: Live | None, facts: Facts) -> list[Column]:
+    """In the order in which a row is read: value, limit, requests, interval, verdict. Before anything was
+    measured the value is what Prometheus says now."""
     symbols, least = facts.symbols, _VALUE if facts.width >= _WIDE else 0
-    roles = [ROLES[r.verdict] for r in rows]
+    roles = [_role(r) for r in rows]
     now = [(live.metric(r.name) if live else None) for r in rows]
     both = list(zip(rows, now, strict=True))
-    current = [_now(r, m.canary, m.missing, symbols) if m else "" for r, m in both]
-    stable = [_now(r, m.stable, "", symbols) if m else "" for r, m in both]
+    current = [_text(r, m.canary) or m.missing if m else "" for r, m in both]
+    measured = any(r.verdict != "waiting" for r in rows)
+    values = [value(r) if r.verdict != "waiting" else n and symbols.now + n for r, n in zip(rows, current, strict=True)]
     return [
         Column("", [(role_symbol(symbols, x, symbols.waiting), x) for x in roles], keep=10),
         Column("METRIC", [shorten(r.name, _NAME, symbols) for r in rows], keep=10),
-        Column(
-            "CANARY", [_canary(r, n) for r, n in zip(rows, current, strict=True)], align="right", keep=9, least=least
-        ),
-        Column("NOW", current, align="right", keep=2, least=least),
-        Column("STABLE", stable, align="right", keep=6, least=least),
-        Column("LIMIT", [limit_text(r.limit, r.unit) for r in rows], align="right", keep=7),
-        Column("VERDICT", [(r.verdict, x) for r, x in zip(rows, roles, strict=True)], keep=8),
-        Column("FAILED", [failed(r) for r in rows], align="right", keep=3, least=least),
-        Column("REQUESTS", [_requests(m) for m in now], align="right", keep=4),
-        *(_so_far(rows) if [r for r in rows if r.sequential] else ()),
+        Column("", [_gauge(r, x, symbols) for r, x in zip(rows, roles, strict=True)], keep=5),
+        Column("MEASURED" if measured else "NOW", values if measured else current, "right", keep=9, least=least),
+        Column("LIMIT", [limit_text(r.limit, r.unit) for r in rows], align="right", keep=7, least=least),
+        Column("REQUESTS", [_requests(r, m) for r, m in both], align="right", keep=6),
+        Column("INTERVAL", [advice.measured(r.advice) if r.advice else "" for r in rows], align="right", keep=3),
+        Column("VERDICT", [(_verdict(r, facts), x) for r, x in zip(rows, roles, strict=True)], keep=8, least=_VERDICT),
+        Column("SO FAR", [_so_far(r) for r in rows] if facts.width >= _ROOMY else [""] * len(rows), keep=6),
+        Column("STABLE", [_text(r, m.stable) if m else "" for r, m in both], align="right", keep=4),
+        Column("NOW" if measured else "", current if measured else [""] * len(rows), align="right", keep=2),
     ]
 
 
-def _so_far(rows: tuple[MetricRow, ...]) -> list[Column]:
-    """What all requests say together."""
-    cells: list[Cell] = [(advice.short(r.advice), advice.ROLES[r.advice.verdict]) if r.advice else "" for r in rows]
-    return [Column("SO FAR", cells, keep=1)]
+def _role(row: MetricRow) -> Role:
+    """That of the verdict; a warning where all requests say that it is worse and no look has failed."""
+    surely = row.advice is not None and row.advice.verdict == "worse"
+    return "warning" if surely and row.verdict == "ok" else ROLES[row.verdict]
+
+
+def _verdict(row: MetricRow, facts: Facts) -> str:
+    """What Argo Rollouts says by the newest look; where all requests of the update have no column of their own,
+    with what they say together."""
+    if row.verdict == "failing":
+        return f"failing {row.failed} of {row.measured}"
+    if row.verdict != "ok" or row.advice is None or facts.width >= _ROOMY:
+        return row.verdict
+    return {"worse": "ok, but worse", "not-worse": "ok, not worse", "open": "ok"}[row.advice.verdict]
+
+
+def _so_far(row: MetricRow) -> Cell:
+    return (advice.short(row.advice), advice.ROLES[row.advice.verdict]) if row.advice else ""
+
+
+def _gauge(row: MetricRow, role: Role, symbols: Symbols) -> Cell:
+    """`██░░░░`: how much of the limit is used; beyond it `█████▶`."""
+    used, full, empty = row.used, symbols.gauge[0], symbols.gauge[1]
+    if used is None:
+        return ""
+    if row.limit and row.limit.broken_by(row.value):
+        return (full * (_GAUGE - 1) + symbols.gauge[2], role)
+    filled = min(_GAUGE - 1, round(used * _GAUGE))
+    return [(full * filled, role), (empty * (_GAUGE - filled), "off")]
 
 
 def value(row: MetricRow) -> str:
@@ -143,25 +174,17 @@ def failed(row: MetricRow) -> str:
     return f"{row.failed} of {row.measured}" if row.measured else "-"
 
 
-def _canary(row: MetricRow, now: str) -> str:
-    """What was measured; before the first measurement what Prometheus says, marked as such."""
-    return (now or value(row)) if row.verdict == "waiting" else value(row)
+def _text(row: MetricRow, number: float | None) -> str:
+    return "" if number is None else value_text(number, row.unit, limit=row.limit)
 
 
-def _now(row: MetricRow, number: float | None, missing: Missing, symbols: Symbols) -> str:
-    if number is not None:
-        return symbols.now + value_text(number, row.unit, limit=row.limit)
-    return symbols.now + _MISSING.get(missing, missing) if missing else ""
-
-
-def _requests(metric: LiveMetric | None) -> Cell:
-    """How many, and of how many where that is too few to judge."""
-    if metric is None or metric.requests is None:
-        return ""
-    count = f"{metric.requests:,.0f}"
-    if metric.needed is not None and metric.requests < metric.needed:
-        return (f"{count} of {metric.needed:,.0f}", "warning")
-    return count
+def _requests(row: MetricRow, metric: LiveMetric | None) -> Cell:
+    """How many are behind the value, or behind the interval where nobody counts them now."""
+    if metric is not None and metric.requests is not None:
+        few = metric.needed is not None and metric.requests < metric.needed
+        return (f"{metric.requests:,.0f}", "warning" if few else "")
+    known = row.advice.counts.requests if row.advice else 0
+    return f"{known:,.0f}" if known else ""
 
 
 def _messages(rows: tuple[MetricRow, ...], room: int, symbols: Symbols) -> list[Line]:
@@ -171,20 +194,23 @@ def _messages(rows: tuple[MetricRow, ...], room: int, symbols: Symbols) -> list[
     return [((cut(t, room, symbols.more), "failure"),) for t in lines]
 
 
-def _legend(picture: Picture, facts: Facts) -> list[Line]:
-    """Where the marked values come from, and what is missing for a verdict."""
+def _remarks(picture: Picture, facts: Facts) -> list[Line]:
+    """Why there are no values of now, and what is missing for a verdict."""
     live, symbols = picture.live, facts.symbols
     if live is None:
         return []
     if live.problem:
         text = f"    no values of now: {live.problem}"
         return [((cut(text, facts.width, symbols.more), "hint"),)]
-    few = [m.name for m in live.metrics if m.missing == "too few requests"]
-    lines: list[Line] = []
-    if few:
-        text = f"    {symbols.unknown} too few requests to judge: {', '.join(few)}"
-        lines.append(((cut(text, facts.width, symbols.more), "warning"),))
     age = picture.now - live.at
-    when = f"{duration(age)} ago" if age >= _OLD else "now"
-    text = f"    {symbols.now} {when}, from {live.address}; the rest was measured"
-    return [*lines, ((cut(text, facts.width, symbols.more), "hint"),)]
+    if age >= _OLD:
+        text = f"    no newer values from Prometheus for {duration(age)}"
+        return [((cut(text, facts.width, symbols.more), "hint"),)]
+    few = [m for m in live.metrics if m.requests is not None and m.needed is not None and m.requests < m.needed]
+    if not few or (picture.cause and any(m.few for m in picture.cause.metrics)):
+        return []
+    fewest = min(few, key=lambda m: m.requests or 0)
+    every = len(few) == len(live.metrics) > 1
+    names = f"all {len(few)} metrics" if every else ", ".join(m.name for m in few)
+    text = f"too few requests to judge ({fewest.requests:,.0f} of {fewest.needed:,.0f}): {names}"
+    return [((cut(f"  {symbols.warning} {text}", facts.width, symbols.more), "warning"),)]

@@ -278,12 +278,12 @@ def _table(now: Now, facts: Facts) -> list[Line]:
     columns = [
         Column("", [(role_symbol(symbols, x, symbols.waiting), x) for x in roles], keep=8),
         Column("METRIC", [r.name for r in rows]),
-        Column("CANARY", [_canary(r) for r in rows], align="right"),
+        Column("NOW", [_canary(r) for r in rows], align="right"),
         Column("STABLE", [_stable(r) for r in rows], align="right", keep=6),
         Column("LIMIT", [limit_text(r.limit, r.unit) for r in rows], align="right", keep=5),
-        Column("VERDICT", [(r.verdict, x) for r, x in zip(rows, roles, strict=True)], keep=7),
+        Column("VERDICT NOW", [(r.verdict, x) for r, x in zip(rows, roles, strict=True)], keep=7),
         Column("REQUESTS", [_requests(r) for r in rows], align="right", keep=4),
-        Column("ANALYSIS", [_measured(r) for r in rows], keep=3),
+        Column("MEASURED", [_measured(r) for r in rows], keep=3),
     ]
     return table(columns, facts.width)
 

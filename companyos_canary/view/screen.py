@@ -70,7 +70,7 @@ def notes(picture: Picture, facts: Facts) -> list[Line]:
 _NAME_ROOM = 12
 _PANEL = 5  # lines that a panel has at least, where the terminal has them
 _WIDE, _HIGH = 110, 20  # columns and lines from which on there is a second column
-_LEFT, _LEFT_MOST = 78, 116  # columns of the picture beside a second one
+_LEFT, _LEFT_MOST = 79, 116  # columns of the picture beside a second one
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,18 @@
 """The rows of the metrics table, from the runs of an update."""
 
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from companyos_canary.argo.limits import Limit, Operator
 from companyos_canary.argo.metric_rows import metric_rows
 from companyos_canary.argo.picture import look
 from companyos_canary.view.lines import Facts, plain
 from companyos_canary.view.metric_table import metrics_lines
 from tests.builders import CANARY, NOW, result_object, run, snapshot
-from tests.view.scenes import analysing, failing, first_run, no_data
+from tests.view.scenes import analysing, failing, first_run, no_data, prometheus
 
 
 def test_before_its_first_measurement_a_run_waits_whatever_the_one_before_said() -> None:
@@ -45,3 +52,45 @@ def test_a_low_terminal_keeps_the_metric_that_is_bad() -> None:
     assert [plain(line) for line in metrics_lines(picture, Facts(), 0)] == [
         "  · error-rate failing: 11.2 % (< 5 %) of 5"
     ]
+
+
+def heading_and(row: str, text: list[str]) -> tuple[str, str]:
+    return text[0], next(line for line in text if row in line)
+
+
+def test_a_row_reads_like_a_sentence() -> None:
+    text = [plain(line) for line in metrics_lines(look(failing(), NOW, live=prometheus()), Facts())]
+    headings, row = heading_and("error-rate", text)
+    assert headings.split() == ["METRIC", "MEASURED", "LIMIT", "REQUESTS", "VERDICT", "STABLE"]
+    assert row.split("  ", 1)[1] == "✖ error-rate     █████▶   11.2 %     < 5 %     2,140  failing 1 of 2   1.0 %"
+
+
+def test_before_the_first_measurement_the_values_are_those_of_now_and_stand_there_once() -> None:
+    begun = snapshot(runs=[run([])])
+    text = [plain(line) for line in metrics_lines(look(begun, NOW, live=prometheus()), Facts())]
+    assert text[0].split() == ["METRIC", "NOW", "LIMIT", "REQUESTS", "VERDICT", "STABLE"]
+    assert "0.9 %" in text[1]
+    assert not any("from http" in line for line in text), "a heading says what it is"
+
+
+def test_values_that_are_old_say_how_old() -> None:
+    begun, late = snapshot(runs=[run([])]), NOW + timedelta(seconds=40)
+    text = [plain(line) for line in metrics_lines(look(begun, late, live=prometheus()), Facts())]
+    assert text[-1] == "    no newer values from Prometheus for 40s"
+
+
+def test_too_few_requests_are_said_once_with_how_many_it_takes() -> None:
+    few = prometheus()
+    few = replace(few, metrics=tuple(replace(m, requests=60.0, needed=100.0) for m in few.metrics))
+    text = [plain(line) for line in metrics_lines(look(analysing(), NOW, live=few), Facts())]
+    assert [line for line in text if "too few" in line] == ["  ! too few requests to judge (60 of 100): all 5 metrics"]
+
+
+@given(st.sampled_from(["<", "<=", ">", ">="]), st.floats(-9, 9), st.floats(allow_infinity=True, allow_nan=False))
+def test_what_is_used_of_a_limit_is_all_of_it_where_it_is_broken(
+    operator: Operator, bound: float, value: float
+) -> None:
+    limit = Limit(operator, bound)
+    used = limit.used(value)
+    assert used is not None
+    assert used >= 1 if limit.broken_by(value) else 0 <= used <= 1

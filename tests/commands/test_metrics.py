@@ -40,7 +40,7 @@ def test_a_terminal_gets_the_table_and_who_was_asked(measured: World) -> None:
     assert re.fullmatch(r"companyos-api · companyos @ sandbox · v1.1.0 · [\d:]{8}", head)
     assert asked == "asked http://prometheus directly"
     assert re.match(r"traffic  asked 10 %   pods 10 % \(1 of 10\)   measured \d+\.\d %", traffic)
-    assert columns.split() == ["METRIC", "CANARY", "STABLE", "LIMIT", "VERDICT", "REQUESTS", "ANALYSIS"]
+    assert columns.split() == ["METRIC", "NOW", "STABLE", "LIMIT", "VERDICT", "NOW", "REQUESTS", "MEASURED"]
     assert [row.split()[1] for row in rows] == NAMES
     assert re.match(r"  ✔ latency-p95 +\d+ ms +\d+ ms  < 300 ms  ok +\d+  \d+ ms", rows[1])
     assert all(len(line) <= 80 for line in seen(ran).splitlines())
@@ -99,7 +99,7 @@ def test_an_away_prometheus_is_an_error_beside_what_was_measured(measured: World
     assert ran.code == ExitCode.FAILED
     assert ran.err == "error: Prometheus at `p` cannot be reached\nhint: look there\n"
     assert "Prometheus gave no answer: the values are those of the analysis\n" in seen(ran)
-    assert re.search(r"METRIC +LIMIT  VERDICT +ANALYSIS\n  · error-rate +< 5 %  not asked", seen(ran))
+    assert re.search(r"METRIC +LIMIT  VERDICT NOW +MEASURED\n  · error-rate +< 5 %  not asked", seen(ran))
     machine = measured.canary("metrics", "-o", "json").json
     assert (machine["exit_code"], machine["errors"][0]["code"]) == (1, "unreachable")
     assert machine["data"]["metrics"][0]["analysis"]["verdict"] == "ok"

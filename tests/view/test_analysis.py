@@ -14,7 +14,7 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.analysis import folded_query, plain, screen
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text
-from tests.builders import NOW, run, snapshot
+from tests.builders import NOW, result_object, run, snapshot
 from tests.view.recorded import moment, recorded
 from tests.view.scenes import ALL, first_run, rolled_back
 
@@ -98,3 +98,10 @@ def test_folding_changes_nothing_but_blanks(tokens: list[str]) -> None:
     again = "\n".join(folded_query(query, 12))
     assert re.sub(r"\s", "", again) == re.sub(r"\s", "", query)
     assert query.count('"a b"') == again.count('"a b"')
+
+
+def test_the_mark_follows_the_value_also_where_a_run_was_ended_early() -> None:
+    ended = result_object("error-rate", ["[0.2]"], ["Failed"], phase="Successful")
+    lines = shown(snapshot(runs=[run([ended], phase="Successful", message="Run Terminated")]), Facts())
+    assert "✖ error-rate" in lines
+    assert "✔ error-rate" not in lines

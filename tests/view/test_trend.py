@@ -14,20 +14,22 @@ numbers = st.lists(st.none() | st.floats(), min_size=1, max_size=200)
 limits = st.none() | st.builds(Limit, st.sampled_from(["<", "<=", ">", ">="]), st.floats(-9, 9))
 
 
-def test_a_trend_ends_with_its_limit_on_the_same_scale() -> None:
-    assert plain(trend([0.01, 0.02, 0.05], BELOW, 20, UNICODE)) == "▂▄█┊█"
-    assert plain(trend([0.01, 0.1], BELOW, 20, UNICODE)) == "▂█┊▅"
-    assert plain(trend([0.999, 1.0], Limit(">", 0.99), 20, UNICODE)) == "▇█┊▁"
-    assert plain(trend([0.01, 0.1], BELOW, 20, ASCII)) == ".#|-"
+def test_a_full_block_is_the_limit_whatever_the_metric() -> None:
+    assert plain(trend([0.01, 0.02, 0.05], BELOW, 20, UNICODE)) == "▂▄█"
+    assert plain(trend([0.01, 0.1], BELOW, 20, UNICODE)) == "▂█"
+    assert plain(trend([0.99, 0.999, 1.0], Limit(">", 0.99), 20, UNICODE)) == "█▂▁"
+    assert plain(trend([0.01, 0.1], BELOW, 20, ASCII)) == ".#"
+
+
+@given(numbers, limits)
+def test_a_full_block_is_where_the_limit_is_broken(values: list[float | None], limit: Limit | None) -> None:
+    if limit is not None and any(v is not None and not math.isnan(v) for v in values):
+        marks = plain(trend(values, limit, len(values), UNICODE)).ljust(len(values))
+        assert [m == "█" for m in marks] == [limit.broken_by(v) for v in values]
 
 
 def test_what_is_beyond_the_limit_has_another_role() -> None:
-    assert trend([0.01, 0.09, 0.1, None, 0.02], BELOW, 20, UNICODE) == [
-        ("▂", ""),
-        ("▇█", "failure"),
-        ("·▂", ""),
-        ("┊▅", "hint"),
-    ]
+    assert trend([0.01, 0.09, 0.1, None, 0.02], BELOW, 20, UNICODE) == [("▂", ""), ("██", "failure"), ("·▄", "")]
 
 
 def test_nothing_measured_draws_no_limit() -> None:
