@@ -59,7 +59,7 @@ def event(rollout: Rollout, author: Author, verb: str, reason: str, at: datetime
     who, where = _plain(author.by) or "someone", re.sub(r"[^\w.-]", "", author.host) or "unknown"
     why = f": {_plain(reason)}" if _plain(reason) else ""
     time = format_time(at)
-    name = f"{rollout.name[:_LONGEST_NAME]}.{int(at.timestamp() * 1e9):x}.{whole(rollout.resource_version):x}"
+    name = f"{rollout.name[:_LONGEST_NAME]}.{int(at.timestamp() * 1e9):x}.{whole(rollout.resource_version):016x}"
     return {
         "apiVersion": "v1",
         "kind": "Event",
