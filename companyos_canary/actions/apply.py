@@ -10,6 +10,7 @@ from typing import Any
 from companyos_canary.actions.change import interrupted
 from companyos_canary.actions.wait import Time, Waited, wait
 from companyos_canary.argo.effects import Effect
+from companyos_canary.argo.gitops import different, keeper_of, kept_in_git
 from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.cluster.client import FIELD_MANAGER, Cluster
 from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT, Selection, known
@@ -41,7 +42,7 @@ class Planned:
     @property
     def first(self) -> bool:
         """The Rollout is not there yet."""
-        return self.live[self._rollout] is None
+        return self.live[self.rollout] is None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -49,7 +50,7 @@ class Planned:
         return tuple(map(_word, self.live, self.dry))
 
     @property
-    def _rollout(self) -> int:
+    def rollout(self) -> int:
         return next(i for i, o in enumerate(self.wanted) if o["kind"] == ROLLOUT.kind)
 
 
@@ -92,6 +93,21 @@ def refuse_to_roll(planned: Planned, name: str) -> None:
         f"applying this would {outcome}: {what}",
         hint="pass --roll to start it; to ship a version, use `canary deploy VERSION`",
     )
+
+
+def refuse_what_git_has(planned: Planned, version: str | None) -> None:
+    """Raises Refused where Argo CD or Flux would put back the image that is applied."""
+    before = planned.live[planned.rollout]
+    if before is None:
+        return
+    live, after = Rollout.from_object(before), Rollout.from_object(planned.dry[planned.rollout])
+    images = different(live.containers, after.containers)
+    keeper = keeper_of(live)
+    if keeper and images:
+        refusal = kept_in_git(live, keeper, images)
+        raise Refused(
+            refusal.message, hint=f"commit what `canary render {version or 'VERSION'}` prints; {refusal.hint}"
+        )
 
 
 def apply(cluster: Cluster, planned: Planned) -> tuple[Mapping[str, Any], ...]:

@@ -32,6 +32,8 @@ class Deploy:
     supersede: bool
     by: str
     reason: str
+    release_hold: bool = False
+    force: bool = False
     until: Until = HEALTHY
 
 
@@ -77,7 +79,15 @@ def send(cluster: Cluster, name: str, deploy: Deploy, *, time: Time, dry_run: bo
         record = Record(deploy.by, now, deploy.reason, image, rollout.stable_hash, known, ends_with(rollout))
         if not rollout.containers and not not_changeable(rollout):
             return Refusal(f"Rollout `{name}` has no containers", "see `canary render`")
-        return set_image(rollout, container, image, record=record, supersede=deploy.supersede)
+        return set_image(
+            rollout,
+            container,
+            image,
+            record=record,
+            supersede=deploy.supersede,
+            release=deploy.release_hold,
+            force=deploy.force,
+        )
 
     verb = Verb("deploy", decide, written, of_template=True, reason=deploy.reason)
     return change(cluster, name, verb, time=time, dry_run=dry_run, wait=wait)

@@ -6,29 +6,33 @@ from datetime import datetime
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo.effects import undone
+from companyos_canary.argo.gitops import different
 from companyos_canary.argo.history import previous_stable, revision_of, was_aborted
+from companyos_canary.argo.patches.decision import Decision
+from companyos_canary.argo.patches.hold import Hold, held, left_behind
 from companyos_canary.argo.patches.record import End, Record, newest_ends, record_of, undone_to
 from companyos_canary.argo.patches.undo import undo
 from companyos_canary.argo.stable_record import end_of, ever_stable, known_ends, within_window
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import NotFound, Refused
 from companyos_canary.model.image import is_called, version
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
 
 _KEPT_NONE = "its revisionHistoryLimit is 0, so that none is kept: `canary deploy VERSION` is the way back"
 
 
-def target_of(snapshot: Snapshot, to: str | None) -> ReplicaSet:
+def target_of(snapshot: Snapshot, to: str | None, *, hold: bool = False) -> ReplicaSet:
     """The ReplicaSet to go back to. `to` is a revision number or a version. Without it, an undo in
     progress is the one that is meant. Raises NotFound where there is none, Refused where nobody
     knows which one was good, and where the newest version is there by an undo: a second one
-    would go back further than was asked for."""
+    would go back further than was asked for. `hold`: that one may still hold the version it left."""
     if to is not None:
         return _named(snapshot, to)
     rollout, current = snapshot.rollout, snapshot.current
     if current and undone_to(rollout) and not rollout.aborted:
-        if rollout.is_fully_promoted:
+        if rollout.is_fully_promoted and not hold:
             raise _already_back(snapshot, current)
         return current
     found = previous_stable(snapshot)
@@ -96,13 +100,48 @@ def _aborted(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> End:
     return End(replicaset.hash, replicaset.revision, "aborted", told.ended_at, reason=why)
 
 
+def hold_for(snapshot: Snapshot, target: ReplicaSet, record: Record) -> Hold:
+    """What an undo to the target keeps from being deployed: the images that it leaves, or that it has left. Raises
+    Refused where it leaves none."""
+    left = snapshot.rollout.containers
+    if target.hash == snapshot.rollout.current_hash:
+        end = next((e for e in known_ends(snapshot) if e.undone), None)
+        before = snapshot.replicaset(end.hash) if end else None
+        left = before.containers if before else ()
+    images = left_behind(left, target.containers)
+    if not images:
+        raise Refused(
+            f"--hold holds images, and the version that is left has none but those of {version_of(target)}",
+            hint="leave out --hold",
+        )
+    return Hold(images, record.by, record.at, record.reason)
+
+
+def holding(snapshot: Snapshot, target: ReplicaSet) -> tuple[Hold, ...]:
+    """The holds on images that the target would bring back."""
+    rollout = snapshot.rollout
+    coming = different(rollout.containers, target.containers)
+    return tuple(hold for container, image in coming.items() for hold in held(rollout.annotations, container, image))
+
+
 def send(
-    cluster: Cluster, name: str, target: ReplicaSet, record: Record, *, time: Time, dry_run: bool, wait: bool
+    cluster: Cluster,
+    name: str,
+    target: ReplicaSet,
+    record: Record,
+    *,
+    time: Time,
+    dry_run: bool,
+    wait: bool,
+    hold: Hold | None = None,
+    force: bool = False,
 ) -> Changed:
     """Writes the target's template; with `wait` until the controller shows its hash."""
-    verb = Verb(
-        "undo", lambda live: undo(live, target, record), undone(target.hash), of_template=True, reason=record.reason
-    )
+
+    def decide(live: Rollout) -> Decision:
+        return undo(live, target, record, hold=hold, force=force)
+
+    verb = Verb("undo", decide, undone(target.hash), of_template=True, reason=record.reason)
     return change(cluster, name, verb, time=time, dry_run=dry_run, wait=wait)
 
 

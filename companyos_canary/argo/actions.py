@@ -56,8 +56,8 @@ def event(rollout: Rollout, author: Author, verb: str, reason: str, at: datetime
     """The Event object, for the Rollout as the change left it. Its name is as client-go makes it, so that Events of
     the same second are listed in their order."""
     revision = f" at revision {rollout.revision}" if rollout.revision else ""
-    who, where = _plain(author.by) or "someone", re.sub(r"[^\w.-]", "", author.host) or "unknown"
-    why = f": {_plain(reason)}" if _plain(reason) else ""
+    who, where = one_line(author.by) or "someone", re.sub(r"[^\w.-]", "", author.host) or "unknown"
+    why = f": {one_line(reason)}" if one_line(reason) else ""
     time = format_time(at)
     name = f"{rollout.name[:_LONGEST_NAME]}.{int(at.timestamp() * 1e9):x}.{whole(rollout.resource_version):016x}"
     return {
@@ -100,6 +100,6 @@ def actions_on(events: Iterable[Event], revision: int) -> tuple[Action, ...]:
     return tuple(a for a in found if a and revision and a.about == revision)
 
 
-def _plain(text: str) -> str:
+def one_line(text: str) -> str:
     """Words in one line, without characters that a terminal would act on."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

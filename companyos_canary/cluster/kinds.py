@@ -172,6 +172,7 @@ def with_workload(rollout: Rollout, deployment: Mapping[str, Any] | None) -> Rol
         selector=rollout.selector or spec.get("selector") or {},
         containers=containers,
         template=spec.get("template") or {},
+        template_meta=deployment.get("metadata") or {},
         workload_generation=(deployment.get("metadata") or {}).get("generation", 1),
     )
 

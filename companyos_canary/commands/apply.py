@@ -91,6 +91,8 @@ def apply(
         starts = [f"starts a canary: {action.sentence(c)}" for c in planned.rolling]
         later = [f"{LATER}: {action.sentence(c)}" for c in planned.later]
         return _answer(session, planned, (*starts, *later), applied=False)
+    if not force:
+        action.refuse_what_git_has(planned, version)
     if not roll:
         action.refuse_to_roll(planned, settings.rollout)
     objects = action.apply(session.cluster, planned)

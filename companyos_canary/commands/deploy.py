@@ -49,6 +49,12 @@ def deploy(
     rollout: base.RolloutOption = None,
     container: Annotated[str | None, typer.Option("--container", help="container whose image VERSION sets")] = None,
     supersede: Annotated[bool, typer.Option("--supersede", help="replace a version that is in progress")] = False,
+    release_hold: Annotated[
+        bool, typer.Option("--release-hold", help="allow a version that `undo --hold` left, and end the hold")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="set the image even if Argo CD or Flux will put it back")
+    ] = False,
     until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
@@ -59,6 +65,9 @@ def deploy(
 
     Run the same command again to attach to a version in progress. Without a terminal it exits with 8 if the
     rollout waits for a person.
+
+    A version that `canary undo --hold` left is refused until you pass --release-hold. If Argo CD or Flux
+    manages the image, the command prints the change to make in Git, and sends nothing without --force.
     """
     from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 
@@ -73,6 +82,8 @@ def deploy(
         supersede=supersede,
         by=runtime.user,
         reason=reason,
+        release_hold=release_hold,
+        force=force,
         until=target,
     )
     name = session.rollout
@@ -96,6 +107,8 @@ def deploy(
         said = f"{changed.decision.message}: nothing to do"
         lines = verdict_lines(session, said, "healthy", image, ExitCode.OK)
         return replace(sent_answer(session, changed, said), lines=lines)
+    for note in changed.notes:
+        session.note(note)
     return follow_to_the_end(
         session,
         live,

@@ -11,7 +11,9 @@ from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.actions.deploy import container_of
 from companyos_canary.argo.effects import Effect, promoted_fully
 from companyos_canary.argo.endings import Until
+from companyos_canary.argo.gitops import keeper_of
 from companyos_canary.argo.patches.decision import Change, Nothing
+from companyos_canary.argo.patches.hold import held_sentence
 from companyos_canary.argo.patches.promote import promote_full
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.argo.rows import FOLLOWED
@@ -39,6 +41,7 @@ EXAMPLES = (
     "canary undo                           the last version that was fully promoted",
     "canary undo --to v1.0.0 --dry-run     what would change",
     'canary undo --fast --reason "checkout is down"',
+    'canary undo --hold --reason "leaks"   do not let anyone deploy it again',
     "canary undo --to v1.2.0 --force       go back to it although it was aborted",
 )
 OUTPUT = Output((*FOLLOWED, Sent, UndoDryRun))
@@ -65,7 +68,12 @@ def undo(
         str | None, typer.Option("--to", metavar="REVISION|VERSION", help="revision or version to go back to")
     ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="skip all steps (full promote); requires --reason")] = False,
-    force: Annotated[bool, typer.Option("--force", help="with --to: allow a version that was aborted")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="allow a version that was aborted or is held, or that Git does not have")
+    ] = False,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="refuse the version that is left until `deploy --release-hold`")
+    ] = False,
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
@@ -79,22 +87,36 @@ def undo(
     Run the same command again to follow an undo in progress. Once an undo is complete, the next one needs
     --to, so that you do not return to the version you left by accident. --to an aborted version is refused
     without --force.
+
+    --hold keeps the version that is left from being deployed again, until someone passes
+    `--release-hold` to `canary deploy`. If Argo CD or Flux manages the image, the command prints the
+    change to make in Git, and sends nothing without --force.
     """
     if fast and not reason:
         raise UsageError(
             "--fast skips all steps and analyses: give a reason with --reason", hint='canary undo --fast --reason "…"'
         )
-    if force and to is None:
-        raise UsageError("--force needs --to with the aborted version", hint="canary undo --to VERSION --force")
     time = session.time(time_limit(timeout))
     snapshot = session.cluster.snapshot(session.rollout)
     base.permitted(snapshot, "replicasets")
-    target = action.target_of(snapshot, to)
+    if force and to is None and not keeper_of(snapshot.rollout):
+        raise UsageError("--force needs --to with the aborted version", hint="canary undo --to VERSION --force")
+    target = action.target_of(snapshot, to, hold=hold)
     if to is not None:
         _warn(session, snapshot, target, force=force)
     record = action.record_for(snapshot, target, by=session.runtime.user, now=time.now(), reason=reason)
     name = snapshot.rollout.name
-    changed = action.send(session.cluster, name, target, record, time=time, dry_run=dry_run, wait=not no_wait)
+    changed = action.send(
+        session.cluster,
+        name,
+        target,
+        record,
+        time=time,
+        dry_run=dry_run,
+        wait=not no_wait,
+        hold=action.hold_for(snapshot, target, record) if hold else None,
+        force=force,
+    )
     where = _named(target)
     if dry_run:
         return _would(session, changed, snapshot, target)
@@ -127,6 +149,8 @@ def _followed(
     else:
         way = _way(snapshot.rollout, again=again, fast=fast)
         session.note(f"back to {_named(target)}: {way}")
+    for note in changed.notes:
+        session.note(note)
     if fast and again:
         _skip_the_steps(session, snapshot.rollout.name, time)
     settings = session.resolved.settings
@@ -166,6 +190,11 @@ def _warn(session: base.Session, snapshot: Snapshot, target: ReplicaSet, *, forc
         said = f"{where} was {aborted_sentence(told, now)}"
         if not force:
             raise Refused(said, hint="`canary history` shows the outcome of each version; --force allows this one")
+        session.note(said)
+    elif holding := action.holding(snapshot, target):
+        said = f"{where} is held: {held_sentence(holding[0])}"
+        if not force:
+            raise Refused(said, hint="--force allows it; `canary deploy VERSION --release-hold` ends the hold")
         session.note(said)
     elif told.undone:
         session.note(f"{where} was {undone_sentence(told.undone)}")

@@ -153,7 +153,7 @@ class Rollout:
     With a workloadRef the pod template is a Deployment's: `containers`, `template` and
     `workload_generation` are empty until that was read. The Rollout's own generation does not
     move with it; `workload_observed` is what the controller has seen of it (recorded: scenario
-    workload-ref).
+    workload-ref). `template_meta` is the metadata of the object that has the template.
     `update_started`: when the controller began with this update or retry; older ones do not say it
     (upstream status.duration.rolloutStartedAt)."""
 
@@ -198,6 +198,7 @@ class Rollout:
     update_started: datetime | None = None
     workload_generation: int | None = None
     blue_green: BlueGreen | None = None
+    template_meta: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> "Rollout":
@@ -253,6 +254,7 @@ class Rollout:
             template=spec.get("template") or {},
             workload_observed=whole(status.get("workloadObservedGeneration")),
             update_started=parse_time((status.get("duration") or {}).get("rolloutStartedAt")),
+            template_meta=meta,
             blue_green=(
                 BlueGreen.from_object(strategy["blueGreen"], status.get("blueGreen") or {})
                 if strategy.get("canary") is None and strategy.get("blueGreen") is not None

@@ -81,5 +81,9 @@ def add(path: str, value: Any) -> dict[str, Any]:
     return {"op": "add", "path": path, "value": value}
 
 
+def remove(path: str) -> dict[str, Any]:
+    return {"op": "remove", "path": path}
+
+
 def replace(path: str, value: Any) -> dict[str, Any]:
     return {"op": "replace", "path": path, "value": value}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from companyos_canary.argo.gitops import keeper_of, kept_in_git, put_back_note
 from companyos_canary.argo.patches.decision import (
     Change,
     Decision,
@@ -13,6 +14,7 @@ from companyos_canary.argo.patches.decision import (
     replace,
     test,
 )
+from companyos_canary.argo.patches.hold import STILL_HELD, Hold, held, held_sentence
 from companyos_canary.argo.patches.record import Record
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.errors import ExitCode
@@ -21,9 +23,19 @@ from companyos_canary.model.image import version
 from companyos_canary.model.rollout import Rollout
 
 
-def set_image(rollout: Rollout, container: str, image: str, *, record: Record, supersede: bool) -> Decision:
+def set_image(
+    rollout: Rollout,
+    container: str,
+    image: str,
+    *,
+    record: Record,
+    supersede: bool,
+    release: bool = False,
+    force: bool = False,
+) -> Decision:
     """Puts `image` into the named container. `Nothing` also when that image is already on its
-    way: `deploy` then attaches to it."""
+    way: `deploy` then attaches to it. `release` ends what holds the image, `force` sets it although
+    Git has another one."""
     old = rollout.image(container)
     if refusal := not_changeable(rollout):
         return refusal
@@ -38,6 +50,14 @@ def set_image(rollout: Rollout, container: str, image: str, *, record: Record, s
         )
     if old == image:
         return _same_image(rollout, image)
+    holding = held(rollout.annotations, container, image)
+    if holding and not release:
+        return Refusal(
+            f"{version(image)} is held: {held_sentence(holding[0])}", "--release-hold deploys it all the same"
+        )
+    keeper = keeper_of(rollout)
+    if keeper and not force:
+        return kept_in_git(rollout, keeper, {container: image})
     if not supersede and (running := _in_progress(rollout, container)):
         return Refusal(
             f"{running} is still in progress: deploying {version(image)} now would replace it",
@@ -47,9 +67,10 @@ def set_image(rollout: Rollout, container: str, image: str, *, record: Record, s
     moved, note = (named, *others), ""
     if others:
         note = f"with the same image, and set too: {', '.join(f'`{p.name}`' for p in others)}"
+    note = "; ".join(filter(None, (note, put_back_note(keeper))))
     if rollout.workload_ref:
-        return Change(_workload_patches(moved, image, record), note)
-    return Change((_image_patch(rollout, moved, image, record),), note)
+        return Change(_workload_patches(moved, image, record, holding), note)
+    return Change((_image_patch(rollout, moved, image, record, holding),), note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +107,23 @@ def _in_progress(rollout: Rollout, container: str) -> str:
     return ""
 
 
-def _image_patch(rollout: Rollout, moved: tuple[_Place, ...], image: str, record: Record) -> Patch:
+def _image_patch(
+    rollout: Rollout, moved: tuple[_Place, ...], image: str, record: Record, holding: tuple[Hold, ...]
+) -> Patch:
     pins = _pins(moved)
     if rollout.current_hash:
         pins.append(test("/status/currentPodHash", rollout.current_hash))
-    return Patch([*pins, *_set(moved, image), record.annotation(rollout.annotations)], JSON_PATCH)
+    released = [operation for hold in holding for operation in hold.release()]
+    return Patch([*pins, *_set(moved, image), record.annotation(rollout.annotations), *released], JSON_PATCH)
 
 
-def _workload_patches(moved: tuple[_Place, ...], image: str, record: Record) -> tuple[Patch, ...]:
+def _workload_patches(
+    moved: tuple[_Place, ...], image: str, record: Record, holding: tuple[Hold, ...]
+) -> tuple[Patch, ...]:
     """The Deployment first. The other way round the controller would copy the record to the old
     ReplicaSet, in the place of its own."""
-    return (Patch([*_pins(moved), *_set(moved, image)], JSON_PATCH, target="Deployment"), record.patch())
+    released = (Patch(hold.release(), JSON_PATCH, beside=True, unwritten=STILL_HELD) for hold in holding)
+    return (Patch([*_pins(moved), *_set(moved, image)], JSON_PATCH, target="Deployment"), record.patch(), *released)
 
 
 def _pins(moved: tuple[_Place, ...]) -> list[dict[str, Any]]:

@@ -103,7 +103,7 @@ def record_of(annotations: Mapping[str, str]) -> dict[str, str]:
 
 def stable_hashes(annotations: Mapping[str, str]) -> tuple[str, ...]:
     """The hashes that a record says were stable, newest first; none where there is no record."""
-    facts = _facts(annotations.get(RECORD, ""))
+    facts = facts_of(annotations.get(RECORD, ""))
     known = facts.get("known")
     found = [facts.get("stable"), *(known if isinstance(known, list) else [])]
     return tuple(dict.fromkeys(h for h in found if isinstance(h, str) and h))
@@ -111,7 +111,7 @@ def stable_hashes(annotations: Mapping[str, str]) -> tuple[str, ...]:
 
 def ends_of(annotations: Mapping[str, str]) -> tuple[End, ...]:
     """How a record says earlier revisions ended; what cannot be read is left out."""
-    ends = _facts(annotations.get(RECORD, "")).get("ends")
+    ends = facts_of(annotations.get(RECORD, "")).get("ends")
     told = (_end(facts) for facts in ends) if isinstance(ends, list) else ()
     return newest_ends(end for end in told if end)
 
@@ -153,10 +153,10 @@ def _end(facts: object) -> End | None:
 
 
 def _texts(annotation: str) -> dict[str, str]:
-    return {k: words(v) for k, v in _facts(annotation).items() if isinstance(v, str)}
+    return {k: words(v) for k, v in facts_of(annotation).items() if isinstance(v, str)}
 
 
-def _facts(annotation: str) -> dict[str, Any]:
+def facts_of(annotation: str) -> dict[str, Any]:
     """Empty where it cannot be read: anybody may write an annotation."""
     try:
         facts = json.loads(annotation)

@@ -1,9 +1,11 @@
 """Going back to the pod template of an earlier revision."""
 
 import copy
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from companyos_canary.argo.gitops import different, keeper_of, kept_in_git, put_back_note
 from companyos_canary.argo.patches.decision import (
     Change,
     Decision,
@@ -14,27 +16,40 @@ from companyos_canary.argo.patches.decision import (
     replace,
     test,
 )
+from companyos_canary.argo.patches.hold import Hold
 from companyos_canary.argo.patches.record import Record, undone_to
 from companyos_canary.model.http import JSON_PATCH
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.model.workload import ReplicaSet
 
 
-def undo(rollout: Rollout, target: ReplicaSet, record: Record) -> Decision:
+def undo(
+    rollout: Rollout, target: ReplicaSet, record: Record, *, hold: Hold | None = None, force: bool = True
+) -> Decision:
     """Writes the template of a ReplicaSet back, with the record of who did it: the controller
     copies the Rollout's record to that ReplicaSet, and a stale one would lie. What the controller
     put into the template stays out: with it the controller would see a template that no
-    ReplicaSet has, and walk it through the steps as a new canary (seen with the plugin's undo)."""
+    ReplicaSet has, and walk it through the steps as a new canary (seen with the plugin's undo). `hold`
+    keeps the version that is left from being deployed again; without `force` it is refused where
+    Git has the image."""
     if refusal := not_changeable(rollout):
         return refusal
     if rollout.observed and target.hash == rollout.current_hash:
-        return _already(rollout, target)
+        already = _already(rollout, target)
+        if isinstance(already, Nothing) and hold and not hold.is_there(rollout.annotations):
+            return Change((dataclasses.replace(hold.patch(), beside=False),), already.message)
+        return already
+    keeper = keeper_of(rollout)
+    if keeper and not force:
+        return kept_in_git(rollout, keeper, different(rollout.containers, target.containers))
     write = replace("/spec/template", template_of(rollout, target))
     if rollout.workload_ref:
         template = Patch([*_images(rollout), write], JSON_PATCH, target="Deployment")
-        return Change((template, record.patch()))
+        return Change((template, record.patch(), *((hold.patch(),) if hold else ())), put_back_note(keeper))
     pinned = [test("/status/currentPodHash", rollout.current_hash), *_images(rollout)]
-    return Change((Patch([*pinned, write, record.annotation(rollout.annotations)], JSON_PATCH),))
+    holding = [hold.operation()] if hold else []
+    body = [*pinned, write, record.annotation(rollout.annotations), *holding]
+    return Change((Patch(body, JSON_PATCH),), put_back_note(keeper))
 
 
 def _already(rollout: Rollout, target: ReplicaSet) -> Decision:
