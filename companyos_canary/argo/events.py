@@ -1,17 +1,299 @@
-"""What happened between two snapshots, as typed events for machines: `watch -o json`."""
+"""What happened between two Pictures, typed: `events` for a pipe and for CI, `happenings` for `watch -o json`. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
+from companyos_canary.argo.durations import EndWord, StepEnd, step_end
 from companyos_canary.argo.limits import Operator, limit_of
-from companyos_canary.argo.metric_rows import Verdict, verdict_of
+from companyos_canary.argo.metric_rows import MetricRow, Verdict, rows_of, verdict_of
 from companyos_canary.argo.picture import Picture
+from companyos_canary.argo.pods import is_far, pod_share
+from companyos_canary.argo.progress import step_run
 from companyos_canary.argo.rows import Measured, SnapshotRow, bound, measured_row, snapshot_row
 from companyos_canary.argo.steps import step_of
 from companyos_canary.model import analysisrun
+from companyos_canary.model.outcome import FailedMetric, PodProblem
 from companyos_canary.model.row import Says, named, pick
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Another version took the place of the one that was followed."""
+
+    revision: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost:
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionBack:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something could not be read."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepBegan:
+    number: int
+    of: int
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """What became of a step that was left; `metrics` are those of its own analysis, where it passed."""
+
+    number: int
+    of: int
+    word: EndWord
+    metrics: tuple[MetricRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisBegan:
+    run: str
+    takes: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseBegan:
+    """One that ends by itself."""
+
+    takes: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class WaitBegan:
+    """Nothing moves until a person acts."""
+
+    activity: Literal["waiting", "held", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finishing:
+    """All steps are done; `pods` of `wanted` are of the new version."""
+
+    pods: int
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Aborting:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class PodsReady:
+    """All pods that are wanted are there. `share` is what they make of the weight, where that is another one."""
+
+    canary: int
+    stable: int
+    share: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricChanged:
+    row: MetricRow
+
+
+@dataclass(frozen=True, slots=True)
+class PodFails:
+    problem: PodProblem
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`pods` of `wanted` are available; `failed` are the metrics that ended it."""
+
+    activity: Literal["healthy", "aborted", "degraded"]
+    version: str
+    pods: int
+    wanted: int
+    failed: tuple[FailedMetric, ...]
+    message: str
+
+
+InProgress = ConnectionLost | ConnectionBack | Noted | AnalysisBegan | PauseBegan | WaitBegan | Finishing | Aborting
+Happened = InProgress | Replaced | StepBegan | StepEnded | PodsReady | MetricChanged | PodFails | Finished
+
+
+def events(before: Picture | None, after: Picture) -> tuple[Happened, ...]:
+    """What changed, in the order in which it matters; all that holds now where there is no `before`."""
+    replaced: list[Happened] = []
+    if before and before.snapshot.rollout.current_hash != after.snapshot.rollout.current_hash:
+        replaced, before = [Replaced(after.snapshot.rollout.revision, after.version)], None
+    return (
+        *replaced,
+        *_connection(before, after),
+        *_steps(before, after),
+        *_activity(before, after),
+        *_pods(before, after),
+        *_metrics(before, after),
+        *_problems(before, after),
+        *_finished(before, after),
+    )
+
+
+def untold(happened: Iterable[Happened], pods: PodsReady | None) -> tuple[list[Happened], PodsReady | None]:
+    """Without the state of the pods where it is what was told of them last, of this version: a pod may come and go.
+    Also what is the last that is told of them now."""
+    found: list[Happened] = []
+    for event in happened:
+        if event != pods:
+            found.append(event)
+        if isinstance(event, PodsReady | Replaced):
+            pods = event if isinstance(event, PodsReady) else None
+    return found, pods
+
+
+def awaits_a_verdict(picture: Picture) -> bool:
+    """Whether a step was left whose run has not ended yet: the Rollout may be seen before it."""
+    return not all(end.settled for end in _left_behind(picture).values())
+
+
+def _connection(before: Picture | None, after: Picture) -> Iterator[Happened]:
+    was, stale = before.snapshot.stale_since if before else None, after.snapshot.stale_since
+    if was and not stale:
+        yield ConnectionBack()
+    if stale and not was:
+        yield ConnectionLost(stale)
+    known = before.snapshot.notes if before else ()
+    yield from (Noted(n) for n in after.snapshot.notes if n not in known)
+
+
+def _steps(before: Picture | None, after: Picture) -> Iterator[Happened]:
+    """What became of the steps that were left, and the one in work. A run's verdict may come
+    after the Rollout has moved on: its step is told then."""
+    was, now = (before.progress.step if before else None), after.progress.step
+    known = _left_behind(before) if before else {}
+    of = len(after.progress.steps)
+    for number, end in _left_behind(after).items():
+        told = number in known and known[number].settled
+        if before and before.progress.stepped and end.settled and not told:
+            yield StepEnded(number, of, end.word, rows_of(end.runs) if end.word == "passed" else ())
+    if now and (was is None or now != was):
+        yield StepBegan(now.number, of, now.weight)
+
+
+def _left_behind(picture: Picture) -> dict[int, StepEnd]:
+    """By number, the steps that this update has left."""
+    progress = picture.progress
+    at = progress.step
+    if at is None and progress.activity not in ("finishing", "healthy"):
+        return {}
+    behind = (s for s in progress.steps if at is None or s.number < at.number)
+    return {s.number: step_end(picture.snapshot, s) for s in behind}
+
+
+def _activity(before: Picture | None, after: Picture) -> Iterator[Happened]:
+    if before and _doing(before) == _doing(after):
+        return
+    progress = after.progress
+    match progress.activity:
+        case "analysing" if run := _run(after):
+            yield AnalysisBegan(run, progress.length)
+        case "pausing" if progress.length:
+            yield PauseBegan(progress.length)
+        case "finishing" if progress.stepped:
+            yield Finishing(after.canary_pods, after.snapshot.rollout.replicas)
+        case "aborting":
+            yield Aborting()
+        case "waiting" | "held" | "inconclusive" as waits:
+            yield WaitBegan(waits)
+
+
+def _doing(picture: Picture) -> tuple[str, int | None, str]:
+    """What is going on, at which step, with which run."""
+    return picture.progress.activity, picture.snapshot.rollout.step_index, _run(picture)
+
+
+def _run(picture: Picture) -> str:
+    """The name of the run that decides now."""
+    rollout = picture.snapshot.rollout
+    if rollout.blue_green:
+        return rollout.blue_green.run.name if rollout.blue_green.run else ""
+    run = step_run(picture.snapshot, rollout.step_index)
+    return run.name if run else ""
+
+
+def _pods(before: Picture | None, after: Picture) -> Iterator[Happened]:
+    """Told when the pods that are wanted are there, not for each pod."""
+    state = _settled(after)
+    if state is None or (before and _settled(before) == state):
+        return
+    canary, stable = after.snapshot.current, after.snapshot.stable
+    share = pod_share(after.snapshot) if after.progress.step else None
+    if canary and stable:
+        yield PodsReady(canary.available, stable.available, share if is_far(after.progress.weight, share) else None)
+
+
+def _settled(picture: Picture) -> int | None:
+    """How many canary pods are wanted and there; none are, after an abort, once stable has all.
+    None while pods come and go."""
+    rollout, canary = picture.snapshot.rollout, picture.snapshot.current
+    stable = picture.snapshot.stable
+    if canary is None or stable is None or canary == stable:
+        return None
+    if canary.available != canary.desired or canary.replicas != canary.desired:
+        return None
+    if not rollout.aborted:
+        return canary.desired or None
+    return 0 if not canary.desired and stable.available == rollout.replicas else None
+
+
+def _metrics(before: Picture | None, after: Picture) -> Iterator[Happened]:
+    known = {r.name: r for r in before.metrics} if before else {}
+    for row in after.metrics:
+        was = known.get(row.name)
+        again = was and was.verdict == row.verdict and was.failed >= row.failed
+        first = was is None or was.verdict == "waiting"
+        quiet = again or row.verdict == "waiting" or (first and row.verdict == "ok")
+        if not quiet or (_is_worse(row) and not (was and _is_worse(was))):
+            yield MetricChanged(row)
+
+
+def _is_worse(row: MetricRow) -> bool:
+    return row.advice is not None and row.advice.verdict == "worse"
+
+
+def _problems(before: Picture | None, after: Picture) -> Iterator[Happened]:
+    known = {p.reason for p in before.cause.pods} if before and before.cause else set()
+    pods = after.cause.pods_by_reason if after.cause else ()
+    yield from (PodFails(p) for p in pods if p.reason not in known)
+
+
+def _finished(before: Picture | None, after: Picture) -> Iterator[Happened]:
+    progress, rollout = after.progress, after.snapshot.rollout
+    same = before and before.progress.activity == progress.activity
+    if before and same and not (progress.activity == "aborted" and not _explained(before)):
+        return
+    match progress.activity:
+        case "healthy" | "aborted" | "degraded" as how if how != "aborted" or _explained(after):
+            failed = after.cause.metrics if after.cause and how == "aborted" else ()
+            yield Finished(
+                how, after.version, rollout.available_replicas, rollout.replicas, failed, progress.phase.message
+            )
+
+
+def _explained(picture: Picture) -> bool:
+    """Whether the run that led to an abort has said so: the Rollout may be seen before it."""
+    if "analysis" not in picture.progress.phase.message:
+        return True
+    return bool(picture.cause and picture.cause.metrics) or not picture.snapshot.is_judged
+
+
+# The same for machines: changes of rows, and measurements.
 
 
 def _ready(of: SnapshotRow, role: str) -> int | None:

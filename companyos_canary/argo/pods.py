@@ -107,3 +107,11 @@ def pod_state(pod: Pod) -> PodState:
     well = pod.ready and not pod.deleting and not again and status == "Running"
     trouble = not pod.ready and not pod.deleting and (status not in _CALM or again > 0)
     return PodState(pod, status, again, well, trouble)
+
+
+_FAR = 5  # percent
+
+
+def is_far(weight: int, share: int | None) -> bool:
+    """Whether the pods' share is worth saying beside the weight."""
+    return share is not None and abs(share - weight) >= _FAR

@@ -59,6 +59,11 @@ class Cause:
     pods: tuple[PodProblem, ...] = ()
     by_hand: bool = field(default=False, metadata=INSIDE)
 
+    @property
+    def pods_by_reason(self) -> tuple[PodProblem, ...]:
+        """One pod for each reason: ten pods with the same image problem are one problem."""
+        return tuple({p.reason: p for p in reversed(self.pods)}.values())[::-1]
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:

@@ -10,7 +10,7 @@ from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import clock, duration, failure, quoted, weight_text
 from companyos_canary.view.lines import Facts, Line, Role, wrapped
-from companyos_canary.view.why import controller_sentence, distinct, metric_sentence, pod_sentence
+from companyos_canary.view.why import controller_sentence, metric_sentence, pod_sentence
 
 
 def verdict_line(ending: Ending) -> str:
@@ -174,7 +174,7 @@ def meaning(ending: Ending) -> list[str]:
     found: list[str] = []
     if cause:
         found += [f"also {metric_sentence(m)}" for m in cause.metrics[1:]]
-        rest = distinct(cause.pods)
+        rest = cause.pods_by_reason
         found += [pod_sentence(p) for p in (rest if cause.metrics else rest[1:])]
     stable = version(ending.stable_image) if ending.stable_image else "the stable version"
     if ending.kind == "rolled-back":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from companyos_canary.argo.limits import Limit, number_text
+from companyos_canary.argo.pods import is_far
 from companyos_canary.model.outcome import FailedMetric
 from companyos_canary.units import bound_text, duration, limit_text, value_text
 from companyos_canary.view.lines import Symbols, cut
@@ -26,8 +27,6 @@ __all__ = [
     "value_text",
     "weight_text",
 ]
-
-_FAR = 5  # percent
 
 
 def about(span: timedelta) -> str:
@@ -82,11 +81,6 @@ def _mark(value: float | None, low: float, high: float, symbols: Symbols) -> str
 def weight_text(weight: int, share: int | None) -> str:
     """`10 %`; `10 % (50 % of the pods)` where few pods cannot have that share."""
     return f"{weight} % ({share} % of the pods)" if is_far(weight, share) else f"{weight} %"
-
-
-def is_far(weight: int, share: int | None) -> bool:
-    """Whether the pods' share is worth saying beside the weight."""
-    return share is not None and abs(share - weight) >= _FAR
 
 
 def shorten(text: str, width: int, symbols: Symbols) -> str:

@@ -26,7 +26,7 @@ def reasons(picture: Picture) -> list[tuple[str, Role]]:
     bad: Role = "failure" if picture.progress.phase.word == "Degraded" else "warning"
     few = too_few_sentence(found.metrics, len(picture.metrics))
     said: list[tuple[str, Role]] = [(few, "warning")] if few else []
-    said += [(pod_sentence(p), bad) for p in distinct(found.pods)]
+    said += [(pod_sentence(p), bad) for p in found.pods_by_reason]
     if bad == "failure" and found.pods and not found.metrics:
         said.append((controller_sentence(found), bad))
     return said
@@ -94,11 +94,6 @@ def controller_sentence(found: Cause) -> str:
         no_reason = "aborted by hand" if found.by_hand else "aborted"
         message = message[aborted.end() :] or f"{no_reason} (no analysis failed)"
     return message.strip().removesuffix(".") or "the controller gives no reason"
-
-
-def distinct(problems: tuple[PodProblem, ...]) -> tuple[PodProblem, ...]:
-    """One pod for each reason: ten pods with the same image problem are one problem."""
-    return tuple({p.reason: p for p in reversed(problems)}.values())[::-1]
 
 
 def limit_in(failed: FailedMetric) -> Limit | None:

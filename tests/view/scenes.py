@@ -1,10 +1,13 @@
 """Moments of one story, built: what the screens, lines and records are tested with."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from companyos_canary.argo.events import events
+from companyos_canary.argo.picture import Place, look
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.snapshot import Live, LiveMetric, Missing, Snapshot
+from companyos_canary.view import pipe
 from tests.builders import (
     ANALYSIS,
     CANARY,
@@ -299,3 +302,9 @@ def prometheus(share: float = 0.17, decisions: int = 64) -> Live:
         ),
         share=share,
     )
+
+
+def piped(before: Snapshot | None, after: Snapshot, now: datetime, *, place: Place | None = None) -> list[str]:
+    """What a pipe gets between two looks, without times."""
+    was, picture = look(before, now, place) if before else None, look(after, now, place)
+    return [pipe.words(event, picture) for event in events(was, picture)]

@@ -21,7 +21,7 @@ from companyos_canary.view.lines import plain as text_of
 from companyos_canary.view.screen import screen
 from tests import schema
 from tests.builders import ANALYSIS, CANARY, NOW, PAUSE, STABLE, pause, snapshot
-from tests.view.scenes import ALL
+from tests.view.scenes import ALL, piped
 
 STEPS: list[dict[str, Any]] = [
     {"setWeight": 10},
@@ -78,9 +78,9 @@ def test_every_view_has_something_to_say(state: dict[str, Any], scenes: tuple[st
     before, after = ALL[earlier](), assembled(state, scenes)
     assert status.line(after, NOW)
     assert len(screen(after, NOW, Facts()).plain.split("\n")) == 24
-    texts = [*get.lines(after, NOW, Facts(60)), *pipe.lines(before, after, NOW)]
-    texts.append(pipe.opening("deploy", after, NOW))
-    texts.append(pipe.heartbeat(after, NOW))
+    texts = [*get.lines(after, NOW, Facts(60)), *piped(before, after, NOW)]
+    texts.append(pipe.opening("deploy", look(after, NOW)))
+    texts.append(pipe.heartbeat(look(after, NOW)))
     end = Ending("degraded", ExitCode.DEGRADED, after, after.rollout.image(), "", None, None, cause(after), NOW, NOW)
     texts += [*map(text_of, closing(end, Facts())), verdict_line(end)]
     texts += ending_report(end, Place()).summary.split("\n")

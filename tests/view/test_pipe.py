@@ -6,15 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.argo.picture import Place
+from companyos_canary.argo.events import Noted, PodsReady, Replaced, awaits_a_verdict, events, untold
+from companyos_canary.argo.picture import Place, look
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import format as keyed
 from companyos_canary.view import pipe
-from companyos_canary.view.pipe import unsaid
 from tests.builders import ANALYSIS, NOW, PAUSE, metric_object, pause, replicaset, result_object, rollout, run, snapshot
-from tests.view.scenes import ABORTED, ALL, analysing, bad_image, failing, first_run, rolled_back, second_run
+from tests.view.scenes import ABORTED, ALL, analysing, bad_image, failing, first_run, piped, rolled_back, second_run
 
 PLACE = Place(context="prod-eu")
+
+
+def awaits(moment: Snapshot) -> bool:
+    return awaits_a_verdict(look(moment, NOW))
 
 
 def told(*moments: Snapshot) -> list[str]:
@@ -22,7 +26,7 @@ def told(*moments: Snapshot) -> list[str]:
     found: list[str] = []
     previous: Snapshot | None = None
     for moment in moments:
-        found += pipe.lines(previous, moment, NOW, place=PLACE)
+        found += piped(previous, moment, NOW, place=PLACE)
         previous = moment
     return found
 
@@ -121,25 +125,25 @@ def test_another_version_starts_its_own_story() -> None:
 @settings(deadline=None)
 @given(st.sampled_from(sorted(ALL)))
 def test_where_nothing_changed_nothing_is_said(scene: str) -> None:
-    assert pipe.lines(ALL[scene](), ALL[scene](), NOW + timedelta(minutes=1)) == []
+    assert piped(ALL[scene](), ALL[scene](), NOW + timedelta(minutes=1)) == []
 
 
 @settings(deadline=None)
 @given(st.sampled_from(sorted(ALL)), st.sampled_from(sorted(ALL)))
 def test_a_line_is_one_line_without_escapes(before: str, after: str) -> None:
-    for line in pipe.lines(ALL[before](), ALL[after](), NOW):
+    for line in piped(ALL[before](), ALL[after](), NOW):
         assert line.isprintable()
 
 
 def test_opening_and_heartbeat() -> None:
-    assert pipe.opening("deploy", analysing(), NOW, place=PLACE) == (
+    assert pipe.opening("deploy", look(analysing(), NOW, PLACE)) == (
         "deploy companyos-api version=v1.1.0 was=v1.0.0 namespace=companyos context=prod-eu revision=8"
     )
-    assert pipe.heartbeat(failing(), NOW) == (
+    assert pipe.heartbeat(look(failing(), NOW)) == (
         "still analysing step=2/3 weight=25 left=48s error-rate=0.112 latency-p95=0.201 "
         "latency-ratio=1.04 error-ratio=1.1 opa-success=1"
     )
-    assert pipe.heartbeat(ALL["healthy"](), NOW) == "still healthy"
+    assert pipe.heartbeat(look(ALL["healthy"](), NOW)) == "still healthy"
 
 
 @settings(deadline=None)
@@ -159,7 +163,7 @@ def test_metrics_may_have_any_name() -> None:
     names = ["words", "left", "self", "two words"]
     results = [result_object(n, ["[1]"]) for n in names]
     moment = snapshot(runs=[run(results, metrics=[metric_object(n) for n in names])])
-    assert pipe.heartbeat(moment, NOW).endswith(" left=48s words=1 self=1 two-words=1")
+    assert pipe.heartbeat(look(moment, NOW)).endswith(" left=48s words=1 self=1 two-words=1")
     over = tuple(replace(r, phase="Successful") for r in moment.runs)
     passed = told(moment, snapshot(step_index=4, runs=over))
     assert "step 2/3 passed words=1 left=1 self=1 two-words=1" in passed
@@ -220,7 +224,7 @@ def test_few_pods_make_another_share_than_the_step_asks_for() -> None:
 
 
 def test_a_lost_connection_is_said_in_the_place_of_time_that_runs() -> None:
-    assert pipe.heartbeat(ALL["lost"](), NOW) == ("still no connection since=12:04:21")
+    assert pipe.heartbeat(look(ALL["lost"](), NOW)) == ("still no connection since=12:04:21")
 
 
 def test_an_abort_by_an_analysis_is_said_when_its_metrics_are_known() -> None:
@@ -248,18 +252,18 @@ def test_an_abort_by_hand_waits_for_no_metric() -> None:
 
 
 def test_pods_that_come_and_go_are_said_once() -> None:
-    there = pipe.lines(None, analysing(), NOW)
-    again = ["pods ready canary=3 stable=8", "metric error-rate ok"]
-    assert unsaid(again, there) == ["metric error-rate ok"]
-    other = ["pods ready canary=5 stable=5"]
-    assert unsaid(other, there) == other
-    next_one = ["revision 9 version=v1.2.0", "pods ready canary=3 stable=8"]
-    assert unsaid(next_one, there) == next_one
+    there, other, note = PodsReady(3, 8, None), PodsReady(5, 5, None), Noted("something else")
+    _, last = untold(events(None, look(analysing(), NOW)), None)
+    assert last == there
+    assert untold([there, note], last) == ([note], there)
+    assert untold([other], last) == ([other], other)
+    next_one = [Replaced(9, "v1.2.0"), there]
+    assert untold(next_one, last) == (next_one, there)
 
 
 def test_a_heartbeat_has_no_values_of_an_earlier_run() -> None:
     begun = snapshot(runs=[first_run(), run([])])
-    assert pipe.heartbeat(begun, NOW) == "still analysing step=2/3 weight=25 left=48s"
+    assert pipe.heartbeat(look(begun, NOW)) == "still analysing step=2/3 weight=25 left=48s"
 
 
 def test_a_metric_may_be_called_as_a_key_of_ours() -> None:
@@ -273,12 +277,12 @@ def test_a_metric_may_be_called_as_a_key_of_ours() -> None:
     )
     before = snapshot(runs=[run([], step_index=1)], step_index=1)
     after = snapshot(runs=[judged], step_index=2)
-    assert any("step 1/3 passed reason=0.01" in line for line in pipe.lines(before, after, NOW))
+    assert any("step 1/3 passed reason=0.01" in line for line in piped(before, after, NOW))
 
 
 def test_a_step_whose_verdict_is_on_its_way_is_not_settled() -> None:
     running = run([result_object("error-rate", ["[0.01]"])], step_index=1)
-    assert pipe.awaits_a_verdict(snapshot(runs=[running], step_index=2), NOW)
+    assert awaits(snapshot(runs=[running], step_index=2))
     ended = replace(running, phase="Successful")
-    assert not pipe.awaits_a_verdict(snapshot(runs=[ended], step_index=2), NOW)
-    assert not pipe.awaits_a_verdict(snapshot(runs=[running], step_index=1), NOW)
+    assert not awaits(snapshot(runs=[ended], step_index=2))
+    assert not awaits(snapshot(runs=[running], step_index=1))

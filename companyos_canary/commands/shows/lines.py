@@ -7,8 +7,8 @@ sentences for people go to stderr. A CI system gets the lines folded.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.events import happenings
-from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.events import Happened, PodsReady, awaits_a_verdict, events, happenings, untold
+from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.argo.rows import verdict_row
 from companyos_canary.commands.base import Session
 from companyos_canary.model.outcome import Ending
@@ -20,7 +20,6 @@ from companyos_canary.view.ci.forges import CONTROLS, Folds
 from companyos_canary.view.ci.summary import ending_report
 from companyos_canary.view.closing import verdict_line
 from companyos_canary.view.lines import plain as text_of
-from companyos_canary.view.pipe import unsaid
 
 
 class Show:
@@ -59,7 +58,6 @@ class Manner:
     stay: bool = False
 
 
-_REMEMBERED = 50  # lines
 _SOON, _LONGEST = 0.2, timedelta(seconds=2)
 
 
@@ -70,7 +68,7 @@ class Lines(Show):
         self._place = place
         self._last: Snapshot | None = None
         self._began = self._said_at = self._runtime.clock.now()
-        self._told = [""]
+        self._pods: PodsReady | None = None
         self._early_since: datetime | None = None
         self._folds = Folds(session.reporting.ci)
 
@@ -79,39 +77,41 @@ class Lines(Show):
             self._runtime.say(line, ours=CONTROLS)
 
     def snapshot(self, snapshot: Snapshot) -> float | None:
-        if self._session.quiet or self._is_early(snapshot):
+        picture = look(snapshot, self._runtime.clock.now(), self._place)
+        if self._session.quiet or self._is_early(picture):
             return _SOON
-        self._say(snapshot)
+        self._tell(picture)
         return None
 
     def last(self, snapshot: Snapshot) -> None:
         if not self._session.quiet and snapshot != self._last:
-            self._say(snapshot)
+            self._tell(look(snapshot, self._runtime.clock.now(), self._place))
 
-    def _is_early(self, snapshot: Snapshot) -> bool:
+    def _is_early(self, picture: Picture) -> bool:
         """A step's end is told before the next one, though the Rollout is seen before the run."""
-        now = self._runtime.clock.now()
-        if not pipe.awaits_a_verdict(snapshot, now):
+        if not awaits_a_verdict(picture):
             self._early_since = None
         elif self._early_since is None:
-            self._early_since = now
-        return self._early_since is not None and now - self._early_since < _LONGEST
+            self._early_since = picture.now
+        return self._early_since is not None and picture.now - self._early_since < _LONGEST
 
-    def _say(self, snapshot: Snapshot) -> None:
-        now, place, beat = self._runtime.clock.now(), self._place, self._session.reporting.heartbeat
-        changes = pipe.lines(self._last, snapshot, now, place=place)
-        lines = unsaid(changes, self._told)
-        if self._last is None:
-            lines = [pipe.opening(self._session.command, snapshot, now, place=place), *lines]
-        elif not lines and beat and now - self._said_at >= beat:
-            lines = [pipe.heartbeat(snapshot, now, place=place)]
-        for words in lines:
-            stamped = harmless(self._runtime.harmless(pipe.stamped(words, self._began, now)))
-            for line in self._folds.around(words, stamped, now):
-                self._runtime.say(line, ours=CONTROLS)
-            self._said_at = now
-        self._told = [*self._told, *changes][-_REMEMBERED:]
-        self._last = snapshot
+    def _tell(self, picture: Picture) -> None:
+        now, beat = picture.now, self._session.reporting.heartbeat
+        before = look(self._last, now, self._place) if self._last else None
+        fresh, self._pods = untold(events(before, picture), self._pods)
+        if before is None:
+            self._say(None, pipe.opening(self._session.command, picture), now)
+        elif not fresh and beat and now - self._said_at >= beat:
+            self._say(None, pipe.heartbeat(picture), now)
+        for event in fresh:
+            self._say(event, pipe.words(event, picture), now)
+        self._last = picture.snapshot
+
+    def _say(self, event: Happened | None, words: str, now: datetime) -> None:
+        stamped = harmless(self._runtime.harmless(pipe.stamped(words, self._began, now)))
+        for line in self._folds.around(event, stamped, now):
+            self._runtime.say(line, ours=CONTROLS)
+        self._said_at = now
 
     def end(self, ending: Ending) -> None:
         facts, place = self._runtime.facts, self._place

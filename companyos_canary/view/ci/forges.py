@@ -4,12 +4,12 @@ import re
 from datetime import datetime
 from typing import Literal
 
+from companyos_canary.argo.events import Finished, Finishing, Happened, Replaced, StepBegan, StepEnded
 from companyos_canary.view.ci.summary import Outputs, Report
 
 System = Literal["", "github", "gitlab"]
-_BEGINS = re.compile(r"step \d+/\d+ weight=")
 # What is read without unfolding anything: how a step and the whole ended.
-_ALWAYS = ("step ", "finishing", "healthy", "aborted", "degraded", "revision ")
+_ALWAYS = (StepBegan, StepEnded, Finishing, Finished, Replaced)
 
 
 class Folds:
@@ -20,12 +20,12 @@ class Folds:
         self._number = 0
         self._open = False
 
-    def around(self, words: str, line: str, now: datetime) -> list[str]:
-        """The lines to say for `line`, whose text without its times is `words`."""
-        if not self._system or not words.startswith(_ALWAYS):
+    def around(self, event: Happened | None, line: str, now: datetime) -> list[str]:
+        """The lines to say for `line`, which tells of `event`."""
+        if not self._system or not isinstance(event, _ALWAYS):
             return [line]
         lines = self.close(now)
-        if not _BEGINS.match(words):
+        if not isinstance(event, StepBegan):
             return [*lines, line]
         self._open, self._number = True, self._number + 1
         github_ = self._system == "github"

@@ -21,7 +21,6 @@ from companyos_canary.view.closing import commands, look_of, meaning, sentence
 from companyos_canary.view.format import duration, limit_text, value_text
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.machine import error_entry
-from companyos_canary.view.why import distinct
 
 Level = Literal["", "warning", "error"]
 _WELL = ("healthy", "reached")
@@ -205,7 +204,7 @@ def _so_far(row: MetricRow, *, counts: bool) -> tuple[str, ...]:
 
 
 def _pods(ending: Ending) -> str:
-    pods = distinct(ending.cause.pods) if ending.cause else ()
+    pods = ending.cause.pods_by_reason if ending.cause else ()
     rows = [(p.pod, p.reason, str(p.restarts or ""), p.message) for p in pods]
     return _table(("pod", "reason", "restarts:", "message"), rows)
 
