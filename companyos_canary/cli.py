@@ -61,6 +61,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "schema": "the JSON Schema of what -o json prints",
         "demo": "see a good and a bad release, with no cluster",
         "sandbox": "serve a cluster on this machine, to try things in",
+        "version": "of this program, the API server and the controller",
     },
 }
 VERBS: dict[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}

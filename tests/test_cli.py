@@ -60,6 +60,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "schema": {"yaml", "rich"},
     "demo": set(),
     "sandbox": {"yaml"},
+    "version": CLIENT | CONFIG,
 }
 GIVEN = {
     "deploy": ("v1.1.0",),

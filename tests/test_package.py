@@ -133,3 +133,9 @@ def test_the_demo_ships_a_good_version_and_rolls_a_bad_one_back(installed: Insta
     )
     assert (following.returncode, following.stderr) == (ExitCode.OK, "")
     assert "\x1b" not in out
+
+
+def test_kubectl_finds_it_as_a_plugin(installed: Installed) -> None:
+    program = installed.folder / "venv" / "bin" / "kubectl-canary"
+    ran = subprocess.run([program, "--version"], env=clean(), text=True, capture_output=True, timeout=20, check=True)
+    assert ran.stdout == f"canary {__version__}\n"

@@ -42,6 +42,7 @@ VERBS = (
     "schema",
     "demo",
     "sandbox",
+    "version",
 )
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 Json = dict[str, Any]

@@ -11,9 +11,10 @@ from companyos_canary.actions import apply as action
 from companyos_canary.argo.history import revision_of, was_aborted
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ARGO, AUTOSCALER, DEPLOYMENT, Kind, Selection
+from companyos_canary.cluster.kinds import ARGO, AUTOSCALER, Kind, Selection
 from companyos_canary.commands import base
 from companyos_canary.commands.diff import references
+from companyos_canary.commands.version import controllers, elsewhere
 from companyos_canary.config import Settings, image_reference
 from companyos_canary.diagnosis import readiness
 from companyos_canary.diagnosis.case import at
@@ -137,22 +138,15 @@ def _seen(id_: str, look: Callable[[], list[Check]]) -> Iterator[Check]:
         yield Check(id_, "unknown", f"not checked: {error.message}", error.hint)
 
 
-def _elsewhere(cluster: Cluster, namespace: str) -> Cluster:
-    return Cluster(cluster.transport, namespace, cluster.context, timeout=cluster.timeout)
-
-
 def _installed(cluster: Cluster) -> Check:
     return readiness.installed(cluster.resources(ARGO))
 
 
 def _controller(session: base.Session) -> Check:
-    """By its usual name, else by its label in all namespaces that may be seen."""
-    there = _elsewhere(session.cluster, CONTROLLER)
-    found = there.object(DEPLOYMENT.api_version, DEPLOYMENT.plural, CONTROLLER)
-    deployments = [found] if found else there.items(Selection(DEPLOYMENT, "", readiness.CONTROLLER_LABEL))
+    deployments = controllers(session.cluster)
     home = str(at(next(iter(deployments), None), "metadata", "namespace") or CONTROLLER)
     try:
-        lease = _elsewhere(session.cluster, home).object(_LEASE.api_version, _LEASE.plural, LEASE)
+        lease = elsewhere(session.cluster, home).object(_LEASE.api_version, _LEASE.plural, LEASE)
     except CanaryError:  # its version is worth saying without it
         lease = None
     return readiness.controller(deployments, lease, session.runtime.clock.now())
@@ -205,7 +199,7 @@ def _router(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:
     live, config, unseen = snapshot.rollout, None, ""
     if at(live.raw, "spec", "strategy", "canary", "trafficRouting", "plugins"):
         try:
-            config = _elsewhere(cluster, CONTROLLER).object("v1", "configmaps", "argo-rollouts-config")
+            config = elsewhere(cluster, CONTROLLER).object("v1", "configmaps", "argo-rollouts-config")
         except CanaryError as error:
             unseen = error.message
     yield from readiness.router(live, config, unseen)

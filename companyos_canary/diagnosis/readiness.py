@@ -14,6 +14,7 @@ from companyos_canary.units import duration as span
 
 Mark = Literal["ok", "warning", "fault", "unknown"]
 CONTROLLER_LABEL = "app.kubernetes.io/name=argo-rollouts"
+NO_CONTROLLER = "no Deployment of Argo Rollouts was found"
 GATEWAY = "argoproj-labs/gatewayAPI"
 _CONFIG = "argo-rollouts-config"
 _NEEDED_KINDS = ("rollouts", "analysistemplates", "analysisruns")
@@ -58,11 +59,12 @@ def installed(plurals: Iterable[str]) -> Check:
 def controller(deployments: Sequence[Fields], lease: Fields | None, now: datetime) -> Check:
     """The controllers that were found; the one of the usual name and namespace counts first."""
     if not deployments:
-        text = "no Deployment of Argo Rollouts was found"
         renewed = _renewed(lease, now)
         if renewed is not None and renewed <= _DEAD:
             return Check("controller", "ok", "the Argo Rollouts controller renews its lease; its version is not known")
-        return Check("controller", "unknown", text, "see `kubectl get deployments -A -l " + CONTROLLER_LABEL + "`")
+        return Check(
+            "controller", "unknown", NO_CONTROLLER, "see `kubectl get deployments -A -l " + CONTROLLER_LABEL + "`"
+        )
     found = deployments[0]
     place = f"{at(found, 'metadata', 'namespace')}/{at(found, 'metadata', 'name')}"
     version = controller_version(found)

@@ -225,21 +225,20 @@ def test_thin_traffic_is_said_before_the_release(rate: float, mark: str, words: 
     assert words in check.sentence
 
 
-def test_a_controllers_deployment_in_the_cluster_is_found(world: World) -> None:
+def a_controller_is_installed(world: World) -> None:
+    """Its Deployment, without pods."""
     found = deployment(f"{IMAGE}:v1.9.1", 1)
-    template = found["spec"]["template"]
-    template["metadata"] = {"labels": {"app": "x"}}
+    found["spec"]["template"]["metadata"] = {"labels": {"app": "x"}}
     found["spec"] |= {"replicas": 0, "selector": {"matchLabels": {"app": "x"}}}
-    world.answer(
-        create_request(
-            {"metadata": {"name": "argo-rollouts"}}, Kind("v1", "Namespace", "namespaces", namespaced=False), ""
-        )
-    )
+    namespace = {"metadata": {"name": "argo-rollouts"}}
+    world.answer(create_request(namespace, Kind("v1", "Namespace", "namespaces", namespaced=False), ""))
     assert world.answer(create_request(found, DEPLOYMENT, "argo-rollouts")).status == 201
-    assert (
-        checks(world)["controller"]["sentence"]
-        == "Argo Rollouts v1.9.1 (argo-rollouts/argo-rollouts) has no available pod"
-    )
+
+
+def test_a_controllers_deployment_in_the_cluster_is_found(world: World) -> None:
+    a_controller_is_installed(world)
+    found = checks(world)["controller"]["sentence"]
+    assert found == "Argo Rollouts v1.9.1 (argo-rollouts/argo-rollouts) has no available pod"
 
 
 def test_a_service_that_has_just_started_is_not_called_broken() -> None:

@@ -114,6 +114,7 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
     "links": [(healthy, ()), (healthy, ("-f", "no.yaml"))],
     "init": [(healthy, ("-f", "new.yaml")), (healthy, ())],
     "why": [(waiting, ()), (healthy, ("other",))],
+    "version": [(waiting, ()), (healthy, ("-f", "no.yaml"))],
     "doctor": [(waiting, ()), (healthy, ("other",)), (healthy, ("--before", "v 1"))],
     "lint": [(healthy, ()), (healthy, ("missing.yaml",)), (healthy, ("--scrape-interval", "soon"))],
     "diff": [(waiting, ("v1.0.0",)), (waiting, ("--stable",)), (healthy, ("-f", "no.yaml"))],

@@ -1,0 +1,85 @@
+"""`canary version`: of this program, of the API server and of the Argo Rollouts controller."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from companyos_canary import __version__
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import DEPLOYMENT, Selection
+from companyos_canary.commands import base
+from companyos_canary.diagnosis.case import at
+from companyos_canary.diagnosis.control import CONTROLLER
+from companyos_canary.diagnosis.readiness import CONTROLLER_LABEL, NO_CONTROLLER, controller_version
+from companyos_canary.errors import CanaryError, ExitCode
+from companyos_canary.model.http import Json
+from companyos_canary.model.row import Output, Says
+
+EXAMPLES = (
+    "canary version",
+    "canary version --client               without asking the cluster",
+    "canary version -o json | jq -r .data.argo_rollouts",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """`notes`: why a version is not known."""
+
+    canary: str
+    kubernetes: Annotated[str, Says("empty if it is not known")]
+    argo_rollouts: Annotated[str, Says("empty if it is not known")]
+    controller: Annotated[str, Says("namespace/name of the controller's Deployment, empty if it was not found")]
+    notes: tuple[str, ...]
+
+
+OUTPUT = Output((Versions,), partial=True)
+EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED)
+
+
+def elsewhere(cluster: Cluster, namespace: str) -> Cluster:
+    """The same cluster, another namespace."""
+    return Cluster(cluster.transport, namespace, cluster.context, timeout=cluster.timeout)
+
+
+def controllers(cluster: Cluster) -> list[Json]:
+    """The Deployments of Argo Rollouts: the one of the usual name and namespace, else by label in all namespaces."""
+    there = elsewhere(cluster, CONTROLLER)
+    found = there.object(DEPLOYMENT.api_version, DEPLOYMENT.plural, CONTROLLER)
+    return [found] if found else list(there.items(Selection(DEPLOYMENT, "", CONTROLLER_LABEL)))
+
+
+def version(
+    session: base.Session, client: Annotated[bool, typer.Option("--client", help="only that of this program")] = False
+) -> base.Answer:
+    """Print the versions of canary, of the API server and of the Argo Rollouts controller.
+
+    The controller's version is the tag of its image; to see it takes the right to get its Deployment.
+    """
+    lines, kubernetes, rollouts, where, notes = [f"canary {__version__}"], "", "", "", []
+    if client:
+        return base.Answer(data=Versions(__version__, "", "", "", ()), lines=tuple(lines))
+    try:
+        kubernetes = str(session.cluster.version().get("gitVersion") or "")
+    except CanaryError as error:
+        return base.Answer(data=Versions(__version__, "", "", "", ()), lines=tuple(lines), error=error)
+    context = session.cluster.context
+    lines.append(f"Kubernetes {kubernetes or 'of an unknown version'}" + (f" (context {context})" if context else ""))
+    try:
+        found = next(iter(controllers(session.cluster)), None)
+    except CanaryError as error:
+        notes.append(f"the version of Argo Rollouts is not known: {error.message}")
+    else:
+        if found is None:
+            notes.append(f"the version of Argo Rollouts is not known: {NO_CONTROLLER}")
+        else:
+            rollouts = controller_version(found)
+            where = f"{at(found, 'metadata', 'namespace')}/{at(found, 'metadata', 'name')}"
+            lines.append(f"Argo Rollouts {rollouts or 'of an unknown version'} ({where})")
+    return base.Answer(
+        data=Versions(__version__, kubernetes, rollouts, where, tuple(notes)), lines=tuple(lines), notes=tuple(notes)
+    )
+
+
+command = base.verb(version, reads_config=True, forms=("human", "json"))
