@@ -75,7 +75,7 @@ class Verbs(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in VERBS and not args[0].startswith("-"):
-            hint = f"{near(args[0], VERBS)} see `canary --help`".strip()
+            hint = _plugin(args) or f"{near(args[0], VERBS)} see `canary --help`".strip()
             raise UsageError(f"there is no verb `{args[0]}`", hint=hint)
         return super().resolve_command(ctx, args)
 
@@ -143,7 +143,9 @@ def run(arguments: Sequence[str], runtime: Runtime) -> int:
         return _fail(CanaryError(f"stdout cannot be written: {error.strerror}"), (), runtime)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: vendored by typer, so not importable
-            return _fail(_usage(error, _verb(arguments)), arguments, runtime)
+            wrong = _usage(error, _verb(arguments))
+            wrong.hint = _plugin(arguments) or wrong.hint
+            return _fail(wrong, arguments, runtime)
         if runtime.environ.get("CANARY_DEBUG"):
             raise
         return _fail(_unexpected(error), arguments, runtime)
@@ -167,6 +169,18 @@ def _unexpected(error: Exception) -> CanaryError:
     )
 
 
+_VALUE = r"^Invalid value for `?(?P<option>[^`:]*)`?: (?P<value>.*) is not in the range "
+_CLICK = (
+    (r"^Got unexpected extra arguments? \((.*)\)$", r"there is one argument too many: `\1`"),
+    (r"^Got unexpected extra argument\(s\) \((.*)\)$", r"there is one argument too many: `\1`"),
+    (_VALUE + r"(\S+)<=x<=(\S+)$", r"`\g<option>` is \g<value>: it must be \3 to \4"),
+    (_VALUE + r"x>=(\S+)$", r"`\g<option>` is \g<value>: it must be \3 or more"),
+    (r"is not a valid int(eger)?( range)?$", "is not a whole number"),
+    (r"is not a valid float( range)?$", "is not a number"),
+)
+"""Words of click, and ours for them."""
+
+
 def _usage(error: Any, verb: str) -> UsageError:
     """What click found wrong with the command line, in our words."""
     hint = f"see `{' '.join(filter(None, ('canary', verb)))} --help`"
@@ -177,8 +191,17 @@ def _usage(error: Any, verb: str) -> UsageError:
         hint = f"{near(option, error.possibilities or ())} {hint}".strip()
         return UsageError(f"no such option: `{option}`", hint=hint)
     message = error.format_message().rstrip(".").replace("'", "`")
+    for theirs, ours in _CLICK:
+        message = re.sub(theirs, ours, message)
     message = message.replace(f"Option {option} requires", f"Option `{option}` requires")
     return UsageError(message[0].lower() + message[1:], hint=hint)
+
+
+def _plugin(arguments: Sequence[str]) -> str:
+    """What these words of the plugin are here; empty where they are none of its."""
+    from companyos_canary.commands.plugin_words import meant
+
+    return meant(arguments)
 
 
 def _verb(arguments: Sequence[str]) -> str:

@@ -196,13 +196,13 @@ def test_every_verb_has_the_common_options_and_a_word_for_each(said: Callable[..
         ),
         (("status", "--zzz"), "no such option: `--zzz`", "see `canary status --help`"),
         (("deploy",), "missing argument `VERSION`", "see `canary deploy --help`"),
-        (("get", "a", "b"), "got unexpected extra argument(s) (b)", "see `canary get --help`"),
+        (("get", "a", "b"), "there is one argument too many: `b`", "see `canary get --help`"),
         (("status", "-n"), "option `-n` requires an argument", "see `canary status --help`"),
         (("status", "-o", "xml"), "--output `xml` is not a format here", "use human, json, yaml or name"),
         (("init", "-o", "yaml"), "--output `yaml` is not a format here", "use human, json or name"),
         (
             ("status", "--request-timeout", "soon"),
-            "invalid value for `--request-timeout`: `soon` is not a valid float",
+            "invalid value for `--request-timeout`: `soon` is not a number",
             "see `canary status --help`",
         ),
         (

@@ -51,10 +51,15 @@ def check(verb: str, options: Mapping[str, Any], rollouts: Iterable[str], forms:
         )
 
 
+_TYPES = ("ro", "rollout", "rollouts")
+
+
 def names_of(given: object) -> tuple[str, ...]:
     """The names of Rollouts as they were given, each once: `web`, or `ro/web` and the other forms that
     kubectl and `-o name` print."""
     found = given if isinstance(given, list | tuple) else (given,)
+    if len(found) > 1 and found[0] in _TYPES:  # as the plugin has it: `retry rollout web`
+        found = found[1:]
     return tuple(dict.fromkeys(_FORM.sub("", name) for name in found if isinstance(name, str)))
 
 

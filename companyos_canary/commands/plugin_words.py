@@ -1,0 +1,164 @@
+"""What a command line in the words of `kubectl argo rollouts` means here. Only a mistake asks for it."""
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from companyos_canary.model.image import version
+
+_TYPES = {"ro", "rollout", "rollouts", "rollouts.argoproj.io", "rollout.argoproj.io"}
+_VALUED = {"-n", "--namespace", "--context", "--kubeconfig", "--to-revision", "-f", "--filename", "-i", "--in"}
+_VALUED |= {"--timeout", "-l", "--selector", "--reason"}
+_KEPT = ("-n", "--namespace", "--context", "--kubeconfig")
+_PLUGIN = "for that use the plugin: `kubectl argo rollouts {}`"
+
+
+@dataclass
+class _Line:
+    """A command line, taken apart. `kept` are the options that say where."""
+
+    verb: str
+    words: list[str] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    has_type: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.words[0] if self.words else ""
+
+    def has(self, *options: str) -> bool:
+        return any(o in self.options for o in options)
+
+    def ours(self, verb: str, *words: str) -> str:
+        return shlex.join([w for w in ("canary", verb, *words, *self.kept) if w])
+
+
+def meant(arguments: Sequence[str]) -> str:
+    """A hint with the command of ours; empty where the words are not the plugin's."""
+    line = _taken_apart(arguments)
+    if line is None:
+        return ""
+    if line.words[:1] and line.words[0] in ("experiment", "experiments", "exp", "analysisrun", "ar"):
+        return _PLUGIN.format(shlex.join([line.verb, *line.words]))
+    known = _VERBS.get(line.verb)
+    return known(line) if known else ""
+
+
+def _taken_apart(arguments: Sequence[str]) -> _Line | None:
+    rest = list(arguments)
+    words: list[str] = []
+    options: dict[str, str] = {}
+    kept: list[str] = []
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-") or word == "-":
+            words.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        if not equals and name in _VALUED and rest:
+            value = rest.pop(0)
+        options[name] = value
+        if name in _KEPT:
+            kept += [name, value]
+    if not words:
+        return None
+    verb, *words = words
+    has_type = bool(words) and words[0] in _TYPES
+    named = words[1:] if has_type else words
+    return _Line(verb, [re.sub(r"^[a-z.]+/", "", w) for w in named], options, kept, has_type)
+
+
+def _said(command: str) -> str:
+    return f"here that is `{command}`"
+
+
+def _get(line: _Line) -> str:
+    watching = line.has("-w", "--watch")
+    if not line.name:
+        return _said(line.ours("list")) if line.has_type else ""
+    if watching:
+        return _said(line.ours("watch", line.name))
+    return _said(line.ours("get", line.name)) if line.has_type else ""
+
+
+def _set(line: _Line) -> str:
+    if line.name != "image" or len(line.words) < 2:
+        return _PLUGIN.format("set …") if line.name else ""
+    _, rollout, *images = line.words
+    container, _, image = (images or [""])[0].partition("=")
+    other = ("--container", container) if container not in ("", "*", rollout) else ()
+    return _said(line.ours("deploy", version(image) or "VERSION", "--rollout", rollout, *other))
+
+
+def _undo(line: _Line) -> str:
+    revision = line.options.get("--to-revision")
+    if revision is None:
+        return _said(line.ours("undo", line.name)) if line.has_type else ""
+    return _said(line.ours("undo", line.name, *(("--to", revision) if revision not in ("", "0") else ())))
+
+
+def _promote(line: _Line) -> str:
+    if line.has("--skip-all-steps", "-a"):
+        return f"{_said(line.ours('promote', line.name, '--full'))}, with --reason; analyses are skipped too"
+    if line.has("--skip-current-step", "-c"):
+        return _said(line.ours("promote", line.name, "--skip-step"))
+    return _said(line.ours("promote", line.name)) if line.has_type else ""
+
+
+def _status(line: _Line) -> str:
+    if not line.has("-w", "--watch"):
+        return ""
+    waits = (line.options.get("-w") or line.options.get("--watch")) != "false"
+    return _said(line.ours("status", line.name, "--wait" if waits else ""))
+
+
+def _restart(line: _Line) -> str:
+    return _said(line.ours("restart", line.name, "--in", line.options["-i"])) if line.has("-i") else ""
+
+
+def _deploy(line: _Line) -> str:
+    name, *versions = line.words or [""]
+    return _said(line.ours("deploy", versions[0], "--rollout", name)) if len(versions) == 1 else ""
+
+
+def _plain(line: _Line) -> str:
+    return _said(line.ours(line.verb, line.name)) if line.has_type and line.name else ""
+
+
+def _list(line: _Line) -> str:
+    return _said(line.ours("list", "-A" if line.has("-A", "--all-namespaces") else ""))
+
+
+def _watch(line: _Line) -> str:
+    return _said(line.ours("watch", line.name)) if line.has("-w", "--watch") or line.has_type else ""
+
+
+def _elsewhere(hint: str) -> Callable[[_Line], str]:
+    return lambda _: hint
+
+
+_VERBS: dict[str, Callable[[_Line], str]] = {
+    "get": _get,
+    "set": _set,
+    "undo": _undo,
+    "promote": _promote,
+    "status": _status,
+    "restart": _restart,
+    "deploy": _deploy,
+    "list": _list,
+    "watch": _watch,
+    "retry": _plain,
+    "pause": _plain,
+    "abort": _plain,
+    "history": _plain,
+    "describe": _get,
+    "rollout": _elsewhere("the verb comes first: `canary status NAME`, `canary undo NAME`"),
+    "dashboard": _elsewhere("there is no dashboard here: `canary watch` follows, `canary links` names pages"),
+    "scale": _elsewhere("for that use `kubectl scale rollout NAME --replicas=N`"),
+    "delete": _elsewhere("for that use `kubectl delete rollout NAME`"),
+    "create": _elsewhere("here that is `canary apply VERSION`, or `kubectl create -f FILE`"),
+    "terminate": _elsewhere(_PLUGIN.format("terminate …")),
+    "notifications": _elsewhere(_PLUGIN.format("notifications …")),
+}
