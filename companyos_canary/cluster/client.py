@@ -20,6 +20,7 @@ from companyos_canary.errors import (
     NotAskedFor,
     NotFound,
     ServerError,
+    Unauthenticated,
     Uncertain,
     Unreachable,
 )
@@ -281,7 +282,12 @@ class Cluster:
     def send(self, request: Request) -> Json:
         """Any request; the answer as a JSON object."""
         request = self._in_time(request)
-        response = check(self.transport.send(request), request)
+        try:
+            response = check(self.transport.send(request), request)
+        except Unauthenticated as error:
+            if nameless := getattr(self.transport, "nameless", ""):
+                raise Unauthenticated(f"the API server wants credentials: {nameless}", hint=error.hint) from error
+            raise
         self._hear(response)
         try:
             return response.json()

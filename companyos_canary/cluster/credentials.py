@@ -6,10 +6,15 @@ for the rest.
 """
 
 import base64
+import json
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from companyos_canary.cluster.kubeconfig import Block, Entry, kubeconfig_files, read_entry
 from companyos_canary.cluster.transport import KubernetesTransport, make_pool
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 IN_CLUSTER = "in-cluster"
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+_AGAIN = "log in again, or choose another context with --context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ def connect(
     if files:
         entry = read_entry(files, context)
         transport = _transport(files, entry, environ, timeout)
+        transport.nameless = _nameless(entry)
         return Connection(
             transport, entry.namespace, entry.context, without_password(transport.server), entry.user.name
         )
@@ -69,18 +75,54 @@ def at_hand(kubeconfig: str | None, context: str | None, environ: Mapping[str, s
     if not files:
         return True
     entry = read_entry(files, context)
-    return not entry.user.fields.get("exec") and not _for_the_library(entry, environ)
+    return not entry.user.fields.get("exec") and not entry.user.fields.get("auth-provider")
 
 
-def _for_the_library(entry: Entry, environ: Mapping[str, str]) -> bool:
-    proxy = entry.cluster.fields.get("proxy-url") or any(map(environ.get, _PROXIES))
-    return bool(entry.user.fields.get("auth-provider") or proxy)
+def _proxy(cluster: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """The proxy on the way to a cluster, as Go finds it: that of the kubeconfig, else that of the
+    environment for its scheme, which is never asked for this machine."""
+    if cluster.get("proxy-url"):
+        return str(cluster["proxy-url"])
+    server = urlsplit(str(cluster["server"]))
+    name = f"{server.scheme}_proxy"
+    proxy = environ.get(name.upper()) or environ.get(name) or ""
+    host = (server.hostname or "").lower()
+    if not proxy or host == "localhost" or _is_loopback(host):
+        return ""
+    no = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    port = server.port or (443 if server.scheme == "https" else 80)
+    if any(_excepted(host, port, word.strip().lower()) for word in no.split(",")):
+        return ""
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _excepted(host: str, port: int, word: str) -> bool:
+    """Whether an entry of NO_PROXY is about the host: `*`, a name and what is below it, an address, a
+    network, each maybe with a port."""
+    name, colon, wanted = word.rpartition(":") if word.count(":") == 1 else (word, "", "")
+    if colon and wanted != str(port):
+        return False
+    if name in ("*", host):
+        return True
+    try:
+        return ip_address(host) in ip_network(name, strict=False)
+    except ValueError:
+        below = name.removeprefix("*").lstrip(".")
+        return bool(below) and host.endswith(f".{below}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _transport(files: list[str], entry: Entry, environ: Mapping[str, str], timeout: float) -> KubernetesTransport:
     cluster = entry.cluster.fields
     headers = _impersonation(entry.user)
-    if _for_the_library(entry, environ):
+    provider = entry.user.fields.get("auth-provider")
+    if provider and not _id_token(entry.user):
         from companyos_canary.cluster.library import library_transport  # noqa: PLC0415
 
         return library_transport(files, entry, timeout, headers)
@@ -99,11 +141,25 @@ def _transport(files: list[str], entry: Entry, environ: Mapping[str, str], timeo
             key=key,
             server_name=str(cluster.get("tls-server-name") or ""),
             verify=not cluster.get("insecure-skip-tls-verify"),
+            proxy=_proxy(cluster, environ),
         )
     except (OSError, ValueError, TypeError) as error:
         raise entry.unusable(error) from error
     renew = plugin.renew if plugin else lambda: False
     return KubernetesTransport(pool, server, authorize, renew=renew, timeout=timeout, headers=headers)
+
+
+_CREDENTIALS = ("token", "tokenFile", "exec", "auth-provider", "client-certificate", "client-certificate-data")
+
+
+def _nameless(entry: Entry) -> str:
+    """Why requests carry no credentials; empty where they do."""
+    user, server = entry.user, without_password(str(entry.cluster.fields["server"]))
+    if not any(user.fields.get(key) for key in (*_CREDENTIALS, "username")):
+        return f"user `{user.name}` of context `{entry.context}` has none in the kubeconfig"
+    if server.startswith("http:"):
+        return f"those of user `{user.name}` are not sent to `{server}`: it is not encrypted"
+    return ""
 
 
 def _plugin(entry: Entry, environ: Mapping[str, str]) -> "Plugin | None":
@@ -123,6 +179,8 @@ def _authorizer(user: Block, plugin: "Plugin | None") -> Callable[[], str]:
         return lambda: f"Bearer {_token(file)}"
     if token := fields.get("token"):
         return lambda: f"Bearer {str(token).strip()}"
+    if token := _id_token(user):
+        return lambda: f"Bearer {token}"
     if plugin:
         chosen = plugin
         return lambda: f"Bearer {t}" if (t := chosen.credential().token.strip()) else ""
@@ -131,6 +189,38 @@ def _authorizer(user: Block, plugin: "Plugin | None") -> Callable[[], str]:
         basic = f"Basic {base64.b64encode(pair).decode()}"
         return lambda: basic
     return lambda: ""
+
+
+_SUCCESSORS = {"gcp": "gke-gcloud-auth-plugin", "azure": "kubelogin"}
+
+
+def _id_token(user: Block) -> str:
+    """The token of an `auth-provider` where it needs nobody: that of OIDC while it is valid. Empty where
+    it has to be renewed. Raises Unauthenticated where that cannot be."""
+    provider = user.fields.get("auth-provider")
+    if not isinstance(provider, dict):
+        return ""
+    name, settings = str(provider.get("name") or ""), provider.get("config") or {}
+    if name != "oidc":
+        successor = _SUCCESSORS.get(name)
+        how = f"`{successor}` takes its place as an `exec` plugin: log in with it again" if successor else _AGAIN
+        raise Unauthenticated(f"user `{user.name}` logs in with the auth-provider `{name}`, which is gone", hint=how)
+    token = str(settings.get("id-token") or "").strip()
+    if token and _expires(token) > time.time():
+        return token
+    if settings.get("refresh-token"):
+        return ""
+    what = "has expired" if token else "is not there"
+    raise Unauthenticated(f"the id-token of user `{user.name}` {what}", hint=_AGAIN)
+
+
+def _expires(token: str) -> float:
+    """The `exp` of a JWT; without an end where it cannot be read: the server will say."""
+    try:
+        claims = token.split(".")[1]
+        return float(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return math.inf
 
 
 def _sendable(authorize: Callable[[], str], user: str) -> Callable[[], str]:

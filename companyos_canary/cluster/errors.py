@@ -197,6 +197,8 @@ def _owned(status: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def _message(response: Response, status: dict[str, Any]) -> str:
     text = str(status.get("message") or "")
+    if not status and response.body.lstrip()[:1] == b"<":
+        return "a proxy or a login page answered in place of the API server"
     if not status:
         text = response.body[: LONGEST_BODY * 4].decode("utf-8", "replace")[:LONGEST_BODY]
     return " ".join(text.split()).rstrip(".")

@@ -23,7 +23,10 @@ class Block:
         """What `KEY-data` holds, else the file that `KEY` names; empty for neither. Raises OSError
         and ValueError."""
         if data := self.fields.get(f"{key}-data"):
-            return base64.b64decode(data, validate=True)
+            try:
+                return base64.b64decode("".join(str(data).split()), validate=True)
+            except ValueError:
+                raise ValueError(f"`{key}-data` of `{self.name}` is not base64") from None
         path = self.fields.get(key)
         return (self.folder / path).read_bytes() if path else b""
 
@@ -66,7 +69,10 @@ def context_names(files: list[str]) -> tuple[str, ...]:
 def read_entry(files: list[str], context: str | None) -> Entry:
     """The context of that name, else the `current-context`. Of several files the first that has
     something wins. Raises ConfigError, and UsageError where there is no such context."""
-    contents = [(Path(f).absolute().parent, content) for f in files if (content := _read(f))]
+    read = [(f, content) for f in files if (content := _read(f))]
+    for file, content in read:
+        _each_once(file, content)
+    contents = [(Path(file).absolute().parent, content) for file, content in read]
     if not contents:
         raise ConfigError(f"`{'`, `'.join(files)}` is not a kubeconfig: it is empty")
     current = (str(c["current-context"]) for _, c in contents if c.get("current-context"))
@@ -78,8 +84,16 @@ def read_entry(files: list[str], context: str | None) -> Entry:
     cluster = _blocks(contents, "cluster").get(fields.get("cluster", ""))
     if cluster is None:
         raise entry.unusable(f"it needs the cluster `{fields.get('cluster', '')}`, which is not there")
-    if not cluster.fields.get("server"):
+    server = str(cluster.fields.get("server") or "")
+    if not server:
         raise entry.unusable(f"its cluster `{cluster.name}` has no `server`")
+    if not server.startswith(("https://", "http://")):
+        raise entry.unusable(f"`server` of cluster `{cluster.name}` needs https:// before `{without_password(server)}`")
+    authority = any(cluster.fields.get(key) for key in ("certificate-authority", "certificate-authority-data"))
+    if authority and cluster.fields.get("insecure-skip-tls-verify"):
+        raise entry.unusable(
+            f"cluster `{cluster.name}` has a certificate authority and insecure-skip-tls-verify: keep one of them"
+        )
     user_name = str(fields.get("user") or "")
     user = _blocks(contents, "user").get(user_name, Block(user_name, {}, Path()))
     return Entry(entry.context, entry.namespace, cluster, user)
@@ -92,8 +106,8 @@ def _read(path: str) -> dict[str, Any]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
+        raw = Path(path).read_bytes()
+        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
         if deep := too_deep(text):
             raise ConfigError(f"`{path}` is not a kubeconfig: too many values are inside one another (line {deep})")
         content = yaml.load(text, loader)
@@ -108,6 +122,16 @@ def _read(path: str) -> dict[str, Any]:
     if content is not None and not isinstance(content, dict):
         raise ConfigError(f"`{path}` is not a kubeconfig: it has no `contexts`")
     return content or {}
+
+
+def _each_once(file: str, content: Mapping[str, Any]) -> None:
+    """ConfigError where two of a kind have one name: nobody knows which one is meant."""
+    for kind in ("context", "cluster", "user"):
+        seen: set[str] = set()
+        for name, _ in _named(content.get(f"{kind}s"), kind):
+            if name in seen:
+                raise ConfigError(f"{kind} `{name}` is there twice in `{file}`", hint="keep one of them")
+            seen.add(name)
 
 
 def _blocks(contents: list[tuple[Path, dict[str, Any]]], kind: str) -> dict[str, Block]:

@@ -41,6 +41,11 @@ def library_transport(
         configuration.keep_alive = True
         pool = RESTClientObject(configuration).pool_manager
     except Exception as error:  # in the words of many libraries
+        if entry.user.fields.get("auth-provider"):
+            raise Unauthenticated(
+                f"the id-token of user `{entry.user.name}` has expired, and its provider did not renew it",
+                hint="log in again; the identity provider may be away",
+            ) from error
         raise entry.unusable(error) from error
     _raise_for(errors, entry)
     if not configuration.verify_ssl:

@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from companyos_canary import __version__
 from companyos_canary.cluster.errors import broke, failures, retry_after, unreachable
 from companyos_canary.errors import Unreachable
-from companyos_canary.model.http import Request, Response
+from companyos_canary.model.http import Request, Response, without_password
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -33,9 +34,11 @@ def make_pool(
     key: bytes = b"",
     server_name: str = "",
     verify: bool = True,
+    proxy: str = "",
 ) -> "PoolManager":
     """`secure`: over TLS. All certificates are PEM. Without `authority` the system's are trusted.
-    Raises ssl.SSLError (an OSError) for what is no certificate."""
+    `proxy`: the address of one, http, https or socks5. Raises ssl.SSLError (an OSError) for what is
+    no certificate, ValueError for what is no proxy."""
     import urllib3  # noqa: PLC0415 - 60 ms
 
     options: dict[str, Any] = {"maxsize": CONNECTIONS, "retries": False, "socket_options": _socket_options()}
@@ -46,7 +49,17 @@ def make_pool(
     if not verify:  # chosen in the kubeconfig; kubectl does not nag either
         options["cert_reqs"] = "CERT_NONE"
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    return urllib3.PoolManager(**options)
+    if not proxy:
+        return urllib3.PoolManager(**options)
+    if proxy.startswith(("socks5://", "socks5h://")):
+        from companyos_canary.cluster.socks import socks_pool  # noqa: PLC0415 - few need it
+
+        return socks_pool(proxy, options)
+    address = urllib3.util.parse_url(proxy)
+    if address.scheme not in ("http", "https") or not address.host:
+        raise ValueError(f"the proxy `{without_password(proxy)}` is none that can be used: http, https or socks5")
+    login = urllib3.util.make_headers(proxy_basic_auth=unquote(address.auth)) if address.auth else None
+    return urllib3.ProxyManager(address._replace(auth=None).url, proxy_headers=login, **options)
 
 
 def _context(authority: bytes, certificate: bytes, key: bytes, verify: bool) -> ssl.SSLContext:
@@ -89,7 +102,8 @@ class KubernetesTransport:
     raise Unauthenticated; after a 401, which is before anything was done, `renew` may get new
     credentials (True: try again, once). `timeout` (seconds) is the most a whole answer may take,
     and a connection; `headers` go with every request. Reads that broke or got Retry-After are sent
-    again, changes never. `requests` and `received` count what was sent, and the bytes of bodies."""
+    again, changes never. `nameless`: why they carry no
+    credentials. `requests` and `received` count what was sent, and the bytes of bodies."""
 
     def __init__(
         self,
@@ -104,6 +118,7 @@ class KubernetesTransport:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.server = server
+        self.nameless = ""
         self.requests = 0
         self.received = 0
         self._pool = pool
@@ -174,7 +189,8 @@ class KubernetesTransport:
         headers.update(request.headers)
         for name, value in self._headers:
             headers.add(name, value)
-        if authorization := self._authorize():
+        # As client-go: nothing that is secret goes in clear over the network.
+        if self.server.startswith("https:") and (authorization := self._authorize()):
             headers["Authorization"] = authorization
         with self._counting:
             self.requests += 1

@@ -4,20 +4,25 @@ import base64
 import json
 import logging
 import os
+import socket
 import ssl
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.credentials import Connection, connect
 from companyos_canary.errors import ConfigError, Unauthenticated, Unreachable, UsageError
 from companyos_canary.model.http import Request
-from tests.cluster.wire import answer, certificate, serving
+from tests.cluster.wire import answer, certificate, encrypted, serving
+
+ANY = {"insecure-skip-tls-verify": True}
 
 
 @pytest.fixture
@@ -88,8 +93,8 @@ def test_of_several_files_the_first_current_context_wins_as_in_kubectl(tmp_path:
 
 
 def test_a_token_is_sent(tmp_path: Path, made: Any) -> None:
-    with serving(answer(200, b"{}")) as server:
-        made(written(tmp_path, config({"token": "t0k"}, server.url))).transport.send(Request("GET", "/version"))
+    with encrypted(answer(200, b"{}")) as server:
+        made(written(tmp_path, config({"token": "t0k"}, server.url, **ANY))).transport.send(Request("GET", "/version"))
         assert server.requests[0].headers["authorization"] == "Bearer t0k"
 
 
@@ -101,7 +106,7 @@ def test_a_token_file_is_read_beside_its_kubeconfig(tmp_path: Path, made: Any) -
 
 def test_a_token_file_is_read_again_when_it_changes(tmp_path: Path, made: Any) -> None:
     token = written(tmp_path, "one", "token")
-    got = made(written(tmp_path, config({"tokenFile": "token"})))
+    got = made(written(tmp_path, config({"tokenFile": "token"}, "https://one")))
     assert authorization(got) == "Bearer one"
     token.write_text("two")
     assert authorization(got) == "Bearer two"
@@ -125,7 +130,7 @@ def test_a_proxy_is_used(tmp_path: Path, made: Any) -> None:
         got = made(file)
         assert got.transport.send(Request("GET", "/version")).status == 200
         assert proxy.seen == ["GET http://one/version"]
-        assert proxy.requests[0].headers["authorization"] == "Bearer t"
+        assert "authorization" not in proxy.requests[0].headers
 
 
 def test_behind_a_proxy_a_plugin_that_fails_is_told_too(
@@ -133,7 +138,7 @@ def test_behind_a_proxy_a_plugin_that_fails_is_told_too(
 ) -> None:
     user = plugin(tmp_path, "echo session expired >&2; exit 3")
     file = written(tmp_path, config(user, **{"proxy-url": "http://proxy"}))
-    with pytest.raises(Unauthenticated, match=r"no credentials for user `jane`: .*session expired"):
+    with pytest.raises(Unauthenticated, match=r"of user `jane` failed: .*session expired"):
         made(file)
     assert capfd.readouterr() == ("", "")
 
@@ -147,8 +152,9 @@ def test_an_auth_provider_gives_its_token(tmp_path: Path, made: Any) -> None:
 
 def test_an_auth_provider_that_cannot_be_used_is_told(tmp_path: Path, made: Any) -> None:
     provider = {"name": "gcp", "config": {"cmd-path": "/none", "expiry": "2020-01-01T00:00:00Z"}}
-    with pytest.raises(ConfigError, match="context `prod` cannot be used"):
+    with pytest.raises(Unauthenticated, match="auth-provider `gcp`, which is gone") as raised:
         made(written(tmp_path, config({"auth-provider": provider})))
+    assert "gke-gcloud-auth-plugin" in raised.value.hint
 
 
 def test_name_and_password_are_sent(tmp_path: Path, made: Any) -> None:
@@ -285,8 +291,8 @@ def test_a_plugin_that_is_missing_is_told_with_its_install_hint(tmp_path: Path, 
 def test_a_token_that_is_no_longer_accepted_is_renewed_once(tmp_path: Path, made: Any, method: str) -> None:
     credential = '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "T"}}'
     script = f"echo x >> {tmp_path}/runs; echo '{credential}' | sed s/T/t$(wc -l < {tmp_path}/runs)/"
-    with serving(answer(401), answer(200), answer(401), answer(401)) as server:
-        got = made(written(tmp_path, config(plugin(tmp_path, script), server.url)))
+    with encrypted(answer(401), answer(200), answer(401), answer(401)) as server:
+        got = made(written(tmp_path, config(plugin(tmp_path, script), server.url, **ANY)))
         assert got.transport.send(Request(method, "/version")).status == 200
         assert got.transport.stream(Request("GET", "/version")).status == 401
         tokens = [r.headers["authorization"] for r in server.requests]
@@ -299,7 +305,7 @@ def test_a_plugin_that_fails_later_is_told_then(tmp_path: Path, made: Any) -> No
         ' "status": {"token": "old", "expirationTimestamp": "2020-01-01T00:00:00Z"}}'
     )
     script = f"test -e {tmp_path}/second && exit 1; touch {tmp_path}/second; echo '{credential}'"
-    got = made(written(tmp_path, config(plugin(tmp_path, script))))
+    got = made(written(tmp_path, config(plugin(tmp_path, script), "https://one")))
     with pytest.raises(Unauthenticated, match="it ended with 1"):
         got.transport.send(Request("GET", "/version"))
     assert got.transport.requests == 0
@@ -401,3 +407,139 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         "sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("user", [{"token": "t0k"}, {"username": "u", "password": "t0k"}])
+def test_credentials_do_not_go_in_clear_and_that_is_said(tmp_path: Path, made: Any, user: dict[str, Any]) -> None:
+    with serving(answer(401)) as server:
+        got = made(written(tmp_path, config(user, server.url)))
+        cluster = Cluster(got.transport, "shop")
+        with pytest.raises(Unauthenticated) as raised:
+            cluster.version()
+    assert "authorization" not in server.requests[0].headers
+    assert f"those of user `jane` are not sent to `{server.url}`: it is not encrypted" in raised.value.message
+
+
+def test_a_user_without_credentials_is_told_so(tmp_path: Path, made: Any) -> None:
+    with encrypted(answer(401)) as server:
+        cluster = Cluster(made(written(tmp_path, config({}, server.url, **ANY))).transport, "shop")
+        with pytest.raises(Unauthenticated, match="user `jane` of context `prod` has none in the kubeconfig"):
+            cluster.version()
+
+
+def test_base64_in_lines_is_read_and_anything_else_is_named(tmp_path: Path, made: Any) -> None:
+    cert, _ = certificate()
+    lines = base64.encodebytes(cert).decode()
+    assert lines.count("\n") > 1
+    made(written(tmp_path, config(server="https://one", **{"certificate-authority-data": lines})))
+    wrong = written(tmp_path, config(server="https://one", **{"certificate-authority-data": "not*base64"}))
+    with pytest.raises(ConfigError, match="`certificate-authority-data` of `c` is not base64"):
+        made(wrong)
+
+
+@pytest.mark.parametrize("kind", ["contexts", "clusters", "users"])
+def test_two_of_one_name_are_refused(tmp_path: Path, made: Any, kind: str) -> None:
+    content = config()
+    content[kind].append(content[kind][0])
+    with pytest.raises(ConfigError, match=rf"{kind[:-1]} `\w+` is there twice in `.*config`"):
+        made(written(tmp_path, content))
+
+
+def test_a_server_without_a_scheme_and_a_contradiction_are_refused(tmp_path: Path, made: Any) -> None:
+    with pytest.raises(ConfigError, match=r"`server` of cluster `c` needs https:// before `127\.0\.0\.1:6443`"):
+        made(written(tmp_path, config(server="127.0.0.1:6443")))
+    both = {"certificate-authority-data": "eA==", "insecure-skip-tls-verify": True}
+    with pytest.raises(ConfigError, match="a certificate authority and insecure-skip-tls-verify"):
+        made(written(tmp_path, config(server="https://one", **both)))
+
+
+def test_utf_16_is_read_as_kubectl_does(tmp_path: Path, made: Any) -> None:
+    path = tmp_path / "config"
+    path.write_bytes(yaml.safe_dump(config()).encode("utf-16"))
+    assert made(path).context == "prod"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        ("azure", {"access-token": "t"}, "user `jane` logs in with the auth-provider `azure`, which is gone"),
+        ("oidc", {"id-token": "a.eyJleHAiOjEwMDB9.c"}, "the id-token of user `jane` has expired"),
+        ("oidc", {"client-id": "k"}, "the id-token of user `jane` is not there"),
+    ],
+)
+def test_an_old_login_that_is_over_is_named(
+    tmp_path: Path, made: Any, name: str, settings: dict[str, str], said: str
+) -> None:
+    with pytest.raises(Unauthenticated) as raised:
+        made(written(tmp_path, config({"auth-provider": {"name": name, "config": settings}})))
+    assert (raised.value.message, bool(raised.value.hint)) == (said, True)
+
+
+@pytest.mark.parametrize(
+    ("server", "no_proxy", "proxied"),
+    [
+        ("https://one", "", True),
+        ("https://one", "two,.one", True),
+        ("https://one", "one", False),
+        ("https://api.one:6443", "one:443", True),
+        ("https://api.one:6443", "one:6443", False),
+        ("https://api.one", ".one", False),
+        ("https://10.1.2.3", "10.0.0.0/8", False),
+        ("https://11.1.2.3", "10.0.0.0/8", True),
+        ("https://one", "*", False),
+        ("https://127.0.0.1:6443", "", False),
+        ("https://localhost:6443", "", False),
+        ("https://[::1]:6443", "", False),
+        ("http://one", "", False),
+    ],
+)
+def test_the_proxy_of_the_environment_is_used_as_go_does(
+    tmp_path: Path, made: Any, server: str, no_proxy: str, proxied: bool
+) -> None:
+    environ = {"HOME": "/nonexistent", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": no_proxy}
+    got = made(written(tmp_path, config(server=server)), environ=environ)
+    assert (getattr(got.transport._pool, "proxy", None) is not None) is proxied
+
+
+def socks(script: list[tuple[int, bytes]], told: list[bytes]) -> tuple[threading.Thread, int]:
+    """A SOCKS5 proxy that reads so many bytes and answers, once."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def play() -> None:
+        connection, _ = listener.accept()
+        with connection, listener:
+            for size, reply in script:
+                told.append(connection.recv(size, socket.MSG_WAITALL))
+                connection.sendall(reply)
+            told.append(connection.recv(4096))
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    thread = threading.Thread(target=play, daemon=True)
+    thread.start()
+    return thread, int(listener.getsockname()[1])
+
+
+def test_a_socks_proxy_is_used_and_resolves_the_name(tmp_path: Path, made: Any) -> None:
+    told: list[bytes] = []
+    user = b"\x01\x03bob\x04p4ss"
+    wanted = b"\x05\x01\x00\x03\x03one\x00\x50"
+    script = [(4, b"\x05\x02"), (len(user), b"\x01\x00"), (len(wanted), b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")]
+    thread, port = socks(script, told)
+    got = made(written(tmp_path, config(**{"proxy-url": f"socks5://bob:p4ss@127.0.0.1:{port}"})))
+    assert got.transport.send(Request("GET", "/version")).status == 200
+    thread.join(5)
+    assert told[:3] == [b"\x05\x02\x00\x02", user, wanted]
+    assert told[3].startswith(b"GET /version HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("reply", [b"\x05\xff", b""])
+def test_a_socks_proxy_that_refuses_or_is_none_is_named(tmp_path: Path, made: Any, reply: bytes) -> None:
+    _, port = socks([(3, reply)], [])
+    got = made(written(tmp_path, config(**{"proxy-url": f"socks5://127.0.0.1:{port if reply else 1}"})))
+    with pytest.raises(Unreachable, match=r"the proxy (for|on the way to) `http://one` failed"):
+        got.transport.send(Request("GET", "/version"))
+
+
+def test_a_proxy_of_another_kind_is_refused(tmp_path: Path, made: Any) -> None:
+    with pytest.raises(ConfigError, match="the proxy `ftp://one` is none that can be used"):
+        made(written(tmp_path, config(**{"proxy-url": "ftp://one"})))

@@ -129,10 +129,17 @@ def test_a_busy_server_says_when_to_come_back() -> None:
 
 
 def test_a_body_that_is_no_status_is_cut() -> None:
-    page = b"<html>" + b"x" * 5000
-    error = raised(Response(502, {}, page))
-    assert error.message == "the API server answered 502: " + page[:256].decode()
+    text = b"x" * 5000
+    error = raised(Response(502, {}, text))
+    assert error.message == "the API server answered 502: " + text[:256].decode()
     assert raised(Response(500, {}, b"")).message == "the API server answered 500"
+
+
+@pytest.mark.parametrize("status", [401, 403, 502, 503])
+def test_a_page_is_not_quoted_but_named(status: int) -> None:
+    error = raised(Response(status, {}, b"\n <!DOCTYPE html><form>password</form>"))
+    assert "a proxy or a login page answered in place of the API server" in error.message
+    assert "DOCTYPE" not in error.message
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import urllib3
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Request
-from tests.cluster.wire import Play, Wire, answer, certificate, serving
+from tests.cluster.wire import Play, Wire, answer, certificate, encrypted, serving
 
 pools: list[urllib3.PoolManager] = []
 
@@ -35,10 +35,11 @@ def reset(wire: Wire) -> None:
     wire.reset()
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_a_request_arrives_as_it_was_written_and_the_token_goes_with_it() -> None:
-    with serving(answer(200, {"kind": "Rollout"})) as server:
+    with encrypted(answer(200, {"kind": "Rollout"})) as server:
         body = b'[{"op": "test", "path": "/a", "value": 1}]'
-        response = transport(server.url).send(
+        response = transport(server.url, cert_reqs="CERT_NONE").send(
             Request(
                 "PATCH",
                 "/apis/argoproj.io/v1alpha1/namespaces/n/rollouts/a b",
