@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from companyos_canary.argo.steps import WeightStep
+from companyos_canary.argo.progress import progress
+from companyos_canary.argo.steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun, MetricResult
+from companyos_canary.model.outcome import Ending
 from companyos_canary.model.quantity import parse_duration, repeated, whole, whole_seconds
 from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
@@ -210,3 +212,50 @@ def step_end(snapshot: Snapshot, step: WeightStep) -> StepEnd:
 
 def _passed(run: AnalysisRun) -> bool:
     return run.phase == "Successful" and not run.terminating and run.message != _TERMINATED
+
+
+_STOPPED = ("rolled-back", "degraded")
+_ANOTHER = ("superseded", "reverted")  # the snapshot is of another version's update
+_UNKNOWN = "not recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """How a step of an update that is over went. `number` counts as canary.yaml does; `became` is how it ended, or what
+    was going on in it; `took` is None where nobody knows."""
+
+    number: int
+    weight: int
+    became: str
+    took: timedelta | None
+
+
+def timeline(ending: Ending) -> tuple[StepRow, ...]:
+    """Every step in its order; none where this update took no steps, or nobody recorded any."""
+    snapshot, last = ending.snapshot, progress(ending.snapshot, ending.at)
+    if ending.kind in _ANOTHER:
+        return ()
+    steps, times = weight_steps(snapshot.rollout.steps), step_times(snapshot)
+    at = weight_step_at(steps, ending.step) or last.failed_step
+    if snapshot.rollout.is_fully_promoted:
+        at = None
+    elif at is None and last.activity != "finishing":
+        return ()
+    rows = tuple(_step_row(ending, times, last.activity, step, at) for step in steps)
+    return rows if any(r.became != _UNKNOWN for r in rows) else ()
+
+
+def _step_row(
+    ending: Ending, times: Mapping[int, datetime], doing: str, step: WeightStep, at: WeightStep | None
+) -> StepRow:
+    if at and step.number > at.number:
+        return StepRow(step.number, step.weight, "not reached", None)
+    began = times.get(step.first - 1) if step.first else ending.snapshot.rollout.update_started
+    if step == at:
+        became = "stopped here" if ending.kind in _STOPPED else doing
+        over = ending.snapshot.rollout.aborted_at or ending.at
+        return StepRow(step.number, step.weight, became, over - began if began else None)
+    end, completed = step_end(ending.snapshot, step), times.get(step.end - 1)
+    became = end.word if completed or end.runs else _UNKNOWN
+    took = completed - began if completed and began else end.judged_for
+    return StepRow(step.number, step.weight, became, took)

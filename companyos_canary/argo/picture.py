@@ -6,10 +6,11 @@ from datetime import datetime
 from functools import cached_property
 
 from companyos_canary.argo.cause import cause
+from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.metric_rows import MetricRow, metric_rows
 from companyos_canary.argo.pods import PodState, pod_share, pod_state
 from companyos_canary.argo.progress import Progress, progress, started_at
-from companyos_canary.argo.steps import actual_weight
+from companyos_canary.argo.steps import WeightStep, actual_weight, weight_step_at
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Cause
 from companyos_canary.model.rollout import place_text
@@ -73,6 +74,25 @@ class Picture:
     def share(self) -> int | None:
         """The share of the pods in percent; None while pods come and go for a weight."""
         return None if self.progress.activity in ("scaling", "unobserved") else pod_share(self.snapshot)
+
+    @property
+    def pod_share(self) -> int | None:
+        """The same also meanwhile; None where pods do not make the weight."""
+        return pod_share(self.snapshot)
+
+    @property
+    def waits(self) -> bool:
+        """Nothing moves until a person acts."""
+        return waits_for_a_person(self.snapshot.rollout)
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it is in the state that it shows."""
+        return since(self.snapshot.rollout)
+
+    def step_at(self, index: int | None) -> WeightStep | None:
+        """The one that covers an index of the Rollout's steps; None when all are done."""
+        return weight_step_at(self.progress.steps, index)
 
     @cached_property
     def pod_states(self) -> Mapping[str, tuple[PodState, ...]]:

@@ -9,6 +9,7 @@ from companyos_canary.actions import deploy as action
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches.decision import Change
+from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.ci import publish
@@ -103,7 +104,7 @@ def deploy(
     if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
         return unseen(session, changed, "deploy")
     if not isinstance(changed.decision, Change) and live.is_fully_promoted and live.observed:
-        publish(runtime, session.reporting, standing_report(live, image))
+        publish(runtime, session.reporting, standing_report(live, shown_phase(live).word, image))
         said = f"{changed.decision.message}: nothing to do"
         lines = verdict_lines(session, said, "healthy", image, ExitCode.OK)
         return replace(sent_answer(session, changed, said), lines=lines)

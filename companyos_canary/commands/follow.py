@@ -7,6 +7,7 @@ from companyos_canary.actions.deploy import container_of, timeout_of
 from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.argo import rows
 from companyos_canary.argo.endings import Until, impossible
+from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.picture import Place, look
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
@@ -112,7 +113,7 @@ def _not_observed(session: Session, live: Rollout, image: str, *, sent: bool) ->
     said = f"{what} no controller has acted on it in 30 s: is Argo Rollouts running?"
     if session.writes_lines:
         raise Unobserved(said)
-    publish(session.runtime, session.reporting, unobserved_report(live, image, said))
+    publish(session.runtime, session.reporting, unobserved_report(live, shown_phase(live).word, image, said))
     return Answer(
         code=ExitCode.UNOBSERVED,
         data=rows.Unobserved(live.name, live.namespace),

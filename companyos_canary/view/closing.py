@@ -1,10 +1,6 @@
 """How it ended: the verdict in one line, and the sentences that close a watch."""
 
-from companyos_canary.argo.endings import waits_for_a_person
-from companyos_canary.argo.phase import shown_phase
-from companyos_canary.argo.picture import Place
-from companyos_canary.argo.progress import progress
-from companyos_canary.argo.steps import weight_step_at, weight_steps
+from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
@@ -39,23 +35,27 @@ def _reason(ending: Ending) -> dict[str, str]:
     return {}
 
 
+def _picture(ending: Ending) -> Picture:
+    return look(ending.snapshot, ending.at)
+
+
 def _weight(ending: Ending) -> str:
     """Of what ended before it was followed: that of the step where it stopped."""
     if ending.weight is not None:
         return str(ending.weight)
-    stopped = progress(ending.snapshot, ending.at).failed_step
+    stopped = _picture(ending).progress.failed_step
     return str(stopped.weight) if stopped else ""
 
 
 def step_of(ending: Ending) -> str:
     """`2/3`: where it had come to, as people count; empty where there are no steps."""
-    steps = weight_steps(ending.snapshot.rollout.steps)
-    stopped = progress(ending.snapshot, ending.at).failed_step
+    picture = _picture(ending)
+    steps, stopped = picture.progress.steps, picture.progress.failed_step
     if ending.step is None and stopped:
         return f"{stopped.number}/{len(steps)}"
     if ending.step is None or not steps:
         return ""
-    at = weight_step_at(steps, ending.step)
+    at = picture.step_at(ending.step)
     return f"{at.number if at else len(steps)}/{len(steps)}"
 
 
@@ -137,11 +137,11 @@ def _goes_on(ending: Ending, name: str, at: str) -> str:
     if rollout.is_fully_promoted and rollout.observed:
         return f"{name} is stable"
     if rollout.aborted:
-        done = shown_phase(rollout).word == "Degraded"
+        done = _picture(ending).progress.phase.word == "Degraded"
         return f"{name} was rolled back" if done else f"{name} is being aborted"
     if rollout.paused:
         return f"{name} is paused by hand{at}"
-    if waits_for_a_person(rollout):
+    if _picture(ending).waits:
         return f"{name} waits for a person{at}"
     return f"the rollout of {name} continues{at and ', now' + at}"
 
@@ -206,7 +206,7 @@ def _from_here(ending: Ending) -> list[str]:
     rollout = ending.snapshot.rollout
     if ending.snapshot.stale_since or ending.kind not in ("paused", "timeout", "reached"):
         return []
-    if rollout.paused or waits_for_a_person(rollout):
+    if rollout.paused or _picture(ending).waits:
         judged = "; the analysis keeps running, and can still abort it"
         stays = "the weight stays until someone promotes or aborts it"
         return [stays + judged if ending.snapshot.is_judged else _STILL]
@@ -245,7 +245,7 @@ def _go_on(ending: Ending, place: Place) -> list[tuple[str, str]]:
     rollout = ending.snapshot.rollout
     if rollout.paused:
         return [("continue", place.command("resume"))]
-    return [("continue", place.command("promote"))] if waits_for_a_person(rollout) else []
+    return [("continue", place.command("promote"))] if _picture(ending).waits else []
 
 
 def _told(*pairs: tuple[str, str]) -> list[Line]:

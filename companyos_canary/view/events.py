@@ -5,7 +5,6 @@ import textwrap
 from collections.abc import Iterable
 from datetime import datetime
 
-from companyos_canary.argo.endings import since
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Snapshot
@@ -33,7 +32,7 @@ def events_lines(picture: Picture, facts: Facts, most: int) -> list[Line]:
     end: list[Line] = []
     healthy = picture.progress.activity == "healthy"
     if telling and healthy and not any(_is(_COMPLETED, e, picture) for e in telling):
-        at = since(picture.snapshot.rollout)
+        at = picture.since
         if at is None or not picture.version:
             return []
         end = [(f"  {clock(at, picture.now)}  {picture.version} is stable",)]

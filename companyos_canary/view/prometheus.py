@@ -9,7 +9,6 @@ from companyos_canary.argo.advice import SequentialRow
 from companyos_canary.argo.limits import Limit, Operator, Unit, number_text, unit_of
 from companyos_canary.argo.metric_rows import MetricRow, Verdict
 from companyos_canary.argo.picture import Picture
-from companyos_canary.argo.pods import pod_share
 from companyos_canary.argo.rows import bound
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.row import Percent, Placed, RunPhase, Says, pick
@@ -169,7 +168,7 @@ def plain(now: Now) -> tuple[str, ...]:
     first = keyed(
         f"traffic at={at}",
         asked=str(now.picture.progress.weight) if now.under_way else "",
-        pods=_text(pod_share(now.picture.snapshot)) if now.under_way else "",
+        pods=_text(now.picture.pod_share) if now.under_way else "",
         measured=_text(None if live.share is None else round(live.share * 100, 1)),
         prometheus=live.address,
         problem=live.problem,
@@ -206,7 +205,7 @@ def now_row(now: Now) -> NowRow:
         prometheus=pick(Asked, live, through_api_server=now.through_the_api_server),
         traffic=Traffic(
             asked=now.picture.progress.weight,
-            pods=pod_share(now.picture.snapshot),
+            pods=now.picture.pod_share,
             measured=None if live.share is None else 100 * live.share,
         ),
         metrics=tuple(map(_metric_now, now.rows)),
@@ -262,7 +261,7 @@ def _told(sentence: tuple[str, Role], facts: Facts, indent: str = "") -> list[Li
 def _traffic(now: Now, facts: Facts) -> Line:
     """The share that is asked for, what the pods make of it, and what Prometheus counts."""
     picture, share = now.picture, now.live.share
-    by_pods = pod_share(picture.snapshot)
+    by_pods = picture.pod_share
     pods = f"pods {by_pods} % ({picture.canary_pods} of {picture.pods})"
     pieces = [
         (9, f"traffic  asked {picture.progress.weight} %"),

@@ -1,18 +1,14 @@
 """A release as a summary in Markdown, and the facts that it is made from."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
-from companyos_canary.argo.durations import step_end, step_times
-from companyos_canary.argo.endings import waits_for_a_person
+from companyos_canary.argo.durations import timeline
 from companyos_canary.argo.metric_rows import MetricRow
-from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.picture import Picture, Place, look
-from companyos_canary.argo.progress import progress
-from companyos_canary.argo.steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
@@ -51,14 +47,14 @@ class Report:
 
 
 def ending_report(ending: Ending, place: Place) -> Report:
-    rollout = ending.snapshot.rollout
+    picture, rollout = look(ending.snapshot, ending.at, place), ending.snapshot.rollout
     level: Level = "error"
     if ending.kind in _WELL:
-        level = "warning" if waits_for_a_person(rollout) else ""
+        level = "warning" if picture.waits else ""
     elif ending.kind in _SOMEBODY:
         level = "warning"
     return Report(
-        outputs=_outputs(rollout, ending.kind, ending.image),
+        outputs=_outputs(rollout, picture.progress.phase.word, ending.kind, ending.image),
         level=level,
         title=f"{rollout.name} {ending.kind}",
         message=sentence(ending),
@@ -66,16 +62,16 @@ def ending_report(ending: Ending, place: Place) -> Report:
     )
 
 
-def standing_report(rollout: Rollout, image: str) -> Report:
+def standing_report(rollout: Rollout, phase: str, image: str) -> Report:
     """Of a version that was stable before anything was asked."""
     said = f"{rollout.name}: {image} is stable; there was nothing to do"
-    return Report(_outputs(rollout, "healthy", image), "", rollout.name, said, of_sentence(said))
+    return Report(_outputs(rollout, phase, "healthy", image), "", rollout.name, said, of_sentence(said))
 
 
-def unobserved_report(rollout: Rollout, image: str, said: str) -> Report:
+def unobserved_report(rollout: Rollout, phase: str, image: str, said: str) -> Report:
     """Of a change that no controller has acted on."""
     title = f"{rollout.name} unobserved"
-    return Report(_outputs(rollout, "unobserved", image), "error", title, said, of_sentence(said))
+    return Report(_outputs(rollout, phase, "unobserved", image), "error", title, said, of_sentence(said))
 
 
 def error_report(command: str, error: CanaryError) -> Report:
@@ -85,55 +81,11 @@ def error_report(command: str, error: CanaryError) -> Report:
     return Report(Outputs(error_entry(error).code), level, title, said, of_sentence(said, error.hint))
 
 
-def _outputs(rollout: Rollout, verdict: str, image: str) -> Outputs:
-    return Outputs(verdict, shown_phase(rollout).word, str(rollout.revision or ""), image)
+def _outputs(rollout: Rollout, phase: str, verdict: str, image: str) -> Outputs:
+    return Outputs(verdict, phase, str(rollout.revision or ""), image)
 
 
-_STOPPED = ("rolled-back", "degraded")
-_ANOTHER = ("superseded", "reverted")  # the snapshot is of another version's update
-_UNKNOWN = "not recorded"
 _WORDS = {"waiting": "waits for a person", "held": "paused by hand", "inconclusive": "no verdict"}
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """`number` counts as canary.yaml does; `took` is None where nobody knows."""
-
-    number: int
-    weight: int
-    became: str
-    took: timedelta | None
-
-
-def timeline(ending: Ending) -> tuple[StepRow, ...]:
-    """Every step in its order; none where this update took no steps, or nobody recorded any."""
-    snapshot, last = ending.snapshot, progress(ending.snapshot, ending.at)
-    if ending.kind in _ANOTHER:
-        return ()
-    steps, times = weight_steps(snapshot.rollout.steps), step_times(snapshot)
-    at = weight_step_at(steps, ending.step) or last.failed_step
-    if snapshot.rollout.is_fully_promoted:
-        at = None
-    elif at is None and last.activity != "finishing":
-        return ()
-    rows = tuple(_row(ending, times, last.activity, step, at) for step in steps)
-    return rows if any(r.became != _UNKNOWN for r in rows) else ()
-
-
-def _row(ending: Ending, times: Mapping[int, datetime], doing: str, step: WeightStep, at: WeightStep | None) -> StepRow:
-    if at and step.number > at.number:
-        return StepRow(step.number, step.weight, "not reached", None)
-    began = times.get(step.first - 1) if step.first else ending.snapshot.rollout.update_started
-    if step == at:
-        became = "stopped here" if ending.kind in _STOPPED else _WORDS.get(doing, doing)
-        over = ending.snapshot.rollout.aborted_at or ending.at
-        return StepRow(step.number, step.weight, became, over - began if began else None)
-    end, completed = step_end(ending.snapshot, step), times.get(step.end - 1)
-    became = end.word if completed or end.runs else _UNKNOWN
-    took = completed - began if completed and began else end.judged_for
-    return StepRow(step.number, step.weight, became, took)
-
-
 _MEANS_SOMETHING = re.compile(r"([\\`*_~\[\]<>|&#])")
 
 
@@ -168,7 +120,7 @@ def _where(ending: Ending, picture: Picture) -> str:
 def _steps(ending: Ending) -> str:
     steps = timeline(ending)
     of = len(steps)
-    rows = [(f"{s.number}/{of}", f"{s.weight} %", s.became, _took(s.took)) for s in steps]
+    rows = [(f"{s.number}/{of}", f"{s.weight} %", _WORDS.get(s.became, s.became), _took(s.took)) for s in steps]
     return _table(("step", "weight:", "outcome", "took:"), rows)
 
 
