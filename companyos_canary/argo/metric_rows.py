@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from companyos_canary.analysis.evidence import MARK
+from companyos_canary.analysis.evidence import MARK, numbers
 from companyos_canary.analysis.sequential import Found
 from companyos_canary.argo.advice import SequentialRow, advice
 from companyos_canary.argo.limits import Limit, Operator, Unit, limit_of, measured_number, unit_of
@@ -13,6 +13,7 @@ from companyos_canary.model.quantity import whole
 from companyos_canary.model.row import INSIDE, RunPhase, named
 from companyos_canary.model.snapshot import Snapshot
 
+_REQUESTS = 3  # where a row of numbers has those of the canary
 Verdict = Literal["ok", "failing", "no data", "no verdict", "error", "waiting"]
 
 
@@ -37,6 +38,7 @@ class MetricRow:
     message: str
     run: str
     sequential: SequentialRow | None = None
+    requests: float | None = None
 
     @property
     def advice(self) -> Found | None:
@@ -88,7 +90,13 @@ def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
         message=newest.message if newest else "",
         run=run.name,
         sequential=advice(name, tuple(asked), limit) if limit and MARK in metric.query else None,
+        requests=_requests(newest) if newest and MARK in metric.query else None,
     )
+
+
+def _requests(newest: Measurement) -> float | None:
+    counted = numbers(newest.value)[_REQUESTS:]
+    return counted[0] if counted and math.isfinite(counted[0]) else None
 
 
 def _number(measurement: Measurement) -> float | None:

@@ -179,12 +179,11 @@ def _text(row: MetricRow, number: float | None) -> str:
 
 
 def _requests(row: MetricRow, metric: LiveMetric | None) -> Cell:
-    """How many are behind the value, or behind the interval where nobody counts them now."""
+    """How many there are now, or were behind the value that was measured."""
     if metric is not None and metric.requests is not None:
         few = metric.needed is not None and metric.requests < metric.needed
         return (f"{metric.requests:,.0f}", "warning" if few else "")
-    known = row.advice.counts.requests if row.advice else 0
-    return f"{known:,.0f}" if known else ""
+    return "" if row.requests is None else f"{row.requests:,.0f}"
 
 
 def _messages(rows: tuple[MetricRow, ...], room: int, symbols: Symbols) -> list[Line]:

@@ -99,9 +99,12 @@ def _metric(row: MetricRow) -> str:
 
 
 def _values(rows: tuple[MetricRow, ...]) -> dict[str, str]:
-    """The numbers of the newest run, without what it has not measured yet."""
-    told = (r for r in rows if r.history and r.verdict != "waiting")
-    return {"-".join(r.name.split()): number_text(r.value) or "no-data" for r in told}
+    """The numbers of the newest run, without what it has not measured yet, and the fewest requests behind one of
+    them where they are counted."""
+    told = [r for r in rows if r.history and r.verdict != "waiting"]
+    counted = [r.requests for r in told if r.requests is not None]
+    found = {"-".join(r.name.split()): number_text(r.value) or "no-data" for r in told}
+    return found if not counted or "n" in found else {**found, "n": f"{min(counted):.0f}"}
 
 
 def stamped(line: str, began: datetime, now: datetime) -> str:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from companyos_canary.analysis.evidence import MARK
 from companyos_canary.argo.events import Noted, PodsReady, Replaced, awaits_a_verdict, events, untold
 from companyos_canary.argo.picture import Place, look
+from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import format as keyed
 from companyos_canary.view import pipe
@@ -286,3 +288,24 @@ def test_a_step_whose_verdict_is_on_its_way_is_not_settled() -> None:
     ended = replace(running, phase="Successful")
     assert not awaits(snapshot(runs=[ended], step_index=2))
     assert not awaits(snapshot(runs=[running], step_index=1))
+
+
+def counting(**values: str) -> AnalysisRun:
+    """A run of metrics that answer a row each: value, z, bad requests, requests."""
+    query = {"prometheus": {"address": "http://prometheus:9090", "query": f"label_replace(x, '', {MARK})"}}
+    asked = [{"name": name, "provider": query, "successCondition": "result[0] < 0.05"} for name in values]
+    return run([result_object(name, [value]) for name, value in values.items()], metrics=asked)
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ({"error-rate": "[0.0107,0.2,4.4,412.3]"}, "error-rate=0.0107 n=412"),
+        ({"a": "[1,0,0,412]", "b": "[2,0,0,60]"}, "a=1 b=2 n=60"),
+        ({"a": "[7]"}, "a=7"),
+        ({"n": "[7,0,0,412]"}, "n=7"),
+    ],
+    ids=["one", "the fewest of several", "nobody counts", "a metric's own name goes first"],
+)
+def test_the_requests_behind_the_values_are_told(measured: dict[str, str], said: str) -> None:
+    assert pipe.heartbeat(look(snapshot(runs=[counting(**measured)]), NOW)).endswith(f" {said}")
