@@ -240,9 +240,10 @@ def logs(
     found = action.read(session.cluster, snapshot, wanted)
     live, facts = snapshot.rollout, session.runtime.facts
     several = found.pods > 1
+    pods: dict[str, int] = {}
     return base.Answer(
         data=Logs(**session.place_of(live), lines=tuple(found.lines), notes=tuple(found.notes)),
-        lines=tuple(view.line(x, facts, prefixed=several) for x in found.lines),
+        lines=tuple(view.line(x, facts, prefixed=several, pods=pods) for x in found.lines),
         notes=(*_role_note(snapshot, wanted), *found.notes),
     )
 
@@ -257,13 +258,14 @@ def _follow(session: base.Session, wanted: action.Wanted) -> base.Answer:
     from companyos_canary.view import logs as view
 
     runtime, as_json = session.runtime, session.output == "json"
+    pods: dict[str, int] = {}
     now = runtime.clock.now
 
     def show(found: LogLine) -> None:
         if as_json:
             runtime.say_event("log", found)
         else:
-            runtime.say(view.line(found, runtime.facts, prefixed=True))
+            runtime.say(view.line(found, runtime.facts, prefixed=True, pods=pods))
 
     name = session.cluster.rollout(session.rollout).name
     with closing(runtime.feed(session.cluster, name)) as feed:

@@ -10,7 +10,7 @@ from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 from companyos_canary.view.format import clock, keyed, shorten
-from companyos_canary.view.lines import Facts, Line, Role, columns_of, filled
+from companyos_canary.view.lines import Facts, Line, Role, columns_of, wrapped
 
 _NOISE = frozenset({"RolloutAddedToInformer", "RolloutNotCompleted", "NewReplicaSetCreated"})
 _FOLDED = "(combined from similar events): "
@@ -22,10 +22,11 @@ _SCALED = re.compile(r"Scaled (up|down) ReplicaSet (\S+) \(revision (\d+)\) (fro
 _RUN = re.compile(r"(Step|Background) Analysis Run '(\S+)' Status New: '(\w+)' Previous: '\w*'")
 
 
-def events_lines(picture: Picture, facts: Facts, most: int) -> list[Line]:
-    """The newest `most` events that tell something, oldest first, of this update alone. The cluster
-    drops events after the 25th: where it is over and the last of them is missing the status says
-    so, and where that does not know either there is nothing to tell."""
+def events_lines(picture: Picture, facts: Facts, most: int, *, folded: bool = False) -> list[Line]:
+    """The newest events that tell something, oldest first, of this update alone: `most` lines, one each, or
+    `folded` where they are too long for the room beside a picture. The cluster drops events after the 25th:
+    where it is over and the last of them is missing the status says so, and where that does not know either
+    there is nothing to tell."""
     if most <= 0:
         return []
     telling = _of_this_update(picture)
@@ -38,7 +39,7 @@ def events_lines(picture: Picture, facts: Facts, most: int) -> list[Line]:
         end = [(f"  {clock(at, picture.now)}  {picture.version} is stable",)]
         telling = [e for e in telling if not (e.at and e.at > at)]
     kept = telling[len(telling) + len(end) - most :] if len(telling) + len(end) > most else telling
-    return _lines(kept, picture, facts) + end
+    return (_lines(kept, picture, facts, folded=folded) + end)[-most:]
 
 
 def in_order(snapshot: Snapshot) -> list[Event]:
@@ -76,14 +77,22 @@ def _is_of_another(event: Event, picture: Picture) -> bool:
     return found is not None and int(found[1]) != picture.snapshot.rollout.revision
 
 
-def _lines(events: list[Event], picture: Picture, facts: Facts) -> list[Line]:
+def _lines(events: list[Event], picture: Picture, facts: Facts, *, folded: bool) -> list[Line]:
     lines: list[Line] = []
     for event in events:
-        head = f"  {clock(event.at, picture.now)}  "
+        head = f"{'' if folded else '  '}{clock(event.at, picture.now)}  "
+        role: Role = "warning" if event.type == "Warning" else ""
         again = f" (x{event.count})" if event.count > 1 else ""
-        room = facts.width - columns_of(head) - len(again)
-        text = shorten(event_text(event, picture), room, facts.symbols) + again
-        lines.append((head, (text, "warning" if event.type == "Warning" else "")))
+        mark = f"{facts.symbols.warning} " if role else ""
+        room = facts.width - columns_of(head) - len(mark)
+        text = event_text(event, picture)
+        if folded:
+            text = short_names(text, picture) + again
+            told = wrapped(text, room, more=facts.symbols.more)
+        else:
+            told = [shorten(text, room - len(again), facts.symbols) + again]
+        blank = " " * (len(head) + len(mark))
+        lines += [(blank if n else head + mark, (part, role)) for n, part in enumerate(told)]
     return lines
 
 
@@ -114,20 +123,18 @@ def _version(picture: Picture, snapshot: Snapshot, replicaset: str) -> str:
     return picture.version_of(found) if found else ""
 
 
-_SUBJECT = 14
-
-
 def lines(events: Iterable[Event], picture: Picture, facts: Facts) -> list[Line]:
-    """Time, what it is about, reason and message; nothing is cut off. Warnings are marked."""
+    """Time, what it is about where that is not the Rollout itself, reason and message; nothing is cut off.
+    Warnings are marked."""
     return [line for event in events for line in _rows(event, picture, facts)]
 
 
 def _rows(event: Event, picture: Picture, facts: Facts) -> list[Line]:
     warning = event.type == "Warning"
-    mark = facts.symbols.warning if warning else " "
-    head = f"{clock(event.at, picture.now)} {mark} {filled(subject(event, picture), _SUBJECT)} "
+    head = f"{clock(event.at, picture.now)} {facts.symbols.warning if warning else ' '} "
     again = f" (x{event.count})" if event.count > 1 else ""
-    text = f"{event.reason}: {short_names(event_text(event, picture), picture)}{again}"
+    about = "" if event.kind == "Rollout" else f"{subject(event, picture)}: "
+    text = f"{about}{event.reason}: {short_names(event_text(event, picture), picture)}{again}"
     style: Role = "warning" if warning else ""
     folded = textwrap.wrap(text, max(20, facts.width - columns_of(head)), break_on_hyphens=False) or [""]
     rest = " " * columns_of(head)

@@ -166,7 +166,7 @@ def _two_columns(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[
     mark = f" {facts.symbols.limit} "
     left = _fitted(_Parts(picture, replace(facts, width=columns), banner=False, beside=True), room)
     narrow = replace(facts, width=facts.width - columns - len(mark))
-    right = panel_lines(picture, narrow, desk, room) if desk.panel else events_lines(picture, narrow, room)
+    right = panel_lines(picture, narrow, desk, room) if desk.panel else events_lines(picture, narrow, room, folded=True)
     lines: list[Line] = []
     for n in range(room):
         line = left[n] if n < len(left) else ()

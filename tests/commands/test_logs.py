@@ -63,10 +63,17 @@ def test_several_pods_are_one_log_in_the_order_of_time(shipping: World) -> None:
 
 def test_only_the_prefix_has_a_colour_and_only_on_a_terminal(shipping: World) -> None:
     line = shipping.canary("logs", "--stable", terminal=True).out.splitlines()[0]
-    assert re.match(r"\x1b\[32mstable \w{5}\x1b\[0m time=", line)
+    assert re.match(r"\x1b\[32mstable\x1b\[0m \x1b\[\d+m\w{5}\x1b\[0m time=", line)
     assert "\x1b" not in shipping.canary("logs", "--stable").out
     calm = shipping.canary("logs", "--stable", terminal=True, environ={"NO_COLOR": "1"})
     assert "\x1b" not in calm.out
+
+
+def test_every_pod_has_a_colour_of_its_own(shipping: World) -> None:
+    lines = shipping.canary("logs", "--stable", terminal=True).out.splitlines()
+    coloured = {found.groups() for line in lines if (found := re.search(r" \x1b\[(\d+)m(\w{5})\x1b\[0m ", line))}
+    assert len({pod for _, pod in coloured}) == len(coloured) == 9, "a pod keeps its colour"
+    assert len({colour for colour, _ in coloured}) == 6
 
 
 def test_options_are_given_on(shipping: World) -> None:
