@@ -41,13 +41,25 @@ def aborted(before: Rollout, now: Rollout) -> Effect:
 
 
 def drained(now: Rollout) -> bool:
-    """After an abort: no canary pod is left and stable has all of its own. In blue-green the pods
-    of the preview may stay (abortScaleDownDelaySeconds, 0 for ever); what counts is where the
-    active Service points (recorded: abort-during-post-promotion). Where the stable template was
-    put back, the newest pods are the stable ones."""
+    """After an abort: all traffic is back on stable, and stable has all of its pods. Where traffic follows the pods, no
+    canary pod is left. Where a router or a Service sends it, pods of the canary may stay (abortScaleDownDelaySeconds,
+    0 for ever); what counts is the weight (recorded: abort-delay-0), or where the active Service points (recorded:
+    abort-during-post-promotion). Where the stable template was put back, the newest pods are the stable ones."""
     if now.blue_green:
         return now.blue_green.active == now.stable_hash and now.available_replicas >= now.replicas
+    if now.is_routed and not now.is_fully_promoted:
+        return canary_weight(now) == 0 and now.available_replicas >= now.replicas
     return not canary_pods(now) and now.available_replicas >= now.replicas
+
+
+def canary_weight(now: Rollout) -> int | None:
+    """What the router sends to the canary, of maxTrafficWeight; None where that is not known, or where the router
+    does not show it yet."""
+    weights = ((now.raw.get("status") or {}).get("canary") or {}).get("weights")
+    if not isinstance(weights, dict) or weights.get("verified") is False:
+        return None
+    weight = (weights.get("canary") or {}).get("weight", 0)
+    return weight if isinstance(weight, int) else None
 
 
 def canary_pods(now: Rollout) -> int:

@@ -1,6 +1,6 @@
 """`canary abort`: stop the canary. Needs no canary.yaml, and no more rights than get and patch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,13 @@ from companyos_canary.argo.effects import Effect, aborted, canary_pods
 from companyos_canary.argo.patches.act import names
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing
 from companyos_canary.argo.phase import invalid_spec
+from companyos_canary.argo.replicas import abort_delay
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, verb_with, would_send
 from companyos_canary.commands.several import Several, several
 from companyos_canary.errors import ExitCode, Refused
+from companyos_canary.model.quantity import format_duration
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 
@@ -113,6 +115,8 @@ def _drained(session: base.Session, changed: Changed, time: "Time", again: Calla
         back = _back(changed) or f"{name} in {place} is back on its stable version"
         return _answer(session, changed, f"{back}: all traffic is on the stable version")
     bad = names(live.containers[:1]) or "the aborted version"
+    for note in _staying(live):
+        session.note(note)
     return _answer(
         session,
         changed,
@@ -179,8 +183,21 @@ def _back(changed: Changed) -> str:
     return f"{what} was put back{where} in {changed.before.name}"
 
 
+def _staying(live: Rollout) -> Iterator[str]:
+    """Pods of the canary that serve nothing any more, and for how long they stay."""
+    pods = canary_pods(live)
+    if not pods or not (live.is_routed or live.blue_green):
+        return
+    verb, delay = ("pod stays" if pods == 1 else "pods stay"), abort_delay(live)
+    until = "until the next version" if delay is None else f"for up to {format_duration(delay)}"
+    field = "abortScaleDownDelaySeconds" + (": 0" if delay is None else "")
+    yield f"its {pods} canary {verb} {until} ({field})"
+
+
 def _last(rollout: Rollout) -> str:
     """What an abort takes the longest for."""
+    if rollout.is_routed and not rollout.blue_green:
+        return "all traffic to be back on stable"
     if rollout.blue_green:
         return f"{rollout.blue_green.active_service or 'the active Service'} to be back on stable"
     return "the canary's pods to go"

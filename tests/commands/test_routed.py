@@ -1,0 +1,87 @@
+"""Rollouts with a traffic router (nginx): what is done is said by the traffic, not by the pods."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from companyos_canary.cluster.client import create_request
+from companyos_canary.cluster.kinds import KNOWN
+from companyos_canary.errors import ExitCode
+from tests.world import World
+
+MANIFESTS = Path(__file__).parents[1] / "conformance" / "scenarios-nginx" / "abort-delay-2" / "manifests.yaml"
+KINDS = {kind.kind: kind for kind in KNOWN}
+
+
+@pytest.fixture
+def routed(tmp_path: Path) -> Callable[..., World]:
+    """v2 of a Rollout behind nginx waits for a person at 50 %; `canary` changes fields of its strategy."""
+
+    def begin(**canary: Any) -> World:
+        world = World(tmp_path, "")
+        for obj in yaml.safe_load_all(MANIFESTS.read_text()):
+            obj["metadata"]["namespace"] = "companyos"
+            if obj["kind"] == "Rollout":
+                strategy = obj["spec"]["strategy"]["canary"]
+                del strategy["abortScaleDownDelaySeconds"], strategy["scaleDownDelaySeconds"]
+                strategy.update(canary)
+            made = world.answer(create_request(obj, KINDS[obj["kind"]], "companyos"))
+            assert made.status == 201, made.body
+        world.advance(10)
+        assert world.canary("deploy", "v2", "--rollout", "companyos-api", "-n", "companyos", "--no-wait").code == 0
+        world.advance(10)
+        assert world.rollout().pause_conditions
+        return world
+
+    return begin
+
+
+def abort(world: World, *more: str) -> tuple[int, str, float]:
+    began = world.now
+    ran = world.canary("abort", "companyos-api", "-n", "companyos", *more)
+    return ran.code, ran.out + ran.err, (world.now - began).total_seconds()
+
+
+def test_an_abort_is_done_when_the_traffic_is_back_not_when_the_pods_are_gone(routed: Callable[..., World]) -> None:
+    world = routed()
+    code, said, took = abort(world)
+    assert code == ExitCode.OK
+    assert "companyos-api in companyos @ sandbox is aborted: all traffic is on the stable version" in said
+    assert "its 3 canary pods stay for up to 30s (abortScaleDownDelaySeconds)" in said
+    assert took < 10
+    assert world.rollout().updated_replicas == 3
+    world.advance(40)
+    assert world.rollout().updated_replicas == 0
+
+
+def test_pods_that_stay_for_ever_after_an_abort_are_said_to(routed: Callable[..., World]) -> None:
+    steps = [{"setCanaryScale": {"replicas": 2}}, {"setWeight": 50}, {"pause": {}}]
+    world = routed(abortScaleDownDelaySeconds=0, steps=steps)
+    code, said, took = abort(world)
+    assert (code, took < 10) == (ExitCode.OK, True)
+    assert "its 2 canary pods stay until the next version (abortScaleDownDelaySeconds: 0)" in said
+
+
+def test_a_delay_of_its_own_is_named(routed: Callable[..., World]) -> None:
+    assert "its 3 canary pods stay for up to 2m" in abort(routed(abortScaleDownDelaySeconds=120))[1]
+
+
+def test_with_a_stable_version_that_shrinks_it_waits_for_its_pods(routed: Callable[..., World]) -> None:
+    world = routed(dynamicStableScale=True)
+    code, *_ = abort(world)
+    live = world.rollout()
+    weights = live.raw["status"]["canary"]["weights"]
+    assert (code, weights["canary"]["weight"]) == (ExitCode.OK, 0)
+    assert live.available_replicas >= live.replicas
+
+
+def test_who_watches_is_told_of_the_roll_back_when_the_traffic_is_back(routed: Callable[..., World]) -> None:
+    world = routed(abortScaleDownDelaySeconds=3600)
+    assert world.canary("abort", "companyos-api", "-n", "companyos", "--no-wait").code == ExitCode.OK
+    began = world.now
+    ran = world.canary("watch", "companyos-api", "-n", "companyos")
+    assert ran.code == ExitCode.DEGRADED
+    assert (world.now - began).total_seconds() < 60
