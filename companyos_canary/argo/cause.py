@@ -7,7 +7,7 @@ from companyos_canary.analysis.evidence import too_few
 from companyos_canary.argo.limits import limit_of, measured_number, number_text
 from companyos_canary.argo.patches.record import action_of
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
-from companyos_canary.argo.pods import pod_status, restarts
+from companyos_canary.argo.pods import on_no_node, pod_message, pod_status, restarts
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
 from companyos_canary.model.quantity import parse_time
@@ -101,9 +101,9 @@ def pod_problems(snapshot: Snapshot) -> tuple[PodProblem, ...]:
     found = []
     for pod in own:
         status, again = pod_status(pod), restarts(pod)
-        if status not in _ON_THE_WAY or (again and not pod.deleting):
-            said = (c.message for c in (*pod.init_containers, *pod.containers) if c.message)
-            found.append(PodProblem(pod.name, status, next(said, pod.message), again))
+        held = pod.held[0] if status in _ON_THE_WAY and not pod.deleting and on_no_node(pod) else ""
+        if status not in _ON_THE_WAY or held or (again and not pod.deleting):
+            found.append(PodProblem(pod.name, held or status, pod_message(pod), again))
     return (*refused, *found)
 
 

@@ -41,6 +41,19 @@ def restarts(pod: Pod) -> int:
     return sum(c.restarts for c in counted)
 
 
+def on_no_node(pod: Pod) -> bool:
+    """No node takes it. A readiness gate, which holds it too, is often only late."""
+    return bool(pod.held[0]) and pod.held[0] != "ReadinessGatesNotReady"
+
+
+def pod_message(pod: Pod) -> str:
+    """Why a pod is not ready, in the words of a container, of a condition, of its last end, of its own."""
+    containers = (*pod.init_containers, *pod.containers)
+    said = next((c.message for c in containers if c.message), "") or pod.held[1] or pod.message
+    ended = next((c.ended_before for c in containers if c.restarts and c.ended_before not in ("", "Completed")), "")
+    return said or (f"{ended} before its last start" if ended and not pod.ready else "")
+
+
 def _said(container: ContainerStatus) -> str:
     """What a container that does not simply run says of itself."""
     if container.reason:
@@ -105,7 +118,7 @@ _CALM = frozenset(("", "Running", "Pending", "ContainerCreating", "PodInitializi
 def pod_state(pod: Pod) -> PodState:
     status, again = pod_status(pod), restarts(pod)
     well = pod.ready and not pod.deleting and not again and status == "Running"
-    trouble = not pod.ready and not pod.deleting and (status not in _CALM or again > 0)
+    trouble = not pod.ready and not pod.deleting and (status not in _CALM or again > 0 or on_no_node(pod))
     return PodState(pod, status, again, well, trouble)
 
 

@@ -12,7 +12,7 @@ from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.limits import Limit, Operator, measured_number
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture, Place, look
-from companyos_canary.argo.pods import pod_status, ready_containers, restarts
+from companyos_canary.argo.pods import pod_message, pod_status, ready_containers, restarts
 from companyos_canary.argo.progress import Activity
 from companyos_canary.argo.steps import WeightStep, step_count
 from companyos_canary.model.analysisrun import Measurement
@@ -331,7 +331,6 @@ def _replicaset(picture: Picture, r: ReplicaSet) -> ReplicaSetRow:
 
 def _pod(picture: Picture, pod: Pod) -> PodRow:
     ready, of = ready_containers(pod)
-    said = (c.message for c in (*pod.init_containers, *pod.containers) if c.message)
     known = picture.snapshot.replicaset(pod.hash)
     return pick(
         PodRow,
@@ -341,5 +340,5 @@ def _pod(picture: Picture, pod: Pod) -> PodRow:
         containers_ready=ready,
         containers=of,
         restarts=restarts(pod),
-        message=next(said, pod.message),
+        message=pod_message(pod),
     )

@@ -182,6 +182,10 @@ def _refuse(found: Rollout) -> None:
             f"the containers of `{name}` cannot be read",
             hint="canary can only read those of its own template or of a Deployment",
         )
+    labels = (found.template.get("metadata") or {}).get("labels")
+    if not found.workload_ref and not (found.selector and labels):
+        what = "it has no selector" if labels else "its pod template has no labels"
+        raise Refused(f"`{name}` is invalid: {what}", hint="repair the Rollout first, then adopt it")
     if container != name and any(c.name == name for c in found.containers):
         raise Refused(
             f"the container `{name}` of Rollout `{name}` is not its first: canary.yaml puts it "

@@ -266,7 +266,12 @@ class Rollout:
     def observed(self) -> bool:
         """The controller has seen the newest spec, and the newest pod template where that is a
         Deployment's."""
-        return self.spec_is_observed and self.workload_is_observed
+        return not self.never_seen and self.spec_is_observed and self.workload_is_observed
+
+    @property
+    def never_seen(self) -> bool:
+        """No controller has ever written a status."""
+        return not self.observed_generation and not self.current_hash
 
     @property
     def spec_is_observed(self) -> bool:

@@ -69,7 +69,8 @@ class ReplicaSet:
 
 @dataclass(frozen=True, slots=True)
 class ContainerStatus:
-    """`reason` is that of the waiting or terminated state, empty while it runs."""
+    """`reason` is that of the waiting or terminated state, empty while it runs; `ended_before` why it was
+    started again."""
 
     name: str
     ready: bool
@@ -80,12 +81,14 @@ class ContainerStatus:
     exit_code: int | None = None
     signal: int | None = None
     terminated: bool = False
+    ended_before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pod:
     """`phase` and `reason` are as the kubelet wrote them; the one text for people is
-    `argo.pods.pod_status`."""
+    `argo.pods.pod_status`. `held` is the reason and the message of a condition that keeps it from being
+    ready, where no container is the reason."""
 
     name: str
     owner_uid: str
@@ -100,6 +103,7 @@ class Pod:
     init_containers: tuple[ContainerStatus, ...]
     ready: bool
     raw_spec: Mapping[str, Any]
+    held: tuple[str, str] = ("", "")
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> "Pod":
@@ -118,6 +122,7 @@ class Pod:
             init_containers=tuple(_container(c) for c in status.get("initContainerStatuses") or []),
             ready=any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or []),
             raw_spec=spec,
+            held=next(filter(any, map(_holds, status.get("conditions") or [])), ("", "")),
         )
 
 
@@ -154,6 +159,14 @@ def _controller(meta: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((o for o in owners if o.get("controller")), owners[0] if owners else {})
 
 
+def _holds(condition: Mapping[str, Any]) -> tuple[str, str]:
+    """Why a pod is on no node, or waits for somebody else's condition (a readiness gate)."""
+    kind, reason = condition.get("type"), condition.get("reason", "")
+    no_node = kind == "PodScheduled" and condition.get("status") == "False"
+    gate = kind == "Ready" and reason == "ReadinessGatesNotReady"
+    return (reason or "Unschedulable", condition.get("message", "")) if no_node or gate else ("", "")
+
+
 def _container(raw: Mapping[str, Any]) -> ContainerStatus:
     state = raw.get("state") or {}
     ended, waiting = state.get("terminated") or {}, state.get("waiting") or {}
@@ -167,6 +180,7 @@ def _container(raw: Mapping[str, Any]) -> ContainerStatus:
         exit_code=ended.get("exitCode"),
         signal=ended.get("signal"),
         terminated=bool(ended),
+        ended_before=((raw.get("lastState") or {}).get("terminated") or {}).get("reason") or "",
     )
 
 

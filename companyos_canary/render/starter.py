@@ -154,7 +154,7 @@ def pod_of(base: Mapping[str, Any], live: Mapping[str, Any], container: str) -> 
     """The `pod:` with which a rendered pod template becomes the live one. The image of `container`
     is not part of it, nor the label `app`."""
     found = difference(base, live)
-    spec, meta = found.pop("spec", {}), found.pop("metadata", {})
+    spec, meta = found.pop("spec", None) or {}, found.pop("metadata", None) or {}
     for item in spec.get("containers") or []:
         if item["name"] == container:
             item.pop("image", None)

@@ -75,6 +75,8 @@ def _moving(picture: Picture) -> str:
         case "scaling":
             return f"{_following(picture)}, once the pods are ready"
         case "finishing":
+            if picture.snapshot.rollout.never_seen:
+                return "no controller has acted on it yet: is Argo Rollouts running in this cluster?"
             return f"{picture.version} is stable once all pods are ready"
     return ""
 

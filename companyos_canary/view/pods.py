@@ -3,7 +3,7 @@
 from typing import Literal
 
 from companyos_canary.argo.picture import Picture
-from companyos_canary.argo.pods import PodState, ready_containers
+from companyos_canary.argo.pods import PodState, pod_message, ready_containers
 from companyos_canary.model.rollout import BlueGreen
 from companyos_canary.model.workload import ReplicaSet
 from companyos_canary.view.format import duration, left, shorten
@@ -172,6 +172,5 @@ def _pod(picture: Picture, facts: Facts, state: PodState) -> Line:
 
 
 def _message(state: PodState) -> str:
-    """What a container of a pod in trouble says of it."""
-    containers = (*state.pod.init_containers, *state.pod.containers) if state.in_trouble else ()
-    return next((c.message for c in containers if c.message), "")
+    """Why a pod in trouble is not ready."""
+    return pod_message(state.pod) if state.in_trouble or state.pod.held[1] else ""

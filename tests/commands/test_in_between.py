@@ -172,3 +172,10 @@ def test_a_pause_that_began_before_the_command_is_promoted_by_a_clock_that_is_wr
         waiting.clock = lambda off=wrong: waiting.now + off  # type: ignore[misc]
         ran = waiting.canary("promote", "--dry-run")
         assert ran.code == ExitCode.OK, ran
+
+
+def test_what_no_controller_has_seen_is_not_said_to_be_done(empty: World) -> None:
+    freeze(empty)
+    empty.canary("apply", "v1.0.0", "--no-wait")
+    assert "no controller has acted on it yet: is Argo Rollouts running" in empty.canary("get").out
+    assert empty.canary("pause").code == ExitCode.UNOBSERVED

@@ -405,3 +405,19 @@ def test_a_recorded_rollout_is_adopted_without_a_change(tmp_path: Path, recorded
     ran = world.canary("apply", "--dry-run")
     assert "Rollout companyos-api: unchanged" in ran.out
     assert "starts a canary" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("selector", "metadata", "said"),
+    [({}, {}, "its pod template has no labels"), ({}, {"metadata": {"labels": {"app": "b"}}}, "it has no selector")],
+)
+def test_a_rollout_that_no_pod_could_belong_to_is_refused(
+    empty: World, selector: dict[str, Any], metadata: dict[str, Any], said: str
+) -> None:
+    template = {**metadata, "spec": {"containers": [{"name": "api", "image": "r/b:dev"}]}}
+    spec = {**selector, "replicas": 1, "template": template, "strategy": {"canary": {"steps": [{"setWeight": 100}]}}}
+    empty.store.create(ROLLOUT, {"metadata": {"name": "billing", "namespace": "companyos"}, "spec": spec})
+    (empty.folder / "canary.yaml").unlink()
+    ran = empty.canary("init", "--from", "billing", "-n", "companyos")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert f"`billing` is invalid: {said}" in ran.err

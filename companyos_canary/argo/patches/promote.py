@@ -15,7 +15,7 @@ NO_STEPS = "it has no steps and no weights"
 def not_taken_up(rollout: Rollout) -> Refusal | None:
     """Why the controller would not act on a change of the status: it has never seen this Rollout, or
     calls its spec invalid."""
-    if not rollout.observed_generation and not rollout.current_hash:
+    if rollout.never_seen:
         return Refusal(
             f"no controller has acted on `{rollout.name}` yet: is Argo Rollouts running in this cluster?",
             "look with `canary status`",
