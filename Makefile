@@ -13,6 +13,7 @@ BIN := .venv/bin
 	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.txt
 	@echo "3/3 installing canary itself"
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q companyos_canary    # pip compiles what it copies, not what it links to
 	@touch $@
 	@echo "installed: $(BIN)/canary"
 

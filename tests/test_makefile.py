@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PYTHON = """\
 #!/bin/sh
 mkdir -p "$3/bin"
-for name in pip canary; do
+for name in pip python canary; do
     printf '#!/bin/sh\\necho "[%s $1]"\\n' "$name" > "$3/bin/$name"
     chmod +x "$3/bin/$name"
 done
@@ -48,6 +48,7 @@ def test_each_step_of_the_first_installation_is_announced_before_it_begins(tmp_p
         "[pip install]",
         "3/3 installing canary itself",
         "[pip install]",
+        "[python -m]",
         "installed: .venv/bin/canary",
         "[canary demo]",
     ]

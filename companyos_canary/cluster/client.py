@@ -150,7 +150,7 @@ class Cluster:
         forbidden: list[tuple[str, str]] = []
         for part in kinds.parts(rollout, events=events):
             try:
-                found[part.kind] = self.items(part)
+                found[part.kind] = self.items(part, seen="0" if part.kind == kinds.EVENT else rollout.resource_version)
             except (Forbidden, CrdMissing) as error:
                 notes.append(error.message)
                 if isinstance(error, Forbidden):
@@ -187,10 +187,18 @@ class Cluster:
         except NotFound:
             return None
 
-    def items(self, selection: kinds.Selection) -> list[Json]:
-        """The objects of a selection as they are."""
-        request = selection.request(timeout=self.timeout)
-        answer = self.send(request)
+    def items(self, selection: kinds.Selection, *, seen: str = "") -> list[Json]:
+        """The objects of a selection as they are; the newest ones, or with `seen` those that the server has at hand,
+        no older than that resourceVersion (`0`: of any age). A list of the newest ones makes etcd read every object of
+        the kind in the namespace, whatever the selector."""
+        at_hand = (("resourceVersion", seen), ("resourceVersionMatch", "NotOlderThan")) if seen else ()
+        request = selection.request(*at_hand, timeout=self.timeout)
+        try:
+            answer = self.send(request)
+        except ServerError as error:
+            if not seen or "Too large resource version" not in error.message:
+                raise
+            return self.items(selection)  # what it has at hand is older: kinds may be kept apart, as Events are
         if answer.get("kind") != f"{selection.kind.kind}List":
             raise _another(request, answer)
         items = answer.get("items")

@@ -1,10 +1,12 @@
 """What the verbs ask of an API server: how often, and never more because others are there."""
 
+import json
 import re
 
 import pytest
 
 from companyos_canary.cluster.kinds import target_of
+from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.kinds import EVENT, POD, REPLICASET
 from tests.world import World
 
@@ -99,3 +101,29 @@ def neighbours(world: World, count: int) -> None:
                 "type": "Warning",
             },
         )
+
+
+def test_lists_are_answered_from_what_the_server_has_at_hand_but_are_never_older_than_the_rollout(world: World) -> None:
+    world.requests.clear()
+    assert world.canary("get").code == 0
+    lists = [r for r in world.requests if r.parameter("labelSelector") or r.parameter("fieldSelector")]
+    seen = {r.path.rpartition("/")[2]: r.parameter("resourceVersion") for r in lists}
+    version = world.rollout().resource_version
+    assert seen == {"replicasets": version, "pods": version, "analysisruns": version, "events": "0"}
+    assert {r.parameter("resourceVersionMatch") for r in lists} == {"NotOlderThan"}
+
+
+def test_a_server_whose_lists_are_behind_is_asked_for_the_newest(world: World) -> None:
+    behind = world.faults
+
+    def late(request: Request) -> Response:
+        if request.parameter("resourceVersion") not in ("", "0") and request.path.endswith("/pods"):
+            message = "Timeout: Too large resource version: 9, current: 8"
+            body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": 504}
+            return Response(504, {}, json.dumps(body).encode())
+        return behind(request)
+
+    world.faults = late  # type: ignore[assignment]
+    ran = world.canary("get", "-o", "json")
+    assert ran.code == 0
+    assert len(ran.json["data"]["pods"]) == 10
