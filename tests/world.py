@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, ClassVar
 
 from companyos_canary import cli
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.errors import unreachable
+from companyos_canary.cluster.feed import WatchFeed
 from companyos_canary.cluster.reflector import TRIES
 from companyos_canary.config import Resolved
 from companyos_canary.errors import CanaryError, DeniedError, NotFound
@@ -102,7 +104,8 @@ class World:
     a `seed` requests are drawn. `pace` says how late controllers and kubelet act.
     `on_wait` runs each time that a command waits, `allowed` says what the
     user may do, `breaks` for which requests the product itself has a mistake, `start` begins
-    work beside a command, `together` does several works beside one another."""
+    work beside a command, `together` does several works beside one another. `feed` makes what a
+    command follows; a test of the real one sets it (`over_the_real_feed`)."""
 
     folder: Path
     config: str = CONFIG
@@ -118,6 +121,8 @@ class World:
     breaks: Callable[[Request], bool] = lambda _: False
     start: Callable[[Callable[[], None]], None] = lambda work: work()
     together: Callable[[Sequence[Callable[[], None]]], None] = one_after_the_other
+
+    feed: ClassVar["type[LockstepFeed] | type[SteppedFeed]"]
 
     def __post_init__(self) -> None:
         self.now = START
@@ -179,7 +184,7 @@ class World:
             cwd=self.folder,
             clock=Clock(now=self.clock, sleep=lambda seconds: self.sleep(seconds)),  # noqa: PLW0108 - it may be set later
             connect=self.connect,
-            feed=lambda cluster, name: LockstepFeed(self, cluster, name),
+            feed=lambda cluster, name: self.feed(self, cluster, name),
             prometheus=lambda *_: Prometheus("", MetricsTransport(self)),
             keyboard=lambda *_: Keys(self, keys),
             start=self.start,
@@ -314,7 +319,7 @@ class LockstepFeed:
     trouble: CanaryError | None = None
 
     def __init__(self, world: World, cluster: Cluster, name: str) -> None:
-        self._world, self._cluster, self._name = world, cluster, name
+        self._world, self.cluster, self._name = world, cluster, name
         self._last: Snapshot | None = None
         self._refusals = 0
 
@@ -322,7 +327,7 @@ class LockstepFeed:
         """The last one stays where it cannot be read anew; what is refused again and again is
         raised, as a watch does."""
         try:
-            self._last = self._cluster.snapshot(self._name)
+            self._last = self.cluster.snapshot(self._name)
         except NotFound:
             raise
         except CanaryError as error:
@@ -349,3 +354,74 @@ class LockstepFeed:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+World.feed = LockstepFeed
+
+
+class SteppedTransport(HandleTransport):
+    """For the threads of a real feed: what they ask lets no time pass, and nothing acts on the cluster meanwhile."""
+
+    def send(self, request: Request) -> Response:
+        return self.stream(request)
+
+    def stream(self, request: Request) -> Response:
+        try:
+            return super().stream(request)
+        except (Dropped, Silent) as error:
+            raise unreachable(error, "https://sandbox", changing=False) from error
+
+
+class SteppedFeed:
+    """The product's own feed, with its watches, threads and reflectors. Time passes step by step as in a LockstepFeed;
+    after each step the feed catches up with the cluster first, so that a story is the same however slow the machine."""
+
+    def __init__(self, world: World, cluster: Cluster, name: str) -> None:
+        self._steps = LockstepFeed(world, Cluster(SteppedTransport(world), cluster.namespace, cluster.context), name)
+        self._feed = WatchFeed(self._steps.cluster, name, now=world.clock, pause=_hurry)
+
+    @property
+    def stale_since(self) -> datetime | None:
+        return self._feed.stale_since
+
+    @property
+    def trouble(self) -> CanaryError | None:
+        return self._feed.trouble
+
+    def snapshot(self) -> Snapshot | None:
+        self._catch_up()
+        return self._feed.snapshot()
+
+    def wait(self, timeout: float) -> bool:
+        return self._steps.wait(timeout)
+
+    def _catch_up(self) -> None:
+        """Until the feed says what the cluster says: the same Snapshot, or that it is gone."""
+        wanted = _said(self._steps.snapshot)
+        for _ in range(_PATIENCE):
+            if _said(self._feed.snapshot) == wanted:
+                return
+            self._feed.wait(1)
+        raise AssertionError(f"the feed never saw {wanted}")
+
+    def poke(self) -> None:
+        self._feed.poke()
+
+    def close(self) -> None:
+        self._feed.close()
+
+
+_PATIENCE = 60  # seconds for what takes milliseconds
+
+
+def _said(ask: Callable[[], Snapshot | None]) -> Snapshot | str | None:
+    """In one order: events of the same second come as they were written, and are listed by name."""
+    try:
+        found = ask()
+    except CanaryError as error:
+        return type(error).__name__
+    return found and replace(found, events=tuple(sorted(found.events, key=str)))
+
+
+def _hurry(closed: Event, seconds: float) -> None:
+    closed.wait(min(seconds, 0.005))

@@ -9,6 +9,9 @@
 | `running` | v1.1.0 is in its first analysis, at 10 % |
 | `rolled_back` | v1.1.0 was aborted by hand and its pods are gone |
 
+With `over_the_real_feed` commands follow over the product's own watches, which catch up after each step of time;
+elsewhere over snapshots that are read.
+
 `freeze` takes the controller away, `interrupt` presses Ctrl-C while a command waits, `changing` lists the
 methods of the requests that changed something.
 """
@@ -20,7 +23,13 @@ import pytest
 
 from companyos_canary.cluster.kinds import target_of
 from companyos_canary.sandbox import cluster as sandbox
-from tests.world import CONFIG, MANUAL, World
+from tests.world import CONFIG, MANUAL, SteppedFeed, World
+
+
+@pytest.fixture
+def over_the_real_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands follow over the product's own watches, not over snapshots that are read."""
+    monkeypatch.setattr(World, "feed", SteppedFeed)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from companyos_canary.sandbox.faults import Answer, Fault
 from tests.commands.conftest import freeze
 from tests.world import CONFIG, MANUAL, World
 
+pytestmark = pytest.mark.usefixtures("over_the_real_feed")
+
 
 def test_a_good_version_goes_through_all_steps_and_becomes_stable(world: World) -> None:
     ran = world.canary("deploy", "v1.1.0")

@@ -2,11 +2,15 @@
 
 import json
 
+import pytest
+
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults import Answer, Fault
 from companyos_canary.sandbox.kinds import ROLLOUT
 from tests.commands.conftest import changing, freeze, interrupt
-from tests.world import World
+from tests.world import LockstepFeed, World
+
+pytestmark = pytest.mark.usefixtures("over_the_real_feed")
 
 
 def test_a_healthy_rollout_ends_at_once(world: World) -> None:
@@ -150,7 +154,8 @@ def test_json_of_what_no_controller_acts_on_ends_with_an_error(waiting: World) -
     assert last["data"]["errors"][0]["code"] == "unobserved"
 
 
-def test_json_of_a_failure_is_a_line_too(running: World) -> None:
+def test_json_of_a_failure_is_a_line_too(running: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(World, "feed", LockstepFeed)  # a watch that is open asks for nothing and is refused nothing
     running.on_wait.append(lambda: running.faults.add(Fault(Answer(401))))
     ran = running.canary("watch", "-o", "json")
     assert ran.code == ExitCode.DENIED
