@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from companyos_canary.argo.limits import measured_number
 from companyos_canary.argo.progress import progress
 from companyos_canary.argo.steps import WeightStep, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun, MetricResult
@@ -259,3 +260,42 @@ def _step_row(
     became = end.word if completed or end.runs else _UNKNOWN
     took = completed - began if completed and began else end.judged_for
     return StepRow(step.number, step.weight, became, took)
+
+
+Points = tuple[tuple[datetime, float | None], ...]
+
+
+def measured_courses(runs: tuple[AnalysisRun, ...]) -> dict[str, Points]:
+    """By the name of a metric: when it was measured and what, oldest first; None without a number."""
+    found: dict[str, list[tuple[datetime, float | None]]] = {}
+    for run in runs:
+        for result in run.results:
+            timed = ((m.finished_at or m.started_at, m) for m in result.measurements)
+            found.setdefault(result.name, []).extend((at, measured_number(m.value)) for at, m in timed if at)
+    return {name: tuple(sorted(points, key=lambda p: p[0])) for name, points in found.items()}
+
+
+def weight_starts(snapshot: Snapshot, steps: tuple[WeightStep, ...]) -> tuple[tuple[datetime, int], ...]:
+    """When each weight of this update began, as far as events or the run that judged it say."""
+    told, found = step_times(snapshot), []
+    for step in steps:
+        runs = (r.started_at or r.created_at for r in snapshot.attempt if step.covers(r.step_index or 0))
+        judged = None if all(r.step_index is None for r in snapshot.attempt) else min(filter(None, runs), default=None)
+        at = told.get(step.first) or judged
+        if at:
+            found.append((at, step.weight))
+    began = snapshot.rollout.update_started
+    if steps and steps[0].weight not in (weight for _, weight in found):
+        found += [(began, steps[0].weight)] if began else []
+    return tuple(sorted(found))
+
+
+def first_look(snapshot: Snapshot) -> datetime | None:
+    """When the newest run measures for the first time; None where it has, or does not say when."""
+    run = snapshot.attempt[-1] if snapshot.attempt else None
+    if run is None or run.started_at is None or any(r.measurements for r in run.results):
+        return None
+    try:
+        return run.started_at + min(parse_duration(m.initial_delay or "0") for m in run.metrics)
+    except (ValueError, OverflowError):
+        return None

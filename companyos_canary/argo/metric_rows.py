@@ -45,11 +45,6 @@ class MetricRow:
         return self.sequential.found if self.sequential else None
 
     @property
-    def used(self) -> float | None:
-        """How much of what its limit allows the newest value takes; None without one of them."""
-        return self.limit.used(self.value) if self.limit else None
-
-    @property
     def known(self) -> float | None:
         """The value, where there is one: NaN is none."""
         return None if self.value is None or math.isnan(self.value) else self.value

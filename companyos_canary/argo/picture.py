@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from companyos_canary.argo.cause import cause
+from companyos_canary.argo.durations import Points, first_look, measured_courses, weight_starts
 from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.metric_rows import MetricRow, metric_rows
 from companyos_canary.argo.pods import PodState, pod_share, pod_state
@@ -93,6 +94,21 @@ class Picture:
     def step_at(self, index: int | None) -> WeightStep | None:
         """The one that covers an index of the Rollout's steps; None when all are done."""
         return weight_step_at(self.progress.steps, index)
+
+    @cached_property
+    def courses(self) -> Mapping[str, Points]:
+        """What was measured over time, by metric."""
+        return measured_courses(self.snapshot.attempt)
+
+    @cached_property
+    def weights(self) -> tuple[tuple[datetime, int], ...]:
+        """When each weight of this update began, as far as that is known."""
+        return weight_starts(self.snapshot, self.progress.steps)
+
+    @cached_property
+    def first_look(self) -> datetime | None:
+        """When something is measured for the first time."""
+        return first_look(self.snapshot)
 
     @cached_property
     def pod_states(self) -> Mapping[str, tuple[PodState, ...]]:

@@ -71,6 +71,9 @@ class Symbols:
     levels: str
     gap: str
     gauge: str
+    across: str
+    border: str
+    dots: bool
     limit: str
     now: str
 
@@ -95,6 +98,9 @@ UNICODE = Symbols(
     levels="▁▂▃▄▅▆▇█",
     gap="·",
     gauge="█░▶",
+    across="╌",
+    border="┴",
+    dots=True,
     limit="┊",
     now="≈",
 )
@@ -119,6 +125,9 @@ ASCII = Symbols(
     levels="_.,:-=*#",
     gap="?",
     gauge="#.>",
+    across="-",
+    border="|",
+    dots=False,
     limit="|",
     now="~",
 )

@@ -53,6 +53,7 @@ def thinned(values: Sequence[float | None], most: int, limit: Limit | None) -> S
 _LONGEST_TREND, _SHORTEST_TREND = 60, 10
 _ALL = 1000
 _VALUE, _NAME, _WIDE, _ROOMY, _GAUGE, _VERDICT = 8, 24, 60, 100, 6, 14  # columns
+_MISSING = {"too few requests": "too few", "several series": "several"}
 _OLD = timedelta(seconds=15)
 ROLES: dict[str, Role] = {
     "ok": "success",
@@ -111,13 +112,13 @@ def _columns(rows: tuple[MetricRow, ...], live: Live | None, facts: Facts) -> li
     roles = [_role(r) for r in rows]
     now = [(live.metric(r.name) if live else None) for r in rows]
     both = list(zip(rows, now, strict=True))
-    current = [_text(r, m.canary) or m.missing if m else "" for r, m in both]
+    current = [_text(r, m.canary) or _MISSING.get(m.missing, m.missing) if m else "" for r, m in both]
     measured = any(r.verdict != "waiting" for r in rows)
     values = [value(r) if r.verdict != "waiting" else n and symbols.now + n for r, n in zip(rows, current, strict=True)]
     return [
         Column("", [(role_symbol(symbols, x, symbols.waiting), x) for x in roles], keep=10),
         Column("METRIC", [shorten(r.name, _NAME, symbols) for r in rows], keep=10),
-        Column("", [_gauge(r, x, symbols) for r, x in zip(rows, roles, strict=True)], keep=5),
+        Column("", [_gauge(r, m, x, symbols) for (r, m), x in zip(both, roles, strict=True)], keep=5),
         Column("MEASURED" if measured else "NOW", values if measured else current, "right", keep=9, least=least),
         Column("LIMIT", [limit_text(r.limit, r.unit) for r in rows], align="right", keep=7, least=least),
         Column("REQUESTS", [_requests(r, m) for r, m in both], align="right", keep=6),
@@ -149,13 +150,15 @@ def _so_far(row: MetricRow) -> Cell:
     return (advice.short(row.advice), advice.ROLES[row.advice.verdict]) if row.advice else ""
 
 
-def _gauge(row: MetricRow, role: Role, symbols: Symbols) -> Cell:
-    """`██░░░░`: how much of the limit is used; beyond it `█████▶`."""
-    used, full, empty = row.used, symbols.gauge[0], symbols.gauge[1]
+def _gauge(row: MetricRow, metric: LiveMetric | None, role: Role, symbols: Symbols) -> Cell:
+    """`██░░░░`: how much of the limit is used by what was measured, until then by what is now; beyond it `█████▶`."""
+    waiting, limit = row.verdict == "waiting", row.limit
+    number = metric.canary if waiting and metric else row.value
+    used, full, empty = limit.used(number) if limit else None, symbols.gauge[0], symbols.gauge[1]
     if used is None:
         return ""
-    if row.limit and row.limit.broken_by(row.value):
-        return (full * (_GAUGE - 1) + symbols.gauge[2], role)
+    if limit and limit.broken_by(number):
+        return (full * (_GAUGE - 1) + symbols.gauge[2], "warning" if waiting else role)
     filled = min(_GAUGE - 1, round(used * _GAUGE))
     return [(full * filled, role), (empty * (_GAUGE - filled), "off")]
 

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from companyos_canary.argo.picture import Picture
+from companyos_canary.model.snapshot import Course
 from companyos_canary.model.workload import LogLine
-from companyos_canary.view.chart import chart
 from companyos_canary.view.events import in_order
 from companyos_canary.view.events import lines as event_lines
-from companyos_canary.view.format import limit_text, shorten
+from companyos_canary.view.format import clock, limit_text, shorten
 from companyos_canary.view.lines import Facts, Line, Part, Role, columns_of, cut, wrapped
-from companyos_canary.view.metric_table import ROLES, failed, trend, value, worst
+from companyos_canary.view.metric_table import ROLES, value, worst
+from companyos_canary.view.plot import GUTTER, Time, axis, plot
 
 Panel = Literal["", "metrics", "events", "logs", "help"]
 
@@ -45,7 +46,7 @@ class Logs:
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`read_only`: why nothing can be changed from here, empty where it can. `busy`: the verb that
-    is on its way. `logs` is None until they were read."""
+    is on its way. `logs` is None until they were read; `stable` has the stable version's values over time."""
 
     read_only: str = ""
     panel: Panel = ""
@@ -53,6 +54,7 @@ class Desk:
     notice: Notice | None = None
     busy: str = ""
     logs: Logs | None = None
+    stable: tuple[Course, ...] = ()
 
 
 PANELS: dict[str, Panel] = {"m": "metrics", "e": "events", "l": "logs", "?": "help"}
@@ -153,7 +155,8 @@ def question_text(verb: str, picture: Picture, note: str = "") -> str:
     return f"{asked}? ({note})" if note else f"{asked}?"
 
 
-_LOWEST, _HIGHEST = 3, 8  # lines of a chart
+_LOWEST, _HIGHEST, _AXIS = 2, 8, 3  # lines of a chart, and under all of them
+_OVER = ("aborted", "degraded")
 
 
 def panel_lines(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line]:
@@ -162,7 +165,7 @@ def panel_lines(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[L
         return []
     match desk.panel:
         case "metrics":
-            return _metrics(picture, facts, room)
+            return _metrics(picture, facts, desk, room)
         case "events":
             lines = event_lines(in_order(picture.snapshot), picture, facts)
             return lines[-room:] or [("  the cluster has no events of this rollout",)]
@@ -173,23 +176,40 @@ def panel_lines(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[L
     return []
 
 
-def _metrics(picture: Picture, facts: Facts, room: int) -> list[Line]:
-    """A chart each where there is room, else a line each; the worst where not even that."""
-    rows = worst(picture.metrics, max(1, room // 2))
+def _metrics(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line]:
+    """A chart each of both versions, the worst where not all have room, and one axis of time under them."""
+    rows = worst(picture.metrics, max(1, (room - _AXIS) // (_LOWEST + 1)))
     if not rows:
         return [("  no metric is measured now",)]
-    height = min(_HIGHEST, room // len(rows) - 1)
+    time, symbols = _time(picture, facts, desk), facts.symbols
+    stable = {c.name: c.points for c in desk.stable}
+    height = min(_HIGHEST, (room - _AXIS) // len(rows) - 1)
     lines: list[Line] = []
     for row in rows:
-        name = shorten(row.name, facts.width // 2, facts.symbols)
-        pieces = (value(row), limit_text(row.limit, row.unit), row.verdict, failed(row))
-        told = cut("  ".join(p for p in pieces if p), facts.width - columns_of(name) - 4, "")
+        name = shorten(row.name, facts.width // 2, symbols)
+        pieces = (value(row) if row.verdict != "waiting" else "", limit_text(row.limit, row.unit), row.verdict)
+        told = cut("  ".join(p for p in pieces if p), facts.width - columns_of(name) - 4, symbols.more)
         lines.append((f"  {name}  ", (told, ROLES[row.verdict])))
-        if height < _LOWEST:
-            lines.append(("  ", *trend(row.history, row.limit, facts.width - 2, facts.symbols)))
-        else:
-            lines += chart(row.history, row.limit, row.unit, width=facts.width, height=height, symbols=facts.symbols)
-    return lines[:room]
+        if height >= _LOWEST and time.columns > 0:
+            own, other = picture.courses.get(row.name, ()), stable.get(row.name, ())
+            lines += plot(own, other, row, time, height=height, symbols=symbols)
+    lines += axis(time, picture.now, symbols) if time.columns > 0 else []
+    hidden = f" {symbols.dot} {len(picture.metrics) - len(rows)} more" if len(rows) < len(picture.metrics) else ""
+    keys = f" line {symbols.dot} stable dotted{hidden} {symbols.dot} limit across"
+    legend: Line = ("  ", ("canary", "hint"), cut(keys, max(0, facts.width - 8), symbols.more))
+    if picture.first_look:
+        when = clock(picture.first_look, picture.now).strip()
+        legend = (cut(f"  first measurement at {when}", facts.width, symbols.more),)
+    return [*lines, legend][:room]
+
+
+def _time(picture: Picture, facts: Facts, desk: Desk) -> Time:
+    """From the start of the update, or the first value there is, until now."""
+    known = [at for points in picture.courses.values() for at, _ in points]
+    known += [at for at, _ in picture.weights] or [at for c in desk.stable for at, _ in c.points]
+    start = min([*known, *([picture.started] if picture.started else [])], default=picture.as_of)
+    end = max([*known, picture.as_of]) if picture.progress.activity not in _OVER else max(known, default=picture.as_of)
+    return Time(start, end, max(0, facts.width - GUTTER), picture.weights)
 
 
 def _logs(facts: Facts, desk: Desk, room: int) -> list[Line]:

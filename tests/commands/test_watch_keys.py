@@ -266,3 +266,20 @@ def test_a_rollout_in_which_nothing_happens_is_no_lost_connection(waiting: World
 def test_while_things_happen_nobody_is_asked_whether_they_are_there(running: World) -> None:
     watch(running, (9, "q"))
     assert not [r for r in running.requests if r.path == "/version"]
+
+
+def test_the_charts_have_both_versions_and_only_they_ask_for_the_past(waiting: World) -> None:
+    asked: list[str] = []
+    controllers = waiting.prometheus
+
+    def recorded(request: Request) -> Response:
+        asked.append(request.path)
+        return controllers(request)
+
+    waiting.prometheus = recorded
+    watch(waiting, (3, "q"))
+    assert not [path for path in asked if "query_range" in path]
+    ran = watch(waiting, (2, "m"), (4, "q"))
+    assert [path for path in asked if "query_range" in path]
+    assert "canary line · stable dotted" in ran.out
+    assert any("⠀" < c <= "⣿" for c in ran.out)

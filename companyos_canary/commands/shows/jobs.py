@@ -12,12 +12,13 @@ from companyos_canary.actions.logs import Wanted, read, worst_pod
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches.decision import Change, Decision
+from companyos_canary.argo.progress import started_at
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.outcome import verb_with
 from companyos_canary.commands.shows.keys import VERBS, Order
 from companyos_canary.errors import CanaryError, Unreachable
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.model.snapshot import Live, Snapshot
+from companyos_canary.model.snapshot import Course, Live, Snapshot
 from companyos_canary.view.panels import Logs, Notice
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Repeated(Generic[Found]):
 _TAIL = 100  # lines
 _PEACE = timedelta(seconds=30)
 _KEPT = timedelta(minutes=1)
+_POINTS = 120  # of a chart
 _RIGHTS = (("rollouts", ""), ("rollouts", "status"))
 
 
@@ -159,6 +161,18 @@ class LiveValues:
             return self._good
         self._silent = found if found.problem else None
         return found
+
+    def stable(self, snapshot: Snapshot) -> tuple[Course, ...]:
+        """The stable version's values since the update began, of metrics that can be asked about it."""
+        from companyos_canary.actions.measure import courses
+        from companyos_canary.render.questions import questions
+
+        session, now = self._session, self._session.runtime.clock.now()
+        wanted, began = questions(snapshot, session.resolved.settings), started_at(snapshot)
+        asked = tuple(replace(q, query=q.stable) for q in wanted.metrics if q.stable and not q.problem)
+        if not wanted.address or not asked or began is None or now <= began:
+            return ()
+        return courses(self._at(wanted.address), replace(wanted, metrics=asked), now, now - began, _POINTS)
 
     def _at(self, address: str) -> "Prometheus":
         if self._asked is None or self._asked[0] != address:

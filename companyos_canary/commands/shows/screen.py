@@ -29,6 +29,7 @@ _ONCE = timedelta(days=1)
 _TO_READ = timedelta(seconds=0.3)
 _LOGS = timedelta(seconds=2)
 _VALUES = timedelta(seconds=5)
+_CHARTS = timedelta(seconds=15)
 _QUIET, _SILENT = timedelta(seconds=10), timedelta(seconds=20)
 
 
@@ -54,6 +55,7 @@ class Screen(Show):
         self._received: Snapshot | None = None
         self._heard_at = self._now()
         self._values = self._asked(LiveValues(session).of, _VALUES)
+        self._stable = self._asked(LiveValues(session).stable, _CHARTS)
         self._asked_at = self._now()
         self._latest: Snapshot | None = None
         self._hash = ""
@@ -88,6 +90,8 @@ class Screen(Show):
             self._look_up(snapshot)
             for key in list(self._keyboard.pressed()):
                 self._press(key, snapshot)
+            if self._desk.panel == "metrics":
+                self._desk = replace(self._desk, stable=self._stable.about(snapshot) or ())
             if self._desk.panel == "logs":
                 self._desk = replace(self._desk, logs=self._logs.about(snapshot))
         self._draw(snapshot)
@@ -136,6 +140,7 @@ class Screen(Show):
         if self._hash != snapshot.rollout.current_hash:
             self._hash = snapshot.rollout.current_hash
             self._values = self._asked(LiveValues(self._session).of, _VALUES)
+            self._stable = self._asked(LiveValues(self._session).stable, _CHARTS)
         return self._values
 
     def _look_up(self, snapshot: Snapshot) -> None:
