@@ -3,7 +3,7 @@ PYTHON ?= python3
 SEED := $(shell date +%s)
 BIN := .venv/bin
 
-.PHONY: demo install install-dev test coverage check fmt diagnosis conformance soak verdicts bench house docs build clean
+.PHONY: demo install install-dev test coverage check fmt diagnosis conformance soak matrix verdicts bench house docs build clean
 
 .venv/installed: requirements.txt pyproject.toml
 	@echo "installing into .venv (once, about a minute)"
@@ -57,6 +57,10 @@ conformance: install-dev
 soak: install-dev
 	@echo "seed $(SEED): make soak SEED=$(SEED) does the same again"
 	@$(BIN)/pytest -q -m soak -s --hypothesis-seed=$(SEED) -o faulthandler_timeout=0 --durations=0
+
+# Every verb with every fault at each of its requests; writes docs/reliability.md. VERBS="pause abort": only these.
+matrix: install-dev
+	@$(BIN)/python -m tests.matrix $(VERBS)
 
 # form rps errors% rolled_back% held%: a line a cell, from the seed; `make verdicts RELEASES=1000` is more exact.
 RELEASES := 200

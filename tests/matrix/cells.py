@@ -1,0 +1,206 @@
+"""One cell: a verb meets a fault at one of its requests. Each is played in a copy of the process (fork), so that the
+world of a story is made once."""
+
+import os
+import pickle
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request, Response
+from tests.matrix.faults import CLOCKS, FAULTS, NO_FAILURE, NOT_MADE, STALE, Handle, Meet, Stale
+from tests.matrix.stories import Story
+from tests.world import Ran, World
+
+LONGEST = timedelta(minutes=4)  # more than without the fault
+_OF_A_CHANGE = (
+    ExitCode.OK,
+    ExitCode.DEGRADED,
+    ExitCode.SUPERSEDED,
+    ExitCode.UNFINISHED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+)
+_NOT_SENT = ("nothing was sent", "nothing was changed", "was not sent", "no change was")
+T = TypeVar("T")
+_SENT = ("sent", "accepted", "taken effect", "continues", "aborted", "verdict=", "configured", "restart")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """`at`: the number of the request (None: the whole command); `lasts`: every one from there on."""
+
+    story: Story
+    fault: str
+    at: int | None
+    request: str = ""
+    lasts: bool = False
+
+    @property
+    def name(self) -> str:
+        where = f"{'from' if self.lasts else 'at'} {self.request}" if self.at is not None else "all the time"
+        return f"{self.story.name} | {self.fault} | {where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a cell; `broken` are the laws that it broke."""
+
+    fault: str
+    lasts: bool
+    code: int
+    sentence: str
+    seconds: float
+    broken: tuple[str, ...] = ()
+    ran: Ran | None = None
+
+
+@dataclass(slots=True)
+class Line:
+    """The way to the API server. `requests` are those that passed, `changes` those of them that were
+    made or may have been."""
+
+    world: World
+    meet: Meet | None = None
+    fault: str = ""
+    at: int = 0
+    lasts: bool = False
+    requests: list[Request] = field(default_factory=list)
+    changes: list[Request] = field(default_factory=list)
+    handle: Handle = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.handle = self.world.faults
+        self.world.faults = self  # type: ignore[assignment]
+
+    def __call__(self, request: Request) -> Response:
+        number = len(self.requests)
+        self.requests.append(request)
+        met = self.meet is not None and (number == self.at or (self.lasts and number > self.at))
+        changes = request.method not in ("GET", "HEAD") and not request.parameter("dryRun")
+        counts = changes and not request.path.endswith("/events")
+        if met and self.meet is not None:
+            if counts and self.fault not in NOT_MADE:
+                self.changes.append(request)
+            return self.meet(self.world, self.handle, request)
+        response = self.handle(request)
+        if counts and response.status < 300:
+            self.changes.append(request)
+        if isinstance(self.meet, Stale):
+            self.meet.remember(request, response)
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A story without a fault."""
+
+    ran: Ran
+    took: timedelta
+    requests: tuple[Request, ...]
+    changes: int
+
+
+def copied(work: Callable[[], T]) -> T:
+    """What `work` returns in a copy of this process; nothing that it changes is changed here."""
+    near, far = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            with os.fdopen(far, "wb") as stream:
+                stream.write(pickle.dumps(work()))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
+    os.close(far)
+    with os.fdopen(near, "rb") as stream:
+        told = stream.read()
+    os.waitpid(child, 0)
+    assert told, "the copy ended without an answer"
+    found: T = pickle.loads(told)
+    return found
+
+
+def without_fault(story: Story, world: World) -> Base:
+    line, began = Line(world), world.now
+    ran = world.canary(*story.command)
+    return Base(ran, world.now - began, tuple(line.requests), len(line.changes))
+
+
+def cells_of(story: Story, base: Base, faults: tuple[str, ...] = (*FAULTS, STALE, *CLOCKS)) -> Iterator[Cell]:
+    """Each different request at its first time: met once, and, where the verb changes something, from
+    there on."""
+    first: dict[str, int] = {}
+    for number, request in enumerate(base.requests):
+        kind = request.path.removeprefix("/apis/argoproj.io/v1alpha1").removeprefix("/api/v1")
+        kind = kind.removeprefix("/namespaces/companyos/")
+        first.setdefault(f"{request.method} {kind}", number)
+    for fault in faults:
+        if fault in CLOCKS:
+            yield Cell(story, fault, None)
+            continue
+        for name, number in first.items():
+            if story.holds or fault in NO_FAILURE:
+                yield Cell(story, fault, number, name, lasts=True)
+            if fault not in NO_FAILURE:
+                yield Cell(story, fault, number, name)
+
+
+def play(cell: Cell, world: World, base: Base) -> Outcome:
+    began, meet = world.now, Stale() if cell.fault == STALE else FAULTS.get(cell.fault)
+    line = Line(world, meet if cell.at is not None else None, cell.fault, cell.at or 0, cell.lasts)
+    if cell.fault in CLOCKS:
+        shift = timedelta(seconds=CLOCKS[cell.fault])
+        world.clock = lambda: world.now + shift
+    try:
+        ran = world.canary(*cell.story.command)
+    except Exception as error:  # it is what is looked for
+        return Outcome(cell.fault, cell.lasts, -1, repr(error)[:200], 0, ("it raised",))
+    took = world.now - began
+    world.faults = line.handle  # type: ignore[assignment]
+    broken = tuple(_broken(cell, world, base, ran, line, took))
+    said = (ran.err.strip() or ran.out.strip()).splitlines()
+    sentence, lasts = said[0] if said else "", cell.lasts or cell.at is None
+    return Outcome(cell.fault, lasts, ran.code, sentence, took.total_seconds(), broken, ran if broken else None)
+
+
+def _broken(cell: Cell, world: World, base: Base, ran: Ran, line: Line, took: timedelta) -> Iterator[str]:
+    said = ran.out + ran.err
+    if ran.code not in set(ExitCode):
+        yield "an exit code that is in no table"
+    if "Traceback" in said or "unexpected" in said:
+        yield "it was not foreseen"
+    if ran.code and not said.strip():
+        yield "it failed without a word"
+    if ran.err.count("error: ") > 1:
+        yield "more than one error"
+    if took > base.took + LONGEST:
+        yield f"it took {took.total_seconds():.0f} s"
+    yield from _of_a_change(cell, world, base, ran, line) if cell.story.holds else _of_a_look(cell, base, ran)
+
+
+def _of_a_look(cell: Cell, base: Base, ran: Ran) -> Iterator[str]:
+    said = ran.err.strip() or ran.out.count("! ") > base.ran.out.count("! ")
+    differs = ran.out != base.ran.out and not said
+    if ran.code == base.ran.code and differs and cell.fault not in NO_FAILURE:
+        yield "something is left out without a word"
+
+
+def _of_a_change(cell: Cell, world: World, base: Base, ran: Ran, line: Line) -> Iterator[str]:
+    said, holds = ran.out + ran.err, cell.story.holds
+    if len(line.changes) > base.changes:
+        yield f"{len(line.changes)} changes instead of {base.changes}"
+    if ran.code == ExitCode.OK and holds and not holds(world.rollout()):
+        yield "it says that it is done, and it is not"
+    if not line.changes:
+        return
+    if any(words in said for words in _NOT_SENT):
+        yield "it says that nothing was sent, and something was"
+    if ran.code not in _OF_A_CHANGE:
+        yield f"exit {ran.code} behind a change that was made, or may have been"
+    if ran.code and not any(words in said for words in _SENT):
+        yield "it does not say what was sent"

@@ -1,0 +1,103 @@
+"""The verbs of the matrix: the command, what is there before it, and what exit 0 of it promises."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from companyos_canary.model.rollout import Rollout
+from tests.commands.conftest import at_the_pause, installed
+from tests.world import CONFIG, MANUAL, World
+
+CANARY, STABLE = "companyos-api:v1.1.0", "companyos-api:v1.0.0"
+SHORT = CONFIG.partition("steps:")[0].replace("replicas: 10", "replicas: 3") + (
+    "steps: [{weight: 34, pause: 2s}]\nanalysis: {window: 5s, min_requests: 10, by_hash: true}\n"
+)
+FEW = MANUAL.replace("replicas: 10", "replicas: 3")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`holds`: what is true of the cluster when the command has ended with 0; None: it only reads."""
+
+    command: tuple[str, ...]
+    begin: Callable[[Path], World]
+    holds: Callable[[Rollout], bool] | None = None
+
+    @property
+    def name(self) -> str:
+        """Without the bound that every verb that follows gets here."""
+        return " ".join(self.command).removesuffix(f" {' '.join(BOUND)}")
+
+
+def healthy(folder: Path) -> World:
+    return installed(folder, SHORT)
+
+
+def waiting(folder: Path) -> World:
+    return at_the_pause(installed(folder, FEW))
+
+
+def after(*commands: tuple[str, ...], begin: Callable[[Path], World] = waiting) -> Callable[[Path], World]:
+    def begun(folder: Path) -> World:
+        world = begin(folder)
+        for command in commands:
+            ran = world.canary(*command)
+            assert ran.code == 0, ran
+        world.advance(30)
+        world.requests.clear()
+        return world
+
+    return begun
+
+
+def scaled(folder: Path) -> World:
+    world = healthy(folder)
+    (folder / "canary.yaml").write_text(SHORT.replace("replicas: 3", "replicas: 4"))
+    return world
+
+
+def stable_is(image: str) -> Callable[[Rollout], bool]:
+    return lambda r: r.is_fully_promoted and r.image() == image
+
+
+def went_on(rollout: Rollout) -> bool:
+    return (rollout.step_index or 0) > 1 or rollout.is_fully_promoted
+
+
+FULL = ("promote", "--full", "--yes", "--reason", "hotfix")
+BOUND = ("--timeout", "2m")
+CHANGING = (
+    Story(("deploy", "v1.1.0", *BOUND), healthy, stable_is(CANARY)),
+    Story(("deploy", "v1.1.0", "--no-wait"), healthy, lambda r: r.image() == CANARY),
+    Story(("deploy", "v1.3.0", "--supersede", "--no-wait"), waiting, lambda r: r.image() == "companyos-api:v1.3.0"),
+    Story(("promote", *BOUND), waiting, went_on),
+    Story(("promote", "--no-wait"), waiting, lambda r: not r.pause_conditions),
+    Story(("promote", "--to-weight", "25", *BOUND), waiting, went_on),
+    Story((*FULL, *BOUND), waiting, stable_is(CANARY)),
+    Story(("abort", *BOUND), waiting, lambda r: r.aborted and not r.updated_replicas),
+    Story(("abort", "--no-wait"), waiting, lambda r: r.aborted),
+    Story(("pause", *BOUND), waiting, lambda r: r.paused),
+    Story(("resume", *BOUND), after(("pause",)), lambda r: not r.paused),
+    Story(("retry", *BOUND), after(("abort",)), lambda r: not r.aborted),
+    Story(("undo", *BOUND), after(("deploy", "v1.1.0"), begin=healthy), stable_is(STABLE)),
+    Story(("restart", *BOUND), healthy, lambda r: r.restart_at is not None and r.restarted_at == r.restart_at),
+    Story(("apply",), scaled, lambda r: r.replicas == 4),
+)
+READING = tuple(
+    Story(command, waiting)
+    for command in (
+        ("get",),
+        ("status",),
+        ("list",),
+        ("history",),
+        ("events",),
+        ("analysis",),
+        ("metrics",),
+        ("logs",),
+        ("why",),
+        ("diff", "v1.1.0"),
+        ("watch", "--timeout", "20s"),
+        ("init", "--from", "companyos-api", "-n", "companyos", "-f", "new.yaml"),
+    )
+)
+STORIES = {story.name: story for story in (*CHANGING, *READING)}
