@@ -214,7 +214,8 @@ _READ_AT = ("/metadata/resourceVersion", "/metadata/generation")
 
 def _meant(before: Rollout, decision: Change) -> tuple[object, ...]:
     """What was looked at, and what a decision does, without when it was read."""
-    looked = (before.current_hash, before.template, before.steps, before.aborted, before.promote_full)
+    states = (before.aborted, before.promote_full, before.is_fully_promoted)
+    looked = (before.current_hash, before.template, before.steps, *states)
     bodies = (
         [o for o in p.body if o.get("path") not in _READ_AT] if isinstance(p.body, list) else p.body
         for p in decision.patches

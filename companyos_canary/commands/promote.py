@@ -141,10 +141,10 @@ class Wanted:
 def _here_only(session: Session, decide: Callable[[Rollout], Decision]) -> Callable[[Rollout], Decision]:
     """Decides only about the step that the first look found, and about a pause that was there when
     the command was given: who promotes once means one step."""
-    first: list[int | None] = []
+    first: list[Rollout] = []
 
     def decision(live: Rollout) -> Decision:
-        first.append(live.step_index)
+        first.append(live)
         asked = None if session.cluster.written else session.asked_at
         return began_later(live, asked, first[0]) or decide(live)
 
@@ -235,7 +235,7 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
     rollout, place = climbed.rollout, session.place
     if climbed.unseen:
         said = unseen(session, climbed.unseen, "promote")
-        count = f"({climbed.promotes} promotes)"
+        count = f"({_promotes(climbed)})"
         verdict = "timeout" if said.code is ExitCode.TIMEOUT else "unobserved"
         data = {**entries(said.data), "verdict": verdict, "weight": set_weight(rollout), "promotes": climbed.promotes}
         return replace(said, data=data, lines=(f"{said.lines[0]} {count}",))
@@ -254,7 +254,7 @@ def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta |
             weight=set_weight(rollout),
             promotes=climbed.promotes,
         ),
-        lines=(f"{line} ({climbed.promotes} promotes)",),
+        lines=(f"{line} ({_promotes(climbed)})",),
         objects=(rollout.raw,),
         name=rollout.resource,
     )
@@ -342,3 +342,7 @@ def _blue_green_now(rollout: Rollout) -> str:
 
 
 command = base.verb(promote, follows=True)
+
+
+def _promotes(climbed: Climbed) -> str:
+    return f"{climbed.promotes} promote{'' if climbed.promotes == 1 else 's'}"

@@ -53,10 +53,16 @@ def test_pause_is_refused_while_an_abort_moves_pods() -> None:
 
 
 def test_resume_clears_spec_paused_and_skips_nothing() -> None:
-    assert body(resume(rollout(paused=True))) == [
+    assert body(resume(rollout(paused=True)))[1:] == [
         {"op": "test", "path": "/spec/paused", "value": True},
         {"op": "replace", "path": "/spec/paused", "value": False},
     ]
+
+
+def test_resume_pins_what_it_lets_go_on() -> None:
+    live = rollout(paused=True)
+    pin = {"op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version}
+    assert body(resume(live))[0] == pin
 
 
 def test_resume_at_a_pause_step_says_that_it_still_waits() -> None:
@@ -74,8 +80,10 @@ def test_resume_of_what_goes_on_has_nothing_to_do() -> None:
     assert isinstance(resume(rollout()), Nothing)
 
 
-def test_retry_pins_the_hash_and_the_abort() -> None:
-    assert body(retry(rollout(**ABORTED))) == [
+def test_retry_pins_the_spec_the_hash_and_the_abort() -> None:
+    live = rollout(**ABORTED)
+    assert body(retry(live)) == [
+        {"op": "test", "path": "/metadata/generation", "value": live.generation},
         {"op": "test", "path": "/status/currentPodHash", "value": CANARY},
         {"op": "test", "path": "/status/abort", "value": True},
         {"op": "replace", "path": "/status/abort", "value": False},
@@ -184,7 +192,8 @@ def test_an_undo_writes_the_template_without_what_the_controller_put_into_it() -
 
 def test_an_undo_leaves_a_record_and_carries_on_what_is_known() -> None:
     operations = body(undo(rollout(), replicaset(hash=STABLE, revision=7), UNDONE))
-    assert [o["op"] for o in operations] == ["test", "test", "test", "replace", "add"]
+    assert [o["op"] for o in operations] == ["test", "test", "test", "test", "replace", "add"]
+    assert {"op": "test", "path": "/status/stableRS", "value": STABLE} in operations
     annotations = {RECORD: operations[-1]["value"]}
     assert record_of(annotations)["by"] == "ana"
     assert stable_hashes(annotations) == (CANARY, "one", "two")

@@ -41,7 +41,9 @@ def resume(rollout: Rollout) -> Decision:
     """Clears spec.paused and nothing else: no step is skipped, a timed pause that ran out
     meanwhile ends at once (recorded: manual-pause-resume)."""
     if rollout.paused:
-        patch = Patch([test("/spec/paused", True), replace("/spec/paused", False)], JSON_PATCH)
+        # As for a pause: what it lets go on is what was looked at.
+        pin = test("/metadata/resourceVersion", rollout.resource_version)
+        patch = Patch([pin, test("/spec/paused", True), replace("/spec/paused", False)], JSON_PATCH)
         return Change((patch,), _still_waits(rollout))
     if rollout.pause_conditions and not rollout.aborted:
         return Refusal(
@@ -80,11 +82,7 @@ def retry(rollout: Rollout) -> Decision:
         return refusal
     if not rollout.aborted:
         return Refusal(f"`{rollout.name}` is not aborted: there is nothing to retry", "look with `canary status`")
-    operations = [
-        test("/status/currentPodHash", rollout.current_hash),
-        test("/status/abort", True),
-        replace("/status/abort", False),
-    ]
+    operations = [*pins(rollout)[:2], test("/status/abort", True), replace("/status/abort", False)]
     note = "it is paused by hand: nothing moves until `canary resume`" if rollout.paused else ""
     return Change((Patch(operations, JSON_PATCH, "status"),), note)
 

@@ -172,14 +172,22 @@ def promote_full(rollout: Rollout) -> Decision:
     return Change(tuple(patches))
 
 
-def began_later(rollout: Rollout, asked: datetime | None, step: int | None) -> Refusal | None:
+def began_later(rollout: Rollout, asked: datetime | None, first: Rollout) -> Refusal | None:
     """A refusal where the Rollout waits at another pause than the one that was looked at: it began
-    after the promote was asked for, or is at another step than the first look found (`step`). Whoever
-    promoted the earlier one did not mean this one. A pause's time has no fractions of a second. No
-    `asked` where a promote was sent already: what was lost has begun anew."""
+    after the promote was asked for, or is another version's or at another step than the `first` look
+    found. Whoever promoted the earlier one did not mean this one. A pause's time has no fractions of a
+    second. No `asked` where a promote was sent already: what was lost has begun anew. An abort is no
+    other pause: what is said of it is what counts."""
+    if rollout.aborted:
+        return None
+    if rollout.current_hash != first.current_hash:
+        return Refusal(
+            f"`{rollout.name}` became another version since this promote was asked for",
+            "look with `canary status`, then decide about that version",
+        )
     here = rollout.pause_conditions[0].started_at if rollout.pause_conditions else None
     later = bool(here and asked and here > asked.replace(microsecond=0))
-    if not later and rollout.step_index == step:
+    if not later and rollout.step_index == first.step_index:
         return None
     return Refusal(
         f"`{rollout.name}` has moved on to {place_of(rollout)} since this promote was asked for: "

@@ -46,7 +46,8 @@ def undo(
     if rollout.workload_ref:
         template = Patch([*_images(rollout), write], JSON_PATCH, target="Deployment")
         return Change((template, record.patch(), *((hold.patch(),) if hold else ())), put_back_note(keeper))
-    pinned = [test("/status/currentPodHash", rollout.current_hash), *_images(rollout)]
+    hashes = (("currentPodHash", rollout.current_hash), ("stableRS", rollout.stable_hash))
+    pinned = [*(test(f"/status/{field}", value) for field, value in hashes if value), *_images(rollout)]
     holding = [hold.operation()] if hold else []
     body = [*pinned, write, record.annotation(rollout.annotations), *holding]
     return Change((Patch(body, JSON_PATCH),), put_back_note(keeper))
