@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from companyos_canary.argo.effects import drained
 from companyos_canary.argo.phase import is_degraded, shown_phase
+from companyos_canary.argo.stable_record import abort_action
 from companyos_canary.argo.steps import FULL_WEIGHT, set_weight, step_number, weight_steps
 from companyos_canary.errors import UsageError
 from companyos_canary.model.outcome import EndKind
@@ -92,7 +93,9 @@ def ended(rollout: Rollout, followed: Followed, until: Until, *, somebody_is_the
     if phase == "Healthy" and rollout.is_fully_promoted:
         return "healthy" if until.kind == "healthy" else "reached"
     if rollout.aborted:
-        return "rolled-back" if phase == "Degraded" and drained(rollout) else None
+        if phase != "Degraded" or not drained(rollout):
+            return None
+        return "superseded" if abort_action(rollout.annotations).get("superseded_by") else "rolled-back"
     if is_degraded(rollout):
         return "degraded"
     if _reached(rollout, until):

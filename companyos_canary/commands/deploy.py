@@ -1,11 +1,13 @@
 """`canary deploy VERSION`: set the image, follow this version to its end."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from companyos_canary.actions import deploy as action
+from companyos_canary.actions.change import Changed
+from companyos_canary.actions.supersede import is_in_the_way, make_way
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches.decision import Change
@@ -20,6 +22,9 @@ from companyos_canary.errors import ExitCode, NotFound
 from companyos_canary.model import image as images
 from companyos_canary.model.row import Output
 from companyos_canary.view.ci.summary import standing_report
+
+if TYPE_CHECKING:
+    from companyos_canary.actions.wait import Time
 
 EXAMPLES = (
     "canary deploy v1.2.3                    ship it and follow it",
@@ -49,7 +54,9 @@ def deploy(
     version: Annotated[str, typer.Argument(metavar="VERSION", help="image tag, digest or image")],
     rollout: base.RolloutOption = None,
     container: Annotated[str | None, typer.Option("--container", help="container whose image VERSION sets")] = None,
-    supersede: Annotated[bool, typer.Option("--supersede", help="replace a version that is in progress")] = False,
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="abort a version in progress, wait for its traffic to go, then ship")
+    ] = False,
     release_hold: Annotated[
         bool, typer.Option("--release-hold", help="allow a version that `undo --hold` left, and end the hold")
     ] = False,
@@ -69,6 +76,9 @@ def deploy(
 
     A version that `canary undo --hold` left is refused until you pass --release-hold. If Argo CD or Flux
     manages the image, the command prints the change to make in Git, and sends nothing without --force.
+
+    --supersede aborts a version in progress and waits until its traffic is gone before it ships this one, also
+    with --no-wait.
     """
     from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 
@@ -87,8 +97,11 @@ def deploy(
         force=force,
         until=target,
     )
-    name = session.rollout
+    name, making_way = session.rollout, None
     try:
+        if supersede:
+            making_way = _make_way(session, name, wanted, time, dry_run=dry_run)
+            wanted = replace(wanted, supersede=dry_run)  # what came meanwhile is not superseded
         changed = action.send(session.cluster, name, wanted, time=time, dry_run=dry_run, wait=not no_wait)
     except NotFound as error:
         ours = settings is not None and settings.rollout == name
@@ -96,7 +109,7 @@ def deploy(
             error.hint = f"install it first: `canary apply {version}`"
         raise
     if dry_run:
-        return would_send(session, changed)
+        return would_send(session, _both(making_way, changed))
     live = changed.after
     image = live.image(action.container_of(live, wanted.container))
     if no_wait:
@@ -120,6 +133,26 @@ def deploy(
         timeout=timeout,
         sent=bool(changed.sent),
     )
+
+
+def _make_way(
+    session: base.Session, name: str, wanted: action.Deploy, time: "Time", *, dry_run: bool
+) -> Changed | None:
+    """Aborts the version in progress, once nothing speaks against the one that takes its place."""
+    planned = action.send(session.cluster, name, wanted, time=time, dry_run=True, wait=False)
+    if not isinstance(planned.decision, Change):
+        return None
+    runtime, version = session.runtime, images.version(wanted.version)
+    if is_in_the_way(planned.before) and not dry_run:
+        session.note(f"aborting the version in progress of {name} in {session.place} to make way for {version}")
+    return make_way(session.cluster, planned, version, by=runtime.user, time=time, dry_run=dry_run)
+
+
+def _both(first: Changed | None, then: Changed) -> Changed:
+    """A dry run that shows the requests of both."""
+    if first is None or not isinstance(first.decision, Change) or not isinstance(then.decision, Change):
+        return then
+    return replace(then, decision=replace(then.decision, patches=(*first.decision.patches, *then.decision.patches)))
 
 
 command = base.verb(deploy, follows=True)

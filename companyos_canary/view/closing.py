@@ -114,6 +114,8 @@ def sentence(ending: Ending) -> str:
             held = ending.snapshot.rollout.paused
             waits = "is paused by hand" if held else "waits for a person"
             return f"{name} {waits}{at}{_in_step(ending)}{why}"
+        case "superseded" if ending.snapshot.rollout.aborted:
+            return f"{name} made way for another version{at}{why}"
         case "superseded":
             revision = ending.snapshot.rollout.revision
             return f"{name} was superseded by {_newest(ending)} (revision {revision})"
@@ -164,7 +166,7 @@ def _why(ending: Ending) -> str:
         return f": {metric_sentence(found.metrics[0])}"
     if found.pods:
         return f": {pod_sentence(found.pods[0])}"
-    told = ending.kind in ("rolled-back", "degraded")
+    told = ending.kind in ("rolled-back", "degraded") or ending.snapshot.rollout.aborted
     return f": {controller_sentence(found)}" if told else ""
 
 

@@ -166,16 +166,19 @@ def facts_of(annotation: str) -> dict[str, Any]:
 
 
 def action_of(annotations: Mapping[str, str]) -> dict[str, str]:
-    """`verb`, `by`, `at`, `reason` of the last verb that was given a reason; empty without."""
+    """`verb`, `by`, `at`, `reason`, `superseded_by` of the last verb that was given a reason; empty without."""
     return _texts(annotations.get(ACTION, ""))
 
 
-def with_reason(decision: Decision, verb: str, by: str, at: datetime, reason: str) -> Decision:
+def with_reason(
+    decision: Decision, verb: str, by: str, at: datetime, reason: str, *, superseded_by: str = ""
+) -> Decision:
     """The same decision with a patch behind it that says who did this and why; unchanged where no
-    reason was given, so that an abort in an emergency stays one patch."""
+    reason was given, so that an abort in an emergency stays one patch. `superseded_by`: the version
+    that an abort makes way for."""
     if not reason or not isinstance(decision, Change):
         return decision
-    facts = {"verb": verb, "by": by, "at": format_time(at), "reason": reason}
+    facts = {"verb": verb, "by": by, "at": format_time(at), "reason": reason, "superseded_by": superseded_by}
     text = json.dumps({k: v for k, v in facts.items() if v}, separators=(",", ":"))
     note = Patch({"metadata": {"annotations": {ACTION: text}}}, MERGE_PATCH, beside=True)
     return replace(decision, patches=(*decision.patches, note))
