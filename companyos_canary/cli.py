@@ -57,6 +57,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "render": "print the Kubernetes objects that canary.yaml produces",
         "diff": "what apply would change, or stable compared with canary",
         "apply": "install or update them in the cluster",
+        "rbac": "print the smallest Role for a viewer, deployer or operator",
         "completion": "complete verbs, options and names in bash, zsh or fish",
         "schema": "the JSON Schema of what -o json prints",
         "demo": "see a good and a bad release, with no cluster",

@@ -56,6 +56,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "render": CONFIG,
     "diff": CLIENT | CONFIG,
     "apply": CLIENT | CONFIG,
+    "rbac": CONFIG,
     "completion": set(),
     "schema": {"yaml", "rich"},
     "demo": set(),
@@ -69,6 +70,7 @@ GIVEN = {
     "plan": ("--rps", "20", "--errors", "1%", "--releases", "1"),
     "demo": ("--help",),
     "completion": ("bash",),
+    "rbac": ("viewer",),
 }
 ENDS = {
     "links": ExitCode.OK,
@@ -78,6 +80,7 @@ ENDS = {
     "plan": ExitCode.OK,
     "demo": ExitCode.OK,
     "completion": ExitCode.OK,
+    "rbac": ExitCode.OK,
     "schema": ExitCode.OK,
     "sandbox": ExitCode.USAGE,
     "doctor": ExitCode.DEGRADED,

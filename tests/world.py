@@ -28,7 +28,7 @@ from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.api import Api
-from companyos_canary.sandbox.api.access import Policy, everything
+from companyos_canary.sandbox.api.access import Policy, Roles, all_rules, everything
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.faults import Dropped, Faulty, Silent
 from companyos_canary.sandbox.kinds import NAMESPACE, POD
@@ -155,6 +155,7 @@ class World:
             refuse=refusal,
             elapsed=self._elapsed,
             allowed=lambda asked: self.allowed(asked),  # noqa: PLW0108 - it may be set later
+            rules=lambda place: self.allowed.listed(place) if isinstance(self.allowed, Roles) else all_rules(place),
         )
         self.faults = Faulty(api.handle, sleep=self.sleep)
         self.store.create(NAMESPACE, {"metadata": {"name": "companyos"}})

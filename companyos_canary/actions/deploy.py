@@ -1,5 +1,6 @@
 """Shipping a version: which image it is, what is sent, and how long it may take."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,13 +9,14 @@ from companyos_canary.actions.wait import Time
 from companyos_canary.argo.durations import default_timeout, template_names
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until, impossible
-from companyos_canary.argo.patches.decision import Decision, Refusal, not_changeable
+from companyos_canary.argo.patches.decision import Change, Decision, Refusal, not_changeable
 from companyos_canary.argo.patches.image import set_image
 from companyos_canary.argo.patches.record import Record, stable_hashes
+from companyos_canary.argo.rights import missing, of_deploy
 from companyos_canary.argo.stable_record import ends_with
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.config.settings import image_reference
-from companyos_canary.errors import CanaryError
+from companyos_canary.errors import CanaryError, Forbidden
 from companyos_canary.model.image import repository
 from companyos_canary.model.rollout import Rollout
 
@@ -55,10 +57,33 @@ def running_container(rollout: Rollout, wanted: str | None) -> str:
     return next((c.name for c in rollout.containers if c.image == image), named)
 
 
-def send(cluster: Cluster, name: str, deploy: Deploy, *, time: Time, dry_run: bool, wait: bool) -> Changed:
+def check_rights(cluster: Cluster, rollout: Rollout, *, follows: bool, aborts: bool) -> None:
+    """Raises Forbidden where a right is missing without which the deploy would end half-way. One question, before
+    anything is sent; none where nothing can be missing, and where the server does not say it goes on."""
+    needed = of_deploy(rollout, follows=follows, aborts=aborts)
+    rules = cluster.rules() if needed else None
+    lacking = missing(needed, rules, rollout.name) if rules is not None else ()
+    if lacking:
+        raise Forbidden(
+            f"{lacking[0].sentence} in namespace `{cluster.namespace}`, which it needs half-way: nothing was sent",
+            hint="`canary rbac deployer` prints the role that allows it",
+        )
+
+
+def send(
+    cluster: Cluster,
+    name: str,
+    deploy: Deploy,
+    *,
+    time: Time,
+    dry_run: bool,
+    wait: bool,
+    check: Callable[[Rollout], None] = lambda _: None,
+) -> Changed:
     """Sets the image, pinned to what was read. `Nothing` where it is there already. With `wait`, where
-    the answer to it is lost, until the image is seen in the pod template."""
-    now = time.now()
+    the answer to it is lost, until the image is seen in the pod template. `check` is called before the
+    first write."""
+    now, checked = time.now(), False
 
     def image_in(rollout: Rollout) -> str:
         container = container_of(rollout, deploy.container)
@@ -89,7 +114,15 @@ def send(cluster: Cluster, name: str, deploy: Deploy, *, time: Time, dry_run: bo
             force=deploy.force,
         )
 
-    verb = Verb("deploy", decide, written, of_template=True, reason=deploy.reason)
+    def decide_and_check(rollout: Rollout) -> Decision:
+        nonlocal checked
+        decision = decide(rollout)
+        if isinstance(decision, Change) and not checked and not dry_run:
+            check(rollout)
+            checked = True
+        return decision
+
+    verb = Verb("deploy", decide_and_check, written, of_template=True, reason=deploy.reason)
     return change(cluster, name, verb, time=time, dry_run=dry_run, wait=wait)
 
 

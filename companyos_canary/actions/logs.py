@@ -76,7 +76,7 @@ def pods_of(snapshot: Snapshot, wanted: Wanted) -> tuple[Pod, ...]:
     found = tuple(p for p in snapshot.pods if p.hash == hash_of(snapshot, wanted))
     if found:
         return found
-    if denied := snapshot.denied("pods"):
+    if denied := snapshot.denied("pods") or snapshot.denied("replicasets"):
         raise Forbidden(denied)
     rollout = snapshot.rollout
     version = version_of(rollout.image(container_of(rollout, wanted.settled))) or rollout.name

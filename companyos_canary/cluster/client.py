@@ -95,6 +95,8 @@ def _encoded(body: object) -> bytes:
 
 _REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", namespaced=False)
 
+_RULES = Kind("authorization.k8s.io/v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", namespaced=False)
+
 
 class Cluster:
     """Every method raises the CanaryErrors of `cluster.errors.check` and Unreachable; one that changes
@@ -252,6 +254,19 @@ class Cluster:
         review = {"apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind, "spec": {"resourceAttributes": wanted}}
         answer = self.send(create_request(review, _REVIEW, self.namespace))
         return bool((answer.get("status") or {}).get("allowed"))
+
+    def rules(self) -> list[Any] | None:
+        """The rules that hold for the user in the namespace, in one request; None where the server does not tell all of
+        them, or not now."""
+        body = {"apiVersion": _RULES.api_version, "kind": _RULES.kind, "spec": {"namespace": self.namespace}}
+        try:
+            answer = self.send(create_request(body, _RULES, self.namespace))
+        except CanaryError:
+            return None
+        status = answer.get("status")
+        rules = status.get("resourceRules") if isinstance(status, dict) else None
+        whole = isinstance(status, dict) and not status.get("incomplete") and not status.get("evaluationError")
+        return rules if isinstance(rules, list) and whole else None
 
     def leave_event(self, rollout: Rollout, verb: str, reason: str, at: datetime) -> None:
         """Says on the Rollout who made a change that was accepted. Nothing depends on it: without the right to

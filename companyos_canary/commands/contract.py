@@ -38,6 +38,7 @@ VERBS = (
     "plan",
     "diff",
     "apply",
+    "rbac",
     "completion",
     "schema",
     "demo",

@@ -20,6 +20,7 @@ from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, would
 from companyos_canary.config.settings import image_reference
 from companyos_canary.errors import ExitCode, NotFound
 from companyos_canary.model import image as images
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 from companyos_canary.view.ci.summary import standing_report
 
@@ -97,19 +98,16 @@ def deploy(
         force=force,
         until=target,
     )
-    name, making_way = session.rollout, None
+    name = session.rollout
     try:
-        if supersede:
-            making_way = _make_way(session, name, wanted, time, dry_run=dry_run)
-            wanted = replace(wanted, supersede=dry_run)  # what came meanwhile is not superseded
-        changed = action.send(session.cluster, name, wanted, time=time, dry_run=dry_run, wait=not no_wait)
+        changed = _sent(session, name, wanted, time, dry_run=dry_run, no_wait=no_wait)
     except NotFound as error:
         ours = settings is not None and settings.rollout == name
         if error.exit_code is ExitCode.NOT_FOUND and not error.hint and ours:
             error.hint = f"install it first: `canary apply {version}`"
         raise
     if dry_run:
-        return would_send(session, _both(making_way, changed))
+        return would_send(session, changed)
     live = changed.after
     image = live.image(action.container_of(live, wanted.container))
     if no_wait:
@@ -135,8 +133,26 @@ def deploy(
     )
 
 
+def _sent(
+    session: base.Session, name: str, wanted: action.Deploy, time: "Time", *, dry_run: bool, no_wait: bool
+) -> Changed:
+    """What came of it; with --supersede once the version in progress is gone."""
+    first: Changed | None = None
+    if wanted.supersede:
+        first = _make_way(session, name, wanted, time, follows=not no_wait, dry_run=dry_run)
+        wanted = replace(wanted, supersede=dry_run)  # what came meanwhile is not superseded
+
+    def check(live: Rollout) -> None:
+        if first is None:
+            action.check_rights(session.cluster, live, follows=not no_wait, aborts=False)
+
+    cluster = session.cluster
+    changed = action.send(cluster, name, wanted, time=time, dry_run=dry_run, wait=not no_wait, check=check)
+    return _both(first, changed) if dry_run else changed
+
+
 def _make_way(
-    session: base.Session, name: str, wanted: action.Deploy, time: "Time", *, dry_run: bool
+    session: base.Session, name: str, wanted: action.Deploy, time: "Time", *, follows: bool, dry_run: bool
 ) -> Changed | None:
     """Aborts the version in progress, once nothing speaks against the one that takes its place."""
     planned = action.send(session.cluster, name, wanted, time=time, dry_run=True, wait=False)
@@ -144,6 +160,7 @@ def _make_way(
         return None
     runtime, version = session.runtime, images.version(wanted.version)
     if is_in_the_way(planned.before) and not dry_run:
+        action.check_rights(session.cluster, planned.before, follows=follows, aborts=True)
         session.note(f"aborting the version in progress of {name} in {session.place} to make way for {version}")
     return make_way(session.cluster, planned, version, by=runtime.user, time=time, dry_run=dry_run)
 

@@ -98,11 +98,14 @@ def interrupt(world: World, *, after: int = 0) -> None:
 
 
 def changing(world: World) -> list[str]:
-    """The methods of the requests that changed something (a dry run does not, nor an Event that says who did)."""
+    """The methods of the requests that changed something (a dry run does not, nor a question about rights, nor an Event
+    that says who did)."""
     return [
         r.method
         for r in world.requests
-        if r.method not in ("GET", "HEAD") and not r.parameter("dryRun") and target_of(r.path).plural != "events"
+        if r.method not in ("GET", "HEAD")
+        and not r.parameter("dryRun")
+        and target_of(r.path).plural not in ("events", "selfsubjectrulesreviews")
     ]
 
 

@@ -58,7 +58,11 @@ def counted(waiting: World) -> World:
         ("stat", f"status\t{cli.VERBS['status']}\n", 0),
         ("help stat", f"status\t{cli.VERBS['status']}\n", 0),
         ("--ver", "--version\tprint the version\n", 0),
-        ("deploy v1.2.3 --super", "--supersede\tabort a version in progress, wait for its traffic to go, then ship\n", 0),
+        (
+            "deploy v1.2.3 --super",
+            "--supersede\tabort a version in progress, wait for its traffic to go, then ship\n",
+            0,
+        ),
         ("init -o ", "human\njson\nname\n", 0),
         ("get -o j", "json\n", 0),
         ("status ", "companyos-api\tPaused\n", 1),

@@ -1,0 +1,120 @@
+"""What a person or a job needs to be permitted for the verbs, as rules of a Role; and which of them are missing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from companyos_canary.model.rollout import Rollout
+
+_ARGO, _APPS = "argoproj.io", "apps"
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One verb on one resource; a subresource stands behind a slash (`rollouts/status`)."""
+
+    verb: str
+    resource: str
+    group: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """As the refusals of the API server are told."""
+        plural, slash, part = self.resource.partition("/")
+        return f"not permitted to `{self.verb}` `{plural}{'.' if self.group else ''}{self.group}{slash}{part}`"
+
+
+def _rights(group: str, resource: str, *verbs: str) -> tuple[Right, ...]:
+    return tuple(Right(verb, resource, group) for verb in verbs)
+
+
+_LOOK = (
+    *_rights(_ARGO, "rollouts", "get", "list", "watch"),
+    *_rights(_ARGO, "analysisruns", "list", "watch"),
+    *_rights(_ARGO, "analysistemplates", "get"),
+    *_rights(_APPS, "replicasets", "list", "watch"),
+    *_rights(_APPS, "deployments", "get", "list", "watch"),
+    *_rights("", "pods", "list", "watch"),
+    *_rights("", "pods/log", "get"),
+    *_rights("", "events", "list", "watch"),
+    *_rights("", "services/proxy", "get"),
+)
+_SHIP = (
+    *_rights(_ARGO, "rollouts", "patch"),
+    *_rights(_ARGO, "rollouts/status", "patch"),
+    *_rights(_APPS, "deployments", "patch"),
+    *_rights("", "events", "create"),
+)
+_INSTALL = (
+    *_rights(_ARGO, "rollouts", "create"),
+    *_rights(_ARGO, "analysistemplates", "create", "patch"),
+    *_rights("", "services", "get", "create", "patch"),
+    *_rights("autoscaling", "horizontalpodautoscalers", "list"),
+)
+ROLES: Mapping[str, tuple[Right, ...]] = {
+    "viewer": _LOOK,
+    "deployer": (*_LOOK, *_SHIP),
+    "operator": (*_LOOK, *_SHIP, *_INSTALL),
+}
+
+
+def role(name: str, namespace: str, subject: Mapping[str, str], rights: Iterable[Right]) -> tuple[dict[str, Any], ...]:
+    """The Role of that name and the RoleBinding that gives it to the subject."""
+    meta = {"name": name, "namespace": namespace}
+    api = "rbac.authorization.k8s.io"
+    return (
+        {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": meta, "rules": _rules(rights)},
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": api, "kind": "Role", "name": name},
+            "subjects": [dict(subject)],
+        },
+    )
+
+
+def _rules(rights: Iterable[Right]) -> list[dict[str, Any]]:
+    """A rule for each set of verbs in a group, in the order of the rights."""
+    verbs: dict[tuple[str, str], list[str]] = {}
+    for right in rights:
+        verbs.setdefault((right.group, right.resource), []).append(right.verb)
+    rules: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (group, resource), allowed in verbs.items():
+        rules.setdefault((group, tuple(allowed)), []).append(resource)
+    return [
+        {"apiGroups": [group], "resources": resources, "verbs": list(allowed)}
+        for (group, allowed), resources in rules.items()
+    ]
+
+
+def of_deploy(rollout: Rollout, *, follows: bool, aborts: bool) -> tuple[Right, ...]:
+    """What a deploy needs once it has written something: it would end half-way without. What is missing for its first
+    write shows there."""
+    needed = _rights(_ARGO, "rollouts", "list", "watch") if follows else ()
+    if aborts:
+        where = _rights(_APPS, "deployments", "patch") if rollout.workload_ref else ()
+        needed = (*_rights(_ARGO, "rollouts/status", "patch"), *_rights(_ARGO, "rollouts", "patch"), *where, *needed)
+    return needed
+
+
+def missing(needed: Iterable[Right], rules: Sequence[object], name: str) -> tuple[Right, ...]:
+    """The rights that no rule gives for the Rollout of that name; `rules` as a SelfSubjectRulesReview tells them."""
+    return tuple(right for right in needed if not any(_gives(rule, right, name) for rule in rules))
+
+
+def _gives(rule: object, right: Right, name: str) -> bool:
+    if not isinstance(rule, Mapping):
+        return False
+    verbs, groups, resources, names = (
+        found if isinstance(found := rule.get(key), list) else []
+        for key in ("verbs", "apiGroups", "resources", "resourceNames")
+    )
+    subresource = right.resource.partition("/")[2]
+    wanted = ("*", right.resource, f"*/{subresource}") if subresource else ("*", right.resource)
+    return (
+        ("*" in verbs or right.verb in verbs)
+        and ("*" in groups or right.group in groups)
+        and any(word in resources for word in wanted)
+        and (not names or name in names)
+    )

@@ -1,0 +1,203 @@
+"""`canary rbac`: each verb does what it says with its role, and says what is missing without one of its rights."""
+
+import json
+from collections.abc import Iterable
+
+import pytest
+import yaml
+
+from companyos_canary.argo.rights import ROLES, Right, role
+from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.api.access import Attributes, Roles, read_roles
+from companyos_canary.sandbox.kinds import ROLLOUT
+from tests.commands.conftest import at_the_pause, changing, installed
+from tests.world import MANUAL, World
+
+SUBJECT = {"kind": "ServiceAccount", "name": "ci", "namespace": "companyos"}
+LOOKS = (
+    ("status",),
+    ("get",),
+    ("list",),
+    ("watch", "--until", "paused"),
+    ("history",),
+    ("events",),
+    ("analysis",),
+    ("logs", "--tail", "1"),
+    ("why",),
+    ("metrics",),
+    ("links",),
+)
+CHANGES = {
+    ("deploy", "v1.3.0", "--supersede", "--until", "paused"): "deployer",
+    ("promote",): "deployer",
+    ("abort",): "deployer",
+    ("undo",): "deployer",
+    ("pause",): "deployer",
+    ("apply", "v1.1.0"): "operator",
+}
+# What these verbs need, too, and do not show here: watches, Prometheus behind a proxy, Deployments, new objects.
+NOT_SEEN_HERE = {("watch", r) for r in ("rollouts", "analysisruns", "replicasets", "deployments", "pods", "events")} | {
+    ("get", "services/proxy"),
+    ("get", "deployments"),
+    ("list", "deployments"),
+    ("patch", "deployments"),
+    ("create", "rollouts"),
+    ("create", "analysistemplates"),
+    ("create", "services"),
+}
+
+
+def permitted(rights: Iterable[Right]) -> Roles:
+    found, _ = role("r", "companyos", SUBJECT, rights)
+    return read_roles(yaml.safe_dump(found), "companyos")
+
+
+class Asked:
+    """A policy that allows what the rights do, and keeps what was asked."""
+
+    def __init__(self, rights: Iterable[Right]) -> None:
+        self.rights, self.used = tuple(rights), set[Right]()
+        self.roles = permitted(self.rights)
+
+    def __call__(self, asked: Attributes) -> bool:
+        resource = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
+        self.used.add(Right(asked.verb, resource, asked.group))
+        return self.roles(asked)
+
+
+def paused(folder: object) -> World:
+    """v1.1.0 waits for a person at 10 %."""
+    return at_the_pause(installed(folder, MANUAL))  # type: ignore[arg-type]
+
+
+def told(world: World) -> tuple[object, ...]:
+    """What a verb of ours changes of the Rollout."""
+    raw = json.loads(json.dumps(world.store.read(ROLLOUT, "companyos", "companyos-api")))
+    status = raw["status"]
+    return raw["spec"], raw["metadata"]["annotations"], status.get("abort"), status.get("currentStepIndex")
+
+
+def without(world: World, rights: Iterable[Right], lacking: Right, command: tuple[str, ...], usual: int) -> None:
+    """Runs it without one right: as with it, or 4 with the verb and the resource."""
+    before = told(world)
+    world.allowed = permitted(r for r in rights if r != lacking)
+    ran = world.canary(*command)
+    if ran.code != usual:
+        assert ran.code == ExitCode.DENIED, (lacking, ran)
+        assert lacking.sentence in ran.err, (lacking, ran)
+        assert told(world) == before, (lacking, "nothing was changed")
+
+
+@pytest.mark.parametrize("command", LOOKS, ids=lambda c: c[0])
+def test_a_viewer_looks_and_each_right_that_is_missing_is_named(waiting: World, command: tuple[str, ...]) -> None:
+    usual = waiting.canary(*command).code
+    asked = Asked(ROLES["viewer"])
+    waiting.allowed = asked
+    assert waiting.canary(*command).code == usual
+    assert asked.used <= set(ROLES["viewer"])
+    for right in asked.used:
+        without(waiting, ROLES["viewer"], right, command, usual)
+
+
+@pytest.mark.parametrize(("command", "role_of_it"), CHANGES.items(), ids=lambda c: c[0] if isinstance(c, tuple) else c)
+def test_a_change_works_with_its_role_and_each_right_that_is_missing_is_named(
+    tmp_path_factory: pytest.TempPathFactory, command: tuple[str, ...], role_of_it: str
+) -> None:
+    rights = ROLES[role_of_it]
+    world = paused(tmp_path_factory.mktemp("all"))
+    asked = Asked(rights)
+    world.allowed = asked
+    usual = world.canary(*command).code
+    assert usual == ExitCode.OK
+    assert asked.used <= set(rights)
+    for right in asked.used:
+        without(paused(tmp_path_factory.mktemp("one")), rights, right, command, usual)
+
+
+def test_no_role_has_a_right_that_none_of_its_verbs_uses(tmp_path_factory: pytest.TempPathFactory) -> None:
+    used: set[tuple[str, str]] = set(NOT_SEEN_HERE)
+    for command in (*LOOKS, *CHANGES):
+        world = paused(tmp_path_factory.mktemp("used"))
+        asked = Asked(ROLES["operator"])
+        world.allowed = asked
+        world.canary(*command)
+        used |= {(r.verb, r.resource) for r in asked.used}
+    assert [r for r in ROLES["operator"] if (r.verb, r.resource) not in used] == []
+
+
+def test_a_viewer_changes_nothing(waiting: World) -> None:
+    waiting.allowed = permitted(ROLES["viewer"])
+    for command in (("abort",), ("promote",), ("pause",), ("undo",), ("apply", "v1.1.0")):
+        ran = waiting.canary(*command)
+        assert (ran.code, "not permitted to `patch`" in ran.err) == (ExitCode.DENIED, True), ran
+
+
+def test_a_deploy_that_could_not_be_followed_sends_nothing(world: World) -> None:
+    world.allowed = permitted(r for r in ROLES["deployer"] if (r.verb, r.resource) != ("watch", "rollouts"))
+    ran = world.canary("deploy", "v1.1.0")
+    assert ran.code == ExitCode.DENIED
+    assert "not permitted to `watch` `rollouts.argoproj.io` in namespace `companyos`" in ran.err
+    assert "canary rbac deployer" in ran.err
+    assert changing(world) == []
+    assert world.canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
+
+
+def test_a_deploy_asks_about_its_rights_once_and_only_where_it_matters(world: World) -> None:
+    def questions() -> int:
+        return sum("selfsubject" in r.path for r in world.requests)
+
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    assert questions() == 0
+    world.advance(60)
+    world.canary("deploy", "v1.3.0")
+    assert questions() == 1
+    world.canary("deploy", "v1.3.0")
+    assert questions() == 1
+
+
+@pytest.mark.parametrize("kind", ["denied", "incomplete", "nonsense"])
+def test_where_the_rights_cannot_be_asked_it_goes_on(world: World, kind: str) -> None:
+    from companyos_canary.model.http import Request, Response
+
+    real = world.faults
+    answers = {
+        "denied": b"{}",
+        "incomplete": b'{"status": {"incomplete": true, "resourceRules": []}}',
+        "nonsense": b"[3",
+    }
+
+    def fault(request: Request) -> Response:
+        if "selfsubjectrulesreviews" in request.path:
+            return Response(403 if kind == "denied" else 201, {}, answers[kind])
+        return real(request)
+
+    world.faults = fault  # type: ignore[assignment]
+    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
+
+
+def test_it_prints_a_role_and_a_binding_that_kubectl_takes(world: World) -> None:
+    ran = world.canary("rbac", "deployer", "--service-account", "ci", "-n", "shop")
+    assert ran.code == ExitCode.OK
+    made, binding = yaml.safe_load_all(ran.out)
+    assert (made["kind"], made["metadata"]) == ("Role", {"name": "canary-deployer", "namespace": "shop"})
+    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "canary-deployer"}
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "ci", "namespace": "shop"}]
+    assert world.requests == []
+    read_roles(yaml.safe_dump(made), "shop")
+
+
+@pytest.mark.parametrize(("flag", "kind"), [("--user", "User"), ("--group", "Group")])
+def test_it_may_be_given_to_a_user_or_a_group(world: World, flag: str, kind: str) -> None:
+    _, binding = world.canary("rbac", "viewer", flag, "ana", "-o", "json").json["data"]["objects"]
+    assert binding["subjects"] == [{"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "ana"}]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("admin",), ("viewer", "--user", "a", "--group", "b"), ("viewer", "--user", "")], ids=" ".join
+)
+def test_what_is_no_role_or_nobody_is_2(world: World, arguments: tuple[str, ...]) -> None:
+    assert world.canary("rbac", *arguments).code == ExitCode.USAGE
+
+
+def test_each_role_has_the_rights_of_the_one_before_it() -> None:
+    assert set(ROLES["viewer"]) < set(ROLES["deployer"]) < set(ROLES["operator"])
