@@ -20,7 +20,7 @@ MOST = {
     ("abort", "--no-wait"): 3,
     ("promote", "--no-wait"): 3,
     ("deploy", "v1.1.0", "--no-wait"): 1,
-    ("deploy", "v1.3.0", "--no-wait", "--supersede"): 3,
+    ("deploy", "v1.3.0", "--no-wait", "--supersede"): 13,
 }
 
 
