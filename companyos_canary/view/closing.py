@@ -166,7 +166,8 @@ def _why(ending: Ending) -> str:
         return f": {metric_sentence(found.metrics[0])}"
     if found.pods:
         return f": {pod_sentence(found.pods[0])}"
-    told = ending.kind in ("rolled-back", "degraded") or ending.snapshot.rollout.aborted
+    made_way = ending.kind == "superseded" and ending.snapshot.rollout.aborted
+    told = made_way or ending.kind in ("rolled-back", "degraded")
     return f": {controller_sentence(found)}" if told else ""
 
 
