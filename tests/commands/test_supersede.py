@@ -13,6 +13,10 @@ from tests.commands.conftest import changing, freeze, installed
 from tests.turns import take_turns
 from tests.world import CONFIG, World
 
+ONE_STEP = CONFIG.replace("  - {weight: 25, analysis: 6s}\n  - {weight: 50, analysis: 6s}\n", "").replace(
+    "10\nsteps", "2\nsteps"
+)
+
 
 def canary_left(world: World, image: str) -> int:
     """How many pods of a version its ReplicaSet still has."""
@@ -109,10 +113,10 @@ def image_of(world: World) -> str:
     return world.rollout().image().rpartition(":")[2]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.integers(0, 1), min_size=12, max_size=12))
 def test_of_two_deploys_at_once_exactly_one_wins(tmp_path_factory: pytest.TempPathFactory, order: list[int]) -> None:
-    world = installed(tmp_path_factory.mktemp("two"), CONFIG)
+    world = installed(tmp_path_factory.mktemp("two"), ONE_STEP)
     codes = together(world, ("deploy", "v1.3.0"), ("deploy", "v1.4.0"), order)
     winner = codes.index(ExitCode.OK)
     assert codes[1 - winner] in (ExitCode.SUPERSEDED, ExitCode.REFUSED), codes
@@ -125,7 +129,7 @@ def test_of_two_deploys_at_once_exactly_one_wins(tmp_path_factory: pytest.TempPa
 def test_of_two_that_supersede_at_once_exactly_one_wins(
     tmp_path_factory: pytest.TempPathFactory, order: list[int]
 ) -> None:
-    world = installed(tmp_path_factory.mktemp("two"), CONFIG)
+    world = installed(tmp_path_factory.mktemp("two"), ONE_STEP)
     world.canary("deploy", "v1.1.0", "--no-wait")
     world.advance(2)
     codes = together(world, ("deploy", "v1.3.0", "--supersede"), ("deploy", "v1.4.0", "--supersede"), order)
