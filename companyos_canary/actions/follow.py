@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from companyos_canary.argo.abort_on import NEVER, UNSEEN, AbortOn, Progress, met
 from companyos_canary.argo.cause import TIMED_OUT, cause, pod_problems, says_no_reason
 from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
 from companyos_canary.argo.phase import invalid_spec
@@ -15,7 +16,7 @@ from companyos_canary.argo.pods import pod_share
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.errors import ExitCode
-from companyos_canary.model.outcome import Cause, Ending, EndKind, PodProblem
+from companyos_canary.model.outcome import AbortReason, Cause, Ending, EndKind, PodProblem
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
@@ -64,6 +65,7 @@ class Track:
 
 
 OBSERVED_WITHIN = timedelta(seconds=30)
+ABORTS_AGAIN = timedelta(seconds=5)
 TICK = 1.0
 
 EXIT: dict[EndKind, ExitCode] = {
@@ -90,7 +92,8 @@ class Following:
     Rollout and `workload_generation` of the Deployment that it takes its pods from. `image`: the
     one that we set; where the controller first shows another, ours was superseded before it began.
     Empty: whatever is there is followed. `stay`: no end is one, and the next version is followed
-    after this one."""
+    after this one. `abort_on`: facts that make it call `abort`, which says whether that was sent; where
+    it was not it is tried again."""
 
     container: str
     until: Until
@@ -101,6 +104,8 @@ class Following:
     image: str = ""
     stay: bool = False
     deadline: datetime | None = None
+    abort_on: AbortOn = NEVER
+    abort: Callable[[AbortReason], bool] = lambda _: False
 
     def shown_by(self, rollout: Rollout) -> bool:
         """Whether the controller has seen the change, and shows a hash for it. The watch of a
@@ -113,6 +118,28 @@ class Following:
             and (read is None or read >= self.workload_generation)
             and bool(rollout.current_hash or invalid_spec(rollout))
         )
+
+
+@dataclass
+class Guard:
+    """Looks for the facts of `--abort-on`; `reason` is what it has aborted for."""
+
+    wanted: AbortOn
+    abort: Callable[[AbortReason], bool]
+    moved: Progress = UNSEEN
+    reason: AbortReason | None = None
+    not_before: datetime | None = None
+
+    def look(self, snapshot: Snapshot, now: datetime) -> None:
+        self.moved = self.moved.after(snapshot, now)
+        waits = self.not_before is not None and now < self.not_before
+        found = None if self.reason or waits else met(self.wanted, snapshot, self.moved, now)
+        if found is None:
+            return
+        if self.abort(found):
+            self.reason = found
+        else:
+            self.not_before = now + ABORTS_AGAIN
 
 
 def identify(
@@ -151,7 +178,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
     ending too: the rollout itself goes on."""
     began = now()
     deadline = following.deadline or (None if following.timeout is None else began + following.timeout)
-    track = Track()
+    track, guard = Track(), Guard(following.abort_on, following.abort)
     kind: EndKind | None = None
     snapshot = feed.snapshot()
     try:
@@ -161,6 +188,8 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
                 followed = _next(snapshot.rollout, followed, following)
                 track = track.after(snapshot, followed.hash)
                 soon = show(snapshot)
+                if following.shown_by(snapshot.rollout) and snapshot.rollout.current_hash == followed.hash:
+                    guard.look(snapshot, now())
                 kind = _ended(snapshot.rollout, followed, following)
                 if kind is not None:
                     break
@@ -189,6 +218,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
         at=now(),
         share=track.share,
         wanted=following.until.value if following.until.kind == "weight" else None,
+        abort_on=guard.reason if kind not in ("healthy", "reached") else None,
     )
 
 

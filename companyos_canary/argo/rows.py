@@ -16,7 +16,7 @@ from companyos_canary.argo.pods import pod_message, pod_status, ready_containers
 from companyos_canary.argo.progress import Activity
 from companyos_canary.argo.steps import WeightStep, step_count
 from companyos_canary.model.analysisrun import Measurement
-from companyos_canary.model.outcome import Cause, Ending, EndKind
+from companyos_canary.model.outcome import AbortReason, Cause, Ending, EndKind
 from companyos_canary.model.rollout import Rollout, StepKind
 from companyos_canary.model.row import LEFT_OUT, Images, Percent, Phase, Role, RunPhase, Says, pick
 from companyos_canary.model.snapshot import Snapshot
@@ -180,6 +180,7 @@ class VerdictRow:
     ended_at: datetime
     took_seconds: timedelta
     cause: Cause | None
+    abort_on: AbortReason | None
     snapshot: SnapshotRow
 
 

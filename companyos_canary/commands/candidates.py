@@ -137,6 +137,13 @@ def states(line: Line) -> Found:
         yield from ((f"weight={weight}", f"step {number}") for number, weight in found)
 
 
+def facts(_: Line) -> Found:
+    """What --abort-on takes; more than one is separated by commas."""
+    yield "crashloop", "a container crashes again and again"
+    yield "image-pull", "an image cannot be pulled"
+    yield "stuck=10m", "pods are missing and nothing moves for so long"
+
+
 def weights(line: Line) -> Found:
     for found in map(_steps, line.rollout()):
         yield from ((str(weight), f"step {number}") for number, weight in found)
@@ -259,6 +266,7 @@ SOURCES: Mapping[str, Callable[[Line], Found]] = {
     "env": environments,
     "link": links,
     "until": states,
+    "abort_on": facts,
     "to_weight": weights,
     "if_step": step_now,
     "if_revision": revision_now,

@@ -8,6 +8,7 @@ import typer
 from companyos_canary.actions import deploy as action
 from companyos_canary.actions.change import Changed
 from companyos_canary.actions.supersede import is_in_the_way, make_way
+from companyos_canary.argo.abort_on import NEVER, AbortOn
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches.decision import Change
@@ -15,10 +16,10 @@ from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.ci import publish
-from companyos_canary.commands.options import time_limit
+from companyos_canary.commands.options import AbortOnOption, time_limit
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, would_send
 from companyos_canary.config.settings import image_reference
-from companyos_canary.errors import ExitCode, NotFound
+from companyos_canary.errors import ExitCode, NotFound, UsageError
 from companyos_canary.model import image as images
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
@@ -64,6 +65,7 @@ def deploy(
     force: Annotated[
         bool, typer.Option("--force", help="set the image even if Argo CD or Flux will put it back")
     ] = False,
+    abort_on: AbortOnOption = None,
     until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
@@ -80,11 +82,17 @@ def deploy(
 
     --supersede aborts a version in progress and waits until its traffic is gone before it ships this one, also
     with --no-wait.
+
+    --abort-on aborts it if its pods crash or cannot get their image, or if nothing moves for so long, for as
+    long as this command follows it.
     """
     from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 
     image_reference("image", version)
     target, runtime = Until.parse(until), session.runtime
+    guarded = NEVER if abort_on is None else AbortOn.parse(abort_on)
+    if no_wait and guarded != NEVER:
+        raise UsageError("--abort-on and --no-wait exclude each other: nobody would look", hint="leave out one of them")
     time = session.time(time_limit(timeout))
     settings = session.resolved.settings
     wanted = action.Deploy(
@@ -100,7 +108,7 @@ def deploy(
     )
     name = session.rollout
     try:
-        changed = _sent(session, name, wanted, time, dry_run=dry_run, no_wait=no_wait)
+        changed = _sent(session, name, wanted, time, dry_run=dry_run, no_wait=no_wait, aborts=guarded != NEVER)
     except NotFound as error:
         ours = settings is not None and settings.rollout == name
         if error.exit_code is ExitCode.NOT_FOUND and not error.hint and ours:
@@ -130,11 +138,12 @@ def deploy(
         image=image,
         timeout=timeout,
         sent=bool(changed.sent),
+        abort_on=guarded,
     )
 
 
 def _sent(
-    session: base.Session, name: str, wanted: action.Deploy, time: "Time", *, dry_run: bool, no_wait: bool
+    session: base.Session, name: str, wanted: action.Deploy, time: "Time", *, dry_run: bool, no_wait: bool, aborts: bool
 ) -> Changed:
     """What came of it; with --supersede once the version in progress is gone."""
     first: Changed | None = None
@@ -144,7 +153,7 @@ def _sent(
 
     def check(live: Rollout) -> None:
         if first is None:
-            action.check_rights(session.cluster, live, follows=not no_wait, aborts=False)
+            action.check_rights(session.cluster, live, follows=not no_wait, aborts=aborts)
 
     cluster = session.cluster
     changed = action.send(cluster, name, wanted, time=time, dry_run=dry_run, wait=not no_wait, check=check)

@@ -2,21 +2,41 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
+from companyos_canary.actions import abort
+from companyos_canary.actions.change import change
 from companyos_canary.actions.deploy import container_of, timeout_of
 from companyos_canary.actions.follow import Following, follow, identify
+from companyos_canary.actions.wait import Time
 from companyos_canary.argo import rows
+from companyos_canary.argo.abort_on import NEVER, AbortOn
+from companyos_canary.argo.effects import aborted
 from companyos_canary.argo.endings import Until, impossible
+from companyos_canary.argo.patches.decision import Decision, Nothing
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.picture import Place, look
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
+from companyos_canary.commands.outcome import verb_with
 from companyos_canary.commands.shows import show_for
 from companyos_canary.commands.shows.lines import Manner
-from companyos_canary.errors import CrdMissing, ExitCode, Gone, Interrupted, NotFound, Refused, TimedOut, Unobserved
+from companyos_canary.errors import (
+    CanaryError,
+    CrdMissing,
+    ExitCode,
+    Gone,
+    Interrupted,
+    NotFound,
+    Refused,
+    TimedOut,
+    Unobserved,
+)
 from companyos_canary.model.image import version
+from companyos_canary.model.outcome import AbortReason
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.ci.summary import ending_report, unobserved_report
 from companyos_canary.view.format import keyed
 
@@ -34,6 +54,7 @@ def follow_to_the_end(
     image: str = "",
     sent: bool = False,
     manner: Manner = _USUAL,
+    abort_on: AbortOn = NEVER,
 ) -> Answer:
     """Follows the Rollout's newest template; `timeout` is the flag as it was written. The hash is
     believed once the controller has seen `generation`, and only with the `image` that we set (empty
@@ -59,6 +80,8 @@ def follow_to_the_end(
             workload_generation=live.workload_generation or 0,
             image=image,
             stay=manner.stay,
+            abort_on=abort_on,
+            abort=lambda reason: _abort(session, live.name, feed.snapshot(), reason),
         )
         followed = identify(feed, following, now, show.snapshot, show.idle)
         ending = follow(feed, followed, following, now, show.snapshot) if followed else None
@@ -77,6 +100,26 @@ def follow_to_the_end(
         objects=(ending.snapshot.rollout.raw,),
         name=ending.snapshot.rollout.resource,
     )
+
+
+def _abort(session: Session, name: str, seen: Snapshot | None, reason: AbortReason) -> bool:
+    """Aborts the version that was seen, and no other one; what fails is said."""
+    runtime, at = session.runtime, session.runtime.clock.now()
+    told = f"--abort-on {reason.condition}: {reason.evidence}"
+
+    def decide(live: Rollout) -> Decision:
+        if seen is None or live.current_hash != seen.rollout.current_hash:
+            return Nothing("another version has taken its place")
+        return abort.decide(session.cluster, live, by=runtime.user, now=at, reason=told)
+
+    verb = replace(verb_with(session, "abort", decide, aborted, told), insists=True)
+    try:
+        change(session.cluster, name, verb, time=Time(runtime.clock.now, runtime.clock.sleep), wait=False)
+    except CanaryError as error:
+        session.note(f"{told}, but it could not be aborted: {error.message}")
+        return False
+    session.note(f"aborting: {reason.evidence} (--abort-on {reason.condition})")
+    return True
 
 
 @contextmanager

@@ -133,6 +133,10 @@ RolloutsArgument = Annotated[list[str] | None, typer.Argument(help="names of Rol
 SelectorOption = Annotated[
     str | None, typer.Option("-l", "--selector", metavar="LABELS", help="all Rollouts with these labels, e.g. app=x")
 ]
+AbortOnOption = Annotated[
+    str | None,
+    typer.Option("--abort-on", metavar="LIST", help="abort if a fact shows: crashloop, image-pull, stuck=DURATION"),
+]
 RolloutOption = Annotated[str | None, typer.Option("--rollout", help="name of the Rollout", metavar="NAME")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")]
 NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="do not wait; exit once sent")]

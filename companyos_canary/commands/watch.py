@@ -4,13 +4,15 @@ from typing import Annotated
 
 import typer
 
+from companyos_canary.argo.abort_on import NEVER, AbortOn
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.events import Measurement, Transition
 from companyos_canary.argo.rows import FOLLOWED, SnapshotRow, VerdictRow
 from companyos_canary.commands import base
 from companyos_canary.commands.follow import follow_to_the_end
+from companyos_canary.commands.options import AbortOnOption
 from companyos_canary.commands.shows.lines import Manner
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.model.row import Output
 from companyos_canary.view.machine import Failure
 
@@ -48,6 +50,7 @@ EXITS = (
 def watch(
     session: base.Session,
     rollout: base.RolloutArgument = None,
+    abort_on: AbortOnOption = None,
     until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
     read_only: Annotated[bool, typer.Option("--read-only", help="turn off the keys that change something")] = False,
     stay: Annotated[bool, typer.Option("--stay", help="do not exit; follow the next version too")] = False,
@@ -57,10 +60,16 @@ def watch(
 
     On a terminal, keys promote, abort, retry and pause (`?` lists them); q and Ctrl-C only stop watching.
     Without a terminal it exits with 8 if the rollout waits for a person.
+
+    --abort-on aborts a version in progress whose pods crash or cannot get their image, or if nothing moves for
+    so long, for as long as this command watches it.
     """
-    target = Until.parse(until)
+    target, guarded = Until.parse(until), NEVER if abort_on is None else AbortOn.parse(abort_on)
+    if read_only and guarded != NEVER:
+        raise UsageError("--abort-on and --read-only exclude each other", hint="leave out one of them")
     live = session.cluster.resolved(session.cluster.rollout(session.rollout))
-    return follow_to_the_end(session, live, until=target, timeout=timeout, manner=Manner(read_only, stay))
+    manner = Manner(read_only, stay)
+    return follow_to_the_end(session, live, until=target, timeout=timeout, manner=manner, abort_on=guarded)
 
 
 command = base.verb(watch, follows=True)

@@ -65,12 +65,21 @@ class Cause:
         return tuple({p.reason: p for p in reversed(self.pods)}.values())[::-1]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortReason:
+    """The condition of `--abort-on` that was met, and the fact that shows it."""
+
+    condition: str
+    evidence: str
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """The end of a `deploy` or `watch`. `image` is the one that was followed, `hash` its pod
     template hash, `stable_image` the one that serves now, `weight` the canary's share and
     `step` the index of the step it had come to; `share` is what its pods made of that weight, in
-    percent (None where they do not make it). `wanted` is the weight of `--until weight=N`."""
+    percent (None where they do not make it). `wanted` is the weight of `--until weight=N`.
+    `abort_on`: why `--abort-on` aborted it."""
 
     kind: EndKind
     exit_code: ExitCode
@@ -84,3 +93,4 @@ class Ending:
     at: datetime
     share: int | None = None
     wanted: int | None = None
+    abort_on: AbortReason | None = None

@@ -19,6 +19,7 @@ def verdict_line(ending: Ending) -> str:
         "step": step_of(ending),
         "weight": _weight(ending),
         **_reason(ending),
+        "abort_on": ending.abort_on.condition if ending.abort_on else "",
         "exit": str(int(ending.exit_code)),
     }
     return " ".join(f"{k}={quoted(v)}" for k, v in values.items() if v)
@@ -160,6 +161,8 @@ def _reached(ending: Ending) -> str:
 def _why(ending: Ending) -> str:
     """`: error-rate 11.2 % (limit < 5 %) in 2 of 4 measurements`, the worst reason only."""
     found = ending.cause
+    if ending.abort_on:
+        return f": {ending.abort_on.evidence} (--abort-on {ending.abort_on.condition})"
     if found is None:
         return ""
     if found.metrics:

@@ -1,0 +1,100 @@
+"""`--abort-on`: which facts about pods and progress end a release that no analysis would end soon. Pure.
+
+Only what the cluster says of the newest version's own pods counts: that a container crashes again and again, that an
+image cannot be had, or that nothing has moved for so long. Each condition tells the fact that it was met by.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from companyos_canary.argo.endings import waits_for_a_person
+from companyos_canary.argo.pods import pod_status, restarts
+from companyos_canary.errors import UsageError, printable
+from companyos_canary.model.outcome import AbortReason
+from companyos_canary.model.quantity import format_duration, parse_duration
+from companyos_canary.model.snapshot import Snapshot
+
+_WORDS = {
+    "crashloop": ("CrashLoopBackOff",),
+    "image-pull": ("ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"),
+}
+_HINT = "use crashloop, image-pull and stuck=DURATION, e.g. crashloop,stuck=10m"
+
+
+@dataclass(frozen=True, slots=True)
+class AbortOn:
+    """`words` are conditions about pods, `stuck` how long nothing may move; None: as long as it takes."""
+
+    words: tuple[str, ...] = ()
+    stuck: timedelta | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "AbortOn":
+        """`crashloop,image-pull,stuck=10m`; UsageError for anything else, also for nothing."""
+        words, stuck = list[str](), None
+        for word in (part.strip() for part in text.split(",")):
+            name, equals, value = word.partition("=")
+            if word in _WORDS:
+                words.append(word)
+            elif name == "stuck" and equals:
+                stuck = _span(value)
+            else:
+                raise UsageError(f"--abort-on `{printable(word)}` is not a condition", hint=_HINT)
+        return cls(tuple(dict.fromkeys(words)), stuck)
+
+
+NEVER = AbortOn()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What has moved last in an update: `seen` are its template, its step and its pods, `since` when that was new."""
+
+    seen: tuple[object, ...] = ()
+    since: datetime | None = None
+
+    def after(self, snapshot: Snapshot, now: datetime) -> "Progress":
+        rollout, current = snapshot.rollout, snapshot.current
+        counts = (current.desired, current.replicas, current.ready, current.available) if current else ()
+        seen = (rollout.current_hash, rollout.step_index, counts)
+        return self if seen == self.seen and _should_move(snapshot) else replace(self, seen=seen, since=now)
+
+
+UNSEEN = Progress()
+
+
+def met(wanted: AbortOn, snapshot: Snapshot, moved: Progress, now: datetime) -> AbortReason | None:
+    """The first condition that holds for the version in progress; None also where there is none."""
+    rollout = snapshot.rollout
+    if not rollout.observed or rollout.is_fully_promoted or rollout.aborted or not rollout.stable_hash:
+        return None
+    own = [(p, pod_status(p)) for p in snapshot.pods if p.hash == rollout.current_hash and not p.deleting]
+    for word in wanted.words:
+        for pod, status in own:
+            if status.removeprefix("Init:") in _WORDS[word]:
+                again = restarts(pod)
+                times = f" after {again} restart{'' if again == 1 else 's'}" if again and word == "crashloop" else ""
+                return AbortReason(condition=word, evidence=f"pod {pod.name} is in {status}{times}")
+    current = snapshot.current
+    if wanted.stuck and current and moved.since and _should_move(snapshot) and now - moved.since >= wanted.stuck:
+        span = format_duration(now - moved.since)
+        evidence = f"{current.ready} of {current.desired} canary pods are ready, and nothing has moved for {span}"
+        return AbortReason(condition=f"stuck={format_duration(wanted.stuck)}", evidence=evidence)
+    return None
+
+
+def _should_move(snapshot: Snapshot) -> bool:
+    """Pods are missing, and no person keeps it where it is."""
+    current = snapshot.current
+    held = snapshot.rollout.paused or waits_for_a_person(snapshot.rollout) or snapshot.stale_since is not None
+    return current is not None and current.ready < current.desired and not held
+
+
+def _span(text: str) -> timedelta:
+    try:
+        found = parse_duration(text)
+    except ValueError:
+        found = timedelta()
+    if found <= timedelta():
+        raise UsageError(f"--abort-on `stuck={printable(text)}` is not a duration", hint=_HINT)
+    return found
