@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 
 from companyos_canary.config import load
 from companyos_canary.render import objects
-from companyos_canary.render.steps import template_name
-from companyos_canary.trials.release import Outcome, Step, release, resolved
+from companyos_canary.render.plan import rule
+from companyos_canary.trials.release import Outcome, Step, release
 from companyos_canary.trials.traffic import Behaviour, Load
 
 FORMS = ("literal", "safe", "evidence")
@@ -35,8 +35,7 @@ def steps(form: str, more: str = "") -> tuple[Step, ...]:
         path = Path(folder) / "canary.yaml"
         path.write_text(_FILE.format(form=form, more=more))
         settings = load(path, shown="canary.yaml")
-    specs = {o["metadata"]["name"]: resolved(o["spec"]) for o in objects(settings) if o["kind"] == "AnalysisTemplate"}
-    return tuple(Step(s.weight, specs[template_name(settings, s)]) for s in settings.steps)
+    return rule(objects(settings), replicas=None).played()
 
 
 def played(form: str, rate: float, errors: float, seed: str, times: float = 1.0, clumps: int = 1) -> Outcome:

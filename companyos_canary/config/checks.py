@@ -218,13 +218,13 @@ def _analysis(check: Checker, document: AnalysisDocument) -> Analysis:
     window = document.window
     check.that(1 <= document.min_requests <= 10**9, (*path, "min_requests"))
     check.that(1 <= document.burst <= 100, (*path, "burst"))
-    plain = _SCOPE.fullmatch(document.scope) and "{{" not in document.scope
-    check.that(plain, (*path, "scope"))
+    scope = document.scope
+    check.that(scope is None or (_SCOPE.fullmatch(scope) and "{{" not in scope), (*path, "scope"))
     return Analysis(
         window=None if window is None else check.seconds((*path, "window"), window),
         min_requests=document.min_requests,
         no_data=document.no_data,
-        scope=document.scope.strip().removesuffix(",").rstrip(),
+        scope=None if scope is None else scope.strip().removesuffix(",").rstrip(),
         by_hash=document.by_hash,
         longest=None if document.max is None else check.seconds((*path, "max"), document.max),
         burst=document.burst,

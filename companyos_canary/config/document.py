@@ -82,7 +82,7 @@ class AnalysisDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: Annotated[str, _text("analysis.window")] | None = None
     min_requests: Annotated[int, _text("analysis.min_requests", extra_json_schema={"minimum": 1})] = 100
     no_data: NoData = "hold"
-    scope: Annotated[str, _text("analysis.scope")] = ""
+    scope: Annotated[str, _text("analysis.scope")] | None = None
     by_hash: bool = False
     form: Form = "evidence"
     max: Annotated[str, _text("analysis.max")] | None = None

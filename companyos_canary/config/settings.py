@@ -110,15 +110,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """How all metrics are asked. `window` is the range of every rate; None: derived, see
-    `window_of`. `scope` holds further label matchers, `min_requests` the least traffic in the
-    window that is worth a judgement. A step waits for them up to `longest`; None: three times its
-    own duration. Errors come `burst` at a time."""
+    """How all metrics are asked. `window` is the range of every rate; None: derived, see `window_of`. `scope` holds
+    further label matchers; None: see `Settings.scope`. `min_requests` is the least traffic in the window that is worth
+    a judgement. A step waits for them up to `longest`; None: three times its own duration. Errors come `burst` at a
+    time."""
 
     window: timedelta | None = None
     min_requests: int = 100
     no_data: NoData = "hold"
-    scope: str = ""
+    scope: str | None = None
     by_hash: bool = False
     longest: timedelta | None = None
     burst: float = 1.0
@@ -157,6 +157,11 @@ class Prometheus:
 
     url: str = "http://prometheus.monitoring:9090"
     cli_url: str = "auto"
+
+
+def default_scope(rollout: str, namespace: str) -> str:
+    """By the labels that Prometheus gives the series of a pod."""
+    return f'namespace="{namespace}",pod=~"{rollout}-.*"' if namespace else f'pod=~"{rollout}-.*"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +206,13 @@ class Settings:
         """The one window for `canary metrics`: that of the longest analysis."""
         longest = max((s.analysis for s in self.steps if s.analysis), default=LONGEST_WINDOW)
         return self.analysis.window_of(longest)
+
+    @property
+    def scope(self) -> str:
+        """The label matchers of canary and stable alike: by default the pods of this Rollout alone."""
+        if self.analysis.scope is not None:
+            return self.analysis.scope
+        return default_scope(self.rollout, self.namespace)
 
     @property
     def links(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ _OPERATOR = re.compile(r"[-+*/%^=!<>]|\b(?:and|or|unless|atan2)\b", re.IGNORECAS
 #: promql-parser takes these moments for 1970.
 _BEFORE_1970 = re.compile(r"@\s*-")
 _STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*\1|`[^`]*`""", re.DOTALL)
+_SELECTOR = re.compile(r"\{[^{}]*\}")  # its matchers do not nest
 _OPS: dict[str, Op] = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 
 
@@ -28,9 +29,10 @@ def parse(text: str) -> tree.Expr:
         raise PromqlError("bad_data", f"parse error: the query is longer than {MAX_LENGTH} characters")
     if _depth(text) > MAX_DEPTH:
         raise PromqlError("bad_data", f"parse error: the query nests more than {MAX_DEPTH} brackets")
-    if len(_OPERATOR.findall(text)) > MAX_OPERATORS:
+    plain = _STRING.sub('""', text)
+    if len(_OPERATOR.findall(_SELECTOR.sub("", plain))) > MAX_OPERATORS:
         raise PromqlError("bad_data", f"parse error: the query has more than {MAX_OPERATORS} operators")
-    if _BEFORE_1970.search(_STRING.sub('""', text)):
+    if _BEFORE_1970.search(plain):
         raise PromqlError("bad_data", "a negative time after `@` is not supported")
     try:
         return tree.parse(text)

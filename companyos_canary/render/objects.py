@@ -71,7 +71,7 @@ def analysis_template(settings: Settings, name: str, timing: Timing, stable_may_
         "min-requests": str(least),
         # One error among the fewest requests that count must not fail error-ratio by itself.
         "error-floor": plain(max(0.01, round(1 / least, 6))),
-        "scope": settings.analysis.scope,
+        "scope": settings.scope,
         "metrics": metrics(settings, timing, stable_may_be_gone=stable_may_be_gone),
     }
     found: dict[str, Any] = filled(parsed(ANALYSIS), values, ANALYSIS)
