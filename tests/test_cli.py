@@ -50,7 +50,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "history": CLIENT | CONFIG | {"rich"},
     "links": CONFIG,
     "logs": CLIENT | CONFIG,
-    "init": {"yaml"},
+    "init": CLIENT | CONFIG | {"httpx", "rich"},
     "lint": CONFIG,
     "plan": CONFIG,
     "render": CONFIG,

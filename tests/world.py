@@ -20,7 +20,7 @@ from companyos_canary.cluster.errors import unreachable
 from companyos_canary.cluster.feed import WatchFeed
 from companyos_canary.cluster.reflector import TRIES
 from companyos_canary.config import Resolved
-from companyos_canary.errors import CanaryError, DeniedError, NotFound
+from companyos_canary.errors import CanaryError, DeniedError, NotFound, Unreachable
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -34,7 +34,7 @@ from companyos_canary.sandbox.faults import Dropped, Faulty, Silent
 from companyos_canary.sandbox.kinds import NAMESPACE, POD
 from companyos_canary.sandbox.lateness import PROMPT, Pace
 from companyos_canary.sandbox.prometheus import PrometheusApi
-from companyos_canary.sandbox.provider import FunctionProvider
+from companyos_canary.sandbox.provider import FunctionProvider, TransportError
 from companyos_canary.sandbox.scenarios import Scenario, default
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.traffic import Traffic
@@ -285,7 +285,10 @@ class MetricsTransport(HandleTransport):
     address = "http://prometheus"
 
     def send(self, request: Request) -> Response:
-        return self.world.prometheus(request)
+        try:
+            return self.world.prometheus(request)
+        except TransportError as error:
+            raise Unreachable(str(error)) from error
 
 
 class Keys:

@@ -45,6 +45,12 @@ def traffic(prometheus: Prometheus, rollout: str, scope: str) -> Traffic:
     return Traffic(rate, failed or 0.0, 0.0 if decided is None else max(0.0, 1 - decided), bounds, faster)
 
 
+def bounds(prometheus: Prometheus, matchers: str) -> tuple[str, ...]:
+    """The boundaries of the latency histogram, as text, in their order; raises the errors of Prometheus."""
+    found = (s.labels.get("le") for s in prometheus.query(f"group by (le) ({BUCKETS}{{{matchers}}})"))
+    return tuple(sorted((le for le in found if le and _is_number(le) and float(le) < math.inf), key=float))
+
+
 def _latencies(prometheus: Prometheus, scope: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
     found = prometheus.query(f"sum by (le) (increase({BUCKETS}{{{scope}}}[{_SHARES}]))")
     counts = sorted((float(s.labels["le"]), s.labels["le"], s.value) for s in found if _is_number(s.labels.get("le")))

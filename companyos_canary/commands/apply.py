@@ -9,7 +9,7 @@ from companyos_canary.actions import apply as action
 from companyos_canary.actions.change import PATIENCE
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.phase import shown_phase
-from companyos_canary.commands import base
+from companyos_canary.commands import base, scope
 from companyos_canary.commands.options import time_limit
 from companyos_canary.config import image_reference
 from companyos_canary.errors import ExitCode
@@ -70,7 +70,9 @@ def apply(
     session: base.Session,
     version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="image tag, digest or image")] = None,
     roll: Annotated[bool, typer.Option("--roll", help="apply even if it starts a canary of a live Rollout")] = False,
-    force: Annotated[bool, typer.Option("--force", help="take over fields that another manager owns")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="take over fields of other managers; judge by other services too")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would change, save nothing")] = False,
     no_wait: base.NoWaitOption = False,
     timeout: base.TimeoutOption = None,
@@ -93,6 +95,7 @@ def apply(
         return _answer(session, planned, (*starts, *later), applied=False)
     if not force:
         action.refuse_what_git_has(planned, version)
+    scope.refuse(session, settings, force=force)
     if not roll:
         action.refuse_to_roll(planned, settings.rollout)
     objects = action.apply(session.cluster, planned)

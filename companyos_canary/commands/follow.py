@@ -16,6 +16,7 @@ from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.argo.patches.decision import Decision, Nothing
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.picture import Place, look
+from companyos_canary.commands import scope
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
@@ -63,6 +64,8 @@ def follow_to_the_end(
         raise Refused(problem, hint="--until healthy or --until paused")
     place, runtime = session.view_place(live), session.runtime
     now = runtime.clock.now
+    settings = session.resolved.settings
+    said = scope.note(session, scope.of_settings(session, settings), live.name) if settings else ""
     deadline = session.time(time_limit(timeout)).until if timeout is not None else None
     with (
         _ended_otherwise(live, place),
@@ -94,6 +97,10 @@ def follow_to_the_end(
         return _not_observed(session, live, image, sent=sent)
     publish(runtime, session.reporting, ending_report(ending, place))
     show.end(ending)
+    if said.startswith("the metrics"):  # with the verdict again, which rests on it
+        session.note(said)
+    elif settings is None:
+        scope.note(session, scope.of_snapshot(session, ending.snapshot), live.name)
     return Answer(
         code=ending.exit_code,
         data=rows.verdict_row(ending, look(ending.snapshot, ending.at, place)),

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -11,12 +12,14 @@ import typer
 
 from companyos_canary.actions import change
 from companyos_canary.actions.apply import sentence
+from companyos_canary.actions.scope import exact, series
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ARGO, ROLLOUT
 from companyos_canary.commands import base
 from companyos_canary.config import FILE, Resolved, Settings, load
+from companyos_canary.config.settings import Prometheus, default_scope
 from companyos_canary.config.source import without_nulls
-from companyos_canary.errors import ExitCode, NotFound, Refused, UsageError
+from companyos_canary.errors import CanaryError, ExitCode, NotFound, Refused, UsageError
 from companyos_canary.model.quantity import format_duration, whole_seconds
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import LEFT_OUT, Output
@@ -39,6 +42,8 @@ EXAMPLES = (
     "canary init billing -n shop --image registry.example.com/billing",
     "canary init --from billing -n shop   adopt a live Rollout, without changing it",
 )
+_P95 = 0.3  # seconds: the limit of the guide
+NAMES = {"rollout": "companyos-api", "namespace": "companyos"}  # those of the starter file
 OUTPUT = Output((Written,))
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.REFUSED)
 
@@ -69,13 +74,35 @@ def init(
         values["image"] = image
     if session.flags.namespace:
         values["namespace"] = session.flags.namespace
-    _write(path.parent, {path.name: starter(values)})
+    _free(path)
+    asked, note = _from_prometheus(session, {**NAMES, **values})
+    _write(path.parent, {path.name: starter({**values, **asked})})
     return base.Answer(
         data=Written(path=str(path)),
         lines=(f"wrote {_shown(path, session.runtime.cwd)}",),
-        notes=("next: canary render, then canary apply VERSION",),
+        notes=(note, "next: canary render, then canary apply VERSION"),
         name=str(path),
     )
+
+
+def _from_prometheus(session: base.Session, values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Values for `starter` that the service's series tell, and a sentence about them."""
+    rollout, namespace = values["rollout"], values["namespace"]
+    flags = session.flags
+    session.resolved = Resolved(namespace=namespace, context=flags.context, kubeconfig=flags.kubeconfig)
+    try:
+        prometheus = session.runtime.prometheus(session.cluster, None, Prometheus().url)
+        found = series(prometheus, rollout, namespace)
+    except CanaryError as error:
+        return {}, f"Prometheus could not be asked which labels the series of `{rollout}` have: {error.message}"
+    if found is None:
+        return {}, f"Prometheus has no requests of `{rollout}` yet: by default those of pods named {rollout}-… count"
+    matchers = exact(rollout, namespace) if found.shared else default_scope(rollout, namespace)
+    asked: dict[str, Any] = {"analysis": {"scope": f"'{matchers}'", **({"by_hash": "true"} if found.hashed else {})}}
+    above = [b for b in found.bounds if float(b) >= _P95]
+    if above or found.bounds:
+        asked["boundary"] = format_duration(timedelta(seconds=float((above or found.bounds[-1:])[0])))
+    return asked, f"scope and boundary are those of the series that Prometheus has of `{rollout}`"
 
 
 def _adopt(session: base.Session, name: str, path: Path) -> base.Answer:

@@ -10,8 +10,10 @@ import typer
 
 from companyos_canary.actions.change import interrupted
 from companyos_canary.actions.measure import ask, courses
+from companyos_canary.actions.scope import crowd
+from companyos_canary.actions.traffic import bounds
 from companyos_canary.argo.picture import look
-from companyos_canary.commands import base
+from companyos_canary.commands import base, scope
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.options import span
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, near
@@ -19,6 +21,8 @@ from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Live
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.prometheus.transport import service_of
+from companyos_canary.render.evidence import at_least
+from companyos_canary.render.plan import boundaries
 from companyos_canary.render.questions import Question, questions
 from companyos_canary.view import course, graph, prometheus
 from companyos_canary.view.chart import bars_in
@@ -47,6 +51,7 @@ class Query(Placed):
     link: str
 
 
+_FAR = 20  # percentage points between the share that is asked for and the one that is counted
 _SECOND = timedelta(seconds=1)
 EXAMPLES = (
     "canary metrics                     canary and stable now, limit, verdict",
@@ -94,6 +99,42 @@ class _Asking:
                 live, error = Live(now, address, problem=problem.message), problem
         return Now(picture, self.questions, live), error
 
+    def scope(self, found: Now) -> None:
+        """Says where other services answer too, or the measured share is far from what was asked for."""
+        rollout, problem = self.snapshot.rollout, found.live.problem
+        if not self.questions.everybody or problem:
+            return
+        scope.note(
+            self.session,
+            crowd(self.prometheus, self.questions.everybody, rollout.name, rollout.namespace),
+            rollout.name,
+        )
+        self._boundaries()
+        share, asked = found.live.share, found.picture.progress.weight
+        if (
+            found.under_way
+            and share is not None
+            and abs(100 * share - asked) > _FAR
+            and found.picture.share is not None
+        ):
+            self.session.note(
+                f"Prometheus counts {100 * share:.0f} % of the requests at the canary, {asked} % are asked for: "
+                f"in the last minute the weight changed, or the metrics count other pods, too"
+            )
+
+    def _boundaries(self) -> None:
+        """Says where the limit of the p95 is between two buckets."""
+        p95 = next((q for q in self.questions.metrics if q.name == "latency-p95" and q.limit), None)
+        if p95 is None or p95.limit is None or (p95.row and at_least(p95.limit.value) not in p95.query):
+            return
+        matchers = self.questions.everybody.partition("{")[2].removesuffix("}")
+        try:
+            known = bounds(self.prometheus, matchers)
+        except CanaryError:
+            return
+        for warned in boundaries(p95.limit.value, known):
+            self.session.note(warned.message)
+
     def notes(self) -> tuple[str, ...]:
         rollout = self.snapshot.rollout
         if not self.questions.metrics:
@@ -108,6 +149,7 @@ def _now(session: Session) -> Answer:
     found, error = asking.look()
     if error and not found.picture.metrics:
         raise error
+    asking.scope(found)
     facts = session.runtime.facts
     return Answer(
         data=prometheus.now_row(found),
@@ -129,6 +171,7 @@ def _again(session: Session, every: timedelta) -> Answer:
             drawn = stack.enter_context(Drawn(runtime.out, lambda: clock().timestamp()))
         for note in asking.notes():
             session.note(note)
+        asking.scope(asking.look()[0])
         try:
             while True:
                 found, _ = asking.look()

@@ -11,7 +11,7 @@ import typer
 from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, ROLLOUT
 from companyos_canary.commands import base
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, printable
-from companyos_canary.model.plan import PlanRow
+from companyos_canary.model.plan import PlanRow, Warned
 from companyos_canary.model.row import Output
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def plan(
         prometheus=address,
         steps=steps,
         chances=chances,
-        warnings=warnings(asked, load, steps, chances, latencies=bool(address)),
+        warnings=(*_shared(session, asked, address), *warnings(asked, load, steps, chances, latencies=bool(address))),
         left_out=asked.left_out,
         seed=seed,
     )
@@ -158,6 +158,19 @@ def _load(session: base.Session, asked: "Rule", rps: float | None, errors: float
     how = Behaviour(today.errors if errors is None else errors, today.undecided, faster, clumps)
     load = Load(today.rate if rps is None else rps, how, how)
     return (replace(load, bounds=today.bounds) if today.bounds else load), prometheus.address
+
+
+def _shared(session: base.Session, asked: "Rule", address: str) -> tuple[Warned, ...]:
+    """Where Prometheus was asked: other services that the metrics count, too."""
+    from companyos_canary.actions.scope import crowd, sentence
+    from companyos_canary.render.evidence import REQUESTS
+
+    if not address:
+        return ()
+    prometheus = session.runtime.prometheus(session.cluster, session.resolved.settings, asked.address)
+    found = crowd(prometheus, f"{REQUESTS}{{{asked.scope}}}", asked.rollout, asked.namespace)
+    said = sentence(found, asked.rollout, asked.namespace)
+    return (Warned("scope", said),) if said else ()
 
 
 def _played(

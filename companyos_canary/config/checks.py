@@ -111,7 +111,18 @@ def _metric(check: Checker, name: str, given: MetricDocument, defaults: Analysis
         form=given.form or defaults.form,
         no_data=given.no_data or defaults.no_data,
         burst=defaults.burst,
+        boundary=_boundary(check, path, given),
     )
+
+
+def _boundary(check: Checker, path: Path, given: MetricDocument) -> float | None:
+    if given.boundary is None:
+        return None
+    here = path[1] == "latency-p95" and given.query is None
+    check.that(here, (*path, "boundary"), "with the guide's latency-p95 alone", f"with {path[1]}")
+    seconds: float = check.unit((*path, "boundary"), limit, given.boundary)
+    check.that(0 < seconds <= MOST["latency-p95"][0], (*path, "boundary"), "more than 0s and up to 60s")
+    return seconds
 
 
 def _limit(check: Checker, path: Path, given: MetricDocument) -> tuple[Direction, float]:

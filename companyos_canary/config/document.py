@@ -44,6 +44,7 @@ ALLOWED: dict[str, str] = {
     "metrics.*": "a metric such as `{below: 5%}`, or `null` to leave it out",
     "metrics.*.below": "a limit such as `0.05`, `5%` or `300ms`",
     "metrics.*.above": "a limit such as `0.99` or `99%`",
+    "metrics.*.boundary": "of latency-p95: a boundary of the service's histogram, such as 300ms or 0.3",
     "metrics.*.query": "a PromQL query that returns one number",
     "metrics.*.form": "`evidence`, `safe` or `literal`",
     "metrics.*.no_data": "`hold`, `pass` or `fail`",
@@ -97,6 +98,7 @@ class PrometheusDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 class MetricDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     below: Annotated[float | str, _text("metrics.*.below")] | None = None
     above: Annotated[float | str, _text("metrics.*.above")] | None = None
+    boundary: Annotated[float | str, _text("metrics.*.boundary")] | None = None
     query: Annotated[str, _text("metrics.*.query")] | None = None
     form: Form | None = None
     no_data: NoData | None = None

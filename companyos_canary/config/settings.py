@@ -139,7 +139,8 @@ class Analysis:
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A metric is good while its value is `below` or `above` the limit (seconds, shares or plain
-    numbers). `query` is the user's own; None: the guide's, in the form `form`."""
+    numbers). `query` is the user's own; None: the guide's, in the form `form`. Requests count as slow beyond
+    `boundary` seconds, a bucket of the service's histogram; None: the smallest that is not below the limit."""
 
     name: str
     direction: Literal["below", "above"]
@@ -148,6 +149,7 @@ class Metric:
     form: Form = "evidence"
     no_data: NoData = "hold"
     burst: float = 1.0
+    boundary: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ Each query answers a row of numbers, in the order of their label `evidence`:
     5 stable
 
 A bad request is a 5xx, a decision that was not made, or one that took longer than a boundary of the
-histogram: for `latency-p95` the smallest that is not below the limit, for `latency-ratio` the one
+histogram: for `latency-p95` the given one, or the smallest that is not below the limit, for `latency-ratio` the one
 nearest to the stable version's p95. Nothing is answered where one side has no request. Back ends
 that sort what they answer sort it by that label, too.
 """
@@ -33,6 +33,8 @@ _SLOWEST = 0.05  # the share of requests that a p95 leaves out
 
 def query(wanted: Metric) -> str:
     """The PromQL of one of the five; the limit is written into the absolute ones."""
+    if wanted.name == "latency-p95" and wanted.boundary is not None:
+        return _latency_p95(wanted.limit, wanted.boundary)
     return _QUERIES[wanted.name](wanted.limit)
 
 
@@ -106,10 +108,10 @@ def _error_ratio(_: float) -> str:
     return _row((ratio, z, bad, all_, stable_bad, stable), all_, stable)
 
 
-def _latency_p95(limit: float) -> str:
+def _latency_p95(limit: float, boundary: float | None = None) -> str:
     """A p95 beyond the last finite boundary is +Inf."""
     all_ = _sum(BUCKETS, _EVERY + _CANARY)
-    within = _sum(BUCKETS, f'le=~"{at_least(limit)}",{_CANARY}', by="le")
+    within = _sum(BUCKETS, f'le=~"{at_least(limit if boundary is None else boundary)}",{_CANARY}', by="le")
     bad = f"({all_} - min({within}))"
     counted = _sum(BUCKETS, _FINITE + _CANARY, by="le")
     p95 = f"((histogram_quantile(0.95, {_sum(BUCKETS, _CANARY, by='le')})\n    and max({counted}) >= 0.95 * {all_})"

@@ -11,7 +11,7 @@ from companyos_canary.argo.limits import limit_of
 from companyos_canary.argo.replicas import limits, target
 from companyos_canary.model.plan import Chance, PlannedStep, Warned
 from companyos_canary.model.quantity import format_duration, parse_duration
-from companyos_canary.render.evidence import BUCKETS, DECISIONS, NAMES, REQUESTS
+from companyos_canary.render.evidence import BUCKETS, DECISIONS, NAMES, REQUESTS, at_least
 from companyos_canary.render.questions import guard
 from companyos_canary.render.steps import SECOND
 from companyos_canary.trials.release import Step, resolved
@@ -184,7 +184,7 @@ def warnings(
     return (
         *few,
         *(_far_limit(errors.value, load.stable.errors) if errors else ()),
-        *(boundaries(p95.value, load.bounds) if p95 and latencies else ()),
+        *(boundaries(p95.value, load.bounds) if p95 and latencies and not _has_boundary(asked, p95.value) else ()),
         *_wrong_about_good_ones(asked, chances),
         *(() if few else _slow(load, steps, chances)),
     )
@@ -220,6 +220,12 @@ def _far_limit(limit: float, errors: float) -> Iterator[Warned]:
         )
 
 
+def _has_boundary(asked: Rule, limit: float) -> bool:
+    """Whether requests count as slow beyond a boundary of its own, not beyond the limit."""
+    query = next((_query(m) for m in asked.metrics() if m["name"] == "latency-p95"), "")
+    return evidence.is_row(query) and at_least(limit) not in query
+
+
 def boundaries(limit: float, bounds: Sequence[str]) -> Iterator[Warned]:
     """A limit of a latency that is no boundary of the histogram is only known to lie between two."""
     known = sorted(float(b) for b in bounds if b not in ("+Inf", "Inf"))
@@ -228,11 +234,14 @@ def boundaries(limit: float, bounds: Sequence[str]) -> Iterator[Warned]:
     ends = [max((b for b in known if b < limit), default=0.0), min((b for b in known if b > limit), default=0.0)]
     ends = [b for b in ends if b > 0]
     between, where = " and ".join(_time(b) for b in ends), "between" if len(ends) == 2 else "beyond"
-    near = _time(min(ends, key=lambda b: abs(b - limit)))
+    nearest = min(ends, key=lambda b: abs(b - limit))
+    near = _time(nearest)
+    below, boundary = (format_duration(timedelta(seconds=x)) for x in (limit, nearest))
     yield Warned(
         "boundary",
         f"latency-p95: the limit of {_time(limit)} is not a boundary of the histogram; {where} {between} a p95 is a "
-        f"guess. Add that boundary to the service's histogram, or set the limit to {near}",
+        f"guess. Add that boundary to the service's histogram, set the limit to {near}, or name the boundary that "
+        f"counts: metrics: {{latency-p95: {{below: {below}, boundary: {boundary}}}}}",
     )
 
 

@@ -21,6 +21,8 @@ _GUARD = re.compile(
     rf"(sum\s*\(\s*increase\s*\(\s*([\w:]+)({_SELECTOR.pattern})\s*\[(\w+)\]\s*\)\s*\))"
     r"\s*>=\s*(\d+(?:\.\d+)?)"
 )
+_SERIES = re.compile(rf"([\w:]+)({_SELECTOR.pattern})")
+_OUTCOMES = frozenset({"status", "code", "result", "le"})
 _HASH = "rollouts_pod_template_hash"
 _LONGEST = timedelta(minutes=1)
 
@@ -55,6 +57,16 @@ def guard(query: str) -> Guard | None:
         if _kinds(matchers) == {True}:
             return Guard(count, float(needed), metric, matchers, window)
     return None
+
+
+def everybody(query: str) -> str:
+    """The selector of all requests of canary and stable, by the first part that asks for one of them; empty
+    without one. What became of a request is left out."""
+    for metric, matchers in _SERIES.findall(query):
+        if _kinds(matchers):
+            kept = _MATCHER.sub(lambda m: "" if m[1] in _OUTCOMES else m[0], _without(matchers, ""))
+            return f"{metric}{kept}"
+    return ""
 
 
 def share(found: Guard) -> str:
@@ -111,11 +123,13 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Questions:
     """`address` is the Prometheus that the controller asks (it may hold a password); empty where
-    none is known. `share` asks for the canary's part of all requests; empty if nobody counts."""
+    none is known. `share` asks for the canary's part of all requests; empty if nobody counts. `everybody` is
+    the selector that canary and stable have in common; empty where no query tells them apart."""
 
     address: str = ""
     metrics: tuple[Question, ...] = ()
     share: str = ""
+    everybody: str = ""
 
 
 def questions(snapshot: Snapshot, settings: Settings | None) -> Questions:
@@ -136,6 +150,7 @@ def questions(snapshot: Snapshot, settings: Settings | None) -> Questions:
         address=address,
         metrics=tuple(_question(m, address) for m in asked.values()),
         share=share(counted) if counted else "",
+        everybody=next(filter(None, (everybody(m.query) for m in asked.values())), ""),
     )
 
 

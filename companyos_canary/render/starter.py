@@ -45,12 +45,29 @@ def starter(values: Mapping[str, Any]) -> str:
     for name, value in values.items():
         if name == "steps":
             result = _with_steps(result, value)
+        elif name == "analysis":
+            result = _with_fields(result, name, value)
+        elif name == "boundary":
+            result = _with_boundary(result, value)
         elif name in ("pod", "merge"):
             result = _with_block(result, name, value)
         else:
             result = _with(result, name, value)
     example = str(values.get("rollout", _EXAMPLE))
     return _COMMENT.sub(lambda line: line[0].replace(_EXAMPLE, example), result)
+
+
+def _with_fields(text: str, block: str, fields: Mapping[str, str]) -> str:
+    """A block that is a comment, with the fields that count; the others stay comments."""
+    text = text.replace(f"\n#{block}:\n", f"\n{block}:\n", 1)
+    for name, value in fields.items():
+        text = re.sub(rf"^#  {name}:.*$", lambda _, n=name, v=value: f"  {n}: {v}", text, count=1, flags=re.M)  # type: ignore[misc]
+    return text
+
+
+def _with_boundary(text: str, boundary: str) -> str:
+    text = text.replace("\n#metrics:\n", "\nmetrics:\n", 1)
+    return text.replace("#  latency-p95: {below: 300ms}", f"  latency-p95: {{below: 300ms, boundary: {boundary}}}", 1)
 
 
 def adopted(live: Mapping[str, Any]) -> dict[str, Any]:

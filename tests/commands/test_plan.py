@@ -149,3 +149,25 @@ def test_what_takes_long_says_how_far_it_is(four_lines: World) -> None:
     four_lines.clock = Slow(four_lines)
     ran = four_lines.canary(*GIVEN, "--releases", "4")
     assert ran.err.startswith("simulated 2 of 8 releases\n")
+
+
+def test_what_it_needs_and_cannot_get_has_its_exit_code(four_lines: World) -> None:
+    nobody = four_lines.folder / "nobody.yaml"
+    nobody.write_text(FOUR_LINES + "analysis: {scope: 'pod=\"nobody\"'}\n")
+    assert four_lines.canary("plan", "--file", "nobody.yaml").code == ExitCode.NOT_FOUND
+    four_lines.prometheus = lambda _: Response(503, {}, b"gone")
+    assert four_lines.canary("plan").code == ExitCode.FAILED
+    (four_lines.folder / "canary.yaml").unlink()
+    four_lines.allowed = lambda _: False
+    live = ("--rollout", "companyos-api", "-n", "companyos")
+    assert four_lines.canary(*GIVEN, *live).code == ExitCode.DENIED
+    (four_lines.folder / "canary.yaml").write_text(FOUR_LINES)
+    begun, looks = four_lines.now, iter(range(1000))
+
+    def ctrl_c() -> datetime:
+        if next(looks) > 3:
+            raise KeyboardInterrupt
+        return begun
+
+    four_lines.clock = ctrl_c
+    assert four_lines.canary("plan", "--rps", "20", "--errors", "1%").code == ExitCode.INTERRUPTED
