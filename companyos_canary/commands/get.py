@@ -12,20 +12,24 @@ EXAMPLES = (
 )
 OUTPUT = Output((SnapshotRow,))
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
+_EVENTS = 12
 
 
 def get(session: base.Session, rollout: base.RolloutArgument = None) -> base.Answer:
     """Show a rollout once: steps, weights, revisions, pods, and every metric with its value."""
     from companyos_canary.argo.picture import look
-    from companyos_canary.view import get as view
+    from companyos_canary.view.ink import ink
+    from companyos_canary.view.lines import plain
+    from companyos_canary.view.screen import whole
 
     snapshot = session.cluster.snapshot(session.rollout)
-    runtime, place = session.runtime, session.view_place(snapshot.rollout)
-    now = runtime.clock.now()
+    facts = session.runtime.facts
+    picture = look(snapshot, session.runtime.clock.now(), session.view_place(snapshot.rollout))
+    lines = whole(picture, facts, "all", _EVENTS)
     return base.Answer(
-        data=lambda: snapshot_row(look(snapshot, now, place)),
-        picture=lambda: view.picture(snapshot, now, runtime.facts, place=place),
-        lines=view.lines(snapshot, now, runtime.facts, place=place),
+        data=lambda: snapshot_row(picture),
+        picture=lambda: ink(lines, facts),
+        lines=tuple(map(plain, lines)),
         objects=(snapshot.rollout.raw,),
         name=snapshot.rollout.resource,
     )

@@ -24,7 +24,7 @@ from companyos_canary.prometheus.transport import service_of
 from companyos_canary.render.evidence import at_least
 from companyos_canary.render.plan import boundaries
 from companyos_canary.render.questions import Question, questions
-from companyos_canary.view import course, graph, prometheus
+from companyos_canary.view import course, prometheus
 from companyos_canary.view.chart import bars_in
 from companyos_canary.view.ink import ink
 from companyos_canary.view.machine import Failure
@@ -212,7 +212,7 @@ def _how_it_is_asked(session: Session, name: str) -> Answer:
     ours = settings.prometheus.cli_url if settings else "auto"
     address = asking.questions.address if ours == "auto" else ours
     if session.human:
-        for line in graph.plain(question, address):
+        for line in course.query_lines(question, address):
             session.runtime.say(line)
         session.answered = True
     s = service_of(address, session.cluster.namespace) if ours == "auto" else None
@@ -223,7 +223,7 @@ def _how_it_is_asked(session: Session, name: str) -> Answer:
             metric=name,
             query=question.query,
             stable_query=question.stable,
-            link=graph.link(address, question) if address else "",
+            link=course.link(address, question) if address else "",
         ),
         notes=(f"an address that only the cluster knows: {forward}",) if forward else (),
     )

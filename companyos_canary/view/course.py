@@ -1,12 +1,14 @@
-"""Metrics over time: a chart for each, lines for a pipe, points for machines. No rich."""
+"""Metrics over time: a chart for each, lines for a pipe, points for machines; and how one is asked. No rich."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from urllib.parse import quote
 
 from companyos_canary.argo.limits import Operator, Unit, number_text, unit_of
 from companyos_canary.argo.rows import bound
+from companyos_canary.model.http import without_password
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Course
 from companyos_canary.render.questions import Question
@@ -84,3 +86,20 @@ def course_rows(asked: Sequence[Asked]) -> tuple[CourseRow, ...]:
         )
         for question, course in asked
     )
+
+
+def link(address: str, question: Question) -> str:
+    """The graph page with the canary's query, and stable's beneath it."""
+    queries = [q for q in (question.query, question.stable) if q]
+    parts = [f"g{n}.expr={quote(query, safe='')}&g{n}.tab=0&g{n}.range_input=1h" for n, query in enumerate(queries)]
+    return f"{without_password(address).rstrip('/')}/graph?{'&'.join(parts)}"
+
+
+def query_lines(question: Question, address: str) -> tuple[str, ...]:
+    """PromQL with comments: all of it can be pasted into Prometheus."""
+    lines = [f"# {question.name}, canary", *question.query.splitlines()]
+    if question.stable:
+        lines += [f"# {question.name}, stable", *question.stable.splitlines()]
+    if address:
+        lines.append(f"# {link(address, question)}")
+    return tuple(lines)

@@ -120,6 +120,10 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
     "diff": [(waiting, ("v1.0.0",)), (waiting, ("--stable",)), (healthy, ("-f", "no.yaml"))],
     "render": [(healthy, ("v1",)), (healthy, ("-e", "no"))],
     "completion": [(healthy, ("bash",)), (healthy, ("tcsh",))],
+    "plan": [
+        (healthy, ("--rps", "20", "--errors", "1%", "--releases", "10")),
+        (healthy, ("--rps", "20", "--errors", "much")),
+    ],
     "apply": [(healthy, ()), (healthy, ("v2", "--dry-run")), (healthy, ("v2",))],
 }
 # Only where the controller goes away between two of its own steps.

@@ -8,6 +8,8 @@ from companyos_canary.argo.picture import Place, look
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.snapshot import Live, LiveMetric, Missing, Snapshot
 from companyos_canary.view import pipe
+from companyos_canary.view.lines import Facts, plain
+from companyos_canary.view.screen import whole
 from tests.builders import (
     ANALYSIS,
     CANARY,
@@ -308,3 +310,8 @@ def piped(before: Snapshot | None, after: Snapshot, now: datetime, *, place: Pla
     """What a pipe gets between two looks, without times."""
     was, picture = look(before, now, place) if before else None, look(after, now, place)
     return [pipe.words(event, picture) for event in events(was, picture)]
+
+
+def whole_lines(snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
+    """What `canary get` prints."""
+    return tuple(map(plain, whole(look(snapshot, now, place), facts, "all", 12)))

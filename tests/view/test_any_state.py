@@ -13,7 +13,7 @@ from companyos_canary.argo.rows import verdict_row
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view import get, machine, pipe, status
+from companyos_canary.view import machine, pipe, status
 from companyos_canary.view.ci.summary import ending_report
 from companyos_canary.view.closing import closing, verdict_line
 from companyos_canary.view.lines import Facts
@@ -21,7 +21,7 @@ from companyos_canary.view.lines import plain as text_of
 from companyos_canary.view.screen import screen
 from tests import schema
 from tests.builders import ANALYSIS, CANARY, NOW, PAUSE, STABLE, pause, snapshot
-from tests.view.scenes import ALL, piped
+from tests.view.scenes import ALL, piped, whole_lines
 
 STEPS: list[dict[str, Any]] = [
     {"setWeight": 10},
@@ -78,7 +78,7 @@ def test_every_view_has_something_to_say(state: dict[str, Any], scenes: tuple[st
     before, after = ALL[earlier](), assembled(state, scenes)
     assert status.line(after, NOW)
     assert len(screen(after, NOW, Facts()).plain.split("\n")) == 24
-    texts = [*get.lines(after, NOW, Facts(60)), *piped(before, after, NOW)]
+    texts = [*whole_lines(after, NOW, Facts(60)), *piped(before, after, NOW)]
     texts.append(pipe.opening("deploy", look(after, NOW)))
     texts.append(pipe.heartbeat(look(after, NOW)))
     end = Ending("degraded", ExitCode.DEGRADED, after, after.rollout.image(), "", None, None, cause(after), NOW, NOW)

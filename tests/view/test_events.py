@@ -7,11 +7,10 @@ from companyos_canary.argo.picture import look
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
-from companyos_canary.view import get
 from companyos_canary.view.events import events_lines
 from companyos_canary.view.lines import Facts, plain
 from tests.builders import CANARY, NOW, event, replicaset, snapshot
-from tests.view.scenes import analysing
+from tests.view.scenes import analysing, whole_lines
 
 DONE = event(
     "RolloutCompleted",
@@ -90,4 +89,4 @@ def test_an_update_under_way_tells_its_own_events_alone() -> None:
     moment = analysing()
     old = event("RolloutAborted", "Rollout aborted update to revision 7", type="Warning")
     assert shown(replace(moment, events=(old, *moment.events))) == shown(moment)
-    assert get.lines(moment, NOW, Facts())
+    assert whole_lines(moment, NOW, Facts())

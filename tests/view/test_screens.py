@@ -13,14 +13,13 @@ from companyos_canary.argo.picture import Place, look
 from companyos_canary.cli import VERBS
 from companyos_canary.model.snapshot import Live
 from companyos_canary.model.workload import LogLine
-from companyos_canary.view import get
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.next import outlook
 from companyos_canary.view.panels import Desk, Logs, Notice, Question
 from companyos_canary.view.screen import last_screen, screen
 from tests.builders import ANALYSIS, NOW, PAUSE, event, snapshot
 from tests.view.recorded import FIXTURES, moment, recorded
-from tests.view.scenes import ALL, analysing, prometheus
+from tests.view.scenes import ALL, analysing, prometheus, whole_lines
 
 Same = Callable[[str, str], None]
 RECORDED = sorted(p.stem for p in FIXTURES.glob("*.json"))
@@ -30,7 +29,7 @@ PLACE = Place(context="prod-eu", who="ana")
 @pytest.mark.parametrize("name", RECORDED)
 def test_get_shows_what_was_recorded(name: str, same_as_file: Same) -> None:
     snapshot = recorded(name)
-    same_as_file(f"get-{name}", "\n".join(get.lines(snapshot, moment(snapshot), Facts())))
+    same_as_file(f"get-{name}", "\n".join(whole_lines(snapshot, moment(snapshot), Facts())))
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -118,7 +117,7 @@ def test_no_line_is_too_wide_and_a_screen_is_as_high_as_the_terminal(
 
 @pytest.mark.parametrize("name", [n for n in ALL if n != "extreme"])
 def test_80_columns_cut_nothing_but_messages_of_others(name: str) -> None:
-    for line in get.lines(ALL[name](), NOW, Facts(), place=PLACE):
+    for line in whole_lines(ALL[name](), NOW, Facts(), place=PLACE):
         assert len(line) <= 80
         assert not line.endswith("…") or "prometheus" in line
 
@@ -194,9 +193,9 @@ def test_events_of_an_earlier_update_are_not_shown_as_news() -> None:
     old = event("RolloutUpdated", "Rollout updated to revision 7", at=NOW - timedelta(hours=1))
     moment = analysing()
     aged = replace(moment, events=(old, *moment.events))
-    assert get.lines(aged, NOW, Facts()) == get.lines(moment, NOW, Facts())
+    assert whole_lines(aged, NOW, Facts()) == whole_lines(moment, NOW, Facts())
     done = replace(ALL["healthy"](), events=(old,))
-    assert not any("updated to revision 7" in line for line in get.lines(done, NOW, Facts()))
+    assert not any("updated to revision 7" in line for line in whole_lines(done, NOW, Facts()))
 
 
 def test_what_comes_next_may_be_another_wait_at_the_same_weight() -> None:
@@ -208,7 +207,7 @@ def test_what_comes_next_may_be_another_wait_at_the_same_weight() -> None:
 
 def test_nothing_goes_on_in_a_picture_that_is_old() -> None:
     lost = ALL["lost"]()
-    now, later = (get.lines(lost, NOW + timedelta(seconds=s), Facts()) for s in (0, 30))
+    now, later = (whole_lines(lost, NOW + timedelta(seconds=s), Facts()) for s in (0, 30))
     changed = [b for a, b in zip(now, later, strict=True) if a != b]
     assert [line.split(" ago")[0] for line in changed if "3m42s" not in line] == [
         "! NO CONNECTION  for 42s, this is from 12:04:21: v1.1.0 at 25 %, in progress"
@@ -232,7 +231,7 @@ def test_who_waits_for_a_person_is_told_that_the_analysis_goes_on() -> None:
 def test_no_end_is_foreseen_while_pods_do_not_start(name: str) -> None:
     scene = ALL[name]()
     runs = (replace(ALL["analysing"]().runs[0], step_index=1),)
-    lines = get.lines(replace(scene, runs=runs), NOW, Facts(120, 40))
+    lines = whole_lines(replace(scene, runs=runs), NOW, Facts(120, 40))
     assert not any("about" in line for line in lines)
 
 
