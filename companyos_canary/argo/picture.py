@@ -32,6 +32,7 @@ class Place:
     who: str = ""
     target: tuple[str, str] | None = None
     container: str | None = None
+    options: str = ""
 
     def command(self, verb: str, argument: str = "") -> str:
         """A command that can be copied: `canary abort`, `canary abort NAME -n NAMESPACE`."""
@@ -39,7 +40,7 @@ class Place:
         if self.target:
             option = "--rollout " if verb in _VERSION_VERBS else ""
             target = f"{option}{self.target[0]} -n {self.target[1]}"
-        return " ".join(w for w in ("canary", verb, argument, target) if w)
+        return " ".join(w for w in ("canary", verb, argument, target, self.options) if w)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ function takes a Session and its own flags and returns an Answer.
 
 import inspect
 import os
+import re
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -114,6 +116,13 @@ class Where(TypedDict):
     rollout: str
     namespace: str
     context: str
+
+
+_COMMAND = re.compile(
+    r"`canary (abort|analysis|deploy|events|get|history|links|logs|metrics|pause|promote|restart|resume|retry|status"
+    r"|undo|watch|why)((?: (?!NAME|-n |--rollout|--help|-h|-l |ro/)[^` ]+)*)`"
+)
+"""A command about one Rollout that does not say which."""
 
 
 @dataclass
@@ -238,12 +247,37 @@ class Session:
             who=record.get("by", "") if record.get("image") in images else "",
             target=None if known else (rollout.name, rollout.namespace),
             container=settings.container if settings else None,
+            options=self.options,
         )
+
+    @property
+    def options(self) -> str:
+        """The options that a command needs to reach the same cluster and environment."""
+        flags = self.flags
+        given = (
+            ("-e", flags.env),
+            ("--file", flags.file),
+            ("--context", flags.context),
+            ("--kubeconfig", flags.kubeconfig),
+        )
+        return " ".join(f"{option} {shlex.quote(value)}" for option, value in given if value)
+
+    def addressed(self, text: str) -> str:
+        """The text with commands that run as they stand: with the Rollout unless canary.yaml names it,
+        and with the options that lead to it."""
+        if "`canary " not in text or (not self.resolved.rollout and "rollout" not in vars(self)):
+            return text
+        from companyos_canary.argo.picture import Place
+
+        namespace = self.resolved.namespace or ("cluster" in vars(self) and self.cluster.namespace)
+        target = None if self.resolved.settings or not namespace else (self.rollout, str(namespace))
+        place = Place(target=target, options=self.options)
+        return _COMMAND.sub(lambda m: f"`{place.command(m[1], (m[2] or '').strip())}`", text)
 
     def note(self, line: str) -> None:
         """Something for people beside the result, on stderr; not with -q."""
         if not self.quiet:
-            self.runtime.say_error(self.named(line))
+            self.runtime.say_error(self.named(self.addressed(line)))
 
     def named(self, line: str) -> str:
         """The line with the Rollout's name, where it stands among those of others."""
@@ -350,7 +384,9 @@ def _finish(
             _say_where(session)
         show(session, function(session, **given))
     except CanaryError as error:
-        raise final(session, error, changes=changes) from error
+        told = final(session, error, changes=changes)
+        told.message, told.hint = session.addressed(told.message), session.addressed(told.hint)
+        raise told from error
     except BrokenPipeError as error:  # click would end these two with codes of its own, silently
         raise ReaderGone from error
     except KeyboardInterrupt:
@@ -432,4 +468,4 @@ def _print(session: Session, answer: Answer) -> None:
         runtime.out.print(answer.picture())
     else:
         for line in answer.lines:
-            runtime.tell(line)
+            runtime.tell(session.addressed(line))
