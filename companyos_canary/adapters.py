@@ -36,12 +36,13 @@ def feed(cluster: "Cluster", rollout: str) -> "Feed":
 
 
 def prometheus(cluster: "Cluster", settings: "Settings | None", address: str) -> "Prometheus":
-    """`address` is the one that the controller asks; canary.yaml's `cli_url` goes before it."""
+    """`address` is the one that the controller asks; canary.yaml's `cli_url` goes before it. It may take
+    as long as any request."""
     from companyos_canary.prometheus.client import Prometheus, automatic
 
     if settings and settings.prometheus.cli_url != "auto":
-        return Prometheus(settings.prometheus.cli_url)
-    return automatic(address, cluster.transport, cluster.namespace)
+        return Prometheus(settings.prometheus.cli_url, timeout=cluster.timeout)
+    return automatic(address, cluster.transport, cluster.namespace, timeout=cluster.timeout)
 
 
 def keyboard(stdin: TextIO, wake: Callable[[], None]) -> "Keyboard":

@@ -119,6 +119,11 @@ class Following:
             and bool(rollout.current_hash or invalid_spec(rollout))
         )
 
+    def is_about_another(self, rollout: Rollout) -> bool:
+        """What is there is the attempt before ours, which the controller has not seen yet."""
+        unfinished = bool(rollout.current_hash) and not rollout.is_fully_promoted
+        return bool(self.generation) and unfinished and not self.shown_by(rollout)
+
 
 @dataclass
 class Guard:
@@ -154,7 +159,7 @@ def identify(
     while True:
         snapshot = feed.snapshot()
         soon = None
-        if snapshot is None:
+        if snapshot is None or following.is_about_another(snapshot.rollout):
             idle()
         else:
             soon = show(snapshot)

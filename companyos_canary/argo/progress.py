@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.steps import WeightStep, set_weight, weight_step_at, weight_steps
@@ -40,7 +40,8 @@ class Progress:
     to fail (None where none did) and `failed_share` how much of the step had passed, from 0 to 1.
     `stepped` is false where no steps are taken: the first version, a return to stable, a restart.
     `gives_up` is when pods that are still not ready end it, and `aborts` whether that is an abort;
-    without one it becomes Degraded, and the weight stays."""
+    without one it becomes Degraded, and the weight stays. `overdue`: how long ago the analysis should have
+    ended, once that is more than a controller needs; `measured_at` is when it last measured then."""
 
     phase: Phase
     activity: Activity
@@ -56,6 +57,8 @@ class Progress:
     failed_share: float = 0.0
     gives_up: datetime | None = None
     aborts: bool = False
+    overdue: timedelta = timedelta()
+    measured_at: datetime | None = None
 
     @property
     def next_weight(self) -> int:
@@ -88,6 +91,7 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
         failed_step=weight_step_at(groups, failed.step_index) if failed else None,
         failed_after=lasted if failed and failed.phase in ("Failed", "Error") else None,
         failed_share=_share_of(failed, lasted) if failed and lasted else 0.0,
+        **_overdue(snapshot, doing, length, now),
         gives_up=_gives_up(snapshot) if doing in ("scaling", "finishing") else None,
         aborts=bool((rollout.raw.get("spec") or {}).get("progressDeadlineAbort")),
     )
@@ -220,6 +224,18 @@ def _remaining(snapshot: Snapshot, doing: Activity, length: timedelta | None, no
     else:
         return None
     return max(timedelta(), started + length - now) if started else length
+
+
+_PATIENCE = timedelta(seconds=15)
+
+
+def _overdue(snapshot: Snapshot, doing: Activity, length: timedelta | None, now: datetime) -> dict[str, Any]:
+    run = step_run(snapshot, snapshot.rollout.step_index) if doing == "analysing" else None
+    started = (run.started_at or run.created_at) if run else None
+    if run is None or started is None or length is None or now - started - length < _PATIENCE:
+        return {}
+    measured = (m.finished_at for result in run.results for m in result.measurements)
+    return {"overdue": now - started - length, "measured_at": max(filter(None, measured), default=None)}
 
 
 def _until_end(snapshot: Snapshot, doing: Activity, remaining: timedelta | None) -> timedelta | None:

@@ -38,8 +38,10 @@ def about(span: timedelta) -> str:
     return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
 
 
-def left(span: timedelta) -> str:
-    """Time until something is due: `48s left`, or `due now` once it has passed."""
+def left(span: timedelta, overdue: timedelta = timedelta()) -> str:
+    """Time until something is due: `48s left`, or `due now` once it has passed, or `overdue by 27s`."""
+    if overdue:
+        return f"overdue by {duration(overdue)}"
     return f"{duration(span)} left" if span >= timedelta(seconds=1) else "due now"
 
 

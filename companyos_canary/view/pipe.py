@@ -127,11 +127,15 @@ def opening(verb: str, picture: Picture) -> str:
 
 
 def heartbeat(picture: Picture) -> str:
-    """`still analysing step=2/3 weight=25 left=48s error-rate=0.041`: nothing changed."""
+    """`still analysing step=2/3 weight=25 left=48s error-rate=0.041`: nothing changed. Where nothing is
+    measured any more, since when, and what may be the reason."""
     progress, stale = picture.progress, picture.snapshot.stale_since
     if stale:
         return keyed("still no connection", since=clock(stale, picture.now))
     tail = {"left": duration(progress.remaining)} if progress.remaining is not None else {}
+    if progress.overdue:
+        since = clock(progress.measured_at, picture.now).strip()
+        tail = {"overdue": duration(progress.overdue), "measured": since, "hint": "is the Rollouts controller running?"}
     if at := progress.step:
         number = f"{at.number}/{len(progress.steps)}"
         tail = {"step": number, "weight": str(at.weight), **tail}

@@ -51,7 +51,7 @@ def _served(picture: Picture, hash_: str) -> str:
 
 def _note(picture: Picture, facts: Facts, state: BlueGreen) -> tuple[str, Role] | None:
     progress, symbols = picture.progress, facts.symbols
-    time = f", {left(progress.remaining)}" if progress.remaining is not None else ""
+    time = f", {left(progress.remaining, progress.overdue)}" if progress.remaining is not None else ""
     match progress.activity:
         case "waiting":
             return f"{symbols.paused} the switch waits for a person", "warning"

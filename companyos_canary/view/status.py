@@ -39,7 +39,7 @@ def _facts(picture: Picture) -> list[str]:
         found += [f"step {progress.step.number}/{len(progress.steps)}", weight_text(progress.weight, picture.share)]
     found.append(_ACTIVITY.get(progress.activity, progress.phase.message))
     if progress.remaining is not None:
-        found.append(left(progress.remaining))
+        found.append(left(progress.remaining, progress.overdue))
     found += [pod_sentence(p) for p in (picture.cause.pods[:1] if picture.cause else ())]
     found += [_metric(r) for r in picture.metrics if r.verdict != "waiting"]
     return [f for f in found if f]

@@ -128,7 +128,7 @@ def _behind(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str,
 
 def _now(picture: Picture, facts: Facts) -> list[tuple[str, Role]]:
     progress, symbols = picture.progress, facts.symbols
-    time = left(progress.remaining) if progress.remaining is not None else ""
+    time = left(progress.remaining, progress.overdue) if progress.remaining is not None else ""
     tail = f", {time}" if time else ""
     match progress.activity:
         case "analysing":
