@@ -43,6 +43,14 @@ class ReaderGone(Exception):
     own."""
 
 
+def _here() -> Path:
+    """The folder that this runs in, also where it is gone: then there is no file in it."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(os.environ.get("PWD") or "/")
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """`now` is aware, in the zone that people read; `sleep` takes seconds."""
@@ -82,7 +90,7 @@ class Runtime:
             stderr=sys.stderr,
             stdin=sys.stdin or io.StringIO(),
             environ=os.environ,
-            cwd=Path.cwd(),
+            cwd=_here(),
             clock=Clock(now=lambda: datetime.now(UTC).astimezone(), sleep=time.sleep),
             size=adapters.terminal_size,
         )
@@ -190,8 +198,11 @@ class Runtime:
     def say_error(self, line: str) -> None:
         """One line for people, on stderr; folded as a sentence on a terminal."""
         line = harmless(self.harmless(line), keep=_LINES)
-        self.stderr.write((self._folded(line) if self.stderr.isatty() else line) + "\n")
-        self.stderr.flush()
+        try:
+            self.stderr.write((self._folded(line) if self.stderr.isatty() else line) + "\n")
+            self.stderr.flush()
+        except OSError:  # nobody can be told; what was done and the exit code stay
+            _to_nowhere(self.stderr)
 
     def _folded(self, text: str) -> str:
         return "\n".join(
@@ -252,7 +263,12 @@ class Runtime:
     def silence(self) -> None:
         """The reader of stdout is gone: nothing more is written there, also not at exit."""
         self._silenced = True
-        if self.stdout is sys.stdout:
-            devnull = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(devnull, sys.stdout.fileno())
-            os.close(devnull)
+        _to_nowhere(self.stdout)
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    """What is still to be written there, at the end of the process at the latest, is not."""
+    if stream in (sys.stdout, sys.stderr):
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, stream.fileno())
+        os.close(devnull)

@@ -1,6 +1,7 @@
 """The command line itself: help, versions, misspellings, what is loaded, and the last resort."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -282,3 +283,23 @@ def test_the_module_is_the_program_too() -> None:
         [sys.executable, "-m", "companyos_canary", "--version"], capture_output=True, text=True, timeout=20, check=False
     )
     assert (ran.returncode, ran.stdout) == (0, f"canary {__version__}\n")
+
+
+PROGRAM = (sys.executable, "-m", "companyos_canary")
+
+
+def test_a_folder_that_is_gone_is_no_obstacle(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    script = f'mkdir {gone} && cd {gone} && rmdir {gone} && exec "$@"'
+    environ = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    command = ["/bin/sh", "-c", script, "sh", *PROGRAM, "render", "v1"]
+    done = subprocess.run(command, env=environ, capture_output=True, check=False)
+    assert done.returncode == ExitCode.USAGE, done
+    assert b"no canary.yaml here" in done.stderr
+
+
+def test_a_stderr_that_is_full_changes_no_exit_code(tmp_path: Path) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*PROGRAM, "render", "v1"], env=environ, cwd=tmp_path, stderr=full, check=False)
+    assert done.returncode == ExitCode.USAGE

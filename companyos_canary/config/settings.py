@@ -50,7 +50,7 @@ def is_reference(text: str) -> bool:
     return bool(TAG.fullmatch(tag[1:])) if tag else bool(at)
 
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST = timedelta(days=30)
 
 
@@ -74,7 +74,10 @@ def _limit(text: str) -> float:
     if _NUMBER.fullmatch(text):
         return float(text)
     if text.endswith("%") and _NUMBER.fullmatch(text[:-1].strip()):
-        return float(Decimal(text[:-1].strip()) / 100)
+        try:
+            return float(Decimal(text[:-1].strip()) / 100)
+        except ArithmeticError:
+            raise ValueError(f"`{text}` is not a share") from None
     try:
         return parse_duration(text).total_seconds()
     except ValueError:

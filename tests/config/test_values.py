@@ -135,3 +135,9 @@ def test_the_schema_names_every_field_with_what_is_allowed() -> None:
     weight = definitions["StepDocument"]["properties"]["weight"]
     assert (weight["minimum"], weight["maximum"]) == (1, 100)
     assert weight["description"] == ALLOWED["steps[].weight"]
+
+
+@pytest.mark.parametrize("text", ["1e99999999999999999999%", "-1e99999999999999999999%", "٥%", "1e400"])
+def test_a_limit_that_no_number_is_large_enough_for_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a"):
+        settings.limit(text)
