@@ -53,14 +53,14 @@ def plot(canary: Points, stable: Points, row: MetricRow, time: Time, *, height: 
     labels = {height - 1: value_text(low, unit), 0: value_text(high, unit)}
     if limit and limit_row is not None:
         labels[limit_row] = bound_text(limit, unit)
-    broken = _broken(canary, time, limit)
+    broken = canvas.cells(_beyond(canary, limit, canvas))
     lines: list[Line] = []
     for line in range(height):
         cells: list[tuple[str, Role]] = []
         for column in range(time.columns):
             mine, theirs = own.get((line, column), 0), other.get((line, column), 0)
             if mine:
-                cells.append((_mark(mine | theirs, symbols, "*"), "failure" if column in broken else "hint"))
+                cells.append((_mark(mine | theirs, symbols, "*"), "failure" if (line, column) in broken else "hint"))
             elif theirs:
                 cells.append((_mark(theirs, symbols, "."), ""))
             elif line == limit_row:
@@ -76,17 +76,13 @@ def _mark(bits: int, symbols: Symbols, plain: str) -> str:
     return chr(_BRAILLE + bits) if symbols.dots else plain
 
 
-def _broken(points: Points, time: Time, limit: Limit | None) -> set[int]:
-    """The columns up to each value that breaks the limit, from halfway after the one before."""
-    found: set[int] = set()
-    before: int | None = None
-    for at, value in points:
-        column = time.column(at)
-        if limit is not None and limit.broken_by(value):
-            start = column if before is None else (before + column + 1) // 2
-            found.update(range(start, column + 1))
-        before = column
-    return found
+def _beyond(points: Points, limit: Limit | None, canvas: "_Canvas") -> set[tuple[int, int]]:
+    """The dots of a line that are beyond the limit, and every point that breaks it however little."""
+    if limit is None:
+        return set()
+    at, upper = canvas.level(limit.value), limit.operator.startswith("<")
+    found = {d for d in canvas.line(points) if (d[1] < at if upper else d[1] > at)}
+    return found.union(*(canvas.line((point,)) for point in points if limit.broken_by(point[1])))
 
 
 def axis(time: Time, now: datetime, symbols: Symbols) -> list[Line]:

@@ -12,7 +12,6 @@ from companyos_canary.actions.logs import Wanted, read, worst_pod
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches.decision import Change, Decision
-from companyos_canary.argo.progress import started_at
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.outcome import verb_with
 from companyos_canary.commands.shows.keys import VERBS, Order
@@ -71,7 +70,7 @@ class Repeated(Generic[Found]):
 _TAIL = 100  # lines
 _PEACE = timedelta(seconds=30)
 _KEPT = timedelta(minutes=1)
-_POINTS = 120  # of a chart
+_LOOKS = 1000  # that are kept; then every second one
 _RIGHTS = (("rollouts", ""), ("rollouts", "status"))
 
 
@@ -140,6 +139,7 @@ class LiveValues:
         self._asked: tuple[str, Prometheus] | None = None
         self._silent: Live | None = None
         self._good: Live | None = None
+        self._looks: list[Live] = []
 
     def of(self, snapshot: Snapshot) -> Live | None:
         """None where there is nothing to ask, or nobody to be asked."""
@@ -157,22 +157,21 @@ class LiveValues:
         found = measure(self._at(wanted.address), wanted, now)
         if not found.problem:
             self._good = found
+            self._looks = [*(self._looks if len(self._looks) < _LOOKS else self._looks[::2]), found]
         elif self._good and now - self._good.at < _KEPT:
             return self._good
         self._silent = found if found.problem else None
         return found
 
-    def stable(self, snapshot: Snapshot) -> tuple[Course, ...]:
-        """The stable version's values since the update began, of metrics that can be asked about it."""
-        from companyos_canary.actions.measure import courses
-        from companyos_canary.render.questions import questions
-
-        session, now = self._session, self._session.runtime.clock.now()
-        wanted, began = questions(snapshot, session.resolved.settings), started_at(snapshot)
-        asked = tuple(replace(q, query=q.stable) for q in wanted.metrics if q.stable and not q.problem)
-        if not wanted.address or not asked or began is None or now <= began:
-            return ()
-        return courses(self._at(wanted.address), replace(wanted, metrics=asked), now, now - began, _POINTS)
+    @property
+    def stable(self) -> tuple[Course, ...]:
+        """The stable version's values, by metric, at every look so far; the past is asked of nobody."""
+        looks = list(self._looks)
+        names = dict.fromkeys(m.name for look in looks for m in look.metrics if m.stable is not None)
+        return tuple(
+            Course(name, tuple((look.at, found.stable if (found := look.metric(name)) else None) for look in looks))
+            for name in names
+        )
 
     def _at(self, address: str) -> "Prometheus":
         if self._asked is None or self._asked[0] != address:

@@ -29,7 +29,6 @@ _ONCE = timedelta(days=1)
 _TO_READ = timedelta(seconds=0.3)
 _LOGS = timedelta(seconds=2)
 _VALUES = timedelta(seconds=5)
-_CHARTS = timedelta(seconds=15)
 _QUIET, _SILENT = timedelta(seconds=10), timedelta(seconds=20)
 
 
@@ -54,8 +53,8 @@ class Screen(Show):
         self._pulse = self._asked(lambda _: heard(session), _QUIET)
         self._received: Snapshot | None = None
         self._heard_at = self._now()
-        self._values = self._asked(LiveValues(session).of, _VALUES)
-        self._stable = self._asked(LiveValues(session).stable, _CHARTS)
+        self._asker = LiveValues(session)
+        self._values = self._asked(self._asker.of, _VALUES)
         self._asked_at = self._now()
         self._latest: Snapshot | None = None
         self._hash = ""
@@ -91,7 +90,7 @@ class Screen(Show):
             for key in list(self._keyboard.pressed()):
                 self._press(key, snapshot)
             if self._desk.panel == "metrics":
-                self._desk = replace(self._desk, stable=self._stable.about(snapshot) or ())
+                self._desk = replace(self._desk, stable=self._asker.stable)
             if self._desk.panel == "logs":
                 self._desk = replace(self._desk, logs=self._logs.about(snapshot))
         self._draw(snapshot)
@@ -139,8 +138,8 @@ class Screen(Show):
         """Another version is asked about anew: no value of the one before is shown for it."""
         if self._hash != snapshot.rollout.current_hash:
             self._hash = snapshot.rollout.current_hash
-            self._values = self._asked(LiveValues(self._session).of, _VALUES)
-            self._stable = self._asked(LiveValues(self._session).stable, _CHARTS)
+            self._asker = LiveValues(self._session)
+            self._values = self._asked(self._asker.of, _VALUES)
         return self._values
 
     def _look_up(self, snapshot: Snapshot) -> None:
