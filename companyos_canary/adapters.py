@@ -24,7 +24,7 @@ def connect(resolved: "Resolved", environ: Mapping[str, str], timeout: float) ->
     from companyos_canary.cluster import credentials
     from companyos_canary.cluster.client import Cluster
 
-    found = credentials.connect(resolved.kubeconfig, resolved.context, environ=environ, timeout=timeout)
+    found = credentials.open_transport(resolved.kubeconfig, resolved.context, environ=environ, timeout=timeout)
     namespace = resolved.namespace or found.namespace
     return Cluster(found.transport, namespace, found.context, timeout=timeout)
 

@@ -22,7 +22,7 @@ import pexpect
 
 from companyos_canary import cli
 from companyos_canary.cluster.client import Cluster, create_request
-from companyos_canary.cluster.credentials import connect
+from companyos_canary.cluster.credentials import open_transport
 from companyos_canary.cluster.kinds import EVENT
 from companyos_canary.commands.demo import CONFIG, NAMESPACE
 from companyos_canary.model.quantity import format_time
@@ -98,7 +98,7 @@ def requests_of(arguments: tuple[str, ...], cwd: Path, env: dict[str, str]) -> t
 def event_to_screen(cwd: Path, env: dict[str, str]) -> tuple[list[float], float, float]:
     """Seconds from an Event's creation to its text on a live screen; then the screen's memory and
     the share of a core that it uses while nothing changes."""
-    found = connect(env["KUBECONFIG"], None, environ=env, timeout=10)
+    found = open_transport(env["KUBECONFIG"], None, environ=env, timeout=10)
     cluster = Cluster(found.transport, NAMESPACE)
     uid = cluster.rollout(NAME).uid
     child = pexpect.spawn(
@@ -215,7 +215,7 @@ def report(folder: Path, env: dict[str, str], ready: float) -> None:
     if yardstick:
         say(f"{'kubectl get -o json':<20}{yardstick.seconds * 1000:>7.0f}{'1.0 ×':>9}{yardstick.rss_mib:>7.0f}\n")
     say(f"{'sandbox ready':<20}{ready * 1000:>7.0f}\n")
-    found = connect(env["KUBECONFIG"], None, environ=env, timeout=10)
+    found = open_transport(env["KUBECONFIG"], None, environ=env, timeout=10)
     watched = fan_out(Cluster(found.transport, NAMESPACE))
     many = f"{watched.watchers} watchers × {watched.updates}"
     say(f"{many:<20}{watched.seconds * 1000:>7.0f}   lost {watched.lost}\n")

@@ -17,7 +17,7 @@ from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT, Selection, known
 from companyos_canary.config import Settings
 from companyos_canary.errors import CanaryError, Conflict, Refused, Uncertain, UsageError
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.render.difference import Change, changes, keep_live_image
+from companyos_canary.render.difference import FieldChange, changes, keep_live_image
 from companyos_canary.render.objects import objects
 
 # Owns the replicas that canary.yaml no longer names, until somebody scales.
@@ -35,8 +35,8 @@ class Planned:
     wanted: tuple[Mapping[str, Any], ...]
     live: tuple[Mapping[str, Any] | None, ...]
     dry: tuple[Mapping[str, Any], ...]
-    rolling: tuple[Change, ...]
-    later: tuple[Change, ...]
+    rolling: tuple[FieldChange, ...]
+    later: tuple[FieldChange, ...]
     forced: bool
 
     @property
@@ -82,7 +82,7 @@ def refuse_to_roll(planned: Planned, name: str) -> None:
     """Raises Refused where applying would start a canary."""
     if not planned.rolling:
         return
-    what = "; ".join(sentence(change) for change in planned.rolling[:3])
+    what = "; ".join(applied_sentence(change) for change in planned.rolling[:3])
     if len(planned.rolling) > 3:
         what += f"; and {len(planned.rolling) - 3} more"
     if all(change.part == "steps" for change in planned.rolling):
@@ -144,7 +144,7 @@ def settle(
         raise interrupted(f"`{applied.name}` is applied, and its rollout continues") from None
 
 
-def _only_for_the_next(live: Rollout, found: Sequence[Change]) -> bool:
+def _only_for_the_next(live: Rollout, found: Sequence[FieldChange]) -> bool:
     """Steps alone start nothing where no version is in its steps: all are done, or it is the first
     version. Otherwise the controller begins the steps again, also those of an aborted version
     (upstream utils/replicaset, PodTemplateOrStepsChanged)."""
@@ -271,7 +271,7 @@ def _content(obj: Mapping[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in obj.items() if k not in ("metadata", "status")}, "metadata": kept}
 
 
-def sentence(change: Change) -> str:
+def applied_sentence(change: FieldChange) -> str:
     """`pod template spec.containers[api].image: "api:v1" → "api:v2"`."""
     live, wanted = (_short(value) for value in (change.live, change.wanted))
     place = change.path if change.part == "steps" else f"{change.part} {change.path}"

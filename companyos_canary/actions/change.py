@@ -32,7 +32,7 @@ from companyos_canary.errors import (
 from companyos_canary.model.rollout import Rollout
 
 
-def read(cluster: Cluster, name: str) -> Rollout:
+def read_rollout(cluster: Cluster, name: str) -> Rollout:
     """The Rollout with the pod template that is in force. Unlike `Cluster.resolved`, which serves
     views, this raises where the Deployment is missing (NotFound) or may not be read."""
     rollout = cluster.rollout(name)
@@ -83,7 +83,7 @@ def send(cluster: Cluster, rollout: Rollout, patch: Patch) -> Rollout:
     )
 
 
-ATTEMPTS = 5
+_ATTEMPTS = 5
 ROUNDS = 3
 PATIENCE = timedelta(seconds=30)
 
@@ -105,7 +105,7 @@ class Verb:
     def read(self, cluster: Cluster, name: str) -> Rollout:
         if self.insists:
             return read_if_possible(cluster, name)
-        return read(cluster, name) if self.of_template else cluster.rollout(name)
+        return read_rollout(cluster, name) if self.of_template else cluster.rollout(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +179,13 @@ def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool
     was sent before it."""
     meant: tuple[object, ...] = ()
     seen = ""
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, _ATTEMPTS + 1):
         before = verb.read(cluster, name)
         decision = verb.decide(before)
         if isinstance(decision, Refusal):
             if not first:
-                raise refused(replace(decision, message=f"the {verb.name} was sent, and then: {decision.message}"))
-            raise refused(decision)
+                raise _refused(replace(decision, message=f"the {verb.name} was sent, and then: {decision.message}"))
+            raise _refused(decision)
         means = _meant(before, decision) if isinstance(decision, Change) else ()
         other = bool(meant) and (means != meant if means else before.current_hash != seen)
         if other and not verb.insists:
@@ -199,9 +199,9 @@ def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool
         try:
             return _patched(cluster, verb, before, decision)
         except (Conflict, Stale) as error:
-            if attempt == ATTEMPTS:
+            if attempt == _ATTEMPTS:
                 raise type(error)(
-                    f"{error.message} ({ATTEMPTS} times)",
+                    f"{error.message} ({_ATTEMPTS} times)",
                     hint="something else keeps writing to it; look with `canary status`",
                 ) from error
         except Invalid as error:
@@ -280,7 +280,7 @@ def interrupted(what: str) -> Interrupted:
     return Interrupted(f"interrupted: {what}", hint="look with `canary status`")
 
 
-def refused(refusal: Refusal) -> CanaryError:
+def _refused(refusal: Refusal) -> CanaryError:
     """A refusal as the error that ends the run, with its own exit code."""
     error = Refused(refusal.message, hint=refusal.hint)
     error.exit_code = refusal.exit_code

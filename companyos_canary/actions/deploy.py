@@ -20,7 +20,7 @@ from companyos_canary.errors import CanaryError, Forbidden
 from companyos_canary.model.image import repository
 from companyos_canary.model.rollout import Rollout
 
-HEALTHY = Until()
+_HEALTHY = Until()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Deploy:
     reason: str
     release_hold: bool = False
     force: bool = False
-    until: Until = HEALTHY
+    until: Until = _HEALTHY
 
 
 def container_of(rollout: Rollout, wanted: str | None) -> str:
@@ -70,7 +70,7 @@ def check_rights(cluster: Cluster, rollout: Rollout, *, follows: bool, aborts: b
         )
 
 
-def send(
+def send_deploy(
     cluster: Cluster,
     name: str,
     deploy: Deploy,

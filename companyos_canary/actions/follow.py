@@ -80,7 +80,7 @@ EXIT: dict[EndKind, ExitCode] = {
     "interrupted": ExitCode.INTERRUPTED,
 }
 
-Show = Callable[[Snapshot], float | None]
+_Show = Callable[[Snapshot], float | None]
 """Shows a snapshot; the answer is in how many seconds it wants to be called again at most."""
 
 
@@ -148,7 +148,7 @@ class Guard:
 
 
 def identify(
-    feed: Feed, following: Following, now: Callable[[], datetime], show: Show, idle: Callable[[], None] = lambda: None
+    feed: Feed, following: Following, now: Callable[[], datetime], show: _Show, idle: Callable[[], None] = lambda: None
 ) -> Followed | None:
     """The template that is to be followed, once the controller shows it; None if it does not
     within 30 seconds, or where nothing of it was read before the deadline. `idle` is called while
@@ -178,7 +178,7 @@ def identify(
         feed.wait(min(TICK, left, TICK if soon is None else soon))
 
 
-def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[], datetime], show: Show) -> Ending:
+def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[], datetime], show: _Show) -> Ending:
     """Shows every change (and each second, for what counts down) until it ends. Ctrl-C is an
     ending too: the rollout itself goes on."""
     began = now()

@@ -51,7 +51,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundLines:
     """Lines in the order of time, of how many pods, and what could not be read."""
 
     lines: tuple[LogLine, ...]
@@ -128,7 +128,7 @@ def has_log(pod: Pod, container: str, *, previous: bool) -> bool:
     return found.restarts > 0 or (not previous and (found.running or found.terminated))
 
 
-def read(cluster: Cluster, snapshot: Snapshot, wanted: Wanted) -> Found:
+def read_logs(cluster: Cluster, snapshot: Snapshot, wanted: Wanted) -> FoundLines:
     """What is there now. Raises NotFound where no pod has a log."""
     pods, notes = pods_of(snapshot, wanted), []
     texts: list[list[LogLine]] = []
@@ -146,7 +146,7 @@ def read(cluster: Cluster, snapshot: Snapshot, wanted: Wanted) -> Found:
     if not texts:
         raise NotFound(f"no logs available: {notes[0]}", hint="`canary get` shows the pods")
     merged = heapq.merge(*texts, key=lambda line: line.at)
-    return Found(tuple(x for x in merged if wanted.shows(x.text)), len(texts), tuple(notes))
+    return FoundLines(tuple(x for x in merged if wanted.shows(x.text)), len(texts), tuple(notes))
 
 
 def _silent(pod: Pod, wanted: Wanted) -> str:
@@ -190,7 +190,7 @@ def _named(snapshot: Snapshot, name: str) -> Pod:
     )
 
 
-def check(wanted: Wanted, *, follow: bool) -> None:
+def check_wanted(wanted: Wanted, *, follow: bool) -> None:
     """UsageError for flags that exclude each other."""
     if wanted.pod and wanted.stable:
         raise UsageError("--pod and --stable exclude each other", hint="leave out one of them")

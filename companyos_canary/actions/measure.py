@@ -12,7 +12,7 @@ from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.render.questions import Question, Questions
 
 Values = tuple[float, ...]
-SECOND = timedelta(seconds=1)
+_SECOND = timedelta(seconds=1)
 
 
 def measure(prometheus: Prometheus, questions: Questions, now: datetime) -> Live:
@@ -40,7 +40,7 @@ def courses(
     prometheus: Prometheus, questions: Questions, now: datetime, since: timedelta, most: int
 ) -> tuple[Course, ...]:
     """The canary's values since then, at most so many of each metric. Raises as `ask` does."""
-    step = max(SECOND, SECOND * math.ceil(since / SECOND / max(1, most - 1)))
+    step = max(_SECOND, _SECOND * math.ceil(since / _SECOND / max(1, most - 1)))
     start = now - since // step * step
     return tuple(_course(prometheus, q, start, now, step) for q in questions.metrics)
 

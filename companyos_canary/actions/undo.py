@@ -23,7 +23,7 @@ from companyos_canary.model.workload import ReplicaSet
 _KEPT_NONE = "its revisionHistoryLimit is 0, so that none is kept: `canary deploy VERSION` is the way back"
 
 
-def target_of(snapshot: Snapshot, to: str | None, *, hold: bool = False) -> ReplicaSet:
+def undo_target(snapshot: Snapshot, to: str | None, *, hold: bool = False) -> ReplicaSet:
     """The ReplicaSet to go back to. `to` is a revision number or a version. Without it, an undo in
     progress is the one that is meant. Raises NotFound where there is none, Refused where nobody
     knows which one was good, and where the newest version is there by an undo: a second one
@@ -124,7 +124,7 @@ def holding(snapshot: Snapshot, target: ReplicaSet) -> tuple[Hold, ...]:
     return tuple(hold for container, image in coming.items() for hold in held(rollout.annotations, container, image))
 
 
-def send(
+def send_undo(
     cluster: Cluster,
     name: str,
     target: ReplicaSet,

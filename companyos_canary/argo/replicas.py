@@ -19,7 +19,7 @@ DEFAULT_LIMIT = "25%"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class PodTarget:
     """Pods wanted of the new and of the stable version."""
 
     canary: int
@@ -52,24 +52,24 @@ def limits(replicas: int, max_surge: Any, max_unavailable: Any) -> Limits:
     return Limits(surge, unavailable if surge or unavailable else 1)
 
 
-def target(replicas: int, weight: int, surge: int) -> Target:
+def target(replicas: int, weight: int, surge: int) -> PodTarget:
     """The pods that come nearest to `weight` percent. One pod more than wanted is considered
     where `surge` allows any; where no split gives both sides a pod, all stay on stable."""
     if replicas == 0:
-        return Target(0, 0)
-    best, distance = Target(0, replicas), None
+        return PodTarget(0, 0)
+    best, distance = PodTarget(0, replicas), None
     edge = weight in (0, 100) or (replicas == 1 and surge == 0)
     for total in (replicas, replicas + 1) if surge else (replicas,):
         for canary in _candidates(weight, total, total == replicas, edge):
             away = abs(Fraction(canary * 100, total) - weight)
             if distance is None or away < distance:
-                best, distance = Target(canary, total - canary), away
+                best, distance = PodTarget(canary, total - canary), away
     return best
 
 
 def advance(
     replicas: int, weight: int, limits: Limits, canary: Pods, stable: Pods | None, *, others: int = 0
-) -> Target:
+) -> PodTarget:
     """The sizes that may be set now on the way to the target, given what is available.
 
     `stable` is None for a first version or where the new version is the stable one; `others`
@@ -77,7 +77,7 @@ def advance(
     in all, and no scaling down below replicas - unavailable available ones.
     """
     old = stable or Pods(0, 0, 0)
-    goal = target(replicas, weight, limits.surge) if stable else Target(replicas, 0)
+    goal = target(replicas, weight, limits.surge) if stable else PodTarget(replicas, 0)
     most, least = replicas + limits.surge, replicas - limits.unavailable
     room = most - canary.desired - old.desired - others
     want_old, room = _grown(old.desired, goal.stable, room)
@@ -85,17 +85,17 @@ def advance(
     increasing = goal.canary >= canary.desired
     down = _counted(canary, not increasing) + _counted(old, increasing) - least
     if others > 0 or down <= 0:
-        return Target(want_new, want_old)
+        return PodTarget(want_new, want_old)
     if not increasing:
         want_new = _shrunk(canary.desired, goal.canary, down, want_new)
         want_new, want_old = _within(want_new, want_old, old.available, most, least)
     elif stable is not None:
         want_old = _shrunk(old.desired, goal.stable, down, want_old)
         want_old, want_new = _within(want_old, want_new, canary.available, most, least)
-    return Target(want_new, want_old)
+    return PodTarget(want_new, want_old)
 
 
-def reached(now: Target, canary: Pods, stable: Pods | None, others_available: int) -> bool:
+def reached(now: PodTarget, canary: Pods, stable: Pods | None, others_available: int) -> bool:
     """Whether a setWeight step is done: `now` is what `advance` gives in this state. The stable
     pods need not be available."""
     if others_available > 0:
@@ -167,7 +167,7 @@ def _within(draining: int, other: int, other_available: int, most: int, least: i
     return draining, other
 
 
-Weights = Mapping[str, Any]
+RoutedWeights = Mapping[str, Any]
 """status.canary.weights: `canary` and `stable`, each with weight, podTemplateHash and serviceName."""
 
 _DELAY = 30
@@ -240,7 +240,7 @@ def desired_weight(rollout: Rollout, canary: Pods | None, stable: Pods | None) -
     return next((w for w in weights if pods_for(rollout.replicas, w, most) < kept), 0)
 
 
-def sizes(rollout: Rollout, canary: Pods | None, stable: Pods | None, weights: Weights | None) -> Target:
+def sizes(rollout: Rollout, canary: Pods | None, stable: Pods | None, weights: RoutedWeights | None) -> PodTarget:
     """Wanted pods of new and stable. `weights` are those in force: the stable version keeps what
     its present traffic needs."""
     replicas, most = rollout.replicas, max_weight(rollout)
@@ -257,16 +257,18 @@ def sizes(rollout: Rollout, canary: Pods | None, stable: Pods | None, weights: W
         weight = desired_weight(rollout, canary, stable)
     least = int(given) if given is not None else _at_least(rollout, pods_for(replicas, weight, most))
     if not is_dynamic(rollout):
-        return Target(least, replicas)
+        return PodTarget(least, replicas)
     kept = pods_for(replicas, most - weight, most)
     if weights is not None:
         kept = max(kept, pods_for(replicas, _weight(weights, "stable"), most))
         if rollout.aborted:
             least = max(least, pods_for(replicas, _weight(weights, "canary"), most))
-    return Target(_at_least(rollout, least), _at_least(rollout, kept))
+    return PodTarget(_at_least(rollout, least), _at_least(rollout, kept))
 
 
-def weight_on_the_way_back(rollout: Rollout, canary: Pods | None, stable: Pods | None, weights: Weights | None) -> int:
+def weight_on_the_way_back(
+    rollout: Rollout, canary: Pods | None, stable: Pods | None, weights: RoutedWeights | None
+) -> int:
     """The weight after an abort, or while the stable version comes back: at once 0, unless a stable
     version that has shrunk has to grow again first."""
     if not is_dynamic(rollout) or canary is None or stable is None or not rollout.replicas:
@@ -289,5 +291,5 @@ def _at_least(rollout: Rollout, count: int) -> int:
     return max(count, min(int(least), rollout.replicas)) if count and least is not None else count
 
 
-def _weight(weights: Weights, side: str) -> int:
+def _weight(weights: RoutedWeights, side: str) -> int:
     return int((weights.get(side) or {}).get("weight") or 0)

@@ -10,7 +10,7 @@ from typing import Any
 
 from companyos_canary.argo.actions import Author, event
 from companyos_canary.cluster import kinds
-from companyos_canary.cluster.errors import check
+from companyos_canary.cluster.errors import raise_for
 from companyos_canary.cluster.kinds import DEPLOYMENT, EVENT, ROLLOUT, Kind, known, namespaced, path_of
 from companyos_canary.errors import (
     CanaryError,
@@ -30,7 +30,7 @@ from companyos_canary.model.shape import misfits, named, readable
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 
-SHORTEST = 0.1  # seconds for a request, where the time is almost over
+_SHORTEST = 0.1  # seconds for a request, where the time is almost over
 EVENT_TIMEOUT = 2.0  # seconds: what is said beside a change keeps nobody waiting
 FIELD_MANAGER = "canary"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -284,9 +284,9 @@ class Cluster:
         path = path_of("v1", "pods", self.namespace, pod, "log")
         if ("follow", "true") not in options:
             request = self._in_time(Request("GET", path, options, timeout=self.timeout))
-            return _Whole(check(self.transport.send(request), request).body)
+            return _Whole(raise_for(self.transport.send(request), request).body)
         request = Request("GET", path, options, timeout=silence)
-        response = check(self.transport.stream(request), request)
+        response = raise_for(self.transport.stream(request), request)
         return response.stream or _Whole(response.body)
 
     def version(self) -> Json:
@@ -306,7 +306,7 @@ class Cluster:
         """Any request; the answer as a JSON object."""
         request = self._in_time(request)
         try:
-            response = check(self.transport.send(request), request)
+            response = raise_for(self.transport.send(request), request)
         except Unauthenticated as error:
             if nameless := getattr(self.transport, "nameless", ""):
                 raise Unauthenticated(f"the API server wants credentials: {nameless}", hint=error.hint) from error
@@ -321,7 +321,7 @@ class Cluster:
         """The request, which may take no longer than the command has left."""
         if self.left is None:
             return request
-        return replace(request, timeout=min(request.timeout, max(self.left(), SHORTEST)))
+        return replace(request, timeout=min(request.timeout, max(self.left(), _SHORTEST)))
 
     def _hear(self, response: Response) -> None:
         """Keeps what time it is for the server."""

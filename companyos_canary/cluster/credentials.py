@@ -41,7 +41,7 @@ class Connection:
     user: str
 
 
-def connect(
+def open_transport(
     kubeconfig: str | None,
     context: str | None,
     *,

@@ -6,7 +6,7 @@ import ssl
 from typing import Any
 
 from companyos_canary import errors
-from companyos_canary.cluster.kinds import Target, target_of
+from companyos_canary.cluster.kinds import Target, path_target
 from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Request, Response, without_password
 
@@ -115,10 +115,10 @@ _OWNER = re.compile(r'conflict with "([^"]+)"')
 _NO_RESOURCE = "the server could not find the requested resource"
 _BAD_PATCH = "the server rejected our request due to an error in our request"
 _OPERATION = re.compile(r"testing (value|path) |error in remove |\w+ operation does not apply")
-LONGEST_BODY = 256
+_LONGEST_BODY = 256
 
 
-def check(response: Response, request: Request) -> Response:
+def raise_for(response: Response, request: Request) -> Response:
     """The response, if it is a success. Raises Unauthenticated, Forbidden, NotFound, CrdMissing,
     Conflict, Invalid or ServerError; the server's message is in it where the body is a `Status`
     object, else the first characters of the body."""
@@ -131,7 +131,7 @@ def error_of(response: Response, request: Request) -> errors.CanaryError:
     """The error for a status that is no success."""
     status = status_of(response)
     message = _message(response, status)
-    target = target_of(request.path)
+    target = path_target(request.path)
     match response.status:
         case 401:
             return errors.Unauthenticated(
@@ -178,7 +178,7 @@ def verb_of(request: Request) -> str:
         return _VERBS.get(request.method, request.method.lower())
     if request.parameter("watch") in ("1", "true"):
         return "watch"
-    return "get" if target_of(request.path).name else "list"
+    return "get" if path_target(request.path).name else "list"
 
 
 def _failed_test(status: dict[str, Any]) -> bool:
@@ -200,7 +200,7 @@ def _message(response: Response, status: dict[str, Any]) -> str:
     if not status and response.body.lstrip()[:1] == b"<":
         return "a proxy or a login page answered in place of the API server"
     if not status:
-        text = response.body[: LONGEST_BODY * 4].decode("utf-8", "replace")[:LONGEST_BODY]
+        text = response.body[: _LONGEST_BODY * 4].decode("utf-8", "replace")[:_LONGEST_BODY]
     return " ".join(text.split()).rstrip(".")
 
 

@@ -11,7 +11,7 @@ from companyos_canary.cluster import kinds
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, POD, REPLICASET, ROLLOUT, Kind, Selection
 from companyos_canary.cluster.reflector import Reflector
-from companyos_canary.cluster.sources import Pause, Poller, Source, Watcher
+from companyos_canary.cluster.sources import ObjectSource, Pause, Poller, Watcher
 from companyos_canary.errors import CanaryError, DeniedError, Forbidden, NotFound
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Rollout
@@ -68,7 +68,7 @@ class WatchFeed:
         self._with_events = events
         self._chance = chance
         self._pause = pause
-        self._sources: dict[Kind, Source] = {}
+        self._sources: dict[Kind, ObjectSource] = {}
         self._closed = False
         self._complete = False
         self._news = threading.Condition(threading.RLock())
@@ -131,7 +131,7 @@ class WatchFeed:
         for source in sources:
             source.join(max(0.0, end - time.monotonic()))
 
-    def _current(self) -> list[Source]:
+    def _current(self) -> list[ObjectSource]:
         with self._news:
             return list(self._sources.values())
 
@@ -218,7 +218,7 @@ class WatchFeed:
         )
         return kinds.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden)
 
-    def _lost(self) -> list[Source]:
+    def _lost(self) -> list[ObjectSource]:
         """Those without a connection; what is refused from the start never had one."""
         return [
             s

@@ -109,7 +109,7 @@ def path_of(api_version: str, plural: str, namespace: str, name: str = "", sub: 
     return "/".join([*parts, plural, *filter(None, (name, sub))])
 
 
-def target_of(path: str) -> Target:
+def path_target(path: str) -> Target:
     """The parts of an API path; everything empty for a path of another form."""
     parts = [p for p in path.split("/") if p]
     group = ""

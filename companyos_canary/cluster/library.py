@@ -92,7 +92,7 @@ class LibraryErrors(logging.Handler):
 
 
 EARLY = timedelta(seconds=30)
-LONGEST_REASON = 500
+_LONGEST_REASON = 500
 _SECRET = 12  # characters that a secret has at least
 
 
@@ -204,7 +204,7 @@ class Plugin:
         command = self._block.get("command", "")
         for secret in self._secrets():
             reason = reason.replace(secret, "***")
-        words = " ".join(reason.split())[:LONGEST_REASON].rstrip(".")
+        words = " ".join(reason.split())[:_LONGEST_REASON].rstrip(".")
         by_hand = f"run the `exec` command of user `{self._user.name}` by hand to see why"
         hint = self._block.get("installHint") or by_hand
         return Unauthenticated(

@@ -28,7 +28,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answered:
     """The answer to the request that was asked for (of a watch: its head)."""
 
     response: Response
@@ -49,24 +49,24 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Pushed:
     type: Literal["ADDED", "MODIFIED", "DELETED"]
     object: Json
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Due:
     """What to do next: send `request` (a watch if it says so) and leave a stream that is still
     open; or go on reading it where `reading`; or come back with a Tick at `wake_at`. Nothing of
     these: it has stopped."""
 
     request: Request | None = None
-    events: tuple[Event, ...] = ()
+    events: tuple[Pushed, ...] = ()
     wake_at: datetime | None = None
     reading: bool = False
 
 
-Input = Tick | Answer | Chunk | Ended
+Input = Tick | Answered | Chunk | Ended
 
 
 SILENCE = timedelta(seconds=90)  # a server sends a bookmark about once a minute
@@ -103,23 +103,23 @@ class Reflector:
         self._failures = 0
         self._refusals = 0
         self._rest = b""
-        self._events: list[Event] = []
+        self._events: list[Pushed] = []
 
-    def step(self, given: Input, now: datetime) -> Step:
+    def step(self, given: Input, now: datetime) -> Due:
         """Takes in what happened at `now` and says what to do next. Inputs that no longer fit (a
         chunk of a watch that was left) change nothing."""
         self._events, self._request = [], None
         if isinstance(given, Tick):
             self._tick(now)
-        elif isinstance(given, Answer) and self._state == "listing":
+        elif isinstance(given, Answered) and self._state == "listing":
             self._listed(given.response, now)
-        elif isinstance(given, Answer) and self._state == "opening":
+        elif isinstance(given, Answered) and self._state == "opening":
             self._watched(given.response, now)
         elif isinstance(given, Chunk) and self._state == "watching":
             self._read(given.data, now)
         elif isinstance(given, Ended) and self._state in ("listing", "opening", "watching"):
             self._ended(given.error, now)
-        return Step(self._request, tuple(self._events), self._wake_at(), self._state == "watching")
+        return Due(self._request, tuple(self._events), self._wake_at(), self._state == "watching")
 
     def _wake_at(self) -> datetime | None:
         if self._state == "watching" and self._heard:
@@ -162,7 +162,7 @@ class Reflector:
             self._failed(now)
             return
         for key in [k for k in self.objects if k not in new]:
-            self._events.append(Event("DELETED", self.objects.pop(key)))
+            self._events.append(Pushed("DELETED", self.objects.pop(key)))
         for key, item in new.items():
             self._put(key, item)
         self.version, self.synced, self._heard = str(version), True, now
@@ -203,7 +203,7 @@ class Reflector:
         self._failures = self._refusals = 0
         if kind == "DELETED":
             if self.objects.pop(key, None) is not None:
-                self._events.append(Event("DELETED", obj))
+                self._events.append(Pushed("DELETED", obj))
         elif key and named(obj := readable(obj, self.selection.kind.kind)):
             self._put(key, obj)
 
@@ -212,7 +212,7 @@ class Reflector:
         if old and _version(old) == _version(obj):
             return
         self.objects[key] = obj
-        self._events.append(Event("MODIFIED" if old else "ADDED", obj))
+        self._events.append(Pushed("MODIFIED" if old else "ADDED", obj))
 
     def _ended(self, error: CanaryError | None, now: datetime) -> None:
         watched = self._state == "watching"

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from companyos_canary.cluster.errors import error_of
 from companyos_canary.cluster.kinds import Selection
-from companyos_canary.cluster.reflector import TRIES, Answer, Chunk, Ended, Input, Reflector, Step, Tick
+from companyos_canary.cluster.reflector import TRIES, Answered, Chunk, Due, Ended, Input, Reflector, Tick
 from companyos_canary.errors import CanaryError, DeniedError
 from companyos_canary.model.http import Json, Request, Response, Stream, Transport
 from companyos_canary.model.shape import readable
@@ -15,7 +15,7 @@ from companyos_canary.model.shape import readable
 Pause = Callable[[threading.Event, float], object]  # waits so long, or until the event is set
 
 
-class Source(Protocol):
+class ObjectSource(Protocol):
     """Objects that are kept up to date until `close`. `synced`: they are known; `stopped`: they
     will not be; `stale_since`: since when there is no connection, `trouble`: why."""
 
@@ -94,10 +94,10 @@ class Watcher:
             self.stopped.__cause__ = error
             self._changed()
 
-    def _step(self, given: Input) -> Step:
+    def _step(self, given: Input) -> Due:
         reflector = self._reflector
         if self._closed.is_set():  # that a stream was closed is no news
-            return Step()
+            return Due()
         with self._lock:
             step = reflector.step(given, self._now())
         news = (reflector.synced, reflector.stale_since, reflector.stopped, reflector.trouble)
@@ -106,7 +106,7 @@ class Watcher:
             self._changed()
         return step
 
-    def _ask(self, request: Request) -> Step:
+    def _ask(self, request: Request) -> Due:
         watch = bool(request.parameter("watch"))
         try:
             send = self._transport.stream if watch else self._transport.send
@@ -114,13 +114,13 @@ class Watcher:
         except CanaryError as error:
             return self._step(Ended(error))
         if not watch or response.status != 200:
-            return self._step(Answer(response))
+            return self._step(Answered(response))
         return self._read(response)
 
-    def _read(self, response: Response) -> Step:
+    def _read(self, response: Response) -> Due:
         stream = response.stream
         if stream is None:
-            self._step(Answer(response))
+            self._step(Answered(response))
             step = self._step(Chunk(response.body))
             return self._step(Ended()) if step.reading else step
         with self._lock:
@@ -128,7 +128,7 @@ class Watcher:
             if self._closed.is_set():
                 stream.close()
         try:
-            self._step(Answer(response))
+            self._step(Answered(response))
             for chunk in stream:
                 step = self._step(Chunk(chunk))
                 if not step.reading:

@@ -92,7 +92,7 @@ def _socket_options() -> list[tuple[int, int, int]]:
     return options
 
 
-ATTEMPTS = 3
+_ATTEMPTS = 3
 _READS = ("GET", "HEAD")
 _CHUNK = 65536
 
@@ -132,7 +132,7 @@ class KubernetesTransport:
 
     def send(self, request: Request) -> Response:
         deadline = self._clock() + min(request.timeout, self._timeout)
-        attempts = ATTEMPTS if request.method in _READS else 1
+        attempts = _ATTEMPTS if request.method in _READS else 1
         renewed = False
         while True:
             attempts -= 1

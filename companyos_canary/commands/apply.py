@@ -90,8 +90,8 @@ def apply(
     time = session.time(limit)
     planned = action.plan(session.cluster, settings, version, force=force)
     if dry_run:
-        starts = [f"starts a canary: {action.sentence(c)}" for c in planned.rolling]
-        later = [f"{LATER}: {action.sentence(c)}" for c in planned.later]
+        starts = [f"starts a canary: {action.applied_sentence(c)}" for c in planned.rolling]
+        later = [f"{LATER}: {action.applied_sentence(c)}" for c in planned.later]
         return _answer(session, planned, (*starts, *later), applied=False)
     if not force:
         action.refuse_what_git_has(planned, version)
@@ -155,8 +155,8 @@ def _answer(
         context=session.cluster.context,
         first=planned.first,
         objects=tuple(AppliedObject(o["kind"], o["metadata"]["name"], word) for o, word in named),
-        starts_canary=tuple(action.sentence(change) for change in planned.rolling),
-        from_next_version=tuple(action.sentence(change) for change in planned.later),
+        starts_canary=tuple(action.applied_sentence(change) for change in planned.rolling),
+        from_next_version=tuple(action.applied_sentence(change) for change in planned.later),
         phase=phase.word if phase else None,
         message=phase.message if phase else None,
     )

@@ -30,7 +30,7 @@ from companyos_canary.commands.options import (
     RolloutArgument,
     RolloutOption,
     TimeoutOption,
-    check,
+    check_options,
     names_of,
 )
 from companyos_canary.config import Flags, Resolved, owned_by_another, resolve
@@ -324,7 +324,7 @@ def verb(
         telling = reporting(ctx.obj, command, options) if follows else nullcontext(Reporting())
         with telling as reports:
             names = names_of(given.pop("rollout", None))
-            check(command, options, names, forms)
+            check_options(command, options, names, forms)
             _finish(ctx.obj, command, options, reports, names, given, function, reads_config)
 
     parameters = [context, *(p.replace(kind=keyword) for p in own), *common]

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from companyos_canary.model.workload import ReplicaSet
 
 
-T = TypeVar("T")
-PATIENCE = 0.15  # seconds for the request, and for what comes before it: the look-up of a name
+_T = TypeVar("_T")
+_PATIENCE = 0.15  # seconds for the request, and for what comes before it: the look-up of a name
 
 
-class Line:
+class CommandLine:
     """What the line says so far (`given`: values by the names of the parameters), and the cluster
     that it means. A credential plugin is not run: it may be slow, or open a browser."""
 
@@ -37,7 +37,7 @@ class Line:
         flags = Flags(rollout=next(iter(rollouts), None), **{name: self.given.get(name) for name in names})
         return resolve(flags, self.runtime.environ, self.runtime.cwd, needs_settings=False)
 
-    def ask(self, question: Callable[["Cluster"], T]) -> list[T]:
+    def ask(self, question: Callable[["Cluster"], _T]) -> list[_T]:
         """The answer, if it comes in time: a look-up of a server's name knows no deadline, so it
         is left behind on a thread."""
         from companyos_canary.cluster.credentials import at_hand
@@ -45,8 +45,8 @@ class Line:
         resolved, environ = self.resolved, self.runtime.environ
         if not at_hand(resolved.kubeconfig, resolved.context, environ):
             return []
-        cluster = self.runtime.connect(resolved, environ, PATIENCE)
-        answers: list[T] = []
+        cluster = self.runtime.connect(resolved, environ, _PATIENCE)
+        answers: list[_T] = []
 
         def work() -> None:
             with contextlib.suppress(Exception):
@@ -54,7 +54,7 @@ class Line:
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
-        thread.join(2 * PATIENCE)
+        thread.join(2 * _PATIENCE)
         return answers
 
     def rollout(self) -> list[Rollout]:
@@ -85,10 +85,10 @@ def _owner(item: Mapping[str, Any]) -> str:
     return name.removesuffix(f"-{label}") if reference.get("kind") == "ReplicaSet" else name
 
 
-Found = Iterable[tuple[str, str]]
+_Found = Iterable[tuple[str, str]]
 
 
-def rollouts(line: Line) -> Found:
+def rollouts(line: CommandLine) -> _Found:
     from companyos_canary.argo.phase import shown_phase
 
     named = names_of(line.given.get("rollout"))
@@ -96,7 +96,7 @@ def rollouts(line: Line) -> Found:
         yield from ((r.name, shown_phase(r).word) for r in found if r.name not in named)
 
 
-def namespaces(line: Line) -> Found:
+def namespaces(line: CommandLine) -> _Found:
     from companyos_canary.cluster.kinds import Selection, known
 
     if kind := known("v1", "Namespace"):
@@ -104,7 +104,7 @@ def namespaces(line: Line) -> Found:
             yield from ((item["metadata"]["name"], "") for item in items)
 
 
-def contexts(line: Line) -> Found:
+def contexts(line: CommandLine) -> _Found:
     from companyos_canary.cluster.kubeconfig import context_names, kubeconfig_files
 
     environ = line.runtime.environ
@@ -112,23 +112,23 @@ def contexts(line: Line) -> Found:
     return [(name, "") for name in context_names(kubeconfig_files(kubeconfig, environ))]
 
 
-def environments(line: Line) -> Found:
+def environments(line: CommandLine) -> _Found:
     file = line.given.get("file") or line.runtime.environ.get("CANARY_FILE")
     path = line.runtime.cwd / file if file else find(line.runtime.cwd)
     return [(name, f"environment of {FILE}") for name in load(path).environments] if path else []
 
 
-def links(line: Line) -> Found:
+def _links(line: CommandLine) -> _Found:
     settings = line.resolved.settings
     return settings.links.items() if settings else ()
 
 
-def metrics(line: Line) -> Found:
+def _metrics(line: CommandLine) -> _Found:
     settings = line.resolved.settings
     return [(metric.name, "") for metric in settings.metrics] if settings else []
 
 
-def states(line: Line) -> Found:
+def states(line: CommandLine) -> _Found:
     """What --until takes."""
     yield "healthy", "the version is stable"
     yield "paused", "it waits for a person"
@@ -137,25 +137,25 @@ def states(line: Line) -> Found:
         yield from ((f"weight={weight}", f"step {number}") for number, weight in found)
 
 
-def facts(_: Line) -> Found:
+def facts(_: CommandLine) -> _Found:
     """What --abort-on takes; more than one is separated by commas."""
     yield "crashloop", "a container crashes again and again"
     yield "image-pull", "an image cannot be pulled"
     yield "stuck=10m", "pods are missing and nothing moves for so long"
 
 
-def weights(line: Line) -> Found:
+def weights(line: CommandLine) -> _Found:
     for found in map(_steps, line.rollout()):
         yield from ((str(weight), f"step {number}") for number, weight in found)
 
 
-def verbs(line: Line) -> Found:
+def verbs(line: CommandLine) -> _Found:
     from companyos_canary.commands.contract import VERBS
 
     return [(verb, "") for verb in VERBS]
 
 
-def ci_systems(line: Line) -> Found:
+def ci_systems(line: CommandLine) -> _Found:
     return [(word, "") for word in ("auto", "github", "gitlab", "none")]
 
 
@@ -165,34 +165,34 @@ def _steps(rollout: Rollout) -> list[tuple[int, int]]:
     return [(step.number, step.weight) for step in weight_steps(rollout.steps)]
 
 
-def step_now(line: Line) -> Found:
+def step_now(line: CommandLine) -> _Found:
     from companyos_canary.argo.steps import place_of, step_number
 
     return [(str(step_number(r)), place_of(r)) for r in line.rollout() if step_number(r)]
 
 
-def revision_now(line: Line) -> Found:
+def revision_now(line: CommandLine) -> _Found:
     from companyos_canary.argo.phase import shown_phase
 
     return [(str(r.revision), shown_phase(r).word) for r in line.rollout()]
 
 
-def containers(line: Line) -> Found:
+def containers(line: CommandLine) -> _Found:
     return [(c.name, c.image) for r in line.rollout() for c in r.containers]
 
 
-def versions(line: Line) -> Found:
+def versions(line: CommandLine) -> _Found:
     """Of the history, newest first."""
     for replicaset, version, told in _history(line):
         yield version, f"revision {replicaset.revision}{told}"
 
 
-def targets(line: Line) -> Found:
+def targets(line: CommandLine) -> _Found:
     """Versions and revisions of the history."""
     yield from _targets(list(_history(line)))
 
 
-def undo_targets(line: Line) -> Found:
+def undo_targets(line: CommandLine) -> _Found:
     """The same; whether the newest one was aborted is only in the Rollout, a second request."""
     found = list(_history(line))
     aborted = {r.current_hash for r in line.rollout() if r.aborted} if found else set()
@@ -202,13 +202,13 @@ def undo_targets(line: Line) -> Found:
     )
 
 
-def _targets(rows: Iterable[tuple["ReplicaSet", str, str]]) -> Found:
+def _targets(rows: Iterable[tuple["ReplicaSet", str, str]]) -> _Found:
     found = list(rows)
     yield from ((version, f"revision {r.revision}{told}") for r, version, told in found)
     yield from ((str(r.revision), f"{version}{told}") for r, version, told in found)
 
 
-def _history(line: Line) -> Iterable[tuple["ReplicaSet", str, str]]:
+def _history(line: CommandLine) -> Iterable[tuple["ReplicaSet", str, str]]:
     """ReplicaSets, newest first, with their version and what the deploy records tell of them."""
     from companyos_canary.argo.patches.record import ends_of, newest_ends, stable_hashes
     from companyos_canary.argo.stable_record import believed
@@ -240,7 +240,7 @@ def _history(line: Line) -> Iterable[tuple["ReplicaSet", str, str]]:
         yield r, version(next(iter(images), "")), "".join(f", {t}" for t in told if t)
 
 
-def pods(line: Line) -> Found:
+def pods(line: CommandLine) -> _Found:
     from companyos_canary.argo.pods import pod_status
     from companyos_canary.cluster.kinds import POD
     from companyos_canary.model.workload import Pod
@@ -248,7 +248,7 @@ def pods(line: Line) -> Found:
     return [(p.name, pod_status(p)) for p in map(Pod.from_object, line.owned(POD))]
 
 
-def runs(line: Line) -> Found:
+def runs(line: CommandLine) -> _Found:
     from companyos_canary.cluster.kinds import ANALYSISRUN
     from companyos_canary.model.analysisrun import AnalysisRun
 
@@ -258,13 +258,13 @@ def runs(line: Line) -> Found:
 
 
 # By the name of the parameter, which means the same wherever a verb has it.
-SOURCES: Mapping[str, Callable[[Line], Found]] = {
+SOURCES: Mapping[str, Callable[[CommandLine], _Found]] = {
     "rollout": rollouts,
     "live": rollouts,
     "namespace": namespaces,
     "context": contexts,
     "env": environments,
-    "link": links,
+    "link": _links,
     "until": states,
     "abort_on": facts,
     "to_weight": weights,
@@ -277,7 +277,7 @@ SOURCES: Mapping[str, Callable[[Line], Found]] = {
     "pod": pods,
     "run": runs,
     "ci": ci_systems,
-    "query": metrics,
+    "query": _metrics,
     "verb": verbs,
 }
 FILES = ("file", "files", "kubeconfig", "write", "role", "summary")

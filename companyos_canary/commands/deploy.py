@@ -156,7 +156,7 @@ def _sent(
             action.check_rights(session.cluster, live, follows=not no_wait, aborts=aborts)
 
     cluster = session.cluster
-    changed = action.send(cluster, name, wanted, time=time, dry_run=dry_run, wait=not no_wait, check=check)
+    changed = action.send_deploy(cluster, name, wanted, time=time, dry_run=dry_run, wait=not no_wait, check=check)
     return _both(first, changed) if dry_run else changed
 
 
@@ -164,7 +164,7 @@ def _make_way(
     session: base.Session, name: str, wanted: action.Deploy, time: "Time", *, follows: bool, dry_run: bool
 ) -> Changed | None:
     """Aborts the version in progress, once nothing speaks against the one that takes its place."""
-    planned = action.send(session.cluster, name, wanted, time=time, dry_run=True, wait=False)
+    planned = action.send_deploy(session.cluster, name, wanted, time=time, dry_run=True, wait=False)
     if not isinstance(planned.decision, Change):
         return None
     runtime, version = session.runtime, images.version(wanted.version)

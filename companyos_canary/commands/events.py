@@ -45,7 +45,7 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode
 
 MOST = 40
 TOGETHER = 1.0  # seconds in which changes are taken together
-AGAIN = timedelta(seconds=15)
+_AGAIN = timedelta(seconds=15)
 
 Named = tuple[str, str]
 Subject = ReplicaSet | Pod | AnalysisRun
@@ -63,15 +63,15 @@ def subjects(snapshot: Snapshot) -> dict[Named, Subject]:
     return found | {(POD.kind, p.name): p for p in pods}
 
 
-def read(cluster: Cluster, snapshot: Snapshot, wanted: Iterable[Named] | None = None) -> tuple[Event, ...]:
+def _read(cluster: Cluster, snapshot: Snapshot, wanted: Iterable[Named] | None = None) -> tuple[Event, ...]:
     """The Rollout's events, which the snapshot has, and those of the subjects (all of them, or
     those that are wanted), oldest first. At most `MOST` requests."""
     names = list(subjects(snapshot) if wanted is None else wanted)[:MOST]
     found = [*snapshot.events, *(e for kind, name in names for e in cluster.events(kind, name))]
-    return in_order(found)
+    return by_time(found)
 
 
-def in_order(events: Iterable[Event]) -> tuple[Event, ...]:
+def by_time(events: Iterable[Event]) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda e: e.at.timestamp() if e.at else 0.0))
 
 
@@ -80,7 +80,7 @@ def left_out(snapshot: Snapshot) -> int:
     return max(0, len(subjects(snapshot)) - MOST)
 
 
-def follow(
+def _follow(
     cluster: Cluster,
     feed: Feed,
     *,
@@ -100,14 +100,14 @@ def follow(
                 current = subjects(snapshot)
                 every = now() >= everything_at
                 if every:
-                    everything_at = now() + AGAIN
+                    everything_at = now() + _AGAIN
                 changed = [n for n, s in current.items() if every or before.get(n) != s]
-                fresh = [e for e in read(cluster, snapshot, changed) if e not in told]
+                fresh = [e for e in _read(cluster, snapshot, changed) if e not in told]
                 if fresh or not before:
                     show(snapshot, tuple(fresh))
                 told.update(fresh)
                 before = current
-            if feed.wait(AGAIN.total_seconds()):
+            if feed.wait(_AGAIN.total_seconds()):
                 sleep(TOGETHER)
     except KeyboardInterrupt:
         raise interrupted("stopped watching; the rollout continues") from None
@@ -131,7 +131,7 @@ def events(
         session.ends("--watch")
         return _watch(session, cluster.resolved(cluster.rollout(session.rollout)))
     snapshot = cluster.snapshot(session.rollout)
-    found = read(cluster, snapshot)
+    found = _read(cluster, snapshot)
     if not found:
         permitted(snapshot, "events")
     live = snapshot.rollout
@@ -167,7 +167,7 @@ def _watch(session: base.Session, live: Rollout) -> base.Answer:
                 runtime.say(view.plain(e))
 
     with closing(runtime.feed(session.cluster, live.name)) as feed:
-        follow(session.cluster, feed, now=now, sleep=runtime.clock.sleep, show=show)
+        _follow(session.cluster, feed, now=now, sleep=runtime.clock.sleep, show=show)
     raise AssertionError("the watch never ends by itself")
 
 

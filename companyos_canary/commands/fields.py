@@ -34,7 +34,7 @@ def check(verb: str, paths: Iterable[str]) -> None:
             nodes = [option for i in inner for option in _options(i, schema["$defs"])]
 
 
-def text(data: object, path: str) -> str:
+def _text(data: object, path: str) -> str:
     """The value as a line: text as it is, null as an empty line, lists and objects as compact JSON.
     NoField where there is none."""
     value: Any = jsonable(data)
@@ -93,7 +93,7 @@ def show_fields(session: "Session", answer: "Answer") -> ExitCode:
     runtime, code = session.runtime, answer.code
     for path in session.fields:
         try:
-            runtime.say(text(answer.content, path))
+            runtime.say(_text(answer.content, path))
         except NoField as error:
             runtime.say("")
             missing = runtime.fail(error, as_json=False, command=session.command)

@@ -48,7 +48,7 @@ def write_verbs(formatter: Any, groups: Mapping[str, Mapping[str, str]]) -> None
     formatter.write(f"\n{_MORE}\n")
 
 
-class Verb(TyperCommand):
+class _Verb(TyperCommand):
     """`module` is the verb's own: its EXAMPLES and EXITS are shown."""
 
     module: Any
@@ -106,6 +106,6 @@ def command_of(verb: str) -> Any:
     module = import_module(f"companyos_canary.commands.{verb}")
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
     single.command(
-        verb, cls=type("Verb", (Verb,), {"module": module}), context_settings={"help_option_names": ["-h", "--help"]}
+        verb, cls=type("Verb", (_Verb,), {"module": module}), context_settings={"help_option_names": ["-h", "--help"]}
     )(module.command)
     return typer.main.get_command(single)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.actions.undo import target_of
+from companyos_canary.actions.undo import undo_target
 from companyos_canary.argo.history import RevisionRow, revision_row
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
@@ -84,7 +84,7 @@ def _compared(session: base.Session, snapshot: Snapshot, names: tuple[str, str],
     from companyos_canary.view.history import diff_lines
     from companyos_canary.view.ink import ink
 
-    before, after = (target_of(snapshot, name) for name in names)
+    before, after = (undo_target(snapshot, name) for name in names)
     old, new = (to_yaml([template_of(snapshot.rollout, r)]).splitlines() for r in (before, after))
     labels = (f"revision {before.revision}", f"revision {after.revision}")
     rows = tuple(difflib.unified_diff(old, new, *labels, lineterm=""))

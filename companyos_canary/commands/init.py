@@ -11,13 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from companyos_canary.actions import change
-from companyos_canary.actions.apply import sentence
+from companyos_canary.actions.apply import applied_sentence
 from companyos_canary.actions.scope import exact, series
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ARGO, ROLLOUT
 from companyos_canary.commands import base
 from companyos_canary.config import FILE, Resolved, Settings, load
-from companyos_canary.config.settings import Prometheus, default_scope
+from companyos_canary.config.settings import PrometheusSettings, default_scope
 from companyos_canary.config.source import without_nulls
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, Refused, UsageError
 from companyos_canary.model.quantity import format_duration, whole_seconds
@@ -91,7 +91,7 @@ def _from_prometheus(session: base.Session, values: Mapping[str, Any]) -> tuple[
     flags = session.flags
     session.resolved = Resolved(namespace=namespace, context=flags.context, kubeconfig=flags.kubeconfig)
     try:
-        prometheus = session.runtime.prometheus(session.cluster, None, Prometheus().url)
+        prometheus = session.runtime.prometheus(session.cluster, None, PrometheusSettings().url)
         found = series(prometheus, rollout, namespace)
     except CanaryError as error:
         return {}, f"Prometheus could not be asked which labels the series of `{rollout}` have: {error.message}"
@@ -173,7 +173,7 @@ class Adopted:
 def adopt(cluster: Cluster, name: str, file: str) -> Adopted:
     """The files with which `apply` changes nothing of the live Rollout. `file` is the name of the
     canary.yaml. NotFound; Refused for what canary.yaml cannot say."""
-    found = change.read(cluster, name)
+    found = change.read_rollout(cluster, name)
     live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, name)
     if live is None:
         raise NotFound(f"Rollout `{name}` not found in namespace `{cluster.namespace}`")
@@ -280,7 +280,7 @@ def _prove(settings: Settings, live: Mapping[str, Any]) -> None:
     if wanted == there:
         return
     found = changes(live, made)
-    what = sentence(found[0]) if found else "its lists have another order"
+    what = applied_sentence(found[0]) if found else "its lists have another order"
     raise Refused(
         f"`{settings.rollout}` cannot be written as a canary.yaml that renders it again: {what}",
         hint="`canary init NAME --image IMAGE` writes one to edit by hand",

@@ -12,7 +12,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.options import span
 from companyos_canary.config import FILE, find, load
 from companyos_canary.errors import CanaryError, ConfigError, ExitCode, UsageError, printable
-from companyos_canary.lint.check import File, Report, check, file_of, file_of_objects
+from companyos_canary.lint.check import File, LintReport, check, file_of, file_of_objects
 from companyos_canary.lint.documents import LONGEST, Unreadable
 from companyos_canary.lint.finding import SEVERITIES, Finding, UnreadableRow
 from companyos_canary.model.row import Output, Says, pick
@@ -198,7 +198,7 @@ def _error(problems: Sequence[_Problem]) -> CanaryError | None:
     return UsageError(printable(str(problems[0])), hint=printable(problems[0].hint)) if problems else None
 
 
-def _summary(report: Report, files: Sequence[File]) -> str:
+def _summary(report: LintReport, files: Sequence[File]) -> str:
     where = f"in {view.counted(report.objects, 'object')} of {view.counted(len(files), 'file')}"
     found = [view.counted(report.count(s), s) for s in SEVERITIES if report.count(s)]
     left = f" ({report.ignored} ignored)" if report.ignored else ""

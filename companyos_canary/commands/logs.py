@@ -49,10 +49,10 @@ EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode
 
 
 LOOK = 0.2  # seconds
-AGAIN = timedelta(seconds=1)
+_AGAIN = timedelta(seconds=1)
 
-Show = Callable[[LogLine], None]
-Start = Callable[[Callable[[], None]], None]
+_Show = Callable[[LogLine], None]
+_Start = Callable[[Callable[[], None]], None]
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Follower:
     """Follows the pods of one pod template, or one pod."""
 
     def __init__(
-        self, cluster: Cluster, wanted: Wanted, *, now: Callable[[], datetime], show: Show, start: Start = in_thread
+        self, cluster: Cluster, wanted: Wanted, *, now: Callable[[], datetime], show: _Show, start: _Start = in_thread
     ) -> None:
         self._cluster = cluster
         self._wanted = wanted
@@ -156,7 +156,7 @@ class Follower:
             raise tail.error
         if tail.ended_at is None:
             tail.ended_at = self._now()
-        elif self._now() - tail.ended_at >= AGAIN:
+        elif self._now() - tail.ended_at >= _AGAIN:
             tail.over, tail.ended_at, tail.error = False, None, None
             self._start(lambda: tail.read(self._cluster, self._wanted))
 
@@ -230,14 +230,14 @@ def logs(
         tail=usual if tail is None else (None if tail < 0 else tail),
         grep=_pattern(grep),
     )
-    action.check(wanted, follow=follow)
+    action.check_wanted(wanted, follow=follow)
     if follow:
         session.ends("--follow")
         return _follow(session, wanted)
     from companyos_canary.view import logs as view
 
     snapshot = session.cluster.snapshot(session.rollout, events=False)
-    found = action.read(session.cluster, snapshot, wanted)
+    found = action.read_logs(session.cluster, snapshot, wanted)
     live, facts = snapshot.rollout, session.runtime.facts
     several = found.pods > 1
     pods: dict[str, int] = {}

@@ -29,7 +29,7 @@ from companyos_canary.view.chart import bars_in
 from companyos_canary.view.ink import ink
 from companyos_canary.view.machine import Failure
 from companyos_canary.view.prometheus import Now
-from companyos_canary.view.redraw import Live as Drawn
+from companyos_canary.view.redraw import LiveScreen as Drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

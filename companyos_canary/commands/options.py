@@ -21,7 +21,7 @@ def either(words: tuple[str, ...]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def check(verb: str, options: Mapping[str, Any], rollouts: Iterable[str], forms: tuple[str, ...]) -> None:
+def check_options(verb: str, options: Mapping[str, Any], rollouts: Iterable[str], forms: tuple[str, ...]) -> None:
     """UsageError for a format, a field, a time or a name that cannot be. Names end up in the paths
     of requests, so that nothing else may be in them. `forms` are the formats of this verb."""
     output = options["output"]

@@ -117,7 +117,7 @@ def _promote(cluster: Cluster, live: Rollout, time: Time, promotes: int) -> Chan
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class _Wanted:
     """What the flags say about a promote of any form."""
 
     step: int | None
@@ -151,7 +151,7 @@ def _here_only(session: Session, decide: Callable[[Rollout], Decision]) -> Calla
     return decision
 
 
-def promote_everything(session: Session, wanted: Wanted, *, yes: bool, timeout: str | None) -> Answer:
+def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout: str | None) -> Answer:
     """Skips all that is left; done when the stable hash is this version's."""
     if not wanted.reason:
         raise UsageError(
@@ -223,7 +223,7 @@ class ClimbedRow(Placed):
     promotes: int
 
 
-def promote_to(session: Session, wanted: Wanted, weight: int, limit: timedelta | None) -> Answer:
+def promote_to(session: Session, wanted: _Wanted, weight: int, limit: timedelta | None) -> Answer:
     """Pause by pause, until the canary has that weight."""
     if wanted.dry_run or wanted.no_wait:
         raise UsageError("--to-weight promotes one pause after another, so it has to wait")
@@ -307,7 +307,7 @@ def promote(
     limit = time_limit(timeout)
     if sum((full, skip_step, to_weight is not None)) > 1:
         raise UsageError("--full, --skip-step and --to-weight exclude each other")
-    wanted = Wanted(if_step, if_revision, reason, dry_run=dry_run, no_wait=no_wait)
+    wanted = _Wanted(if_step, if_revision, reason, dry_run=dry_run, no_wait=no_wait)
     if full:
         return promote_everything(session, wanted, yes=yes, timeout=timeout)
     if to_weight is not None:

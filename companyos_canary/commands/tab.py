@@ -61,7 +61,7 @@ def _of_verb(runtime: Runtime, verb: str, made: Any, given: list[str], last: str
     from typer._completion_classes import BashComplete
 
     from companyos_canary.commands import candidates
-    from companyos_canary.commands.candidates import Line
+    from companyos_canary.commands.candidates import CommandLine
 
     module = import_module(f"companyos_canary.commands.{verb}")
     own = {"output": lambda _: [(form, "") for form in module.command.forms]}
@@ -77,7 +77,7 @@ def _of_verb(runtime: Runtime, verb: str, made: Any, given: list[str], last: str
         said = given[: at[-1]] if at else list(given)
         context = made.make_context(verb, said, resilient_parsing=True)
         fitting: dict[str, Item] = {}
-        for value, told in sources[parameter.name](Line(runtime, context.params)):
+        for value, told in sources[parameter.name](CommandLine(runtime, context.params)):
             if value.startswith(incomplete):
                 fitting.setdefault(value, Item(value, told))
         return list(fitting.values())

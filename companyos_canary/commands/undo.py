@@ -101,12 +101,12 @@ def undo(
     base.permitted(snapshot, "replicasets")
     if force and to is None and not keeper_of(snapshot.rollout):
         raise UsageError("--force needs --to with the aborted version", hint="canary undo --to VERSION --force")
-    target = action.target_of(snapshot, to, hold=hold)
+    target = action.undo_target(snapshot, to, hold=hold)
     if to is not None:
         _warn(session, snapshot, target, force=force)
     record = action.record_for(snapshot, target, by=session.runtime.user, now=time.now(), reason=reason)
     name = snapshot.rollout.name
-    changed = action.send(
+    changed = action.send_undo(
         session.cluster,
         name,
         target,

@@ -13,7 +13,7 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, events_about
 from companyos_canary.commands import base
 from companyos_canary.diagnosis.analysis import since_progress
-from companyos_canary.diagnosis.case import MOST_EVIDENCE, Answer, Case, Did, Evidence, at
+from companyos_canary.diagnosis.case import MOST_EVIDENCE, Case, Did, Evidence, Measured, at
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE, waits_for_controller
 from companyos_canary.diagnosis.nodata import next_question
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
@@ -92,7 +92,7 @@ def explain(
     while asked and used < MOST_REQUESTS and (query := next_question(case)):
         used += 1
         reading = asked.ask(query, now)
-        answer = Answer(tuple(s.value for s in reading.samples), reading.problem)
+        answer = Measured(tuple(s.value for s in reading.samples), reading.problem)
         case = replace(case, answers={**case.answers, query: answer}, prometheus=reading.problem)
     if case.prometheus:
         notes.append(case.prometheus)

@@ -12,10 +12,10 @@ from companyos_canary.config.settings import (
     MANUAL,
     Analysis,
     MergePatch,
-    Metric,
-    Prometheus,
+    MetricSettings,
+    PrometheusSettings,
     Settings,
-    Step,
+    StepSettings,
     image_reference,
 )
 from companyos_canary.model.image import repository
@@ -26,11 +26,11 @@ __all__ = [
     "Analysis",
     "Flags",
     "MergePatch",
-    "Metric",
-    "Prometheus",
+    "MetricSettings",
+    "PrometheusSettings",
     "Resolved",
     "Settings",
-    "Step",
+    "StepSettings",
     "find",
     "image_reference",
     "load",
@@ -46,11 +46,11 @@ def load(path: Path, environment: str | None = None, *, shown: str | None = None
     is used. ConfigError for anything wrong; `shown` is the file's name in it."""
     from companyos_canary.config import loader  # noqa: PLC0415
 
-    return loader.load(path, environment, shown=shown)
+    return loader.load_settings(path, environment, shown=shown)
 
 
 def schema() -> dict[str, Any]:
     """A JSON Schema of canary.yaml, for editors."""
     from companyos_canary.config import document  # noqa: PLC0415
 
-    return document.schema()
+    return document.settings_schema()

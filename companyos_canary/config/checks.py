@@ -9,17 +9,17 @@ from companyos_canary.config.document import ALLOWED, AnalysisDocument, Document
 from companyos_canary.config.settings import (
     MANUAL,
     NAME,
-    NAMESPACE,
+    NAMESPACE_NAME,
     REPOSITORY,
     Analysis,
-    Metric,
-    Prometheus,
+    MetricSettings,
+    PrometheusSettings,
     Settings,
-    Step,
-    duration,
+    StepSettings,
     limit,
+    parsed_duration,
 )
-from companyos_canary.config.source import Path, Source
+from companyos_canary.config.source import FieldPath, Source
 
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s]*")
 _FILLED_IN = re.compile(r"\{(\w*)\}")
@@ -31,33 +31,33 @@ class Checker:
     def __init__(self, source: Source) -> None:
         self.source = source
 
-    def that(self, good: Any, path: Path, allowed: str | None = None, found: str | None = None) -> None:
+    def that(self, good: Any, path: FieldPath, allowed: str | None = None, found: str | None = None) -> None:
         """Refuses unless `good`; the texts are those of the table and of the file if not given."""
         if not good:
             self.source.refuse(path, allowed or ALLOWED[key_of(path)], found=found)
 
-    def name(self, path: Path, value: str, pattern: re.Pattern[str]) -> str:
+    def name(self, path: FieldPath, value: str, pattern: re.Pattern[str]) -> str:
         self.that(pattern.fullmatch(value), path)
         return value
 
-    def unit(self, path: Path, read: Callable[[Any], Any], value: Any) -> Any:
+    def unit(self, path: FieldPath, read: Callable[[Any], Any], value: Any) -> Any:
         """The value as `read` understands it; its ValueError becomes ours."""
         try:
             return read(value)
         except (ValueError, OverflowError):
             self.source.refuse(path, ALLOWED[key_of(path)])
 
-    def seconds(self, path: Path, text: str) -> timedelta:
+    def seconds(self, path: FieldPath, text: str) -> timedelta:
         """A duration of whole seconds."""
-        value: timedelta = self.unit(path, duration, text)
+        value: timedelta = self.unit(path, parsed_duration, text)
         self.that(not value % timedelta(seconds=1), path)
         return value
 
-    def address(self, path: Path, text: str, *, or_auto: bool = False) -> str:
+    def address(self, path: FieldPath, text: str, *, or_auto: bool = False) -> str:
         self.that(_ADDRESS.fullmatch(text) or (or_auto and text == "auto"), path)
         return text
 
-    def link(self, path: Path, text: str) -> str:
+    def link(self, path: FieldPath, text: str) -> str:
         """An address in which only `{namespace}` and `{rollout}` stand for something."""
         self.that({"namespace", "rollout"}.issuperset(_FILLED_IN.findall(text)), path)
         return text
@@ -71,7 +71,7 @@ GUIDE: dict[str, tuple[Direction, float]] = {
     "error-ratio": ("below", 1.5),
     "opa-success": ("above", 0.99),
 }
-MOST: dict[str, tuple[float, str]] = {
+_MOST: dict[str, tuple[float, str]] = {
     "error-rate": (1.0, "a share up to 100%, such as 5%"),
     "opa-success": (1.0, "a share up to 100%, such as 99%"),
     "latency-p95": (60.0, "up to 60s; a plain number is in seconds, so write 300ms"),
@@ -82,7 +82,7 @@ _TAG = re.compile(r"\{\{(.*?)(\}\}|$)", re.DOTALL)
 _KNOWN = {f"args.{name}" for name in ARGUMENTS}
 
 
-def metrics(check: Checker, document: Document) -> tuple[Metric, ...]:
+def _metrics(check: Checker, document: Document) -> tuple[MetricSettings, ...]:
     """The guide's five without those set to null, then the user's own in the file's order."""
     given = document.metrics
     found = []
@@ -94,8 +94,8 @@ def metrics(check: Checker, document: Document) -> tuple[Metric, ...]:
     return tuple(found)
 
 
-def _metric(check: Checker, name: str, given: MetricDocument, defaults: AnalysisDocument) -> Metric:
-    path: Path = ("metrics", name)
+def _metric(check: Checker, name: str, given: MetricDocument, defaults: AnalysisDocument) -> MetricSettings:
+    path: FieldPath = ("metrics", name)
     check.that("{{" not in name, path, "a name without `{{`", "an argument in the name")
     if given.query is not None:
         _query(check, path, given)
@@ -103,7 +103,7 @@ def _metric(check: Checker, name: str, given: MetricDocument, defaults: Analysis
         allowed = "a PromQL query that returns one number, since this is not one of the guide's metrics"
         check.that(False, path, allowed, "no `query`")
     direction, limit = _limit(check, path, given)
-    return Metric(
+    return MetricSettings(
         name=name,
         direction=direction,
         limit=limit,
@@ -115,17 +115,17 @@ def _metric(check: Checker, name: str, given: MetricDocument, defaults: Analysis
     )
 
 
-def _boundary(check: Checker, path: Path, given: MetricDocument) -> float | None:
+def _boundary(check: Checker, path: FieldPath, given: MetricDocument) -> float | None:
     if given.boundary is None:
         return None
     here = path[1] == "latency-p95" and given.query is None
     check.that(here, (*path, "boundary"), "with the guide's latency-p95 alone", f"with {path[1]}")
     seconds: float = check.unit((*path, "boundary"), limit, given.boundary)
-    check.that(0 < seconds <= MOST["latency-p95"][0], (*path, "boundary"), "more than 0s and up to 60s")
+    check.that(0 < seconds <= _MOST["latency-p95"][0], (*path, "boundary"), "more than 0s and up to 60s")
     return seconds
 
 
-def _limit(check: Checker, path: Path, given: MetricDocument) -> tuple[Direction, float]:
+def _limit(check: Checker, path: FieldPath, given: MetricDocument) -> tuple[Direction, float]:
     """Which side of which number is good. A guide's metric keeps its side: an error rate that must
     be above its limit is a slip."""
     guide = GUIDE.get(str(path[1]))
@@ -140,13 +140,13 @@ def _limit(check: Checker, path: Path, given: MetricDocument) -> tuple[Direction
         allowed = f"`{guide[0]}`: `{path[1]}` is good {guide[0]} its limit"
         check.that(direction == guide[0], path, allowed, f"`{direction}`")
     number: float = check.unit((*path, direction), limit, value)
-    if given.query is None and str(path[1]) in MOST:
-        most, allowed = MOST[str(path[1])]
+    if given.query is None and str(path[1]) in _MOST:
+        most, allowed = _MOST[str(path[1])]
         check.that(number <= most, (*path, direction), allowed)
     return direction, number
 
 
-def _query(check: Checker, path: Path, given: MetricDocument) -> None:
+def _query(check: Checker, path: FieldPath, given: MetricDocument) -> None:
     query = given.query or ""
     check.that(query.strip(), (*path, "query"))
     check.that(given.form is None, (*path, "form"), "no `form` together with a `query`")
@@ -170,9 +170,9 @@ def settings(source: Source, document: Document) -> Settings:
     What the environment and other files add is the caller's."""
     check = Checker(source)
     rollout = check.name(("rollout",), document.rollout, NAME)
-    namespace = check.name(("namespace",), document.namespace, NAMESPACE)
-    app = check.name(("app",), document.app or rollout, NAMESPACE)
-    container = check.name(("container",), document.container or rollout, NAMESPACE)
+    namespace = check.name(("namespace",), document.namespace, NAMESPACE_NAME)
+    app = check.name(("app",), document.app or rollout, NAMESPACE_NAME)
+    container = check.name(("container",), document.container or rollout, NAMESPACE_NAME)
     check.that(REPOSITORY.fullmatch(document.image), ("image",))
     check.that(0 <= (document.replicas or 0) <= 2**31 - 1, ("replicas",))
     check.that(1 <= document.port <= 65535, ("port",))
@@ -188,21 +188,21 @@ def settings(source: Source, document: Document) -> Settings:
         progress_deadline=check.seconds(("progress_deadline",), document.progress_deadline),
         steps=_steps(check, document.steps),
         analysis=_analysis(check, document.analysis),
-        prometheus=Prometheus(
+        prometheus=PrometheusSettings(
             check.address(("prometheus", "url"), document.prometheus.url),
             check.address(("prometheus", "cli_url"), document.prometheus.cli_url, or_auto=True),
         ),
-        metrics=metrics(check, document),
+        metrics=_metrics(check, document),
         pod=document.pod,
         link_texts={name: check.link(("links", name), text) for name, text in document.links.items()},
     )
 
 
-def _steps(check: Checker, documents: tuple[StepDocument, ...]) -> tuple[Step, ...]:
+def _steps(check: Checker, documents: tuple[StepDocument, ...]) -> tuple[StepSettings, ...]:
     check.that(documents, ("steps",), found="an empty list")
-    found: list[Step] = []
+    found: list[StepSettings] = []
     for index, document in enumerate(documents):
-        path: Path = ("steps", index)
+        path: FieldPath = ("steps", index)
         least = found[-1].weight if found else 1
         check.that(least <= document.weight <= 100, (*path, "weight"))
         judged = document.analysis is not None or document.pause is not None
@@ -212,20 +212,20 @@ def _steps(check: Checker, documents: tuple[StepDocument, ...]) -> tuple[Step, .
     return tuple(found)
 
 
-def _step(check: Checker, path: Path, document: StepDocument) -> Step:
+def _step(check: Checker, path: FieldPath, document: StepDocument) -> StepSettings:
     analysis: timedelta | None = None
     if document.analysis is not None:
-        analysis = check.unit((*path, "analysis"), duration, document.analysis)
+        analysis = check.unit((*path, "analysis"), parsed_duration, document.analysis)
         check.that(analysis and analysis >= SHORTEST_ANALYSIS, (*path, "analysis"))
     if document.pause is None:
-        return Step(document.weight, analysis)
+        return StepSettings(document.weight, analysis)
     if document.pause == MANUAL:
-        return Step(document.weight, analysis, MANUAL)
-    return Step(document.weight, analysis, check.seconds((*path, "pause"), document.pause))
+        return StepSettings(document.weight, analysis, MANUAL)
+    return StepSettings(document.weight, analysis, check.seconds((*path, "pause"), document.pause))
 
 
 def _analysis(check: Checker, document: AnalysisDocument) -> Analysis:
-    path: Path = ("analysis",)
+    path: FieldPath = ("analysis",)
     window = document.window
     check.that(1 <= document.min_requests <= 10**9, (*path, "min_requests"))
     check.that(1 <= document.burst <= 100, (*path, "burst"))
@@ -244,7 +244,7 @@ def _analysis(check: Checker, document: AnalysisDocument) -> Analysis:
 
 def _check_pod(check: Checker, pod: Mapping[str, Any], container: str, app: str) -> None:
     """The image is ours, the label `app` selects, and every container has a name."""
-    path: Path = ("pod",)
+    path: FieldPath = ("pod",)
     spec, meta = pod.get("spec") or {}, pod.get("metadata") or {}
     check.that(isinstance(spec, Mapping), path, "a mapping as `spec`")
     check.that(isinstance(meta, Mapping), path, "`metadata` with `labels` and `annotations`")

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-NoData = Literal["hold", "pass", "fail"]
-Form = Literal["evidence", "safe", "literal"]
+_NoData = Literal["hold", "pass", "fail"]
+_Form = Literal["evidence", "safe", "literal"]
 _DURATION = "a duration such as `2m`, `90s` or `300ms`"
 
 ALLOWED: dict[str, str] = {
@@ -82,10 +82,10 @@ class StepDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class AnalysisDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: Annotated[str, _text("analysis.window")] | None = None
     min_requests: Annotated[int, _text("analysis.min_requests", extra_json_schema={"minimum": 1})] = 100
-    no_data: NoData = "hold"
+    no_data: _NoData = "hold"
     scope: Annotated[str, _text("analysis.scope")] | None = None
     by_hash: bool = False
-    form: Form = "evidence"
+    form: _Form = "evidence"
     max: Annotated[str, _text("analysis.max")] | None = None
     burst: Annotated[float, _text("analysis.burst", extra_json_schema={"minimum": 1, "maximum": 100})] = 1
 
@@ -100,8 +100,8 @@ class MetricDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     above: Annotated[float | str, _text("metrics.*.above")] | None = None
     boundary: Annotated[float | str, _text("metrics.*.boundary")] | None = None
     query: Annotated[str, _text("metrics.*.query")] | None = None
-    form: Form | None = None
-    no_data: NoData | None = None
+    form: _Form | None = None
+    no_data: _NoData | None = None
 
 
 _GUIDE_STEPS = (StepDocument(10, "2m"), StepDocument(25, "2m"), StepDocument(50, "3m"))
@@ -129,7 +129,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     environments: Annotated[dict[str, dict[str, Any]], _text("environments")] = {}
 
 
-def schema() -> dict[str, Any]:
+def settings_schema() -> dict[str, Any]:
     """A JSON Schema (2020-12) of canary.yaml; an environment block is any part of it plus
     `context`."""
     root = msgspec.json.schema(Document)

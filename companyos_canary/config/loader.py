@@ -11,17 +11,16 @@ import msgspec
 from companyos_canary.config import checks
 from companyos_canary.config.document import ALLOWED, Document, MetricDocument, key_of
 from companyos_canary.config.settings import MergePatch, Settings
-from companyos_canary.config.source import Path as FieldPath
-from companyos_canary.config.source import Source, merged, mistake, without
+from companyos_canary.config.source import FieldPath, Source, merged, mistake, without
 from companyos_canary.errors import ConfigError, guess
 
 _WHERE = re.compile(r" - at `(?P<path>[^`]*)`$")
 _PART = re.compile(r"\.(\w+)|\[(\d+)\]")
 _QUOTED = re.compile(r"`([^`]*)`")
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def load(path: Path, environment: str | None = None, *, shown: str | None = None) -> Settings:
+def load_settings(path: Path, environment: str | None = None, *, shown: str | None = None) -> Settings:
     """The settings of a file, for an environment if one is named. Every block is checked, whichever
     is used. ConfigError for anything wrong; `shown` is the file's name in it."""
     name = shown or str(path)

@@ -126,9 +126,9 @@ def _settings(given: Mapping[str, tuple[str, str]], cwd: Path) -> tuple[Settings
             )
         if "file" not in given:
             _readable(path, _shown(path, cwd))
-        from companyos_canary.config.loader import load  # noqa: PLC0415
+        from companyos_canary.config.loader import load_settings  # noqa: PLC0415
 
-        return load(path, environment, shown=_shown(path, cwd)), None
+        return load_settings(path, environment, shown=_shown(path, cwd)), None
     except ConfigError as error:
         if _complete(given):
             return None, error

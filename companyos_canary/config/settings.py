@@ -15,7 +15,7 @@ from companyos_canary.model.image import repository
 from companyos_canary.model.quantity import parse_duration
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+NAMESPACE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -54,7 +54,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST = timedelta(days=30)
 
 
-def duration(text: str) -> timedelta:
+def parsed_duration(text: str) -> timedelta:
     """A Go duration above zero and up to 30 days; ValueError for anything else."""
     value = parse_duration(text)
     if not timedelta() < value <= _LONGEST:
@@ -84,21 +84,21 @@ def _limit(text: str) -> float:
         raise ValueError(f"`{text}` is not a number, a share or a duration") from None
 
 
-def plain(number: float) -> str:
+def plain_number(number: float) -> str:
     """A number without an exponent, shortest: `0.3`, `100`, `0.0000001`."""
     text = format(Decimal(repr(number)), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-NoData = Literal["hold", "pass", "fail"]
-Form = Literal["evidence", "safe", "literal"]
+_NoData = Literal["hold", "pass", "fail"]
+_Form = Literal["evidence", "safe", "literal"]
 MANUAL: Literal["manual"] = "manual"
 MINUTE = timedelta(minutes=1)
 LONGEST_WINDOW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepSettings:
     """One step: a weight in percent, then an analysis that lasts `analysis`, then a pause. A pause
     of `manual` waits for a person."""
 
@@ -120,7 +120,7 @@ class Analysis:
 
     window: timedelta | None = None
     min_requests: int = 100
-    no_data: NoData = "hold"
+    no_data: _NoData = "hold"
     scope: str | None = None
     by_hash: bool = False
     longest: timedelta | None = None
@@ -140,7 +140,7 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class MetricSettings:
     """A metric is good while its value is `below` or `above` the limit (seconds, shares or plain
     numbers). `query` is the user's own; None: the guide's, in the form `form`. Requests count as slow beyond
     `boundary` seconds, a bucket of the service's histogram; None: the smallest that is not below the limit."""
@@ -149,14 +149,14 @@ class Metric:
     direction: Literal["below", "above"]
     limit: float
     query: str | None = None
-    form: Form = "evidence"
-    no_data: NoData = "hold"
+    form: _Form = "evidence"
+    no_data: _NoData = "hold"
     burst: float = 1.0
     boundary: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Prometheus:
+class PrometheusSettings:
     """`url` is what the controller in the cluster asks, `cli_url` what `canary` asks: an address,
     or `auto` for directly, else through the API server's proxy."""
 
@@ -193,10 +193,10 @@ class Settings:
     replicas: int | None = None
     port: int = 8080
     progress_deadline: timedelta = timedelta(minutes=10)
-    steps: tuple[Step, ...] = ()
+    steps: tuple[StepSettings, ...] = ()
     analysis: Analysis = Analysis()
-    prometheus: Prometheus = Prometheus()
-    metrics: tuple[Metric, ...] = ()
+    prometheus: PrometheusSettings = PrometheusSettings()
+    metrics: tuple[MetricSettings, ...] = ()
     pod: Mapping[str, Any] = field(default_factory=dict)
     merge: tuple[MergePatch, ...] = ()
     link_texts: Mapping[str, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from companyos_canary.errors import ConfigError, guess, printable
 from companyos_canary.nesting import DEEPEST, too_deep
 
-Path = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 
 
 def child(node: Node, part: str | int) -> tuple[Node, Node] | None:
@@ -45,7 +45,7 @@ def laid_over(base: Node, over: Node) -> Node:
     return MappingNode(base.tag, list(entries.values()), base.start_mark, base.end_mark)
 
 
-def dotted(path: Path) -> str:
+def _dotted(path: FieldPath) -> str:
     """`("steps", 0, "weight")` as `steps[0].weight`."""
     text = ""
     for part in path:
@@ -65,7 +65,7 @@ def shown(node: Node) -> str:
     return f"`{text if len(text) <= 60 else text[:59] + '…'}`"
 
 
-def inner(node: Node) -> Iterator[Node]:
+def _inner(node: Node) -> Iterator[Node]:
     if isinstance(node, MappingNode):
         for key, value in node.value:
             yield key
@@ -106,7 +106,7 @@ class Source:
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
-        self.block: tuple[int, int, Path] = (0, 0, ())
+        self.block: tuple[int, int, FieldPath] = (0, 0, ())
         try:
             if line := too_deep(text):
                 self._refuse_yaml(line, f"more than {DEEPEST} values inside one another")
@@ -147,7 +147,7 @@ class Source:
             problem = getattr(error, "problem", None) or str(error)
             raise mistake(f"{self.file}:{mark.line + 1}: not a value YAML knows: {problem}") from None
 
-    def refuse(self, path: Path, allowed: str, *, found: str | None = None) -> NoReturn:
+    def refuse(self, path: FieldPath, allowed: str, *, found: str | None = None) -> NoReturn:
         """The error for a wrong value: file, line, field, found, allowed."""
         node, exact = self.node(path)
         if found is None:
@@ -156,17 +156,17 @@ class Source:
         hint = "" if found else f"add `{path[-1]}:`"
         raise mistake(f"{self._at(path)}: {what}: {allowed}", hint=hint)
 
-    def refuse_unknown(self, path: Path, names: Iterable[str]) -> NoReturn:
+    def refuse_unknown(self, path: FieldPath, names: Iterable[str]) -> NoReturn:
         """The error for a field that there is not; it lists the names and picks a near one."""
         known = sorted(names)
         unknown = f"unknown{guess(str(path[-1]), known)}"
         raise mistake(f"{self._at(path)}: {unknown}", hint="allowed: " + ", ".join(f"`{name}`" for name in known))
 
-    def line(self, path: Path) -> int:
+    def line(self, path: FieldPath) -> int:
         node, _ = self.node(path, keys=True)
         return int(node.start_mark.line) + 1
 
-    def node(self, path: Path, *, keys: bool = False) -> tuple[Node, bool]:
+    def node(self, path: FieldPath, *, keys: bool = False) -> tuple[Node, bool]:
         """The node at a path, or the deepest one above it; with `keys` the key of the last part."""
         node, at = self.root, self.root
         for part in path:
@@ -176,11 +176,11 @@ class Source:
             at, node = entry
         return (at if keys else node), True
 
-    def _at(self, path: Path) -> str:
+    def _at(self, path: FieldPath) -> str:
         node, _ = self.node(path, keys=True)
         start, end, above = self.block
         inside = above if start <= node.start_mark.index < end else ()
-        field = f": field `{dotted((*inside, *path))}`" if path else ""
+        field = f": field `{_dotted((*inside, *path))}`" if path else ""
         return f"{self.file}:{node.start_mark.line + 1}{field}"
 
     def _refuse_yaml(self, line: int, problem: str, hint: str = "") -> NoReturn:
@@ -196,7 +196,7 @@ class Source:
         if isinstance(node, MappingNode):
             self._check_keys(node)
         inside = (*above, id(node))
-        size = 1 + sum(self._size(n, known, inside) for n in inner(node))
+        size = 1 + sum(self._size(n, known, inside) for n in _inner(node))
         if size > _LARGEST:
             self._refuse_yaml(node.start_mark.line + 1, f"more than {_LARGEST} values")
         known[id(node)] = size

@@ -58,7 +58,7 @@ ERRORS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class FailedVerdict:
     """A metric that ended a run, or is on its way to: its result and what was asked."""
 
     run: AnalysisRun
@@ -99,7 +99,7 @@ class Verdict:
         return said or self.result.message or self.run.message
 
 
-def verdicts(case: Case, *phases: str) -> tuple[Verdict, ...]:
+def verdicts(case: Case, *phases: str) -> tuple[FailedVerdict, ...]:
     """The metrics that ended a run of this attempt with one of these verdicts, newest run first."""
     return tuple(
         verdict
@@ -115,11 +115,11 @@ def _judging(case: Case) -> tuple[AnalysisRun, ...]:
     return case.snapshot.attempt
 
 
-def _of_run(run: AnalysisRun) -> Iterator[Verdict]:
+def _of_run(run: AnalysisRun) -> Iterator[FailedVerdict]:
     for place, result in enumerate(run.results):
         metric = next((m for m in run.metrics if m.name == result.name), None)
         if metric:
-            yield Verdict(run, metric, result, place)
+            yield FailedVerdict(run, metric, result, place)
 
 
 def ended_by_analysis(case: Case) -> bool:
@@ -144,7 +144,7 @@ def failed(case: Case) -> Finding | None:
     return None
 
 
-def _failed(case: Case, verdict: Verdict, value: str) -> Finding:
+def _failed(case: Case, verdict: FailedVerdict, value: str) -> Finding:
     result, place = verdict.result, verdict.newest("Failed")
     number, limit = measured_number(value), verdict.limit
     unit = unit_of(result.name, limit)
@@ -191,7 +191,7 @@ def error(id_: str) -> Callable[[Case], Finding | None]:
     return find
 
 
-def _erring(case: Case) -> Iterator[Verdict]:
+def _erring(case: Case) -> Iterator[FailedVerdict]:
     if ended_by_analysis(case):
         yield from verdicts(case, "Error")
         return
@@ -243,7 +243,7 @@ def kind_of(message: str) -> str:
     return "bad-condition" if any(w in text for w in _TYPE) else "analysis-error"
 
 
-def _could_not(case: Case, verdict: Verdict, id_: str) -> Finding:
+def _could_not(case: Case, verdict: FailedVerdict, id_: str) -> Finding:
     result, place = verdict.result, verdict.newest("Error")
     said = short(_bare(verdict.message()))
     tries = sum(1 for m in result.measurements if m.phase == "Error")
@@ -273,16 +273,16 @@ def _next(case: Case, id_: str) -> str:
     return case.command("analysis")
 
 
-def holding(case: Case) -> tuple[Verdict, ...]:
+def _holding(case: Case) -> tuple[FailedVerdict, ...]:
     """The metrics without a verdict that hold the rollout now."""
     if not any(p.reason.startswith("Inconclusive") for p in case.rollout.pause_conditions):
         return ()
     return verdicts(case, "Inconclusive")
 
 
-def without_data(case: Case) -> tuple[tuple[Verdict, str], ...]:
+def without_data(case: Case) -> tuple[tuple[FailedVerdict, str], ...]:
     """Metrics whose verdict is about no number at all, with the phase of that measurement."""
-    found = [(v, "Inconclusive") for v in holding(case) if no_number(v.value("Inconclusive"))]
+    found = [(v, "Inconclusive") for v in _holding(case) if no_number(v.value("Inconclusive"))]
     if ended_by_analysis(case):
         found += [(v, "Failed") for v in verdicts(case, "Failed") if no_number(v.value("Failed"))]
         found += [(v, "Error") for v in verdicts(case, "Error") if kind_of(v.message()) == "no-data"]
@@ -298,7 +298,7 @@ def no_data(case: Case) -> Finding | None:
     return None
 
 
-def about_nothing(case: Case, verdict: Verdict, phase: str, why: str, more: tuple[Evidence, ...] = ()) -> Finding:
+def about_nothing(case: Case, verdict: FailedVerdict, phase: str, why: str, more: tuple[Evidence, ...] = ()) -> Finding:
     """The sentence of a verdict without data, with the reason that is known for it."""
     name, place = verdict.result.name, verdict.newest(phase)
     outcome = "waits for a person" if phase == "Inconclusive" else "was rolled back"
@@ -317,7 +317,7 @@ def about_nothing(case: Case, verdict: Verdict, phase: str, why: str, more: tupl
 
 def inconclusive(case: Case) -> Finding | None:
     """A number that neither passes nor fails."""
-    for verdict in holding(case):
+    for verdict in _holding(case):
         value, place = verdict.value("Inconclusive"), verdict.newest("Inconclusive")
         limit = verdict.limit
         text = value_text(measured_number(value), unit_of(verdict.result.name, limit), limit=limit)

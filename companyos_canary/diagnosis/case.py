@@ -45,7 +45,7 @@ class Did:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Measured:
     """What Prometheus said to one query: values (NaN included), or the `problem` in one sentence."""
 
     values: tuple[float, ...] = ()
@@ -64,7 +64,7 @@ class Case:
     wanted: str = ""
     did: Did | None = None
     logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    answers: Mapping[str, Answer] = field(default_factory=dict)
+    answers: Mapping[str, Measured] = field(default_factory=dict)
     prometheus: str = ""
     place: Place = field(default_factory=Place)
 
@@ -171,7 +171,7 @@ def raw_rollout(case: Case) -> Fields:
     return case.rollout.raw
 
 
-def hash_of(obj: Fields) -> str:
+def _hash_of(obj: Fields) -> str:
     return str((obj["metadata"].get("labels") or {}).get(HASH_LABEL, ""))
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from companyos_canary.argo.limits import measured_number, unit_of
 from companyos_canary.diagnosis.analysis import (
-    Verdict,
+    FailedVerdict,
     about_nothing,
     ended_by_analysis,
     no_number,
     verdicts,
     without_data,
 )
-from companyos_canary.diagnosis.case import Answer, Case, Evidence, Finding
+from companyos_canary.diagnosis.case import Case, Evidence, Finding, Measured
 from companyos_canary.units import limit_text, value_text
 
 _TEXT = r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\''
@@ -29,7 +29,7 @@ REASONS = ("not-scraped", "label-missing", "window-too-short", "too-little-traff
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class _Part:
     """One selector of a query, over the window of its range; `needed` is how many requests the query asks for."""
 
     metric: str
@@ -54,7 +54,7 @@ class Part:
         return f"max(count_over_time({self.metric}{self.matchers}[{self.window}]))"
 
 
-def part_of(query: str) -> Part | None:
+def part_of(query: str) -> _Part | None:
     """The selector of a query that tells the canary's series from others and asks for the least besides: that is the
     one of all its requests, not of the failed ones. Else the first of all."""
     found = _RANGE.findall(query)
@@ -64,14 +64,14 @@ def part_of(query: str) -> Part | None:
     canary = [f for f in counts if _CANARY.search(f[1])] or counts[:1]
     metric, matchers, window = min(canary, key=lambda f: len(_MATCHER.findall(f[1])))
     needed = _GUARD.search(query)
-    return Part(metric, matchers, window, float(needed[1]) if needed else None)
+    return _Part(metric, matchers, window, float(needed[1]) if needed else None)
 
 
 def next_question(case: Case) -> str:
     """What to ask Prometheus next; empty once the answers tell, or where there is nothing to ask."""
     if case.prometheus:
         return ""
-    query = of_stable(_query(failing)) if (failing := _failing(case)) else ""
+    query = stable_side(_query(failing)) if (failing := _failing(case)) else ""
     if query:
         return "" if query in case.answers else query
     for verdict, _ in without_data(case):
@@ -86,14 +86,14 @@ def next_question(case: Case) -> str:
     return ""
 
 
-def _failing(case: Case) -> Verdict | None:
+def _failing(case: Case) -> FailedVerdict | None:
     """The metric that rolled the version back with a number."""
     if not ended_by_analysis(case):
         return None
     return next((v for v in verdicts(case, "Failed") if not no_number(v.value("Failed"))), None)
 
 
-def of_stable(query: str) -> str:
+def stable_side(query: str) -> str:
     """The same question about the stable pods; empty where the query does not speak of the canary alone."""
     if not _TRUE.search(query) or _OTHER.search(query):
         return ""
@@ -103,7 +103,7 @@ def of_stable(query: str) -> str:
 def stable_is_as_bad(case: Case) -> Finding | None:
     """The metric that failed is over its limit for the stable version too."""
     verdict = _failing(case)
-    query = of_stable(_query(verdict)) if verdict else ""
+    query = stable_side(_query(verdict)) if verdict else ""
     answer = case.answers.get(query) if query else None
     if verdict is None or answer is None or len(answer.values) != 1:
         return None
@@ -124,11 +124,11 @@ def stable_is_as_bad(case: Case) -> Finding | None:
     return Finding(sentence, evidence, case.command("metrics"))
 
 
-def _query(verdict: Verdict) -> str:
+def _query(verdict: FailedVerdict) -> str:
     return verdict.result.query or verdict.metric.query
 
 
-def _number(answer: Answer | None) -> float:
+def _number(answer: Measured | None) -> float:
     return answer.values[0] if answer and answer.values else 0.0
 
 
@@ -149,7 +149,7 @@ def told(id_: str) -> Callable[[Case], Finding | None]:
     return find
 
 
-def _reason(case: Case, part: Part) -> tuple[str, str, tuple[Evidence, ...]] | None:
+def _reason(case: Case, part: _Part) -> tuple[str, str, tuple[Evidence, ...]] | None:
     answers = case.answers
     if any(answers[q].problem for q in (part.found, part.at_all, part.samples, part.requests) if q in answers):
         return None

@@ -28,7 +28,7 @@ _LACKS = re.compile(r"[Ii]nsufficient ([\w./-]+)")
 _UNREADY = timedelta(seconds=60)
 _STARTING = timedelta(minutes=2)
 _SCALE_UP = timedelta(minutes=10)
-LONGEST = 160  # characters of a message in a sentence
+_LONGEST = 160  # characters of a message in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def starting(case: Case, hash_: str) -> tuple[Fields, ...]:
 def short(message: str) -> str:
     """One line of a message, cut where it is long."""
     line = " ".join(message.split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 def _name(pod: Fields) -> str:

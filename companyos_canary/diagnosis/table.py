@@ -8,7 +8,7 @@ from companyos_canary.diagnosis.case import MOST_EVIDENCE, Case, Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class CauseRow:
     """`id` is stable. `fine`: it is an answer, not an alarm."""
 
     id: str
@@ -20,7 +20,7 @@ class Cause:
 class Diagnosis:
     """The cause that fits best, and what was found for it."""
 
-    cause: Cause
+    cause: CauseRow
     finding: Finding
 
 
@@ -32,42 +32,42 @@ def diagnose(case: Case) -> Diagnosis:
     raise AssertionError("the last cause fits whatever is left")
 
 
-CAUSES: tuple[Cause, ...] = (
-    Cause("spec-invalid", control.spec_invalid),
-    Cause("instance-id", control.not_ours),
-    Cause("controller-not-running", control.controller_gone),
-    Cause("controller-not-observing", control.not_observing),
-    Cause("promote-lost", control.promote_lost),
-    Cause("gitops-reverted", control.gitops),
-    Cause("superseded", control.superseded),
-    Cause("abort-dropped", release.abort_dropped),
-    Cause("no-previous-version", release.nothing_before),
-    Cause("abort-held-by-pause", release.abort_held),
-    Cause("stable-unhealthy", services.stable_broken),
-    Cause("service-pinned", services.pinned),
-    Cause("service-selects-nothing", services.selects_nothing),
-    Cause("scaled-to-zero", release.scaled_to_zero),
-    Cause("healthy", release.healthy, fine=True),
-    *(Cause(id_, pods.pod_cause(id_)) for id_ in pods.ORDER),
-    *(Cause(id_, services.refused(id_)) for id_ in services.REFUSALS),
-    *(Cause(id_, analysis.error(id_)) for id_ in analysis.ERRORS),
-    *(Cause(id_, nodata.told(id_)) for id_ in nodata.REASONS),
-    Cause("no-data", analysis.no_data),
-    Cause("stable-is-as-bad", nodata.stable_is_as_bad),
-    Cause("analysis-failed", analysis.failed),
-    Cause("progress-deadline", release.deadline_passed),
-    Cause("aborted-by-a-person", release.aborted_by_person),
-    Cause("aborted", release.aborted),
-    Cause("router-error", services.router_error),
-    Cause("paused-by-hand", release.paused_by_hand),
-    Cause("inconclusive", analysis.inconclusive),
-    Cause("missing-argument", analysis.missing_field),
-    Cause("analysis-not-started", analysis.never_started),
-    Cause("no-room", services.no_room),
-    Cause("undo-is-a-canary", release.undo_is_canary),
-    Cause("router-lagging", services.not_verified),
-    Cause("timed-pause", release.timed_pause, fine=True),
-    Cause("waiting-for-a-person", release.waiting_for_person, fine=True),
-    Cause("slow-start", release.slow_start, fine=True),
-    Cause("in-progress", release.in_progress, fine=True),
+CAUSES: tuple[CauseRow, ...] = (
+    CauseRow("spec-invalid", control.spec_invalid),
+    CauseRow("instance-id", control.not_ours),
+    CauseRow("controller-not-running", control.controller_gone),
+    CauseRow("controller-not-observing", control.not_observing),
+    CauseRow("promote-lost", control.promote_lost),
+    CauseRow("gitops-reverted", control.gitops),
+    CauseRow("superseded", control.superseded),
+    CauseRow("abort-dropped", release.abort_dropped),
+    CauseRow("no-previous-version", release.nothing_before),
+    CauseRow("abort-held-by-pause", release.abort_held),
+    CauseRow("stable-unhealthy", services.stable_broken),
+    CauseRow("service-pinned", services.pinned),
+    CauseRow("service-selects-nothing", services.selects_nothing),
+    CauseRow("scaled-to-zero", release.scaled_to_zero),
+    CauseRow("healthy", release.healthy, fine=True),
+    *(CauseRow(id_, pods.pod_cause(id_)) for id_ in pods.ORDER),
+    *(CauseRow(id_, services.refused(id_)) for id_ in services.REFUSALS),
+    *(CauseRow(id_, analysis.error(id_)) for id_ in analysis.ERRORS),
+    *(CauseRow(id_, nodata.told(id_)) for id_ in nodata.REASONS),
+    CauseRow("no-data", analysis.no_data),
+    CauseRow("stable-is-as-bad", nodata.stable_is_as_bad),
+    CauseRow("analysis-failed", analysis.failed),
+    CauseRow("progress-deadline", release.deadline_passed),
+    CauseRow("aborted-by-a-person", release.aborted_by_person),
+    CauseRow("aborted", release.aborted),
+    CauseRow("router-error", services.router_error),
+    CauseRow("paused-by-hand", release.paused_by_hand),
+    CauseRow("inconclusive", analysis.inconclusive),
+    CauseRow("missing-argument", analysis.missing_field),
+    CauseRow("analysis-not-started", analysis.never_started),
+    CauseRow("no-room", services.no_room),
+    CauseRow("undo-is-a-canary", release.undo_is_canary),
+    CauseRow("router-lagging", services.not_verified),
+    CauseRow("timed-pause", release.timed_pause, fine=True),
+    CauseRow("waiting-for-a-person", release.waiting_for_person, fine=True),
+    CauseRow("slow-start", release.slow_start, fine=True),
+    CauseRow("in-progress", release.in_progress, fine=True),
 )

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from companyos_canary.lint.documents import Document, read
+from companyos_canary.lint.documents import YamlDocument, read
 from companyos_canary.lint.finding import SEVERITIES, Finding, Found, Rule, below, dotted
 from companyos_canary.lint.metric import metrics_of
-from companyos_canary.lint.objects import Case, Object, Rendered, World, objects_in
+from companyos_canary.lint.objects import Manifest, Rendered, RuleCase, World, objects_in
 from companyos_canary.lint.rules import RULES, argument, comment, shape
 from companyos_canary.lint.rules.comment import Comment
 
@@ -20,13 +20,13 @@ class File:
     """A file that was read. `strange` are its documents that are no objects of Kubernetes."""
 
     name: str
-    objects: tuple[Object, ...]
+    objects: tuple[Manifest, ...]
     comments: tuple[Comment, ...] = ()
-    strange: tuple[Document, ...] = ()
+    strange: tuple[YamlDocument, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class LintReport:
     """Everything that was found, the worst first within a file; `ignored` counts what comments left out."""
 
     findings: tuple[Finding, ...]
@@ -54,15 +54,15 @@ def file_of_objects(file: File, objects: Iterable[Mapping[str, Any]]) -> File:
     made = {str(index): data for index, data in enumerate(objects)}
     names = {i: tuple(m["name"] for m in below(data, "spec", "metrics") or ()) for i, data in made.items()}
     rendered = Rendered(file.strange[0], names)
-    return File(file.name, tuple(Object(rendered, (i,), data) for i, data in made.items()), file.comments)
+    return File(file.name, tuple(Manifest(rendered, (i,), data) for i, data in made.items()), file.comments)
 
 
-def check(files: Sequence[File], scrape: timedelta = World.scrape) -> Report:
+def check(files: Sequence[File], scrape: timedelta = World.scrape) -> LintReport:
     """The findings of all files, looked at together. `scrape`: how often Prometheus scrapes pods."""
     objects = tuple(o for file in files for o in file.objects)
     sound = {o: _is_sound(o) for o in objects}
     world = World(tuple(o for o in objects if sound[o]), scrape)
-    found = list({_key(f): f for o in objects for f in _of_object(Case(o, world), sound[o])}.values())
+    found = list({_key(f): f for o in objects for f in _of_object(RuleCase(o, world), sound[o])}.values())
     kept = list(found)
     for file in files:
         for written in file.comments:
@@ -70,7 +70,7 @@ def check(files: Sequence[File], scrape: timedelta = World.scrape) -> Report:
             kept = [f for f in kept if f not in gone]
             kept += _of_comment(file.name, written, gone)
     ignored = sum(1 for f in found if f not in kept)
-    return Report(tuple(_sorted(kept, [file.name for file in files])), ignored, len(objects))
+    return LintReport(tuple(_sorted(kept, [file.name for file in files])), ignored, len(objects))
 
 
 def _of_comment(file: str, written: Comment, gone: Iterable[Finding]) -> Iterator[Finding]:
@@ -80,10 +80,11 @@ def _of_comment(file: str, written: Comment, gone: Iterable[Finding]) -> Iterato
             yield Finding(rule.id, rule.severity, file, written.line, "", "", "", found.message, found.hint)
 
 
-def _is_sound(obj: Object) -> bool:
+def _is_sound(obj: Manifest) -> bool:
     """Whether its types are those of its kind, and everything that has a name has one: what other rules rely on."""
     return not any(
-        isinstance(fault, shape.WrongType) or (isinstance(fault, shape.Missing) and fault.path[-1] in ("name", "spec"))
+        isinstance(fault, shape.WrongType)
+        or (isinstance(fault, shape.MissingField) and fault.path[-1] in ("name", "spec"))
         for fault in shape.faults(obj.kind, obj.data)
     )
 
@@ -93,7 +94,7 @@ def _key(f: Finding) -> tuple[str, str, int, str]:
     return f.rule, f.file, f.line, f.message
 
 
-def _of_object(case: Case, sound: bool) -> Iterator[Finding]:
+def _of_object(case: RuleCase, sound: bool) -> Iterator[Finding]:
     kind = case.object.kind
     rules = [r for r in RULES if kind in r.kinds or (r.kinds and "" in r.kinds)]
     if isinstance(case.object.document, Rendered):
@@ -109,7 +110,7 @@ def _of_object(case: Case, sound: bool) -> Iterator[Finding]:
                     yield from (_finding(rule, case.object, found) for found in rule.check(metric))
 
 
-def _finding(rule: Rule, obj: Object, found: Found) -> Finding:
+def _finding(rule: Rule, obj: Manifest, found: Found) -> Finding:
     return Finding(
         rule.id,
         rule.severity,

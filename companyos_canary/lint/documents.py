@@ -61,7 +61,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class YamlDocument:
     """One document of a file that is not empty. `twice` has every key that a mapping has twice: its
     path, its line, and the line of the first one."""
 
@@ -79,7 +79,7 @@ class Document:
         return line
 
 
-def read(file: str, content: bytes) -> tuple[Document, ...]:
+def read(file: str, content: bytes) -> tuple[YamlDocument, ...]:
     """The documents of a file. Raises Unreadable."""
     if len(content) > LONGEST:
         raise Unreadable(1, f"the file is larger than {LONGEST // 1024 // 1024} MiB")
@@ -128,7 +128,7 @@ class _Composer:
         self._anchors: dict[str | None, Node | None] = {}
         self._twice: list[tuple[int, int, Node, str]] = []
 
-    def documents(self, found: Iterator[Any]) -> Iterator[Document]:
+    def documents(self, found: Iterator[Any]) -> Iterator[YamlDocument]:
         open_: list[_Open] = []
         for event in found:
             match event:
@@ -164,14 +164,14 @@ class _Composer:
             self._anchors[event.anchor] = node
         return node
 
-    def _put(self, open_: list["_Open"], node: Node, event: Any) -> Iterator[Document]:
+    def _put(self, open_: list["_Open"], node: Node, event: Any) -> Iterator[YamlDocument]:
         if open_:
             if anchor := open_[-1].add(node, event):
                 raise Unreadable(_line(event), anchor)
             return
         if node.data is not None:
             twice = tuple((_path_of(node, inside, key), line, first) for line, first, inside, key in self._twice)
-            yield Document(self._file, node, twice)
+            yield YamlDocument(self._file, node, twice)
 
 
 class _Open:

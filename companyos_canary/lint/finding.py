@@ -90,7 +90,7 @@ class UnreadableRow:
 COMMENT = "comment"
 """Takes the place of a kind for a rule about a comment."""
 
-Check = Callable[[Any], Iterator[Found]]
+_Check = Callable[[Any], Iterator[Found]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Rule:
     id: str
     severity: Severity
     kinds: tuple[str, ...]
-    check: Check
+    check: _Check
 
     @property
     def title(self) -> str:
@@ -112,10 +112,10 @@ class Rule:
         return _doc(self.check).partition("\n")[2].strip()
 
 
-def _doc(check: Check) -> str:
+def _doc(check: _Check) -> str:
     return inspect.cleandoc(check.__doc__ or "")
 
 
-def rule(id_: str, severity: Severity, *kinds: str) -> Callable[[Check], Rule]:
+def rule(id_: str, severity: Severity, *kinds: str) -> Callable[[_Check], Rule]:
     """Make a rule of a check."""
     return lambda check: Rule(id_, severity, kinds, check)

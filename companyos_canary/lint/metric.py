@@ -17,8 +17,8 @@ from companyos_canary.analysis.expr.language import Condition
 from companyos_canary.analysis.expr.language import compile as compiled
 from companyos_canary.analysis.expr.tree import ConditionError, Node
 from companyos_canary.lint.finding import Path, below
-from companyos_canary.lint.objects import Case, Object, World, analyses_of
-from companyos_canary.lint.query import Answer
+from companyos_canary.lint.objects import Manifest, RuleCase, World, analyses_of
+from companyos_canary.lint.query import Possible
 from companyos_canary.lint.query import answer as answer_of
 from companyos_canary.model.http import Fields
 from companyos_canary.promql.parse import parse
@@ -32,17 +32,17 @@ CANARY, _STABLE = "canary-hash", "stable-hash"
 class Use:
     """An analysis of a Rollout that runs a template, itself or through another one."""
 
-    rollout: Object
+    rollout: Manifest
     path: Path
     analysis: Fields
     background: bool
 
 
 @dataclass(frozen=True, eq=False)
-class Metric:
+class TemplateMetric:
     """The metric at `path` of an AnalysisTemplate or ClusterAnalysisTemplate."""
 
-    template: Case
+    template: RuleCase
     path: Path
     raw: Fields
     values: Mapping[str, str]
@@ -77,7 +77,7 @@ class Metric:
     @cached_property
     def query_text(self) -> str:
         """The PromQL query with its arguments; those that are not known have a placeholder."""
-        return filled(self.prometheus.get("query") or "", self.values)
+        return _filled(self.prometheus.get("query") or "", self.values)
 
     @cached_property
     def query(self) -> promql_parser.Expr | None:
@@ -90,7 +90,7 @@ class Metric:
             return None
 
     @cached_property
-    def answer(self) -> Answer | None:
+    def answer(self) -> Possible | None:
         """What its query can answer, None if that is not known."""
         if self.query is None:
             return None
@@ -119,36 +119,36 @@ class Metric:
         value = self.raw.get(field)
         if isinstance(value, str) and _TAG.search(value):
             names = tags(value)
-            value = filled(value, self.values) if all(n in self.values for n in names) else None
+            value = _filled(value, self.values) if all(n in self.values for n in names) else None
         return value
 
 
-def compiled_or_fault(metric: Metric, field: str) -> Condition | None:
+def compiled_or_fault(metric: TemplateMetric, field: str) -> Condition | None:
     """A condition of the metric, None if it has none. Raises ConditionError."""
     text = metric.raw.get(field) or ""
     try:
-        return compiled(filled(text, metric.values)) if text else None
+        return compiled(_filled(text, metric.values)) if text else None
     except RecursionError:
         raise ConditionError("the condition is nested too deeply") from None
 
 
-def metrics_of(template: Case) -> Iterator[Metric]:
+def metrics_of(template: RuleCase) -> Iterator[TemplateMetric]:
     uses = tuple(uses_of(template))
     values = values_of(template.object, uses)
     for index, raw in enumerate(template.object.spec.get("metrics") or ()):
-        yield Metric(template, ("spec", "metrics", index), raw, values, uses)
+        yield TemplateMetric(template, ("spec", "metrics", index), raw, values, uses)
 
 
-def uses_of(template: Case) -> Iterator[Use]:
+def uses_of(template: RuleCase) -> Iterator[Use]:
     for rollout in template.world.of("Rollout"):
         for path, analysis, background in analyses_of(rollout):
             if any(t is template.object for t in templates_of(analysis, rollout, template.world)):
                 yield Use(rollout, path, analysis, background)
 
 
-def templates_of(analysis: Fields, beside: Object, world: World) -> list[Object]:
+def templates_of(analysis: Fields, beside: Manifest, world: World) -> list[Manifest]:
     """The templates of an analysis that are in the files, with those that they name in turn; each once."""
-    found: list[Object] = []
+    found: list[Manifest] = []
     waiting = list(analysis.get("templates") or ())
     while waiting:
         ref = waiting.pop(0) or {}
@@ -159,7 +159,7 @@ def templates_of(analysis: Fields, beside: Object, world: World) -> list[Object]
     return found
 
 
-def values_of(template: Object, uses: tuple[Use, ...]) -> dict[str, str]:
+def values_of(template: Manifest, uses: tuple[Use, ...]) -> dict[str, str]:
     """The values of the arguments that are known: what the first Rollout gives, else the default."""
     given = {a["name"]: a for use in reversed(uses) for a in use.analysis.get("args") or () if a.get("name")}
     found: dict[str, str] = {}
@@ -189,7 +189,7 @@ def _name(found: re.Match[str]) -> str:
     return tag.removeprefix("args.") if tag.startswith("args.") else found[0]
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
+def _filled(text: str, values: Mapping[str, str]) -> str:
     """The text with its arguments; what is not known becomes something that can stand in its place."""
     parts: list[str] = []
     at = 0
@@ -229,11 +229,11 @@ def _in_quotes(text: str) -> bool:
     return bool(quote)
 
 
-Phase = Literal["Successful", "Failed", "Inconclusive", "Error"]
-Result = float | Sequence[float]
+_Phase = Literal["Successful", "Failed", "Inconclusive", "Error"]
+ConditionResult = float | Sequence[float]
 
 
-def phase(metric: Metric, result: Result) -> Phase | None:
+def phase(metric: TemplateMetric, result: ConditionResult) -> _Phase | None:
     """The phase of one measurement; None if a condition is not understood. (analysis.measurement has the same table
     for an answer of Prometheus.)"""
     success, failure = (metric.conditions.get(f) for f in ("successCondition", "failureCondition"))
@@ -249,7 +249,7 @@ def phase(metric: Metric, result: Result) -> Phase | None:
     return "Inconclusive" if good is False else "Successful"
 
 
-def holds(condition: Condition, result: Result) -> bool | None:
+def holds(condition: Condition, result: ConditionResult) -> bool | None:
     """Whether a condition holds; None if it cannot be evaluated."""
     try:
         return condition.evaluate(result)
@@ -257,12 +257,12 @@ def holds(condition: Condition, result: Result) -> bool | None:
         return None
 
 
-def as_result(answer: Answer, value: float) -> Result:
+def as_result(answer: Possible, value: float) -> ConditionResult:
     """One value as the conditions see it."""
     return value if answer.kind == "scalar" else [value]
 
 
-def values(answer: Answer, conditions: Sequence[Condition]) -> list[float]:
+def values(answer: Possible, conditions: Sequence[Condition]) -> list[float]:
     """Values that an answer can have, on both sides of every number in the conditions, without NaN and infinities."""
     numbers = sorted({float(n) for c in conditions for n in numbers_in(c.tree)} | {0.0, 1.0})
     found = set(numbers)

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Any
 
-from companyos_canary.lint.documents import Document
+from companyos_canary.lint.documents import YamlDocument
 from companyos_canary.lint.finding import Path, below
 from companyos_canary.model.http import Fields
 
@@ -25,7 +25,7 @@ _FALLBACK: Path = ("rollout",)
 class Rendered:
     """The objects of a canary.yaml, as a document; `names` are those of the metrics of each template."""
 
-    source: Document
+    source: YamlDocument
     names: dict[str, tuple[str, ...]]
 
     @property
@@ -53,13 +53,13 @@ class Rendered:
         return root.line
 
 
-ARGO = "argoproj.io"
+_ARGO = "argoproj.io"
 _GROUPS = {
-    "Rollout": ARGO,
-    "AnalysisTemplate": ARGO,
-    "ClusterAnalysisTemplate": ARGO,
-    "Experiment": ARGO,
-    "Application": ARGO,
+    "Rollout": _ARGO,
+    "AnalysisTemplate": _ARGO,
+    "ClusterAnalysisTemplate": _ARGO,
+    "Experiment": _ARGO,
+    "Application": _ARGO,
     "Service": "",
     "Ingress": "networking.k8s.io",
     "HorizontalPodAutoscaler": "autoscaling",
@@ -69,10 +69,10 @@ _GROUPS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Object:
+class Manifest:
     """An object of Kubernetes in a document; `at` is its path there (empty, or in the items of a List)."""
 
-    document: Document | Rendered
+    document: YamlDocument | Rendered
     at: Path
     data: Fields
 
@@ -101,7 +101,7 @@ class Object:
         return self.document.line((*self.at, *path))
 
 
-def objects_in(document: Document) -> Iterator[Object]:
+def objects_in(document: YamlDocument) -> Iterator[Manifest]:
     """The object of a document, or those of a List; nothing for what is not an object of Kubernetes."""
     waiting: list[tuple[Path, Any]] = [((), document.root.data)]
     while waiting:
@@ -112,7 +112,7 @@ def objects_in(document: Document) -> Iterator[Object]:
         if data["kind"].endswith("List") and isinstance(items, list):
             waiting += [((*at, "items", index), item) for index, item in enumerate(items)]
         elif isinstance(data.get("apiVersion"), str):
-            yield Object(document, at, as_kubernetes(data, {}))
+            yield Manifest(document, at, as_kubernetes(data, {}))
 
 
 def as_kubernetes(data: Any, known: dict[int, Any]) -> Any:
@@ -137,18 +137,18 @@ def as_kubernetes(data: Any, known: dict[int, Any]) -> Any:
 class World:
     """All objects that were read together, and how often Prometheus scrapes them."""
 
-    objects: tuple[Object, ...]
+    objects: tuple[Manifest, ...]
     scrape: timedelta = timedelta(seconds=15)
 
     @cached_property
-    def _by_kind(self) -> Mapping[str, tuple[Object, ...]]:
+    def _by_kind(self) -> Mapping[str, tuple[Manifest, ...]]:
         kinds = dict.fromkeys(o.kind for o in self.objects)
         return {kind: tuple(o for o in self.objects if o.kind == kind) for kind in kinds}
 
-    def of(self, *kinds: str) -> tuple[Object, ...]:
+    def of(self, *kinds: str) -> tuple[Manifest, ...]:
         return tuple(o for kind in kinds for o in self._by_kind.get(kind, ()))
 
-    def find(self, kind: str, name: str, beside: Object) -> Object | None:
+    def find(self, kind: str, name: str, beside: Manifest) -> Manifest | None:
         """The object of a name that another one means: in its namespace, and nearest in the folders. A folder may hold
         several applications, whose objects have the same names; None if it cannot be told which is meant."""
         found = [o for o in self.of(kind) if o.name == name and together(o, beside)]
@@ -157,12 +157,12 @@ class World:
         nearest = [o for o, steps in near.items() if steps == least]
         return nearest[0] if len(nearest) == 1 and least < _FAR else None
 
-    def beside(self, kind: str, other: Object) -> list[Object]:
+    def beside(self, kind: str, other: Manifest) -> list[Manifest]:
         """The objects of a kind in the same file or folder as another one."""
         found = (o for o in self.of(kind) if together(o, other))
         return [o for o in found if _steps(o.document.file, other.document.file) <= 1]
 
-    def template(self, name: str, cluster: bool, beside: Object) -> Object | None:
+    def template(self, name: str, cluster: bool, beside: Manifest) -> Manifest | None:
         return self.find("ClusterAnalysisTemplate" if cluster else "AnalysisTemplate", name, beside)
 
 
@@ -178,7 +178,7 @@ def _steps(one: str, other: str) -> int:
     return 1 + len(first) + len(second) - 2 * shared
 
 
-def together(one: Object, other: Object) -> bool:
+def together(one: Manifest, other: Manifest) -> bool:
     """Whether two objects may be in one namespace."""
     if "ClusterAnalysisTemplate" in (one.kind, other.kind):
         return True
@@ -186,14 +186,14 @@ def together(one: Object, other: Object) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class RuleCase:
     """An object with all others: what a rule looks at."""
 
-    object: Object
+    object: Manifest
     world: World
 
 
-def named_services(rollout: Object) -> Iterator[tuple[Path, str]]:
+def named_services(rollout: Manifest) -> Iterator[tuple[Path, str]]:
     """The Services that a Rollout names: the path of the field, and the name."""
     for strategy, names in _SERVICES.items():
         for name in names:
@@ -208,7 +208,7 @@ _SERVICES = {
 }
 
 
-def analyses_of(rollout: Object) -> Iterator[tuple[Path, Fields, bool]]:
+def analyses_of(rollout: Manifest) -> Iterator[tuple[Path, Fields, bool]]:
     """The analyses of a Rollout: path, object, and whether it runs in the background."""
     canary = below(rollout.spec, "strategy", "canary") or {}
     at: Path = ("spec", "strategy", "canary")

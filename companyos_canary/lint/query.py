@@ -14,17 +14,17 @@ import promql_parser as tree
 from companyos_canary.promql.parse import matchers, seconds
 from companyos_canary.promql.values import COMPARISONS, Matcher, PromqlError
 
-Kind = Literal["scalar", "vector", "matrix", "text"]
-Unit = Literal["", "s", "ms"]
+_Kind = Literal["scalar", "vector", "matrix", "text"]
+_Unit = Literal["", "s", "ms"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Possible:
     """`empty`: there may be no element. `nan` and `infinite`: an element may be NaN, or an infinity that comes of a
     division. `many`: there may be several elements. Every other value is in [low, high], and is not 0 if
     `nonzero`. `unit` is that of the value, `buckets` that of the bounds of a histogram's buckets."""
 
-    kind: Kind = "vector"
+    kind: _Kind = "vector"
     empty: bool = True
     nan: bool = False
     infinite: bool = False
@@ -32,24 +32,24 @@ class Answer:
     low: float = -math.inf
     high: float = math.inf
     nonzero: bool = False
-    unit: Unit = ""
-    buckets: Unit = ""
+    unit: _Unit = ""
+    buckets: _Unit = ""
 
     @property
     def may_be_zero(self) -> bool:
         return not self.nonzero and self.low <= 0 <= self.high
 
 
-_ANYTHING = Answer(nan=True, infinite=True)
+_ANYTHING = Possible(nan=True, infinite=True)
 
 
-def answer(node: tree.Expr) -> Answer:  # noqa: C901 - a case for each kind of node
+def answer(node: tree.Expr) -> Possible:  # noqa: C901 - a case for each kind of node
     """What a query can answer."""
     match node:
         case tree.NumberLiteral():
             return _scalar(node.val, node.val)
         case tree.StringLiteral():
-            return Answer("text", empty=False, many=False)
+            return Possible("text", empty=False, many=False)
         case tree.ParenExpr():
             return answer(node.expr)
         case tree.VectorSelector():
@@ -134,8 +134,8 @@ def _has_default(node: tree.Expr) -> bool:
     return any(isinstance(n, tree.BinaryExpr) and str(n.op) == "or" for n in nodes(node))
 
 
-def _scalar(low: float, high: float) -> Answer:
-    return Answer("scalar", empty=False, nan=math.isnan(low), many=False, low=low, high=high)
+def _scalar(low: float, high: float) -> Possible:
+    return Possible("scalar", empty=False, nan=math.isnan(low), many=False, low=low, high=high)
 
 
 _ENDINGS = ("_bucket", "_sum", "_count", "_total")
@@ -145,22 +145,22 @@ def _base(name: str) -> str:
     return next((name.removesuffix(e) for e in _ENDINGS if name.endswith(e)), name)
 
 
-def _unit_of(name: str) -> Unit:
+def _unit_of(name: str) -> _Unit:
     base = _base(name)
     if base.endswith(("_milliseconds", "_millis", "_ms")):
         return "ms"
     return "s" if base.endswith(("_seconds", "_secs")) else ""
 
 
-def _selected(node: tree.VectorSelector) -> Answer:
+def _selected(node: tree.VectorSelector) -> Possible:
     name = node.name or ""
     low = 0.0 if name.endswith(_ENDINGS) else -math.inf
     unit, buckets = _unit_of(name), name.endswith("_bucket")
     timed = not buckets and not name.endswith(("_count", "_total"))
-    return Answer(low=low, unit=unit if timed else "", buckets=unit if buckets else "")
+    return Possible(low=low, unit=unit if timed else "", buckets=unit if buckets else "")
 
 
-def _aggregated(node: tree.AggregateExpr) -> Answer:
+def _aggregated(node: tree.AggregateExpr) -> Possible:
     inner, operator = answer(node.expr), str(node.op)
     found = replace(inner, kind="vector", many=_splits(node.modifier))
     if operator == "sum":
@@ -170,7 +170,7 @@ def _aggregated(node: tree.AggregateExpr) -> Answer:
     if operator in ("topk", "bottomk"):
         return replace(inner, many=True)
     if operator in ("count", "group"):
-        return Answer(low=1, empty=inner.empty, many=found.many)
+        return Possible(low=1, empty=inner.empty, many=found.many)
     if operator in ("stddev", "stdvar"):
         return replace(found, low=0, high=math.inf, nonzero=False)
     return _ANYTHING
@@ -194,7 +194,7 @@ _SAME = frozenset(
 _POSITIVE = frozenset(("stddev_over_time", "stdvar_over_time", "histogram_count", "histogram_stddev", "sqrt", "exp"))
 
 
-def _called(node: tree.Call) -> Answer:
+def _called(node: tree.Call) -> Possible:
     name = node.func.name
     given = [answer(argument) for argument in node.args]
     if name == "time":
@@ -205,14 +205,14 @@ def _called(node: tree.Call) -> Answer:
         inner = given[0]
         return replace(inner, kind="scalar", empty=False, many=False, nan=inner.nan or inner.empty or inner.many)
     if name in ("absent", "absent_over_time"):
-        return Answer(low=1, high=1, many=False)
+        return Possible(low=1, high=1, many=False)
     if name in ("clamp", "clamp_min", "clamp_max"):
         return _clamped(name, given)
     inner = next((g for g in given if g.kind in ("vector", "matrix")), _ANYTHING)
     return _of_one(name, replace(inner, kind="vector"))
 
 
-def _of_one(name: str, inner: Answer) -> Answer:
+def _of_one(name: str, inner: Possible) -> Possible:
     """A function of one vector or range."""
     if name in _RATES:
         return replace(inner, low=0, high=math.inf, nonzero=False, nan=False, infinite=False)
@@ -226,7 +226,7 @@ def _of_one(name: str, inner: Answer) -> Answer:
         low, high = (0 if inner.low >= 0 else -math.inf), (0 if inner.high <= 0 else math.inf)
         return replace(inner, low=low, high=high)
     if name in ("count_over_time", "present_over_time"):
-        return Answer(low=1, empty=inner.empty, many=inner.many)
+        return Possible(low=1, empty=inner.empty, many=inner.many)
     if name == "histogram_quantile":
         timed = bool(inner.buckets)  # no request takes no time
         low = 0.0 if timed else -math.inf
@@ -238,7 +238,7 @@ def _of_one(name: str, inner: Answer) -> Answer:
     return replace(_ANYTHING, empty=inner.empty, many=inner.many)
 
 
-def _clamped(name: str, given: list[Answer]) -> Answer:
+def _clamped(name: str, given: list[Possible]) -> Possible:
     inner, *bounds = given
     low, high = inner.low, inner.high
     if name != "clamp_max" and bounds:
@@ -248,15 +248,15 @@ def _clamped(name: str, given: list[Answer]) -> Answer:
     return replace(inner, low=low, high=high, nonzero=low > 0 or high < 0)
 
 
-def _combined(node: tree.BinaryExpr) -> Answer:
+def _combined(node: tree.BinaryExpr) -> Possible:
     left, right, operator = answer(node.lhs), answer(node.rhs), str(node.op)
     if operator == "or":
         return replace(_either(left, right), empty=left.empty and right.empty, many=left.many or right.many)
     if operator in ("and", "unless"):
         enough = operator == "and" and right.low > 0  # `x / y and on() requests >= 100`
         return replace(left, empty=True, nan=left.nan and not enough)
-    both: Kind = "scalar" if left.kind == right.kind == "scalar" else "vector"
-    found = Answer(
+    both: _Kind = "scalar" if left.kind == right.kind == "scalar" else "vector"
+    found = Possible(
         both,
         empty=left.empty or right.empty,
         nan=left.nan or right.nan,
@@ -277,8 +277,8 @@ def _combined(node: tree.BinaryExpr) -> Answer:
     return replace(found, nan=True, infinite=True)
 
 
-def _either(left: Answer, right: Answer) -> Answer:
-    return Answer(
+def _either(left: Possible, right: Possible) -> Possible:
+    return Possible(
         left.kind,
         nan=left.nan or right.nan,
         infinite=left.infinite or right.infinite,
@@ -290,7 +290,7 @@ def _either(left: Answer, right: Answer) -> Answer:
     )
 
 
-def _filtered(operator: str, left: Answer, right: Answer, found: Answer) -> Answer:
+def _filtered(operator: str, left: Possible, right: Possible, found: Possible) -> Possible:
     """A comparison leaves out the elements for which it does not hold."""
     if left.kind == "scalar":  # 5 < vector: the vector is left
         flipped = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(operator, operator)
@@ -308,7 +308,7 @@ def _filtered(operator: str, left: Answer, right: Answer, found: Answer) -> Answ
     return replace(kept, low=low, high=high, nonzero=left.nonzero or strict or low > 0 or high < 0)
 
 
-def _divided(node: tree.BinaryExpr, left: Answer, right: Answer, found: Answer) -> Answer:
+def _divided(node: tree.BinaryExpr, left: Possible, right: Possible, found: Possible) -> Possible:
     by_zero = right.may_be_zero
     factor, counted = _factored(node.lhs)
     part = _narrower(counted, node.rhs)
@@ -334,14 +334,14 @@ _INTERVALS: dict[str, Callable[[float, float], float]] = {
 }
 
 
-def _interval(operation: Callable[[float, float], float], left: Answer, right: Answer) -> tuple[float, float]:
+def _interval(operation: Callable[[float, float], float], left: Possible, right: Possible) -> tuple[float, float]:
     ends = [operation(a, b) for a in (left.low, left.high) for b in (right.low, right.high)]
     if any(math.isnan(end) for end in ends):
         return -math.inf, math.inf
     return min(ends), max(ends)
 
 
-def _scaled(operator: str, left: Answer, right: Answer) -> tuple[Unit, Unit]:
+def _scaled(operator: str, left: Possible, right: Possible) -> tuple[_Unit, _Unit]:
     """The unit behind `left operator right`, and that of its buckets."""
     if operator in ("+", "-"):
         return (left.unit or right.unit), (left.buckets or right.buckets)
@@ -352,7 +352,7 @@ def _scaled(operator: str, left: Answer, right: Answer) -> tuple[Unit, Unit]:
     if operator == "/" and right.unit:
         return "", ""
     if {left.kind, right.kind} == {"vector", "scalar"} and timed.unit and factor != 1:
-        change: dict[tuple[str, Unit, float], Unit] = {("*", "s", 1000.0): "ms", ("/", "ms", 1000.0): "s"}
+        change: dict[tuple[str, _Unit, float], _Unit] = {("*", "s", 1000.0): "ms", ("/", "ms", 1000.0): "s"}
         return change.get((operator, timed.unit, factor), ""), ""
     return timed.unit, ""
 

@@ -10,7 +10,7 @@ from companyos_canary import errors
 from companyos_canary.model.http import Json, Request, Response, Transport
 from companyos_canary.prometheus.transport import FirstThatAnswers, HttpTransport, ProxyTransport, Service, service_of
 
-LONGEST_BODY = 200
+_LONGEST_BODY = 200
 
 
 class Addressed(Transport, Protocol):
@@ -119,7 +119,7 @@ class Prometheus:
         who = f"Prometheus at `{self.address}`"
         why = str(body.get("error") or body.get("message") or "").rstrip(".")
         if not why:
-            why = " ".join(response.body[:LONGEST_BODY].decode("utf-8", "replace").split())
+            why = " ".join(response.body[:_LONGEST_BODY].decode("utf-8", "replace").split())
         told = f": {why}" if why else ""
         match response.status:
             case 400 | 422:

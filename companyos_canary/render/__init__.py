@@ -1,18 +1,18 @@
 """Settings and templates → objects, YAML, the starter file; and what an `apply` would change."""
 
-from companyos_canary.render.difference import Change, changes, keep_live_image
+from companyos_canary.render.difference import FieldChange, changes, keep_live_image
 from companyos_canary.render.objects import objects
 from companyos_canary.render.starter import adopted, starter
-from companyos_canary.render.steps import planned_duration
+from companyos_canary.render.steps import settings_duration
 from companyos_canary.render.templates import template_dir, to_yaml
 
 __all__ = [
-    "Change",
+    "FieldChange",
     "adopted",
     "changes",
     "keep_live_image",
     "objects",
-    "planned_duration",
+    "settings_duration",
     "starter",
     "template_dir",
     "to_yaml",

@@ -72,7 +72,7 @@ ABSENT = None
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FieldChange:
     """One field that differs; None where a side does not have it. `path` is for people, with list
     items by their name: `spec.containers[companyos-api].env[LOG_LEVEL].value`."""
 
@@ -82,18 +82,18 @@ class Change:
     wanted: Any
 
 
-def changes(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Change, ...]:
+def changes(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     """What differs between a live Rollout and the wanted one and would start a rollout (pod
     template) or change the course of one (steps). Fields that only hold a default, the hash label
     and the metadata the controller injects are no difference."""
     found = [
-        Change("pod template", path, old, new)
+        FieldChange("pod template", path, old, new)
         for path, old, new in _differences(_template(live, live), _template(wanted, live), "", "")
     ]
     before, after = _steps(live), _steps(wanted)
     if before != after:
         found += [
-            Change("steps", f"steps[{i}]", _at(before, i), _at(after, i))
+            FieldChange("steps", f"steps[{i}]", _at(before, i), _at(after, i))
             for i in range(max(len(before), len(after)))
             if _at(before, i) != _at(after, i)
         ]

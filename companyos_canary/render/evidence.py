@@ -16,7 +16,7 @@ that sort what they answer sort it by that label, too.
 """
 
 from companyos_canary.analysis.evidence import LABEL, OBSERVED, threshold
-from companyos_canary.config.settings import Metric, plain
+from companyos_canary.config.settings import MetricSettings, plain_number
 
 _PARTS = (OBSERVED, "1 z", "2 bad", "3 requests", "4 stable bad", "5 stable")
 
@@ -31,18 +31,18 @@ _FAILED = 'status=~"5..",'
 _SLOWEST = 0.05  # the share of requests that a p95 leaves out
 
 
-def query(wanted: Metric) -> str:
+def evidence_query(wanted: MetricSettings) -> str:
     """The PromQL of one of the five; the limit is written into the absolute ones."""
     if wanted.name == "latency-p95" and wanted.boundary is not None:
         return _latency_p95(wanted.limit, wanted.boundary)
     return _QUERIES[wanted.name](wanted.limit)
 
 
-def conditions(wanted: Metric) -> tuple[str, str]:
+def evidence_conditions(wanted: MetricSettings) -> tuple[str, str]:
     """successCondition and failureCondition. Neither holds for fewer than `min-requests`: the step
     waits for more. No data is an empty row: `pass` passes it as it passes few requests, `fail` fails it."""
     good, bad = ("<", ">=") if wanted.direction == "below" else (">", "<=")
-    limit, unlikely = plain(wanted.limit), plain(threshold(wanted.burst))
+    limit, unlikely = plain_number(wanted.limit), plain_number(threshold(wanted.burst))
     size, sides = (6, (3, 5)) if wanted.name in ("latency-ratio", "error-ratio") else (4, (3,))
     enough = f"len(result) == {size}" + "".join(f" && result[{i}] >= {{{{args.min-requests}}}}" for i in sides)
     fine = f"(result[0] {good} {limit} || result[1] < {unlikely})"
@@ -76,7 +76,7 @@ def _row(parts: tuple[str, ...], *guards: str) -> str:
 
 def _against_a_limit(bad: str, all_: str, share: float) -> str:
     """Half a request is taken off: counts are whole numbers, and z is not."""
-    p, spread = plain(share), plain(round(share * (1 - share), 9))
+    p, spread = plain_number(share), plain_number(round(share * (1 - share), 9))
     return f"({bad} - 0.5 - {p} * {all_}) / sqrt({spread} * {all_})"
 
 
@@ -127,7 +127,7 @@ def _latency_ratio(_: float) -> str:
 
     all_, stable = (_sum(BUCKETS, _EVERY + m) for m in (_CANARY, _STABLE))
     bad, stable_bad = slower(_CANARY, f"scalar({all_})"), slower(_STABLE, f"scalar({stable})")
-    nearest = f"\n    and on(le) bottomk(1, abs({stable_bad} / scalar({stable}) - {plain(_SLOWEST)}))"
+    nearest = f"\n    and on(le) bottomk(1, abs({stable_bad} / scalar({stable}) - {plain_number(_SLOWEST)}))"
     z = _against_stable(bad, f"scalar({all_})", stable_bad, f"scalar({stable})")
     parts = (
         f"{p95(_CANARY)} / {p95(_STABLE)}",
@@ -154,7 +154,7 @@ NAMES = frozenset(_QUERIES)
 
 def at_least(limit: float) -> str:
     """A regular expression for the boundaries of a histogram, as text, that are not below a limit."""
-    whole, _, fraction = plain(round(max(limit, 0.0), 9)).partition(".")
+    whole, _, fraction = plain_number(round(max(limit, 0.0), 9)).partition(".")
     rest = "([.][0-9]+)?"
     found = [f"{whole}[.]{fraction}[0-9]*" if fraction else f"{whole}{rest}"]
     for i, digit in enumerate(fraction):

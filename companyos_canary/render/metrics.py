@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from companyos_canary.config import Metric, Settings
-from companyos_canary.config.settings import plain
+from companyos_canary.config import MetricSettings, Settings
+from companyos_canary.config.settings import plain_number
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.render import evidence
 from companyos_canary.render.queries import LITERAL, SAFE
@@ -21,7 +21,7 @@ def metrics(settings: Settings, timing: Timing, *, stable_may_be_gone: bool) -> 
     and a hold would stall the end of the rollout.
     """
     return [
-        metric(
+        _metric(
             replace(m, no_data="pass")
             if stable_may_be_gone and m.name in COMPARED_WITH_STABLE and m.no_data == "hold"
             else m,
@@ -31,7 +31,7 @@ def metrics(settings: Settings, timing: Timing, *, stable_may_be_gone: bool) -> 
     ]
 
 
-def metric(wanted: Metric, timing: Timing) -> dict[str, Any]:
+def _metric(wanted: MetricSettings, timing: Timing) -> dict[str, Any]:
     """One metric. One failed measurement is forgiven; 11 errors in a row at 10 s each bridge a
     restart of Prometheus."""
     success, failure = conditions(wanted)
@@ -43,11 +43,11 @@ def metric(wanted: Metric, timing: Timing) -> dict[str, Any]:
         "consecutiveErrorLimit": 11,
         "successCondition": success,
         **({"failureCondition": failure} if failure else {}),
-        "provider": {"prometheus": {"address": "{{args.prometheus}}", "timeout": 10, "query": query(wanted)}},
+        "provider": {"prometheus": {"address": "{{args.prometheus}}", "timeout": 10, "query": _query(wanted)}},
     }
 
 
-def _limits(wanted: Metric, timing: Timing) -> dict[str, int]:
+def _limits(wanted: MetricSettings, timing: Timing) -> dict[str, int]:
     """How many measurements end a metric. Of the default form as many good ones in a row as the
     step has: those without a verdict only make it longer (recorded: csl2-inconclusive-resets), up to `most` of
     them. Of the others so many, of at least four; one without a verdict is forgiven, so a run never
@@ -65,14 +65,14 @@ def _limits(wanted: Metric, timing: Timing) -> dict[str, int]:
     }
 
 
-def conditions(wanted: Metric) -> tuple[str, str]:
+def conditions(wanted: MetricSettings) -> tuple[str, str]:
     """successCondition and failureCondition (empty: none). `No data` is no series or NaN: neither
     is true for `hold` (the run is Inconclusive, the rollout waits), the first for `pass`, and
     without a failureCondition everything that is no success has failed."""
     if _is_evidence(wanted):
-        return evidence.conditions(wanted)
+        return evidence.evidence_conditions(wanted)
     good, bad = ("<", ">=") if wanted.direction == "below" else (">", "<=")
-    limit = plain(wanted.limit)
+    limit = plain_number(wanted.limit)
     one = f"len(result) == 1 && result[0] {good} {limit}"
     if wanted.no_data == "fail":
         return one, ""
@@ -84,14 +84,14 @@ def conditions(wanted: Metric) -> tuple[str, str]:
     )
 
 
-def query(wanted: Metric) -> str:
+def _query(wanted: MetricSettings) -> str:
     """The user's own query, else the guide's metric in the form asked for."""
     if wanted.query is not None:
         return wanted.query
     if _is_evidence(wanted):
-        return evidence.query(wanted)
+        return evidence.evidence_query(wanted)
     return (LITERAL if wanted.form == "literal" else SAFE)[wanted.name]
 
 
-def _is_evidence(wanted: Metric) -> bool:
+def _is_evidence(wanted: MetricSettings) -> bool:
     return wanted.form == "evidence" and wanted.query is None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from companyos_canary.config import Settings, image_reference
-from companyos_canary.config.settings import plain
+from companyos_canary.config.settings import plain_number
 from companyos_canary.config.source import merge_patched, merged
 from companyos_canary.errors import ConfigError
 from companyos_canary.model.quantity import format_duration
@@ -70,7 +70,7 @@ def analysis_template(settings: Settings, name: str, timing: Timing, stable_may_
         "window": format_duration(timing.window),
         "min-requests": str(least),
         # One error among the fewest requests that count must not fail error-ratio by itself.
-        "error-floor": plain(max(0.01, round(1 / least, 6))),
+        "error-floor": plain_number(max(0.01, round(1 / least, 6))),
         "scope": settings.scope,
         "metrics": metrics(settings, timing, stable_may_be_gone=stable_may_be_gone),
     }

@@ -11,13 +11,13 @@ from typing import Any
 
 import yaml
 
-from companyos_canary.config.settings import NAME, NAMESPACE, REPOSITORY
+from companyos_canary.config.settings import NAME, NAMESPACE_NAME, REPOSITORY
 from companyos_canary.config.source import LIST_KEYS
 from companyos_canary.errors import UsageError
 from companyos_canary.model.image import repository
 from companyos_canary.model.quantity import format_duration, parse_duration
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
-from companyos_canary.render.templates import text, to_yaml
+from companyos_canary.render.templates import template_text, to_yaml
 
 STARTER = "canary.yaml"
 _EXAMPLE = "companyos-api"
@@ -36,12 +36,12 @@ def starter(values: Mapping[str, Any]) -> str:
     `container`, `replicas`, `port`, …, `steps` as a list of mappings, `pod`, and `merge` as a
     list of files); a field that is a comment there becomes one that counts. UsageError for a field
     the file has no line for."""
-    for name, pattern in (("rollout", NAME), ("namespace", NAMESPACE), ("image", REPOSITORY)):
+    for name, pattern in (("rollout", NAME), ("namespace", NAMESPACE_NAME), ("image", REPOSITORY)):
         if not pattern.fullmatch(str(values.get(name, "x"))):
             raise UsageError(
                 f"`{values[name]}` cannot be the `{name}` of canary.yaml", hint=f"allowed: {_ALLOWED[name]}"
             )
-    result = text(STARTER)
+    result = template_text(STARTER)
     for name, value in values.items():
         if name == "steps":
             result = _with_steps(result, value)

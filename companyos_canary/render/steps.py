@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from companyos_canary.config import Settings, Step
+from companyos_canary.config import Settings, StepSettings
 from companyos_canary.model.quantity import format_duration
 
 SECOND = timedelta(seconds=1)
@@ -62,7 +62,7 @@ def background_timing(settings: Settings) -> Timing:
     return Timing(first, interval, None, window, most)
 
 
-def step_timing(settings: Settings, step: Step) -> Timing | None:
+def step_timing(settings: Settings, step: StepSettings) -> Timing | None:
     """The timing of a step's analysis; None for a step without one."""
     if step.analysis is None:
         return None
@@ -70,7 +70,7 @@ def step_timing(settings: Settings, step: Step) -> Timing | None:
     return timing(step.analysis, analysis.window_of(step.analysis), analysis.longest_of(step.analysis))
 
 
-def template_name(settings: Settings, step: Step | None) -> str:
+def template_name(settings: Settings, step: StepSettings | None) -> str:
     """The AnalysisTemplate of a step, or of the background.
 
     There is one for each distinct duration, with its numbers written out: that is what the
@@ -90,7 +90,7 @@ def steps(settings: Settings) -> list[dict[str, Any]]:
     for step in settings.steps:
         found.append({"setWeight": step.weight})
         if step.analysis is not None:
-            found.append({"analysis": analysis(settings, template_name(settings, step))})
+            found.append({"analysis": _analysis(settings, template_name(settings, step))})
         if step.waits_for_a_person:
             found.append({"pause": {}})
         elif isinstance(step.pause, timedelta):
@@ -105,12 +105,12 @@ def background(settings: Settings) -> dict[str, Any] | None:
     for step in settings.steps:
         index += 1 + (step.analysis is not None)
         if step.waits_for_a_person:
-            return {**analysis(settings, template_name(settings, None)), "startingStep": index}
+            return {**_analysis(settings, template_name(settings, None)), "startingStep": index}
         index += step.pause is not None
     return None
 
 
-def analysis(settings: Settings, template: str) -> dict[str, Any]:
+def _analysis(settings: Settings, template: str) -> dict[str, Any]:
     """A reference to an AnalysisTemplate; with `by_hash` the canary's own hash as argument."""
     reference: dict[str, Any] = {"templates": [{"templateName": template}]}
     if settings.analysis.by_hash:
@@ -123,7 +123,7 @@ def _whole(duration: timedelta) -> timedelta:
     return timedelta(seconds=int(duration.total_seconds()))
 
 
-def planned_duration(settings: Settings) -> timedelta:
+def settings_duration(settings: Settings) -> timedelta:
     """The sum of all analyses and timed pauses. A pause that waits for a person counts nothing, and
     neither does the time pods take to start."""
     total = timedelta()

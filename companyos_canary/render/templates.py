@@ -54,7 +54,7 @@ def template_dir() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "templates"
 
 
-def text(name: str) -> str:
+def template_text(name: str) -> str:
     """The source of a template, for example `canary.yaml`."""
     try:
         return (template_dir() / name).read_text(encoding="utf-8")
@@ -68,7 +68,7 @@ def text(name: str) -> str:
 @cache
 def parsed(name: str) -> Any:
     """A template as data, to be filled and never changed."""
-    return yaml.safe_load(text(name))
+    return yaml.safe_load(template_text(name))
 
 
 # Characters that some readers take for the end of a line.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     pass
 
 
-ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
+_ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
 _WHILE_RUNNING: dict[str, Role] = {
     "failing": "failure",
     "error": "failure",
@@ -34,7 +34,7 @@ def _role(one: Judged) -> Role:
     """That of the phase; that of the newest measurement if it is bad while it runs, and where the phase is
     Successful all the same: a run that was ended early has passed nothing."""
     newest = _WHILE_RUNNING.get(one.row.verdict, "")
-    return newest if newest and one.phase == "Successful" else ROLES.get(one.phase) or newest
+    return newest if newest and one.phase == "Successful" else _ROLES.get(one.phase) or newest
 
 
 def _is_bad(one: Judged) -> bool:
@@ -83,7 +83,7 @@ def screen(snapshot: Snapshot, runs: Sequence[AnalysisRun], now: datetime, facts
 
 
 def _head(snapshot: Snapshot, run: AnalysisRun, now: datetime, facts: Facts) -> list[Line]:
-    symbols, role = facts.symbols, ROLES.get(run.phase, "hint")
+    symbols, role = facts.symbols, _ROLES.get(run.phase, "hint")
     phase, step = run.phase or "Pending", step_of(snapshot.rollout, run)
     if run.is_finished and run.started_at:
         phase += f" after {duration((run.completed_at or now) - run.started_at)}"

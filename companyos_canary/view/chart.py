@@ -39,7 +39,7 @@ def chart(
         label: Part = ""
         if width >= NARROWEST:
             label = (f"{shorten(labels.get(row, ''), GUTTER - 1, symbols):>{GUTTER - 1}} ", "hint")
-        lines.append((label, *merged(cells[row])))
+        lines.append((label, *merged_cells(cells[row])))
     return lines
 
 
@@ -125,7 +125,7 @@ def _labels(scale: _Scale, unit: Unit) -> dict[int, str]:
     return labels
 
 
-def merged(cells: Sequence[tuple[str, Role]]) -> list[Part]:
+def merged_cells(cells: Sequence[tuple[str, Role]]) -> list[Part]:
     """Neighbours of one role as one part."""
     parts = groupby(cells, key=lambda c: c[1])
     return [("".join(mark for mark, _ in of_one), role) for role, of_one in parts]

@@ -16,7 +16,7 @@ def verdict_line(ending: Ending) -> str:
         "verdict": ending.kind,
         "version": version(ending.image) if ending.image else "",
         "stable": version(ending.stable_image) if ending.stable_image else "",
-        "step": step_of(ending),
+        "step": _step_of(ending),
         "weight": _weight(ending),
         **_reason(ending),
         "abort_on": ending.abort_on.condition if ending.abort_on else "",
@@ -48,7 +48,7 @@ def _weight(ending: Ending) -> str:
     return str(stopped.weight) if stopped else ""
 
 
-def step_of(ending: Ending) -> str:
+def _step_of(ending: Ending) -> str:
     """`2/3`: where it had come to, as people count; empty where there are no steps."""
     picture = _picture(ending)
     steps, stopped = picture.progress.steps, picture.progress.failed_step
@@ -265,5 +265,5 @@ def _newest(ending: Ending) -> str:
 
 
 def _in_step(ending: Ending) -> str:
-    step = step_of(ending)
+    step = _step_of(ending)
     return f" (step {step})" if step else ""

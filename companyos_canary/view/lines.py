@@ -202,7 +202,7 @@ def width(line: Iterable[Part]) -> int:
     return sum(columns_of(p if isinstance(p, str) else p[0]) for p in line)
 
 
-def parts(cell: Cell) -> Sequence[Part]:
+def _parts(cell: Cell) -> Sequence[Part]:
     return cell if isinstance(cell, list) else (cell,)
 
 
@@ -225,7 +225,7 @@ class Column:
     @cached_property
     def widths(self) -> tuple[int, ...]:
         """The columns that each cell takes."""
-        return tuple(width(parts(c)) for c in self.cells)
+        return tuple(width(_parts(c)) for c in self.cells)
 
     @cached_property
     def width(self) -> int:
@@ -233,7 +233,7 @@ class Column:
 
     @property
     def empty(self) -> bool:
-        return not any(plain(parts(c)).strip() for c in self.cells)
+        return not any(plain(_parts(c)).strip() for c in self.cells)
 
 
 def table(columns: Sequence[Column], room: int, *, indent: int = 2, gap: int = 2) -> list[Line]:
@@ -266,7 +266,7 @@ def _row(cells: list[tuple[Cell, int]], columns: list[Column], indent: int, gap:
     for n, ((cell, used), column) in enumerate(zip(cells, columns, strict=True)):
         blank = " " * (column.width - used)
         row += [" " * (gap if columns[n - 1].heading else 1)] if n else []
-        row += [blank, *parts(cell)] if column.align == "right" else [*parts(cell), blank]
+        row += [blank, *_parts(cell)] if column.align == "right" else [*_parts(cell), blank]
     return tuple(row)
 
 

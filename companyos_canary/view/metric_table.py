@@ -9,7 +9,7 @@ from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.snapshot import Live, LiveMetric
 from companyos_canary.view import advice
-from companyos_canary.view.chart import merged, resampled
+from companyos_canary.view.chart import merged_cells, resampled
 from companyos_canary.view.format import duration, limit_text, shorten, sparkline, value_text
 from companyos_canary.view.lines import (
     Cell,
@@ -34,7 +34,7 @@ def trend(values: Sequence[float | None], limit: Limit | None, room: int, symbol
     if limit is None or not any(v is not None and not math.isnan(v) for v in shown):
         return [sparkline(shown, None, symbols)]
     marks = [_mark(v, limit, symbols) for v in shown]
-    return merged(marks)
+    return merged_cells(marks)
 
 
 def _mark(value: float | None, limit: Limit, symbols: Symbols) -> tuple[str, Role]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from companyos_canary.argo.durations import Points
 from companyos_canary.argo.limits import Limit
 from companyos_canary.argo.metric_rows import MetricRow
-from companyos_canary.view.chart import merged
+from companyos_canary.view.chart import merged_cells
 from companyos_canary.view.format import bound_text, clock, value_text
 from companyos_canary.view.lines import Line, Role, Symbols
 
@@ -68,7 +68,7 @@ def plot(canary: Points, stable: Points, row: MetricRow, time: Time, *, height: 
             else:
                 cells.append((symbols.limit, "off") if column in time.borders else (" ", ""))
         edge: Role = "warning" if line == limit_row else "hint"
-        lines.append(((f"{labels.get(line, '')[: GUTTER - 1]:>{GUTTER - 1}} ", edge), *merged(cells)))
+        lines.append(((f"{labels.get(line, '')[: GUTTER - 1]:>{GUTTER - 1}} ", edge), *merged_cells(cells)))
     return lines
 
 

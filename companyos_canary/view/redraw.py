@@ -7,10 +7,10 @@ from rich.console import Console, RenderableType
 from rich.control import Control
 from rich.live import Live as RichLive
 
-SHORTEST = 0.2
+_SHORTEST = 0.2
 
 
-class Live:
+class LiveScreen:
     """`with Live(console, clock) as live: live.update(frame)`. `clock` counts seconds. What comes
     sooner than 0.2 s after a frame waits for the next update, `tick`, or the end; one that is there
     already is not drawn again. The last frame stays in the scrollback, and the cursor is back
@@ -32,7 +32,7 @@ class Live:
         self._size = (console.width, console.height)
         self._drawn: RenderableType | None = None
 
-    def __enter__(self) -> "Live":
+    def __enter__(self) -> "LiveScreen":
         self._live.__enter__()
         return self
 
@@ -54,7 +54,7 @@ class Live:
         """Draws a frame that waits, if it is due; seconds until it is, None if none waits."""
         if self._waiting is None:
             return None
-        due = 0.0 if self._drawn_at is None else self._drawn_at + SHORTEST - self._clock()
+        due = 0.0 if self._drawn_at is None else self._drawn_at + _SHORTEST - self._clock()
         if due > 0:
             return due
         self._draw(self._waiting)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.argo.replicas import Limits, Pods, Target, advance, limits, reached, scale_down_others, target
+from companyos_canary.argo.replicas import Limits, Pods, PodTarget, advance, limits, reached, scale_down_others, target
 
 WEIGHTS = (1, 5, 10, 20, 25, 33, 50, 60, 75, 80, 90, 95, 99, 100)
 TABLE = {
@@ -63,10 +63,10 @@ def test_limits_round_surge_up_and_unavailable_down(
 
 def play(
     replicas: int, weight: int, given_limits: Limits, canary: Pods, stable: Pods
-) -> tuple[list[Target], Pods, Pods]:
+) -> tuple[list[PodTarget], Pods, Pods]:
     """Runs passes until nothing moves. One ReplicaSet is scaled a pass, stable first; when
     neither can be, all pods become available: then an `A` (the same Target twice)."""
-    seen = [Target(canary.desired, stable.desired)]
+    seen = [PodTarget(canary.desired, stable.desired)]
     for _ in range(200):
         want = advance(replicas, weight, given_limits, canary, stable)
         if want.stable != stable.desired:
@@ -80,7 +80,7 @@ def play(
             continue
         else:
             return seen, canary, stable
-        seen.append(Target(canary.desired, stable.desired))
+        seen.append(PodTarget(canary.desired, stable.desired))
     raise AssertionError("it never comes to rest")
 
 
@@ -118,26 +118,26 @@ def test_scaling_goes_the_recorded_way(
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        ((10, 30, Limits(3, 0), up(0), up(10)), Target(3, 10)),
-        ((10, 30, Limits(0, 5), up(0), up(10)), Target(0, 7)),
-        ((4, 0, Limits(1, 0), up(4), up(0)), Target(4, 1)),
-        ((4, 0, Limits(1, 0), up(4), Pods(1, 1, 0)), Target(4, 1)),
-        ((4, 0, Limits(1, 0), up(4), up(1)), Target(3, 1)),
-        ((5, 20, Limits(2, 1), up(0), None), Target(5, 0)),
+        ((10, 30, Limits(3, 0), up(0), up(10)), PodTarget(3, 10)),
+        ((10, 30, Limits(0, 5), up(0), up(10)), PodTarget(0, 7)),
+        ((4, 0, Limits(1, 0), up(4), up(0)), PodTarget(4, 1)),
+        ((4, 0, Limits(1, 0), up(4), Pods(1, 1, 0)), PodTarget(4, 1)),
+        ((4, 0, Limits(1, 0), up(4), up(1)), PodTarget(3, 1)),
+        ((5, 20, Limits(2, 1), up(0), None), PodTarget(5, 0)),
     ],
 )
-def test_one_step_follows_upstreams_examples(args: tuple[object, ...], expected: Target) -> None:
+def test_one_step_follows_upstreams_examples(args: tuple[object, ...], expected: PodTarget) -> None:
     assert advance(*args) == expected  # type: ignore[arg-type]
 
 
 def test_nothing_else_is_scaled_down_while_a_third_version_has_pods() -> None:
-    assert advance(5, 20, Limits(2, 1), up(0), up(5), others=2) == Target(0, 5)
-    assert advance(5, 20, Limits(2, 1), up(0), up(2), others=3) == Target(0, 4)
+    assert advance(5, 20, Limits(2, 1), up(0), up(5), others=2) == PodTarget(0, 5)
+    assert advance(5, 20, Limits(2, 1), up(0), up(2), others=3) == PodTarget(0, 4)
 
 
 def test_a_broken_stable_version_does_not_hold_up_a_canary() -> None:
     want = advance(5, 20, Limits(2, 1), up(0), Pods(5, 5, 3))
-    assert want == Target(1, 4)
+    assert want == PodTarget(1, 4)
 
 
 def test_other_versions_lose_unready_pods_first_then_as_many_as_may_be_missing() -> None:
@@ -148,7 +148,7 @@ def test_other_versions_lose_unready_pods_first_then_as_many_as_may_be_missing()
 
 
 def test_a_weight_is_reached_when_the_canary_is_available_and_stable_has_gone() -> None:
-    at = Target(1, 4)
+    at = PodTarget(1, 4)
     assert reached(at, up(1), Pods(4, 4, 3), 0)
     assert not reached(at, Pods(1, 1, 0), up(4), 0)
     assert not reached(at, up(1), Pods(4, 5, 5), 0)

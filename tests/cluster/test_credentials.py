@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.credentials import Connection, connect
+from companyos_canary.cluster.credentials import Connection, open_transport
 from companyos_canary.errors import ConfigError, Unauthenticated, Unreachable, UsageError
 from companyos_canary.model.http import Request
 from tests.cluster.wire import answer, certificate, encrypted, serving
@@ -33,7 +33,7 @@ def made() -> Any:
     def make(kubeconfig: Path | None = None, context: str | None = None, **more: Any) -> Connection:
         more.setdefault("environ", {"HOME": "/nonexistent"})
         file = str(kubeconfig) if kubeconfig else None
-        opened.append(connect(file, context, timeout=5, **more))
+        opened.append(open_transport(file, context, timeout=5, **more))
         return opened[-1]
 
     yield make
@@ -353,7 +353,7 @@ def test_inside_a_pod_the_service_account_is_used(tmp_path: Path, made: Any) -> 
 
 def test_no_kubeconfig_at_all_is_told() -> None:
     with pytest.raises(ConfigError, match="no kubeconfig: neither KUBECONFIG nor"):
-        connect(None, None, environ={"HOME": "/nonexistent"}, timeout=5)
+        open_transport(None, None, environ={"HOME": "/nonexistent"}, timeout=5)
 
 
 def test_a_named_kubeconfig_must_exist(tmp_path: Path, made: Any) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from companyos_canary import errors
-from companyos_canary.cluster.errors import check, verb_of
-from companyos_canary.cluster.kinds import Target, known, path_of, target_of
+from companyos_canary.cluster.errors import raise_for, verb_of
+from companyos_canary.cluster.kinds import Target, known, path_of, path_target
 from companyos_canary.model.http import Request, Response
 
 ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/api"
@@ -20,14 +20,14 @@ def status(code: int, message: str = "", headers: dict[str, str] | None = None, 
 
 def raised(response: Response, request: Request | None = None) -> errors.CanaryError:
     with pytest.raises(errors.CanaryError) as failure:
-        check(response, request or Request("GET", ROLLOUT))
+        raise_for(response, request or Request("GET", ROLLOUT))
     return failure.value
 
 
 @pytest.mark.parametrize("code", [200, 201, 202])
 def test_a_success_is_returned(code: int) -> None:
     response = Response(code)
-    assert check(response, Request("GET", "/x")) is response
+    assert raise_for(response, Request("GET", "/x")) is response
 
 
 def test_401_says_that_the_credentials_are_not_accepted() -> None:
@@ -174,7 +174,7 @@ def test_verbs_are_those_of_roles(method: str, query: tuple[tuple[str, str], ...
     ],
 )
 def test_paths_are_read(path: str, target: Target) -> None:
-    assert target_of(path) == target
+    assert path_target(path) == target
 
 
 def test_paths_are_built() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.credentials import connect
+from companyos_canary.cluster.credentials import open_transport
 from companyos_canary.cluster.feed import WatchFeed
 from companyos_canary.cluster.kinds import ROLLOUT
 from companyos_canary.errors import Unauthenticated
@@ -34,7 +34,7 @@ class Real:
         write_kubeconfig(self.kubeconfig, server=self.server.url, token="t", ca=identity.ca, namespace=NS)
 
     def cluster(self) -> Cluster:
-        found = connect(str(self.kubeconfig), None, environ={}, timeout=5)
+        found = open_transport(str(self.kubeconfig), None, environ={}, timeout=5)
         return Cluster(found.transport, found.namespace, found.context)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.cluster.kinds import POD, Selection
-from companyos_canary.cluster.reflector import SILENCE, Answer, Chunk, Ended, Event, Input, Reflector, Step, Tick
+from companyos_canary.cluster.reflector import SILENCE, Answered, Chunk, Due, Ended, Input, Pushed, Reflector, Tick
 from companyos_canary.errors import CrdMissing, Forbidden, Unauthenticated, Unreachable
 from companyos_canary.model.http import Request, Response
 from tests.cluster.fake_api import FakeApi, failure, line, status
@@ -28,17 +28,17 @@ class Play:
         self.now = START
         self.reflector = Reflector(Selection(POD, "n", "app=a"), lambda: 0.5)
         self.asked: list[Request] = []
-        self.told: list[Event] = []
-        self.last = Step()
+        self.told: list[Pushed] = []
+        self.last = Due()
 
-    def give(self, what: Input) -> Step:
+    def give(self, what: Input) -> Due:
         self.last = self.reflector.step(what, self.now)
         self.told += self.last.events
         if self.last.request:
             self.asked.append(self.last.request)
         return self.last
 
-    def wait(self) -> Step:
+    def wait(self) -> Due:
         """Jumps to where it wants to be woken."""
         assert self.last.wake_at
         self.pause = self.last.wake_at - self.now
@@ -47,8 +47,8 @@ class Play:
 
     def opened(self) -> "Play":
         self.give(Tick())
-        self.give(Answer(self.api.list()))
-        self.give(Answer(Response(200)))
+        self.give(Answered(self.api.list()))
+        self.give(Answered(Response(200)))
         return self
 
     def news(self) -> bytes:
@@ -59,7 +59,7 @@ class Play:
         return [(e.type, e.object["metadata"]["name"]) for e in self.told]
 
 
-def resumes_from(step: Step) -> str:
+def resumes_from(step: Due) -> str:
     assert step.request
     assert step.request.parameter("watch") == "true"
     return step.request.parameter("resourceVersion")
@@ -70,7 +70,7 @@ def test_it_lists_and_then_watches_from_there() -> None:
     play.api.put("a")
     assert play.give(Tick()).request == Request("GET", "/api/v1/namespaces/n/pods", (("labelSelector", "app=a"),))
     assert not play.reflector.synced
-    step = play.give(Answer(play.api.list()))
+    step = play.give(Answered(play.api.list()))
     assert play.reflector.synced
     assert step.request
     assert dict(step.request.query) == {
@@ -81,7 +81,7 @@ def test_it_lists_and_then_watches_from_there() -> None:
         "timeoutSeconds": "360",
     }
     assert step.request.timeout == 90
-    assert play.give(Answer(Response(200))).reading
+    assert play.give(Answered(Response(200))).reading
     assert play.told_names == [("ADDED", "a")]
 
 
@@ -89,7 +89,7 @@ def test_watches_last_four_to_eight_minutes() -> None:
     for chance, seconds in ((0.0, "240"), (0.999, "479")):
         reflector = Reflector(Selection(POD, "n"), lambda chance=chance: chance)
         reflector.step(Tick(), START)
-        step = reflector.step(Answer(FakeApi().list()), START)
+        step = reflector.step(Answered(FakeApi().list()), START)
         assert step.request
         assert step.request.parameter("timeoutSeconds") == seconds
 
@@ -131,7 +131,7 @@ def test_half_a_line_and_a_reset_resume_without_the_half() -> None:
     assert play.give(BROKEN).request is None
     assert play.reflector.stale_since == START
     assert resumes_from(play.wait()) == "11"
-    play.give(Answer(Response(200)))
+    play.give(Answered(Response(200)))
     assert play.reflector.stale_since is None
     play.give(Chunk(play.news()))
     assert play.told_names == [("ADDED", "a"), ("ADDED", "b")]
@@ -150,15 +150,15 @@ def test_410_lists_again_and_tells_the_difference(as_event: bool) -> None:
     play.api.put("d")
     play.told.clear()
     if as_event:
-        play.give(Answer(Response(200)))
+        play.give(Answered(Response(200)))
         step = play.give(Chunk(line("ERROR", status(410, "Expired"))))
     else:
-        step = play.give(Answer(failure(410, "Expired")))
+        step = play.give(Answered(failure(410, "Expired")))
     if step.request is None:
         step = play.wait()
     assert step.request
     assert step.request.parameter("watch") == ""
-    play.give(Answer(play.api.list()))
+    play.give(Answered(play.api.list()))
     assert play.told_names == [("DELETED", "a"), ("MODIFIED", "b"), ("ADDED", "d")]
     assert {o["metadata"]["name"] for o in play.reflector.objects.values()} == {"b", "c", "d"}
 
@@ -166,8 +166,8 @@ def test_410_lists_again_and_tells_the_difference(as_event: bool) -> None:
 def test_410_twice_lists_at_once_and_then_waits() -> None:
     play = Play().opened()
     assert play.give(Chunk(line("ERROR", status(410)))).request
-    play.give(Answer(play.api.list()))
-    play.give(Answer(Response(200)))
+    play.give(Answered(play.api.list()))
+    play.give(Answered(Response(200)))
     assert play.give(Chunk(line("ERROR", status(410)))).request is None
     assert play.wait().request
     assert play.pause > timedelta(seconds=0.2)
@@ -181,7 +181,7 @@ def test_an_object_that_was_made_anew_under_its_name_is_deleted_and_added() -> N
     play.api.put("a")
     play.give(Chunk(line("ERROR", status(410))))
     play.told.clear()
-    play.give(Answer(play.api.list()))
+    play.give(Answered(play.api.list()))
     assert play.told_names == [("DELETED", "a"), ("ADDED", "a")]
 
 
@@ -192,7 +192,7 @@ def test_500_is_tried_again_ever_more_slowly() -> None:
     for _ in range(12):
         play.wait()
         pauses.append(play.pause.total_seconds())
-        play.give(Answer(failure(500)))
+        play.give(Answered(failure(500)))
     assert pauses[:4] == [0.1875, 0.375, 0.75, 1.5]
     assert pauses == sorted(pauses)
     assert pauses[-1] == 22.5
@@ -204,10 +204,10 @@ def test_retry_after_is_honoured() -> None:
     play = Play().opened()
     play.give(Ended())
     play.wait()
-    play.give(Answer(failure(429, **{"Retry-After": "7"})))
+    play.give(Answered(failure(429, **{"Retry-After": "7"})))
     play.wait()
     assert play.pause == timedelta(seconds=7)
-    play.give(Answer(failure(429, **{"Retry-After": "86400"})))
+    play.give(Answered(failure(429, **{"Retry-After": "86400"})))
     play.wait()
     assert play.pause == timedelta(seconds=300)
 
@@ -273,14 +273,14 @@ def test_what_is_refused_three_times_stops_with_the_reason(code: int, family: ty
     play = Play()
     play.give(Tick())
     for _ in range(2):
-        play.give(Answer(failure(code)))
+        play.give(Answered(failure(code)))
         assert play.reflector.stopped is None
         play.wait()
-    step = play.give(Answer(failure(code)))
-    assert step == Step()
+    step = play.give(Answered(failure(code)))
+    assert step == Due()
     assert isinstance(play.reflector.stopped, family)
     assert play.reflector.stale_since == START
-    assert play.give(Tick()) == Step()
+    assert play.give(Tick()) == Due()
 
 
 def test_credentials_that_cannot_be_had_stop_it_too() -> None:
@@ -289,7 +289,7 @@ def test_credentials_that_cannot_be_had_stop_it_too() -> None:
     for _ in range(2):
         play.give(Ended(Unauthenticated("the plugin failed")))
         play.wait()
-    assert play.give(Ended(Unauthenticated("the plugin failed"))) == Step()
+    assert play.give(Ended(Unauthenticated("the plugin failed"))) == Due()
     assert isinstance(play.reflector.stopped, Unauthenticated)
 
 
@@ -299,7 +299,7 @@ def test_a_watch_that_is_forbidden_while_lists_are_not_stops_and_names_the_watch
     while play.reflector.stopped is None:
         request = play.asked[-1]
         watch = request.parameter("watch")
-        play.give(Answer(failure(403) if watch else play.api.list()))
+        play.give(Answered(failure(403) if watch else play.api.list()))
         if play.last.wake_at:
             play.wait()
     assert "`watch` `pods`" in play.reflector.stopped.message
@@ -311,7 +311,7 @@ def test_a_server_that_refuses_everybody_while_it_restarts_is_given_half_a_minut
     play.give(BROKEN)
     while play.reflector.stopped is None:
         play.wait()
-        play.give(Answer(failure(403)))
+        play.give(Answered(failure(403)))
     assert timedelta(seconds=20) < play.now - START < timedelta(seconds=60)
     assert play.reflector.stale_since == START
 
@@ -321,9 +321,9 @@ def test_a_refusal_long_ago_is_forgotten() -> None:
     for _ in range(5):
         play.give(BROKEN)
         play.wait()
-        play.give(Answer(failure(401)))
+        play.give(Answered(failure(401)))
         play.wait()
-        play.give(Answer(Response(200)))
+        play.give(Answered(Response(200)))
         play.api.put("a")
         play.give(Chunk(play.news()))
     assert play.reflector.stopped is None
@@ -335,7 +335,7 @@ def test_after_three_failures_it_lists_again() -> None:
     for _ in range(2):
         play.wait()
         assert play.asked[-1].parameter("watch")
-        play.give(Answer(failure(504)))
+        play.give(Answered(failure(504)))
     assert play.wait().request
     assert play.asked[-1].parameter("watch") == ""
 
@@ -354,17 +354,17 @@ def test_a_list_that_is_none_is_tried_again() -> None:
     for body in (b"<html>", b"{}", b'{"metadata": {"resourceVersion": "1"}, "items": [1]}'):
         play = Play()
         play.give(Tick())
-        assert play.give(Answer(Response(200, {}, body))).wake_at
+        assert play.give(Answered(Response(200, {}, body))).wake_at
         assert not play.reflector.synced
 
 
 def always(answer: Callable[[FakeApi], Response]) -> Callable[[FakeApi, Request], list[Input]]:
-    return lambda api, request: [Answer(answer(api))]
+    return lambda api, request: [Answered(answer(api))]
 
 
 def lists_but(*inputs: Input) -> Callable[[FakeApi, Request], list[Input]]:
     def play(api: FakeApi, request: Request) -> list[Input]:
-        return list(inputs) if request.parameter("watch") else [Answer(api.list())]
+        return list(inputs) if request.parameter("watch") else [Answered(api.list())]
 
     return play
 
@@ -374,16 +374,16 @@ def lists_but(*inputs: Input) -> Callable[[FakeApi, Request], list[Input]]:
     [
         always(lambda api: failure(500)),
         always(lambda api: failure(410)),
-        lists_but(Answer(failure(500))),
-        lists_but(Answer(failure(410))),
-        lists_but(Answer(failure(400))),
-        lists_but(Answer(Response(200)), Ended()),
-        lists_but(Answer(Response(200)), BROKEN),
+        lists_but(Answered(failure(500))),
+        lists_but(Answered(failure(410))),
+        lists_but(Answered(failure(400))),
+        lists_but(Answered(Response(200)), Ended()),
+        lists_but(Answered(Response(200)), BROKEN),
         lists_but(BROKEN),
-        lists_but(Answer(Response(200)), Chunk(b"garbage\n")),
-        lists_but(Answer(Response(200)), Chunk(line("ERROR", status(410)))),
+        lists_but(Answered(Response(200)), Chunk(b"garbage\n")),
+        lists_but(Answered(Response(200)), Chunk(line("ERROR", status(410)))),
         lists_but(
-            Answer(Response(200)),
+            Answered(Response(200)),
             Chunk(line("ADDED", {"metadata": {"name": "a", "resourceVersion": "3"}})),
             Chunk(line("BOOKMARK", {"metadata": {"resourceVersion": "4"}})),
             Ended(),
@@ -446,12 +446,12 @@ class Faulty(Play):
             if not self.last.request:
                 self.wait()
             elif not self.last.request.parameter("watch"):
-                self.give(Answer(self.api.list()))
+                self.give(Answered(self.api.list()))
                 self.lists.append((self.api.version, len(self.told)))
             elif int(self.last.request.parameter("resourceVersion")) < self.api.compacted:
-                self.give(Answer(failure(410)))
+                self.give(Answered(failure(410)))
             else:
-                self.give(Answer(Response(200)))
+                self.give(Answered(Response(200)))
         raise AssertionError("no watch")
 
     def fault(self, name: str) -> None:
@@ -465,7 +465,7 @@ class Faulty(Play):
             self.give(Ended())
             if not self.last.request:
                 self.wait()
-            self.give(Answer(http[name]) if name in http else BROKEN)
+            self.give(Answered(http[name]) if name in http else BROKEN)
             return
         self.until_reading()
         pieces: dict[str, list[Input]] = {
@@ -512,7 +512,7 @@ def test_whatever_fails_the_end_is_the_servers_state_and_nothing_is_told_twice(
         assert [(e.type, e.object) for e in play.told[told:]] == log
 
 
-def replayed(events: list[Event]) -> dict[str, Any]:
+def replayed(events: list[Pushed]) -> dict[str, Any]:
     """The state that the events add up to; each must fit to the ones before."""
     state: dict[str, Any] = {}
     for event in events:
@@ -531,8 +531,8 @@ def test_why_the_connection_is_lost_is_known_until_it_is_back() -> None:
     play.give(BROKEN)
     assert play.reflector.trouble is BROKEN.error
     play.wait()
-    play.give(Answer(failure(401)))
+    play.give(Answered(failure(401)))
     assert isinstance(play.reflector.trouble, Unauthenticated)
     play.wait()
-    play.give(Answer(Response(200)))
+    play.give(Answered(Response(200)))
     assert play.reflector.trouble is None

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import urllib3
 
 from companyos_canary.cluster.kinds import ROLLOUT, rollout_named
-from companyos_canary.cluster.reflector import Event, Reflector
+from companyos_canary.cluster.reflector import Pushed, Reflector
 from companyos_canary.cluster.sources import Poller, Watcher
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import CanaryError, Forbidden, Unreachable
@@ -65,7 +65,7 @@ class Told(Reflector):
 
     def __init__(self) -> None:
         super().__init__(rollout_named("n", "api"), lambda: 0.0)
-        self.told: list[Event] = []
+        self.told: list[Pushed] = []
 
     def step(self, given: Any, now: datetime) -> Any:
         step = super().step(given, now)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from companyos_canary.cluster.kinds import target_of
+from companyos_canary.cluster.kinds import path_target
 from companyos_canary.sandbox import cluster as sandbox
 from tests.world import CONFIG, MANUAL, SteppedFeed, World
 
@@ -105,7 +105,7 @@ def changing(world: World) -> list[str]:
         for r in world.requests
         if r.method not in ("GET", "HEAD")
         and not r.parameter("dryRun")
-        and target_of(r.path).plural not in ("events", "selfsubjectrulesreviews")
+        and path_target(r.path).plural not in ("events", "selfsubjectrulesreviews")
     ]
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from companyos_canary.cluster.kinds import target_of
+from companyos_canary.cluster.kinds import path_target
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.kinds import EVENT, POD, REPLICASET
 from tests.world import World
@@ -35,7 +35,7 @@ def test_no_list_is_of_a_whole_namespace(waiting: World, arguments: tuple[str, .
     waiting.canary(*arguments)
     for request in waiting.requests:
         selected = request.parameter("labelSelector") or request.parameter("fieldSelector")
-        assert target_of(request.path).name or selected, request.target
+        assert path_target(request.path).name or selected, request.target
 
 
 @pytest.mark.parametrize("arguments", READS, ids=" ".join)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from companyos_canary.cluster.credentials import connect
+from companyos_canary.cluster.credentials import open_transport
 from companyos_canary.errors import CanaryError, ExitCode, Unauthenticated
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.kinds import ROLLOUT
@@ -143,7 +143,7 @@ def kubeconfig(folder: Path, user: dict[str, Any], server: str) -> str:
 
 def asked(folder: Path, user: dict[str, Any], server: str) -> None:
     environ = {"HOME": str(folder)}
-    connection = connect(kubeconfig(folder, user, server), None, environ=environ, timeout=5)
+    connection = open_transport(kubeconfig(folder, user, server), None, environ=environ, timeout=5)
     try:
         connection.transport.send(Request("GET", "/version", timeout=5))
     finally:

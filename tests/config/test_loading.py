@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from companyos_canary.config import MANUAL, Analysis, Metric, Settings, Step, load
+from companyos_canary.config import MANUAL, Analysis, MetricSettings, Settings, StepSettings, load
 from companyos_canary.errors import ConfigError
 
 FOUR_LINES = """\
@@ -36,16 +36,16 @@ def refusal(directory: Path, text: str) -> str:
 def test_four_lines_are_enough(tmp_path: Path) -> None:
     settings = loaded(tmp_path)
     assert settings.steps == (
-        Step(10, timedelta(minutes=2)),
-        Step(25, timedelta(minutes=2)),
-        Step(50, timedelta(minutes=3)),
+        StepSettings(10, timedelta(minutes=2)),
+        StepSettings(25, timedelta(minutes=2)),
+        StepSettings(50, timedelta(minutes=3)),
     )
     assert settings.metrics == (
-        Metric("error-rate", "below", 0.05),
-        Metric("latency-p95", "below", 0.3),
-        Metric("latency-ratio", "below", 1.2),
-        Metric("error-ratio", "below", 1.5),
-        Metric("opa-success", "above", 0.99),
+        MetricSettings("error-rate", "below", 0.05),
+        MetricSettings("latency-p95", "below", 0.3),
+        MetricSettings("latency-ratio", "below", 1.2),
+        MetricSettings("error-ratio", "below", 1.5),
+        MetricSettings("opa-success", "above", 0.99),
     )
     assert (settings.app, settings.container) == ("companyos-api", "companyos-api")
     assert settings.replicas == 10
@@ -76,17 +76,17 @@ links: {slo: "https://g/{namespace}/{rollout}"}
 """,
     )
     assert settings.steps == (
-        Step(5, pause=MANUAL),
-        Step(20, pause=timedelta(minutes=5)),
-        Step(20, timedelta(seconds=90), timedelta(hours=1)),
+        StepSettings(5, pause=MANUAL),
+        StepSettings(20, pause=timedelta(minutes=5)),
+        StepSettings(20, timedelta(seconds=90), timedelta(hours=1)),
     )
     assert settings.analysis == Analysis(timedelta(seconds=30), 7, "fail", 'job="a", pod=~"b.*"', True)
     assert settings.metrics == (
-        Metric("error-rate", "below", 0.025, form="literal", no_data="fail"),
-        Metric("latency-p95", "below", 0.25, no_data="pass"),
-        Metric("latency-ratio", "below", 1.2, no_data="fail"),
-        Metric("error-ratio", "below", 1.5, no_data="fail"),
-        Metric("queue", "above", -1.0, 'min(queue{job="{{args.scope}}"})', no_data="fail"),
+        MetricSettings("error-rate", "below", 0.025, form="literal", no_data="fail"),
+        MetricSettings("latency-p95", "below", 0.25, no_data="pass"),
+        MetricSettings("latency-ratio", "below", 1.2, no_data="fail"),
+        MetricSettings("error-ratio", "below", 1.5, no_data="fail"),
+        MetricSettings("queue", "above", -1.0, 'min(queue{job="{{args.scope}}"})', no_data="fail"),
     )
     assert settings.links == {"slo": "https://g/companyos/companyos-api"}
     assert (settings.replicas, settings.port) == (20, 9000)

@@ -45,18 +45,18 @@ def test_a_limit_that_is_no_number_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "2", "2 minutes", "0s", "-2m", " 2m", "2d", "721h", "2m?"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
-        settings.duration(text)
+        settings.parsed_duration(text)
 
 
 def test_durations_are_those_of_go() -> None:
-    assert settings.duration("1h30m") == timedelta(minutes=90)
-    assert settings.duration("90s") == timedelta(seconds=90)
+    assert settings.parsed_duration("1h30m") == timedelta(minutes=90)
+    assert settings.parsed_duration("90s") == timedelta(seconds=90)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_plain_number_reads_back_and_has_no_exponent(number: float) -> None:
-    assert float(settings.plain(number)) == number
-    assert "e" not in settings.plain(number).lower()
+    assert float(settings.plain_number(number)) == number
+    assert "e" not in settings.plain_number(number).lower()
 
 
 @pytest.mark.parametrize(

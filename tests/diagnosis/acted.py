@@ -16,7 +16,7 @@ from zlib import crc32
 
 import yaml
 
-from companyos_canary.diagnosis.nodata import of_stable, part_of
+from companyos_canary.diagnosis.nodata import part_of, stable_side
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import HASH_LABEL
@@ -134,7 +134,7 @@ def _answers(played: World) -> Json:
     parts = [p for q in dict.fromkeys(queries) if (p := part_of(q))]
     found = []
     asked = [q for p in parts for q in (p.found, p.at_all, p.requests, p.samples)]
-    for query in dict.fromkeys((*asked, *filter(None, map(of_stable, queries)))):
+    for query in dict.fromkeys((*asked, *filter(None, map(stable_side, queries)))):
         answer = played.prometheus(Request("GET", "/api/v1/query", (("query", query),))).json()
         vector = [{"metric": s["metric"], "value": float(s["value"][1])} for s in answer["data"]["result"]]
         found.append({"query": query, "answer": {"vector": vector}})

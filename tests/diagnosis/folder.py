@@ -16,7 +16,7 @@ import yaml
 
 from companyos_canary.argo.picture import Place
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import target_of
+from companyos_canary.cluster.kinds import path_target
 from companyos_canary.commands.why import explain
 from companyos_canary.diagnosis.case import Case, Did
 from companyos_canary.diagnosis.table import Diagnosis
@@ -85,7 +85,7 @@ class Folder:
 
     def send(self, request: Request) -> Response:
         self.requests.append(request)
-        target = target_of(request.path)
+        target = path_target(request.path)
         kind = _KINDS.get(target.plural) or target.kind
         if target.name:
             there = (o for o in self._in(target.namespace) if o.get("kind") == kind)
@@ -105,7 +105,7 @@ class Folder:
     def stream(self, request: Request) -> Response:
         """A log, whole."""
         self.requests.append(request)
-        pod = target_of(request.path).name
+        pod = path_target(request.path).name
         return Response(200, {}, "\n".join(_lines(self.logs, pod)).encode())
 
     def close(self) -> None:

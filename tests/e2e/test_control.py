@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from companyos_canary.cluster.credentials import connect
+from companyos_canary.cluster.credentials import open_transport
 from companyos_canary.model.http import Request
 from tests.e2e.conftest import start, stop
 
@@ -14,7 +14,7 @@ def test_its_faults_and_its_scenario_are_told_and_switched(tmp_path: Path) -> No
     faults = ("--fault", "list 503 x1", "--fault", "freeze")
     sandbox = start(tmp_path, "-q", "--write", "config", "--scenario", "mine.yaml", *faults)
     try:
-        transport = connect(str(sandbox.kubeconfig), None, environ={}, timeout=10).transport
+        transport = open_transport(str(sandbox.kubeconfig), None, environ={}, timeout=10).transport
         assert transport.send(Request("GET", "/sandbox")).json() == {
             "scenario": "mine",
             "faults": [{"rule": "list 503 x1", "met": 0}],

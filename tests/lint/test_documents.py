@@ -8,11 +8,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.lint.documents import Document, Unreadable, read
+from companyos_canary.lint.documents import Unreadable, YamlDocument, read
 from companyos_canary.lint.finding import below, dotted
 
 
-def documents(text: str | bytes) -> tuple[Document, ...]:
+def documents(text: str | bytes) -> tuple[YamlDocument, ...]:
     return read("x.yaml", text if isinstance(text, bytes) else text.encode())
 
 

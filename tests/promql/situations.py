@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from companyos_canary.config.checks import GUIDE
-from companyos_canary.config.settings import Metric
+from companyos_canary.config.settings import MetricSettings
 from companyos_canary.promql import STALE
 from companyos_canary.render import evidence
 from tests.promql.promtool import Case
@@ -19,7 +19,9 @@ WINDOW = "30s"
 MIN_REQUESTS = "50"
 ROWS: list[dict[str, Any]] = json.loads((HERE / "situations.json").read_text())["rows"]
 QUERIES: dict[str, dict[str, str]] = yaml.safe_load((HERE / "queries.yaml").read_text())
-QUERIES["evidence"] = {name: evidence.query(Metric(name, side, limit)) for name, (side, limit) in GUIDE.items()}
+QUERIES["evidence"] = {
+    name: evidence.evidence_query(MetricSettings(name, side, limit)) for name, (side, limit) in GUIDE.items()
+}
 #: Scrapes are a second apart; the question comes 0.4 s after the last of them.
 _SCRAPES = 60
 _AFTER_AN_ABORT = 40

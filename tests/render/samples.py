@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from companyos_canary.config import Metric, Settings, Step
+from companyos_canary.config import MetricSettings, Settings, StepSettings
 
 SETTINGS = Settings(
     rollout="companyos-api",
@@ -12,13 +12,17 @@ SETTINGS = Settings(
     image="companyos-api",
     app="companyos-api",
     container="companyos-api",
-    steps=(Step(10, timedelta(minutes=2)), Step(25, timedelta(minutes=2)), Step(50, timedelta(minutes=3))),
+    steps=(
+        StepSettings(10, timedelta(minutes=2)),
+        StepSettings(25, timedelta(minutes=2)),
+        StepSettings(50, timedelta(minutes=3)),
+    ),
     metrics=(
-        Metric("error-rate", "below", 0.05),
-        Metric("latency-p95", "below", 0.3),
-        Metric("latency-ratio", "below", 1.2),
-        Metric("error-ratio", "below", 1.5),
-        Metric("opa-success", "above", 0.99),
+        MetricSettings("error-rate", "below", 0.05),
+        MetricSettings("latency-p95", "below", 0.3),
+        MetricSettings("latency-ratio", "below", 1.2),
+        MetricSettings("error-ratio", "below", 1.5),
+        MetricSettings("opa-success", "above", 0.99),
     ),
 )
 

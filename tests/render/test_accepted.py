@@ -14,7 +14,7 @@ from companyos_canary.analysis.judge import Taken, conclude, plan
 from companyos_canary.analysis.measurement import Measured
 from companyos_canary.analysis.spec import run_spec
 from companyos_canary.argo.validation import first_fault
-from companyos_canary.config import Metric, Step
+from companyos_canary.config import MetricSettings, StepSettings
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.render import objects
 from companyos_canary.render.metrics import conditions
@@ -56,7 +56,7 @@ def test_the_controller_accepts_every_golden_file(path: Path) -> None:
 )
 def test_what_the_conditions_make_of_an_answer(result: list[float], hold: str, passes: str, fail: str) -> None:
     def verdict(no_data: Any) -> str:
-        good, bad = conditions(Metric("m", "below", 0.05, form="safe", no_data=no_data))
+        good, bad = conditions(MetricSettings("m", "below", 0.05, form="safe", no_data=no_data))
         failed = compiled(bad).evaluate(result) if bad else not compiled(good).evaluate(result)
         if failed:
             return "Failed"
@@ -80,7 +80,7 @@ def test_what_the_conditions_make_of_an_answer(result: list[float], hold: str, p
 )
 def test_what_the_conditions_make_of_evidence(result: list[float], hold: str, passes: str, fail: str) -> None:
     def verdict(name: str, no_data: Any, answer: list[float]) -> str:
-        texts = conditions(Metric(name, "below", 0.05, no_data=no_data))
+        texts = conditions(MetricSettings(name, "below", 0.05, no_data=no_data))
         good, bad = (compiled(text.replace("{{args.min-requests}}", "100")) for text in texts)
         if bad.evaluate(answer):
             return "Failed"
@@ -101,8 +101,8 @@ def test_what_the_conditions_make_of_evidence(result: list[float], hold: str, pa
 
 def judged(duration: timedelta, phases: list[str], form: Any = "safe") -> tuple[str, list[timedelta]]:
     """The phase of the run of a step that lasts `duration`, and when it measured."""
-    metrics = (Metric("error-rate", "below", 0.05, form=form),)
-    template = objects(settings(steps=(Step(10, duration),), metrics=metrics), "v1")[0]
+    metrics = (MetricSettings("error-rate", "below", 0.05, form=form),)
+    template = objects(settings(steps=(StepSettings(10, duration),), metrics=metrics), "v1")[0]
     run: dict[str, Any] = {"spec": template["spec"], "status": {}}
     now: datetime | None = START
     times: list[timedelta] = []

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.config import Step
-from companyos_canary.render import Change, changes, keep_live_image, objects
+from companyos_canary.config import StepSettings
+from companyos_canary.render import FieldChange, changes, keep_live_image, objects
 from tests.render.samples import SETTINGS, settings
 
 PROBE = {"httpGet": {"path": "/healthz", "port": 8080}}
@@ -81,31 +81,31 @@ def test_a_changed_field_is_named(path: tuple[Any, ...], value: Any, change: Any
     for part in path[:-1]:
         at = at[part]
     at[path[-1]] = value
-    assert changes(found, WANTED) == (Change("pod template", *change),)
+    assert changes(found, WANTED) == (FieldChange("pod template", *change),)
 
 
 def test_a_container_that_came_or_went_is_one_change() -> None:
     found = live()
     sidecar = {"name": "proxy", "image": "envoy"}
     found["spec"]["template"]["spec"]["containers"].append(sidecar)
-    assert changes(found, WANTED) == (Change("pod template", "spec.containers[proxy]", sidecar, None),)
+    assert changes(found, WANTED) == (FieldChange("pod template", "spec.containers[proxy]", sidecar, None),)
     assert changes(WANTED, found)[0].wanted == sidecar
 
 
 def test_changed_steps_are_named() -> None:
-    longer = (*SETTINGS.steps, Step(75, pause=timedelta(minutes=5)))
+    longer = (*SETTINGS.steps, StepSettings(75, pause=timedelta(minutes=5)))
     wanted = objects(settings(pod=POD, steps=longer), "v1")[-1]
     assert changes(live(), wanted) == (
-        Change("steps", "steps[6]", None, {"setWeight": 75}),
-        Change("steps", "steps[7]", None, {"pause": {"seconds": 300.0}}),
+        FieldChange("steps", "steps[6]", None, {"setWeight": 75}),
+        FieldChange("steps", "steps[7]", None, {"pause": {"seconds": 300.0}}),
     )
-    other = objects(settings(pod=POD, steps=(Step(11, timedelta(minutes=2)),)), "v1")[-1]
+    other = objects(settings(pod=POD, steps=(StepSettings(11, timedelta(minutes=2)),)), "v1")[-1]
     assert [c.path for c in changes(live(), other)] == [f"steps[{i}]" for i in (0, 2, 3, 4, 5)]
 
 
 @pytest.mark.parametrize("duration", ["5m", "300s", 300, "300"])
 def test_a_pause_is_the_same_however_it_is_written(duration: Any) -> None:
-    wanted = objects(settings(pod=POD, steps=(Step(10, pause=timedelta(minutes=5)),)), "v1")[-1]
+    wanted = objects(settings(pod=POD, steps=(StepSettings(10, pause=timedelta(minutes=5)),)), "v1")[-1]
     found = deepcopy(wanted)
     found["spec"]["strategy"]["canary"]["steps"][1] = {"pause": {"duration": duration}}
     assert changes(found, wanted) == ()

@@ -14,11 +14,11 @@ from companyos_canary.analysis.arguments import resolve_metric
 from companyos_canary.analysis.evidence import threshold
 from companyos_canary.analysis.expr.language import compile as compiled
 from companyos_canary.analysis.rules import validate
-from companyos_canary.config import MANUAL, Analysis, Metric, Settings, Step
-from companyos_canary.config.settings import plain
+from companyos_canary.config import MANUAL, Analysis, MetricSettings, Settings, StepSettings
+from companyos_canary.config.settings import plain_number
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.promql import parse
-from companyos_canary.render import objects, planned_duration, to_yaml
+from companyos_canary.render import objects, settings_duration, to_yaml
 from companyos_canary.render.evidence import at_least
 from companyos_canary.render.metrics import conditions
 from companyos_canary.render.steps import timing
@@ -32,17 +32,17 @@ GUIDE = st.sampled_from(["error-rate", "latency-p95", "latency-ratio", "error-ra
 LIMITS = st.floats(-1e9, 1e9)
 SIDES, NO_DATA = st.sampled_from(["below", "above"]), st.sampled_from(["hold", "pass", "fail"])
 METRICS = st.one_of(
-    st.builds(Metric, GUIDE, SIDES, LIMITS, form=st.sampled_from(["safe", "literal"]), no_data=NO_DATA),
-    st.builds(Metric, TEXTS, SIDES, LIMITS, TEXTS, form=st.just("safe"), no_data=NO_DATA),
+    st.builds(MetricSettings, GUIDE, SIDES, LIMITS, form=st.sampled_from(["safe", "literal"]), no_data=NO_DATA),
+    st.builds(MetricSettings, TEXTS, SIDES, LIMITS, TEXTS, form=st.just("safe"), no_data=NO_DATA),
 )
-EVIDENCE = st.builds(Metric, GUIDE, SIDES, st.floats(0, 60), no_data=NO_DATA, burst=st.floats(1, 100))
+EVIDENCE = st.builds(MetricSettings, GUIDE, SIDES, st.floats(0, 60), no_data=NO_DATA, burst=st.floats(1, 100))
 PODS = st.recursive(
     st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=8,
 )
 STEPS = st.builds(
-    Step,
+    StepSettings,
     st.integers(1, 100),
     st.none() | SECONDS,
     st.none() | st.just(MANUAL) | st.integers(1, 90_000).map(lambda s: timedelta(seconds=s)),
@@ -50,7 +50,7 @@ STEPS = st.builds(
 
 
 @st.composite
-def any_settings(draw: st.DrawFn, metrics: st.SearchStrategy[Metric] = METRICS) -> Settings:
+def any_settings(draw: st.DrawFn, metrics: st.SearchStrategy[MetricSettings] = METRICS) -> Settings:
     name = draw(NAMES)
     return settings(
         rollout=name,
@@ -177,17 +177,17 @@ def test_the_last_measurement_ends_the_step_and_is_inside(duration: timedelta, w
 
 @deadline_free
 @given(st.lists(STEPS, min_size=1, max_size=5))
-def test_the_planned_duration_is_the_sum_of_what_was_written(steps: list[Step]) -> None:
+def test_the_planned_duration_is_the_sum_of_what_was_written(steps: list[StepSettings]) -> None:
     timed = [d for s in steps for d in (s.analysis, s.pause) if isinstance(d, timedelta)]
-    assert planned_duration(settings(steps=tuple(steps))) == sum(timed, timedelta())
+    assert settings_duration(settings(steps=tuple(steps))) == sum(timed, timedelta())
 
 
 @deadline_free
 @given(METRICS)
-def test_the_limit_in_a_condition_is_the_limit_exactly(metric: Metric) -> None:
+def test_the_limit_in_a_condition_is_the_limit_exactly(metric: MetricSettings) -> None:
     for condition in filter(None, conditions(metric)):
         assert float(condition.split()[-1]) == metric.limit
-        assert condition.endswith(f" {plain(metric.limit)}")
+        assert condition.endswith(f" {plain_number(metric.limit)}")
 
 
 @deadline_free
@@ -200,9 +200,9 @@ def test_evidence_is_judged_as_the_controller_allows_and_waits(wanted: Settings)
         for metric in metrics:
             parse(metric["provider"]["prometheus"]["query"])
             compiled(metric["successCondition"])
-            assert metric["failureCondition"].endswith(f"result[1] >= {plain(threshold(wanted.metrics[0].burst))}") or (
-                len({m.burst for m in wanted.metrics}) > 1
-            )
+            assert metric["failureCondition"].endswith(
+                f"result[1] >= {plain_number(threshold(wanted.metrics[0].burst))}"
+            ) or (len({m.burst for m in wanted.metrics}) > 1)
             if "count" in metric:
                 assert metric["count"] > metric["consecutiveSuccessLimit"] >= 4
                 assert metric["inconclusiveLimit"] == metric["count"] - 1

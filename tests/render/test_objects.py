@@ -7,10 +7,10 @@ import promql_parser
 import pytest
 import yaml
 
-from companyos_canary.config import Analysis, MergePatch, Metric, Step
+from companyos_canary.config import Analysis, MergePatch, MetricSettings, StepSettings
 from companyos_canary.errors import CanaryError, ConfigError, UsageError
 from companyos_canary.model.quantity import format_duration
-from companyos_canary.render import objects, planned_duration, template_dir
+from companyos_canary.render import objects, settings_duration, template_dir
 from companyos_canary.render.metrics import conditions
 from companyos_canary.render.queries import LITERAL, SAFE
 from companyos_canary.render.steps import timing
@@ -54,9 +54,10 @@ def test_equal_durations_share_a_template() -> None:
 
 def test_the_ratios_pass_where_no_stable_pod_is_left() -> None:
     two = tuple(
-        Metric(name, "below", limit, form="safe") for name, limit in (("error-rate", 0.05), ("error-ratio", 1.5))
+        MetricSettings(name, "below", limit, form="safe")
+        for name, limit in (("error-rate", 0.05), ("error-ratio", 1.5))
     )
-    steps = (Step(50, FIVE_MINUTES), Step(100, FIVE_MINUTES, "manual"))
+    steps = (StepSettings(50, FIVE_MINUTES), StepSettings(100, FIVE_MINUTES, "manual"))
     at_half, full, background = objects(settings(steps=steps, metrics=two), "v1")[:3]
     assert background["metadata"]["name"] == "companyos-api-background"
     assert full["metadata"]["name"] == "companyos-api-5m-full"
@@ -64,14 +65,14 @@ def test_the_ratios_pass_where_no_stable_pod_is_left() -> None:
         rate, ratio = template["spec"]["metrics"]
         assert rate["successCondition"].startswith("len(result) == 1")
         assert ratio["successCondition"].startswith("len(result) == 0") == passes
-    strict = (Metric("error-ratio", "below", 1.5, form="safe", no_data="fail"),)
+    strict = (MetricSettings("error-ratio", "below", 1.5, form="safe", no_data="fail"),)
     full = objects(settings(steps=steps, metrics=strict), "v1")[1]
     assert "failureCondition" not in full["spec"]["metrics"][0]
 
 
 def test_one_error_in_the_fewest_requests_does_not_fail_the_ratio() -> None:
     def floor(least: int) -> str:
-        ratio = Metric("error-ratio", "below", 1.5, form="safe")
+        ratio = MetricSettings("error-ratio", "below", 1.5, form="safe")
         wanted = settings(analysis=Analysis(min_requests=least), metrics=(ratio,))
         args = objects(wanted, "v1")[0]["spec"]["args"]
         return next(str(a["value"]) for a in args if a["name"] == "error-floor")
@@ -92,13 +93,13 @@ def test_the_queries_are_promql(form: dict[str, str], name: str) -> None:
 
 
 def test_the_conditions_of_each_policy() -> None:
-    below = Metric("m", "below", 0.05, form="safe")
+    below = MetricSettings("m", "below", 0.05, form="safe")
     assert conditions(below) == ("len(result) == 1 && result[0] < 0.05", "len(result) == 1 && result[0] >= 0.05")
-    assert conditions(Metric("m", "above", 0.99, form="safe", no_data="pass")) == (
+    assert conditions(MetricSettings("m", "above", 0.99, form="safe", no_data="pass")) == (
         "len(result) == 0 || isNaN(result[0]) || result[0] > 0.99",
         "len(result) > 0 && result[0] <= 0.99",
     )
-    assert conditions(Metric("m", "above", 1e-7, form="safe", no_data="fail")) == (
+    assert conditions(MetricSettings("m", "above", 1e-7, form="safe", no_data="fail")) == (
         "len(result) == 1 && result[0] > 0.0000001",
         "",
     )
@@ -130,7 +131,7 @@ def test_a_pod_may_be_written_as_a_template_or_as_its_spec() -> None:
 
 
 def test_the_planned_duration_of_the_guide_is_seven_minutes() -> None:
-    assert planned_duration(SETTINGS) == timedelta(minutes=7)
+    assert settings_duration(SETTINGS) == timedelta(minutes=7)
 
 
 def test_a_placeholder_alone_keeps_its_type_and_inside_a_text_becomes_text() -> None:
@@ -162,7 +163,7 @@ def test_the_templates_are_valid_yaml_as_they_stand() -> None:
 
 
 def test_evidence_needs_no_floor_and_says_what_the_limit_is_compared_with() -> None:
-    template = objects(settings(metrics=(Metric("error-ratio", "below", 1.5, burst=4.0),)), "v1")[0]
+    template = objects(settings(metrics=(MetricSettings("error-ratio", "below", 1.5, burst=4.0),)), "v1")[0]
     assert "error-floor" not in {arg["name"] for arg in template["spec"]["args"]}
     (metric,) = template["spec"]["metrics"]
     assert metric["failureCondition"].endswith(" && result[0] >= 1.5 && result[1] >= 5.6")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.argo.limits import Limit
-from companyos_canary.config import Prometheus, Settings
-from companyos_canary.config.settings import Metric
+from companyos_canary.config import PrometheusSettings, Settings
+from companyos_canary.config.settings import MetricSettings
 from companyos_canary.model.analysisrun import ARGUMENT, AnalysisRun
 from companyos_canary.promql import parse
 from companyos_canary.render.queries import LITERAL, SAFE
@@ -23,7 +23,7 @@ SETTINGS = Settings(
     image="i",
     app="a",
     container="c",
-    metrics=(Metric("error-rate", "below", 0.05), Metric("mine", "above", 3, query=MINE)),
+    metrics=(MetricSettings("error-rate", "below", 0.05), MetricSettings("mine", "above", 3, query=MINE)),
 )
 
 
@@ -144,7 +144,7 @@ def test_its_window_scope_and_hash_are_those_of_canary_yaml() -> None:
 
 
 def test_canary_yaml_of_another_rollout_says_only_where_prometheus_is() -> None:
-    other = replace(SETTINGS, rollout="other", prometheus=Prometheus("http://mine"))
+    other = replace(SETTINGS, rollout="other", prometheus=PrometheusSettings("http://mine"))
     found = questions(snapshot(), other)
     assert (found.address, found.metrics) == ("http://mine", ())
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from companyos_canary.cluster.kinds import POD as PODS
 from companyos_canary.cluster.kinds import Selection
-from companyos_canary.cluster.reflector import Answer, Chunk, Ended, Event, Input, Reflector, Tick
+from companyos_canary.cluster.reflector import Answered, Chunk, Ended, Input, Pushed, Reflector, Tick
 from companyos_canary.errors import Unreachable
 from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.faults import Answer as Refuse
@@ -93,7 +93,7 @@ class Reader:
         self.faulty = Faulty(Api(self.store, elapsed=clock.__next__).handle, sleep=lambda _: None)
         self.reflector = Reflector(Selection(PODS, "default", "app=a"), lambda: 0.5)
         self.now = NOW
-        self.told: list[Event] = []
+        self.told: list[Pushed] = []
         self.lists = 0
         self.step = self.give(Tick())
 
@@ -116,7 +116,7 @@ class Reader:
         except (Dropped, OSError) as error:
             self.give(Ended(Unreachable(str(error))))
             return
-        self.give(Answer(answer))
+        self.give(Answered(answer))
         if answer.stream is None or self.step.request is not None:
             return
         try:
@@ -212,7 +212,7 @@ def test_a_reader_is_told_every_state_once_whatever_breaks(turns: Any, log_size:
         assert [v for v in told if v > begin] == changes
 
 
-def _identity(event: Event) -> tuple[str, int]:
+def _identity(event: Pushed) -> tuple[str, int]:
     meta = event.object["metadata"]
     return meta["uid"], int(meta["resourceVersion"])
 

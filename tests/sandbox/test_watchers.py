@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.credentials import connect
+from companyos_canary.cluster.credentials import open_transport
 from companyos_canary.sandbox.sandbox import Sandbox
 from tests.fanout import fan_out
 
@@ -13,7 +13,7 @@ def test_fifty_watchers_see_every_update_in_order(tmp_path: Path) -> None:
     try:
         kubeconfig = tmp_path / "kubeconfig"
         running.write_kubeconfig(kubeconfig, "companyos")
-        found = connect(str(kubeconfig), None, environ={}, timeout=10)
+        found = open_transport(str(kubeconfig), None, environ={}, timeout=10)
         cluster = Cluster(found.transport, "companyos")
         assert fan_out(cluster, watchers=50, updates=40).lost == 0
         cluster.close()

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from companyos_canary.view.redraw import Live
+from companyos_canary.view.redraw import LiveScreen
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
@@ -35,7 +35,7 @@ def frames(text: str) -> list[int]:
 def test_five_frames_a_second_at_most_and_the_last_one_stays() -> None:
     console, out = terminal()
     clock = Clock()
-    with Live(console, clock) as live:
+    with LiveScreen(console, clock) as live:
         for n in range(16):
             live.update(Text(f"frame {n}"))
             clock.seconds += 1 / 16
@@ -47,7 +47,7 @@ def test_five_frames_a_second_at_most_and_the_last_one_stays() -> None:
 def test_a_frame_that_waits_is_drawn_by_a_tick() -> None:
     console, out = terminal()
     clock = Clock()
-    with Live(console, clock) as live:
+    with LiveScreen(console, clock) as live:
         live.update(Text("one"))
         live.update(Text("two"))
         assert "two" not in out.getvalue()
@@ -59,7 +59,7 @@ def test_a_frame_that_waits_is_drawn_by_a_tick() -> None:
 
 
 def draw(console: Console, *things: RenderableType | BaseException) -> None:
-    with Live(console, Clock()) as live:
+    with LiveScreen(console, Clock()) as live:
         for thing in things:
             if isinstance(thing, BaseException):
                 raise thing
@@ -90,7 +90,7 @@ def test_frames_of_other_heights_leave_nothing_behind() -> None:
     console, out = terminal()
     clock = Clock()
     console.print("$ canary watch")
-    with Live(console, clock) as live:
+    with LiveScreen(console, clock) as live:
         for lines in (3, 20, 1, 7, 2):
             live.update(Text("\n".join(f"{lines}: line {n}" for n in range(lines))))
             clock.seconds += 1
@@ -109,7 +109,7 @@ def test_a_narrower_terminal_leaves_nothing_of_the_wider_screen() -> None:
     clock = Clock()
     seen = pyte.Screen(80, 24)
     stream = pyte.Stream(seen)
-    with Live(console, clock) as live:
+    with LiveScreen(console, clock) as live:
         live.update(Text("\n".join("wide " * 15 for _ in range(5))))
         clock.seconds += 1
         seen.resize(24, 40)
@@ -122,7 +122,7 @@ def test_a_narrower_terminal_leaves_nothing_of_the_wider_screen() -> None:
 def test_a_frame_that_is_there_already_costs_nothing() -> None:
     console, out = terminal()
     clock = Clock()
-    with Live(console, clock) as live:
+    with LiveScreen(console, clock) as live:
         live.update(Text("the same"))
         drawn = out.getvalue()
         for _ in range(5):
@@ -136,7 +136,7 @@ def test_a_frame_that_is_there_already_costs_nothing() -> None:
 
 def test_a_lower_terminal_is_begun_anew() -> None:
     console, out = terminal()
-    with Live(console, Clock()) as live:
+    with LiveScreen(console, Clock()) as live:
         live.update(Text("high"))
         console.height = 10
         live.update(Text("low"))

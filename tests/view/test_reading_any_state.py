@@ -10,7 +10,7 @@ from companyos_canary.argo.history import history, revision_row
 from companyos_canary.argo.judged import judged_run, worst_first
 from companyos_canary.argo.picture import Place, look
 from companyos_canary.argo.rows import listed
-from companyos_canary.commands.events import in_order, left_out, subjects
+from companyos_canary.commands.events import by_time, left_out, subjects
 from companyos_canary.view import analysis, rollouts
 from companyos_canary.view import analysis as analysis_screen
 from companyos_canary.view import events as eventlist
@@ -31,7 +31,7 @@ def test_every_reading_view_has_something_to_say(
     told = history(found, NOW)
     runs = worst_first(found.runs)
     row = listed(found.rollout, NOW, Place())
-    picture, events = look(found, NOW), in_order(found.events)
+    picture, events = look(found, NOW), by_time(found.events)
     shown = [
         *(revisions.screen(told, NOW, facts, None) if told else []),
         *analysis_screen.screen(found, runs, NOW, facts, full=True),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from companyos_canary.actions import abort
 from companyos_canary.actions.change import Verb, change
-from companyos_canary.actions.logs import Wanted, read, worst_pod
+from companyos_canary.actions.logs import Wanted, read_logs, worst_pod
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches.decision import Change, Decision
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from companyos_canary.prometheus.client import Prometheus
 
 
-Found = TypeVar("Found")
-Start = Callable[[Callable[[], None]], None]
+_Found = TypeVar("_Found")
+_Start = Callable[[Callable[[], None]], None]
 
 
-class Repeated(Generic[Found]):
+class Repeated(Generic[_Found]):
     """A question that is asked again, never twice at once, at most each `every`; `newest` is the
     last answer. `start` runs work beside the caller; `wake` is called when an answer is there."""
 
     def __init__(
         self,
-        ask: Callable[[Snapshot], Found],
+        ask: Callable[[Snapshot], _Found],
         *,
         every: timedelta,
         now: Callable[[], datetime],
-        start: Start,
+        start: _Start,
         wake: Callable[[], None],
     ) -> None:
         self._ask = ask
@@ -48,9 +48,9 @@ class Repeated(Generic[Found]):
         self._wake = wake
         self._asked_at: datetime | None = None
         self._running = False
-        self.newest: Found | None = None
+        self.newest: _Found | None = None
 
-    def about(self, snapshot: Snapshot) -> Found | None:
+    def about(self, snapshot: Snapshot) -> _Found | None:
         """The newest answer; asks anew where that is due."""
         now = self._now()
         due = self._asked_at is None or now - self._asked_at >= self._every
@@ -124,7 +124,7 @@ def log_of(session: Session, snapshot: Snapshot) -> Logs:
     settings = session.resolved.settings
     wanted = Wanted(pod=pod.name, tail=_TAIL, settled=settings.container if settings else None)
     try:
-        found = read(session.cluster, snapshot, wanted)
+        found = read_logs(session.cluster, snapshot, wanted)
     except CanaryError as error:
         return Logs(pod.name, note=error.message)
     return Logs(pod.name, found.lines, "; ".join(found.notes))

@@ -21,7 +21,7 @@ from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.panels import Desk, Notice
-from companyos_canary.view.redraw import Live as Drawn
+from companyos_canary.view.redraw import LiveScreen as Drawn
 from companyos_canary.view.screen import closing_screen, last_screen, screen
 
 _T = TypeVar("_T")

@@ -9,8 +9,8 @@ from companyos_canary.analysis.rules import SpecFault, rules_by_metric, validate
 from companyos_canary.analysis.spec import check
 from companyos_canary.errors import near
 from companyos_canary.lint.finding import Found, Path, rule
-from companyos_canary.lint.metric import Metric, compiled_or_fault, templates_of
-from companyos_canary.lint.objects import Case, Object, analyses_of
+from companyos_canary.lint.metric import TemplateMetric, compiled_or_fault, templates_of
+from companyos_canary.lint.objects import Manifest, RuleCase, analyses_of
 from companyos_canary.model.http import Fields
 from companyos_canary.promql.parse import parse
 from companyos_canary.promql.values import PromqlError
@@ -31,7 +31,7 @@ _TIMES = ("interval", "initialDelay")
 
 
 @rule("template-cycle", "error", *TEMPLATES)
-def template_cycle(case: Case) -> Iterator[Found]:
+def template_cycle(case: RuleCase) -> Iterator[Found]:
     """AnalysisTemplates that name each other in a circle.
 
     A Rollout that uses one of them crashes the controller, for every Rollout in the cluster, and again after each
@@ -42,7 +42,7 @@ def template_cycle(case: Case) -> Iterator[Found]:
         yield Found(("spec", "templates"), f"the templates name each other in a circle: {' → '.join(circle)}")
 
 
-def _circle(case: Case, at: Object, above: tuple[Object, ...]) -> list[str]:
+def _circle(case: RuleCase, at: Manifest, above: tuple[Manifest, ...]) -> list[str]:
     if at in above:
         return [o.name for o in above] + [at.name] if at is case.object else []
     for ref in at.spec.get("templates") or ():
@@ -53,7 +53,7 @@ def _circle(case: Case, at: Object, above: tuple[Object, ...]) -> list[str]:
 
 
 @rule("empty-analysis", "error", "Rollout")
-def empty_analysis(case: Case) -> Iterator[Found]:
+def empty_analysis(case: RuleCase) -> Iterator[Found]:
     """An analysis step without templates.
 
     The Rollout is accepted, and its next update hangs at this step: no AnalysisRun is made, there is no event, and the
@@ -65,7 +65,7 @@ def empty_analysis(case: Case) -> Iterator[Found]:
 
 
 @rule("field-nowhere", "error", "Rollout")
-def field_nowhere(case: Case) -> Iterator[Found]:
+def field_nowhere(case: RuleCase) -> Iterator[Found]:
     """An argument takes its value from a field that the Rollout does not have.
 
     The Rollout is accepted, and its next update hangs where the analysis starts; only the controller's log names the
@@ -85,7 +85,7 @@ def field_nowhere(case: Case) -> Iterator[Found]:
 
 
 @rule("invalid-analysis", "error", "Rollout")
-def invalid_analysis(case: Case) -> Iterator[Found]:
+def invalid_analysis(case: RuleCase) -> Iterator[Found]:
     """An analysis that makes the Rollout an InvalidSpec.
 
     Two metrics with one name, an argument without a value, an analysis step that never ends: the controller checks
@@ -121,7 +121,7 @@ def _repeated(spec: Fields) -> list[int]:
     return [index for index, name in enumerate(names) if name in names[:index]]
 
 
-def _data(template: Object | None) -> Fields | None:
+def _data(template: Manifest | None) -> Fields | None:
     return None if template is None else {"metadata": {"name": template.name}, "spec": template.spec}
 
 
@@ -132,7 +132,7 @@ def _sentence(message: str) -> str:
 
 
 @rule("missing-template", "warning", "Rollout", *TEMPLATES)
-def missing_template(case: Case) -> Iterator[Found]:
+def missing_template(case: RuleCase) -> Iterator[Found]:
     """A template that is not in the files, although others of its kind are.
 
     A template that does not exist in the cluster either makes the Rollout an InvalidSpec. If it is applied from
@@ -149,7 +149,7 @@ def missing_template(case: Case) -> Iterator[Found]:
             yield Found((*path, "templates"), f"the {kind} `{name}` is not in these files", near(name, known))
 
 
-def _missing(case: Case, analysis: Fields) -> Iterator[Fields]:
+def _missing(case: RuleCase, analysis: Fields) -> Iterator[Fields]:
     """References to templates that are not in the files."""
     known = templates_of(analysis, case.object, case.world)
     refs = [*(analysis.get("templates") or ()), *(r for t in known for r in t.spec.get("templates") or ())]
@@ -163,7 +163,7 @@ def _kind(ref: Fields) -> str:
 
 
 @rule("no-metrics", "error", *TEMPLATES)
-def no_metrics(case: Case) -> Iterator[Found]:
+def no_metrics(case: RuleCase) -> Iterator[Found]:
     """A template without metrics.
 
     It is accepted, and the next update is aborted when the analysis starts: "no metrics specified".
@@ -173,7 +173,7 @@ def no_metrics(case: Case) -> Iterator[Found]:
 
 
 @rule("duplicate-metric", "error", *TEMPLATES)
-def duplicate_metric(case: Case) -> Iterator[Found]:
+def duplicate_metric(case: RuleCase) -> Iterator[Found]:
     """Two metrics of a template have the same name.
 
     A Rollout that uses the template is an InvalidSpec.
@@ -184,7 +184,7 @@ def duplicate_metric(case: Case) -> Iterator[Found]:
 
 
 @rule("invalid-metric", "error")
-def invalid_metric(metric: Metric) -> Iterator[Found]:
+def invalid_metric(metric: TemplateMetric) -> Iterator[Found]:
     """A metric that the controller cannot run.
 
     A count without an interval, a time that is no duration, a limit that does not fit the count, no provider or two:
@@ -201,7 +201,7 @@ def invalid_metric(metric: Metric) -> Iterator[Found]:
 
 
 @rule("invalid-condition", "error")
-def invalid_condition(metric: Metric) -> Iterator[Found]:
+def invalid_condition(metric: TemplateMetric) -> Iterator[Found]:
     """A condition that is not valid.
 
     The template and the Rollout are accepted. Every measurement is an Error, and after five of them the update is
@@ -216,7 +216,7 @@ def invalid_condition(metric: Metric) -> Iterator[Found]:
 
 
 @rule("invalid-query", "error")
-def invalid_query(metric: Metric) -> Iterator[Found]:
+def invalid_query(metric: TemplateMetric) -> Iterator[Found]:
     """A query that is not valid PromQL, or none at all.
 
     The template and the Rollout are accepted. Prometheus answers every measurement with 400, and after five of them
@@ -236,7 +236,7 @@ def invalid_query(metric: Metric) -> Iterator[Found]:
 
 
 @rule("no-such-metric", "error", "Rollout", *TEMPLATES)
-def no_such_metric(case: Case) -> Iterator[Found]:
+def no_such_metric(case: RuleCase) -> Iterator[Found]:
     """A rule of dryRun or measurementRetention that matches no metric.
 
     The next update is aborted when the analysis starts. A rule is a regular expression: `*` alone is not one and

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from companyos_canary.errors import near
 from companyos_canary.lint.finding import Found, rule
-from companyos_canary.lint.metric import Metric, tags, templates_of
-from companyos_canary.lint.objects import Case, Object, analyses_of
+from companyos_canary.lint.metric import TemplateMetric, tags, templates_of
+from companyos_canary.lint.objects import Manifest, RuleCase, analyses_of
 from companyos_canary.lint.rules.analysis import TEMPLATES
 from companyos_canary.model.http import Fields
 
 
 @rule("undeclared-argument", "error")
-def undeclared_argument(metric: Metric) -> Iterator[Found]:
+def undeclared_argument(metric: TemplateMetric) -> Iterator[Found]:
     """A metric uses an argument that its template does not declare.
 
     The value that a Rollout gives is dropped, because the template has no argument of that name: a Rollout that uses
@@ -33,7 +33,7 @@ def undeclared_argument(metric: Metric) -> Iterator[Found]:
 
 
 @rule("unused-argument", "warning", *TEMPLATES)
-def unused_argument(case: Case) -> Iterator[Found]:
+def unused_argument(case: RuleCase) -> Iterator[Found]:
     """A template declares an argument that nothing in it uses.
 
     Every Rollout must still give it a value. Often the name in the query is misspelled, or fixed.
@@ -48,7 +48,7 @@ def unused_argument(case: Case) -> Iterator[Found]:
             yield Found(("spec", "args", index), f"no metric uses the argument `{name}`", near(name, used))
 
 
-def _in_outer(case: Case, name: str) -> bool:
+def _in_outer(case: RuleCase, name: str) -> bool:
     """Whether the argument is used by a template that includes this one."""
     return any(
         name in tags(json.dumps(outer.spec.get("metrics"), ensure_ascii=False))
@@ -58,7 +58,7 @@ def _in_outer(case: Case, name: str) -> bool:
 
 
 @rule("unknown-argument", "warning", "Rollout")
-def unknown_argument(case: Case) -> Iterator[Found]:
+def unknown_argument(case: RuleCase) -> Iterator[Found]:
     """A Rollout gives an argument that none of its templates declares.
 
     It is dropped without a word.
@@ -76,7 +76,7 @@ def unknown_argument(case: Case) -> Iterator[Found]:
 
 
 @rule("duplicate-argument", "warning", "Rollout", *TEMPLATES)
-def duplicate_argument(case: Case) -> Iterator[Found]:
+def duplicate_argument(case: RuleCase) -> Iterator[Found]:
     """An argument is given twice.
 
     Only the last value counts.
@@ -94,7 +94,7 @@ def duplicate_argument(case: Case) -> Iterator[Found]:
 
 
 @rule("empty-argument", "warning", "Rollout")
-def empty_argument(case: Case) -> Iterator[Found]:
+def empty_argument(case: RuleCase) -> Iterator[Found]:
     """A Rollout gives an argument without a value.
 
     It becomes an empty text, over a default that the template may have: a matcher `namespace=""` then selects series
@@ -108,7 +108,7 @@ def empty_argument(case: Case) -> Iterator[Found]:
 
 
 @rule("two-values", "error", *TEMPLATES)
-def two_values(case: Case) -> Iterator[Found]:
+def two_values(case: RuleCase) -> Iterator[Found]:
     """An argument has both a value and a valueFrom.
 
     A Rollout that uses the template is an InvalidSpec.
@@ -119,7 +119,7 @@ def two_values(case: Case) -> Iterator[Found]:
 
 
 @rule("secret-in-query", "error")
-def secret_in_query(metric: Metric) -> Iterator[Found]:
+def secret_in_query(metric: TemplateMetric) -> Iterator[Found]:
     """A Secret is part of a query.
 
     The query with all arguments is written into the AnalysisRun's status (`ResolvedPrometheusQuery`), where everyone
@@ -134,7 +134,7 @@ def secret_in_query(metric: Metric) -> Iterator[Found]:
 
 
 @rule("password-in-template", "error")
-def password_in_template(metric: Metric) -> Iterator[Found]:
+def password_in_template(metric: TemplateMetric) -> Iterator[Found]:
     """A password or token is written into the template.
 
     Everyone who may read the template, or the repository it is in, can use it. An argument with a secretKeyRef takes it
@@ -158,7 +158,7 @@ def _credentials(prometheus: Fields) -> Iterator[tuple[tuple[str | int, ...], st
         yield ("address",), address
 
 
-def _declared(template: Object) -> list[str]:
+def _declared(template: Manifest) -> list[str]:
     return [a.get("name") or "" for a in template.spec.get("args") or ()]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from companyos_canary.errors import near
-from companyos_canary.lint.documents import Document, Node
+from companyos_canary.lint.documents import Node, YamlDocument
 from companyos_canary.lint.finding import COMMENT, Found, rule
 
 _COMMENT = re.compile(r"(?:^|\s)#\s*canary-lint:\s*(?P<rest>.*)$")
@@ -31,7 +31,7 @@ class Comment:
         return rule in self.ids and self.first <= line <= self.last
 
 
-def comments(text: str, documents: Iterable[Document]) -> tuple[Comment, ...]:
+def comments(text: str, documents: Iterable[YamlDocument]) -> tuple[Comment, ...]:
     """The comments of a file whose documents were read."""
     roots = tuple(document.root for document in documents)
     return tuple(_placed(comment, about, roots) for comment, about in _written(text.splitlines()))

@@ -9,8 +9,8 @@ from companyos_canary.analysis.expr.tree import ConditionError
 from companyos_canary.analysis.gotext import float_text
 from companyos_canary.lint.finding import Found, rule
 from companyos_canary.lint.metric import (
-    Metric,
-    Result,
+    ConditionResult,
+    TemplateMetric,
     as_result,
     asks,
     guards_emptiness,
@@ -20,13 +20,13 @@ from companyos_canary.lint.metric import (
     phase,
     values,
 )
-from companyos_canary.lint.query import Answer, counts_a_part, without_part
+from companyos_canary.lint.query import Possible, counts_a_part, without_part
 
 _SEVERAL = re.compile(r"\bresult\[\s*[1-9]")
 
 
 @rule("constant-condition", "warning")
-def constant_condition(metric: Metric) -> Iterator[Found]:
+def constant_condition(metric: TemplateMetric) -> Iterator[Found]:
     """A condition does not look at the result.
 
     It is true, or false, whatever the query answers: the metric judges nothing.
@@ -37,7 +37,7 @@ def constant_condition(metric: Metric) -> Iterator[Found]:
 
 
 @rule("wrong-result", "error")
-def wrong_result(metric: Metric) -> Iterator[Found]:
+def wrong_result(metric: TemplateMetric) -> Iterator[Found]:
     """A condition does not fit the type of the result.
 
     Prometheus answers a query with a list (a vector), even if it has one element: `result < 0.05` compares a list with
@@ -61,7 +61,7 @@ def wrong_result(metric: Metric) -> Iterator[Found]:
             yield Found(_at(metric), text, "" if answer.kind == "scalar" else "`result` is a list; write `result[0]`")
 
 
-def _error(conditions: Sequence[Condition], result: Result) -> str:
+def _error(conditions: Sequence[Condition], result: ConditionResult) -> str:
     """Why a condition cannot be evaluated."""
     for condition in conditions:
         try:
@@ -79,7 +79,7 @@ def _type_fault(condition: Condition, *, scalar: bool) -> str:
     return ""
 
 
-def _judged(metric: Metric) -> tuple[Answer, Sequence[Condition]] | None:
+def _judged(metric: TemplateMetric) -> tuple[Possible, Sequence[Condition]] | None:
     """What can be said about its answers, and its conditions, where both are understood and fit each other."""
     answer, conditions = metric.answer, tuple(metric.conditions.values())
     wanted = sum(map(bool, (metric.success, metric.failure)))
@@ -94,7 +94,7 @@ def _judged(metric: Metric) -> tuple[Answer, Sequence[Condition]] | None:
 
 
 @rule("cannot-fail", "error")
-def cannot_fail(metric: Metric) -> Iterator[Found]:
+def cannot_fail(metric: TemplateMetric) -> Iterator[Found]:
     """No value that the query can have fails.
 
     Often the limit has another unit than the value: a share of errors is between 0 and 1, so that `< 5` holds always;
@@ -107,7 +107,7 @@ def cannot_fail(metric: Metric) -> Iterator[Found]:
 
 
 @rule("cannot-pass", "error")
-def cannot_pass(metric: Metric) -> Iterator[Found]:
+def cannot_pass(metric: TemplateMetric) -> Iterator[Found]:
     """No value that the query can have passes.
 
     A share that is compared with a percentage (`> 95`), or two conditions that exclude each other: every update is
@@ -121,7 +121,7 @@ def cannot_pass(metric: Metric) -> Iterator[Found]:
 
 
 @rule("failure-never-holds", "error")
-def failure_never_holds(metric: Metric) -> Iterator[Found]:
+def failure_never_holds(metric: TemplateMetric) -> Iterator[Found]:
     """The failureCondition can never hold.
 
     What does not pass is Inconclusive then, never Failed: the update waits for a person where it should be aborted.
@@ -133,11 +133,11 @@ def failure_never_holds(metric: Metric) -> Iterator[Found]:
             yield Found((*metric.path, "failureCondition"), f"it never holds: {_range(answer)}")
 
 
-def _phases(metric: Metric, answer: Answer, conditions: Sequence[Condition]) -> set[str | None]:
+def _phases(metric: TemplateMetric, answer: Possible, conditions: Sequence[Condition]) -> set[str | None]:
     return {phase(metric, as_result(answer, value)) for value in values(answer, conditions)}
 
 
-def _range(answer: Answer) -> str:
+def _range(answer: Possible) -> str:
     if math.isinf(answer.low) and math.isinf(answer.high):
         return "the conditions have no limit between two values"
     if math.isinf(answer.high):
@@ -147,14 +147,14 @@ def _range(answer: Answer) -> str:
     return f"the query answers between {float_text(answer.low)} and {float_text(answer.high)}"
 
 
-def _percent(answer: Answer) -> str:
+def _percent(answer: Possible) -> str:
     if (answer.low, answer.high) != (0, 1):
         return ""
     return "the value is a share, so write 5 % as 0.05"
 
 
 @rule("healthy-is-empty", "error")
-def healthy_is_empty(metric: Metric) -> Iterator[Found]:
+def healthy_is_empty(metric: TemplateMetric) -> Iterator[Found]:
     """The healthiest canary gives no data.
 
     `errors / all` has no element as long as no request has failed, because the series of errors does not exist yet.
@@ -174,7 +174,7 @@ def healthy_is_empty(metric: Metric) -> Iterator[Found]:
 _AN = {"Error": "an Error", "Failed": "Failed", "Inconclusive": "Inconclusive"}
 
 
-def _healthy_when_empty(metric: Metric, answer: Answer) -> bool:
+def _healthy_when_empty(metric: TemplateMetric, answer: Possible) -> bool:
     if metric.query is None or answer.kind == "scalar" or not counts_a_part(metric.query):
         return False
     value = without_part(metric.query)
@@ -184,7 +184,7 @@ def _healthy_when_empty(metric: Metric, answer: Answer) -> bool:
 
 
 @rule("empty-answer", "warning")
-def empty_answer(metric: Metric) -> Iterator[Found]:
+def empty_answer(metric: TemplateMetric) -> Iterator[Found]:
     """An empty answer is an Error.
 
     A query has no element while its series do not exist: before the first scrape of the canary's pods, after a rename,
@@ -202,7 +202,7 @@ def empty_answer(metric: Metric) -> Iterator[Found]:
 
 
 @rule("passes-on-nothing", "warning")
-def passes_on_nothing(metric: Metric) -> Iterator[Found]:
+def passes_on_nothing(metric: TemplateMetric) -> Iterator[Found]:
     """A metric passes without data, and does not say so.
 
     `all`, `none`, `sum` and `count` of an empty answer hold, and NaN (0/0: no requests) is not greater than any limit,
@@ -219,7 +219,7 @@ def passes_on_nothing(metric: Metric) -> Iterator[Found]:
 
 
 @rule("fails-on-nan", "warning")
-def fails_on_nan(metric: Metric) -> Iterator[Found]:
+def fails_on_nan(metric: TemplateMetric) -> Iterator[Found]:
     """Without requests the canary is rolled back.
 
     0/0 is NaN, and NaN is not less than any limit: a successCondition alone makes it Failed. With a failureCondition
@@ -236,7 +236,7 @@ def fails_on_nan(metric: Metric) -> Iterator[Found]:
 
 
 @rule("division-by-zero", "warning")
-def division_by_zero(metric: Metric) -> Iterator[Found]:
+def division_by_zero(metric: TemplateMetric) -> Iterator[Found]:
     """A division by zero fails the canary.
 
     x/0 is +Inf, greater than every limit. A ratio of the canary's errors to those of stable is +Inf with the first
@@ -251,7 +251,7 @@ def division_by_zero(metric: Metric) -> Iterator[Found]:
             )
 
 
-def _at(metric: Metric) -> tuple[str | int, ...]:
+def _at(metric: TemplateMetric) -> tuple[str | int, ...]:
     return (*metric.path, "successCondition" if metric.success else "failureCondition")
 
 

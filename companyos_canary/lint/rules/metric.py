@@ -7,7 +7,7 @@ from typing import Any
 from companyos_canary.analysis.expr import tree
 from companyos_canary.analysis.rules import effective_count
 from companyos_canary.lint.finding import Found, below, rule
-from companyos_canary.lint.metric import CANARY, Metric, Use, guards_emptiness, inner, numbers_in
+from companyos_canary.lint.metric import CANARY, TemplateMetric, Use, guards_emptiness, inner, numbers_in
 from companyos_canary.lint.objects import named_services
 from companyos_canary.lint.query import selectors, windows
 from companyos_canary.model.quantity import format_duration, parse_duration
@@ -27,7 +27,7 @@ _JUDGED_BY_CONDITIONS = (
 
 
 @rule("no-condition", "error")
-def no_condition(metric: Metric) -> Iterator[Found]:
+def no_condition(metric: TemplateMetric) -> Iterator[Found]:
     """A metric without a condition always passes.
 
     Without successCondition and failureCondition every answer is a success, whatever its value is; only
@@ -42,7 +42,7 @@ def no_condition(metric: Metric) -> Iterator[Found]:
 
 
 @rule("limit-never-reached", "error")
-def limit_never_reached(metric: Metric) -> Iterator[Found]:
+def limit_never_reached(metric: TemplateMetric) -> Iterator[Found]:
     """A limit that the count does not leave room for.
 
     Limits are exceeded, not reached: with `failureLimit: 3` and `count: 3` three failures of three are still a
@@ -60,7 +60,7 @@ def limit_never_reached(metric: Metric) -> Iterator[Found]:
             yield Found((*metric.path, field), text)
 
 
-def _count(metric: Metric) -> int | None:
+def _count(metric: TemplateMetric) -> int | None:
     """The number of measurements; None if it has no end, or is not known."""
     if metric.raw.get("count") is not None and metric.number("count") is None:
         return None
@@ -75,7 +75,7 @@ def _whole(value: Any) -> int | None:
 
 
 @rule("cut-short", "warning")
-def cut_short(metric: Metric) -> Iterator[Found]:
+def cut_short(metric: TemplateMetric) -> Iterator[Found]:
     """A background metric that is measured longer than the Rollout takes.
 
     When the last step is done the analysis is ended, and what is not finished counts as successful: a metric that has
@@ -95,7 +95,7 @@ def cut_short(metric: Metric) -> Iterator[Found]:
             yield Found((*metric.path, "count"), f"{text} {who} take {format_duration(lasts)}")
 
 
-def _time(metric: Metric, field: str) -> timedelta | None:
+def _time(metric: TemplateMetric, field: str) -> timedelta | None:
     try:
         return parse_duration(str(metric.number(field))) if metric.number(field) else None
     except ValueError:
@@ -132,7 +132,7 @@ _LONG, _SHORT = 50, 2
 
 
 @rule("window-too-short", "warning")
-def window_too_short(metric: Metric) -> Iterator[Found]:
+def window_too_short(metric: TemplateMetric) -> Iterator[Found]:
     """A window with less than four scrapes.
 
     A rate needs two samples in its window, and scrapes come late or fail: with fewer than four the answer is often
@@ -148,7 +148,7 @@ def window_too_short(metric: Metric) -> Iterator[Found]:
 
 
 @rule("not-separated", "warning")
-def not_separated(metric: Metric) -> Iterator[Found]:
+def not_separated(metric: TemplateMetric) -> Iterator[Found]:
     """A query that does not tell the canary from the stable version.
 
     At 10 % of the traffic nine of ten requests are those of the stable version: a canary that fails every second
@@ -174,7 +174,7 @@ def _tells(matcher: Matcher, services: set[str]) -> bool:
 
 
 @rule("wrong-unit", "warning")
-def wrong_unit(metric: Metric) -> Iterator[Found]:
+def wrong_unit(metric: TemplateMetric) -> Iterator[Found]:
     """Seconds are compared with milliseconds.
 
     The name of a metric ends in the unit of its values: `…_seconds` with a limit of 300 is five minutes. What was meant
@@ -194,7 +194,7 @@ def wrong_unit(metric: Metric) -> Iterator[Found]:
 
 
 @rule("first-of-many", "note")
-def first_of_many(metric: Metric) -> Iterator[Found]:
+def first_of_many(metric: TemplateMetric) -> Iterator[Found]:
     """Only the first of several series is judged.
 
     `result[0]` is one element, and their order is not promised: with `by (…)`, or without an aggregation, the others

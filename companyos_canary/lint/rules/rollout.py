@@ -8,14 +8,14 @@ from companyos_canary.argo.canary_faults import Fault
 from companyos_canary.argo.replicas import limits, target
 from companyos_canary.argo.validation import own_faults, service_faults
 from companyos_canary.lint.finding import Found, Path, below, mappings, rule
-from companyos_canary.lint.objects import Case, Object, named_services, together
+from companyos_canary.lint.objects import Manifest, RuleCase, named_services, together
 from companyos_canary.lint.rules import shape
 
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 @rule("invalid-rollout", "error", "Rollout")
-def invalid_rollout(case: Case) -> Iterator[Found]:
+def invalid_rollout(case: RuleCase) -> Iterator[Found]:
     """What makes a Rollout an InvalidSpec.
 
     The controller writes the sentence into the Rollout's status and does nothing more: no new ReplicaSet is made, and
@@ -31,7 +31,7 @@ def invalid_rollout(case: Case) -> Iterator[Found]:
         yield Found(path, told[0].lower() + told[1:])
 
 
-def _faults(case: Case) -> Iterator[Fault]:
+def _faults(case: RuleCase) -> Iterator[Fault]:
     rollout: dict[str, Any] = dict(case.object.data)
     referring = bool(case.object.spec.get("workloadRef"))
     if referring and (case.object.spec.get("template") or {}).get("spec"):
@@ -53,7 +53,7 @@ _WORKLOAD = {
 """What a workloadRef brings along."""
 
 
-def _path(field: str, rollout: Object) -> Path:
+def _path(field: str, rollout: Manifest) -> Path:
     """The path of a field that the controller names: it leaves out `.canary` and `.blueGreen`."""
     path = tuple(name or int(index) for name, index in _PART.findall(field))
     named = [k for k in ("canary", "blueGreen") if below(rollout.spec, "strategy", k) is not None]
@@ -63,7 +63,7 @@ def _path(field: str, rollout: Object) -> Path:
 
 
 @rule("weight-by-pods", "warning", "Rollout")
-def weight_by_pods(case: Case) -> Iterator[Found]:
+def weight_by_pods(case: RuleCase) -> Iterator[Found]:
     """Without a router the weight is a number of pods, and cannot be what the step says.
 
     10 % of 3 pods is one of four (25 %). With one replica a canary gets half of the traffic, or, without
@@ -91,12 +91,12 @@ _TOLERATED = 5  # percent of the traffic
 _AT: Path = ("spec", "strategy", "canary")
 
 
-def _canary(case: Case) -> Mapping[str, Any]:
+def _canary(case: RuleCase) -> Mapping[str, Any]:
     return below(case.object.spec, "strategy", "canary") or {}
 
 
 @rule("endless-pause", "note", "Rollout")
-def endless_pause(case: Case) -> Iterator[Found]:
+def endless_pause(case: RuleCase) -> Iterator[Found]:
     """A pause without a duration waits for a person.
 
     In CI `canary deploy` ends with 8 at this step, unless `--until paused` makes that the end; nothing continues until
@@ -108,7 +108,7 @@ def endless_pause(case: Case) -> Iterator[Found]:
 
 
 @rule("short-history", "warning", "Rollout")
-def short_history(case: Case) -> Iterator[Found]:
+def short_history(case: RuleCase) -> Iterator[Found]:
     """A history that is too short to go back.
 
     The ReplicaSet of an old version is what an undo goes back to. With a revisionHistoryLimit of 0 there is none as
@@ -123,7 +123,7 @@ def short_history(case: Case) -> Iterator[Found]:
 
 
 @rule("abort-keeps-canary", "warning", "Rollout")
-def abort_keeps_canary(case: Case) -> Iterator[Found]:
+def abort_keeps_canary(case: RuleCase) -> Iterator[Found]:
     """After an abort the canary's pods stay for ever.
 
     `abortScaleDownDelaySeconds: 0` means never where a step has used setCanaryScale, not at once. Without the field
@@ -137,7 +137,7 @@ def abort_keeps_canary(case: Case) -> Iterator[Found]:
 
 
 @rule("service-without-router", "warning", "Rollout")
-def service_without_router(case: Case) -> Iterator[Found]:
+def service_without_router(case: RuleCase) -> Iterator[Found]:
     """A canary Service without a router gets no share of the traffic.
 
     The Service selects the canary's pods, but nothing sends the weight of a step to it (argo-rollouts #1760): the
@@ -150,7 +150,7 @@ def service_without_router(case: Case) -> Iterator[Found]:
 
 
 @rule("two-owners-of-replicas", "warning", "Rollout")
-def two_owners_of_replicas(case: Case) -> Iterator[Found]:
+def two_owners_of_replicas(case: RuleCase) -> Iterator[Found]:
     """An autoscaler and the manifest both set the number of replicas.
 
     Every apply sets the number back to that of the manifest, also under load, until the autoscaler scales again.
@@ -164,7 +164,7 @@ def two_owners_of_replicas(case: Case) -> Iterator[Found]:
 
 
 @rule("scaled-by-memory", "warning", "HorizontalPodAutoscaler")
-def scaled_by_memory(case: Case) -> Iterator[Found]:
+def scaled_by_memory(case: RuleCase) -> Iterator[Found]:
     """A Rollout is scaled by its memory.
 
     Memory does not fall when more pods share the load, so that the autoscaler does not come down again, and it rises
@@ -179,7 +179,7 @@ def scaled_by_memory(case: Case) -> Iterator[Found]:
             yield Found(path, "memory does not fall when pods are added", "scale by CPU or by requests")
 
 
-def _scales(scaler: Object, rollout: Object) -> bool:
+def _scales(scaler: Manifest, rollout: Manifest) -> bool:
     ref = below(scaler.spec, "scaleTargetRef") or {}
     return (ref.get("kind"), ref.get("name")) == ("Rollout", rollout.name)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from companyos_canary.errors import near
 from companyos_canary.lint.finding import Found, Path, below, mappings, rule
-from companyos_canary.lint.objects import Case, Object, named_services
+from companyos_canary.lint.objects import Manifest, RuleCase, named_services
 from companyos_canary.model.http import Fields
 
 _ROUTING: Path = ("spec", "strategy", "canary", "trafficRouting")
@@ -14,7 +14,7 @@ _LABEL = "gatewayapi-canary"
 
 
 @rule("missing-service", "warning", "Rollout")
-def missing_service(case: Case) -> Iterator[Found]:
+def missing_service(case: RuleCase) -> Iterator[Found]:
     """A Service that is not in the files, although others are.
 
     A Service that does not exist in the cluster either makes the Rollout an InvalidSpec.
@@ -26,7 +26,7 @@ def missing_service(case: Case) -> Iterator[Found]:
 
 
 @rule("ingress-without-service", "error", "Rollout")
-def ingress_without_service(case: Case) -> Iterator[Found]:
+def ingress_without_service(case: RuleCase) -> Iterator[Found]:
     """An Ingress has no rule for the Service that the router splits.
 
     The controller refuses the Rollout (InvalidSpec) when it sees both.
@@ -43,7 +43,7 @@ def ingress_without_service(case: Case) -> Iterator[Found]:
                 yield Found(path, f"no rule of the Ingress `{name}` has the Service `{service}` as its backend")
 
 
-def _backends(ingress: Object) -> set[str]:
+def _backends(ingress: Manifest) -> set[str]:
     paths = [p for r in mappings(ingress.spec, "rules") for p in mappings(r, "http", "paths")]
     backends = [below(ingress.spec, "defaultBackend"), *(below(p, "backend") for p in paths)]
     names = [below(b, "service", "name") or below(b, "serviceName") for b in backends]
@@ -51,7 +51,7 @@ def _backends(ingress: Object) -> set[str]:
 
 
 @rule("route-without-backends", "error", "Rollout")
-def route_without_backends(case: Case) -> Iterator[Found]:
+def route_without_backends(case: RuleCase) -> Iterator[Found]:
     """An HTTPRoute has not both Services of the Rollout as backends.
 
     The plugin sets the weights of the two backendRefs. Without one of them it fails at the first setWeight, and the
@@ -81,7 +81,7 @@ def _routes(canary: Fields) -> Iterator[tuple[Path, str]]:
 
 
 @rule("virtual-service-without-route", "error", "Rollout")
-def virtual_service_without_route(case: Case) -> Iterator[Found]:
+def virtual_service_without_route(case: RuleCase) -> Iterator[Found]:
     """A VirtualService has not the route that the Rollout names, or not both destinations in it.
 
     The controller refuses the Rollout (InvalidSpec), or fails at the first setWeight.
@@ -118,7 +118,7 @@ def _virtual_services(istio: Fields) -> Iterator[tuple[Path, Fields]]:
 
 
 @rule("ignore-differences", "warning", "Application")
-def ignore_differences(case: Case) -> Iterator[Found]:
+def ignore_differences(case: RuleCase) -> Iterator[Found]:
     """Argo CD ignores a route only while a label is on it, and is OutOfSync for ever.
 
     The Gateway API plugin puts the label `rollouts.argoproj.io/gatewayapi-canary` on a route while a canary is in
@@ -136,7 +136,7 @@ def ignore_differences(case: Case) -> Iterator[Found]:
                 )
 
 
-def _canary(case: Case) -> Mapping[str, Any]:
+def _canary(case: RuleCase) -> Mapping[str, Any]:
     return below(case.object.spec, "strategy", "canary") or {}
 
 

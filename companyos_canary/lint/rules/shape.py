@@ -14,7 +14,7 @@ from typing import Any
 
 from companyos_canary.errors import nearest
 from companyos_canary.lint.finding import Found, Path, dotted, rule
-from companyos_canary.lint.objects import Case
+from companyos_canary.lint.objects import RuleCase
 
 ROOTS = {
     "Rollout": "RolloutSpec",
@@ -65,22 +65,22 @@ class WrongType:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingField:
     """A field that is required."""
 
     path: Path
 
 
-Fault = Unknown | WrongType | Missing
+_Fault = Unknown | WrongType | MissingField
 
 
-def faults(kind: str, data: Mapping[str, Any]) -> Iterator[Fault]:
+def faults(kind: str, data: Mapping[str, Any]) -> Iterator[_Fault]:
     """What of an object does not fit its kind; nothing for a kind that is not in the table."""
     if kind not in ROOTS or _VERSIONS.get(kind, data.get("apiVersion")) != data.get("apiVersion"):
         return
     yield from _faults(data.get("metadata"), "ObjectMeta", ("metadata",))
     if data.get("spec") is None:
-        yield Missing(("spec",))
+        yield MissingField(("spec",))
     yield from _faults(data.get("spec"), ROOTS[kind], ("spec",))
 
 
@@ -91,7 +91,7 @@ def _table() -> Mapping[str, Mapping[str, str]]:
     return {name: dict(f.split(" ") for f in fields.split(", ")) for name, _, fields in types}
 
 
-def _faults(value: Any, type_: str, path: Path) -> Iterator[Fault]:
+def _faults(value: Any, type_: str, path: Path) -> Iterator[_Fault]:
     if value is None or type_ == "any":
         return
     if type_ in _TYPES:
@@ -108,7 +108,7 @@ def _faults(value: Any, type_: str, path: Path) -> Iterator[Fault]:
         yield from _object_faults(value, _table()[type_], path)
 
 
-def _list_faults(value: Any, type_: str, path: Path) -> Iterator[Fault]:
+def _list_faults(value: Any, type_: str, path: Path) -> Iterator[_Fault]:
     if not isinstance(value, list):
         yield WrongType(path, "a list", value)
         return
@@ -118,7 +118,7 @@ def _list_faults(value: Any, type_: str, path: Path) -> Iterator[Fault]:
         yield from _faults(item, type_, (*path, index))
 
 
-def _object_faults(value: Mapping[str, Any], fields: Mapping[str, str], path: Path) -> Iterator[Fault]:
+def _object_faults(value: Mapping[str, Any], fields: Mapping[str, str], path: Path) -> Iterator[_Fault]:
     known = {name.rstrip("!"): type_ for name, type_ in fields.items()}
     for name, item in value.items():
         if name in known:
@@ -128,7 +128,7 @@ def _object_faults(value: Mapping[str, Any], fields: Mapping[str, str], path: Pa
             yield Unknown((*path, name), near or nearest(name, known, cutoff=0.7))
     for name in fields:
         if name.endswith("!") and value.get(name[:-1]) is None:
-            yield Missing((*path, name[:-1]))
+            yield MissingField((*path, name[:-1]))
 
 
 def _fits(value: Any, type_: str) -> bool:
@@ -144,7 +144,7 @@ _PLUGIN = "argoproj-labs/gatewayAPI"
 
 
 @rule("unknown-field", "error", *ROOTS)
-def unknown_field(case: Case) -> Iterator[Found]:
+def unknown_field(case: RuleCase) -> Iterator[Found]:
     """A field that the kind does not have.
 
     The API server drops it, often with no more than a warning, and the object does something else than it says.
@@ -157,7 +157,7 @@ def unknown_field(case: Case) -> Iterator[Found]:
 
 
 @rule("native-gateway-api", "error", "Rollout")
-def native_gateway_api(case: Case) -> Iterator[Found]:
+def native_gateway_api(case: RuleCase) -> Iterator[Found]:
     """`trafficRouting.gatewayAPI` does not exist: the Gateway API is a plugin.
 
     The field is dropped without a word, so that the Rollout has no router: the weights of its steps become numbers of
@@ -173,7 +173,7 @@ def native_gateway_api(case: Case) -> Iterator[Found]:
 
 
 @rule("wrong-type", "error", *ROOTS)
-def wrong_type(case: Case) -> Iterator[Found]:
+def wrong_type(case: RuleCase) -> Iterator[Found]:
     """A value of another type than its field takes.
 
     The API server refuses the object. Numbers and `true` in labels, annotations, environment variables and arguments
@@ -186,18 +186,18 @@ def wrong_type(case: Case) -> Iterator[Found]:
 
 
 @rule("missing-field", "error", *ROOTS)
-def missing_field(case: Case) -> Iterator[Found]:
+def missing_field(case: RuleCase) -> Iterator[Found]:
     """A field that the kind requires is missing.
 
     The API server refuses the object.
     """
     for fault in faults(case.object.kind, case.object.data):
-        if isinstance(fault, Missing) and fault.path != ("spec", "template", "spec", "containers"):
+        if isinstance(fault, MissingField) and fault.path != ("spec", "template", "spec", "containers"):
             yield Found(fault.path, f"`{dotted(fault.path)}` is required")
 
 
 @rule("duplicate-key", "warning", "")
-def duplicate_key(case: Case) -> Iterator[Found]:
+def duplicate_key(case: RuleCase) -> Iterator[Found]:
     """A mapping has a key twice.
 
     YAML readers take the last one, or refuse the file; whichever stands first is never used.

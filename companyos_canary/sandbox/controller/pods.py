@@ -4,7 +4,15 @@ others; spec.restartAt replaces the pods that are older, a few at a time."""
 import copy
 from datetime import timedelta
 
-from companyos_canary.argo.replicas import Target, Weights, advance, is_dynamic, reached, scale_down_others, strategy
+from companyos_canary.argo.replicas import (
+    PodTarget,
+    RoutedWeights,
+    advance,
+    is_dynamic,
+    reached,
+    scale_down_others,
+    strategy,
+)
 from companyos_canary.argo.replicas import sizes as routed_sizes
 from companyos_canary.argo.steps import weight_in_force
 from companyos_canary.model.quantity import parse_time
@@ -109,7 +117,7 @@ def is_saturated(work: Pass) -> bool:
     return pods.desired == pods.available == wanted and said == str(wanted)
 
 
-def sizes(work: Pass, weights: Weights | None) -> Target:
+def sizes(work: Pass, weights: RoutedWeights | None) -> PodTarget:
     """Wanted pods of new and stable now; `weights` are those of the traffic, where it is routed."""
     stable = _separate_stable(work)
     if work.is_routed:
@@ -124,7 +132,7 @@ def sizes(work: Pass, weights: Weights | None) -> Target:
     )
 
 
-def is_at_size(work: Pass, weights: Weights | None) -> bool:
+def is_at_size(work: Pass, weights: RoutedWeights | None) -> bool:
     """The current weight has its pods."""
     stable, want = _separate_stable(work), sizes(work, weights)
     if work.is_routed:

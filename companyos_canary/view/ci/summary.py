@@ -18,7 +18,7 @@ from companyos_canary.view.format import duration, limit_text, value_text
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.machine import error_entry
 
-Level = Literal["", "warning", "error"]
+_Level = Literal["", "warning", "error"]
 _WELL = ("healthy", "reached")
 _SOMEBODY = ("paused", "interrupted")
 
@@ -40,7 +40,7 @@ class Report:
     empty. `summary` is Markdown."""
 
     outputs: Outputs
-    level: Level
+    level: _Level
     title: str
     message: str
     summary: str
@@ -48,7 +48,7 @@ class Report:
 
 def ending_report(ending: Ending, place: Place) -> Report:
     picture, rollout = look(ending.snapshot, ending.at, place), ending.snapshot.rollout
-    level: Level = "error"
+    level: _Level = "error"
     if ending.kind in _WELL:
         level = "warning" if picture.waits else ""
     elif ending.kind in _SOMEBODY:
@@ -77,7 +77,7 @@ def unobserved_report(rollout: Rollout, phase: str, image: str, said: str) -> Re
 def error_report(command: str, error: CanaryError) -> Report:
     """Of a command that failed before, or while, it followed anything."""
     title, said = f"canary {command}", error.message
-    level: Level = "warning" if error.exit_code is ExitCode.INTERRUPTED else "error"
+    level: _Level = "warning" if error.exit_code is ExitCode.INTERRUPTED else "error"
     return Report(Outputs(error_entry(error).code), level, title, said, of_sentence(said, error.hint))
 
 
