@@ -179,6 +179,12 @@ class Interrupted(CanaryError):
     exit_code = ExitCode.INTERRUPTED
 
 
+def exits(*more: ExitCode) -> tuple[ExitCode, ...]:
+    """The exit codes of a verb that asks a cluster: these, and `more`."""
+    asking = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
+    return tuple(sorted((*asking, *more)))
+
+
 def printable(text: str) -> str:
     """The text on one line, control characters written out: for messages."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -15,7 +15,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, verb_with, would_send
 from companyos_canary.commands.several import Several, several
-from companyos_canary.errors import ExitCode, Refused
+from companyos_canary.errors import ExitCode, Refused, exits
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
@@ -31,17 +31,7 @@ EXAMPLES = (
     "canary abort web shop -n checkout      several at once; or -l team=checkout",
 )
 OUTPUT = Output((*CHANGE, Several))
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
-    ExitCode.REFUSED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-    ExitCode.INTERRUPTED,
-)
+EXITS = exits(ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED)
 
 
 def abort(

@@ -8,7 +8,7 @@ import typer
 from companyos_canary.argo.judged import JudgedRun, judged_run, worst_first
 from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
-from companyos_canary.errors import ExitCode, NotFound, UsageError, nearest
+from companyos_canary.errors import NotFound, UsageError, exits, nearest
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
@@ -29,7 +29,7 @@ EXAMPLES = (
     "canary analysis 8-3 -o yaml",
 )
 OUTPUT = Output((Analyses,))
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
+EXITS = exits()
 
 
 def analysis(

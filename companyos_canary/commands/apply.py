@@ -12,7 +12,7 @@ from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base, scope
 from companyos_canary.commands.options import time_limit
 from companyos_canary.config import image_reference
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output, Phase
 
@@ -50,18 +50,7 @@ EXAMPLES = (
     "canary apply --roll                    apply, and start a canary",
 )
 OUTPUT = Output((Applied,))
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
-    ExitCode.DEGRADED,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
-    ExitCode.REFUSED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-    ExitCode.INTERRUPTED,
-)
+EXITS = exits(ExitCode.DEGRADED, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED)
 LATER = "counts from the next version"
 FIRST = "no canary, no analysis: nothing to compare with"
 

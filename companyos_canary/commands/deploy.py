@@ -19,7 +19,7 @@ from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import AbortOnOption, time_limit
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, would_send
 from companyos_canary.config.settings import image_reference
-from companyos_canary.errors import ExitCode, NotFound, UsageError
+from companyos_canary.errors import ExitCode, NotFound, UsageError, exits
 from companyos_canary.model import image as images
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
@@ -35,13 +35,8 @@ EXAMPLES = (
     "canary deploy v1.2.3 --until weight=25  exit 0 at 25 %",
 )
 OUTPUT = Output((*FOLLOWED, *CHANGE))
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
+EXITS = exits(
     ExitCode.DEGRADED,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
     ExitCode.SUPERSEDED,
     ExitCode.REFUSED,
     ExitCode.UNFINISHED,

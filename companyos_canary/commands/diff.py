@@ -12,7 +12,7 @@ from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
 from companyos_canary.config import image_reference
-from companyos_canary.errors import ExitCode, Refused, UsageError
+from companyos_canary.errors import ExitCode, Refused, UsageError, exits
 from companyos_canary.model.http import Fields
 from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
@@ -84,7 +84,7 @@ EXAMPLES = (
     "canary diff -o json | jq '.data.objects[].fields[].path'",
 )
 OUTPUT = Output((Differences,))
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.UNFINISHED)
+EXITS = exits(ExitCode.UNFINISHED)
 
 
 def diff(

@@ -19,7 +19,7 @@ from companyos_canary.cluster.feed import Feed
 from companyos_canary.cluster.kinds import ANALYSISRUN, POD, REPLICASET
 from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output, Placed
@@ -40,7 +40,7 @@ EXAMPLES = (
     "canary events | grep type=Warning",
 )
 OUTPUT = Output((Events,), {"event": Event, "error": Failure})
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
+EXITS = exits(ExitCode.INTERRUPTED)
 
 
 MOST = 40

@@ -2,7 +2,7 @@
 
 from companyos_canary.argo.rows import SnapshotRow, snapshot_row
 from companyos_canary.commands import base
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import exits
 from companyos_canary.model.row import Output
 
 EXAMPLES = (
@@ -11,7 +11,7 @@ EXAMPLES = (
     "canary get -o json | jq .data.metrics",
 )
 OUTPUT = Output((SnapshotRow,))
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
+EXITS = exits()
 _EVENTS = 12
 
 

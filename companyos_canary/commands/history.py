@@ -11,7 +11,7 @@ from companyos_canary.argo.history import RevisionRow, revision_row
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import exits
 from companyos_canary.model.row import Output, Placed, named
 from companyos_canary.model.snapshot import Snapshot
 
@@ -37,7 +37,7 @@ EXAMPLES = (
     "canary history -o json | jq '.data.revisions[0].outcome'",
 )
 OUTPUT = Output((Revisions, Diff))
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
+EXITS = exits()
 
 
 def history(

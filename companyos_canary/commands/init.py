@@ -19,7 +19,7 @@ from companyos_canary.commands import base
 from companyos_canary.config import FILE, Resolved, Settings, load
 from companyos_canary.config.settings import PrometheusSettings, default_scope
 from companyos_canary.config.source import without_nulls
-from companyos_canary.errors import CanaryError, ExitCode, NotFound, Refused, UsageError
+from companyos_canary.errors import CanaryError, ExitCode, NotFound, Refused, UsageError, exits
 from companyos_canary.model.quantity import format_duration, whole_seconds
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import LEFT_OUT, Output
@@ -45,7 +45,7 @@ EXAMPLES = (
 _P95 = 0.3  # seconds: the limit of the guide
 NAMES = {"rollout": "companyos-api", "namespace": "companyos"}  # those of the starter file
 OUTPUT = Output((Written,))
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.REFUSED)
+EXITS = exits(ExitCode.REFUSED)
 
 
 def init(

@@ -9,7 +9,7 @@ from companyos_canary.argo.picture import Place
 from companyos_canary.argo.rows import Listed, listed
 from companyos_canary.commands import base
 from companyos_canary.commands.options import not_a_selector, span
-from companyos_canary.errors import ExitCode, Forbidden, Invalid
+from companyos_canary.errors import Forbidden, Invalid, exits
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 
@@ -29,7 +29,7 @@ EXAMPLES = (
     "canary list -l team=checkout -o json",
 )
 OUTPUT = Output((Rollouts,))
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
+EXITS = exits()
 
 
 def list_rollouts(

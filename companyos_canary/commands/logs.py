@@ -24,7 +24,7 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.commands import base
 from companyos_canary.commands.options import span
-from companyos_canary.errors import CanaryError, ExitCode, Invalid, NotFound, Unreachable, UsageError
+from companyos_canary.errors import CanaryError, ExitCode, Invalid, NotFound, Unreachable, UsageError, exits
 from companyos_canary.model.http import Stream
 from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
@@ -45,7 +45,7 @@ EXAMPLES = (
     "canary logs --pod x2k1z --previous     a suffix of the pod's name is enough",
 )
 OUTPUT = Output((Logs,), {"log": LogLine, "error": Failure})
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
+EXITS = exits(ExitCode.INTERRUPTED)
 
 
 LOOK = 0.2  # seconds

@@ -16,7 +16,7 @@ from companyos_canary.argo.picture import look
 from companyos_canary.commands import base, scope
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.options import span
-from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, near
+from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, exits, near
 from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Live
 from companyos_canary.prometheus.client import Prometheus
@@ -60,7 +60,7 @@ EXAMPLES = (
     "canary metrics --query error-rate  the PromQL, and a link to Prometheus",
 )
 OUTPUT = Output((prometheus.NowRow, Since, Query), {"metrics": prometheus.NowRow, "error": Failure}, partial=True)
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
+EXITS = exits(ExitCode.INTERRUPTED)
 _NONE = "it has no metrics: no AnalysisRun, and no canary.yaml for it here"
 _NO_CANARY = "no update is in progress, so there are no canary pods to measure"
 

@@ -6,7 +6,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import CHANGE, changed, verb_with
 from companyos_canary.commands.several import Several, several
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.row import Output
 
 EXAMPLES = (
@@ -15,17 +15,7 @@ EXAMPLES = (
     "canary pause -l team=checkout          all with this label",
 )
 OUTPUT = Output((*CHANGE, Several))
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
-    ExitCode.SUPERSEDED,
-    ExitCode.REFUSED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-)
+EXITS = exits(ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT)
 
 
 def pause(

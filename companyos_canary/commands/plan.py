@@ -10,7 +10,7 @@ import typer
 
 from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, ROLLOUT
 from companyos_canary.commands import base
-from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, printable
+from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, exits, printable
 from companyos_canary.model.plan import PlanRow, Warned
 from companyos_canary.model.row import Output
 
@@ -28,7 +28,7 @@ EXAMPLES = (
     "canary plan -e prod -o markdown     for a pull request",
 )
 OUTPUT = Output((PlanRow,))
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.INTERRUPTED)
+EXITS = exits(ExitCode.INTERRUPTED)
 _TIMES = (1.0, 1.5, 2.0, 3.0, 5.0)
 _FEWER = 4  # a worse version needs fewer releases than a good one: what is rare there does not matter
 _QUIET = timedelta(seconds=2)

@@ -26,7 +26,7 @@ from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import CHANGE, changed, sent_answer, unseen, verb_with, would_send
-from companyos_canary.errors import ExitCode, Refused, UsageError
+from companyos_canary.errors import ExitCode, Refused, UsageError, exits
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.rollout import Rollout
@@ -41,13 +41,8 @@ EXAMPLES = (
     "canary promote --to-weight 50   pause by pause, never past an analysis",
     'canary promote --full --reason "fixes the outage"',
 )
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
+EXITS = exits(
     ExitCode.DEGRADED,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
     ExitCode.SUPERSEDED,
     ExitCode.REFUSED,
     ExitCode.UNOBSERVED,

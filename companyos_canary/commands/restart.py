@@ -11,7 +11,7 @@ from companyos_canary.argo.patches.act import restart as decide
 from companyos_canary.commands import base
 from companyos_canary.commands.options import span, time_limit
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, verb_with, would_send
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.model.row import Output
 
@@ -20,17 +20,7 @@ EXAMPLES = (
     "canary restart --in 10m --no-wait      later",
 )
 OUTPUT = Output(CHANGE)
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
-    ExitCode.REFUSED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-    ExitCode.INTERRUPTED,
-)
+EXITS = exits(ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED)
 
 
 def restart(

@@ -14,7 +14,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import CHANGE, changed, verb_with
 from companyos_canary.commands.several import Several, several
-from companyos_canary.errors import ExitCode, TimedOut
+from companyos_canary.errors import ExitCode, TimedOut, exits
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.model.row import Output
 
@@ -24,17 +24,7 @@ EXAMPLES = (
     "canary retry web shop        several at once; or -l team=checkout",
 )
 OUTPUT = Output((*CHANGE, Several))
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
-    ExitCode.SUPERSEDED,
-    ExitCode.REFUSED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-)
+EXITS = exits(ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT)
 
 
 def retry(

@@ -8,7 +8,7 @@ from companyos_canary.argo.endings import Until
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.rows import FOLLOWED, SnapshotRow, snapshot_row
 from companyos_canary.commands import base
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 from companyos_canary.model.snapshot import Snapshot
@@ -19,17 +19,7 @@ EXAMPLES = (
     "canary status --wait --timeout 10m     wait until it is Healthy or Degraded",
 )
 OUTPUT = Output((SnapshotRow, *FOLLOWED))
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
-    ExitCode.DEGRADED,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
-    ExitCode.UNFINISHED,
-    ExitCode.TIMEOUT,
-    ExitCode.INTERRUPTED,
-)
+EXITS = exits(ExitCode.DEGRADED, ExitCode.UNFINISHED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED)
 
 _CODES = {"Healthy": ExitCode.OK, "Degraded": ExitCode.DEGRADED}
 

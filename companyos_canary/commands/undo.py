@@ -20,7 +20,7 @@ from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import DryRun, Sent, sent_answer, unseen, would_send
-from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError
+from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError, exits
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output, pick
 from companyos_canary.model.snapshot import Snapshot
@@ -45,13 +45,8 @@ EXAMPLES = (
     "canary undo --to v1.2.0 --force       go back to it although it was aborted",
 )
 OUTPUT = Output((*FOLLOWED, Sent, UndoDryRun))
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
+EXITS = exits(
     ExitCode.DEGRADED,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
     ExitCode.SUPERSEDED,
     ExitCode.REFUSED,
     ExitCode.UNFINISHED,

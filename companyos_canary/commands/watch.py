@@ -12,7 +12,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.follow import follow_to_the_end
 from companyos_canary.commands.options import AbortOnOption
 from companyos_canary.commands.shows.lines import Manner
-from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.errors import ExitCode, UsageError, exits
 from companyos_canary.model.row import Output
 from companyos_canary.view.machine import Failure
 
@@ -32,13 +32,8 @@ OUTPUT = Output(
         "error": Failure,
     },
 )
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
+EXITS = exits(
     ExitCode.DEGRADED,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
     ExitCode.SUPERSEDED,
     ExitCode.UNFINISHED,
     ExitCode.UNOBSERVED,

@@ -19,7 +19,7 @@ from companyos_canary.diagnosis.nodata import next_question
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
 from companyos_canary.diagnosis.services import service_names
 from companyos_canary.diagnosis.table import Diagnosis, diagnose
-from companyos_canary.errors import CanaryError, ExitCode, Forbidden
+from companyos_canary.errors import CanaryError, Forbidden, exits
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import version
 from companyos_canary.model.quantity import parse_time
@@ -49,7 +49,7 @@ EXAMPLES = (
     "canary why -o json | jq -r .data.cause",
 )
 OUTPUT = Output((Why,))
-EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED, ExitCode.NOT_FOUND)
+EXITS = exits()
 
 
 MOST_REQUESTS = 8
