@@ -65,7 +65,9 @@ def test_a_dry_run_shows_the_patch_and_sends_nothing(world: World) -> None:
 
 def test_no_wait_ends_once_it_is_sent(world: World) -> None:
     ran = world.canary("deploy", "v1.1.0", "--no-wait")
-    assert (ran.code, [r.method for r in world.requests]) == (ExitCode.OK, ["GET", "PATCH"])
+    *sent, event = world.requests
+    assert (ran.code, [r.method for r in sent]) == (ExitCode.OK, ["GET", "PATCH"])
+    assert (event.method, event.path.rsplit("/", 1)[-1]) == ("POST", "events")
 
 
 def test_the_version_that_is_there_is_nothing_to_do(world: World) -> None:
