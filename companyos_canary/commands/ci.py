@@ -10,9 +10,9 @@ import typer
 
 from companyos_canary.commands.options import time_limit
 from companyos_canary.errors import CanaryError, UsageError
-from companyos_canary.runtime import Runtime
 
 if TYPE_CHECKING:
+    from companyos_canary.runtime import Runtime
     from companyos_canary.view.ci.forges import System
     from companyos_canary.view.ci.summary import Report
 
@@ -53,7 +53,7 @@ class Reporting:
 
 
 @contextmanager
-def reporting(runtime: Runtime, command: str, options: Mapping[str, str | None]) -> Iterator[Reporting]:
+def reporting(runtime: "Runtime", command: str, options: Mapping[str, str | None]) -> Iterator[Reporting]:
     """What the options and CANARY_* say; an error on the way is reported too. UsageError for a
     value that cannot be, before anything is asked of a cluster."""
     environ = runtime.environ
@@ -70,7 +70,7 @@ def reporting(runtime: Runtime, command: str, options: Mapping[str, str | None])
         raise
 
 
-def publish(runtime: Runtime, wanted: Reporting, report: "Report", *, said: bool = False) -> None:
+def publish(runtime: "Runtime", wanted: Reporting, report: "Report", *, said: bool = False) -> None:
     """The annotation on stderr (not where the same line is `said` there anyway), the rest into
     files. A file that cannot be written is a note: the release has ended as it has."""
     import secrets
@@ -90,7 +90,7 @@ def publish(runtime: Runtime, wanted: Reporting, report: "Report", *, said: bool
     _write(runtime, wanted.dotenv, forges.dotenv(outputs))
 
 
-def _write(runtime: Runtime, name: str, text: str, *, append: bool = False) -> None:
+def _write(runtime: "Runtime", name: str, text: str, *, append: bool = False) -> None:
     if not name:
         return
     try:
@@ -100,7 +100,7 @@ def _write(runtime: Runtime, name: str, text: str, *, append: bool = False) -> N
         runtime.say_error(f"note: `{name}` cannot be written: {error.strerror}")
 
 
-def _system(word: str, name: str, runtime: Runtime) -> "System":
+def _system(word: str, name: str, runtime: "Runtime") -> "System":
     """`auto` finds one by the variable it sets, and not on a terminal."""
     match word or "auto":
         case "github" | "gitlab" as named:

@@ -1,6 +1,6 @@
 """How `deploy` and `watch` follow a rollout to its end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
@@ -21,8 +21,7 @@ from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import verb_with
-from companyos_canary.commands.shows import show_for
-from companyos_canary.commands.shows.lines import Manner
+from companyos_canary.commands.shows.lines import JsonLines, Lines, Manner, Show
 from companyos_canary.errors import (
     CanaryError,
     CrdMissing,
@@ -171,3 +170,17 @@ def _not_observed(session: Session, live: Rollout, image: str, *, sent: bool) ->
         objects=(live.raw,),
         name=live.resource,
     )
+
+
+def show_for(session: Session, place: Place, manner: Manner, wake: Callable[[], None]) -> Show:
+    """The way that fits this run: JSON Lines, a screen on a terminal, lines elsewhere. `wake` ends
+    a wait for the next snapshot, from any thread."""
+    if session.writes_lines:
+        return JsonLines(session, place)
+    if not session.human:
+        return Show()
+    if session.runtime.facts.terminal and not session.reporting.ci:
+        from companyos_canary.commands.shows.screen import Screen
+
+        return Screen(session, place, manner, wake)
+    return Lines(session, place)

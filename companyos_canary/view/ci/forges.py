@@ -2,10 +2,12 @@
 
 import re
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from companyos_canary.argo.events import Finished, Finishing, Happened, Replaced, StepBegan, StepEnded
-from companyos_canary.view.ci.summary import Outputs, Report
+
+if TYPE_CHECKING:
+    from companyos_canary.view.ci.summary import Outputs, Report
 
 System = Literal["", "github", "gitlab"]
 # What is read without unfolding anything: how a step and the whole ended.
@@ -43,7 +45,7 @@ _COMMAND = re.compile(r"^(\s*)::", re.M)
 _OLDER = "##["  # a command of the older form is one anywhere in a line
 
 
-def annotation(report: Report) -> str:
+def annotation(report: "Report") -> str:
     """`::error title=companyos-api rolled-back::v1.2.0 was rolled back …`."""
     return f"::{report.level} title={_property(report.title)}::{_data(report.message)}"
 
@@ -53,7 +55,7 @@ def at_line(level: str, file: str, line: int, title: str, message: str) -> str:
     return f"::{level} file={_property(file)},line={line},title={_property(title)}::{_data(message)}"
 
 
-def outputs(values: Outputs, delimiter: str) -> str:
+def outputs(values: "Outputs", delimiter: str) -> str:
     """Lines for $GITHUB_OUTPUT. `delimiter` is one that nobody can guess."""
     pairs = (
         ("phase", values.phase),
@@ -96,12 +98,12 @@ CONTROLS = "\r\x1b"
 """What a fold of GitLab is made of."""
 
 
-def error(report: Report) -> str:
+def error(report: "Report") -> str:
     """GitLab has no annotations: one line, outside of every section."""
     return f"{report.level}: {report.message}"
 
 
-def dotenv(values: Outputs) -> str:
+def dotenv(values: "Outputs") -> str:
     """`CANARY_VERDICT=healthy`, a line a value. The format knows no quotes and no line breaks."""
     pairs = (
         ("PHASE", values.phase),
