@@ -20,7 +20,7 @@ from companyos_canary.view.machine import Code
 
 if TYPE_CHECKING:
     from companyos_canary.sandbox.api.access import Roles
-    from companyos_canary.sandbox.faults import Fault, Freeze
+    from companyos_canary.sandbox.faults.effects import Fault, Freeze
     from companyos_canary.sandbox.sandbox import Sandbox
 
 
@@ -80,7 +80,8 @@ def controllers_named(text: str) -> tuple[str, ...]:
 
 
 def faults_written(texts: list[str], acting: tuple[str, ...]) -> "list[Fault | Freeze]":
-    from companyos_canary.sandbox.faults import Freeze, parse_fault
+    from companyos_canary.sandbox.faults.effects import Freeze
+    from companyos_canary.sandbox.faults.rules import parse_fault
 
     found = [parse_fault(text) for text in texts]
     if "rollouts" not in acting and any(isinstance(fault, Freeze) for fault in found):

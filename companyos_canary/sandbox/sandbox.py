@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from companyos_canary.sandbox.api import Api
 from companyos_canary.sandbox.api.access import Roles, all_rules, everything
+from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.control import Control
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
-from companyos_canary.sandbox.faults import Fault, Faulty, Freeze
+from companyos_canary.sandbox.faults.effects import Fault, Freeze
+from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
 from companyos_canary.sandbox.lateness import PROMPT, Pace
 from companyos_canary.sandbox.objects import Object

@@ -13,7 +13,7 @@ from typing import Any
 from companyos_canary.model.http import Request, Response, Stream
 from companyos_canary.sandbox.api.answer import failure
 from companyos_canary.sandbox.api.call import Handle, parse_request
-from companyos_canary.sandbox.faults import Dropped, Silent
+from companyos_canary.sandbox.faults.effects import Dropped, Silent
 from companyos_canary.sandbox.objects import ApiStatus, bad_request, unauthorized
 
 _OPEN = ("/healthz", "/livez", "/readyz")

@@ -9,7 +9,7 @@ from typing import Any
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, NAMESPACE, POD, REPLICASET, ROLLOUT, Kind
 from companyos_canary.sandbox.store import Store
 from tests import builders

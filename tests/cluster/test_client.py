@@ -12,7 +12,7 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ROLLOUT, selector_text
 from companyos_canary.errors import CanaryError, Conflict, CrdMissing, Forbidden, Invalid, NotFound
 from companyos_canary.model.http import JSON_PATCH, MERGE_PATCH, Request, Response
-from companyos_canary.sandbox.api import Attributes
+from companyos_canary.sandbox.api.access import Attributes
 from companyos_canary.sandbox.kinds import POD
 from companyos_canary.sandbox.kinds import ROLLOUT as STORED
 from tests import builders

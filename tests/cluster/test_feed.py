@@ -15,7 +15,7 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.feed import WatchFeed
 from companyos_canary.errors import CrdMissing, Forbidden, NotFound, Unreachable
 from companyos_canary.model.http import Request, Response, Stream
-from companyos_canary.sandbox.api import Attributes
+from companyos_canary.sandbox.api.access import Attributes
 from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
 from tests import builders
 from tests.cluster.fake_api import failure

@@ -14,7 +14,7 @@ from companyos_canary.cluster.feed import WatchFeed
 from companyos_canary.cluster.kinds import ROLLOUT
 from companyos_canary.errors import Unauthenticated
 from companyos_canary.prometheus.client import proxied
-from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.server import Server
 from tests import builders

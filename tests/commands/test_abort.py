@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Drop, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Drop, Fault
 from tests.commands.conftest import changing, freeze, interrupt
 from tests.world import Ran, World
 

@@ -6,7 +6,7 @@ import pytest
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.faults import Answer, Drop, Effect, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Drop, Effect, Fault
 from tests.commands.conftest import changing, freeze
 from tests.world import World
 

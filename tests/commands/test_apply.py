@@ -13,7 +13,7 @@ from companyos_canary.cluster.client import apply_request, create_request, patch
 from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
-from companyos_canary.sandbox.faults import Answer, Drop, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Drop, Fault
 from tests.commands.conftest import changing, freeze, installed, interrupt
 from tests.world import CONFIG, Ran, World
 

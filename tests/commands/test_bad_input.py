@@ -11,7 +11,7 @@ import pytest
 from companyos_canary import cli
 from companyos_canary.errors import ExitCode
 from companyos_canary.runtime import Runtime
-from companyos_canary.sandbox.faults import Answer, Drop, Effect, Fault, Silence
+from companyos_canary.sandbox.faults.effects import Answer, Drop, Effect, Fault, Silence
 from companyos_canary.sandbox.kinds import ROLLOUT
 from companyos_canary.sandbox.provider import TransportError
 from tests import world as world_module

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.api import Api
-from companyos_canary.sandbox.faults import Faulty
+from companyos_canary.sandbox.api.api import Api
+from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
 from tests.view.recorded import FIXTURES
 from tests.world import CONFIG, World

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.provider import TransportError
 from tests.commands.conftest import freeze
 from tests.docs import ROOT

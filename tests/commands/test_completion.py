@@ -12,7 +12,7 @@ import pytest
 from companyos_canary import cli
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Drop, Effect, Fault, Html, Slow
+from companyos_canary.sandbox.faults.effects import Answer, Drop, Effect, Fault, Html, Slow
 from companyos_canary.sandbox.kinds import ROLLOUT
 from tests.test_cli import loaded
 from tests.world import MANUAL, Ran, World

@@ -9,7 +9,7 @@ import pytest
 from companyos_canary.argo.patches.record import RECORD
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox import cluster as sandbox
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from tests.commands.conftest import freeze
 from tests.world import CONFIG, MANUAL, World
 

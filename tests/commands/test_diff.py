@@ -6,7 +6,7 @@ import pytest
 
 from companyos_canary.commands.diff import references
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Drop, Fault
+from companyos_canary.sandbox.faults.effects import Drop, Fault
 from tests.commands.conftest import at_the_pause, changing, freeze, installed
 from tests.commands.test_apply import somebody_applies
 from tests.world import MANUAL, World

@@ -14,7 +14,7 @@ from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.faults import Drop, Fault
+from companyos_canary.sandbox.faults.effects import Drop, Fault
 from companyos_canary.sandbox.scenarios import find
 from tests.commands.test_apply import an_autoscaler_is_attached
 from tests.world import CONFIG, World

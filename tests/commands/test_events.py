@@ -7,7 +7,7 @@ import pytest
 
 from companyos_canary.commands.events import MOST, left_out, subjects
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import EVENT, ROLLOUT
 from tests.builders import pods, snapshot
 from tests.commands.conftest import interrupt

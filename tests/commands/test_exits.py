@@ -3,7 +3,7 @@
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from tests.commands.conftest import freeze, interrupt
 from tests.world import World
 

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from tests.world import World
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from companyos_canary.argo.patches.record import action_of
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from tests.commands.conftest import freeze, installed
 from tests.world import CONFIG, Ran, World
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import NAMESPACE, ROLLOUT
 from tests.commands.conftest import freeze
 from tests.world import Ran, World

@@ -9,7 +9,7 @@ import pytest
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.config import Resolved
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import POD
 from tests.commands.conftest import interrupt
 from tests.world import HandleTransport, World

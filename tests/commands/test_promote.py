@@ -9,7 +9,7 @@ import pytest
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.quantity import format_time
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from tests.commands.conftest import at_the_pause, changing, freeze, interrupt
 from tests.world import CONFIG, MANUAL, Ran, World
 

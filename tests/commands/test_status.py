@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Drop, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Drop, Fault
 from tests.commands.conftest import interrupt
 from tests.world import Ran, World
 

@@ -119,7 +119,7 @@ def test_an_abort_without_a_controller_is_kept_once_it_is_back(world: World) -> 
 
 def test_an_abort_that_may_be_lost_says_so(world: World) -> None:
     """Who may not list ReplicaSets cannot put the stable template back."""
-    from companyos_canary.sandbox.faults import Answer, Fault
+    from companyos_canary.sandbox.faults.effects import Answer, Fault
 
     freeze(world)
     world.canary("deploy", "v1.1.0", "--no-wait")

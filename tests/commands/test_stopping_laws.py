@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT
 from tests.commands.conftest import changing, freeze, installed
 from tests.commands.test_workload_ref import REFERENCE, deployment

@@ -2,7 +2,7 @@
 
 from companyos_canary import __version__
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Drop, Fault
+from companyos_canary.sandbox.faults.effects import Drop, Fault
 from tests.commands.test_doctor import a_controller_is_installed
 from tests.world import World
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import ROLLOUT
 from tests.commands.conftest import changing, freeze, interrupt
 from tests.world import LockstepFeed, World

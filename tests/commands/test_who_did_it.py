@@ -7,7 +7,7 @@ import pytest
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api.access import Attributes
-from companyos_canary.sandbox.faults import Answer, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import EVENT
 from tests.commands.conftest import changing, freeze
 from tests.world import World

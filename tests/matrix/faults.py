@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 
 from companyos_canary.cluster.errors import unreachable
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.faults import Answer, Dropped, Fault, Faulty, Silent
+from companyos_canary.sandbox.faults.effects import Answer, Dropped, Fault, Silent
+from companyos_canary.sandbox.faults.injection import Faulty
 from tests.world import World
 
 Handle = Callable[[Request], Response]

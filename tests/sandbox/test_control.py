@@ -13,7 +13,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api.access import Roles
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.control import Control
-from companyos_canary.sandbox.faults import Faulty
+from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.sandbox import Sandbox
 from companyos_canary.sandbox.scenarios import Playing, Scenario
 from companyos_canary.sandbox.store import Store

@@ -15,9 +15,10 @@ from companyos_canary.cluster.kinds import POD as PODS
 from companyos_canary.cluster.kinds import Selection
 from companyos_canary.cluster.reflector import Answered, Chunk, Ended, Input, Pushed, Reflector, Tick
 from companyos_canary.errors import Unreachable
-from companyos_canary.sandbox.api import Api
-from companyos_canary.sandbox.faults import Answer as Refuse
-from companyos_canary.sandbox.faults import Cut, Drop, Dropped, Expire, Fault, Faulty, Silence
+from companyos_canary.sandbox.api.api import Api
+from companyos_canary.sandbox.faults.effects import Answer as Refuse
+from companyos_canary.sandbox.faults.effects import Cut, Drop, Dropped, Expire, Fault, Silence
+from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.kinds import CONFIGMAP, POD, ROLLOUT
 from companyos_canary.sandbox.store import Change, Store
 from tests.sandbox.api.client import ROLLOUTS, Client, connect, pod, rollout

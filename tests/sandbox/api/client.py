@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.store import Store
 

@@ -7,14 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companyos_canary.errors import UsageError
-from companyos_canary.sandbox.faults import (
+from companyos_canary.sandbox.faults.effects import (
     Answer,
     Cut,
     Drop,
     Dropped,
     Expire,
     Fault,
-    Faulty,
     Freeze,
     Html,
     Lose,
@@ -23,9 +22,9 @@ from companyos_canary.sandbox.faults import (
     Silent,
     Slow,
     Truncate,
-    parse_fault,
-    rule_text,
 )
+from companyos_canary.sandbox.faults.injection import Faulty
+from companyos_canary.sandbox.faults.rules import parse_fault, rule_text
 from tests.sandbox.api.client import ROLLOUTS, Client, connect, rollout
 
 

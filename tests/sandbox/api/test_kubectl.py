@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.defaults import namespace
 from companyos_canary.sandbox.kinds import EVENT, NAMESPACE, POD

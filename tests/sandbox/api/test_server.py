@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.credentials import Identity, make_identity, write_kubeconfig
-from companyos_canary.sandbox.faults import Cut, Drop, Fault, Faulty, Silence
+from companyos_canary.sandbox.faults.effects import Cut, Drop, Fault, Silence
+from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.server import Server, serve
 from companyos_canary.sandbox.store import Store
 from tests.sandbox.api.client import ROLLOUTS, Clock, rollout

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.kinds import POD
 from companyos_canary.sandbox.store import Store
 from tests.sandbox.api.client import ROLLOUTS, TABLE, Client, Clock, connect, pod, rollout

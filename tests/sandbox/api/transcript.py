@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.api import Api
+from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
