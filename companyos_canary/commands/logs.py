@@ -118,13 +118,14 @@ class Follower:
         except KeyboardInterrupt:
             raise interrupted("stopped reading; the rollout continues") from None
         finally:
-            for tail in self._tails.values():
-                if tail.stream is not None:
-                    tail.stream.close()
+            self._leave()
 
     def _look(self, snapshot: Snapshot) -> bool:
         """Begins with new pods and again with broken ones; whether all is over."""
         self._hash = self._hash or hash_of(snapshot, self._wanted)
+        if self._a_newer_one_came(snapshot):
+            self._leave()
+            self._hash = hash_of(snapshot, self._wanted)
         pods = self._pods(snapshot)
         for pod in pods:
             tail = self._tails.get(pod.name)
@@ -135,6 +136,18 @@ class Follower:
         self._looked = True
         over = all(t.over for t in self._tails.values())
         return bool(self._tails) and over and all(map(_ends, pods))
+
+    def _a_newer_one_came(self, snapshot: Snapshot) -> bool:
+        """What is followed is the canary: where its version was or became stable, the next one is that."""
+        live, wanted = snapshot.rollout, self._wanted
+        moved = live.current_hash not in ("", self._hash) and self._hash == live.stable_hash
+        return moved and not (wanted.stable or wanted.pod or live.aborted)
+
+    def _leave(self) -> None:
+        for tail in self._tails.values():
+            if tail.stream is not None:
+                tail.stream.close()
+        self._tails.clear()
 
     def _pods(self, snapshot: Snapshot) -> list[Pod]:
         if self._tails and self._wanted.pod:

@@ -132,6 +132,16 @@ def test_another_version_is_named_as_the_reason() -> None:
     assert follow(Streams({A: []}), found)[1]() == ("the pods are gone: another version replaced them")
 
 
+def test_what_was_stable_at_the_start_gives_way_to_the_next_version() -> None:
+    old = pod("s", hash=STABLE)
+    settled = snapshot(pods_now=[old], current=STABLE, stable_hash=STABLE, canary=0)
+    streams = Streams({old.name: [(log(1),)], A: [(log(2),)]})
+    lines, run = follow(streams, Told([settled, snapshot(pods_now=[old, pod("a")]), aborted()]))
+    assert run() == "the pods are gone: the version was aborted"
+    assert [(x.pod, x.role) for x in lines] == [(old.name, "stable"), (A, "canary")]
+    assert streams.bodies[0].closed
+
+
 def test_pods_that_come_are_read_from_their_first_line() -> None:
     streams = Streams({A: [(log(1),)], B: [(log(1, 2, 3),)]})
     lines, run = follow(streams, Told([with_pods("a"), with_pods("a", "b"), aborted()]))
