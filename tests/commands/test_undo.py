@@ -1,5 +1,6 @@
 """`canary undo`, from argv to exit, in the sandbox."""
 
+import copy
 import json
 import re
 
@@ -7,7 +8,7 @@ import pytest
 
 from companyos_canary.argo.patches.record import record_of
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.kinds import EVENT
+from companyos_canary.sandbox.kinds import EVENT, REPLICASET
 from tests.commands.conftest import changing
 from tests.world import World
 
@@ -331,3 +332,26 @@ def test_where_no_revision_is_kept_it_says_why_and_what_goes_back(world: World) 
     assert ran.code == ExitCode.REFUSED, ran
     assert "revisionHistoryLimit is 0" in ran.err
     assert "`canary deploy VERSION`" in ran.err
+
+
+def test_defaults_of_the_api_server_are_no_difference_and_are_not_written(world: World) -> None:
+    """A real one puts them into the template of a ReplicaSet, and not into that of a Rollout."""
+    world.canary("deploy", "v1.1.0", "-q")
+    for kept in world.store.items(REPLICASET, "companyos"):
+        spec = copy.deepcopy(kept["spec"])
+        pod = spec["template"]["spec"]
+        pod |= {"dnsPolicy": "ClusterFirst", "restartPolicy": "Always", "schedulerName": "default-scheduler"}
+        pod |= {"securityContext": {}, "terminationGracePeriodSeconds": 30}
+        (container,) = pod["containers"]
+        container |= {"imagePullPolicy": "IfNotPresent", "terminationMessagePath": "/dev/termination-log"}
+        container |= {"terminationMessagePolicy": "File"}
+        pod["containers"] = [dict(reversed(container.items()))]
+        world.store.update(REPLICASET, {**kept, "spec": spec})
+    ran = world.canary("undo", "--dry-run", "-o", "json").json["data"]
+    changed = [line for line in ran["diff"] if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    assert [line.split(":", 1)[0].strip("+- ") for line in changed] == ["image", "image"]
+    assert world.canary("undo", "--fast", "--reason", "r").code == ExitCode.OK
+    pod = world.rollout().template["spec"]
+    assert "dnsPolicy" not in pod
+    assert "terminationMessagePolicy" not in pod["containers"][0]
+    assert world.rollout().revision == 3

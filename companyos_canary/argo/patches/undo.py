@@ -90,7 +90,65 @@ def template_of(rollout: Rollout, replicaset: ReplicaSet) -> dict[str, Any]:
         else:
             meta.pop(kind, None)
     meta.pop("creationTimestamp", None)
-    return template
+    found = _without_defaults(template, rollout.template)
+    return found if isinstance(found, dict) else template
+
+
+# What the API server puts into the template of a ReplicaSet, and not into that of a Rollout
+# (k8s.io/kubernetes pkg/apis/core/v1/defaults.go).
+_DEFAULTS: dict[str, tuple[Any, ...]] = {
+    "terminationMessagePath": ("/dev/termination-log",),
+    "terminationMessagePolicy": ("File",),
+    "imagePullPolicy": ("IfNotPresent", "Always"),
+    "restartPolicy": ("Always",),
+    "dnsPolicy": ("ClusterFirst",),
+    "schedulerName": ("default-scheduler",),
+    "terminationGracePeriodSeconds": (30,),
+    "securityContext": ({},),
+    "resources": ({},),
+    "protocol": ("TCP",),
+    "scheme": ("HTTP",),
+    "timeoutSeconds": (1,),
+    "periodSeconds": (10,),
+    "successThreshold": (1,),
+    "failureThreshold": (3,),
+    "defaultMode": (420,),
+    "apiVersion": ("v1",),
+    "creationTimestamp": (None,),
+}
+
+
+def _without_defaults(value: Any, live: Any) -> Any:
+    """The value without defaults that the live template does not name at that place, its keys in the
+    order of that one."""
+    if isinstance(value, dict):
+        known = live if isinstance(live, Mapping) else {}
+        order = [k for k in known if k in value] + [k for k in value if k not in known]
+        kept = [k for k in order if k in known or not _is_default(value, k)]
+        return {k: _without_defaults(value[k], known.get(k)) for k in kept}
+    if isinstance(value, list):
+        known_items = live if isinstance(live, list) else []
+        return [_without_defaults(item, _same_item(item, at, known_items)) for at, item in enumerate(value)]
+    return value
+
+
+def _is_default(holder: Mapping[str, Any], key: str) -> bool:
+    if key == "imagePullPolicy":
+        image = str(holder.get("image", ""))
+        name = image.rpartition("/")[2]
+        usual = "Always" if "@" not in name and (":" not in name or name.endswith(":latest")) else "IfNotPresent"
+        return bool(holder[key] == usual)
+    if key == "restartPolicy" and "image" in holder:
+        return False  # of an init container: a sidecar
+    return holder[key] in _DEFAULTS.get(key, ())
+
+
+def _same_item(item: Any, at: int, live: list[Any]) -> Any:
+    """The item of that name, else the one at that place."""
+    name = item.get("name") if isinstance(item, dict) else None
+    if name is None:
+        return live[at] if at < len(live) else None
+    return next((other for other in live if isinstance(other, dict) and other.get("name") == name), None)
 
 
 def _injected(rollout: Rollout, kind: str) -> set[str]:
