@@ -38,8 +38,10 @@ def _told(picture: Picture, facts: Facts) -> tuple[str, str, Role, str]:
     if doing in _TO_DO:
         mark = symbols.unknown if doing == "inconclusive" else symbols.paused
         state = "PAUSED BY HAND" if doing == "held" else "WAITS FOR YOU"
-        change = _change(picture, facts) + _weight(picture)
-        return mark, state, "asking", f"{change}{_since(picture)}: {_TO_DO[doing]}"
+        change, to_do = _change(picture, facts) + _weight(picture), _TO_DO[doing]
+        forms = (f"{change}{_since(picture)}: {to_do}", f"{change}: {to_do}", f"{at}: {to_do}")
+        room = facts.width - columns_of(f"{mark} {state}  ")
+        return mark, state, "asking", next((f for f in forms if columns_of(f) <= room), forms[-1])
     if doing == "healthy":
         return symbols.ok, "HEALTHY", "done", f"{picture.version or picture.name} has all traffic"
     if doing == "unobserved":

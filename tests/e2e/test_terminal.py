@@ -44,11 +44,12 @@ def test_the_screen_then_ctrl_c(waiting: Shell) -> None:
 def test_no_line_is_wider_than_the_terminal(waiting: Shell) -> None:
     terminal = Terminal(waiting, "watch", columns=60)
     text = terminal.until(waits)
-    assert "step 2/2" in text
+    assert "WAITS FOR YOU  v1.0.0 → v1.5.0 at 50 %: promote or abort" in text.splitlines()[0]
     terminal.child.sendintr()
     assert terminal.end() == 130
-    top = [line.strip() for line in text.splitlines() if "Paused" in line]
+    top = [line.strip() for line in text.splitlines() if "WAITS FOR YOU" in line]
     assert len(top) == 1, "the head is on one line"
+    assert "q leave" in text.splitlines()[23], "the keys are the last line of the terminal"
 
 
 def test_no_color_is_no_colour_but_still_a_screen(waiting: Shell, tmp_path: Path) -> None:
@@ -126,12 +127,12 @@ def test_a_lost_connection_keeps_the_frame_and_comes_back_by_itself(waiting: She
         terminal = Terminal(behind, "watch")
         terminal.until(waits)
         proxy.cut()
-        text = terminal.until(lambda t: "no connection for" in t)
+        text = terminal.until(lambda t: "NO CONNECTION" in t)
         assert waits(text), "the last frame stays"
         terminal.press("a")
         terminal.until(lambda t: "no connection: this picture is out of date" in t)
         proxy.mend()
-        terminal.until(lambda t: "no connection for" not in t)
+        terminal.until(lambda t: "NO CONNECTION" not in t)
         terminal.press("q")
         assert terminal.end() == 130
 
@@ -145,7 +146,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_again(waiting: Shell) -> No
     terminal.screen.reset()
     os.kill(terminal.child.pid, signal.SIGCONT)
     text = terminal.until(waits)
-    assert text.startswith("companyos-api  v1.0.0 → v1.5.0")
+    assert "WAITS FOR YOU  v1.0.0 → v1.5.0 at 50 %" in text.splitlines()[0]
     terminal.press("q")
     assert terminal.end() == 130
 

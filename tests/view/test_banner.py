@@ -154,3 +154,8 @@ def test_a_panel_stands_beside_the_picture_where_there_is_room() -> None:
 def test_an_old_picture_has_no_reason_of_its_own_in_the_banner() -> None:
     lost = replace(rolled_back(), stale_since=NOW - timedelta(seconds=5))
     assert plain(banner_line(look(lost, NOW, PLACE), Facts())).endswith("v1.1.0 at 25 %, rolled back")
+
+
+@pytest.mark.parametrize("width", [80, 60, 50])
+def test_what_to_do_is_kept_where_there_is_little_room(width: int) -> None:
+    assert plain(banner_line(look(ALL["waiting"](), NOW, PLACE), Facts(width))).endswith(": promote or abort")
