@@ -223,7 +223,16 @@ def _remaining(snapshot: Snapshot, doing: Activity, length: timedelta | None, no
         started = next((c.started_at for c in rollout.pause_conditions), None)
     else:
         return None
-    return max(timedelta(), started + length - now) if started else length
+    if started is None:
+        return length
+    left = max(timedelta(), started + length - now)
+    return None if not left and doing == "analysing" and _waits_for_requests(snapshot) else left
+
+
+def _waits_for_requests(snapshot: Snapshot) -> bool:
+    """A measurement of the run could not be judged: it takes as long as the requests do."""
+    run = step_run(snapshot, snapshot.rollout.step_index)
+    return run is not None and not run.is_finished and any(r.inconclusive for r in run.results)
 
 
 _PATIENCE = timedelta(seconds=15)

@@ -52,6 +52,7 @@ EXAMPLES = (
 OUTPUT = Output((Applied,))
 EXITS = exits(ExitCode.DEGRADED, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED)
 LATER = "counts from the next version"
+TEMPLATES = "no canary starts; analyses that begin from now on use the new AnalysisTemplates"
 FIRST = "no canary, no analysis: nothing to compare with"
 
 
@@ -81,6 +82,8 @@ def apply(
     if dry_run:
         starts = [f"starts a canary: {action.applied_sentence(c)}" for c in planned.rolling]
         later = [f"{LATER}: {action.applied_sentence(c)}" for c in planned.later]
+        if not planned.first and not planned.rolling and _judged_otherwise(planned):
+            session.note(TEMPLATES)
         return _answer(session, planned, (*starts, *later), applied=False)
     if not force:
         action.refuse_what_git_has(planned, version)
@@ -91,6 +94,8 @@ def apply(
     rollout = next(Rollout.from_object(o) for o in objects if o["kind"] == "Rollout")
     if set(planned.words) != {"unchanged"}:
         session.cluster.leave_event(rollout, "apply", "", time.now())
+    if not planned.first and not planned.rolling and _judged_otherwise(planned):
+        session.note(TEMPLATES)
     if no_wait:
         return _answer(session, planned, (), applied=True)
     if planned.first:
@@ -99,6 +104,12 @@ def apply(
     patience = patience if planned.first else PATIENCE
     waited = action.settle(session.cluster, rollout, time=time, patience=patience, until_healthy=planned.first)
     return _ended(session, planned, waited)
+
+
+def _judged_otherwise(planned: action.Planned) -> bool:
+    """AnalysisTemplates are new or other ones."""
+    kinds = (o["kind"] for o in planned.wanted)
+    return any(k == "AnalysisTemplate" and w != "unchanged" for k, w in zip(kinds, planned.words, strict=True))
 
 
 def _ended(session: base.Session, planned: action.Planned, waited: "Waited") -> base.Answer:

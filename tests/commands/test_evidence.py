@@ -19,7 +19,7 @@ def released(folder: Path, requests: float, deploy: str = "v1.1.0", seed: int = 
     world = World(folder, FOUR_LINES, scenario=replace(default(), traffic=requests), seed=seed, scrape=15)
     assert world.canary("apply", "v1.0.0", "-q").code == 0
     world.advance(320)
-    ran = world.canary("deploy", deploy, "--timeout", "1h", "--heartbeat", "0")
+    ran = world.canary("deploy", deploy, "--timeout", "1h", "--heartbeat", "30s")
     return world, ran.code, ran.out
 
 
@@ -34,8 +34,13 @@ def test_at_two_requests_a_second_it_holds_when_three_times_the_step_is_over(tmp
     world, code, out = released(tmp_path, 2)
     assert code == 8, out
     assert " +6m00s no verdict " in out
+    waiting = [line for line in out.splitlines() if " still analysing " in line]
+    assert "left=0s" not in out
+    assert any("left=" not in line for line in waiting), "the requests decide how long it takes"
     shown = world.canary("get").out
-    assert re.search(r"too few requests to judge \(\d\d of 100\): all 5 metrics\n", shown), shown
+    assert re.search(
+        r"too few requests to judge \(\d\d of 100\): all 5 metrics; at this rate 100 take \d+m\d\ds\n", shown
+    ), shown
 
 
 @pytest.mark.parametrize("requests", [20, 200])
@@ -54,6 +59,7 @@ def test_the_rule_of_a_live_rollout_changes_with_apply_and_no_canary_starts(tmp_
     assert ran.code == 0
     assert "AnalysisTemplate companyos-api-6s: configured" in ran.out
     assert "Rollout companyos-api: unchanged" in ran.out
+    assert "no canary starts; analyses that begin from now on use the new AnalysisTemplates" in ran.err
     assert "is Healthy" in ran.out
     template = world.store.read(ANALYSISTEMPLATE, "companyos", "companyos-api-6s")
     assert "result[1] >= 2.8" in template["spec"]["metrics"][0]["failureCondition"]
