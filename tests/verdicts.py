@@ -1,10 +1,11 @@
 """How often each form of the rule is wrong about two identical versions.
 
-    python -m tests.verdicts [RELEASES] [SEED]
+    python -m tests.verdicts [RELEASES] [SEED] [--write]
 
 prints a line a cell, `form rps errors% rolled_back% held%`: the share of good releases that the default
 canary.yaml, in that form, would roll back or hold for a person. The templates are those that are rendered, their
-queries are evaluated by our PromQL over drawn counters, and our judge judges the answers.
+queries are evaluated by our PromQL over drawn counters, and our judge judges the answers. `--write` puts them into
+docs/verdicts.md, too.
 """
 
 import os
@@ -24,6 +25,7 @@ from companyos_canary.trials.traffic import Behaviour, Load
 FORMS = ("literal", "safe", "evidence")
 RATES = (2, 10, 20, 50, 200)
 ERRORS = (0.001, 0.005, 0.01, 0.02)
+PAGE = Path(__file__).parents[1] / "docs" / "verdicts.md"
 RELEASES, SEED = 200, 1
 _FILE = "schema: canary/v1\nrollout: api\nnamespace: shop\nimage: api\nanalysis: {{form: {form}{more}}}\n"
 
@@ -59,8 +61,30 @@ def grid(releases: int, seed: int, forms: Sequence[str] = FORMS) -> Iterator[str
         yield from pool.map(line, cells)
 
 
+def table(lines: Sequence[str], releases: int, seed: int) -> str:
+    """The lines of a whole grid as a table in Markdown, the forms beside one another."""
+    found = {tuple(cell[:3]): cell[3:] for cell in (each.split() for each in lines)}
+    rows = []
+    for rate, errors in ((f"{r:g}", f"{100 * e:g}") for r in RATES for e in ERRORS):
+        cells = (" / ".join(found[form, rate, errors]) for form in FORMS)
+        rows.append(f"| {rate} | {errors} % | {' | '.join(cells)} |")
+    head = f"| requests/s | errors | {' | '.join(FORMS)} |\n|--:|--:|{'--:|' * len(FORMS)}"
+    return f"{releases} releases in each cell, seed {seed}:\n\n{head}\n" + "\n".join(rows)
+
+
+def write(text: str) -> None:
+    """Into docs/verdicts.md, between its marks."""
+    before, mark, rest = PAGE.read_text().partition("<!-- verdicts -->\n")
+    PAGE.write_text(f"{before}{mark}{text}\n<!-- /verdicts -->{rest.partition('<!-- /verdicts -->')[2]}")
+
+
 if __name__ == "__main__":
-    releases, seed = (int(text) for text in (*sys.argv[1:], *map(str, (RELEASES, SEED)[len(sys.argv) - 1 :])))
+    given = [text for text in sys.argv[1:] if text != "--write"]
+    releases, seed = (int(text) for text in (*given, *map(str, (RELEASES, SEED)[len(given) :])))
     print(f"# form rps errors% rolled_back% held%; {releases} releases a cell, seed {seed}", flush=True)
+    lines = []
     for found in grid(releases, seed):
+        lines.append(found)
         print(found, flush=True)
+    if "--write" in sys.argv:
+        write(table(lines, releases, seed))
