@@ -2,7 +2,7 @@
 
 from companyos_canary import __version__
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults.effects import Drop, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Drop, Fault
 from tests.commands.test_doctor import a_controller_is_installed
 from tests.world import World
 
@@ -30,6 +30,12 @@ def test_without_an_api_server_its_own_is_printed_and_the_error(world: World) ->
     ran = world.canary("version")
     assert (ran.code, ran.out) == (ExitCode.FAILED, f"canary {__version__}\n")
     assert "error: the connection to" in ran.err
+
+
+def test_credentials_that_are_refused_are_told(world: World) -> None:
+    world.faults.add(Fault(Answer(401)))
+    ran = world.canary("version")
+    assert (ran.code, ran.out) == (ExitCode.DENIED, f"canary {__version__}\n")
 
 
 def test_the_client_alone_asks_nothing(world: World) -> None:

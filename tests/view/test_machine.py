@@ -81,4 +81,4 @@ def test_infinities_keep_their_sign() -> None:
 
 
 def test_the_name_form_is_that_of_kubectl() -> None:
-    assert machine.name(ALL["healthy"]().rollout) == "rollout.argoproj.io/companyos-api"
+    assert ALL["healthy"]().rollout.resource == "rollout.argoproj.io/companyos-api"
