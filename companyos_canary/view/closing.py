@@ -6,7 +6,7 @@ from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import clock, duration, failure, quoted, weight_text
 from companyos_canary.view.lines import Facts, Line, Role, wrapped
-from companyos_canary.view.why import controller_sentence, metric_sentence, pod_sentence
+from companyos_canary.view.why import controller_sentence, metric_sentence, pod_sentence, too_few_sentence
 
 
 def verdict_line(ending: Ending) -> str:
@@ -166,7 +166,10 @@ def _why(ending: Ending) -> str:
     if found is None:
         return ""
     if found.metrics:
-        return f": {metric_sentence(found.metrics[0])}"
+        few = too_few_sentence(
+            found.metrics, len(ending.snapshot.attempt[-1].metrics) if ending.snapshot.attempt else 0
+        )
+        return f": {few or metric_sentence(found.metrics[0])}"
     if found.pods:
         return f": {pod_sentence(found.pods[0])}"
     made_way = ending.kind == "superseded" and ending.snapshot.rollout.aborted
@@ -179,7 +182,7 @@ def meaning(ending: Ending) -> list[str]:
     rollout, cause = ending.snapshot.rollout, ending.cause
     found: list[str] = []
     if cause:
-        found += [f"also {metric_sentence(m)}" for m in cause.metrics[1:]]
+        found += [f"also {metric_sentence(m)}" for m in cause.metrics[1:] if not m.few]
         rest = cause.pods_by_reason
         found += [pod_sentence(p) for p in (rest if cause.metrics else rest[1:])]
     stable = version(ending.stable_image) if ending.stable_image else "the stable version"
