@@ -49,3 +49,16 @@ def test_a_command_that_was_interrupted_ends_the_demo(code: int) -> None:
 def test_wrong_flags_cost_nothing(empty: World) -> None:
     assert empty.canary("demo", "--fast").code == ExitCode.USAGE
     assert empty.canary("demo", "-o", "name").code == ExitCode.USAGE
+
+
+@pytest.mark.soak
+def test_with_other_seeds_hardly_any_demo_ends_otherwise(tmp_path: Path) -> None:
+    ended = []
+    for seed in range(1, 51):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        world = World(folder, demo.CONFIG, seed=seed)
+        ended.append([world.canary(*arguments).code for _, arguments, _ in demo.STORY])
+    others = [codes for codes in ended if codes != [code for _, _, code in demo.STORY]]
+    print(f"{len(others)} of {len(ended)} demos ended otherwise")
+    assert len(others) <= 5
