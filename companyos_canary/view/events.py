@@ -108,6 +108,8 @@ def tells(event: Event) -> bool:
 def event_text(event: Event, picture: Picture) -> str:
     """The message with versions in the place of ReplicaSet names (messages: recorded)."""
     message = event.message.removeprefix(_FOLDED)
+    if event.reason.startswith("Canary"):  # who did it, not what to type
+        return message.removeprefix("canary ")
     if found := _STEP.fullmatch(message):
         return f"{found[1]} done"
     if found := _SCALED.fullmatch(message):

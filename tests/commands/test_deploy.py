@@ -1,5 +1,6 @@
 """`canary deploy`, from argv to exit, in the sandbox."""
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from companyos_canary.argo.patches.record import RECORD
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.faults.effects import Answer, Fault
+from companyos_canary.sandbox.kinds import ROLLOUT
 from tests.commands.conftest import freeze
 from tests.world import CONFIG, MANUAL, World
 
@@ -181,7 +183,9 @@ def test_a_version_that_came_before_the_controller_saw_ours_is_not_taken_for_our
 
     def somebody_else() -> None:
         world.on_wait.clear()
-        world.canary("deploy", "v1.3.0", "--supersede", "--no-wait")
+        live = copy.deepcopy(world.store.read(ROLLOUT, "companyos", "companyos-api"))
+        live["spec"]["template"]["spec"]["containers"][0]["image"] = "companyos-api:v1.3.0"
+        world.store.update(ROLLOUT, live)
         world.sandbox = acting
 
     world.on_wait.append(somebody_else)

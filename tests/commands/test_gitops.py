@@ -1,5 +1,6 @@
 """Where Argo CD or Flux takes the image from Git, a change in the cluster is refused, with what to change in Git."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ SIGNS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def marked(world: World, meta: dict[str, Any]) -> World:
-    live = world.store.read(ROLLOUT, "companyos", "companyos-api")
+    live = copy.deepcopy(world.store.read(ROLLOUT, "companyos", "companyos-api"))
     for key, value in meta.items():
         old = live["metadata"].get(key)
         live["metadata"][key] = {**(old or {}), **value} if isinstance(value, dict) else value
@@ -82,7 +83,7 @@ def test_force_deploys_and_says_that_it_will_be_put_back(kept: tuple[World, str]
 def test_what_git_has_brought_is_followed_as_ever(kept: tuple[World, str]) -> None:
     world, _ = kept
     container = {"name": "companyos-api", "image": "companyos-api:v1.1.0"}
-    live = world.store.read(ROLLOUT, "companyos", "companyos-api")
+    live = copy.deepcopy(world.store.read(ROLLOUT, "companyos", "companyos-api"))
     live["spec"]["template"]["spec"]["containers"][0]["image"] = container["image"]
     world.store.update(ROLLOUT, live)
     assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
