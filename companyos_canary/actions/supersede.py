@@ -4,6 +4,7 @@ Setting the image over a version in progress would move its pods' share to the n
 who says how the old one ended.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from companyos_canary.actions import abort
@@ -25,10 +26,12 @@ def is_in_the_way(rollout: Rollout) -> bool:
     return not (rollout.aborted and drained(rollout))
 
 
-def make_way(cluster: Cluster, planned: Changed, version: str, *, by: str, time: Time, dry_run: bool) -> Changed | None:
+def make_way(
+    cluster: Cluster, planned: Changed, version: str, *, by: str, time: Time, dry_run: bool, told: Callable[[], None]
+) -> Changed | None:
     """Aborts what `planned` was decided over, and waits until its traffic is gone; None where there is nothing. Raises
     Refused where it became another version meanwhile, TimedOut and Unobserved where its end was not seen: then nothing
-    more was sent."""
+    more was sent. `told` is called once the abort was accepted."""
     seen = planned.before
     if not is_in_the_way(seen):
         return None
@@ -44,6 +47,7 @@ def make_way(cluster: Cluster, planned: Changed, version: str, *, by: str, time:
     if dry_run or (changed.after.observed and changed.after.is_fully_promoted):
         return changed
     if changed.effect in (None, Effect.SEEN):
+        told()
         changed = abort.drain(cluster, changed, time=time)
     if changed.effect is not Effect.SEEN:
         raise _not_gone(changed, version)

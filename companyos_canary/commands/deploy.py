@@ -165,8 +165,11 @@ def _make_way(
     runtime, version = session.runtime, images.version(wanted.version)
     if is_in_the_way(planned.before) and not dry_run:
         action.check_rights(session.cluster, planned.before, follows=follows, aborts=True)
-        session.note(f"aborting the version in progress of {name} in {session.place} to make way for {version}")
-    return make_way(session.cluster, planned, version, by=runtime.user, time=time, dry_run=dry_run)
+
+    def told() -> None:
+        session.note(f"the version in progress of {name} in {session.place} is aborted to make way for {version}")
+
+    return make_way(session.cluster, planned, version, by=runtime.user, time=time, dry_run=dry_run, told=told)
 
 
 def _both(first: Changed | None, then: Changed) -> Changed:

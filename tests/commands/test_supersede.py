@@ -41,7 +41,9 @@ def test_the_version_in_progress_is_aborted_and_gone_before_the_next_one_is_sent
     ran = running.canary("deploy", "v1.3.0", "--supersede")
     assert ran.code == ExitCode.OK, ran
     assert sent == [0]
-    assert "aborting the version in progress of companyos-api in companyos @ sandbox to make way for v1.3.0" in ran.err
+    assert (
+        "the version in progress of companyos-api in companyos @ sandbox is aborted to make way for v1.3.0" in ran.err
+    )
     assert running.rollout().image().endswith(":v1.3.0")
 
 
