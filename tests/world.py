@@ -29,11 +29,11 @@ from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.api.access import Policy, Roles, all_rules, everything
 from companyos_canary.sandbox.api.api import Api
+from companyos_canary.sandbox.behaviour import PROMPT, Pace
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.faults.effects import Dropped, Silent
 from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.kinds import NAMESPACE, POD
-from companyos_canary.sandbox.lateness import PROMPT, Pace
 from companyos_canary.sandbox.prometheus import PrometheusApi
 from companyos_canary.sandbox.provider import FunctionProvider, TransportError
 from companyos_canary.sandbox.scenarios import Scenario, default

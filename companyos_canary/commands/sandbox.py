@@ -173,8 +173,7 @@ def sandbox(
 
     Nothing leaves this machine, and nothing is kept.
     """
-    from companyos_canary.sandbox.lateness import PROMPT, natural
-    from companyos_canary.sandbox.release import release_named
+    from companyos_canary.sandbox.behaviour import PROMPT, natural, release_named
     from companyos_canary.sandbox.scenarios import find
 
     if list_:

@@ -15,11 +15,10 @@ from companyos_canary.analysis.measurement import Measured, MeasurementError, ju
 from companyos_canary.analysis.rules import COMPLETED
 from companyos_canary.analysis.schedule import expires_at
 from companyos_canary.model.http import Response
+from companyos_canary.sandbox.behaviour import V1_9, Delay, Release, prompt
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET
-from companyos_canary.sandbox.lateness import Delay, prompt
 from companyos_canary.sandbox.objects import ApiStatus, Object
 from companyos_canary.sandbox.provider import Provider, TransportError
-from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Store
 
 Emit = Callable[[Object, str, str, str], None]

@@ -12,15 +12,14 @@ from companyos_canary.errors import UsageError
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.analysis import AnalysisController
+from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Release
 from companyos_canary.sandbox.controller import RolloutController
 from companyos_canary.sandbox.events import Events
 from companyos_canary.sandbox.experiments import ExperimentController
 from companyos_canary.sandbox.kinds import REPLICASET
 from companyos_canary.sandbox.kubelet import Kubelet
-from companyos_canary.sandbox.lateness import PROMPT, Pace
 from companyos_canary.sandbox.objects import ApiStatus, Object
 from companyos_canary.sandbox.provider import Provider
-from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.workloads import DeploymentController, ReplicaSetController

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.model.quantity import format_time
+from companyos_canary.sandbox.behaviour import Delay, Queue, prompt
 from companyos_canary.sandbox.kinds import POD
-from companyos_canary.sandbox.lateness import Delay, Queue, prompt
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Informer, Store

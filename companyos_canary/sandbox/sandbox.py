@@ -9,6 +9,7 @@ from pathlib import Path
 
 from companyos_canary.sandbox.api.access import Roles, all_rules, everything
 from companyos_canary.sandbox.api.api import Api
+from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Release
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.control import Control
 from companyos_canary.sandbox.controller import refusal
@@ -16,11 +17,9 @@ from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.faults.effects import Fault, Freeze
 from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
-from companyos_canary.sandbox.lateness import PROMPT, Pace
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.prometheus import PrometheusApi
 from companyos_canary.sandbox.provider import HttpProvider
-from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.scenarios import Playing, Scenario, default
 from companyos_canary.sandbox.server import Server
 from companyos_canary.sandbox.store import Store

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from companyos_canary.model.quantity import parse_time, whole_seconds
+from companyos_canary.sandbox.behaviour import Delay, Queue, prompt
 from companyos_canary.sandbox.controller.template import template_hash
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import DEPLOYMENT, POD, REPLICASET
-from companyos_canary.sandbox.lateness import Delay, Queue, prompt
 from companyos_canary.sandbox.objects import Object, is_owned, owner_reference
 from companyos_canary.sandbox.store import Informer, Store
 

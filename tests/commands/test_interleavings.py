@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.lateness import PROMPT, late, natural
+from companyos_canary.sandbox.behaviour import PROMPT, late, natural
 from tests.commands.conftest import freeze
 from tests.commands.test_stopping_laws import MOVES, images
 from tests.matrix.cells import copied

@@ -10,7 +10,7 @@ import pytest
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.lateness import PROMPT, Pace, always, late
+from companyos_canary.sandbox.behaviour import PROMPT, Pace, always, late
 from tests.commands.conftest import changing, interrupt
 from tests.world import CONFIG, MANUAL, Ran, World
 

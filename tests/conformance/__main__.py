@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from companyos_canary.sandbox.release import HEAD, Release, release_named
+from companyos_canary.sandbox.behaviour import HEAD, Release, release_named
 from tests.conformance.analysis_rows import check_row
 from tests.conformance.comparison import problems
 from tests.conformance.play import Machine, Player, busy

@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl
 from companyos_canary.analysis.rules import COMPLETED
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.analysis import AnalysisController
+from companyos_canary.sandbox.behaviour import HEAD, Release
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET
 from companyos_canary.sandbox.provider import FunctionProvider, Later, TransportError
-from companyos_canary.sandbox.release import HEAD, Release
 from companyos_canary.sandbox.store import Store
 
 Row = dict[str, Any]

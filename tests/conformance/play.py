@@ -16,12 +16,11 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.sandbox.api.api import Api
+from companyos_canary.sandbox.behaviour import HEAD, PROMPT, Pace, Release, always, drawn
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.kinds import KINDS, NAMESPACE, REPLICASET, ROLLOUT, Kind
-from companyos_canary.sandbox.lateness import PROMPT, Pace, always, drawn
 from companyos_canary.sandbox.provider import FunctionProvider
-from companyos_canary.sandbox.release import HEAD, Release
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.sandbox.behaviour import HEAD, Release
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.kinds import (
     ANALYSISRUN,
@@ -25,7 +26,6 @@ from companyos_canary.sandbox.kinds import (
 )
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import FunctionProvider
-from companyos_canary.sandbox.release import HEAD, Release
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 

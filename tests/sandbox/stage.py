@@ -11,12 +11,11 @@ from companyos_canary.argo.phase import shown_phase
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import REVISION, Rollout
+from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Release
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EVENT, POD, REPLICASET, ROLLOUT, Kind
-from companyos_canary.sandbox.lateness import PROMPT, Pace
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.provider import FunctionProvider
-from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 

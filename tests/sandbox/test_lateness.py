@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.sandbox.behaviour import HEAD, V1_9, Pace, Queue, Release, always, drawn, late, natural
 from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
-from companyos_canary.sandbox.lateness import Pace, Queue, always, drawn, late, natural
-from companyos_canary.sandbox.release import HEAD, V1_9, Release
 from tests.sandbox.stage import Stage
 
 STEPS = [{"setWeight": 20}, {"pause": {}}]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.sandbox.behaviour import HEAD, V1_9, Release
 from companyos_canary.sandbox.cluster import Cluster
-from companyos_canary.sandbox.release import HEAD, V1_9, Release
 from tests.sandbox.stage import Stage
 
 ANALYSIS: list[dict[str, Any]] = [{"setWeight": 20}, {"analysis": {"templates": [{"templateName": "ok"}]}}]

@@ -8,7 +8,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api import access, discovery, logs, openapi, read
 from companyos_canary.sandbox.api.answer import failure, ok, page_not_found
 from companyos_canary.sandbox.api.call import Call, Handle, read_call
-from companyos_canary.sandbox.api.proxy import proxied
+from companyos_canary.sandbox.api.logs import proxied
 from companyos_canary.sandbox.api.selectors import selected_name
 from companyos_canary.sandbox.api.write import Refuse, Writer
 from companyos_canary.sandbox.kinds import POD, SERVICE

@@ -6,10 +6,10 @@ from typing import Any
 
 from companyos_canary.argo.replicas import Limits, Pods, limits
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
+from companyos_canary.sandbox.behaviour import V1_9, Release
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import SERVICE, Kind
 from companyos_canary.sandbox.objects import Object
-from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Store
 
 DESIRED = "rollout.argoproj.io/desired-replicas"

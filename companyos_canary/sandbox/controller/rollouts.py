@@ -9,6 +9,7 @@ from typing import Any
 from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.argo.validation import first_fault
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Queue, Release
 from companyos_canary.sandbox.controller import pods, status
 from companyos_canary.sandbox.controller.bluegreen import begin, blue_green_pass
 from companyos_canary.sandbox.controller.conditions import before_the_pass
@@ -25,9 +26,7 @@ from companyos_canary.sandbox.controller.runs import find_current, lookup, recon
 from companyos_canary.sandbox.controller.template import with_workload_template
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, EXPERIMENT, INGRESS, REPLICASET, ROLLOUT, SERVICE
-from companyos_canary.sandbox.lateness import PROMPT, Pace, Queue
 from companyos_canary.sandbox.objects import ApiStatus, Object, is_owned
-from companyos_canary.sandbox.release import V1_9, Release
 from companyos_canary.sandbox.store import Change, Store
 
 _STEPS_NOT_EMULATED = ("plugin",)
