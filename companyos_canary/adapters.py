@@ -76,7 +76,7 @@ def terminal_size() -> tuple[int, int]:
 
 def program(environ: Mapping[str, str], cwd: Path, started_as: str, python: str) -> str:
     """How a shell in `cwd` calls this program: by its name where PATH leads to it, else by the path
-    of `started_as` (argv[0]), of the `canary` beside `python`, or as a module of it."""
+    of `started_as` (argv[0]), of the `canary` next to `python`, or as a module of it."""
     beside = Path(python).with_name("canary")
     own = cwd / started_as if Path(started_as).name == "canary" else beside
     if not own.is_file():

@@ -199,7 +199,7 @@ def _usage(error: Any, verb: str) -> UsageError:
 
 
 def _plugin(arguments: Sequence[str]) -> str:
-    """What these words of the plugin are here; empty where they are none of its."""
+    """What these words of the plugin are here; empty if they are none of its."""
     from companyos_canary.commands.plugin_words import meant
 
     return meant(arguments)

@@ -16,10 +16,10 @@
     ├── Unreachable             1  no answer from the server: address, TLS, time-out
     ├── NotAskedFor             1  2xx, but the answer is not what was asked for
     ├── ServerError             1  5xx and 429
-    ├── Conflict                1  409: somebody wrote in between
+    ├── Conflict                1  409: someone wrote in between
     ├── Invalid                 1  400, 422: the server does not accept what was sent
     │   └── Stale               1  422: a `test` of a JSON patch failed
-    └── Interrupted           130  Ctrl-C; what was sent goes on
+    └── Interrupted           130  Ctrl-C; what was sent continues
 
 `cli.py` is the one place that turns these into exit codes.
 """
@@ -117,7 +117,7 @@ class Unobserved(CanaryError):
 
 
 class Uncertain(Unobserved):
-    """A change was sent, and nobody knows whether it was made: no answer came, a 5xx, or one that
+    """A change was sent, and no one knows whether it was made: no answer came, a 5xx, or one that
     cannot be read. It is never sent again. `cause` is what came in place of an answer."""
 
     def __init__(self, message: str, *, hint: str = "", cause: str = "") -> None:
@@ -153,7 +153,7 @@ class ServerError(CanaryError):
 
 class Conflict(CanaryError):
     """409: the object changed between read and write, already exists, or (server-side apply)
-    another manager owns a field. `owned`: manager and field (`.spec.replicas`; empty where it is
+    another manager owns a field. `owned`: manager and field (`.spec.replicas`; empty if it is
     not named), where the server says so."""
 
     def __init__(self, message: str, *, hint: str = "", owned: tuple[tuple[str, str], ...] = ()) -> None:
@@ -191,7 +191,7 @@ def printable(text: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """The known one that is most like the word; empty where nothing is like it."""
+    """The known one that is most like the word; empty if nothing is like it."""
     from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
 
     return next(iter(get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")
@@ -204,6 +204,6 @@ def near(word: str, known: Iterable[str], otherwise: str = "") -> str:
 
 
 def guess(word: str, known: Iterable[str]) -> str:
-    """The end of a message: ``; did you mean `status` ``, empty where nothing is like it."""
+    """The end of a message: ``; did you mean `status` ``, empty if nothing is like it."""
     found = nearest(word, known)
     return f"; did you mean `{found}`" if found else ""

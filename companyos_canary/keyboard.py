@@ -1,4 +1,4 @@
-"""Keys of a terminal as they are pressed, read beside the screen; the terminal is put back after.
+"""Keys of a terminal as they are pressed, read while the screen is shown; the terminal is put back after.
 
 A thread waits for keys and for a new size of the terminal, and wakes who draws.
 """
@@ -38,7 +38,7 @@ class Keyboard(Protocol):
 
 class Keys:
     """Keys out of what a terminal sends, wherever that is cut: arrows and function keys send more
-    than one character, a paste stands between two marks; both are no keys of ours."""
+    than one character, a paste is between two marks; both are no keys of ours."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -39,7 +39,7 @@ _LIGHT = ("7", *(str(n) for n in range(9, 16)))  # colours of a terminal's sixte
 
 
 class ReaderGone(Exception):
-    """Nobody reads stdout any more. Not an OSError: click would end those with a code of its
+    """No one reads stdout any more. Not an OSError: click would end those with a code of its
     own."""
 
 
@@ -62,8 +62,8 @@ class Clock:
 @dataclass
 class Runtime:
     """The world of one run. `somebody_is_there` is true when a person can answer: both ends of
-    the conversation are a terminal. `start` does work beside the caller, `together` all of several
-    works beside one another, until the last has ended."""
+    the conversation are a terminal. `start` does work concurrently with the caller, `together` all of several
+    works in parallel, until the last has ended."""
 
     stdout: TextIO
     stderr: TextIO
@@ -201,7 +201,7 @@ class Runtime:
         try:
             self.stderr.write((self._folded(line) if self.stderr.isatty() else line) + "\n")
             self.stderr.flush()
-        except OSError:  # nobody can be told; what was done and the exit code stay
+        except OSError:  # no one can be told; what was done and the exit code stay
             _to_nowhere(self.stderr)
 
     def _folded(self, text: str) -> str:

@@ -127,7 +127,7 @@ def replicaset_object(
     annotations: Mapping[str, str] | None = None,
     failure: str = "",
 ) -> dict[str, Any]:
-    """A ReplicaSet of the Rollout; by default it has as many ready pods as it wants."""
+    """A ReplicaSet of the Rollout; by default it has as many ready pods as it needs."""
     have = desired if replicas is None else replicas
     up = have if ready is None else ready
     condition = {"type": "ReplicaFailure", "status": "True", "message": failure}

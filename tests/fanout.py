@@ -16,7 +16,7 @@ PATIENCE = 30.0
 @dataclass(frozen=True, slots=True)
 class FanOut:
     """`lost`: updates that a watcher did not see, over all of them. `seconds`: from the first
-    update until everybody has seen the last."""
+    update until everyone has seen the last."""
 
     watchers: int
     updates: int

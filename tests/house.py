@@ -367,7 +367,7 @@ class Frame:
 
 def drawing(width: int, height: int) -> Callable[[bool], object]:
     """Draws the live screen of a canary in its second analysis: two ReplicaSets, ten pods, two runs
-    of five metrics, Prometheus beside them. The argument chooses one of two such moments."""
+    of five metrics, Prometheus next to them. The argument chooses one of two such moments."""
     from companyos_canary.argo.picture import Place
     from companyos_canary.view.lines import Facts
     from companyos_canary.view.panels import Desk
@@ -429,7 +429,7 @@ def _import_each(root: Path) -> dict[str, str]:
 
 
 def _import_in_a_child(name: str) -> str:
-    """What went wrong; empty where nothing did."""
+    """What went wrong; empty if nothing did."""
     heard, said = os.pipe()
     child = os.fork()
     if not child:

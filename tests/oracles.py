@@ -24,7 +24,7 @@ _PACKAGE = "prometheus"
 
 
 def may_install(arguments: Sequence[str], environment: Mapping[str, str], *, root: bool) -> bool:
-    """Only where it surprises nobody: asked for, or as root of a CI machine."""
+    """Only where it surprises no one: asked for, or as root of a CI machine."""
     return "--install" in arguments or (root and environment.get("CI") == "true")
 
 

@@ -1,4 +1,4 @@
-"""Help for somebody who has never seen `canary`: what to look for, and what comes first."""
+"""Help for someone who has never seen `canary`: what to look for, and what comes first."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from companyos_canary.commands import base
 from companyos_canary.errors import MEANING, ExitCode
 from tests.world import Ran, World
 
-# Each task of the CompanyOS guide, the words that somebody looks for, and the verb to be found.
+# Each task of the CompanyOS guide, the words that someone looks for, and the verb to be found.
 TASKS = [
     ("trigger a canary from CI", ("CI",), "deploy"),
     ("trigger a canary by hand", ("trigger", "canary"), "deploy"),

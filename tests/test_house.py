@@ -92,7 +92,7 @@ def test_a_frame_does_not_cost_more_calls_and_derives_nothing_more_often() -> No
 
 
 def built(folder: Path, **files: str) -> House:
-    """A package of these modules; `__` in a name stands for a folder."""
+    """A package of these modules; `__` in a name represents a folder."""
     for name, text in {"__init__": "", **files}.items():
         parts = [name] if name == "__init__" else name.split("__", 1)
         path = folder.joinpath(house.PACKAGE, *parts).with_suffix(".py")

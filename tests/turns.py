@@ -1,4 +1,4 @@
-"""Several works beside one another on the clock of a world: only one acts at a time, and another one may take its turn
+"""Several works in parallel on the clock of a world: only one acts at a time, and another one may take its turn
 at each request and whenever one waits. Which one is drawn, so that a test says in which order things happen."""
 
 import threading

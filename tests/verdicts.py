@@ -62,7 +62,7 @@ def grid(releases: int, seed: int, forms: Sequence[str] = FORMS) -> Iterator[str
 
 
 def table(lines: Sequence[str], releases: int, seed: int) -> str:
-    """The lines of a whole grid as a table in Markdown, the forms beside one another."""
+    """The lines of a whole grid as a table in Markdown, the forms in parallel."""
     found = {tuple(cell[:3]): cell[3:] for cell in (each.split() for each in lines)}
     rows = []
     for rate, errors in ((f"{r:g}", f"{100 * e:g}") for r in RATES for e in ERRORS):

@@ -101,11 +101,11 @@ def one_after_the_other(works: Sequence[Callable[[], None]]) -> None:
 @dataclass
 class World:
     """`config` is written as canary.yaml into `folder` (none where it is empty). `controller`
-    False: nobody acts on Rollouts. `scrape` is in seconds. `scenario` says what versions do; with
+    False: no one acts on Rollouts. `scrape` is in seconds. `scenario` says what versions do; with
     a `seed` requests are drawn. `pace` says how late controllers and kubelet act.
     `on_wait` runs each time that a command waits, `allowed` says what the
     user may do, `breaks` for which requests the product itself has a mistake, `start` begins
-    work beside a command, `together` does several works beside one another. `feed` makes what a
+    work next to a command, `together` does several works in parallel. `feed` makes what a
     command follows; a test of the real one sets it (`over_the_real_feed`)."""
 
     folder: Path
@@ -240,7 +240,7 @@ class World:
         return [p for p in found if "deletionTimestamp" not in p["metadata"]]
 
     def patch(self, body: Mapping[str, Any], subresource: str = "") -> None:
-        """A merge patch of the Rollout, as somebody else would send it."""
+        """A merge patch of the Rollout, as someone else would send it."""
         path = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api"
         content = {"Content-Type": "application/merge-patch+json"}
         target = f"{path}/{subresource}" if subresource else path
@@ -329,7 +329,7 @@ class LockstepFeed:
         self._refusals = 0
 
     def snapshot(self) -> Snapshot | None:
-        """The last one stays where it cannot be read anew; what is refused again and again is
+        """The last one stays where it cannot be read again; what is refused again and again is
         raised, as a watch does."""
         try:
             self._last = self.cluster.snapshot(self._name)

@@ -1,5 +1,5 @@
-"""Installing or updating what canary.yaml stands for: a server dry run of everything first, then
-the same for real. A live Rollout is never started on a canary by the way."""
+"""Installing or updating what canary.yaml represents: a server dry run of everything first, then
+the same for real. A live Rollout is never started on a canary as a side effect."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.render.difference import FieldChange, changes, keep_live_image
 from companyos_canary.render.objects import objects
 
-# Owns the replicas that canary.yaml no longer names, until somebody scales.
+# Owns the replicas that canary.yaml no longer names, until someone scales.
 HANDOVER = "canary-handover"
 _OURS = (FIELD_MANAGER, HANDOVER)
 _ATTEMPTS = 5
@@ -79,7 +79,7 @@ def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bo
 
 
 def refuse_to_roll(planned: Planned, name: str) -> None:
-    """Raises Refused where applying would start a canary."""
+    """Raises Refused if applying would start a canary."""
     if not planned.rolling:
         return
     what = "; ".join(applied_sentence(change) for change in planned.rolling[:3])
@@ -96,7 +96,7 @@ def refuse_to_roll(planned: Planned, name: str) -> None:
 
 
 def refuse_what_git_has(planned: Planned, version: str | None) -> None:
-    """Raises Refused where Argo CD or Flux would put back the image that is applied."""
+    """Raises Refused if Argo CD or Flux would put back the image that is applied."""
     before = planned.live[planned.rollout]
     if before is None:
         return
@@ -230,7 +230,7 @@ def _hand_over_replicas(cluster: Cluster, obj: Mapping[str, Any]) -> None:
         only = {**obj, "metadata": meta, "spec": {"replicas": kept["spec"]["replicas"]}}
         try:
             cluster.apply(only, field_manager=HANDOVER)
-        except Conflict:  # somebody scaled since it was read
+        except Conflict:  # someone scaled since it was read
             if attempt == _ATTEMPTS - 1:
                 raise
         else:
@@ -265,7 +265,7 @@ def _word(live: Mapping[str, Any] | None, dry: Mapping[str, Any]) -> str:
 
 
 def _content(obj: Mapping[str, Any]) -> dict[str, Any]:
-    """What counts as the object's own: not the status, not what the server keeps beside it."""
+    """What counts as the object's own: not the status, not what the server keeps next to it."""
     meta = obj.get("metadata") or {}
     kept = {k: meta.get(k) or {} for k in ("labels", "annotations")}
     return {**{k: v for k, v in obj.items() if k not in ("metadata", "status")}, "metadata": kept}

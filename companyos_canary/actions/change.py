@@ -92,7 +92,7 @@ PATIENCE = timedelta(seconds=30)
 class Verb:
     """`decide`: what to send for what was read. `effect`: whether it is seen, given the Rollout
     before and now. `of_template`: it is about the pod template, which may be a Deployment's.
-    `insists`: it is sent whatever came in between, decided anew each time; the pod template is
+    `insists`: it is sent whatever came in between, decided again each time; the pod template is
     only read where it can be. `reason` is the user's."""
 
     name: str
@@ -111,7 +111,7 @@ class Verb:
 @dataclass(frozen=True, slots=True)
 class Changed:
     """What came of a change. `sent` is empty for `Nothing` and in a dry run; `effect` is None
-    where nobody waited for it. `unsure`: what came in place of an answer to the change.
+    where no one waited for it. `unsure`: what came in place of an answer to the change.
     `trouble`: why the last looks failed; then `after` is older. `timed_out`: the user's time was
     over before the effect was seen."""
 
@@ -136,8 +136,8 @@ def change(
     wait: bool = True,
     patience: timedelta | None = PATIENCE,
 ) -> Changed:
-    """Runs a verb to the point where its effect is seen. Raises Refused where it would do
-    something else, Uncertain where nobody waits and the answer was lost, the API's errors
+    """Runs a verb to the point where its effect is seen. Raises Refused if it would do
+    something else, Uncertain where no one waits and the answer was lost, the API's errors
     otherwise; `effect` PENDING means: sent, not seen in time."""
     notes: tuple[str, ...] = ()
     rounds, told = ROUNDS, False
@@ -175,7 +175,7 @@ def change(
 
 
 def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool) -> Changed:
-    """One decision, sent; its notes are about what could not be written beside it. `first`: nothing
+    """One decision, sent; its notes are about what could not be written next to it. `first`: nothing
     was sent before it."""
     meant: tuple[object, ...] = ()
     seen = ""
@@ -276,7 +276,7 @@ def _observe(cluster: Cluster, done: Changed, verb: Verb, *, time: Time, patienc
 
 
 def interrupted(what: str) -> Interrupted:
-    """Ctrl-C after something was sent: `what` says what goes on without us."""
+    """Ctrl-C after something was sent: `what` says what continues without us."""
     return Interrupted(f"interrupted: {what}", hint="look with `canary status`")
 
 

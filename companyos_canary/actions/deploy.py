@@ -58,8 +58,8 @@ def running_container(rollout: Rollout, wanted: str | None) -> str:
 
 
 def check_rights(cluster: Cluster, rollout: Rollout, *, follows: bool, aborts: bool) -> None:
-    """Raises Forbidden where a right is missing without which the deploy would end half-way. One question, before
-    anything is sent; none where nothing can be missing, and where the server does not say it goes on."""
+    """Raises Forbidden if a right is missing without which the deploy would end half-way. One question, before
+    anything is sent; none where nothing can be missing, and where the server does not say it continues."""
     needed = of_deploy(rollout, follows=follows, aborts=aborts)
     rules = cluster.rules() if needed else None
     lacking = missing(needed, rules, rollout.name) if rules is not None else ()

@@ -1,7 +1,7 @@
 """Following one pod template to its end: what `deploy` and `watch` wait with.
 
 The template is known by the hash that the controller shows for it, not by the image's name: two
-revisions may have the same image, and somebody may put another one in its place.
+revisions may have the same image, and someone may put another one in its place.
 """
 
 from collections.abc import Callable
@@ -180,7 +180,7 @@ def identify(
 
 def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[], datetime], show: _Show) -> Ending:
     """Shows every change (and each second, for what counts down) until it ends. Ctrl-C is an
-    ending too: the rollout itself goes on."""
+    ending too: the rollout itself continues."""
     began = now()
     deadline = following.deadline or (None if following.timeout is None else began + following.timeout)
     track, guard = Track(), Guard(following.abort_on, following.abort)
@@ -228,7 +228,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
 
 
 def _next(rollout: Rollout, followed: Followed, following: Following) -> Followed:
-    """Who stays goes on with the newest template; else it is always the same."""
+    """Who stays continues with the newest template; else it is always the same."""
     if not following.stay or rollout.current_hash == followed.hash or not rollout.observed:
         return followed
     return Followed(rollout.image(followed.container), rollout.current_hash, followed.container)

@@ -52,7 +52,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class FoundLines:
-    """Lines in the order of time, of how many pods, and what could not be read."""
+    """Lines in chronological order, of how many pods, and what could not be read."""
 
     lines: tuple[LogLine, ...]
     pods: int
@@ -129,7 +129,7 @@ def has_log(pod: Pod, container: str, *, previous: bool) -> bool:
 
 
 def read_logs(cluster: Cluster, snapshot: Snapshot, wanted: Wanted) -> FoundLines:
-    """What is there now. Raises NotFound where no pod has a log."""
+    """What is there now. Raises NotFound if no pod has a log."""
     pods, notes = pods_of(snapshot, wanted), []
     texts: list[list[LogLine]] = []
     for pod in pods:

@@ -16,7 +16,7 @@ _SECOND = timedelta(seconds=1)
 
 
 def measure(prometheus: Prometheus, questions: Questions, now: datetime) -> Live:
-    """As `ask`, for those who can do without: where nobody answers there is a `problem`."""
+    """As `ask`, for those who can do without: where no one answers there is a `problem`."""
     try:
         return ask(prometheus, questions, now)
     except CanaryError as error:
@@ -25,7 +25,7 @@ def measure(prometheus: Prometheus, questions: Questions, now: datetime) -> Live
 
 def ask(prometheus: Prometheus, questions: Questions, now: datetime) -> Live:
     """Every question once, two metrics' common one once for both. A wrong query is its metric's
-    problem; the first error of another kind is raised: nobody answers, or not to us."""
+    problem; the first error of another kind is raised: no one answers, or not to us."""
 
     @cache
     def values(query: str) -> Values:

@@ -16,7 +16,7 @@ _MOST = 3
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """The other services that answer, as `name` or `namespace/name`; or the `problem` for which nobody knows."""
+    """The other services that answer, as `name` or `namespace/name`; or the `problem` for which no one knows."""
 
     others: tuple[str, ...] = ()
     problem: str = ""
@@ -34,7 +34,7 @@ def crowd(prometheus: Prometheus, selector: str, rollout: str, namespace: str) -
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What the series of a Rollout's pods carry beside `namespace` and `pod`: whether the hash of the pod template;
+    """What the series of a Rollout's pods carry next to `namespace` and `pod`: whether the hash of the pod template;
     whether a service with a longer name answers `pod=~"NAME-.*"`, too; the boundaries of the histogram."""
 
     hashed: bool
@@ -43,7 +43,7 @@ class Series:
 
 
 def series(prometheus: Prometheus, rollout: str, namespace: str) -> Series | None:
-    """None where Prometheus has none of this Rollout yet. Raises the errors of Prometheus."""
+    """None if Prometheus has none of this Rollout yet. Raises the errors of Prometheus."""
     found = prometheus.query(
         f'group by (namespace, pod, {_HASH}) ({REQUESTS}{{namespace="{namespace}",pod=~"{rollout}-.*"}})'
     )
@@ -72,7 +72,7 @@ def _others(found: Iterable[Mapping[str, str]], rollout: str, namespace: str) ->
 
 
 def sentence(found: Crowd, rollout: str, namespace: str) -> str:
-    """What is wrong, and the line to write; empty where nothing is."""
+    """What is wrong, and the line to write; empty if nothing is."""
     if found.problem:
         return f"whether the metrics count the requests of `{rollout}` alone could not be checked: {found.problem}"
     if not found.others:

@@ -1,6 +1,6 @@
 """Making way for another version: the one in progress is aborted, and its traffic is gone before anything else is sent.
 
-Setting the image over a version in progress would move its pods' share to the new version at once, and leave nobody
+Setting the image over a version in progress would move its pods' share to the new version at once, and leave no one
 who says how the old one ended.
 """
 
@@ -29,8 +29,8 @@ def is_in_the_way(rollout: Rollout) -> bool:
 def make_way(
     cluster: Cluster, planned: Changed, version: str, *, by: str, time: Time, dry_run: bool, told: Callable[[], None]
 ) -> Changed | None:
-    """Aborts what `planned` was decided over, and waits until its traffic is gone; None where there is nothing. Raises
-    Refused where it became another version meanwhile, TimedOut and Unobserved where its end was not seen: then nothing
+    """Aborts what `planned` was decided over, and waits until its traffic is gone; None if there is nothing. Raises
+    Refused if it became another version meanwhile, TimedOut and Unobserved where its end was not seen: then nothing
     more was sent. `told` is called once the abort was accepted."""
     seen = planned.before
     if not is_in_the_way(seen):

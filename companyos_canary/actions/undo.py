@@ -25,7 +25,7 @@ _KEPT_NONE = "its revisionHistoryLimit is 0, so that none is kept: `canary deplo
 
 def undo_target(snapshot: Snapshot, to: str | None, *, hold: bool = False) -> ReplicaSet:
     """The ReplicaSet to go back to. `to` is a revision number or a version. Without it, an undo in
-    progress is the one that is meant. Raises NotFound where there is none, Refused where nobody
+    progress is the one that is meant. Raises NotFound if there is none, Refused if no one
     knows which one was good, and where the newest version is there by an undo: a second one
     would go back further than was asked for. `hold`: that one may still hold the version it left."""
     if to is not None:
@@ -102,7 +102,7 @@ def _aborted(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> End:
 
 def hold_for(snapshot: Snapshot, target: ReplicaSet, record: Record) -> Hold:
     """What an undo to the target keeps from being deployed: the images that it leaves, or that it has left. Raises
-    Refused where it leaves none."""
+    Refused if it leaves none."""
     left = snapshot.rollout.containers
     if target.hash == snapshot.rollout.current_hash:
         end = next((e for e in known_ends(snapshot) if e.undone), None)

@@ -29,13 +29,13 @@ def is_row(query: str) -> bool:
 
 
 def window(query: str) -> str:
-    """The range that a query counts over, as it is written; empty where it has none."""
+    """The range that a query counts over, as it is written; empty if it has none."""
     found = _WINDOW.search(query)
     return found[1] if found else ""
 
 
 def allowed_share(query: str) -> float | None:
-    """The share of bad requests that a row is judged against; None where it compares with stable."""
+    """The share of bad requests that a row is judged against; None if it compares with stable."""
     found = _SHARE.search(query)
     return float(found[1]) if found else None
 
@@ -47,7 +47,7 @@ def burst(failure_condition: str) -> float:
 
 
 def numbers(value: str) -> tuple[float, ...]:
-    """The numbers of a measurement's value; none where it is no row."""
+    """The numbers of a measurement's value; none where it is not a row."""
     try:
         return tuple(map(float, value.strip("[]").split(",")))
     except ValueError:
@@ -61,7 +61,7 @@ def requests_needed(success_condition: str) -> float | None:
 
 
 def too_few(success_condition: str, query: str, value: str) -> str:
-    """`52 of 100 requests in 5m`, of the canary or of the stable version, whichever has fewer; empty where
+    """`52 of 100 requests in 5m`, of the canary or of the stable version, whichever has fewer; empty if
     there were enough, or where the value of the measurement is no row."""
     needed, found, span = requests_needed(success_condition), numbers(value), window(query)
     if needed is None or not span or len(found) < 4:

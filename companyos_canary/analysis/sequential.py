@@ -1,7 +1,7 @@
-"""What all requests of a release say together: worse, not worse, or that nobody can tell yet.
+"""What all requests of a release say together: worse, not worse, or that no one can tell yet.
 
 It may be read as often as a person likes: the share of releases of an equal version that are ever called
-`worse` stays below ALPHA, however long they run and however often somebody looks (Ville 1939).
+`worse` stays below ALPHA, however long they run and however often someone looks (Ville 1939).
 
 In an interval the canary had a part o : 1 of the requests. If a request of the canary is r times as likely
 to be bad, each bad request is the canary's with theta(r) = r o / (r o + 1), whatever the rate of bad requests
@@ -61,7 +61,7 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Found:
     """The verdict, and what it rests on: all that was counted; the ratio or share with its interval (None
-    without data); and about how many requests of the canary a verdict still takes (None where it cannot be
+    without data); and about how many requests of the canary a verdict still takes (None if it cannot be
     told)."""
 
     verdict: Verdict
@@ -147,7 +147,7 @@ def _estimate(total: Counts, compares: bool) -> float | None:
 
 
 def _interval(found: Sequence[_Trial], asked: Asked) -> tuple[float, float | None]:
-    """The ratios, or shares, that the requests do not speak against; None where there is no upper end."""
+    """The ratios, or shares, that the requests do not speak against; None if there is no upper end."""
     weighed = [log_likelihood(found, u) + p for u, p in zip(_ANY, _PRIOR, strict=True)]
     most = max(weighed)
     mixed = most + math.log(sum(math.exp(x - most) for x in weighed) / sum(map(math.exp, _PRIOR)))
@@ -182,7 +182,7 @@ def _edge(found: Sequence[_Trial], least: float, top: float, end: float) -> floa
 
 
 def _needed(found: Sequence[_Trial], requests: float, than: float, enough: float, beyond: bool) -> float | None:
-    """If it goes on as it is: the evidence grows with the requests."""
+    """If it continues as it is: the evidence grows with the requests."""
 
     def evidence(times: float) -> float:
         more = [_Trial(t.hits * times, t.all * times, t.odds) for t in found]

@@ -64,7 +64,7 @@ UNSEEN = Progress()
 
 
 def met(wanted: AbortOn, snapshot: Snapshot, moved: Progress, now: datetime) -> AbortReason | None:
-    """The first condition that holds for the version in progress; None also where there is none."""
+    """The first condition that holds for the version in progress; None also if there is none."""
     rollout = snapshot.rollout
     if not rollout.observed or rollout.is_fully_promoted or rollout.aborted or not rollout.stable_hash:
         return None

@@ -20,11 +20,11 @@ _BAD, _STABLE = 2, 6  # where the counts begin and end in a row of numbers
 
 @dataclass(frozen=True, slots=True)
 class SequentialRow:
-    """What all requests of the update say together, valid however often it is read: advice beside the verdict of
+    """What all requests of the update say together, valid however often it is read: advice next to the verdict of
     Argo Rollouts. `worse`: beyond the limit (or, compared, worse than stable with a ratio beyond it), surely;
     `not-worse`: surely better than the limit. Bad requests of all; the `ratio` of a metric that compares, the
     `share` of another, and the interval of it at 95 %; the limit for it; and about how many more requests of the
-    canary a verdict takes, null once there is one and where that cannot be told."""
+    canary a verdict takes, null once there is one and where that cannot be known."""
 
     verdict: Verdict
     bad: float
@@ -59,7 +59,7 @@ def _row(found: Found) -> SequentialRow:
 
 
 def advice(name: str, runs: Sequence[AnalysisRun], limit: Limit) -> SequentialRow | None:
-    """Of a metric that answers a row of counts; None where nobody can tell over which time."""
+    """Of a metric that answers a row of counts; None if no one can tell over which time."""
     run = runs[-1]
     metric = next(m for m in run.metrics if m.name == name)
     try:

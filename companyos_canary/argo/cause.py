@@ -26,7 +26,7 @@ _ON_THE_WAY = frozenset(
 
 
 def cause(snapshot: Snapshot) -> Cause | None:
-    """What keeps the newest revision from being promoted; None where nothing is wrong."""
+    """What keeps the newest revision from being promoted; None if nothing is wrong."""
     phase = shown_phase(snapshot.rollout)
     if phase.word == "Healthy":
         return None

@@ -1,4 +1,4 @@
-"""How long a rollout takes, when its steps were completed and what became of them, and how long a failure stays in the
+"""How long a rollout takes, when its steps were completed and their outcomes, and how long a failure stays in the
 window of a query. Pure."""
 
 import re
@@ -163,7 +163,7 @@ def step_times(snapshot: Snapshot) -> Mapping[int, datetime]:
 
 
 def _began(snapshot: Snapshot) -> datetime | None:
-    """An undo mid-way keeps the start of the release that it ended; its own revision is told."""
+    """An undo mid-way keeps the start of the release that it ended; its own revision is reported."""
     updated = f"Rollout updated to revision {snapshot.rollout.revision}"  # message: recorded
     told = [e.at for e in snapshot.events if e.at and e.message == updated]
     started = snapshot.rollout.update_started
@@ -223,7 +223,7 @@ _UNKNOWN = "not recorded"
 @dataclass(frozen=True, slots=True)
 class StepRow:
     """How a step of an update that is over went. `number` counts as canary.yaml does; `became` is how it ended, or what
-    was going on in it; `took` is None where nobody knows."""
+    was going on in it; `took` is None if no one knows."""
 
     number: int
     weight: int
@@ -232,7 +232,7 @@ class StepRow:
 
 
 def timeline(ending: Ending) -> tuple[StepRow, ...]:
-    """Every step in its order; none where this update took no steps, or nobody recorded any."""
+    """Every step in its order; none where this update took no steps, or no one recorded any."""
     snapshot, last = ending.snapshot, progress(ending.snapshot, ending.at)
     if ending.kind in _ANOTHER:
         return ()
@@ -291,7 +291,7 @@ def weight_starts(snapshot: Snapshot, steps: tuple[WeightStep, ...]) -> tuple[tu
 
 
 def first_look(snapshot: Snapshot) -> datetime | None:
-    """When the newest run measures for the first time; None where it has, or does not say when."""
+    """When the newest run measures for the first time; None if it has, or does not say when."""
     run = snapshot.attempt[-1] if snapshot.attempt else None
     if run is None or run.started_at is None or any(r.measurements for r in run.results):
         return None

@@ -1,7 +1,7 @@
 """Whether the controller has shown the effect of a verb. Pure: the Rollout before, and now.
 
 `SEEN`: done. `PENDING`: not yet. `LOST`: the controller dropped it, it may be sent again.
-`OTHER`: somebody else's change came in between. `RETRIED`: somebody took an abort back. `HELD`: a
+`OTHER`: someone else's change came in between. `RETRIED`: someone took an abort back. `HELD`: a
 pause by hand keeps the pods. `INVALID`: the controller calls the spec invalid, and acts on nothing
 until that is fixed.
 """
@@ -53,7 +53,7 @@ def drained(now: Rollout) -> bool:
 
 
 def canary_weight(now: Rollout) -> int | None:
-    """What the router sends to the canary, of maxTrafficWeight; None where that is not known, or where the router
+    """What the router sends to the canary, of maxTrafficWeight; None if that is not known, or where the router
     does not show it yet."""
     weights = ((now.raw.get("status") or {}).get("canary") or {}).get("weights")
     if not isinstance(weights, dict) or weights.get("verified") is False:
@@ -87,7 +87,7 @@ def promoted(before: Rollout, now: Rollout) -> Effect:
 
 
 def _promoted_blue_green(before: Rollout, now: Rollout) -> Effect:
-    """Seen when the controller goes on by itself: it has dropped its own pause too (recorded:
+    """Seen when the controller continues by itself: it has dropped its own pause too (recorded:
     pause-promote, preview-replica-count). Behind an analysis without a verdict that is a new run
     (pre-promotion-inconclusive)."""
     if now.is_fully_promoted:
@@ -137,7 +137,7 @@ def resumed(_: Rollout, now: Rollout) -> Effect:
 
 def retried(before: Rollout, now: Rollout) -> Effect:
     """Seen when the controller has taken the abort out of its conditions. An abort that is there
-    again with a later time is somebody else's, or the same failure."""
+    again with a later time is someone else's, or the same failure."""
     if now.current_hash != before.current_hash:
         return Effect.OTHER
     if now.aborted:

@@ -57,7 +57,7 @@ class Followed:
 
 
 def waits_for_a_person(rollout: Rollout) -> bool:
-    """Nothing moves until somebody acts: an endless pause, a pause by hand, no verdict. A full
+    """Nothing moves until someone acts: an endless pause, a pause by hand, no verdict. A full
     promote ends all of these once the controller has seen it, a pause by hand alone stays."""
     if rollout.aborted or shown_phase(rollout).word != "Paused":
         return False
@@ -74,7 +74,7 @@ def waits_for_a_person(rollout: Rollout) -> bool:
 
 
 def impossible(rollout: Rollout, until: Until) -> str:
-    """Why a state can never be reached; empty where it can."""
+    """Why a state can never be reached; empty if it can."""
     if rollout.blue_green and until.kind in ("step", "weight"):
         return f"`{rollout.name}` is blue-green: it has no steps and no weights to wait for"
     steps = len(weight_steps(rollout.steps))
@@ -84,7 +84,7 @@ def impossible(rollout: Rollout, until: Until) -> str:
 
 
 def ended(rollout: Rollout, followed: Followed, until: Until, *, somebody_is_there: bool) -> EndKind | None:
-    """The word for how it ended; None while it goes on. An abort is over when its pods are gone."""
+    """The word for how it ended; None while it continues. An abort is over when its pods are gone."""
     if not rollout.observed:
         return None
     if rollout.current_hash != followed.hash:
@@ -122,7 +122,7 @@ def _reached(rollout: Rollout, until: Until) -> bool:
 
 
 def _settled_weight(rollout: Rollout) -> int:
-    """The weight whose step is done: a setWeight still in work does not count yet."""
+    """The weight whose step is done: a setWeight still in progress does not count yet."""
     step = rollout.current_step
     if step is not None and step.kind == "setWeight":
         earlier = rollout.steps[: rollout.step_index]

@@ -52,7 +52,7 @@ class StepBegan:
 
 @dataclass(frozen=True, slots=True)
 class StepEnded:
-    """What became of a step that was left; `metrics` are those of its own analysis, where it passed."""
+    """The outcome of a step that was left; `metrics` are those of its own analysis, where it passed."""
 
     number: int
     of: int
@@ -146,8 +146,8 @@ def events(before: Picture | None, after: Picture) -> tuple[Happened, ...]:
 
 
 def untold(happened: Iterable[Happened], pods: PodsReady | None) -> tuple[list[Happened], PodsReady | None]:
-    """Without the state of the pods where it is what was told of them last, of this version: a pod may come and go.
-    Also what is the last that is told of them now."""
+    """Without the state of the pods where it is what was reported of them last, of this version: a pod may come and go.
+    Also what is the last that is known about them now."""
     found: list[Happened] = []
     for event in happened:
         if event != pods:
@@ -173,8 +173,8 @@ def _connection(before: Picture | None, after: Picture) -> Iterator[Happened]:
 
 
 def _steps(before: Picture | None, after: Picture) -> Iterator[Happened]:
-    """What became of the steps that were left, and the one in work. A run's verdict may come
-    after the Rollout has moved on: its step is told then."""
+    """The outcome of the steps that were left, and the current one. A run's verdict may come
+    after the Rollout has moved on: its step is reported then."""
     was, now = (before.progress.step if before else None), after.progress.step
     known = _left_behind(before) if before else {}
     of = len(after.progress.steps)
@@ -316,7 +316,7 @@ _WATCHED: dict[str, tuple[Callable[[SnapshotRow], str | int | None], str]] = {
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One thing that is not as it was. `connection` is `connected` or `lost`; `phase` and `activity` are words; the
-    others are numbers, null where there is none: `step` as `step.number`, `weight` in percent, `canary_ready` and
+    others are numbers, null if there is none: `step` as `step.number`, `weight` in percent, `canary_ready` and
     `stable_ready` in pods."""
 
     what: Annotated[str, Says(words=tuple(_WATCHED))]
@@ -327,7 +327,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement(Measured):
-    """One answer of a metric, told once. A good value is `operator limit`; `limit` is null where
+    """One answer of a metric, reported once. A good value is `operator limit`; `limit` is null where
     the conditions name no single one."""
 
     run: str
@@ -366,7 +366,7 @@ def _transitions(was: SnapshotRow, now: SnapshotRow) -> list[Transition]:
 
 def _measurements(before: Picture | None, after: Picture) -> list[Measurement]:
     """In the order in which they ended. The controller keeps the last ten of a metric alone, so
-    they are told apart by what they are, not by their number."""
+    they are distinguished by what they are, not by their number."""
     known = {
         (run.name, result.name): [*result.measurements]
         for run in (before.snapshot.current_runs if before else ())

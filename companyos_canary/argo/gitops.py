@@ -23,7 +23,7 @@ _MANAGERS = {
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Who puts an object back. `source` is the application, Kustomization or HelmRelease; empty where only the field's
+    """Who puts an object back. `source` is the application, Kustomization or HelmRelease; empty if only the field's
     manager is known."""
 
     tool: str
@@ -72,7 +72,7 @@ def kept_in_git(rollout: Rollout, keeper: Keeper, images: Mapping[str, str]) -> 
 
 
 def put_back_note(keeper: Keeper | None) -> str:
-    """What is said beside a change that is forced; empty where nobody keeps it."""
+    """What is said next to a change that is forced; empty if no one keeps it."""
     return f"{keeper.name} will put back the image in Git unless it is changed there too" if keeper else ""
 
 

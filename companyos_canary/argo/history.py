@@ -1,4 +1,4 @@
-"""What became of each revision, told from what is still in the cluster. Pure.
+"""The outcome of each revision, told from what is still in the cluster. Pure.
 
 A ReplicaSet of an aborted version looks like one of a good version: the outcome comes from the
 records that `deploy` and `undo` leave, and from the runs that are kept (five good and five bad
@@ -30,12 +30,12 @@ from companyos_canary.model.workload import Event, ReplicaSet
 
 Became = Literal[
     "stable",  # it serves
-    "in progress",  # the newest one, on its way
+    "in progress",  # the newest one, in progress
     "degraded",  # the newest one, stuck without an abort
     "aborted",
     "promoted",  # it was stable once
-    "not promoted",  # aborted by hand or replaced on its way: the cluster does not tell which
-    "not recorded",  # nobody wrote down whether it was ever stable
+    "not promoted",  # aborted by hand or replaced in progress: the cluster does not tell which
+    "not recorded",  # no one wrote down whether it was ever stable
 ]
 CHANGE_CAUSE = "kubernetes.io/change-cause"
 _BAD: tuple[Became, ...] = ("aborted", "degraded")
@@ -43,7 +43,7 @@ _BAD: tuple[Became, ...] = ("aborted", "degraded")
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """`at` is when it was sent, None where a ReplicaSet was used again without a record. `took`
+    """`at` is when it was sent, None if a ReplicaSet was used again without a record. `took`
     includes `waited`, the time that people kept it waiting. `weight` (percent) and `metrics` are
     of an abort by an analysis, `message` is the controller's word for another bad end. `ended_at`
     is when an abort or a promotion was seen. `undone`: an undo left this revision. `earlier` says

@@ -62,7 +62,7 @@ class Limit:
 
     def used(self, number: float | None) -> float | None:
         """How much of what the limit allows a number takes: 1.0 at the limit, more beyond it. Of a share that
-        must be above a limit it is the part that is missing. None where that has no meaning."""
+        must be above a limit it is the part that is missing. None if that has no meaning."""
         if number is None or math.isnan(number):
             return None
         if self.operator in ("<", "<="):

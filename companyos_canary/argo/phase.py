@@ -61,7 +61,7 @@ def is_degraded(rollout: Rollout) -> bool:
 
 
 def invalid_spec(rollout: Rollout) -> str:
-    """The controller's message where it has called the newest spec invalid; empty where not."""
+    """The controller's message where it has called the newest spec invalid; empty if not."""
     found = (c.message for c in rollout.conditions if c.type == "InvalidSpec" and c.status == "True")
     return next(found, "") if rollout.spec_is_observed else ""
 

@@ -46,7 +46,7 @@ class Place:
 @dataclass(frozen=True)
 class Picture:
     """`version` is the newest one, `stable` the one that was promoted last (empty if unknown);
-    they are equal when nothing is under way. `pods` are the available ones,
+    they are equal when nothing is in progress. `pods` are the available ones,
     `canary_pods` those of the newest revision."""
 
     snapshot: Snapshot
@@ -79,7 +79,7 @@ class Picture:
 
     @property
     def pod_share(self) -> int | None:
-        """The same also meanwhile; None where pods do not make the weight."""
+        """The same also meanwhile; None if pods do not make the weight."""
         return pod_share(self.snapshot)
 
     @property
@@ -130,7 +130,7 @@ class Picture:
 
 def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Live | None = None) -> Picture:
     """Everything a view needs. `now` is aware, in the time zone that is shown; `live` is what
-    Prometheus says, None where it was not asked."""
+    Prometheus says, None if it was not asked."""
     at = place or Place()
     rollout = snapshot.rollout
     current, stable = snapshot.current, snapshot.stable
@@ -143,7 +143,7 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
     available = current.available if current else rollout.updated_replicas
     found, far = cause(snapshot), progress(snapshot, _as_of(snapshot, now))
     if snapshot.stale_since or (found and found.pods):
-        far = replace(far, until_end=None)  # nobody knows when pods that do not start will
+        far = replace(far, until_end=None)  # no one knows when pods that do not start will
     return Picture(
         snapshot=snapshot,
         now=now,

@@ -91,7 +91,7 @@ def _is_sidecar(pod: Pod, name: str) -> bool:
 
 def pod_share(snapshot: Snapshot) -> int | None:
     """In percent, rounded down. Few pods cannot have every share: one of two is 50 %, whatever the
-    step asks for. None where pods do not make the weight, or none is there."""
+    step asks for. None if pods do not make the weight, or none is there."""
     rollout, current = snapshot.rollout, snapshot.current
     if rollout.strategy != "canary" or rollout.is_routed or not rollout.available_replicas:
         return None
@@ -102,7 +102,7 @@ def pod_share(snapshot: Snapshot) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class PodState:
-    """A pod as people are told of it. `is_well`: it runs, has never been started again and does not leave, so
+    """A pod as people are reported of it. `is_well`: it runs, has never been started again and does not leave, so
     that all such pods are alike. `in_trouble`: it is not ready and says why, or has been started again."""
 
     pod: Pod
@@ -126,5 +126,5 @@ _FAR = 5  # percent
 
 
 def is_far(weight: int, share: int | None) -> bool:
-    """Whether the pods' share is worth saying beside the weight."""
+    """Whether the pods' share is worth saying next to the weight."""
     return share is not None and abs(share - weight) >= _FAR

@@ -34,10 +34,10 @@ _ENDED_BADLY = ("aborting", "aborted", "degraded")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`step` is None when none is in work. `remaining` and `length` are of the Rollout's step in
-    work (the analysis or the pause), `until_end` of the whole update; None where it is
+    """`step` is None when none is in progress. `remaining` and `length` are of the Rollout's step in
+    work (the analysis or the pause), `until_end` of the whole update; None if it is
     not known. `failed_step` is where it ended badly, `failed_after` how long its analysis took
-    to fail (None where none did) and `failed_share` how much of the step had passed, from 0 to 1.
+    to fail (None if none did) and `failed_share` how much of the step had passed, from 0 to 1.
     `stepped` is false where no steps are taken: the first version, a return to stable, a restart.
     `gives_up` is when pods that are still not ready end it, and `aborts` whether that is an abort;
     without one it becomes Degraded, and the weight stays. `overdue`: how long ago the analysis should have
@@ -62,7 +62,7 @@ class Progress:
 
     @property
     def next_weight(self) -> int:
-        """The weight after the step in work; 100 after the last."""
+        """The weight after the current step; 100 after the last."""
         later = [s for s in self.steps if self.step and s.number > self.step.number]
         return later[0].weight if later else 100
 
@@ -106,7 +106,7 @@ def _weight(rollout: Rollout) -> int:
 
 
 def activity(rollout: Rollout, phase: Phase) -> Activity:
-    """What is going on, from the shown phase and the step in work."""
+    """What is going on, from the shown phase and the current step."""
     if rollout.aborted:
         return "aborted" if phase.word == "Degraded" else "aborting"
     if _unobserved(rollout, phase):
@@ -130,7 +130,7 @@ def activity(rollout: Rollout, phase: Phase) -> Activity:
 
 
 def _unobserved(rollout: Rollout, phase: Phase) -> bool:
-    """A new spec while nothing was under way, or a phase that is not of the newest version yet."""
+    """A new spec while nothing was in progress, or a phase that is not of the newest version yet."""
     if not rollout.observed:
         return rollout.is_fully_promoted
     return tells_of_an_earlier_version(rollout, phase)
@@ -288,7 +288,7 @@ _SCALES_DOWN_LATER = "scale-down-deadline"  # upstream DefaultReplicaSetScaleDow
 
 def _gives_up(snapshot: Snapshot) -> datetime | None:
     """When pods have taken too long to become ready: so long after the last progress, which the
-    Progressing condition dates. None while that clock stands still (upstream utils/conditions
+    Progressing condition dates. None while that clock is stopped (upstream utils/conditions
     RolloutTimedOut; recorded: bad-image-deadline-abort)."""
     rollout = snapshot.rollout
     found = next((c for c in rollout.conditions if c.type == "Progressing"), None)
@@ -318,7 +318,7 @@ def started_at(snapshot: Snapshot) -> datetime | None:
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """`weights` of the steps that are not finished, `analyses` and `pauses` among what is left,
-    `measured` of `planned` measurements of the run in work (0 of 0 without one)."""
+    `measured` of `planned` measurements of the current run (0 of 0 without one)."""
 
     weights: tuple[int, ...]
     analyses: int

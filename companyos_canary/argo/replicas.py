@@ -151,7 +151,7 @@ def _grown(desired: int, goal: int, room: int) -> tuple[int, int]:
 
 def _counted(pods: Pods, wanted: bool) -> int:
     """Pods that count as serving while scaling down: those wanted, or those available, but
-    never more than wanted, since the rest is already on its way out."""
+    never more than wanted, since the rest is already terminating."""
     return pods.desired if wanted else min(pods.desired, pods.available)
 
 
@@ -209,7 +209,7 @@ def scale_down_delay(rollout: Rollout) -> timedelta:
 
 
 def canary_scale(rollout: Rollout) -> Mapping[str, Any] | None:
-    """The setCanaryScale in force: `replicas` or `weight`; None where pods follow the traffic."""
+    """The setCanaryScale in force: `replicas` or `weight`; None if pods follow the traffic."""
     if rollout.aborted and abort_delay(rollout) is not None:
         return None
     index = rollout.step_index or 0

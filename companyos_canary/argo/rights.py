@@ -11,7 +11,7 @@ _ARGO, _APPS = "argoproj.io", "apps"
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One verb on one resource; a subresource stands behind a slash (`rollouts/status`)."""
+    """One verb on one resource; a subresource is behind a slash (`rollouts/status`)."""
 
     verb: str
     resource: str
@@ -19,7 +19,7 @@ class Right:
 
     @property
     def sentence(self) -> str:
-        """As the refusals of the API server are told."""
+        """As the refusals of the API server are reported."""
         plural, slash, part = self.resource.partition("/")
         return f"not permitted to `{self.verb}` `{plural}{'.' if self.group else ''}{self.group}{slash}{part}`"
 

@@ -58,7 +58,7 @@ def ends_with(rollout: Rollout) -> tuple[End, ...]:
 
 
 def abort_action(annotations: Mapping[str, str]) -> Mapping[str, str]:
-    """Who aborted and why, where `abort` was given a reason; empty where that was before the
+    """Who aborted and why, where `abort` was given a reason; empty if that was before the
     newest deploy. The controller copies the Rollout's annotations to the newest ReplicaSet."""
     action = action_of(annotations)
     at, began = parse_time(action.get("at")), parse_time(record_of(annotations).get("at"))

@@ -38,7 +38,7 @@ def set_weight(rollout: Rollout) -> int:
 
 
 def _steps_left(rollout: Rollout) -> bool:
-    """A Rollout that the controller has not got to yet stands at its first step (recorded:
+    """A Rollout that the controller has not got to yet is at its first step (recorded:
     scenario invalid-spec)."""
     return (rollout.step_index or 0) < len(rollout.steps)
 
@@ -111,7 +111,7 @@ class WeightStep:
 
 
 def weight_steps(steps: tuple[Step, ...]) -> tuple[WeightStep, ...]:
-    """Every setWeight begins one; what stands before the first has weight 0. A setWeight of 100 at
+    """Every setWeight begins one; what is before the first has weight 0. A setWeight of 100 at
     the very end is no step of its own: it is the end."""
     end = len(steps) - 1 if _only_finishes(steps) else len(steps)
     starts = [i for i, s in enumerate(steps[:end]) if s.kind == "setWeight"]
@@ -138,7 +138,7 @@ def weight_step_at(groups: tuple[WeightStep, ...], index: int | None) -> WeightS
 
 
 def step_number(rollout: Rollout) -> int | None:
-    """The step in work as people count it; one more than there are when all are done; None where
+    """The current step as people count it; one more than there are when all are done; None if
     there are none."""
     groups = weight_steps(rollout.steps)
     if not groups or rollout.step_index is None:
@@ -157,7 +157,7 @@ def step_of(rollout: Rollout, run: AnalysisRun) -> str:
 
 
 def place_of(rollout: Rollout) -> str:
-    """`step 2/3 (analysis)`: where it is, and what is in work there."""
+    """`step 2/3 (analysis)`: where it is, and what is in progress there."""
     at = weight_step_at(weight_steps(rollout.steps), rollout.step_index)
     step = rollout.current_step
     if at is None or step is None:

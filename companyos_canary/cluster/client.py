@@ -31,7 +31,7 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 
 _SHORTEST = 0.1  # seconds for a request, where the time is almost over
-EVENT_TIMEOUT = 2.0  # seconds: what is said beside a change keeps nobody waiting
+EVENT_TIMEOUT = 2.0  # seconds: what is said next to a change keeps no one waiting
 FIELD_MANAGER = "canary"
 APPLY_PATCH = "application/apply-patch+yaml"
 
@@ -100,7 +100,7 @@ _RULES = Kind("authorization.k8s.io/v1", "SelfSubjectRulesReview", "selfsubjectr
 
 class Cluster:
     """Every method raises the CanaryErrors of `cluster.errors.check` and Unreachable; one that changes
-    something also Uncertain. What is read is read anew each time; `timeout` (seconds) is that of
+    something also Uncertain. What is read is read again each time; `timeout` (seconds) is that of
     one request. `written` counts the changes that were accepted, or may have been; `left` says how
     many seconds the command may still take, `author` who runs it. `server_time` is what the newest
     answer said, by the server's own clock. `unread` names the fields that hold something else than
@@ -179,7 +179,7 @@ class Cluster:
         return tuple(map(Event.from_object, self.items(selection)))
 
     def object(self, api_version: str, plural: str, name: str) -> Json | None:
-        """Any object as it is, from the namespace where its kind has one; None where there is none
+        """Any object as it is, from the namespace where its kind has one; None if there is none
         of that name."""
         path = path_of(api_version, plural, self.namespace if namespaced(plural) else "", name)
         try:
@@ -256,7 +256,7 @@ class Cluster:
         return bool((answer.get("status") or {}).get("allowed"))
 
     def rules(self) -> list[Any] | None:
-        """The rules that hold for the user in the namespace, in one request; None where the server does not tell all of
+        """The rules that hold for the user in the namespace, in one request; None if the server does not tell all of
         them, or not now."""
         body = {"apiVersion": _RULES.api_version, "kind": _RULES.kind, "spec": {"namespace": self.namespace}}
         try:

@@ -69,7 +69,7 @@ def open_transport(
 
 
 def at_hand(kubeconfig: str | None, context: str | None, environ: Mapping[str, str]) -> bool:
-    """Whether `connect` does without a credential plugin, which may be slow or ask somebody, and
+    """Whether `connect` does without a credential plugin, which may be slow or ask someone, and
     without loading the kubernetes library. Raises as `connect`."""
     files = kubeconfig_files(kubeconfig, environ)
     if not files:
@@ -153,7 +153,7 @@ _CREDENTIALS = ("token", "tokenFile", "exec", "auth-provider", "client-certifica
 
 
 def _nameless(entry: Entry) -> str:
-    """Why requests carry no credentials; empty where they do."""
+    """Why requests carry no credentials; empty if they do."""
     user, server = entry.user, without_password(str(entry.cluster.fields["server"]))
     if not any(user.fields.get(key) for key in (*_CREDENTIALS, "username")):
         return f"user `{user.name}` of context `{entry.context}` has none in the kubeconfig"
@@ -195,8 +195,8 @@ _SUCCESSORS = {"gcp": "gke-gcloud-auth-plugin", "azure": "kubelogin"}
 
 
 def _id_token(user: Block) -> str:
-    """The token of an `auth-provider` where it needs nobody: that of OIDC while it is valid. Empty where
-    it has to be renewed. Raises Unauthenticated where that cannot be."""
+    """The token of an `auth-provider` where it needs no one: that of OIDC while it is valid. Empty if
+    it has to be renewed. Raises Unauthenticated if that cannot be."""
     provider = user.fields.get("auth-provider")
     if not isinstance(provider, dict):
         return ""

@@ -16,7 +16,7 @@ _CONTEXT = "choose another context with --context, or check `server` in the kube
 
 def unreachable(error: BaseException, server: str, *, changing: bool = False) -> Unreachable:
     """The sentence for a failure of urllib3 or of the operating system. `changing`: the request
-    was a change, of which nobody knows now whether it was made."""
+    was a change, of which no one knows now whether it was made."""
     if isinstance(error, ValueError) and "header" in str(error):
         # http.client quotes the value of the header, which may be the token.
         sentence = f"the request to `{server}` cannot be sent: one of its headers is not valid"
@@ -156,7 +156,7 @@ def error_of(response: Response, request: Request) -> errors.CanaryError:
 
 
 def status_of(response: Response) -> dict[str, Any]:
-    """The body as a `Status` object; empty where it is something else."""
+    """The body as a `Status` object; empty if it is something else."""
     try:
         body = response.json()
     except ValueError:
@@ -165,7 +165,7 @@ def status_of(response: Response) -> dict[str, Any]:
 
 
 def retry_after(response: Response) -> float | None:
-    """The seconds of a Retry-After header; None where there is none, or a date."""
+    """The seconds of a Retry-After header; None if there is none, or a date."""
     try:
         return max(0.0, float(response.header("Retry-After")))
     except ValueError:

@@ -27,7 +27,7 @@ class Feed(Protocol):
     `snapshot` is the newest, None until the first is whole; it raises NotFound once the Rollout is
     gone, and what made the feed stop (Forbidden, Unauthenticated, CrdMissing).
     `wait` blocks until `snapshot` would say something else than it last did, at most so many
-    seconds; False if nothing changed and nobody poked. `stale_since`: the last word of the
+    seconds; False if nothing changed and no one poked. `stale_since`: the last word of the
     cluster, while the connection is lost, and `trouble` why it is. `close` takes at most a second."""
 
     @property

@@ -13,7 +13,7 @@ from companyos_canary.model.http import without_password
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A cluster or a user as it stands in its file; paths in it are relative to `folder`."""
+    """A cluster or a user as it is in its file; paths in it are relative to `folder`."""
 
     name: str
     fields: Mapping[str, Any]
@@ -68,7 +68,7 @@ def context_names(files: list[str]) -> tuple[str, ...]:
 
 def read_entry(files: list[str], context: str | None) -> Entry:
     """The context of that name, else the `current-context`. Of several files the first that has
-    something wins. Raises ConfigError, and UsageError where there is no such context."""
+    something wins. Raises ConfigError, and UsageError if there is no such context."""
     read = [(f, content) for f in files if (content := _read(f))]
     for file, content in read:
         _each_once(file, content)
@@ -125,7 +125,7 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def _each_once(file: str, content: Mapping[str, Any]) -> None:
-    """ConfigError where two of a kind have one name: nobody knows which one is meant."""
+    """ConfigError where two of a kind have one name: no one knows which one is meant."""
     for kind in ("context", "cluster", "user"):
         seen: set[str] = set()
         for name, _ in _named(content.get(f"{kind}s"), kind):

@@ -69,7 +69,7 @@ def _raise_for(errors: "LibraryErrors", entry: Entry) -> None:
 
 
 class LibraryErrors(logging.Handler):
-    """Collects what the library logs as errors on this thread, where it goes on without
+    """Collects what the library logs as errors on this thread, where it continues without
     credentials. While it is there, `logging` does not set up an output of its own."""
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class Credential:
 
 class Plugin:
     """Runs the plugin of a user when its credential is needed, and again shortly before that
-    expires. `cluster` is told to plugins that want it."""
+    expires. `cluster` is passed to plugins that want it."""
 
     def __init__(
         self,

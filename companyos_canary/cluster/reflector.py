@@ -57,7 +57,7 @@ class Pushed:
 @dataclass(frozen=True, slots=True)
 class Due:
     """What to do next: send `request` (a watch if it says so) and leave a stream that is still
-    open; or go on reading it where `reading`; or come back with a Tick at `wake_at`. Nothing of
+    open; or continue reading it where `reading`; or come back with a Tick at `wake_at`. Nothing of
     these: it has stopped."""
 
     request: Request | None = None
@@ -244,7 +244,7 @@ class Reflector:
 
     def _give_up(self, error: CanaryError) -> bool:
         """Stops at the third refusal. Where a watch was open before, it is more patient: an API
-        server that restarts may refuse everybody for a while."""
+        server that restarts may refuse everyone for a while."""
         self._refusals += 1
         if self._refusals < (PATIENT_TRIES if self._watched_once else TRIES):
             return False

@@ -1,6 +1,6 @@
 """HTTP to the API server over a urllib3 pool that carries the credentials.
 
-One level below `ApiClient.call_api`, which writes bodies anew and, for bytes, turns a JSON patch
+One level below `ApiClient.call_api`, which writes bodies again and, for bytes, turns a JSON patch
 into a strategic merge patch.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
 
 
-CONNECTIONS = 10  # six watches and what is asked beside them
+CONNECTIONS = 10  # six watches and what is asked in addition to them
 
 
 def make_pool(
@@ -64,7 +64,7 @@ def make_pool(
 
 def _context(authority: bytes, certificate: bytes, key: bytes, verify: bool) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=authority.decode() if authority else None)
-    # Python 3.13 wants of a CA what many clusters' own ones do not have; kubectl takes them.
+    # Python 3.13 needs of a CA what many clusters' own ones do not have; kubectl takes them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not verify:
         context.check_hostname = False

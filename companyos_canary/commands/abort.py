@@ -117,7 +117,7 @@ def _drained(session: base.Session, changed: Changed, time: "Time", again: Calla
 
 
 def _not_drained(session: base.Session, changed: Changed) -> base.Answer:
-    """What keeps the canary's pods, or why nobody knows whether they are gone."""
+    """What keeps the canary's pods, or why no one knows whether they are gone."""
     name, place, live = session.rollout, session.place, changed.after
     stopped = f"{name} in {place} is {'stopped' if live.is_fully_promoted else 'aborted'}"
     pods = canary_pods(live)
@@ -164,7 +164,7 @@ def _put_back_told(changed: Changed, answer: base.Answer) -> base.Answer:
 
 
 def _back(changed: Changed) -> str:
-    """What was put back in place of what; empty where nothing was."""
+    """What was put back in place of what; empty if nothing was."""
     if not action.was_put_back(changed) or not isinstance(changed.decision, Change):
         return ""
     was, back = names(changed.before.containers), changed.decision.put_back

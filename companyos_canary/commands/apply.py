@@ -1,4 +1,4 @@
-"""`canary apply`: install or update what canary.yaml stands for."""
+"""`canary apply`: install or update what canary.yaml represents."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated

@@ -77,7 +77,7 @@ def explained(session: "Session", error: NotFound) -> NotFound:
 
 
 def permitted(snapshot: "Snapshot", plural: str) -> None:
-    """Raises Forbidden where nothing is there because it may not be listed."""
+    """Raises Forbidden if nothing is there because it may not be listed."""
     if denied := snapshot.denied(plural):
         raise Forbidden(denied)
 
@@ -129,7 +129,7 @@ _COMMAND = re.compile(
 class Session:
     """One run of one verb: where it acts and what it may use. `answered`: its result is already on
     stdout (JSON Lines), only the exit code is left to say. `names` are those of the command line;
-    `one_of_several`: the command runs for others beside this one."""
+    `one_of_several`: the command runs for others next to this one."""
 
     runtime: Runtime
     command: str
@@ -152,7 +152,7 @@ class Session:
     @property
     def asked_at(self) -> datetime:
         """When the command was given, by the server's clock as far as ours differs from it. That one
-        is told in whole seconds."""
+        is reported in whole seconds."""
         now, server = self.runtime.clock.now(), self.cluster.server_time
         differs = server is not None and abs(server - now) > timedelta(seconds=2)
         return self.began + (server - now) if server and differs else self.began
@@ -182,7 +182,7 @@ class Session:
 
     @property
     def settings(self) -> "Settings":
-        """canary.yaml as this environment sees it. Raises where there is none or it is wrong."""
+        """canary.yaml as this environment sees it. Raises if there is none or it is wrong."""
         if self.resolved.problem:
             raise self.resolved.problem
         if self.resolved.file is None:
@@ -220,7 +220,7 @@ class Session:
         return self.output == "human"
 
     def ends(self, flag: str) -> None:
-        """UsageError where one value is asked for and `flag` goes on without an end."""
+        """UsageError if one value is asked for and `flag` continues without an end."""
         if self.fields:
             raise UsageError(f"--field cannot be used with {flag}, which never ends", hint="use -o json")
 
@@ -275,12 +275,12 @@ class Session:
         return _COMMAND.sub(lambda m: f"`{place.command(m[1], (m[2] or '').strip())}`", text)
 
     def note(self, line: str) -> None:
-        """Something for people beside the result, on stderr; not with -q."""
+        """Something for people in addition to the result, on stderr; not with -q."""
         if not self.quiet:
             self.runtime.say_error(self.named(self.addressed(line)))
 
     def named(self, line: str) -> str:
-        """The line with the Rollout's name, where it stands among those of others."""
+        """The line with the Rollout's name, where it is among those of others."""
         silent = self.one_of_several and self.rollout not in line
         return f"{self.rollout}: {line}" if silent else line
 
@@ -394,7 +394,7 @@ def _finish(
 
 
 def final(session: Session, error: CanaryError, *, changes: bool) -> CanaryError:
-    """What an error means at the end of a run. Once a change was accepted it is no error of that
+    """What an error means at the end of a run. Once a change was accepted it is not an error of that
     change: it says what was sent, and that its end was not seen."""
     if type(error) is Interrupted or error.exit_code not in _OF_THE_WAY or isinstance(error, Gone):
         return error
@@ -407,7 +407,7 @@ def final(session: Session, error: CanaryError, *, changes: bool) -> CanaryError
 
 
 def sent_of(session: Session, before: str = "") -> str:
-    """What was sent and continues; empty where nothing was."""
+    """What was sent and continues; empty if nothing was."""
     if "cluster" not in vars(session) or not session.cluster.written:
         return ""
     return f"{before}the {session.command} of `{session.rollout}` was sent and continues"

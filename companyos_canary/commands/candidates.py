@@ -1,4 +1,4 @@
-"""What may stand at a place of the command line, with a word about each: one request (two
+"""What may come next on the command line, with a word about each: one request (two
 for `undo --to`), and nothing where it cannot be known at once."""
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What the verbs that follow tell beside their result: annotations, outputs and summaries of CI."""
+"""What the verbs that follow tell in addition to their result: annotations, outputs and summaries of CI."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

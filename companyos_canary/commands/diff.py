@@ -1,4 +1,4 @@
-"""`canary diff`: the live objects beside the rendered ones, or stable beside the canary."""
+"""`canary diff`: the live objects next to the rendered ones, or stable next to the canary."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences(Placed):
-    """The live objects beside the rendered ones, or the pod template of stable beside that of the canary."""
+    """The live objects next to the rendered ones, or the pod template of stable next to that of the canary."""
 
     between: Literal["live and rendered", "stable and canary"]
     differs: bool
@@ -160,7 +160,7 @@ def _stable(session: base.Session) -> base.Answer:
 
 
 def _templates(session: base.Session, snapshot: Snapshot) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
-    """The pod templates of stable and of the canary; None for what there is not. Raises Forbidden where ReplicaSets
+    """The pod templates of stable and of the canary; None for what there is not. Raises Forbidden if ReplicaSets
     may not be listed."""
     rollout = snapshot.rollout
     if not rollout.stable_hash:

@@ -1,4 +1,4 @@
-"""`canary events`: what the controllers said of a Rollout and of what belongs to it, in the order of time.
+"""`canary events`: what the controllers said of a Rollout and of what belongs to it, in chronological order.
 
 A field selector cannot say "or": there is one list for each object, never one of the namespace,
 which may hold the events of thousands of pods. So that these stay few, only objects that can have
@@ -52,7 +52,7 @@ Subject = ReplicaSet | Pod | AnalysisRun
 
 
 def subjects(snapshot: Snapshot) -> dict[Named, Subject]:
-    """What is asked about beside the Rollout, by kind and name: ReplicaSets with a role or pods,
+    """What is asked about in addition to the Rollout, by kind and name: ReplicaSets with a role or pods,
     the newest revision's runs, pods that are not ready, its own pods, and then the others."""
     rollout = snapshot.rollout
     roles = (rollout.current_hash, rollout.stable_hash)

@@ -36,7 +36,7 @@ def check(verb: str, paths: Iterable[str]) -> None:
 
 def _text(data: object, path: str) -> str:
     """The value as a line: text as it is, null as an empty line, lists and objects as compact JSON.
-    NoField where there is none."""
+    NoField if there is none."""
     value: Any = jsonable(data)
     for part in path.split("."):
         if isinstance(value, Mapping) and part in value:
@@ -62,7 +62,7 @@ def _options(node: Mapping[str, Any], defs: Mapping[str, Any]) -> list[Mapping[s
 
 
 def _inside(node: Mapping[str, Any], part: str) -> list[Mapping[str, Any]]:
-    """What may stand there; anything in an object whose names are not ours."""
+    """What may be there; anything in an object whose names are not ours."""
     if "properties" in node:
         return [node["properties"][part]] if part in node["properties"] else []
     if node.get("type") == "array":

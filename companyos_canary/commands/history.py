@@ -1,4 +1,4 @@
-"""`canary history`: the revisions of a rollout and what became of them."""
+"""`canary history`: the revisions of a rollout and their outcomes."""
 
 import difflib
 from dataclasses import dataclass, field

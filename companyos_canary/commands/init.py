@@ -272,7 +272,7 @@ def _settings(files: Mapping[str, str], file: str) -> Settings:
 
 
 def _prove(settings: Settings, live: Mapping[str, Any]) -> None:
-    """Refused where what is rendered is not what is there."""
+    """Refused if what is rendered is not what is there."""
     made = keep_live_image(objects(settings)[-1], live)
     wanted, there = (
         without_nulls({k: v for k, v in o["spec"].items() if k not in ("paused", "restartAt")}) for o in (made, live)

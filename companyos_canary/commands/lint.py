@@ -127,7 +127,7 @@ def _read(session: base.Session, asked: Iterable[str]) -> tuple[list[File], list
 
 
 def _files(cwd: Path, name: str) -> Iterator[str]:
-    """The files that a name stands for: itself, or the manifests below it if it is a directory."""
+    """The files that a name represents: itself, or the manifests below it if it is a directory."""
     if name == _STDIN or not (cwd / name).is_dir():
         yield name
         return
@@ -169,7 +169,7 @@ def _content(session: base.Session, name: str) -> bytes:
 
 
 def _rendered(session: base.Session, name: str, file: File) -> File:
-    """canary.yaml as the objects that it stands for."""
+    """canary.yaml as the objects that it represents."""
     from companyos_canary.render.objects import objects
 
     if name == _STDIN:
@@ -194,7 +194,7 @@ def _reason(error: OSError) -> str:
 
 
 def _error(problems: Sequence[_Problem]) -> CanaryError | None:
-    """The first file that could not be read; the others are told beside it."""
+    """The first file that could not be read; the others are reported next to it."""
     return UsageError(printable(str(problems[0])), hint=printable(problems[0].hint)) if problems else None
 
 

@@ -105,7 +105,7 @@ class Follower:
         self._looked = False
 
     def follow(self, feed: Feed) -> str:
-        """Shows lines until all pods are gone; says why they are. Raises NotFound where none will
+        """Shows lines until all pods are gone; says why they are. Raises NotFound if none will
         come, what the server refuses, and Interrupted for Ctrl-C."""
         try:
             while True:
@@ -199,7 +199,7 @@ def _ends(pod: Pod) -> bool:
 
 
 def _may_come(snapshot: Snapshot, digest: str) -> bool:
-    """Whether the template has pods or is on its way."""
+    """Whether the template has pods or is in progress."""
     rollout = snapshot.rollout
     there = any(p.hash == digest for p in snapshot.pods)
     return there or not (rollout.aborted or rollout.is_fully_promoted)

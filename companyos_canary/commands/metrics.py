@@ -42,7 +42,7 @@ class Since(Placed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query(Placed):
-    """`metrics --query`; `link` is empty where no address is known, `stable_query` where there is
+    """`metrics --query`; `link` is empty if no address is known, `stable_query` where there is
     no such question."""
 
     metric: str
@@ -73,7 +73,7 @@ class _Asking:
         self.again()
 
     def again(self) -> None:
-        """Reads the Rollout anew."""
+        """Reads the Rollout again."""
         session, resolved = self.session, self.session.resolved
         self.snapshot = session.cluster.snapshot(session.rollout, events=False)
         self.questions = questions(self.snapshot, resolved.settings)

@@ -116,7 +116,7 @@ def _share(text: str) -> float:
 
 
 def _objects(session: base.Session) -> tuple[Sequence[Mapping[str, Any]], int | None]:
-    """The Rollout with its AnalysisTemplates, and its replicas (None where nobody says): those of canary.yaml, or
+    """The Rollout with its AnalysisTemplates, and its replicas (None if no one says): those of canary.yaml, or
     without one those in the cluster."""
     resolved = session.resolved
     if resolved.problem:

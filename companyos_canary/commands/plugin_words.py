@@ -36,7 +36,7 @@ class _Line:
 
 
 def meant(arguments: Sequence[str]) -> str:
-    """A hint with the command of ours; empty where the words are not the plugin's."""
+    """A hint with the command of ours; empty if the words are not the plugin's."""
     line = _taken_apart(arguments)
     if line is None:
         return ""

@@ -1,4 +1,4 @@
-"""`canary promote`: go on at a pause, and only there."""
+"""`canary promote`: continue at a pause, and only there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -181,7 +181,7 @@ def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout:
 
 
 def _ask(session: Session, verb: Verb, *, yes: bool) -> None:
-    """Says what will be skipped, and asks where somebody is there."""
+    """Says what will be skipped, and asks where someone is there."""
     snapshot = session.cluster.snapshot(session.rollout, events=False)
     if not isinstance(verb.decide(snapshot.rollout), Change):
         return

@@ -42,7 +42,7 @@ def note(session: Session, found: Crowd, rollout: str) -> str:
 
 
 def refuse(session: Session, settings: Settings, *, force: bool) -> None:
-    """Refused where the templates would judge by other services, unless that is wanted; said where nobody knows."""
+    """Refused if the templates would judge by other services, unless that is wanted; said where no one knows."""
     found = of_settings(session, settings)
     said = sentence(found, settings.rollout, session.cluster.namespace)
     if found.others and not force:

@@ -1,6 +1,6 @@
 """A verb for several Rollouts at once: `canary abort a b c`, `canary abort -l team=checkout`.
 
-Each of them is a run of the verb of its own, and all run beside one another, so that none waits for another one's end.
+Each of them is a run of the verb of its own, and all run in parallel, so that none waits for another one's end.
 """
 
 import inspect
@@ -63,7 +63,7 @@ _WORST_FIRST = (
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """One exit code for several: a Rollout of which nobody knows weighs more than one that was refused."""
+    """One exit code for several: a Rollout of which no one knows weighs more than one that was refused."""
     return min(codes, key=_WORST_FIRST.index, default=ExitCode.OK)
 
 
@@ -148,7 +148,7 @@ def _run(session: Session, names: tuple[str, ...], verb: Callable[[Session], Ans
         except CanaryError as error:
             final = base.final(one, error, changes=True)
             ends.add(one, Answer(code=final.exit_code), final)
-        except BaseException as error:  # a thread has nobody else to tell it to
+        except BaseException as error:  # a thread has no one else to tell it to
             broken.append(error)
 
     try:

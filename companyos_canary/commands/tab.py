@@ -1,4 +1,4 @@
-"""Completion: the end of a command line in, what may stand there out, a line each. Whatever goes
+"""Completion: the end of a command line in, what may be there out, a line each. Whatever goes
 wrong, it says nothing and ends with 0."""
 
 import contextlib

@@ -172,7 +172,7 @@ def _skip_the_steps(session: base.Session, name: str, time: "Time") -> None:
 
 
 def _warn(session: base.Session, snapshot: Snapshot, target: ReplicaSet, *, force: bool) -> None:
-    """Says what is known against the version that was named. Raises Refused where it was aborted,
+    """Says what is known against the version that was named. Raises Refused if it was aborted,
     unless that is meant."""
     from companyos_canary.argo.history import revision_of, was_aborted
     from companyos_canary.view.history import aborted_sentence, undone_sentence

@@ -86,7 +86,7 @@ def explain(
             case = read(case)
         except Forbidden as error:
             notes.append(error.message)
-        except CanaryError:  # it is gone, or nobody answers: the diagnosis does without
+        except CanaryError:  # it is gone, or no one answers: the diagnosis does without
             continue
     asked = prometheus(_address(case)) if prometheus and next_question(case) else None
     while asked and used < MOST_REQUESTS and (query := next_question(case)):

@@ -58,7 +58,7 @@ class Checker:
         return text
 
     def link(self, path: FieldPath, text: str) -> str:
-        """An address in which only `{namespace}` and `{rollout}` stand for something."""
+        """An address in which only `{namespace}` and `{rollout}` represent something."""
         self.that({"namespace", "rollout"}.issuperset(_FILLED_IN.findall(text)), path)
         return text
 
@@ -166,7 +166,7 @@ _SCOPE = re.compile(rf"\s*({_MATCHER}\s*(,\s*{_MATCHER}\s*)*,?\s*)?")
 
 
 def settings(source: Source, document: Document) -> Settings:
-    """The settings a document stands for; ConfigError with file, line and field for a wrong value.
+    """The settings a document represents; ConfigError with file, line and field for a wrong value.
     What the environment and other files add is the caller's."""
     check = Checker(source)
     rollout = check.name(("rollout",), document.rollout, NAME)

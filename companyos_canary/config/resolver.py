@@ -13,7 +13,7 @@ FILE = "canary.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What the command line says; None where a flag was not given."""
+    """What the command line says; None if a flag was not given."""
 
     rollout: str | None = None
     namespace: str | None = None
@@ -52,7 +52,7 @@ def find(cwd: Path) -> Path | None:
 
 
 def owned_by_another(path: Path, cwd: Path, user: int) -> str:
-    """Who owns a file that was found in a folder above; empty where that is this user or root, or
+    """Who owns a file that was found in a folder above; empty if that is this user or root, or
     where the file is in the folder itself."""
     try:
         owner = path.stat().st_uid

@@ -1,4 +1,4 @@
-"""YAML text with lines: found by path, laid over each other; a mistake is told with file, line and field.
+"""YAML text with lines: found by path, laid over each other; a mistake is reported with file, line and field.
 
 A pod's fields are laid over each other entry by entry, its lists by the key that Kubernetes uses.
 """
@@ -54,7 +54,7 @@ def _dotted(path: FieldPath) -> str:
 
 
 def shown(node: Node) -> str:
-    """What stands in the file, short, for an error."""
+    """What is in the file, short, for an error."""
     if isinstance(node, MappingNode):
         return "a mapping"
     if isinstance(node, SequenceNode):
@@ -98,7 +98,7 @@ class _Loader(_Base):  # type: ignore[misc]
 
 
 class Source:
-    """One YAML file: where each field stands, and how an error about it reads.
+    """One YAML file: where each field is, and how an error about it reads.
 
     `file` is the name that errors show. ConfigError where the text is no YAML, holds more than one
     document, a key twice, a key that is no text, or grows too large by its aliases.

@@ -59,7 +59,7 @@ ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class FailedVerdict:
-    """A metric that ended a run, or is on its way to: its result and what was asked."""
+    """A metric that ended a run, or is about to: its result and what was asked."""
 
     run: AnalysisRun
     metric: Metric
@@ -166,7 +166,7 @@ def _failed(case: Case, verdict: FailedVerdict, value: str) -> Finding:
 
 
 def _over(number: float | None, limit: Limit | None) -> str:
-    """How far over; empty where it is less than half as much again."""
+    """How far over; empty if it is less than half as much again."""
     if number is None or limit is None or not limit.value or not math.isfinite(number) or number <= 0:
         return ""
     times = number / limit.value if limit.operator.startswith("<") else limit.value / number
@@ -292,7 +292,7 @@ def without_data(case: Case) -> tuple[tuple[FailedVerdict, str], ...]:
 
 
 def no_data(case: Case) -> Finding | None:
-    """A verdict on nothing: an empty answer or NaN, and nobody can say why."""
+    """A verdict on nothing: an empty answer or NaN, and no one can say why."""
     for verdict, phase in without_data(case):
         return about_nothing(case, verdict, phase, "the query returned no data")
     return None

@@ -117,7 +117,7 @@ class Case:
         return f"kubectl -n {self.rollout.namespace} {words}"
 
     def age(self, moment: Any) -> timedelta | None:
-        """How long ago a moment was (a time, or the text of one); None where it is not known."""
+        """How long ago a moment was (a time, or the text of one); None if it is not known."""
         at = moment if isinstance(moment, datetime) else parse_time(moment)
         return max(self.now - at, timedelta()) if at else None
 
@@ -135,7 +135,7 @@ def quote(kind: str, obj: Fields | None, *path: str | int) -> tuple[Evidence, ..
 
 
 def at(obj: Any, *path: str | int) -> Any:
-    """The value at a path; None where there is none."""
+    """The value at a path; None if there is none."""
     for key in path:
         if isinstance(key, str) and isinstance(obj, Mapping):
             obj = obj.get(key)

@@ -97,7 +97,7 @@ def _instance(deployment: Fields) -> tuple[str, tuple[Evidence, ...]] | None:
 
 
 def controller_gone(case: Case) -> Finding | None:
-    """Nobody runs who could act on the Rollout."""
+    """No one runs who could act on the Rollout."""
     rollout, asked = case.rollout, asked_at(case)
     deployment, lease = _deployment(case), case.named("Lease", LEASE)
     renewed = case.age(at(lease, "spec", "renewTime")) if lease else None

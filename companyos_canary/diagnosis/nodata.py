@@ -94,7 +94,7 @@ def _failing(case: Case) -> FailedVerdict | None:
 
 
 def stable_side(query: str) -> str:
-    """The same question about the stable pods; empty where the query does not speak of the canary alone."""
+    """The same question about the stable pods; empty if the query does not speak of the canary alone."""
     if not _TRUE.search(query) or _OTHER.search(query):
         return ""
     return _TRUE.sub('canary!="true"', _HASH.sub("", query))

@@ -48,7 +48,7 @@ def troubles(case: Case, hash_: str) -> tuple[Trouble, ...]:
 
 
 def trouble(case: Case, pod: Fields) -> Trouble | None:
-    """What keeps one pod from being ready; None where nothing is known to."""
+    """What keeps one pod from being ready; None if nothing is known to."""
     ready = condition(pod, "Ready")
     if ready and ready[1].get("status") == "True":
         return None

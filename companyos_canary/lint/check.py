@@ -50,7 +50,7 @@ def file_of(name: str, content: bytes) -> File:
 
 
 def file_of_objects(file: File, objects: Iterable[Mapping[str, Any]]) -> File:
-    """canary.yaml, read as `file`, as the objects that it stands for; their findings are at the lines of its fields."""
+    """canary.yaml, read as `file`, as the objects that it represents; their findings are at the lines of its fields."""
     made = {str(index): data for index, data in enumerate(objects)}
     names = {i: tuple(m["name"] for m in below(data, "spec", "metrics") or ()) for i, data in made.items()}
     rendered = Rendered(file.strange[0], names)

@@ -17,7 +17,7 @@ from companyos_canary.lint.finding import Path
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LONGEST = 16 * 1024 * 1024
 """Bytes of a file that are read."""
-_LARGEST = 1_000_000  # values, each alias counted as what it stands for
+_LARGEST = 1_000_000  # values, each alias counted as what it represents
 _DEEPEST = 200
 
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
@@ -51,7 +51,7 @@ class Unreadable(Exception):
 @dataclass(slots=True)
 class Node:
     """A value and where it is. `inner` holds the values below it, each with the line of its key.
-    `end` is the last line, `size` the number of values, aliases counted as what they stand for."""
+    `end` is the last line, `size` the number of values, aliases counted as what they represent."""
 
     data: Any
     line: int

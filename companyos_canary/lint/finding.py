@@ -29,7 +29,7 @@ def dotted(path: Path) -> str:
 
 
 def below(data: Any, *path: str | int) -> Any:
-    """The value at a path, None where there is none."""
+    """The value at a path, None if there is none."""
     for part in path:
         if isinstance(data, Mapping):
             data = data.get(part)
@@ -95,7 +95,7 @@ _Check = Callable[[Any], Iterator[Found]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`check` looks at a Case of one of `kinds` (an empty kind stands for every object), at a Metric if there are none,
+    """`check` looks at a Case of one of `kinds` (an empty kind represents every object), at a Metric if there are none,
     or at a comment. `title` is one line, `why` the paragraphs below it."""
 
     id: str

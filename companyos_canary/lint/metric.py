@@ -203,7 +203,7 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def _placeholder(name: str, before: str, after: str) -> str:
-    """What may stand here: in quotes the argument's name, after `[` a duration, next to a letter a letter, else a
+    """What may be here: in quotes the argument's name, after `[` a duration, next to a letter a letter, else a
     number."""
     if _in_quotes(before):
         return f"args.{name}"

@@ -150,7 +150,7 @@ class World:
 
     def find(self, kind: str, name: str, beside: Manifest) -> Manifest | None:
         """The object of a name that another one means: in its namespace, and nearest in the folders. A folder may hold
-        several applications, whose objects have the same names; None if it cannot be told which is meant."""
+        several applications, whose objects have the same names; None if it cannot be known which is meant."""
         found = [o for o in self.of(kind) if o.name == name and together(o, beside)]
         near = {o: _steps(o.document.file, beside.document.file) for o in found}
         least = min(near.values(), default=_FAR)

@@ -85,7 +85,7 @@ def _text(value: Any, secrets: list[str]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """`value` is the provider's text, for example `[0.0123]`, `NaN`, empty where there was none."""
+    """`value` is the provider's text, for example `[0.0123]`, `NaN`, empty if there was none."""
 
     phase: str
     value: str

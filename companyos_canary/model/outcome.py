@@ -13,9 +13,9 @@ EndKind = Literal[
     "reached",  # the state named by --until was reached
     "rolled-back",  # aborted: traffic is, or is going, back to stable
     "degraded",  # Degraded without an abort: deadline, invalid spec
-    "paused",  # waits for a person, nobody is there to wait
+    "paused",  # waits for a person, no one is there to wait
     "superseded",  # another version took its place
-    "reverted",  # Healthy, but on the old version: somebody put its image back
+    "reverted",  # Healthy, but on the old version: someone put its image back
     "timeout",
     "interrupted",
 ]
@@ -51,7 +51,7 @@ class PodProblem:
 class Cause:
     """Why it ended badly or does not move; `message` is the controller's own."""
 
-    # `by_hand`: it is recorded that a person aborted it; without a record nobody knows, as the controller writes the
+    # `by_hand`: it is recorded that a person aborted it; without a record no one knows, as the controller writes the
     # same after a deadline.
 
     message: str
@@ -78,7 +78,7 @@ class Ending:
     """The end of a `deploy` or `watch`. `image` is the one that was followed, `hash` its pod
     template hash, `stable_image` the one that serves now, `weight` the canary's share and
     `step` the index of the step it had come to; `share` is what its pods made of that weight, in
-    percent (None where they do not make it). `wanted` is the weight of `--until weight=N`.
+    percent (None if they do not make it). `wanted` is the weight of `--until weight=N`.
     `abort_on`: why `--abort-on` aborted it."""
 
     kind: EndKind

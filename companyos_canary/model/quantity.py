@@ -46,7 +46,7 @@ def whole(text: Any) -> int:
 
 
 def whole_seconds(value: object, otherwise: int = 0) -> timedelta:
-    """A field of seconds, which may have 64 bits; `otherwise` where it is no whole number. What is
+    """A field of seconds, which may have 64 bits; `otherwise` where it is not a whole number. What is
     longer than a Go duration counts as the longest one."""
     seconds = value if isinstance(value, int) else otherwise
     return timedelta(seconds=max(-_LONGEST, min(seconds, _LONGEST)))

@@ -27,7 +27,7 @@ class RunReference:
 @dataclass(frozen=True, slots=True)
 class BlueGreen:
     """The blue-green strategy: two Services, and the hashes that they select now (empty before the
-    first switch). `promotes_itself`: a pause ends without anybody; `seconds` is how long it lasts
+    first switch). `promotes_itself`: a pause ends without anyone; `seconds` is how long it lasts
     then. A run is the newest of its kind."""
 
     active_service: str
@@ -302,7 +302,7 @@ class Rollout:
 
     @property
     def current_step(self) -> Step | None:
-        """The step in work; None when all are done or there are none."""
+        """The current step; None when all are done or there are none."""
         index = self.step_index
         return self.steps[index] if index is not None and 0 <= index < len(self.steps) else None
 

@@ -15,7 +15,7 @@ _Row = TypeVar("_Row")
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """What the schema says beside a type; `words` are all that a text may be, `least` and `most` count members."""
+    """What the schema says next to a type; `words` are all that a text may be, `least` and `most` count members."""
 
     description: str = ""
     words: tuple[str | int, ...] = ()

@@ -1,5 +1,5 @@
 """What the fields that we read may hold. Objects of the API may hold anything: a CRD without a schema,
-another release, a proxy, somebody's hand. A field with something else in it counts as absent.
+another release, a proxy, someone's hand. A field with something else in it counts as absent.
 
 A shape is a type, a tuple of types, `[shape]` for a list, or a mapping of names to shapes; `...`
 is the shape of every other name. `WORDS` is text that people read, on one line. What no shape
@@ -291,7 +291,7 @@ _ABSENT = object()
 
 def readable(obj: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """The object of that kind without the fields that hold something else than they can; the same
-    one where there are none."""
+    one if there are none."""
     found = _fitted(obj, _SHAPES.get(kind, _ANY))
     return found if isinstance(found, dict) else {}
 

@@ -1,6 +1,6 @@
 """Everything that is known of one Rollout at one moment: what views draw and decisions read.
 
-A Snapshot is what the cluster said; beside it stands what Prometheus says at this moment."""
+A Snapshot is what the cluster said; next to it is what Prometheus says at this moment."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Snapshot:
         return "canary" if hash and hash == self.rollout.current_hash else ""
 
     def denied(self, plural: str) -> str:
-        """The sentence that says that these may not be listed; empty where they may."""
+        """The sentence that says that these may not be listed; empty if they may."""
         return dict(self.forbidden).get(plural, "")
 
     def pods_of(self, replicaset: ReplicaSet) -> tuple[Pod, ...]:
@@ -65,7 +65,7 @@ class Snapshot:
 
     @cached_property
     def attempt(self) -> tuple[AnalysisRun, ...]:
-        """The runs of the update in work, oldest first: the newest of each step, and none of an
+        """The runs of the current update, oldest first: the newest of each step, and none of an
         earlier try (recorded: scenario abort-then-retry; the steps begin again at the first)."""
         rollout, newest = self.rollout, dict[int | None, AnalysisRun]()
         started, index = rollout.update_started, rollout.step_index
@@ -79,7 +79,7 @@ class Snapshot:
 
     @property
     def is_judged(self) -> bool:
-        """Whether an analysis is at work: also at a pause it may abort the update."""
+        """Whether an analysis is running: also at a pause it may abort the update."""
         return any(not r.is_finished for r in self.attempt)
 
 
@@ -96,8 +96,8 @@ class LiveMetric:
 
     `canary` is None without data (also for NaN), and `missing` has the word for it: `no data`,
     `NaN`, `too few requests`, `several series`. `stable` is the same question asked about the
-    stable pods, None where there is no such question (a comparison) or no data. `requests`: how
-    many the canary has had in the metric's window, and `needed` how many it must have; None where
+    stable pods, None if there is no such question (a comparison) or no data. `requests`: how
+    many the canary has had in the metric's window, and `needed` how many it must have; None if
     its query does not count them. `compares`: the metric itself compares canary and stable.
     `problem` is the sentence where the query could not be answered."""
 
@@ -115,7 +115,7 @@ class LiveMetric:
 class Live:
     """One look at Prometheus. `address` is whom it asked, as it may be shown; `share` the canary's
     part of all requests over at most the last minute, from 0 to 1, None if unknown. With a
-    `problem` nobody answered, and the rest is empty."""
+    `problem` no one answered, and the rest is empty."""
 
     at: datetime
     address: str

@@ -160,7 +160,7 @@ def _controller(meta: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _holds(condition: Mapping[str, Any]) -> tuple[str, str]:
-    """Why a pod is on no node, or waits for somebody else's condition (a readiness gate)."""
+    """Why a pod is on no node, or waits for someone else's condition (a readiness gate)."""
     kind, reason = condition.get("type"), condition.get("reason", "")
     no_node = kind == "PodScheduled" and condition.get("status") == "False"
     gate = kind == "Ready" and reason == "ReadinessGatesNotReady"

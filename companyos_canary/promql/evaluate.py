@@ -79,7 +79,7 @@ def _value(evaluation: "_Evaluation", expression: tree.Expr) -> Value:
 class _Evaluation:
     """One expression at one moment. `first` and `last` are those of the whole query, for `@`; all
     times are in milliseconds. `within`: at how many moments subqueries have it evaluated.
-    What stands in it several times is computed once."""
+    What is in it several times is computed once."""
 
     at: int
     first: int

@@ -51,7 +51,7 @@ def _with(labels: Labels, name: str, value: str) -> Labels:
 
 def _expanded(replacement: str, match: re.Match[str]) -> str:
     """References to groups that are not there, or took no part, are empty; a `$` that begins no
-    reference stands for itself."""
+    reference represents itself."""
     groups: Mapping[str, str | None] = {
         **match.groupdict(),
         **{str(n): match.group(n) for n in range(len(match.groups()) + 1)},

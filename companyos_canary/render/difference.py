@@ -73,7 +73,7 @@ ABSENT = None
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field that differs; None where a side does not have it. `path` is for people, with list
+    """One field that differs; None if a side does not have it. `path` is for people, with list
     items by their name: `spec.containers[companyos-api].env[LOG_LEVEL].value`."""
 
     part: Literal["pod template", "steps"]
@@ -225,7 +225,7 @@ def _differences(old: Any, new: Any, path: str, field: str) -> list[tuple[str, A
 
 
 def _keyed(value: Any, field: str) -> dict[Any, Any] | None:
-    """The items of a list by the name Kubernetes merges them by; None where they have none."""
+    """The items of a list by the name Kubernetes merges them by; None if they have none."""
     key = LIST_KEYS.get(field)
     if key is None or not isinstance(value, list):
         return None

@@ -89,7 +89,7 @@ def _names(settings: Settings) -> dict[str, Any]:
 
 
 def _pod_template(pod: Mapping[str, Any]) -> dict[str, Any]:
-    """`pod:` as a pod template: its fields are those of the pod's spec, beside `metadata`; a whole
+    """`pod:` as a pod template: its fields are those of the pod's spec, next to `metadata`; a whole
     template with `spec` is understood too."""
     spec = {k: v for k, v in pod.items() if k not in ("metadata", "spec")}
     template: dict[str, Any] = {"spec": merged(spec, pod.get("spec") or {})}

@@ -5,7 +5,7 @@ traffic empties the answer, a p95 beyond the last finite bucket is +Inf, and a s
 without errors counts as `error-floor`.
 """
 
-# The words in capitals stand for these; LEAST guards against thin traffic.
+# The words in capitals represent these; LEAST guards against thin traffic.
 _WORDS = {
     "REQUESTS": "companyos_http_requests_total",
     "BUCKETS": "companyos_http_request_duration_seconds_bucket",

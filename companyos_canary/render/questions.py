@@ -44,7 +44,7 @@ def compares(query: str) -> bool:
 
 
 def of_stable(query: str) -> str:
-    """The same asked about the stable pods; empty where the query does not speak of the canary
+    """The same asked about the stable pods; empty if the query does not speak of the canary
     alone. The canary's own hash is left out."""
     if _kinds(query) != {True}:
         return ""
@@ -61,7 +61,7 @@ def guard(query: str) -> Guard | None:
 
 def everybody(query: str) -> str:
     """The selector of all requests of canary and stable, by the first part that asks for one of them; empty
-    without one. What became of a request is left out."""
+    without one. The outcome of a request is left out."""
     for metric, matchers in _SERIES.findall(query):
         if _kinds(matchers):
             kept = _MATCHER.sub(lambda m: "" if m[1] in _OUTCOMES else m[0], _without(matchers, ""))
@@ -122,9 +122,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """`address` is the Prometheus that the controller asks (it may hold a password); empty where
-    none is known. `share` asks for the canary's part of all requests; empty if nobody counts. `everybody` is
-    the selector that canary and stable have in common; empty where no query tells them apart."""
+    """`address` is the Prometheus that the controller asks (it may hold a password); empty if
+    none is known. `share` asks for the canary's part of all requests; empty if no one counts. `everybody` is
+    the selector that canary and stable have in common; empty if no query tells them apart."""
 
     address: str = ""
     metrics: tuple[Question, ...] = ()

@@ -186,7 +186,7 @@ def pod_of(base: Mapping[str, Any], live: Mapping[str, Any], container: str) -> 
 
 def rollout_patch(base: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
     """The merge patch of the rendered Rollout's spec, without what a person or the controller has
-    set for the moment; empty where there is nothing to change."""
+    set for the moment; empty if there is nothing to change."""
     wanted = {k: v for k, v in live["spec"].items() if k not in _STATE}
     rendered = {k: v for k, v in base["spec"].items() if k not in _STATE}
     spec = merge_difference(rendered, wanted)
@@ -215,7 +215,7 @@ def service_patch(
 
 
 def template_patch(base: Mapping[str, Any], live: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The merge patch of a rendered AnalysisTemplate whose name is taken; empty where it is not."""
+    """The merge patch of a rendered AnalysisTemplate whose name is taken; empty if it is not."""
     return _patch(base, live, merge_difference(base["spec"], live["spec"])) if live else {}
 
 

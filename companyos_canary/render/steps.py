@@ -34,7 +34,7 @@ class Timing:
 
 def timing(duration: timedelta, window: timedelta, longest: timedelta) -> Timing:
     """At least four measurements that end with the duration and never after it; while requests are
-    too few it goes on up to `longest`.
+    too few it continues up to `longest`.
 
     The first comes when half of the time or the window is over, whichever is shorter, so that it
     sees the canary at this weight; then up to a minute between two. The guide's 2m is measured
@@ -47,13 +47,13 @@ def timing(duration: timedelta, window: timedelta, longest: timedelta) -> Timing
     delay = min(_whole(min(whole / 2, window)), whole - interval * (LEAST - 1))
     count = (whole - delay) // interval + 1
     first = whole - interval * (count - 1)
-    # The controller wants one more than those that end it (recorded: failure-plus-success-over-count).
+    # The controller needs one more than those that end it (recorded: failure-plus-success-over-count).
     most = max((longest - first) // interval + 1, count + 1)
     return Timing(first, interval, count, window, most)
 
 
 def background_timing(settings: Settings) -> Timing:
-    """An analysis beside the steps: it measures until the rollout is promoted or aborted."""
+    """An analysis next to the steps: it measures until the rollout is promoted or aborted."""
     window = settings.window
     interval = max(SECOND, min(BACKGROUND_INTERVAL, _whole(window / 5)))
     first = min(window, timedelta(minutes=1))
@@ -100,7 +100,7 @@ def steps(settings: Settings) -> list[dict[str, Any]]:
 
 def background(settings: Settings) -> dict[str, Any] | None:
     """spec.strategy.canary.analysis: from the first pause that waits for a person on, so that a
-    canary nobody looks at is still judged; None without such a pause."""
+    canary no one looks at is still judged; None without such a pause."""
     index = 0
     for step in settings.steps:
         index += 1 + (step.analysis is not None)

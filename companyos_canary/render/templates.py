@@ -48,7 +48,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def template_dir() -> Path:
-    """`templates/` inside the package where it was installed from a wheel, beside the package in a
+    """`templates/` inside the package where it was installed from a wheel, next to the package in a
     checkout."""
     inside = _PACKAGE / "templates"
     return inside if inside.is_dir() else _PACKAGE.parent / "templates"

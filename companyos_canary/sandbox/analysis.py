@@ -31,7 +31,7 @@ _BREATH = timedelta(milliseconds=50)
 
 @dataclass(slots=True)
 class _Batch:
-    """The measurements of one run that are under way: it goes on when all are there."""
+    """The measurements of one run that are in progress: it continues when all are there."""
 
     run: Object
     plan: Plan
@@ -42,7 +42,7 @@ class _Batch:
 
 class AnalysisController:
     """Steps every unfinished AnalysisRun of the store. Owns no thread; an answer of the provider
-    has to be followed by a `step`. Nothing runs a Job and nobody answers a web metric here: whether
+    has to be followed by a `step`. Nothing runs a Job and no one answers a web metric here: whether
     these succeed says `is_good`, of the run."""
 
     def __init__(

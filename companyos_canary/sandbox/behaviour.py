@@ -12,7 +12,7 @@ from companyos_canary.errors import UsageError
 @dataclass(frozen=True, slots=True)
 class Release:
     """`ends_passes`: a pass ends behind a new ReplicaSet and behind conditions that it writes
-    first, which it only does for an observed spec; otherwise it goes on with what it has read.
+    first, which it only does for an observed spec; otherwise it continues with what it has read.
     `keeps_runs`: the status names the runs of an aborted update. `has_duration`: there is a
     status.duration. `judges_new_pauses`: conditions follow the pauses that are about to be written,
     not those that were read. `aborts_at_once`: the pass that sees the progress deadline go by says
@@ -104,7 +104,7 @@ PROMPT = Pace()
 
 
 def late(delay: Delay) -> Pace:
-    """Everybody is as late as that."""
+    """Everyone is as late as that."""
     return Pace(delay, delay, delay)
 
 

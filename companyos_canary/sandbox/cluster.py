@@ -34,14 +34,14 @@ _PAUSE = timedelta(seconds=1)
 
 class Part(Protocol):
     """Something that acts on the store. `step` does what is due, all of it or one thing, and
-    returns when it wants to be called again though nothing changes."""
+    returns when it has to be called again though nothing changes."""
 
     def step(self, now: datetime) -> datetime | None: ...
 
 
 class Freezer:
     """Holds the parts that are put into it, for a while or until they are let go. What happens in
-    the meantime they see when they go on, as a controller that was restarted would."""
+    the meantime they see when they continue, as a controller that was restarted would."""
 
     def __init__(self) -> None:
         self._parts = 0
@@ -49,7 +49,7 @@ class Freezer:
         self._until: datetime | None = None
 
     def freeze(self, until: datetime | None = None) -> None:
-        """UsageError where nothing was put into it."""
+        """UsageError if nothing was put into it."""
         if not self._parts:
             raise nothing_to_freeze()
         self._frozen, self._until = True, until
@@ -62,7 +62,7 @@ class Freezer:
 
     @property
     def until(self) -> datetime | None:
-        """When they go on by themselves; None: not, or nothing is frozen."""
+        """When they continue by themselves; None: not, or nothing is frozen."""
         return self._until
 
     def around(self, part: Part) -> Part:
@@ -89,11 +89,11 @@ class _Held:
 
 class Cluster:
     """Acts on the store it is given; owns no thread until `run`. `provider` answers analysis
-    questions (without one nobody looks at AnalysisRuns), `traffic` makes metrics. With
+    questions (without one no one looks at AnalysisRuns), `traffic` makes metrics. With
     `controller` False Rollouts and AnalysisRuns are left to others, with `replicasets` False
     ReplicaSets and Deployments are; pods become ready and orphans are deleted all the same.
     `behave` says how the pods of an image behave, `release` as which one of Argo Rollouts its
-    controller does, `pace` how late everybody acts on a change. `freeze` lets Rollouts and AnalysisRuns be."""
+    controller does, `pace` how late everyone acts on a change. `freeze` lets Rollouts and AnalysisRuns be."""
 
     def __init__(
         self,
@@ -140,12 +140,12 @@ class Cluster:
         return all(self._behave(image).at(_LONG, 100).errors < _MANY_ERRORS for image in images)
 
     def settle(self, now: datetime) -> datetime | None:
-        """Lets everybody act until nobody has anything to do at `now`; the next moment at which
-        somebody has, None if only a change can bring it.
+        """Lets everyone act until no one has anything to do at `now`; the next moment at which
+        someone has, None if only a change can bring it.
 
         After every write the first in the order gets its turn again: the controllers see each
         single change of a pod, as they do in the recordings. Pauses after very many turns, for
-        two parts that undo each other's work would go on for ever."""
+        two parts that undo each other's work would continue for ever."""
         for _ in range(_TURNS):
             before = self.store.version
             wakes = []
@@ -192,8 +192,8 @@ class Cluster:
             return now + _PAUSE
 
     def freeze(self, until: datetime | None = None) -> None:
-        """Our controller of Rollouts and AnalysisRuns stands still, until then or until `thaw`;
-        pods, ReplicaSets and traffic go on."""
+        """Our controller of Rollouts and AnalysisRuns is stopped, until then or until `thaw`;
+        pods, ReplicaSets and traffic continue."""
         self.freezer.freeze(until)
         self._hear()
 

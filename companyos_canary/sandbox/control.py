@@ -1,4 +1,4 @@
-"""The control endpoint: faults, and a controller that stands still, switched while it runs.
+"""The control endpoint: faults, and a controller that is stopped, switched while it runs.
 
 GET    /sandbox          scenario, faults with how often each was met, frozen
 POST   /sandbox/faults   rules as `--fault` takes them, one a line

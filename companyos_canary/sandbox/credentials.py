@@ -114,7 +114,7 @@ CONTEXT = "sandbox"
 
 
 def kubeconfig(*, server: str, token: str, ca: bytes, namespace: str = "default") -> str:
-    """The text of a kubeconfig with one context, `sandbox`; the CA (PEM) stands inside."""
+    """The text of a kubeconfig with one context, `sandbox`; the CA (PEM) is inside."""
     return f"""\
 apiVersion: v1
 kind: Config

@@ -25,7 +25,7 @@ _FIRST_NODE_PORT, _NODE_PORTS = 30000, 2768
 
 
 def complete(kind: Kind, obj: Object) -> None:
-    """Fills the defaults of its kind into an object that nobody else holds."""
+    """Fills the defaults of its kind into an object that no one else holds."""
     if fill := _COMPLETE.get(kind):
         fill(obj)
 

@@ -1,4 +1,4 @@
-"""The Experiments controller of the sandbox: a ReplicaSet for each template, AnalysisRuns beside
+"""The Experiments controller of the sandbox: a ReplicaSet for each template, AnalysisRuns next to
 them, and the status that says how both went.
 
 Upstream experiments/experiment.go; recorded: the scenarios of experiments.

@@ -123,7 +123,7 @@ def _route(group: str, versions: str, kind: str, plural: str, *short_names: str)
     return tuple(Kind(group, v, kind, plural, kind.lower(), short_names) for v in versions.split())
 
 
-# What traffic routers are told by: the controller writes weights and hashes into these objects, and
+# What traffic routers are configured by: the controller writes weights and hashes into these objects, and
 # nothing else in the sandbox acts on them.
 VIRTUALSERVICES = _route("networking.istio.io", "v1 v1beta1 v1alpha3", "VirtualService", "virtualservices", "vs")
 DESTINATIONRULES = _route("networking.istio.io", "v1 v1beta1 v1alpha3", "DestinationRule", "destinationrules", "dr")

@@ -8,7 +8,7 @@ from companyos_canary.sandbox.kinds import KINDS, Kind
 
 
 class ApiStatus(Exception):
-    """What an API server answers instead of an object: `code`, `reason` (a word, or empty where there
+    """What an API server answers instead of an object: `code`, `reason` (a word, or empty if there
     is none) and a message. `details` may be empty or left out (None): a real server tells them apart."""
 
     def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:

@@ -84,7 +84,7 @@ class HttpProvider:
         return future
 
     def close(self) -> None:
-        """Answers that are still to come wake nobody."""
+        """Answers that are still to come wake no one."""
         self._closed = True
 
     def _answer(self, future: Future[Response], request: Request, address: str) -> None:
@@ -164,7 +164,7 @@ class _Waiting:
 
 
 class FunctionProvider:
-    """Answers from a function, on a clock that somebody else owns: `step(now)` completes what is
+    """Answers from a function, on a clock that someone else owns: `step(now)` completes what is
     due. The function may return a Later; `now` is the moment of the question."""
 
     def __init__(

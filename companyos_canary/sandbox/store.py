@@ -99,7 +99,7 @@ class Store:
         return [found[key] for key in sorted(found, key=lambda k: k[1:])]
 
     def changes(self, since: int) -> list[Change]:
-        """Everything after a resourceVersion, in order. Raises 410 where the log is too short."""
+        """Everything after a resourceVersion, in order. Raises 410 if the log is too short."""
         with self._changed:
             if since < self._compacted:
                 raise ApiStatus(410, "Expired", f"too old resource version: {since} ({self._compacted})")
@@ -118,7 +118,7 @@ class Store:
             return self._version
 
     def wake(self) -> None:
-        """Wakes every `wait` (they look and go on waiting if nothing is new)."""
+        """Wakes every `wait` (they look and continue waiting if nothing is new)."""
         with self._changed:
             self._changed.notify_all()
 
@@ -224,7 +224,7 @@ class Store:
         return gone
 
     def _collect(self, owner: str, *, orphan: bool = False) -> None:
-        """Deletes what nobody but `owner` owns; the rest only loses the reference."""
+        """Deletes what no one but `owner` owns; the rest only loses the reference."""
         for key in sorted(self._owned.get(owner, ()), key=lambda k: (k[0].resource, *k[1:])):
             old = self._objects.get(key)
             if old is None:

@@ -41,7 +41,7 @@ DECISIONS = "companyos_opa_decisions_total"
 
 Exported = Iterator[tuple[str, dict[str, str], float]]
 
-#: A longer gap (a laptop that slept) is not filled: traffic goes on from its end.
+#: A longer gap (a laptop that slept) is not filled: traffic continues from its end.
 MAX_SCRAPES = 600
 _NOT_A_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
@@ -69,7 +69,7 @@ class Exporter:
         self._buckets = [0.0] * (len(self.bounds) + 1)
 
     def serve(self, requests: float, rates: Rates) -> None:
-        """Counts about so many requests, each with one policy decision: as many as chance wants,
+        """Counts about so many requests, each with one policy decision: as many as chance needs,
         or so many with a jitter of 3 %."""
         if self.chance:
             self._draw(requests, rates)
@@ -304,7 +304,7 @@ def _ready_pods(store: Store) -> list[_Pod]:
 
 def _share(replicaset: Object, rollout: Object | None) -> float | None:
     """The part of a Rollout's requests that one of its versions gets by a router or by a Service;
-    None where the number of pods decides."""
+    None if the number of pods decides."""
     if rollout is None:
         return None
     digest = (replicaset["metadata"].get("labels") or {}).get(HASH_LABEL)

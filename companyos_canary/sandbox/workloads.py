@@ -23,7 +23,7 @@ _MOST = "deployment.kubernetes.io/max-replicas"
 
 
 class ReplicaSetController:
-    """One `step` brings one ReplicaSet nearer to what it wants: first the pods, with a status
+    """One `step` brings one ReplicaSet nearer to what it needs: first the pods, with a status
     that still counts the old ones (recorded), then the status that counts the new."""
 
     def __init__(self, store: Store, emit: Emit, delay: Delay = prompt) -> None:

@@ -1,4 +1,4 @@
-"""The sequential verdict in words: what all requests of an update say, however often somebody looks."""
+"""The sequential verdict in words: what all requests of an update say, however often someone looks."""
 
 from collections.abc import Sequence
 
@@ -60,7 +60,7 @@ def lines(rows: Sequence[MetricRow], facts: Facts) -> list[Line]:
 
 def pairs(found: Found | None) -> dict[str, str]:
     """For a pipe: `sequential=worse n=4180 ratio=2.9 low=1.4 high=5.9`; `share` where it does not compare, and
-    `more` requests that a verdict still takes. Empty where nothing was counted."""
+    `more` requests that a verdict still takes. Empty if nothing was counted."""
     if found is None or not found.counts.requests:
         return {}
     return {
@@ -82,5 +82,5 @@ def _digits(number: float) -> str:
 
 
 def _rounded(number: float) -> float:
-    """Two digits, and at least one request: nobody knows it better."""
+    """Two digits, and at least one request: no one knows it better."""
     return max(1.0, float(f"{number:.2g}"))

@@ -25,7 +25,7 @@ def chart(
     """`height` lines, each at most `width` wide: bars in eighths of a line, those beyond the limit
     as failures, and the limit as a line where no bar covers it. None and NaN are gaps, +Inf is
     full height. Of more points than columns the worst ones are shown. Where no value is known
-    `no data` stands there."""
+    `no data` is there."""
     values = resampled(points, bars_in(width), limit)
     if height < 1 or not values:
         return []

@@ -49,7 +49,7 @@ def _weight(ending: Ending) -> str:
 
 
 def _step_of(ending: Ending) -> str:
-    """`2/3`: where it had come to, as people count; empty where there are no steps."""
+    """`2/3`: where it had come to, as people count; empty if there are no steps."""
     picture = _picture(ending)
     steps, stopped = picture.progress.steps, picture.progress.failed_step
     if ending.step is None and stopped:

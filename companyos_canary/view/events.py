@@ -1,4 +1,4 @@
-"""Events: the newest beside a picture, and the list of `canary events`."""
+"""Events: the newest next to a picture, and the list of `canary events`."""
 
 import re
 import textwrap
@@ -24,7 +24,7 @@ _RUN = re.compile(r"(Step|Background) Analysis Run '(\S+)' Status New: '(\w+)' P
 
 def events_lines(picture: Picture, facts: Facts, most: int, *, folded: bool = False) -> list[Line]:
     """The newest events that tell something, oldest first, of this update alone: `most` lines, one each, or
-    `folded` where they are too long for the room beside a picture. The cluster drops events after the 25th:
+    `folded` where they are too long for the room next to a picture. The cluster drops events after the 25th:
     where it is over and the last of them is missing the status says so, and where that does not know either
     there is nothing to tell."""
     if most <= 0:

@@ -120,7 +120,7 @@ def _so_far(revision: Revision) -> dict[str, str]:
 
 
 def _done_with(revision: Revision) -> list[str]:
-    """`pause by ana on laptop: wait for the database`; who made the revision is told beside it."""
+    """`pause by ana on laptop: wait for the database`; who made the revision is reported next to it."""
     return [
         f"{a.verb} by {a.by} on {a.host}" + (f": {a.reason}" if a.reason else "")
         for a in revision.actions

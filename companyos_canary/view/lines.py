@@ -7,7 +7,7 @@ from typing import Literal
 
 Role = Literal["", "success", "warning", "failure", "hint", "off", "doing", "asking", "bad", "done", "gone"]
 
-# The last five fill a whole line: what goes on, waits for a person, went wrong, is done, is out of date.
+# The last five fill a whole line: what continues, waits for a person, went wrong, is done, is out of date.
 BANNERS: dict[Role, str] = {
     "doing": "bold white on blue",
     "asking": "black on yellow",
@@ -261,7 +261,7 @@ def table_width(columns: Sequence[Column], *, indent: int = 2, gap: int = 2) -> 
 
 
 def _row(cells: list[tuple[Cell, int]], columns: list[Column], indent: int, gap: int) -> Line:
-    """`cells` have the columns beside them that they take."""
+    """`cells` have the columns next to them that they take."""
     row: list[Part] = [" " * indent]
     for n, ((cell, used), column) in enumerate(zip(cells, columns, strict=True)):
         blank = " " * (column.width - used)

@@ -66,7 +66,7 @@ ROLES: dict[str, Role] = {
 
 
 def metrics_lines(picture: Picture, facts: Facts, most: int = _ALL) -> list[Line]:
-    """The `most` worst of them. None where nothing is judged any more: promoted, and also while
+    """The `most` worst of them. None if nothing is judged any more: promoted, and also while
     that is restarted."""
     rows, rollout = picture.metrics, picture.snapshot.rollout
     promoted = rollout.is_fully_promoted and rollout.observed

@@ -10,8 +10,8 @@ _BEFORE_THE_SWITCH = ("waiting", "inconclusive", "pausing", "analysing", "scalin
 
 
 def next_lines(picture: Picture, facts: Facts, *, leave: str = "", commands: bool = True) -> list[Line]:
-    """`leave` says how to leave a live screen, empty where nothing runs on; without `commands` the
-    keys stand in their place."""
+    """`leave` says how to leave a live screen, empty if nothing runs on; without `commands` the
+    keys replace them."""
     sentence, typed = outlook(picture)
     sentence = _deadline(picture) or sentence
     stale = picture.snapshot.stale_since
@@ -128,7 +128,7 @@ def _over(picture: Picture) -> tuple[str, list[Command]]:
 
 
 def _following(picture: Picture) -> str:
-    """What comes after the Rollout's step in work: another wait at this weight, the next weight."""
+    """What comes after the Rollout's current step: another wait at this weight, the next weight."""
     rollout, weight = picture.snapshot.rollout, picture.progress.next_weight
     index = (rollout.step_index or 0) + 1
     kind = rollout.steps[index].kind if index < len(rollout.steps) else ""

@@ -28,7 +28,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What became of a key, until the next one is pressed."""
+    """The outcome of a key, until the next one is pressed."""
 
     text: str
     role: Role = ""
@@ -45,8 +45,8 @@ class Logs:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`read_only`: why nothing can be changed from here, empty where it can. `busy`: the verb that
-    is on its way. `logs` is None until they were read; `stable` has the stable version's values over time."""
+    """`read_only`: why nothing can be changed from here, empty if it can. `busy`: the verb that
+    is in progress. `logs` is None until they were read; `stable` has the stable version's values over time."""
 
     read_only: str = ""
     panel: Panel = ""
@@ -62,7 +62,7 @@ _STANDS = ("waiting", "inconclusive", "pausing", "held")
 
 
 def foot_lines(picture: Picture, facts: Facts, desk: Desk) -> list[Line]:
-    """What became of the last key, or its question; then the keys, the needed ones first."""
+    """The outcome of the last key, or its question; then the keys, the needed ones first."""
     if desk.question:
         first, *rest = wrapped(desk.question.text, facts.width - 4, more=facts.symbols.more)
         lines: list[Line] = [(("  ? " + first, "warning"),)]
@@ -83,7 +83,7 @@ Key = tuple[int, str, str, Role]
 
 def _keys(picture: Picture, facts: Facts, desk: Desk) -> Line:
     """As many as there is room for; `q` and `?` always. What cannot be done now is grey, or left out
-    without colours; without a connection the reason stands beside it."""
+    without colours; without a connection the reason is next to it."""
     close: list[Key] = [(9, "esc", "back", "")] if desk.panel else []
     always: list[Key] = [(10, "?", "keys", ""), (10, "q", "leave", "")]
     changing = [k for k in _changing(picture, desk) if facts.colour or k[3] != "off" or picture.snapshot.stale_since]

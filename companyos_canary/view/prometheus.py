@@ -21,7 +21,7 @@ from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One metric. `question` is None where another provider is asked, `live` also where Prometheus
+    """One metric. `question` is None if another provider is asked, `live` also where Prometheus
     gave no answer, `measured` without a run."""
 
     name: str
@@ -90,7 +90,7 @@ Word = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who was asked, and why there is no answer: empty where there is one."""
+    """Who was asked, and why there is no answer: empty if there is one."""
 
     address: str
     through_api_server: bool

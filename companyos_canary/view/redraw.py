@@ -71,8 +71,8 @@ class LiveScreen:
             self._live.update(frame, refresh=True)
 
     def begin_anew(self) -> None:
-        """On a clear screen: the terminal has folded or cut the frame before, or somebody else has
-        written, so nobody knows where it is now."""
+        """On a clear screen: the terminal has folded or cut the frame before, or someone else has
+        written, so no one knows where it is now."""
         self._drawn = None
         self._console.control(Control.clear(), Control.home())
         self._live._live_render._shape = None  # rich would go up by the old height

@@ -70,7 +70,7 @@ def notes(picture: Picture, facts: Facts) -> list[Line]:
 _NAME_ROOM = 12
 _PANEL = 5  # lines that a panel has at least, where the terminal has them
 _WIDE, _HIGH = 110, 20  # columns and lines from which on there is a second column
-_LEFT, _LEFT_MOST = 79, 116  # columns of the picture beside a second one
+_LEFT, _LEFT_MOST = 79, 116  # columns of the picture next to a second one
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def last_screen(
 
 
 def _ahead(picture: Picture, facts: Facts, desk: Desk | None, leave: str) -> list[Line]:
-    """What comes next, and the keys or commands that stop it or let it go on."""
+    """What comes next, and the keys or commands that stop it or let it continue."""
     if desk is None:
         return next_lines(picture, facts, leave=leave)
     told = next_lines(picture, facts, commands=bool(desk.read_only))

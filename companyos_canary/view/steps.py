@@ -1,4 +1,4 @@
-"""The steps as a line, with the one in work and the time it has left."""
+"""The steps as a line, with the current one and the time it has left."""
 
 from datetime import timedelta
 
@@ -73,7 +73,7 @@ def _share(picture: Picture, step: WeightStep) -> float:
 
 
 def _step_bar(picture: Picture, facts: Facts, step: WeightStep, length: int) -> list[Part]:
-    """Green where the step has passed, red up to where it failed, empty where it is not to come."""
+    """Green where the step has passed, red up to where it failed, empty if it is not to come."""
     progress, share = picture.progress, _share(picture, step)
     if progress.activity not in ("aborted", "degraded"):
         return _bar(facts, share, length, "success" if share >= 1 else "hint")
@@ -110,7 +110,7 @@ def _notes(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, 
 
 
 def _behind(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, Role]]:
-    """What became of a step that was left: only an analysis can be passed."""
+    """The outcome of a step that was left: only an analysis can be passed."""
     symbols, end = facts.symbols, step_end(picture.snapshot, step)
     match end.word:
         case "passed":
@@ -226,7 +226,7 @@ def _measured(picture: Picture, due: int) -> Line:
 
 
 def _lasts(picture: Picture) -> timedelta:
-    """How long the weight has been what it is, where the step in work says so."""
+    """How long the weight has been what it is, where the current step says so."""
     progress = picture.progress
     if progress.length is not None and progress.remaining is not None:
         return progress.length - progress.remaining

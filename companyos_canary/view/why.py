@@ -20,7 +20,7 @@ _PREFIXES = ("RolloutAborted: ", "ProgressDeadlineExceeded: ", "InvalidSpec: ")
 
 
 def reasons(picture: Picture) -> list[tuple[str, Role]]:
-    """Sentences about what is wrong, beside what the banner and the rows of the metrics say; worst
+    """Sentences about what is wrong, next to what the banner and the rows of the metrics say; worst
     first, none where nothing is."""
     found = picture.cause
     if found is None:
@@ -36,7 +36,7 @@ def reasons(picture: Picture) -> list[tuple[str, Role]]:
 
 def too_few_sentence(failed: tuple[FailedMetric, ...], judged: int) -> str:
     """`too few requests to judge (60 of 100): all 5 metrics`, once for all of them, with the fewest
-    requests; empty where there were enough. `judged` is how many metrics there are."""
+    requests; empty if there were enough. `judged` is how many metrics there are."""
     found = [(float(m.few.partition(" ")[0]), m) for m in failed if m.few]
     if not found:
         return ""
@@ -48,7 +48,7 @@ def too_few_sentence(failed: tuple[FailedMetric, ...], judged: int) -> str:
 
 
 def _at_this_rate(few: str) -> str:
-    """Of `60 of 100 requests in 5m`: `; at this rate 100 take 8m20s`; empty where nothing came."""
+    """Of `60 of 100 requests in 5m`: `; at this rate 100 take 8m20s`; empty if nothing came."""
     told = _FEW.fullmatch(few)
     if told is None or float(told[1]) <= 0:
         return ""

@@ -1,4 +1,4 @@
-"""Whatever stands in a template: an answer or a ConditionError, soon."""
+"""Whatever is in a template: an answer or a ConditionError, soon."""
 
 import math
 import time

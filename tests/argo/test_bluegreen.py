@@ -91,7 +91,7 @@ def test_the_phase_that_we_calculate_is_the_one_that_was_written() -> None:
         for r in settled
         if (calculated_phase(r).word, calculated_phase(r).message) == (r.status_phase, r.status_message)
     ]
-    # A patch of somebody shows in the fields before the controller has written the phase anew.
+    # A patch of someone shows in the fields before the controller has written the phase again.
     assert len(agreeing) > 0.85 * len(settled)
 
 

@@ -1,4 +1,4 @@
-"""The word for how a rollout ended, or that it goes on."""
+"""The word for how a rollout ended, or that it continues."""
 
 from typing import Any
 

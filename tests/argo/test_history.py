@@ -1,4 +1,4 @@
-"""What became of each revision: from records, runs, and the controller's own word."""
+"""The outcome of each revision: from records, runs, and the controller's own word."""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Limits as views draw them, and the numbers beside them."""
+"""Limits as views draw them, and the numbers next to them."""
 
 import math
 

@@ -39,7 +39,7 @@ class Recording:
 
 class World:
     """A store with the story of `builders`: one Rollout, two ReplicaSets, a few pods, a run, an
-    event; and beside it strangers with the same labels."""
+    event; and next to it strangers with the same labels."""
 
     def __init__(self, **rollout: Any) -> None:
         self.store = Store(lambda: NOW)

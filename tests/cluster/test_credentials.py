@@ -1,4 +1,4 @@
-"""Every way into a cluster, and what is said where there is none."""
+"""Every way into a cluster, and what is said if there is none."""
 
 import base64
 import json

@@ -26,7 +26,7 @@ Follow = Callable[..., WatchFeed]
 
 
 class Ticking:
-    """Time that goes on with every look, so that no back-off takes real time."""
+    """Time that continues with every look, so that no back-off takes real time."""
 
     def __init__(self) -> None:
         self.seconds = itertools.count()
@@ -222,7 +222,7 @@ def test_what_is_shown_is_as_old_as_the_last_word_of_any_kind(follow: Follow) ->
     """A kind in which nothing happens was heard long ago, though the connection was there."""
     feed = follow(World().transport())
     until(feed, whole)
-    feed.close()  # so that nobody else writes
+    feed.close()  # so that no one else writes
     sources = feed._current()
     for n, source in enumerate(sources):
         source.stale_since = NOW + timedelta(seconds=n)

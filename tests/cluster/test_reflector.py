@@ -39,7 +39,7 @@ class Play:
         return self.last
 
     def wait(self) -> Due:
-        """Jumps to where it wants to be woken."""
+        """Jumps to where it needs to be woken."""
         assert self.last.wake_at
         self.pause = self.last.wake_at - self.now
         self.now = self.last.wake_at
@@ -430,7 +430,7 @@ class Faulty(Play):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lists: list[tuple[int, int]] = []  # version, and how much was told by then
+        self.lists: list[tuple[int, int]] = []  # version, and how much was reported by then
 
     def change(self, what: tuple[str, str]) -> None:
         if what[0] == "put":

@@ -157,7 +157,7 @@ def serving(*script: Play, context: ssl.SSLContext | None = None) -> Iterator[Se
 
 @contextlib.contextmanager
 def encrypted(*script: Play) -> Iterator[Server]:
-    """The same over TLS, with a certificate that nobody knows: credentials only go there."""
+    """The same over TLS, with a certificate that no one knows: credentials only go there."""
     cert, key = certificate()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.NamedTemporaryFile() as file:

@@ -81,7 +81,7 @@ def at_the_pause(world: World) -> World:
 
 
 def freeze(world: World) -> None:
-    """From now on nobody looks at Rollouts."""
+    """From now on no one looks at Rollouts."""
     world.sandbox = sandbox.Cluster(world.store, controller=False)
 
 

@@ -1,4 +1,4 @@
-"""`canary apply`: installs, updates, and never starts a canary by the way."""
+"""`canary apply`: installs, updates, and never starts a canary as a side effect."""
 
 import json
 from collections.abc import Mapping

@@ -40,7 +40,7 @@ ASKS = pytest.mark.parametrize("verb", VERBS)
 
 
 def told(ran: Ran) -> tuple[str, str]:
-    """The sentence and the hint (empty where the sentence says it all); fails for anything else
+    """The sentence and the hint (empty if the sentence says it all); fails for anything else
     on stderr."""
     error, hint, *more = [*ran.err.splitlines(), "hint: "]
     assert (error[:7], hint[:6], more in ([], ["hint: "])) == ("error: ", "hint: ", True)

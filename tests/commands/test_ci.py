@@ -211,7 +211,7 @@ def summary(world: World, *arguments: str) -> str:
 
 
 def rows(text: str) -> list[tuple[str, str]]:
-    """What became of each step, and how long it took."""
+    """The outcome of each step, and how long it took."""
     return re.findall(r"^\| \d/3 \| \d+ % \| (.*?) \| (.*?) \|$", text, re.M)
 
 

@@ -1,4 +1,4 @@
-"""Completion as a shell asks for it: the line up to the cursor in, what may stand there out."""
+"""Completion as a shell asks for it: the line up to the cursor in, what may be there out."""
 
 import copy
 import socket

@@ -130,7 +130,7 @@ def test_init_from_a_cluster_that_refuses_or_fails(world: World) -> None:
 
 
 def test_an_undo_to_a_version_that_fails_again_is_3(world: World) -> None:
-    """`slow` was promoted while nobody measured; on its way back it is measured."""
+    """`slow` was promoted while no one measured; in progress back it is measured."""
     world.canary("deploy", "slow-1", "--no-wait")
     world.canary("promote", "--full", "--reason", "test", "--yes")
     world.advance(20)

@@ -1,4 +1,4 @@
-"""Times and durations that anybody may write into a Rollout: no verb may fail on one of them."""
+"""Times and durations that anyone may write into a Rollout: no verb may fail on one of them."""
 
 import json
 from typing import Any

@@ -24,7 +24,7 @@ NAME = "companyos-api"
 
 
 def recreate(world: World) -> None:
-    """Deleted, and made anew from the same manifest."""
+    """Deleted, and made again from the same manifest."""
     live = json.loads(json.dumps(world.store.read(ROLLOUT, "companyos", NAME)))
     world.store.delete(ROLLOUT, "companyos", NAME)
     world.sandbox.settle(world.now)

@@ -1,4 +1,4 @@
-"""Every command that is printed runs as it stands, from where it was printed."""
+"""Every command that is printed runs as it is, from where it was printed."""
 
 import re
 import shlex

@@ -13,7 +13,7 @@ from tests.world import CONFIG, Ran, World
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """v1.1.0 is stable, v1.2.0 was rolled back after it, v1.3.0 is on its way. Only read."""
+    """v1.1.0 is stable, v1.2.0 was rolled back after it, v1.3.0 is in progress. Only read."""
     world = installed(tmp_path_factory.mktemp("shipped"), CONFIG)
     world.canary("deploy", "v1.1.0", "-q", "--reason", "faster search")
     world.advance(60)

@@ -1,4 +1,4 @@
-"""Somebody else changes the Rollout between the read of a verb and its PATCH, or while it waits."""
+"""Someone else changes the Rollout between the read of a verb and its PATCH, or while it waits."""
 
 import json
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 A step is one command of ours, which someone else may overtake just before its first PATCH or while it waits; or what
 someone does past every check of ours; or time. Laws that are no matter of one command are checked in a copy of the
-process, in which nobody does anything more.
+process, in which no one does anything more.
 """
 
 from functools import partial
@@ -55,7 +55,7 @@ def pauses_passed(rollout: Rollout) -> int:
 
 
 def left_alone(world: World) -> tuple[Rollout, set[str]]:
-    """What it comes to where nobody does anything more, and the controller is there."""
+    """What it comes to where no one does anything more, and the controller is there."""
     world.advance(90)
     return world.rollout(), images(world)
 
@@ -107,7 +107,7 @@ class Interleavings(RuleBasedStateMachine):
             self.aborted.discard(after.image())
 
     def _one_step(self, name: str, before: Rollout, after: Rollout, done: list[str], ran: Ran) -> None:
-        """One promote is one pause; what someone else does beside it is theirs."""
+        """One promote is one pause; what someone else does next to it is theirs."""
         if name != "promote" or done or before.current_hash != after.current_hash:
             return
         assert pauses_passed(after) <= pauses_passed(before) + 1, ran

@@ -35,7 +35,7 @@ def held(folder: Path) -> World:
 
 
 def frozen(folder: Path) -> World:
-    """Somebody changed the template, and no controller looks at it."""
+    """Someone changed the template, and no controller looks at it."""
     world = waiting(folder)
     freeze(world)
     world.patch({"spec": {"template": {"metadata": {"labels": {"a": "b"}}}}})

@@ -13,7 +13,7 @@ from tests.world import Ran, World
 
 
 def another(world: World, name: str, namespace: str, **labels: str) -> None:
-    """A Rollout like ours that nobody acts on any more."""
+    """A Rollout like ours that no one acts on any more."""
     made = copy.deepcopy(world.store.read(ROLLOUT, "companyos", "companyos-api"))
     made["metadata"] = {"name": name, "namespace": namespace, "labels": labels}
     status = made.pop("status")

@@ -137,7 +137,7 @@ def test_what_is_not_judged_cannot_be_planned(world_of: Callable[[str], World]) 
 
 def test_what_takes_long_says_how_far_it_is(four_lines: World) -> None:
     class Slow:
-        """A second goes by each time that somebody looks at the clock."""
+        """A second goes by each time that someone looks at the clock."""
 
         def __init__(self, world: World) -> None:
             self.now = world.now

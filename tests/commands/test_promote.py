@@ -1,4 +1,4 @@
-"""`canary promote`: goes on at a pause, and only there."""
+"""`canary promote`: continues at a pause, and only there."""
 
 import json
 from collections.abc import Callable
@@ -147,7 +147,7 @@ def test_a_dry_run_shows_what_it_pins_and_sends_nothing(waiting: World) -> None:
 
 
 def test_what_it_pins_is_kept(waiting: World) -> None:
-    """Somebody else promotes between our read and our write: the 422 is read and decided again."""
+    """Someone else promotes between our read and our write: the 422 is read and decided again."""
     waiting.faults.add(Fault(Answer(422), method="PATCH", times=1))
     assert waiting.canary("promote").code == ExitCode.OK
     assert changing(waiting) == ["PATCH", "PATCH"]

@@ -76,7 +76,7 @@ def answered(world: World, *arguments: str) -> tuple[int, int]:
 
 
 def neighbours(world: World, count: int) -> None:
-    """Pods, a ReplicaSet and events of somebody else in the same namespace."""
+    """Pods, a ReplicaSet and events of someone else in the same namespace."""
     labels = {"app": "neighbour", "rollouts-pod-template-hash": "abc"}
     spec = {"containers": [{"name": "c", "image": "neighbour:v1"}]}
     template = {"metadata": {"labels": labels}, "spec": spec}

@@ -1,4 +1,4 @@
-"""Two services in one Prometheus: each is judged by its own requests, or somebody says that it is not."""
+"""Two services in one Prometheus: each is judged by its own requests, or someone says that it is not."""
 
 from dataclasses import replace
 from pathlib import Path

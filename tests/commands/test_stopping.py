@@ -82,7 +82,7 @@ def test_after_an_abort_no_traffic_is_on_the_canary(tmp_path: Path, state: str, 
 
 
 def late(world: World, waits: int) -> None:
-    """From now on nobody looks at Rollouts, until a command has waited so many times."""
+    """From now on no one looks at Rollouts, until a command has waited so many times."""
     working, left = world.sandbox, iter(range(waits))
     freeze(world)
 
@@ -130,7 +130,7 @@ def test_an_abort_that_may_be_lost_says_so(world: World) -> None:
 
 
 def before_the_patch(world: World, act: Callable[[], None]) -> None:
-    """Somebody else is faster than the next PATCH."""
+    """Someone else is faster than the next PATCH."""
     done: list[bool] = []
 
     def breaks(request: Request) -> bool:

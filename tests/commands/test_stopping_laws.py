@@ -22,7 +22,7 @@ STEPS = [{"setWeight": 10}, {"pause": {}}, {"setWeight": 75}]
 
 
 def with_image(world: World, tag: str) -> None:
-    """Somebody else sets another image, past every check of ours."""
+    """Someone else sets another image, past every check of ours."""
     containers = [dict(c) for c in world.rollout().template["spec"]["containers"]]
     containers[0]["image"] = f"companyos-api:{tag}"
     world.patch({"spec": {"template": {"spec": {"containers": containers}}}})
@@ -89,7 +89,7 @@ def test_no_traffic_reaches_the_canary_after_an_abort(
 
 
 def before_the_patch(world: World, act: Callable[[], object], *, to: str = "") -> None:
-    """Somebody else is faster than the next PATCH (whose path ends so)."""
+    """Someone else is faster than the next PATCH (whose path ends so)."""
     done: list[bool] = []
 
     def breaks(request: Request) -> bool:

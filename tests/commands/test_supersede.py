@@ -99,7 +99,7 @@ def test_a_dry_run_shows_the_abort_and_the_image_and_sends_neither(running: Worl
 
 
 def together(world: World, one: tuple[str, ...], other: tuple[str, ...], order: list[int]) -> list[int]:
-    """Both commands beside one another; at each turn the order says which of them acts."""
+    """Both commands in parallel; at each turn the order says which of them acts."""
     codes = [-1, -1]
 
     def run(number: int, command: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from tests.world import World
 
 
 def ours(world: World) -> list[dict[str, Any]]:
-    """The Events that canary left, in the order of time."""
+    """The Events that canary left, in chronological order."""
     return [e for e in world.store.items(EVENT, "companyos") if (e.get("source") or {}).get("component") == "canary"]
 
 

@@ -1,4 +1,4 @@
-"""Whatever stands in a canary.yaml, it loads or is refused in a sentence with file and line."""
+"""Whatever is in a canary.yaml, it loads or is refused in a sentence with file and line."""
 
 import re
 from pathlib import Path

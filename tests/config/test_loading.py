@@ -1,4 +1,4 @@
-"""Every wrong canary.yaml is told with file, line, field, what was found and what is allowed."""
+"""Every wrong canary.yaml is reported with file, line, field, what was found and what is allowed."""
 # ruff: noqa: E501
 
 from datetime import timedelta

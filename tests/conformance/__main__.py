@@ -1,6 +1,6 @@
 """Plays every scenario of a folder and prints what differs: `python -m tests.conformance [DIR]`.
 
-The file `controller` beside `scenarios/` names the release that was recorded: `1.9` or `head`.
+The file `controller` next to `scenarios/` names the release that was recorded: `1.9` or `head`.
 """
 
 import json
@@ -46,7 +46,7 @@ def _differences(folder: Path, machine: Machine) -> list[str]:
 
 def recorded_with(folder: Path) -> Release:
     """The release that the nearest file `controller` names, up to two folders above; the head of
-    the branch where there is none. Raises UsageError for a name that is none."""
+    the branch if there is none. Raises UsageError for a name that is none."""
     folder = folder.resolve()
     found = (f / "controller" for f in (folder, *folder.parents[:2]))
     return next((release_named(f.read_text().strip()) for f in found if f.is_file()), HEAD)

@@ -113,7 +113,7 @@ class Rehearsal:
         return None if seconds is None else self.outcome.created + timedelta(seconds=seconds)
 
     def settle(self) -> datetime | None:
-        """Steps the judge and the server until neither moves; when one of them wants to go on."""
+        """Steps the judge and the server until neither moves; when one of them needs to continue."""
         while True:
             before = self.store.version
             self.provider.step(self.now)

@@ -1,7 +1,7 @@
 """The objects of a recording as of each checkpoint, where the plugin printed its screens.
 
 `python -m tests.conformance.checkpoints DIR...` takes them out of the traces in folders of
-scenarios (`scenarios`, `scenarios-bluegreen`, ...), and the screens beside them.
+scenarios (`scenarios`, `scenarios-bluegreen`, ...), and the screens next to them.
 """
 
 import gzip

@@ -135,7 +135,7 @@ def _lists(
     expected: Json, part: str, wanted: list[Any], had: list[Any], *, open_end: bool = False
 ) -> Iterator[Problem]:
     """Differences of two lists in order. What is listed as noise may appear anywhere in ours; with
-    `open_end`, ours may go on."""
+    `open_end`, ours may continue."""
     noise = expected["noise"].get(part)
     free = {_text(n) for n in noise} if isinstance(noise, list) else set()
     first, second = [_text(w) for w in wanted], [_text(h) for h in had]

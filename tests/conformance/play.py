@@ -162,7 +162,7 @@ class Player:
         return answer
 
     def _named(self, text: str) -> str:
-        """`<rev2>` becomes the hash it stands for: ReplicaSets in order of creation."""
+        """`<rev2>` becomes the hash it represents: ReplicaSets in order of creation."""
         hashes = [
             line["object"]["metadata"]["labels"][HASH_LABEL]
             for line in self.trace.lines
@@ -177,7 +177,7 @@ class Player:
     # time
 
     def _act(self) -> None:
-        """Lets the cluster come to rest now; when it wants to act next is kept."""
+        """Lets the cluster come to rest now; when it needs to act next is kept."""
         self.wake = self.cluster.settle(self.clock())
         for change in self.store.changes(self.seen):
             self.seen = change.version

@@ -14,7 +14,7 @@ ADDRESS = "http://prometheus.test:9090"
 
 
 class Script:
-    """`note` is told of every question."""
+    """`note` is known about every question."""
 
     def __init__(self, now: Callable[[], datetime], note: Callable[[dict[str, Any]], None]) -> None:
         self._now = now

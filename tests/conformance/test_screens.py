@@ -81,7 +81,7 @@ def part(screen: str, command: str) -> list[str]:
 
 
 def fields(screen: str) -> dict[str, str]:
-    """What stands above the tree: `Status`, `Step`, `Desired`, ... with their texts."""
+    """What is above the tree: `Status`, `Step`, `Desired`, ... with their texts."""
     pairs = (re.match(r" *(\w+): +(.*)", line) for line in part(screen, "get rollout"))
     return {m[1]: m[2].strip() for m in pairs if m}
 

@@ -1,6 +1,6 @@
 """Makes cases of recordings of the real controller: `python -m tests.diagnosis.recorded RECORDINGS [FOLDER]`.
 
-A recording keeps of a pod only its phase and whether it was ready; the conditions that these stand for are put back.
+A recording keeps of a pod only its phase and whether it was ready; the conditions that these represent are put back.
 """
 
 import copy

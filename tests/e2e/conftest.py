@@ -1,4 +1,4 @@
-"""A sandbox as a process, and the program as a process beside it: real sockets, real time."""
+"""A sandbox as a process, and the program as a process next to it: real sockets, real time."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """A terminal beside the sandbox: a folder with a canary.yaml and KUBECONFIG."""
+    """A terminal next to the sandbox: a folder with a canary.yaml and KUBECONFIG."""
 
     folder: Path
     kubeconfig: Path

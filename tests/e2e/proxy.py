@@ -1,4 +1,4 @@
-"""A line to the sandbox that can be cut and mended: bytes pass as they are."""
+"""A line to the sandbox that can be cut and fixed: bytes pass as they are."""
 
 import socket
 import threading

@@ -67,7 +67,7 @@ def steps(sample: Sample) -> list[Step]:
 
 
 def expanded(text: str, values: Mapping[str, str]) -> str:
-    """With what its expressions stand for; an unknown one is a KeyError."""
+    """With what its expressions represent; an unknown one is a KeyError."""
     return _EXPRESSION.sub(lambda m: values[m[1]], text)
 
 

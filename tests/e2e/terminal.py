@@ -50,7 +50,7 @@ class Terminal:
 
     def confirm(self, key: str, question: str) -> None:
         """Presses a key, and `y` until the question is answered: one that comes too early, before
-        anybody can have read it, is none."""
+        anyone can have read it, is none."""
         self.press(key)
         self.until(lambda text: question in text)
         while question in self.text:

@@ -25,14 +25,14 @@ STEPS = {
 RUN = [s for s in samples() if "cancelled" not in s.words]
 (SIGNALLED,) = (s for s in samples() if "cancelled" in s.words)
 MESSAGE = 'fixes "login" $(touch injected) `touch injected`; touch injected\n--dry-run'
-# What stands in for `python -m venv`: an environment whose pip only notes what it is asked for.
+# What replaces `python -m venv`: an environment whose pip only notes what it is asked for.
 PYTHON = '#!/bin/sh -e\ntest "$1 $2" = "-m venv"\nmkdir -p "$3/bin"\ncp "$STUBS"/* "$3/bin"\n'
 PIP = '#!/bin/sh\nprintf "%s\\n" "$*" >> "$PIP_LOG"\n'
 
 
 @dataclass
 class Runner:
-    """A CI system's machine. `values` is what expressions stand for."""
+    """A CI system's machine. `values` is what expressions represent."""
 
     shells: dict[str, Shell]
     stubs: Path
@@ -123,7 +123,7 @@ def test_every_sample_does_what_the_page_says(runner: Runner, sample: Sample) ->
 
 
 def cancel(runner: Runner, step: Step, folder: str, version: str) -> None:
-    """What runs when a job is cancelled stops the version on its way."""
+    """What runs when a job is cancelled stops the version in progress."""
     shell = runner.shells[folder]
     shell.run("abort")  # what the one before has left
     assert shell.run("deploy", version, "--no-wait").returncode == 0

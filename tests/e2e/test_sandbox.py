@@ -1,4 +1,4 @@
-"""`canary sandbox` as a process: its file, its first line, its end; kubectl beside it."""
+"""`canary sandbox` as a process: its file, its first line, its end; kubectl next to it."""
 
 import os
 import shutil

@@ -20,7 +20,7 @@ rules:
 
 @pytest.fixture(scope="module")
 def on_call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    """Somebody who may read and patch one Rollout; the second GET of it fails once."""
+    """Someone who may read and patch one Rollout; the second GET of it fails once."""
     folder = tmp_path_factory.mktemp("options")
     (folder / "role.yaml").write_text(ROLE)
     sandbox = start(folder, "--role", "role.yaml", "--fault", "GET /rollouts/ 503 after=1 x1")

@@ -25,7 +25,7 @@ ZSH = (
 
 @pytest.fixture
 def here(shell: Shell, tmp_path: Path) -> Shell:
-    """The shell with `canary` on its PATH, and the canary.yaml beside it."""
+    """The shell with `canary` on its PATH, and the canary.yaml next to it."""
     program = tmp_path / "bin" / "canary"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {" ".join(CANARY)} "$@"\n')

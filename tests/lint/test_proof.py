@@ -1,4 +1,4 @@
-"""The defects are real: each bad sample is run by the judge or in the sandbox, beside its good twin."""
+"""The defects are real: each bad sample is run by the judge or in the sandbox, next to its good twin."""
 
 import copy
 import json

@@ -1,7 +1,7 @@
 """What can go wrong with one request, in front of the sandbox's `handle`.
 
 A change that met a fault may have been made, or cannot have been: `MADE` are the faults behind which it was, `UNSURE`
-those behind which nobody can know, and with all others the server has refused it or never saw it.
+those behind which no one can know, and with all others the server has refused it or never saw it.
 """
 
 import ssl

@@ -34,7 +34,7 @@ _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 @dataclass(frozen=True)
 class Case:
-    """Series as promtool writes them: name -> one value each `interval` ms from 0 on, None where
+    """Series as promtool writes them: name -> one value each `interval` ms from 0 on, None if
     there is no sample. `at` is in ms."""
 
     interval: int

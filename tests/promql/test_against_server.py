@@ -144,7 +144,7 @@ def ours() -> PrometheusApi:
 
 
 def difference(ours: PrometheusApi, real: str, path: str, form: dict[str, str]) -> str:
-    """Empty where both answer the same, apart from the order and from the words of errors."""
+    """Empty if both answer the same, apart from the order and from the words of errors."""
     answer = ours.handle(Request("GET", path, tuple(form.items()), {}))
     got, want = (answer.status, json.loads(answer.body)), ask(real, path, form)
     if got[0] == want[0] and (got[0] != 200 or _same(got[1]["data"], want[1]["data"])):

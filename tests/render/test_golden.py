@@ -1,4 +1,4 @@
-"""Whole rendered files, compared. `CANARY_GOLDEN=write pytest tests/render` writes them anew."""
+"""Whole rendered files, compared. `CANARY_GOLDEN=write pytest tests/render` writes them again."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The file `init` writes loads, says what it was told, and its comments are the defaults."""
+"""The file `init` writes loads, says what it was reported, and its comments are the defaults."""
 
 import re
 from pathlib import Path

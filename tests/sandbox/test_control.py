@@ -1,4 +1,4 @@
-"""The control endpoint: what it tells, what it switches, and that nothing stands before it."""
+"""The control endpoint: what it tells, what it switches, and that nothing is before it."""
 
 import http.client
 import json

@@ -83,7 +83,7 @@ def test_the_counts_of_a_replicaset_show_before_those_of_its_rollout() -> None:
 
 
 def test_what_a_pass_writes_follows_from_what_it_read_at_its_start() -> None:
-    """Somebody's change in between stays, and has a pass of its own behind it."""
+    """Someone's change in between stays, and has a pass of its own behind it."""
     stage = Stage(STEPS, pace=Pace(takes=SECOND))
     stage.run(60)
     stage.set_image("v2")

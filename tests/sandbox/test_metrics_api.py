@@ -1,4 +1,4 @@
-"""The sandbox's Prometheus API: its JSON and its errors, some of them beside the real server's."""
+"""The sandbox's Prometheus API: its JSON and its errors, some of them next to the real server's."""
 
 import json
 import math
@@ -203,7 +203,7 @@ def test_numbers_are_written_so_that_they_read_back(value: float) -> None:
         assert not (plain and "e" in text)
 
 
-# beside the real server
+# next to the real server
 
 
 @pytest.fixture(scope="module")

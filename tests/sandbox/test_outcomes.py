@@ -1,4 +1,4 @@
-"""Metrics that nobody answers here: their outcome is that of the version, as the scenario says."""
+"""Metrics that no one answers here: their outcome is that of the version, as the scenario says."""
 
 import pytest
 

@@ -170,7 +170,7 @@ def _write(store: Store, verb: str, name: str, app: str, number: int) -> None:
 
 
 def _selected(change: Change) -> bool:
-    """Whether somebody who watches `app=a` is told of it."""
+    """Whether someone who watches `app=a` is known about it."""
     objects = [o for o in (change.before, change.object) if o]
     return change.kind is POD and any((o["metadata"].get("labels") or {}).get("app") == "a" for o in objects)
 

@@ -1,4 +1,4 @@
-"""A routed canary in the sandbox: weights in the objects of its router, pods beside them."""
+"""A routed canary in the sandbox: weights in the objects of its router, pods next to them."""
 
 import pytest
 

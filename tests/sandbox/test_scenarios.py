@@ -1,4 +1,4 @@
-"""Every scenario that ships keeps its promise, and a wrong file is told where it is wrong."""
+"""Every scenario that ships keeps its promise, and a wrong file is reported where it is wrong."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`pytest tests/view --update-screens` writes tests/view/screens anew; review them as a diff."""
+"""`pytest tests/view --update-screens` writes tests/view/screens again; review them as a diff."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -91,7 +91,7 @@ def rolled_back() -> Snapshot:
 
 
 def no_data() -> Snapshot:
-    """Nobody calls the canary: two metrics have no answer, one is NaN, one cannot be asked."""
+    """No one calls the canary: two metrics have no answer, one is NaN, one cannot be asked."""
     held = ["Inconclusive"] * 2
     return snapshot(
         runs=[
@@ -212,7 +212,7 @@ def many_steps() -> Snapshot:
 
 
 def lonely_metric() -> Snapshot:
-    """A metric of somebody's own, with two limits and no count."""
+    """A metric of someone's own, with two limits and no count."""
     mine = metric_object("queue-depth", successCondition="result[0] > 1 && result[0] < 9000", count="")
     return snapshot(runs=[run([result_object("queue-depth", ["[1234]"])], metrics=[mine])])
 
@@ -289,7 +289,7 @@ GUIDE = GUIDE_STEPS
 
 
 def prometheus(share: float = 0.17, decisions: int = 64) -> Live:
-    """Prometheus beside `analysing`: the canary has fewer requests than it should."""
+    """Prometheus next to `analysing`: the canary has fewer requests than it should."""
     few: Missing = "" if decisions >= 100 else "too few requests"
     good = None if few else 0.999
     return Live(

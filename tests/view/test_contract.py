@@ -1,4 +1,4 @@
-"""What breaks a reader of the published schema is told from what does not; the schema itself is
+"""What breaks a reader of the published schema is reported from what does not; the schema itself is
 compared with the published one in tests/commands/test_schema.py."""
 
 from copy import deepcopy

@@ -23,7 +23,7 @@ def deployed(by: str, ago: timedelta, image: str, stable: str, reason: str = "")
 
 
 def five(version: str = "v1.2.0") -> Snapshot:
-    """One of each kind: on its way, aborted, stable, promoted, unknown."""
+    """One of each kind: in progress, aborted, stable, promoted, unknown."""
     images = [f"companyos-api:{v}" for v in (version, "v1.1.0", "v1.0.0", "v0.9.9", "v0.9.8")]
     notes: list[dict[str, str]] = [
         deployed(

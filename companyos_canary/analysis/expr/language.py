@@ -119,7 +119,7 @@ class Evaluator:
         self._budget = Budget()
 
     def value(self, node: tree.Node) -> Any:  # noqa: C901, PLR0912 - a case for each kind of node
-        """Return the value of a tree. Raises ConditionError where the controller reports one."""
+        """Return the value of a tree. Raises ConditionError if the controller reports one."""
         self._budget.step()
         match node:
             case tree.Literal(value):

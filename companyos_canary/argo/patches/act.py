@@ -41,7 +41,7 @@ def resume(rollout: Rollout) -> Decision:
     """Clears spec.paused and nothing else: no step is skipped, a timed pause that ran out
     meanwhile ends at once (recorded: manual-pause-resume)."""
     if rollout.paused:
-        # As for a pause: what it lets go on is what was looked at.
+        # As for a pause: what it lets continue is what was looked at.
         pin = test("/metadata/resourceVersion", rollout.resource_version)
         patch = Patch([pin, test("/spec/paused", True), replace("/spec/paused", False)], JSON_PATCH)
         return Change((patch,), _still_waits(rollout))
@@ -56,7 +56,7 @@ def resume(rollout: Rollout) -> Decision:
 
 
 def _is_judged(rollout: Rollout) -> bool:
-    """Whether a run is at work, as far as the Rollout knows."""
+    """Whether a run is running, as far as the Rollout knows."""
     runs = [r for r in (rollout.step_run, rollout.background_run) if r]
     blue_green = rollout.blue_green is not None and rollout.blue_green.run is not None
     return blue_green or any(r.status in ("", "Pending", "Running") for r in runs)
@@ -89,7 +89,7 @@ def retry(rollout: Rollout) -> Decision:
 
 def restart(rollout: Rollout, at: datetime, newest: datetime | None = None) -> Decision:
     """spec.restartAt: the controller evicts older pods one by one, no step is run (recorded:
-    restart). Refused while a version is on its way: its steps would be held up by it. `newest`: when
+    restart). Refused while a version is in progress: its steps would be held up by it. `newest`: when
     the youngest pod was made. The moment is later than that and than a restart that is done, whatever
     clock it is from: otherwise no pod would be older than it."""
     if rollout.aborted:

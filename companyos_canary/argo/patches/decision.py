@@ -43,7 +43,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """What the verb wants already holds."""
+    """What the verb needs already holds."""
 
     message: str
 

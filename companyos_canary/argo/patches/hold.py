@@ -1,4 +1,4 @@
-"""Versions that nobody may deploy until they are released: what `undo --hold` leaves on a Rollout.
+"""Versions that no one may deploy until they are released: what `undo --hold` leaves on a Rollout.
 
 Each hold is an annotation of its own, so that several people who hold or release at the same time do not overwrite one
 another. Its name is made from the images, so that the same hold is never there twice.

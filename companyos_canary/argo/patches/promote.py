@@ -176,7 +176,7 @@ def began_later(rollout: Rollout, asked: datetime | None, first: Rollout) -> Ref
     """A refusal where the Rollout waits at another pause than the one that was looked at: it began
     after the promote was asked for, or is another version's or at another step than the `first` look
     found. Whoever promoted the earlier one did not mean this one. A pause's time has no fractions of a
-    second. No `asked` where a promote was sent already: what was lost has begun anew. An abort is no
+    second. No `asked` where a promote was sent already: what was lost has begun again. An abort is no
     other pause: what is said of it is what counts."""
     if rollout.aborted:
         return None

@@ -97,7 +97,7 @@ class Record:
 
 
 def record_of(annotations: Mapping[str, str]) -> dict[str, str]:
-    """The facts of a deploy record, empty where there is none that can be read."""
+    """The facts of a deploy record, empty if there is none that can be read."""
     return _texts(annotations.get(RECORD, ""))
 
 
@@ -157,7 +157,7 @@ def _texts(annotation: str) -> dict[str, str]:
 
 
 def facts_of(annotation: str) -> dict[str, Any]:
-    """Empty where it cannot be read: anybody may write an annotation."""
+    """Empty if it cannot be read: anyone may write an annotation."""
     try:
         facts = json.loads(annotation)
     except (ValueError, RecursionError):

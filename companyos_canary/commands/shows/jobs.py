@@ -1,4 +1,4 @@
-"""What runs beside a live screen: an order to its end, questions to Prometheus, the log of a pod."""
+"""What runs concurrently with a live screen: an order to its end, questions to Prometheus, the log of a pod."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,7 +30,7 @@ _Start = Callable[[Callable[[], None]], None]
 
 class Repeated(Generic[_Found]):
     """A question that is asked again, never twice at once, at most each `every`; `newest` is the
-    last answer. `start` runs work beside the caller; `wake` is called when an answer is there."""
+    last answer. `start` runs work concurrently with the caller; `wake` is called when an answer is there."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Repeated(Generic[_Found]):
         self.newest: _Found | None = None
 
     def about(self, snapshot: Snapshot) -> _Found | None:
-        """The newest answer; asks anew where that is due."""
+        """The newest answer; asks again where that is due."""
         now = self._now()
         due = self._asked_at is None or now - self._asked_at >= self._every
         if due and not self._running:
@@ -60,7 +60,7 @@ class Repeated(Generic[_Found]):
         return self.newest
 
     def _run(self, snapshot: Snapshot) -> None:
-        """A question that fails leaves the answer before: it is only ever asked beside."""
+        """A question that fails leaves the answer before: it is only ever asked in addition to."""
         with suppress(Exception):
             self.newest = self._ask(snapshot)
         self._running = False
@@ -131,8 +131,8 @@ def log_of(session: Session, snapshot: Snapshot) -> Logs:
 
 
 class LiveValues:
-    """What Prometheus says of an update that is under way. A look that fails takes no value
-    away for a minute; where nobody answers then it is left in peace for half a minute."""
+    """What Prometheus says of an update that is in progress. A look that fails takes no value
+    away for a minute; where no one answers then it is left in peace for half a minute."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -142,7 +142,7 @@ class LiveValues:
         self._looks: list[Live] = []
 
     def of(self, snapshot: Snapshot) -> Live | None:
-        """None where there is nothing to ask, or nobody to be asked."""
+        """None if there is nothing to ask, or no one to be asked."""
         from companyos_canary.actions.measure import measure  # after the first frame
         from companyos_canary.render.questions import questions
 
@@ -165,7 +165,7 @@ class LiveValues:
 
     @property
     def stable(self) -> tuple[Course, ...]:
-        """The stable version's values, by metric, at every look so far; the past is asked of nobody."""
+        """The stable version's values, by metric, at every look so far; the past is asked of no one."""
         looks = list(self._looks)
         names = dict.fromkeys(m.name for look in looks for m in look.metrics if m.stable is not None)
         return tuple(
@@ -189,12 +189,12 @@ def heard(session: Session) -> datetime:
     except Unreachable:
         raise
     except CanaryError:
-        pass  # not what was asked for, but somebody is there
+        pass  # not what was asked for, but someone is there
     return session.runtime.clock.now()
 
 
 def why_read_only(session: Session) -> str:
-    """Why nothing can be changed from here; empty where it can, and where nobody says."""
+    """Why nothing can be changed from here; empty if it can, and where no one says."""
     try:
         for resource, subresource in _RIGHTS:
             may = session.cluster.may("patch", resource, group="argoproj.io", subresource=subresource)

@@ -1,4 +1,4 @@
-"""What is told while a version is followed, and when: nothing, lines for a pipe, or JSON Lines.
+"""What is reported while a version is followed, and when: nothing, lines for a pipe, or JSON Lines.
 
 A pipe gets a line a change, a heartbeat where nothing does, and a verdict at the end. On stdout are only they; the
 sentences for people go to stderr. A CI system gets the lines folded.
@@ -39,7 +39,7 @@ class Show:
         """Nothing more is known yet."""
 
     def snapshot(self, snapshot: Snapshot) -> float | None:  # noqa: ARG002 - for those who show
-        """Shows it; in how many seconds it wants to be called again at most."""
+        """Shows it; in how many seconds it has to be called again at most."""
         return None
 
     def last(self, snapshot: Snapshot) -> None:
@@ -52,7 +52,7 @@ class Show:
 @dataclass(frozen=True, slots=True)
 class Manner:
     """What flags say of the showing. `read_only`: no key changes anything; `stay`: it does not end
-    with the rollout, but goes on with the next."""
+    with the rollout, but continues with the next."""
 
     read_only: bool = False
     stay: bool = False
@@ -88,7 +88,7 @@ class Lines(Show):
             self._tell(look(snapshot, self._runtime.clock.now(), self._place))
 
     def _is_early(self, picture: Picture) -> bool:
-        """A step's end is told before the next one, though the Rollout is seen before the run."""
+        """A step's end is reported before the next one, though the Rollout is seen before the run."""
         if not awaits_a_verdict(picture):
             self._early_since = None
         elif self._early_since is None:

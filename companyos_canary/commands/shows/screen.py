@@ -1,7 +1,7 @@
 """One screen on a terminal, drawn again in place; its last frame and the closing sentences stay.
 
-Keys are read between two frames. What they start, and all that is asked beside the cluster's own
-word (Prometheus, a log, permissions), runs beside the drawing and wakes it when it is done.
+Keys are read between two frames. What they start, and all that is asked in addition to the cluster's own
+word (Prometheus, a log, permissions), runs concurrently with the drawing and wakes it when it is done.
 """
 
 import queue
@@ -33,7 +33,7 @@ _QUIET, _SILENT = timedelta(seconds=10), timedelta(seconds=20)
 
 
 class Screen(Show):
-    """With -q only the closing sentences are shown; keys are read where somebody can press them."""
+    """With -q only the closing sentences are shown; keys are read where someone can press them."""
 
     def __init__(self, session: Session, place: Place, manner: Manner, wake: Callable[[], None]) -> None:
         runtime = session.runtime
@@ -135,7 +135,7 @@ class Screen(Show):
         self._live.update(frame)
 
     def _values_of(self, snapshot: Snapshot) -> Repeated[Live | None]:
-        """Another version is asked about anew: no value of the one before is shown for it."""
+        """Another version is asked about again: no value of the one before is shown for it."""
         if self._hash != snapshot.rollout.current_hash:
             self._hash = snapshot.rollout.current_hash
             self._asker = LiveValues(self._session)
@@ -171,7 +171,7 @@ class Screen(Show):
     def _carry_out(self, order: Order, name: str) -> None:
         try:
             notice = carried_out(self._session, order, name)
-        except Exception as error:  # told, not thrown into a thread that nobody hears
+        except Exception as error:  # told, not thrown into a thread that no one hears
             text = f"{order.verb}: unexpected {type(error).__name__}: {error}"
             notice = Notice(text, "failure")
         self._done.put(notice)

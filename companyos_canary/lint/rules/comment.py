@@ -94,7 +94,7 @@ class Used:
 def useless_ignore(used: Used) -> Iterator[Found]:
     """A comment of canary-lint has no effect, or no reason.
 
-    It names a rule that does not exist, or one that finds nothing there any more. Without a reason nobody can tell
+    It names a rule that does not exist, or one that finds nothing there any more. Without a reason no one can tell
     later whether it may go.
     """
     if not used.comment.ids:

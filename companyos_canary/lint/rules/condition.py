@@ -88,7 +88,7 @@ def _judged(metric: TemplateMetric) -> tuple[Possible, Sequence[Condition]] | No
     if len(conditions) < wanted or not all(asks(c.tree) for c in conditions):
         return None
     if any(_SEVERAL.search(c.text) for c in conditions):
-        return None  # about a row of numbers, which one number does not stand for
+        return None  # about a row of numbers, which one number does not represent
     scalar = answer.kind == "scalar"
     return None if any(_type_fault(c, scalar=scalar) for c in conditions) else (answer, conditions)
 
@@ -189,7 +189,7 @@ def empty_answer(metric: TemplateMetric) -> Iterator[Found]:
 
     A query has no element while its series do not exist: before the first scrape of the canary's pods, after a rename,
     with a wrong label. `result[0]` is an Error then, and five Errors in a row (40 seconds) abort the update.
-    `len(result) > 0 && …` in a successCondition with a failureCondition beside it makes it Inconclusive, and
+    `len(result) > 0 && …` in a successCondition with a failureCondition next to it makes it Inconclusive, and
     `len(result) == 0 || …` makes it pass.
     """
     for answer, _ in filter(None, (_judged(metric),)):
@@ -223,7 +223,7 @@ def fails_on_nan(metric: TemplateMetric) -> Iterator[Found]:
     """Without requests the canary is rolled back.
 
     0/0 is NaN, and NaN is not less than any limit: a successCondition alone makes it Failed. With a failureCondition
-    beside it, it is Inconclusive.
+    next to it, it is Inconclusive.
     """
     for answer, conditions in filter(None, (_judged(metric),)):
         nan = as_result(answer, math.nan)

@@ -2,7 +2,7 @@
 
 `text`, `number` (whole), `fraction`, `flag`, `number|text`, `any`, `map` (an object with any fields)
 and the names of other types are types; so are `[T]`, a list of T, and `{T}`, an object whose values
-are T. A field that is required ends in `!`, and `*` stands for any other field. The Argo fields are
+are T. A field that is required ends in `!`, and `*` represents any other field. The Argo fields are
 those of the CRDs of Argo Rollouts 9f8d111d8, the others those of Kubernetes 1.37.
 """
 
@@ -200,7 +200,7 @@ def missing_field(case: RuleCase) -> Iterator[Found]:
 def duplicate_key(case: RuleCase) -> Iterator[Found]:
     """A mapping has a key twice.
 
-    YAML readers take the last one, or refuse the file; whichever stands first is never used.
+    YAML readers take the last one, or refuse the file; whichever is first is never used.
     """
     at = case.object.at
     for path, _, first in case.object.document.twice:

@@ -45,7 +45,7 @@ def all_rules(_: str) -> list[Json]:
 
 
 def review(request: Request, allowed: Policy, rules: Listed, user: str) -> Response | None:
-    """The answer to a review of oneself; None where the request is none. `rules` tells those of a
+    """The answer to a review of oneself; None if the request is none. `rules` tells those of a
     namespace."""
     kind = _PATHS.get(request.path.rstrip("/"))
     if kind is None or request.method != "POST":

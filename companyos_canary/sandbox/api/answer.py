@@ -54,7 +54,7 @@ def success(kind: Kind, name: str, uid: str) -> Json:
 
 
 def page_not_found() -> Response:
-    """A path that nobody serves: plain text, as the real one."""
+    """A path that no one serves: plain text, as the real one."""
     return Response(404, {"Content-Type": "text/plain; charset=utf-8"}, b"404 page not found\n")
 
 
@@ -67,7 +67,7 @@ class Form:
 
     @classmethod
     def of(cls, request: Request) -> "Form":
-        """The first form of the Accept header that is served; 406 where there is none."""
+        """The first form of the Accept header that is served; 406 if there is none."""
         header = request.header("Accept") or "*/*"
         for entry in header.split(","):
             media, *parameters = [p.strip() for p in entry.split(";")]

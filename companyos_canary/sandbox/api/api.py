@@ -1,5 +1,5 @@
 """The API server as a function: `Api.handle` answers a Request from the store, or hands it to the
-function that stands for a Service (`services/NAME:PORT/proxy/PATH`)."""
+function that represents a Service (`services/NAME:PORT/proxy/PATH`)."""
 
 import time
 from collections.abc import Callable, Mapping

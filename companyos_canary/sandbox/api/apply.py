@@ -65,7 +65,7 @@ def read_configuration(call: Call) -> Json:
 
 def applied(kind: Kind, old: Object | None, configuration: Json, manager: Manager, *, force: bool) -> Object:
     """The object after `manager` applied `configuration`. 409 with the fields and their owners
-    where somebody else set another value, unless forced."""
+    where someone else set another value, unless forced."""
     live, wanted = leaves(kind, old or {}), leaves(kind, configuration)
     entries = entries_of(old)
     own = next((e for e in entries if manager.same(e)), None)

@@ -88,7 +88,7 @@ class Call:
 
 
 def read_call(request: Request) -> Call | None:
-    """The call that a path names; None where no such group, version or resource is served.
+    """The call that a path names; None if no such group, version or resource is served.
     ApiStatus 404 where the group version is served but the resource is not."""
     parts = [p for p in request.path.split("/") if p]
     if parts[:1] == ["api"] and len(parts) >= 3:
@@ -114,7 +114,7 @@ def read_call(request: Request) -> Call | None:
 
 
 def parse_request(method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Request:
-    """A Request from what stands on the request line."""
+    """A Request from what is on the request line."""
     parts = urlsplit(target)
     query = tuple(parse_qsl(parts.query, keep_blank_values=True))
     return Request(method, unquote(parts.path), query, headers, body)

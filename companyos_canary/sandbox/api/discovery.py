@@ -45,7 +45,7 @@ _CELLS = {
 
 
 def document(request: Request, kinds: Sequence[Kind]) -> tuple[Json, str] | None:
-    """The discovery document of a path for these kinds, and its content type; None where there is
+    """The discovery document of a path for these kinds, and its content type; None if there is
     none."""
     groups = _groups(kinds)
     parts = [p for p in request.path.split("/") if p]

@@ -192,7 +192,7 @@ def _encoded(paths: Iterable[Path]) -> Json:
 
 
 def apply_keys(group: str, path: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The keys that tell items apart in server-side apply: ports are told by protocol, too; `()`
+    """The keys that tell items apart in server-side apply: ports are distinguished by protocol, too; `()`
     for a set. Custom resources have such lists in their metadata and pod templates only, and
     volumes as a whole (the CRD of Rollouts, git 9f8d111d8)."""
     if group.endswith("argoproj.io"):

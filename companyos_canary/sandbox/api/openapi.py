@@ -24,7 +24,7 @@ _ABOUT = {
 
 
 def answer(path: str) -> Response | None:
-    """The index, or the document of one group version; None where there is none."""
+    """The index, or the document of one group version; None if there is none."""
     place = path.removeprefix("/openapi/v3").strip("/")
     if not place:
         return Response(200, JSON, encoded({"paths": _index()}))

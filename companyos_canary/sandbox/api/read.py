@@ -19,7 +19,7 @@ _LONGEST_WATCH = 1800.0
 
 
 def scale_of(obj: Object) -> Json:
-    """The Scale that stands for an object."""
+    """The Scale that represents an object."""
     meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     shown = {
         "replicas": status.get("replicas") or status.get("HPAReplicas") or 0,

@@ -337,7 +337,7 @@ _OPENAPI: dict[str, Json] = {
 
 
 def shape_of(kind: Kind) -> dict[str, Shape] | None:
-    """The fields of a kind beside apiVersion, kind and metadata; None where any are taken."""
+    """The fields of a kind next to apiVersion, kind and metadata; None if any are taken."""
     return SHAPES.get(kind)
 
 

@@ -31,7 +31,7 @@ Cell = Callable[[Object, str], Any]
 
 
 def field(path: str, missing: Any = None) -> Cell:
-    """The value at a dotted path, `missing` where there is none."""
+    """The value at a dotted path, `missing` if there is none."""
     parts = [p for p in path.split(".") if p]
 
     def cell(obj: Object, _: str) -> Any:

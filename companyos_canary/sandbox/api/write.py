@@ -67,7 +67,7 @@ class Writer:
         return self._update(call, old, body, self._manager(call, "Update"), expect, told=twice)
 
     def patch(self, call: Call) -> Response:
-        """Reads, patches and writes, again where somebody wrote in between and the patch itself
+        """Reads, patches and writes, again where someone wrote in between and the patch itself
         does not insist on a resourceVersion."""
         for attempt in range(_ATTEMPTS):
             old = self.store.get(call.kind, call.namespace, call.name)

@@ -92,7 +92,7 @@ def _pause_ends(work: Pass) -> datetime | None:
 
 
 def _pause_is_over(work: Pass) -> bool:
-    """Somebody has resumed it, or its time is over; without a pause at once."""
+    """Someone has resumed it, or its time is over; without a pause at once."""
     if work.pauses.added:
         return False
     if work.passed_checkpoint:

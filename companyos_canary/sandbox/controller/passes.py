@@ -169,7 +169,7 @@ class Pass:
         return any(p.reason == reason for p in self.view.pause_conditions)
 
     def write(self, kind: Kind, obj: Object) -> Object:
-        """Replaces an object that was read in this pass; 409 if somebody else has written it
+        """Replaces an object that was read in this pass; 409 if someone else has written it
         since: then the whole pass is made again."""
         return self.store.update(kind, obj, expect=obj["metadata"]["resourceVersion"])
 

@@ -55,7 +55,7 @@ def enter_pause(work: Pass) -> bool:
 
 
 def pause_is_over(work: Pass, step: Step) -> bool:
-    """Somebody took the condition away, or its time is up."""
+    """Someone took the condition away, or its time is up."""
     if work.view.controller_pause and not work.has_pause(PAUSE_STEP):
         return True
     end = _expires_at(work, step)

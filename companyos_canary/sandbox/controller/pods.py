@@ -111,7 +111,7 @@ def _waits_for_post_promotion(work: Pass) -> bool:
 
 
 def is_saturated(work: Pass) -> bool:
-    """The new version has all pods that the Rollout wants."""
+    """The new version has all pods that the Rollout needs."""
     pods, wanted = pods_of(work.newest), work.view.replicas
     said = (work.newest["metadata"].get("annotations") or {}).get(DESIRED)
     return pods.desired == pods.available == wanted and said == str(wanted)

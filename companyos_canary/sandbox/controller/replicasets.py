@@ -43,7 +43,7 @@ def find_sets(work: Pass) -> None:
 
 
 def create_set(work: Pass) -> bool:
-    """A ReplicaSet without pods for a template that has none; False where its name is taken."""
+    """A ReplicaSet without pods for a template that has none; False if its name is taken."""
     template = work.rollout["spec"]["template"]
     collisions = work.status.get("collisionCount") or 0
     digest = template_hash(template, collisions)

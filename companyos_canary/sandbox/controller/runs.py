@@ -30,9 +30,9 @@ def find_current(work: Pass) -> None:
 
 def reconcile_runs(work: Pass) -> None:
     """Creates, ends and reads runs; a failed one aborts, an inconclusive one pauses. What is not
-    current is ended. Raises TemplateError where a run cannot be made."""
+    current is ended. Raises TemplateError if a run cannot be made."""
     if work.aborted or work.view.promote_full or not work.view.stable_hash:
-        if work.release.keeps_runs:  # they are ended, and the status goes on naming them
+        if work.release.keeps_runs:  # they are ended, and the status continues naming them
             for run in work.runs:
                 terminate(work, run)
             return

@@ -48,7 +48,7 @@ def template_hash(template: Mapping[str, Any], collisions: int = 0) -> str:
 
 def same_template(wanted: Mapping[str, Any], replicaset: Mapping[str, Any]) -> bool:
     """Whether a ReplicaSet has been made from a Rollout's template. What its role has injected
-    does not count; labels that somebody wrote into the Rollout do."""
+    does not count; labels that someone wrote into the Rollout do."""
     own = without_metadata(replicaset["spec"]["template"], injected(replicaset))
     return bool(_plain(wanted) == _plain(own))
 

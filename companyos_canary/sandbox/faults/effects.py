@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Html:
-    """A page of something in between (a proxy that wants a login) in place of the answer."""
+    """A page of something in between (a proxy that needs a login) in place of the answer."""
 
     code: int = 200
 
@@ -98,15 +98,15 @@ class Lose:
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """Somebody else writes to the object just before a change of it: whoever pins the
-    resourceVersion gets a conflict. `refuse`: everybody gets one (a storm of them)."""
+    """Someone else writes to the object just before a change of it: whoever pins the
+    resourceVersion gets a conflict. `refuse`: everyone gets one (a storm of them)."""
 
     refuse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """The Rollouts controller stands still, for so many seconds (None: until it is thawed). This
+    """The Rollouts controller is stopped, for so many seconds (None: until it is thawed). This
     is no answer to a request: see `Cluster.freeze`."""
 
     seconds: float | None = None
@@ -140,7 +140,7 @@ class Fault:
 
 
 def call_of(request: Request) -> Call | None:
-    """What a request asks for; None where no object is meant."""
+    """What a request asks for; None if no object is meant."""
     try:
         return read_call(request)
     except ApiStatus:

@@ -105,7 +105,7 @@ class Faulty:
                 return _spoilt(self._handle(request), effect)
 
     def _write_before(self, request: Request) -> None:
-        """Somebody else writes an annotation to the object that a request is about to change."""
+        """Someone else writes an annotation to the object that a request is about to change."""
         call = call_of(request)
         if call is None or not call.name:
             return

@@ -46,7 +46,7 @@ EFFECTS = (*_PLAIN, *_COUNTED, "slow", "freeze")
 
 def parse_fault(text: str) -> Fault | Freeze:
     """`[METHOD|verb] [/PATH-REGEXP] EFFECT [xTIMES] [after=N]`; an effect is a status code
-    (`429=3`: with Retry-After) or one of EFFECTS. `freeze` stands alone. UsageError otherwise."""
+    (`429=3`: with Retry-After) or one of EFFECTS. `freeze` is used alone. UsageError otherwise."""
     method = verb = path = ""
     times, after = None, 0
     effects: list[Effect | Freeze] = []

@@ -1,4 +1,4 @@
-"""What versions do in the sandbox: the scenarios that ship, each a YAML file beside this one, and
+"""What versions do in the sandbox: the scenarios that ship, each a YAML file next to this one, and
 those that people write."""
 
 from functools import cache
@@ -52,7 +52,7 @@ def shipped() -> list[Scenario]:
 
 def find(named: str, folder: Path) -> Scenario:
     """The scenario of that name, or that of a file (`./mine.yaml`, relative to `folder`).
-    UsageError where there is neither, ConfigError where the file is wrong."""
+    UsageError if there is neither, ConfigError where the file is wrong."""
     if named in names():
         return _shipped(named)
     path = folder / named

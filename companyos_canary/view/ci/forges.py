@@ -56,7 +56,7 @@ def at_line(level: str, file: str, line: int, title: str, message: str) -> str:
 
 
 def outputs(values: "Outputs", delimiter: str) -> str:
-    """Lines for $GITHUB_OUTPUT. `delimiter` is one that nobody can guess."""
+    """Lines for $GITHUB_OUTPUT. `delimiter` is one that no one can guess."""
     pairs = (
         ("phase", values.phase),
         ("revision", values.revision),

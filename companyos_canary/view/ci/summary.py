@@ -36,7 +36,7 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`message` is one sentence at `level` under `title`; nothing is to be told where the level is
+    """`message` is one sentence at `level` under `title`; nothing is to be reported where the level is
     empty. `summary` is Markdown."""
 
     outputs: Outputs

@@ -1,4 +1,4 @@
-"""One API over an empty store, with a clock that stands still."""
+"""One API over an empty store, with a clock that is stopped."""
 
 import pytest
 

@@ -1,6 +1,6 @@
 """Whole outputs of the real kubectl, one transcript a theme (tests/sandbox/api/kubectl).
 
-`pytest tests/sandbox/api --update-transcripts` writes them anew; review them as a diff.
+`pytest tests/sandbox/api --update-transcripts` writes them again; review them as a diff.
 """
 
 import shutil

@@ -50,7 +50,7 @@ MASKS = (
 
 class Desk:
     """A served sandbox, and kubectl in a folder of its own. Whatever a change leads to within the
-    next seconds has happened when the change is answered; otherwise the clock stands still."""
+    next seconds has happened when the change is answered; otherwise the clock is stopped."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -124,7 +124,7 @@ def masked(text: str) -> str:
 
 
 def played(desk: Desk, lines: list[str]) -> Iterator[str]:
-    """The transcript anew: its commands and prose, with what is printed now."""
+    """The transcript again: its commands and prose, with what is printed now."""
     for line in lines:
         if line.startswith("$ "):
             yield f"{line}\n{desk.run(line[2:])}"

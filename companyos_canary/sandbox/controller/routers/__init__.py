@@ -32,7 +32,7 @@ def routers_of(work: Pass) -> list[Router]:
 
 
 def not_emulated(routing: Mapping[str, Any]) -> str | None:
-    """The first field of a trafficRouting that no adapter stands for."""
+    """The first field of a trafficRouting that no adapter represents."""
     for name, settings in routing.items():
         if name == "plugins":
             unknown = next((plugin for plugin in settings or {} if plugin not in PLUGINS), None)

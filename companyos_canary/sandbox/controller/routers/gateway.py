@@ -1,7 +1,7 @@
 """The Gateway API plugin (argoproj-labs/gatewayAPI): the weights of the backendRefs of its routes.
 
 Source: the plugin, 0.15: it always says that a weight is verified, it has no mirror routes, and it
-marks the routes of an update under way with a label.
+marks the routes of an update in progress with a label.
 """
 
 import copy

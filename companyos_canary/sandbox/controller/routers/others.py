@@ -1,5 +1,5 @@
 """nginx, Traefik, SMI, APISIX, Ambassador and App Mesh: a weight for each backend of one object, or, for nginx, an
-Ingress beside each stable one with the weight as an annotation.
+Ingress next to each stable one with the weight as an annotation.
 
 Upstream rollout/trafficrouting; recorded: the scenarios with nginx.
 """
