@@ -141,7 +141,8 @@ def _here_only(session: Session, decide: Callable[[Rollout], Decision]) -> Calla
     def decision(live: Rollout) -> Decision:
         first.append(live)
         asked = None if session.cluster.written else session.asked_at
-        return began_later(live, asked, first[0]) or decide(live)
+        now = asked + (session.runtime.clock.now() - session.began) if asked else None
+        return began_later(live, asked, now, first[0]) or decide(live)
 
     return decision
 

@@ -184,7 +184,7 @@ class Source:
         return f"{self.file}:{node.start_mark.line + 1}{field}"
 
     def _refuse_yaml(self, line: int, problem: str, hint: str = "") -> NoReturn:
-        raise mistake(f"{self.file}:{line}: not valid YAML: {problem}", hint=hint) from None
+        raise mistake(f"{self.file}:{line}: not plain YAML: {problem}", hint=hint) from None
 
     def _size(self, node: Node, known: dict[int, int], above: tuple[int, ...]) -> int:
         if id(node) in above:

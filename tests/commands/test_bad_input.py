@@ -81,7 +81,7 @@ MISTAKES = {
     "weight 101": Wrong("weight: 50", "weight: 101", "9: field `steps[2].weight`: found `101`"),
     "descending": Wrong("weight: 50", "weight: 20", "allowed: a whole number from 1 to 100, not l"),
     "duration": Wrong("analysis: 6s}", "analysis: 2 minutes}", "`2 minutes`, allowed: a duration"),
-    "no yaml": Wrong("steps:", "steps: [", "not valid YAML", "indent with spaces"),
+    "no yaml": Wrong("steps:", "steps: [", "not plain YAML", "indent with spaces"),
     "no schema": Wrong("schema: canary/v1", "schema: canary/v9", "1: field `schema`: found"),
 }
 

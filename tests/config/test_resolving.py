@@ -92,7 +92,7 @@ def test_a_broken_file_is_no_matter_when_nothing_is_asked_of_it(project: Path) -
     (project / "canary.yaml").write_text("{")
     resolved = resolve(NAMED, {}, project)
     assert (resolved.rollout, resolved.namespace, resolved.settings) == ("r", "n", None)
-    assert "canary.yaml:2: not valid YAML" in str(resolved.problem)
+    assert "canary.yaml:2: not plain YAML" in str(resolved.problem)
     assert resolve(Flags(rollout="r"), {"CANARY_NAMESPACE": "n"}, project).problem
     asked = Flags(rollout="r", namespace="n", env="prod", context="c")
     assert resolve(asked, {}, project).context == "c"
@@ -186,5 +186,5 @@ def test_only_a_file_above_of_another_user_is_named_with_its_owner(project: Path
 @pytest.mark.parametrize("levels", [3000, 50_000])
 def test_values_inside_one_another_without_an_end_are_refused(project: Path, nested: str, levels: int) -> None:
     (project / "canary.yaml").write_text(f"schema: canary/v1\nrollout:\n  {nested * levels}x")
-    with pytest.raises(ConfigError, match=r"canary\.yaml:3: not valid YAML: more than 100 values inside one another"):
+    with pytest.raises(ConfigError, match=r"canary\.yaml:3: not plain YAML: more than 100 values inside one another"):
         resolve(Flags(), {}, project)

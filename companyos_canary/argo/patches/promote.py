@@ -172,12 +172,13 @@ def promote_full(rollout: Rollout) -> Decision:
     return Change(tuple(patches))
 
 
-def began_later(rollout: Rollout, asked: datetime | None, first: Rollout) -> Refusal | None:
+def began_later(rollout: Rollout, asked: datetime | None, now: datetime | None, first: Rollout) -> Refusal | None:
     """A refusal where the Rollout waits at another pause than the one that was looked at: it began
     after the promote was asked for, or is another version's or at another step than the `first` look
     found. Whoever promoted the earlier one did not mean this one. A pause's time has no fractions of a
-    second. No `asked` where a promote was sent already: what was lost has begun again. An abort is no
-    other pause: what is said of it is what counts."""
+    second, and one that began after `now` says that the controller has another clock: then it says nothing. No `asked`
+    where a promote was sent already: what was lost has begun again. An abort is no other pause: what is said of it is
+    what counts."""
     if rollout.aborted:
         return None
     if rollout.current_hash != first.current_hash:
@@ -186,7 +187,7 @@ def began_later(rollout: Rollout, asked: datetime | None, first: Rollout) -> Ref
             "look with `canary status`, then decide about that version",
         )
     here = rollout.pause_conditions[0].started_at if rollout.pause_conditions else None
-    later = bool(here and asked and here > asked.replace(microsecond=0))
+    later = bool(here and asked and now and asked.replace(microsecond=0) < here <= now)
     if not later and rollout.step_index == first.step_index:
         return None
     return Refusal(
