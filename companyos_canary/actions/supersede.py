@@ -5,6 +5,7 @@ who says how the old one ended.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from companyos_canary.actions import abort
@@ -12,7 +13,7 @@ from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo.effects import Effect, aborted, drained
 from companyos_canary.argo.patches.act import names
-from companyos_canary.argo.patches.decision import Decision, Nothing, Refusal
+from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Refusal
 from companyos_canary.argo.patches.record import with_reason
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import CanaryError, Refused, TimedOut, Unobserved
@@ -63,8 +64,19 @@ def _decide(cluster: Cluster, seen: Rollout, live: Rollout, version: str, *, by:
             "look with `canary status`, then decide again",
         )
     reason = f"superseded by {version}"
-    decision = abort.decide(cluster, live, by=by, now=now, reason=reason)
+    decision = _of_this_one(abort.decide(cluster, live, by=by, now=now, reason=reason), live)
     return with_reason(decision, "abort", by, now, reason, superseded_by=version)
+
+
+def _of_this_one(decision: Decision, live: Rollout) -> Decision:
+    """The abort, only for the Rollout as it was read: it is not meant for what someone deploys meanwhile."""
+    if not isinstance(decision, Change):
+        return decision
+    first, *rest = decision.patches
+    if not isinstance(first.body, dict):  # a JSON patch pins what it looked at itself
+        return decision
+    body = {"metadata": {"resourceVersion": live.resource_version}, **first.body}
+    return replace(decision, patches=(replace(first, body=body), *rest))
 
 
 def _not_gone(changed: Changed, version: str) -> CanaryError:

@@ -314,8 +314,8 @@ def test_a_plugin_that_fails_later_is_told_then(tmp_path: Path, made: Any) -> No
 def test_the_library_makes_no_noise_of_its_own(tmp_path: Path) -> None:
     file = written(tmp_path, config(plugin(tmp_path, "exit 3")))
     code = (
-        "from companyos_canary.cluster.credentials import connect\n"
-        "try: connect(r'%s', None, environ={}, timeout=5)\n"
+        "from companyos_canary.cluster.credentials import open_transport\n"
+        "try: open_transport(r'%s', None, environ={}, timeout=5)\n"
         "except Exception as e: print(type(e).__name__)"
     )
     done = subprocess.run([sys.executable, "-c", code % file], capture_output=True, text=True, check=True)
@@ -326,8 +326,8 @@ def test_ordinary_credentials_do_not_load_the_library(tmp_path: Path) -> None:
     file = written(tmp_path, config({"token": "t"}, "https://one"))
     code = (
         "import sys\n"
-        "from companyos_canary.cluster.credentials import connect\n"
-        f"connect({str(file)!r}, None, environ={{}}, timeout=5)\n"
+        "from companyos_canary.cluster.credentials import open_transport\n"
+        f"open_transport({str(file)!r}, None, environ={{}}, timeout=5)\n"
         "sys.exit('kubernetes' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

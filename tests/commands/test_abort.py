@@ -50,7 +50,9 @@ def test_the_right_to_get_and_patch_is_enough(waiting: World) -> None:
 def test_it_needs_no_canary_yaml_that_could_be_read(waiting: World, content: str | None) -> None:
     path = waiting.folder / "canary.yaml"
     path.unlink() if content is None else path.write_text(content)
-    assert waiting.canary(*NAMED) == Ran(0, DONE, WAITS)
+    named = DONE.replace("`canary undo`", "`canary undo companyos-api -n companyos`")
+    named = named.replace("deploy VERSION`", "deploy VERSION --rollout companyos-api -n companyos`")
+    assert waiting.canary(*NAMED) == Ran(0, named, WAITS)
 
 
 def test_a_dry_run_shows_the_request_and_sends_nothing(waiting: World) -> None:

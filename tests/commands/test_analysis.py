@@ -87,6 +87,7 @@ def test_json_has_every_measurement(failed: World) -> None:
         "success_condition",
         "failure_condition",
         "interval",
+        "sequential",
         "failure_limit",
         "dry_run",
         "message",

@@ -312,14 +312,15 @@ def test_no_wait_ends_once_it_is_sent(empty: World) -> None:
     ran = empty.canary("apply", "v1.0.0", "--no-wait")
     assert ran.code == ExitCode.OK
     assert ran.out.count("created") == 3
-    assert empty.requests[-1].method == "PATCH"
+    assert [r.method for r in empty.requests[-2:]] == ["PATCH", "POST"]
+    assert empty.requests[-1].path.endswith("/events")
 
 
 def test_no_controller_is_9(tmp_path: Path) -> None:
     empty = World(tmp_path, controller=False)
     ran = empty.canary("apply", "v1.0.0")
     assert ran.code == ExitCode.UNOBSERVED
-    assert "is not there yet" in ran.out
+    assert "is not available yet" in ran.out
 
 
 def test_pods_that_never_come_are_124(empty: World) -> None:

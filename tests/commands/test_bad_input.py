@@ -227,7 +227,7 @@ def test_every_verb_tells_what_the_server_says(world: World, verb: str, answer: 
         ("promote", "rollouts.argoproj.io/status"),
         ("abort", "rollouts.argoproj.io/status"),
         ("pause", "rollouts.argoproj.io"),
-        ("deploy", "rollouts.argoproj.io"),
+        ("deploy", "rollouts.argoproj.io/status"),
     ],
 )
 def test_a_patch_that_is_forbidden_names_verb_and_resource(waiting: World, verb: str, resource: str) -> None:
@@ -315,7 +315,9 @@ def test_a_prometheus_that_is_away_is_said_and_does_not_end_the_command(world: W
     ran = world.canary("deploy", "v1.1.0")
     assert ran.code == ExitCode.DEGRADED, "the controller's own verdict, not an error of ours"
     assert "error-rate error" in ran.out
-    assert ran.err.startswith("✖ v1.1.0 was rolled back at 10 %: error-rate could not be measured")
+    unchecked, verdict, *_ = ran.err.splitlines()
+    assert unchecked.endswith("could not be checked: dial tcp: connection refused")
+    assert verdict.startswith("✖ v1.1.0 was rolled back at 10 %: error-rate could not be measured")
 
 
 def test_ctrl_c_before_the_controller_has_acted(world: World) -> None:

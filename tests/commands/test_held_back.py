@@ -63,7 +63,7 @@ VERBS: dict[str, tuple[tuple[str, ...], Callable[[Path], World]]] = {
 CODES = """
                image steps pause abort retry promote full undo recreate scale
 deploy             7     8     8     0     0       0    0    0        0     0
-supersede          7     8     8     8     8       8    8    7        8     8
+supersede          7     8     8     8     8       8    8    8        8     8
 promote            7     7     7     7     0       7    7    7        7     0
 weight             7     7     7     7     0       7    0    7        0     0
 full               7     7     7     7     0       0    0    7        0     0

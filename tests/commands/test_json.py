@@ -42,6 +42,13 @@ def frozen(folder: Path) -> World:
     return world
 
 
+def unheard(folder: Path) -> World:
+    """Nobody looks at Rollouts."""
+    world = healthy(folder)
+    freeze(world)
+    return world
+
+
 def following(folder: Path) -> World:
     """Ctrl-C after a while."""
     world = waiting(folder)
@@ -80,7 +87,7 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
         (healthy, ("v1.1.0", "--no-wait")),
         (healthy, ("v1.1.0", "--dry-run")),
         (healthy, ("v1 0",)),
-        (frozen, ("v1.2.0", "--supersede")),
+        (unheard, ("v1.2.0",)),
     ],
     "promote": [
         (waiting, ()),
@@ -114,6 +121,7 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
     "links": [(healthy, ()), (healthy, ("-f", "no.yaml"))],
     "init": [(healthy, ("-f", "new.yaml")), (healthy, ())],
     "why": [(waiting, ()), (healthy, ("other",))],
+    "rbac": [(healthy, ("viewer",)), (healthy, ("nobody",))],
     "version": [(waiting, ()), (healthy, ("-f", "no.yaml"))],
     "doctor": [(waiting, ()), (healthy, ("other",)), (healthy, ("--before", "v 1"))],
     "lint": [(healthy, ()), (healthy, ("missing.yaml",)), (healthy, ("--scrape-interval", "soon"))],

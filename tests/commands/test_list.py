@@ -110,7 +110,7 @@ def test_nothing_is_no_line_and_a_note(empty: World, output: str) -> None:
         (("--older", "soon"), "--older `soon` is not a duration"),
         (("--older", "-2h"), "--older `-2h` is not a duration"),
         (("-l", "="), "--selector `=` is not a label selector"),
-        (("a-name",), "got unexpected extra argument"),
+        (("a-name",), "one argument too many"),
     ],
 )
 def test_bad_input_is_a_sentence(world: World, arguments: tuple[str, ...], said: str) -> None:

@@ -153,7 +153,7 @@ def test_json_has_pod_role_and_stamp(shipping: World) -> None:
         (("--since", "soon"), ExitCode.USAGE, "--since `soon` is not a duration"),
         (("--since", "0"), ExitCode.USAGE, "--since `0` is not a duration"),
         (("--tail", "x"), ExitCode.USAGE, "invalid value for `--tail`"),
-        (("--tail", "-2"), ExitCode.USAGE, "invalid value for `--tail`"),
+        (("--tail", "-2"), ExitCode.USAGE, "`--tail` is -2: it must be -1 or more"),
         (("--pod", "a", "--stable"), ExitCode.USAGE, "--pod and --stable exclude each other"),
         (("-f", "--previous"), ExitCode.USAGE, "--follow and --previous exclude each other"),
         (("-o", "name"), ExitCode.USAGE, "--output `name` is not a format here"),

@@ -178,10 +178,11 @@ def test_ctrl_c_says_that_it_was_sent(waiting: World) -> None:
     )
 
 
-def test_no_wait_is_two_requests(waiting: World) -> None:
+def test_no_wait_is_two_requests_and_an_event(waiting: World) -> None:
     ran = waiting.canary("promote", "--no-wait")
     assert ran.out == "the promote of companyos-api in companyos @ sandbox was sent\n"
-    assert [r.method for r in waiting.requests] == ["GET", "PATCH"]
+    assert [r.method for r in waiting.requests] == ["GET", "PATCH", "POST"]
+    assert waiting.requests[-1].path.endswith("/events")
 
 
 @pytest.mark.parametrize(

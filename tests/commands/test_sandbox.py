@@ -9,7 +9,7 @@ from tests.world import World
 @pytest.mark.parametrize(
     ("arguments", "said", "hint"),
     [
-        (("--port", "70000"), "70000 is not in the range 0<=x<=65535", "canary sandbox --help"),
+        (("--port", "70000"), "`--port` is 70000: it must be 0 to 65535", "canary sandbox --help"),
         (("--controllers", "nginx"), "the sandbox has no controller `nginx`", "`rollouts`"),
         (("--fault", "often"), "`often` names no fault", "PATCH 409 x2"),
         (("--fault", "freeze", "--no-controller"), "there is nothing to freeze", "`rollouts`"),
