@@ -119,10 +119,18 @@ class Following:
             and bool(rollout.current_hash or invalid_spec(rollout))
         )
 
-    def is_about_another(self, rollout: Rollout) -> bool:
+    def is_about_another(self, snapshot: Snapshot) -> bool:
         """What is there is the attempt before ours, which the controller has not seen yet."""
+        rollout = snapshot.rollout
         unfinished = bool(rollout.current_hash) and not rollout.is_fully_promoted
-        return bool(self.generation) and unfinished and not self.shown_by(rollout)
+        return bool(self.generation) and unfinished and not (self.shown_by(rollout) and self.fits(snapshot))
+
+    def fits(self, snapshot: Snapshot) -> bool:
+        """Whether the ReplicaSet of the shown hash has the image that the spec has: a status can be a moment older than
+        the generation that it names."""
+        spec, current = snapshot.rollout.image(self.container), snapshot.current
+        shown = next((c.image for c in current.containers if c.name == self.container), "") if current else ""
+        return not spec or not shown or spec == shown
 
 
 @dataclass
@@ -159,12 +167,12 @@ def identify(
     while True:
         snapshot = feed.snapshot()
         soon = None
-        if snapshot is None or following.is_about_another(snapshot.rollout):
+        if snapshot is None or following.is_about_another(snapshot):
             idle()
         else:
             soon = show(snapshot)
             rollout = snapshot.rollout
-            if following.shown_by(rollout):
+            if following.shown_by(rollout) and following.fits(snapshot):
                 image = rollout.image(following.container)
                 ours = not image or following.image in ("", image)
                 shown = rollout.current_hash if ours else ""

@@ -3,11 +3,15 @@
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from companyos_canary.actions.follow import Following
+from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches.record import RECORD
+from companyos_canary.config import Resolved
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.faults.effects import Answer, Fault
@@ -223,3 +227,13 @@ def test_an_abort_by_hand_is_not_blamed_on_the_pods(world: World) -> None:
     ran = world.canary("deploy", "bad1")
     assert "aborted by hand" in ran.err
     assert " reason=" not in ran.last
+
+
+def test_a_status_that_is_older_than_the_generation_it_names_is_not_taken_for_ours(waiting: World) -> None:
+    snapshot = waiting.connect(Resolved(namespace="companyos"), {}, 5).snapshot("companyos-api")
+    live = snapshot.rollout
+    ahead = replace(live, containers=(replace(live.containers[0], image="companyos-api:v1.2.0"),))
+    following = Following("companyos-api", Until(), None, somebody_is_there=False, generation=live.generation)
+    assert following.shown_by(ahead)
+    assert following.is_about_another(replace(snapshot, rollout=ahead))
+    assert not following.is_about_another(snapshot)

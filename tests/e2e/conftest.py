@@ -68,7 +68,7 @@ class Shell:
 def start(folder: Path, *arguments: str) -> Sandbox:
     """A sandbox process that is ready: its first line is there. Without chance, unless a seed is
     given: what ends otherwise by chance once in a hundred times is no test."""
-    exact = () if "--seed" in arguments else ("--exact",)
+    exact = () if "--seed" in arguments else ("--exact", "--prompt")
     process = subprocess.Popen(
         [*CANARY, "sandbox", *exact, *arguments],
         cwd=folder,
