@@ -61,7 +61,7 @@ def _through(proxy: Url, host: str, port: int, timeout: Any) -> socket.socket:
             if _exactly(found, 2)[1]:
                 raise ConnectionError("it does not accept the user")
         elif method:
-            raise ConnectionError("it wants a login that is not known")
+            raise ConnectionError("it requires an unknown kind of login")
         name = host.strip("[]").encode("idna")
         found.sendall(b"\x05\x01\x00\x03" + bytes([len(name)]) + name + struct.pack(">H", port))
         _, code, _, kind = _exactly(found, 4)

@@ -87,7 +87,7 @@ def deploy(
     target, runtime = Until.parse(until), session.runtime
     guarded = NEVER if abort_on is None else AbortOn.parse(abort_on)
     if no_wait and guarded != NEVER:
-        raise UsageError("--abort-on and --no-wait exclude each other: nobody would look", hint="leave out one of them")
+        raise UsageError("--abort-on and --no-wait exclude each other: no one would look", hint="leave out one of them")
     time = session.time(time_limit(timeout))
     settings = session.resolved.settings
     wanted = action.Deploy(

@@ -9,9 +9,8 @@ from companyos_canary import __version__
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, Selection
 from companyos_canary.commands import base
-from companyos_canary.diagnosis.case import at
 from companyos_canary.diagnosis.control import CONTROLLER
-from companyos_canary.diagnosis.readiness import CONTROLLER_LABEL, NO_CONTROLLER, controller_version
+from companyos_canary.diagnosis.readiness import CONTROLLER_LABEL, NO_CONTROLLER, controller_place, controller_version
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.http import Json
 from companyos_canary.model.row import Output, Says
@@ -75,11 +74,11 @@ def version(
             notes.append(f"the version of Argo Rollouts is not known: {NO_CONTROLLER}")
         else:
             rollouts = controller_version(found)
-            where = f"{at(found, 'metadata', 'namespace')}/{at(found, 'metadata', 'name')}"
+            where = controller_place(found)
             lines.append(f"Argo Rollouts {rollouts or 'of an unknown version'} ({where})")
     return base.Answer(
         data=Versions(__version__, kubernetes, rollouts, where, tuple(notes)), lines=tuple(lines), notes=tuple(notes)
     )
 
 
-command = base.verb(version, reads_config=True, forms=("human", "json"))
+command = base.verb(version, forms=("human", "json"))

@@ -76,7 +76,7 @@ _MOST: dict[str, tuple[float, str]] = {
     "opa-success": (1.0, "a share up to 100%, such as 99%"),
     "latency-p95": (60.0, "up to 60s; a plain number is in seconds, so write 300ms"),
 }
-"""Limits beyond which somebody meant something else: `latency-p95: {below: 300}` is 300 s."""
+"""Limits beyond which something else was meant: `latency-p95: {below: 300}` is 300 s."""
 ARGUMENTS = ("prometheus", "window", "min-requests", "error-floor", "canary-hash", "scope")
 _TAG = re.compile(r"\{\{(.*?)(\}\}|$)", re.DOTALL)
 _KNOWN = {f"args.{name}" for name in ARGUMENTS}

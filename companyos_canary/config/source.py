@@ -100,8 +100,8 @@ class _Loader(_Base):  # type: ignore[misc]
 class Source:
     """One YAML file: where each field is, and how an error about it reads.
 
-    `file` is the name that errors show. ConfigError where the text is no YAML, holds more than one
-    document, a key twice, a key that is no text, or grows too large by its aliases.
+    `file` is the name that errors show. ConfigError if the text is not YAML, has more than one
+    document, a key twice or a key that is not text, or grows too large by its aliases.
     """
 
     def __init__(self, file: str, text: str) -> None:

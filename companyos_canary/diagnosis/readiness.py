@@ -66,7 +66,7 @@ def controller(deployments: Sequence[Fields], lease: Fields | None, now: datetim
             "controller", "unknown", NO_CONTROLLER, "see `kubectl get deployments -A -l " + CONTROLLER_LABEL + "`"
         )
     found = deployments[0]
-    place = f"{at(found, 'metadata', 'namespace')}/{at(found, 'metadata', 'name')}"
+    place = controller_place(found)
     version = controller_version(found)
     named = f"Argo Rollouts {version}" if version else "Argo Rollouts"
     if not at(found, "status", "availableReplicas"):
@@ -81,6 +81,11 @@ def controller(deployments: Sequence[Fields], lease: Fields | None, now: datetim
         fix = "update the controller, or set `form: safe` in canary.yaml"
         return Check("controller", "warning", f"{named} is older than 1.8, which `form: evidence` needs", fix)
     return Check("controller", "ok", f"{named} is running ({place})")
+
+
+def controller_place(deployment: Fields) -> str:
+    """`argo-rollouts/argo-rollouts`: its namespace and name."""
+    return f"{at(deployment, 'metadata', 'namespace')}/{at(deployment, 'metadata', 'name')}"
 
 
 def controller_version(deployment: Fields) -> str:

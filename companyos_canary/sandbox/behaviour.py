@@ -70,7 +70,7 @@ def release_named(name: str) -> Release:
 _SECOND = timedelta(seconds=1)
 
 Delay = Callable[[], timedelta]
-"""How long it takes from a change until somebody acts on it; asked for each one."""
+"""How long it takes from a change until someone acts on it; asked for each one."""
 
 
 def prompt() -> timedelta:
