@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 LABEL = "evidence"
 OBSERVED = "0 observed"
@@ -15,6 +16,8 @@ _NEEDED = re.compile(r"result\[3\] >= (\d+(?:\.\d+)?)")
 CONFIDENT = 2.8
 """So many standard errors, one-sided, are not chance. One look in 390 reaches them by chance alone;
 a step judges several and forgives one, and the guide's thresholds must be crossed as well."""
+
+_CELLS, _ERRORS = 10, 20  # with fewer the estimate is itself mostly chance
 
 
 def threshold(burst: float = 1.0) -> float:
@@ -44,6 +47,22 @@ def burst(failure_condition: str) -> float:
     """How many errors come at a time, as a failureCondition has it."""
     found = _UNLIKELY.search(failure_condition)
     return max(1.0, round((float(found[1]) / CONFIDENT) ** 2, 2)) if found else 1.0
+
+
+def clumps(cells: Sequence[tuple[float, float]]) -> float | None:
+    """How many errors come at a time, from errors and requests of many times and pods: chi-square over its degrees
+    of freedom, which is 1 for errors that are independent, and 1 as well where it could be chance (three standard
+    errors). None for fewer than ten cells or twenty errors. What makes the error share differ between pods or over
+    time, as one bad node does, counts like clumps: it misleads a rule in the same way."""
+    served = [(bad, n) for bad, n in cells if n > 0]
+    errors, requests = sum(bad for bad, _ in served), sum(n for _, n in served)
+    if len(served) < _CELLS or errors < _ERRORS or errors >= requests:
+        return None
+    share = errors / requests
+    free = len(served) - 1
+    found = sum((bad - share * n) ** 2 / (share * (1 - share) * n) for bad, n in served) / free
+    chance = math.sqrt(2 * free + sum(1 / (share * n) for _, n in served)) / free
+    return found if found > 1 + 3 * chance else 1.0
 
 
 def numbers(value: str) -> tuple[float, ...]:

@@ -75,6 +75,7 @@ def plan(
         version=version or "",
         requests_per_second=load.rate,
         errors=load.stable.errors,
+        burst=load.stable.clumps,
         given=not address,
         prometheus=address,
         steps=steps,
@@ -138,11 +139,10 @@ def _objects(session: base.Session) -> tuple[Sequence[Mapping[str, Any]], int | 
 
 def _load(session: base.Session, asked: "Rule", rps: float | None, errors: float | None) -> tuple["Load", str]:
     """The traffic, and who counted it (empty if it is given)."""
-    from companyos_canary.analysis.evidence import burst
     from companyos_canary.trials.chances import load_of
     from companyos_canary.trials.traffic import Behaviour, Load
 
-    clumps = max(1, round(burst(str(asked.metrics()[0].get("failureCondition") or ""))))
+    clumps = max(1, round(asked.burst))
     if rps is not None and errors is not None:
         return load_of(rps, errors, burst=clumps), ""
     from companyos_canary.actions.traffic import traffic
@@ -155,6 +155,8 @@ def _load(session: base.Session, asked: "Rule", rps: float | None, errors: float
         error.hint = f"give them in place of what Prometheus counts: canary plan {' '.join(missing)}"
         raise
     faster = today.faster if today.bounds else Behaviour().faster
+    if today.burst is not None and errors is None:
+        clumps = max(1, round(today.burst))
     how = Behaviour(today.errors if errors is None else errors, today.undecided, faster, clumps)
     load = Load(today.rate if rps is None else rps, how, how)
     return (replace(load, bounds=today.bounds) if today.bounds else load), prometheus.address

@@ -48,15 +48,17 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """`errors` is a share of 1; `given`: rate and errors are those of the command line, else `prometheus` counted
-    them. `chances`: of versions that are as good as the stable one (`times` 1), and of worse ones. `left_out`: metrics
-    of the user's own, which are not simulated. `seed` and the numbers of `releases` give the same answer again."""
+    """`errors` is a share of 1, and they come `burst` at a time; `given`: rate and errors are those of the command
+    line, else `prometheus` counted them. `chances`: of versions that are as good as the stable one (`times` 1), and of
+    worse ones. `left_out`: metrics of the user's own, which are not simulated. `seed` and the numbers of `releases`
+    give the same answer again."""
 
     rollout: str
     namespace: str
     version: str
     requests_per_second: float
     errors: float
+    burst: int
     given: bool
     prometheus: str
     steps: tuple[PlannedStep, ...]

@@ -15,7 +15,7 @@ from companyos_canary.render.evidence import BUCKETS, DECISIONS, NAMES, REQUESTS
 from companyos_canary.render.questions import guard
 from companyos_canary.render.steps import SECOND
 from companyos_canary.trials.release import Step, resolved
-from companyos_canary.trials.traffic import Load
+from companyos_canary.trials.traffic import Behaviour, Load
 from companyos_canary.units import value_text
 
 _ANY_POD = {"scope": "", "canary-hash": ".*"}  # the simulated pods have no further labels
@@ -60,6 +60,11 @@ class Rule:
         """Each of them, as its first step asks it."""
         found = {m["name"]: m for s in reversed(self.steps) if s.spec for m in s.spec["metrics"]}
         return tuple(found.values())
+
+    @property
+    def burst(self) -> float:
+        """So many errors at a time are no evidence to it."""
+        return evidence.burst(str(self.metrics()[0].get("failureCondition") or ""))
 
 
 def rule(objects: Sequence[Mapping[str, Any]], replicas: int | None) -> Rule:
@@ -184,6 +189,7 @@ def warnings(
     return (
         *few,
         *(_far_limit(errors.value, load.stable.errors) if errors else ()),
+        *_clumps(asked, load.stable),
         *(boundaries(p95.value, load.bounds) if p95 and latencies and not _has_boundary(asked, p95.value) else ()),
         *_wrong_about_good_ones(asked, chances),
         *(() if few else _slow(load, steps, chances)),
@@ -217,6 +223,15 @@ def _far_limit(limit: float, errors: float) -> Iterator[Warned]:
             "far-limit",
             f"error-rate: with {_percent(errors)} errors only {times} cross the limit of {_percent(limit)}; "
             "what is less is up to error-ratio",
+        )
+
+
+def _clumps(asked: Rule, stable: Behaviour) -> Iterator[Warned]:
+    if stable.clumps >= 1.5 * asked.burst and all(evidence.is_row(_query(m)) for m in asked.metrics()):
+        yield Warned(
+            "burst",
+            f"errors came about {stable.clumps} at a time in the last hour, or differed as much between pods: the rule "
+            f"takes them for evidence. Write `analysis: {{burst: {stable.clumps}}}`",
         )
 
 

@@ -39,6 +39,7 @@ def plain(plan: PlanRow) -> tuple[str, ...]:
             version=plan.version,
             rps=f"{plan.requests_per_second:.4g}",
             errors=f"{plan.errors:.4g}",
+            burst="" if plan.burst == 1 else str(plan.burst),
             prometheus=plan.prometheus,
             seed=str(plan.seed),
         ),

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable
 from random import Random
+from statistics import fmean
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from companyos_canary.analysis.chance import binomial, clumped, poisson, spread
+from companyos_canary.analysis.evidence import clumps
 
 DRAWS = 4000
 
@@ -58,3 +60,24 @@ def test_every_request_falls_into_one_class(n: int, weights: list[float], seed: 
     assert sum(found) == n
     assert min(found) >= 0
     assert len(found) == len(weights)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 10])
+def test_how_many_errors_come_at_a_time_is_seen_in_how_far_they_spread(size: int) -> None:
+    random = Random(size)
+    found = []
+    for _ in range(40):
+        drawn = [poisson(random, 1500) for _ in range(9 * 12)]
+        found.append(clumps([(clumped(random, n, 0.01, size), n) for n in drawn]) or 0)
+    assert fmean(found) == pytest.approx(size, rel=0.1)
+
+
+def test_independent_errors_are_hardly_ever_taken_for_clumps() -> None:
+    random = Random(1)
+    found = [clumps([(binomial(random, 1500, 0.01), 1500.0) for _ in range(108)]) for _ in range(200)]
+    assert found.count(1.0) >= 195
+
+
+@pytest.mark.parametrize("cells", [[], [(30, 100)] * 9, [(1, 100)] * 15, [(0, 0)] * 50, [(100, 100)] * 20])
+def test_too_few_errors_do_not_tell_whether_they_come_in_clumps(cells: list[tuple[float, float]]) -> None:
+    assert clumps(cells) is None

@@ -10,6 +10,7 @@ import pytest
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Response
 from companyos_canary.sandbox.scenarios import default
+from companyos_canary.sandbox.scenarios.scenario import Behaviour
 from tests.commands.test_evidence import FOUR_LINES
 from tests.world import CONFIG, World
 
@@ -171,3 +172,19 @@ def test_what_it_needs_and_cannot_get_has_its_exit_code(four_lines: World) -> No
 
     four_lines.clock = ctrl_c
     assert four_lines.canary("plan", "--rps", "20", "--errors", "1%").code == ExitCode.INTERRUPTED
+
+
+def test_errors_that_come_in_clumps_are_counted_and_the_line_to_write_is_named(tmp_path: Path) -> None:
+    clumped = Behaviour(clumps=5)
+    scenario = replace(default(), traffic=50.0, versions=(("v1.0.0", clumped),))
+    world = World(tmp_path, FOUR_LINES, scenario=scenario, seed=1, scrape=15)
+    assert world.canary("apply", "v1.0.0", "-q").code == 0
+    world.advance(4000)
+    data = world.canary("plan", "--releases", "1", "-o", "json").json["data"]
+    assert 4 <= data["burst"] <= 6
+    (said,) = [w["message"] for w in data["warnings"] if w["code"] == "burst"]
+    assert f"errors came about {data['burst']} at a time" in said
+    (tmp_path / "canary.yaml").write_text(FOUR_LINES + f"analysis: {{burst: {data['burst']}}}\n")
+    known = world.canary("plan", "--releases", "1", "-o", "json").json["data"]
+    assert known["burst"] == data["burst"]
+    assert "burst" not in [w["code"] for w in known["warnings"]]
