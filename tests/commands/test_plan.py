@@ -1,5 +1,6 @@
 """`canary plan`: a release before it happens."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Response
 from companyos_canary.sandbox.scenarios import default
-from companyos_canary.sandbox.scenarios.scenario import Behaviour
+from companyos_canary.sandbox.scenarios.scenario import Behaviour, Course
 from tests.commands.test_evidence import FOUR_LINES
 from tests.world import CONFIG, World
 
@@ -188,3 +189,32 @@ def test_errors_that_come_in_clumps_are_counted_and_the_line_to_write_is_named(t
     known = world.canary("plan", "--releases", "1", "-o", "json").json["data"]
     assert known["burst"] == data["burst"]
     assert "burst" not in [w["code"] for w in known["warnings"]]
+
+
+def shipped(folder: Path, form: str, times: float, seed: int) -> str:
+    """What a release through the sandbox's API server, controller, exporter and Prometheus comes to."""
+    worse = Behaviour(errors=Course(((0.0, 0.01 * times),)))
+    scenario = replace(default(), traffic=20.0, versions=(("v1.1.0", worse),))
+    folder.mkdir()
+    world = World(folder, FOUR_LINES + f"analysis: {{form: {form}}}\n", scenario=scenario, seed=seed, scrape=15)
+    assert world.canary("apply", "v1.0.0", "-q").code == 0
+    world.advance(400)
+    assert world.canary("deploy", "v1.1.0", "--no-wait", "-q").code == 0
+    while (phase := world.canary("status", "--field", "phase").out.strip()) == "Progressing":
+        world.advance(30)
+    return {"Healthy": "promoted", "Degraded": "rolled-back", "Paused": "held"}[phase]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("form", "times"), [("literal", 1), ("safe", 1), ("evidence", 1), ("evidence", 2)])
+def test_a_plan_comes_true_in_the_sandbox(tmp_path: Path, form: str, times: float) -> None:
+    releases = 400
+    found = [shipped(tmp_path / str(n), form, times, n) for n in range(releases)]
+    world = World(tmp_path, FOUR_LINES + f"analysis: {{form: {form}}}\n")
+    arguments = ("--releases", "2000" if times == 1 else "8000", "-o", "json")
+    chances = world.canary(*GIVEN, *arguments).json["data"]["chances"]
+    planned = next(c for c in chances if c["times"] == times)
+    for kind, share in (("rolled-back", planned["rolled_back"]), ("held", planned["held"])):
+        seen = found.count(kind) / releases
+        print(f"{form} {times:g} {kind}: planned {100 * share:.1f} %, seen {100 * seen:.1f} %")
+        assert abs(seen - share) <= 0.02 + 2 * math.sqrt(share * (1 - share) / releases)
