@@ -1,4 +1,4 @@
-"""The outcome of each revision, told from what is still in the cluster. Pure.
+"""The outcome of each revision, derived from what is still in the cluster. Pure.
 
 A ReplicaSet of an aborted version looks like one of a good version: the outcome comes from the
 records that `deploy` and `undo` leave, and from the runs that are kept (five good and five bad

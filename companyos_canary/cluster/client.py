@@ -309,7 +309,7 @@ class Cluster:
             response = raise_for(self.transport.send(request), request)
         except Unauthenticated as error:
             if nameless := getattr(self.transport, "nameless", ""):
-                raise Unauthenticated(f"the API server wants credentials: {nameless}", hint=error.hint) from error
+                raise Unauthenticated(f"the API server needs credentials: {nameless}", hint=error.hint) from error
             raise
         self._hear(response)
         try:

@@ -140,7 +140,7 @@ def deploy(
 def _sent(
     session: base.Session, name: str, wanted: action.Deploy, time: "Time", *, dry_run: bool, no_wait: bool, aborts: bool
 ) -> Changed:
-    """What came of it; with --supersede once the version in progress is gone."""
+    """The outcome; with --supersede once the version in progress is gone."""
     first: Changed | None = None
     if wanted.supersede:
         first = _make_way(session, name, wanted, time, follows=not no_wait, dry_run=dry_run)

@@ -161,7 +161,7 @@ def _now(session: Session) -> Answer:
 
 
 def _again(session: Session, every: timedelta) -> Answer:
-    """Goes on, also without Prometheus, until Ctrl-C (Interrupted) or until the Rollout is gone."""
+    """Continues, also without Prometheus, until Ctrl-C (Interrupted) or until the Rollout is gone."""
     session.ends("--watch")
     runtime, asking = session.runtime, _Asking(session)
     with ExitStack() as stack:

@@ -110,7 +110,7 @@ def _say_where(session: Session, names: tuple[str, ...]) -> None:
 
 @dataclass
 class _Ends:
-    """What came of each, told at once in one line. `closed`: the user did not wait for the others."""
+    """The outcome of each, printed at once in one line. `closed`: the user did not wait for the others."""
 
     session: Session
     whole: bool

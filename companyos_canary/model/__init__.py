@@ -1,1 +1,1 @@
-"""Our values: what was read from the cluster, and what came of a verb. No I/O."""
+"""Our values: what was read from the cluster, and the outcome of a verb. No I/O."""

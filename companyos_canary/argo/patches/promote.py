@@ -68,7 +68,7 @@ INCONCLUSIVE = "InconclusiveAnalysisRun"
 
 
 def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
-    """Goes on at a pause. A step that still runs is skipped only on request."""
+    """Continues after a pause. A step that still runs is skipped only on request."""
     if rollout.blue_green and skip_step:
         return refuse_to_skip(rollout)
     if refusal := not_taken_up(rollout):

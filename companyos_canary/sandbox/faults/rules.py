@@ -70,7 +70,7 @@ def parse_fault(text: str) -> Fault | Freeze:
     if not isinstance(effect, Freeze):
         return Fault(effect, method, verb, path, times, after)
     if len(text.split()) > 1:
-        raise UsageError(f"`{text}`: nothing stands beside `freeze`", hint="`freeze=30s`")
+        raise UsageError(f"`{text}`: `freeze` takes nothing else", hint="`freeze=30s`")
     return effect
 
 

@@ -1,1 +1,1 @@
-"""What a CI system is told: folded logs, annotations, outputs, a summary. Pure text."""
+"""What a CI system gets: folded logs, annotations, outputs, a summary. Pure text."""

@@ -252,7 +252,7 @@ def test_a_fault_can_be_written(text: str, fault: Fault | Freeze) -> None:
         ("drop=3", "`drop=3` names no fault"),
         ("drop cut", "`drop cut` names two"),
         ("/[ drop", "`/[` is no regular expression"),
-        ("PATCH freeze", "nothing stands beside `freeze`"),
+        ("PATCH freeze", "`freeze` takes nothing else"),
         ("freeze=-1s", "`freeze=-1s` is no duration"),
     ],
 )
