@@ -78,6 +78,4 @@ def drain(cluster: Cluster, changed: Changed, *, time: Time) -> Changed:
         waited = wait(lambda: cluster.rollout(before.name), judge, before, time=time, patience=None)
     except KeyboardInterrupt:
         raise interrupted(f"`{before.name}` is aborted; its canary pods are still terminating") from None
-    return replace(
-        changed, after=waited.rollout, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out
-    )
+    return replace(changed, after=waited.seen, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out)

@@ -128,7 +128,7 @@ def apply(cluster: Cluster, planned: Planned) -> tuple[Mapping[str, Any], ...]:
 
 def settle(
     cluster: Cluster, applied: Rollout, *, time: Time, patience: timedelta | None, until_healthy: bool
-) -> Waited:
+) -> Waited[Rollout]:
     """Looks until the controller has seen the change and, for a first install, until all pods are
     available or it is Degraded."""
 

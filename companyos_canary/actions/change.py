@@ -170,7 +170,7 @@ def change(
         once_more = waited.effect is Effect.LOST or (waited.effect is Effect.SEEN and decision.again)
         if not once_more or not rounds:
             return replace(
-                done, after=waited.rollout, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out
+                done, after=waited.seen, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out
             )
 
 
@@ -263,7 +263,7 @@ def _intent(rollout: Rollout) -> tuple[object, ...]:
     return rollout.template, rollout.workload_generation, strategy
 
 
-def _observe(cluster: Cluster, done: Changed, verb: Verb, *, time: Time, patience: timedelta | None) -> Waited:
+def _observe(cluster: Cluster, done: Changed, verb: Verb, *, time: Time, patience: timedelta | None) -> Waited[Rollout]:
     """Waits for the effect. Behind a change without an answer it may still come, and nothing says
     that it is lost."""
 

@@ -1,16 +1,19 @@
-"""The one bounded wait of all verbs: it looks at the Rollout until what is waited for is seen, or can
+"""The one bounded wait of all verbs: it looks at an object until what is waited for is seen, or can
 no longer come. A look that fails ends nothing: the next one may succeed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf
+from typing import Generic, TypeVar
 
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.errors import CanaryError, DeniedError, NotFound
 from companyos_canary.model.rollout import Rollout
 
+_Seen = TypeVar("_Seen")
 _FIRST_LOOK, _SLOWEST_LOOK = 0.05, 1.0
 _TRIES = 8  # of what is denied or not found, in a row
 
@@ -41,12 +44,12 @@ class Time:
 
 
 @dataclass(frozen=True, slots=True)
-class Waited:
+class Waited(Generic[_Seen]):
     """How a wait ended. `effect` is PENDING where the time was over; `timed_out`: the user's own.
-    `rollout` is what the last look that succeeded found, `trouble` why the ones after it failed."""
+    `seen` is what the last look that succeeded found, `trouble` why the ones after it failed."""
 
     effect: Effect
-    rollout: Rollout
+    seen: _Seen
     trouble: CanaryError | None = None
     timed_out: bool = False
 
@@ -59,12 +62,24 @@ def wait(
     time: Time,
     patience: timedelta | None,
     known: bool = True,
-) -> Waited:
-    """Looks again, more and more slowly. `known`: `rollout` is what is there now, so that it may be
-    all that has to be looked at. It needs no more than the right to get the Rollout, so it also
-    works in an emergency."""
+) -> Waited[Rollout]:
+    """The wait for a Rollout. It needs no more than the right to get it, so it also works in an emergency."""
+    return wait_for(look, partial(_judged, judge), rollout, time=time, patience=patience, known=known)
+
+
+def wait_for(
+    look: Callable[[], _Seen],
+    judge: Callable[[_Seen], Effect],
+    seen: _Seen,
+    *,
+    time: Time,
+    patience: timedelta | None,
+    known: bool = True,
+) -> Waited[_Seen]:
+    """Looks again, more and more slowly. `known`: `seen` is what is there now, so that it may be
+    all that has to be looked at."""
     end, pause, refusals = time.earliest(patience), _FIRST_LOOK, 0
-    effect = _judged(judge, rollout) if known else Effect.PENDING
+    effect = judge(seen) if known else Effect.PENDING
     trouble: CanaryError | None = None
     while effect is Effect.PENDING and refusals < _TRIES:
         left = None if end is None else (end - time.now()).total_seconds()
@@ -73,14 +88,14 @@ def wait(
         time.sleep(pause if left is None else min(pause, left))
         pause = min(pause * 2, _SLOWEST_LOOK)
         try:
-            rollout = look()
+            seen = look()
         except CanaryError as error:
             trouble = error
             refusals = refusals + 1 if isinstance(error, DeniedError | NotFound) else 0
             continue
         trouble, refusals = None, 0
-        effect = _judged(judge, rollout)
-    return Waited(effect, rollout, trouble, time.over and effect is Effect.PENDING)
+        effect = judge(seen)
+    return Waited(effect, seen, trouble, time.over and effect is Effect.PENDING)
 
 
 def _judged(judge: Callable[[Rollout], Effect], rollout: Rollout) -> Effect:

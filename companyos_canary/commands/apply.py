@@ -112,8 +112,8 @@ def _judged_otherwise(planned: action.Planned) -> bool:
     return any(k == "AnalysisTemplate" and w != "unchanged" for k, w in zip(kinds, planned.words, strict=True))
 
 
-def _ended(session: base.Session, planned: action.Planned, waited: "Waited") -> base.Answer:
-    seen = waited.rollout
+def _ended(session: base.Session, planned: action.Planned, waited: "Waited[Rollout]") -> base.Answer:
+    seen = waited.seen
     phase = shown_phase(seen)
     ready = f"{seen.available_replicas}/{seen.replicas} available"
     if waited.effect is Effect.PENDING:

@@ -83,7 +83,7 @@ def promote_to_weight(cluster: Cluster, name: str, weight: int, *, time: Time) -
 
     while True:
         waited = wait(lambda: cluster.rollout(name), judge, live, time=time, patience=None)
-        live, kind = waited.rollout, end(waited.rollout)
+        live, kind = waited.seen, end(waited.seen)
         if kind is not None or time.over:
             return Climbed(kind, live, promotes)
         if waited.trouble:
