@@ -40,6 +40,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "pause": "hold a rollout where it is",
         "resume": "end a pause by hand",
         "restart": "new pods of the same version",
+        "terminate": "end an AnalysisRun or an Experiment now",
     },
     "Explain": {
         "why": "why it is stuck or was rolled back, and what to do next",

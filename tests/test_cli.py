@@ -42,6 +42,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "pause": CLIENT | CONFIG,
     "resume": CLIENT | CONFIG,
     "restart": CLIENT | CONFIG,
+    "terminate": CLIENT | CONFIG,
     "list": CLIENT | CONFIG | {"rich"},
     "why": CLIENT | CONFIG,
     "doctor": CLIENT | CONFIG,
@@ -72,6 +73,7 @@ GIVEN = {
     "demo": ("--help",),
     "completion": ("bash",),
     "rbac": ("viewer",),
+    "terminate": ("analysisrun", "x"),
 }
 ENDS = {
     "links": ExitCode.OK,

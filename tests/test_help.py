@@ -46,6 +46,7 @@ TASKS = [
     ("try it without a cluster", ("no cluster",), "demo"),
     ("complete names with TAB", ("complete", "bash"), "completion"),
     ("start all pods again", ("new pods",), "restart"),
+    ("end one analysis", ("end", "AnalysisRun"), "terminate"),
 ]
 
 

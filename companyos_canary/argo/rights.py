@@ -30,7 +30,8 @@ def _rights(group: str, resource: str, *verbs: str) -> tuple[Right, ...]:
 
 _LOOK = (
     *_rights(_ARGO, "rollouts", "get", "list", "watch"),
-    *_rights(_ARGO, "analysisruns", "list", "watch"),
+    *_rights(_ARGO, "analysisruns", "get", "list", "watch"),
+    *_rights(_ARGO, "experiments", "get", "list"),
     *_rights(_ARGO, "analysistemplates", "get"),
     *_rights(_APPS, "replicasets", "list", "watch"),
     *_rights(_APPS, "deployments", "get", "list", "watch"),
@@ -42,6 +43,8 @@ _LOOK = (
 _SHIP = (
     *_rights(_ARGO, "rollouts", "patch"),
     *_rights(_ARGO, "rollouts/status", "patch"),
+    *_rights(_ARGO, "analysisruns", "patch"),
+    *_rights(_ARGO, "experiments", "patch"),
     *_rights(_APPS, "deployments", "patch"),
     *_rights("", "events", "create"),
 )

@@ -29,6 +29,8 @@ class Kind:
 ROLLOUT = Kind(ARGO, "Rollout", "rollouts")
 ANALYSISRUN = Kind(ARGO, "AnalysisRun", "analysisruns")
 ANALYSISTEMPLATE = Kind(ARGO, "AnalysisTemplate", "analysistemplates")
+CLUSTERANALYSISTEMPLATE = Kind(ARGO, "ClusterAnalysisTemplate", "clusteranalysistemplates", namespaced=False)
+EXPERIMENT = Kind(ARGO, "Experiment", "experiments")
 REPLICASET = Kind("apps/v1", "ReplicaSet", "replicasets")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 POD = Kind("v1", "Pod", "pods")
@@ -43,8 +45,8 @@ KNOWN: tuple[Kind, ...] = (
     POD,
     EVENT,
     ANALYSISTEMPLATE,
-    Kind(ARGO, "ClusterAnalysisTemplate", "clusteranalysistemplates", namespaced=False),
-    Kind(ARGO, "Experiment", "experiments"),
+    CLUSTERANALYSISTEMPLATE,
+    EXPERIMENT,
     Kind("v1", "Service", "services"),
     Kind("v1", "ConfigMap", "configmaps"),
     Kind("v1", "Secret", "secrets"),

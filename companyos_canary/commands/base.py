@@ -129,7 +129,8 @@ _COMMAND = re.compile(
 class Session:
     """One run of one verb: where it acts and what it may use. `answered`: its result is already on
     stdout (JSON Lines), only the exit code is left to say. `names` are those of the command line;
-    `one_of_several`: the command runs for others next to this one."""
+    `one_of_several`: the command runs for others next to this one. `of_rollout` is false for a verb that acts on
+    something else, its `subject`."""
 
     runtime: Runtime
     command: str
@@ -144,6 +145,8 @@ class Session:
     answered: bool = False
     names: tuple[str, ...] = ()
     one_of_several: bool = False
+    of_rollout: bool = True
+    subject: str = ""
 
     def __post_init__(self) -> None:
         self.began = self.runtime.clock.now()
@@ -307,11 +310,12 @@ def verb(
     reads_config: bool = True,
     forms: tuple[str, ...] = FORMATS,
     follows: bool = False,
+    of_rollout: bool = True,
 ) -> Callable[..., None]:
     """A Typer callback from a verb's function: its own flags plus the common ones. Without
     `reads_config` canary.yaml is not looked for, so a broken one is no obstacle. `forms`: what -o
     may be, checked before anything is done. `follows`: it may follow a rollout, and reports to a
-    CI system."""
+    CI system. `of_rollout`: it acts on a Rollout."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
     context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
@@ -325,7 +329,7 @@ def verb(
         with telling as reports:
             names = names_of(given.pop("rollout", None))
             check_options(command, options, names, forms)
-            _finish(ctx.obj, command, options, reports, names, given, function, reads_config)
+            _finish(ctx.obj, command, options, reports, names, given, function, reads_config, of_rollout)
 
     parameters = [context, *(p.replace(kind=keyword) for p in own), *common]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -345,6 +349,7 @@ def _finish(
     given: Mapping[str, Any],
     function: Callable[..., Answer],
     reads_config: bool,
+    of_rollout: bool,
 ) -> NoReturn:
     runtime.no_color = options["no_color"]
     flags = Flags(
@@ -367,6 +372,7 @@ def _finish(
         reporting=reports,
         fields=tuple(options["field"] or ()),
         names=names,
+        of_rollout=of_rollout,
     )
     if session.verbose:
         for setting, origin in session.resolved.origins.items():
@@ -402,7 +408,8 @@ def final(session: Session, error: CanaryError, *, changes: bool) -> CanaryError
     if session.is_over:
         return TimedOut(f"timed out: {sent + '; ' if sent else ''}{error.message}", hint=error.hint)
     if sent:
-        return Unobserved(f"{sent}, but its end was not seen: {error.message}", hint="look with `canary status`")
+        look = "look with `canary status`" if session.of_rollout else ""
+        return Unobserved(f"{sent}, but its end was not seen: {error.message}", hint=look)
     return explained(session, error) if isinstance(error, NotFound) else error
 
 
@@ -410,7 +417,8 @@ def sent_of(session: Session, before: str = "") -> str:
     """What was sent and continues; empty if nothing was."""
     if "cluster" not in vars(session) or not session.cluster.written:
         return ""
-    return f"{before}the {session.command} of `{session.rollout}` was sent and continues"
+    what = f"`{session.rollout}`" if session.of_rollout else session.subject
+    return f"{before}the {session.command} of {what} was sent and continues"
 
 
 _OF_THE_WAY = (ExitCode.FAILED, ExitCode.DENIED, ExitCode.NOT_FOUND)
@@ -422,9 +430,9 @@ def _say_where(session: Session) -> None:
     settings, environ = session.resolved.settings, session.runtime.environ
     named = settings.environment if settings else session.flags.env or environ.get("CANARY_ENV")
     if named:
-        what = session.resolved.rollout
-        session.note(f"acting on {what} in {session.place} (environment {named})")
-    elif not session.resolved.rollout:
+        what = f"on {session.resolved.rollout} " if session.of_rollout else ""
+        session.note(f"acting {what}in {session.place} (environment {named})")
+    elif session.of_rollout and not session.resolved.rollout:
         session.note(f"acting on {session.rollout}, the only Rollout in {session.place}")
 
 

@@ -257,6 +257,15 @@ def runs(line: CommandLine) -> _Found:
     return [(r.name, f"{r.phase}, revision {r.revision}") for r in newest]
 
 
+def running(line: CommandLine, kind: "Kind") -> list[tuple[str, str]]:
+    """The objects of the namespace that have not ended, AnalysisRuns or Experiments."""
+    from companyos_canary.cluster.kinds import Selection
+
+    found = [o for objects in line.ask(lambda c: c.items(Selection(kind, c.namespace))) for o in objects]
+    phases = [(str(o["metadata"]["name"]), str((o.get("status") or {}).get("phase") or "Pending")) for o in found]
+    return [(name, phase) for name, phase in phases if phase in ("Pending", "Running")]
+
+
 # By the name of the parameter, which means the same wherever a verb has it.
 SOURCES: Mapping[str, Callable[[CommandLine], _Found]] = {
     "rollout": rollouts,

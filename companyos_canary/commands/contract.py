@@ -20,6 +20,7 @@ VERBS = (
     "pause",
     "resume",
     "restart",
+    "terminate",
     "watch",
     "status",
     "get",

@@ -51,6 +51,15 @@ def check_options(verb: str, options: Mapping[str, Any], rollouts: Iterable[str]
         )
 
 
+def not_a_name(name: str, kind: str) -> None:
+    """Raises UsageError for what cannot be the name of an object."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"`{printable(name)}` cannot be the name of an object of the kind {kind}",
+            hint="small letters, digits, `-` and `.`",
+        )
+
+
 _TYPES = ("ro", "rollout", "rollouts")
 
 

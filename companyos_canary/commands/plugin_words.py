@@ -40,6 +40,8 @@ def meant(arguments: Sequence[str]) -> str:
     line = _taken_apart(arguments)
     if line is None:
         return ""
+    if line.verb == "terminate":
+        return ""
     if line.words[:1] and line.words[0] in ("experiment", "experiments", "exp", "analysisrun", "ar"):
         return _PLUGIN.format(shlex.join([line.verb, *line.words]))
     known = _VERBS.get(line.verb)
@@ -159,6 +161,5 @@ _VERBS: dict[str, Callable[[_Line], str]] = {
     "scale": _elsewhere("for that use `kubectl scale rollout NAME --replicas=N`"),
     "delete": _elsewhere("for that use `kubectl delete rollout NAME`"),
     "create": _elsewhere("here that is `canary apply VERSION`, or `kubectl create -f FILE`"),
-    "terminate": _elsewhere(_PLUGIN.format("terminate …")),
     "notifications": _elsewhere(_PLUGIN.format("notifications …")),
 }

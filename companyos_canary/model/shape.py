@@ -266,6 +266,25 @@ _ANALYSIS_RUN = {
         ],
     },
 }
+_EXPERIMENT = {
+    "metadata": _META,
+    "spec": {
+        "duration": WORDS,
+        "terminate": bool,
+        "templates": [{"name": WORDS, "replicas": int, "selector": _SELECTOR, "template": _TEMPLATE}],
+        "analyses": [{"name": WORDS, "templateName": WORDS, "requiredForCompletion": bool}],
+    },
+    "status": {
+        **dict.fromkeys(("phase", "message", "availableAt"), WORDS),
+        "templateStatuses": [
+            {
+                **dict.fromkeys(("name", "status", "message"), WORDS),
+                **dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), int),
+            }
+        ],
+        "analysisRuns": [dict.fromkeys(("name", "analysisRun", "phase", "message"), WORDS)],
+    },
+}
 _EVENT = {
     "metadata": _META,
     "involvedObject": {"kind": WORDS, "name": WORDS, "namespace": WORDS, "uid": WORDS},
@@ -282,6 +301,7 @@ _SHAPES: Mapping[WORDS, Shape] = {
     "AnalysisRun": _ANALYSIS_RUN,
     "AnalysisTemplate": _TEMPLATE_OF_ANALYSIS,
     "ClusterAnalysisTemplate": _TEMPLATE_OF_ANALYSIS,
+    "Experiment": _EXPERIMENT,
     "Event": _EVENT,
 }
 _ANY = {"metadata": _META}

@@ -11,8 +11,10 @@ import pytest
 from companyos_canary import cli
 from companyos_canary.commands.contract import VERBS, output_of
 from companyos_canary.model.row import title
+from companyos_canary.sandbox.kinds import EXPERIMENT
 from tests import schema
 from tests.commands.conftest import at_the_pause, freeze, installed, interrupt
+from tests.commands.test_terminate import COMPARE
 from tests.world import CONFIG, MANUAL, World
 
 
@@ -53,6 +55,14 @@ def following(folder: Path) -> World:
     """Ctrl-C after a while."""
     world = waiting(folder)
     interrupt(world, after=2)
+    return world
+
+
+def comparing(folder: Path) -> World:
+    """An Experiment runs."""
+    world = healthy(folder)
+    world.store.create(EXPERIMENT, COMPARE)
+    world.advance(5)
     return world
 
 
@@ -102,6 +112,11 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
     "pause": [(analysing, ()), (analysing, ("--dry-run",)), (healthy, ("other",)), (analysing, SEVERAL)],
     "resume": [(waiting, ()), (healthy, ("--dry-run",)), (held, ()), (healthy, ("other",)), (healthy, SEVERAL)],
     "restart": [(healthy, ()), (healthy, ("--dry-run",)), (healthy, ("other",))],
+    "terminate": [
+        (comparing, ("experiment", "compare")),
+        (comparing, ("experiment", "compare", "--dry-run")),
+        (healthy, ("analysisrun", "other")),
+    ],
     "watch": [(analysing, ()), (waiting, ()), (healthy, ("other",))],
     "status": [(waiting, ()), (rolled_back, ()), (healthy, ("--wait",)), (frozen, ("--wait",)), (healthy, ("other",))],
     "get": [(analysing, ()), (rolled_back, ()), (healthy, ()), (healthy, ("other",))],

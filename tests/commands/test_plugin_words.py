@@ -30,7 +30,6 @@ PLUGIN = "for that use the plugin: `kubectl argo rollouts "
         ("restart web -i 10m", "`canary restart web --in 10m`"),
         ("deploy web v3", "`canary deploy v3 --rollout web`"),
         ("dashboard", "`canary watch`"),
-        ("terminate analysisrun web-1", PLUGIN),
         ("get experiment web-1", PLUGIN),
         ("notifications trigger get", PLUGIN),
         ("create -f rollout.yaml", "`canary apply VERSION`"),

@@ -9,8 +9,9 @@ import yaml
 from companyos_canary.argo.rights import ROLES, Right, role
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.api.access import Attributes, Roles, read_roles
-from companyos_canary.sandbox.kinds import ROLLOUT
+from companyos_canary.sandbox.kinds import EXPERIMENT, ROLLOUT
 from tests.commands.conftest import at_the_pause, changing, installed
+from tests.commands.test_terminate import COMPARE
 from tests.world import MANUAL, World
 
 SUBJECT = {"kind": "ServiceAccount", "name": "ci", "namespace": "companyos"}
@@ -33,9 +34,11 @@ CHANGES = {
     ("abort",): "deployer",
     ("undo",): "deployer",
     ("pause",): "deployer",
+    ("terminate", "experiment", "compare"): "deployer",
     ("apply", "v1.1.0"): "operator",
 }
-# What these verbs need, too, and do not show here: watches, Prometheus behind a proxy, Deployments, new objects.
+# What these verbs need, too, and do not show here: watches, Prometheus behind a proxy, Deployments, new objects,
+# AnalysisRuns by name.
 NOT_SEEN_HERE = {("watch", r) for r in ("rollouts", "analysisruns", "replicasets", "deployments", "pods", "events")} | {
     ("get", "services/proxy"),
     ("get", "deployments"),
@@ -44,6 +47,9 @@ NOT_SEEN_HERE = {("watch", r) for r in ("rollouts", "analysisruns", "replicasets
     ("create", "rollouts"),
     ("create", "analysistemplates"),
     ("create", "services"),
+    ("get", "analysisruns"),
+    ("patch", "analysisruns"),
+    ("list", "experiments"),
 }
 
 
@@ -66,8 +72,11 @@ class Asked:
 
 
 def paused(folder: object) -> World:
-    """v1.1.0 waits for a person at 10 %."""
-    return at_the_pause(installed(folder, MANUAL))  # type: ignore[arg-type]
+    """v1.1.0 waits for a person at 10 %, and an Experiment runs."""
+    world = at_the_pause(installed(folder, MANUAL))  # type: ignore[arg-type]
+    world.store.create(EXPERIMENT, COMPARE)
+    world.advance(5)
+    return world
 
 
 def told(world: World) -> tuple[object, ...]:

@@ -144,7 +144,7 @@ def cells_of(story: Story, base: Base, faults: tuple[str, ...] = (*FAULTS, STALE
             yield Cell(story, fault, None)
             continue
         for name, number in first.items():
-            if story.holds or fault in NO_FAILURE:
+            if story.changes or fault in NO_FAILURE:
                 yield Cell(story, fault, number, name, lasts=True)
             if fault not in NO_FAILURE:
                 yield Cell(story, fault, number, name)
@@ -180,7 +180,7 @@ def _broken(cell: Cell, world: World, base: Base, ran: Ran, line: Line, took: ti
         yield "more than one error"
     if took > base.took + LONGEST:
         yield f"it took {took.total_seconds():.0f} s"
-    yield from _of_a_change(cell, world, base, ran, line) if cell.story.holds else _of_a_look(cell, base, ran)
+    yield from _of_a_change(cell, world, base, ran, line) if cell.story.changes else _of_a_look(cell, base, ran)
 
 
 def _of_a_look(cell: Cell, base: Base, ran: Ran) -> Iterator[str]:
@@ -191,10 +191,10 @@ def _of_a_look(cell: Cell, base: Base, ran: Ran) -> Iterator[str]:
 
 
 def _of_a_change(cell: Cell, world: World, base: Base, ran: Ran, line: Line) -> Iterator[str]:
-    said, holds = ran.out + ran.err, cell.story.holds
+    said = ran.out + ran.err
     if len(line.changes) > base.changes:
         yield f"{len(line.changes)} changes instead of {base.changes}"
-    if ran.code == ExitCode.OK and holds and not holds(world.rollout()):
+    if ran.code == ExitCode.OK and not cell.story.is_kept(world):
         yield "it says that it is done, and it is not"
     if not line.changes:
         return

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.sandbox.kinds import EXPERIMENT
 from tests.commands.conftest import at_the_pause, installed
+from tests.commands.test_terminate import COMPARE
 from tests.world import CONFIG, MANUAL, World
 
 CANARY, STABLE = "companyos-api:v1.1.0", "companyos-api:v1.0.0"
@@ -17,11 +19,20 @@ FEW = MANUAL.replace("replicas: 10", "replicas: 3")
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`holds`: what is true of the cluster when the command has ended with 0; None: it only reads."""
+    """`holds`: what is true of the Rollout, `there` of the cluster, when the command has ended with 0; without both
+    it only reads."""
 
     command: tuple[str, ...]
     begin: Callable[[Path], World]
     holds: Callable[[Rollout], bool] | None = None
+    there: Callable[[World], bool] | None = None
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.holds or self.there)
+
+    def is_kept(self, world: World) -> bool:
+        return (not self.holds or self.holds(world.rollout())) and (not self.there or self.there(world))
 
     @property
     def name(self) -> str:
@@ -56,6 +67,18 @@ def scaled(folder: Path) -> World:
     return world
 
 
+def comparing(folder: Path) -> World:
+    world = healthy(folder)
+    world.store.create(EXPERIMENT, COMPARE)
+    world.advance(5)
+    world.requests.clear()
+    return world
+
+
+def has_ended(world: World) -> bool:
+    return world.store.read(EXPERIMENT, "companyos", "compare")["status"].get("phase") == "Successful"
+
+
 def stable_is(image: str) -> Callable[[Rollout], bool]:
     return lambda r: r.is_fully_promoted and r.image() == image
 
@@ -81,6 +104,7 @@ CHANGING = (
     Story(("retry", *BOUND), after(("abort",)), lambda r: not r.aborted),
     Story(("undo", *BOUND), after(("deploy", "v1.1.0"), begin=healthy), stable_is(STABLE)),
     Story(("restart", *BOUND), healthy, lambda r: r.restart_at is not None and r.restarted_at == r.restart_at),
+    Story(("terminate", "experiment", "compare", *BOUND), comparing, there=has_ended),
     Story(("apply",), scaled, lambda r: r.replicas == 4),
 )
 READING = tuple(

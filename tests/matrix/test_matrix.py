@@ -9,7 +9,19 @@ from tests.matrix.cells import Cell, cells_of, copied, play, without_fault
 from tests.matrix.stories import STORIES, Story
 
 FAULTS = ("reset after it is sent", "403", "504 though it is done", "200, half the JSON")
-PLAYED = ("deploy v1.1.0 --no-wait", "promote", "abort", "pause", "retry", "undo", "apply", "get", "list", "history")
+PLAYED = (
+    "deploy v1.1.0 --no-wait",
+    "promote",
+    "abort",
+    "pause",
+    "retry",
+    "undo",
+    "apply",
+    "get",
+    "list",
+    "history",
+    "terminate experiment compare",
+)
 
 
 @pytest.mark.parametrize("name", PLAYED)

@@ -1,0 +1,114 @@
+"""Changes of AnalysisRuns and Experiments: read, decide, send with the uid as precondition, wait for the effect.
+
+Nothing is sent before all of them were read and decided on; then all are sent, and waited for one after the other.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from companyos_canary.actions.change import PATIENCE
+from companyos_canary.actions.wait import Time, wait_for
+from companyos_canary.argo.effects import Effect
+from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Refusal
+from companyos_canary.argo.patches.runs import Ending
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import ANALYSISRUN, EXPERIMENT, Kind, Selection
+from companyos_canary.errors import CanaryError, NotFound, Refused, Uncertain, near
+from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.experiment import Experiment
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedRun:
+    """What came of it for one object. `effect` is None where nothing was sent, or no one waited. `unsure`: what came
+    in place of an answer; `trouble`: why the last looks failed."""
+
+    kind: Kind
+    decision: Change | Nothing
+    before: Ending
+    after: Ending
+    sent: bool = False
+    effect: Effect | None = None
+    unsure: Uncertain | None = None
+    trouble: CanaryError | None = None
+    timed_out: bool = False
+
+
+def read_run(cluster: Cluster, kind: Kind, name: str) -> Ending:
+    """Raises NotFound with the names that are there."""
+    found = cluster.object(kind.api_version, kind.plural, name)
+    if found is None:
+        raise NotFound(
+            f"{kind.kind} `{name}` not found in namespace `{cluster.namespace}`", hint=_near(cluster, kind, name)
+        )
+    return Experiment.from_object(found) if kind == EXPERIMENT else AnalysisRun.from_object(found)
+
+
+def _near(cluster: Cluster, kind: Kind, name: str) -> str:
+    try:
+        names = [str(o["metadata"]["name"]) for o in cluster.items(Selection(kind, cluster.namespace))]
+    except CanaryError:
+        return ""
+    if not names:
+        return f"there is no {kind.kind} in this namespace; choose another one with -n"
+    return near(name, names, "there is " + ", ".join(f"`{n}`" for n in names[:5]))
+
+
+def change_runs(
+    cluster: Cluster,
+    kind: Kind,
+    names: Iterable[str],
+    decide: Callable[[Ending], Decision],
+    effect: Callable[[Ending, Ending], Effect],
+    *,
+    time: Time,
+    dry_run: bool,
+    wait: bool,
+) -> tuple[ChangedRun, ...]:
+    """Raises Refused, and the API's errors, before anything is sent; an error behind the first change is in what came
+    of that object."""
+    decided = [_decided(kind, read_run(cluster, kind, name), decide) for name in names]
+    if dry_run:
+        return tuple(decided)
+    sent = [_sent(cluster, one) for one in decided]
+    return tuple(_seen(cluster, one, effect, time) if wait and one.sent else one for one in sent)
+
+
+def _decided(kind: Kind, before: Ending, decide: Callable[[Ending], Decision]) -> ChangedRun:
+    decision = decide(before)
+    if isinstance(decision, Refusal):
+        raise Refused(decision.message, hint=decision.hint)
+    return ChangedRun(kind, decision, before, before)
+
+
+def _sent(cluster: Cluster, one: ChangedRun) -> ChangedRun:
+    if not isinstance(one.decision, Change):
+        return one
+    patch = one.decision.patches[0]
+    try:
+        cluster.patch(one.kind, one.before.name, patch.body, content_type=patch.content_type)
+    except Uncertain as error:
+        return replace(one, sent=True, unsure=error)
+    except CanaryError as error:
+        if not cluster.written:
+            raise
+        return replace(one, trouble=error)
+    return replace(one, sent=True)
+
+
+def _seen(cluster: Cluster, one: ChangedRun, effect: Callable[[Ending, Ending], Effect], time: Time) -> ChangedRun:
+    look = partial(read_run, cluster, one.kind, one.before.name)
+    waited = wait_for(look, partial(effect, one.before), one.before, time=time, patience=PATIENCE, known=False)
+    return replace(one, after=waited.seen, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out)
+
+
+KINDS = {
+    "analysisrun": ANALYSISRUN,
+    "analysisruns": ANALYSISRUN,
+    "ar": ANALYSISRUN,
+    "experiment": EXPERIMENT,
+    "experiments": EXPERIMENT,
+    "exp": EXPERIMENT,
+}
+"""As kubectl and the plugin name them."""
