@@ -9,16 +9,14 @@ from datetime import datetime, timedelta
 
 from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.argo.pods import pod_status, restarts
-from companyos_canary.errors import UsageError, printable
 from companyos_canary.model.outcome import AbortReason
-from companyos_canary.model.quantity import format_duration, parse_duration
+from companyos_canary.model.quantity import format_duration
 from companyos_canary.model.snapshot import Snapshot
 
-_WORDS = {
+OF_PODS = {
     "crashloop": ("CrashLoopBackOff",),
     "image-pull": ("ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"),
 }
-_HINT = "use crashloop, image-pull and stuck=DURATION, e.g. crashloop,stuck=10m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +25,6 @@ class AbortOn:
 
     words: tuple[str, ...] = ()
     stuck: timedelta | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> "AbortOn":
-        """`crashloop,image-pull,stuck=10m`; UsageError for anything else, also for nothing."""
-        words, stuck = list[str](), None
-        for word in (part.strip() for part in text.split(",")):
-            name, equals, value = word.partition("=")
-            if word in _WORDS:
-                words.append(word)
-            elif name == "stuck" and equals:
-                stuck = _span(value)
-            else:
-                raise UsageError(f"--abort-on `{printable(word)}` is not a condition", hint=_HINT)
-        return cls(tuple(dict.fromkeys(words)), stuck)
 
 
 NEVER = AbortOn()
@@ -71,7 +55,7 @@ def met(wanted: AbortOn, snapshot: Snapshot, moved: Progress, now: datetime) -> 
     own = [(p, pod_status(p)) for p in snapshot.pods if p.hash == rollout.current_hash and not p.deleting]
     for word in wanted.words:
         for pod, status in own:
-            if status.removeprefix("Init:") in _WORDS[word]:
+            if status.removeprefix("Init:") in OF_PODS[word]:
                 again = restarts(pod)
                 times = f" after {again} restart{'' if again == 1 else 's'}" if again and word == "crashloop" else ""
                 return AbortReason(condition=word, evidence=f"pod {pod.name} is in {status}{times}")
@@ -88,13 +72,3 @@ def _should_move(snapshot: Snapshot) -> bool:
     current = snapshot.current
     held = snapshot.rollout.paused or waits_for_a_person(snapshot.rollout) or snapshot.stale_since is not None
     return current is not None and current.ready < current.desired and not held
-
-
-def _span(text: str) -> timedelta:
-    try:
-        found = parse_duration(text)
-    except ValueError:
-        found = timedelta()
-    if found <= timedelta():
-        raise UsageError(f"--abort-on `stuck={printable(text)}` is not a duration", hint=_HINT)
-    return found

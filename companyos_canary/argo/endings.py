@@ -47,6 +47,9 @@ class Until:
         return cls("step" if kind == "step" else "weight", value)
 
 
+UNTIL_HEALTHY = Until()
+
+
 @dataclass(frozen=True, slots=True)
 class Followed:
     """What is being followed: one pod template, known by its hash once the controller shows it."""

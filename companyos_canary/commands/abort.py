@@ -12,7 +12,7 @@ from companyos_canary.argo.patches.decision import Change, Decision, Nothing
 from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.argo.replicas import abort_delay
 from companyos_canary.commands import base
-from companyos_canary.commands.options import time_limit
+from companyos_canary.commands.options import TEN_MINUTES
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, verb_with, would_send
 from companyos_canary.commands.several import Several, several
 from companyos_canary.errors import ExitCode, Refused, exits
@@ -40,21 +40,20 @@ def abort(
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
-    timeout: base.TimeoutOption = "10m",
+    timeout: base.TimeoutOption = TEN_MINUTES,
 ) -> base.Answer:
     """Stop the canary: all traffic and pods go back to the stable version.
 
     If the controller has not seen the newest version yet, it would ignore an abort. In that case the stable
     version is put back instead.
     """
-    limit = time_limit(timeout or "10m")
     runtime, name, at = session.runtime, session.rollout, session.runtime.clock.now()
 
     def decision(live: Rollout) -> Decision:
         return action.decide(session.cluster, live, by=runtime.user, now=at, reason=reason)
 
     verb = replace(verb_with(session, "abort", decision, aborted, reason), insists=True)
-    time = session.time(limit)
+    time = session.time(timeout)
     changed = change(session.cluster, name, verb, time=time, dry_run=dry_run, wait=not no_wait)
     if dry_run:
         return would_send(session, changed)

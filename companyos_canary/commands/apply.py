@@ -10,7 +10,6 @@ from companyos_canary.actions.change import PATIENCE
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base, scope
-from companyos_canary.commands.options import time_limit
 from companyos_canary.config import image_reference
 from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.rollout import Rollout
@@ -76,8 +75,7 @@ def apply(
     if version is not None:
         image_reference("image", version)
     settings = session.settings
-    limit = time_limit(timeout)
-    time = session.time(limit)
+    time = session.time(timeout)
     planned = action.plan(session.cluster, settings, version, force=force)
     if dry_run:
         starts = [f"starts a canary: {action.applied_sentence(c)}" for c in planned.rolling]

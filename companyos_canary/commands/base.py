@@ -30,8 +30,10 @@ from companyos_canary.commands.options import (
     RolloutArgument,
     RolloutOption,
     TimeoutOption,
+    as_text,
     check_options,
     names_of,
+    parsers,
 )
 from companyos_canary.config import Flags, Resolved, owned_by_another, resolve
 from companyos_canary.errors import (
@@ -174,11 +176,11 @@ class Session:
 
     def time(self, limit: timedelta | None) -> "Time":
         """The clock of this run. `limit` bounds all of it from its first moment, each request too;
-        None for no end."""
+        None or zero for no end."""
         from companyos_canary.actions.wait import Time
 
         clock = self.runtime.clock
-        self.until = None if limit is None else self.began + limit
+        self.until = self.began + limit if limit else None
         time = Time(clock.now, clock.sleep, self.until)
         self.cluster.left = time.left
         return time
@@ -317,6 +319,7 @@ def verb(
     may be, checked before anything is done. `follows`: it may follow a rollout, and reports to a
     CI system. `of_rollout`: it acts on a Rollout."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    parsed = parsers(own)
     keyword = inspect.Parameter.KEYWORD_ONLY
     context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
     shared = (*OPTIONS, *COMMON) if follows else COMMON
@@ -329,9 +332,10 @@ def verb(
         with telling as reports:
             names = names_of(given.pop("rollout", None))
             check_options(command, options, names, forms)
+            given |= {n: p.parse(given[n]) for n, p in parsed.items() if given[n] is not None}
             _finish(ctx.obj, command, options, reports, names, given, function, reads_config, of_rollout)
 
-    parameters = [context, *(p.replace(kind=keyword) for p in own), *common]
+    parameters = [context, *(as_text(p, parsed.get(p.name)).replace(kind=keyword) for p in own), *common]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {p.name: p.annotation for p in parameters}
     callback.__doc__ = function.__doc__

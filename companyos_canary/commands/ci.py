@@ -114,4 +114,4 @@ def _system(word: str, name: str, runtime: "Runtime") -> "System":
 
 
 def _heartbeat(text: str, name: str) -> timedelta | None:
-    return time_limit(text, name) if text else HEARTBEAT
+    return (time_limit(text, name) or None) if text else HEARTBEAT

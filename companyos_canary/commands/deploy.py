@@ -8,15 +8,15 @@ import typer
 from companyos_canary.actions import deploy as action
 from companyos_canary.actions.change import Changed
 from companyos_canary.actions.supersede import is_in_the_way, make_way
-from companyos_canary.argo.abort_on import NEVER, AbortOn
+from companyos_canary.argo.abort_on import NEVER
 from companyos_canary.argo.effects import Effect
-from companyos_canary.argo.endings import Until
+from companyos_canary.argo.endings import UNTIL_HEALTHY
 from companyos_canary.argo.patches.decision import Change
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.ci import publish
-from companyos_canary.commands.options import AbortOnOption, time_limit
+from companyos_canary.commands.options import AbortOnOption, UntilOption
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, would_send
 from companyos_canary.config.settings import image_reference
 from companyos_canary.errors import ExitCode, NotFound, UsageError, exits
@@ -61,7 +61,7 @@ def deploy(
         bool, typer.Option("--force", help="set the image even if Argo CD or Flux will put it back")
     ] = False,
     abort_on: AbortOnOption = None,
-    until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
+    until: UntilOption = UNTIL_HEALTHY,
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
@@ -84,11 +84,10 @@ def deploy(
     from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 
     image_reference("image", version)
-    target, runtime = Until.parse(until), session.runtime
-    guarded = NEVER if abort_on is None else AbortOn.parse(abort_on)
+    runtime, guarded = session.runtime, abort_on or NEVER
     if no_wait and guarded != NEVER:
         raise UsageError("--abort-on and --no-wait exclude each other: no one would look", hint="leave out one of them")
-    time = session.time(time_limit(timeout))
+    time = session.time(timeout)
     settings = session.resolved.settings
     wanted = action.Deploy(
         version=version,
@@ -99,7 +98,7 @@ def deploy(
         reason=reason,
         release_hold=release_hold,
         force=force,
-        until=target,
+        until=until,
     )
     name = session.rollout
     try:
@@ -127,7 +126,7 @@ def deploy(
     return follow_to_the_end(
         session,
         live,
-        until=target,
+        until=until,
         generation=live.generation,
         container=action.running_container(live, wanted.container),
         image=image,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 from companyos_canary.actions import abort
 from companyos_canary.actions.change import change
@@ -19,7 +20,6 @@ from companyos_canary.argo.picture import Place, look
 from companyos_canary.commands import scope
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
-from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import verb_with
 from companyos_canary.commands.shows.lines import JsonLines, Lines, Manner, Show
 from companyos_canary.errors import (
@@ -48,7 +48,7 @@ def follow_to_the_end(
     live: Rollout,
     *,
     until: Until,
-    timeout: str | None,
+    timeout: timedelta | None,
     generation: int = 0,
     container: str | None = None,
     image: str = "",
@@ -56,16 +56,16 @@ def follow_to_the_end(
     manner: Manner = _USUAL,
     abort_on: AbortOn = NEVER,
 ) -> Answer:
-    """Follows the Rollout's newest template; `timeout` is the flag as it was written. The hash is
-    believed once the controller has seen `generation`, and only with the `image` that we set (empty
-    where we set none). `sent`: something was changed before."""
+    """Follows the Rollout's newest template; `timeout` is what the user gave, zero for no end; None for what
+    its steps need. The hash is believed once the controller has seen `generation`, and only with the `image`
+    that we set (empty where we set none). `sent`: something was changed before."""
     if problem := impossible(live, until):
         raise Refused(problem, hint="--until healthy or --until paused")
     place, runtime = session.view_place(live), session.runtime
     now = runtime.clock.now
     settings = session.resolved.settings
     said = scope.note(session, scope.of_settings(session, settings), live.name) if settings else ""
-    deadline = session.time(time_limit(timeout)).until if timeout is not None else None
+    deadline = session.time(timeout).until if timeout is not None else None
     with (
         _ended_otherwise(live, place),
         closing(runtime.feed(session.cluster, live.name)) as feed,

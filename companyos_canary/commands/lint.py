@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from companyos_canary.commands import base
-from companyos_canary.commands.options import span
+from companyos_canary.commands.options import a_duration
 from companyos_canary.config import FILE, find, load
 from companyos_canary.errors import CanaryError, ConfigError, ExitCode, UsageError, printable
 from companyos_canary.lint.check import File, LintReport, check, file_of, file_of_objects
@@ -42,6 +43,7 @@ OUTPUT = Output((Linted,), partial=True)
 EXITS = (ExitCode.OK, ExitCode.USAGE, ExitCode.DEGRADED)
 _ENDINGS = (".yaml", ".yml", ".json")
 _STDIN = "-"
+_SCRAPED = timedelta(seconds=15)
 
 
 def lint(
@@ -50,8 +52,10 @@ def lint(
         list[str] | None, typer.Argument(metavar="[FILE]...", help="files, directories, or - for standard input")
     ] = None,
     scrape_interval: Annotated[
-        str, typer.Option("--scrape-interval", metavar="DURATION", help="how often Prometheus scrapes pods")
-    ] = "15s",
+        timedelta,
+        typer.Option("--scrape-interval", metavar="DURATION", help="how often Prometheus scrapes pods"),
+        a_duration("--scrape-interval"),
+    ] = _SCRAPED,
 ) -> base.Answer:
     """Check manifests and canary.yaml before a release, without a cluster.
 
@@ -60,9 +64,8 @@ def lint(
     `# canary-lint: ignore=RULE reason` suppresses a finding. The exit code is 3 if there are errors; warnings and
     notes do not change it.
     """
-    scrape = span(scrape_interval, "--scrape-interval")
     read, problems = _read(session, _asked(session, files))
-    report = check(read, scrape)
+    report = check(read, scrape_interval)
     broken = tuple(pick(UnreadableRow, p) for p in problems)
     if session.output in ("github", "sarif"):
         from companyos_canary.lint.rules import RULES

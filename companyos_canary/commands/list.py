@@ -1,6 +1,7 @@
 """`canary list`: a line a rollout, those that wait for a person first; one request."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -8,7 +9,7 @@ import typer
 from companyos_canary.argo.picture import Place
 from companyos_canary.argo.rows import Listed, listed
 from companyos_canary.commands import base
-from companyos_canary.commands.options import not_a_selector, span
+from companyos_canary.commands.options import a_duration, not_a_selector
 from companyos_canary.errors import Forbidden, Invalid, exits
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
@@ -38,7 +39,9 @@ def list_rollouts(
     selector: Annotated[str, typer.Option("-l", "--selector", help="label selector, e.g. team=checkout")] = "",
     waiting: Annotated[bool, typer.Option("--waiting", help="only those that wait for a person")] = False,
     older: Annotated[
-        str | None, typer.Option("--older", help="only those in their phase for longer than, e.g. 2h")
+        timedelta | None,
+        typer.Option("--older", help="only those in their phase for longer than, e.g. 2h"),
+        a_duration("--older"),
     ] = None,
 ) -> base.Answer:
     """List rollouts with phase, step, weight and version. Those that wait for a person come first, longest
@@ -47,7 +50,6 @@ def list_rollouts(
     from companyos_canary.view import rollouts as view
     from companyos_canary.view.ink import ink
 
-    least = None if older is None else span(older, "--older")
     found = _read(session, everywhere, selector)
     now, facts, settings = (session.runtime.clock.now(), session.runtime.facts, session.resolved.settings)
     context = session.cluster.context
@@ -58,11 +60,11 @@ def list_rollouts(
 
     rows = view.longest_waiting_first(listed(r, now, place(r)) for r in found)
     rows = [r for r in rows if r.waits_for_a_person or not waiting]
-    rows = [r for r in rows if least is None or (r.for_seconds is not None and r.for_seconds >= least)]
+    rows = [r for r in rows if older is None or (r.for_seconds is not None and r.for_seconds >= older)]
     there = {(r.namespace, r.name): r for r in found}
     shown = [there[r.namespace, r.rollout] for r in rows]
     where = "all namespaces" if everywhere else f"namespace `{session.cluster.namespace}`"
-    that = " like this" if (waiting or older or selector) else ""
+    that = " like this" if (waiting or older is not None or selector) else ""
     if not rows and session.output in ("name", "yaml"):
         session.answered = True
     return base.Answer(

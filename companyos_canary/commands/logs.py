@@ -23,7 +23,7 @@ from companyos_canary.adapters import in_thread
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.commands import base
-from companyos_canary.commands.options import span
+from companyos_canary.commands.options import a_duration
 from companyos_canary.errors import CanaryError, ExitCode, Invalid, NotFound, Unreachable, UsageError, exits
 from companyos_canary.model.http import Stream
 from companyos_canary.model.row import Output, Placed
@@ -218,7 +218,11 @@ def logs(
     previous: Annotated[
         bool, typer.Option("--previous", help="lines of the container before its last restart")
     ] = False,
-    since: Annotated[str | None, typer.Option("--since", help="only lines from the last, e.g. 10m")] = None,
+    since: Annotated[
+        timedelta | None,
+        typer.Option("--since", help="only lines from the last, e.g. 10m"),
+        a_duration("--since", least=_LEAST),
+    ] = None,
     tail: Annotated[
         int | None,
         typer.Option("--tail", min=-1, help="last lines of each pod; -1 = all [default: 100, without --since]"),
@@ -239,7 +243,7 @@ def logs(
         container=container,
         settled=settings.container if settings else None,
         previous=previous,
-        since=None if since is None else span(since, "--since", least=_LEAST),
+        since=since,
         tail=usual if tail is None else (None if tail < 0 else tail),
         grep=_pattern(grep),
     )

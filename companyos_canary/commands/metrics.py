@@ -15,7 +15,7 @@ from companyos_canary.actions.traffic import bounds
 from companyos_canary.argo.picture import look
 from companyos_canary.commands import base, scope
 from companyos_canary.commands.base import Answer, Session
-from companyos_canary.commands.options import span
+from companyos_canary.commands.options import a_duration
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, exits, near
 from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Live
@@ -241,8 +241,14 @@ def metrics(
     session: base.Session,
     rollout: base.RolloutArgument = None,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="repeat until Ctrl-C")] = False,
-    every: Annotated[str, typer.Option("--every", help="how often, with --watch")] = "5s",
-    since: Annotated[str | None, typer.Option("--since", help="draw a chart of the last, e.g. 1h")] = None,
+    every: Annotated[
+        timedelta, typer.Option("--every", help="how often, with --watch"), a_duration("--every", least=_SECOND)
+    ] = 5 * _SECOND,
+    since: Annotated[
+        timedelta | None,
+        typer.Option("--since", help="draw a chart of the last, e.g. 1h"),
+        a_duration("--since", least=_SECOND),
+    ] = None,
     query: Annotated[
         str | None, typer.Option("--query", help="print the query of this metric", metavar="METRIC")
     ] = None,
@@ -256,11 +262,11 @@ def metrics(
     if watch + (since is not None) + (query is not None) > 1:
         raise UsageError("--watch, --since and --query exclude each other", hint="leave out all but one")
     if watch:
-        return _again(session, span(every, "--every", least=_SECOND))
+        return _again(session, every)
     if query is not None:
         return _how_it_is_asked(session, query)
     if since is not None:
-        return _over_time(session, span(since, "--since", least=_SECOND))
+        return _over_time(session, since)
     return _now(session)
 
 

@@ -1,14 +1,21 @@
 """The options that verbs share, and what they may say: checked before a cluster is asked."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from functools import partial
+from inspect import Parameter
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from companyos_canary.errors import UsageError, printable
 from companyos_canary.model.quantity import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from companyos_canary.argo.abort_on import AbortOn
+    from companyos_canary.argo.endings import Until
 
 FORMATS = ("human", "json", "yaml", "name")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -99,14 +106,77 @@ def span(text: str, option: str, *, least: timedelta = timedelta()) -> timedelta
     return found
 
 
-def time_limit(text: str | None, option: str = "--timeout") -> timedelta | None:
-    """The same, 0 for no end (None), as where nothing is given."""
-    if text is None:
-        return None
+def time_limit(text: str, option: str) -> timedelta:
+    """The same; 0 is for no end, which its hint says."""
     try:
-        return span(text, option) or None
+        return span(text, option)
     except UsageError as error:
         raise UsageError(error.message, hint=f"{error.hint}; 0 for none") from None
+
+
+def abort_on(text: str) -> "AbortOn":
+    """`crashloop,image-pull,stuck=10m`; UsageError for anything else, also for nothing."""
+    from companyos_canary.argo.abort_on import OF_PODS, AbortOn
+
+    words, stuck = list[str](), None
+    for word in (part.strip() for part in text.split(",")):
+        name, equals, value = word.partition("=")
+        if word in OF_PODS:
+            words.append(word)
+        elif name == "stuck" and equals:
+            stuck = _stuck(value)
+        else:
+            raise UsageError(f"--abort-on `{printable(word)}` is not a condition", hint=_CONDITIONS)
+    return AbortOn(tuple(dict.fromkeys(words)), stuck)
+
+
+_CONDITIONS = "use crashloop, image-pull and stuck=DURATION, e.g. crashloop,stuck=10m"
+
+
+def _stuck(text: str) -> timedelta:
+    try:
+        found = parse_duration(text)
+    except ValueError:
+        found = timedelta()
+    if found <= timedelta():
+        raise UsageError(f"--abort-on `stuck={printable(text)}` is not a duration", hint=_CONDITIONS)
+    return found
+
+
+def _until(text: str) -> "Until":
+    from companyos_canary.argo.endings import Until
+
+    return Until.parse(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Beside an option in its annotation: a verb gets the value that `parse` makes of the text, which raises
+    UsageError. `form` is the text of a default value, for the help."""
+
+    parse: Callable[[str], Any]
+    form: Callable[[Any], str] = format_duration
+
+
+def parsers(parameters: Iterable[Parameter]) -> dict[str, Parsed]:
+    """Those of the parameters whose text is parsed, by name."""
+    noted = ((p.name, note) for p in parameters for note in getattr(p.annotation, "__metadata__", ()))
+    return {name: note for name, note in noted if isinstance(note, Parsed)}
+
+
+def as_text(parameter: Parameter, parsed: Parsed | None) -> Parameter:
+    """The parameter as the command line has it: a text, and its default one as well."""
+    if parsed is None:
+        return parameter
+    option = next(note for note in parameter.annotation.__metadata__ if not isinstance(note, Parsed))
+    usual = parameter.default
+    return parameter.replace(
+        annotation=Annotated[str | None, option], default=usual if usual is None else parsed.form(usual)
+    )
+
+
+def a_duration(option: str, *, least: timedelta = timedelta()) -> Parsed:
+    return Parsed(partial(span, option=option, least=least))
 
 
 NamespaceOption = Annotated[str | None, typer.Option("-n", "--namespace", help="namespace of the Rollout")]
@@ -143,18 +213,29 @@ SelectorOption = Annotated[
     str | None, typer.Option("-l", "--selector", metavar="LABELS", help="all Rollouts with these labels, e.g. app=x")
 ]
 AbortOnOption = Annotated[
-    str | None,
+    "AbortOn | None",
     typer.Option("--abort-on", metavar="LIST", help="abort if a fact shows: crashloop, image-pull, stuck=DURATION"),
+    Parsed(abort_on),
+]
+UntilOption = Annotated[
+    "Until",
+    typer.Option("--until", help="healthy, paused, step=N or weight=N"),
+    Parsed(_until, form=lambda until: str(until.kind)),
 ]
 RolloutOption = Annotated[str | None, typer.Option("--rollout", help="name of the Rollout", metavar="NAME")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")]
 NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="do not wait; exit once sent")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="reason, for the history")]
-TimeoutOption = Annotated[str | None, typer.Option("--timeout", help="end after this, e.g. 10m; 0 = never")]
+TEN_MINUTES = timedelta(minutes=10)
+_TIME_LIMIT = Parsed(partial(time_limit, option="--timeout"))
+TimeoutOption = Annotated[
+    timedelta | None, typer.Option("--timeout", help="end after this, e.g. 10m; 0 = never"), _TIME_LIMIT
+]
 FollowTimeoutOption = Annotated[
-    str | None,
+    timedelta | None,
     typer.Option(
         "--timeout",
         help="end after this, e.g. 10m; 0 = never  [default: twice the time of the steps, without waits for a person]",
     ),
+    _TIME_LIMIT,
 ]

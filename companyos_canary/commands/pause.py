@@ -3,7 +3,6 @@
 from companyos_canary.argo.effects import paused
 from companyos_canary.argo.patches.act import pause as decide
 from companyos_canary.commands import base
-from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import CHANGE, changed, verb_with
 from companyos_canary.commands.several import Several, several
 from companyos_canary.errors import ExitCode, exits
@@ -35,7 +34,7 @@ def pause(
         verb_with(session, "pause", decide, paused, reason),
         dry_run=dry_run,
         no_wait=no_wait,
-        limit=time_limit(timeout),
+        limit=timeout,
         done=lambda result: f"{result.after.name} in {session.place} is paused by hand: `canary resume` continues it",
     )
 

@@ -24,7 +24,6 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.commands import base
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
-from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import CHANGE, changed, sent_answer, unseen, verb_with, would_send
 from companyos_canary.errors import ExitCode, Refused, UsageError, exits
 from companyos_canary.model.image import version
@@ -147,7 +146,7 @@ def _here_only(session: Session, decide: Callable[[Rollout], Decision]) -> Calla
     return decision
 
 
-def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout: str | None) -> Answer:
+def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout: timedelta | None) -> Answer:
     """Skips all that is left; done when the stable hash is this version's."""
     if not wanted.reason:
         raise UsageError(
@@ -155,7 +154,7 @@ def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout:
             hint='canary promote --full --reason "…"',
         )
     verb = wanted.verb(session, "promote --full", promote_full, full_promote_taken_up)
-    name, time = session.rollout, session.time(time_limit(timeout))
+    name, time = session.rollout, session.time(timeout)
     if not wanted.dry_run:
         _ask(session, verb, yes=yes)
     result = change(session.cluster, name, verb, time=time, dry_run=wanted.dry_run, wait=not wanted.no_wait)
@@ -300,14 +299,13 @@ def promote(
     --full skips all remaining steps and analyses. It asks for confirmation on a terminal and needs --yes
     elsewhere.
     """
-    limit = time_limit(timeout)
     if sum((full, skip_step, to_weight is not None)) > 1:
         raise UsageError("--full, --skip-step and --to-weight exclude each other")
     wanted = _Wanted(if_step, if_revision, reason, dry_run=dry_run, no_wait=no_wait)
     if full:
         return promote_everything(session, wanted, yes=yes, timeout=timeout)
     if to_weight is not None:
-        return promote_to(session, wanted, to_weight, limit)
+        return promote_to(session, wanted, to_weight, timeout)
     here = _here_only(session, lambda live: decide(live, skip_step=skip_step))
     verb = wanted.verb(session, "promote", here, promoted)
     return changed(
@@ -315,7 +313,7 @@ def promote(
         verb,
         dry_run=dry_run,
         no_wait=no_wait,
-        limit=limit,
+        limit=timeout,
         done=lambda r: f"{r.after.name} in {session.place} continues: {_now(r.after)}",
     )
 

@@ -1,6 +1,7 @@
 """`canary restart`: new pods of the same version."""
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from companyos_canary.actions.change import Changed, change
 from companyos_canary.argo.effects import Effect, restarted
 from companyos_canary.argo.patches.act import restart as decide
 from companyos_canary.commands import base
-from companyos_canary.commands.options import span, time_limit
+from companyos_canary.commands.options import TEN_MINUTES, a_duration
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, verb_with, would_send
 from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.quantity import format_duration
@@ -26,19 +27,19 @@ EXITS = exits(ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.
 def restart(
     session: base.Session,
     rollout: base.RolloutArgument = None,
-    later: Annotated[str, typer.Option("--in", metavar="DURATION", help="e.g. 10m")] = "0s",
+    delay: Annotated[
+        timedelta, typer.Option("--in", metavar="DURATION", help="e.g. 10m"), a_duration("--in")
+    ] = timedelta(),
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,
     no_wait: base.NoWaitOption = False,
-    timeout: base.TimeoutOption = "10m",
+    timeout: base.TimeoutOption = TEN_MINUTES,
 ) -> base.Answer:
     """Replace all pods with new ones of the same version, one at a time, and wait until it is done.
 
     This runs no step and no analysis.
     """
-    delay = span(later, "--in")
-    limit = time_limit(timeout or "10m")
-    time = session.time(None if limit is None else delay + limit)
+    time = session.time(delay + timeout if timeout else None)
     snapshot = session.cluster.snapshot(session.rollout, events=False)
     at = (session.cluster.server_time or time.now()) + delay
     old = {pod.name: pod.created_at for pod in snapshot.pods}

@@ -5,7 +5,6 @@ from companyos_canary.argo.effects import resumed
 from companyos_canary.argo.patches.act import resume as decide
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import base
-from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import CHANGE, changed, verb_with
 from companyos_canary.commands.several import Several, several
 from companyos_canary.errors import ExitCode, exits
@@ -37,7 +36,7 @@ def resume(
         return f"{result.after.name} in {session.place} is resumed, {phase.word}{tail}"
 
     verb = verb_with(session, "resume", decide, resumed, reason)
-    return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done, limit=time_limit(timeout))
+    return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done, limit=timeout)
 
 
 command = base.verb(several(resume))

@@ -11,7 +11,6 @@ from companyos_canary.argo.effects import retried
 from companyos_canary.argo.patches.act import retry as decide
 from companyos_canary.argo.steps import weight_steps
 from companyos_canary.commands import base
-from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import CHANGE, changed, verb_with
 from companyos_canary.commands.several import Several, several
 from companyos_canary.errors import ExitCode, TimedOut, exits
@@ -42,7 +41,7 @@ def retry(
 
     A metric fails again as long as its query window covers the failure; the command says how long that takes.
     """
-    limit, clock = time_limit(timeout), session.runtime.clock
+    clock = session.runtime.clock
     snapshot = session.cluster.snapshot(session.rollout, events=False)
     left = window_left(snapshot, clock.now()) if snapshot.rollout.aborted else timedelta()
     if left and not dry_run:
@@ -50,7 +49,7 @@ def retry(
         span = format_duration(timedelta(seconds=int(left.total_seconds()) + 1))
         if wait_window:
             session.note(f"waiting {span}, until the window of {names} no longer covers the failure")
-            clock.sleep(min(left.total_seconds(), session.time(limit).left()))
+            clock.sleep(min(left.total_seconds(), session.time(timeout).left()))
             if session.is_over:
                 raise TimedOut("timed out while the window still covered the failure; nothing was sent")
         else:
@@ -65,7 +64,7 @@ def retry(
         return f"{result.after.name} in {session.place} runs again {start}: `canary watch`"
 
     verb = verb_with(session, "retry", decide, retried, reason)
-    return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done, limit=limit)
+    return changed(session, verb, dry_run=dry_run, no_wait=no_wait, done=done, limit=timeout)
 
 
 command = base.verb(several(retry))

@@ -9,7 +9,6 @@ from companyos_canary.actions.runs import KINDS, ChangedRun, change_runs
 from companyos_canary.argo.patches.runs import has_ended, terminated
 from companyos_canary.commands import base
 from companyos_canary.commands.candidates import CommandLine, running
-from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.runs import OF_RUNS, kind_and_names, runs_answer
 from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.row import Output
@@ -50,7 +49,7 @@ def terminate(
     """
     kind, found = kind_and_names(what, names or ())
     session.subject = f"{kind.kind} " + ", ".join(f"`{n}`" for n in found)
-    time = session.time(time_limit(timeout))
+    time = session.time(timeout)
     decide = partial(terminated, kind=kind.kind)
     changed = change_runs(session.cluster, kind, found, decide, has_ended, time=time, dry_run=dry_run, wait=not no_wait)
 

@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +19,6 @@ from companyos_canary.argo.patches.promote import promote_full
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
-from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.outcome import DryRun, Sent, sent_answer, unseen, would_send
 from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError, exits
 from companyos_canary.model.rollout import Rollout
@@ -91,7 +91,7 @@ def undo(
         raise UsageError(
             "--fast skips all steps and analyses: give a reason with --reason", hint='canary undo --fast --reason "…"'
         )
-    time = session.time(time_limit(timeout))
+    time = session.time(timeout)
     snapshot = session.cluster.snapshot(session.rollout)
     base.permitted(snapshot, "replicasets")
     if force and to is None and not keeper_of(snapshot.rollout):
@@ -131,7 +131,7 @@ def _followed(
     target: ReplicaSet,
     *,
     fast: bool,
-    timeout: str | None,
+    timeout: timedelta | None,
     time: "Time",
 ) -> base.Answer:
     """Says how it gets there, and follows it to its end; with `fast` past its steps."""

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.argo.abort_on import NEVER, AbortOn
-from companyos_canary.argo.endings import Until
+from companyos_canary.argo.abort_on import NEVER
+from companyos_canary.argo.endings import UNTIL_HEALTHY
 from companyos_canary.argo.events import Measurement, Transition
 from companyos_canary.argo.rows import FOLLOWED, SnapshotRow, VerdictRow
 from companyos_canary.commands import base
 from companyos_canary.commands.follow import follow_to_the_end
-from companyos_canary.commands.options import AbortOnOption
+from companyos_canary.commands.options import AbortOnOption, UntilOption
 from companyos_canary.commands.shows.lines import Manner
 from companyos_canary.errors import ExitCode, UsageError, exits
 from companyos_canary.model.row import Output
@@ -46,7 +46,7 @@ def watch(
     session: base.Session,
     rollout: base.RolloutArgument = None,
     abort_on: AbortOnOption = None,
-    until: Annotated[str, typer.Option("--until", help="healthy, paused, step=N or weight=N")] = "healthy",
+    until: UntilOption = UNTIL_HEALTHY,
     read_only: Annotated[bool, typer.Option("--read-only", help="turn off the keys that change something")] = False,
     stay: Annotated[bool, typer.Option("--stay", help="do not exit; follow the next version too")] = False,
     timeout: base.FollowTimeoutOption = None,
@@ -59,12 +59,11 @@ def watch(
     --abort-on aborts a version in progress whose pods crash or cannot get their image, or if nothing moves for
     so long, for as long as this command watches it.
     """
-    target, guarded = Until.parse(until), NEVER if abort_on is None else AbortOn.parse(abort_on)
-    if read_only and guarded != NEVER:
+    if read_only and abort_on:
         raise UsageError("--abort-on and --read-only exclude each other", hint="leave out one of them")
     live = session.cluster.resolved(session.cluster.rollout(session.rollout))
     manner = Manner(read_only, stay)
-    return follow_to_the_end(session, live, until=target, timeout=timeout, manner=manner, abort_on=guarded)
+    return follow_to_the_end(session, live, until=until, timeout=timeout, manner=manner, abort_on=abort_on or NEVER)
 
 
 command = base.verb(watch, follows=True)
