@@ -271,8 +271,8 @@ class _Evaluation:
     ) -> Iterator[tuple[Labels, list[tuple[int, float]]]]:
         found = self.select(wanted, start / 1000, end / 1000)
         for series in sorted(found, key=lambda s: sorted(s.labels.items())):
-            points = ((round(at * 1000), value) for at, value in series.samples)
-            yield series.labels, [p for p in points if start <= p[0] <= end]
+            points = [(moment, v) for at, v in series.samples if start <= (moment := round(at * 1000)) <= end]
+            yield series.labels, points
 
 
 @lru_cache(maxsize=4096)

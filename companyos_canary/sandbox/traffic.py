@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from companyos_canary.sandbox.kinds import POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.scenarios import BOUNDS, RATE, Behaviour, Rates, behaviour
 from companyos_canary.sandbox.store import Store
-from companyos_canary.sandbox.tsdb import Target, Tsdb
+from companyos_canary.sandbox.tsdb import Row, Target, Tsdb
 
 #: The healthy distribution of latency: (seconds, share of requests that are faster), straight in
 #: between. Its p95 is 0.183 s.
@@ -38,8 +39,6 @@ _NOT_FOUND = 0.01
 REQUESTS = "companyos_http_requests_total"
 DURATION = "companyos_http_request_duration_seconds"
 DECISIONS = "companyos_opa_decisions_total"
-
-Exported = Iterator[tuple[str, dict[str, str], float]]
 
 #: A longer gap (a laptop that slept) is not filled: traffic continues from its end.
 MAX_SCRAPES = 600
@@ -98,18 +97,21 @@ class Exporter:
         self._decisions["success"] += count - undecided
         self._decisions["error"] += undecided
 
-    def exported(self) -> Exported:
-        """(metric, labels, value) of every series."""
-        for status, count in self._requests.items():
-            yield REQUESTS, {"status": status}, math.floor(count)
-        for bound, count in zip((*self.bounds, math.inf), self._buckets, strict=True):
-            yield f"{DURATION}_bucket", {"le": _written(bound)}, math.floor(count)
-        yield f"{DURATION}_sum", {}, self._seconds
-        yield f"{DURATION}_count", {}, math.floor(self._buckets[-1])
-        for result, count in self._decisions.items():
-            yield DECISIONS, {"result": result}, math.floor(count)
+    def series(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """(metric, labels) of every series, which stay the same."""
+        yield from ((REQUESTS, {"status": status}) for status in self._requests)
+        yield from ((f"{DURATION}_bucket", {"le": _written(bound)}) for bound in (*self.bounds, math.inf))
+        yield from ((f"{DURATION}_sum", {}), (f"{DURATION}_count", {}))
+        yield from ((DECISIONS, {"result": result}) for result in self._decisions)
+
+    def values(self) -> list[float]:
+        """In the order of `series`."""
+        whole = [math.floor(count) for count in self._buckets]
+        requests, decisions = (map(math.floor, c.values()) for c in (self._requests, self._decisions))
+        return [*requests, *whole, self._seconds, whole[-1], *decisions]
 
 
+@lru_cache(maxsize=1024)
 def _share_below(seconds: float) -> float:
     for (a, p), (b, q) in pairwise(_LATENCY):
         if seconds <= b:
@@ -146,12 +148,15 @@ class _Pod:
 
 @dataclass(slots=True)
 class _Process:
-    """`since`: when it was first seen ready, in milliseconds."""
+    """`since`: when it was first seen ready, in milliseconds. `shown`: its series, `rows` takes their samples;
+    they are those of `labelled`, the labels of the pod and how it shows metrics."""
 
     exporter: Exporter
     pod: _Pod
     since: int
     shown: dict[frozenset[tuple[str, str]], dict[str, str]] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    labelled: tuple[dict[str, str], str] = ({}, "")
 
 
 class Traffic:
@@ -259,19 +264,24 @@ class Traffic:
     def _show(self, process: _Process, at: float) -> None:
         """Writes one scrape; series that are no longer there (a label of the pod changed) end."""
         metrics = self._how(process.pod).metrics
+        if process.labelled != (process.pod.labels, metrics):
+            self._label(process, metrics, at)
+        values = [] if metrics == "none" else process.exporter.values()
+        for row, value in zip(process.rows, (float(metrics != "none"), *values), strict=True):
+            row(at, value)
+
+    def _label(self, process: _Process, metrics: str, at: float) -> None:
         own = dict(process.pod.labels)
         if metrics == "unlabelled":
             own.pop("canary", None)
-        up: tuple[str, dict[str, str], float] = ("up", {}, float(metrics != "none"))
-        exported = () if metrics == "none" else process.exporter.exported()
-        shown = {}
-        for metric, labels, value in (up, *exported):
-            full = {"__name__": metric, **own, **labels}
-            shown[frozenset(full.items())] = full
-            self._tsdb.append(full, at, value)
-        for identity in process.shown.keys() - shown.keys():
-            self._tsdb.mark_stale(process.shown[identity], at)
-        process.shown = shown
+        up: tuple[str, dict[str, str]] = ("up", {})
+        exported = () if metrics == "none" else process.exporter.series()
+        full = [{"__name__": metric, **own, **labels} for metric, labels in (up, *exported)]
+        before, process.shown = process.shown, {frozenset(labels.items()): labels for labels in full}
+        for identity in before.keys() - process.shown.keys():
+            self._tsdb.mark_stale(before[identity], at)
+        process.rows = [self._tsdb.row(labels) for labels in full]
+        process.labelled = process.pod.labels, metrics
 
 
 def _time(milliseconds: int) -> datetime:

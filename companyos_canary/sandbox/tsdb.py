@@ -3,10 +3,11 @@
 import threading
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from companyos_canary.promql import STALE, Matcher, Series
@@ -50,6 +51,10 @@ class _Entry:
         del self.times[:cut], self.values[:cut], self.stale[: bisect_left(self.stale, moment)]
 
 
+Row = Callable[[float, float], None]
+"""Adds a sample, `(at, value)`, to one series."""
+
+
 class Tsdb:
     """Series by their labels. Times are Unix seconds, kept to the millisecond as Prometheus does;
     samples older than `retention` seconds are forgotten. Every method may be called from any
@@ -58,6 +63,7 @@ class Tsdb:
     def __init__(self, retention: float = 7200.0) -> None:
         self._retention = retention
         self._entries: dict[frozenset[tuple[str, str]], _Entry] = {}
+        self._named: dict[str, dict[frozenset[tuple[str, str]], _Entry]] = {}
         self._swept = float("-inf")
         self._lock = threading.RLock()
 
@@ -69,9 +75,20 @@ class Tsdb:
         """Adds a sample; one that is not newer than the series' last is dropped, as Prometheus
         does. Labels without a value are as good as absent."""
         kept = {name: text for name, text in labels.items() if text}
+        self._append(frozenset(kept.items()), kept, at, value)
+
+    def row(self, labels: Mapping[str, str]) -> Row:
+        """As `append`, for one that has the same labels many times."""
+        kept = {name: text for name, text in labels.items() if text}
+        return partial(self._append, frozenset(kept.items()), kept)
+
+    def _append(self, identity: frozenset[tuple[str, str]], labels: dict[str, str], at: float, value: float) -> None:
         at = round(at, 3)
         with self._lock:
-            entry = self._entries.setdefault(frozenset(kept.items()), _Entry(kept))
+            entry = self._entries.get(identity)
+            if entry is None:
+                entry = self._entries[identity] = _Entry(labels)
+                self._named.setdefault(labels.get(NAME, ""), {})[identity] = entry
             if entry.times and at <= entry.times[-1]:
                 return
             entry.times.append(at)
@@ -97,11 +114,16 @@ class Tsdb:
         return [found.labels for found in self.select(matchers, start, end)]
 
     def _matching(self, matchers: Sequence[Matcher]) -> Iterable[_Entry]:
-        return (e for e in self._entries.values() if all(m.accepts(e.labels) for m in matchers))
+        found, left = self._entries, list(matchers)
+        named = next((m for m in matchers if m.name == NAME and m.op == "="), None)
+        if named is not None:
+            found = self._named.get(named.value, {})
+            left.remove(named)
+        return (e for e in found.values() if all(m.accepts(e.labels) for m in left))
 
     def _sweep(self, now: float) -> None:
         self._swept = now
         for identity, entry in list(self._entries.items()):
             entry.forget_before(now - self._retention)
             if not entry.times:
-                del self._entries[identity]
+                del self._entries[identity], self._named[entry.labels.get(NAME, "")][identity]
