@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """`subresources` are those with isolation rules: `status`, `scale`."""
+    """There is one value of each. `subresources` are those with isolation rules: `status`, `scale`."""
 
     group: str
     version: str

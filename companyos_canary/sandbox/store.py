@@ -53,6 +53,7 @@ class Store:
     def __init__(self, now: Callable[[], datetime], log_size: int = 5000) -> None:
         self.now = now
         self._objects: dict[Key, Object] = {}
+        self._listed: dict[Kind, dict[str, list[Object]]] = {}
         self._owned: dict[str, set[Key]] = {}
         self._uids: set[str] = set()
         self._log: deque[Change] = deque(maxlen=log_size)
@@ -83,12 +84,14 @@ class Store:
         """All objects of a kind in a namespace (all namespaces for an empty one), by name; `at` an
         older resourceVersion as they were then (410 where the log is too short)."""
         with self._changed:
+            if at is None:
+                return list(self._list(kind, namespace))
             found = {
                 key: obj
                 for key, obj in self._objects.items()
                 if key[0] is kind and (not namespace or key[1] == namespace)
             }
-            for change in reversed(self.changes(at)) if at is not None else ():
+            for change in reversed(self.changes(at)):
                 key = key_of(change.kind, change.object)
                 if change.kind is not kind or (namespace and key[1] != namespace):
                     continue
@@ -96,7 +99,18 @@ class Store:
                     found.pop(key, None)
                 else:
                     found[key] = change.before
-        return [found[key] for key in sorted(found, key=lambda k: k[1:])]
+        return [found[key] for key in sorted(found, key=_place)]
+
+    def _list(self, kind: Kind, namespace: str) -> list[Object]:
+        """What is there now; kept until an object of the kind changes."""
+        lists = self._listed.setdefault(kind, {})
+        if namespace not in lists:
+            if not namespace:
+                keys = sorted((key for key in self._objects if key[0] is kind), key=_place)
+                lists[""] = [self._objects[key] for key in keys]
+            else:
+                lists[namespace] = [o for o in self._list(kind, "") if key_of(kind, o)[1] == namespace]
+        return lists[namespace]
 
     def changes(self, since: int) -> list[Change]:
         """Everything after a resourceVersion, in order. Raises 410 if the log is too short."""
@@ -243,6 +257,7 @@ class Store:
         self, type_: Literal["ADDED", "MODIFIED", "DELETED"], key: Key, obj: Object, before: Object | None
     ) -> Object:
         self._version += 1
+        self._listed.pop(key[0], None)
         obj["metadata"]["resourceVersion"] = str(self._version)
         for owner in owners_of(before) - owners_of(obj):
             self._owned.get(owner, set()).discard(key)
@@ -261,6 +276,11 @@ class Store:
         self._log.append(Change(self._version, type_, key[0], obj, before))
         self._changed.notify_all()
         return obj
+
+
+def _place(key: Key) -> tuple[str, str]:
+    """Namespace and name: the order of a list."""
+    return key[1:]
 
 
 class Informer:
