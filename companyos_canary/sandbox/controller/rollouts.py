@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.analysis.arguments import TemplateError
-from companyos_canary.argo.validation import first_fault
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Queue, Release
 from companyos_canary.sandbox.controller import pods, status
@@ -19,11 +18,12 @@ from companyos_canary.sandbox.controller.pauses import enter_pause
 from companyos_canary.sandbox.controller.pods import restart_pods
 from companyos_canary.sandbox.controller.replicasets import create_set, drop_old_sets, find_sets, sync_revision
 from companyos_canary.sandbox.controller.roles import reconcile_services, release_services, sync_metadata
-from companyos_canary.sandbox.controller.routers import find_route, not_emulated
+from companyos_canary.sandbox.controller.routers import not_emulated
 from companyos_canary.sandbox.controller.routers.router import RouterError
 from companyos_canary.sandbox.controller.routing import reconcile_routing
-from companyos_canary.sandbox.controller.runs import find_current, lookup, reconcile_runs
+from companyos_canary.sandbox.controller.runs import find_current, reconcile_runs
 from companyos_canary.sandbox.controller.template import with_workload_template
+from companyos_canary.sandbox.controller.validity import Validity
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, EXPERIMENT, INGRESS, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.objects import ApiStatus, Object, is_owned
@@ -49,6 +49,7 @@ class RolloutController:
         self._takes = pace.takes
         self._read: dict[str, Object] = {}
         self._failures: dict[str, int] = {}
+        self._validity = Validity()
 
     def step(self, now: datetime) -> datetime | None:
         """A pass for the Rollout that waits longest; when the next one is due, None without."""
@@ -110,6 +111,7 @@ class RolloutController:
         self._writing.drop(uid)
         for table in (self._known, self._failures):
             table.pop(uid, None)
+        self._validity.forget(uid)
         where = f"{meta['name']}/{meta.get('namespace', '')}"
         self._emit(rollout, "Normal", "RolloutDeleted", f"Rollout {where} is deleted.")
         release_services(self._work(rollout, self._store.now()))
@@ -131,7 +133,7 @@ class RolloutController:
             if rollout is None:
                 return
             work = self._work(rollout, now)
-            fine = reconcile(work)
+            fine = reconcile(work, self._validity)
         except (TemplateError, RouterError, ApiStatus):
             self._fail(uid, now)
         else:
@@ -190,10 +192,10 @@ def _is_going(rollout: Object) -> bool:
     return bool(rollout["metadata"].get("deletionTimestamp"))
 
 
-def reconcile(work: Pass) -> bool:
+def reconcile(work: Pass, validity: Validity) -> bool:
     """One pass; whether the spec was valid. At most one ReplicaSet is scaled, at most one step
     completes; what remains is left to the next pass."""
-    if _is_invalid(work):
+    if _is_invalid(work, validity):
         return False
     work.restarted_at = status.restarted_at(work)
     find_sets(work)
@@ -240,14 +242,9 @@ def _writes_early(work: Pass) -> bool:
     return bool(wanted) and work.release.ends_passes
 
 
-def _is_invalid(work: Pass) -> bool:
+def _is_invalid(work: Pass, validity: Validity) -> bool:
     """Checks the spec and, if there is a fault, writes it into the status."""
-    fault = first_fault(
-        work.rollout,
-        lambda name, cluster: lookup(work, name, cluster),
-        lambda name: work.store.get(SERVICE, work.view.namespace, name),
-        lambda resource, name: find_route(work, resource, name),
-    )
+    fault = validity.fault(work)
     if fault is not None:
         message = f'The Rollout "{work.view.name}" is invalid: {fault}'
         status.write_conditions(work, [("InvalidSpec", "True", "InvalidSpec", message)])
