@@ -94,6 +94,9 @@ _PROMETHEUS = ("address", "query", "authentication", "timeout", "insecure", "hea
 _AUTHENTICATION = ("sigv4", "oauth2", "basicAuth")
 
 
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 class ArgumentError(Exception):
     """An argument cannot be resolved; the message is the controller's."""
 
@@ -130,9 +133,9 @@ def resolve_metric(metric: Mapping[str, Any], args: Iterable[Mapping[str, Any]])
     for arg in args:
         if arg.get("value") is None:
             raise ArgumentError(f'argument "{arg.get("name", "")}" was not supplied')
-        quoted = json.dumps(str(arg["value"]), ensure_ascii=False)[1:-1]
+        quoted = _written(str(arg["value"]))[1:-1]
         values[f"args.{arg.get('name', '')}"] = quoted
-    text = json.dumps(canonical_metric(metric), ensure_ascii=False, separators=(",", ":"))
+    text = _written(canonical_metric(metric))
     try:
         resolved = json.loads(_replaced(text, values))
     except json.JSONDecodeError as error:

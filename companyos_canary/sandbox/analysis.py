@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import copy
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from companyos_canary.analysis.schedule import expires_at
 from companyos_canary.model.http import Response
 from companyos_canary.sandbox.behaviour import V1_9, Delay, Release, prompt
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET
-from companyos_canary.sandbox.objects import ApiStatus, Object
+from companyos_canary.sandbox.objects import ApiStatus, Object, copied
 from companyos_canary.sandbox.provider import Provider, TransportError
 from companyos_canary.sandbox.store import Store
 
@@ -146,7 +145,7 @@ class AnalysisController:
         found = self._store.get(ANALYSISRUN, run["metadata"].get("namespace", ""), _name(run))
         if found is None or found["metadata"]["uid"] != run["metadata"]["uid"]:
             return None
-        changed = copy.deepcopy(found)
+        changed = copied(found)
         changed["status"] = verdict.status
         written = self._store.update(ANALYSISRUN, changed)
         for event in verdict.events:
@@ -182,7 +181,7 @@ def _name(run: Object) -> str:
 
 def _without_basic_auth(metric: Mapping[str, Any]) -> Mapping[str, Any]:
     """As a server whose CRD does not have the field stores it."""
-    changed = copy.deepcopy(dict(metric))
+    changed = copied(dict(metric))
     provider = (changed.get("provider") or {}).get("prometheus") or {}
     (provider.get("authentication") or {}).pop("basicAuth", None)
     return changed

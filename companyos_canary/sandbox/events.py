@@ -5,7 +5,6 @@ budget of their own; equal events are counted up; after ten with the same reason
 minutes the rest become one object.
 """
 
-import copy
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from datetime import datetime, timedelta
 
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.kinds import EVENT
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, copied
 from companyos_canary.sandbox.store import Store
 
 BURST = 25
@@ -86,7 +85,7 @@ class Events:
         namespace = about["metadata"].get("namespace", "") or "default"
         old = self._store.get(EVENT, namespace, self._written.get(key, ""))
         if old is not None:
-            new = copy.deepcopy(old)
+            new = copied(old)
             new["count"], new["message"] = old["count"] + 1, message
             new["lastTimestamp"] = format_time(now)
             self._store.update(EVENT, new)

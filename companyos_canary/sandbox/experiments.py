@@ -4,7 +4,6 @@ them, and the status that says how both went.
 Upstream experiments/experiment.go; recorded: the scenarios of experiments.
 """
 
-import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ from companyos_canary.sandbox.kinds import (
     ROLLOUT,
     SERVICE,
 )
-from companyos_canary.sandbox.objects import ApiStatus, Object, is_owned, owner_reference
+from companyos_canary.sandbox.objects import ApiStatus, Object, copied, is_owned, owner_reference
 from companyos_canary.sandbox.store import Store
 
 FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
@@ -84,7 +83,7 @@ class _Pass:
     wakes: list[datetime] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.status = copy.deepcopy(self.experiment.get("status") or {})
+        self.status = copied(self.experiment.get("status") or {})
         owned = [s for s in self.store.items(REPLICASET, self.namespace) if is_owned(s, self.uid)]
         self.sets = {(s["metadata"].get("annotations") or {}).get(_OF_TEMPLATE, ""): s for s in owned}
 
@@ -130,7 +129,7 @@ class _Pass:
 
     def _template(self, template: Json, ending: bool) -> None:
         old = _named(self.before.get("templateStatuses"), template["name"])
-        new = copy.deepcopy(old) or {"name": template["name"]}
+        new = copied(old) or {"name": template["name"]}
         wanted = self._wanted(template, old, ending)
         found = self.sets.get(template["name"])
         if found is None:
@@ -182,7 +181,7 @@ class _Pass:
         labels = {k: v for k, v in ((pods.get("metadata") or {}).get("labels") or {}).items() if k != HASH_LABEL}
         digest = template_hash(pods)
         pods.setdefault("metadata", {})["labels"] = {**labels, HASH_LABEL: digest}
-        selector = copy.deepcopy(template.get("selector") or {})
+        selector = copied(template.get("selector") or {})
         selector["matchLabels"] = {**(selector.get("matchLabels") or {}), HASH_LABEL: digest}
         spec: Json = {"replicas": 0, "selector": selector, "template": pods}
         if template.get("minReadySeconds"):
@@ -208,7 +207,7 @@ class _Pass:
         size = pods_of(found).desired
         if size == wanted:
             return found
-        changed = copy.deepcopy(found)
+        changed = copied(found)
         changed["spec"]["replicas"] = wanted
         new["lastTransitionTime"] = format_time(self.now)
         direction = "up" if size < wanted else "down"
@@ -222,7 +221,7 @@ class _Pass:
         delay = whole_seconds(_DELAY_SECONDS if seconds is None else seconds)
         if bool(delay) == has_deadline(found):
             return found
-        changed = copy.deepcopy(found)
+        changed = copied(found)
         annotations = changed["metadata"].setdefault("annotations", {})
         if delay:
             annotations[DEADLINE] = format_time(self.now + delay)
@@ -260,7 +259,7 @@ class _Pass:
 
     def _analysis(self, analysis: Json, ending: bool) -> None:
         old = _named(self.before.get("analysisRuns"), analysis["name"])
-        new: Json = {"name": analysis["name"], "phase": "", "analysisRun": "", **copy.deepcopy(old or {})}
+        new: Json = {"name": analysis["name"], "phase": "", "analysisRun": "", **copied(old or {})}
         try:
             self._follow(analysis, new, ending)
         except (TemplateError, ApiStatus) as error:
@@ -297,7 +296,7 @@ class _Pass:
         elif phase not in FINISHED and not run["spec"].get("terminate"):
             told = f"Terminating {analysis['name']} ({new['analysisRun']})"
             self.tell("Normal", "AnalysisRunTerminating", told)
-            self.store.update(ANALYSISRUN, {**copy.deepcopy(run), "spec": {**run["spec"], "terminate": True}})
+            self.store.update(ANALYSISRUN, {**copied(run), "spec": {**run["spec"], "terminate": True}})
 
     def _create_run(self, analysis: Json) -> str:
         """The name of a new run; an unfinished one of the same spec is taken over."""
@@ -430,7 +429,7 @@ class _Pass:
         if found is None or found["metadata"]["uid"] != self.uid or self.status == self.before:
             return
         version = self.experiment["metadata"]["resourceVersion"]
-        self.store.update(EXPERIMENT, {**copy.deepcopy(found), "status": self.status}, expect=version)
+        self.store.update(EXPERIMENT, {**copied(found), "status": self.status}, expect=version)
         phase, before = self.status["phase"], self.before.get("phase", "")
         if phase != before:
             told = f"Experiment transitioned from {before} -> {phase}"

@@ -1,6 +1,5 @@
 """Runs pods: starts them, makes them ready, or lets them fail as their image says."""
 
-import copy
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.behaviour import Delay, Queue, prompt
 from companyos_canary.sandbox.kinds import POD
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, copied
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Informer, Store
 
@@ -79,7 +78,7 @@ class Kubelet:
         self._write(pod, "Running", status)
 
     def _write(self, pod: Object, phase: str, status: dict[str, Any]) -> None:
-        new = copy.deepcopy(pod)
+        new = copied(pod)
         new["status"] = {**status, "phase": phase, "qosClass": "BestEffort"}
         self._store.update(POD, new, status_only=True)
 

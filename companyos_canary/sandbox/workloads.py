@@ -1,7 +1,6 @@
 """The controllers of ReplicaSets (as many pods as wanted, and a status that counts them) and of
 Deployments (just enough for a Rollout's workloadRef)."""
 
-import copy
 import hashlib
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ from companyos_canary.sandbox.behaviour import Delay, Queue, prompt
 from companyos_canary.sandbox.controller.template import template_hash
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import DEPLOYMENT, POD, REPLICASET
-from companyos_canary.sandbox.objects import Object, is_owned, owner_reference
+from companyos_canary.sandbox.objects import Object, copied, is_owned, owner_reference
 from companyos_canary.sandbox.store import Informer, Store
 
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
@@ -94,7 +93,7 @@ class ReplicaSetController:
                 return found
 
     def _new_pod(self, replicaset: Object) -> Object:
-        template = copy.deepcopy(replicaset["spec"]["template"])
+        template = copied(replicaset["spec"]["template"])
         meta = replicaset["metadata"]
         own = {k: v for k, v in (template.get("metadata") or {}).items() if v}
         return {
@@ -178,7 +177,7 @@ class DeploymentController:
 
     def _resize(self, replicaset: Object, size: int) -> None:
         if replicaset["spec"].get("replicas") != size:
-            new = copy.deepcopy(replicaset)
+            new = copied(replicaset)
             new["spec"]["replicas"] = size
             self._store.update(REPLICASET, new)
 
@@ -196,10 +195,10 @@ class DeploymentController:
 
 def _new_set(deployment: Object, digest: str, revision: int) -> Object:
     meta, spec = deployment["metadata"], deployment["spec"]
-    template = copy.deepcopy(spec["template"])
+    template = copied(spec["template"])
     labels = {**((template.get("metadata") or {}).get("labels") or {}), _POD_TEMPLATE_HASH: digest}
     template.setdefault("metadata", {})["labels"] = labels
-    selector = copy.deepcopy(spec["selector"])
+    selector = copied(spec["selector"])
     selector["matchLabels"] = {**(selector.get("matchLabels") or {}), _POD_TEMPLATE_HASH: digest}
     replicas = spec.get("replicas", 1)
     most = replicas + -(-replicas // 4)

@@ -4,14 +4,13 @@ when, after a promotion and after an abort.
 Upstream rollout/replicaset.go; recorded: the scenarios with nginx and of blue-green.
 """
 
-import copy
 from datetime import datetime, timedelta
 
 from companyos_canary.argo.replicas import abort_delay, scale_down_delay, strategy, waits_after_abort
 from companyos_canary.model.quantity import format_time, parse_time
 from companyos_canary.sandbox.controller.passes import Pass, pods_of
 from companyos_canary.sandbox.kinds import REPLICASET
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, copied
 
 DEADLINE = "scale-down-deadline"
 
@@ -76,7 +75,7 @@ def _add(work: Pass, replicaset: Object, delay: timedelta) -> None:
     """No delay is no deadline: then the next pass ends it."""
     if not delay:
         return
-    new = copy.deepcopy(replicaset)
+    new = copied(replicaset)
     new["metadata"].setdefault("annotations", {})[DEADLINE] = format_time(work.now + delay)
     replicaset.update(work.write(REPLICASET, new))
     end = deadline_of(replicaset)
@@ -86,6 +85,6 @@ def _add(work: Pass, replicaset: Object, delay: timedelta) -> None:
 
 def _remove(work: Pass, replicaset: Object) -> None:
     if has_deadline(replicaset):
-        new = copy.deepcopy(replicaset)
+        new = copied(replicaset)
         del new["metadata"]["annotations"][DEADLINE]
         replicaset.update(work.write(REPLICASET, new))

@@ -3,14 +3,12 @@
 Upstream rollout/experiment.go; recorded: the scenarios of experiments.
 """
 
-import copy
-
 from companyos_canary.analysis.arguments import rollout_argument
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import HASH_LABEL, REVISION
 from companyos_canary.sandbox.controller.passes import INCONCLUSIVE, INCONCLUSIVE_EXPERIMENT, Pass, hash_of, revision_of
 from companyos_canary.sandbox.kinds import EXPERIMENT
-from companyos_canary.sandbox.objects import Object, owner_reference
+from companyos_canary.sandbox.objects import Object, copied, owner_reference
 
 _FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
 
@@ -104,7 +102,7 @@ def _spec(work: Pass, step: Json) -> Json:
         spec["analyses"] = analyses
     for key in ("duration", "dryRun", "analysisRunMetadata", "scaleDownDelaySeconds"):
         if step.get(key) is not None:
-            spec[key] = copy.deepcopy(step[key])
+            spec[key] = copied(step[key])
     if work.rollout["spec"].get("progressDeadlineSeconds") is not None:
         spec["progressDeadlineSeconds"] = work.rollout["spec"]["progressDeadlineSeconds"]
     return spec
@@ -113,9 +111,9 @@ def _spec(work: Pass, step: Json) -> Json:
 def _template(work: Pass, step: Json) -> Json:
     """The pod template of the canary or of the stable version, with the labels of the step."""
     source = work.newest if step.get("specRef") == "canary" or work.stable is None else work.stable
-    pods, selector = copy.deepcopy(source["spec"]["template"]), copy.deepcopy(source["spec"]["selector"])
+    pods, selector = copied(source["spec"]["template"]), copied(source["spec"]["selector"])
     if step.get("selector") is not None:
-        selector = copy.deepcopy(step["selector"])
+        selector = copied(step["selector"])
     extra = step.get("metadata") or {}
     meta = pods.setdefault("metadata", {})
     for key in ("labels", "annotations"):

@@ -1,7 +1,6 @@
 """The pods of each version: one ReplicaSet is scaled in a pass, stable first, then new, then
 others; spec.restartAt replaces the pods that are older, a few at a time."""
 
-import copy
 from datetime import timedelta
 
 from companyos_canary.argo.replicas import (
@@ -35,7 +34,7 @@ from companyos_canary.sandbox.controller.passes import (
     selector_of,
 )
 from companyos_canary.sandbox.kinds import POD, REPLICASET, SERVICE
-from companyos_canary.sandbox.objects import Object, is_owned, is_ready
+from companyos_canary.sandbox.objects import Object, copied, is_owned, is_ready
 
 _LOOK_AGAIN = timedelta(seconds=30)
 
@@ -203,7 +202,7 @@ def _resize(work: Pass, replicaset: Object | None, size: int) -> bool:
     if replicaset is None:
         return False
     before = pods_of(replicaset).desired
-    new = copy.deepcopy(replicaset)
+    new = copied(replicaset)
     annotations = new["metadata"].setdefault("annotations", {})
     annotations[DESIRED] = str(work.view.replicas)
     if size == 0 and before != 0 and not is_waiting_after_abort(work):

@@ -1,6 +1,5 @@
 """The ReplicaSets of a Rollout: which is new, its creation, revisions and history."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from companyos_canary.sandbox.controller.template import (
     with_resources,
 )
 from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
-from companyos_canary.sandbox.objects import Object, owner_reference
+from companyos_canary.sandbox.objects import Object, copied, owner_reference
 
 _NOT_COPIED = (
     "kubectl.kubernetes.io/last-applied-configuration",
@@ -69,7 +68,7 @@ def sync_revision(work: Pass) -> bool:
         return False
     before = revision_of(newest)
     revision = max([before, *(revision_of(s) + 1 for s in work.sets if s is not newest)])
-    meta = copy.deepcopy(newest["metadata"])
+    meta = copied(newest["metadata"])
     annotations = meta.setdefault("annotations", {})
     annotations.update(_copied(work))
     if revision > before:
@@ -116,7 +115,7 @@ def _new_set(work: Pass, name: str, digest: str, revision: int) -> Object:
     if role:
         template = with_metadata(template, role)
         annotations[EPHEMERAL] = metadata_text(role)
-    selector = copy.deepcopy(work.rollout["spec"].get("selector") or {})
+    selector = copied(work.rollout["spec"].get("selector") or {})
     selector["matchLabels"] = {**(selector.get("matchLabels") or {}), HASH_LABEL: digest}
     spec: dict[str, Any] = {"replicas": 0, "selector": selector, "template": template}
     if work.rollout["spec"].get("minReadySeconds"):
@@ -146,7 +145,7 @@ def _put_revision(work: Pass, revision: int) -> None:
     `resources` that its types add to every container (recorded: scenario first-deploy)."""
     if revision_of(work.rollout) == revision:
         return
-    stored = copy.deepcopy(work.store.read(ROLLOUT, work.view.namespace, work.view.name))
+    stored = copied(work.store.read(ROLLOUT, work.view.namespace, work.view.name))
     stored["metadata"].setdefault("annotations", {})[REVISION] = str(revision)
     if stored["spec"].get("template"):
         stored["spec"]["template"] = with_resources(stored["spec"]["template"])

@@ -1,7 +1,6 @@
 """What the roles of canary and stable mean for pods and Services: canaryMetadata and
 stableMetadata, canaryService and stableService."""
 
-import copy
 from typing import Any
 
 from companyos_canary.argo.replicas import is_dynamic
@@ -17,7 +16,7 @@ from companyos_canary.sandbox.controller.template import (
     without_metadata,
 )
 from companyos_canary.sandbox.kinds import POD, REPLICASET, SERVICE
-from companyos_canary.sandbox.objects import Object, is_owned
+from companyos_canary.sandbox.objects import Object, copied, is_owned
 
 
 def role_metadata(work: Pass, *, stable: bool) -> Metadata:
@@ -39,7 +38,7 @@ def _sync(work: Pass, replicaset: Object, wanted: Metadata) -> None:
     old = injected(replicaset)
     if metadata_text(old) == metadata_text(wanted):
         return
-    new = copy.deepcopy(replicaset)
+    new = copied(replicaset)
     template = without_metadata(new["spec"]["template"], old)
     new["spec"]["template"] = with_metadata(template, wanted)
     annotations = new["metadata"].setdefault("annotations", {})
@@ -108,7 +107,7 @@ def switch(work: Pass, service: Object, wanted: str) -> None:
     before = (service["spec"].get("selector") or {}).get(HASH_LABEL, "")
     if before == wanted and MANAGED_BY in (service["metadata"].get("annotations") or {}):
         return
-    new = copy.deepcopy(service)
+    new = copied(service)
     new["metadata"].setdefault("annotations", {})[MANAGED_BY] = work.view.name
     new["spec"].setdefault("selector", {})[HASH_LABEL] = wanted
     work.write(SERVICE, new)
@@ -121,7 +120,7 @@ def release_services(work: Pass) -> None:
     for service in work.store.items(SERVICE, work.view.namespace):
         if (service["metadata"].get("annotations") or {}).get(MANAGED_BY) != work.view.name:
             continue
-        new = copy.deepcopy(service)
+        new = copied(service)
         del new["metadata"]["annotations"][MANAGED_BY]
         (new["spec"].get("selector") or {}).pop(HASH_LABEL, None)
         work.write(SERVICE, new)

@@ -1,6 +1,5 @@
 """The AnalysisRuns of a Rollout: which ones there should be, and what their end means for it."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ from companyos_canary.analysis.spec import run_spec
 from companyos_canary.model.rollout import HASH_LABEL, REVISION
 from companyos_canary.sandbox.controller.passes import BLUE_GREEN, INCONCLUSIVE, PAUSE_STEP, Pass, hash_of, revision_of
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE
-from companyos_canary.sandbox.objects import Object, owner_reference
+from companyos_canary.sandbox.objects import Object, copied, owner_reference
 
 FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
 PROMOTION = {"PostPromotion": "postPromotionAnalysisRunStatus", "PrePromotion": "prePromotionAnalysisRunStatus"}
@@ -76,7 +75,7 @@ def terminate(work: Pass, run: Object) -> None:
     """Asks an unfinished run to end; the AnalysisRun controller does it."""
     if phase_of(run) in FINISHED or run["spec"].get("terminate"):
         return
-    new = copy.deepcopy(run)
+    new = copied(run)
     new["spec"]["terminate"] = True
     work.write(ANALYSISRUN, new)
 

@@ -1,15 +1,15 @@
 """Pod templates: their hash, when two are the same, the metadata that a role injects, and the
 template that comes from the Deployment of a spec.workloadRef."""
 
-import copy
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.defaults import default_pull_policy
 from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, copied
 from companyos_canary.sandbox.store import Store
 
 EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
@@ -32,6 +32,8 @@ _DEFAULTS = {
     "timeoutSeconds": 1,
 }
 
+_written = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 Metadata = Mapping[str, Mapping[str, str]]
 """`{"labels": ..., "annotations": ...}`, as canaryMetadata and stableMetadata are written."""
 
@@ -39,7 +41,11 @@ Metadata = Mapping[str, Mapping[str, str]]
 def template_hash(template: Mapping[str, Any], collisions: int = 0) -> str:
     """The pod template hash: the same for the same template, whatever an API server has filled
     in. FNV-1a of 32 bits as ten digits in upstream's alphabet; the digits are not upstream's."""
-    text = json.dumps(_plain(template), sort_keys=True, separators=(",", ":"))
+    return _digits(_written(_plain(template)), collisions)
+
+
+@lru_cache(maxsize=4096)
+def _digits(text: str, collisions: int) -> str:
     value = 0x811C9DC5
     for byte in text.encode() + (collisions.to_bytes(8, "little") if collisions else b""):
         value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
@@ -65,7 +71,7 @@ def injected(obj: Mapping[str, Any]) -> Metadata:
 
 def with_metadata(obj: Mapping[str, Any], wanted: Metadata) -> dict[str, Any]:
     """A copy of a template or pod with labels and annotations put over its own."""
-    changed = copy.deepcopy(dict(obj))
+    changed = copied(dict(obj))
     meta = changed.setdefault("metadata", {})
     for key in ("labels", "annotations"):
         if wanted.get(key):
@@ -75,7 +81,7 @@ def with_metadata(obj: Mapping[str, Any], wanted: Metadata) -> dict[str, Any]:
 
 def without_metadata(obj: Mapping[str, Any], unwanted: Metadata) -> dict[str, Any]:
     """A copy of a template or pod without these labels and annotations."""
-    changed = copy.deepcopy(dict(obj))
+    changed = copied(dict(obj))
     meta = changed.setdefault("metadata", {})
     for key in ("labels", "annotations"):
         for name in unwanted.get(key) or {}:
@@ -86,12 +92,12 @@ def without_metadata(obj: Mapping[str, Any], unwanted: Metadata) -> dict[str, An
 def metadata_text(wanted: Metadata) -> str:
     """The annotation that remembers injected metadata."""
     kept = {key: dict(wanted[key]) for key in ("labels", "annotations") if wanted.get(key)}
-    return json.dumps(kept, sort_keys=True, separators=(",", ":"))
+    return _written(kept)
 
 
 def with_resources(template: Mapping[str, Any]) -> dict[str, Any]:
     """The template as the controller writes it back: every container has `resources`."""
-    changed = copy.deepcopy(dict(template))
+    changed = copied(dict(template))
     spec = changed.get("spec") or {}
     for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
         container.setdefault("resources", {})
@@ -100,10 +106,9 @@ def with_resources(template: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(template: Mapping[str, Any]) -> Any:
     """A template without the hash label and without what an API server fills in."""
-    bare = copy.deepcopy(dict(template))
-    meta = bare.get("metadata") or {}
-    (meta.get("labels") or {}).pop(HASH_LABEL, None)
-    return _without_defaults(bare)
+    meta = template.get("metadata") or {}
+    labels = {k: v for k, v in (meta.get("labels") or {}).items() if k != HASH_LABEL}
+    return _without_defaults({**template, "metadata": {**meta, "labels": labels}})
 
 
 def _without_defaults(value: Any) -> Any:
@@ -111,8 +116,9 @@ def _without_defaults(value: Any) -> Any:
         return [_without_defaults(v) for v in value]
     if not isinstance(value, dict):
         return value
-    usual = {**_DEFAULTS, "imagePullPolicy": default_pull_policy(value.get("image", ""))}
-    kept = {k: _without_defaults(v) for k, v in value.items() if usual.get(k) != v}
+    kept = {k: _without_defaults(v) for k, v in value.items() if _DEFAULTS.get(k) != v}
+    if kept.get("imagePullPolicy") == default_pull_policy(value.get("image", "")):
+        del kept["imagePullPolicy"]
     return {k: v for k, v in kept.items() if v not in ({}, [], None, "")}
 
 
@@ -129,10 +135,10 @@ def with_workload_template(store: Store, rollout: Object) -> Object | None:
     generation = str(found["metadata"].get("generation", 1))
     annotations = rollout["metadata"].get("annotations") or {}
     if annotations.get(WORKLOAD_GENERATION) != generation:
-        new = copy.deepcopy(rollout)
+        new = copied(rollout)
         new["metadata"].setdefault("annotations", {})[WORKLOAD_GENERATION] = generation
         rollout = store.update(ROLLOUT, new, expect=new["metadata"]["resourceVersion"])
     spec = dict(rollout["spec"])
-    spec["template"] = copy.deepcopy(found["spec"]["template"])
-    spec["selector"] = spec.get("selector") or copy.deepcopy(found["spec"]["selector"])
+    spec["template"] = copied(found["spec"]["template"])
+    spec["selector"] = spec.get("selector") or copied(found["spec"]["selector"])
     return {**rollout, "spec": spec}

@@ -4,7 +4,6 @@ Source: the plugin, 0.15: it always says that a weight is verified, it has no mi
 marks the routes of an update in progress with a label.
 """
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -77,7 +76,7 @@ class Gateway(Router):
         serving = next((r for r in rules if any(b.get("name") == self.canary for b in r.get("backendRefs") or [])), {})
         backend: Json = next((b for b in serving.get("backendRefs") or [] if b.get("name") == self.canary), {})
         headers = [_header(match) for match in wanted["match"]]
-        matches = [{**copy.deepcopy(m), "headers": headers} for m in serving.get("matches") or [{}]]
+        matches = [{**copied(m), "headers": headers} for m in serving.get("matches") or [{}]]
         return {"name": wanted["name"], "matches": matches, "backendRefs": [{**copied(backend), "weight": 1}]}
 
     def _mark(self, route: Object, split: Split) -> None:

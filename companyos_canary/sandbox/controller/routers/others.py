@@ -4,7 +4,6 @@ Ingress next to each stable one with the weight as an annotation.
 Upstream rollout/trafficrouting; recorded: the scenarios with nginx.
 """
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +46,7 @@ class Nginx(Router):
             return
         if not is_owned(found, self.work.view.uid):
             raise RouterError(f"canary ingress `{target}` controlled by different object")
-        new = copy.deepcopy(found)
+        new = copied(found)
         kept = found["metadata"].get("annotations") or {}
         new["metadata"]["annotations"] = {**kept, **wanted["metadata"]["annotations"]}
         new["spec"] = wanted["spec"]
@@ -60,7 +59,7 @@ class Nginx(Router):
         spec: Json = {"rules": self._rules(stable, name)}
         for field in ("tls", "ingressClassName"):
             if stable["spec"].get(field) is not None:
-                spec[field] = copy.deepcopy(stable["spec"][field])
+                spec[field] = copied(stable["spec"][field])
         return {
             "apiVersion": INGRESS.api_version,
             "kind": INGRESS.kind,
@@ -76,7 +75,7 @@ class Nginx(Router):
     def _rules(self, stable: Object, name: str) -> list[Json]:
         """The rules that lead to the stable Service, led to the canary's."""
         found = []
-        for rule in copy.deepcopy(stable["spec"].get("rules") or []):
+        for rule in copied(stable["spec"].get("rules") or []):
             backends = [p["backend"].get("service") or {} for p in (rule.get("http") or {}).get("paths") or []]
             mine = [b for b in backends if b.get("name") == self.stable]
             for backend in mine:
