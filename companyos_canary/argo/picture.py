@@ -140,7 +140,6 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
     promoted = image_of(stable.containers, at.container) if stable else ""
     if rollout.is_fully_promoted and rollout.observed:
         promoted = newest
-    available = current.available if current else rollout.updated_replicas
     found, far = cause(snapshot), progress(snapshot, _as_of(snapshot, now))
     if snapshot.stale_since or (found and found.pods):
         far = replace(far, until_end=None)  # no one knows when pods that do not start will
@@ -154,9 +153,9 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
         version=version(newest) if newest else "",
         stable=version(promoted) if promoted else "",
         started=started_at(snapshot),
-        canary_pods=available,
-        pods=sum(r.available for r in snapshot.replicasets) or rollout.available_replicas,
-        actual_weight=actual_weight(rollout, available),
+        canary_pods=snapshot.canary_available,
+        pods=snapshot.available,
+        actual_weight=actual_weight(rollout, snapshot.canary_available, snapshot.available),
         live=live,
     )
 

@@ -92,12 +92,12 @@ def _is_sidecar(pod: Pod, name: str) -> bool:
 def pod_share(snapshot: Snapshot) -> int | None:
     """In percent, rounded down. Few pods cannot have every share: one of two is 50 %, whatever the
     step asks for. None if pods do not make the weight, or none is there."""
-    rollout, current = snapshot.rollout, snapshot.current
-    if rollout.strategy != "canary" or rollout.is_routed or not rollout.available_replicas:
+    rollout = snapshot.rollout
+    if rollout.strategy != "canary" or rollout.is_routed or not snapshot.available:
         return None
-    if current is None and rollout.available_replicas < rollout.total_replicas:
+    if snapshot.current is None and rollout.available_replicas < rollout.total_replicas:
         return None  # the Rollout alone does not say whose pods are not there
-    return actual_weight(rollout, current.available if current else rollout.updated_replicas)
+    return actual_weight(rollout, snapshot.canary_available, snapshot.available)
 
 
 @dataclass(frozen=True, slots=True)

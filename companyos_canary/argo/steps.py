@@ -51,15 +51,15 @@ def weight_in_force(rollout: Rollout) -> int:
     return set_weight(rollout)
 
 
-def actual_weight(rollout: Rollout, canary_available: int) -> int:
+def actual_weight(rollout: Rollout, canary: int, available: int) -> int:
     """The canary's share of the available pods in percent, rounded down, as clients show it; in
     blue-green all or nothing.
-    `canary_available`: available pods of the ReplicaSet of the current hash."""
+    `canary`: available pods of the ReplicaSet of the current hash, `available`: those of all."""
     if rollout.blue_green:
         return FULL_WEIGHT if rollout.blue_green.active == rollout.current_hash else 0
     if not _steps_left(rollout):
         return FULL_WEIGHT
-    if rollout.available_replicas == 0:
+    if available == 0:
         return 0
     strategy = (rollout.raw.get("spec") or {}).get("strategy") or {}
     if (strategy.get("canary") or {}).get("trafficRouting") is not None:
@@ -68,7 +68,7 @@ def actual_weight(rollout: Rollout, canary_available: int) -> int:
             return set_weight(rollout)
         weight = (weights.get("canary") or {}).get("weight", 0)
         return weight if isinstance(weight, int) else 0
-    return canary_available * 100 // rollout.available_replicas
+    return canary * 100 // available
 
 
 def step_text(step: Step) -> str:

@@ -1,6 +1,7 @@
 """What was seen on the way to an end: pure, over snapshots."""
 
 from companyos_canary.actions.follow import Track
+from companyos_canary.argo.picture import look
 from companyos_canary.model.outcome import Cause, FailedMetric
 from companyos_canary.model.snapshot import Snapshot
 from tests.builders import CANARY, NOW, STABLE, pod, replicaset, snapshot
@@ -59,3 +60,9 @@ def test_a_deadline_is_explained_by_pods_and_so_is_an_abort_without_a_reason() -
 def test_the_share_is_what_the_pods_make_of_the_weight() -> None:
     few = snapshot(step_index=1, replicas=1, canary=1, stable=1)
     assert (track(few).weight, track(few).share) == (10, 50)
+
+
+def test_the_share_is_that_of_the_replicasets_where_the_rollout_counts_later() -> None:
+    late = snapshot(step_index=1, replicas=4, canary=1, stable=3, status={"availableReplicas": 3, "updatedReplicas": 0})
+    assert track(late).share == 25
+    assert look(late, NOW).actual_weight == 25

@@ -33,11 +33,11 @@ def test_all_weight_is_in_force_where_nothing_is_left_to_compare(status: dict[st
 
 @pytest.mark.parametrize(("canary", "available", "weight"), [(1, 6, 16), (2, 9, 22), (1, 5, 20), (0, 0, 0), (0, 5, 0)])
 def test_the_actual_weight_is_the_share_of_available_pods(canary: int, available: int, weight: int) -> None:
-    assert steps.actual_weight(rollout(1, availableReplicas=available), canary) == weight
+    assert steps.actual_weight(rollout(1), canary, available) == weight
 
 
 def test_the_actual_weight_is_all_when_no_step_is_left() -> None:
-    assert steps.actual_weight(rollout(4, availableReplicas=5), 1) == 100
+    assert steps.actual_weight(rollout(4), 1, 5) == 100
 
 
 @pytest.mark.parametrize(

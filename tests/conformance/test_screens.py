@@ -119,7 +119,7 @@ def test_steps_and_weights_are_those_of_the_screen(checkpoint: Checkpoint) -> No
     assert (data["step"]["index"], data["step"]["count"]) == (rollout.step_index, steps)
     if rollout.strategy == "canary":
         current = snapshot.current
-        weights = [set_weight(rollout), actual_weight(rollout, current.available if current else 0)]
+        weights = [set_weight(rollout), actual_weight(rollout, current.available if current else 0, snapshot.available)]
         assert weights == [int(told["SetWeight"]), int(told["ActualWeight"])]
         assert data["weights"] == dict(zip(("set", "actual"), weights, strict=True))
 
