@@ -6,7 +6,7 @@ from datetime import datetime
 from companyos_canary.actions.change import Changed, interrupted
 from companyos_canary.actions.undo import record_for
 from companyos_canary.actions.wait import Time, wait
-from companyos_canary.argo.effects import Effect, drained
+from companyos_canary.argo.effects import Effect, drained, keeps_canary_pods
 from companyos_canary.argo.patches.act import abort, abort_unseen, is_unseen
 from companyos_canary.argo.patches.decision import Change, Decision
 from companyos_canary.argo.patches.record import End, newest_ends
@@ -54,10 +54,10 @@ def was_put_back(changed: Changed) -> bool:
     return not changed.before.workload_ref or changed.after.template != changed.before.template
 
 
-def draining(rollout: Rollout) -> Effect:
+def draining(rollout: Rollout, stable: int | None = None) -> Effect:
     """Whether the canary's pods are gone, once an abort was seen or the stable template was put
-    back: SEEN, or what keeps them."""
-    if drained(rollout):
+    back: SEEN, or what keeps them. `stable` as in `drained`."""
+    if drained(rollout, stable):
         return Effect.SEEN
     if not rollout.aborted and not rollout.is_fully_promoted:
         return Effect.RETRIED
@@ -68,14 +68,27 @@ def drain(cluster: Cluster, changed: Changed, *, time: Time) -> Changed:
     """Looks until the canary's pods are gone; the effect says whether they are. Ctrl-C is
     Interrupted."""
     before = changed.after
+    stable: int | None = None
+
+    def look() -> Rollout:
+        nonlocal stable
+        found = cluster.rollout(before.name)
+        stable = stable_pods(cluster, found) if keeps_canary_pods(found) else None
+        return found
 
     def judge(now: Rollout) -> Effect:
         if now.observed and now.current_hash != before.current_hash:
             return Effect.OTHER
-        return draining(now) if now.observed else Effect.PENDING
+        return draining(now, stable) if now.observed else Effect.PENDING
 
     try:
-        waited = wait(lambda: cluster.rollout(before.name), judge, before, time=time, patience=None)
+        waited = wait(look, judge, before, time=time, patience=None, known=not keeps_canary_pods(before))
     except KeyboardInterrupt:
         raise interrupted(f"`{before.name}` is aborted; its canary pods are still terminating") from None
     return replace(changed, after=waited.seen, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out)
+
+
+def stable_pods(cluster: Cluster, rollout: Rollout) -> int | None:
+    """The available pods of the stable ReplicaSet; None where ReplicaSets may not be listed."""
+    stable = cluster.snapshot(rollout, events=False).stable
+    return stable.available if stable else None

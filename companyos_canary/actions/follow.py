@@ -203,7 +203,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
                 soon = show(snapshot)
                 if following.shown_by(snapshot.rollout) and snapshot.rollout.current_hash == followed.hash:
                     guard.look(snapshot, now())
-                kind = _ended(snapshot.rollout, followed, following)
+                kind = _ended(snapshot, followed, following)
                 if kind is not None:
                     break
                 if deadline is not None and now() >= deadline:
@@ -242,10 +242,12 @@ def _next(rollout: Rollout, followed: Followed, following: Following) -> Followe
     return Followed(rollout.image(followed.container), rollout.current_hash, followed.container)
 
 
-def _ended(rollout: Rollout, followed: Followed, following: Following) -> EndKind | None:
+def _ended(snapshot: Snapshot, followed: Followed, following: Following) -> EndKind | None:
+    rollout, stable = snapshot.rollout, snapshot.stable
     if following.stay or not following.shown_by(rollout):
         return None
-    return ended(rollout, followed, following.until, somebody_is_there=following.somebody_is_there)
+    there, pods = following.somebody_is_there, stable.available if stable else None
+    return ended(rollout, followed, following.until, somebody_is_there=there, stable=pods)
 
 
 def _stable_image(snapshot: Snapshot, container: str) -> str:

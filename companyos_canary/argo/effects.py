@@ -40,16 +40,24 @@ def aborted(before: Rollout, now: Rollout) -> Effect:
     return Effect.SEEN if shown else Effect.PENDING
 
 
-def drained(now: Rollout) -> bool:
+def drained(now: Rollout, stable: int | None = None) -> bool:
     """After an abort: all traffic is back on stable, and stable has all of its pods. Where traffic follows the pods, no
     canary pod is left. Where a router or a Service sends it, pods of the canary may stay (abortScaleDownDelaySeconds,
     0 for ever); what counts is the weight (recorded: abort-delay-0), or where the active Service points (recorded:
-    abort-during-post-promotion). Where the stable template was put back, the newest pods are the stable ones."""
+    abort-during-post-promotion). Where the stable template was put back, the newest pods are the stable ones.
+    `stable`: the available pods of its ReplicaSet; where they are not known, what the Rollout counts, which has those
+    of the canary in it."""
+    whole = (now.available_replicas if stable is None else stable) >= now.replicas
     if now.blue_green:
-        return now.blue_green.active == now.stable_hash and now.available_replicas >= now.replicas
+        return now.blue_green.active == now.stable_hash and whole
     if now.is_routed and not now.is_fully_promoted:
-        return canary_weight(now) == 0 and now.available_replicas >= now.replicas
-    return not canary_pods(now) and now.available_replicas >= now.replicas
+        return canary_weight(now) == 0 and whole
+    return not canary_pods(now) and whole
+
+
+def keeps_canary_pods(now: Rollout) -> bool:
+    """Whether pods of the canary may be there when an abort is over."""
+    return (now.is_routed or now.blue_green is not None) and not now.is_fully_promoted and bool(canary_pods(now))
 
 
 def canary_weight(now: Rollout) -> int | None:

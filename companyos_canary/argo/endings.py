@@ -86,8 +86,11 @@ def impossible(rollout: Rollout, until: Until) -> str:
     return ""
 
 
-def ended(rollout: Rollout, followed: Followed, until: Until, *, somebody_is_there: bool) -> EndKind | None:
-    """The word for how it ended; None while it continues. An abort is over when its pods are gone."""
+def ended(
+    rollout: Rollout, followed: Followed, until: Until, *, somebody_is_there: bool, stable: int | None = None
+) -> EndKind | None:
+    """The word for how it ended; None while it continues. An abort is over when its pods are gone; `stable` as in
+    `drained`."""
     if not rollout.observed:
         return None
     if rollout.current_hash != followed.hash:
@@ -96,7 +99,7 @@ def ended(rollout: Rollout, followed: Followed, until: Until, *, somebody_is_the
     if phase == "Healthy" and rollout.is_fully_promoted:
         return "healthy" if until.kind == "healthy" else "reached"
     if rollout.aborted:
-        if phase != "Degraded" or not drained(rollout):
+        if phase != "Degraded" or not drained(rollout, stable):
             return None
         return "superseded" if abort_action(rollout.annotations).get("superseded_by") else "rolled-back"
     if is_degraded(rollout):

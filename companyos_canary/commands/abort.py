@@ -1,12 +1,13 @@
 """`canary abort`: stop the canary. Needs no canary.yaml, and no more rights than get and patch."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from companyos_canary.actions import abort as action
 from companyos_canary.actions.change import ROUNDS, Changed, change
-from companyos_canary.argo.effects import Effect, aborted, canary_pods
+from companyos_canary.argo.effects import Effect, aborted, canary_pods, canary_weight, keeps_canary_pods
 from companyos_canary.argo.patches.act import names
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing
 from companyos_canary.argo.phase import invalid_spec
@@ -15,7 +16,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.options import TEN_MINUTES
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, verb_with, would_send
 from companyos_canary.commands.several import Several, several
-from companyos_canary.errors import ExitCode, Refused, exits
+from companyos_canary.errors import CanaryError, ExitCode, Refused, exits
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
@@ -119,8 +120,6 @@ def _not_drained(session: base.Session, changed: Changed) -> base.Answer:
     """What keeps the canary's pods, or why no one knows whether they are gone."""
     name, place, live = session.rollout, session.place, changed.after
     stopped = f"{name} in {place} is {'stopped' if live.is_fully_promoted else 'aborted'}"
-    pods = canary_pods(live)
-    left = f"{pods} canary {'pod is' if pods == 1 else 'pods are'} still there"
     code = ExitCode.TIMEOUT if changed.timed_out else ExitCode.UNOBSERVED
     match changed.effect:
         case Effect.RETRIED:
@@ -135,9 +134,24 @@ def _not_drained(session: base.Session, changed: Changed) -> base.Answer:
         case _ if changed.trouble:
             said = f"{stopped}, but it is not known whether its pods are gone: {changed.trouble.message}"
         case _:
-            available = f"stable has {live.available_replicas} of {live.replicas} available"
-            said = f"{stopped}, but {left} and {available}; look with `canary get`"
+            said = f"{stopped}, but {_missing(session, live)}; look with `canary get`"
     return _answer(session, changed, said, code=code)
+
+
+def _missing(session: base.Session, live: Rollout) -> str:
+    """What an abort still waits for."""
+    pods, found = canary_pods(live), []
+    if live.blue_green and live.blue_green.active != live.stable_hash:
+        found.append(f"{live.blue_green.active_service or 'the active Service'} is not back on stable")
+    elif live.is_routed and not live.is_fully_promoted and canary_weight(live) != 0:
+        found.append("traffic still goes to the canary")
+    elif pods and not keeps_canary_pods(live):
+        found.append(f"{pods} canary {'pod is' if pods == 1 else 'pods are'} still there")
+    with suppress(CanaryError):
+        stable = action.stable_pods(session.cluster, live)
+        if stable is not None and stable < live.replicas:
+            found.append(f"stable has {stable} of {live.replicas} available")
+    return " and ".join(found) or "stable is not complete"
 
 
 def _sent(session: base.Session, changed: Changed) -> base.Answer:

@@ -10,6 +10,8 @@ import yaml
 from companyos_canary.cluster.client import create_request
 from companyos_canary.cluster.kinds import KNOWN
 from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.kinds import POD
+from companyos_canary.sandbox.scenarios import Behaviour, Scenario
 from tests.world import World
 
 MANIFESTS = Path(__file__).parents[1] / "conformance" / "scenarios-nginx" / "abort-delay-2" / "manifests.yaml"
@@ -18,10 +20,11 @@ KINDS = {kind.kind: kind for kind in KNOWN}
 
 @pytest.fixture
 def routed(tmp_path: Path) -> Callable[..., World]:
-    """v2 of a Rollout behind nginx waits for a person at 50 %; `canary` changes fields of its strategy."""
+    """v2 of a Rollout behind nginx waits for a person at 50 %; `canary` changes fields of its strategy, `starts_in`
+    is how many seconds a pod of v1 takes."""
 
-    def begin(**canary: Any) -> World:
-        world = World(tmp_path, "")
+    def begin(*, starts_in: float = 0.5, **canary: Any) -> World:
+        world = World(tmp_path, "", scenario=Scenario("slow", "", versions=(("v1", Behaviour(starts_in=starts_in)),)))
         for obj in yaml.safe_load_all(MANIFESTS.read_text()):
             obj["metadata"]["namespace"] = "companyos"
             if obj["kind"] == "Rollout":
@@ -30,7 +33,7 @@ def routed(tmp_path: Path) -> Callable[..., World]:
                 strategy.update(canary)
             made = world.answer(create_request(obj, KINDS[obj["kind"]], "companyos"))
             assert made.status == 201, made.body
-        world.advance(10)
+        world.advance(10 + starts_in)
         assert world.canary("deploy", "v2", "--rollout", "companyos-api", "-n", "companyos", "--no-wait").code == 0
         world.advance(10)
         assert world.rollout().pause_conditions
@@ -85,3 +88,44 @@ def test_who_watches_is_told_of_the_roll_back_when_the_traffic_is_back(routed: C
     ran = world.canary("watch", "companyos-api", "-n", "companyos")
     assert ran.code == ExitCode.DEGRADED
     assert (world.now - began).total_seconds() < 60
+
+
+def without(world: World, tag: str, count: int = 1) -> None:
+    """So many pods of a version are gone, as a node takes them with it."""
+    lost = [p for p in world.pods() if p["spec"]["containers"][0]["image"].endswith(tag)]
+    for pod in lost[:count]:
+        world.store.delete(POD, "companyos", pod["metadata"]["name"])
+    world.sandbox.settle(world.now)
+
+
+def losing(world: World, count: int) -> World:
+    """A world in which stable loses so many pods once all traffic is back on it."""
+
+    def lose() -> None:
+        if (world.rollout().raw["status"]["canary"].get("weights") or {})["canary"]["weight"] == 0:
+            world.on_wait.remove(lose)
+            without(world, "v1", count)
+
+    world.on_wait.append(lose)
+    return world
+
+
+def test_pods_of_the_canary_that_stay_do_not_make_stable_whole(routed: Callable[..., World]) -> None:
+    code, said, took = abort(losing(routed(starts_in=20, abortScaleDownDelaySeconds=3600), 2))
+    assert (code, took >= 19) == (ExitCode.OK, True), said
+
+
+def test_the_pods_that_are_missing_are_counted_in_the_stable_version_alone(routed: Callable[..., World]) -> None:
+    world = losing(routed(starts_in=20, abortScaleDownDelaySeconds=3600), 2)
+    code, said, _ = abort(world, "--timeout", "8s")
+    assert code == ExitCode.TIMEOUT
+    assert "is aborted, but stable has 3 of 5 available; look with" in said
+
+
+def test_who_watches_is_told_of_the_roll_back_when_stable_is_whole(routed: Callable[..., World]) -> None:
+    world = routed(starts_in=20, abortScaleDownDelaySeconds=3600)
+    assert world.canary("abort", "companyos-api", "-n", "companyos", "--no-wait").code == ExitCode.OK
+    without(world, "v1", 2)
+    began = world.now
+    assert world.canary("watch", "companyos-api", "-n", "companyos").code == ExitCode.DEGRADED
+    assert (world.now - began).total_seconds() >= 19
