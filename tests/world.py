@@ -332,7 +332,7 @@ class LockstepFeed:
         """The last one stays where it cannot be read again; what is refused again and again is
         raised, as a watch does."""
         try:
-            self._last = self.cluster.snapshot(self._name)
+            self._last = self.cluster.with_words(self.cluster.snapshot(self._name), self._world.now)
         except NotFound:
             raise
         except CanaryError as error:

@@ -226,7 +226,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
         stable_image=_stable_image(snapshot, followed.container),
         weight=track.weight,
         step=track.step,
-        cause=None if kind in ("healthy", "reached") else track.explaining(cause(snapshot)),
+        cause=None if kind in ("healthy", "reached") else track.explaining(cause(snapshot, now())),
         started_at=began,
         at=now(),
         share=track.share,

@@ -7,7 +7,7 @@ from companyos_canary.analysis.evidence import too_few
 from companyos_canary.argo.limits import limit_of, measured_number, number_text
 from companyos_canary.argo.patches.record import action_of
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
-from companyos_canary.argo.pods import on_no_node, pod_message, pod_status, restarts
+from companyos_canary.argo.pods import is_held, pod_message, pod_status, restarts
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
 from companyos_canary.model.quantity import parse_time
@@ -25,15 +25,15 @@ _ON_THE_WAY = frozenset(
 )
 
 
-def cause(snapshot: Snapshot) -> Cause | None:
-    """What keeps the newest revision from being promoted; None if nothing is wrong."""
+def cause(snapshot: Snapshot, now: datetime | None = None) -> Cause | None:
+    """What keeps the newest revision from being promoted; None if nothing is wrong. `now` as in `is_held`."""
     phase = shown_phase(snapshot.rollout)
     if phase.word == "Healthy":
         return None
     if phase.word == "Degraded" and tells_of_an_earlier_version(snapshot.rollout, phase):
         return None
     metrics = failed_metrics(snapshot)
-    pods = pod_problems(snapshot)
+    pods = pod_problems(snapshot, now)
     if phase.word != "Degraded" and not metrics and not pods:
         return None
     return Cause(_explained(snapshot, phase.message), metrics, pods, _by_hand(snapshot))
@@ -93,15 +93,15 @@ def failed_metrics(snapshot: Snapshot) -> tuple[FailedMetric, ...]:
     )
 
 
-def pod_problems(snapshot: Snapshot) -> tuple[PodProblem, ...]:
-    """Pods of the newest revision that do not come up, and what forbids making any."""
+def pod_problems(snapshot: Snapshot, now: datetime | None = None) -> tuple[PodProblem, ...]:
+    """Pods of the newest revision that do not come up, and what forbids making any. `now` as in `is_held`."""
     current = snapshot.current
     refused = (PodProblem(current.name, "ReplicaFailure", current.failure, 0),) if current and current.failure else ()
     own = (p for p in snapshot.pods if p.hash == snapshot.rollout.current_hash and not p.ready)
     found = []
     for pod in own:
         status, again = pod_status(pod), restarts(pod)
-        held = pod.held[0] if status in _ON_THE_WAY and not pod.deleting and on_no_node(pod) else ""
+        held = pod.held[0] if status in _ON_THE_WAY and not pod.deleting and is_held(pod, now) else ""
         if status not in _ON_THE_WAY or held or (again and not pod.deleting):
             found.append(PodProblem(pod.name, held or status, pod_message(pod), again))
     return (*refused, *found)

@@ -116,7 +116,7 @@ class Picture:
         """By the uid of their ReplicaSet."""
         found: dict[str, list[PodState]] = {}
         for pod in self.snapshot.pods:
-            found.setdefault(pod.owner_uid, []).append(pod_state(pod))
+            found.setdefault(pod.owner_uid, []).append(pod_state(pod, self.as_of))
         return {uid: tuple(states) for uid, states in found.items()}
 
     @cached_property
@@ -140,7 +140,7 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
     promoted = image_of(stable.containers, at.container) if stable else ""
     if rollout.is_fully_promoted and rollout.observed:
         promoted = newest
-    found, far = cause(snapshot), progress(snapshot, _as_of(snapshot, now))
+    found, far = cause(snapshot, _as_of(snapshot, now)), progress(snapshot, _as_of(snapshot, now))
     if snapshot.stale_since or (found and found.pods):
         far = replace(far, until_end=None)  # no one knows when pods that do not start will
     return Picture(

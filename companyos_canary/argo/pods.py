@@ -1,12 +1,15 @@
 """The state of a pod as kubectl shows it, and the share of pods that the newest version has. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.argo.steps import actual_weight
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.model.workload import ContainerStatus, Pod
+from companyos_canary.model.workload import ContainerStatus, Event, Pod
+
+_STARTING = frozenset(("", "Pending", "ContainerCreating", "PodInitializing"))
 
 
 def pod_status(pod: Pod) -> str:
@@ -41,9 +44,37 @@ def restarts(pod: Pod) -> int:
     return sum(c.restarts for c in counted)
 
 
-def on_no_node(pod: Pod) -> bool:
-    """No node takes it. A readiness gate, which holds it too, is often only late."""
-    return bool(pod.held[0]) and pod.held[0] != "ReadinessGatesNotReady"
+_LATE = timedelta(minutes=1)
+_SILENT = timedelta(seconds=10)
+
+
+def is_held(pod: Pod, now: datetime | None = None) -> bool:
+    """No node takes it, or it cannot be set up. A readiness gate, which holds it too, is often only late: it counts
+    after a minute, and at any time where no `now` is given."""
+    if pod.held[0] != "ReadinessGatesNotReady" or now is None:
+        return bool(pod.held[0])
+    return pod.held_since is not None and now - pod.held_since >= _LATE
+
+
+def silent_pod(snapshot: Snapshot, now: datetime) -> Pod | None:
+    """The oldest pod of the newest revision that has been starting for ten seconds and does not say what keeps it: its
+    events may."""
+    own = (p for p in snapshot.pods if p.hash == snapshot.rollout.current_hash and not p.ready and not p.deleting)
+    said = (p for p in own if pod_status(p) in _STARTING and not pod_message(p) and not p.held[0])
+    return next((p for p in said if p.created_at and now - p.created_at >= _SILENT), None)
+
+
+def with_warnings(snapshot: Snapshot, events: Sequence[Event]) -> Snapshot:
+    """The pods that these events are about, with the newest Warning of each as what holds it."""
+    told = sorted((e for e in events if e.type == "Warning" and e.kind == "Pod" and e.reason), key=lambda e: str(e.at))
+    warnings = {e.name: (e.reason, e.message) for e in told}
+    if not warnings:
+        return snapshot
+    pods = (
+        replace(p, held=warnings[p.name]) if p.name in warnings and not p.ready and not p.held[0] else p
+        for p in snapshot.pods
+    )
+    return replace(snapshot, pods=tuple(pods))
 
 
 def pod_message(pod: Pod) -> str:
@@ -112,13 +143,13 @@ class PodState:
     in_trouble: bool
 
 
-_CALM = frozenset(("", "Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating"))
+_CALM = _STARTING | {"Running", "Terminating"}
 
 
-def pod_state(pod: Pod) -> PodState:
+def pod_state(pod: Pod, now: datetime | None = None) -> PodState:
     status, again = pod_status(pod), restarts(pod)
     well = pod.ready and not pod.deleting and not again and status == "Running"
-    trouble = not pod.ready and not pod.deleting and (status not in _CALM or again > 0 or on_no_node(pod))
+    trouble = not pod.ready and not pod.deleting and (status not in _CALM or again > 0 or is_held(pod, now))
     return PodState(pod, status, again, well, trouble)
 
 

@@ -9,9 +9,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from companyos_canary.argo.actions import Author, event
+from companyos_canary.argo.pods import silent_pod, with_warnings
 from companyos_canary.cluster import kinds
 from companyos_canary.cluster.errors import raise_for
-from companyos_canary.cluster.kinds import DEPLOYMENT, EVENT, ROLLOUT, Kind, known, namespaced, path_of
+from companyos_canary.cluster.kinds import DEPLOYMENT, EVENT, POD, ROLLOUT, Kind, known, namespaced, path_of
 from companyos_canary.errors import (
     CanaryError,
     CrdMissing,
@@ -161,6 +162,17 @@ class Cluster:
             rollout, lambda kind: found.get(kind, []), notes=tuple(notes), forbidden=tuple(forbidden)
         )
         return snapshot, {kind.kind: items for kind, items in found.items()}
+
+    def with_words(self, snapshot: Snapshot, now: datetime) -> Snapshot:
+        """With what events say of the pod that has been starting for long, if there is one: one request then. Nothing
+        depends on it."""
+        pod = silent_pod(snapshot, self.server_time or now)
+        if pod is None:
+            return snapshot
+        try:
+            return with_warnings(snapshot, self.events(POD.kind, pod.name))
+        except CanaryError:
+            return snapshot
 
     def resolved(self, rollout: Rollout) -> Rollout:
         """With a workloadRef: the Rollout with the containers and selector of its Deployment."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from companyos_canary.argo.pods import silent_pod, with_warnings
 from companyos_canary.cluster import kinds
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, POD, REPLICASET, ROLLOUT, Kind, Selection
@@ -16,6 +17,7 @@ from companyos_canary.errors import CanaryError, DeniedError, Forbidden, NotFoun
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import Event
 
 CLOSING = 0.9  # seconds
 _NEEDED = (REPLICASET, POD, ANALYSISRUN)
@@ -50,7 +52,7 @@ class WatchFeed:
     """Watches the Rollout by name and, once its selector is known, ReplicaSets, Pods, AnalysisRuns
     and events, each on a thread of its own. Any event makes a whole new Snapshot; equality decides
     whether anything changed. What may not be watched becomes a note; a Rollout that may be read
-    but not watched is polled."""
+    but not watched is polled. Events of a pod are watched once it has been starting for long."""
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class WatchFeed:
         self._chance = chance
         self._pause = pause
         self._sources: dict[Kind, ObjectSource] = {}
+        self._words: dict[str, ObjectSource] = {}
         self._closed = False
         self._complete = False
         self._news = threading.Condition(threading.RLock())
@@ -93,6 +96,8 @@ class WatchFeed:
 
     def snapshot(self) -> Snapshot | None:
         self._shown = self._snapshot()
+        if self._shown is not None and self._with_events:
+            self._listen(self._shown)
         return self._shown
 
     def wait(self, timeout: float) -> bool:
@@ -133,17 +138,32 @@ class WatchFeed:
 
     def _current(self) -> list[ObjectSource]:
         with self._news:
-            return list(self._sources.values())
+            return [*self._sources.values(), *self._words.values()]
 
     def _watch(self, selection: Selection) -> None:
         """Starts a watch of this kind, unless there is one."""
         with self._news:
             if self._closed or selection.kind in self._sources:
                 return
-            reflector = Reflector(selection, self._chance)
-            watcher = Watcher(self._cluster.transport, reflector, self._changed, now=self._now, pause=self._pause)
-            self._sources[selection.kind] = watcher
-            watcher.start()
+            self._sources[selection.kind] = self._watcher(selection)
+
+    def _watcher(self, selection: Selection) -> Watcher:
+        reflector = Reflector(selection, self._chance)
+        watcher = Watcher(self._cluster.transport, reflector, self._changed, now=self._now, pause=self._pause)
+        watcher.start()
+        return watcher
+
+    def _listen(self, snapshot: Snapshot) -> None:
+        """Watches what happens to a pod that does not say what keeps it. One pod at a time: those of a revision fail
+        alike."""
+        pod = silent_pod(snapshot, self._now())
+        with self._news:
+            if pod is None or self._closed or any(p.name in self._words for p in snapshot.pods):
+                return
+            gone, self._words = self._words, {}
+            self._words[pod.name] = self._watcher(kinds.events_about(self._cluster.namespace, POD.kind, pod.name))
+        for source in gone.values():
+            source.close()
 
     def _changed(self) -> None:
         """On the thread of a source."""
@@ -216,7 +236,9 @@ class WatchFeed:
             for kind, source in zip((*_NEEDED, EVENT), others, strict=True)
             if source and isinstance(source.stopped, Forbidden)
         )
-        return kinds.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden)
+        found = kinds.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden)
+        words = [Event.from_object(o) for source in self._words.values() for o in source.objects()]
+        return with_warnings(found, words)
 
     def _lost(self) -> list[ObjectSource]:
         """Those without a connection; what is refused from the start never had one."""

@@ -22,9 +22,10 @@ def get(session: base.Session, rollout: base.RolloutArgument = None) -> base.Ans
     from companyos_canary.view.lines import plain
     from companyos_canary.view.screen import whole
 
-    snapshot = session.cluster.snapshot(session.rollout)
+    cluster, now = session.cluster, session.runtime.clock.now()
+    snapshot = cluster.with_words(cluster.snapshot(session.rollout), now)
     facts = session.runtime.facts
-    picture = look(snapshot, session.runtime.clock.now(), session.view_place(snapshot.rollout))
+    picture = look(snapshot, now, session.view_place(snapshot.rollout))
     lines = whole(picture, facts, "all", _EVENTS)
     return base.Answer(
         data=lambda: snapshot_row(picture),

@@ -87,8 +87,8 @@ class ContainerStatus:
 @dataclass(frozen=True, slots=True)
 class Pod:
     """`phase` and `reason` are as the kubelet wrote them; the one text for people is
-    `argo.pods.pod_status`. `held` is the reason and the message of a condition that keeps it from being
-    ready, where no container is the reason."""
+    `argo.pods.pod_status`. `held` is the reason and the message of a condition (or of a Warning about it) that keeps
+    it from being ready, where no container is the reason; `held_since` when that condition began."""
 
     name: str
     owner_uid: str
@@ -104,10 +104,12 @@ class Pod:
     ready: bool
     raw_spec: Mapping[str, Any]
     held: tuple[str, str] = ("", "")
+    held_since: datetime | None = None
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> "Pod":
         meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+        holds: Mapping[str, Any] = next(filter(lambda c: any(_holds(c)), status.get("conditions") or []), {})
         return cls(
             name=meta["name"],
             owner_uid=_controller(meta).get("uid", ""),
@@ -122,7 +124,8 @@ class Pod:
             init_containers=tuple(_container(c) for c in status.get("initContainerStatuses") or []),
             ready=any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or []),
             raw_spec=spec,
-            held=next(filter(any, map(_holds, status.get("conditions") or [])), ("", "")),
+            held=_holds(holds),
+            held_since=parse_time(holds.get("lastTransitionTime")),
         )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.kinds import POD
+from companyos_canary.model.quantity import format_time
+from companyos_canary.sandbox.kinds import EVENT, POD
 from tests.commands.conftest import freeze
 from tests.world import World
 
@@ -21,6 +22,72 @@ def held(world: World, **status: Any) -> None:
     digest = world.rollout().current_hash
     (pod,) = [p for p in world.pods() if p["metadata"]["labels"]["rollouts-pod-template-hash"] == digest]
     world.store.update(POD, {**copy.deepcopy(pod), "status": status}, status_only=True)
+
+
+def happened(world: World, reason: str, message: str) -> str:
+    """An event about the canary's pod; its name."""
+    digest = world.rollout().current_hash
+    (pod,) = [p for p in world.pods() if p["metadata"]["labels"]["rollouts-pod-template-hash"] == digest]
+    about = {"kind": "Pod", "name": pod["metadata"]["name"], "namespace": "companyos", "uid": pod["metadata"]["uid"]}
+    event = {"metadata": {"name": "e1", "namespace": "companyos"}, "involvedObject": about, "type": "Warning"}
+    world.store.create(EVENT, {**event, "reason": reason, "message": message, "lastTimestamp": format_time(world.now)})
+    return str(pod["metadata"]["name"])
+
+
+def starting(world: World) -> None:
+    creating = {"name": "companyos-api", "ready": False, "restartCount": 0}
+    held(
+        world, phase="Pending", containerStatuses=[{**creating, "state": {"waiting": {"reason": "ContainerCreating"}}}]
+    )
+
+
+MOUNT = 'MountVolume.SetUp failed for volume "cfg" : configmap "web-cfg" not found'
+
+
+def test_a_pod_whose_volume_cannot_be_mounted(running: World) -> None:
+    starting(running)
+    happened(running, "FailedMount", MOUNT)
+    running.advance(300)
+    ran = running.canary("get", size=(200, 60))
+    assert ran.code == ExitCode.OK, ran
+    assert " ".join(ran.out.split()).count(f"FailedMount: {MOUNT}") == 1
+    data = running.canary("get", "-o", "json").json["data"]
+    assert [p["message"] for p in data["pods"] if p["role"] == "canary"] == [MOUNT]
+    assert [(p["reason"], p["message"]) for p in data["cause"]["pods"]] == [("FailedMount", MOUNT)]
+
+
+def test_who_watches_is_told_once_why_a_volume_cannot_be_mounted(running: World, over_the_real_feed: None) -> None:
+    starting(running)
+    happened(running, "FailedMount", MOUNT)
+    running.advance(300)
+    ran = running.canary("watch", "--timeout", "30s")
+    assert ran.out.count("FailedMount message=") == 1, ran
+
+
+def test_a_pod_that_has_just_been_made_costs_no_request(running: World) -> None:
+    starting(running)
+    running.requests.clear()
+    running.canary("get")
+    assert not [r for r in running.requests if "Pod" in r.parameter("fieldSelector")]
+
+
+def test_events_of_pods_that_may_not_be_read_are_no_obstacle(running: World) -> None:
+    starting(running)
+    happened(running, "FailedMount", MOUNT)
+    running.advance(300)
+    running.allowed = lambda asked: asked.resource != "events"
+    ran = running.canary("get")
+    assert (ran.code, "FailedMount" in ran.out) == (ExitCode.OK, False)
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(0, False), (5, True)])
+def test_a_readiness_gate_is_a_cause_once_it_has_been_unmet_for_long(running: World, minutes: int, said: bool) -> None:
+    condition = {"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady", "message": GATE}
+    since = {**condition, "lastTransitionTime": format_time(running.now)}
+    held(running, phase="Running", conditions=[since], containerStatuses=[{**RUNNING, "ready": True}])
+    running.advance(60 * minutes)
+    cause = running.canary("get", "-o", "json").json["data"]["cause"]
+    assert bool(cause and [p for p in cause["pods"] if p["message"] == GATE]) == said
 
 
 def test_a_pod_that_no_node_takes(running: World) -> None:
