@@ -115,8 +115,9 @@ class Picture:
     def pod_states(self) -> Mapping[str, tuple[PodState, ...]]:
         """By the uid of their ReplicaSet."""
         found: dict[str, list[PodState]] = {}
+        as_of = self.as_of
         for pod in self.snapshot.pods:
-            found.setdefault(pod.owner_uid, []).append(pod_state(pod, self.as_of))
+            found.setdefault(pod.owner_uid, []).append(pod_state(pod, as_of))
         return {uid: tuple(states) for uid, states in found.items()}
 
     @cached_property
@@ -140,7 +141,8 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
     promoted = image_of(stable.containers, at.container) if stable else ""
     if rollout.is_fully_promoted and rollout.observed:
         promoted = newest
-    found, far = cause(snapshot, _as_of(snapshot, now)), progress(snapshot, _as_of(snapshot, now))
+    as_of = _as_of(snapshot, now)
+    found, far = cause(snapshot, as_of), progress(snapshot, as_of)
     if snapshot.stale_since or (found and found.pods):
         far = replace(far, until_end=None)  # no one knows when pods that do not start will
     return Picture(

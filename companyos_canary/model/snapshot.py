@@ -44,16 +44,17 @@ class Snapshot:
         """The ReplicaSet of the newest observed template: the canary, or stable when promoted."""
         return self.replicaset(self.rollout.current_hash)
 
-    @property
+    @cached_property
     def available(self) -> int:
         """The available pods of all versions. The Rollout counts them later than its ReplicaSets do; it is believed
         where they are not known."""
         return sum(r.available for r in self.replicasets) or self.rollout.available_replicas
 
-    @property
+    @cached_property
     def canary_available(self) -> int:
         """Those of the newest observed template."""
-        return self.current.available if self.current else self.rollout.updated_replicas
+        current = self.current
+        return current.available if current else self.rollout.updated_replicas
 
     def role_of(self, hash: str) -> Literal["stable", "canary", ""]:  # noqa: A002 - the field's own word
         """Of a pod template hash: after a promotion the newest is only stable; empty for an earlier one."""
