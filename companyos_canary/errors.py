@@ -138,6 +138,10 @@ class Unreachable(CanaryError):
     sent = False
 
 
+class Untrusted(Unreachable):
+    """The server's certificate is not one that is trusted."""
+
+
 class NotAskedFor(CanaryError):
     """2xx with something else than what was asked for: a page, half an answer, another object."""
 

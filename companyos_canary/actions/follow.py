@@ -15,7 +15,7 @@ from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.argo.pods import pod_share
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.cluster.feed import Feed
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import DeniedError, ExitCode, Untrusted
 from companyos_canary.model.outcome import AbortReason, Cause, Ending, EndKind, PodProblem
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -66,6 +66,7 @@ class Track:
 
 OBSERVED_WITHIN = timedelta(seconds=30)
 ABORTS_AGAIN = timedelta(seconds=5)
+REFUSED_FOR = timedelta(minutes=1)
 TICK = 1.0
 
 EXIT: dict[EndKind, ExitCode] = {
@@ -209,6 +210,8 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
                 if deadline is not None and now() >= deadline:
                     kind = "timeout"
                     break
+            if not following.somebody_is_there and _for_good(feed, now()) and feed.trouble:
+                raise feed.trouble
             looked = now()
             feed.wait(_pause(deadline, looked, soon))
             if deadline is not None and not following.deadline and snapshot and waits_for_a_person(snapshot.rollout):
@@ -233,6 +236,12 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
         wanted=following.until.value if following.until.kind == "weight" else None,
         abort_on=guard.reason if kind not in ("healthy", "reached") else None,
     )
+
+
+def _for_good(feed: Feed, now: datetime) -> bool:
+    """No one is there who could log in again, or trust another certificate: waiting for longer helps nothing."""
+    refused = isinstance(feed.trouble, DeniedError | Untrusted)
+    return refused and feed.stale_since is not None and now - feed.stale_since >= REFUSED_FOR
 
 
 def _next(rollout: Rollout, followed: Followed, following: Following) -> Followed:

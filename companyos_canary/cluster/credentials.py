@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from companyos_canary.cluster.kubeconfig import Block, Entry, kubeconfig_files, read_entry
 from companyos_canary.cluster.transport import KubernetesTransport, make_pool
-from companyos_canary.errors import ConfigError, Unauthenticated
+from companyos_canary.errors import CanaryError, ConfigError, Unauthenticated
 from companyos_canary.model.http import without_password
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def open_transport(
         entry = read_entry(files, context)
         transport = _transport(files, entry, environ, timeout)
         transport.nameless = _nameless(entry)
+        transport.otherwise(_Rewritten(files, entry, environ, timeout))
         return Connection(
             transport, entry.namespace, entry.context, without_password(transport.server), entry.user.name
         )
@@ -147,6 +148,40 @@ def _transport(files: list[str], entry: Entry, environ: Mapping[str, str], timeo
         raise entry.unusable(error) from error
     renew = plugin.renew if plugin else lambda: False
     return KubernetesTransport(pool, server, authorize, renew=renew, timeout=timeout, headers=headers)
+
+
+class _Rewritten:
+    """The same context of files that were written again since: someone logged in, or the cluster has another CA. None
+    where nothing in them is different, or the context now leads to another server."""
+
+    def __init__(self, files: list[str], entry: Entry, environ: Mapping[str, str], timeout: float) -> None:
+        self._files, self._entry, self._environ, self._timeout = files, entry, environ, timeout
+        self._contents = _contents(entry)
+
+    def __call__(self) -> KubernetesTransport | None:
+        try:
+            entry = read_entry(self._files, self._entry.context)
+            contents = _contents(entry)
+            if contents == self._contents or entry.cluster.fields["server"] != self._entry.cluster.fields["server"]:
+                return None
+            self._contents = contents
+            return _transport(self._files, entry, self._environ, self._timeout)
+        except CanaryError:
+            return None
+
+
+_FILES = ("certificate-authority", "client-certificate", "client-key")
+
+
+def _contents(entry: Entry) -> tuple[object, ...]:
+    """All that credentials and trust are made of."""
+    found: list[object] = [entry.cluster.fields, entry.user.fields]
+    for block, key in ((entry.cluster, _FILES[0]), (entry.user, _FILES[1]), (entry.user, _FILES[2])):
+        try:
+            found.append(block.content(key))
+        except (OSError, ValueError):
+            found.append(None)
+    return tuple(found)
 
 
 _CREDENTIALS = ("token", "tokenFile", "exec", "auth-provider", "client-certificate", "client-certificate-data")

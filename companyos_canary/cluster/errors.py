@@ -7,7 +7,7 @@ from typing import Any
 
 from companyos_canary import errors
 from companyos_canary.cluster.kinds import Target, path_target
-from companyos_canary.errors import Unreachable
+from companyos_canary.errors import Unreachable, Untrusted
 from companyos_canary.model.http import Request, Response, without_password
 
 _ADDRESS = "check the address and that this machine can reach it (VPN, proxy)"
@@ -24,7 +24,8 @@ def unreachable(error: BaseException, server: str, *, changing: bool = False) ->
     else:
         sentence, hint = _sentence(error, server)
     sentence, hint = without_password(sentence), without_password(hint)
-    failure = Unreachable(sentence, hint=hint)
+    untrusted = isinstance(_root(error), ssl.SSLCertVerificationError)
+    failure = (Untrusted if untrusted else Unreachable)(sentence, hint=hint)
     failure.sent = not _before_sending(error)
     if changing and failure.sent:
         failure.hint = "the request may have taken effect: look before you repeat it"
@@ -60,7 +61,7 @@ def _sentence(error: BaseException, server: str) -> tuple[str, str]:
             f"the certificate of `{server}` is not trusted: {root.verify_message.rstrip('.')}",
             "check `certificate-authority` and `tls-server-name` of the cluster in the kubeconfig",
         )
-    if isinstance(error, u.SSLError) or isinstance(root, ssl.SSLError):
+    if isinstance(error, u.SSLError) or (isinstance(root, ssl.SSLError) and not isinstance(root, ssl.SSLEOFError)):
         reason = getattr(root, "reason", None) or str(root)
         return f"TLS with `{server}` failed: {_words(reason)}", "check that the server speaks https"
     if isinstance(error, u.ProxyError):
@@ -77,6 +78,20 @@ def _sentence(error: BaseException, server: str) -> tuple[str, str]:
         return f"`{server}` did not answer in time", _ADDRESS
     if isinstance(error, u.LocationValueError):
         return f"`{server}` is not an address that can be used", _CONTEXT
+    return _broken(root, server)
+
+
+def _broken(root: BaseException, server: str) -> tuple[str, str]:
+    """What became of an answer that had begun, or was awaited."""
+    from http.client import HTTPException, IncompleteRead, RemoteDisconnected  # noqa: PLC0415 - urllib3 has loaded it
+
+    from urllib3 import exceptions as u  # noqa: PLC0415
+
+    ends = (IncompleteRead, u.IncompleteRead, u.InvalidChunkLength, ssl.SSLEOFError, RemoteDisconnected)
+    if isinstance(root, ends):
+        return f"`{server}` closed the connection in the middle of an answer", "try again"
+    if isinstance(root, HTTPException | u.ResponseError | u.DecodeError):
+        return f"what answers at `{server}` does not speak HTTP", _CONTEXT
     return f"the connection to `{server}` broke: {_words(root)}", "try again"
 
 

@@ -90,9 +90,9 @@ class WatchFeed:
 
     @property
     def trouble(self) -> CanaryError | None:
-        """That of the kind whose last word is the newest."""
+        """The newest: an older one of another kind may be over."""
         lost = [s for s in self._lost() if s.trouble]
-        return max(lost, key=lambda s: s.stale_since or self._now()).trouble if lost else None
+        return max(lost, key=lambda s: s.failed_at or self._now()).trouble if lost else None
 
     def snapshot(self) -> Snapshot | None:
         self._shown = self._snapshot()
@@ -230,7 +230,7 @@ class WatchFeed:
         if any(s is None or not (s.synced or s.stopped) for s in others[: len(_NEEDED)]):
             return None
         notes = tuple(s.stopped.message for s in others if s and s.stopped)
-        notes += self._troubles()
+        notes += (self.trouble.message,) if self.trouble else ()
         forbidden = tuple(
             (kind.plural, source.stopped.message)
             for kind, source in zip((*_NEEDED, EVENT), others, strict=True)
@@ -247,7 +247,3 @@ class WatchFeed:
             for s in self._current()
             if s.stale_since and not s.stopped and (s.synced or not isinstance(s.trouble, DeniedError))
         ]
-
-    def _troubles(self) -> tuple[str, ...]:
-        """Why there is no connection, each reason once."""
-        return tuple(dict.fromkeys(s.trouble.message for s in self._lost() if s.trouble))

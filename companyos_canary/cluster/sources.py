@@ -17,12 +17,14 @@ Pause = Callable[[threading.Event, float], object]  # waits so long, or until th
 
 class ObjectSource(Protocol):
     """Objects that are kept up to date until `close`. `synced`: they are known; `stopped`: they
-    will not be; `stale_since`: since when there is no connection, `trouble`: why."""
+    will not be; `stale_since`: since when there is no connection, `trouble`: why, `failed_at`: when that was
+    found."""
 
     synced: bool
     stale_since: datetime | None
     stopped: CanaryError | None
     trouble: CanaryError | None
+    failed_at: datetime | None
 
     def objects(self) -> list[Json]: ...
 
@@ -56,6 +58,7 @@ class Watcher:
         self.stale_since: datetime | None = None
         self.stopped: CanaryError | None = None
         self.trouble: CanaryError | None = None
+        self.failed_at: datetime | None = None
         name = f"watch-{reflector.selection.kind.plural}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -100,6 +103,8 @@ class Watcher:
             return Due()
         with self._lock:
             step = reflector.step(given, self._now())
+            if reflector.trouble is not self.trouble:
+                self.failed_at = self._now()
         news = (reflector.synced, reflector.stale_since, reflector.stopped, reflector.trouble)
         if step.events or news != (self.synced, self.stale_since, self.stopped, self.trouble):
             self.synced, self.stale_since, self.stopped, self.trouble = news
@@ -172,6 +177,7 @@ class Poller:
         self.stale_since: datetime | None = None
         self.stopped: CanaryError | None = None
         self.trouble: CanaryError | None = None
+        self.failed_at: datetime | None = None
         self._thread = threading.Thread(target=self._run, name="poll", daemon=True)
 
     def start(self) -> None:
@@ -208,7 +214,8 @@ class Poller:
 
     def _fail(self, error: Exception) -> None:
         self.stale_since = self.stale_since or self._heard
-        self.trouble = error if isinstance(error, CanaryError) else self.trouble
+        if isinstance(error, CanaryError):
+            self.trouble, self.failed_at = error, self._now()
         if isinstance(error, DeniedError):
             self._refusals += 1
             self.stopped = error if self._refusals >= TRIES else None

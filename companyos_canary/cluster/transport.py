@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from companyos_canary import __version__
 from companyos_canary.cluster.errors import broke, failures, retry_after, unreachable
-from companyos_canary.errors import Unreachable
+from companyos_canary.errors import Unreachable, Untrusted
 from companyos_canary.model.http import Request, Response, without_password
 
 if TYPE_CHECKING:
@@ -99,11 +99,11 @@ _CHUNK = 65536
 
 class KubernetesTransport:
     """Sends Requests to `server`. `authorize` gives the Authorization header (empty: none) and may
-    raise Unauthenticated; after a 401, which is before anything was done, `renew` may get new
-    credentials (True: try again, once). `timeout` (seconds) is the most a whole answer may take,
-    and a connection; `headers` go with every request. Reads that broke or got Retry-After are sent
-    again, changes never. `nameless`: why they carry no
-    credentials. `requests` and `received` count what was sent, and the bytes of bodies."""
+    raise Unauthenticated; after a 401 or a certificate that is not trusted, which is before anything
+    was done, `renew` may get other credentials (True: try again, once). `timeout` (seconds) is the most
+    a whole answer may take, and a connection; `headers` go with every request. Reads that broke or got
+    Retry-After are sent again, changes never. `nameless`: why they carry no credentials. `requests` and
+    `received` count what was sent, and the bytes of bodies."""
 
     def __init__(
         self,
@@ -129,6 +129,7 @@ class KubernetesTransport:
         self._clock = clock
         self._sleep = sleep
         self._counting = threading.Lock()
+        self._renewing = threading.Lock()
 
     def send(self, request: Request) -> Response:
         deadline = self._clock() + min(request.timeout, self._timeout)
@@ -136,15 +137,21 @@ class KubernetesTransport:
         renewed = False
         while True:
             attempts -= 1
+            before = self._pool
             try:
                 response = self._once(request, deadline)
+            except Untrusted:
+                if renewed or not self._renewed(before):
+                    raise
+                renewed, attempts = True, max(attempts, 1)
+                continue
             except Unreachable as error:
                 if not attempts or not broke(error):
                     raise
                 continue
             busy = response.status == 429 or response.status >= 500
             pause = retry_after(response) if busy else None
-            if response.status == 401 and not renewed and self._renew():
+            if response.status == 401 and not renewed and self._renewed(before):
                 renewed, attempts = True, max(attempts, 1)
                 continue
             if not attempts or pause is None or self._clock() + pause >= deadline:
@@ -154,14 +161,41 @@ class KubernetesTransport:
     def stream(self, request: Request) -> Response:
         """The response with its `stream`; `request.timeout` is the longest silence. An answer that
         is no success has its `body` instead."""
-        answer = self._open(request, connect=self._timeout, read=request.timeout)
-        if answer.status == 401 and self._renew():
+        before = self._pool
+        try:
+            answer = self._open(request, connect=self._timeout, read=request.timeout)
+        except Untrusted:
+            if not self._renewed(before):
+                raise
+            answer = self._open(request, connect=self._timeout, read=request.timeout)
+        if answer.status == 401 and self._renewed(before):
             answer.close()
             answer = self._open(request, connect=self._timeout, read=request.timeout)
         body = _Body(answer, self._count, lambda e: self._failure(e, request))
         if not 200 <= answer.status < 300:
             return Response(answer.status, dict(answer.headers), b"".join(body))
         return Response(answer.status, dict(answer.headers), stream=body)
+
+    def otherwise(self, again: "Callable[[], KubernetesTransport | None]") -> None:
+        """From now on what `again` makes is used where credentials or the certificate are refused and nothing else
+        renews them; None: there is no other."""
+        renew = self._renew
+
+        def reread() -> bool:
+            if renew():
+                return True
+            found = again()
+            if found is not None:
+                self._pool, self._authorize, self._headers = found._pool, found._authorize, found._headers
+            return found is not None
+
+        self._renew = reread
+
+    def _renewed(self, before: "PoolManager") -> bool:
+        """Whether other credentials are there than those of a request that went over `before`: another thread may
+        have got them."""
+        with self._renewing:
+            return self._pool is not before or self._renew()
 
     def close(self) -> None:
         self._pool.clear()

@@ -18,7 +18,7 @@ import yaml
 
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.credentials import Connection, open_transport
-from companyos_canary.errors import ConfigError, Unauthenticated, Unreachable, UsageError
+from companyos_canary.errors import ConfigError, Unauthenticated, Unreachable, Untrusted, UsageError
 from companyos_canary.model.http import Request
 from tests.cluster.wire import answer, certificate, encrypted, serving
 
@@ -543,3 +543,41 @@ def test_a_socks_proxy_that_refuses_or_is_none_is_named(tmp_path: Path, made: An
 def test_a_proxy_of_another_kind_is_refused(tmp_path: Path, made: Any) -> None:
     with pytest.raises(ConfigError, match="the proxy `ftp://one` is none that can be used"):
         made(written(tmp_path, config(**{"proxy-url": "ftp://one"})))
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_a_kubeconfig_that_was_written_again_is_read_again_where_its_token_is_refused(
+    tmp_path: Path, made: Any, method: str
+) -> None:
+    with encrypted(answer(401), answer(200, b"{}"), answer(401), answer(200, b"{}")) as server:
+        got = made(written(tmp_path, config({"token": "old"}, server.url, **ANY)))
+        written(tmp_path, config({"token": "new"}, server.url, **ANY))
+        assert got.transport.send(Request(method, "/version")).status == 200
+        written(tmp_path, config({"token": "newer"}, server.url, **ANY))
+        assert got.transport.stream(Request("GET", "/version")).status == 200
+        tokens = [r.headers["authorization"] for r in server.requests]
+    assert tokens == ["Bearer old", "Bearer new", "Bearer new", "Bearer newer"]
+
+
+def test_a_new_certificate_authority_in_the_kubeconfig_is_trusted_from_then_on(tmp_path: Path, made: Any) -> None:
+    cert, key = certificate()
+    other, _ = certificate()
+    (tmp_path / "both.pem").write_bytes(cert + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+    (tmp_path / "ca.pem").write_bytes(other)
+    with serving(answer(200, b"{}"), answer(200, b"{}"), context=context) as server:
+        got = made(written(tmp_path, config({}, server.url, **{"certificate-authority": "ca.pem"})))
+        with pytest.raises(Untrusted, match="is not trusted"):
+            got.transport.send(Request("PATCH", "/version"))
+        (tmp_path / "ca.pem").write_bytes(cert)
+        assert got.transport.send(Request("PATCH", "/version")).status == 200
+        assert got.transport.stream(Request("GET", "/version")).status == 200
+
+
+def test_a_context_that_leads_to_another_server_now_is_not_followed_there(tmp_path: Path, made: Any) -> None:
+    with encrypted(answer(401)) as server, encrypted(answer(200, b"{}")) as other:
+        got = made(written(tmp_path, config({"token": "old"}, server.url, **ANY)))
+        written(tmp_path, config({"token": "new"}, other.url, **ANY))
+        assert got.transport.send(Request("GET", "/version")).status == 401
+        assert not other.seen

@@ -62,6 +62,20 @@ def untrusted() -> Exception:
             f"the proxy for `{SERVER}` failed: Tunnel connection failed: 407",
         ),
         (u.LocationParseError("x"), f"`{SERVER}` is not an address that can be used"),
+        *(
+            (u.ProtocolError("m", error), f"`{SERVER}` closed the connection in the middle of an answer")
+            for error in (
+                http.client.IncompleteRead(b"", 5),
+                http.client.RemoteDisconnected("Remote end closed connection without response"),
+                u.IncompleteRead(0, 5),
+                u.InvalidChunkLength(urllib3.HTTPResponse(b""), b""),
+                ssl.SSLEOFError(8, "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol"),
+            )
+        ),
+        *(
+            (u.ProtocolError("m", error), f"what answers at `{SERVER}` does not speak HTTP")
+            for error in (http.client.BadStatusLine("SSH-2.0"), http.client.LineTooLong("header line"))
+        ),
         (
             u.ProtocolError("m", ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")),
             f"the connection to `{SERVER}` broke: connection reset by peer",

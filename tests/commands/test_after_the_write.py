@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import ExitCode, Untrusted
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.faults.effects import Answer, Drop, Effect, Fault
 from tests.commands.conftest import changing, freeze
@@ -150,3 +150,29 @@ def test_a_restart_whose_answer_is_lost_and_that_is_not_followed_ends_unobserved
     ran = world.canary("restart", "--no-wait")
     assert ran.code == ExitCode.UNOBSERVED, ran
     assert changing(world)[1:] == []
+
+
+def untrusted(world: World) -> None:
+    """From now on the server has a certificate that no one knows."""
+
+    def fault(_: Request) -> Response:
+        raise Untrusted("the certificate of `https://sandbox` is not trusted: self-signed certificate")
+
+    world.on_wait.append(lambda: setattr(world, "faults", fault))
+
+
+def test_a_certificate_that_is_not_trusted_for_a_minute_ends_what_no_one_watches(running: World) -> None:
+    untrusted(running)
+    began = running.now
+    ran = running.canary("watch", "--timeout", "1h")
+    assert ran.code == ExitCode.FAILED, ran
+    assert "is not trusted" in ran.err
+    assert 60 <= (running.now - began).total_seconds() < 70
+
+
+def test_a_deploy_that_ends_so_says_that_it_continues(world: World) -> None:
+    untrusted(world)
+    ran = world.canary("deploy", "v1.1.0")
+    assert ran.code == ExitCode.UNOBSERVED, ran
+    assert "is not trusted" in ran.err
+    assert "continues" in ran.err
