@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.abort_on import NEVER, UNSEEN, AbortOn, Progress, met
+from companyos_canary.argo.abort_on import UNSEEN, Progress, met
 from companyos_canary.argo.cause import TIMED_OUT, cause, pod_problems, says_no_reason
 from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
 from companyos_canary.argo.phase import invalid_spec
@@ -16,6 +16,7 @@ from companyos_canary.argo.pods import pod_share
 from companyos_canary.argo.steps import set_weight
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.errors import DeniedError, ExitCode, Untrusted
+from companyos_canary.model.abort_on import NEVER, AbortOn
 from companyos_canary.model.outcome import AbortReason, Cause, Ending, EndKind, PodProblem
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot

@@ -5,29 +5,14 @@ image cannot be had, or that nothing has moved for so long. Each condition tells
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from companyos_canary.argo.endings import waits_for_a_person
 from companyos_canary.argo.pods import pod_status, restarts
+from companyos_canary.model.abort_on import OF_PODS, AbortOn
 from companyos_canary.model.outcome import AbortReason
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.model.snapshot import Snapshot
-
-OF_PODS = {
-    "crashloop": ("CrashLoopBackOff",),
-    "image-pull": ("ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class AbortOn:
-    """`words` are conditions about pods, `stuck` how long nothing may move; None: as long as it takes."""
-
-    words: tuple[str, ...] = ()
-    stuck: timedelta | None = None
-
-
-NEVER = AbortOn()
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,7 @@ def facts(_: CommandLine) -> _Found:
     yield "crashloop", "a container crashes again and again"
     yield "image-pull", "an image cannot be pulled"
     yield "stuck=10m", "pods are missing and nothing moves for so long"
+    yield "none", "do not abort, whatever canary.yaml says"
 
 
 def weights(line: CommandLine) -> _Found:

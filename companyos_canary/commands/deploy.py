@@ -8,7 +8,6 @@ import typer
 from companyos_canary.actions import deploy as action
 from companyos_canary.actions.change import Changed
 from companyos_canary.actions.supersede import is_in_the_way, make_way
-from companyos_canary.argo.abort_on import NEVER
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import UNTIL_HEALTHY
 from companyos_canary.argo.patches.decision import Change
@@ -16,11 +15,12 @@ from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.ci import publish
-from companyos_canary.commands.options import AbortOnOption, UntilOption
+from companyos_canary.commands.options import AbortOnOption, UntilOption, guarded_by
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, would_send
 from companyos_canary.config.settings import image_reference
 from companyos_canary.errors import ExitCode, NotFound, UsageError, exits
 from companyos_canary.model import image as images
+from companyos_canary.model.abort_on import NEVER
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 from companyos_canary.view.ci.summary import standing_report
@@ -79,16 +79,16 @@ def deploy(
     with --no-wait.
 
     --abort-on aborts it if its pods crash or cannot get their image, or if nothing moves for so long, for as
-    long as this command follows it.
+    long as this command follows it. It goes before `abort_on` of canary.yaml; `none` turns that off.
     """
     from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 
     image_reference("image", version)
-    runtime, guarded = session.runtime, abort_on or NEVER
-    if no_wait and guarded != NEVER:
+    runtime, settings = session.runtime, session.resolved.settings
+    if no_wait and abort_on:
         raise UsageError("--abort-on and --no-wait exclude each other: no one would look", hint="leave out one of them")
     time = session.time(timeout)
-    settings = session.resolved.settings
+    guarded = NEVER if no_wait else guarded_by(settings, abort_on)
     wanted = action.Deploy(
         version=version,
         repository=settings.image if settings else None,

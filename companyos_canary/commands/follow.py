@@ -11,7 +11,6 @@ from companyos_canary.actions.deploy import container_of, timeout_of
 from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo import rows
-from companyos_canary.argo.abort_on import NEVER, AbortOn
 from companyos_canary.argo.effects import aborted
 from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.argo.patches.decision import Decision, Nothing
@@ -33,6 +32,7 @@ from companyos_canary.errors import (
     TimedOut,
     Unobserved,
 )
+from companyos_canary.model.abort_on import NEVER, AbortOn
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import AbortReason
 from companyos_canary.model.rollout import Rollout

@@ -14,8 +14,9 @@ from companyos_canary.errors import UsageError, printable
 from companyos_canary.model.quantity import format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from companyos_canary.argo.abort_on import AbortOn
     from companyos_canary.argo.endings import Until
+    from companyos_canary.config import Settings
+    from companyos_canary.model.abort_on import AbortOn
 
 FORMATS = ("human", "json", "yaml", "name")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -115,9 +116,11 @@ def time_limit(text: str, option: str) -> timedelta:
 
 
 def abort_on(text: str) -> "AbortOn":
-    """`crashloop,image-pull,stuck=10m`; UsageError for anything else, also for nothing."""
-    from companyos_canary.argo.abort_on import OF_PODS, AbortOn
+    """`crashloop,image-pull,stuck=10m`, or `none`; UsageError for anything else, also for nothing."""
+    from companyos_canary.model.abort_on import NEVER, OF_PODS, AbortOn
 
+    if text.strip() == "none":
+        return NEVER
     words, stuck = list[str](), None
     for word in (part.strip() for part in text.split(",")):
         name, equals, value = word.partition("=")
@@ -130,7 +133,7 @@ def abort_on(text: str) -> "AbortOn":
     return AbortOn(tuple(dict.fromkeys(words)), stuck)
 
 
-_CONDITIONS = "use crashloop, image-pull and stuck=DURATION, e.g. crashloop,stuck=10m"
+_CONDITIONS = "use crashloop, image-pull and stuck=DURATION, e.g. crashloop,stuck=10m; or none"
 
 
 def _stuck(text: str) -> timedelta:
@@ -141,6 +144,15 @@ def _stuck(text: str) -> timedelta:
     if found <= timedelta():
         raise UsageError(f"--abort-on `stuck={printable(text)}` is not a duration", hint=_CONDITIONS)
     return found
+
+
+def guarded_by(settings: "Settings | None", flag: "AbortOn | None") -> "AbortOn":
+    """What aborts a release that is followed: the flag, else canary.yaml; nothing by default."""
+    from companyos_canary.model.abort_on import NEVER
+
+    if flag is not None:
+        return flag
+    return settings.abort_on if settings else NEVER
 
 
 def _until(text: str) -> "Until":

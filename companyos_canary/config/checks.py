@@ -20,6 +20,7 @@ from companyos_canary.config.settings import (
     parsed_duration,
 )
 from companyos_canary.config.source import FieldPath, Source
+from companyos_canary.model.abort_on import OF_PODS, AbortOn
 
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s]*")
 _FILLED_IN = re.compile(r"\{(\w*)\}")
@@ -186,6 +187,7 @@ def settings(source: Source, document: Document) -> Settings:
         replicas=document.replicas,
         port=document.port,
         progress_deadline=check.seconds(("progress_deadline",), document.progress_deadline),
+        abort_on=_abort_on(check, document.abort_on),
         steps=_steps(check, document.steps),
         analysis=_analysis(check, document.analysis),
         prometheus=PrometheusSettings(
@@ -196,6 +198,18 @@ def settings(source: Source, document: Document) -> Settings:
         pod=document.pod,
         link_texts={name: check.link(("links", name), text) for name, text in document.links.items()},
     )
+
+
+def _abort_on(check: Checker, conditions: tuple[str, ...]) -> AbortOn:
+    words, stuck = list[str](), None
+    for index, condition in enumerate(conditions):
+        name, equals, value = condition.partition("=")
+        if name == "stuck" and equals:
+            stuck = check.unit(("abort_on", index), parsed_duration, value)
+        else:
+            check.that(condition in OF_PODS, ("abort_on", index))
+            words.append(condition)
+    return AbortOn(tuple(dict.fromkeys(words)), stuck)
 
 
 def _steps(check: Checker, documents: tuple[StepDocument, ...]) -> tuple[StepSettings, ...]:

@@ -23,6 +23,8 @@ ALLOWED: dict[str, str] = {
     "replicas": "a whole number from 0, or `null` where an autoscaler decides",
     "port": "a whole number from 1 to 65535",
     "progress_deadline": "a duration of whole seconds, at least `1s`, such as `10m`",
+    "abort_on": "a list such as `[crashloop, image-pull, stuck=10m]`",
+    "abort_on[]": "`crashloop`, `image-pull`, or `stuck=` with a duration",
     "steps": "a list of one or more steps such as `{weight: 10, analysis: 2m}`",
     "steps[]": "a step such as `{weight: 10, analysis: 2m}`",
     "steps[].weight": "a whole number from 1 to 100, not less than the one before",
@@ -119,6 +121,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     replicas: Annotated[int, _text("replicas", extra_json_schema={"minimum": 0})] | None = 10
     port: Annotated[int, _text("port", extra_json_schema={"minimum": 1, "maximum": 65535})] = 8080
     progress_deadline: Annotated[str, _text("progress_deadline")] = "10m"
+    abort_on: Annotated[tuple[str, ...], _text("abort_on")] = ()
     steps: Annotated[tuple[StepDocument, ...], _text("steps")] = _GUIDE_STEPS
     analysis: AnalysisDocument = AnalysisDocument()
     prometheus: PrometheusDocument = PrometheusDocument()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from companyos_canary.errors import UsageError, printable
+from companyos_canary.model.abort_on import NEVER, AbortOn
 from companyos_canary.model.image import repository
 from companyos_canary.model.quantity import parse_duration
 
@@ -193,6 +194,7 @@ class Settings:
     replicas: int | None = None
     port: int = 8080
     progress_deadline: timedelta = timedelta(minutes=10)
+    abort_on: AbortOn = NEVER
     steps: tuple[StepSettings, ...] = ()
     analysis: Analysis = Analysis()
     prometheus: PrometheusSettings = PrometheusSettings()

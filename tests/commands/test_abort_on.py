@@ -1,12 +1,14 @@
 """`--abort-on`: facts about pods and progress that abort a release while it is followed."""
 
+from collections.abc import Callable
+
 import pytest
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.api.access import Attributes
 from companyos_canary.sandbox.kinds import EVENT
 from tests.commands.conftest import changing
-from tests.world import World
+from tests.world import CONFIG, World
 
 
 def events_of_ours(world: World) -> list[str]:
@@ -47,6 +49,46 @@ def test_nothing_that_moves_for_so_long_aborts(world: World) -> None:
     assert ran.code == ExitCode.DEGRADED, ran
     assert "0 of 1 canary pods are ready, and nothing has moved for 1m" in ran.err
     assert 60 <= (world.now - began).total_seconds() <= 75
+
+
+FILE = CONFIG + "abort_on: [image-pull, stuck=10m]\n"
+
+
+def test_canary_yaml_may_name_the_conditions_of_every_deploy_and_watch(world_of: Callable[[str], World]) -> None:
+    world = world_of(FILE)
+    ran = world.canary("deploy", "bad-tag")
+    assert (ran.code, world.rollout().aborted) == (ExitCode.DEGRADED, True), ran
+    assert " abort_on=image-pull exit=3" in ran.last
+    world.canary("deploy", "bad-image", "--no-wait")
+    assert world.canary("watch").code == ExitCode.DEGRADED
+    assert world.rollout().aborted
+
+
+@pytest.mark.parametrize("wanted", ["crashloop", "none"])
+def test_a_flag_goes_before_the_conditions_of_canary_yaml(world_of: Callable[[str], World], wanted: str) -> None:
+    world = world_of(FILE)
+    ran = world.canary("deploy", "bad-tag", "--abort-on", wanted, "--timeout", "30s")
+    assert (ran.code, world.rollout().aborted) == (ExitCode.TIMEOUT, False), ran
+
+
+def test_the_conditions_of_canary_yaml_do_not_count_where_no_one_may_abort(world_of: Callable[[str], World]) -> None:
+    world = world_of(FILE)
+    assert world.canary("deploy", "bad-tag", "--no-wait").code == ExitCode.OK
+    assert world.canary("watch", "--read-only", "--timeout", "30s").code == ExitCode.TIMEOUT
+    assert not world.rollout().aborted
+
+
+def test_an_environment_may_have_conditions_of_its_own(world_of: Callable[[str], World]) -> None:
+    world = world_of(CONFIG + "environments: {prod: {abort_on: [image-pull]}}\n")
+    assert world.canary("deploy", "bad-tag", "-e", "prod").code == ExitCode.DEGRADED
+    assert world.rollout().aborted
+
+
+def test_conditions_of_a_file_about_another_rollout_do_not_count(world_of: Callable[[str], World]) -> None:
+    world = world_of(CONFIG)
+    (world.folder / "canary.yaml").write_text(FILE.replace("rollout: companyos-api", "rollout: other"))
+    ran = world.canary("deploy", "bad-tag", "--rollout", "companyos-api", "--timeout", "30s")
+    assert (ran.code, world.rollout().aborted) == (ExitCode.TIMEOUT, False), ran
 
 
 def test_without_it_nothing_is_aborted(world: World) -> None:

@@ -158,6 +158,15 @@ WRONG = {
     "progress_deadline: 1500ms": (
         "5: field `progress_deadline`: found `1500ms`, allowed: a duration of whole seconds, at least `1s`, such as `10m`"
     ),
+    "abort_on: [crashlop]": (
+        "5: field `abort_on[0]`: found `crashlop`, allowed: `crashloop`, `image-pull`, or `stuck=` with a duration"
+    ),
+    "abort_on: [crashloop, stuck=0s]": (
+        "5: field `abort_on[1]`: found `stuck=0s`, allowed: `crashloop`, `image-pull`, or `stuck=` with a duration"
+    ),
+    "abort_on: crashloop": (
+        "5: field `abort_on`: found `crashloop`, allowed: a list such as `[crashloop, image-pull, stuck=10m]`"
+    ),
     "analysis: {no_data: hodl}": ("5: field `analysis.no_data`: found `hodl`, allowed: `hold`, `pass` or `fail`"),
     "analysis: {min_requests: 0}": ("5: field `analysis.min_requests`: found `0`, allowed: a whole number from 1"),
     "analysis: {windw: 5m}": "5: field `analysis.windw`: unknown; did you mean `window`",
