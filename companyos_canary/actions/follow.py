@@ -13,7 +13,7 @@ from companyos_canary.argo.cause import TIMED_OUT, cause, pod_problems, says_no_
 from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
 from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.argo.pods import pod_share
-from companyos_canary.argo.steps import set_weight
+from companyos_canary.argo.steps import max_weight, set_weight
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.errors import DeniedError, ExitCode, Untrusted
 from companyos_canary.model.abort_on import NEVER, AbortOn
@@ -229,6 +229,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
         image=followed.image,
         stable_image=_stable_image(snapshot, followed.container),
         weight=track.weight,
+        max_weight=max_weight(snapshot.rollout),
         step=track.step,
         cause=None if kind in ("healthy", "reached") else track.explaining(cause(snapshot, now())),
         started_at=began,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from companyos_canary.argo.limits import measured_number
 from companyos_canary.argo.progress import progress
-from companyos_canary.argo.steps import WeightStep, weight_step_at, weight_steps
+from companyos_canary.argo.steps import WeightStep, steps_of, weight_step_at
 from companyos_canary.model.analysisrun import AnalysisRun, MetricResult
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.quantity import parse_duration, repeated, whole, whole_seconds
@@ -226,7 +226,7 @@ class StepRow:
     was going on in it; `took` is None if no one knows."""
 
     number: int
-    weight: int
+    weight: float
     became: str
     took: timedelta | None
 
@@ -236,7 +236,7 @@ def timeline(ending: Ending) -> tuple[StepRow, ...]:
     snapshot, last = ending.snapshot, progress(ending.snapshot, ending.at)
     if ending.kind in _ANOTHER:
         return ()
-    steps, times = weight_steps(snapshot.rollout.steps), step_times(snapshot)
+    steps, times = steps_of(snapshot.rollout), step_times(snapshot)
     at = weight_step_at(steps, ending.step) or last.failed_step
     if snapshot.rollout.is_fully_promoted:
         at = None
@@ -250,16 +250,16 @@ def _step_row(
     ending: Ending, times: Mapping[int, datetime], doing: str, step: WeightStep, at: WeightStep | None
 ) -> StepRow:
     if at and step.number > at.number:
-        return StepRow(step.number, step.weight, "not reached", None)
+        return StepRow(step.number, step.percent, "not reached", None)
     began = times.get(step.first - 1) if step.first else ending.snapshot.rollout.update_started
     if step == at:
         became = "stopped here" if ending.kind in _STOPPED else doing
         over = ending.snapshot.rollout.aborted_at or ending.at
-        return StepRow(step.number, step.weight, became, over - began if began else None)
+        return StepRow(step.number, step.percent, became, over - began if began else None)
     end, completed = step_end(ending.snapshot, step), times.get(step.end - 1)
     became = end.word if completed or end.runs else _UNKNOWN
     took = completed - began if completed and began else end.judged_for
-    return StepRow(step.number, step.weight, became, took)
+    return StepRow(step.number, step.percent, became, took)
 
 
 Points = tuple[tuple[datetime, float | None], ...]
@@ -275,7 +275,7 @@ def measured_courses(runs: tuple[AnalysisRun, ...]) -> dict[str, Points]:
     return {name: tuple(sorted(points, key=lambda p: p[0])) for name, points in found.items()}
 
 
-def weight_starts(snapshot: Snapshot, steps: tuple[WeightStep, ...]) -> tuple[tuple[datetime, int], ...]:
+def weight_starts(snapshot: Snapshot, steps: tuple[WeightStep, ...]) -> tuple[tuple[datetime, float], ...]:
     """When each weight of this update began, as far as events or the run that judged it say."""
     told, found = step_times(snapshot), []
     for step in steps:
@@ -283,10 +283,10 @@ def weight_starts(snapshot: Snapshot, steps: tuple[WeightStep, ...]) -> tuple[tu
         judged = None if all(r.step_index is None for r in snapshot.attempt) else min(filter(None, runs), default=None)
         at = told.get(step.first) or judged
         if at:
-            found.append((at, step.weight))
+            found.append((at, step.percent))
     began = snapshot.rollout.update_started
-    if steps and steps[0].weight not in (weight for _, weight in found):
-        found += [(began, steps[0].weight)] if began else []
+    if steps and steps[0].percent not in (weight for _, weight in found):
+        found += [(began, steps[0].percent)] if began else []
     return tuple(sorted(found))
 
 

@@ -9,13 +9,14 @@ from typing import Any, Literal
 from companyos_canary.argo.effects import drained
 from companyos_canary.argo.phase import is_degraded, shown_phase
 from companyos_canary.argo.stable_record import abort_action
-from companyos_canary.argo.steps import FULL_WEIGHT, set_weight, step_number, weight_steps
+from companyos_canary.argo.steps import FULL_WEIGHT, asked_share, percent, step_number, steps_of
 from companyos_canary.errors import UsageError
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.quantity import parse_time, whole
 from companyos_canary.model.rollout import Rollout
 
-_UNTIL = re.compile(r"(healthy|paused)|(step|weight)=([0-9]+)")
+_UNTIL = re.compile(r"(healthy|paused)|step=([0-9]+)|weight=([0-9.]+)")
+_WEIGHT = re.compile(r"[0-9]{1,4}(?:[.][0-9]{1,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Until:
     screens do, or a weight in percent."""
 
     kind: Literal["healthy", "paused", "step", "weight"] = "healthy"
-    value: int = 0
+    value: float = 0
 
     @classmethod
     def parse(cls, text: str) -> "Until":
@@ -36,15 +37,23 @@ class Until:
             )
         if found[1]:
             return cls("healthy" if found[1] == "healthy" else "paused")
-        kind, value = found[2], whole(found[3])
-        if kind == "weight" and not 1 <= value <= FULL_WEIGHT:
-            raise UsageError(
-                f"--until `{text}`: a weight is between 1 and 100 percent",
-                hint="`canary get` shows the weights of the steps",
-            )
-        if kind == "step" and value < 1:
-            raise UsageError(f"--until `{text}`: a step is 1 or more, as `canary get` counts them")
-        return cls("step" if kind == "step" else "weight", value)
+        if found[2]:
+            number = whole(found[2])
+            if number < 1:
+                raise UsageError(f"--until `{text}`: a step is 1 or more, as `canary get` counts them")
+            return cls("step", number)
+        return cls("weight", parse_weight(found[3], f"--until `{text}`"))
+
+
+def parse_weight(text: str, given: str) -> float:
+    """A weight in percent as it was typed; UsageError for what no step can have. `given` names what was typed."""
+    weight = float(text) if _WEIGHT.fullmatch(text) else 0
+    if not 0 < weight <= FULL_WEIGHT:
+        raise UsageError(
+            f"{given}: a weight is more than 0 and at most 100 percent",
+            hint="`canary get` shows the weights of the steps",
+        )
+    return int(weight) if int(weight) == weight else weight
 
 
 UNTIL_HEALTHY = Until()
@@ -80,7 +89,7 @@ def impossible(rollout: Rollout, until: Until) -> str:
     """Why a state can never be reached; empty if it can."""
     if rollout.blue_green and until.kind in ("step", "weight"):
         return f"`{rollout.name}` is blue-green: it has no steps and no weights to wait for"
-    steps = len(weight_steps(rollout.steps))
+    steps = len(steps_of(rollout))
     if until.kind == "step" and until.value > steps:
         return f"`{rollout.name}` has {steps} steps: there is no step {until.value} to wait for"
     return ""
@@ -127,13 +136,13 @@ def _reached(rollout: Rollout, until: Until) -> bool:
     return False
 
 
-def _settled_weight(rollout: Rollout) -> int:
+def _settled_weight(rollout: Rollout) -> float:
     """The weight whose step is done: a setWeight still in progress does not count yet."""
     step = rollout.current_step
     if step is not None and step.kind == "setWeight":
         earlier = rollout.steps[: rollout.step_index]
-        return next((s.weight for s in reversed(earlier) if s.weight is not None), 0)
-    return set_weight(rollout)
+        return percent(rollout, next((s.weight for s in reversed(earlier) if s.weight is not None), 0))
+    return asked_share(rollout)
 
 
 def since(rollout: Rollout) -> datetime | None:

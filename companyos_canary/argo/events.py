@@ -47,7 +47,7 @@ class Noted:
 class StepBegan:
     number: int
     of: int
-    weight: int
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _steps(before: Picture | None, after: Picture) -> Iterator[Happened]:
         if before and before.progress.stepped and end.settled and not told:
             yield StepEnded(number, of, end.word, rows_of(end.runs) if end.word == "passed" else ())
     if now and (was is None or now != was):
-        yield StepBegan(now.number, of, now.weight)
+        yield StepBegan(now.number, of, now.percent)
 
 
 def _left_behind(picture: Picture) -> dict[int, StepEnd]:
@@ -235,7 +235,7 @@ def _pods(before: Picture | None, after: Picture) -> Iterator[Happened]:
     canary, stable = after.snapshot.current, after.snapshot.stable
     share = pod_share(after.snapshot) if after.progress.step else None
     if canary and stable:
-        yield PodsReady(canary.available, stable.available, share if is_far(after.progress.weight, share) else None)
+        yield PodsReady(canary.available, stable.available, share if is_far(after.progress.percent, share) else None)
 
 
 def _settled(picture: Picture) -> int | None:

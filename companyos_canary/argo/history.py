@@ -18,13 +18,13 @@ from companyos_canary.argo.metric_rows import MetricRow, metric_rows
 from companyos_canary.argo.patches.record import End
 from companyos_canary.argo.phase import is_degraded, shown_phase
 from companyos_canary.argo.stable_record import abort_action, believed, ever_stable, known_ends
-from companyos_canary.argo.steps import weight_at
+from companyos_canary.argo.steps import percent, weight_at
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Cause, FailedMetric
 from companyos_canary.model.quantity import parse_time, whole_seconds
 from companyos_canary.model.rollout import REVISION_HISTORY
-from companyos_canary.model.row import Images, Percent, Says, pick
+from companyos_canary.model.row import Images, OfAll, Percent, Says, pick
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, ReplicaSet
 
@@ -44,7 +44,7 @@ _BAD: tuple[Became, ...] = ("aborted", "degraded")
 @dataclass(frozen=True, slots=True)
 class Revision:
     """`at` is when it was sent, None if a ReplicaSet was used again without a record. `took`
-    includes `waited`, the time that people kept it waiting. `weight` (percent) and `metrics` are
+    includes `waited`, the time that people kept it waiting. `weight`, its `percent` and `metrics` are
     of an abort by an analysis, `message` is the controller's word for another bad end. `ended_at`
     is when an abort or a promotion was seen. `undone`: an undo left this revision. `earlier` says
     how the same ReplicaSet ended under lower numbers, newest first. `judged` are the metrics of the
@@ -59,6 +59,7 @@ class Revision:
     took: timedelta | None
     waited: timedelta
     weight: int | None
+    percent: float | None
     metrics: tuple[FailedMetric, ...]
     message: str
     ended_at: datetime | None
@@ -119,6 +120,7 @@ class RevisionRow:
     took_seconds: timedelta | None
     waited_seconds: timedelta
     weight: Percent | None
+    percent: OfAll | None
     cause: Cause | None
     undone: Undone | None
     earlier: tuple[EarlierRevision, ...]
@@ -220,6 +222,7 @@ def revision_of(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Re
     end = next((e for e in ends if e.revision == replicaset.revision and not current), None)
     ended_at = _ended(snapshot, replicaset, bad, end)
     took, waited = _span(snapshot, replicaset, at, now, current=current, ended=ended_at)
+    weight = _weight(snapshot, bad)
     return Revision(
         replicaset=replicaset,
         became=became,
@@ -229,7 +232,8 @@ def revision_of(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Re
         reason=record.get("reason", "") or replicaset.annotations.get(CHANGE_CAUSE, ""),
         took=took,
         waited=waited,
-        weight=_weight(snapshot, bad),
+        weight=weight,
+        percent=None if weight is None else percent(snapshot.rollout, weight),
         metrics=bad,
         message=_message(snapshot, replicaset, end, current=current) if became in _BAD and not bad else "",
         ended_at=ended_at,
@@ -346,7 +350,7 @@ def _aborts(event: Event, replicaset: ReplicaSet) -> bool:
 
 
 def _weight(snapshot: Snapshot, metrics: tuple[FailedMetric, ...]) -> int | None:
-    """The share at which the failing run judged; None for a background run."""
+    """The weight at which the failing run judged; None for a background run."""
     indices = {r.name: r.step_index for r in snapshot.runs}
     index = next((indices.get(m.run) for m in metrics), None)
     return None if index is None else weight_at(snapshot.rollout.steps, index)

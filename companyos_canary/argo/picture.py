@@ -11,7 +11,8 @@ from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.metric_rows import MetricRow, metric_rows
 from companyos_canary.argo.pods import PodState, pod_share, pod_state
 from companyos_canary.argo.progress import Progress, progress, started_at
-from companyos_canary.argo.steps import WeightStep, actual_weight, weight_step_at
+from companyos_canary.argo.routes import Route, active_routes
+from companyos_canary.argo.steps import WeightStep, actual_share, actual_weight, weight_step_at
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Cause
 from companyos_canary.model.rollout import place_text
@@ -61,6 +62,7 @@ class Picture:
     canary_pods: int
     pods: int
     actual_weight: int
+    actual_percent: float
     live: Live | None = None
 
     @property
@@ -83,6 +85,16 @@ class Picture:
         return pod_share(self.snapshot)
 
     @property
+    def pods_percent(self) -> int | None:
+        """The newest version's part of all available pods, whatever makes the weight; None without pods."""
+        return self.canary_pods * 100 // self.pods if self.pods else None
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        """What reaches the canary besides its weight."""
+        return active_routes(self.snapshot.rollout)
+
+    @property
     def waits(self) -> bool:
         """Nothing moves until a person acts."""
         return waits_for_a_person(self.snapshot.rollout)
@@ -102,7 +114,7 @@ class Picture:
         return measured_courses(self.snapshot.attempt)
 
     @cached_property
-    def weights(self) -> tuple[tuple[datetime, int], ...]:
+    def weights(self) -> tuple[tuple[datetime, float], ...]:
         """When each weight of this update began, as far as that is known."""
         return weight_starts(self.snapshot, self.progress.steps)
 
@@ -145,6 +157,7 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
     found, far = cause(snapshot, as_of), progress(snapshot, as_of)
     if snapshot.stale_since or (found and found.pods):
         far = replace(far, until_end=None)  # no one knows when pods that do not start will
+    actual = actual_weight(rollout, snapshot.canary_available, snapshot.available)
     return Picture(
         snapshot=snapshot,
         now=now,
@@ -157,7 +170,8 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
         started=started_at(snapshot),
         canary_pods=snapshot.canary_available,
         pods=snapshot.available,
-        actual_weight=actual_weight(rollout, snapshot.canary_available, snapshot.available),
+        actual_weight=actual,
+        actual_percent=actual_share(rollout, actual),
         live=live,
     )
 

@@ -156,6 +156,6 @@ def pod_state(pod: Pod, now: datetime | None = None) -> PodState:
 _FAR = 5  # percent
 
 
-def is_far(weight: int, share: int | None) -> bool:
+def is_far(weight: float, share: int | None) -> bool:
     """Whether the pods' share is worth saying next to the weight."""
     return share is not None and abs(share - weight) >= _FAR

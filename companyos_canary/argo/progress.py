@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_phase, tells_of_an_earlier_version
-from companyos_canary.argo.steps import WeightStep, set_weight, weight_step_at, weight_steps
+from companyos_canary.argo.steps import WeightStep, max_weight, set_weight, steps_of, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
-from companyos_canary.model.quantity import parse_duration, repeated, whole, whole_seconds
+from companyos_canary.model.experiment import duration_of
+from companyos_canary.model.quantity import parse_duration, percent_of, repeated, whole, whole_seconds
 from companyos_canary.model.rollout import BlueGreen, Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 
@@ -59,17 +60,20 @@ class Progress:
     aborts: bool = False
     overdue: timedelta = timedelta()
     measured_at: datetime | None = None
+    max_weight: int = 100
+    percent: float = 0
 
     @property
-    def next_weight(self) -> int:
-        """The weight after the current step; 100 after the last."""
+    def next_percent(self) -> float:
+        """The share after the current step; 100 after the last."""
         later = [s for s in self.steps if self.step and s.number > self.step.number]
-        return later[0].weight if later else 100
+        return later[0].percent if later else 100
 
 
 def progress(snapshot: Snapshot, now: datetime) -> Progress:
     rollout = snapshot.rollout
-    groups = weight_steps(rollout.steps)
+    most = max_weight(rollout)
+    groups = weight_steps(rollout.steps, most)
     phase = shown_phase(rollout)
     doing = activity(rollout, phase)
     stepped = bool(groups and rollout.stable_hash) and not rollout.is_fully_promoted
@@ -78,12 +82,14 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
     remaining = _remaining(snapshot, doing, length, now)
     failed = _failed_run(snapshot) if doing in _ENDED_BADLY else None
     lasted = _lasted(failed, rollout, now) if failed else None
+    whole = bool(rollout.blue_green) or doing in ("healthy", "unobserved")
+    weight = 100 if doing in ("healthy", "unobserved") else _weight(rollout)
     return Progress(
         phase=phase,
         activity=doing,
         steps=groups,
         step=None if idle else weight_step_at(groups, rollout.step_index),
-        weight=100 if doing in ("healthy", "unobserved") else _weight(rollout),
+        weight=weight,
         remaining=remaining,
         length=length,
         until_end=None if idle else _until_end(snapshot, doing, remaining),
@@ -93,6 +99,8 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
         failed_share=_share_of(failed, lasted) if failed and lasted else 0.0,
         **_overdue(snapshot, doing, length, now),
         gives_up=_gives_up(snapshot) if doing in ("scaling", "finishing") else None,
+        max_weight=most,
+        percent=weight if whole or most == 100 else percent_of(weight, most),
         aborts=bool((rollout.raw.get("spec") or {}).get("progressDeadlineAbort")),
     )
 
@@ -157,7 +165,7 @@ def _at_step(step: Step, phase: Phase) -> Activity:
 
 
 def step_length(snapshot: Snapshot, index: int | None) -> timedelta | None:
-    """How long one of the Rollout's steps takes: a pause as written, an analysis as its run is
+    """How long one of the Rollout's steps takes: a pause or an experiment as written, an analysis as its run is
     asked, or as a run of an equal step was. Steps that only scale count as nothing."""
     steps = snapshot.rollout.steps
     if index is None or not 0 <= index < len(steps):
@@ -169,7 +177,12 @@ def step_length(snapshot: Snapshot, index: int | None) -> timedelta | None:
     if step.kind == "analysis":
         run = _run_like(snapshot, index)
         return run_length(run) if run else None
-    return timedelta() if step.kind in ("setWeight", "setCanaryScale") else None
+    if step.kind == "experiment":
+        return duration_of(step.raw["experiment"])
+    return timedelta() if step.kind in _AT_ONCE else None
+
+
+_AT_ONCE = ("setWeight", "setCanaryScale", "setHeaderRoute", "setMirrorRoute")
 
 
 def run_length(run: AnalysisRun) -> timedelta | None:
@@ -219,6 +232,8 @@ def _remaining(snapshot: Snapshot, doing: Activity, length: timedelta | None, no
     if doing == "analysing":
         run = step_run(snapshot, rollout.step_index)
         started = (run.started_at or run.created_at) if run else None
+    elif doing == "other" and snapshot.experiment:
+        started = snapshot.experiment.available_at
     elif doing == "pausing":
         started = next((c.started_at for c in rollout.pause_conditions), None)
     else:
@@ -249,9 +264,9 @@ def _overdue(snapshot: Snapshot, doing: Activity, length: timedelta | None, now:
 
 def _until_end(snapshot: Snapshot, doing: Activity, remaining: timedelta | None) -> timedelta | None:
     rollout = snapshot.rollout
-    if doing in ("waiting", "inconclusive", "held", "aborting", "degraded", "other"):
+    if doing in ("waiting", "inconclusive", "held", "aborting", "degraded"):
         return None
-    if doing in ("analysing", "pausing") and remaining is None:
+    if doing in ("analysing", "pausing", "other") and remaining is None:
         return None
     total = remaining or timedelta()
     for index in range((rollout.step_index or 0) + 1, len(rollout.steps)):
@@ -320,7 +335,7 @@ class Skipped:
     """`weights` of the steps that are not finished, `analyses` and `pauses` among what is left,
     `measured` of `planned` measurements of the current run (0 of 0 without one)."""
 
-    weights: tuple[int, ...]
+    weights: tuple[float, ...]
     analyses: int
     pauses: int
     measured: int
@@ -350,7 +365,7 @@ def skipped(snapshot: Snapshot) -> Skipped:
     if rollout.blue_green:
         return _of_blue_green(rollout, sum(len(m.measurements) for r in running for m in r.results), planned)
     return Skipped(
-        weights=tuple(g.weight for g in weight_steps(rollout.steps) if g.end > index),
+        weights=tuple(g.percent for g in steps_of(rollout) if g.end > index),
         analyses=sum(1 for s in left if s.kind == "analysis") + _background(rollout),
         pauses=sum(1 for s in left if s.kind == "pause"),
         measured=sum(len(m.measurements) for r in running for m in r.results) if planned else 0,

@@ -31,7 +31,7 @@ def _rights(group: str, resource: str, *verbs: str) -> tuple[Right, ...]:
 _LOOK = (
     *_rights(_ARGO, "rollouts", "get", "list", "watch"),
     *_rights(_ARGO, "analysisruns", "get", "list", "watch"),
-    *_rights(_ARGO, "experiments", "get", "list"),
+    *_rights(_ARGO, "experiments", "get", "list", "watch"),
     *_rights(_ARGO, "analysistemplates", "get"),
     *_rights(_APPS, "replicasets", "list", "watch"),
     *_rights(_APPS, "deployments", "get", "list", "watch"),

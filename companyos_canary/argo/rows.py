@@ -14,11 +14,13 @@ from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.argo.pods import pod_message, pod_status, ready_containers, restarts
 from companyos_canary.argo.progress import Activity
+from companyos_canary.argo.routes import Route
 from companyos_canary.argo.steps import WeightStep, step_count
 from companyos_canary.model.analysisrun import Measurement
+from companyos_canary.model.experiment import Experiment
 from companyos_canary.model.outcome import AbortReason, Cause, Ending, EndKind
 from companyos_canary.model.rollout import Rollout, StepKind
-from companyos_canary.model.row import LEFT_OUT, Images, Percent, Phase, Role, RunPhase, Says, pick
+from companyos_canary.model.row import LEFT_OUT, Images, OfAll, Percent, Phase, Role, RunPhase, Says, pick
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, Pod, ReplicaSet
 
@@ -43,6 +45,62 @@ class Weights:
 
     set: Percent
     actual: Percent
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """The newest version's share in percent of all requests, as it is asked for and as it is in effect, and its share
+    of the available pods; what a router says of its weights (null: nothing), and what reaches the canary besides. A
+    weight of `max_weight` is all traffic."""
+
+    asked: OfAll
+    actual: OfAll
+    pods: OfAll | None
+    verified: bool | None
+    routes: tuple[Route, ...]
+    max_weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlugin:
+    name: str
+    phase: RunPhase
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentTemplateRow:
+    name: str
+    status: RunPhase
+    message: str
+    desired: int
+    ready: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentAnalysisRow:
+    """`run` is the AnalysisRun that was made for it, empty before."""
+
+    name: str
+    run: str
+    phase: RunPhase
+    message: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRow:
+    """The Experiment of a step. `duration_seconds` counts from `available_at`, when all of its pods were there; null:
+    until its analyses end."""
+
+    name: str
+    phase: RunPhase
+    message: str
+    available_at: datetime | None
+    duration_seconds: timedelta | None
+    templates: tuple[ExperimentTemplateRow, ...]
+    analyses: tuple[ExperimentAnalysisRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +210,7 @@ class SnapshotRow:
     step: StepInWork
     steps: tuple[WeightStep, ...]
     weights: Weights
+    traffic: Shares
     replicas: Replicas
     replicasets: tuple[ReplicaSetRow, ...] | None
     pods: tuple[PodRow, ...] | None
@@ -163,6 +222,8 @@ class SnapshotRow:
     until_end_seconds: timedelta | None
     stale_since: Annotated[datetime | None, Says("when the connection was lost")]
     notes: Annotated[tuple[str, ...], Says("what could not be read")]
+    experiment: Annotated[ExperimentRow | None, Says("of the current step")]
+    plugin: Annotated[StepPlugin | None, Says("what the plugin of the current step says of itself")]
     services: Services = LEFT_OUT
 
 
@@ -175,6 +236,7 @@ class VerdictRow:
     image: str
     stable_image: str
     weight: Percent | None
+    percent: OfAll | None
     step_index: int | None
     started_at: datetime
     ended_at: datetime
@@ -221,6 +283,7 @@ class Listed:
     step: int | None
     steps: int
     weight: Percent
+    percent: OfAll
     revision: int
     aborted: bool
 
@@ -243,6 +306,7 @@ def listed(rollout: Rollout, now: datetime, place: Place) -> Listed:
         step=progress.step.number if progress.step else None,
         steps=len(progress.steps),
         weight=progress.weight,
+        percent=progress.percent,
     )
 
 
@@ -278,6 +342,14 @@ def snapshot_row(picture: Picture) -> SnapshotRow:
         step=_step(picture),
         steps=progress.steps,
         weights=Weights(progress.weight, picture.actual_weight),
+        traffic=Shares(
+            asked=progress.percent,
+            actual=picture.actual_percent,
+            pods=picture.pods_percent,
+            verified=rollout.weights_verified,
+            routes=picture.routes,
+            max_weight=progress.max_weight,
+        ),
         replicas=Replicas(
             rollout.replicas,
             rollout.total_replicas,
@@ -295,6 +367,8 @@ def snapshot_row(picture: Picture) -> SnapshotRow:
         until_end_seconds=progress.until_end,
         stale_since=snapshot.stale_since,
         notes=snapshot.notes,
+        experiment=_experiment(snapshot.experiment) if snapshot.experiment else None,
+        plugin=_plugin(rollout),
         services=_services(picture) or LEFT_OUT,
     )
 
@@ -311,6 +385,21 @@ def _step(picture: Picture) -> StepInWork:
         length_seconds=progress.length,
         remaining_seconds=progress.remaining,
     )
+
+
+def _experiment(one: Experiment) -> ExperimentRow:
+    return pick(
+        ExperimentRow,
+        one,
+        duration_seconds=one.duration,
+        templates=tuple(pick(ExperimentTemplateRow, t) for t in one.templates),
+        analyses=tuple(pick(ExperimentAnalysisRow, a) for a in one.analyses),
+    )
+
+
+def _plugin(rollout: Rollout) -> StepPlugin | None:
+    said = rollout.step_plugin
+    return StepPlugin(*(said.get(key, "") for key in ("name", "phase", "message"))) if said else None
 
 
 def _services(picture: Picture) -> Services | None:

@@ -1,10 +1,13 @@
 """The steps of a canary: as the controller counts them, and as people do: a weight and what is waited for at it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.quantity import percent_of
 from companyos_canary.model.rollout import Rollout, Step
-from companyos_canary.model.row import Percent, named
+from companyos_canary.model.row import INSIDE, Percent, named
 
 FULL_WEIGHT = 100
 
@@ -16,9 +19,19 @@ def step_count(rollout: Rollout) -> int:
 def max_weight(rollout: Rollout) -> int:
     """The weight that means all traffic: 100, or trafficRouting.maxTrafficWeight."""
     strategy = (rollout.raw.get("spec") or {}).get("strategy") or {}
-    routing = (strategy.get("canary") or {}).get("trafficRouting") or {}
-    weight = routing.get("maxTrafficWeight")
-    return weight if isinstance(weight, int) else FULL_WEIGHT
+    return scale_of(strategy.get("canary") or {})
+
+
+def scale_of(canary: Mapping[str, Any]) -> int:
+    """The same of the canary strategy as it is written."""
+    weight = (canary.get("trafficRouting") or {}).get("maxTrafficWeight")
+    return weight if isinstance(weight, int) and weight > 0 else FULL_WEIGHT
+
+
+def percent(rollout: Rollout, weight: int) -> float:
+    """A weight as people read it, in percent of all traffic: 5 of a maxTrafficWeight of 1000 is 0.5; a whole
+    number where it is one."""
+    return percent_of(weight, max_weight(rollout))
 
 
 def weight_at(steps: tuple[Step, ...], index: int) -> int:
@@ -51,9 +64,19 @@ def weight_in_force(rollout: Rollout) -> int:
     return set_weight(rollout)
 
 
+def asked_share(rollout: Rollout) -> float:
+    """The canary's share that is asked for, in percent of all traffic."""
+    return percent(rollout, set_weight(rollout))
+
+
+def actual_share(rollout: Rollout, actual: int) -> float:
+    """The `actual` weight in percent of all traffic: what its router was told, or what its pods make."""
+    return percent(rollout, actual) if rollout.is_routed and _steps_left(rollout) else actual
+
+
 def actual_weight(rollout: Rollout, canary: int, available: int) -> int:
-    """The canary's share of the available pods in percent, rounded down, as clients show it; in
-    blue-green all or nothing.
+    """The canary's share of the available pods in percent, rounded down, as clients show it; where it is routed, the
+    weight as its router was told it; in blue-green all or nothing.
     `canary`: available pods of the ReplicaSet of the current hash, `available`: those of all."""
     if rollout.blue_green:
         return FULL_WEIGHT if rollout.blue_green.active == rollout.current_hash else 0
@@ -99,35 +122,41 @@ def _canary_scale(scale: dict[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WeightStep:
-    """It covers the Rollout's steps from `first_index` to before `end_index`."""
+    """It covers the Rollout's steps from `first_index` to before `end_index`; `percent` of all traffic."""
 
     number: int
     weight: Percent
     first: int = field(metadata=named("first_index"))
     end: int = field(metadata=named("end_index"))
+    percent: float = field(default=0, compare=False, metadata=INSIDE)
 
     def covers(self, index: int) -> bool:
         return self.first <= index < self.end
 
 
-def weight_steps(steps: tuple[Step, ...]) -> tuple[WeightStep, ...]:
-    """Every setWeight begins one; what is before the first has weight 0. A setWeight of 100 at
-    the very end is no step of its own: it is the end."""
-    end = len(steps) - 1 if _only_finishes(steps) else len(steps)
+def steps_of(rollout: Rollout) -> tuple[WeightStep, ...]:
+    return weight_steps(rollout.steps, max_weight(rollout))
+
+
+def weight_steps(steps: tuple[Step, ...], most: int = FULL_WEIGHT) -> tuple[WeightStep, ...]:
+    """Every setWeight begins one; what is before the first has weight 0. A setWeight of all traffic, which is `most`,
+    at the very end is no step of its own: it is the end."""
+    end = len(steps) - 1 if _only_finishes(steps, most) else len(steps)
     starts = [i for i, s in enumerate(steps[:end]) if s.kind == "setWeight"]
     if not end:
         return ()
     if not starts or starts[0] > 0:
         starts.insert(0, 0)
     return tuple(
-        WeightStep(n + 1, steps[first].weight or 0, first, following)
+        WeightStep(n + 1, weight, first, following, weight if most == FULL_WEIGHT else percent_of(weight, most))
         for n, (first, following) in enumerate(zip(starts, [*starts[1:], end], strict=True))
+        for weight in (steps[first].weight or 0,)
     )
 
 
-def _only_finishes(steps: tuple[Step, ...]) -> bool:
+def _only_finishes(steps: tuple[Step, ...], most: int) -> bool:
     last = steps[-1] if len(steps) > 1 else None
-    return last is not None and last.kind == "setWeight" and (last.weight or 0) >= FULL_WEIGHT
+    return last is not None and last.kind == "setWeight" and (last.weight or 0) >= most
 
 
 def weight_step_at(groups: tuple[WeightStep, ...], index: int | None) -> WeightStep | None:
@@ -140,7 +169,7 @@ def weight_step_at(groups: tuple[WeightStep, ...], index: int | None) -> WeightS
 def step_number(rollout: Rollout) -> int | None:
     """The current step as people count it; one more than there are when all are done; None if
     there are none."""
-    groups = weight_steps(rollout.steps)
+    groups = steps_of(rollout)
     if not groups or rollout.step_index is None:
         return None
     at = weight_step_at(groups, rollout.step_index)
@@ -151,15 +180,15 @@ def step_of(rollout: Rollout, run: AnalysisRun) -> str:
     """`2/3`, as the screens count; `background`."""
     if run.step_index is None:
         return "background"
-    groups = weight_steps(rollout.steps)
+    groups = steps_of(rollout)
     at = weight_step_at(groups, run.step_index)
     return f"{at.number}/{len(groups)}" if at else f"index {run.step_index}"
 
 
 def place_of(rollout: Rollout) -> str:
     """`step 2/3 (analysis)`: where it is, and what is in progress there."""
-    at = weight_step_at(weight_steps(rollout.steps), rollout.step_index)
+    at = weight_step_at(steps_of(rollout), rollout.step_index)
     step = rollout.current_step
     if at is None or step is None:
         return "the end of its steps"
-    return f"step {at.number}/{len(weight_steps(rollout.steps))} ({step_text(step)})"
+    return f"step {at.number}/{len(steps_of(rollout))} ({step_text(step)})"

@@ -10,7 +10,17 @@ from typing import Protocol
 from companyos_canary.argo.pods import silent_pod, with_warnings
 from companyos_canary.cluster import kinds
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, POD, REPLICASET, ROLLOUT, Kind, Selection
+from companyos_canary.cluster.kinds import (
+    ANALYSISRUN,
+    DEPLOYMENT,
+    EVENT,
+    EXPERIMENT,
+    POD,
+    REPLICASET,
+    ROLLOUT,
+    Kind,
+    Selection,
+)
 from companyos_canary.cluster.reflector import Reflector
 from companyos_canary.cluster.sources import ObjectSource, Pause, Poller, Watcher
 from companyos_canary.errors import CanaryError, DeniedError, Forbidden, NotFound
@@ -21,6 +31,7 @@ from companyos_canary.model.workload import Event
 
 CLOSING = 0.9  # seconds
 _NEEDED = (REPLICASET, POD, ANALYSISRUN)
+_WANTED = (EVENT, EXPERIMENT)
 
 
 class Feed(Protocol):
@@ -226,14 +237,14 @@ class WatchFeed:
         if rollout is None:
             where = f"in namespace `{self._cluster.namespace}`"
             raise NotFound(f"Rollout `{self._name}` not found {where}")
-        others = [self._sources.get(kind) for kind in (*_NEEDED, EVENT)]
+        others = [self._sources.get(kind) for kind in (*_NEEDED, *_WANTED)]
         if any(s is None or not (s.synced or s.stopped) for s in others[: len(_NEEDED)]):
             return None
         notes = tuple(s.stopped.message for s in others if s and s.stopped)
         notes += (self.trouble.message,) if self.trouble else ()
         forbidden = tuple(
             (kind.plural, source.stopped.message)
-            for kind, source in zip((*_NEEDED, EVENT), others, strict=True)
+            for kind, source in zip((*_NEEDED, *_WANTED), others, strict=True)
             if source and isinstance(source.stopped, Forbidden)
         )
         found = kinds.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.experiment import Experiment
 from companyos_canary.model.http import Json, Request
 from companyos_canary.model.rollout import HASH_LABEL, Container, Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -180,16 +181,22 @@ def with_workload(rollout: Rollout, deployment: Mapping[str, Any] | None) -> Rol
 
 
 def parts(rollout: Rollout, *, events: bool = True) -> tuple[Selection, ...]:
-    """ReplicaSets, Pods, AnalysisRuns and Events of a Rollout whose selector is known. Runs carry
-    the matchLabels (upstream utils/analysis/helpers.go), not what matchExpressions would want."""
+    """ReplicaSets, Pods, AnalysisRuns and Events of a Rollout whose selector is known, and Experiments where it has
+    steps of that kind. Runs carry the matchLabels (upstream utils/analysis/helpers.go), not what matchExpressions
+    would want; those of an experiment carry none of them."""
     namespace = rollout.namespace
     labels = selector_text(rollout.selector) or HASH_LABEL
     run_labels = selector_text({"matchLabels": rollout.selector.get("matchLabels")}) or HASH_LABEL
-    found = (
+    experiments = [step.raw["experiment"] for step in rollout.steps if step.kind == "experiment"]
+    if any(e.get("analyses") for e in experiments):
+        run_labels = ""
+    found: tuple[Selection, ...] = (
         Selection(REPLICASET, namespace, labels),
         Selection(POD, namespace, labels),
         Selection(ANALYSISRUN, namespace, run_labels),
     )
+    if experiments:
+        found = (*found, Selection(EXPERIMENT, namespace))
     return (*found, events_about(namespace, ROLLOUT.kind, rollout.name)) if events else found
 
 
@@ -229,6 +236,9 @@ def assemble(
     pods = [Pod.from_object(o) for o in objects(POD)]
     runs = [AnalysisRun.from_object(o) for o in objects(ANALYSISRUN)]
     events = [Event.from_object(o) for o in objects(EVENT) if _about(o, rollout.uid)]
+    found = (Experiment.from_object(o) for o in objects(EXPERIMENT))
+    experiment = next((e for e in found if e.name == rollout.experiment), None)
+    compared = {a.run for a in experiment.analyses} if experiment else set()
     return Snapshot(
         rollout=rollout,
         replicasets=tuple(sorted(sets, key=lambda r: (-r.revision, r.name))),
@@ -238,6 +248,8 @@ def assemble(
         stale_since=stale_since,
         notes=notes,
         forbidden=forbidden,
+        experiment=experiment,
+        experiment_runs=tuple(sorted((r for r in runs if r.name in compared), key=_by_age)),
     )
 
 

@@ -160,10 +160,10 @@ def ci_systems(line: CommandLine) -> _Found:
     return [(word, "") for word in ("auto", "github", "gitlab", "none")]
 
 
-def _steps(rollout: Rollout) -> list[tuple[int, int]]:
-    from companyos_canary.argo.steps import weight_steps
+def _steps(rollout: Rollout) -> list[tuple[int, float]]:
+    from companyos_canary.argo.steps import steps_of
 
-    return [(step.number, step.weight) for step in weight_steps(rollout.steps)]
+    return [(step.number, step.percent) for step in steps_of(rollout)]
 
 
 def step_now(line: CommandLine) -> _Found:

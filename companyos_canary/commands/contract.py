@@ -133,7 +133,7 @@ def _type(one: Any, defs: Json) -> Json:
     found = get_args(one)
     match get_origin(one):
         case origin if origin is Annotated:
-            return _said(found[1], _type(found[0], defs))
+            return _said(found[1], {"type": "number"} if found[1].finite else _type(found[0], defs))
         case origin if origin is Literal:
             return {"enum": sorted(found)}
         case origin if origin in (Union, UnionType):

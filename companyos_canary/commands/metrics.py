@@ -110,7 +110,7 @@ class _Asking:
             rollout.name,
         )
         self._boundaries()
-        share, asked = found.live.share, found.picture.progress.weight
+        share, asked = found.live.share, found.picture.progress.percent
         if (
             found.under_way
             and share is not None

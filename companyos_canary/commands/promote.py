@@ -13,13 +13,13 @@ from companyos_canary.actions.deploy import container_of
 from companyos_canary.actions.follow import EXIT
 from companyos_canary.actions.wait import Time, wait
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
-from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
+from companyos_canary.argo.endings import Followed, Until, ended, parse_weight, waits_for_a_person
 from companyos_canary.argo.patches.decision import Change, Decision, Refusal
 from companyos_canary.argo.patches.promote import INCONCLUSIVE, began_later, only_if, promote_full
 from companyos_canary.argo.patches.promote import promote as decide
 from companyos_canary.argo.progress import skipped
 from companyos_canary.argo.rows import FOLLOWED
-from companyos_canary.argo.steps import place_of, set_weight
+from companyos_canary.argo.steps import asked_share, place_of, set_weight
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.commands import base
 from companyos_canary.commands.base import Answer, Session
@@ -29,7 +29,7 @@ from companyos_canary.errors import ExitCode, Refused, UsageError, exits
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.model.row import Output, Percent, Placed, entries
+from companyos_canary.model.row import OfAll, Output, Percent, Placed, entries
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.queries import requests_seen
 
@@ -64,7 +64,7 @@ class Climbed:
     unseen: Changed | None = None
 
 
-def promote_to_weight(cluster: Cluster, name: str, weight: int, *, time: Time) -> Climbed:
+def promote_to_weight(cluster: Cluster, name: str, weight: float, *, time: Time) -> Climbed:
     """Promotes at each pause and waits for each analysis, until the weight is reached. Raises
     Refused at an analysis without a verdict: that is for a person to judge; and what the last look
     failed with, where it is refused again and again."""
@@ -215,10 +215,11 @@ class ClimbedRow(Placed):
 
     verdict: EndKind
     weight: Percent
+    percent: OfAll
     promotes: int
 
 
-def promote_to(session: Session, wanted: _Wanted, weight: int, limit: timedelta | None) -> Answer:
+def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelta | None) -> Answer:
     """Pause by pause, until the canary has that weight."""
     if wanted.dry_run or wanted.no_wait:
         raise UsageError("--to-weight promotes one pause after another, so it has to wait")
@@ -232,11 +233,12 @@ def promote_to(session: Session, wanted: _Wanted, weight: int, limit: timedelta 
         said = unseen(session, climbed.unseen, "promote")
         count = f"({_promotes(climbed)})"
         verdict = "timeout" if said.code is ExitCode.TIMEOUT else "unobserved"
-        data = {**entries(said.data), "verdict": verdict, "weight": set_weight(rollout), "promotes": climbed.promotes}
+        reached = {"weight": set_weight(rollout), "percent": asked_share(rollout)}
+        data = {**entries(said.data), "verdict": verdict, **reached, "promotes": climbed.promotes}
         return replace(said, data=data, lines=(f"{said.lines[0]} {count}",))
     code = ExitCode.TIMEOUT if climbed.kind is None else EXIT[climbed.kind]
     if code is ExitCode.OK:
-        line = f"{rollout.name} in {place} has {set_weight(rollout)} %"
+        line = f"{rollout.name} in {place} has {asked_share(rollout)} %"
     elif climbed.kind is None:
         line = f"{rollout.name} in {place} did not reach {weight} % in time"
     else:
@@ -247,6 +249,7 @@ def promote_to(session: Session, wanted: _Wanted, weight: int, limit: timedelta 
             **session.place_of(rollout),
             verdict=climbed.kind or "timeout",
             weight=set_weight(rollout),
+            percent=asked_share(rollout),
             promotes=climbed.promotes,
         ),
         lines=(f"{line} ({_promotes(climbed)})",),
@@ -284,7 +287,7 @@ def promote(
     skip_step: Annotated[bool, typer.Option("--skip-step", help="skip the running step")] = False,
     full: Annotated[bool, typer.Option("--full", help="skip all remaining steps; requires --reason")] = False,
     to_weight: Annotated[
-        int | None, typer.Option("--to-weight", min=1, max=100, help="promote until the canary has N %")
+        str | None, typer.Option("--to-weight", metavar="PERCENT", help="promote until the canary has this weight")
     ] = None,
     if_step: Annotated[int | None, typer.Option("--if-step", help="only at this step")] = None,
     if_revision: Annotated[int | None, typer.Option("--if-revision", help="only on this revision")] = None,
@@ -305,7 +308,7 @@ def promote(
     if full:
         return promote_everything(session, wanted, yes=yes, timeout=timeout)
     if to_weight is not None:
-        return promote_to(session, wanted, to_weight, timeout)
+        return promote_to(session, wanted, parse_weight(to_weight, f"--to-weight `{to_weight}`"), timeout)
     here = _here_only(session, lambda live: decide(live, skip_step=skip_step))
     verb = wanted.verb(session, "promote", here, promoted)
     return changed(
@@ -323,7 +326,7 @@ def _now(rollout: Rollout) -> str:
         return _blue_green_now(rollout)
     if rollout.current_step is None:
         return "all steps are done; the last pods are being replaced"
-    return f"{place_of(rollout)}, {set_weight(rollout)} %"
+    return f"{place_of(rollout)}, {asked_share(rollout)} %"
 
 
 def _blue_green_now(rollout: Rollout) -> str:

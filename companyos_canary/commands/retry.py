@@ -9,7 +9,7 @@ from companyos_canary.actions.change import Changed
 from companyos_canary.argo.durations import failing_metrics, window_left
 from companyos_canary.argo.effects import retried
 from companyos_canary.argo.patches.act import retry as decide
-from companyos_canary.argo.steps import weight_steps
+from companyos_canary.argo.steps import steps_of
 from companyos_canary.commands import base
 from companyos_canary.commands.outcome import CHANGE, changed, verb_with
 from companyos_canary.commands.several import Several, several
@@ -59,7 +59,7 @@ def retry(
             )
 
     def done(result: Changed) -> str:
-        steps = len(weight_steps(result.after.steps))
+        steps = len(steps_of(result.after))
         start = f"from step 1/{steps}" if steps else "from the start"
         return f"{result.after.name} in {session.place} runs again {start}: `canary watch`"
 

@@ -6,7 +6,7 @@ from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
 from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.phase import is_degraded, shown_phase
 from companyos_canary.argo.stable_record import abort_action
-from companyos_canary.argo.steps import set_weight
+from companyos_canary.argo.steps import asked_share
 from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, condition, quote
 from companyos_canary.diagnosis.control import waits_for_controller
 from companyos_canary.diagnosis.pods import short, starting
@@ -172,7 +172,7 @@ def waiting_for_person(case: Case) -> Finding | None:
         return None
     age = case.age(since(rollout))
     span = f" for {duration(age)}" if age else ""
-    where = f" at {set_weight(rollout)} %" if rollout.strategy == "canary" else ""
+    where = f" at {asked_share(rollout)} %" if rollout.strategy == "canary" else ""
     sentence = f"{case.version} has waited{span}{where} for a person to promote or abort it"
     evidence = (
         *_status(case, "pauseConditions", 0, "reason"),
@@ -191,7 +191,7 @@ def timed_pause(case: Case) -> Finding | None:
         return None
     remaining = started + step.duration - case.now
     told = f"{duration(remaining)} left" if remaining > timedelta() else "which ends now"
-    sentence = f"{case.version} is in a pause of {duration(step.duration)} at {set_weight(rollout)} %, {told}"
+    sentence = f"{case.version} is in a pause of {duration(step.duration)} at {asked_share(rollout)} %, {told}"
     index = rollout.step_index or 0
     evidence = (
         *_status(case, "pauseConditions", 0, "startTime"),
@@ -263,7 +263,7 @@ def in_progress(case: Case) -> Finding | None:
             *_status(case, "message"),
         )
     elif running and step is not None and step.kind == "analysis":
-        sentence = f"{case.version} is in progress at {set_weight(rollout)} %: its analysis is running"
+        sentence = f"{case.version} is in progress at {asked_share(rollout)} %: its analysis is running"
         evidence = (*quote("AnalysisRun", running[-1].raw, "status", "phase"), *_tolerated(running[-1].raw))
     else:
         message = shown_phase(rollout).message

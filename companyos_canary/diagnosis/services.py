@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from companyos_canary.argo.steps import percent
 from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, condition, quote
 from companyos_canary.diagnosis.pods import blamed_on_pods, short, troubles
 from companyos_canary.model.http import Fields
-from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.quantity import parse_time, whole
 from companyos_canary.model.rollout import HASH_LABEL
 
 _ADMISSION = (
@@ -199,5 +200,6 @@ def not_verified(case: Case) -> Finding | None:
     age = case.age(found[1].get("lastUpdateTime")) if found else None
     if age is None or age < timedelta(minutes=1):
         return None
-    sentence = f"the weight of {at(weights, 'canary', 'weight')} % was set, but the traffic router does not show it yet"
+    asked = percent(case.rollout, whole(at(weights, "canary", "weight")))
+    sentence = f"the weight of {asked} % was set, but the traffic router does not show it yet"
     return Finding(sentence, evidence, case.command("get"))

@@ -65,10 +65,12 @@ class Experiment:
             phase=status.get("phase", ""),
             message=status.get("message", ""),
             available_at=parse_time(status.get("availableAt")),
-            duration=_span(spec.get("duration")),
+            duration=duration_of(spec),
             terminating=bool(spec.get("terminate")),
-            templates=tuple(_template(t, templates.get(t.get("name", ""), {})) for t in spec.get("templates") or []),
-            analyses=tuple(_analysis(a, runs.get(a.get("name", ""), {})) for a in spec.get("analyses") or []),
+            templates=tuple(
+                _template(t, templates.get(t.get("name", ""), {})) for t in _named(spec, "templates", templates)
+            ),
+            analyses=tuple(_analysis(a, runs.get(a.get("name", ""), {})) for a in _named(spec, "analyses", runs)),
             raw=raw,
         )
 
@@ -88,11 +90,19 @@ def rollout_of(raw: Mapping[str, Any]) -> str:
     return next((str(o.get("name", "")) for o in owners if o.get("kind") == "Rollout"), "")
 
 
-def _span(text: object) -> timedelta | None:
+def duration_of(spec: Mapping[str, Any]) -> timedelta | None:
+    """How long an experiment is written to last; None where its analyses end it."""
     try:
-        return parse_duration(str(text)) if text else None
+        return parse_duration(str(spec["duration"])) if spec.get("duration") else None
     except ValueError:
         return None
+
+
+def _named(spec: Mapping[str, Any], field: str, states: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What the spec asks for, and what has a status and is no longer asked for."""
+    asked: list[Mapping[str, Any]] = spec.get(field) or []
+    names = {one.get("name", "") for one in asked}
+    return [*asked, *({"name": n, "replicas": s.get("replicas", 0)} for n, s in states.items() if n not in names)]
 
 
 def _template(spec: Mapping[str, Any], status: Mapping[str, Any]) -> ExperimentTemplate:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.quantity import percent_of
 from companyos_canary.model.row import INSIDE, RunPhase
 from companyos_canary.model.snapshot import Snapshot
 
@@ -76,7 +77,7 @@ class AbortReason:
 @dataclass(frozen=True, slots=True)
 class Ending:
     """The end of a `deploy` or `watch`. `image` is the one that was followed, `hash` its pod
-    template hash, `stable_image` the one that serves now, `weight` the canary's share and
+    template hash, `stable_image` the one that serves now, `weight` the canary's (of `max_weight`) and
     `step` the index of the step it had come to; `share` is what its pods made of that weight, in
     percent (None if they do not make it). `wanted` is the weight of `--until weight=N`.
     `abort_on`: why `--abort-on` aborted it."""
@@ -92,5 +93,11 @@ class Ending:
     started_at: datetime
     at: datetime
     share: int | None = None
-    wanted: int | None = None
+    wanted: float | None = None
     abort_on: AbortReason | None = None
+    max_weight: int = 100
+
+    @property
+    def percent(self) -> float | None:
+        """`weight` in percent of all traffic."""
+        return None if self.weight is None else percent_of(self.weight, self.max_weight)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from companyos_canary.model.row import OfAll
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
@@ -22,6 +24,7 @@ class PlannedStep:
     window_seconds: timedelta
     requests: float
     waits_for_a_person: bool
+    percent: OfAll
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,3 +87,9 @@ def parse_time(text: object) -> datetime | None:
 def format_time(moment: datetime) -> str:
     """RFC 3339 in UTC with whole seconds, cut not rounded: the form of metav1.Time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def percent_of(weight: int, most: int) -> float:
+    """A weight in percent, where `most` is all traffic: a whole number where it is one."""
+    whole, rest = divmod(weight * 100, most)
+    return round(weight * 100 / most, 3) if rest else whole

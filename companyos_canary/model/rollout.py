@@ -297,6 +297,28 @@ class Rollout:
         return (strategy.get("canary") or {}).get("trafficRouting") is not None
 
     @property
+    def experiment(self) -> str:
+        """The name of the Experiment of the current step; empty without one."""
+        found: str = self._canary_status.get("currentExperiment") or ""
+        return found
+
+    @property
+    def weights_verified(self) -> bool | None:
+        """Whether the router says that it has the newest weights; None where it says nothing."""
+        found: bool | None = (self._canary_status.get("weights") or {}).get("verified")
+        return found
+
+    @property
+    def step_plugin(self) -> Mapping[str, Any]:
+        """What the plugin of the current step says of itself; empty without one."""
+        states = self._canary_status.get("stepPluginStatuses") or []
+        return next((s for s in reversed(states) if s.get("index") == self.step_index), {})
+
+    @property
+    def _canary_status(self) -> Mapping[str, Any]:
+        return (self.raw.get("status") or {}).get("canary") or {}
+
+    @property
     def is_fully_promoted(self) -> bool:
         return bool(self.stable_hash) and self.stable_hash == self.current_hash
 

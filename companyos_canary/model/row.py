@@ -15,13 +15,15 @@ _Row = TypeVar("_Row")
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """What the schema says next to a type; `words` are all that a text may be, `least` and `most` count members."""
+    """What the schema says next to a type; `words` are all that a text may be, `least` and `most` count members;
+    `finite`: a float that is never NaN or infinite."""
 
     description: str = ""
     words: tuple[str | int, ...] = ()
     examples: tuple[str, ...] = ()
     least: int | None = None
     most: int | None = None
+    finite: bool = False
 
 
 # What the controller writes is not ours to promise: its words are examples, ours are all there are.
@@ -35,6 +37,7 @@ RunPhase = Annotated[
 ]
 Role = Annotated[str, Says("empty for neither", words=("stable", "canary", ""))]
 Percent = Annotated[int, Says("percent, of maxTrafficWeight where that is set")]
+OfAll = Annotated[float, Says("percent of all traffic", finite=True)]
 Object = Annotated[dict[str, Any], Says("an object of Kubernetes")]
 Images = Annotated[dict[str, str], Says("image by the name of its container")]
 

@@ -175,6 +175,12 @@ _ROLLOUT = {
             "currentBackgroundAnalysisRunStatus": _RUN,
             "currentExperiment": WORDS,
             "stablePingPong": WORDS,
+            "stepPluginStatuses": [
+                {
+                    "index": int,
+                    **dict.fromkeys(("name", "message", "phase", "operation", "startedAt", "updatedAt"), WORDS),
+                }
+            ],
             "weights": {"canary": _WEIGHT, "stable": _WEIGHT, "additional": [_WEIGHT], "verified": bool},
         },
         "blueGreen": {

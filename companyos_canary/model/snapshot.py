@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.experiment import Experiment
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.workload import Event, Pod, ReplicaSet
 
@@ -19,6 +20,7 @@ class Snapshot:
     events oldest first. `stale_since` is set while a watch has lost its connection. `notes` are
     sentences about what could not be read (no right to list events, Prometheus is away).
     `forbidden` has those of them that say that a kind (its plural) may not be listed.
+    `experiment` is that of the current step, and `experiment_runs` are its own.
     `whole` is false where only the Rollout was asked for: then nothing is known of the rest."""
 
     rollout: Rollout
@@ -30,6 +32,8 @@ class Snapshot:
     notes: tuple[str, ...] = ()
     whole: bool = True
     forbidden: tuple[tuple[str, str], ...] = ()
+    experiment: Experiment | None = None
+    experiment_runs: tuple[AnalysisRun, ...] = ()
 
     def replicaset(self, hash: str) -> ReplicaSet | None:  # noqa: A002 - the field's own word
         return next((r for r in self.replicasets if hash and r.hash == hash), None)

@@ -9,8 +9,9 @@ from typing import Any
 from companyos_canary.analysis import evidence
 from companyos_canary.argo.limits import limit_of
 from companyos_canary.argo.replicas import limits, target
+from companyos_canary.argo.steps import scale_of
 from companyos_canary.model.plan import Chance, PlannedStep, Warned
-from companyos_canary.model.quantity import format_duration, parse_duration
+from companyos_canary.model.quantity import format_duration, parse_duration, percent_of
 from companyos_canary.render.evidence import BUCKETS, DECISIONS, NAMES, REQUESTS, at_least
 from companyos_canary.render.questions import guard
 from companyos_canary.render.steps import SECOND
@@ -29,6 +30,7 @@ class RuleStep:
     """A weight with the spec of its analysis, its arguments put in (None: nothing is judged that can be simulated)."""
 
     weight: int
+    percent: float
     share: float
     pods: int | None
     spec: Mapping[str, Any] | None
@@ -54,7 +56,7 @@ class Rule:
     address: str
 
     def played(self) -> tuple[Step, ...]:
-        return tuple(Step(s.weight, s.spec, s.pause.total_seconds(), s.share / 100) for s in self.steps)
+        return tuple(Step(s.percent, s.spec, s.pause.total_seconds(), s.share / 100) for s in self.steps)
 
     def metrics(self) -> tuple[Mapping[str, Any], ...]:
         """Each of them, as its first step asks it."""
@@ -95,7 +97,8 @@ def _step(
     left_out: set[str],
 ) -> RuleStep:
     weight = int(group[0]["setWeight"])
-    share, pods = _share(canary, weight, replicas)
+    asked = percent_of(weight, scale_of(canary))
+    share, pods = _share(canary, asked, replicas)
     metrics: list[Mapping[str, Any]] = []
     for reference in (r for s in group for r in (s.get("analysis") or {}).get("templates") or []):
         spec = templates.get(reference.get("templateName", ""), {"metrics": []})
@@ -108,6 +111,7 @@ def _step(
     pauses = [s["pause"] or {} for s in group if "pause" in s]
     return RuleStep(
         weight=weight,
+        percent=asked,
         share=share,
         pods=pods,
         spec={"metrics": metrics} if metrics else None,
@@ -127,12 +131,12 @@ def is_ours(metric: Mapping[str, Any]) -> bool:
     return metric["name"] in NAMES and any(n in query for n in (REQUESTS, BUCKETS, DECISIONS))
 
 
-def _share(canary: Mapping[str, Any], weight: int, replicas: int | None) -> tuple[float, int | None]:
+def _share(canary: Mapping[str, Any], weight: float, replicas: int | None) -> tuple[float, int | None]:
     """The share of the traffic in percent, and by how many pods; by a traffic router, or without a number of
     replicas, it is the weight."""
     if replicas is None or canary.get("trafficRouting"):
         return float(weight), None
-    pods = target(replicas, weight, limits(replicas, canary.get("maxSurge"), canary.get("maxUnavailable")).surge)
+    pods = target(replicas, round(weight), limits(replicas, canary.get("maxSurge"), canary.get("maxUnavailable")).surge)
     total = pods.canary + pods.stable
     return 100 * pods.canary / total if total else 0.0, pods.canary
 
@@ -155,6 +159,7 @@ def _planned(asked: Rule, rate: float) -> Iterator[PlannedStep]:
         yield PlannedStep(
             number=number,
             weight=step.weight,
+            percent=step.percent,
             share=step.share,
             pods=step.pods,
             starts_after_seconds=start,

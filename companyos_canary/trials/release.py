@@ -23,7 +23,7 @@ class Step:
     """A weight in percent, then an AnalysisRun of that spec (None: none), then a pause in seconds. `share` of the
     requests is what pods make of the weight; None: the weight itself."""
 
-    weight: int
+    weight: float
     spec: Mapping[str, Any] | None
     pause: float = 0.0
     share: float | None = None

@@ -2,6 +2,7 @@
 
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
+from companyos_canary.view.experiment import doing as kind_text
 from companyos_canary.view.format import bound_text, clock, duration, left, shorten, value_text
 from companyos_canary.view.lines import Facts, Line, Role, columns_of
 from companyos_canary.view.why import controller_sentence, limited_metric
@@ -78,7 +79,7 @@ def _weight(picture: Picture) -> str:
     progress = picture.progress
     stopped = progress.activity in ("aborted", "aborting")
     at = progress.failed_step if stopped else progress.step or progress.failed_step
-    return f" at {at.weight} %" if at and progress.stepped else ""
+    return f" at {at.percent} %" if at and progress.stepped else ""
 
 
 def _word(picture: Picture) -> str:
@@ -129,6 +130,6 @@ def _doing(picture: Picture) -> str:
     progress = picture.progress
     words = {"scaling": "waiting for pods", "analysing": "analysing", "pausing": "pausing"}
     number = f"step {progress.step.number} of {len(progress.steps)}" if progress.step and progress.stepped else ""
-    doing = words.get(progress.activity, "finishing" if progress.activity == "finishing" else "")
+    doing = words.get(progress.activity, "finishing" if progress.activity == "finishing" else kind_text(picture))
     time = left(progress.remaining, progress.overdue) if progress.remaining is not None else ""
     return ", ".join(w for w in (number, doing, time) if w)

@@ -42,8 +42,8 @@ def _picture(ending: Ending) -> Picture:
 
 def _weight(ending: Ending) -> str:
     """Of what ended before it was followed: that of the step where it stopped."""
-    if ending.weight is not None:
-        return str(ending.weight)
+    if ending.percent is not None:
+        return str(ending.percent)
     stopped = _picture(ending).progress.failed_step
     return str(stopped.weight) if stopped else ""
 
@@ -100,7 +100,7 @@ def sentence(ending: Ending) -> str:
     name = version(ending.image) if ending.image else ending.snapshot.rollout.name
     took = duration(ending.at - ending.started_at)
     after = "" if took == "0s" else f", after {took}"
-    at = f" at {weight_text(ending.weight, ending.share)}" if ending.weight is not None else ""
+    at = f" at {weight_text(ending.percent, ending.share)}" if ending.percent is not None else ""
     why = _why(ending)
     match ending.kind:
         case "healthy":
@@ -151,11 +151,11 @@ def _goes_on(ending: Ending, name: str, at: str) -> str:
 
 def _reached(ending: Ending) -> str:
     """`25 %`; where the steps jump over the weight that was waited for, also that."""
-    if ending.weight is None:
+    if ending.percent is None:
         return "the state that was waited for"
-    jumped = ending.wanted is not None and ending.wanted < ending.weight
+    jumped = ending.wanted is not None and ending.wanted < ending.percent
     wanted = f" (at least {ending.wanted} %)" if jumped else ""
-    return f"{weight_text(ending.weight, ending.share)}{wanted}"
+    return f"{weight_text(ending.percent, ending.share)}{wanted}"
 
 
 def _why(ending: Ending) -> str:

@@ -80,7 +80,7 @@ def _mark(value: float | None, low: float, high: float, symbols: Symbols) -> str
     return symbols.levels[min(top, max(0, round(share * top)))]
 
 
-def weight_text(weight: int, share: int | None) -> str:
+def weight_text(weight: float, share: int | None) -> str:
     """`10 %`; `10 % (50 % of the pods)` where few pods cannot have that share."""
     return f"{weight} % ({share} % of the pods)" if is_far(weight, share) else f"{weight} %"
 

@@ -38,7 +38,7 @@ def screen(revisions: Sequence[Revision], now: datetime, facts: Facts, container
 
 def outcome(revision: Revision) -> str:
     """`aborted at 25 %`, `stable`, `in progress`."""
-    return revision.became + ("" if revision.weight is None else f" at {revision.weight} %")
+    return revision.became + ("" if revision.weight is None else f" at {revision.percent} %")
 
 
 def aborted_sentence(revision: Revision, now: datetime) -> str:
@@ -101,7 +101,7 @@ def plain(revision: Revision, container: str | None) -> str:
         at=at,
         by=revision.by,
         took=duration(revision.took) if revision.took is not None else "",
-        weight="" if revision.weight is None else str(revision.weight),
+        weight="" if revision.weight is None else str(revision.percent),
         **failure(revision.metrics),
         undone=_said(revision.undone) if revision.undone else "",
         earlier=",".join(f"{e.revision}:{word(e.result)}" for e in revision.earlier),

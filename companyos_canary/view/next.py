@@ -129,7 +129,7 @@ def _over(picture: Picture) -> tuple[str, list[Command]]:
 
 def _following(picture: Picture) -> str:
     """What comes after the Rollout's current step: another wait at this weight, the next weight."""
-    rollout, weight = picture.snapshot.rollout, picture.progress.next_weight
+    rollout, weight = picture.snapshot.rollout, picture.progress.next_percent
     index = (rollout.step_index or 0) + 1
     kind = rollout.steps[index].kind if index < len(rollout.steps) else ""
     then = f"{weight} %" if weight < 100 else "all traffic"

@@ -146,10 +146,10 @@ def question_text(verb: str, picture: Picture, note: str = "") -> str:
     name, version = picture.name, picture.version or picture.name
     stable = picture.stable or "the stable version"
     asked = {
-        "promote": f"promote {version}: continue from {picture.progress.weight} %",
-        "abort": f"abort {version} at {picture.progress.weight} %: all traffic back to {stable}",
+        "promote": f"promote {version}: continue from {picture.progress.percent} %",
+        "abort": f"abort {version} at {picture.progress.percent} %: all traffic back to {stable}",
         "retry": f"retry {version} from the first step",
-        "pause": f"pause {name} by hand at {picture.progress.weight} %",
+        "pause": f"pause {name} by hand at {picture.progress.percent} %",
         "resume": f"resume {name}",
     }[verb]
     return f"{asked}? ({note})" if note else f"{asked}?"

@@ -69,16 +69,30 @@ def _in_progress(event: InProgress, picture: Picture) -> str:
         case Noted():
             return keyed("note", text=event.text)
         case AnalysisBegan():
-            return keyed("analysis running", run=event.run, takes=about(event.takes) if event.takes else "")
+            takes = about(event.takes) if event.takes else ""
+            return keyed("analysis running", run=event.run, takes=takes, **_beside(picture))
         case PauseBegan():
-            return keyed("pause", takes=about(event.takes))
+            return keyed("pause", takes=about(event.takes), **_beside(picture))
         case WaitBegan():
             said, verb = _WAITS[event.activity]
-            return keyed(said, next=picture.place.command(verb), back=picture.place.command("abort"))
+            following = {"next": picture.place.command(verb), "back": picture.place.command("abort")}
+            return keyed(said, **following, **_beside(picture))
         case Finishing():
             return keyed("finishing", pods=f"{event.pods}/{event.wanted}")
         case Aborting():
             return "aborting"
+
+
+def _beside(picture: Picture) -> dict[str, str]:
+    """What the weight does not tell: routes to the canary, the experiment or plugin of the step, and that the router
+    has not confirmed the weight."""
+    rollout, experiment = picture.snapshot.rollout, picture.snapshot.experiment
+    routes = ", ".join(f"{r.name} ({', '.join(r.match)})" if r.match else r.name for r in picture.routes)
+    phase = experiment.phase if experiment else ""
+    plugin = rollout.step_plugin
+    found = {"routes": routes, "experiment": rollout.experiment, "phase": phase or str(plugin.get("phase") or "")}
+    found["plugin"] = str(plugin.get("name") or "")
+    return {**found, "verified": "false" if rollout.weights_verified is False else ""}
 
 
 def _finished(event: Finished) -> str:
@@ -138,5 +152,5 @@ def heartbeat(picture: Picture) -> str:
         tail = {"overdue": duration(progress.overdue), "measured": since, "hint": "is the Rollouts controller running?"}
     if at := progress.step:
         number = f"{at.number}/{len(progress.steps)}"
-        tail = {"step": number, "weight": str(at.weight), **tail}
+        tail = {"step": number, "weight": str(at.percent), **tail, **_beside(picture)}
     return keyed(f"still {progress.activity}", **({**tail, **_values(picture.metrics)} | tail))

@@ -46,7 +46,7 @@ def plain(plan: PlanRow) -> tuple[str, ...]:
         *(
             keyed(
                 f"step {s.number}/{len(plan.steps)}",
-                weight=str(s.weight),
+                weight=str(s.percent),
                 share=f"{s.share:.4g}",
                 pods="" if s.pods is None else str(s.pods),
                 start=duration(s.starts_after_seconds),
@@ -133,7 +133,7 @@ def _step_columns(steps: Sequence[PlannedStep]) -> list[Column]:
     of = len(steps)
     columns = [
         Column("STEP", [f"{s.number}/{of}" for s in steps]),
-        Column("WEIGHT", [f"{s.weight} %" for s in steps], align="right"),
+        Column("WEIGHT", [f"{s.percent} %" for s in steps], align="right"),
         Column("TRAFFIC", [f"{s.share:.3g} %" for s in steps], align="right"),
         Column("PODS", ["" if s.pods is None else str(s.pods) for s in steps], align="right", keep=5),
         Column("START", [f"+{duration(s.starts_after_seconds)}" for s in steps], align="right"),

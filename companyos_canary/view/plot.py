@@ -24,7 +24,7 @@ class Time:
     start: datetime
     end: datetime
     columns: int
-    weights: tuple[tuple[datetime, int], ...] = ()
+    weights: tuple[tuple[datetime, float], ...] = ()
 
     def share(self, at: datetime) -> float:
         """0.0 at the start and 1.0 at the end."""
@@ -35,7 +35,7 @@ class Time:
         return min(self.columns - 1, max(0, int(self.share(at) * self.columns)))
 
     @property
-    def borders(self) -> dict[int, int]:
+    def borders(self) -> dict[int, float]:
         """Weights by the column in which they began."""
         return {self.column(at): weight for at, weight in self.weights if self.start <= at <= self.end}
 

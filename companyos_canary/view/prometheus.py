@@ -167,7 +167,7 @@ def plain(now: Now) -> tuple[str, ...]:
     live, at = now.live, format_time(now.live.at)
     first = keyed(
         f"traffic at={at}",
-        asked=str(now.picture.progress.weight) if now.under_way else "",
+        asked=str(now.picture.progress.percent) if now.under_way else "",
         pods=_text(now.picture.pod_share) if now.under_way else "",
         measured=_text(None if live.share is None else round(live.share * 100, 1)),
         prometheus=live.address,
@@ -264,7 +264,7 @@ def _traffic(now: Now, facts: Facts) -> Line:
     by_pods = picture.pod_share
     pods = f"pods {by_pods} % ({picture.canary_pods} of {picture.pods})"
     pieces = [
-        (9, f"traffic  asked {picture.progress.weight} %"),
+        (9, f"traffic  asked {picture.progress.percent} %"),
         (7, "" if by_pods is None else pods),
         (8, f"measured {'unknown' if share is None else f'{share * 100:.1f} %'}"),
     ]

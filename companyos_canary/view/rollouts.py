@@ -50,7 +50,7 @@ def screen(rows: Sequence[Listed], facts: Facts, *, namespaces: bool) -> list[Li
     marks: list[Part] = [(phase_symbol(symbols, r.phase), x) for r, x in zip(rows, roles, strict=True)]
     states: list[Part] = [(_state(r), x) for r, x in zip(rows, roles, strict=True)]
     places = [r.namespace for r in rows]
-    steps = [f"{_step(r)} {r.weight:>3} %" if r.step else "" for r in rows]
+    steps = [f"{_step(r)} {r.percent:>3} %" if r.step else "" for r in rows]
     columns = [
         Column("", marks, keep=3),
         Column("NAMESPACE", places if namespaces else [""] * len(rows), keep=8),
@@ -68,7 +68,7 @@ def plain(one: Listed) -> str:
     return keyed(
         f"namespace={one.namespace} rollout={one.rollout} phase={one.phase}",
         step=_step(one),
-        weight=str(one.weight) if one.step else "",
+        weight=str(one.percent) if one.step else "",
         version=one.version,
         waits="true" if one.waits_for_a_person else "",
         **{"for": _lasts(one)},

@@ -12,6 +12,7 @@ from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.banner import banner_line, too_long
 from companyos_canary.view.closing import closing
 from companyos_canary.view.events import events_lines
+from companyos_canary.view.experiment import step_lines
 from companyos_canary.view.format import about, duration, shorten
 from companyos_canary.view.ink import ink
 from companyos_canary.view.lines import Facts, Line, columns_of, cut, joined, width, wrapped
@@ -19,7 +20,7 @@ from companyos_canary.view.metric_table import metrics_lines
 from companyos_canary.view.next import next_lines
 from companyos_canary.view.panels import Desk, foot_lines, panel_lines
 from companyos_canary.view.pods import Detail, replicas_lines, services_lines
-from companyos_canary.view.steps import steps_lines, traffic
+from companyos_canary.view.steps import steps_lines, traffic_lines
 from companyos_canary.view.why import reasons
 
 
@@ -205,7 +206,8 @@ class _Parts:
             head,
             warnings(picture, facts),
             steps_lines(picture, facts) or services_lines(picture, facts),
-            [line for line in (traffic(picture, facts),) if line],
+            traffic_lines(picture, facts),
+            step_lines(picture, facts),
         ]
         self._notes = notes(picture, facts)
         self._metrics = cache(partial(metrics_lines, picture, facts))

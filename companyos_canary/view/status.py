@@ -5,6 +5,8 @@ from datetime import datetime
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.view.experiment import doing as kind_text
+from companyos_canary.view.experiment import route_text
 from companyos_canary.view.format import left, limit_text, value_text, weight_text
 from companyos_canary.view.why import controller_sentence, pod_sentence, short_metric
 
@@ -36,8 +38,11 @@ def _facts(picture: Picture) -> list[str]:
         return []
     found: list[str] = []
     if progress.step:
-        found += [f"step {progress.step.number}/{len(progress.steps)}", weight_text(progress.weight, picture.share)]
-    found.append(_ACTIVITY.get(progress.activity, progress.phase.message))
+        found += [f"step {progress.step.number}/{len(progress.steps)}", weight_text(progress.percent, picture.share)]
+    found += [route_text(route) for route in picture.routes]
+    if picture.snapshot.rollout.weights_verified is False:
+        found.append("weight not verified by the router")
+    found.append(_ACTIVITY.get(progress.activity) or kind_text(picture) or progress.phase.message)
     if progress.remaining is not None:
         found.append(left(progress.remaining, progress.overdue))
     found += [pod_sentence(p) for p in (picture.cause.pods[:1] if picture.cause else ())]

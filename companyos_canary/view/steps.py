@@ -6,7 +6,8 @@ from companyos_canary.argo.durations import StepEnd, step_end
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.progress import step_length
 from companyos_canary.argo.steps import WeightStep
-from companyos_canary.view.format import about, duration, is_far, left
+from companyos_canary.view.experiment import doing, route_text
+from companyos_canary.view.format import about, duration, is_far, left, shorten
 from companyos_canary.view.lines import Facts, Line, Part, Role, columns_of, width
 
 _SHORTEST_BAR = 6
@@ -21,7 +22,7 @@ def steps_lines(picture: Picture, facts: Facts) -> list[Line]:
     nowhere = progress.activity in ("aborted", "unobserved") and progress.failed_step is None
     if nowhere or not progress.stepped:
         return []
-    labels = [f"{s.weight} %" for s in steps]
+    labels = [f"{s.percent} %" for s in steps]
     room = facts.width - 2 - sum(map(len, labels)) - len("100 %") - 4 * len(steps)
     bar = min(_LONGEST_BAR, room // len(steps))
     if bar < _SHORTEST_BAR:
@@ -45,8 +46,8 @@ def _compact(picture: Picture, facts: Facts) -> list[Line]:
     steps, step = progress.steps, progress.step or progress.failed_step
     done = sum(_share(picture, s) for s in steps) / len(steps)
     number = f"step {step.number}/{len(steps)}  " if step else f"{len(steps)} steps  "
-    weight = f"{step.weight} %  " if step else ""
-    tail = f"  next {progress.next_weight} %" if progress.step else ""
+    weight = f"{step.percent} %  " if step else ""
+    tail = f"  next {progress.next_percent} %" if progress.step else ""
     room = facts.width - 2 - len(number) - len(weight) - len(tail)
     bad = progress.activity in ("aborted", "degraded")
     role: Role = "failure" if bad else "success" if done >= 1 else "hint"
@@ -146,8 +147,8 @@ def _now(picture: Picture, facts: Facts) -> list[tuple[str, Role]]:
         case "scaling":
             forms = [_scaling(picture), "scaling"]
         case _:
-            step = picture.snapshot.rollout.current_step
-            forms = [step.kind if step else progress.activity]
+            what = doing(picture) or progress.activity
+            forms = [f"{what}{tail}", time or what]
     return [(f"{symbols.running} {form}", "hint") for form in forms]
 
 
@@ -188,7 +189,15 @@ def _under(columns: list[int], notes: list[Line]) -> Line:
     return tuple(line)
 
 
-def traffic(picture: Picture, facts: Facts) -> Line:
+def traffic_lines(picture: Picture, facts: Facts) -> list[Line]:
+    """The canary's share, and what reaches it besides its weight."""
+    share = _traffic(picture, facts)
+    room = facts.width - 2
+    beside: list[Line] = [("  ", (shorten(route_text(r), room, facts.symbols), "warning")) for r in picture.routes]
+    return [*([share] if share else []), *beside]
+
+
+def _traffic(picture: Picture, facts: Facts) -> Line:
     """The canary's share: what is asked for, what the pods make of it, and what was measured."""
     rollout, progress = picture.snapshot.rollout, picture.progress
     have = picture.pods
@@ -201,20 +210,22 @@ def traffic(picture: Picture, facts: Facts) -> Line:
             return ()
         return (f"  traffic  100 % on {on}  ({have} of {rollout.replicas} pods)",)
     if not have:
-        return (f"  traffic  asked {progress.weight} %   no pod is ready",)
+        return (f"  traffic  asked {progress.percent} %   no pod is ready",)
     pods = picture.canary_pods * 100 // have
-    routed = f"   routed {picture.actual_weight} %" if rollout.is_routed else ""
-    due = picture.actual_weight if rollout.is_routed else pods
+    routed = f"   routed {picture.actual_percent} %" if rollout.is_routed else ""
+    if routed and rollout.weights_verified is False:
+        routed += ", not verified"
+    due = picture.actual_percent if rollout.is_routed else pods
     settled = progress.activity not in ("scaling", "aborting") and not rollout.is_routed
-    asked, measured = f"  traffic  asked {progress.weight} %   ", _measured(picture, due)
-    share = _share_text(f"pods {pods} %", pods, progress.weight if settled else None)
+    asked, measured = f"  traffic  asked {progress.percent} %   ", _measured(picture, due)
+    share = _share_text(f"pods {pods} %", pods, progress.percent if settled else None)
     counted = f" ({picture.canary_pods} of {have})"
     full: Line = (asked, share, counted, routed, *measured)
     short: Line = (asked, share, routed, *measured)
     return next((x for x in (full, short) if width(x) <= facts.width), (asked, share, routed))
 
 
-def _measured(picture: Picture, due: int) -> Line:
+def _measured(picture: Picture, due: float) -> Line:
     """What Prometheus saw of it: `   measured 26 %`. Its window of a minute says nothing of now while
     all traffic goes back."""
     share = picture.live.share if picture.live else None
@@ -235,6 +246,6 @@ def _lasts(picture: Picture) -> timedelta:
     return picture.as_of - began if began else timedelta()
 
 
-def _share_text(text: str, percent: int, due: int | None) -> Part:
+def _share_text(text: str, percent: int, due: float | None) -> Part:
     """With a word where it is not what it should be."""
     return (f"{text}, differs", "warning") if due is not None and is_far(due, percent) else text

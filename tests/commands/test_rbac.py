@@ -37,9 +37,11 @@ CHANGES = {
     ("terminate", "experiment", "compare"): "deployer",
     ("apply", "v1.1.0"): "operator",
 }
-# What these verbs need, too, and do not show here: watches, Prometheus behind a proxy, Deployments, new objects,
-# AnalysisRuns by name.
-NOT_SEEN_HERE = {("watch", r) for r in ("rollouts", "analysisruns", "replicasets", "deployments", "pods", "events")} | {
+# What these verbs need, too, and do not show here: watches, Prometheus behind a proxy, Deployments, new objects, the
+# Experiments of a step, AnalysisRuns by name.
+_WATCHED = ("rollouts", "analysisruns", "experiments", "replicasets", "deployments", "pods", "events")
+NOT_SEEN_HERE = {("watch", r) for r in _WATCHED} | {
+    ("list", "experiments"),
     ("get", "services/proxy"),
     ("get", "deployments"),
     ("list", "deployments"),
