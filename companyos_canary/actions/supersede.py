@@ -51,7 +51,7 @@ def make_way(
         told()
         changed = abort.drain(cluster, changed, time=time)
     if changed.effect is not Effect.SEEN:
-        raise _not_gone(changed, version)
+        raise not_gone(changed, version)
     return changed
 
 
@@ -79,7 +79,12 @@ def _of_this_one(decision: Decision, live: Rollout) -> Decision:
     return replace(decision, patches=(replace(first, body=body), *rest))
 
 
-def _not_gone(changed: Changed, version: str) -> CanaryError:
+def still_there(live: Rollout, gone: Changed) -> bool:
+    """Whether a read shows what was aborted as if it were in progress: it was retried, or the read is a stale one."""
+    return live.current_hash == gone.after.current_hash and not live.aborted and is_in_the_way(live)
+
+
+def not_gone(changed: Changed, version: str) -> CanaryError:
     """Why nothing was deployed: what is in the way is aborted, or was to be."""
     name = changed.after.name
     then = f"{version} was not deployed"

@@ -10,12 +10,12 @@ from typing import Generic, TypeVar
 
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.phase import invalid_spec
-from companyos_canary.errors import CanaryError, DeniedError, NotFound
+from companyos_canary.errors import CanaryError, DeniedError, NotFound, ServerError
 from companyos_canary.model.rollout import Rollout
 
 _Seen = TypeVar("_Seen")
 _FIRST_LOOK, _SLOWEST_LOOK = 0.05, 1.0
-_TRIES = 8  # of what is denied or not found, in a row
+_TRIES = 8  # of what is denied, not found or older than what is known, in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class Waited(Generic[_Seen]):
     timed_out: bool = False
 
 
+class _Behind(ServerError):
+    """A read that is older than what is known."""
+
+
 def wait(
     look: Callable[[], Rollout],
     judge: Callable[[Rollout], Effect],
@@ -63,8 +67,19 @@ def wait(
     patience: timedelta | None,
     known: bool = True,
 ) -> Waited[Rollout]:
-    """The wait for a Rollout. It needs no more than the right to get it, so it also works in an emergency."""
-    return wait_for(look, partial(_judged, judge), rollout, time=time, patience=patience, known=known)
+    """The wait for a Rollout. It needs no more than the right to get it, so it also works in an emergency. A read that
+    is older than what is known, as from a cache that is behind, says nothing."""
+    newest = rollout
+
+    def read() -> Rollout:
+        nonlocal newest
+        found = look()
+        if _is_older(found, newest):
+            raise _Behind("the API server answers with an older state than it has shown before")
+        newest = found
+        return newest
+
+    return wait_for(read, partial(_judged, judge), rollout, time=time, patience=patience, known=known)
 
 
 def wait_for(
@@ -91,11 +106,17 @@ def wait_for(
             seen = look()
         except CanaryError as error:
             trouble = error
-            refusals = refusals + 1 if isinstance(error, DeniedError | NotFound) else 0
+            refusals = refusals + 1 if isinstance(error, DeniedError | NotFound | _Behind) else 0
             continue
         trouble, refusals = None, 0
         effect = judge(seen)
     return Waited(effect, seen, trouble, time.over and effect is Effect.PENDING)
+
+
+def _is_older(found: Rollout, known: Rollout) -> bool:
+    """By their resourceVersions, which grow with every change where they are numbers, as etcd's are."""
+    versions = found.resource_version, known.resource_version
+    return found.uid == known.uid and all(map(str.isdecimal, versions)) and int(versions[0]) < int(versions[1])
 
 
 def _judged(judge: Callable[[Rollout], Effect], rollout: Rollout) -> Effect:

@@ -7,7 +7,7 @@ import typer
 
 from companyos_canary.actions import deploy as action
 from companyos_canary.actions.change import Changed
-from companyos_canary.actions.supersede import is_in_the_way, make_way
+from companyos_canary.actions.supersede import is_in_the_way, make_way, not_gone, still_there
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import UNTIL_HEALTHY
 from companyos_canary.argo.patches.decision import Change
@@ -18,7 +18,7 @@ from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import AbortOnOption, UntilOption, guarded_by
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, would_send
 from companyos_canary.config.settings import image_reference
-from companyos_canary.errors import ExitCode, NotFound, UsageError, exits
+from companyos_canary.errors import ExitCode, NotFound, Refused, UsageError, exits
 from companyos_canary.model import image as images
 from companyos_canary.model.abort_on import NEVER
 from companyos_canary.model.rollout import Rollout
@@ -150,7 +150,12 @@ def _sent(
             action.check_rights(session.cluster, live, follows=not no_wait, aborts=aborts)
 
     cluster = session.cluster
-    changed = action.send_deploy(cluster, name, wanted, time=time, dry_run=dry_run, wait=not no_wait, check=check)
+    try:
+        changed = action.send_deploy(cluster, name, wanted, time=time, dry_run=dry_run, wait=not no_wait, check=check)
+    except Refused:
+        if first is not None and first.sent and still_there(cluster.rollout(name), first):
+            raise not_gone(first, images.version(wanted.version)) from None
+        raise
     return _both(first, changed) if dry_run else changed
 
 

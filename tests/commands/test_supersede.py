@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from companyos_canary.argo.effects import canary_pods
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.kinds import REPLICASET
 from tests.commands.conftest import changing, freeze, installed
 from tests.turns import take_turns
@@ -16,6 +17,8 @@ from tests.world import CONFIG, World
 ONE_STEP = CONFIG.replace("  - {weight: 25, analysis: 6s}\n  - {weight: 50, analysis: 6s}\n", "").replace(
     "10\nsteps", "2\nsteps"
 )
+
+ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api"
 
 
 def canary_left(world: World, image: str) -> int:
@@ -151,3 +154,24 @@ def test_the_one_that_is_superseded_ends_with_6_and_says_by_what(world: World) -
     ran = world.canary("deploy", "v1.1.0")
     assert said == ["0"]
     assert ran.code == ExitCode.SUPERSEDED, ran
+
+
+def test_what_is_read_as_in_progress_once_it_was_aborted_is_no_refusal(running: World) -> None:
+    """A cache that is behind shows the Rollout as it was before the abort."""
+    through, sent = running.faults, list[str]()
+    before = through(Request("GET", ROLLOUT))
+
+    def stale(request: Request) -> Response:
+        sent.extend([request.path] if request.method == "PATCH" else [])
+        if sent and (request.method, request.path) == ("GET", ROLLOUT):
+            return before
+        return through(request)
+
+    running.faults = stale  # type: ignore[assignment]
+    ran = running.canary("deploy", "v1.3.0", "--supersede", "--no-wait")
+    assert ran.code == ExitCode.UNOBSERVED, ran
+    assert "the abort of the version in progress of `companyos-api` was sent, but it is not gone" in ran.err
+    assert "v1.3.0 was not deployed" in ran.err
+    running.faults = through
+    assert running.rollout().aborted
+    assert running.rollout().image().endswith(":v1.1.0")
