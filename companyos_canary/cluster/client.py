@@ -141,10 +141,6 @@ class Cluster:
     def snapshot(self, rollout: Rollout | str, *, events: bool = True) -> Snapshot:
         """The Rollout (read first where a name is given) and what belongs to it: at most 6
         requests. What may not be listed becomes a note."""
-        return self.whole(rollout, events=events)[0]
-
-    def whole(self, rollout: Rollout | str, *, events: bool = True) -> tuple[Snapshot, Mapping[str, list[Json]]]:
-        """The same, with the objects as they were sent, by kind."""
         if isinstance(rollout, str):
             rollout = self.rollout(rollout)
         rollout = self.resolved(rollout)
@@ -158,10 +154,7 @@ class Cluster:
                 notes.append(error.message)
                 if isinstance(error, Forbidden):
                     forbidden.append((part.kind.plural, error.message))
-        snapshot = kinds.assemble(
-            rollout, lambda kind: found.get(kind, []), notes=tuple(notes), forbidden=tuple(forbidden)
-        )
-        return snapshot, {kind.kind: items for kind, items in found.items()}
+        return kinds.assemble(rollout, lambda kind: found.get(kind, []), notes=tuple(notes), forbidden=tuple(forbidden))
 
     def with_words(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         """With what events say of the pod that has been starting for long, if there is one: one request then. Nothing

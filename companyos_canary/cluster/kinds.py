@@ -230,12 +230,13 @@ def assemble(
 ) -> Snapshot:
     """The Snapshot of a Rollout from the objects of each kind; those that only share its labels
     are left out by their owner."""
-    sets = [ReplicaSet.from_object(o) for o in objects(REPLICASET)]
+    raw = {kind: list(objects(kind)) for kind in (REPLICASET, POD, ANALYSISRUN, EVENT)}
+    sets = [ReplicaSet.from_object(o) for o in raw[REPLICASET]]
     sets = [r for r in sets if r.owner_uid == rollout.uid]
     uids = {r.uid for r in sets}
-    pods = [Pod.from_object(o) for o in objects(POD)]
-    runs = [AnalysisRun.from_object(o) for o in objects(ANALYSISRUN)]
-    events = [Event.from_object(o) for o in objects(EVENT) if _about(o, rollout.uid)]
+    pods = [Pod.from_object(o) for o in raw[POD]]
+    runs = [AnalysisRun.from_object(o) for o in raw[ANALYSISRUN]]
+    events = [Event.from_object(o) for o in raw[EVENT] if _about(o, rollout.uid)]
     found = (Experiment.from_object(o) for o in objects(EXPERIMENT))
     experiment = next((e for e in found if e.name == rollout.experiment), None)
     compared = {a.run for a in experiment.analyses} if experiment else set()
@@ -250,6 +251,7 @@ def assemble(
         forbidden=forbidden,
         experiment=experiment,
         experiment_runs=tuple(sorted((r for r in runs if r.name in compared), key=_by_age)),
+        objects={kind.kind: found for kind, found in raw.items()},
     )
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from companyos_canary.argo.limits import Limit, limit_of, measured_number, unit_of
-from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, quote
+from companyos_canary.diagnosis.case import Case, Finding, at, quote
 from companyos_canary.diagnosis.pods import short
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.http import Fields
+from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import duration, limit_text, value_text
 
 _UNREACHABLE = (

@@ -4,36 +4,29 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
+from companyos_canary.argo.patches.record import action_of, record_of
 from companyos_canary.argo.picture import Place
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import image_of, version
+from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
-from companyos_canary.model.row import Says
 from companyos_canary.model.snapshot import Snapshot
 
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*")
-MOST_EVIDENCE = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One field as it was read: `object` is `Kind/name`, or `Prometheus`."""
-
-    object: str
-    field: Annotated[str, Says("a path such as `status.conditions[0].message`, or a query")]
-    value: str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One answer. `sentence` has no full stop; `next` is a command line."""
+    """One answer. `sentence` has no full stop; `next` is a command line. `because` is the part of the sentence that
+    says why, empty where all of it does."""
 
     sentence: str
     evidence: tuple[Evidence, ...] = ()
     next: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +117,16 @@ class Case:
     def with_more(self, kind: str, found: Sequence[Fields]) -> "Case":
         """The same with objects that were read later."""
         return replace(self, objects={**self.objects, kind: [*self.of(kind), *found]})
+
+
+def recorded(rollout: Rollout) -> Did | None:
+    """What `canary` itself wrote down of the last change."""
+    action, record = action_of(rollout.annotations), record_of(rollout.annotations)
+    did = [Did(action.get("verb", ""), parse_time(action.get("at")))] if action else []
+    if record:
+        did.append(Did("undo" if record.get("undo_to") else "deploy", parse_time(record.get("at"))))
+    known = [d for d in did if d.at]
+    return max(known, key=lambda d: d.at.timestamp() if d.at else 0.0) if known else None
 
 
 def quote(kind: str, obj: Fields | None, *path: str | int) -> tuple[Evidence, ...]:

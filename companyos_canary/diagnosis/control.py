@@ -4,10 +4,11 @@ import re
 from datetime import timedelta
 
 from companyos_canary.argo.phase import invalid_spec
-from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, condition, quote
+from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
 from companyos_canary.diagnosis.pods import short
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import version
+from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import REVISION
 from companyos_canary.units import duration

@@ -13,7 +13,8 @@ from companyos_canary.diagnosis.analysis import (
     verdicts,
     without_data,
 )
-from companyos_canary.diagnosis.case import Case, Evidence, Finding, Measured
+from companyos_canary.diagnosis.case import Case, Finding, Measured
+from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import limit_text, value_text
 
 _TEXT = r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\''

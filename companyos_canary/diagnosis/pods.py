@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from companyos_canary.argo.cause import says_no_reason
 from companyos_canary.argo.stable_record import abort_action
-from companyos_canary.diagnosis.case import Case, Evidence, Finding, at, condition, quote
+from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
 from companyos_canary.model.http import Fields
+from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import duration
 
 _PULL = (

@@ -1,10 +1,11 @@
 """The causes, in the order in which they are believed: the first that fits is the answer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from companyos_canary.diagnosis import analysis, control, nodata, pods, release, services
-from companyos_canary.diagnosis.case import MOST_EVIDENCE, Case, Finding
+from companyos_canary.diagnosis.case import Case, Finding
+from companyos_canary.model.outcome import MOST_EVIDENCE, Diagnosis
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +17,18 @@ class CauseRow:
     fine: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """The cause that fits best, and what was found for it."""
-
-    cause: CauseRow
-    finding: Finding
-
-
 def diagnose(case: Case) -> Diagnosis:
     """The first cause of the table that fits; the last one always does."""
     for cause in CAUSES:
-        if finding := cause.find(case):
-            return Diagnosis(cause, replace(finding, evidence=finding.evidence[:MOST_EVIDENCE]))
+        if found := cause.find(case):
+            return Diagnosis(
+                cause.id,
+                cause.fine,
+                found.sentence,
+                found.evidence[:MOST_EVIDENCE],
+                found.next,
+                found.because or found.sentence,
+            )
     raise AssertionError("the last cause fits whatever is left")
 
 

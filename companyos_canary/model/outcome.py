@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.quantity import percent_of
-from companyos_canary.model.row import INSIDE, RunPhase
+from companyos_canary.model.row import INSIDE, RunPhase, Says
 from companyos_canary.model.snapshot import Snapshot
 
 EndKind = Literal[
@@ -64,6 +64,34 @@ class Cause:
     def pods_by_reason(self) -> tuple[PodProblem, ...]:
         """One pod for each reason: ten pods with the same image problem are one problem."""
         return tuple({p.reason: p for p in reversed(self.pods)}.values())[::-1]
+
+
+MOST_EVIDENCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One field as it was read: `object` is `Kind/name`, or `Prometheus`."""
+
+    object: str
+    field: Annotated[str, Says("a path such as `status.conditions[0].message`, or a query")]
+    value: str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What `canary why` says. `cause` is stable and has a section in docs/causes.md; `fine` is true where nothing needs
+    to be done, or only a decision."""
+
+    # Neither text has a full stop. `because` is the part of the sentence that every other voice repeats: without the
+    # version and what became of it, which they say in their own way.
+
+    cause: str
+    fine: bool
+    sentence: str
+    evidence: Annotated[tuple[Evidence, ...], Says(most=MOST_EVIDENCE)]
+    next: Annotated[str, Says("a command line")]
+    because: str = field(metadata=INSIDE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

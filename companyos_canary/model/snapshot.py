@@ -2,14 +2,15 @@
 
 A Snapshot is what the cluster said; next to it is what Prometheus says at this moment."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import Experiment
+from companyos_canary.model.http import Fields
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.workload import Event, Pod, ReplicaSet
 
@@ -21,7 +22,8 @@ class Snapshot:
     sentences about what could not be read (no right to list events, Prometheus is away).
     `forbidden` has those of them that say that a kind (its plural) may not be listed.
     `experiment` is that of the current step, and `experiment_runs` are its own.
-    `whole` is false where only the Rollout was asked for: then nothing is known of the rest."""
+    `whole` is false where only the Rollout was asked for: then nothing is known of the rest. `objects` are
+    those that it was made of, by kind, as they were sent."""
 
     rollout: Rollout
     replicasets: tuple[ReplicaSet, ...] = ()
@@ -34,6 +36,7 @@ class Snapshot:
     forbidden: tuple[tuple[str, str], ...] = ()
     experiment: Experiment | None = None
     experiment_runs: tuple[AnalysisRun, ...] = ()
+    objects: Mapping[str, Sequence[Fields]] = field(default_factory=dict, compare=False, repr=False)
 
     def replicaset(self, hash: str) -> ReplicaSet | None:  # noqa: A002 - the field's own word
         return next((r for r in self.replicasets if hash and r.hash == hash), None)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from companyos_canary.diagnosis.readiness import Check
-from companyos_canary.diagnosis.table import Diagnosis
+from companyos_canary.model.outcome import Diagnosis
 from companyos_canary.view.lines import Symbols
 
 _LONGEST = 200  # characters of a value in a line; JSON has all of it
@@ -11,10 +11,9 @@ _LONGEST = 200  # characters of a value in a line; JSON has all of it
 
 def lines(found: Diagnosis) -> tuple[str, ...]:
     """The sentence, the evidence, the next command."""
-    finding = found.finding
-    evidence = (f"  {e.object}  {e.field}: {_text(e.value)}" for e in finding.evidence)
-    following = (f"next: {finding.next}",) if finding.next else ()
-    return (_sentence(finding.sentence), *evidence, *following)
+    evidence = (f"  {e.object}  {e.field}: {_text(e.value)}" for e in found.evidence)
+    following = (f"next: {found.next}",) if found.next else ()
+    return (_sentence(found.sentence), *evidence, *following)
 
 
 def checks_lines(checks: tuple[Check, ...], symbols: Symbols) -> tuple[str, ...]:

@@ -14,14 +14,14 @@ from typing import Any
 
 import yaml
 
+from companyos_canary.actions.explain import explain
 from companyos_canary.argo.picture import Place
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import path_target
-from companyos_canary.commands.why import explain
 from companyos_canary.diagnosis.case import Case, Did
-from companyos_canary.diagnosis.table import Diagnosis
 from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Json, Request, Response
+from companyos_canary.model.outcome import Diagnosis
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.sandbox.api.selectors import label_selector
@@ -77,10 +77,10 @@ class Folder:
         found, _ = self.diagnosis()
         return {
             "case": self.path.name,
-            "cause": found.cause.id,
-            "sentence": found.finding.sentence,
-            "evidence": [{"object": e.object, "field": e.field, "value": e.value} for e in found.finding.evidence],
-            "next": found.finding.next,
+            "cause": found.cause,
+            "sentence": found.sentence,
+            "evidence": [{"object": e.object, "field": e.field, "value": e.value} for e in found.evidence],
+            "next": found.next,
         }
 
     def send(self, request: Request) -> Response:

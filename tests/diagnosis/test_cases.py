@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from companyos_canary import cli
-from companyos_canary.commands.why import MOST_REQUESTS
-from companyos_canary.diagnosis.case import MOST_EVIDENCE
+from companyos_canary.actions.explain import MOST_REQUESTS
 from companyos_canary.diagnosis.table import CAUSES
+from companyos_canary.model.outcome import MOST_EVIDENCE
 from tests.causes import MEANINGS
 from tests.diagnosis.__main__ import CASES
 from tests.diagnosis.folder import Folder, folders

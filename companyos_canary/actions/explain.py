@@ -1,0 +1,169 @@
+"""Reads what a diagnosis needs besides the Rollout and what belongs to it, in few requests."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from companyos_canary.argo.picture import Place
+from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, events_about
+from companyos_canary.diagnosis.analysis import since_progress
+from companyos_canary.diagnosis.case import Case, Did, Measured, at, recorded
+from companyos_canary.diagnosis.control import CONTROLLER, LEASE, waits_for_controller
+from companyos_canary.diagnosis.nodata import next_question
+from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
+from companyos_canary.diagnosis.services import service_names
+from companyos_canary.diagnosis.table import diagnose
+from companyos_canary.errors import CanaryError, Forbidden
+from companyos_canary.model.http import Fields
+from companyos_canary.model.image import version
+from companyos_canary.model.outcome import Diagnosis
+from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.prometheus.client import Prometheus
+
+MOST_REQUESTS = 8
+_LONG = timedelta(minutes=2)
+_SILENT = timedelta(minutes=10)
+_LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+_SERVICE = Kind("v1", "Service", "services")
+_PARTS = 4  # requests that a Snapshot takes besides the Rollout
+_TAIL = 10  # lines of a log
+
+
+def explain(
+    cluster: Cluster,
+    rollout: Rollout,
+    now: datetime,
+    place: Place,
+    *,
+    wanted: str = "",
+    did: Did | None = None,
+    prometheus: Callable[[str], Prometheus] | None = None,
+) -> tuple[Diagnosis, Case, tuple[str, ...]]:
+    """The diagnosis of a Rollout that was just read, what it is made of, and what could not be seen. `wanted` is the
+    version that is asked about, empty for the newest; `prometheus` gives the one at an address."""
+    used = 2 if rollout.workload_ref else 1
+    snapshot = cluster.snapshot(rollout)
+    case, notes = of_snapshot(
+        cluster, snapshot, now, place, wanted=wanted, did=did, prometheus=prometheus, used=used + _PARTS
+    )
+    return diagnose(case), case, notes
+
+
+def of_snapshot(
+    cluster: Cluster,
+    snapshot: Snapshot,
+    now: datetime,
+    place: Place,
+    *,
+    wanted: str = "",
+    did: Did | None = None,
+    prometheus: Callable[[str], Prometheus] | None = None,
+    used: int = 0,
+) -> tuple[Case, tuple[str, ...]]:
+    """The same of what was read before, with `used` requests: the Case, and what could not be seen."""
+    did = did or recorded(snapshot.rollout)
+    case = Case(now=now, snapshot=snapshot, objects=snapshot.objects, wanted=version(wanted), did=did, place=place)
+    notes = list(snapshot.notes)
+    for read in _more(cluster, case):
+        if used >= MOST_REQUESTS:
+            break
+        used += 1
+        try:
+            case = read(case)
+        except Forbidden as error:
+            notes.append(error.message)
+        except CanaryError:  # it is gone, or no one answers: the diagnosis does without
+            continue
+    asked = prometheus(_address(case)) if prometheus and next_question(case) else None
+    while asked and used < MOST_REQUESTS and (query := next_question(case)):
+        used += 1
+        reading = asked.ask(query, now)
+        answer = Measured(tuple(s.value for s in reading.samples), reading.problem)
+        case = replace(case, answers={**case.answers, query: answer}, prometheus=reading.problem)
+    if case.prometheus:
+        notes.append(case.prometheus)
+    return case, tuple(notes)
+
+
+def _address(case: Case) -> str:
+    """Where the newest run of this Rollout asks."""
+    found = [m.address for run in case.snapshot.current_runs for m in run.metrics if m.address]
+    return found[-1] if found else ""
+
+
+Read = Callable[[Case], Case]
+
+
+def _more(cluster: Cluster, case: Case) -> Iterator[Read]:
+    """What else to read, the most telling first."""
+    rollout = case.rollout
+    if waits_for_controller(case) or _stands_still(case):
+        yield lambda c: _object(cluster, c, _LEASE, LEASE)
+        yield lambda c: _object(cluster, c, DEPLOYMENT, CONTROLLER)
+    if rollout.aborted or (case.did and case.did.verb in ("abort", "undo")):
+        for name in service_names(case):
+            yield lambda c, name=name: _object(cluster, c, _SERVICE, name)  # type: ignore[misc]
+    if not blamed_on_pods(case):
+        return
+    current = case.snapshot.current
+    for hash_ in dict.fromkeys((rollout.current_hash, rollout.stable_hash)):
+        found = troubles(case, hash_)
+        pods = [t.pod for t in found] or list(starting(case, hash_))
+        if not pods:
+            continue
+        worst = pods[0]
+        name = str(worst["metadata"]["name"])
+        yield lambda c, name=name: _events(cluster, c, POD.kind, name)  # type: ignore[misc]
+        if restarted := _restarted(worst):
+            yield lambda c, name=name, r=restarted: _log(cluster, c, name, *r)  # type: ignore[misc]
+    if current and current.desired > current.replicas:
+        yield lambda c: _events(cluster, c, REPLICASET.kind, current.name)
+
+
+def _stands_still(case: Case) -> bool:
+    """Nothing has moved for so long that it matters whether a controller runs."""
+    rollout, moved = case.rollout, since_progress(case)
+    if rollout.status_phase != "Progressing" or rollout.aborted or moved is None or moved < _LONG:
+        return False
+    return not troubles(case, rollout.current_hash) and not _measures(case)
+
+
+def _measures(case: Case) -> bool:
+    """Whether a run has been measuring lately."""
+    running = [r for r in case.snapshot.current_runs if not r.is_finished]
+    times = [m.finished_at for r in running for result in r.results for m in result.measurements]
+    known = [t for t in (*times, *(r.started_at for r in running)) if t]
+    return bool(known) and case.now - max(known) < _SILENT
+
+
+def _object(cluster: Cluster, case: Case, kind: Kind, name: str) -> Case:
+    """A Service of the Rollout, or one object of the controller's namespace."""
+    namespace = cluster.namespace if kind is _SERVICE else CONTROLLER
+    there = Cluster(cluster.transport, namespace, cluster.context, timeout=cluster.timeout)
+    found = there.object(kind.api_version, kind.plural, name)
+    return case.with_more(kind.kind, [found]) if found else case
+
+
+def _events(cluster: Cluster, case: Case, kind: str, name: str) -> Case:
+    return case.with_more("Event", cluster.items(events_about(cluster.namespace, kind, name)))
+
+
+def _restarted(pod: Fields) -> tuple[str, bool] | None:
+    """The container that ended, and whether its last words are those of the instance before."""
+    for key in ("initContainerStatuses", "containerStatuses"):
+        for status in at(pod, "status", key) or []:
+            ended = at(status, "state", "terminated") or at(status, "lastState", "terminated")
+            if ended and (ended.get("exitCode") or status.get("restartCount")):
+                again = bool(at(status, "lastState", "terminated")) and not at(status, "state", "terminated")
+                return str(status.get("name", "")), again
+    return None
+
+
+def _log(cluster: Cluster, case: Case, pod: str, container: str, previous: bool) -> Case:
+    options = [("container", container), ("tailLines", str(_TAIL))]
+    if previous:
+        options.append(("previous", "true"))
+    text = b"".join(cluster.log(pod, *options)).decode("utf-8", "replace")
+    return replace(case, logs={**case.logs, pod: tuple(text.splitlines())})
