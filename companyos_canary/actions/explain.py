@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from companyos_canary.argo.picture import Place
+from companyos_canary.argo.stable_record import abort_action
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, events_about
 from companyos_canary.diagnosis.analysis import since_progress
@@ -17,7 +18,7 @@ from companyos_canary.diagnosis.table import diagnose
 from companyos_canary.errors import CanaryError, Forbidden
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import version
-from companyos_canary.model.outcome import Diagnosis
+from companyos_canary.model.outcome import Diagnosis, Ending
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.prometheus.client import Prometheus
@@ -85,6 +86,36 @@ def of_snapshot(
     if case.prometheus:
         notes.append(case.prometheus)
     return case, tuple(notes)
+
+
+_UNEXPLAINED = ("progress-deadline", "aborted-by-a-person", "aborted")
+
+
+def of_ending(
+    cluster: Cluster, ending: Ending, place: Place, prometheus: Callable[[str], Prometheus]
+) -> Diagnosis | None:
+    """Why a `deploy` or `watch` ended as it did; None where nothing is wrong. Of what ended without a reason it is the
+    trouble that its pods had before."""
+    if (
+        ending.kind in ("healthy", "reached", "interrupted")
+        or ending.snapshot.stale_since
+        or not ending.snapshot.objects
+    ):
+        return None
+    replaced = ending.kind in ("superseded", "reverted") and not ending.snapshot.rollout.aborted
+    wanted = ending.image if replaced else ""
+    case, _ = of_snapshot(
+        cluster, ending.snapshot, ending.at, place, wanted=wanted, prometheus=prometheus, used=_PARTS + 1
+    )
+    found = diagnose(case)
+    if replaced and found.cause not in ("superseded", "gitops-reverted"):
+        return None
+    if ending.troubled and found.cause in _UNEXPLAINED and not abort_action(ending.snapshot.rollout.annotations):
+        at = ending.snapshot.rollout.aborted_at or ending.at
+        earlier, _ = of_snapshot(cluster, ending.troubled, at, place, used=_PARTS + 1)
+        told = diagnose(earlier)
+        found = found if told.fine else told
+    return None if found.fine else found
 
 
 def _address(case: Case) -> str:

@@ -25,19 +25,21 @@ from companyos_canary.model.snapshot import Snapshot
 @dataclass(frozen=True, slots=True)
 class Track:
     """`step` and `weight`: how far it had come (an abort sets both back to 0), `share` of the pods
-    it had there. `pods`: what kept its pods from starting; they are gone once it is rolled back."""
+    it had there. `pods`: what kept its pods from starting, and `troubled` where that was seen; they are gone
+    once it is rolled back."""
 
     step: int | None = None
     weight: int | None = None
     share: int | None = None
     pods: tuple[PodProblem, ...] = ()
+    troubled: Snapshot | None = None
 
     def after(self, snapshot: Snapshot, hash: str) -> "Track":  # noqa: A002 - the field's own word
         """With another snapshot; one of another pod template tells nothing."""
         rollout = snapshot.rollout
         if rollout.current_hash != hash:
             return self
-        track = replace(self, pods=self._problems(snapshot))
+        track = replace(self, pods=self._problems(snapshot), troubled=self._troubled(snapshot))
         if rollout.aborted or rollout.step_index is None:
             return track
         return replace(track, step=rollout.step_index, weight=set_weight(rollout), share=pod_share(snapshot))
@@ -54,6 +56,14 @@ class Track:
             if problem.reason.endswith("BackOff") or problem.pod not in newest:
                 newest[problem.pod] = problem
         return tuple(sorted(newest.values(), key=lambda p: not p.reason.endswith("BackOff")))
+
+    def _troubled(self, snapshot: Snapshot) -> Snapshot | None:
+        """The newest Snapshot in which a pod waits for its image or next start, else in which one has any trouble."""
+        current, found = snapshot.current, pod_problems(snapshot)
+        if current is not None and 0 < current.desired <= current.ready:
+            return None
+        waits = any(p.reason.endswith("BackOff") for p in found)
+        return snapshot if waits or (found and self.troubled is None) else self.troubled
 
     def explaining(self, cause: Cause | None) -> Cause | None:
         """A deadline that passed is explained by the pods that did not start; so is an abort
@@ -237,6 +247,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
         share=track.share,
         wanted=following.until.value if following.until.kind == "weight" else None,
         abort_on=guard.reason if kind not in ("healthy", "reached") else None,
+        troubled=track.troubled,
     )
 
 

@@ -14,7 +14,7 @@ from companyos_canary.argo.progress import Progress, progress, started_at
 from companyos_canary.argo.routes import Route, active_routes
 from companyos_canary.argo.steps import WeightStep, actual_share, actual_weight, weight_step_at
 from companyos_canary.model.image import image_of, version
-from companyos_canary.model.outcome import Cause
+from companyos_canary.model.outcome import Cause, Diagnosis
 from companyos_canary.model.rollout import place_text
 from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.model.workload import ReplicaSet
@@ -48,7 +48,7 @@ class Place:
 class Picture:
     """`version` is the newest one, `stable` the one that was promoted last (empty if unknown);
     they are equal when nothing is in progress. `pods` are the available ones,
-    `canary_pods` those of the newest revision."""
+    `canary_pods` those of the newest revision. `why` is for whoever tells what is wrong (`diagnosis.alarm.seen`)."""
 
     snapshot: Snapshot
     now: datetime
@@ -64,6 +64,7 @@ class Picture:
     actual_weight: int
     actual_percent: float
     live: Live | None = None
+    why: Diagnosis | None = None
 
     @property
     def name(self) -> str:

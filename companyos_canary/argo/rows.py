@@ -18,7 +18,7 @@ from companyos_canary.argo.routes import Route
 from companyos_canary.argo.steps import WeightStep, step_count
 from companyos_canary.model.analysisrun import Measurement
 from companyos_canary.model.experiment import Experiment
-from companyos_canary.model.outcome import AbortReason, Cause, Ending, EndKind
+from companyos_canary.model.outcome import AbortReason, Cause, Diagnosis, Ending, EndKind
 from companyos_canary.model.rollout import Rollout, StepKind
 from companyos_canary.model.row import LEFT_OUT, Images, OfAll, Percent, Phase, Role, RunPhase, Says, pick
 from companyos_canary.model.snapshot import Snapshot
@@ -218,6 +218,7 @@ class SnapshotRow:
     runs: tuple[RunRow, ...] | None
     events: tuple[Event, ...] | None
     cause: Cause | None
+    why: Diagnosis | None
     started_at: datetime | None
     until_end_seconds: timedelta | None
     stale_since: Annotated[datetime | None, Says("when the connection was lost")]
@@ -243,6 +244,7 @@ class VerdictRow:
     took_seconds: timedelta
     cause: Cause | None
     abort_on: AbortReason | None
+    why: Diagnosis | None
     snapshot: SnapshotRow
 
 
@@ -363,6 +365,7 @@ def snapshot_row(picture: Picture) -> SnapshotRow:
         runs=tuple(pick(RunRow, r) for r in snapshot.runs) if whole else None,
         events=snapshot.events if whole else None,
         cause=picture.cause,
+        why=picture.why,
         started_at=picture.started,
         until_end_seconds=progress.until_end,
         stale_since=snapshot.stale_since,

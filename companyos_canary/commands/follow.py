@@ -8,6 +8,7 @@ from datetime import timedelta
 from companyos_canary.actions import abort
 from companyos_canary.actions.change import change
 from companyos_canary.actions.deploy import container_of, timeout_of
+from companyos_canary.actions.explain import of_ending
 from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo import rows
@@ -15,12 +16,13 @@ from companyos_canary.argo.effects import aborted
 from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.argo.patches.decision import Decision, Nothing
 from companyos_canary.argo.phase import shown_phase
-from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.picture import Place
 from companyos_canary.commands import scope
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.outcome import verb_with
 from companyos_canary.commands.shows.lines import JsonLines, Lines, Manner, Show
+from companyos_canary.diagnosis.alarm import seen
 from companyos_canary.errors import (
     CanaryError,
     CrdMissing,
@@ -34,7 +36,7 @@ from companyos_canary.errors import (
 )
 from companyos_canary.model.abort_on import NEVER, AbortOn
 from companyos_canary.model.image import version
-from companyos_canary.model.outcome import AbortReason
+from companyos_canary.model.outcome import AbortReason, Diagnosis, Ending
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.ci.summary import ending_report, unobserved_report
@@ -88,7 +90,8 @@ def follow_to_the_end(
         followed = identify(feed, following, now, show.snapshot, show.idle)
         ending = follow(feed, followed, following, now, show.snapshot) if followed else None
         if ending is not None:
-            show.last(ending.snapshot)
+            ending = replace(ending, why=_why(session, ending, place))
+            show.last(ending)
         trouble = feed.trouble
     if ending is None and (trouble or session.is_over):
         raise trouble or TimedOut(f"timed out: nothing of `{live.name}` was read in time")
@@ -102,10 +105,24 @@ def follow_to_the_end(
         scope.note(session, scope.of_snapshot(session, ending.snapshot), live.name)
     return Answer(
         code=ending.exit_code,
-        data=rows.verdict_row(ending, look(ending.snapshot, ending.at, place)),
+        data=rows.verdict_row(ending, seen(ending.snapshot, ending.at, place)),
         objects=(ending.snapshot.rollout.raw,),
         name=ending.snapshot.rollout.resource,
     )
+
+
+def _why(session: Session, ending: Ending, place: Place) -> Diagnosis | None:
+    """What `canary why` would say; nothing where Ctrl-C comes first."""
+    settings = session.resolved.settings
+    try:
+        return of_ending(
+            session.cluster,
+            ending,
+            place,
+            lambda address: session.runtime.prometheus(session.cluster, settings, address),
+        )
+    except (CanaryError, KeyboardInterrupt):
+        return None
 
 
 def _abort(session: Session, name: str, seen: Snapshot | None, reason: AbortReason) -> bool:

@@ -17,7 +17,7 @@ _EVENTS = 12
 
 def get(session: base.Session, rollout: base.RolloutArgument = None) -> base.Answer:
     """Show a rollout once: steps, weights, revisions, pods, and every metric with its value."""
-    from companyos_canary.argo.picture import look
+    from companyos_canary.diagnosis.alarm import seen
     from companyos_canary.view.ink import ink
     from companyos_canary.view.lines import plain
     from companyos_canary.view.screen import whole
@@ -25,7 +25,7 @@ def get(session: base.Session, rollout: base.RolloutArgument = None) -> base.Ans
     cluster, now = session.cluster, session.runtime.clock.now()
     snapshot = cluster.with_words(cluster.snapshot(session.rollout), now)
     facts = session.runtime.facts
-    picture = look(snapshot, now, session.view_place(snapshot.rollout))
+    picture = seen(snapshot, now, session.view_place(snapshot.rollout))
     lines = whole(picture, facts, "all", _EVENTS)
     return base.Answer(
         data=lambda: snapshot_row(picture),

@@ -1,5 +1,7 @@
-"""`canary status`: one line, one request, and an exit code by state."""
+"""`canary status`: one line, one request unless something is wrong, and an exit code by state."""
 
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -8,7 +10,8 @@ from companyos_canary.argo.endings import Until
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.rows import FOLLOWED, SnapshotRow, snapshot_row
 from companyos_canary.commands import base
-from companyos_canary.errors import ExitCode, exits
+from companyos_canary.errors import CanaryError, ExitCode, exits
+from companyos_canary.model.outcome import Diagnosis
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 from companyos_canary.model.snapshot import Snapshot
@@ -21,6 +24,7 @@ EXAMPLES = (
 OUTPUT = Output((SnapshotRow, *FOLLOWED))
 EXITS = exits(ExitCode.DEGRADED, ExitCode.UNFINISHED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED)
 
+_LONG = timedelta(minutes=1)
 _CODES = {"Healthy": ExitCode.OK, "Degraded": ExitCode.DEGRADED}
 
 
@@ -40,19 +44,49 @@ def status(
 
     now, snapshot = session.runtime.clock.now(), Snapshot(live, whole=False)
     place = session.view_place(live)
+    why = _why(session, live, now) if _stands_still(live, now) else None
 
     def data() -> object:
         from companyos_canary.argo.picture import look
 
-        return snapshot_row(look(snapshot, now, place))
+        return snapshot_row(replace(look(snapshot, now, place), why=why))
 
     return base.Answer(
         code=_code(live),
         data=data,
-        lines=(view.line(snapshot, now, place=place),),
+        lines=(view.line(snapshot, now, place=place, why=why),),
         objects=(live.raw,),
         name=live.resource,
     )
+
+
+def _stands_still(live: Rollout, now: datetime) -> bool:
+    """Whether it failed, or has not moved for a minute: why is not in the Rollout alone."""
+    phase = shown_phase(live)
+    if phase.word == "Degraded":
+        return not tells_of_an_earlier_version(live, phase)
+    if any(p.reason.startswith("Inconclusive") for p in live.pause_conditions):
+        return True
+    moved = [c.updated_at for c in live.conditions if c.type == "Progressing" and c.updated_at]
+    return phase.word == "Progressing" and bool(moved) and now - max(moved) > _LONG
+
+
+def _why(session: base.Session, live: Rollout, now: datetime) -> Diagnosis | None:
+    """What `canary why` would say; None where nothing is wrong, or where no one can say."""
+    from companyos_canary.actions.explain import explain
+
+    runtime, settings = session.runtime, session.resolved.settings
+    try:
+        found, _, _ = explain(
+            session.cluster,
+            live,
+            now,
+            session.view_place(live),
+            prometheus=lambda address: runtime.prometheus(session.cluster, settings, address),
+        )
+    except CanaryError:
+        return None
+    return None if found.fine else found
 
 
 def _code(live: Rollout) -> ExitCode:

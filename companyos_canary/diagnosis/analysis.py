@@ -149,13 +149,11 @@ def _failed(case: Case, verdict: FailedVerdict, value: str) -> Finding:
     result, place = verdict.result, verdict.newest("Failed")
     number, limit = measured_number(value), verdict.limit
     unit = unit_of(result.name, limit)
-    wanted = f", and the limit is {limit_text(limit, unit)}" if limit else ""
+    wanted = f" (limit {limit_text(limit, unit)})" if limit else ""
     bad = sum(1 for m in result.measurements if m.phase == "Failed")
-    count = len(result.measurements)
-    times = f" in {bad} of {count} measurements" if count > 1 else ""
-    sentence = (
-        f"{case.version} was rolled back because {result.name} was {value_text(number, unit, limit=limit)}{times}"
-        f"{wanted}{_over(number, limit)}"
+    because = (
+        f"{result.name} {value_text(number, unit, limit=limit)}{wanted} in {bad} of {len(result.measurements)} "
+        f"measurements{_over(number, limit)}"
     )
     evidence = (
         *(verdict.field("measurements", place, "value") if place is not None else ()),
@@ -163,7 +161,7 @@ def _failed(case: Case, verdict: FailedVerdict, value: str) -> Finding:
         *verdict.field("failed"),
         *quote("AnalysisRun", verdict.raw, "status", "message"),
     )
-    return Finding(sentence, evidence, case.command("analysis"))
+    return Finding(f"{case.version} was rolled back: {because}", evidence, case.command("analysis"), because)
 
 
 def _over(number: float | None, limit: Limit | None) -> str:
@@ -171,7 +169,7 @@ def _over(number: float | None, limit: Limit | None) -> str:
     if number is None or limit is None or not limit.value or not math.isfinite(number) or number <= 0:
         return ""
     times = number / limit.value if limit.operator.startswith("<") else limit.value / number
-    return f" ({times:.1f} times as much as allowed)" if times >= 1.5 and limit.operator.startswith("<") else ""
+    return f", {times:.1f} times as much as allowed" if times >= 1.5 and limit.operator.startswith("<") else ""
 
 
 def error(id_: str) -> Callable[[Case], Finding | None]:
@@ -186,7 +184,8 @@ def error(id_: str) -> Callable[[Case], Finding | None]:
             if run.phase == "Error" and not run.results and kind_of(run.message) == id_:
                 evidence = (*quote("AnalysisRun", run.raw, "status", "message"),)
                 why = f"the analysis could not start: {short(run.message)}"
-                return Finding(f"{case.version} was rolled back because {why}", evidence, _next(case, id_))
+                sentence = f"{case.version} was rolled back because {why}"
+                return Finding(sentence, evidence, _next(case, id_), why)
         return None
 
     return find
@@ -250,9 +249,10 @@ def _could_not(case: Case, verdict: FailedVerdict, id_: str) -> Finding:
     tries = sum(1 for m in result.measurements if m.phase == "Error")
     why = f"{_SAYS[id_]}: {said}" if said else _SAYS[id_]
     if ended_by_analysis(case):
-        sentence = f"{case.version} was rolled back because {result.name} could not be measured: {why}"
+        because = f"{result.name} could not be measured: {why}"
+        sentence = f"{case.version} was rolled back because {because}"
     else:
-        sentence = f"{result.name} could not be measured in the last {tries} tries: {why}"
+        sentence = because = f"{result.name} could not be measured in the last {tries} tries: {why}"
     evidence = (
         *(verdict.field("measurements", place, "message") if place is not None else verdict.field("message")),
         *verdict.field("consecutiveError"),
@@ -260,7 +260,7 @@ def _could_not(case: Case, verdict: FailedVerdict, id_: str) -> Finding:
         *(verdict.asked("provider", "prometheus", "query") if id_ in ("bad-query", "no-data") else ()),
         *(verdict.asked("successCondition") if id_ in ("bad-condition", "no-data") else ()),
     )
-    return Finding(sentence, evidence, _next(case, id_))
+    return Finding(sentence, evidence, _next(case, id_), because)
 
 
 def _bare(message: str) -> str:
@@ -313,7 +313,8 @@ def about_nothing(case: Case, verdict: FailedVerdict, phase: str, why: str, more
         *(verdict.field("metadata", "ResolvedPrometheusQuery") or verdict.asked("provider", "prometheus", "query")),
         *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
     )
-    return Finding(f"{case.version} {outcome} because {name} has no data: {why}", evidence, case.command("metrics"))
+    because = f"{name} has no data: {why}"
+    return Finding(f"{case.version} {outcome} because {because}", evidence, case.command("metrics"), because)
 
 
 def inconclusive(case: Case) -> Finding | None:
@@ -323,17 +324,15 @@ def inconclusive(case: Case) -> Finding | None:
         limit = verdict.limit
         text = value_text(measured_number(value), unit_of(verdict.result.name, limit), limit=limit)
         behind = " behind a pause step" if len(case.rollout.pause_conditions) > 1 else ""
-        sentence = (
-            f"{case.version} waits for a person{behind} because {verdict.result.name} was {text}, which neither "
-            "passes nor fails"
-        )
+        because = f"{verdict.result.name} was {text}, which neither passes nor fails"
+        sentence = f"{case.version} waits for a person{behind} because {because}"
         evidence = (
             *(verdict.field("measurements", place, "value") if place is not None else ()),
             *verdict.asked("successCondition"),
             *verdict.asked("failureCondition"),
             *verdict.field("inconclusive"),
         )
-        return Finding(sentence, evidence, case.command("promote"))
+        return Finding(sentence, evidence, case.command("promote"), because)
     return None
 
 

@@ -189,9 +189,9 @@ def superseded(case: Case) -> Finding | None:
     old = [r for r in case.snapshot.replicasets if any(version(c.image) == case.wanted for c in r.containers)]
     back = case.rollout.is_fully_promoted or case.rollout.current_hash == case.rollout.stable_hash
     if old and back and old[0].revision < case.rollout.revision:
-        sentence = f"{case.wanted} was replaced: the Rollout has been put back to {now}"
+        sentence = f"{case.wanted} is not live: the Rollout is back on {now}"
     elif old:
-        sentence = f"{case.wanted} was superseded by {now}"
+        sentence = f"{case.wanted} was superseded by {now} (revision {case.rollout.revision})"
     else:
         sentence = f"{case.wanted} was never started: the Rollout's spec has {now}"
     replaced = case.named("ReplicaSet", old[0].name) if old else None

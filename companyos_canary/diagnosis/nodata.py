@@ -113,16 +113,17 @@ def stable_is_as_bad(case: Case) -> Finding | None:
         return None
     name, unit = verdict.result.name, unit_of(verdict.result.name, limit)
     own = value_text(measured_number(verdict.value("Failed")), unit, limit=limit)
-    sentence = (
-        f"{case.version} was rolled back because {name} was {own}, but the stable version now has "
-        f"{value_text(value, unit, limit=limit)}: something that both use is at fault (limit {limit_text(limit, unit)})"
+    because = (
+        f"{name} was {own}, but the stable version now has {value_text(value, unit, limit=limit)}: something that "
+        f"both use is at fault (limit {limit_text(limit, unit)})"
     )
     evidence = (
         *verdict.field("measurements", place, "value"),
         Evidence("Prometheus", query, value),
         *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
     )
-    return Finding(sentence, evidence, case.command("metrics"))
+    sentence = f"{case.version} was rolled back because {because}"
+    return Finding(sentence, evidence, case.command("metrics"), because)
 
 
 def _query(verdict: FailedVerdict) -> str:

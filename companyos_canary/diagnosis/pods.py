@@ -130,7 +130,10 @@ def _container(case: Case, pod: Fields, place: tuple[str, int], status: Fields, 
         evidence = (*said, *quote("Pod", pod, *path, "image"), *_event(case, pod, "Failed"))
         image = status.get("image") or name
         return Trouble(
-            "image-pull", pod, f"the image {image} cannot be pulled{_pull_why(case, pod, message)}", evidence
+            "image-pull",
+            pod,
+            f"the image {image} cannot be pulled ({waiting}){_pull_why(case, pod, message)}",
+            evidence,
         )
     if waiting == _CONFIG:
         missing = _MISSING.search(message)
@@ -150,6 +153,7 @@ def _container(case: Case, pod: Fields, place: tuple[str, int], status: Fields, 
         *quote("Pod", pod, *path, "restartCount"),
     )
     times = f"{restarts} {'restart' if restarts == 1 else 'restarts'}"
+    times = f"{waiting}, {times}" if waiting else times
     if at(status, *ended, "reason") == "OOMKilled":
         limit = _limit(pod, name)
         bound = f" of {limit[0].value}" if limit else ""

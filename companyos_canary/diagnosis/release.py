@@ -10,7 +10,7 @@ from companyos_canary.argo.steps import asked_share
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
 from companyos_canary.diagnosis.control import waits_for_controller
 from companyos_canary.diagnosis.pods import short, starting
-from companyos_canary.model.outcome import Evidence
+from companyos_canary.model.outcome import Evidence, plain_message
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import REVISION
 from companyos_canary.units import duration
@@ -44,7 +44,8 @@ def deadline_passed(case: Case) -> Finding | None:
         *quote("Rollout", rollout.raw, "spec", "progressDeadlineSeconds"),
         *_status(case, "availableReplicas"),
     )
-    return Finding(sentence, evidence, case.command("get" if rollout.aborted else "abort"))
+    because = f"no progress for {duration(timedelta(seconds=seconds))}"
+    return Finding(sentence, evidence, case.command("get" if rollout.aborted else "abort"), because)
 
 
 def _timed_out(case: Case) -> tuple[Evidence, ...]:
@@ -74,10 +75,16 @@ def aborted_by_person(case: Case) -> Finding | None:
     if not rollout.aborted or not says_no_reason(rollout.status_message):
         return None
     action = abort_action(rollout.annotations)
-    who = f"by {action['by']}" if action.get("by") else "by a person"
-    why = f": {short(action['reason'])}" if action.get("reason") else "; no reason was recorded"
     age = case.age(rollout.aborted_at)
     ago = f" {duration(age)} ago" if age else ""
+    if not action and not (case.did and case.did.verb == "abort"):
+        because = "aborted (no analysis failed)"
+        sentence = f"{case.version} was aborted{ago}; no analysis failed, and nothing says who did it or why"
+    else:
+        by = f" by {action['by']}" if action.get("by") else ""
+        why = f": {short(action['reason'])}" if action.get("reason") else ""
+        because = f"aborted by hand (no analysis failed){by}{why}"
+        sentence = f"{case.version} was aborted{ago}{by or ' by a person'}{why or '; no reason was recorded'}"
     evidence = (
         *_status(case, "abort"),
         *_status(case, "abortedAt"),
@@ -88,7 +95,7 @@ def aborted_by_person(case: Case) -> Finding | None:
             else ()
         ),
     )
-    return Finding(f"{case.version} was aborted{ago} {who}{why}", evidence, case.command("retry"))
+    return Finding(sentence, evidence, case.command("retry"), because)
 
 
 def aborted(case: Case) -> Finding | None:
@@ -96,13 +103,14 @@ def aborted(case: Case) -> Finding | None:
     rollout = case.rollout
     if not rollout.aborted:
         return None
-    told = rollout.status_message if "bort" in rollout.status_message else ""
+    told = plain_message(rollout.status_message) if "bort" in rollout.status_message else ""
     why = short(told) or "the controller has not said why yet"
     sentence = f"{case.version} was rolled back: {why}"
     return Finding(
         sentence,
         (*_status(case, "abort"), *_status(case, "message"), *_status(case, "abortedAt")),
         case.command("analysis"),
+        why,
     )
 
 

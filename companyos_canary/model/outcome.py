@@ -1,5 +1,6 @@
 """How something ended, as facts; `view` makes the sentences."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal
@@ -20,6 +21,23 @@ EndKind = Literal[
     "timeout",
     "interrupted",
 ]
+
+
+_ABORTED = re.compile(
+    r"Rollout aborted update to revision \d+(: )?((Step-based|Background|"
+    r"Blue/green (pre|post)-promotion) analysis phase "
+    r"error/failed: )?"
+)
+_PREFIXES = ("RolloutAborted: ", "ProgressDeadlineExceeded: ", "InvalidSpec: ")
+
+
+def plain_message(message: str) -> str:
+    """The controller's own words without what every headline says already; empty where they give no reason
+    (messages: recorded)."""
+    for prefix in _PREFIXES:
+        message = message.removeprefix(prefix)
+    aborted = _ABORTED.match(message)
+    return (message[aborted.end() :] if aborted else message).strip().removesuffix(".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +126,8 @@ class Ending:
     template hash, `stable_image` the one that serves now, `weight` the canary's (of `max_weight`) and
     `step` the index of the step it had come to; `share` is what its pods made of that weight, in
     percent (None if they do not make it). `wanted` is the weight of `--until weight=N`.
-    `abort_on`: why `--abort-on` aborted it."""
+    `abort_on`: why `--abort-on` aborted it. `troubled`: what was seen when its pods did not start; they are
+    gone once it is rolled back. `why` is what `canary why` would say now, None where nothing is wrong."""
 
     kind: EndKind
     exit_code: ExitCode
@@ -124,6 +143,8 @@ class Ending:
     wanted: float | None = None
     abort_on: AbortReason | None = None
     max_weight: int = 100
+    troubled: Snapshot | None = None
+    why: Diagnosis | None = None
 
     @property
     def percent(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
+from companyos_canary.diagnosis.pods import ORDER as PODS
 from companyos_canary.view.experiment import doing as kind_text
 from companyos_canary.view.format import bound_text, clock, duration, left, shorten, value_text
 from companyos_canary.view.lines import Facts, Line, Role, columns_of
@@ -20,12 +21,14 @@ def banner_line(picture: Picture, facts: Facts) -> Line:
 
 
 def too_long(picture: Picture, facts: Facts) -> str:
-    """The controller's own words, where the banner has no room for all of them."""
-    if picture.cause is None or picture.cause.metrics or picture.cause.pods:
+    """Why, where the banner has no room for all of it, or says something else."""
+    if picture.why is None and (picture.cause is None or picture.cause.metrics or picture.cause.pods):
         return ""
     mark, state, _, fact = _told(picture, facts)
     fits = columns_of(f"{mark} {state}  {fact}") <= facts.width
-    return "" if fits else controller_sentence(picture.cause)
+    if picture.why is not None:
+        return "" if picture.why.because in fact and fits else picture.why.because
+    return "" if fits or picture.cause is None else controller_sentence(picture.cause)
 
 
 def _told(picture: Picture, facts: Facts) -> tuple[str, str, Role, str]:
@@ -52,7 +55,7 @@ def _told(picture: Picture, facts: Facts) -> tuple[str, str, Role, str]:
 
 def _under_way(picture: Picture, facts: Facts, at: str) -> tuple[str, str, Role, str]:
     symbols = facts.symbols
-    if picture.cause and picture.cause.pods:
+    if picture.cause and picture.cause.pods and (picture.why is None or picture.why.cause in PODS):
         return symbols.failed, "PODS FAIL", "bad", _with(at, _pods(picture))
     if failing := _failing(picture):
         return symbols.failed, "FAILING", "bad", _with(at, failing)
@@ -98,6 +101,8 @@ def _since(picture: Picture) -> str:
 def _why(picture: Picture) -> str:
     """Why it ended: the worst metric, the pods, or the controller's own words."""
     cause = picture.cause
+    if picture.why is not None:
+        return picture.why.because
     if cause is None:
         return ""
     if cause.metrics:
@@ -108,6 +113,8 @@ def _why(picture: Picture) -> str:
 
 def _pods(picture: Picture) -> str:
     """`ImagePullBackOff, 0 of 12 pods ready`."""
+    if picture.why is not None:
+        return picture.why.because
     pods, current = picture.cause.pods if picture.cause else (), picture.snapshot.current
     wanted = f", {current.ready} of {current.desired} pods ready" if current and current.desired else ""
     return f"{pods[0].reason}{wanted}" if pods else ""

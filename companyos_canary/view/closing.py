@@ -1,6 +1,7 @@
 """How it ended: the verdict in one line, and the sentences that close a watch."""
 
 from companyos_canary.argo.picture import Picture, Place, look
+from companyos_canary.diagnosis.pods import ORDER as PODS
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.snapshot import Snapshot
@@ -117,15 +118,20 @@ def sentence(ending: Ending) -> str:
             return f"{name} {waits}{at}{_in_step(ending)}{why}"
         case "superseded" if ending.snapshot.rollout.aborted:
             return f"{name} made way for another version{at}{why}"
-        case "superseded":
-            revision = ending.snapshot.rollout.revision
-            return f"{name} was superseded by {_newest(ending)} (revision {revision})"
-        case "reverted":
-            return f"{name} is not live: the Rollout is back on {_newest(ending)}"
+        case "superseded" | "reverted":
+            return _replaced(ending, name)
         case "timeout":
             seen = f": {_seen(ending, at)}" if at else ""
             return f"{name} did not get there within {took}{seen}{why}"
     return f"no longer watching: {_goes_on(ending, name, at)}"
+
+
+def _replaced(ending: Ending, name: str) -> str:
+    if ending.why is not None:
+        return ending.why.because
+    if ending.kind == "reverted":
+        return f"{name} is not live: the Rollout is back on {_newest(ending)}"
+    return f"{name} was superseded by {_newest(ending)} (revision {ending.snapshot.rollout.revision})"
 
 
 def _seen(ending: Ending, at: str) -> str:
@@ -163,6 +169,8 @@ def _why(ending: Ending) -> str:
     found = ending.cause
     if ending.abort_on:
         return f": {ending.abort_on.evidence} (--abort-on {ending.abort_on.condition})"
+    if ending.why is not None:
+        return f": {ending.why.because}" if ending.why.cause != "paused-by-hand" else ""
     if found is None:
         return ""
     if found.metrics:
@@ -184,7 +192,8 @@ def meaning(ending: Ending) -> list[str]:
     if cause:
         found += [f"also {metric_sentence(m)}" for m in cause.metrics[1:] if not m.few]
         rest = cause.pods_by_reason
-        found += [pod_sentence(p) for p in (rest if cause.metrics else rest[1:])]
+        told = ending.why is not None and ending.why.cause not in PODS
+        found += [pod_sentence(p) for p in (rest if cause.metrics or told else rest[1:])]
     stable = version(ending.stable_image) if ending.stable_image else "the stable version"
     if ending.kind == "rolled-back":
         found.append(_back(ending.snapshot, stable))

@@ -6,8 +6,10 @@ from functools import cache, partial
 
 from rich.text import Text
 
-from companyos_canary.argo.picture import Picture, Place, look
-from companyos_canary.model.outcome import Ending
+from companyos_canary.argo.picture import Picture, Place
+from companyos_canary.diagnosis.alarm import seen
+from companyos_canary.diagnosis.pods import ORDER as PODS
+from companyos_canary.model.outcome import Diagnosis, Ending
 from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.banner import banner_line, too_long
 from companyos_canary.view.closing import closing
@@ -50,7 +52,8 @@ def warnings(picture: Picture, facts: Facts) -> list[Line]:
     mark = facts.symbols.warning
     said = reasons(picture)
     if told := too_long(picture, facts):
-        said.insert(0, (told, "failure"))
+        bad = picture.why is None or picture.progress.phase.word == "Degraded" or picture.why.cause in PODS
+        said.insert(0, (told, "failure" if bad else "warning"))
     for sentence, role in said:
         symbol = facts.symbols.failed if role == "failure" else mark
         first, *rest = wrapped(sentence, facts.width - 2, more=facts.symbols.more)
@@ -113,7 +116,7 @@ def screen(
 ) -> Text:
     """The live screen, as high as the terminal: the banner is its first line, and the keys its last. With
     a `desk` keys are read and told; `leave` is the key that ends it without one (`Ctrl-C`)."""
-    picture = look(snapshot, now, place, live)
+    picture = seen(snapshot, now, place, live)
     ahead = _ahead(picture, facts, desk, leave)[-max(1, facts.height - 2) :]
     room = facts.height - len(ahead)
     if facts.width >= _WIDE and facts.height >= _HIGH:
@@ -134,10 +137,12 @@ def last_screen(
     place: Place | None = None,
     live: Live | None = None,
     closed: bool = True,
+    why: Diagnosis | None = None,
 ) -> Text:
     """The frame that stays, no higher than it must be. What comes next is left to the closing
-    sentences; where they are `closed` by how it ended, the banner is too."""
-    picture = look(snapshot, now, place, live)
+    sentences; where they are `closed` by how it ended, the banner is too. `why`: what was found out at the end."""
+    picture = seen(snapshot, now, place, live)
+    picture = replace(picture, why=why or picture.why)
     told = closed and picture.progress.activity in ("healthy", "aborted", "degraded")
     return ink(_fitted(_Parts(picture, facts, banner=not told), facts.height - 1), facts)
 

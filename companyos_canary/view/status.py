@@ -1,9 +1,11 @@
 """The one line of `canary status`. No rich: this verb is the fast one."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture, Place, look
+from companyos_canary.model.outcome import Diagnosis
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.experiment import doing as kind_text
 from companyos_canary.view.experiment import route_text
@@ -21,10 +23,10 @@ _ACTIVITY = {
 }
 
 
-def line(snapshot: Snapshot, now: datetime, *, place: Place | None = None) -> str:
+def line(snapshot: Snapshot, now: datetime, *, place: Place | None = None, why: Diagnosis | None = None) -> str:
     """`companyos-api v1.1.0 Progressing: step 2/3, 25 %, analysing, 48s left, error-rate 0.9 %`.
     From the Rollout alone it says what that knows; with more it says more."""
-    picture = look(snapshot, now, place)
+    picture = replace(look(snapshot, now, place), why=why)
     head = " ".join(w for w in (picture.name, picture.version, picture.progress.phase.word) if w)
     tail = ", ".join(_facts(picture))
     return f"{head}: {tail}" if tail else head
@@ -45,7 +47,10 @@ def _facts(picture: Picture) -> list[str]:
     found.append(_ACTIVITY.get(progress.activity) or kind_text(picture) or progress.phase.message)
     if progress.remaining is not None:
         found.append(left(progress.remaining, progress.overdue))
-    found += [pod_sentence(p) for p in (picture.cause.pods[:1] if picture.cause else ())]
+    if picture.why is not None and picture.why.cause != "paused-by-hand":
+        found.append(picture.why.because)
+    else:
+        found += [pod_sentence(p) for p in (picture.cause.pods[:1] if picture.cause else ())]
     found += [_metric(r) for r in picture.metrics if r.verdict != "waiting"]
     return [f for f in found if f]
 
@@ -60,10 +65,12 @@ def _metric(row: MetricRow) -> str:
 
 def _ended(picture: Picture) -> list[str]:
     why = picture.cause
-    said = why is not None and controller_sentence(why).startswith("aborted")
     aborted = picture.progress.activity == "aborted"
-    found: list[str] = ["aborted"] if aborted and not said else []
-    if why and why.metrics:
+    because = picture.why.because if picture.why else controller_sentence(why) if why else ""
+    found: list[str] = ["aborted"] if aborted and not because.startswith("aborted") else []
+    if picture.why:
+        found.append(because)
+    elif why and why.metrics:
         found += [short_metric(m) for m in why.metrics]
     elif why:
         found += [pod_sentence(p) for p in why.pods[:1]]

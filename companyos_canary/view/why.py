@@ -4,19 +4,14 @@ import re
 
 from companyos_canary.argo.limits import Limit, Operator, unit_of
 from companyos_canary.argo.picture import Picture
-from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
+from companyos_canary.diagnosis.pods import ORDER as PODS
+from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem, plain_message
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.view.format import bound_text, duration, limit_text, value_text
 from companyos_canary.view.lines import Role
 
-_ABORTED = re.compile(
-    r"Rollout aborted update to revision \d+(: )?((Step-based|Background|"
-    r"Blue/green (pre|post)-promotion) analysis phase "
-    r"error/failed: )?"
-)
 _OPERATORS: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _FEW = re.compile(r"(\d+) of (\d+) (?:stable )?requests in (\w+)")
-_PREFIXES = ("RolloutAborted: ", "ProgressDeadlineExceeded: ", "InvalidSpec: ")
 
 
 def reasons(picture: Picture) -> list[tuple[str, Role]]:
@@ -26,10 +21,12 @@ def reasons(picture: Picture) -> list[tuple[str, Role]]:
     if found is None:
         return []
     bad: Role = "failure" if picture.progress.phase.word == "Degraded" else "warning"
-    few = too_few_sentence(found.metrics, len(picture.metrics))
+    few = "" if picture.why else too_few_sentence(found.metrics, len(picture.metrics))
     said: list[tuple[str, Role]] = [(few, "warning")] if few else []
+    if picture.why is not None and picture.why.cause in PODS:
+        return said
     said += [(pod_sentence(p), bad) for p in found.pods_by_reason]
-    if bad == "failure" and found.pods and not found.metrics:
+    if bad == "failure" and found.pods and not found.metrics and picture.why is None:
         said.append((controller_sentence(found), bad))
     return said
 
@@ -101,14 +98,11 @@ def pod_sentence(problem: PodProblem) -> str:
 
 def controller_sentence(found: Cause) -> str:
     """The controller's own message without what the headline says already (messages: recorded)."""
-    message = found.message
-    for prefix in _PREFIXES:
-        message = message.removeprefix(prefix)
-    aborted = _ABORTED.match(message)
-    if aborted:
-        no_reason = "aborted by hand" if found.by_hand else "aborted"
-        message = message[aborted.end() :] or f"{no_reason} (no analysis failed)"
-    return message.strip().removesuffix(".") or "the controller gives no reason"
+    if said := plain_message(found.message):
+        return said
+    if "aborted" not in found.message:
+        return "the controller gives no reason"
+    return f"{'aborted by hand' if found.by_hand else 'aborted'} (no analysis failed)"
 
 
 def limit_in(failed: FailedMetric) -> Limit | None:

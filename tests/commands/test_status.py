@@ -1,4 +1,4 @@
-"""`canary status`: one line, one request, an exit code by state."""
+"""`canary status`: one line, one request unless something is wrong, an exit code by state."""
 
 from pathlib import Path
 

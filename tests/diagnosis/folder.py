@@ -85,6 +85,8 @@ class Folder:
 
     def send(self, request: Request) -> Response:
         self.requests.append(request)
+        if request.path.endswith("/log"):
+            return self._log(request)
         target = path_target(request.path)
         kind = _KINDS.get(target.plural) or target.kind
         if target.name:
@@ -103,8 +105,11 @@ class Folder:
         return _json({"kind": f"{kind}List", "apiVersion": "v1", "metadata": {}, "items": items})
 
     def stream(self, request: Request) -> Response:
-        """A log, whole."""
+        """A log that would be followed: what there is of it."""
         self.requests.append(request)
+        return self._log(request)
+
+    def _log(self, request: Request) -> Response:
         pod = path_target(request.path).name
         return Response(200, {}, "\n".join(_lines(self.logs, pod)).encode())
 

@@ -11,6 +11,7 @@ from companyos_canary.argo.events import Happened, PodsReady, awaits_a_verdict, 
 from companyos_canary.argo.picture import Picture, Place, look
 from companyos_canary.argo.rows import verdict_row
 from companyos_canary.commands.base import Session
+from companyos_canary.diagnosis.alarm import seen
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -42,8 +43,8 @@ class Show:
         """Shows it; in how many seconds it has to be called again at most."""
         return None
 
-    def last(self, snapshot: Snapshot) -> None:
-        """The one it ended with."""
+    def last(self, ending: Ending) -> None:
+        """What it ended with is shown."""
 
     def end(self, ending: Ending) -> None:
         """How it ended."""
@@ -83,9 +84,9 @@ class Lines(Show):
         self._tell(picture)
         return None
 
-    def last(self, snapshot: Snapshot) -> None:
-        if not self._session.quiet and snapshot != self._last:
-            self._tell(look(snapshot, self._runtime.clock.now(), self._place))
+    def last(self, ending: Ending) -> None:
+        if not self._session.quiet and ending.snapshot != self._last:
+            self._tell(look(ending.snapshot, self._runtime.clock.now(), self._place))
 
     def _is_early(self, picture: Picture) -> bool:
         """A step's end is reported before the next one, though the Rollout is seen before the run."""
@@ -134,12 +135,12 @@ class JsonLines(Show):
         if self._last != snapshot:
             now = self._runtime.clock.now()
             before = look(self._last, now, self._place) if self._last else None
-            for event, data in happenings(before, look(snapshot, now, self._place)):
+            for event, data in happenings(before, seen(snapshot, now, self._place)):
                 self._runtime.say_event(event, data, now)
             self._last = snapshot
         return None
 
     def end(self, ending: Ending) -> None:
-        data = verdict_row(ending, look(ending.snapshot, ending.at, self._place))
+        data = verdict_row(ending, seen(ending.snapshot, ending.at, self._place))
         self._runtime.say_event("verdict", data, ending.at)
         self._session.answered = True

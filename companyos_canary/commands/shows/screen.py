@@ -17,7 +17,7 @@ from companyos_canary.commands.shows.jobs import LiveValues, Repeated, carried_o
 from companyos_canary.commands.shows.keys import LEAVE, YES, Order, press
 from companyos_canary.commands.shows.lines import Manner, Show
 from companyos_canary.keyboard import REDRAW, Keyboard
-from companyos_canary.model.outcome import Ending
+from companyos_canary.model.outcome import Diagnosis, Ending
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.panels import Desk, Notice
@@ -108,14 +108,14 @@ class Screen(Show):
             return replace(snapshot, stale_since=self._heard_at)
         return snapshot
 
-    def last(self, snapshot: Snapshot) -> None:
-        self._stays(snapshot, closed=True)
+    def last(self, ending: Ending) -> None:
+        self._stays(ending.snapshot, closed=True, why=ending.why)
 
-    def _stays(self, snapshot: Snapshot, *, closed: bool) -> None:
+    def _stays(self, snapshot: Snapshot, *, closed: bool, why: Diagnosis | None = None) -> None:
         if self._live:
             live = self._values_of(snapshot).newest
             facts = self._runtime.facts
-            frame = last_screen(snapshot, self._now(), facts, place=self._place, live=live, closed=closed)
+            frame = last_screen(snapshot, self._now(), facts, place=self._place, live=live, closed=closed, why=why)
             self._live.update(frame)
 
     def end(self, ending: Ending) -> None:

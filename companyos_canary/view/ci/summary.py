@@ -9,6 +9,7 @@ from typing import Literal
 from companyos_canary.argo.durations import timeline
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture, Place, look
+from companyos_canary.diagnosis.pods import short
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.rollout import Rollout
@@ -97,6 +98,7 @@ def of_ending(ending: Ending, place: Place) -> str:
         f"### {look_of(ending, Facts())[1]} {_text(sentence(ending))}",
         _where(ending, picture),
         "\n".join(f"- {_text(fact)}" for fact in meaning(ending)),
+        _evidence(ending),
         _steps(ending),
         "" if of_another else _metrics(picture.metrics),
         _pods(ending),
@@ -153,6 +155,12 @@ def _so_far(row: MetricRow, *, counts: bool) -> tuple[str, ...]:
         return ("",) if counts else ()
     told = ", ".join(p for p in (advice.counted(found), advice.measured(found)) if p)
     return (f"{told}: {advice.words(found)}",)
+
+
+def _evidence(ending: Ending) -> str:
+    """The fields that show why, as `canary why` quotes them."""
+    found = ending.why.evidence if ending.why else ()
+    return _table(("object", "field", "value"), [(e.object, e.field, short(str(e.value))) for e in found])
 
 
 def _pods(ending: Ending) -> str:
