@@ -1,0 +1,750 @@
+"""Makes cases of other cases: `python -m tests.diagnosis.varied [FOLDER]`.
+
+Each takes a recorded state, gives it other names, and changes what makes the difference: a metric with its query and
+values, the state of a pod, a Service, the answers of Prometheus. Controllers and kubelets write it in this form.
+"""
+
+import copy
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from companyos_canary.model.quantity import format_time, parse_time
+from companyos_canary.model.rollout import HASH_LABEL
+from tests.diagnosis.__main__ import CASES
+
+Json = dict[str, Any]
+VARIED: dict[str, Callable[[], "Variation"]] = {}
+ABORTED = "recorded-analysis-failed-aborted"
+PAUSED = "recorded-pause-promote-paused"
+BY_HAND = "recorded-services-canary-stable-aborted"
+
+
+@dataclass
+class Variation:
+    """A case that is being made: its objects, and what case.yaml has of it."""
+
+    base: str
+    cause: str
+    healthy: bool = False
+    objects: list[Json] = field(default_factory=list)
+    case: Json = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        folder = CASES / self.base
+        self.objects = [o for o in yaml.load_all((folder / "objects.yaml").read_text(), _Text) if o]
+        was = yaml.load((folder / "case.yaml").read_text(), _Text)
+        self.case = {"now": was["now"], "config": was["config"], **self.case}
+
+    def later(self, **span: float) -> "Variation":
+        """Looked at so much later; whoever writes a Lease does so still."""
+        at = parse_time(self.case["now"])
+        assert at is not None
+        self.case["now"] = format_time(at + timedelta(**span))
+        return self
+
+    def ago(self, seconds: float) -> str:
+        at = parse_time(self.case["now"])
+        assert at is not None
+        return format_time(at - timedelta(seconds=seconds))
+
+    @property
+    def rollout(self) -> Json:
+        return next(o for o in self.objects if o["kind"] == "Rollout")
+
+    @property
+    def canary(self) -> Json:
+        return self.rollout["spec"]["strategy"]["canary"]  # type: ignore[no-any-return]
+
+    @property
+    def status(self) -> Json:
+        return self.rollout["status"]  # type: ignore[no-any-return]
+
+    @canary.setter
+    def canary(self, value: Json) -> None:
+        self.rollout["spec"]["strategy"]["canary"] = value
+
+    @status.setter
+    def status(self, value: Json) -> None:
+        self.rollout["status"] = value
+
+    @property
+    def run(self) -> Json:
+        return next(o for o in self.objects if o["kind"] == "AnalysisRun")
+
+    def condition(self, type_: str) -> Json:
+        return next(c for c in self.status["conditions"] if c["type"] == type_)
+
+    def pods(self, hash_: str) -> list[Json]:
+        return [o for o in self.objects if o["kind"] == "Pod" and o["metadata"]["labels"].get(HASH_LABEL) == hash_]
+
+    def replicaset(self, hash_: str) -> Json:
+        sets = [o for o in self.objects if o["kind"] == "ReplicaSet"]
+        return next(o for o in sets if o["metadata"]["labels"].get(HASH_LABEL) == hash_)
+
+    def namespaced(self, name: str, namespace: str) -> "Variation":
+        """The Rollout, what it owns, and its namespace have other names."""
+        text = yaml.safe_dump_all([self.case, *self.objects])
+        old = self.case["config"]["namespace"]
+        text = text.replace("companyos-api", name).replace(old, namespace)
+        self.case, *self.objects = yaml.load_all(text, _Text)
+        return self
+
+    def controller(self, version: str, *, renewed: float = 3) -> "Variation":
+        """What the controller's own namespace has."""
+        image = f"quay.io/argoproj/argo-rollouts:{version}"
+        containers = [{"name": "argo-rollouts", "image": image, "args": ["--leader-elect"]}]
+        self.objects += [
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": "argo-rollouts", "namespace": "argo-rollouts"},
+                "spec": {"replicas": 1, "template": {"spec": {"containers": containers}}},
+                "status": {"replicas": 1, "availableReplicas": 1},
+            },
+            {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"name": "argo-rollouts-controller-lock", "namespace": "argo-rollouts"},
+                "spec": {"holderIdentity": "argo-rollouts-7", "renewTime": self.ago(renewed)},
+            },
+        ]
+        return self
+
+    def event(self, kind: str, name: str, reason: str, message: str, *, ago: float = 5) -> None:
+        where = self.rollout["metadata"]["namespace"]
+        self.objects.append(
+            {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": {"name": f"{name}.{len(self.objects):016x}", "namespace": where},
+                "involvedObject": {"kind": kind, "name": name, "namespace": where},
+                "type": "Warning",
+                "reason": reason,
+                "message": message,
+                "count": 4,
+                "firstTimestamp": self.ago(ago + 60),
+                "lastTimestamp": self.ago(ago),
+            }
+        )
+
+    def asked(self, *answers: tuple[str, list[float]]) -> "Variation":
+        """What Prometheus answers to each query."""
+        found = [{"query": q, "answer": {"vector": [{"metric": {}, "value": v} for v in vs]}} for q, vs in answers]
+        self.case["prometheus"] = {"answers": found}
+        return self
+
+    def metric(
+        self, name: str, query: str, condition: str, values: list[str], *, phase: str = "Failed", message: str = ""
+    ) -> "Variation":
+        """The newest run judges this metric alone; every value has the verdict that ended it."""
+        spec, status = self.run["spec"], self.run["status"]
+        metric = spec["metrics"][0]
+        metric |= {"name": name, "successCondition": condition}
+        metric["provider"]["prometheus"]["query"] = query
+        result = status["metricResults"][0]
+        at = result["measurements"][-1]["finishedAt"]
+        said = {"message": message} if message else {}
+        measured = [{"phase": phase, "startedAt": at, "finishedAt": at, "value": v, **said} for v in values]
+        counted = {"Failed": "failed", "Error": "error", "Inconclusive": "inconclusive"}[phase]
+        status["metricResults"] = [
+            {
+                "name": name,
+                "phase": phase,
+                counted: len(values),
+                "count": len(values),
+                "measurements": measured,
+                "metadata": {"ResolvedPrometheusQuery": query},
+            }
+        ]
+        why = f"failed ({len(values)}) > failureLimit (0)"
+        if phase == "Error":
+            why = f'consecutiveErrors ({len(values)}) > consecutiveErrorLimit (4): "Error Message: {message}"'
+            status["metricResults"][0]["consecutiveError"] = len(values)
+        told = f'Metric "{name}" assessed {phase} due to {why}'
+        status |= {"phase": phase, "message": told}
+        whole = f"Rollout aborted update to revision 2: Step-based analysis phase error/failed: {told}"
+        self.status["message"] = f"RolloutAborted: {whole}"
+        self.condition("Progressing")["message"] = whole
+        self.status["canary"]["currentStepAnalysisRunStatus"] |= {"status": phase, "message": told}
+        return self
+
+    def write(self, name: str, root: Path) -> None:
+        folder = root / name
+        folder.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump_all(self.objects, sort_keys=False, width=120, default_flow_style=None)
+        (folder / "objects.yaml").write_text(text)
+        source = f"varied: {self.base}"
+        case = {**self.case, "cause": self.cause, "healthy": self.healthy, "source": self.case.get("source", source)}
+        (folder / "case.yaml").write_text(yaml.safe_dump(case, sort_keys=False, width=120))
+
+
+def varied(make: Callable[[], Variation]) -> Callable[[], Variation]:
+    VARIED[make.__name__.replace("_", "-")] = make
+    return make
+
+
+REQUESTS = 'http_requests_total{namespace="shop",app="checkout",canary="true"}'
+ERRORS = 'http_requests_total{namespace="shop",app="checkout",canary="true",code=~"5.."}'
+SHARE = f"sum(rate({ERRORS}[2m])) / sum(rate({REQUESTS}[2m]))"
+COUNT = f"sum(increase({REQUESTS}[2m]))"
+STABLE = SHARE.replace('canary="true"', 'canary!="true"')
+
+
+def checkout(value: str, cause: str, *answers: tuple[str, list[float]], query: str = SHARE) -> Variation:
+    made = Variation(ABORTED, cause).namespaced("checkout", "shop")
+    return made.metric("error-rate", query, "result[0] < 0.02", [value]).asked(*answers)
+
+
+@varied
+def one_error_in_sixteen_requests() -> Variation:
+    return checkout("[0.0625]", "chance", (STABLE, [0.004]), (COUNT, [16]))
+
+
+@varied
+def one_in_sixteen_of_thousands_of_requests() -> Variation:
+    return checkout("[0.0625]", "analysis-failed", (STABLE, [0.004]), (COUNT, [8200]))
+
+
+@varied
+def no_one_knows_how_many_requests_there_were() -> Variation:
+    made = checkout("[0.0625]", "analysis-failed")
+    made.case["prometheus"] = {"unreachable": True}
+    return made
+
+
+@varied
+def a_query_of_every_service() -> Variation:
+    query = 'sum(rate(http_requests_total{code=~"5.."}[2m])) / sum(rate(http_requests_total[2m]))'
+    made = checkout("[0.31]", "several-apps", query=query)
+    labels = [
+        {"namespace": "shop", "app": "checkout", "pod": "checkout-5649d79497-aaaaa"},
+        {"namespace": "shop", "app": "cart", "pod": "cart-6fbd9c7d55-bbbbb"},
+        {"namespace": "billing", "app": "invoices", "pod": "invoices-0"},
+    ]
+    series = [{"metric": {"__name__": "http_requests_total", "code": "200", **m}, "value": 90} for m in labels]
+    made.case["prometheus"] = {"series": series}
+    return made
+
+
+@varied
+def a_query_of_its_own_pods() -> Variation:
+    query = 'sum(rate(http_requests_total{code=~"5.."}[2m])) / sum(rate(http_requests_total[2m]))'
+    made = checkout("[0.31]", "analysis-failed", query=query)
+    labels = [{"namespace": "shop", "app": "checkout", "pod": f"checkout-5649d79497-{n * 5}"} for n in "abc"]
+    series = [{"metric": {"__name__": "http_requests_total", "code": "200", **m}, "value": 90} for m in labels]
+    made.case["prometheus"] = {"series": series}
+    return made
+
+
+def latency(query: str, condition: str, value: str, cause: str) -> Variation:
+    made = Variation(ABORTED, cause).namespaced("quotes", "pricing-eu")
+    return made.metric("latency-p95", query, condition, [value, value])
+
+
+QUANTILE = 'histogram_quantile(0.95, sum by (le) (rate({}{{canary="true"}}[5m])))'
+
+
+@varied
+def milliseconds_are_compared_with_seconds() -> Variation:
+    query = QUANTILE.format("http_request_duration_milliseconds_bucket")
+    return latency(query, "len(result) > 0 && result[0] < 0.3", "[212.4]", "wrong-unit")
+
+
+@varied
+def seconds_made_milliseconds_are_compared_with_seconds() -> Variation:
+    query = "1000 * " + QUANTILE.format("http_request_duration_seconds_bucket")
+    return latency(query, "result[0] <= 0.5", "[188]", "wrong-unit")
+
+
+@varied
+def a_share_is_compared_with_a_percentage() -> Variation:
+    made = Variation(ABORTED, "wrong-unit").namespaced("quotes", "pricing-eu")
+    query = 'sum(rate(grpc_ok_total{canary="true"}[5m])) / sum(rate(grpc_handled_total{canary="true"}[5m]))'
+    return made.metric("success-rate", query, "result[0] >= 95", ["[0.998]"])
+
+
+@varied
+def a_percentage_is_compared_with_a_share() -> Variation:
+    made = Variation(ABORTED, "wrong-unit").namespaced("quotes", "pricing-eu")
+    query = '100 * sum(rate(failed_total{canary="true"}[5m])) / sum(rate(handled_total{canary="true"}[5m]))'
+    return made.metric("error-rate", query, "result[0] < 0.05", ["[0.9]"])
+
+
+@varied
+def ten_times_as_slow_in_the_right_unit() -> Variation:
+    query = QUANTILE.format("http_request_duration_seconds_bucket")
+    return latency(query, "result[0] < 0.3", "[3.9]", "analysis-failed")
+
+
+@varied
+def everything_fails_in_the_right_unit() -> Variation:
+    made = Variation(ABORTED, "analysis-failed").namespaced("quotes", "pricing-eu")
+    query = 'sum(rate(failed_total{canary="true"}[5m])) / sum(rate(handled_total{canary="true"}[5m]))'
+    return made.metric("error-rate", query, "result[0] < 0.005", ["[1]"])
+
+
+def twice(cause: str, *, hours: float = 0, query: str = SHARE) -> Variation:
+    """The same version was aborted by the same metric, and run again."""
+    made = checkout("[0.4]", cause, (STABLE, [0.001]), (COUNT, [900]), query=query)
+    first = copy.deepcopy(made.run)
+    at = made.ago(60 + 3600 * hours)
+    first["metadata"] |= {"creationTimestamp": at, "uid": "0c4ea6f2-77a7-4df5-8d3b-56a1c8b4a001"}
+    first["status"] |= {"startedAt": at, "completedAt": at}
+    for measurement in first["status"]["metricResults"][0]["measurements"]:
+        measurement |= {"startedAt": at, "finishedAt": at}
+    made.run["metadata"]["name"] += ".1"
+    made.objects.append(first)
+    made.replicaset(made.status["currentPodHash"])["metadata"]["creationTimestamp"] = made.ago(90 + 3600 * hours)
+    made.case["did"] = {"verb": "retry", "at": made.ago(8)}
+    return made
+
+
+@varied
+def retried_within_the_window_of_the_query() -> Variation:
+    return twice("retry-on-old-samples")
+
+
+@varied
+def retried_an_hour_later() -> Variation:
+    return twice("analysis-failed", hours=1)
+
+
+def after_another(cause: str, *, query: str = SHARE, ended: float = 25) -> Variation:
+    """A canary of another version had pods until shortly before."""
+    made = checkout("[0.4]", cause, (STABLE.replace(SHARE, query), [0.001]), (COUNT, [900]), query=query)
+    current = made.replicaset(made.status["currentPodHash"])
+    for o in (made.rollout, current):
+        o["metadata"]["annotations"]["rollout.argoproj.io/revision"] = "3"
+    made.run["metadata"]["annotations"]["rollout.argoproj.io/revision"] = "3"
+    current["metadata"]["creationTimestamp"] = made.ago(20)
+    earlier = copy.deepcopy(current)
+    earlier["metadata"] |= {"name": "checkout-6c7d8f9b44", "uid": "b0a5de6e-9f02-4d0c-9c2c-aa0000000001"}
+    earlier["metadata"]["labels"] = {**earlier["metadata"]["labels"], HASH_LABEL: "6c7d8f9b44"}
+    earlier["metadata"]["annotations"]["rollout.argoproj.io/revision"] = "2"
+    earlier["metadata"]["creationTimestamp"] = made.ago(400)
+    earlier["spec"]["template"]["spec"]["containers"][0]["image"] = "checkout:v1.4.0"
+    run = copy.deepcopy(made.run)
+    run["metadata"] |= {"name": "checkout-6c7d8f9b44-2-1", "uid": "0c4ea6f2-77a7-4df5-8d3b-56a1c8b4a002"}
+    run["metadata"]["labels"] = {**run["metadata"]["labels"], HASH_LABEL: "6c7d8f9b44"}
+    run["metadata"]["annotations"] = {"rollout.argoproj.io/revision": "2"}
+    run["metadata"]["creationTimestamp"] = made.ago(ended + 60)
+    run["status"] |= {"startedAt": made.ago(ended + 60), "completedAt": made.ago(ended)}
+    for measurement in run["status"]["metricResults"][0]["measurements"]:
+        measurement |= {"startedAt": made.ago(ended + 1), "finishedAt": made.ago(ended)}
+    made.objects += [earlier, run]
+    return made
+
+
+@varied
+def the_version_before_it_was_aborted_a_moment_ago() -> Variation:
+    return after_another("judged-on-earlier-canary")
+
+
+@varied
+def the_version_before_it_was_aborted_long_ago() -> Variation:
+    return after_another("analysis-failed", ended=380)
+
+
+@varied
+def the_version_before_it_is_told_apart_by_its_hash() -> Variation:
+    query = SHARE.replace('canary="true"', 'canary="true",rollouts_pod_template_hash="5649d79497"')
+    return after_another("analysis-failed", query=query)
+
+
+def starting(
+    cause: str, *, silent: float = 120, status: Json | None = None, healthy: bool = False, version: str = ""
+) -> Variation:
+    """The canary's one pod is not ready; the controller saw the last progress `silent` seconds ago."""
+    made = Variation(PAUSED, cause, healthy=healthy).namespaced("catalog", "store").later(seconds=silent)
+    for key in ("pauseConditions", "controllerPause"):
+        made.status.pop(key)
+    made.status |= {"phase": "Progressing", "currentStepIndex": 0, "updatedReplicas": 1, "availableReplicas": 4}
+    made.status["message"] = "more replicas need to be updated"
+    made.status["conditions"] = [c for c in made.status["conditions"] if c["type"] != "Paused"]
+    said = 'ReplicaSet "catalog-5649d79497" is progressing.'
+    at = made.ago(silent)
+    made.condition("Progressing").update(
+        {"status": "True", "reason": "ReplicaSetUpdated", "message": said, "lastUpdateTime": at}
+    )
+    made.replicaset("5649d79497")["status"] |= {"readyReplicas": 0, "availableReplicas": 0}
+    (pod,) = made.pods("5649d79497")
+    for condition in pod["status"]["conditions"]:
+        condition |= {"status": "False", "reason": "ContainersNotReady"}
+    pod["spec"] = {"containers": [{"name": "catalog", "image": "catalog:v2"}]}
+    pod["status"]["phase"] = "Pending"
+    container = {"name": "catalog", "image": "catalog:v2", "ready": False, "restartCount": 0, "lastState": {}}
+    creating = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+    pod["status"]["containerStatuses"] = [{**container, **(status or creating)}]
+    return made.controller(version) if version else made
+
+
+@varied
+def starting_for_two_minutes() -> Variation:
+    return starting("in-progress", healthy=True)
+
+
+@varied
+def starting_shortly_before_the_deadline() -> Variation:
+    return starting("slow-start", silent=520, healthy=True)
+
+
+@varied
+def starting_long_after_the_deadline() -> Variation:
+    return starting("deadline-not-firing", silent=1500, version="v1.8.1")
+
+
+@varied
+def starting_long_after_the_deadline_behind_istio() -> Variation:
+    made = starting("deadline-not-firing", silent=1500, version="v1.9.1")
+    made.canary["trafficRouting"] = {
+        "istio": {
+            "virtualService": {"name": "catalog"},
+            "destinationRule": {"name": "catalog", "canarySubsetName": "canary", "stableSubsetName": "stable"},
+        }
+    }
+    return made
+
+
+@varied
+def a_deadline_of_an_hour_has_not_passed() -> Variation:
+    made = starting("in-progress", silent=1500, healthy=True)
+    made.rollout["spec"]["progressDeadlineSeconds"] = 3600
+    return made
+
+
+@varied
+def a_migration_fails_in_the_init_container() -> Variation:
+    made = starting("init-container")
+    (pod,) = made.pods("5649d79497")
+    failed = {"exitCode": 3, "reason": "Error"}
+    pod["spec"]["initContainers"] = [{"name": "migrate", "image": "catalog-migrations:v2"}]
+    pod["status"]["initContainerStatuses"] = [
+        {
+            "name": "migrate",
+            "image": "catalog-migrations:v2",
+            "ready": False,
+            "restartCount": 4,
+            "lastState": {"terminated": failed},
+            "state": {
+                "waiting": {"reason": "CrashLoopBackOff", "message": "back-off 1m20s restarting failed container"}
+            },
+        }
+    ]
+    pod["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "PodInitializing"}}
+    made.case["logs"] = {"migrate": ["connecting to catalog-db", 'relation "prices" already exists']}
+    return made
+
+
+@varied
+def a_migration_is_still_running() -> Variation:
+    made = starting("in-progress", silent=90, healthy=True)
+    (pod,) = made.pods("5649d79497")
+    running = {"running": {"startedAt": made.ago(80)}}
+    pod["status"]["initContainerStatuses"] = [
+        {"name": "migrate", "image": "m:1", "ready": False, "restartCount": 0, "lastState": {}, "state": running}
+    ]
+    pod["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "PodInitializing"}}
+    return made
+
+
+@varied
+def a_pod_was_evicted() -> Variation:
+    made = starting("pod-failed")
+    (pod,) = made.pods("5649d79497")
+    told = "The node was low on resource: ephemeral-storage. Container catalog was using 4Gi, request is 0."
+    pod["status"] |= {"phase": "Failed", "reason": "Evicted", "message": told, "containerStatuses": []}
+    return made
+
+
+@varied
+def a_load_balancer_does_not_accept_the_pod() -> Variation:
+    made = starting("readiness-gate", silent=200)
+    (pod,) = made.pods("5649d79497")
+    gate = "target-health.elbv2.k8s.aws/k8s-store-catalog-1a2b3c"
+    pod["spec"]["readinessGates"] = [{"conditionType": gate}]
+    running = {"running": {"startedAt": made.ago(190)}}
+    pod["status"] |= {"phase": "Running"}
+    pod["status"]["containerStatuses"][0] |= {"ready": True, "started": True, "state": running}
+    pod["status"]["conditions"] = [
+        {"type": "ContainersReady", "status": "True", "lastTransitionTime": made.ago(185)},
+        {"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady", "lastTransitionTime": made.ago(185)},
+        {"type": gate, "status": "False", "reason": "Target.FailedHealthChecks", "message": "Health checks failed"},
+    ]
+    return made
+
+
+def unmade(cause: str, message: str, *, of: str = "ReplicaSet") -> Variation:
+    """No pod of the new version can be made, and this is said of it."""
+    made = starting(cause)
+    made.objects.remove(made.pods("5649d79497")[0])
+    replicaset = made.replicaset("5649d79497")
+    replicaset["status"] = {"observedGeneration": replicaset["metadata"]["generation"], "replicas": 0}
+    if of == "ReplicaSet":
+        failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+        replicaset["status"]["conditions"] = [{**failure, "lastTransitionTime": made.ago(110)}]
+    else:
+        made.objects.remove(replicaset)
+        failure = {"type": "Progressing", "status": "False", "reason": "ReplicaSetCreateError", "message": message}
+        made.condition("Progressing").update(failure)
+    return made
+
+
+@varied
+def a_service_account_does_not_exist() -> Variation:
+    why = 'error looking up service account store/catalog: serviceaccount "catalog" not found'
+    return unmade("pods-refused", f'pods "catalog-5649d79497-" is forbidden: {why}')
+
+
+@varied
+def pods_break_the_rules_of_the_namespace() -> Variation:
+    why = 'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false'
+    return unmade("admission-refused", f'pods "catalog-5649d79497-rx2vk" is forbidden: {why}')
+
+
+@varied
+def the_controller_may_not_make_replicasets() -> Variation:
+    user = 'User "system:serviceaccount:argo-rollouts:argo-rollouts" cannot create resource "replicasets"'
+    why = f'replicasets.apps is forbidden: {user} in API group "apps" in the namespace "store"'
+    return unmade(
+        "controller-permissions", f'Failed to create new replica set "catalog-5649d79497": {why}', of="Rollout"
+    )
+
+
+def paused(cause: str, *, healthy: bool = False) -> Variation:
+    return Variation(PAUSED, cause, healthy=healthy).namespaced("catalog", "store")
+
+
+def service(made: Variation, name: str, **selector: str) -> Json:
+    where = made.rollout["metadata"]["namespace"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": where},
+        "spec": {"selector": selector, "ports": [{"port": 80}]},
+    }
+
+
+def routed(made: Variation, canary: Json, stable: Json) -> None:
+    """nginx sends the traffic to these two Services."""
+    made.canary["trafficRouting"] = {"nginx": {"stableIngress": "catalog"}}
+    made.canary["stableService"] = stable["metadata"]["name"]
+    made.canary["canaryService"] = canary["metadata"]["name"]
+    made.objects += [canary, stable]
+
+
+@varied
+def the_stable_service_stays_on_the_aborted_version() -> Variation:
+    made = Variation(BY_HAND, "service-pinned").namespaced("catalog", "store").later(minutes=2)
+    made.case["did"] = {"verb": "abort", "at": made.status["abortedAt"]}
+    stable = next(o for o in made.objects if o["kind"] == "Service" and o["metadata"]["name"] == "api-stable")
+    stable["spec"]["selector"][HASH_LABEL] = "695d864bcd"
+    return made
+
+
+@varied
+def the_stable_service_selects_another_label() -> Variation:
+    made = Variation(BY_HAND, "service-selects-nothing").namespaced("catalog", "store").later(minutes=2)
+    made.case["did"] = {"verb": "abort", "at": made.status["abortedAt"]}
+    stable = next(o for o in made.objects if o["kind"] == "Service" and o["metadata"]["name"] == "api-stable")
+    stable["spec"]["selector"] = {"app": "catalogue"}
+    return made
+
+
+@varied
+def the_controller_may_not_change_the_ingress() -> Variation:
+    made = starting("router-error", silent=90)
+    for pod in made.pods("5649d79497"):
+        for condition in pod["status"]["conditions"]:
+            condition["status"] = "True"
+    routed(made, service(made, "catalog-canary", app="catalog"), service(made, "catalog-stable", app="catalog"))
+    why = 'ingresses.networking.k8s.io "catalog" is forbidden: cannot update resource "ingresses"'
+    made.event("Rollout", "catalog", "TrafficRoutingError", why)
+    return made
+
+
+@varied
+def the_load_balancer_does_not_show_the_weight() -> Variation:
+    made = starting("router-lagging", silent=150)
+    for pod in made.pods("5649d79497"):
+        for condition in pod["status"]["conditions"]:
+            condition["status"] = "True"
+    made.replicaset("5649d79497")["status"] |= {"readyReplicas": 1, "availableReplicas": 1}
+    made.canary["trafficRouting"] = {"alb": {"ingress": "catalog", "servicePort": 80}}
+    made.status["canary"]["weights"] = {
+        "canary": {"weight": 20, "podTemplateHash": "5649d79497"},
+        "stable": {"weight": 80, "podTemplateHash": "7498c94dc6"},
+        "verified": False,
+    }
+    return made
+
+
+@varied
+def ten_percent_of_two_pods_without_surge() -> Variation:
+    made = unmade("no-room", "")
+    made.rollout["spec"]["replicas"] = 2
+    made.canary |= {"maxSurge": 0, "maxUnavailable": 1}
+    made.canary["steps"][0] = {"setWeight": 10}
+    replicaset = made.replicaset("5649d79497")
+    replicaset["spec"]["replicas"] = 0
+    replicaset["status"].pop("conditions")
+    return made
+
+
+@varied
+def a_step_of_analysis_lists_no_templates() -> Variation:
+    made = starting("analysis-not-started", silent=400)
+    for pod in made.pods("5649d79497"):
+        for condition in pod["status"]["conditions"]:
+            condition["status"] = "True"
+    made.replicaset("5649d79497")["status"] |= {"readyReplicas": 1, "availableReplicas": 1}
+    made.canary["steps"][1] = {"analysis": {}}
+    made.status |= {"currentStepIndex": 1, "availableReplicas": 5}
+    return made
+
+
+def erring(cause: str, message: str) -> Variation:
+    made = Variation(ABORTED, cause).namespaced("ledger", "finance-2")
+    made.metric("freshness", "max(ledger_lag_seconds)", "result[0] < 60", [""] * 5, phase="Error", message=message)
+    for measurement in made.run["status"]["metricResults"][0]["measurements"]:
+        measurement.pop("value")
+    return made
+
+
+@varied
+def a_secret_of_the_query_is_missing() -> Variation:
+    return erring("missing-secret", 'secrets "ledger-token" not found')
+
+
+@varied
+def a_header_of_the_query_has_no_value() -> Variation:
+    return erring("missing-argument", "failed to resolve {{args.tenant}}")
+
+
+@varied
+def a_provider_that_no_one_knows_fails() -> Variation:
+    return erring("analysis-error", "no valid provider in metric 'freshness'")
+
+
+@varied
+def the_window_is_as_long_as_a_scrape() -> Variation:
+    made = Variation(ABORTED, "window-too-short").namespaced("ledger", "finance-2")
+    series = 'posts_total{namespace="finance-2",canary="true"}'
+    made.metric("errors", f"sum(rate({series}[30s]))", "result[0] > 0", ["[]"])
+    return made.asked(
+        (f"count({series})", [3]), (f"max(count_over_time({series}[30s]))", [1]), (f"sum(increase({series}[30s]))", [])
+    )
+
+
+@varied
+def the_controller_aborts_for_a_reason_of_its_own() -> Variation:
+    made = Variation(BY_HAND, "aborted").namespaced("catalog", "store")
+    why = "Rollout aborted update to revision 3: Step plugin 'acme/gate' failed: change window is closed"
+    made.status["message"] = f"RolloutAborted: {why}"
+    made.condition("Progressing")["message"] = why
+    return made
+
+
+@varied
+def asked_for_the_stable_version_after_an_abort() -> Variation:
+    made = Variation(BY_HAND, "spec-on-aborted-version").namespaced("catalog", "store").later(minutes=6)
+    made.case["wanted"] = "v2"
+    return made
+
+
+def aborted_by_weight(cause: str, version: str, *, weight: int, minutes: float = 5, **canary: Any) -> Variation:
+    """An abort with a router and a stable version that is scaled by weight."""
+    made = Variation(BY_HAND, cause).namespaced("catalog", "store").later(minutes=minutes).controller(version)
+    made.case["did"] = {"verb": "abort", "at": made.status["abortedAt"]}
+    made.canary |= {"trafficRouting": {"nginx": {"stableIngress": "catalog"}}, "dynamicStableScale": True, **canary}
+    made.status["canary"]["weights"] = {
+        "canary": {"weight": weight, "podTemplateHash": "695d864bcd"},
+        "stable": {"weight": 100 - weight, "podTemplateHash": "5649d79497"},
+    }
+    if weight:
+        replicaset = made.replicaset("695d864bcd")
+        replicaset["spec"]["replicas"] = 3
+        replicaset["status"] |= {"replicas": 3, "readyReplicas": 3, "availableReplicas": 3}
+    return made
+
+
+@varied
+def weight_stays_on_an_aborted_canary_of_several_pods() -> Variation:
+    return aborted_by_weight("abort-keeps-weight", "v1.9.0", weight=30, minPodsPerReplicaSet=3)
+
+
+@varied
+def weight_stays_on_an_aborted_canary_with_a_delay() -> Variation:
+    return aborted_by_weight("abort-keeps-weight", "v1.9.1", weight=60, abortScaleDownDelaySeconds=30)
+
+
+@varied
+def weight_goes_back_since_a_moment() -> Variation:
+    return aborted_by_weight("aborted-by-a-person", "v1.9.0", weight=30, minutes=0, minPodsPerReplicaSet=3)
+
+
+@varied
+def weight_is_back_after_an_abort() -> Variation:
+    return aborted_by_weight("aborted-by-a-person", "v1.9.0", weight=0, minPodsPerReplicaSet=3)
+
+
+@varied
+def a_controller_without_this_defect_keeps_the_weight() -> Variation:
+    return aborted_by_weight("abort-keeps-weight", "v1.8.3", weight=30)
+
+
+@varied
+def a_retry_is_ended_by_the_run_before_it() -> Variation:
+    made = checkout("[0.4]", "old-run-decides")
+    made.controller("v1.7.2")
+    made.case.pop("prometheus")
+    at = made.ago(3600)
+    run = made.run
+    run["metadata"]["creationTimestamp"] = at
+    run["status"] |= {"startedAt": at, "completedAt": at}
+    for measurement in run["status"]["metricResults"][0]["measurements"]:
+        measurement |= {"startedAt": at, "finishedAt": at}
+    made.replicaset(made.status["currentPodHash"])["metadata"]["creationTimestamp"] = made.ago(3700)
+    made.case["did"] = {"verb": "retry", "at": made.ago(30)}
+    made.status["abortedAt"] = made.ago(28)
+    return made
+
+
+@varied
+def more_pods_are_counted_than_there_are() -> Variation:
+    made = starting("stale-replica-count", silent=700, version="v1.6.6")
+    for pod in made.pods("5649d79497"):
+        for condition in pod["status"]["conditions"]:
+            condition["status"] = "True"
+    for hash_ in ("5649d79497", "7498c94dc6"):
+        made.objects = [o for o in made.objects if o not in made.pods(hash_)[5:]]
+    made.replicaset("5649d79497")["status"] |= {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+    made.status |= {"replicas": 6, "availableReplicas": 5, "readyReplicas": 5}
+    made.status["message"] = "old replicas are pending termination"
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    root = Path(arguments[0]) if arguments else CASES
+    for name, make in VARIED.items():
+        make().write(name, root)
+    return 0
+
+
+class _Text(yaml.SafeLoader):
+    """Times stay the text that they are in JSON."""
+
+
+_Text.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
