@@ -46,6 +46,12 @@ MEANINGS: dict[str, Meaning] = {
         "Look at `managedFields` and the tracking annotation, and at the history of the application.",
         "Change the version in Git, or stop the automatic synchronization first.",
     ),
+    "spec-on-aborted-version": Meaning(
+        "A version was aborted, so the stable one serves. The spec still names the aborted version, and for as long as "
+        "it does, the Rollout is Degraded.",
+        "`spec.template` has the aborted version, and `status.abort` is true.",
+        "Set the stable version back with `canary undo`, deploy a fixed version, or run `canary retry`.",
+    ),
     "superseded": Meaning(
         "Another version has taken the place of the one that you asked about.",
         "`canary history` lists the revisions, who sent them and when.",
@@ -88,6 +94,19 @@ MEANINGS: dict[str, Meaning] = {
         "`spec.replicas` is 0, so there are no pods, and every step passes at once.",
         "`kubectl get rollout NAME` shows 0 desired pods.",
         "Scale it up, or look at what scales it (HPA, KEDA).",
+    ),
+    "abort-keeps-weight": Meaning(
+        "The release was aborted, but the router still sends requests to its pods, although stable is complete. With "
+        "`dynamicStableScale`, controllers since 1.9 do this if `minPodsPerReplicaSet` is set "
+        "(argoproj/argo-rollouts#4841) or, before 1.10, `abortScaleDownDelaySeconds` (argoproj/argo-rollouts#4898).",
+        "`status.canary.weights.canary.weight` is above 0 minutes after `status.abortedAt`.",
+        "Set the stable version back with `canary undo`. For the next time, remove the field that is named, or update "
+        "the controller.",
+    ),
+    "old-run-decides": Meaning(
+        "A retry was ended at once by an AnalysisRun that had failed before it (argoproj/argo-rollouts#2824, #2897).",
+        "The newest AnalysisRun of this revision ended before the retry was sent.",
+        "Delete that AnalysisRun, then run `canary retry`.",
     ),
     "healthy": Meaning(
         "The newest version is the stable one, and all its pods are available.",
@@ -256,6 +275,37 @@ MEANINGS: dict[str, Meaning] = {
         "Ask Prometheus the same question about the stable pods, or run `canary metrics`.",
         "Repair what both versions depend on, then run this one again with `canary retry`.",
     ),
+    "wrong-unit": Meaning(
+        "The value of the metric and its limit are in different units, such as milliseconds and seconds, or percent "
+        "and a share. In the limit's unit the value would have passed.",
+        "Compare the unit in the metric's name, and the factors in the query, with the number in the condition.",
+        "Divide in the query, or write the limit in the query's unit. `canary lint` finds this before a release.",
+    ),
+    "retry-on-old-samples": Meaning(
+        "A retry was judged on the requests of the attempt before it: the window of the query begins before that one "
+        "ended.",
+        "Compare when the earlier AnalysisRun ended with when the newer one measured, less the window.",
+        "Wait for as long as the window, then run `canary retry`. With an `initialDelay` as long as the window this "
+        "cannot happen.",
+    ),
+    "judged-on-earlier-canary": Meaning(
+        "The query asks for all pods that are labelled as a canary, and its window holds the requests of the canary "
+        "before this one.",
+        "Compare when the last AnalysisRun of the earlier version ended with when this one measured, less the window.",
+        "Wait for as long as the window, then run `canary retry`. For the next time, select by the pod template hash "
+        "(`by_hash` in canary.yaml).",
+    ),
+    "several-apps": Meaning(
+        "The query counts the requests of other services as well, so that its value is not that of this version.",
+        "Ask Prometheus for `group by (namespace, pod, app) (METRIC)` with the selector of the query.",
+        "Add the namespace and the names of the pods to the query (`analysis.scope` in canary.yaml), then retry.",
+    ),
+    "chance": Meaning(
+        "The limit was crossed on so few requests that a version as good as the stable one does so now and then.",
+        "Ask Prometheus for the number of requests in the window, and see docs/verdicts.md for the formula.",
+        "Run it again with `canary retry`. For the next time, ask for more requests (`min_requests`), use a longer "
+        "window or a larger weight, or `form: evidence`.",
+    ),
     "analysis-failed": Meaning(
         "A metric was measured and broke its limit, so the version was rolled back.",
         "`canary analysis` shows each value with its limit and the query.",
@@ -302,6 +352,19 @@ MEANINGS: dict[str, Meaning] = {
         "The weight rounds to no canary pod, because maxSurge allows none in addition to the stable ones.",
         "The canary's ReplicaSet has 0 replicas at a step with a weight.",
         "Set maxSurge to 1 or more, use more replicas, or another weight.",
+    ),
+    "stale-replica-count": Meaning(
+        "The controller waits for old pods that do not exist: its memory of a ReplicaSet is out of date "
+        "(argoproj/argo-rollouts#3316, #3080).",
+        "`status.replicas` of the Rollout is more than those of all its ReplicaSets together.",
+        "Restart the controller: it reads every ReplicaSet again.",
+    ),
+    "deadline-not-firing": Meaning(
+        "The progress deadline has passed, but the controller neither says so nor aborts. With Istio it does not look "
+        "at the deadline while the canary is unavailable (argoproj/argo-rollouts#4626); without, see #4128 and #3988.",
+        "The condition `Progressing` is True, and its `lastUpdateTime` is older than `progressDeadlineSeconds`.",
+        "Abort by hand; with Istio that may take a restart of the controller. `--abort-on stuck=10m` aborts without "
+        "the controller's deadline.",
     ),
     "undo-is-a-canary": Meaning(
         "An undo of a finished release runs all steps of the strategy, unless `rollbackWindow` covers it.",

@@ -11,10 +11,11 @@ from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, ev
 from companyos_canary.diagnosis.analysis import since_progress
 from companyos_canary.diagnosis.case import Case, Did, Measured, at, recorded
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE, waits_for_controller
-from companyos_canary.diagnosis.nodata import next_question
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
+from companyos_canary.diagnosis.questions import judged_at, next_question
 from companyos_canary.diagnosis.services import service_names
 from companyos_canary.diagnosis.table import diagnose
+from companyos_canary.diagnosis.upstream import suspected
 from companyos_canary.errors import CanaryError, Forbidden
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import version
@@ -80,8 +81,10 @@ def of_snapshot(
     asked = prometheus(_address(case)) if prometheus and next_question(case) else None
     while asked and used < MOST_REQUESTS and (query := next_question(case)):
         used += 1
-        reading = asked.ask(query, now)
-        answer = Measured(tuple(s.value for s in reading.samples), reading.problem)
+        reading = asked.ask(query, judged_at(case) or now)
+        answer = Measured(
+            tuple(s.value for s in reading.samples), reading.problem, tuple(s.labels for s in reading.samples)
+        )
         case = replace(case, answers={**case.answers, query: answer}, prometheus=reading.problem)
     if case.prometheus:
         notes.append(case.prometheus)
@@ -132,6 +135,8 @@ def _more(cluster: Cluster, case: Case) -> Iterator[Read]:
     rollout = case.rollout
     if waits_for_controller(case) or _stands_still(case):
         yield lambda c: _object(cluster, c, _LEASE, LEASE)
+        yield lambda c: _object(cluster, c, DEPLOYMENT, CONTROLLER)
+    elif suspected(case):
         yield lambda c: _object(cluster, c, DEPLOYMENT, CONTROLLER)
     if rollout.aborted or (case.did and case.did.verb in ("abort", "undo")):
         for name in service_names(case):

@@ -1,10 +1,10 @@
 """Whether the metrics of a Rollout count the requests of its own pods alone."""
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from companyos_canary.actions.traffic import bounds
+from companyos_canary.diagnosis.doubts import others
 from companyos_canary.errors import CanaryError
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.render.evidence import REQUESTS
@@ -29,7 +29,7 @@ def crowd(prometheus: Prometheus, selector: str, rollout: str, namespace: str) -
         found = prometheus.query(f"group by (namespace, pod, app) ({selector})")
     except CanaryError as error:
         return Crowd(problem=error.message)
-    return Crowd(tuple(sorted(_others((s.labels for s in found), rollout, namespace))))
+    return Crowd(tuple(sorted(others((s.labels for s in found), rollout, namespace, frozenset()))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +56,6 @@ def series(prometheus: Prometheus, rollout: str, namespace: str) -> Series | Non
         shared=any(name != rollout for name, _ in names),
         bounds=bounds(prometheus, f'namespace="{namespace}",pod=~"{rollout}-.*"'),
     )
-
-
-def _others(found: Iterable[Mapping[str, str]], rollout: str, namespace: str) -> set[str]:
-    others = set()
-    for labels in found:
-        pod = _OF_A_ROLLOUT.fullmatch(labels.get("pod", ""))
-        name = pod[1] if pod else labels.get("pod") or labels.get("app") or rollout
-        there = labels.get("namespace") or namespace
-        if there != namespace:
-            others.add(f"{there}/{name}")
-        elif name != rollout:
-            others.add(name)
-    return others
 
 
 def sentence(found: Crowd, rollout: str, namespace: str) -> str:

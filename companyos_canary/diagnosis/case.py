@@ -39,10 +39,12 @@ class Did:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What Prometheus said to one query: values (NaN included), or the `problem` in one sentence."""
+    """What Prometheus said to one query: values (NaN included) with the labels of each, or the `problem` in one
+    sentence."""
 
     values: tuple[float, ...] = ()
     problem: str = ""
+    labels: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

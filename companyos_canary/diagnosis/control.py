@@ -65,7 +65,7 @@ def not_ours(case: Case) -> Finding | None:
     if not waits_for_controller(case):
         return None
     mine = str((case.rollout.raw["metadata"].get("labels") or {}).get(INSTANCE, ""))
-    deployment = _deployment(case)
+    deployment = controller_of(case)
     ids = _instance(deployment) if deployment else None
     if (ids is None and not mine) or (ids is not None and ids[0] == mine):
         return None
@@ -78,7 +78,8 @@ def not_ours(case: Case) -> Finding | None:
     return Finding(f"no controller looks after this Rollout: {who}, and {label}", evidence, case.command("get"))
 
 
-def _deployment(case: Case) -> Fields | None:
+def controller_of(case: Case) -> Fields | None:
+    """The controller's Deployment, if it was read."""
     found = [d for d in case.of("Deployment") if CONTROLLER in d["metadata"]["name"]]
     return found[0] if found else None
 
@@ -100,7 +101,7 @@ def _instance(deployment: Fields) -> tuple[str, tuple[Evidence, ...]] | None:
 def controller_gone(case: Case) -> Finding | None:
     """No one runs who could act on the Rollout."""
     rollout, asked = case.rollout, asked_at(case)
-    deployment, lease = _deployment(case), case.named("Lease", LEASE)
+    deployment, lease = controller_of(case), case.named("Lease", LEASE)
     renewed = case.age(at(lease, "spec", "renewTime")) if lease else None
     evidence = (
         *quote("Rollout", rollout.raw, "metadata", "generation"),
@@ -184,7 +185,7 @@ def _owner(case: Case) -> tuple[str, tuple[Evidence, ...]] | None:
 def superseded(case: Case) -> Finding | None:
     """Another version has taken the place of the one that is asked about."""
     now = case.version
-    if not case.wanted or now == case.wanted:
+    if not case.wanted or now == case.wanted or _serves(case):
         return None
     old = [r for r in case.snapshot.replicasets if any(version(c.image) == case.wanted for c in r.containers)]
     back = case.rollout.is_fully_promoted or case.rollout.current_hash == case.rollout.stable_hash
@@ -202,6 +203,26 @@ def superseded(case: Case) -> Finding | None:
         *quote("ReplicaSet", replaced, "spec", "replicas"),
     )
     return Finding(sentence, evidence, case.command("history"))
+
+
+def spec_on_aborted(case: Case) -> Finding | None:
+    """Asked about the stable version after an abort: it serves, and the spec still has the version that was aborted."""
+    if not case.wanted or not _serves(case):
+        return None
+    rollout = case.rollout
+    because = f"the Rollout stays Degraded because its spec still has {case.version}, which was aborted"
+    evidence = (
+        *_image(case),
+        *quote("Rollout", rollout.raw, "status", "abort"),
+        *quote("Rollout", rollout.raw, "status", "stableRS"),
+        *quote("Rollout", rollout.raw, "status", "message"),
+    )
+    return Finding(f"{case.wanted} serves, and {because}", evidence, case.command("undo"), because)
+
+
+def _serves(case: Case) -> bool:
+    """Whether the version that is asked about is the stable one after an abort of another."""
+    return case.rollout.aborted and case.wanted == case.stable_version != case.version
 
 
 def _image(case: Case) -> tuple[Evidence, ...]:

@@ -18,7 +18,7 @@ from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import limit_text, value_text
 
 _TEXT = r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\''
-_RANGE = re.compile(rf'([a-zA-Z_:][\w:]*)\s*(\{{(?:[^{{}}"\']|{_TEXT})*\}})\s*\[(\w+)')
+_RANGE = re.compile(rf'([a-zA-Z_:][\w:]*)\s*((?:\{{(?:[^{{}}"\']|{_TEXT})*\}})?)\s*\[(\w+)')
 _MATCHER = re.compile(rf"\w+\s*(?:=~|!~|!=|=)\s*(?:{_TEXT})")
 _CANARY = re.compile(r'canary\s*=~?\s*["\']true|hash\s*=~?\s*["\'](?!\.\*)')
 _TRUE = re.compile(r'canary\s*=~?\s*["\']true["\']')
@@ -57,12 +57,12 @@ class _Part:
 
 def part_of(query: str) -> _Part | None:
     """The selector of a query that tells the canary's series from others and asks for the least besides: that is the
-    one of all its requests, not of the failed ones. Else the first of all."""
+    one of all its requests, not of the failed ones. Else the same of all selectors."""
     found = _RANGE.findall(query)
     if not found:
         return None
     counts = [f for f in found if not f[0].endswith(("_bucket", "_sum"))] or found
-    canary = [f for f in counts if _CANARY.search(f[1])] or counts[:1]
+    canary = [f for f in counts if _CANARY.search(f[1])] or counts
     metric, matchers, window = min(canary, key=lambda f: len(_MATCHER.findall(f[1])))
     needed = _GUARD.search(query)
     return _Part(metric, matchers, window, float(needed[1]) if needed else None)
@@ -72,11 +72,8 @@ def next_question(case: Case) -> str:
     """What to ask Prometheus next; empty once the answers tell, or where there is nothing to ask."""
     if case.prometheus:
         return ""
-    query = stable_side(_query(failing)) if (failing := _failing(case)) else ""
-    if query:
-        return "" if query in case.answers else query
     for verdict, _ in without_data(case):
-        part = part_of(_query(verdict))
+        part = part_of(query_of(verdict))
         if part is None:
             return ""
         found = case.answers.get(part.found)
@@ -87,7 +84,7 @@ def next_question(case: Case) -> str:
     return ""
 
 
-def _failing(case: Case) -> FailedVerdict | None:
+def failing(case: Case) -> FailedVerdict | None:
     """The metric that rolled the version back with a number."""
     if not ended_by_analysis(case):
         return None
@@ -101,10 +98,23 @@ def stable_side(query: str) -> str:
     return _TRUE.sub('canary!="true"', _HASH.sub("", query))
 
 
+def tells_canary_alone(query: str) -> bool:
+    """Whether a query tells the canary by its label, so that another canary's series fit, too."""
+    return bool(_TRUE.search(query)) and not _HASH.search(query)
+
+
+_OWN = re.compile(r"\b(?:app\w*|pod|job|service\w*|deployment|container|rollout\w*|\w*hash)\s*=")
+
+
+def own_matchers(matchers: str) -> bool:
+    """Whether a selector names the service that it is about."""
+    return bool(_OWN.search(matchers))
+
+
 def stable_is_as_bad(case: Case) -> Finding | None:
     """The metric that failed is over its limit for the stable version too."""
-    verdict = _failing(case)
-    query = stable_side(_query(verdict)) if verdict else ""
+    verdict = failing(case)
+    query = stable_side(query_of(verdict)) if verdict else ""
     answer = case.answers.get(query) if query else None
     if verdict is None or answer is None or len(answer.values) != 1:
         return None
@@ -126,7 +136,7 @@ def stable_is_as_bad(case: Case) -> Finding | None:
     return Finding(sentence, evidence, case.command("metrics"), because)
 
 
-def _query(verdict: FailedVerdict) -> str:
+def query_of(verdict: FailedVerdict) -> str:
     return verdict.result.query or verdict.metric.query
 
 
@@ -139,7 +149,7 @@ def told(id_: str) -> Callable[[Case], Finding | None]:
 
     def find(case: Case) -> Finding | None:
         for verdict, phase in without_data(case):
-            part = part_of(_query(verdict))
+            part = part_of(query_of(verdict))
             if part is None or part.found not in case.answers:
                 return None
             reason = _reason(case, part)

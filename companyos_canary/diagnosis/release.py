@@ -105,7 +105,8 @@ def aborted(case: Case) -> Finding | None:
         return None
     told = plain_message(rollout.status_message) if "bort" in rollout.status_message else ""
     why = short(told) or "the controller has not said why yet"
-    sentence = f"{case.version} was rolled back: {why}"
+    became = "was rolled back" if is_degraded(rollout) else "is being aborted"
+    sentence = f"{case.version} {became}: {why}"
     return Finding(
         sentence,
         (*_status(case, "abort"), *_status(case, "message"), *_status(case, "abortedAt")),

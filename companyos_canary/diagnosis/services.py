@@ -50,6 +50,8 @@ def _kind(message: str) -> str:
     text = message.lower()
     if "exceeded quota" in text or "must specify limits" in text or "must specify requests" in text:
         return "quota"
+    if "error looking up service account" in text:
+        return "pods-refused"
     if "cannot create resource" in text or "cannot update resource" in text:
         return "controller-permissions"
     return "admission-refused" if any(w in text for w in _ADMISSION) else "pods-refused"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from companyos_canary.diagnosis import analysis, control, nodata, pods, release, services
+from companyos_canary.diagnosis import analysis, control, doubts, nodata, pods, release, services, upstream
 from companyos_canary.diagnosis.case import Case, Finding
 from companyos_canary.model.outcome import MOST_EVIDENCE, Diagnosis
 
@@ -39,6 +39,7 @@ CAUSES: tuple[CauseRow, ...] = (
     CauseRow("controller-not-observing", control.not_observing),
     CauseRow("promote-lost", control.promote_lost),
     CauseRow("gitops-reverted", control.gitops),
+    CauseRow("spec-on-aborted-version", control.spec_on_aborted),
     CauseRow("superseded", control.superseded),
     CauseRow("abort-dropped", release.abort_dropped),
     CauseRow("no-previous-version", release.nothing_before),
@@ -47,13 +48,20 @@ CAUSES: tuple[CauseRow, ...] = (
     CauseRow("service-pinned", services.pinned),
     CauseRow("service-selects-nothing", services.selects_nothing),
     CauseRow("scaled-to-zero", release.scaled_to_zero),
+    CauseRow("abort-keeps-weight", upstream.abort_keeps_weight),
+    CauseRow("old-run-decides", upstream.old_run_decides),
     CauseRow("healthy", release.healthy, fine=True),
     *(CauseRow(id_, pods.pod_cause(id_)) for id_ in pods.ORDER),
     *(CauseRow(id_, services.refused(id_)) for id_ in services.REFUSALS),
     *(CauseRow(id_, analysis.error(id_)) for id_ in analysis.ERRORS),
     *(CauseRow(id_, nodata.told(id_)) for id_ in nodata.REASONS),
     CauseRow("no-data", analysis.no_data),
+    CauseRow("wrong-unit", doubts.wrong_unit),
+    CauseRow("retry-on-old-samples", doubts.on_old_samples),
+    CauseRow("judged-on-earlier-canary", doubts.on_earlier_canary),
+    CauseRow("several-apps", doubts.several_apps),
     CauseRow("stable-is-as-bad", nodata.stable_is_as_bad),
+    CauseRow("chance", doubts.chance),
     CauseRow("analysis-failed", analysis.failed),
     CauseRow("progress-deadline", release.deadline_passed),
     CauseRow("aborted-by-a-person", release.aborted_by_person),
@@ -64,6 +72,8 @@ CAUSES: tuple[CauseRow, ...] = (
     CauseRow("missing-argument", analysis.missing_field),
     CauseRow("analysis-not-started", analysis.never_started),
     CauseRow("no-room", services.no_room),
+    CauseRow("stale-replica-count", upstream.stale_count),
+    CauseRow("deadline-not-firing", upstream.deadline_not_firing),
     CauseRow("undo-is-a-canary", release.undo_is_canary),
     CauseRow("router-lagging", services.not_verified),
     CauseRow("timed-pause", release.timed_pause, fine=True),
