@@ -10,6 +10,7 @@ from companyos_canary.argo.steps import asked_share
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
 from companyos_canary.diagnosis.control import waits_for_controller
 from companyos_canary.diagnosis.pods import short, starting
+from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Evidence, plain_message
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import REVISION
@@ -253,6 +254,15 @@ def slow_start(case: Case) -> Finding | None:
     return Finding(sentence, evidence, case.command("watch"))
 
 
+def not_shown_yet(case: Case) -> Finding | None:
+    """Another image has just been set: the whole status is still about the version before it."""
+    current = case.snapshot.current
+    if case.rollout.observed or current is None or not case.rollout.containers:
+        return None
+    shown = version(image_of(current.containers, case.container))
+    return in_progress(case) if shown and shown != case.version else None
+
+
 def in_progress(case: Case) -> Finding | None:
     """It moves, or has only just been asked to."""
     rollout = case.rollout
@@ -277,6 +287,8 @@ def in_progress(case: Case) -> Finding | None:
         evidence = (*quote("AnalysisRun", running[-1].raw, "status", "phase"), *_tolerated(running[-1].raw))
     else:
         message = shown_phase(rollout).message
+        if not rollout.aborted and message.startswith("RolloutAborted"):
+            message = ""  # of the attempt before it; a retry was sent a moment ago
         sentence = f"{case.version} is in progress" + (f": {message}" if message else "")
         evidence = (*_status(case, "phase"), *_status(case, "message"), *_status(case, "currentStepIndex"))
     return Finding(sentence, evidence, case.command("watch"))

@@ -41,6 +41,7 @@ CAUSES: tuple[CauseRow, ...] = (
     CauseRow("gitops-reverted", control.gitops),
     CauseRow("spec-on-aborted-version", control.spec_on_aborted),
     CauseRow("superseded", control.superseded),
+    CauseRow("in-progress", release.not_shown_yet, fine=True),
     CauseRow("abort-dropped", release.abort_dropped),
     CauseRow("no-previous-version", release.nothing_before),
     CauseRow("abort-held-by-pause", release.abort_held),
