@@ -14,10 +14,10 @@ from pathlib import Path
 from rich.console import Console
 
 from companyos_canary import cli
-from companyos_canary.argo.picture import Place
 from companyos_canary.diagnosis.table import CAUSES
 from companyos_canary.errors import MEANING
 from companyos_canary.lint.rules import RULES
+from companyos_canary.model.place import Place
 from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox.scenarios import shipped
 from companyos_canary.view.lines import Facts

@@ -368,7 +368,7 @@ class Frame:
 def drawing(width: int, height: int) -> Callable[[bool], object]:
     """Draws the live screen of a canary in its second analysis: two ReplicaSets, ten pods, two runs
     of five metrics, Prometheus next to them. The argument chooses one of two such moments."""
-    from companyos_canary.argo.picture import Place
+    from companyos_canary.model.place import Place
     from companyos_canary.view.lines import Facts
     from companyos_canary.view.panels import Desk
     from companyos_canary.view.screen import screen

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.picture import Place
 from companyos_canary.argo.stable_record import abort_action
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, events_about
@@ -20,6 +19,7 @@ from companyos_canary.errors import CanaryError, Forbidden
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import Diagnosis, Ending
+from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.prometheus.client import Prometheus
@@ -47,13 +47,13 @@ def explain(
     version that is asked about, empty for the newest; `prometheus` gives the one at an address."""
     used = 2 if rollout.workload_ref else 1
     snapshot = cluster.snapshot(rollout)
-    case, notes = of_snapshot(
+    case, notes = case_of(
         cluster, snapshot, now, place, wanted=wanted, did=did, prometheus=prometheus, used=used + _PARTS
     )
     return diagnose(case), case, notes
 
 
-def of_snapshot(
+def case_of(
     cluster: Cluster,
     snapshot: Snapshot,
     now: datetime,
@@ -94,7 +94,7 @@ def of_snapshot(
 _UNEXPLAINED = ("progress-deadline", "aborted-by-a-person", "aborted")
 
 
-def of_ending(
+def explain_ending(
     cluster: Cluster, ending: Ending, place: Place, prometheus: Callable[[str], Prometheus]
 ) -> Diagnosis | None:
     """Why a `deploy` or `watch` ended as it did; None where nothing is wrong. Of what ended without a reason it is the
@@ -107,7 +107,7 @@ def of_ending(
         return None
     replaced = ending.kind in ("superseded", "reverted") and not ending.snapshot.rollout.aborted
     wanted = ending.image if replaced else ""
-    case, _ = of_snapshot(
+    case, _ = case_of(
         cluster, ending.snapshot, ending.at, place, wanted=wanted, prometheus=prometheus, used=_PARTS + 1
     )
     found = diagnose(case)
@@ -115,7 +115,7 @@ def of_ending(
         return None
     if ending.troubled and found.cause in _UNEXPLAINED and not abort_action(ending.snapshot.rollout.annotations):
         at = ending.snapshot.rollout.aborted_at or ending.at
-        earlier, _ = of_snapshot(cluster, ending.troubled, at, place, used=_PARTS + 1)
+        earlier, _ = case_of(cluster, ending.troubled, at, place, used=_PARTS + 1)
         told = diagnose(earlier)
         found = found if told.fine else told
     return None if found.fine else found

@@ -15,33 +15,10 @@ from companyos_canary.argo.routes import Route, active_routes
 from companyos_canary.argo.steps import WeightStep, actual_share, actual_weight, weight_step_at
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Cause, Diagnosis
+from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import place_text
 from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.model.workload import ReplicaSet
-
-# Verbs that take the Rollout as an option, because their argument is a version.
-_VERSION_VERBS = frozenset({"deploy"})
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where, and what is not in the cluster's objects. `who` began the update; `target` (Rollout,
-    namespace) is put into the commands that are shown, where no canary.yaml names them;
-    `container` is the one whose image is the version, the first by default."""
-
-    context: str = ""
-    who: str = ""
-    target: tuple[str, str] | None = None
-    container: str | None = None
-    options: str = ""
-
-    def command(self, verb: str, argument: str = "") -> str:
-        """A command that can be copied: `canary abort`, `canary abort NAME -n NAMESPACE`."""
-        target = ""
-        if self.target:
-            option = "--rollout " if verb in _VERSION_VERBS else ""
-            target = f"{option}{self.target[0]} -n {self.target[1]}"
-        return " ".join(w for w in ("canary", verb, argument, target, self.options) if w)
 
 
 @dataclass(frozen=True)

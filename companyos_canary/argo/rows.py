@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypedDict
 from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.limits import Limit, Operator, measured_number
 from companyos_canary.argo.metric_rows import MetricRow
-from companyos_canary.argo.picture import Picture, Place, look
+from companyos_canary.argo.picture import Picture, look
 from companyos_canary.argo.pods import pod_message, pod_status, ready_containers, restarts
 from companyos_canary.argo.progress import Activity
 from companyos_canary.argo.routes import Route
@@ -19,6 +19,7 @@ from companyos_canary.argo.steps import WeightStep, step_count
 from companyos_canary.model.analysisrun import Measurement
 from companyos_canary.model.experiment import Experiment
 from companyos_canary.model.outcome import AbortReason, Cause, Diagnosis, Ending, EndKind
+from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout, StepKind
 from companyos_canary.model.row import LEFT_OUT, Images, OfAll, Percent, Phase, Role, RunPhase, Says, pick
 from companyos_canary.model.snapshot import Snapshot

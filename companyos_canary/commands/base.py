@@ -54,9 +54,9 @@ from companyos_canary.runtime import ReaderGone, Runtime
 
 if TYPE_CHECKING:
     from companyos_canary.actions.wait import Time
-    from companyos_canary.argo.picture import Place
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.config import Settings
+    from companyos_canary.model.place import Place
     from companyos_canary.model.snapshot import Snapshot
 
 
@@ -241,7 +241,7 @@ class Session:
     def view_place(self, rollout: Rollout) -> "Place":
         """Where this run acts and who deployed, for the view: the Rollout is put into the commands
         that it shows unless canary.yaml names it."""
-        from companyos_canary.argo.picture import Place
+        from companyos_canary.model.place import Place
 
         settings, record = self.resolved.settings, record_of(rollout.annotations)
         images = [c.image for c in rollout.containers]
@@ -272,7 +272,7 @@ class Session:
         and with the options that lead to it."""
         if "`canary " not in text or (not self.resolved.rollout and "rollout" not in vars(self)):
             return text
-        from companyos_canary.argo.picture import Place
+        from companyos_canary.model.place import Place
 
         namespace = self.resolved.namespace or ("cluster" in vars(self) and self.cluster.namespace)
         target = None if self.resolved.settings or not namespace else (self.rollout, str(namespace))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from companyos_canary.actions import abort
 from companyos_canary.actions.change import change
 from companyos_canary.actions.deploy import container_of, timeout_of
-from companyos_canary.actions.explain import of_ending
+from companyos_canary.actions.explain import explain_ending
 from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo import rows
@@ -16,7 +16,6 @@ from companyos_canary.argo.effects import aborted
 from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.argo.patches.decision import Decision, Nothing
 from companyos_canary.argo.phase import shown_phase
-from companyos_canary.argo.picture import Place
 from companyos_canary.commands import scope
 from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
@@ -37,6 +36,7 @@ from companyos_canary.errors import (
 from companyos_canary.model.abort_on import NEVER, AbortOn
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import AbortReason, Diagnosis, Ending
+from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.ci.summary import ending_report, unobserved_report
@@ -115,7 +115,7 @@ def _why(session: Session, ending: Ending, place: Place) -> Diagnosis | None:
     """What `canary why` would say; nothing where Ctrl-C comes first."""
     settings = session.resolved.settings
     try:
-        return of_ending(
+        return explain_ending(
             session.cluster,
             ending,
             place,

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.argo.picture import Place
 from companyos_canary.argo.rows import Listed, listed
 from companyos_canary.commands import base
 from companyos_canary.commands.options import a_duration, not_a_selector
 from companyos_canary.errors import Forbidden, Invalid, exits
+from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 

@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from companyos_canary.argo.phase import shown_phase
-from companyos_canary.argo.picture import Picture, Place, look
+from companyos_canary.argo.picture import Picture, look
 from companyos_canary.diagnosis.case import Case, recorded
 from companyos_canary.diagnosis.table import diagnose
 from companyos_canary.model.outcome import Diagnosis
+from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live, Snapshot
 
 

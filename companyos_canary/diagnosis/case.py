@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.argo.patches.record import action_of, record_of
-from companyos_canary.argo.picture import Place
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Evidence
+from companyos_canary.model.place import Place
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.model.snapshot import Snapshot

@@ -35,7 +35,7 @@ def rolled_back(case: Case, verdict: FailedVerdict, because: str, more: tuple[Ev
     return Finding(f"{case.version} was rolled back because {because}", evidence, case.command(verb), because)
 
 
-def wrong_unit(case: Case) -> Finding | None:
+def in_another_unit(case: Case) -> Finding | None:
     """The value and its limit are in different units: read in the limit's unit it is a good one."""
     verdict = failing(case)
     value = measured_number(verdict.value("Failed")) if verdict else None
@@ -168,7 +168,7 @@ def _is_share(verdict: FailedVerdict) -> bool:
     return divided and 0 < value <= 1 and looks <= _FEW_LOOKS and unit_of(verdict.result.name, limit) == "percent"
 
 
-def chance(case: Case) -> Finding | None:
+def by_chance(case: Case) -> Finding | None:
     """So few requests that a version as good as the stable one shows such a value now and then."""
     verdict, question = failing(case), how_many(case)
     answer = case.answers.get(question) if question else None

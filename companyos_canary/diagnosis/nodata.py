@@ -68,7 +68,7 @@ def part_of(query: str) -> _Part | None:
     return _Part(metric, matchers, window, float(needed[1]) if needed else None)
 
 
-def next_question(case: Case) -> str:
+def question_without_data(case: Case) -> str:
     """What to ask Prometheus next; empty once the answers tell, or where there is nothing to ask."""
     if case.prometheus:
         return ""

@@ -13,8 +13,8 @@ def next_question(case: Case) -> str:
         return ""
     verdict = nodata.failing(case)
     if verdict is None:
-        return nodata.next_question(case)
-    if doubts.wrong_unit(case) or doubts.on_old_samples(case) or doubts.on_earlier_canary(case):
+        return nodata.question_without_data(case)
+    if doubts.in_another_unit(case) or doubts.on_old_samples(case) or doubts.on_earlier_canary(case):
         return ""
     asked = (doubts.who_answers(case), nodata.stable_side(nodata.query_of(verdict)), doubts.how_many(case))
     for question in filter(None, asked):

@@ -28,6 +28,7 @@ def diagnose(case: Case) -> Diagnosis:
                 found.evidence[:MOST_EVIDENCE],
                 found.next,
                 found.because or found.sentence,
+                cause.id in pods.ORDER,
             )
     raise AssertionError("the last cause fits whatever is left")
 
@@ -57,12 +58,12 @@ CAUSES: tuple[CauseRow, ...] = (
     *(CauseRow(id_, analysis.error(id_)) for id_ in analysis.ERRORS),
     *(CauseRow(id_, nodata.told(id_)) for id_ in nodata.REASONS),
     CauseRow("no-data", analysis.no_data),
-    CauseRow("wrong-unit", doubts.wrong_unit),
+    CauseRow("wrong-unit", doubts.in_another_unit),
     CauseRow("retry-on-old-samples", doubts.on_old_samples),
     CauseRow("judged-on-earlier-canary", doubts.on_earlier_canary),
     CauseRow("several-apps", doubts.several_apps),
     CauseRow("stable-is-as-bad", nodata.stable_is_as_bad),
-    CauseRow("chance", doubts.chance),
+    CauseRow("chance", doubts.by_chance),
     CauseRow("analysis-failed", analysis.failed),
     CauseRow("progress-deadline", release.deadline_passed),
     CauseRow("aborted-by-a-person", release.aborted_by_person),

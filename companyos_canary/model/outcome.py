@@ -102,7 +102,7 @@ class Diagnosis:
     to be done, or only a decision."""
 
     # Neither text has a full stop. `because` is the part of the sentence that every other voice repeats: without the
-    # version and what became of it, which they say in their own way.
+    # version and what became of it, which they say in their own way. `of_pods`: it is the trouble of one of its pods.
 
     cause: str
     fine: bool
@@ -110,6 +110,7 @@ class Diagnosis:
     evidence: Annotated[tuple[Evidence, ...], Says(most=MOST_EVIDENCE)]
     next: Annotated[str, Says("a command line")]
     because: str = field(metadata=INSIDE)
+    of_pods: bool = field(default=False, metadata=INSIDE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

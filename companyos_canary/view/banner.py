@@ -2,7 +2,6 @@
 
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
-from companyos_canary.diagnosis.pods import ORDER as PODS
 from companyos_canary.view.experiment import doing as kind_text
 from companyos_canary.view.format import bound_text, clock, duration, left, shorten, value_text
 from companyos_canary.view.lines import Facts, Line, Role, columns_of
@@ -55,7 +54,7 @@ def _told(picture: Picture, facts: Facts) -> tuple[str, str, Role, str]:
 
 def _under_way(picture: Picture, facts: Facts, at: str) -> tuple[str, str, Role, str]:
     symbols = facts.symbols
-    if picture.cause and picture.cause.pods and (picture.why is None or picture.why.cause in PODS):
+    if picture.cause and picture.cause.pods and (picture.why is None or picture.why.of_pods):
         return symbols.failed, "PODS FAIL", "bad", _with(at, _pods(picture))
     if failing := _failing(picture):
         return symbols.failed, "FAILING", "bad", _with(at, failing)

@@ -1,9 +1,9 @@
 """How it ended: the verdict in one line, and the sentences that close a watch."""
 
-from companyos_canary.argo.picture import Picture, Place, look
-from companyos_canary.diagnosis.pods import ORDER as PODS
+from companyos_canary.argo.picture import Picture, look
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import Ending
+from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import clock, duration, failure, quoted, weight_text
 from companyos_canary.view.lines import Facts, Line, Role, wrapped
@@ -192,7 +192,7 @@ def meaning(ending: Ending) -> list[str]:
     if cause:
         found += [f"also {metric_sentence(m)}" for m in cause.metrics[1:] if not m.few]
         rest = cause.pods_by_reason
-        told = ending.why is not None and ending.why.cause not in PODS
+        told = ending.why is not None and not ending.why.of_pods
         found += [pod_sentence(p) for p in (rest if cause.metrics or told else rest[1:])]
     stable = version(ending.stable_image) if ending.stable_image else "the stable version"
     if ending.kind == "rolled-back":

@@ -6,10 +6,10 @@ from functools import cache, partial
 
 from rich.text import Text
 
-from companyos_canary.argo.picture import Picture, Place
+from companyos_canary.argo.picture import Picture
 from companyos_canary.diagnosis.alarm import seen
-from companyos_canary.diagnosis.pods import ORDER as PODS
 from companyos_canary.model.outcome import Diagnosis, Ending
+from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.banner import banner_line, too_long
 from companyos_canary.view.closing import closing
@@ -52,7 +52,7 @@ def warnings(picture: Picture, facts: Facts) -> list[Line]:
     mark = facts.symbols.warning
     said = reasons(picture)
     if told := too_long(picture, facts):
-        bad = picture.why is None or picture.progress.phase.word == "Degraded" or picture.why.cause in PODS
+        bad = picture.why is None or picture.progress.phase.word == "Degraded" or picture.why.of_pods
         said.insert(0, (told, "failure" if bad else "warning"))
     for sentence, role in said:
         symbol = facts.symbols.failed if role == "failure" else mark

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from companyos_canary.argo.metric_rows import MetricRow
-from companyos_canary.argo.picture import Picture, Place, look
+from companyos_canary.argo.picture import Picture, look
 from companyos_canary.model.outcome import Diagnosis
+from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.experiment import doing as kind_text
 from companyos_canary.view.experiment import route_text

@@ -4,7 +4,6 @@ import re
 
 from companyos_canary.argo.limits import Limit, Operator, unit_of
 from companyos_canary.argo.picture import Picture
-from companyos_canary.diagnosis.pods import ORDER as PODS
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem, plain_message
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.view.format import bound_text, duration, limit_text, value_text
@@ -23,9 +22,8 @@ def reasons(picture: Picture) -> list[tuple[str, Role]]:
     bad: Role = "failure" if picture.progress.phase.word == "Degraded" else "warning"
     few = "" if picture.why else too_few_sentence(found.metrics, len(picture.metrics))
     said: list[tuple[str, Role]] = [(few, "warning")] if few else []
-    if picture.why is not None and picture.why.cause in PODS:
-        return said
-    said += [(pod_sentence(p), bad) for p in found.pods_by_reason]
+    because = picture.why.because if picture.why else ""
+    said += [(pod_sentence(p), bad) for p in found.pods_by_reason if p.reason not in because]
     if bad == "failure" and found.pods and not found.metrics and picture.why is None:
         said.append((controller_sentence(found), bad))
     return said

@@ -15,13 +15,13 @@ from typing import Any
 import yaml
 
 from companyos_canary.actions.explain import explain
-from companyos_canary.argo.picture import Place
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import path_target
 from companyos_canary.diagnosis.case import Case, Did
 from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.model.outcome import Diagnosis
+from companyos_canary.model.place import Place
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.sandbox.api.selectors import label_selector

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from companyos_canary.argo.picture import Place
 from companyos_canary.diagnosis.alarm import seen
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Diagnosis, Ending, EndKind
+from companyos_canary.model.place import Place
 from companyos_canary.view import closing, status
 from companyos_canary.view.banner import banner_line
 from companyos_canary.view.ci.forges import annotation

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from companyos_canary.argo.events import events
-from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.picture import look
 from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live, LiveMetric, Missing, Snapshot
 from companyos_canary.view import pipe
 from companyos_canary.view.lines import Facts, plain

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.argo.cause import cause
-from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.picture import look
 from companyos_canary.argo.rows import verdict_row
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending
+from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import machine, pipe, status
 from companyos_canary.view.ci.summary import ending_report

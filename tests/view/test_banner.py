@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from rich.text import Text
 
-from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.picture import look
+from companyos_canary.model.place import Place
 from companyos_canary.view.banner import banner_line
 from companyos_canary.view.lines import BANNERS, Facts, plain
 from companyos_canary.view.panels import Desk

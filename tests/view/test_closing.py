@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from companyos_canary.argo.cause import cause
-from companyos_canary.argo.picture import Place
 from companyos_canary.cli import VERBS
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Cause, Ending, EndKind, PodProblem
+from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.closing import closing, verdict_line
 from companyos_canary.view.lines import Facts, plain

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from companyos_canary.argo.limits import Limit
-from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.picture import look
+from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live, LiveMetric, Snapshot
 from companyos_canary.render.questions import Question, Questions
 from companyos_canary.view.lines import Facts

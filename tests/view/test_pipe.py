@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from companyos_canary.analysis.evidence import MARK
 from companyos_canary.argo.events import Noted, PodsReady, Replaced, awaits_a_verdict, events, untold
-from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.picture import look
 from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import format as keyed
 from companyos_canary.view import pipe

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from companyos_canary.argo.durations import Points
 from companyos_canary.argo.metric_rows import rows_of
-from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.picture import look
+from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Course
 from companyos_canary.view.lines import ASCII, UNICODE, Facts, Line, plain, width
 from companyos_canary.view.panels import Desk, panel_lines

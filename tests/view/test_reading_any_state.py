@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from companyos_canary.argo.history import history, revision_row
 from companyos_canary.argo.judged import judged_run, worst_first
-from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.picture import look
 from companyos_canary.argo.rows import listed
 from companyos_canary.commands.events import by_time, left_out, subjects
+from companyos_canary.model.place import Place
 from companyos_canary.view import analysis, rollouts
 from companyos_canary.view import analysis as analysis_screen
 from companyos_canary.view import events as eventlist

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from companyos_canary.argo.picture import Place
 from companyos_canary.argo.rows import Listed, listed
+from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain as text

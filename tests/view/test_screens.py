@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.picture import look
 from companyos_canary.cli import VERBS
+from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live
 from companyos_canary.model.workload import LogLine
 from companyos_canary.view.lines import Facts

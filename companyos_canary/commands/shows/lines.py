@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from companyos_canary.argo.events import Happened, PodsReady, awaits_a_verdict, events, happenings, untold
-from companyos_canary.argo.picture import Picture, Place, look
+from companyos_canary.argo.picture import Picture, look
 from companyos_canary.argo.rows import verdict_row
 from companyos_canary.commands.base import Session
 from companyos_canary.diagnosis.alarm import seen
 from companyos_canary.model.outcome import Ending
+from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.words import harmless

@@ -11,13 +11,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from companyos_canary.argo.picture import Place, look
+from companyos_canary.argo.picture import look
 from companyos_canary.commands.base import Session
 from companyos_canary.commands.shows.jobs import LiveValues, Repeated, carried_out, heard, log_of, why_read_only
 from companyos_canary.commands.shows.keys import LEAVE, YES, Order, press
 from companyos_canary.commands.shows.lines import Manner, Show
 from companyos_canary.keyboard import REDRAW, Keyboard
 from companyos_canary.model.outcome import Diagnosis, Ending
+from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.panels import Desk, Notice

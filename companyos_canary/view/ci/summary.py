@@ -8,10 +8,10 @@ from typing import Literal
 
 from companyos_canary.argo.durations import timeline
 from companyos_canary.argo.metric_rows import MetricRow
-from companyos_canary.argo.picture import Picture, Place, look
-from companyos_canary.diagnosis.pods import short
+from companyos_canary.argo.picture import Picture, look
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.outcome import Ending
+from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view import advice
 from companyos_canary.view.closing import commands, look_of, meaning, sentence
@@ -21,6 +21,7 @@ from companyos_canary.view.machine import error_entry
 
 _Level = Literal["", "warning", "error"]
 _WELL = ("healthy", "reached")
+_LONGEST = 200  # characters of a value in a table
 _SOMEBODY = ("paused", "interrupted")
 
 
@@ -157,10 +158,15 @@ def _so_far(row: MetricRow, *, counts: bool) -> tuple[str, ...]:
     return (f"{told}: {advice.words(found)}",)
 
 
+def _shown(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
 def _evidence(ending: Ending) -> str:
     """The fields that show why, as `canary why` quotes them."""
     found = ending.why.evidence if ending.why else ()
-    return _table(("object", "field", "value"), [(e.object, e.field, short(str(e.value))) for e in found])
+    return _table(("object", "field", "value"), [(e.object, e.field, _shown(e.value)) for e in found])
 
 
 def _pods(ending: Ending) -> str:

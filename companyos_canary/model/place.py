@@ -1,0 +1,27 @@
+"""Where commands act, and how a command line that is shown names it."""
+
+from dataclasses import dataclass
+
+# Verbs that take the Rollout as an option, because their argument is a version.
+_VERSION_VERBS = frozenset({"deploy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where, and what is not in the cluster's objects. `who` began the update; `target` (Rollout,
+    namespace) is put into the commands that are shown, where no canary.yaml names them;
+    `container` is the one whose image is the version, the first by default."""
+
+    context: str = ""
+    who: str = ""
+    target: tuple[str, str] | None = None
+    container: str | None = None
+    options: str = ""
+
+    def command(self, verb: str, argument: str = "") -> str:
+        """A command that can be copied: `canary abort`, `canary abort NAME -n NAMESPACE`."""
+        target = ""
+        if self.target:
+            option = "--rollout " if verb in _VERSION_VERBS else ""
+            target = f"{option}{self.target[0]} -n {self.target[1]}"
+        return " ".join(w for w in ("canary", verb, argument, target, self.options) if w)
