@@ -107,9 +107,7 @@ def explain_ending(
         return None
     replaced = ending.kind in ("superseded", "reverted") and not ending.snapshot.rollout.aborted
     wanted = ending.image if replaced else ""
-    case, _ = case_of(
-        cluster, ending.snapshot, ending.at, place, wanted=wanted, prometheus=prometheus, used=_PARTS + 1
-    )
+    case, _ = case_of(cluster, ending.snapshot, ending.at, place, wanted=wanted, prometheus=prometheus, used=_PARTS + 1)
     found = diagnose(case)
     if replaced and found.cause not in ("superseded", "gitops-reverted"):
         return None

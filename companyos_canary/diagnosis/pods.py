@@ -153,7 +153,6 @@ def _container(case: Case, pod: Fields, place: tuple[str, int], status: Fields, 
         *quote("Pod", pod, *path, "restartCount"),
     )
     times = f"{restarts} {'restart' if restarts == 1 else 'restarts'}"
-    times = f"{waiting}, {times}" if waiting else times
     if at(status, *ended, "reason") == "OOMKilled":
         limit = _limit(pod, name)
         bound = f" of {limit[0].value}" if limit else ""
@@ -170,10 +169,16 @@ def _container(case: Case, pod: Fields, place: tuple[str, int], status: Fields, 
     if init:
         sentence = f"init container {name} fails with exit code {code}{told}"
         return Trouble("init-container", pod, sentence, (*said[:1], *evidence))
-    sentence = f"container {name} exits with code {code} and is started again and again ({times}){told}"
-    if not restarts:
-        sentence = f"container {name} exited with code {code}{told}"
+    sentence = f"container {name} {_crashes(waiting, code, restarts, times)}{told}"
     return Trouble("crash-loop", pod, sentence, (*said[:1], *evidence))
+
+
+def _crashes(waiting: str, code: object, restarts: int, times: str) -> str:
+    if not restarts:
+        return f"exited with code {code}"
+    if waiting:
+        return f"is in {waiting}: exit code {code}, {times}"
+    return f"exits with code {code} and is started again and again ({times})"
 
 
 def _pull_why(case: Case, pod: Fields, message: str) -> str:
