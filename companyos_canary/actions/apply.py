@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from companyos_canary.actions import routes
 from companyos_canary.actions.change import interrupted
 from companyos_canary.actions.wait import Time, Waited, wait
 from companyos_canary.argo.effects import Effect
@@ -30,7 +31,7 @@ _ATTEMPTS = 5
 class Planned:
     """What an apply will do: each object as it is wanted, as it is now (None: not there) and as
     the server would keep it; the changes of the live Rollout that would start a canary, or one
-    again; and those that count from the next version."""
+    again; those that count from the next version; and what is said of routes that stay as they are."""
 
     wanted: tuple[Mapping[str, Any], ...]
     live: tuple[Mapping[str, Any] | None, ...]
@@ -38,6 +39,7 @@ class Planned:
     rolling: tuple[FieldChange, ...]
     later: tuple[FieldChange, ...]
     forced: bool
+    kept: tuple[str, ...] = ()
 
     @property
     def first(self) -> bool:
@@ -68,14 +70,27 @@ def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bo
         wanted = tuple(keep_live_image(o, live) if o["kind"] == ROLLOUT.kind else o for o in wanted)
     if live is not None and _autoscaled(cluster, settings.rollout):
         wanted = tuple(map(_without_replicas, wanted))
+    before = tuple(live if o["kind"] == ROLLOUT.kind else _found(cluster, o) for o in wanted)
+    wanted, before, kept = _network(settings, wanted, before)
     tried = [_with_live_replicas(o, live) if o["kind"] == ROLLOUT.kind else o for o in wanted]
     dry, forced = _dry_run(cluster, tried, force=force)
-    before = tuple(live if o["kind"] == ROLLOUT.kind else _found(cluster, o) for o in wanted)
     rollout = next(o for o in dry if o["kind"] == ROLLOUT.kind)
     found = changes(live, rollout) if live is not None else ()
     if live is not None and _only_for_the_next(Rollout.from_object(live), found):
-        return Planned(wanted, before, dry, (), found, forced)
-    return Planned(wanted, before, dry, found, (), forced)
+        return Planned(wanted, before, dry, (), found, forced, kept)
+    return Planned(wanted, before, dry, found, (), forced, kept)
+
+
+_Objects = tuple[Mapping[str, Any], ...]
+_Live = tuple[Mapping[str, Any] | None, ...]
+
+
+def _network(settings: Settings, wanted: _Objects, live: _Live) -> tuple[_Objects, _Live, tuple[str, ...]]:
+    """The objects without the routes that exist, which stay, and Services with the hash in their selector."""
+    stay = routes.kept(settings, wanted, live)
+    pairs = [(w, there) for n, (w, there) in enumerate(zip(wanted, live, strict=True)) if n not in stay]
+    said = tuple(routes.what_it_lacks(settings, there) for n in sorted(stay) if (there := live[n]) is not None)
+    return tuple(routes.with_live_hash(w, there) for w, there in pairs), tuple(there for _, there in pairs), said
 
 
 def refuse_to_roll(planned: Planned, name: str) -> None:

@@ -94,6 +94,7 @@ def _encoded(body: object) -> bytes:
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+_REVIEW_OF_OTHERS = Kind("authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews", namespaced=False)
 _REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", namespaced=False)
 
 _RULES = Kind("authorization.k8s.io/v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", namespaced=False)
@@ -247,8 +248,8 @@ class Cluster:
         request = apply_request(obj, kind, self.namespace, dry_run=dry_run, force=force, field_manager=field_manager)
         return self._changed(request, kind.kind, (obj.get("metadata") or {}).get("name", ""))
 
-    def may(self, verb: str, plural: str, *, group: str = "", subresource: str = "") -> bool:
-        """Whether the user is permitted to do this in the namespace (`kubectl auth can-i`)."""
+    def may(self, verb: str, plural: str, *, group: str = "", subresource: str = "", user: str = "") -> bool:
+        """Whether the user is permitted to do this in the namespace (`kubectl auth can-i`), or another `user`."""
         wanted = {
             "namespace": self.namespace,
             "verb": verb,
@@ -256,8 +257,10 @@ class Cluster:
             "resource": plural,
             "subresource": subresource,
         }
-        review = {"apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind, "spec": {"resourceAttributes": wanted}}
-        answer = self.send(create_request(review, _REVIEW, self.namespace))
+        kind = _REVIEW_OF_OTHERS if user else _REVIEW
+        spec = {"resourceAttributes": wanted, **({"user": user} if user else {})}
+        review = {"apiVersion": kind.api_version, "kind": kind.kind, "spec": spec}
+        answer = self.send(create_request(review, kind, self.namespace))
         return bool((answer.get("status") or {}).get("allowed"))
 
     def rules(self) -> list[Any] | None:

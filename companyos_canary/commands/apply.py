@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from companyos_canary.actions import apply as action
+from companyos_canary.actions import routes
 from companyos_canary.actions.change import PATIENCE
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.phase import shown_phase
@@ -77,12 +78,9 @@ def apply(
     settings = session.settings
     time = session.time(timeout)
     planned = action.plan(session.cluster, settings, version, force=force)
+    _say_what_routes_need(session, planned)
     if dry_run:
-        starts = [f"starts a canary: {action.applied_sentence(c)}" for c in planned.rolling]
-        later = [f"{LATER}: {action.applied_sentence(c)}" for c in planned.later]
-        if not planned.first and not planned.rolling and _judged_otherwise(planned):
-            session.note(TEMPLATES)
-        return _answer(session, planned, (*starts, *later), applied=False)
+        return _tried(session, planned)
     if not force:
         action.refuse_what_git_has(planned, version)
     scope.refuse(session, settings, force=force)
@@ -102,6 +100,20 @@ def apply(
     patience = patience if planned.first else PATIENCE
     waited = action.settle(session.cluster, rollout, time=time, patience=patience, until_healthy=planned.first)
     return _ended(session, planned, waited)
+
+
+def _say_what_routes_need(session: base.Session, planned: action.Planned) -> None:
+    for sentence in (*planned.kept, *routes.what_the_controller_lacks(session.cluster, session.settings)):
+        session.note(sentence)
+
+
+def _tried(session: base.Session, planned: action.Planned) -> base.Answer:
+    """What a dry run shows."""
+    starts = [f"starts a canary: {action.applied_sentence(c)}" for c in planned.rolling]
+    later = [f"{LATER}: {action.applied_sentence(c)}" for c in planned.later]
+    if not planned.first and not planned.rolling and _judged_otherwise(planned):
+        session.note(TEMPLATES)
+    return _answer(session, planned, (*starts, *later), applied=False)
 
 
 def _judged_otherwise(planned: action.Planned) -> bool:

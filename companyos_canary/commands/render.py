@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from companyos_canary.commands import base
-from companyos_canary.errors import ExitCode
+from companyos_canary.config import Settings
+from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.model.row import Object, Output
 from companyos_canary.render.objects import objects
 from companyos_canary.render.templates import to_yaml
+from companyos_canary.render.traffic import for_a_route_that_exists, ignored_by_argocd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,7 @@ class Objects:
 EXAMPLES = (
     "canary render v1.0.0           AnalysisTemplates, Service and Rollout as YAML",
     "canary render -e prod | kubectl diff -f -",
+    "canary render --argocd         what an Application of Argo CD has to ignore",
     "canary render -o json | jq .data.objects",
 )
 OUTPUT = Output((Objects,))
@@ -29,15 +32,38 @@ EXITS = (ExitCode.OK, ExitCode.USAGE)
 def render(
     session: base.Session,
     version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="image tag, digest or image")] = None,
+    argocd: Annotated[
+        bool, typer.Option("--argocd", help="print what an Application of Argo CD has to ignore instead")
+    ] = False,
 ) -> base.Answer:
-    """Print the objects that canary.yaml produces, without a cluster."""
+    """Print the objects that canary.yaml produces, without a cluster.
+
+    With a traffic router the controller writes weights and selectors; --argocd prints the `ignoreDifferences`
+    that keep Argo CD from putting them back.
+    """
+    if argocd:
+        return _for_argocd(session.settings)
     found = objects(session.settings, version)
+    if session.settings.traffic and (note := for_a_route_that_exists(session.settings, session.settings.traffic)):
+        session.note(note)
     return base.Answer(
         data=Objects(objects=tuple(found)),
         lines=(to_yaml(found).rstrip("\n"),),
         objects=found,
         name="\n".join(f"{o['kind'].lower()}/{o['metadata']['name']}" for o in found),
     )
+
+
+def _for_argocd(settings: Settings) -> base.Answer:
+    ignored = ignored_by_argocd(settings, settings.traffic) if settings.traffic else []
+    if not ignored:
+        raise UsageError(
+            "canary.yaml has no `traffic`: the controller writes nothing that Argo CD would put back",
+            hint="`canary render` prints the objects",
+        )
+    sync = {"syncOptions": ["RespectIgnoreDifferences=true"]}
+    part = {"spec": {"ignoreDifferences": ignored, "syncPolicy": sync}}
+    return base.Answer(data=Objects(objects=(part,)), lines=(to_yaml([part]).rstrip("\n"),), objects=(part,))
 
 
 command = base.verb(render)

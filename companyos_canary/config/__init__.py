@@ -16,6 +16,7 @@ from companyos_canary.config.settings import (
     PrometheusSettings,
     Settings,
     StepSettings,
+    TrafficSettings,
     image_reference,
 )
 from companyos_canary.model.image import repository
@@ -31,6 +32,7 @@ __all__ = [
     "Resolved",
     "Settings",
     "StepSettings",
+    "TrafficSettings",
     "find",
     "image_reference",
     "load",

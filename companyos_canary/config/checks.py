@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -16,10 +17,12 @@ from companyos_canary.config.settings import (
     PrometheusSettings,
     Settings,
     StepSettings,
+    TrafficSettings,
     limit,
     parsed_duration,
 )
 from companyos_canary.config.source import FieldPath, Source
+from companyos_canary.config.traffic import step_pods, traffic_settings
 from companyos_canary.model.abort_on import OF_PODS, AbortOn
 
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s]*")
@@ -178,6 +181,7 @@ def settings(source: Source, document: Document) -> Settings:
     check.that(0 <= (document.replicas or 0) <= 2**31 - 1, ("replicas",))
     check.that(1 <= document.port <= 65535, ("port",))
     _check_pod(check, document.pod, container, app)
+    split = traffic_settings(check, document.traffic, rollout)
     return Settings(
         rollout=rollout,
         namespace=namespace,
@@ -188,7 +192,8 @@ def settings(source: Source, document: Document) -> Settings:
         port=document.port,
         progress_deadline=check.seconds(("progress_deadline",), document.progress_deadline),
         abort_on=_abort_on(check, document.abort_on),
-        steps=_steps(check, document.steps),
+        traffic=split,
+        steps=_steps(check, document.steps, split),
         analysis=_analysis(check, document.analysis),
         prometheus=PrometheusSettings(
             check.address(("prometheus", "url"), document.prometheus.url),
@@ -212,7 +217,9 @@ def _abort_on(check: Checker, conditions: tuple[str, ...]) -> AbortOn:
     return AbortOn(tuple(dict.fromkeys(words)), stuck)
 
 
-def _steps(check: Checker, documents: tuple[StepDocument, ...]) -> tuple[StepSettings, ...]:
+def _steps(
+    check: Checker, documents: tuple[StepDocument, ...], split: TrafficSettings | None
+) -> tuple[StepSettings, ...]:
     check.that(documents, ("steps",), found="an empty list")
     found: list[StepSettings] = []
     for index, document in enumerate(documents):
@@ -222,7 +229,7 @@ def _steps(check: Checker, documents: tuple[StepDocument, ...]) -> tuple[StepSet
         judged = document.analysis is not None or document.pause is not None
         neither = "neither `analysis` nor `pause`"
         check.that(judged, path, "one or both, together with `weight`", neither)
-        found.append(_step(check, path, document))
+        found.append(replace(_step(check, path, document), pods=step_pods(check, split, document.pods, path)))
     return tuple(found)
 
 

@@ -28,8 +28,27 @@ ALLOWED: dict[str, str] = {
     "steps": "a list of one or more steps such as `{weight: 10, analysis: 2m}`",
     "steps[]": "a step such as `{weight: 10, analysis: 2m}`",
     "steps[].weight": "a whole number from 1 to 100, not less than the one before",
+    "steps[].pods": "a number of pods such as `2`, or a share of the replicas such as `25%`",
     "steps[].analysis": "a duration of `4s` or more, such as `2m` or `90s`",
     "steps[].pause": "a duration of whole seconds such as `5m`, or `manual`",
+    "traffic": "`gateway`, `istio`, `alb`, `traefik` or `nginx`, or a mapping such as `{gateway: {parent: infra/web}}`",
+    **{
+        f"traffic.{router}{key}": text
+        for router in ("gateway", "istio", "alb", "traefik", "nginx")
+        for key, text in {
+            "": "a mapping such as `{route: companyos-api}`, or `{}`",
+            ".route": "the name of the object that splits the traffic, of small letters, digits and `-`",
+            ".parent": "the Gateway that it belongs to, such as `infra/public` or `public`",
+            ".host": "a host name such as `api.example.com`",
+            ".class": "the class of the Ingress, such as `nginx`",
+            ".existing": "`true` if the object exists and stays someone else's, else `false`",
+        }.items()
+    },
+    "traffic.header": "a mapping of headers to values, such as `{X-Canary: always}`",
+    "traffic.header.*": "the text that the header must be equal to, such as `always`",
+    "traffic.header_pause": "how long testers are alone: a duration of whole seconds such as `10m`, or `manual`",
+    "traffic.stable_scales_down": "`true` or `false`",
+    "traffic.abort_delay": "a duration of whole seconds, at least `1s`, such as `30s`",
     "analysis": "a mapping such as `{window: 5m, min_requests: 100}`",
     "analysis.window": "a duration of whole seconds, at least `1s`, such as `5m`",
     "analysis.min_requests": "a whole number from 1",
@@ -66,7 +85,8 @@ def key_of(path: Iterable[str | int]) -> str:
     text, first = "", ""
     for index, part in enumerate(path):
         first = first or str(part)
-        name = "*" if index == 1 and first in ("metrics", "links", "environments") else part
+        any_name = (index == 1 and first in ("metrics", "links", "environments")) or text == "traffic.header"
+        name = "*" if any_name else part
         text += "[]" if isinstance(part, int) else f".{name}" if text else str(name)
     return text
 
@@ -79,6 +99,27 @@ class StepDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight: Annotated[int, _text("steps[].weight", extra_json_schema={"minimum": 1, "maximum": 100})]
     analysis: Annotated[str, _text("steps[].analysis")] | None = None
     pause: Annotated[str, _text("steps[].pause")] | None = None
+    pods: Annotated[int | str, _text("steps[].pods")] | None = None
+
+
+class RouterDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"class_": "class"}):
+    route: Annotated[str, _text("traffic.gateway.route")] | None = None
+    parent: Annotated[str, _text("traffic.gateway.parent")] | None = None
+    host: Annotated[str, _text("traffic.gateway.host")] | None = None
+    class_: Annotated[str, _text("traffic.gateway.class")] | None = None
+    existing: Annotated[bool, _text("traffic.gateway.existing")] = False
+
+
+class TrafficDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    gateway: RouterDocument | None = None
+    istio: RouterDocument | None = None
+    alb: RouterDocument | None = None
+    traefik: RouterDocument | None = None
+    nginx: RouterDocument | None = None
+    header: Annotated[dict[str, str], _text("traffic.header")] | None = None
+    header_pause: Annotated[str, _text("traffic.header_pause")] | None = None
+    stable_scales_down: bool = False
+    abort_delay: Annotated[str, _text("traffic.abort_delay")] | None = None
 
 
 class AnalysisDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,6 +163,9 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     port: Annotated[int, _text("port", extra_json_schema={"minimum": 1, "maximum": 65535})] = 8080
     progress_deadline: Annotated[str, _text("progress_deadline")] = "10m"
     abort_on: Annotated[tuple[str, ...], _text("abort_on")] = ()
+    traffic: (
+        Annotated[Literal["gateway", "istio", "alb", "traefik", "nginx"] | TrafficDocument, _text("traffic")] | None
+    ) = None
     steps: Annotated[tuple[StepDocument, ...], _text("steps")] = _GUIDE_STEPS
     analysis: AnalysisDocument = AnalysisDocument()
     prometheus: PrometheusDocument = PrometheusDocument()

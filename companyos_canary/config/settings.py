@@ -101,15 +101,41 @@ LONGEST_WINDOW = timedelta(minutes=5)
 @dataclass(frozen=True, slots=True)
 class StepSettings:
     """One step: a weight in percent, then an analysis that lasts `analysis`, then a pause. A pause
-    of `manual` waits for a person."""
+    of `manual` waits for a person. `pods`: so many, or a share of the replicas (`25%`), where a router
+    makes the weight; None: as the weight says."""
 
     weight: int
     analysis: timedelta | None = None
     pause: timedelta | Literal["manual"] | None = None
+    pods: int | str | None = None
 
     @property
     def waits_for_a_person(self) -> bool:
         return self.pause == MANUAL
+
+
+Router = Literal["gateway", "istio", "alb", "traefik", "nginx"]
+ROUTERS: tuple[Router, ...] = ("gateway", "istio", "alb", "traefik", "nginx")
+HEADER_ROUTERS = ("gateway", "istio", "alb")
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSettings:
+    """Who splits the traffic. `route` is the object with the weights, which is someone else's where it is `existing`;
+    `parent` is a Gateway as `NAMESPACE/NAME` or `NAME`. Requests with all of these headers (`header`) reach the canary
+    before it has a weight, and are alone there for the `header_pause`. `abort_delay`: how long its pods stay after an
+    abort; None: the controller's 30 s."""
+
+    router: Router
+    route: str
+    parent: str = ""
+    host: str = ""
+    ingress_class: str = ""
+    existing: bool = False
+    header: Mapping[str, str] = field(default_factory=dict)
+    header_pause: timedelta | Literal["manual"] | None = None
+    stable_scales_down: bool = False
+    abort_delay: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +221,7 @@ class Settings:
     port: int = 8080
     progress_deadline: timedelta = timedelta(minutes=10)
     abort_on: AbortOn = NEVER
+    traffic: TrafficSettings | None = None
     steps: tuple[StepSettings, ...] = ()
     analysis: Analysis = Analysis()
     prometheus: PrometheusSettings = PrometheusSettings()

@@ -9,13 +9,12 @@ from typing import Any, Literal
 from companyos_canary.diagnosis.case import at
 from companyos_canary.model.http import Fields
 from companyos_canary.model.quantity import parse_time
-from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.rollout import GATEWAY, HASH_LABEL, Rollout
 from companyos_canary.units import duration as span
 
 Mark = Literal["ok", "warning", "fault", "unknown"]
 CONTROLLER_LABEL = "app.kubernetes.io/name=argo-rollouts"
 NO_CONTROLLER = "no Deployment of Argo Rollouts was found"
-GATEWAY = "argoproj-labs/gatewayAPI"
 _CONFIG = "argo-rollouts-config"
 _NEEDED_KINDS = ("rollouts", "analysistemplates", "analysisruns")
 _OLDEST = (1, 8)  # conditions of several numbers, by which the form `evidence` judges

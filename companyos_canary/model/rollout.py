@@ -65,6 +65,7 @@ class BlueGreen:
 
 _WHOLE = re.compile(r"-?[0-9]+")
 HASH_LABEL = "rollouts-pod-template-hash"
+GATEWAY = "argoproj-labs/gatewayAPI"
 REVISION = "rollout.argoproj.io/revision"
 REVISION_HISTORY = "rollout.argoproj.io/revision-history"
 

@@ -11,16 +11,17 @@ from companyos_canary.model.quantity import format_duration
 from companyos_canary.render.metrics import metrics
 from companyos_canary.render.steps import Timing, background, background_timing, step_timing, steps, template_name
 from companyos_canary.render.templates import filled, parsed
+from companyos_canary.render.traffic import route, routed_services, routing
 
 _FLOOR = "error-floor"
 ROLLOUT, SERVICE, ANALYSIS = "rollout.yaml", "service.yaml", "analysis-template.yaml"
 
 
 def objects(settings: Settings, version: str | None = None) -> tuple[dict[str, Any], ...]:
-    """The AnalysisTemplates in the order of the steps, the Service and the Rollout, `pod:` and
-    `merge:` applied. Without a version the image has no tag. UsageError for a version that is
+    """The AnalysisTemplates in the order of the steps, the Services, the route of a traffic router and the Rollout,
+    `pod:` and `merge:` applied. Without a version the image has no tag. UsageError for a version that is
     none; ConfigError for a merge file that fits no object."""
-    found = [*analysis_templates(settings), service(settings), rollout(settings, version)]
+    found = [*analysis_templates(settings), *_network(settings), rollout(settings, version)]
     return tuple(_patched(settings, found))
 
 
@@ -37,8 +38,20 @@ def rollout(settings: Settings, version: str | None = None) -> dict[str, Any]:
         "steps": steps(settings),
     }
     found: dict[str, Any] = filled(parsed(ROLLOUT), values, ROLLOUT)
+    if settings.traffic:
+        canary = found["spec"]["strategy"]["canary"]
+        found["spec"]["strategy"]["canary"] = {**routing(settings, settings.traffic), **canary}
     found["spec"]["template"] = merged(found["spec"]["template"], _pod_template(settings.pod))
     return found
+
+
+def _network(settings: Settings) -> list[dict[str, Any]]:
+    """The Services, and the object of a traffic router that splits between them."""
+    one = service(settings)
+    if settings.traffic is None:
+        return [one]
+    between = route(settings, settings.traffic)
+    return [*routed_services(settings, settings.traffic, one), *([between] if between else [])]
 
 
 def service(settings: Settings) -> dict[str, Any]:
@@ -54,7 +67,7 @@ def analysis_templates(settings: Settings) -> list[dict[str, Any]]:
         name, timing = template_name(settings, step), step_timing(settings, step)
         if timing is not None and name not in found:
             found[name] = analysis_template(settings, name, timing, step.weight == 100)
-    if settings.waits_for_a_person:
+    if background(settings) is not None:
         name = template_name(settings, None)
         found[name] = analysis_template(settings, name, background_timing(settings), True)
     return list(found.values())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from companyos_canary.config import Settings, StepSettings
+from companyos_canary.config import MANUAL, Settings, StepSettings, TrafficSettings
 from companyos_canary.model.quantity import format_duration
 
 SECOND = timedelta(seconds=1)
@@ -85,9 +85,16 @@ def template_name(settings: Settings, step: StepSettings | None) -> str:
 
 
 def steps(settings: Settings) -> list[dict[str, Any]]:
-    """spec.strategy.canary.steps: a weight, then the analysis, then the pause of each step."""
-    found: list[dict[str, Any]] = []
+    """spec.strategy.canary.steps: the pods where they are not as the weight says, a weight, then the analysis, then the
+    pause of each step."""
+    found: list[dict[str, Any]] = header_steps(settings, settings.traffic) if settings.traffic else []
+    apart = bool(found)
     for step in settings.steps:
+        if step.pods is not None:
+            found.append({"setCanaryScale": _scale(step.pods)})
+        elif apart:
+            found.append({"setCanaryScale": {"matchTrafficWeight": True}})
+        apart = step.pods is not None
         found.append({"setWeight": step.weight})
         if step.analysis is not None:
             found.append({"analysis": _analysis(settings, template_name(settings, step))})
@@ -100,14 +107,38 @@ def steps(settings: Settings) -> list[dict[str, Any]]:
 
 def background(settings: Settings) -> dict[str, Any] | None:
     """spec.strategy.canary.analysis: from the first pause that waits for a person on, so that a
-    canary no one looks at is still judged; None without such a pause."""
-    index = 0
-    for step in settings.steps:
-        index += 1 + (step.analysis is not None)
-        if step.waits_for_a_person:
+    canary no one looks at is still judged; None without such a pause while it has a weight."""
+    found = steps(settings)
+    weighed = next((i for i, step in enumerate(found) if "setWeight" in step), len(found))
+    for index, step in enumerate(found):
+        if step.get("pause") == {} and index > weighed:
             return {**_analysis(settings, template_name(settings, None)), "startingStep": index}
-        index += step.pause is not None
     return None
+
+
+def header_route(settings: Settings) -> str:
+    return f"{settings.rollout}-header"
+
+
+def header_steps(settings: Settings, traffic: TrafficSettings) -> list[dict[str, Any]]:
+    """One pod of the canary, and the route that testers reach it by, before it gets a weight."""
+    if not traffic.header:
+        return []
+    match = [{"headerName": name, "headerValue": {"exact": value}} for name, value in traffic.header.items()]
+    name = header_route(settings)
+    found: list[dict[str, Any]] = [
+        {"setCanaryScale": {"replicas": 1}},
+        {"setHeaderRoute": {"name": name, "match": match}},
+    ]
+    if traffic.header_pause is not None:
+        alone = {} if traffic.header_pause == MANUAL else {"duration": format_duration(traffic.header_pause)}
+        found.append({"pause": alone})
+    return found
+
+
+def _scale(pods: int | str) -> dict[str, Any]:
+    """A share in percent is a weight for the number of pods."""
+    return {"replicas": pods} if isinstance(pods, int) else {"weight": int(pods.removesuffix("%"))}
 
 
 def _analysis(settings: Settings, template: str) -> dict[str, Any]:

@@ -298,7 +298,7 @@ def test_a_wrong_file_is_told(tmp_path: Path, text: str, message: str) -> None:
 def test_an_unknown_field_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         loaded(tmp_path, "steps: [{weight: 1, puase: 5m}]")
-    assert error.value.hint == "allowed: `analysis`, `pause`, `weight`"
+    assert error.value.hint == "allowed: `analysis`, `pause`, `pods`, `weight`"
 
 
 def test_a_file_that_grows_by_its_aliases_is_refused(tmp_path: Path) -> None:

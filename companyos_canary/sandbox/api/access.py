@@ -12,6 +12,7 @@ from companyos_canary.sandbox.api.call import read_object
 
 _PATHS = {
     "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews": "SelfSubjectAccessReview",
+    "/apis/authorization.k8s.io/v1/subjectaccessreviews": "SubjectAccessReview",
     "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews": "SelfSubjectRulesReview",
     "/apis/authentication.k8s.io/v1/selfsubjectreviews": "SelfSubjectReview",
 }
@@ -57,6 +58,8 @@ def review(request: Request, allowed: Policy, rules: Listed, user: str) -> Respo
     if kind == "SelfSubjectReview":
         groups = ["system:masters", "system:authenticated"]
         return ok({**answer, "status": {"userInfo": {"username": user, "groups": groups}}}, 201)
+    if kind == "SubjectAccessReview":  # about others, and the sandbox's own controllers may do everything
+        return ok({**answer, "spec": spec, "status": {"allowed": True}}, 201)
     if kind == "SelfSubjectAccessReview":
         return ok({**answer, "spec": spec, "status": _decision(spec, allowed)}, 201)
     return ok({**answer, "spec": {}, "status": _status(rules(spec.get("namespace") or ""))}, 201)

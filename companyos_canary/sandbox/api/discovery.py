@@ -29,6 +29,7 @@ _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "updat
 _SUBRESOURCE_VERBS = ["get", "patch", "update"]
 _REVIEWS = (
     ("authorization.k8s.io", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
+    ("authorization.k8s.io", "SubjectAccessReview", "subjectaccessreviews"),
     ("authorization.k8s.io", "SelfSubjectRulesReview", "selfsubjectrulesreviews"),
     ("authentication.k8s.io", "SelfSubjectReview", "selfsubjectreviews"),
 )

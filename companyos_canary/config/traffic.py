@@ -1,0 +1,84 @@
+"""What canary.yaml says about traffic: which router splits it, and what that router can do."""
+
+from typing import TYPE_CHECKING
+
+from companyos_canary.config.document import RouterDocument, TrafficDocument
+from companyos_canary.config.settings import HEADER_ROUTERS, MANUAL, NAME, ROUTERS, Router, TrafficSettings
+from companyos_canary.config.source import FieldPath
+
+if TYPE_CHECKING:
+    from companyos_canary.config.checks import Checker
+
+_FIELDS = {
+    "gateway": ("route", "parent", "host", "existing"),
+    "istio": ("route", "parent", "host", "existing"),
+    "alb": ("route", "host", "class", "existing"),
+    "traefik": ("route", "existing"),
+    "nginx": ("route", "host", "class", "existing"),
+}
+
+
+def traffic_settings(check: "Checker", given: Router | TrafficDocument | None, rollout: str) -> TrafficSettings | None:
+    """ConfigError for a router that is none, for several, and for what a router cannot do."""
+    path: FieldPath = ("traffic",)
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return TrafficSettings(router=given, route=rollout, parent=_PARENT[given])
+    named = [name for name in ROUTERS if getattr(given, name) is not None]
+    one = "one router: `gateway`, `istio`, `alb`, `traefik` or `nginx`"
+    check.that(len(named) == 1, path, one, " and ".join(f"`{n}`" for n in named) or "none")
+    router = named[0]
+    document: RouterDocument = getattr(given, router)
+    _fits(check, (*path, router), router, document)
+    header = given.header or {}
+    check.that(not header or router in HEADER_ROUTERS, (*path, "header"), _HEADERS, f"with `{router}`")
+    path_of_pause = (*path, "header_pause")
+    check.that(header or given.header_pause is None, path_of_pause, "together with `header`", "no `header`")
+    alone = given.header_pause
+    delay = check.seconds((*path, "abort_delay"), given.abort_delay) if given.abort_delay is not None else None
+    return TrafficSettings(
+        router=router,
+        route=check.name((*path, router, "route"), document.route or rollout, NAME),
+        parent=document.parent or _PARENT[router],
+        host=document.host or "",
+        ingress_class=document.class_ or "",
+        existing=document.existing,
+        header=header,
+        header_pause=alone if alone is None or alone == MANUAL else check.seconds(path_of_pause, alone),
+        stable_scales_down=given.stable_scales_down,
+        abort_delay=delay,
+    )
+
+
+_PARENT: dict[Router, str] = {"gateway": "gateway", "istio": "", "alb": "", "traefik": "", "nginx": ""}
+_HEADERS = "with `gateway`, `istio` or `alb`: the controller has no header routes for the others"
+
+
+def _fits(check: "Checker", path: FieldPath, router: str, document: RouterDocument) -> None:
+    """Fields that another router has, and what an object that exists has itself."""
+    given = {"parent": document.parent, "host": document.host, "class": document.class_}
+    for name, value in given.items():
+        if value is None:
+            continue
+        fields = ", ".join(f"`{f}`" for f in _FIELDS[router])
+        check.that(name in _FIELDS[router], (*path, name), f"of `{router}`: {fields}", f"`{name}`")
+        theirs = "nothing but `route` next to `existing: true`: the object has its own"
+        check.that(not document.existing, (*path, name), theirs, f"`{name}`")
+
+
+def step_pods(
+    check: "Checker", given: TrafficSettings | None, value: int | str | None, path: FieldPath
+) -> int | str | None:
+    """A number of pods, or their percentage as `25%`."""
+    if value is None:
+        return None
+    found = "no `traffic`: without a router the weight is made by the number of pods"
+    check.that(given is not None, (*path, "pods"), "`pods` together with `traffic`", found)
+    if isinstance(value, int):
+        check.that(1 <= value <= 2**31 - 1, (*path, "pods"))
+        return value
+    number = value.removesuffix("%")
+    check.that(value.endswith("%") and number.isascii() and number.isdecimal(), (*path, "pods"))
+    check.that(1 <= int(number[:4]) <= 100, (*path, "pods"))
+    return f"{int(number)}%"
