@@ -372,8 +372,8 @@ def _mapping(value: dict[str, Any], shape: dict[Any, Shape]) -> dict[str, Any]:
     others, changed = shape.get(...), None
     for name, held in value.items():
         wanted = shape.get(name, others)
-        if wanted is None:
-            continue
+        if wanted is None or (wanted is WORDS and type(held) is str and held.isprintable()):
+            continue  # most of a large list
         fit = _fitted(held, wanted)
         if fit is not held:
             changed = dict(value) if changed is None else changed
