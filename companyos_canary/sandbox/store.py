@@ -84,7 +84,7 @@ class Store:
         """All objects of a kind in a namespace (all namespaces for an empty one), by name; `at` an
         older resourceVersion as they were then (410 where the log is too short)."""
         with self._changed:
-            if at is None:
+            if at in (None, self._version):
                 return list(self._list(kind, namespace))
             found = {
                 key: obj

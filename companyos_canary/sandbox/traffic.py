@@ -14,11 +14,12 @@ from typing import Any
 
 from companyos_canary.analysis.chance import binomial, clumped, poisson
 from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.promql import STALE
 from companyos_canary.sandbox.kinds import POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.scenarios import BOUNDS, RATE, Behaviour, Rates, behaviour
 from companyos_canary.sandbox.store import Store
-from companyos_canary.sandbox.tsdb import Row, Target, Tsdb
+from companyos_canary.sandbox.tsdb import Identity, Row, Target, Tsdb
 
 #: The healthy distribution of latency: (seconds, share of requests that are faster), straight in
 #: between. Its p95 is 0.183 s.
@@ -148,14 +149,13 @@ class _Pod:
 
 @dataclass(slots=True)
 class _Process:
-    """`since`: when it was first seen ready, in milliseconds. `shown`: its series, `rows` takes their samples;
-    they are those of `labelled`, the labels of the pod and how it shows metrics."""
+    """`since`: when it was first seen ready, in milliseconds. `rows`: its series, those of `labelled`, the labels
+    of the pod and how it shows metrics."""
 
     exporter: Exporter
     pod: _Pod
     since: int
-    shown: dict[frozenset[tuple[str, str]], dict[str, str]] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    rows: dict[Identity, Row] = field(default_factory=dict)
     labelled: tuple[dict[str, str], str] = ({}, "")
 
 
@@ -234,8 +234,8 @@ class Traffic:
         at, seconds, rate = moment / 1000, since_last / 1000, self._rate()
         known = {pod.process: pod for pod in pods}
         for gone in self._processes.keys() - known.keys():
-            for labels in self._processes.pop(gone).shown.values():
-                self._tsdb.mark_stale(labels, at)
+            for row in self._processes.pop(gone).rows.values():
+                row.append(at, STALE)
         ready = _counted(known.values(), lambda pod: pod.rollout)
         in_version = _counted(known.values(), lambda pod: pod.replicaset)
         for pod in known.values():
@@ -267,8 +267,8 @@ class Traffic:
         if process.labelled != (process.pod.labels, metrics):
             self._label(process, metrics, at)
         values = [] if metrics == "none" else process.exporter.values()
-        for row, value in zip(process.rows, (float(metrics != "none"), *values), strict=True):
-            row(at, value)
+        for row, value in zip(process.rows.values(), (float(metrics != "none"), *values), strict=True):
+            row.append(at, value)
 
     def _label(self, process: _Process, metrics: str, at: float) -> None:
         own = dict(process.pod.labels)
@@ -276,11 +276,10 @@ class Traffic:
             own.pop("canary", None)
         up: tuple[str, dict[str, str]] = ("up", {})
         exported = () if metrics == "none" else process.exporter.series()
-        full = [{"__name__": metric, **own, **labels} for metric, labels in (up, *exported)]
-        before, process.shown = process.shown, {frozenset(labels.items()): labels for labels in full}
-        for identity in before.keys() - process.shown.keys():
-            self._tsdb.mark_stale(before[identity], at)
-        process.rows = [self._tsdb.row(labels) for labels in full]
+        rows = [self._tsdb.row({"__name__": metric, **own, **labels}) for metric, labels in (up, *exported)]
+        before, process.rows = process.rows, {row.identity: row for row in rows}
+        for identity in before.keys() - process.rows.keys():
+            before[identity].append(at, STALE)
         process.labelled = process.pod.labels, metrics
 
 

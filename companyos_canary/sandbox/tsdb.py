@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Literal
 
 from companyos_canary.promql import STALE, Matcher, Series
@@ -51,20 +50,34 @@ class _Entry:
         del self.times[:cut], self.values[:cut], self.stale[: bisect_left(self.stale, moment)]
 
 
-Row = Callable[[float, float], None]
-"""Adds a sample, `(at, value)`, to one series."""
+Identity = frozenset[tuple[str, str]]
+"""The labels of a series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One series, for the samples of many scrapes. Times and what is dropped: as in `Tsdb.append`."""
+
+    identity: Identity
+    labels: dict[str, str]
+    _append: Callable[["Row", float, float], None]
+
+    def append(self, at: float, value: float) -> None:
+        self._append(self, at, value)
 
 
 class Tsdb:
     """Series by their labels. Times are Unix seconds, kept to the millisecond as Prometheus does;
     samples older than `retention` seconds are forgotten. Every method may be called from any
-    thread; what is done in one `transaction` others see as a whole or not at all."""
+    thread; what is done in one `transaction` others see as a whole or not at all. `version` grows with
+    each sample."""
 
     def __init__(self, retention: float = 7200.0) -> None:
         self._retention = retention
-        self._entries: dict[frozenset[tuple[str, str]], _Entry] = {}
-        self._named: dict[str, dict[frozenset[tuple[str, str]], _Entry]] = {}
+        self._entries: dict[Identity, _Entry] = {}
+        self._named: dict[str, dict[Identity, _Entry]] = {}
         self._swept = float("-inf")
+        self.version = 0
         self._lock = threading.RLock()
 
     def transaction(self) -> AbstractContextManager[object]:
@@ -73,34 +86,31 @@ class Tsdb:
 
     def append(self, labels: Mapping[str, str], at: float, value: float) -> None:
         """Adds a sample; one that is not newer than the series' last is dropped, as Prometheus
-        does. Labels without a value are as good as absent."""
-        kept = {name: text for name, text in labels.items() if text}
-        self._append(frozenset(kept.items()), kept, at, value)
+        does. Labels without a value are as good as absent. With STALE the series ends: from then on an
+        instant query no longer finds it."""
+        self._append(self.row(labels), at, value)
 
     def row(self, labels: Mapping[str, str]) -> Row:
-        """As `append`, for one that has the same labels many times."""
+        """The series of these labels, whether it has samples or not."""
         kept = {name: text for name, text in labels.items() if text}
-        return partial(self._append, frozenset(kept.items()), kept)
+        return Row(frozenset(kept.items()), kept, self._append)
 
-    def _append(self, identity: frozenset[tuple[str, str]], labels: dict[str, str], at: float, value: float) -> None:
+    def _append(self, row: Row, at: float, value: float) -> None:
         at = round(at, 3)
         with self._lock:
-            entry = self._entries.get(identity)
+            entry = self._entries.get(row.identity)
             if entry is None:
-                entry = self._entries[identity] = _Entry(labels)
-                self._named.setdefault(labels.get(NAME, ""), {})[identity] = entry
+                entry = self._entries[row.identity] = _Entry(row.labels)
+                self._named.setdefault(row.labels.get(NAME, ""), {})[row.identity] = entry
             if entry.times and at <= entry.times[-1]:
                 return
+            self.version += 1
             entry.times.append(at)
             entry.values.append(value)
             if value is STALE:
                 entry.stale.append(at)
             if at >= self._swept + _SWEEP:
                 self._sweep(at)
-
-    def mark_stale(self, labels: Mapping[str, str], at: float) -> None:
-        """Says that a series ended: from `at` on an instant query no longer finds it."""
-        self.append(labels, at, STALE)
 
     def select(self, matchers: Sequence[Matcher], start: float, end: float) -> list[Series]:
         """Series that every matcher accepts, with their samples in [start, end]; those without

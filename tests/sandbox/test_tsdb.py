@@ -37,7 +37,7 @@ def test_a_marked_series_ends_for_instant_queries_but_not_for_the_range_before()
     tsdb.append(UP, 1, 1.0)
     tsdb.append(UP, 2, 2.0)
     assert values(tsdb, "up", 3) == [2.0]
-    tsdb.mark_stale(UP, 3)
+    tsdb.append(UP, 3, STALE)
     assert values(tsdb, "up", 3) == []
     assert values(tsdb, "count_over_time(up[5s])", 3) == [2.0]
     assert tsdb.select(ANY, 0, 9)[0].samples[-1][1] is STALE
@@ -48,7 +48,7 @@ def test_a_marked_series_ends_for_instant_queries_but_not_for_the_range_before()
 def test_old_samples_and_then_whole_series_are_forgotten() -> None:
     tsdb = Tsdb(retention=100)
     tsdb.append(UP, 0, 1.0)
-    tsdb.mark_stale(UP, 1)
+    tsdb.append(UP, 1, STALE)
     other = {"__name__": "other"}
     for at in range(0, 400, 10):
         tsdb.append(other, at, 1.0)
