@@ -2,6 +2,8 @@
 PYTHON ?= python3
 SEED := $(shell date +%s)
 BIN := .venv/bin
+# Without byte code every process of the tests would compile all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo install install-dev test coverage check fmt diagnosis conformance soak matrix verdicts bench house docs build clean
 
