@@ -5,7 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
-from tests.commands.conftest import at_the_pause, installed
+from tests.commands.conftest import paused_world
 from tests.docs import ROOT
 from tests.world import MANUAL
 
@@ -22,7 +22,7 @@ def commands() -> list[tuple[str, str, int]]:
 
 
 def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
-    world = at_the_pause(installed(tmp_path, MANUAL))
+    world = paused_world(tmp_path, MANUAL)
     assert len(commands()) > 10
     for line, shown, code in commands():
         ran = world.canary(*shlex.split(line))

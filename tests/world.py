@@ -21,13 +21,13 @@ from companyos_canary.cluster.feed import WatchFeed
 from companyos_canary.cluster.reflector import TRIES
 from companyos_canary.config import Resolved
 from companyos_canary.errors import CanaryError, DeniedError, NotFound, Unreachable
-from companyos_canary.model.http import Request, Response
+from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox import cluster as sandbox
-from companyos_canary.sandbox.api.access import Policy, Roles, all_rules, everything
+from companyos_canary.sandbox.api.access import Attributes, Policy, Roles, all_rules, everything
 from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.behaviour import PROMPT, Pace
 from companyos_canary.sandbox.controller import refusal
@@ -127,16 +127,16 @@ class World:
 
     def __post_init__(self) -> None:
         self.now = START
-        self.clock: Callable[[], datetime] = lambda: self.now
+        self.clock: Callable[[], datetime] = self._now
         self.keys: Keys | None = None
-        self.store, tsdb = Store(lambda: self.now), Tsdb()
-        metrics = PrometheusApi(tsdb, lambda: self.now)
+        self.store, self.tsdb = Store(self._now), Tsdb()
+        metrics = PrometheusApi(self.tsdb, self._now)
         self.prometheus: Callable[[Request], Response] = metrics.handle
-        provider = FunctionProvider(lambda r, _: self.prometheus(r), lambda: self.now)
+        provider = FunctionProvider(self._measured, self._now)
         played = self.scenario
         traffic = Traffic(
             self.store,
-            tsdb,
+            self.tsdb,
             played.behaviour,
             rate=lambda: played.traffic,
             bounds=lambda: played.buckets,
@@ -151,13 +151,7 @@ class World:
             behave=played.behaviour,
             pace=self.pace,
         )
-        api = Api(
-            self.store,
-            refuse=refusal,
-            elapsed=self._elapsed,
-            allowed=lambda asked: self.allowed(asked),  # noqa: PLW0108 - it may be set later
-            rules=lambda place: self.allowed.listed(place) if isinstance(self.allowed, Roles) else all_rules(place),
-        )
+        api = Api(self.store, refuse=refusal, elapsed=self._elapsed, allowed=self._allows, rules=self._rules)
         self.faults = Faulty(api.handle, sleep=self.sleep)
         self.store.create(NAMESPACE, {"metadata": {"name": "companyos"}})
         if self.config:
@@ -198,6 +192,20 @@ class World:
         if not together:
             schema.check(arguments, out.getvalue())
         return Ran(code, out.getvalue(), "" if together else err.getvalue())
+
+    # Methods, so that those of a copy speak of the copy; `allowed` and `prometheus` may be set later.
+
+    def _now(self) -> datetime:
+        return self.now
+
+    def _measured(self, request: Request, _: str) -> Response:
+        return self.prometheus(request)
+
+    def _allows(self, asked: Attributes) -> bool:
+        return self.allowed(asked)
+
+    def _rules(self, place: str) -> list[Json]:
+        return self.allowed.listed(place) if isinstance(self.allowed, Roles) else all_rules(place)
 
     def _elapsed(self) -> float:
         return self.now.timestamp()

@@ -23,6 +23,7 @@ import pytest
 
 from companyos_canary.cluster.kinds import path_target
 from companyos_canary.sandbox import cluster as sandbox
+from tests.prototypes import begun
 from tests.world import CONFIG, MANUAL, SteppedFeed, World
 
 
@@ -53,29 +54,40 @@ def world_of(tmp_path: Path) -> Callable[[str], World]:
 @pytest.fixture
 def waiting(tmp_path: Path) -> World:
     """v1.1.0 waits for a person at 10 %."""
-    return at_the_pause(installed(tmp_path, MANUAL))
+    return paused_world(tmp_path, MANUAL)
 
 
 @pytest.fixture
-def running(world: World) -> World:
+def running(tmp_path: Path) -> World:
     """v1.1.0 is in its first analysis, at 10 %."""
-    world.canary("deploy", "v1.1.0", "--no-wait")
-    world.advance(2)
+    return begun("running", CONFIG, tmp_path, lambda *given: deployed(installed(*given), 2))
+
+
+@pytest.fixture
+def rolled_back(tmp_path: Path) -> World:
+    """v1.1.0 was aborted by hand; its pods are gone."""
+    return begun("rolled back", MANUAL, tmp_path, lambda *given: aborted(paused_world(*given)))
+
+
+def aborted(world: World) -> World:
+    assert world.canary("abort").code == 0
     world.requests.clear()
     return world
 
 
-@pytest.fixture
-def rolled_back(waiting: World) -> World:
-    """v1.1.0 was aborted by hand; its pods are gone."""
-    assert waiting.canary("abort").code == 0
-    waiting.requests.clear()
-    return waiting
+def paused_world(folder: Path, config: str) -> World:
+    """As `waiting`, for another canary.yaml."""
+    return begun("paused", config, folder, lambda *given: at_the_pause(installed(*given)))
 
 
 def at_the_pause(world: World) -> World:
+    return deployed(world, 3)
+
+
+def deployed(world: World, seconds: float) -> World:
+    """So long after v1.1.0 was sent."""
     world.canary("deploy", "v1.1.0", "--no-wait")
-    world.advance(3)
+    world.advance(seconds)
     world.requests.clear()
     return world
 
@@ -110,6 +122,11 @@ def changing(world: World) -> list[str]:
 
 
 def installed(folder: Path, config: str) -> World:
+    """As `world`, for another canary.yaml."""
+    return begun("installed", config, folder, first_version)
+
+
+def first_version(folder: Path, config: str) -> World:
     made = World(folder, config)
     ran = made.canary("apply", "v1.0.0", "-q")
     assert ran.code == 0, ran

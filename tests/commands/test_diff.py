@@ -7,7 +7,7 @@ import pytest
 from companyos_canary.commands.diff import references
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults.effects import Drop, Fault
-from tests.commands.conftest import at_the_pause, changing, freeze, installed
+from tests.commands.conftest import changing, freeze, installed, paused_world
 from tests.commands.test_apply import somebody_applies
 from tests.world import MANUAL, World
 
@@ -63,7 +63,7 @@ def test_what_does_not_exist_would_be_created(empty: World) -> None:
 
 
 def test_stable_and_canary_differ_in_the_image(tmp_path: Path) -> None:
-    world = at_the_pause(installed(tmp_path, MANUAL))
+    world = paused_world(tmp_path, MANUAL)
     ran = world.canary("diff", "--stable")
     assert ran.code == ExitCode.UNFINISHED
     assert ran.out == (

@@ -13,7 +13,7 @@ from companyos_canary.commands.contract import VERBS, output_of
 from companyos_canary.model.row import title
 from companyos_canary.sandbox.kinds import EXPERIMENT
 from tests import schema
-from tests.commands.conftest import at_the_pause, freeze, installed, interrupt
+from tests.commands.conftest import at_the_pause, freeze, installed, interrupt, paused_world
 from tests.commands.test_terminate import COMPARE
 from tests.world import CONFIG, MANUAL, World
 
@@ -23,7 +23,7 @@ def healthy(folder: Path) -> World:
 
 
 def waiting(folder: Path) -> World:
-    return at_the_pause(installed(folder, MANUAL))
+    return paused_world(folder, MANUAL)
 
 
 def analysing(folder: Path) -> World:

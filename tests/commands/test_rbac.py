@@ -10,7 +10,7 @@ from companyos_canary.argo.rights import ROLES, Right, role
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.api.access import Attributes, Roles, read_roles
 from companyos_canary.sandbox.kinds import EXPERIMENT, ROLLOUT
-from tests.commands.conftest import at_the_pause, changing, installed
+from tests.commands.conftest import changing, paused_world
 from tests.commands.test_terminate import COMPARE
 from tests.world import MANUAL, World
 
@@ -75,7 +75,7 @@ class Asked:
 
 def paused(folder: object) -> World:
     """v1.1.0 waits for a person at 10 %, and an Experiment runs."""
-    world = at_the_pause(installed(folder, MANUAL))  # type: ignore[arg-type]
+    world = paused_world(folder, MANUAL)  # type: ignore[arg-type]
     world.store.create(EXPERIMENT, COMPARE)
     world.advance(5)
     return world

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.kinds import EXPERIMENT
-from tests.commands.conftest import at_the_pause, installed
+from tests.commands.conftest import installed, paused_world
 from tests.commands.test_terminate import COMPARE
 from tests.world import CONFIG, MANUAL, World
 
@@ -45,7 +45,7 @@ def healthy(folder: Path) -> World:
 
 
 def waiting(folder: Path) -> World:
-    return at_the_pause(installed(folder, FEW))
+    return paused_world(folder, FEW)
 
 
 def after(*commands: tuple[str, ...], begin: Callable[[Path], World] = waiting) -> Callable[[Path], World]:

@@ -1,0 +1,56 @@
+"""Worlds in which many tests begin are played once in a process; each test gets a copy of its own."""
+
+import copy
+import copyreg
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+from threading import Condition, Event, Lock, RLock
+from typing import Any
+
+from companyos_canary.sandbox.kinds import KINDS
+from tests.world import World
+
+_EMPTY = 100  # the resourceVersion of a store that nothing was written to
+_PLAYED: dict[tuple[Any, ...], World] = {}
+
+
+def begun(story: str, config: str, folder: Path, play: Callable[[Path, str], World]) -> World:
+    """The World that `play` makes in a folder with a canary.yaml. It is played for the first test that asks for the
+    story, and kept as it is then."""
+    asked = (story, config, World.feed)
+    if asked not in _PLAYED:
+        played = play(folder, config)
+        _PLAYED[asked] = copied(played, folder)
+        return played
+    return copied(_PLAYED[asked], folder)
+
+
+def copied(world: World, folder: Path) -> World:
+    """The World as it is now, with its files in that folder. Shared is what never changes: the store's objects and
+    their kinds, the labels of series, what was requested, what versions do."""
+    log = world.store.changes(_EMPTY)
+    objects = (o for change in log for o in (change.object, change.before) if o is not None)
+    series = (part for identity, entry in world.tsdb._entries.items() for part in (identity, entry.labels))
+    shared = (*KINDS, *log, *objects, *series, *world.requests, world.scenario)
+    memo: dict[int, Any] = {id(value): value for value in shared}
+    memo[id(world.folder)] = folder
+    if folder != world.folder:
+        shutil.copytree(world.folder, folder, dirs_exist_ok=True)
+    return copy.deepcopy(world, memo)
+
+
+def _random(state: tuple[Any, ...]) -> Random:
+    made = Random()
+    made.setstate(state)
+    return made
+
+
+# Nobody waits or holds a lock between two commands. The state of a Random has 625 numbers.
+copyreg.pickle(Condition, lambda _: (Condition, (RLock(),)))
+copyreg.pickle(Event, lambda _: (Event, ()))
+for lock in (Lock, RLock):
+    copyreg.pickle(type(lock()), partial(lambda make, _: (make, ()), lock))
+copyreg.pickle(Random, lambda r: (partial(_random, r.getstate()), ()))
