@@ -58,7 +58,7 @@ conformance: install-dev
 
 soak: install-dev
 	@echo "seed $(SEED): make soak SEED=$(SEED) does the same again"
-	@$(BIN)/pytest -q -m soak -s --hypothesis-seed=$(SEED) -o faulthandler_timeout=0 --durations=0
+	@$(BIN)/pytest -q -m 'soak or law' -s --hypothesis-seed=$(SEED) -o faulthandler_timeout=0 --durations=0
 
 # Every verb with every fault at each of its requests; writes docs/reliability.md. VERBS="pause abort": only these.
 matrix: install-dev

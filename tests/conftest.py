@@ -1,16 +1,34 @@
-"""Long properties run when they are asked for (`-m soak`), and not in the normal suite."""
+"""What is true of all tests: long properties run when they are asked for (`-m soak`), and laws are then tried with many
+examples instead of some. No test fails because a machine is busy."""
 
 import pytest
+from hypothesis import HealthCheck, is_hypothesis_test, settings
+
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("suite", _PATIENT, max_examples=40)
+settings.register_profile("soak", _PATIENT, max_examples=1000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-screens", action="store_true", help="write the expected screens and schema anew")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("soak" if _soaks(config) else "suite")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "soak" in config.getoption("markexpr"):
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("law")
+    if _soaks(config):
         return
     long = [item for item in items if item.get_closest_marker("soak")]
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
+
+
+def _soaks(config: pytest.Config) -> bool:
+    return "soak" in config.getoption("markexpr")
