@@ -10,7 +10,7 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.model.http import MERGE_PATCH, Request
 
 NAME = "fan-out"
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def loaded(folder: Path, *arguments: str, **more: str) -> tuple[int, set[str]]:
         env=env,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         check=True,
     )
     _, code, *names = ran.stderr.strip().splitlines()[-1].split()
@@ -282,7 +282,11 @@ def test_ctrl_c_anywhere_is_130_and_one_word(here: World) -> None:
 
 def test_the_module_is_the_program_too() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "companyos_canary", "--version"], capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-m", "companyos_canary", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert (ran.returncode, ran.stdout) == (0, f"canary {__version__}\n")
 

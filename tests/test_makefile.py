@@ -37,7 +37,7 @@ def test_each_step_of_the_first_installation_is_announced_before_it_begins(tmp_p
             text=True,
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=300,
             env=OUTSIDE,
         ).stdout.splitlines()
 

@@ -41,7 +41,7 @@ class Installed:
             env=clean(),
             text=True,
             capture_output=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 
@@ -55,14 +55,14 @@ def clean() -> dict[str, str]:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     folder = tmp_path_factory.mktemp("package")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=300)
     (wheel,) = folder.glob("*.whl")
     where = folder / "venv"
     venv.create(where, with_pip=False)
     site = where / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
     pip = [sys.executable, "-m", "pip", "--python", str(where / "bin" / "python"), "install"]
     offline = ["--no-deps", "--no-index", "--quiet", "--disable-pip-version-check", str(wheel)]
-    subprocess.run([*pip, *offline], check=True, capture_output=True, timeout=60, env=clean())
+    subprocess.run([*pip, *offline], check=True, capture_output=True, timeout=300, env=clean())
     lend_dependencies(site)
     program = where / "bin" / "canary"
     demo = subprocess.Popen(
@@ -86,7 +86,7 @@ def test_it_is_the_wheel_that_runs_not_the_checkout(installed: Installed) -> Non
     python = installed.folder / "venv" / "bin" / "python"
     code = "import companyos_canary as c; print(c.__file__)"
     ran = subprocess.run(
-        [python, "-c", code], cwd=installed.folder, env=clean(), text=True, capture_output=True, timeout=20, check=True
+        [python, "-c", code], cwd=installed.folder, env=clean(), text=True, capture_output=True, timeout=120, check=True
     )
     assert Path(ran.stdout.strip()).is_relative_to(installed.folder)
 
@@ -113,7 +113,7 @@ def test_init_then_render(installed: Installed) -> None:
 
 
 def test_the_demo_ships_a_good_version_and_rolls_a_bad_one_back(installed: Installed) -> None:
-    out, err = installed.demo.communicate(timeout=120)
+    out, err = installed.demo.communicate(timeout=300)
     assert installed.demo.returncode == ExitCode.OK, err
     verdicts = [line.split()[0] for line in out.splitlines() if line.startswith("verdict=")]
     assert verdicts == ["verdict=healthy", "verdict=rolled-back"]
@@ -128,7 +128,7 @@ def test_the_demo_ships_a_good_version_and_rolls_a_bad_one_back(installed: Insta
         env=clean(),
         text=True,
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (following.returncode, following.stderr) == (ExitCode.OK, "")
@@ -137,5 +137,5 @@ def test_the_demo_ships_a_good_version_and_rolls_a_bad_one_back(installed: Insta
 
 def test_kubectl_finds_it_as_a_plugin(installed: Installed) -> None:
     program = installed.folder / "venv" / "bin" / "kubectl-canary"
-    ran = subprocess.run([program, "--version"], env=clean(), text=True, capture_output=True, timeout=20, check=True)
+    ran = subprocess.run([program, "--version"], env=clean(), text=True, capture_output=True, timeout=120, check=True)
     assert ran.stdout == f"canary {__version__}\n"

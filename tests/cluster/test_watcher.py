@@ -104,10 +104,10 @@ def test_no_fault_of_the_wire_loses_or_repeats_an_event() -> None:
         transport = KubernetesTransport(pool, server.url, str, timeout=5)
         watcher = Watcher(transport, reflector, changed, now=lambda: clock.now, pause=clock.pause)
         watcher.start()
-        assert done.wait(5)
+        assert done.wait(60)
         assert watcher.stale_since is None
         watcher.close()
-        watcher.join(1)
+        watcher.join(60)
         asked = [parse_qs(urlsplit(s).query) for s in server.seen]
         transport.close()
 
@@ -150,9 +150,9 @@ def test_closing_ends_a_silent_watch_at_once() -> None:
 
         watcher = Watcher(transport, reflector, changed, now=lambda: START)
         watcher.start()
-        assert ready.wait(5)
+        assert ready.wait(60)
         watcher.close()
-        watcher.join(1)
+        watcher.join(60)
         assert not watcher._thread.is_alive()
         transport.close()
 
@@ -195,7 +195,7 @@ def polled(*answers: Response | CanaryError) -> tuple[Poller, Clock, list[Any]]:
 
     poller = Poller(transport, rollout_named("n", "api"), "api", changed, now=lambda: clock.now, pause=pause)
     poller.start()
-    poller.join(5)
+    poller.join(60)
     assert transport.asked[0] == Request("GET", "/apis/argoproj.io/v1alpha1/namespaces/n/rollouts/api")
     return poller, clock, said
 
@@ -232,7 +232,7 @@ def test_a_mistake_of_ours_is_told_and_not_taken_for_silence() -> None:
         Scripted(then=threading.Event()), Wrong(rollout_named("n", "api"), lambda: 0.0), lambda: None, now=lambda: START
     )
     watcher.start()
-    watcher.join(5)
+    watcher.join(60)
     assert watcher.stopped
     assert "ZeroDivisionError" in watcher.stopped.message
     assert isinstance(watcher.stopped.__cause__, ZeroDivisionError)

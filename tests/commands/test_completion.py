@@ -185,7 +185,7 @@ def test_what_names_tell_has_no_control_characters(counted: World) -> None:
 def test_a_request_that_never_ends_is_left_behind(counted: World) -> None:
     end = threading.Event()
     counted.faults.add(Fault(Slow(60)))
-    counted.on_wait.append(lambda: bool(end.wait(20)))
+    counted.on_wait.append(lambda: bool(end.wait(120)))
     assert asked(counted, "status ") == Ran(0, "", "")
     assert not end.is_set()
     end.set()
@@ -214,7 +214,7 @@ def run(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         check=False,
     )
 

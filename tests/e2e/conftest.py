@@ -13,7 +13,7 @@ from tests import schema
 from tests.world import CONFIG
 
 CANARY = (sys.executable, "-m", "companyos_canary")
-PATIENCE = 20.0
+PATIENCE = 120.0  # until what hangs is given up; nothing that works waits for it
 # Seconds are spent for real here: nothing is waited for but a person.
 SHORT = CONFIG.partition("steps:")[0] + (
     "steps: [{weight: 20, pause: 1s}, {weight: 50, pause: manual}]\n"

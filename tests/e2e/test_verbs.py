@@ -49,7 +49,7 @@ def test_a_reader_that_leaves_ends_the_watch_without_a_word(shell: Shell) -> Non
         assert watching.stdout is not None
         assert " watch companyos-api " in watching.stdout.readline()
         watching.stdout.close()
-        _, err = watching.communicate(timeout=20)
+        _, err = watching.communicate(timeout=120)
     assert (watching.returncode, err) == (130, "")
     assert shell.run("undo", "-q").returncode == 0
 
@@ -62,7 +62,7 @@ def test_head_gets_its_line_and_nothing_else_is_said(shell: Shell) -> None:
         env=shell.environment,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         check=True,
     )
     assert re.fullmatch(r"✔ HEALTHY  v1\.\d\.0 has all traffic\n", ran.stdout)

@@ -51,13 +51,13 @@ def running(folder: Path, series: Points | None = None) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def ask(address: str, path: str, form: Mapping[str, str]) -> tuple[int, Any]:
     """Status and JSON of a GET."""
     try:
-        with urllib.request.urlopen(f"{address}{path}?{urlencode(form)}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{address}{path}?{urlencode(form)}", timeout=60) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -75,7 +75,7 @@ def _openmetrics(series: Points) -> str:
 
 
 def _wait_until_ready(address: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{address}/-/ready", timeout=1) as answer:

@@ -43,7 +43,7 @@ def server(*answers):
             if isinstance(answer, threading.Event):
                 answer.set()
         listener.close()
-        thread.join(5)
+        thread.join(60)
 
 
 def read_request(connection):
@@ -68,7 +68,7 @@ def asked(address, request=QUESTION):
     provider = HttpProvider(lambda given: given.replace(ADDRESS, address), woken.set)
     future = provider.submit(request, ADDRESS)
     error = future.exception(10)
-    assert woken.wait(5)
+    assert woken.wait(60)
     provider.close()
     return error if error is not None else future.result()
 

@@ -143,7 +143,7 @@ def served() -> Iterator[tuple[Sandbox, http.client.HTTPSConnection]]:
     running = Sandbox(roles=Roles(()))
     trust = ssl.create_default_context(cadata=running.ca.decode())
     host, _, port = running.url.removeprefix("https://").partition(":")
-    wire = http.client.HTTPSConnection(host, int(port), context=trust, timeout=5)
+    wire = http.client.HTTPSConnection(host, int(port), context=trust, timeout=60)
     yield running, wire
     wire.close()
     running.close()

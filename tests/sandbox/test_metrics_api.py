@@ -281,7 +281,7 @@ def _theirs(address: str, method: str, path: str, form: dict[str, str]) -> Any:
     else:
         request = urllib.request.Request(f"{address}{path}?{encoded}", method=method)
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.headers["Content-Type"], _body(answer.read())
     except urllib.error.HTTPError as error:
         with error:

@@ -72,13 +72,13 @@ def test_no_thread_ever_sees_a_torn_object() -> None:
         for thread in threads:
             thread.start()
         for thread in writers:
-            thread.join(20)
+            thread.join(120)
     finally:
         sys.setswitchinterval(interval)
         crowd.done.set()
-    reader.join(20)
+    reader.join(120)
     crowd.client.delete(f"{ROLLOUTS}/demo")
-    watcher.join(20)
+    watcher.join(120)
     assert not any(thread.is_alive() for thread in threads)
     assert len(crowd.seen) > 300
     assert all(text == str(number) for text, number in crowd.seen)

@@ -70,7 +70,7 @@ def kubectl(sandbox: Sandbox, space: str) -> Run:
 
     def run(*words: str, send: Any = None) -> Result:
         process = sandbox.start(space, *words)
-        out, err = process.communicate(None if send is None else json.dumps(send), timeout=20)
+        out, err = process.communicate(None if send is None else json.dumps(send), timeout=120)
         return process.returncode, out, err
 
     return run
@@ -128,7 +128,7 @@ def test_it_watches(demo: Run, sandbox: Sandbox, space: str) -> None:
     demo("delete", "ro", "demo")
     assert squeezed(watching.stdout.readline())[0].startswith("DELETED demo 8")
     watching.terminate()
-    watching.communicate(timeout=10)
+    watching.communicate(timeout=120)
 
 
 def test_it_describes_and_explains(demo: Run) -> None:
@@ -227,12 +227,12 @@ def test_it_labels_annotates_scales_and_deletes(demo: Run) -> None:
 
 
 def test_it_waits(demo: Run) -> None:
-    assert demo("wait", "ro/demo", "--for=jsonpath={.spec.replicas}=3", "--timeout=5s")[0] == 0
+    assert demo("wait", "ro/demo", "--for=jsonpath={.spec.replicas}=3", "--timeout=60s")[0] == 0
     patch = '{"status":{"conditions":[{"type":"Healthy","status":"True"}]}}'
     demo("patch", "ro", "demo", "--subresource=status", "--type", "merge", "-p", patch)
-    assert demo("wait", "ro/demo", "--for=condition=Healthy", "--timeout=5s")[0] == 0
+    assert demo("wait", "ro/demo", "--for=condition=Healthy", "--timeout=60s")[0] == 0
     demo("delete", "ro", "demo")
-    assert demo("wait", "ro/demo", "--for=delete", "--timeout=5s")[0] == 0
+    assert demo("wait", "ro/demo", "--for=delete", "--timeout=60s")[0] == 0
 
 
 def test_it_reads_logs_and_events(kubectl: Run, sandbox: Sandbox, space: str) -> None:
@@ -280,5 +280,5 @@ def test_it_makes_what_it_sends_as_protobuf(kubectl: Run) -> None:
 
 def test_it_is_told_that_a_namespace_is_missing(sandbox: Sandbox) -> None:
     process = sandbox.start("nowhere", "create", "-f", "-")
-    _, err = process.communicate(json.dumps(rollout()), timeout=20)
+    _, err = process.communicate(json.dumps(rollout()), timeout=120)
     assert 'namespaces "nowhere" not found' in err

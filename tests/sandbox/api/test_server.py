@@ -46,7 +46,7 @@ def server(identity: Identity, faults: Faulty) -> Iterator[Server]:
 def wire(server: Server, identity: Identity) -> Iterator[http.client.HTTPSConnection]:
     context = ssl.create_default_context(cadata=identity.ca.decode())
     context.verify_flags |= ssl.VERIFY_X509_STRICT
-    wire = http.client.HTTPSConnection("127.0.0.1", server.server_address[1], timeout=10, context=context)
+    wire = http.client.HTTPSConnection("127.0.0.1", server.server_address[1], timeout=60, context=context)
     yield wire
     wire.close()
 
@@ -80,7 +80,7 @@ def test_without_the_token_nothing_is_told(wire: http.client.HTTPSConnection) ->
 def test_the_certificate_is_for_loopback_only(server: Server, identity: Identity) -> None:
     context = ssl.create_default_context(cadata=identity.ca.decode())
     port = server.server_address[1]
-    wire = http.client.HTTPSConnection("localhost", port, timeout=10, context=context)
+    wire = http.client.HTTPSConnection("localhost", port, timeout=60, context=context)
     wire.request("GET", "/healthz")
     assert wire.getresponse().status == 200
     wire.close()
@@ -120,7 +120,7 @@ def test_a_client_that_leaves_ends_its_watch(wire: http.client.HTTPSConnection, 
     assert response.readline()
     response.close()
     wire.close()
-    assert ended.wait(5)
+    assert ended.wait(60)
 
 
 def test_a_fault_resets_the_connection(wire: http.client.HTTPSConnection, faults: Faulty) -> None:
@@ -161,7 +161,7 @@ def test_silence_lasts_until_the_server_closes(
 
 def test_plain_http_serves_any_handle() -> None:
     server = serve(lambda request: Response(200, {}, request.path.encode()))
-    wire = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
+    wire = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
     wire.request("GET", "/a%20b")
     assert wire.getresponse().read() == b"/a b"
     wire.close()
@@ -198,7 +198,7 @@ def test_a_server_that_never_started_can_be_closed() -> None:
 
 def test_a_handle_that_breaks_is_an_internal_error() -> None:
     server = serve(lambda request: Response(1 // 0))
-    wire = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
+    wire = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
     status, body = ask(wire, "GET", "/")
     wire.close()
     server.close()
@@ -211,7 +211,7 @@ def test_a_connection_that_is_lost_makes_no_noise(capfd: pytest.CaptureFixture[s
         raise ConnectionAbortedError
 
     server = serve(broken)
-    wire = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
+    wire = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
     wire.request("GET", "/")
     with pytest.raises(http.client.RemoteDisconnected):
         wire.getresponse()

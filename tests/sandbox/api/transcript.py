@@ -30,7 +30,7 @@ SPACE = "shop"
 TOKEN = "a-token"
 #: What is due within these seconds after a change has happened when the change is answered.
 SOON = timedelta(seconds=20)
-PATIENCE = 30
+PATIENCE = 120
 MASKS = (
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<uid>"),
     (re.compile(r"https://127\.0\.0\.1:\d+"), "<server>"),
