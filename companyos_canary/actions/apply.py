@@ -68,7 +68,7 @@ def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bo
     wanted: tuple[Mapping[str, Any], ...] = objects(settings, version)
     if live is not None and version is None:
         wanted = tuple(keep_live_image(o, live) if o["kind"] == ROLLOUT.kind else o for o in wanted)
-    if live is not None and _autoscaled(cluster, settings.rollout):
+    if live is not None and autoscaled(cluster, settings.rollout):
         wanted = tuple(map(_without_replicas, wanted))
     before = tuple(live if o["kind"] == ROLLOUT.kind else _found(cluster, o) for o in wanted)
     wanted, before, kept = _network(settings, wanted, before)
@@ -215,7 +215,7 @@ def _foreign(obj: Mapping[str, Any], error: Conflict) -> CanaryError:
     )
 
 
-def _autoscaled(cluster: Cluster, rollout: str) -> bool:
+def autoscaled(cluster: Cluster, rollout: str) -> bool:
     """A HorizontalPodAutoscaler decides about the Rollout's replicas. One that may not be read is
     taken for none."""
     try:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from companyos_canary.actions import change
-from companyos_canary.actions.apply import applied_sentence
+from companyos_canary.actions.apply import applied_sentence, autoscaled
 from companyos_canary.actions.scope import exact, series
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ARGO, ROLLOUT
@@ -180,30 +180,44 @@ def adopt(cluster: Cluster, name: str, file: str) -> Adopted:
     _refuse(found)
     whole = copy.deepcopy(live)
     whole["spec"]["template"] = without_nulls(found.template)
-    values = _values(found, whole)
+    values = {**_values(found, whole), "links": None}
+    if autoscaled(cluster, name):
+        values["replicas"] = None
     base = _settings({file: starter(values)}, file)
-    patch = rollout_patch(rollout(base), live if found.workload_ref else whole)
-    patches = (
-        patch,
-        service_patch(service(base), cluster.object("v1", "services", name), whole),
-        *(template_patch(t, _live_template(cluster, t)) for t in analysis_templates(base)),
-    )
+    others = _others(cluster, base, whole)
+    if others is None:
+        values["manage"] = "rollout"
+        base = _settings({file: starter(values)}, file)
+    patch = rollout_patch(rollout(base), _without_replicas(live if found.workload_ref else whole, values))
+    patches = (patch, *(others or ()))
     files = _files(file, values, base, whole, patches, with_pod=not found.workload_ref)
     settings = _settings(files, file)
     _prove(settings, live)
     return Adopted(files, tuple(_notes(found, settings, patch)))
 
 
+def _others(cluster: Cluster, base: Settings, whole: Mapping[str, Any]) -> tuple[dict[str, Any], ...] | None:
+    """What differs of the Service and the AnalysisTemplates; None where they are not all there: adopting makes none."""
+    templates = [(t, _live_template(cluster, t)) for t in analysis_templates(base)]
+    there = cluster.object("v1", "services", base.rollout)
+    if base.blue_green or there is None or not templates or any(live is None for _, live in templates):
+        return None
+    return (service_patch(service(base), there, whole), *(template_patch(t, live) for t, live in templates))
+
+
+def _without_replicas(live: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where an autoscaler decides, their number is no part of what is written."""
+    if values["replicas"] is not None:
+        return live
+    return {**live, "spec": {k: v for k, v in live["spec"].items() if k != "replicas"}}
+
+
 def _refuse(found: Rollout) -> None:
     name, container = found.name, found.containers[0].name if found.containers else ""
-    if found.blue_green:
+    if found.strategy == "none":
         raise Refused(
-            f"`{name}` is blue-green: canary.yaml describes canary steps",
-            hint="status, get, watch, promote, abort and undo work without one: "
-            f"`canary status {name} -n {found.namespace}`",
+            f"`{name}` has neither a canary nor a blue-green strategy", hint="see `kubectl get rollout -o yaml`"
         )
-    if found.strategy != "canary":
-        raise Refused(f"`{name}` has no canary strategy", hint="see `kubectl get rollout -o yaml`")
     if not found.containers:
         raise Refused(
             f"the containers of `{name}` cannot be read",
@@ -274,6 +288,7 @@ def _settings(files: Mapping[str, str], file: str) -> Settings:
 def _prove(settings: Settings, live: Mapping[str, Any]) -> None:
     """Refused if what is rendered is not what is there."""
     made = keep_live_image(objects(settings)[-1], live)
+    live = live if settings.replicas is not None else _without_replicas(live, {"replicas": None})
     wanted, there = (
         without_nulls({k: v for k, v in o["spec"].items() if k not in ("paused", "restartAt")}) for o in (made, live)
     )
@@ -287,11 +302,25 @@ def _prove(settings: Settings, live: Mapping[str, Any]) -> None:
     )
 
 
+def nginx_ingress(found: Rollout) -> str:
+    """The Ingress of the stable version, where nginx splits the traffic; empty for other routers."""
+    canary = ((found.raw.get("spec") or {}).get("strategy") or {}).get("canary") or {}
+    nginx = (canary.get("trafficRouting") or {}).get("nginx") or {}
+    return str(nginx.get("stableIngress") or next(iter(nginx.get("stableIngresses") or ()), ""))
+
+
 def _notes(found: Rollout, settings: Settings, patch: Mapping[str, Any]) -> list[str]:
     notes = []
     canary = ((patch.get("spec") or {}).get("strategy") or {}).get("canary") or {}
     if len(found.containers) > 1:
         notes.append(f"a VERSION is for the container `{settings.container}`")
+    if settings.manage == "rollout":
+        notes.append("`manage: rollout`: Services and AnalysisTemplates stay yours, and nothing is added to them")
+    if ingress := nginx_ingress(found):
+        notes.append(
+            f"ingress-nginx, which splits its traffic by Ingress {ingress}, is retired: `traffic: gateway` in a "
+            "canary.yaml of your own renders an HTTPRoute with the same weights"
+        )
     if "steps" in canary:
         notes.append(
             "its steps stay as they are, in the merge file: those of canary.yaml count once they are deleted there"

@@ -11,6 +11,7 @@ from companyos_canary.config.resolver import FILE, Flags, Resolved, find, owned_
 from companyos_canary.config.settings import (
     MANUAL,
     Analysis,
+    BlueGreenSettings,
     MergePatch,
     MetricSettings,
     PrometheusSettings,
@@ -25,6 +26,7 @@ __all__ = [
     "FILE",
     "MANUAL",
     "Analysis",
+    "BlueGreenSettings",
     "Flags",
     "MergePatch",
     "MetricSettings",

@@ -22,7 +22,7 @@ from companyos_canary.config.settings import (
     parsed_duration,
 )
 from companyos_canary.config.source import FieldPath, Source
-from companyos_canary.config.traffic import step_pods, traffic_settings
+from companyos_canary.config.traffic import blue_green_settings, step_pods, traffic_settings
 from companyos_canary.model.abort_on import OF_PODS, AbortOn
 
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s]*")
@@ -90,11 +90,12 @@ def _metrics(check: Checker, document: Document) -> tuple[MetricSettings, ...]:
     """The guide's five without those set to null, then the user's own in the file's order."""
     given = document.metrics
     found = []
-    for name in (*GUIDE, *(n for n in given if n not in GUIDE)):
+    guide = GUIDE if document.manage == "all" else ()  # whatever judges a Rollout alone is not canary's
+    for name in (*guide, *(n for n in given if n not in guide)):
         wanted = given.get(name, MetricDocument() if name in GUIDE else None)
         if wanted is not None:
             found.append(_metric(check, name, wanted, document.analysis))
-    check.that(found, ("metrics",), "at least one", "no metric that is not `null`")
+    check.that(found or document.manage == "rollout", ("metrics",), "at least one", "no metric that is not `null`")
     return tuple(found)
 
 
@@ -182,6 +183,7 @@ def settings(source: Source, document: Document) -> Settings:
     check.that(1 <= document.port <= 65535, ("port",))
     _check_pod(check, document.pod, container, app)
     split = traffic_settings(check, document.traffic, rollout)
+    switch = blue_green_settings(check, document)
     return Settings(
         rollout=rollout,
         namespace=namespace,
@@ -192,8 +194,10 @@ def settings(source: Source, document: Document) -> Settings:
         port=document.port,
         progress_deadline=check.seconds(("progress_deadline",), document.progress_deadline),
         abort_on=_abort_on(check, document.abort_on),
+        manage=document.manage,
+        blue_green=switch,
         traffic=split,
-        steps=_steps(check, document.steps, split),
+        steps=() if switch else _steps(check, document.steps, split),
         analysis=_analysis(check, document.analysis),
         prometheus=PrometheusSettings(
             check.address(("prometheus", "url"), document.prometheus.url),

@@ -25,6 +25,14 @@ ALLOWED: dict[str, str] = {
     "progress_deadline": "a duration of whole seconds, at least `1s`, such as `10m`",
     "abort_on": "a list such as `[crashloop, image-pull, stuck=10m]`",
     "abort_on[]": "`crashloop`, `image-pull`, or `stuck=` with a duration",
+    "manage": "`all`, or `rollout` where Services and AnalysisTemplates are not rendered",
+    "strategy": "`canary` or `blue-green`",
+    "blue_green": "a mapping such as `{promote: manual, after: 2m}`",
+    "blue_green.promote": "`auto`, `manual`, or a duration of whole seconds such as `10m`",
+    "blue_green.before": "a duration of `4s` or more, such as `2m`: the analysis before all traffic goes to it",
+    "blue_green.after": "a duration of `4s` or more, such as `2m`: the analysis after all traffic went to it",
+    "blue_green.preview_replicas": "a whole number from 1",
+    "blue_green.scale_down_delay": "a duration of whole seconds, at least `1s`, such as `30s`",
     "steps": "a list of one or more steps such as `{weight: 10, analysis: 2m}`",
     "steps[]": "a step such as `{weight: 10, analysis: 2m}`",
     "steps[].weight": "a whole number from 1 to 100, not less than the one before",
@@ -147,7 +155,17 @@ class MetricDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     no_data: _NoData | None = None
 
 
-_GUIDE_STEPS = (StepDocument(10, "2m"), StepDocument(25, "2m"), StepDocument(50, "3m"))
+class BlueGreenDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    promote: Annotated[str, _text("blue_green.promote")] = "auto"
+    before: Annotated[str, _text("blue_green.before")] | None = None
+    after: Annotated[str, _text("blue_green.after")] | None = None
+    preview_replicas: Annotated[int, _text("blue_green.preview_replicas", extra_json_schema={"minimum": 1})] | None = (
+        None
+    )
+    scale_down_delay: Annotated[str, _text("blue_green.scale_down_delay")] | None = None
+
+
+GUIDE_STEPS = (StepDocument(10, "2m"), StepDocument(25, "2m"), StepDocument(50, "3m"))
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -163,10 +181,13 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     port: Annotated[int, _text("port", extra_json_schema={"minimum": 1, "maximum": 65535})] = 8080
     progress_deadline: Annotated[str, _text("progress_deadline")] = "10m"
     abort_on: Annotated[tuple[str, ...], _text("abort_on")] = ()
+    manage: Annotated[Literal["all", "rollout"], _text("manage")] = "all"
+    strategy: Annotated[Literal["canary", "blue-green"], _text("strategy")] = "canary"
+    blue_green: Annotated[BlueGreenDocument, _text("blue_green")] | None = None
     traffic: (
         Annotated[Literal["gateway", "istio", "alb", "traefik", "nginx"] | TrafficDocument, _text("traffic")] | None
     ) = None
-    steps: Annotated[tuple[StepDocument, ...], _text("steps")] = _GUIDE_STEPS
+    steps: Annotated[tuple[StepDocument, ...], _text("steps")] = GUIDE_STEPS
     analysis: AnalysisDocument = AnalysisDocument()
     prometheus: PrometheusDocument = PrometheusDocument()
     metrics: Annotated[dict[str, MetricDocument | None], _text("metrics")] = {}

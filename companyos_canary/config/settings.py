@@ -139,6 +139,18 @@ class TrafficSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BlueGreenSettings:
+    """`promote`: when all traffic goes to the new version: at once (None), after so long, or by a person. `before` and
+    `after` are the lengths of the analyses around that."""
+
+    promote: timedelta | Literal["manual"] | None = None
+    before: timedelta | None = None
+    after: timedelta | None = None
+    preview_replicas: int | None = None
+    scale_down_delay: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """How all metrics are asked. `window` is the range of every rate; None: derived, see `window_of`. `scope` holds
     further label matchers; None: see `Settings.scope`. `min_requests` is the least traffic in the window that is worth
@@ -208,7 +220,8 @@ class MergePatch:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`replicas` None: not ours (an autoscaler owns it). `context` is that of the environment block
+    """`manage` says whether more is rendered than the Rollout. `blue_green` None: a canary.
+    `replicas` None: not ours (an autoscaler owns it). `context` is that of the environment block
     in use, `from_environment` the fields it gave. `environments` lists the names of all blocks."""
 
     rollout: str
@@ -221,6 +234,8 @@ class Settings:
     port: int = 8080
     progress_deadline: timedelta = timedelta(minutes=10)
     abort_on: AbortOn = NEVER
+    manage: Literal["all", "rollout"] = "all"
+    blue_green: BlueGreenSettings | None = None
     traffic: TrafficSettings | None = None
     steps: tuple[StepSettings, ...] = ()
     analysis: Analysis = Analysis()

@@ -1,9 +1,20 @@
-"""What canary.yaml says about traffic: which router splits it, and what that router can do."""
+"""What canary.yaml says about traffic: which router splits it and what that router can do, or the switch of
+blue-green."""
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
 
-from companyos_canary.config.document import RouterDocument, TrafficDocument
-from companyos_canary.config.settings import HEADER_ROUTERS, MANUAL, NAME, ROUTERS, Router, TrafficSettings
+from companyos_canary.config.document import GUIDE_STEPS, Document, RouterDocument, TrafficDocument
+from companyos_canary.config.settings import (
+    HEADER_ROUTERS,
+    MANUAL,
+    NAME,
+    ROUTERS,
+    BlueGreenSettings,
+    Router,
+    TrafficSettings,
+    parsed_duration,
+)
 from companyos_canary.config.source import FieldPath
 
 if TYPE_CHECKING:
@@ -82,3 +93,44 @@ def step_pods(
     check.that(value.endswith("%") and number.isascii() and number.isdecimal(), (*path, "pods"))
     check.that(1 <= int(number[:4]) <= 100, (*path, "pods"))
     return f"{int(number)}%"
+
+
+_SHORTEST = timedelta(seconds=4)
+
+
+def blue_green_settings(check: "Checker", document: Document) -> BlueGreenSettings | None:
+    """ConfigError where fields of both strategies are there."""
+    given, path = document.blue_green, ("blue_green",)
+    if document.strategy == "canary":
+        check.that(given is None, path, "together with `strategy: blue-green`", "`strategy: canary`")
+        return None
+    check.that(document.steps is GUIDE_STEPS, ("steps",), "no `steps` with `strategy: blue-green`", "steps")
+    check.that(document.traffic is None, ("traffic",), "no `traffic` with `strategy: blue-green`", "a router")
+    if given is None:
+        return BlueGreenSettings()
+    judged = [name for name in ("before", "after") if getattr(given, name) is not None]
+    by_hash = "`by_hash: true` with an analysis of blue-green: its pods keep no label of their role over the switch"
+    check.that(document.analysis.by_hash or not judged, ("analysis", "by_hash"), by_hash, "`false`")
+    count = given.preview_replicas
+    check.that(count is None or 1 <= count <= 2**31 - 1, (*path, "preview_replicas"))
+    lengths = {name: _length(check, (*path, name), getattr(given, name)) for name in judged}
+    delay = given.scale_down_delay
+    return BlueGreenSettings(
+        promote=_promote(check, given.promote),
+        before=lengths.get("before"),
+        after=lengths.get("after"),
+        preview_replicas=count,
+        scale_down_delay=None if delay is None else check.seconds((*path, "scale_down_delay"), delay),
+    )
+
+
+def _promote(check: "Checker", text: str) -> timedelta | Literal["manual"] | None:
+    if text == "auto":
+        return None
+    return MANUAL if text == MANUAL else check.seconds(("blue_green", "promote"), text)
+
+
+def _length(check: "Checker", path: FieldPath, text: str) -> timedelta:
+    found: timedelta = check.unit(path, parsed_duration, text)
+    check.that(found >= _SHORTEST, path)
+    return found

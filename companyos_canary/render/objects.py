@@ -8,6 +8,7 @@ from companyos_canary.config.settings import plain_number
 from companyos_canary.config.source import merge_patched, merged
 from companyos_canary.errors import ConfigError
 from companyos_canary.model.quantity import format_duration
+from companyos_canary.render import bluegreen
 from companyos_canary.render.metrics import metrics
 from companyos_canary.render.steps import Timing, background, background_timing, step_timing, steps, template_name
 from companyos_canary.render.templates import filled, parsed
@@ -21,6 +22,8 @@ def objects(settings: Settings, version: str | None = None) -> tuple[dict[str, A
     """The AnalysisTemplates in the order of the steps, the Services, the route of a traffic router and the Rollout,
     `pod:` and `merge:` applied. Without a version the image has no tag. UsageError for a version that is
     none; ConfigError for a merge file that fits no object."""
+    if settings.manage == "rollout":
+        return tuple(_patched(settings, [rollout(settings, version)]))
     found = [*analysis_templates(settings), *_network(settings), rollout(settings, version)]
     return tuple(_patched(settings, found))
 
@@ -38,6 +41,8 @@ def rollout(settings: Settings, version: str | None = None) -> dict[str, Any]:
         "steps": steps(settings),
     }
     found: dict[str, Any] = filled(parsed(ROLLOUT), values, ROLLOUT)
+    if settings.blue_green:
+        found["spec"]["strategy"] = {"blueGreen": bluegreen.blue_green_strategy(settings, settings.blue_green)}
     if settings.traffic:
         canary = found["spec"]["strategy"]["canary"]
         found["spec"]["strategy"]["canary"] = {**routing(settings, settings.traffic), **canary}
@@ -48,6 +53,8 @@ def rollout(settings: Settings, version: str | None = None) -> dict[str, Any]:
 def _network(settings: Settings) -> list[dict[str, Any]]:
     """The Services, and the object of a traffic router that splits between them."""
     one = service(settings)
+    if settings.blue_green:
+        return bluegreen.blue_green_services(settings, one)
     if settings.traffic is None:
         return [one]
     between = route(settings, settings.traffic)
@@ -63,6 +70,9 @@ def service(settings: Settings) -> dict[str, Any]:
 def analysis_templates(settings: Settings) -> list[dict[str, Any]]:
     """One AnalysisTemplate for each distinct timing, then that of the background."""
     found: dict[str, dict[str, Any]] = {}
+    if settings.blue_green:
+        switch = bluegreen.blue_green_timings(settings, settings.blue_green)
+        return [bluegreen.told_by_hash(analysis_template(settings, *each)) for each in switch]
     for step in settings.steps:
         name, timing = template_name(settings, step), step_timing(settings, step)
         if timing is not None and name not in found:

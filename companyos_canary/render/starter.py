@@ -51,8 +51,12 @@ def starter(values: Mapping[str, Any]) -> str:
             result = _with_boundary(result, value)
         elif name in ("pod", "merge"):
             result = _with_block(result, name, value)
+        elif name == "links":
+            result = _as_comment(result, name)
         else:
             result = _with(result, name, value)
+    if values.get("strategy") == "blue-green":
+        result = _as_comment(result, "steps")
     example = str(values.get("rollout", _EXAMPLE))
     return _COMMENT.sub(lambda line: line[0].replace(_EXAMPLE, example), result)
 
@@ -90,7 +94,9 @@ def adopted(live: Mapping[str, Any]) -> dict[str, Any]:
         values["app"] = app
     if (port := _port(live)) is not None:
         values["port"] = port
-    if steps := _adopted_steps(rollout):
+    if rollout.blue_green:
+        values["strategy"] = "blue-green"
+    elif steps := _adopted_steps(rollout):
         values["steps"] = steps
     return values
 
@@ -156,6 +162,12 @@ def _with_block(source: str, name: str, value: Any) -> str:
     """In the place of the example that is a comment."""
     example = re.compile(rf"^#{name}:\n(?:#  .*\n)+", re.M)
     return example.sub(lambda _: to_yaml([{name: value}]), source, count=1)
+
+
+def _as_comment(source: str, name: str) -> str:
+    """A block that is an example here, and would count."""
+    block = re.compile(rf"^{name}:\n(?:  .*\n)+", re.M)
+    return block.sub(lambda found: re.sub(r"^", "#", found[0].rstrip("\n"), flags=re.M) + "\n", source, count=1)
 
 
 def _flow(value: Any) -> str:

@@ -14,7 +14,7 @@ from companyos_canary.model.http import Request
 from companyos_canary.render import objects
 from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.faults.injection import Faulty
-from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT, SERVICE
+from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, AUTOSCALER, DEPLOYMENT, ROLLOUT, SERVICE
 from tests.world import World
 
 API: dict[str, Any] = {"name": "api", "image": "registry.example.com:5000/shop/api:v7"}
@@ -239,8 +239,41 @@ def test_what_canary_yaml_can_say_is_in_it_and_only_the_rest_in_the_merge_file(b
 )
 def test_whatever_labels_choose_its_pods(bare: World, labels: dict[str, str]) -> None:
     adopt(bare, live(POD_SPECS["plain"], labels=labels))
-    made = bare.store.read(SERVICE, "companyos", "api")
-    assert made["spec"]["selector"] == labels
+
+
+JUDGED: dict[str, Any] = {"steps": [{"setWeight": 20}, {"analysis": {"templates": [{"templateName": "theirs"}]}}]}
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        *({"canary": canary} for canary in STRATEGIES.values()),
+        {"canary": JUDGED},
+        {"blueGreen": {"activeService": "api", "previewService": "api-preview", "autoPromotionEnabled": False}},
+        {"blueGreen": {"activeService": "api", "postPromotionAnalysis": JUDGED["steps"][1]["analysis"]}},
+    ],
+    ids=str,
+)
+def test_adopting_adds_nothing_that_was_not_there(bare: World, strategy: dict[str, Any]) -> None:
+    written = adopt(bare, live(POD_SPECS["plain"], strategy=strategy))
+    assert written["manage"] == "rollout"
+    assert bare.store.items(SERVICE, "companyos") == []
+    assert bare.store.items(ANALYSISTEMPLATE, "companyos") == []
+    assert "links" not in written
+    assert "it has no metrics" in bare.canary("metrics").err
+
+
+def test_the_number_of_pods_is_left_to_an_autoscaler_that_is_there(bare: World) -> None:
+    target = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "api"}
+    spec = {"scaleTargetRef": target, "maxReplicas": 9}
+    bare.store.create(AUTOSCALER, {"metadata": {"name": "api", "namespace": "companyos"}, "spec": spec})
+    assert adopt(bare, live(POD_SPECS["plain"]))["replicas"] is None
+
+
+def test_for_an_ingress_of_nginx_the_route_that_takes_its_place_is_offered(bare: World) -> None:
+    bare.store.create(ROLLOUT, live(POD_SPECS["plain"], strategy={"canary": STRATEGIES["traffic routing"]}))
+    ran = bare.canary("init", "--from", "api", "-n", "companyos")
+    assert "`traffic: gateway` in a canary.yaml of your own renders an HTTPRoute" in ran.err
 
 
 def test_a_service_of_its_name_stays_as_it_is(bare: World) -> None:
@@ -293,7 +326,6 @@ def test_a_rollout_with_a_workload_ref_keeps_it(bare: World) -> None:
 @pytest.mark.parametrize(
     ("rollout", "words"),
     [
-        (live(POD_SPECS["plain"], strategy={"blueGreen": {"activeService": "api"}}), "blue-green"),
         (live({"containers": [{"name": "proxy", "image": "p:1"}, API]}), "is not its first"),
         (
             live(
@@ -312,7 +344,7 @@ def test_a_rollout_with_a_workload_ref_keeps_it(bare: World) -> None:
             "cannot be written",
         ),
     ],
-    ids=["blue-green", "the order of containers", "a port twice"],
+    ids=["the order of containers", "a port twice"],
 )
 def test_what_cannot_be_adopted_is_refused_and_nothing_is_written(
     bare: World, rollout: dict[str, Any], words: str
