@@ -6,14 +6,11 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from companyos_canary.argo.advice import SequentialRow
-from companyos_canary.argo.history import as_if_current
 from companyos_canary.argo.limits import Operator, Unit
-from companyos_canary.argo.metric_rows import MetricRow, Verdict, metric_rows
+from companyos_canary.argo.metric_rows import MetricRow, Verdict, rows_of
 from companyos_canary.argo.rows import Measured, bound, measured_row
-from companyos_canary.argo.steps import step_of
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.row import RunPhase, Says, pick
-from companyos_canary.model.snapshot import Snapshot
 
 _FIRST = {"Failed": 0, "Error": 0, "Inconclusive": 1, "Successful": 3}
 
@@ -46,10 +43,10 @@ def worst_first(runs: Iterable[AnalysisRun]) -> tuple[AnalysisRun, ...]:
     return tuple(sorted(newest, key=lambda r: _FIRST.get(r.phase, 2)))
 
 
-def judged(snapshot: Snapshot, run: AnalysisRun) -> tuple[Judged, ...]:
+def judged(run: AnalysisRun) -> tuple[Judged, ...]:
     """The metrics of a run, failures first."""
     asked = {m.name: m for m in run.metrics}
-    rows = metric_rows(as_if_current(snapshot, run))
+    rows = rows_of((run,))
     found = (Judged(r, asked[r.name], run.result(r.name)) for r in rows)
     return tuple(sorted(found, key=lambda j: _FIRST.get(j.phase, 2)))
 
@@ -88,7 +85,7 @@ class JudgedMetric:
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun:
-    """`step` as the screens say it: `2/3`, `background`."""
+    """`step` as the screens say it: `2/3`, `background`; empty for a run of no Rollout."""
 
     name: str
     revision: int
@@ -102,10 +99,9 @@ class JudgedRun:
     metrics: tuple[JudgedMetric, ...]
 
 
-def judged_run(snapshot: Snapshot, run: AnalysisRun) -> JudgedRun:
+def judged_run(run: AnalysisRun, step: str = "") -> JudgedRun:
     """A run with all its metrics and all their measurements."""
-    metrics = tuple(map(_metric, judged(snapshot, run)))
-    return pick(JudgedRun, run, step=step_of(snapshot.rollout, run), metrics=metrics)
+    return pick(JudgedRun, run, step=step, metrics=tuple(map(_metric, judged(run))))
 
 
 def _metric(one: Judged) -> JudgedMetric:

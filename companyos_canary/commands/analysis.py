@@ -1,11 +1,13 @@
 """`canary analysis`: what was measured, against which limit, with which query."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from companyos_canary.argo.judged import JudgedRun, judged_run, worst_first
+from companyos_canary.argo.steps import step_of
 from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
 from companyos_canary.errors import NotFound, UsageError, exits, nearest
@@ -55,18 +57,19 @@ def analysis(
         permitted(snapshot, "analysisruns")
     facts, now = session.runtime.facts, session.runtime.clock.now()
     full = run is not None
-    lines = screen(snapshot, runs, now, facts, full=full)
     live = snapshot.rollout
+    step = partial(step_of, live)
+    lines = screen(runs, now, facts, full=full, step=step)
     session.answered = session.output in ("name", "yaml") and not runs
     return base.Answer(
         data=Analyses(
             **session.place_of(live),
             revision=live.revision,
-            runs=tuple(judged_run(snapshot, r) for r in runs),
+            runs=tuple(judged_run(r, step(r)) for r in runs),
             notes=snapshot.notes,
         ),
         picture=(lambda: ink(lines, facts)) if runs else None,
-        lines=tuple(line for r in runs for line in view.plain(snapshot, r, full=full)),
+        lines=tuple(line for r in runs for line in view.plain(r, step(r), full=full)),
         notes=(*snapshot.notes, *_nothing(snapshot, runs)),
         objects=tuple(r.raw for r in runs),
         name="\n".join(f"analysisrun.argoproj.io/{r.name}" for r in runs),

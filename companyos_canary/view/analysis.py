@@ -2,24 +2,17 @@
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from companyos_canary.argo.judged import Judged, judged
 from companyos_canary.argo.limits import measured_number, number_text
 from companyos_canary.argo.metric_rows import MetricRow
-from companyos_canary.argo.steps import step_of
 from companyos_canary.model.analysisrun import AnalysisRun
-from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view import advice
 from companyos_canary.view.format import clock, duration, keyed, limit_text, sparkline, value_text
 from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_symbol, table
 from companyos_canary.view.metric_table import failed
-
-if TYPE_CHECKING:
-    pass
-
 
 _ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
 _WHILE_RUNNING: dict[str, Role] = {
@@ -41,12 +34,12 @@ def _is_bad(one: Judged) -> bool:
     return _role(one) in ("failure", "warning")
 
 
-def plain(snapshot: Snapshot, run: AnalysisRun, *, full: bool) -> tuple[str, ...]:
-    """A line a metric for a pipe, failures first; conditions and query as on a screen."""
-    step = step_of(snapshot.rollout, run)
+def plain(run: AnalysisRun, step: str = "", *, full: bool) -> tuple[str, ...]:
+    """A line a metric for a pipe, failures first; conditions and query as on a screen. `step` as for `screen`."""
+    at = f" step={step.replace(' ', '-')}" if step else ""
     return tuple(
         keyed(
-            f"run={run.name} step={step.replace(' ', '-')} metric={j.row.name} phase={j.phase}",
+            f"run={run.name}{at} metric={j.row.name} phase={j.phase}",
             value=number_text(j.row.known),
             limit=f"{j.row.limit.value:g}" if j.row.limit else "",
             failed=str(j.row.failed),
@@ -56,7 +49,7 @@ def plain(snapshot: Snapshot, run: AnalysisRun, *, full: bool) -> tuple[str, ...
             message=j.message,
             **(_asked(j) if full or _is_bad(j) else {}),
         )
-        for j in judged(snapshot, run)
+        for j in judged(run)
     )
 
 
@@ -68,12 +61,15 @@ _LONGEST_TREND = 16
 _TOKEN = re.compile(r'\s+|"(?:\\.|[^"\\])*"|[(){},]|[^\s"(){},]+')
 
 
-def screen(snapshot: Snapshot, runs: Sequence[AnalysisRun], now: datetime, facts: Facts, *, full: bool) -> list[Line]:
-    """Each run with its table; conditions and query of what did not pass, with `full` of all."""
+def screen(
+    runs: Sequence[AnalysisRun], now: datetime, facts: Facts, *, full: bool, step: Callable[[AnalysisRun], str]
+) -> list[Line]:
+    """Each run with its table; conditions and query of what did not pass, with `full` of all. `step`: what the run
+    judges (`2/3`, `background`), empty where it is of no Rollout."""
     lines: list[Line] = []
     for run in runs:
-        metrics = judged(snapshot, run)
-        lines += [*([()] if lines else []), *_head(snapshot, run, now, facts)]
+        metrics = judged(run)
+        lines += [*([()] if lines else []), *_head(run, step(run), now, facts)]
         lines += [(), *_table(metrics, facts)] if metrics else []
         lines += advice.lines([j.row for j in metrics], facts)
         for one in metrics:
@@ -82,14 +78,14 @@ def screen(snapshot: Snapshot, runs: Sequence[AnalysisRun], now: datetime, facts
     return lines
 
 
-def _head(snapshot: Snapshot, run: AnalysisRun, now: datetime, facts: Facts) -> list[Line]:
+def _head(run: AnalysisRun, step: str, now: datetime, facts: Facts) -> list[Line]:
     symbols, role = facts.symbols, _ROLES.get(run.phase, "hint")
-    phase, step = run.phase or "Pending", step_of(snapshot.rollout, run)
+    phase = run.phase or "Pending"
     if run.is_finished and run.started_at:
         phase += f" after {duration((run.completed_at or now) - run.started_at)}"
     pieces = (
         (8, step if run.step_index is None else f"step {step}"),
-        (6, f"revision {run.revision}"),
+        (6, f"revision {run.revision}" if run.revision else ""),
         (3, f"started {clock(run.started_at, now).strip()}" if run.started_at else ""),
     )
     tail = joined(pieces, facts.width - len(phase) - 5, f" {symbols.dot} ")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ SCENES = ("rolled_back", "no_data", "waiting", "lonely_metric", "analysing")
 
 def shown(found: Snapshot, facts: Facts, *, full: bool = False) -> str:
     runs = worst_first(found.runs)
-    return "\n".join(text(line) for line in screen(found, runs, NOW, facts, full=full))
+    return "\n".join(text(line) for line in screen(runs, NOW, facts, full=full, step=partial(step_of, found.rollout)))
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -34,7 +35,7 @@ def test_a_screen_of_80_columns(name: str, same_as_file: Callable[[str, str], No
 @pytest.mark.parametrize("name", ["analysis-failed", "analysis-error", "inconclusive"])
 def test_what_was_recorded(name: str, same_as_file: Callable[[str, str], None]) -> None:
     found = recorded(name)
-    lines = screen(found, worst_first(found.runs), moment(found), Facts(), full=True)
+    lines = screen(worst_first(found.runs), moment(found), Facts(), full=True, step=partial(step_of, found.rollout))
     same_as_file(f"analysis-recorded-{name}", "\n".join(map(text, lines)))
 
 
@@ -48,7 +49,7 @@ def test_nothing_is_wider_than_the_terminal(name: str, facts: Facts) -> None:
 
 def test_a_pipe_gets_a_line_a_metric(same_as_file: Callable[[str, str], None]) -> None:
     found = rolled_back()
-    lines = [x for r in worst_first(found.runs) for x in plain(found, r, full=False)]
+    lines = [x for r in worst_first(found.runs) for x in plain(r, step_of(found.rollout, r), full=False)]
     same_as_file("analysis-pipe", "\n".join(lines))
 
 
@@ -60,7 +61,7 @@ def test_failures_come_first_then_what_runs_then_the_newest_of_the_good() -> Non
 
 def test_the_metrics_of_a_run_have_their_failures_first() -> None:
     found = rolled_back()
-    assert judged(found, found.runs[1])[0].row.name == "error-rate"
+    assert judged(found.runs[1])[0].row.name == "error-rate"
 
 
 def test_a_run_that_was_not_measured_yet_shows_what_it_will_ask() -> None:
@@ -69,7 +70,7 @@ def test_a_run_that_was_not_measured_yet_shows_what_it_will_ask() -> None:
     assert "  Pending · step 2/3" in found
     assert found.count("Pending") == 6
     assert "not measured yet" in found
-    assert judged_run(snapshot(runs=[young]), young).metrics[0].query == "up"
+    assert judged_run(young).metrics[0].query == "up"
 
 
 def test_where_a_run_belongs() -> None:

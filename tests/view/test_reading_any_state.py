@@ -1,6 +1,7 @@
 """Whatever a cluster holds, the reading verbs have something to say and none fails."""
 
 import json
+from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from companyos_canary.argo.history import history, revision_row
 from companyos_canary.argo.judged import judged_run, worst_first
 from companyos_canary.argo.picture import look
 from companyos_canary.argo.rows import listed
+from companyos_canary.argo.steps import step_of
 from companyos_canary.commands.events import by_time, left_out, subjects
 from companyos_canary.model.place import Place
 from companyos_canary.view import analysis, rollouts
@@ -35,21 +37,21 @@ def test_every_reading_view_has_something_to_say(
     picture, events = look(found, NOW), by_time(found.events)
     shown = [
         *(revisions.screen(told, NOW, facts, None) if told else []),
-        *analysis_screen.screen(found, runs, NOW, facts, full=True),
+        *analysis_screen.screen(runs, NOW, facts, full=True, step=partial(step_of, found.rollout)),
         *rollouts.screen([row], facts, namespaces=True),
         *eventlist.lines(events, picture, facts),
     ]
     texts = [
         *map(plain, shown),
         *(revisions.plain(r, None) for r in told),
-        *(x for r in runs for x in analysis.plain(found, r, full=True)),
+        *(x for r in runs for x in analysis.plain(r, step_of(found.rollout, r), full=True)),
         rollouts.plain(row),
         *map(eventlist.plain, events),
     ]
     assert all("\n" not in t and "None" not in t for t in texts)
     records = [
         *(("Revision", revision_row(r, None)) for r in told),
-        *(("JudgedRun", judged_run(found, r)) for r in runs),
+        *(("JudgedRun", judged_run(r, step_of(found.rollout, r))) for r in runs),
         ("Listed", row),
         *(("Event", e) for e in events),
     ]
