@@ -31,6 +31,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "status": "the state in one line, and an exit code for scripts",
         "get": "details: steps, weights, pods, each metric with its limit",
         "list": "all rollouts, those that wait for a person first",
+        "experiment": "list, show or retry the Experiments next to a release",
         "links": "where the dashboard, the SLO board and the runbook are",
     },
     "Act": {
@@ -45,6 +46,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Explain": {
         "why": "why it is stuck or was rolled back, and what to do next",
         "doctor": "whether a release could go through: each check with its fix",
+        "verify": "run an AnalysisTemplate now, without a release",
         "analysis": "why an analysis fails: values against limits, and queries",
         "metrics": "metrics by hand: what Prometheus says of canary and stable now",
         "logs": "what the canary's pods write",
@@ -58,6 +60,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "render": "print the Kubernetes objects that canary.yaml produces",
         "diff": "what apply would change, or stable compared with canary",
         "apply": "install or update them in the cluster",
+        "create": "new Experiments, templates or AnalysisRuns, of files",
         "rbac": "print the smallest Role for a viewer, deployer or operator",
         "completion": "complete verbs, options and names in bash, zsh or fish",
         "schema": "the JSON Schema of what -o json prints",

@@ -43,6 +43,9 @@ MAY_LOAD: dict[str, set[str]] = {
     "resume": CLIENT | CONFIG,
     "restart": CLIENT | CONFIG,
     "terminate": CLIENT | CONFIG,
+    "verify": CLIENT | CONFIG,
+    "experiment": CLIENT | CONFIG | {"rich"},
+    "create": CLIENT | CONFIG,
     "list": CLIENT | CONFIG | {"rich"},
     "why": CLIENT | CONFIG,
     "doctor": CLIENT | CONFIG,
@@ -74,6 +77,8 @@ GIVEN = {
     "completion": ("bash",),
     "rbac": ("viewer",),
     "terminate": ("analysisrun", "x"),
+    "verify": ("x",),
+    "create": ("analysisrun", "--from", "x"),
 }
 ENDS = {
     "links": ExitCode.OK,

@@ -46,6 +46,9 @@ TASKS = [
     ("try it without a cluster", ("no cluster",), "demo"),
     ("complete names with TAB", ("complete", "bash"), "completion"),
     ("start all pods again", ("new pods",), "restart"),
+    ("try an AnalysisTemplate", ("run", "AnalysisTemplate"), "verify"),
+    ("create an Experiment", ("new", "Experiments"), "create"),
+    ("see an Experiment", ("list", "Experiments"), "experiment"),
     ("end one analysis", ("end", "AnalysisRun"), "terminate"),
 ]
 

@@ -32,7 +32,7 @@ _LOOK = (
     *_rights(_ARGO, "rollouts", "get", "list", "watch"),
     *_rights(_ARGO, "analysisruns", "get", "list", "watch"),
     *_rights(_ARGO, "experiments", "get", "list", "watch"),
-    *_rights(_ARGO, "analysistemplates", "get"),
+    *_rights(_ARGO, "analysistemplates", "get", "list"),
     *_rights(_APPS, "replicasets", "list", "watch"),
     *_rights(_APPS, "deployments", "get", "list", "watch"),
     *_rights("", "pods", "list", "watch"),
@@ -43,13 +43,14 @@ _LOOK = (
 _SHIP = (
     *_rights(_ARGO, "rollouts", "patch"),
     *_rights(_ARGO, "rollouts/status", "patch"),
-    *_rights(_ARGO, "analysisruns", "patch"),
+    *_rights(_ARGO, "analysisruns", "create", "patch", "delete"),
     *_rights(_ARGO, "experiments", "patch"),
     *_rights(_APPS, "deployments", "patch"),
     *_rights("", "events", "create"),
 )
 _INSTALL = (
     *_rights(_ARGO, "rollouts", "create"),
+    *_rights(_ARGO, "experiments", "create"),
     *_rights(_ARGO, "analysistemplates", "create", "patch"),
     *_rights("", "services", "get", "create", "patch"),
     *_rights("autoscaling", "horizontalpodautoscalers", "list"),

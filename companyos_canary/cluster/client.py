@@ -79,10 +79,13 @@ def apply_request(
     return Request("PATCH", path, query, {"Content-Type": APPLY_PATCH}, _encoded(obj))
 
 
-def create_request(obj: Mapping[str, Any], kind: Kind, namespace: str, *, dry_run: bool = False) -> Request:
-    """A POST of a new object."""
+def create_request(
+    obj: Mapping[str, Any], kind: Kind, namespace: str, *, dry_run: bool = False, strict: bool = False
+) -> Request:
+    """A POST of a new object. `strict`: fields that the server does not know are refused."""
     path = path_of(kind.api_version, kind.plural, namespace if kind.namespaced else "")
-    query = (("fieldManager", FIELD_MANAGER), *_dry(dry_run))
+    validation = (("fieldValidation", "Strict"),) if strict else ()
+    query = (("fieldManager", FIELD_MANAGER), *validation, *_dry(dry_run))
     return Request("POST", path, query, {"Content-Type": "application/json"}, _encoded(obj))
 
 
@@ -248,6 +251,20 @@ class Cluster:
         request = apply_request(obj, kind, self.namespace, dry_run=dry_run, force=force, field_manager=field_manager)
         return self._changed(request, kind.kind, (obj.get("metadata") or {}).get("name", ""))
 
+    def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> Json:
+        """Sends a new object once, with a name or a generateName, and returns it as it is then. Conflict if one of that
+        name exists; fields that the server does not know are refused."""
+        kind = known(obj.get("apiVersion", ""), obj.get("kind", "")) or self._discovered(obj)
+        meta = obj.get("metadata") or {}
+        request = create_request(obj, kind, meta.get("namespace") or self.namespace, dry_run=dry_run, strict=True)
+        return self._changed(request, kind.kind, meta.get("name") or "")
+
+    def delete(self, kind: Kind, name: str, uid: str) -> None:
+        """Deletes the object of that name if it still is the one of that uid."""
+        path = path_of(kind.api_version, kind.plural, self.namespace if kind.namespaced else "", name)
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        self.send(Request("DELETE", path, (), {"Content-Type": "application/json"}, _encoded(body)))
+
     def may(self, verb: str, plural: str, *, group: str = "", subresource: str = "", user: str = "") -> bool:
         """Whether the user is permitted to do this in the namespace (`kubectl auth can-i`), or another `user`."""
         wanted = {
@@ -358,14 +375,20 @@ class Cluster:
         return answer
 
     def _asked_for(self, request: Request, kind: str, name: str) -> Json:
-        """The answer, which must be the object of that kind (any for "") and name: a proxy or a
+        """The answer, which must be the object of that kind and name (any for ""): a proxy or a
         cut connection also answers 200."""
         answer = self.send(request)
         found, meta = answer.get("kind"), answer.get("metadata")
         meta = meta if isinstance(meta, dict) else {}
         place = meta.get("namespace")
         here = not place or f"/namespaces/{place}/" in request.path
-        if meta.get("name") != name or not here or not found or kind not in ("", found):
+        if (
+            not meta.get("name")
+            or name not in ("", meta.get("name"))
+            or not here
+            or not found
+            or kind not in ("", found)
+        ):
             raise _another(request, answer)
         return self._readable(answer, str(found))
 

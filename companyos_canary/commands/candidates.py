@@ -267,6 +267,23 @@ def running(line: CommandLine, kind: "Kind") -> list[tuple[str, str]]:
     return [(name, phase) for name, phase in phases if phase in ("Pending", "Running")]
 
 
+def experiments(line: CommandLine) -> list[tuple[str, str]]:
+    """The Experiments of the namespace."""
+    from companyos_canary.cluster.kinds import EXPERIMENT, Selection
+
+    found = line.ask(lambda c: c.items(Selection(EXPERIMENT, c.namespace)))
+    named = [(o["metadata"]["name"], (o.get("status") or {}).get("phase")) for objects in found for o in objects]
+    return [(str(name), str(phase or "Pending")) for name, phase in named]
+
+
+def templates(line: CommandLine) -> list[tuple[str, str]]:
+    """The AnalysisTemplates of the namespace."""
+    from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, Selection
+
+    found = line.ask(lambda c: c.items(Selection(ANALYSISTEMPLATE, c.namespace)))
+    return [(str(o["metadata"]["name"]), "") for objects in found for o in objects]
+
+
 # By the name of the parameter, which means the same wherever a verb has it.
 SOURCES: Mapping[str, Callable[[CommandLine], _Found]] = {
     "rollout": rollouts,
@@ -290,4 +307,4 @@ SOURCES: Mapping[str, Callable[[CommandLine], _Found]] = {
     "query": _metrics,
     "verb": verbs,
 }
-FILES = ("file", "files", "kubeconfig", "write", "role", "summary")
+FILES = ("file", "files", "from_file", "kubeconfig", "write", "role", "summary")

@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from companyos_canary.commands import base
+from companyos_canary.commands.manifests import STDIN, file_content, why_unreadable
 from companyos_canary.commands.options import a_duration
 from companyos_canary.config import FILE, find, load
 from companyos_canary.errors import CanaryError, ConfigError, ExitCode, UsageError, printable
 from companyos_canary.lint.check import File, LintReport, check, file_of, file_of_objects
-from companyos_canary.lint.documents import LONGEST, Unreadable
+from companyos_canary.lint.documents import Unreadable
 from companyos_canary.lint.finding import SEVERITIES, Finding, UnreadableRow
 from companyos_canary.model.row import Output, Says, pick
 from companyos_canary.view import findings as view
@@ -42,7 +43,6 @@ EXAMPLES = (
 OUTPUT = Output((Linted,), partial=True)
 EXITS = (ExitCode.OK, ExitCode.USAGE, ExitCode.DEGRADED)
 _ENDINGS = (".yaml", ".yml", ".json")
-_STDIN = "-"
 _SCRAPED = timedelta(seconds=15)
 
 
@@ -131,7 +131,7 @@ def _read(session: base.Session, asked: Iterable[str]) -> tuple[list[File], list
 
 def _files(cwd: Path, name: str) -> Iterator[str]:
     """The files that a name represents: itself, or the manifests below it if it is a directory."""
-    if name == _STDIN or not (cwd / name).is_dir():
+    if name == STDIN or not (cwd / name).is_dir():
         yield name
         return
     for folder, folders, files in os.walk(cwd / name):
@@ -144,13 +144,13 @@ def _files(cwd: Path, name: str) -> Iterator[str]:
 
 def _file(session: base.Session, name: str, *, inside: bool) -> File:
     """Read a file; `inside` a directory other YAML is skipped, but a file that is named must have objects."""
-    file = "stdin" if name == _STDIN else name
+    file = "stdin" if name == STDIN else name
     try:
-        found = file_of(file, _content(session, name))
+        found = file_of(file, file_content(session, name))
     except Unreadable as error:
         raise _Problem(file, error.line, error.message, error.hint) from None
     except OSError as error:
-        raise _Problem(file, 0, _reason(error)) from None
+        raise _Problem(file, 0, why_unreadable(error)) from None
     for document in found.strange:
         data = document.root.data
         if isinstance(data, dict) and str(data.get("schema", "")).startswith("canary/"):
@@ -161,21 +161,11 @@ def _file(session: base.Session, name: str, *, inside: bool) -> File:
     return found
 
 
-def _content(session: base.Session, name: str) -> bytes:
-    if name == _STDIN:
-        stdin = session.runtime.stdin
-        binary = getattr(stdin, "buffer", None)
-        content: bytes = binary.read(LONGEST + 1) if binary else stdin.read().encode()
-        return content
-    with (session.runtime.cwd / name).open("rb") as opened:
-        return opened.read(LONGEST + 1)
-
-
 def _rendered(session: base.Session, name: str, file: File) -> File:
     """canary.yaml as the objects that it represents."""
     from companyos_canary.render.objects import objects
 
-    if name == _STDIN:
+    if name == STDIN:
         raise _Problem("stdin", 1, f"{FILE} is only read as a file", f"use `canary lint {FILE}`")
     try:
         settings = load(session.runtime.cwd / name, session.flags.env, shown=name)
@@ -184,16 +174,6 @@ def _rendered(session: base.Session, name: str, file: File) -> File:
         place, _, message = error.message.removeprefix(f"{name}:").partition(": ")
         line = int(place) if place.isdecimal() else 0
         raise _Problem(name, line, message if line else error.message.removeprefix(f"{name}: "), error.hint) from None
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file or directory"
-    return (
-        "it cannot be read: permission denied"
-        if isinstance(error, PermissionError)
-        else f"it cannot be read: {error.strerror}"
-    )
 
 
 def _error(problems: Sequence[_Problem]) -> CanaryError | None:

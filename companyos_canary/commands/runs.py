@@ -55,6 +55,7 @@ class RunsDryRun:
 
 
 OF_RUNS = (RunsSent, RunsDryRun)
+_LISTS = {ANALYSISRUN: "`kubectl get analysisruns` lists them", EXPERIMENT: "`canary experiment list` names them"}
 _SHOWN = {ANALYSISRUN: "analysisrun", EXPERIMENT: "experiment"}
 
 
@@ -76,7 +77,7 @@ def checked_names(kind: Kind, names: Sequence[str]) -> tuple[str, ...]:
         )
     )
     if not found:
-        raise UsageError(f"the name of the {kind.kind} is missing", hint=f"`kubectl get {kind.plural}` lists them")
+        raise UsageError(f"the name of the {kind.kind} is missing", hint=_LISTS[kind])
     for name in found:
         not_a_name(name, kind.kind)
     return found

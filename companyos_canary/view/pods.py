@@ -1,5 +1,7 @@
 """ReplicaSets, their pods, and in blue-green the Services that select them."""
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Literal
 
 from companyos_canary.argo.picture import Picture
@@ -137,20 +139,28 @@ def _name(picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[
 
 
 def _pods(picture: Picture, facts: Facts, pods: tuple[PodState, ...], detail: Detail) -> list[Line]:
+    said = {p.message for p in picture.cause.pods} if picture.cause else set()
+    return pod_lines(pods, facts, picture.now, detail, said)
+
+
+def pod_lines(
+    pods: Sequence[PodState], facts: Facts, now: datetime, detail: Detail, said: Iterable[str] = ()
+) -> list[Line]:
+    """The pods of one ReplicaSet; a message of `said`, or of a pod above, is not repeated."""
     if detail == "none":
         return []
     alike = sum(p.is_well for p in pods)
     odd = [p for p in pods if not p.is_well or (alike == 1 and detail != "trouble")]
     shown = odd[: {"all": len(odd), "some": 2 * _MOST, "trouble": _MOST}[detail]]
     lines: list[Line] = []
-    said = {p.message for p in picture.cause.pods} if picture.cause else set()
+    told = set(said)
     for pod in shown:
-        lines.append(_pod(picture, facts, pod))
+        lines.append(_pod(pod, facts, now))
         message = _message(pod)
-        if message and message not in said:
+        if message and message not in told:
             text = shorten(message, facts.width - 6, facts.symbols)
             lines.append((("      " + text, "failure"),))
-        said.add(message)
+        told.add(message)
     if len(odd) > len(shown):
         lines.append((f"    {facts.symbols.pod} and {len(odd) - len(shown)} more like these",))
     if alike > 1 and detail != "trouble":
@@ -158,11 +168,11 @@ def _pods(picture: Picture, facts: Facts, pods: tuple[PodState, ...], detail: De
     return lines
 
 
-def _pod(picture: Picture, facts: Facts, state: PodState) -> Line:
+def _pod(state: PodState, facts: Facts, now: datetime) -> Line:
     pod, status = state.pod, state.status
     ready, of = ready_containers(pod)
     role: Role = "failure" if state.in_trouble else ("" if pod.ready else "warning")
-    age = duration(picture.now - pod.created_at) if pod.created_at else ""
+    age = duration(now - pod.created_at) if pod.created_at else ""
     again = f"restarts {state.restarts}" if state.restarts else ""
     detail = len(f"  {ready}/{of}") + columns_of(status)
     name = cut_start(pod.name, max(_SHORTEST, facts.width - 8 - detail), facts.symbols.more)

@@ -122,9 +122,13 @@ def test_what_has_no_end_has_no_field(waiting: World, arguments: tuple[str, ...]
 
 @pytest.mark.parametrize("verb", cli.VERBS)
 def test_every_verb_has_fields(empty: World, verb: str) -> None:
-    given = {"deploy": ("v1",), "completion": ("bash",), "rbac": ("viewer",), "terminate": ("analysisrun", "x")}.get(
-        verb, ()
-    )
+    given = {
+        "verify": ("x",),
+        "deploy": ("v1",),
+        "completion": ("bash",),
+        "rbac": ("viewer",),
+        "terminate": ("analysisrun", "x"),
+    }.get(verb, ())
     ran = empty.canary(verb, *given, "--field", "there.is.no.such")
     assert ran.code == ExitCode.USAGE
     assert f"the data of `canary {verb}` have no field `there.is.no.such`" in ran.err

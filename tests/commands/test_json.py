@@ -11,9 +11,11 @@ import pytest
 from companyos_canary import cli
 from companyos_canary.commands.contract import VERBS, output_of
 from companyos_canary.model.row import title
-from companyos_canary.sandbox.kinds import EXPERIMENT
+from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, EXPERIMENT
 from tests import schema
 from tests.commands.conftest import at_the_pause, freeze, installed, interrupt, paused_world
+from tests.commands.test_create import template_object
+from tests.commands.test_experiment import judging
 from tests.commands.test_terminate import COMPARE
 from tests.world import CONFIG, MANUAL, World
 
@@ -62,6 +64,21 @@ def comparing(folder: Path) -> World:
     """An Experiment runs."""
     world = healthy(folder)
     world.store.create(EXPERIMENT, COMPARE)
+    world.advance(5)
+    return world
+
+
+def asking(folder: Path) -> World:
+    """There is a template of its own."""
+    world = healthy(folder)
+    world.store.create(ANALYSISTEMPLATE, template_object())
+    return world
+
+
+def failing(folder: Path) -> World:
+    """An Experiment has failed."""
+    world = asking(folder)
+    world.store.create(EXPERIMENT, judging("vector(-1)"))
     world.advance(5)
     return world
 
@@ -117,6 +134,19 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
         (comparing, ("experiment", "compare", "--dry-run")),
         (healthy, ("analysisrun", "other")),
     ],
+    "experiment": [
+        (comparing, ("get", "compare")),
+        (comparing, ("list",)),
+        (failing, ("retry", "compare", "--dry-run")),
+        (failing, ("retry", "compare")),
+        (healthy, ("get", "other")),
+    ],
+    "verify": [
+        (asking, ("answer", "-a", "is=vector(1)")),
+        (asking, ("answer", "-a", "is=vector(1)", "--dry-run")),
+        (healthy, ("other",)),
+    ],
+    "create": [(asking, ("ar", "--from", "answer", "-a", "is=1")), (healthy, ("-f", "no.yaml"))],
     "watch": [(analysing, ()), (waiting, ()), (healthy, ("other",))],
     "status": [(waiting, ()), (rolled_back, ()), (healthy, ("--wait",)), (frozen, ("--wait",)), (healthy, ("other",))],
     "get": [(analysing, ()), (rolled_back, ()), (healthy, ()), (healthy, ("other",))],

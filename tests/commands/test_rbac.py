@@ -9,8 +9,9 @@ import yaml
 from companyos_canary.argo.rights import ROLES, Right, role
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.api.access import Attributes, Roles, read_roles
-from companyos_canary.sandbox.kinds import EXPERIMENT, ROLLOUT
+from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, EXPERIMENT, ROLLOUT
 from tests.commands.conftest import changing, paused_world
+from tests.commands.test_create import template_object
 from tests.commands.test_terminate import COMPARE
 from tests.world import MANUAL, World
 
@@ -27,6 +28,8 @@ LOOKS = (
     ("why",),
     ("metrics",),
     ("links",),
+    ("experiment", "list"),
+    ("experiment", "get", "compare"),
 )
 CHANGES = {
     ("deploy", "v1.3.0", "--supersede", "--until", "paused"): "deployer",
@@ -35,6 +38,8 @@ CHANGES = {
     ("undo",): "deployer",
     ("pause",): "deployer",
     ("terminate", "experiment", "compare"): "deployer",
+    ("verify", "answer", "-a", "is=vector(1)", "--delete"): "deployer",
+    ("create", "-f", "compare.yaml"): "operator",
     ("apply", "v1.1.0"): "operator",
 }
 # What these verbs need, too, and do not show here: watches, Prometheus behind a proxy, Deployments, new objects, the
@@ -49,9 +54,8 @@ NOT_SEEN_HERE = {("watch", r) for r in _WATCHED} | {
     ("create", "rollouts"),
     ("create", "analysistemplates"),
     ("create", "services"),
-    ("get", "analysisruns"),
+    ("list", "analysistemplates"),
     ("patch", "analysisruns"),
-    ("list", "experiments"),
 }
 
 
@@ -77,6 +81,9 @@ def paused(folder: object) -> World:
     """v1.1.0 waits for a person at 10 %, and an Experiment runs."""
     world = paused_world(folder, MANUAL)  # type: ignore[arg-type]
     world.store.create(EXPERIMENT, COMPARE)
+    world.store.create(ANALYSISTEMPLATE, template_object())
+    other = {**COMPARE, "metadata": {"name": "other"}}
+    (world.folder / "compare.yaml").write_text(yaml.safe_dump(other))
     world.advance(5)
     return world
 
@@ -99,7 +106,7 @@ def without(world: World, rights: Iterable[Right], lacking: Right, command: tupl
         assert told(world) == before, (lacking, "nothing was changed")
 
 
-@pytest.mark.parametrize("command", LOOKS, ids=lambda c: c[0])
+@pytest.mark.parametrize("command", LOOKS, ids="-".join)
 def test_a_viewer_looks_and_each_right_that_is_missing_is_named(waiting: World, command: tuple[str, ...]) -> None:
     usual = waiting.canary(*command).code
     asked = Asked(ROLES["viewer"])

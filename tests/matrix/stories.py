@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.kinds import EXPERIMENT
+from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EXPERIMENT
 from tests.commands.conftest import installed, paused_world
+from tests.commands.test_create import template_object
 from tests.commands.test_terminate import COMPARE
 from tests.world import CONFIG, MANUAL, World
 
@@ -75,6 +78,26 @@ def comparing(folder: Path) -> World:
     return world
 
 
+def asking(folder: Path) -> World:
+    world = healthy(folder)
+    world.store.create(ANALYSISTEMPLATE, template_object())
+    return world
+
+
+def with_a_file(folder: Path) -> World:
+    (folder / "answer.yaml").write_text(yaml.safe_dump(template_object()))
+    return healthy(folder)
+
+
+def has_the_template(world: World) -> bool:
+    return world.store.get(ANALYSISTEMPLATE, "companyos", "answer") is not None
+
+
+def has_a_run(world: World) -> bool:
+    found = world.store.items(ANALYSISRUN, "companyos")
+    return any(r["metadata"]["name"].startswith("answer-") and r["status"]["phase"] == "Successful" for r in found)
+
+
 def has_ended(world: World) -> bool:
     return world.store.read(EXPERIMENT, "companyos", "compare")["status"].get("phase") == "Successful"
 
@@ -105,6 +128,8 @@ CHANGING = (
     Story(("undo", *BOUND), after(("deploy", "v1.1.0"), begin=healthy), stable_is(STABLE)),
     Story(("restart", *BOUND), healthy, lambda r: r.restart_at is not None and r.restarted_at == r.restart_at),
     Story(("terminate", "experiment", "compare", *BOUND), comparing, there=has_ended),
+    Story(("verify", "answer", "-a", "is=vector(1)", *BOUND), asking, there=has_a_run),
+    Story(("create", "-f", "answer.yaml"), with_a_file, there=has_the_template),
     Story(("apply",), scaled, lambda r: r.replicas == 4),
 )
 READING = tuple(
@@ -119,6 +144,7 @@ READING = tuple(
         ("metrics",),
         ("logs",),
         ("why",),
+        ("experiment", "list"),
         ("diff", "v1.1.0"),
         ("watch", "--timeout", "20s"),
         ("init", "--from", "companyos-api", "-n", "companyos", "-f", "new.yaml"),

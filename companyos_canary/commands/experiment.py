@@ -1,0 +1,182 @@
+"""`canary experiment`: list, look at, and retry Experiments."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, TypeVar
+
+import typer
+
+from companyos_canary.actions.runs import ChangedRun, change_runs, read_run
+from companyos_canary.argo.experiments import (
+    ExperimentListed,
+    ExperimentPicture,
+    ExperimentRow,
+    experiment_listed,
+    experiment_picture,
+    experiment_row,
+)
+from companyos_canary.argo.patches.decision import Decision
+from companyos_canary.argo.patches.runs import Ending, has_begun, tried_again
+from companyos_canary.cluster.kinds import ANALYSISRUN, EXPERIMENT, POD, REPLICASET, Kind, Selection
+from companyos_canary.commands import base
+from companyos_canary.commands.candidates import CommandLine, experiments
+from companyos_canary.commands.options import time_limit
+from companyos_canary.commands.runs import OF_RUNS, checked_names, runs_answer
+from companyos_canary.errors import CrdMissing, ExitCode, Forbidden, NotFound, UsageError, exits, near, printable
+from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.experiment import Experiment
+from companyos_canary.model.http import Json
+from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.row import Output
+from companyos_canary.model.workload import Pod, ReplicaSet
+
+
+@dataclass(frozen=True, slots=True)
+class Experiments:
+    """`namespace` is empty for all of them."""
+
+    namespace: str
+    context: str
+    experiments: tuple[ExperimentListed, ...]
+
+
+EXAMPLES = (
+    "canary experiment list                 those of the namespace; -A: of all",
+    "canary experiment get compare          its pods, and metrics with limits",
+    "canary experiment retry compare        run a failed one again",
+)
+OUTPUT = Output((ExperimentRow, Experiments, *OF_RUNS))
+EXITS = exits(ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT)
+_ACTIONS = ("list", "get", "retry")
+_T = TypeVar("_T")
+
+
+def _offered(line: CommandLine) -> list[tuple[str, str]]:
+    return [] if line.given.get("action") == "list" else experiments(line)
+
+
+COMPLETIONS = {
+    "action": lambda _: [("list", "all"), ("get", "one, with its pods and metrics"), ("retry", "run it again")],
+    "names": _offered,
+}
+
+
+def experiment(
+    session: base.Session,
+    action: Annotated[str, typer.Argument(metavar="[ACTION]", help="list, get or retry")] = "list",
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="names of Experiments")] = None,
+    everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces", help="list: all namespaces")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="retry: print the request, send nothing")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="retry: do not wait; exit once sent")] = False,
+    timeout: base.TimeoutOption = None,
+) -> base.Answer:
+    """List Experiments, show one with its ReplicaSets, pods and metrics, or run a failed one again.
+
+    `canary terminate experiment NAME` ends one, `canary create -f FILE` makes one.
+    """
+    if action not in _ACTIONS:
+        hint = near(action, _ACTIONS, f"`canary experiment get {action}` shows an Experiment")
+        raise UsageError(f"`{printable(action)}` is not list, get or retry", hint=printable(hint))
+    if everywhere and action != "list":
+        raise UsageError("-A is for `canary experiment list`", hint="choose one namespace with -n")
+    if action == "list":
+        if names:
+            raise UsageError("`list` takes no name", hint=f"`canary experiment get {names[0]}` shows one")
+        return _list(session, everywhere=everywhere)
+    found = checked_names(EXPERIMENT, names or ())
+    if action == "retry":
+        return _retry(session, found, time_limit(timeout), dry_run=dry_run, wait=not no_wait)
+    if len(found) > 1:
+        raise UsageError("`get` shows one Experiment", hint="give one name")
+    return _get(session, found[0])
+
+
+def _list(session: base.Session, *, everywhere: bool) -> base.Answer:
+    from companyos_canary.view import experiments as view
+    from companyos_canary.view.ink import ink
+
+    cluster, now, facts = session.cluster, session.runtime.clock.now(), session.runtime.facts
+    items = cluster.items(Selection(EXPERIMENT, "" if everywhere else cluster.namespace))
+    found = sorted(map(Experiment.from_object, items), key=lambda e: (e.is_finished, e.namespace, e.name))
+    rows = [experiment_listed(e) for e in found]
+    where = "any namespace" if everywhere else f"namespace `{cluster.namespace}`"
+    if not rows and session.output in ("name", "yaml"):
+        session.answered = True
+    return base.Answer(
+        data=Experiments("" if everywhere else cluster.namespace, cluster.context, tuple(rows)),
+        picture=(lambda: ink(view.experiments_screen(rows, now, facts, namespaces=everywhere), facts))
+        if rows
+        else None,
+        lines=tuple(view.listed_plain(r, now) for r in rows),
+        notes=() if rows else (f"no Experiment in {where}",),
+        objects=tuple(e.raw for e in found),
+        name="\n".join(f"experiment.argoproj.io/{e.name}" for e in found),
+    )
+
+
+def _get(session: base.Session, name: str) -> base.Answer:
+    from companyos_canary.view import experiments as view
+    from companyos_canary.view.ink import ink
+    from companyos_canary.view.lines import plain
+
+    picture, facts = _picture(session, name), session.runtime.facts
+    lines = view.experiment_screen(picture, facts)
+    return base.Answer(
+        data=lambda: experiment_row(picture, session.cluster.context),
+        picture=lambda: ink(lines, facts),
+        lines=tuple(map(plain, lines)),
+        notes=picture.notes,
+        objects=(picture.experiment.raw,),
+        name=f"experiment.argoproj.io/{name}",
+    )
+
+
+def _picture(session: base.Session, name: str) -> ExperimentPicture:
+    cluster, notes = session.cluster, list[str]()
+    one = read_run(cluster, EXPERIMENT, name)
+    assert isinstance(one, Experiment)
+
+    def of(kind: Kind, labels: str, made: Callable[[Json], _T]) -> list[_T]:
+        """What may not be listed is a note."""
+        try:
+            return [made(o) for o in cluster.items(Selection(kind, cluster.namespace, labels))]
+        except (Forbidden, CrdMissing) as error:
+            notes.append(error.message)
+            return []
+
+    sets = of(REPLICASET, HASH_LABEL, ReplicaSet.from_object)
+    pods = of(POD, HASH_LABEL, Pod.from_object)
+    runs = of(ANALYSISRUN, "", AnalysisRun.from_object) if one.analyses else []
+    now = session.runtime.clock.now()
+    return experiment_picture(one, now, replicasets=sets, pods=pods, runs=runs, notes=tuple(notes))
+
+
+def _retry(
+    session: base.Session, names: tuple[str, ...], limit: timedelta | None, *, dry_run: bool, wait: bool
+) -> base.Answer:
+    session.subject = "Experiment " + ", ".join(f"`{n}`" for n in names)
+    time = session.time(limit)
+
+    def decide(one: Ending) -> Decision:
+        assert isinstance(one, Experiment)
+        return tried_again(one, _owner(session, one))
+
+    changed = change_runs(session.cluster, EXPERIMENT, names, decide, has_begun, time=time, dry_run=dry_run, wait=wait)
+
+    def done(one: ChangedRun) -> str:
+        verb = "ran" if one.after.is_finished else "runs"
+        return f"Experiment `{one.after.name}` in {session.place} {verb} again: {one.after.phase}"
+
+    return runs_answer(session, EXPERIMENT, changed, done, dry_run=dry_run)
+
+
+def _owner(session: base.Session, one: Experiment) -> Rollout | None:
+    """The Rollout that made it; None where there is none, or it may not be read."""
+    try:
+        return session.cluster.rollout(one.owner) if one.owner else None
+    except (Forbidden, NotFound):
+        return None
+
+
+command = base.verb(experiment, of_rollout=False)
