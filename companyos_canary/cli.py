@@ -157,10 +157,12 @@ def run(arguments: Sequence[str], runtime: Runtime) -> int:
 
 
 def _asked(arguments: Sequence[str]) -> Sequence[str]:
-    """Nothing is a question for help, and so is `help VERB`."""
+    """Nothing is a question for help, and so is `help VERB`. Command lines of the plugin are put in our words."""
     if not arguments or arguments[0] == "help":
         return (*arguments[1:2], "--help")
-    return arguments
+    from companyos_canary.commands.aliases import translated
+
+    return translated(arguments)
 
 
 def _fail(error: CanaryError, arguments: Sequence[str], runtime: Runtime) -> int:

@@ -9,10 +9,10 @@ from companyos_canary.analysis.rules import effective_count
 from companyos_canary.analysis.spec import collect, run_spec
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, Kind, Selection
+from companyos_canary.diagnosis.control import INSTANCE
 from companyos_canary.errors import CanaryError, NotFound, UsageError, near, printable
 from companyos_canary.model.http import Json
 
-INSTANCE = "argo-rollouts.argoproj.io/controller-instance-id"
 _TYPES = {
     **dict.fromkeys(("analysistemplate", "analysistemplates", "at"), False),
     **dict.fromkeys(("clusteranalysistemplate", "clusteranalysistemplates", "cat"), True),

@@ -11,7 +11,7 @@ from companyos_canary.actions.change import PATIENCE
 from companyos_canary.actions.wait import Time, wait_for
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Refusal
-from companyos_canary.argo.patches.runs import Ending
+from companyos_canary.argo.patches.runs import RunOrExperiment
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ANALYSISRUN, EXPERIMENT, Kind, Selection
 from companyos_canary.errors import CanaryError, NotFound, Refused, Uncertain, near
@@ -26,8 +26,8 @@ class ChangedRun:
 
     kind: Kind
     decision: Change | Nothing
-    before: Ending
-    after: Ending
+    before: RunOrExperiment
+    after: RunOrExperiment
     sent: bool = False
     effect: Effect | None = None
     unsure: Uncertain | None = None
@@ -35,7 +35,7 @@ class ChangedRun:
     timed_out: bool = False
 
 
-def read_run(cluster: Cluster, kind: Kind, name: str) -> Ending:
+def read_run(cluster: Cluster, kind: Kind, name: str) -> RunOrExperiment:
     """Raises NotFound with the names that are there."""
     found = cluster.object(kind.api_version, kind.plural, name)
     if found is None:
@@ -59,8 +59,8 @@ def change_runs(
     cluster: Cluster,
     kind: Kind,
     names: Iterable[str],
-    decide: Callable[[Ending], Decision],
-    effect: Callable[[Ending, Ending], Effect],
+    decide: Callable[[RunOrExperiment], Decision],
+    effect: Callable[[RunOrExperiment, RunOrExperiment], Effect],
     *,
     time: Time,
     dry_run: bool,
@@ -75,7 +75,7 @@ def change_runs(
     return tuple(_seen(cluster, one, effect, time) if wait and one.sent else one for one in sent)
 
 
-def _decided(kind: Kind, before: Ending, decide: Callable[[Ending], Decision]) -> ChangedRun:
+def _decided(kind: Kind, before: RunOrExperiment, decide: Callable[[RunOrExperiment], Decision]) -> ChangedRun:
     decision = decide(before)
     if isinstance(decision, Refusal):
         raise Refused(decision.message, hint=decision.hint)
@@ -97,7 +97,9 @@ def _sent(cluster: Cluster, one: ChangedRun) -> ChangedRun:
     return replace(one, sent=True)
 
 
-def _seen(cluster: Cluster, one: ChangedRun, effect: Callable[[Ending, Ending], Effect], time: Time) -> ChangedRun:
+def _seen(
+    cluster: Cluster, one: ChangedRun, effect: Callable[[RunOrExperiment, RunOrExperiment], Effect], time: Time
+) -> ChangedRun:
     look = partial(read_run, cluster, one.kind, one.before.name)
     waited = wait_for(look, partial(effect, one.before), one.before, time=time, patience=PATIENCE, known=False)
     return replace(one, after=waited.seen, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from companyos_canary.actions.analyses import INSTANCE, arguments_given, run_from, template_named
+from companyos_canary.actions.analyses import arguments_given, run_from, template_named
 from companyos_canary.cluster.kinds import (
     ANALYSISRUN,
     ANALYSISTEMPLATE,
@@ -18,9 +18,10 @@ from companyos_canary.cluster.kinds import (
     known,
 )
 from companyos_canary.commands import base
-from companyos_canary.commands.candidates import templates
+from companyos_canary.commands.candidates import template_names
 from companyos_canary.commands.manifests import read_objects
 from companyos_canary.config import resolve
+from companyos_canary.diagnosis.control import INSTANCE
 from companyos_canary.errors import Conflict, ExitCode, Refused, Uncertain, UsageError, exits, printable
 from companyos_canary.model.http import Json
 from companyos_canary.model.row import Output
@@ -54,7 +55,7 @@ OUTPUT = Output((Created,))
 EXITS = exits(ExitCode.REFUSED, ExitCode.UNOBSERVED)
 _KINDS: tuple[Kind, ...] = (ROLLOUT, EXPERIMENT, ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE)
 _RUN = ("analysisrun", "analysisruns", "ar")
-COMPLETIONS = {"template": templates}
+COMPLETIONS = {"template": template_names}
 
 
 def create(

@@ -17,11 +17,10 @@ from companyos_canary.argo.experiments import (
     experiment_row,
 )
 from companyos_canary.argo.patches.decision import Decision
-from companyos_canary.argo.patches.runs import Ending, has_begun, tried_again
+from companyos_canary.argo.patches.runs import RunOrExperiment, has_begun, tried_again
 from companyos_canary.cluster.kinds import ANALYSISRUN, EXPERIMENT, POD, REPLICASET, Kind, Selection
 from companyos_canary.commands import base
 from companyos_canary.commands.candidates import CommandLine, experiments
-from companyos_canary.commands.options import time_limit
 from companyos_canary.commands.runs import OF_RUNS, checked_names, runs_answer
 from companyos_canary.errors import CrdMissing, ExitCode, Forbidden, NotFound, UsageError, exits, near, printable
 from companyos_canary.model.analysisrun import AnalysisRun
@@ -86,7 +85,7 @@ def experiment(
         return _list(session, everywhere=everywhere)
     found = checked_names(EXPERIMENT, names or ())
     if action == "retry":
-        return _retry(session, found, time_limit(timeout), dry_run=dry_run, wait=not no_wait)
+        return _retry(session, found, timeout, dry_run=dry_run, wait=not no_wait)
     if len(found) > 1:
         raise UsageError("`get` shows one Experiment", hint="give one name")
     return _get(session, found[0])
@@ -158,7 +157,7 @@ def _retry(
     session.subject = "Experiment " + ", ".join(f"`{n}`" for n in names)
     time = session.time(limit)
 
-    def decide(one: Ending) -> Decision:
+    def decide(one: RunOrExperiment) -> Decision:
         assert isinstance(one, Experiment)
         return tried_again(one, _owner(session, one))
 

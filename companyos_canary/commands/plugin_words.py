@@ -9,7 +9,10 @@ from companyos_canary.model.image import version
 
 _TYPES = {"ro", "rollout", "rollouts", "rollouts.argoproj.io", "rollout.argoproj.io"}
 _VALUED = {"-n", "--namespace", "--context", "--kubeconfig", "--to-revision", "-f", "--filename", "-i", "--in"}
-_VALUED |= {"--timeout", "-l", "--selector", "--reason"}
+_VALUED |= {"--timeout", "-l", "--selector", "--reason", "--name"}
+_CREDENTIALS = {"--as", "--as-group", "--as-uid", "--token", "--server", "-s", "--user", "--cluster"}
+_CREDENTIALS |= {"--certificate-authority", "--client-certificate", "--client-key", "--tls-server-name"}
+_CREDENTIALS |= {"--insecure-skip-tls-verify", "--disable-compression"}
 _KEPT = ("-n", "--namespace", "--context", "--kubeconfig")
 _PLUGIN = "for that use the plugin: `kubectl argo rollouts {}`"
 
@@ -36,14 +39,14 @@ class _Line:
 
 
 def meant(arguments: Sequence[str]) -> str:
-    """A hint with the command of ours; empty if the words are not the plugin's."""
+    """A hint with the command of ours; empty if the words are not the plugin's, or are put in ours (`aliases`)."""
     line = _taken_apart(arguments)
     if line is None:
         return ""
-    if line.verb == "terminate":
-        return ""
-    if line.words[:1] and line.words[0] in ("experiment", "experiments", "exp", "analysisrun", "ar"):
-        return _PLUGIN.format(shlex.join([line.verb, *line.words]))
+    if found := next((o for o in line.options if o in _CREDENTIALS), ""):
+        return (
+            f"{found} is not an option here: write it into the kubeconfig, and choose with --context and --kubeconfig"
+        )
     known = _VERBS.get(line.verb)
     return known(line) if known else ""
 
@@ -77,47 +80,29 @@ def _said(command: str) -> str:
 
 
 def _get(line: _Line) -> str:
-    watching = line.has("-w", "--watch")
     if not line.name:
         return _said(line.ours("list")) if line.has_type else ""
-    if watching:
-        return _said(line.ours("watch", line.name))
     return _said(line.ours("get", line.name)) if line.has_type else ""
 
 
 def _set(line: _Line) -> str:
+    """What is no alias: several pairs, or a word without `=`."""
     if line.name != "image" or len(line.words) < 2:
-        return _PLUGIN.format("set …") if line.name else ""
+        return _said(line.ours("deploy", "VERSION", "--rollout", "NAME"))
     _, rollout, *images = line.words
     container, _, image = (images or [""])[0].partition("=")
-    other = ("--container", container) if container not in ("", "*", rollout) else ()
+    other = ("--container", container) if container not in ("", "*", rollout) and image else ()
     return _said(line.ours("deploy", version(image) or "VERSION", "--rollout", rollout, *other))
 
 
 def _undo(line: _Line) -> str:
-    revision = line.options.get("--to-revision")
-    if revision is None:
-        return _said(line.ours("undo", line.name)) if line.has_type else ""
-    return _said(line.ours("undo", line.name, *(("--to", revision) if revision not in ("", "0") else ())))
+    return _said(line.ours("undo", line.name)) if line.has_type else ""
 
 
 def _promote(line: _Line) -> str:
     if line.has("--skip-all-steps", "-a"):
         return f"{_said(line.ours('promote', line.name, '--full'))}, with --reason; analyses are skipped too"
-    if line.has("--skip-current-step", "-c"):
-        return _said(line.ours("promote", line.name, "--skip-step"))
     return _said(line.ours("promote", line.name)) if line.has_type else ""
-
-
-def _status(line: _Line) -> str:
-    if not line.has("-w", "--watch"):
-        return ""
-    waits = (line.options.get("-w") or line.options.get("--watch")) != "false"
-    return _said(line.ours("status", line.name, "--wait" if waits else ""))
-
-
-def _restart(line: _Line) -> str:
-    return _said(line.ours("restart", line.name, "--in", line.options["-i"])) if line.has("-i") else ""
 
 
 def _deploy(line: _Line) -> str:
@@ -130,7 +115,15 @@ def _plain(line: _Line) -> str:
 
 
 def _list(line: _Line) -> str:
+    if line.has("--name"):
+        return _said(line.ours("get", line.options["--name"]))
+    if line.has("-w", "--watch"):
+        return "a list does not follow: `canary watch NAME` follows one Rollout"
     return _said(line.ours("list", "-A" if line.has("-A", "--all-namespaces") else ""))
+
+
+def _create(line: _Line) -> str:
+    return "create does not follow: `canary watch NAME` does" if line.has("-w", "--watch") else ""
 
 
 def _watch(line: _Line) -> str:
@@ -146,8 +139,6 @@ _VERBS: dict[str, Callable[[_Line], str]] = {
     "set": _set,
     "undo": _undo,
     "promote": _promote,
-    "status": _status,
-    "restart": _restart,
     "deploy": _deploy,
     "list": _list,
     "watch": _watch,
@@ -157,9 +148,9 @@ _VERBS: dict[str, Callable[[_Line], str]] = {
     "history": _plain,
     "describe": _get,
     "rollout": _elsewhere("the verb comes first: `canary status NAME`, `canary undo NAME`"),
+    "create": _create,
     "dashboard": _elsewhere("there is no dashboard here: `canary watch` follows, `canary links` names pages"),
     "scale": _elsewhere("for that use `kubectl scale rollout NAME --replicas=N`"),
     "delete": _elsewhere("for that use `kubectl delete rollout NAME`"),
-    "create": _elsewhere("here that is `canary apply VERSION`, or `kubectl create -f FILE`"),
     "notifications": _elsewhere(_PLUGIN.format("notifications …")),
 }

@@ -14,8 +14,7 @@ from companyos_canary.argo.judged import JudgedRun, judged, judged_run
 from companyos_canary.argo.limits import number_text
 from companyos_canary.cluster.kinds import ANALYSISRUN
 from companyos_canary.commands import base
-from companyos_canary.commands.candidates import templates
-from companyos_canary.commands.options import time_limit
+from companyos_canary.commands.candidates import template_names
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, Refused, exits
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.http import Json
@@ -59,7 +58,7 @@ EXITS = exits(
     ExitCode.TIMEOUT,
     ExitCode.INTERRUPTED,
 )
-COMPLETIONS = {"template": templates}
+COMPLETIONS = {"template": template_names}
 _CODES = {
     "Successful": ExitCode.OK,
     "Failed": ExitCode.DEGRADED,
@@ -87,13 +86,12 @@ def verify(
     The AnalysisRun is named after the template and the time, and stays unless you pass --delete. `--timeout` ends the
     wait with 124, and the run continues; `canary terminate analysisrun NAME` ends it.
     """
-    limit = time_limit(timeout)
     wanted = template_named(template, everywhere=everywhere)
     session.subject = str(wanted)
-    time = session.time(limit)
+    time = session.time(timeout)
     made = run_from(session.cluster, wanted, arguments_given(arguments or []))
     endless = endless_metrics(made)
-    if endless and limit is None:
+    if endless and not timeout:
         names = ", ".join(f"`{n}`" for n in endless)
         raise Refused(
             f"{wanted} never ends: it measures {names} without a count", hint="bound it with --timeout, e.g. 10m"

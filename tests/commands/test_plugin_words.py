@@ -1,7 +1,10 @@
-"""Every command line of the plugin gets the command of ours, and nothing is sent."""
+"""Every command line of the plugin runs as ours, or gets the command of ours, and then nothing is sent."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from companyos_canary.commands.aliases import translated
 from companyos_canary.commands.plugin_words import meant
 from companyos_canary.errors import ExitCode
 from tests.world import World
@@ -9,31 +12,115 @@ from tests.world import World
 PLUGIN = "for that use the plugin: `kubectl argo rollouts "
 
 
+IMAGE = "companyos-api:v1.1.0"
+ALIASES = [
+    ("get rollout web", "get web"),
+    ("get ro web -n shop", "get web -n shop"),
+    ("get ro web -n shop -w", "watch web -n shop"),
+    ("get web --watch", "watch web"),
+    ("get rollout web --watch=false --no-color", "get web --no-color"),
+    ("get rollout web -w --timeout-seconds 60", "watch web --timeout 60s"),
+    ("get experiment web-1", "experiment get web-1"),
+    ("get exp web-1 -n shop", "experiment get web-1 -n shop"),
+    ("list rollouts", "list"),
+    ("list ro --all-namespaces", "list --all-namespaces"),
+    ("list experiments -A", "experiment list -A"),
+    ("set image web web=reg/web:v3", "deploy reg/web:v3 --rollout web --container web --no-wait"),
+    ("set image ro/web *=reg/web:v3 -n shop", "deploy reg/web:v3 --rollout web --no-wait -n shop"),
+    ("set image web web=reg/web@sha256:00", "deploy reg/web@sha256:00 --rollout web --container web --no-wait"),
+    ("undo web --to-revision=1", "undo web --to 1"),
+    ("undo web --to-revision 3 -n shop", "undo web --to 3 -n shop"),
+    ("undo web --to-revision=0", "undo web"),
+    ("promote web --skip-current-step", "promote web --skip-step"),
+    ("promote web -c", "promote web --skip-step"),
+    ("status web --watch=false", "status web"),
+    ("status web -w", "status web --wait"),
+    ("status web --watch=true -t 60s", "status web --wait --timeout 60s"),
+    ("status web -t 60s", "status web --wait --timeout 60s"),
+    ("restart web -i 10m", "restart web --in 10m"),
+    ("retry experiment web-1 web-2", "experiment retry web-1 web-2"),
+    ("create -f a.yaml -f b.yaml", "create a.yaml b.yaml"),
+    ("create --filename a.yaml", "create a.yaml"),
+    ("create analysisrun --from t -a k=-1 -a b=2", "create analysisrun --from t -a k=-1 -a b=2"),
+    ("lint --filename a.yaml", "lint a.yaml"),
+    ("version --short", "version --client"),
+    ("-n shop get rollout web", "get web -n shop"),
+    ("--context=prod --namespace shop abort web", "abort --context=prod --namespace shop web"),
+    ("abort web --loglevel debug --kloglevel=4", "abort web"),
+    ("abort web --request-timeout=1m30s", "abort web --request-timeout=90"),
+    ("abort web --request-timeout 1m", "abort web --request-timeout 60"),
+]
+OURS = [
+    "status -qo json web",
+    "get",
+    "get rollout",
+    "get ro",
+    "list",
+    "promote --full --reason x --yes",
+    "undo web --to 1",
+    "abort web --request-timeout 5",
+    "retry web shop",
+    "deploy v1 -e prod",
+    "set colour web c=d",
+    "set image web",
+    "-h",
+    "--version",
+    "-n shop",
+    "nonsense -n x",
+]
+
+
+@pytest.mark.parametrize(("theirs", "ours"), ALIASES)
+def test_a_command_line_of_the_plugin_runs_as_ours(theirs: str, ours: str) -> None:
+    assert list(translated(theirs.split())) == ours.split()
+
+
+@pytest.mark.parametrize("ours", OURS)
+def test_ours_stay_as_they_are(ours: str) -> None:
+    assert list(translated(ours.split())) == ours.split()
+
+
+@given(st.lists(st.sampled_from([w for line in OURS for w in line.split()]), max_size=6))
+def test_what_was_translated_is_ours(words: list[str]) -> None:
+    once = list(translated(words))
+    assert list(translated(once)) == once
+
+
+def test_a_script_that_moves_over_does_the_same(waiting: World) -> None:
+    """Each alias prints what our words print."""
+    for theirs, ours in (
+        ("get rollout companyos-api", "get companyos-api"),
+        ("status companyos-api --watch=false", "status companyos-api"),
+        ("list rollouts -A", "list -A"),
+    ):
+        assert waiting.canary(*theirs.split()) == waiting.canary(*ours.split())
+
+
+def test_set_image_ends_once_it_is_sent(world: World) -> None:
+    ran = world.canary("set", "image", "companyos-api", f"companyos-api={IMAGE}")
+    assert ran.code == ExitCode.OK, ran
+    assert world.rollout().image() == IMAGE
+    assert not world.rollout().is_fully_promoted
+    assert world.canary("status", "companyos-api", "-t", "5m").code == ExitCode.OK
+    assert world.rollout().is_fully_promoted
+    assert world.canary("undo", "companyos-api", "--to-revision=1", "--no-wait").code == ExitCode.OK
+    assert world.rollout().image() == "companyos-api:v1.0.0"
+
+
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [
-        ("get rollout web", "`canary get web`"),
-        ("get ro web -n shop -w", "`canary watch web -n shop`"),
-        ("get web -w", "`canary watch web`"),
-        ("get web --watch", "`canary watch web`"),
-        ("set image web web=reg/web:v3", "`canary deploy v3 --rollout web`"),
-        ("set image web proxy=reg/proxy:2.1", "`canary deploy 2.1 --rollout web --container proxy`"),
-        ("set image web *=reg/web:v3 --context prod", "`canary deploy v3 --rollout web --context prod`"),
-        ("undo web --to-revision=1", "`canary undo web --to 1`"),
-        ("undo web --to-revision 3", "`canary undo web --to 3`"),
-        ("undo web --to-revision=0", "`canary undo web`"),
+        ("set image web a=b:1 c=d:2", "`canary deploy 1 --rollout web --container a`"),
         ("promote web --skip-all-steps", "`canary promote web --full`"),
-        ("promote web --skip-current-step", "`canary promote web --skip-step`"),
-        ("status web --watch=false", "`canary status web`"),
-        ("status web -w", "`canary status web --wait`"),
-        ("list rollouts --all-namespaces", "`canary list -A`"),
-        ("restart web -i 10m", "`canary restart web --in 10m`"),
+        ("list rollouts --name web", "`canary get web`"),
+        ("list rollouts -w", "a list does not follow"),
+        ("create -f rollout.yaml -w", "create does not follow"),
         ("deploy web v3", "`canary deploy v3 --rollout web`"),
         ("dashboard", "`canary watch`"),
-        ("get experiment web-1", PLUGIN),
         ("notifications trigger get", PLUGIN),
-        ("create -f rollout.yaml", "`canary apply VERSION`"),
         ("rollout undo deployment/web", "the verb comes first"),
+        ("get rollout web --as root", "--as is not an option here: write it into the kubeconfig"),
+        ("abort web --token secret", "--token is not an option here"),
     ],
 )
 def test_the_words_of_the_plugin_lead_to_ours(world: World, theirs: str, ours: str) -> None:

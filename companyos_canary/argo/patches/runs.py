@@ -13,7 +13,7 @@ from companyos_canary.model.http import JSON_PATCH
 from companyos_canary.model.rollout import Rollout
 
 
-class Ending(Protocol):
+class RunOrExperiment(Protocol):
     """An AnalysisRun or an Experiment: it runs, and ends with a phase."""
 
     @property
@@ -32,7 +32,7 @@ class Ending(Protocol):
     def is_finished(self) -> bool: ...
 
 
-def terminated(one: Ending, kind: str) -> Decision:
+def terminated(one: RunOrExperiment, kind: str) -> Decision:
     """Ends it now. What it has measured so far decides its phase; nothing measured is Successful."""
     if one.is_finished:
         return Nothing(f"nothing to terminate: {kind} `{one.name}` is already {one.phase}")
@@ -41,7 +41,7 @@ def terminated(one: Ending, kind: str) -> Decision:
     return Change((_patch(one, add("/spec/terminate", True)),), note=passed if rollout else "")
 
 
-def tried_again(one: Ending, owner: Rollout | None) -> Decision:
+def tried_again(one: RunOrExperiment, owner: Rollout | None) -> Decision:
     """Runs an Experiment again. `owner`: the Rollout that made it."""
     if not one.is_finished:
         return Refusal(
@@ -59,17 +59,17 @@ def tried_again(one: Ending, owner: Rollout | None) -> Decision:
     return Change((_patch(one, remove("/status"), *again),))
 
 
-def _patch(one: Ending, *operations: dict[str, Any]) -> Patch:
+def _patch(one: RunOrExperiment, *operations: dict[str, Any]) -> Patch:
     return Patch([test("/metadata/uid", one.uid), *operations], JSON_PATCH)
 
 
-def has_ended(before: Ending, now: Ending) -> Effect:
+def has_ended(before: RunOrExperiment, now: RunOrExperiment) -> Effect:
     if now.uid != before.uid:
         return Effect.OTHER
     return Effect.SEEN if now.is_finished else Effect.PENDING
 
 
-def has_begun(before: Ending, now: Ending) -> Effect:
+def has_begun(before: RunOrExperiment, now: RunOrExperiment) -> Effect:
     """The status was removed, so that any phase is of the new try."""
     if now.uid != before.uid:
         return Effect.OTHER

@@ -1,0 +1,195 @@
+"""Command lines of `kubectl argo rollouts`, put in our words where ours do the same. What they cannot do is left as it
+is, and ends as a mistake with a hint (`plugin_words`)."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from companyos_canary.model.quantity import parse_duration
+
+ROLLOUTS = frozenset(("ro", "rollout", "rollouts"))
+EXPERIMENTS = frozenset(("exp", "experiment", "experiments"))
+_BEFORE = ("-n", "--namespace", "--context", "--kubeconfig", "--request-timeout", "--loglevel", "--kloglevel")
+_DROPPED = ("--loglevel", "--kloglevel", "--cache-dir")  # of logs and caches that are not here
+_VALUED = {*_BEFORE, *_DROPPED, "-o", "--output", "-e", "--env", "--field", "-f", "--file", "--filename", "-l"}
+_VALUED |= {"--selector", "--timeout", "-t", "--timeout-seconds", "--to-revision", "--to", "-i", "--in", "--reason"}
+_VALUED |= {"--rollout", "--container", "--from", "--from-file", "--name", "--generate-name", "--instance-id"}
+_VALUED |= {"--argument", "--config-map", "--secret", "--recipient"}
+
+
+@dataclass(slots=True)
+class _Line:
+    """A command line behind its verb. An option is a name and its value, None for one without."""
+
+    words: list[str]
+    options: list[tuple[str, str | None]]
+
+    def taken(self, *names: str) -> list[str | None]:
+        """The values of these options, which are left out from now on."""
+        found = [value for name, value in self.options if name in names]
+        self.options = [(name, value) for name, value in self.options if name not in names]
+        return found
+
+    def has(self, *names: str) -> bool:
+        return any(name in names for name, _ in self.options)
+
+    def put(self, verb: str, *words: str) -> list[str]:
+        options = (part for option in self.options for part in option if part is not None)
+        return [*verb.split(), *words, *options]
+
+
+def translated(arguments: Sequence[str]) -> Sequence[str]:
+    """Ours for a command line of the plugin; the same one for any other."""
+    line = _verb_first(arguments)
+    if not line or line[0].startswith("-"):
+        return arguments
+    verb, rest = line[0], _common(line[1:])
+    of = _LINES.get(verb)
+    found = of(_taken_apart(verb, rest)) if of else None
+    return found or [verb, *rest]
+
+
+def _verb_first(arguments: Sequence[str]) -> list[str]:
+    """kubectl takes the options that say where before the verb, too."""
+    before: list[str] = []
+    rest = list(arguments)
+    while rest and rest[0].partition("=")[0] in _BEFORE and len(rest) > 1:
+        take = 1 if "=" in rest[0] else 2
+        before, rest = [*before, *rest[:take]], rest[take:]
+    return [rest[0], *before, *rest[1:]] if rest else []
+
+
+def _common(rest: Iterable[str]) -> list[str]:
+    """Without the options that mean nothing here, and with a time for requests in seconds."""
+    kept: list[str] = []
+    words = iter(rest)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in _DROPPED:
+            if not equals:
+                next(words, None)
+        elif name == "--request-timeout" and equals:
+            kept.append(f"{name}={_seconds(value)}")
+        elif kept and kept[-1] == "--request-timeout":
+            kept.append(_seconds(word))
+        else:
+            kept.append(word)
+    return kept
+
+
+def _seconds(text: str) -> str:
+    if not re.search(r"[a-z]", text):
+        return text
+    try:
+        return f"{parse_duration(text).total_seconds():g}"
+    except ValueError:
+        return text
+
+
+def _taken_apart(verb: str, rest: list[str]) -> _Line:
+    line = _Line([], [])
+    words = iter(rest)
+    for word in words:
+        if not word.startswith("-") or word == "-":
+            line.words.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        valued = name in _VALUED or (name == "-a" and verb in ("create", "verify"))
+        if equals and name.startswith("-"):
+            line.options.append((name, value))
+        else:
+            line.options.append((name, next(words, None) if valued else None))
+    return line
+
+
+def _name(word: str) -> str:
+    return re.sub(r"^(ro|rollouts?(\.argoproj\.io)?)/", "", word)
+
+
+def _get(line: _Line) -> list[str] | None:
+    kind = line.words[0] if len(line.words) > 1 else ""
+    if kind in EXPERIMENTS:
+        return line.put("experiment get", *line.words[1:])
+    if kind not in ROLLOUTS and not line.has("-w", "--watch", "--timeout-seconds"):
+        return None
+    names = line.words[1:] if kind in ROLLOUTS else line.words
+    line.options = [("--timeout", f"{v}s") if n == "--timeout-seconds" else (n, v) for n, v in line.options]
+    watching = [v for v in line.taken("-w", "--watch") if v != "false"]
+    return line.put("watch" if watching else "get", *names)
+
+
+def _list(line: _Line) -> list[str] | None:
+    if line.words[:1] and line.words[0] in EXPERIMENTS:
+        return line.put("experiment list", *line.words[1:])
+    return line.put("list", *line.words[1:]) if line.words[:1] and line.words[0] in ROLLOUTS else None
+
+
+def _set(line: _Line) -> list[str] | None:
+    """It returns once it is sent, as the plugin's does."""
+    if len(line.words) != 3 or line.words[0] != "image":
+        return None
+    container, equals, image = line.words[2].partition("=")
+    if not equals or not container or not image:
+        return None
+    where = () if container == "*" else ("--container", container)
+    return line.put("deploy", image, "--rollout", _name(line.words[1]), *where, "--no-wait")
+
+
+def _undo(line: _Line) -> list[str] | None:
+    if not line.has("--to-revision"):
+        return None
+    revisions = line.taken("--to-revision")
+    wanted = [("--to", r) for r in revisions if r not in (None, "", "0")]
+    return line.put("undo", *line.words, *(part for pair in wanted for part in pair if part))
+
+
+def _promote(line: _Line) -> list[str] | None:
+    skips = line.taken("-c", "--skip-current-step")
+    return line.put("promote", *line.words, "--skip-step") if skips else None
+
+
+def _status(line: _Line) -> list[str] | None:
+    """The plugin's bare `status` waits, ours does not: only what is written out is put in our words."""
+    if not line.has("-t", "-w", "--watch"):
+        return None
+    times, watching = line.taken("-t"), line.taken("-w", "--watch")
+    limit = [part for t in times if t for part in ("--timeout", t)]
+    waits = any(v != "false" for v in watching) or (limit and "false" not in watching)
+    return line.put("status", *line.words, *(["--wait", *limit] if waits else []))
+
+
+def _restart(line: _Line) -> list[str] | None:
+    later = [part for d in line.taken("-i") if d for part in ("--in", d)]
+    return line.put("restart", *line.words, *later) if later else None
+
+
+def _retry(line: _Line) -> list[str] | None:
+    of_experiments = len(line.words) > 1 and line.words[0] in EXPERIMENTS
+    return line.put("experiment retry", *line.words[1:]) if of_experiments else None
+
+
+def _files(verb: str) -> Callable[[_Line], list[str] | None]:
+    def of(line: _Line) -> list[str] | None:
+        names = line.taken("-f", "--filename", "--file")
+        return line.put(verb, *line.words, *(n for n in names if n)) if names else None
+
+    return of
+
+
+def _version(line: _Line) -> list[str] | None:
+    return line.put("version", *line.words, "--client") if line.taken("--short") else None
+
+
+_LINES: dict[str, Callable[[_Line], list[str] | None]] = {
+    "get": _get,
+    "list": _list,
+    "set": _set,
+    "undo": _undo,
+    "promote": _promote,
+    "status": _status,
+    "restart": _restart,
+    "retry": _retry,
+    "create": _files("create"),
+    "lint": _files("lint"),
+    "version": _version,
+}

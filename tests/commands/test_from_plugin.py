@@ -1,0 +1,78 @@
+"""docs/from-plugin.md: each command line of the plugin runs, or is refused with ours; and ours runs, too."""
+
+import re
+import shlex
+from dataclasses import dataclass
+
+import pytest
+import yaml
+
+from companyos_canary.commands.aliases import translated
+from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, EXPERIMENT
+from tests import docs
+from tests.commands.test_create import template_object
+from tests.commands.test_experiment import judging
+from tests.commands.test_terminate import COMPARE
+from tests.world import World
+
+PAGE = docs.ROOT / "docs" / "from-plugin.md"
+VERBS = "abort completion create dashboard get lint list pause promote restart retry set status terminate undo version"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    theirs: tuple[str, ...]
+    ours: tuple[str, ...]
+    refused: bool
+
+
+def rows() -> list[Row]:
+    found = []
+    for line in PAGE.read_text().splitlines():
+        if line.startswith("| `"):
+            theirs, ours = (cell.strip() for cell in line.split(" | ")[:2])
+            named = re.search(r"`canary ([^`]*)`", ours)
+            assert named, line
+            words = re.fullmatch(r"\| `([^`]*)`", theirs)
+            assert words, line
+            split = tuple(shlex.split(words[1])), tuple(shlex.split(named[1]))
+            found.append(Row(*split, refused=ours.startswith("refused: ")))
+    return found
+
+
+def test_every_command_of_the_plugin_is_there() -> None:
+    assert {row.theirs[0] for row in rows()} == set(VERBS.split())
+
+
+@pytest.fixture
+def stage(waiting: World) -> World:
+    """What the page names is there: a Rollout, an Experiment, a template, files."""
+    waiting.store.create(ANALYSISTEMPLATE, template_object())
+    waiting.store.create(EXPERIMENT, judging("vector(-1)"))
+    waiting.advance(2)
+    (waiting.folder / "template.yaml").write_text(yaml.safe_dump(template_object()))
+    (waiting.folder / "experiment.yaml").write_text(yaml.safe_dump({**COMPARE, "metadata": {"name": "another"}}))
+    (waiting.folder / "rollout.yaml").write_text(waiting.canary("render", "v1.0.0").out)
+    return waiting
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda r: " ".join(r.theirs))
+def test_a_line_of_the_page_runs_or_is_refused_with_ours(stage: World, row: Row) -> None:
+    stage.requests.clear()
+    if row.refused:
+        ran = stage.canary(*row.theirs)
+        assert (ran.code, stage.requests) == (ExitCode.USAGE, []), ran
+        assert "\nhint: " in ran.err
+        assert f"canary {row.ours[0]}" in ran.err
+    elif "--full" not in row.theirs:  # it asks for a reason
+        assert stage.canary(*row.theirs).code != ExitCode.USAGE
+    ran = stage.canary(*row.ours)
+    assert ran.code != ExitCode.USAGE, ran
+
+
+@pytest.mark.parametrize("row", [r for r in rows() if not r.refused], ids=lambda r: " ".join(r.theirs))
+def test_it_is_the_verb_of_ours(row: Row) -> None:
+    """`create analysisrun` and `verify` differ on purpose: the page says in what."""
+    verb = translated(row.theirs)[0]
+    assert verb == row.ours[0] or (verb, row.ours[0]) == ("create", "verify")
