@@ -74,11 +74,24 @@ def _by_hand(snapshot: Snapshot) -> bool:
     return action.get("verb") == "abort" and _at_the_abort(rollout, parse_time(action.get("at")))
 
 
+def aborted_by_analysis(snapshot: Snapshot) -> bool:
+    """A run of this update ended badly, and no later than the abort. The words of the abort are other ones in each
+    release of the controller; they only count where the run may not be read, or is an Experiment's."""
+    rollout = snapshot.rollout
+    if not rollout.aborted or says_no_reason(rollout.status_message):
+        return False
+    ended = (r.completed_at for r in snapshot.attempt if r.phase in ("Failed", "Error"))
+    at = rollout.aborted_at
+    if any(not end or not at or end - at <= _TOGETHER for end in ended):
+        return True
+    return "analysis" in rollout.status_message
+
+
 def failed_metrics(snapshot: Snapshot) -> tuple[FailedMetric, ...]:
     """The metrics that ended a run of this update with another verdict than Successful. None
-    where it was aborted for another reason: then the controller names no analysis."""
+    where it was aborted for another reason."""
     rollout = snapshot.rollout
-    if rollout.aborted and rollout.status_message and "analysis" not in rollout.status_message:
+    if rollout.aborted and rollout.status_message and not aborted_by_analysis(snapshot):
         return ()
     runs = [r for r in snapshot.attempt if r.phase in ("Failed", "Error", "Inconclusive")]
     if any(r.phase != "Inconclusive" for r in runs):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
+from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
 from companyos_canary.argo.durations import EndWord, StepEnd, step_end
 from companyos_canary.argo.limits import Operator, limit_of
 from companyos_canary.argo.metric_rows import MetricRow, Verdict, rows_of, verdict_of
@@ -288,7 +289,8 @@ def _finished(before: Picture | None, after: Picture) -> Iterator[Happened]:
 
 def _explained(picture: Picture) -> bool:
     """Whether the run that led to an abort has said so: the Rollout may be seen before it."""
-    if "analysis" not in picture.progress.phase.message:
+    message = picture.progress.phase.message
+    if says_no_reason(message) or TIMED_OUT in message:
         return True
     return bool(picture.cause and picture.cause.metrics) or not picture.snapshot.is_judged
 

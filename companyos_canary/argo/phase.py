@@ -48,7 +48,7 @@ def tells_of_an_earlier_version(rollout: Rollout, phase: Phase) -> bool:
     calculateRolloutConditions; recorded: abort-then-retry)."""
     if phase.word != "Degraded" or not rollout.observed:
         return False
-    if phase.message.startswith("RolloutAborted"):
+    if _degraded_by(rollout) == "RolloutAborted" or phase.message.startswith("RolloutAborted"):
         return not rollout.aborted
     late = _TIMED_OUT.fullmatch(phase.message)
     return late is not None and not late["set"].endswith(f"-{rollout.current_hash}")
@@ -87,6 +87,11 @@ def _degraded(rollout: Rollout) -> Phase | None:
         if condition.reason in _DEGRADED_REASONS:
             return Phase("Degraded", f"{condition.reason}: {condition.message}")
     return None
+
+
+def _degraded_by(rollout: Rollout) -> str:
+    """The reason of the condition that makes it Degraded."""
+    return next((c.reason for c in rollout.conditions if c.reason in _DEGRADED_REASONS), "")
 
 
 def _waiting_for(rollout: Rollout) -> str:

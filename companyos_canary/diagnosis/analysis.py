@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from companyos_canary.argo.cause import aborted_by_analysis
 from companyos_canary.argo.limits import Limit, limit_of, measured_number, unit_of
 from companyos_canary.diagnosis.case import Case, Finding, at, quote
 from companyos_canary.diagnosis.pods import short
@@ -124,8 +125,7 @@ def _of_run(run: AnalysisRun) -> Iterator[FailedVerdict]:
 
 
 def ended_by_analysis(case: Case) -> bool:
-    rollout = case.rollout
-    return rollout.aborted and "analysis" in rollout.status_message
+    return aborted_by_analysis(case.snapshot)
 
 
 def no_number(value: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from companyos_canary.argo.cause import says_no_reason
+from companyos_canary.argo.cause import aborted_by_analysis, says_no_reason
 from companyos_canary.argo.stable_record import abort_action
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
 from companyos_canary.model.http import Fields
@@ -344,5 +344,5 @@ def blamed_on_pods(case: Case) -> bool:
         by_person = says_no_reason(rollout.status_message) and (
             (case.did is not None and case.did.verb == "abort") or bool(abort_action(rollout.annotations))
         )
-        return "analysis" not in rollout.status_message and not by_person
+        return not aborted_by_analysis(case.snapshot) and not by_person
     return not (rollout.status_phase == "Healthy" and rollout.observed)

@@ -33,7 +33,8 @@ def _progressing(case: Case) -> tuple[Evidence, ...]:
 def deadline_passed(case: Case) -> Finding | None:
     """The progress deadline has passed; nothing else says why."""
     rollout = case.rollout
-    late = TIMED_OUT in rollout.status_message or (rollout.aborted and _timed_out(case))
+    exceeded = any(c.reason == "ProgressDeadlineExceeded" for c in rollout.conditions)
+    late = exceeded or TIMED_OUT in rollout.status_message or (rollout.aborted and _timed_out(case))
     if not is_degraded(rollout) or not late:
         return None
     seconds = at(rollout.raw, "spec", "progressDeadlineSeconds") or _DEADLINE
