@@ -227,20 +227,28 @@ def pods_for(replicas: int, weight: int, most: int) -> int:
     return -(-weight * replicas // most)
 
 
-def desired_weight(rollout: Rollout, canary: Pods | None, stable: Pods | None) -> int:
+def desired_weight(rollout: Rollout, canary: Pods | None, stable: Pods | None, *, frees_traffic: bool = True) -> int:
     """The weight that the pods are made for. After an abort with dynamicStableScale the weights of
-    the steps are gone down one after the other, as the stable version grows again."""
+    the steps are gone down one after the other, as the stable version grows again. `frees_traffic` is false for
+    controllers before 1.10: where the canary's pods stay for a while, their weight does, too."""
     if not (rollout.aborted and is_dynamic(rollout) and canary and stable):
         return set_weight(rollout)
     most, kept = max_weight(rollout), rollout.replicas - stable.available
     explicit = strategy(rollout).get("abortScaleDownDelaySeconds") is not None
-    if not (explicit and abort_delay(rollout) is not None):
+    if not (frees_traffic and explicit and abort_delay(rollout) is not None):
         kept = max(kept, canary.available)
     weights = (s.weight for s in reversed(rollout.steps) if s.kind == "setWeight" and s.weight is not None)
     return next((w for w in weights if pods_for(rollout.replicas, w, most) < kept), 0)
 
 
-def sizes(rollout: Rollout, canary: Pods | None, stable: Pods | None, weights: RoutedWeights | None) -> PodTarget:
+def sizes(
+    rollout: Rollout,
+    canary: Pods | None,
+    stable: Pods | None,
+    weights: RoutedWeights | None,
+    *,
+    frees_traffic: bool = True,
+) -> PodTarget:
     """Wanted pods of new and stable. `weights` are those in force: the stable version keeps what
     its present traffic needs."""
     replicas, most = rollout.replicas, max_weight(rollout)
@@ -254,7 +262,7 @@ def sizes(rollout: Rollout, canary: Pods | None, stable: Pods | None, weights: R
     elif scale is not None and scale.get("weight") is not None:
         weight = int(scale["weight"])
     else:
-        weight = desired_weight(rollout, canary, stable)
+        weight = desired_weight(rollout, canary, stable, frees_traffic=frees_traffic)
     least = int(given) if given is not None else _at_least(rollout, pods_for(replicas, weight, most))
     if not is_dynamic(rollout):
         return PodTarget(least, replicas)
@@ -267,14 +275,19 @@ def sizes(rollout: Rollout, canary: Pods | None, stable: Pods | None, weights: R
 
 
 def weight_on_the_way_back(
-    rollout: Rollout, canary: Pods | None, stable: Pods | None, weights: RoutedWeights | None
+    rollout: Rollout,
+    canary: Pods | None,
+    stable: Pods | None,
+    weights: RoutedWeights | None,
+    *,
+    frees_traffic: bool = True,
 ) -> int:
     """The weight after an abort, or while the stable version comes back: at once 0, unless a stable
     version that has shrunk has to grow again first."""
     if not is_dynamic(rollout) or canary is None or stable is None or not rollout.replicas:
         return 0
     most = max_weight(rollout)
-    wanted = desired_weight(rollout, canary, stable)
+    wanted = desired_weight(rollout, canary, stable, frees_traffic=frees_traffic)
     carried = most * stable.available // rollout.replicas
     expected = max(0, most - carried)
     if weights is None:

@@ -127,7 +127,7 @@ def sandbox(
         typer.Option(
             "--controller",
             metavar="RELEASE",
-            help="behave like this Argo Rollouts: 1.9 (v1.9.1) or head (the master branch after it)",
+            help="behave like this Argo Rollouts: 1.9 (v1.9.1), 1.10, or head (the master branch between them)",
         ),
     ] = "1.9",
     no_controller: Annotated[

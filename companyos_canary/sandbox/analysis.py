@@ -42,7 +42,7 @@ class _Batch:
 class AnalysisController:
     """Steps every unfinished AnalysisRun of the store. Owns no thread; an answer of the provider
     has to be followed by a `step`. Nothing runs a Job and no one answers a web metric here: whether
-    these succeed says `is_good`, of the run."""
+    these succeed says `is_good`, of the run; `pulls`: whether an image can be had."""
 
     def __init__(
         self,
@@ -53,8 +53,9 @@ class AnalysisController:
         delay: Delay = prompt,
         *,
         is_good: Callable[[Object], bool] = lambda _: True,
+        pulls: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        self._is_good = is_good
+        self._is_good, self._pulls = is_good, pulls
         self._store = store
         self._provider = provider
         self._emit = emit
@@ -119,8 +120,7 @@ class AnalysisController:
     def _ask(self, batch: _Batch, metric: Mapping[str, Any], now: datetime) -> None:
         name = metric.get("name") or ""
         if metric["provider"].keys() & _BY_OUTCOME:
-            phase = "Successful" if self._is_good(batch.run) else "Failed"
-            batch.taken[name] = Taken(Measured(phase), now, now)
+            batch.taken[name] = Taken(self._outcome(batch.run, metric), now, now)
             return
         try:
             asks = question(metric if self._release.knows_basic_auth else _without_basic_auth(metric), now)
@@ -128,6 +128,19 @@ class AnalysisController:
         except MeasurementError as error:
             failed = Measured("Error", message=error.message, provider_failed=not error.asked)
             batch.taken[name] = Taken(failed, now, now)
+
+    def _outcome(self, run: Object, metric: Mapping[str, Any]) -> Measured:
+        """Of a Job or of a web metric. A Job whose image cannot be pulled fails in the end if no one notices."""
+        job = metric["provider"].get("job") or {}
+        pod = ((job.get("spec") or {}).get("template") or {}).get("spec") or {}
+        containers = [c for key in ("initContainers", "containers") for c in pod.get(key) or []]
+        stuck = next((c for c in containers if not self._pulls(str(c.get("image", "")))), None)
+        if stuck is None:
+            return Measured("Successful" if self._is_good(run) else "Failed")
+        if not self._release.notices_stuck_jobs:
+            return Measured("Failed")
+        told = f"container {stuck.get('name', '')} has terminal error (ImagePullBackOff)"
+        return Measured("Inconclusive", message=f"Pod {_name(run)}, {told}")
 
     def _gather(self, batch: _Batch, now: datetime) -> None:
         """Takes the answers that have come."""

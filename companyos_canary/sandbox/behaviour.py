@@ -1,8 +1,9 @@
-"""As which release of Argo Rollouts the sandbox's controller behaves (what is different between them was recorded with
-both; the rest is the same), and how late controllers and kubelet act on a change."""
+"""As which release of Argo Rollouts the sandbox's controller behaves (what is different between 1.9 and the master
+branch was recorded with both, or is in the pull request that a field names; the rest is the same), and how late
+controllers and kubelet act on a change."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -18,7 +19,10 @@ class Release:
     not those that were read. `aborts_at_once`: the pass that sees the progress deadline go by says
     so in its abort, and there is none for a promoted version. `names_conditions`: an error in a
     condition of a metric says in which one. `knows_basic_auth`: metrics may have one.
-    `calls_it_fast`: going back to the stable version has a reason of its own."""
+    `calls_it_fast`: going back to the stable version has a reason of its own. `frees_traffic`: after an abort with
+    dynamicStableScale and a delay of its own the traffic leaves before the canary's pods do; until then neither moved
+    (#4900). `notices_stuck_jobs`: a Job whose image cannot be pulled is Inconclusive, not Failed in the end
+    (#4692)."""
 
     name: str
     ends_passes: bool
@@ -29,6 +33,8 @@ class Release:
     names_conditions: bool
     knows_basic_auth: bool
     calls_it_fast: bool
+    frees_traffic: bool
+    notices_stuck_jobs: bool
 
 
 V1_9 = Release(
@@ -41,6 +47,8 @@ V1_9 = Release(
     names_conditions=False,
     knows_basic_auth=False,
     calls_it_fast=False,
+    frees_traffic=False,
+    notices_stuck_jobs=False,
 )
 HEAD = Release(
     "head",
@@ -52,8 +60,13 @@ HEAD = Release(
     names_conditions=True,
     knows_basic_auth=True,
     calls_it_fast=True,
+    frees_traffic=True,
+    notices_stuck_jobs=True,
 )
-RELEASES = (V1_9, HEAD)
+V1_10 = replace(HEAD, name="1.10")
+"""Its release candidate and the recordings of the master branch differ in nothing that the sandbox plays. Routes of
+steps that are no managed routes, which it clears away as well (#4307), make a Rollout invalid here."""
+RELEASES = (V1_9, V1_10, HEAD)
 
 
 def release_named(name: str) -> Release:
@@ -62,7 +75,7 @@ def release_named(name: str) -> Release:
     if found is None:
         raise UsageError(
             f"the sandbox cannot behave as a controller `{name}`",
-            hint="`--controller` takes " + " or ".join(f"`{r.name}`" for r in RELEASES),
+            hint="`--controller` takes " + ", ".join(f"`{r.name}`" for r in RELEASES),
         )
     return found
 

@@ -115,7 +115,9 @@ class Cluster:
         self._answered = threading.Event()
         if controller and provider is not None:
             heard = _Heard(provider, self._hear)
-            analysis = AnalysisController(store, heard, rollouts.emit, release, pace.rollouts, is_good=self._is_good)
+            analysis = AnalysisController(
+                store, heard, rollouts.emit, release, pace.rollouts, is_good=self._is_good, pulls=self._pulls
+            )
             self._parts.append(self.freezer.around(analysis))
         if controller:
             self._parts.append(self.freezer.around(ExperimentController(store, rollouts.emit)))
@@ -138,6 +140,9 @@ class Cluster:
         ]
         images = [c["image"] for s in sets for c in s["spec"]["template"]["spec"].get("containers") or []]
         return all(self._behave(image).at(_LONG, 100).errors < _MANY_ERRORS for image in images)
+
+    def _pulls(self, image: str) -> bool:
+        return self._behave(image).fails != "ImagePullBackOff"
 
     def settle(self, now: datetime) -> datetime | None:
         """Lets everyone act until no one has anything to do at `now`; the next moment at which

@@ -120,7 +120,8 @@ def sizes(work: Pass, weights: RoutedWeights | None) -> PodTarget:
     """Wanted pods of new and stable now; `weights` are those of the traffic, where it is routed."""
     stable = _separate_stable(work)
     if work.is_routed:
-        return routed_sizes(work.view, pods_of(work.newest), pods_of(stable) if stable else None, weights)
+        kept = pods_of(stable) if stable else None
+        return routed_sizes(work.view, pods_of(work.newest), kept, weights, frees_traffic=work.release.frees_traffic)
     return advance(
         work.view.replicas,
         weight_in_force(work.view),

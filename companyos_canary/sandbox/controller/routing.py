@@ -62,13 +62,13 @@ def _weight(work: Pass) -> tuple[int, bool]:
     """The canary's weight now, and whether header and mirror routes stay."""
     view, canary = work.view, pods_of(work.canary) if work.canary else None
     stable = pods_of(work.stable) if work.stable else None
-    work.additional = []
+    work.additional, frees = [], work.release.frees_traffic
     if is_rolling_back(work):
-        return weight_on_the_way_back(view, canary, stable, work.view_weights), True
+        return weight_on_the_way_back(view, canary, stable, work.view_weights, frees_traffic=frees), True
     if work.promoted:
         return 0, False
     if work.aborted:
-        return weight_on_the_way_back(view, canary, stable, work.view_weights), False
+        return weight_on_the_way_back(view, canary, stable, work.view_weights, frees_traffic=frees), False
     if canary is None or canary.available == 0:
         work.additional = work.experiment_weights()
         return 0, False
