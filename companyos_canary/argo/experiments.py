@@ -135,7 +135,7 @@ class ExperimentListed:
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentRow:
+class ExperimentShown:
     """An Experiment with its ReplicaSets and AnalysisRuns."""
 
     context: str
@@ -159,8 +159,8 @@ def experiment_listed(one: Experiment) -> ExperimentListed:
     )
 
 
-def experiment_row(picture: ExperimentPicture, context: str) -> ExperimentRow:
-    return ExperimentRow(
+def experiment_row(picture: ExperimentPicture, context: str) -> ExperimentShown:
+    return ExperimentShown(
         context,
         experiment_listed(picture.experiment),
         tuple(map(_template_row, picture.templates)),

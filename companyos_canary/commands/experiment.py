@@ -11,7 +11,7 @@ from companyos_canary.actions.runs import ChangedRun, change_runs, read_run
 from companyos_canary.argo.experiments import (
     ExperimentListed,
     ExperimentPicture,
-    ExperimentRow,
+    ExperimentShown,
     experiment_listed,
     experiment_picture,
     experiment_row,
@@ -45,7 +45,7 @@ EXAMPLES = (
     "canary experiment get compare          its pods, and metrics with limits",
     "canary experiment retry compare        run a failed one again",
 )
-OUTPUT = Output((ExperimentRow, Experiments, *OF_RUNS))
+OUTPUT = Output((ExperimentShown, Experiments, *OF_RUNS))
 EXITS = exits(ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT)
 _ACTIONS = ("list", "get", "retry")
 _T = TypeVar("_T")
