@@ -81,12 +81,13 @@ _SHORTEST = 12  # columns of a pod's name
 def replicas_lines(picture: Picture, facts: Facts, detail: Detail) -> list[Line]:
     lines: list[Line] = []
     widths = _widths(picture, everything=detail == "all")
+    said = {p.message for p in picture.cause.pods} if picture.cause else set()
     for replicaset in picture.snapshot.replicasets:
         pods = picture.pod_states.get(replicaset.uid, ())
         role = picture.snapshot.role_of(replicaset.hash)
         if role or replicaset.desired or replicaset.replicas or pods:
             lines.append(_head(picture, facts, replicaset, widths, pods))
-            lines += _pods(picture, facts, pods, detail)
+            lines += pod_lines(pods, facts, picture.now, detail, said)
         elif detail == "all":
             head = _name(picture, facts, replicaset, widths, facts.symbols.scaled_down)
             lines.append((f"{head}scaled down",))
@@ -136,11 +137,6 @@ def _name(picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[
     name = shorten(picture.version_of(replicaset), room, facts.symbols)
     role = _role_text(picture, replicaset, picture.snapshot.role_of(replicaset.hash))
     return f"  {mark} {role}  {filled(name, room)}  revision {replicaset.revision:<{revisions}}  "
-
-
-def _pods(picture: Picture, facts: Facts, pods: tuple[PodState, ...], detail: Detail) -> list[Line]:
-    said = {p.message for p in picture.cause.pods} if picture.cause else set()
-    return pod_lines(pods, facts, picture.now, detail, said)
 
 
 def pod_lines(
