@@ -44,6 +44,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "restart": CLIENT | CONFIG,
     "terminate": CLIENT | CONFIG,
     "verify": CLIENT | CONFIG,
+    "notifications": CLIENT | CONFIG,
     "experiment": CLIENT | CONFIG | {"rich"},
     "create": CLIENT | CONFIG,
     "list": CLIENT | CONFIG | {"rich"},
@@ -78,6 +79,7 @@ GIVEN = {
     "rbac": ("viewer",),
     "terminate": ("analysisrun", "x"),
     "verify": ("x",),
+    "notifications": ("trigger",),
     "create": ("analysisrun", "--from", "x"),
 }
 ENDS = {

@@ -49,6 +49,7 @@ TASKS = [
     ("try an AnalysisTemplate", ("run", "AnalysisTemplate"), "verify"),
     ("create an Experiment", ("new", "Experiments"), "create"),
     ("see an Experiment", ("list", "Experiments"), "experiment"),
+    ("check a trigger", ("triggers",), "notifications"),
     ("end one analysis", ("end", "AnalysisRun"), "terminate"),
 ]
 

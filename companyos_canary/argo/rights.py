@@ -52,6 +52,7 @@ _INSTALL = (
     *_rights(_ARGO, "rollouts", "create"),
     *_rights(_ARGO, "experiments", "create"),
     *_rights(_ARGO, "analysistemplates", "create", "patch"),
+    *_rights("", "configmaps", "get"),
     *_rights("", "services", "get", "create", "patch"),
     *_rights("autoscaling", "horizontalpodautoscalers", "list"),
 )

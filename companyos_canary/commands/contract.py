@@ -42,6 +42,7 @@ VERBS = (
     "diff",
     "apply",
     "create",
+    "notifications",
     "rbac",
     "completion",
     "schema",

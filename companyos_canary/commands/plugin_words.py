@@ -14,7 +14,6 @@ _CREDENTIALS = {"--as", "--as-group", "--as-uid", "--token", "--server", "-s", "
 _CREDENTIALS |= {"--certificate-authority", "--client-certificate", "--client-key", "--tls-server-name"}
 _CREDENTIALS |= {"--insecure-skip-tls-verify", "--disable-compression"}
 _KEPT = ("-n", "--namespace", "--context", "--kubeconfig")
-_PLUGIN = "for that use the plugin: `kubectl argo rollouts {}`"
 
 
 @dataclass
@@ -152,5 +151,4 @@ _VERBS: dict[str, Callable[[_Line], str]] = {
     "dashboard": _elsewhere("there is no dashboard here: `canary watch` follows, `canary links` names pages"),
     "scale": _elsewhere("for that use `kubectl scale rollout NAME --replicas=N`"),
     "delete": _elsewhere("for that use `kubectl delete rollout NAME`"),
-    "notifications": _elsewhere(_PLUGIN.format("notifications …")),
 }

@@ -124,6 +124,7 @@ def test_what_has_no_end_has_no_field(waiting: World, arguments: tuple[str, ...]
 def test_every_verb_has_fields(empty: World, verb: str) -> None:
     given = {
         "verify": ("x",),
+        "notifications": ("trigger",),
         "deploy": ("v1",),
         "completion": ("bash",),
         "rbac": ("viewer",),

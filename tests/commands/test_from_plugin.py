@@ -9,15 +9,17 @@ import yaml
 
 from companyos_canary.commands.aliases import translated
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, EXPERIMENT
+from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT
 from tests import docs
 from tests.commands.test_create import template_object
 from tests.commands.test_experiment import judging
+from tests.commands.test_notifications import config_map
 from tests.commands.test_terminate import COMPARE
 from tests.world import World
 
 PAGE = docs.ROOT / "docs" / "from-plugin.md"
-VERBS = "abort completion create dashboard get lint list pause promote restart retry set status terminate undo version"
+VERBS = "abort completion create dashboard get lint list notifications pause promote restart retry set status "
+VERBS += "terminate undo version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def stage(waiting: World) -> World:
     """What the page names is there: a Rollout, an Experiment, a template, files."""
     waiting.store.create(ANALYSISTEMPLATE, template_object())
     waiting.store.create(EXPERIMENT, judging("vector(-1)"))
+    waiting.store.create(CONFIGMAP, config_map())
     waiting.advance(2)
     (waiting.folder / "template.yaml").write_text(yaml.safe_dump(template_object()))
     (waiting.folder / "experiment.yaml").write_text(yaml.safe_dump({**COMPARE, "metadata": {"name": "another"}}))

@@ -11,11 +11,12 @@ import pytest
 from companyos_canary import cli
 from companyos_canary.commands.contract import VERBS, output_of
 from companyos_canary.model.row import title
-from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, EXPERIMENT
+from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT
 from tests import schema
 from tests.commands.conftest import at_the_pause, freeze, installed, interrupt, paused_world
 from tests.commands.test_create import template_object
 from tests.commands.test_experiment import judging
+from tests.commands.test_notifications import config_map
 from tests.commands.test_terminate import COMPARE
 from tests.world import CONFIG, MANUAL, World
 
@@ -83,6 +84,13 @@ def failing(folder: Path) -> World:
     return world
 
 
+def noticed(folder: Path) -> World:
+    """Notifications are configured."""
+    world = healthy(folder)
+    world.store.create(CONFIGMAP, config_map())
+    return world
+
+
 def rolled_back(folder: Path) -> World:
     world = healthy(folder)
     world.canary("deploy", "errors-1")
@@ -140,6 +148,12 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
         (failing, ("retry", "compare", "--dry-run")),
         (failing, ("retry", "compare")),
         (healthy, ("get", "other")),
+    ],
+    "notifications": [
+        (noticed, ("template", "get")),
+        (noticed, ("trigger", "get")),
+        (noticed, ("trigger", "run", "on-paused")),
+        (healthy, ("trigger", "get")),
     ],
     "verify": [
         (asking, ("answer", "-a", "is=vector(1)")),

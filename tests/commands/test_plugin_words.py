@@ -9,9 +9,6 @@ from companyos_canary.commands.plugin_words import meant
 from companyos_canary.errors import ExitCode
 from tests.world import World
 
-PLUGIN = "for that use the plugin: `kubectl argo rollouts "
-
-
 IMAGE = "companyos-api:v1.1.0"
 ALIASES = [
     ("get rollout web", "get web"),
@@ -117,7 +114,6 @@ def test_set_image_ends_once_it_is_sent(world: World) -> None:
         ("create -f rollout.yaml -w", "create does not follow"),
         ("deploy web v3", "`canary deploy v3 --rollout web`"),
         ("dashboard", "`canary watch`"),
-        ("notifications trigger get", PLUGIN),
         ("rollout undo deployment/web", "the verb comes first"),
         ("get rollout web --as root", "--as is not an option here: write it into the kubeconfig"),
         ("abort web --token secret", "--token is not an option here"),

@@ -9,9 +9,10 @@ import yaml
 from companyos_canary.argo.rights import ROLES, Right, role
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.api.access import Attributes, Roles, read_roles
-from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, EXPERIMENT, ROLLOUT
+from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT, ROLLOUT
 from tests.commands.conftest import changing, paused_world
 from tests.commands.test_create import template_object
+from tests.commands.test_notifications import config_map
 from tests.commands.test_terminate import COMPARE
 from tests.world import MANUAL, World
 
@@ -40,6 +41,7 @@ CHANGES = {
     ("terminate", "experiment", "compare"): "deployer",
     ("verify", "answer", "-a", "is=vector(1)", "--delete"): "deployer",
     ("create", "-f", "compare.yaml"): "operator",
+    ("notifications", "trigger", "get"): "operator",
     ("apply", "v1.1.0"): "operator",
 }
 # What these verbs need, too, and do not show here: watches, Prometheus behind a proxy, Deployments, new objects, the
@@ -82,6 +84,7 @@ def paused(folder: object) -> World:
     world = paused_world(folder, MANUAL)  # type: ignore[arg-type]
     world.store.create(EXPERIMENT, COMPARE)
     world.store.create(ANALYSISTEMPLATE, template_object())
+    world.store.create(CONFIGMAP, config_map())
     other = {**COMPARE, "metadata": {"name": "other"}}
     (world.folder / "compare.yaml").write_text(yaml.safe_dump(other))
     world.advance(5)

@@ -1,0 +1,138 @@
+"""`canary notifications`: the templates and triggers of notifications, and which of them hold for a Rollout."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from companyos_canary.actions.notices import (
+    NoticeTemplate,
+    NoticeTrigger,
+    NoticeVerdict,
+    data_of_config,
+    notice_config,
+    notice_templates,
+    notice_triggers,
+    notice_verdicts,
+)
+from companyos_canary.commands import base
+from companyos_canary.commands.manifests import read_objects
+from companyos_canary.commands.options import names_of, not_a_name
+from companyos_canary.errors import ExitCode, Refused, UsageError, exits, near, printable
+from companyos_canary.model.row import Output
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeTemplates:
+    templates: tuple[NoticeTemplate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeTriggers:
+    triggers: tuple[NoticeTrigger, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRun:
+    """What each condition of a trigger comes to for one Rollout now. Nothing is sent."""
+
+    trigger: str
+    rollout: str
+    results: tuple[NoticeVerdict, ...]
+
+
+EXAMPLES = (
+    "canary notifications trigger get",
+    "canary notifications trigger run on-rollout-aborted companyos-api",
+    "canary notifications template get rollout-aborted",
+)
+OUTPUT = Output((NoticeTemplates, NoticeTriggers, NoticeRun))
+EXITS = exits(ExitCode.REFUSED)
+_ACTIONS = {"template": ("get", "notify"), "trigger": ("get", "run")}
+_PLUGIN = "kubectl argo rollouts notifications"
+COMPLETIONS = {
+    "what": lambda _: [("template", "what is sent"), ("trigger", "when it is sent")],
+    "action": lambda line: [(a, "") for a in _ACTIONS.get(str(line.given.get("what")), ())],
+    "config_map": lambda _: [],
+}
+
+
+def notifications(
+    session: base.Session,
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="template or trigger")],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="get, or run for a trigger")] = "get",
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="name of the template or trigger")] = None,
+    rollout: base.RolloutArgument = None,
+    config_map: Annotated[
+        str | None, typer.Option("--config-map", metavar="FILE", help="read it here, not in the cluster")
+    ] = None,
+) -> base.Answer:
+    """Show the templates and triggers of notifications, and evaluate a trigger's conditions for a Rollout now.
+
+    It reads the ConfigMap argo-rollouts-notification-configmap, and sends nothing. Messages are rendered by an engine
+    that is not in this program: for `template notify` use the plugin.
+    """
+    if what not in _ACTIONS:
+        hint = near(what, _ACTIONS, "use template or trigger")
+        raise UsageError(f"notifications have no `{printable(what)}`", hint=hint)
+    if action not in _ACTIONS[what]:
+        hint = near(action, _ACTIONS[what], " or ".join(_ACTIONS[what]))
+        raise UsageError(f"`{printable(action)}` is nothing to do with a {what}", hint=hint)
+    if action != "get" and name is None:
+        raise UsageError(f"the name of the {what} is missing", hint=f"`canary notifications {what} get` lists them")
+    if action == "notify":
+        shown = " ".join(filter(None, (_PLUGIN, "template notify", name, session.resolved.rollout or "NAME")))
+        raise Refused("messages are not rendered or sent by this program", hint=f"use the plugin: `{printable(shown)}`")
+    config = data_of_config(_file(session, config_map)) if config_map else notice_config(session.cluster)
+    if what == "template":
+        return _templates(session, notice_templates(config, name))
+    triggers = notice_triggers(config, name)
+    return _triggers(session, triggers) if action == "get" else _run(session, triggers[0])
+
+
+def _file(session: base.Session, name: str) -> Mapping[str, Any]:
+    found = [obj for _, obj in read_objects(session, [name]) if obj["kind"] == "ConfigMap"]
+    if not found:
+        raise UsageError(printable(f"{name}: there is no ConfigMap in it"), hint="name the file of the ConfigMap")
+    return found[0]
+
+
+def _templates(session: base.Session, found: tuple[NoticeTemplate, ...]) -> base.Answer:
+    session.answered = not found and session.output in ("name", "yaml")
+    return base.Answer(
+        data=NoticeTemplates(found),
+        lines=tuple(f"{t.name}: {t.message or ', '.join(t.services)}" for t in found),
+        notes=() if found else ("there is no template",),
+        name="\n".join(t.name for t in found),
+    )
+
+
+def _triggers(session: base.Session, found: tuple[NoticeTrigger, ...]) -> base.Answer:
+    session.answered = not found and session.output in ("name", "yaml")
+    return base.Answer(
+        data=NoticeTriggers(found),
+        lines=tuple(f"{t.name}: {c.when} → {', '.join(c.send)}" for t in found for c in t.conditions),
+        notes=() if found else ("there is no trigger",),
+        name="\n".join(t.name for t in found),
+    )
+
+
+def _run(session: base.Session, trigger: NoticeTrigger) -> base.Answer:
+    for given in names_of(session.resolved.rollout):
+        not_a_name(given, "Rollout")
+    live = session.cluster.rollout(session.rollout)
+    results = notice_verdicts(trigger, live.raw, session.runtime.clock.now())
+    words = {True: "true", False: "false", None: "unknown"}
+    problems = [f"not evaluated here: {r.problem}: `{r.condition.when}`" for r in results if r.problem]
+    if problems:
+        problems.append(f"the plugin does: `{_PLUGIN} trigger run {trigger.name} {live.name}`")
+    return base.Answer(
+        data=NoticeRun(trigger.name, live.name, results),
+        lines=tuple(f"{words[r.holds]}  {r.condition.when} → {', '.join(r.condition.send)}" for r in results),
+        notes=tuple(problems),
+        name=trigger.name,
+    )
+
+
+command = base.verb(notifications, forms=("human", "json", "name"))

@@ -1,0 +1,135 @@
+"""`canary notifications`: what is configured, and which conditions of a trigger hold; nothing is sent."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.kinds import CONFIGMAP
+from tests.world import World
+
+TRIGGER = """\
+- when: rollout.status.phase == 'Paused' and rollout.spec.replicas > 1
+  send: [paused]
+- when: any(rollout.status.conditions, {.type == 'Available' and .status == 'True'})
+  oncePer: rollout.metadata.resourceVersion
+  send: [paused, other]
+- when: rollout.status?.blueGreen?.activeSelector != nil
+  send: [other]
+"""
+DATA = {
+    "template.paused": "message: |\n  {{.rollout.metadata.name}} waits.\nslack: {attachments: '[]'}\n",
+    "template.silent": "email: {subject: x}\n",
+    "trigger.on-paused": TRIGGER,
+    "trigger.on-time": "- when: time.Now().Sub(time.Parse(rollout.status.since)).Minutes() > 5\n  send: [paused]\n",
+    "service.slack": "token: $slack-token",
+}
+
+
+def config_map(data: dict[str, str] | None = None) -> dict[str, Any]:
+    meta = {"name": "argo-rollouts-notification-configmap", "namespace": "companyos"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": DATA if data is None else data}
+
+
+@pytest.fixture
+def configured(waiting: World) -> World:
+    """v1.1.0 waits for a person, and notifications are configured."""
+    waiting.store.create(CONFIGMAP, config_map())
+    return waiting
+
+
+def test_templates_have_a_line_each(configured: World) -> None:
+    ran = configured.canary("notifications", "template", "get")
+    assert (ran.code, ran.out) == (ExitCode.OK, "paused: {{.rollout.metadata.name}} waits.\nsilent: email\n")
+    assert configured.canary("notifications", "template", "get", "-o", "name").out == "paused\nsilent\n"
+    data = configured.canary("notifications", "template", "get", "paused", "-o", "json").json["data"]
+    assert [(t["name"], t["services"]) for t in data["templates"]] == [("paused", ["slack"])]
+
+
+def test_triggers_have_a_line_for_each_condition(configured: World) -> None:
+    ran = configured.canary("notifications", "trigger", "get", "on-paused")
+    assert (
+        ran.out.splitlines()[0] == "on-paused: rollout.status.phase == 'Paused' and rollout.spec.replicas > 1 → paused"
+    )
+    assert len(ran.out.splitlines()) == 3
+
+
+def test_a_trigger_is_evaluated_for_the_rollout_as_it_is_now(configured: World) -> None:
+    for words in (("companyos-api",), ("ro/companyos-api",), ()):
+        ran = configured.canary("notifications", "trigger", "run", "on-paused", *words)
+        assert ran.code == ExitCode.OK, ran
+        assert [line.split()[0] for line in ran.out.splitlines()] == ["true", "true", "false"]
+    assert configured.canary("promote").code == ExitCode.OK
+    ran = configured.canary("notifications", "trigger", "run", "on-paused", "-o", "json")
+    assert [r["holds"] for r in ran.json["data"]["results"]] == [False, True, False]
+
+
+def test_a_condition_that_is_not_understood_is_unknown_and_the_plugin_is_named(configured: World) -> None:
+    ran = configured.canary("notifications", "trigger", "run", "on-time")
+    assert (ran.code, ran.out.split()[0]) == (ExitCode.OK, "unknown")
+    assert "not evaluated here: unknown name time" in ran.err
+    assert "`kubectl argo rollouts notifications trigger run on-time companyos-api`" in ran.err
+
+
+def test_a_message_is_not_sent_from_here(configured: World) -> None:
+    configured.requests.clear()
+    ran = configured.canary("notifications", "template", "notify", "paused", "companyos-api")
+    assert (ran.code, configured.requests) == (ExitCode.REFUSED, [])
+    assert ran.err.endswith(
+        "hint: use the plugin: `kubectl argo rollouts notifications template notify paused companyos-api`\n"
+    )
+
+
+def test_the_config_map_may_be_a_file(waiting: World) -> None:
+    (waiting.folder / "config.yaml").write_text(yaml.safe_dump(config_map()))
+    ran = waiting.canary("notifications", "template", "get", "--config-map", "config.yaml")
+    assert len(ran.out.splitlines()) == 2
+    ran = waiting.canary("notifications", "trigger", "run", "on-paused", "--config-map", "config.yaml")
+    assert ran.out.startswith("true  ")
+    ran = waiting.canary("notifications", "template", "get", "--config-map", "canary.yaml")
+    assert ran.code == ExitCode.USAGE
+
+
+def test_without_a_configuration_it_is_5(waiting: World) -> None:
+    ran = waiting.canary("notifications", "trigger", "get")
+    assert ran.code == ExitCode.NOT_FOUND
+    assert ran.err.startswith(
+        "error: notifications are not configured: ConfigMap `argo-rollouts-notification-configmap`"
+    )
+
+
+def test_nothing_configured_is_a_note(waiting: World) -> None:
+    waiting.store.create(CONFIGMAP, config_map({}))
+    assert waiting.canary("notifications", "template", "get").err == "there is no template\n"
+    assert waiting.canary("notifications", "trigger", "get").err == "there is no trigger\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "error", "hint"),
+    [
+        ("trigger get on-pausd", 5, "there is no trigger `on-pausd`", "did you mean `on-paused`?"),
+        ("template get x", 5, "there is no template `x`", "there is `paused`, `silent`"),
+        ("triger get", 2, "notifications have no `triger`", "did you mean `trigger`?"),
+        ("trigger notify x", 2, "`notify` is nothing to do with a trigger", "get or run"),
+        ("trigger run", 2, "the name of the trigger is missing", "`canary notifications trigger get` lists them"),
+        ("trigger run on-paused other", 5, "Rollout `other` not found", ""),
+    ],
+)
+def test_what_is_wrong_is_said(configured: World, words: str, code: int, error: str, hint: str) -> None:
+    ran = configured.canary("notifications", *words.split())
+    assert ran.code == code
+    assert ran.err.startswith(f"error: {error}")
+    assert f"hint: {hint}" in ran.err
+
+
+def test_a_text_that_is_not_yaml_is_said_with_its_line(waiting: World) -> None:
+    waiting.store.create(CONFIGMAP, config_map({"trigger.x": "- when: a: b: c\n"}))
+    ran = waiting.canary("notifications", "trigger", "get")
+    assert (ran.code, ran.err.startswith("error: trigger `x`, line 1: ")) == (ExitCode.FAILED, True)
+
+
+def test_tab_offers_what_there_is_to_do(configured: World) -> None:
+    ran = configured.canary(environ={"_CANARY_COMPLETE": "canary notifications t"})
+    assert [line.partition("\t")[0] for line in ran.out.splitlines()] == ["template", "trigger"]
+    assert configured.canary(environ={"_CANARY_COMPLETE": "canary notifications trigger "}).out == "get\nrun\n"
