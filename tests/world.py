@@ -19,7 +19,7 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.errors import unreachable
 from companyos_canary.cluster.feed import WatchFeed
 from companyos_canary.cluster.reflector import TRIES
-from companyos_canary.config import Resolved
+from companyos_canary.config import Resolved, Settings
 from companyos_canary.errors import CanaryError, DeniedError, NotFound, Unreachable
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.model.rollout import Rollout
@@ -40,7 +40,7 @@ from companyos_canary.sandbox.scenarios import Scenario, default
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.traffic import Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
-from tests import schema
+from tests import printed, schema
 
 TOGETHER = 0.1  # seconds in which changes come as one, as the view draws them
 START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
@@ -181,7 +181,7 @@ class World:
             clock=Clock(now=self.clock, sleep=lambda seconds: self.sleep(seconds)),  # noqa: PLW0108 - it may be set later
             connect=self.connect,
             feed=lambda cluster, name: self.feed(self, cluster, name),
-            prometheus=lambda *_: Prometheus("", MetricsTransport(self)),
+            prometheus=self.metrics,
             keyboard=lambda *_: Keys(self, keys),
             start=self.start,
             together=self.together,
@@ -191,7 +191,9 @@ class World:
         code = cli.run(arguments, runtime)
         if not together:
             schema.check(arguments, out.getvalue())
-        return Ran(code, out.getvalue(), "" if together else err.getvalue())
+        told = "" if together else err.getvalue()
+        printed.check(arguments, code, out.getvalue(), told, terminal=terminal, environ=runtime.environ)
+        return Ran(code, out.getvalue(), told)
 
     # Methods, so that those of a copy speak of the copy; `allowed` and `prometheus` may be set later.
 
@@ -212,6 +214,9 @@ class World:
 
     def connect(self, resolved: Resolved, environ: Mapping[str, str], timeout: float) -> Cluster:
         return Cluster(HandleTransport(self), resolved.namespace or "default", "sandbox")
+
+    def metrics(self, cluster: Cluster, settings: Settings | None, address: str) -> Prometheus:
+        return Prometheus("", MetricsTransport(self))
 
     def sleep(self, seconds: float) -> None:
         self.advance(seconds)
