@@ -10,6 +10,7 @@ from companyos_canary.argo.limits import Operator, Unit
 from companyos_canary.argo.metric_rows import MetricRow, Verdict, rows_of
 from companyos_canary.argo.rows import Measured, bound, measured_row
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
+from companyos_canary.model.http import without_password
 from companyos_canary.model.row import RunPhase, Says, pick
 
 _FIRST = {"Failed": 0, "Error": 0, "Inconclusive": 1, "Successful": 3}
@@ -121,7 +122,7 @@ def _metric(one: Judged) -> JudgedMetric:
         failure_limit=metric.failure_limit,
         dry_run=bool(result and result.dry_run),
         message=one.message,
-        address=metric.address,
+        address=without_password(metric.address),
         query=one.query,
         sequential=row.sequential,
         measurements=tuple(map(measured_row, result.measurements)) if result else (),

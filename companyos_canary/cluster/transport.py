@@ -95,6 +95,7 @@ def _socket_options() -> list[tuple[int, int, int]]:
 _ATTEMPTS = 3
 _READS = ("GET", "HEAD")
 _CHUNK = 65536
+_SECRET = 8  # characters: what is shorter is a word that any sentence may hold
 
 
 class KubernetesTransport:
@@ -130,6 +131,7 @@ class KubernetesTransport:
         self._sleep = sleep
         self._counting = threading.Lock()
         self._renewing = threading.Lock()
+        self._shown = ""
 
     def send(self, request: Request) -> Response:
         deadline = self._clock() + min(request.timeout, self._timeout)
@@ -173,7 +175,7 @@ class KubernetesTransport:
             answer = self._open(request, connect=self._timeout, read=request.timeout)
         body = _Body(answer, self._count, lambda e: self._failure(e, request))
         if not 200 <= answer.status < 300:
-            return Response(answer.status, dict(answer.headers), b"".join(body))
+            return Response(answer.status, dict(answer.headers), self._without_credentials(b"".join(body)))
         return Response(answer.status, dict(answer.headers), stream=body)
 
     def otherwise(self, again: "Callable[[], KubernetesTransport | None]") -> None:
@@ -214,7 +216,14 @@ class KubernetesTransport:
         except failures() as error:
             answer.close()
             raise self._failure(error, request) from error
-        return Response(answer.status, dict(answer.headers), b"".join(parts))
+        body = b"".join(parts)
+        success = 200 <= answer.status < 300
+        return Response(answer.status, dict(answer.headers), body if success else self._without_credentials(body))
+
+    def _without_credentials(self, body: bytes) -> bytes:
+        """Some proxies answer a failure with the headers that they got; its text is shown to people."""
+        secret = self._shown.rpartition(" ")[2].encode()
+        return body.replace(secret, b"***") if len(secret) >= _SECRET else body
 
     def _open(self, request: Request, *, connect: float, read: float) -> "BaseHTTPResponse":
         from urllib3 import HTTPHeaderDict, Timeout  # noqa: PLC0415 - loaded with the pool
@@ -225,7 +234,7 @@ class KubernetesTransport:
             headers.add(name, value)
         # As client-go: nothing that is secret goes in clear over the network.
         if self.server.startswith("https:") and (authorization := self._authorize()):
-            headers["Authorization"] = authorization
+            headers["Authorization"] = self._shown = authorization
         with self._counting:
             self.requests += 1
         try:

@@ -17,11 +17,13 @@ Fields = Mapping[str, Any]
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 _USERINFO = re.compile(r"(?<=//)[^/\s`]*@")
+_PARAMETER = re.compile(r"(?i)([?&](?:access_|id_|api_?)?(?:token|key|secret|password|signature|sig)=)[^&#\s`'\"]+")
 
 
 def without_password(text: str) -> str:
-    """An address, or a text with addresses in it, without their users and passwords."""
-    return _USERINFO.sub("", text)
+    """An address, or a text with addresses in it, without their users and passwords; `***` for the value of a
+    parameter that is called as a secret is."""
+    return _PARAMETER.sub(r"\1***", _USERINFO.sub("", text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
 """What differs between two objects, and what applying a Rollout would start; the values that an API server fills in
 do not count."""
 
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from companyos_canary.config.source import LIST_KEYS
+from companyos_canary.model.http import without_password
 from companyos_canary.model.rollout import HASH_LABEL, Step
 from companyos_canary.model.row import named
 
+_SECRET = re.compile(r"(?i)\[[^\]]*(?:password|passwd|secret|token|api[-_]?key|authorization|cookie)[^\]]*\]\.value$")
 _PROBE = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _MODE = {"defaultMode": 420}
 _CONTAINER = {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}
@@ -87,7 +90,7 @@ def changes(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[FieldCh
     template) or change the course of one (steps). Fields that only hold a default, the hash label
     and the metadata the controller injects are no difference."""
     found = [
-        FieldChange("pod template", path, old, new)
+        FieldChange("pod template", path, _shown(path, old), _shown(path, new))
         for path, old, new in _differences(_template(live, live), _template(wanted, live), "", "")
     ]
     before, after = _steps(live), _steps(wanted)
@@ -144,13 +147,25 @@ def _split(path: str, old: Any, new: Any) -> list[Leaf]:
     field = path.rpartition(".")[2]
     inner = _keyed(one, field) if isinstance(one, list) else one
     if not isinstance(inner, Mapping) or not inner:
-        return [Leaf(path, old, new)]
+        return [Leaf(path, _shown(path, old), _shown(path, new))]
     names = {key: f"{path}[{key}]" if isinstance(one, list) else f"{path}.{key}" if path else str(key) for key in inner}
     return [
         leaf
         for key, value in inner.items()
         for leaf in (_split(names[key], value, ABSENT) if new is ABSENT else _split(names[key], ABSENT, value))
     ]
+
+
+def _shown(path: str, value: Any) -> Any:
+    """As it may be shown: addresses hold passwords, and so do headers and variables that are called so."""
+    if isinstance(value, Mapping):
+        called = f"[{value.get('name') or value.get('key')}]"
+        return {key: _shown(f"{called}.{key}", one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_shown("", one) for one in value]
+    if not isinstance(value, str):
+        return value
+    return "***" if _SECRET.search(path) else without_password(value)
 
 
 def keep_live_image(wanted: Mapping[str, Any], live: Mapping[str, Any], container: str | None = None) -> dict[str, Any]:
