@@ -245,7 +245,8 @@ MEANINGS: dict[str, Meaning] = {
         "Correct what the message names, and run the version again with `canary retry`.",
     ),
     "not-scraped": Meaning(
-        "Prometheus has no series of the metric at all: the application does not export it, or is not scraped.",
+        "Prometheus has no series of the metric at all, or none of the canary's pods: the application does not export "
+        "it, or is not scraped.",
         "Ask Prometheus for the metric's name, and look at its targets.",
         "Correct the ServiceMonitor or the scrape annotations, or the metric's name in the query.",
     ),
@@ -253,6 +254,13 @@ MEANINGS: dict[str, Meaning] = {
         "The metric exists, but no series has the labels by which the query finds the canary.",
         "Ask Prometheus for the metric without these labels, and look at the ones that its series have.",
         "Copy the pods' labels to the series in the scrape configuration, and set `canaryMetadata` in the Rollout.",
+    ),
+    "nothing-to-count": Meaning(
+        "The query counts series that do not exist as long as nothing fails, such as those of errors: the best canary "
+        "gives no data.",
+        "Ask Prometheus for the selector of the errors alone; that of all requests has series.",
+        "Let the query answer 0: `(sum(rate(ERRORS)) or vector(0)) / sum(rate(REQUESTS))`. `canary lint` finds this "
+        "before a release.",
     ),
     "window-too-short": Meaning(
         "The window of the query is so short that it holds fewer than two scrapes, so that there is no rate.",

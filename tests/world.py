@@ -122,6 +122,7 @@ class World:
     breaks: Callable[[Request], bool] = lambda _: False
     start: Callable[[Callable[[], None]], None] = lambda work: work()
     together: Callable[[Sequence[Callable[[], None]]], None] = one_after_the_other
+    expires: datetime | None = None
 
     feed: ClassVar["type[LockstepFeed] | type[SteppedFeed]"]
 
@@ -270,6 +271,11 @@ class HandleTransport:
     """The product's transport over the sandbox's `handle`; it keeps what was asked."""
 
     world: World
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the credentials end."""
+        return self.world.expires
 
     def send(self, request: Request) -> Response:
         self.world.requests.append(request)

@@ -85,7 +85,8 @@ def case_of(
         answer = Measured(
             tuple(s.value for s in reading.samples), reading.problem, tuple(s.labels for s in reading.samples)
         )
-        case = replace(case, answers={**case.answers, query: answer}, prometheus=reading.problem)
+        silent = reading.problem if not case.answers else ""  # one that answers may still refuse a question
+        case = replace(case, answers={**case.answers, query: answer}, prometheus=silent)
     if case.prometheus:
         notes.append(case.prometheus)
     return case, tuple(notes)

@@ -7,7 +7,9 @@ from companyos_canary.actions.traffic import bounds
 from companyos_canary.diagnosis.doubts import others
 from companyos_canary.errors import CanaryError
 from companyos_canary.prometheus.client import Prometheus
-from companyos_canary.render.evidence import REQUESTS
+from companyos_canary.render.evidence import REQUESTS, at_least
+from companyos_canary.render.plan import boundaries
+from companyos_canary.render.questions import Questions
 
 _OF_A_ROLLOUT = re.compile(r"(.+)-[a-z0-9]+-[a-z0-9]+")
 _HASH = "rollouts_pod_template_hash"
@@ -56,6 +58,15 @@ def series(prometheus: Prometheus, rollout: str, namespace: str) -> Series | Non
         shared=any(name != rollout for name, _ in names),
         bounds=bounds(prometheus, f'namespace="{namespace}",pod=~"{rollout}-.*"'),
     )
+
+
+def between_buckets(prometheus: Prometheus, asked: Questions) -> tuple[str, ...]:
+    """What is said of a limit of the p95 that is no boundary of the histogram; raises the errors of Prometheus."""
+    p95 = next((q for q in asked.metrics if q.name == "latency-p95" and q.limit), None)
+    if p95 is None or p95.limit is None or (p95.row and at_least(p95.limit.value) not in p95.query):
+        return ()
+    known = bounds(prometheus, asked.everybody.partition("{")[2].removesuffix("}"))
+    return tuple(warned.message for warned in boundaries(p95.limit.value, known))
 
 
 def sentence(found: Crowd, rollout: str, namespace: str) -> str:

@@ -6,16 +6,17 @@ for the rest.
 """
 
 import base64
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from companyos_canary.cluster.expiry import certificate_ends, token_ends
 from companyos_canary.cluster.kubeconfig import Block, Entry, kubeconfig_files, read_entry
 from companyos_canary.cluster.transport import KubernetesTransport, make_pool
 from companyos_canary.errors import CanaryError, ConfigError, Unauthenticated
@@ -147,7 +148,21 @@ def _transport(files: list[str], entry: Entry, environ: Mapping[str, str], timeo
     except (OSError, ValueError, TypeError) as error:
         raise entry.unusable(error) from error
     renew = plugin.renew if plugin else lambda: False
-    return KubernetesTransport(pool, server, authorize, renew=renew, timeout=timeout, headers=headers)
+    transport = KubernetesTransport(pool, server, authorize, renew=renew, timeout=timeout, headers=headers)
+    transport.expires = _ends(entry.user, certificate, plugin)
+    return transport
+
+
+def _ends(user: Block, certificate: bytes, plugin: "Plugin | None") -> datetime | None:
+    """When the first of the credentials that are sent ends, as far as they say so; what a plugin gives is renewed."""
+    if plugin:
+        return None
+    fields = user.fields
+    token = str(fields.get("token") or _id_token(user))
+    if path := fields.get("tokenFile"):
+        token = (user.folder / path).read_text()
+    ends = (certificate_ends(certificate), token_ends(token.strip()))
+    return min((at for at in ends if at), default=None)
 
 
 class _Rewritten:
@@ -251,11 +266,8 @@ def _id_token(user: Block) -> str:
 
 def _expires(token: str) -> float:
     """The `exp` of a JWT; without an end where it cannot be read: the server will say."""
-    try:
-        claims = token.split(".")[1]
-        return float(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"])
-    except (ValueError, KeyError, IndexError, TypeError):
-        return math.inf
+    ends = token_ends(token)
+    return ends.timestamp() if ends else math.inf
 
 
 def _sendable(authorize: Callable[[], str], user: str) -> Callable[[], str]:

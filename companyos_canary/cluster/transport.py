@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -103,7 +104,8 @@ class KubernetesTransport:
     raise Unauthenticated; after a 401 or a certificate that is not trusted, which is before anything
     was done, `renew` may get other credentials (True: try again, once). `timeout` (seconds) is the most
     a whole answer may take, and a connection; `headers` go with every request. Reads that broke or got
-    Retry-After are sent again, changes never. `nameless`: why they carry no credentials. `requests` and
+    Retry-After are sent again, changes never. `nameless`: why they carry no credentials. `expires`: when
+    these end, None if that is not known or they are renewed. `requests` and
     `received` count what was sent, and the bytes of bodies."""
 
     def __init__(
@@ -120,6 +122,7 @@ class KubernetesTransport:
     ) -> None:
         self.server = server
         self.nameless = ""
+        self.expires: datetime | None = None
         self.requests = 0
         self.received = 0
         self._pool = pool

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from companyos_canary.actions import apply as action
+from companyos_canary.actions.scope import between_buckets, crowd, remedy
 from companyos_canary.argo.history import revision_of, was_aborted
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.cluster.client import Cluster
@@ -100,6 +101,8 @@ def _checks(session: base.Session, before: str) -> Iterator[Check]:
     where = f" (context {cluster.context})" if cluster.context else ""
     yield Check("api-server", "ok", f"the API server answers: Kubernetes {server.get('gitVersion') or '?'}{where}")
     now = session.runtime.clock.now()
+    if expires := getattr(cluster.transport, "expires", None):
+        yield readiness.credentials(expires, now)
     if cluster.server_time:
         yield readiness.clock(now - cluster.server_time)
     yield from _seen("crds", lambda: [_installed(cluster)])
@@ -251,6 +254,20 @@ def _metrics(session: base.Session, snapshot: Snapshot, settings: Settings | Non
         yield Check("metrics", "ok", f"{count} metric{'s have' if count > 1 else ' has'} data for the stable pods")
     if not young:
         yield from _series(prometheus, asked, settings)
+    yield from _counted(prometheus, asked, snapshot)
+
+
+def _counted(prometheus: Prometheus, asked: Questions, snapshot: Snapshot) -> Iterator[Check]:
+    """Whose requests are counted, and whether the limit of the p95 is one that the histogram can tell."""
+    if not asked.everybody:
+        return
+    name, namespace = snapshot.rollout.name, snapshot.rollout.namespace
+    found = crowd(prometheus, asked.everybody, name, namespace)
+    yield from readiness.alone(found.others, found.problem, remedy(name, namespace))
+    try:
+        yield from readiness.buckets(between_buckets(prometheus, asked))
+    except CanaryError as error:
+        yield Check("buckets", "unknown", f"not checked: {error.message}", error.hint)
 
 
 def _metric(prometheus: Prometheus, question: Question, young: bool) -> Iterator[Check]:

@@ -1,6 +1,6 @@
 """`canary metrics`: what Prometheus says now, over time, and how it is asked."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,8 +10,7 @@ import typer
 
 from companyos_canary.actions.change import interrupted
 from companyos_canary.actions.measure import ask, courses
-from companyos_canary.actions.scope import crowd
-from companyos_canary.actions.traffic import bounds
+from companyos_canary.actions.scope import between_buckets, crowd
 from companyos_canary.argo.picture import look
 from companyos_canary.commands import base, scope
 from companyos_canary.commands.base import Answer, Session
@@ -21,8 +20,6 @@ from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Live
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.prometheus.transport import service_of
-from companyos_canary.render.evidence import at_least
-from companyos_canary.render.plan import boundaries
 from companyos_canary.render.questions import Question, questions
 from companyos_canary.view import course, prometheus
 from companyos_canary.view.chart import bars_in
@@ -124,16 +121,9 @@ class _Asking:
 
     def _boundaries(self) -> None:
         """Says where the limit of the p95 is between two buckets."""
-        p95 = next((q for q in self.questions.metrics if q.name == "latency-p95" and q.limit), None)
-        if p95 is None or p95.limit is None or (p95.row and at_least(p95.limit.value) not in p95.query):
-            return
-        matchers = self.questions.everybody.partition("{")[2].removesuffix("}")
-        try:
-            known = bounds(self.prometheus, matchers)
-        except CanaryError:
-            return
-        for warned in boundaries(p95.limit.value, known):
-            self.session.note(warned.message)
+        with suppress(CanaryError):
+            for said in between_buckets(self.prometheus, self.questions):
+                self.session.note(said)
 
     def notes(self) -> tuple[str, ...]:
         rollout = self.snapshot.rollout

@@ -1,7 +1,7 @@
 """Why a query has no data: its parts are asked again, one after the other, until one of them tells."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from companyos_canary.argo.limits import measured_number, unit_of
@@ -26,17 +26,32 @@ _OTHER = re.compile(r'canary\s*(?:!=|!~|=~?)\s*["\'](?:false)["\']|canary\s*!')
 _HASH = re.compile(rf"\w*hash\s*=~?\s*(?:{_TEXT})\s*,?")
 _GUARD = re.compile(r">=\s*(\d+(?:\.\d+)?)\s*\)")
 LEAST_SAMPLES = 2
-REASONS = ("not-scraped", "label-missing", "window-too-short", "too-little-traffic")
+_OR = re.compile(r"\bor\b")
+_LABEL = re.compile(r"\b(\w*canary\w*|\w*hash)\s*=")
+REASONS = ("not-scraped", "label-missing", "nothing-to-count", "window-too-short", "too-little-traffic")
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One selector of a query, over the window of its range; `needed` is how many requests the query asks for."""
+    """One selector of a query, over the window of its range; `needed` is how many requests the query asks for;
+    `counted` are selectors of fewer of the same series, as of those that failed."""
 
     metric: str
     matchers: str
     window: str
     needed: float | None
+    counted: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> str:
+        """Which values the label has by which the query finds the canary; empty if it has no such label."""
+        label = _LABEL.search(self.matchers)
+        return f"count by ({label[1]}) ({self.metric})" if label else ""
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The questions for the other series that the query divides by these."""
+        return tuple(f"count({s})" for s in self.counted)
 
     @property
     def found(self) -> str:
@@ -65,7 +80,12 @@ def part_of(query: str) -> _Part | None:
     canary = [f for f in counts if _CANARY.search(f[1])] or counts
     metric, matchers, window = min(canary, key=lambda f: len(_MATCHER.findall(f[1])))
     needed = _GUARD.search(query)
-    return _Part(metric, matchers, window, float(needed[1]) if needed else None)
+    narrower = [
+        m + s for m, s, _ in counts if m == metric and set(_MATCHER.findall(s)) > set(_MATCHER.findall(matchers))
+    ]
+    at_least = float(needed[1]) if needed else None
+    guarded = bool(_OR.search(query))
+    return _Part(metric, matchers, window, at_least, () if guarded else tuple(dict.fromkeys(narrower)))
 
 
 def question_without_data(case: Case) -> str:
@@ -79,9 +99,24 @@ def question_without_data(case: Case) -> str:
         found = case.answers.get(part.found)
         if found is None:
             return part.found
-        following = (part.samples, part.requests) if _number(found) else (part.at_all,)
-        return next((q for q in following if q not in case.answers), "")
+        following = _following(case, part) if _number(found) else _absent(case, part)
+        return next((q for q in following if q and q not in case.answers), "")
     return ""
+
+
+def _following(case: Case, part: _Part) -> tuple[str, ...]:
+    """The series exist: whether they count enough; if they do, whether the others exist that are divided by them."""
+    counted = case.answers.get(part.requests)
+    if counted is None:
+        return (part.requests,)
+    if counted.values and counted.values[0] < (part.needed or 1):
+        return ()
+    return part.failed if counted.values or counted.problem else (part.samples, *part.failed)
+
+
+def _absent(case: Case, part: _Part) -> tuple[str, ...]:
+    """They do not: whether any do, and for whom."""
+    return (part.at_all, part.values) if _number(case.answers.get(part.at_all)) else (part.at_all,)
 
 
 def failing(case: Case) -> FailedVerdict | None:
@@ -162,26 +197,45 @@ def told(id_: str) -> Callable[[Case], Finding | None]:
 
 
 def _reason(case: Case, part: _Part) -> tuple[str, str, tuple[Evidence, ...]] | None:
-    answers = case.answers
-    if any(answers[q].problem for q in (part.found, part.at_all, part.samples, part.requests) if q in answers):
+    answers = {q: a for q, a in case.answers.items() if not a.problem}
+    if part.found not in answers:
         return None
     if not _number(answers.get(part.found)):
-        if part.at_all not in answers:
-            return None
-        evidence = _asked(case, part.found, part.at_all)
-        if _number(answers.get(part.at_all)):
-            return "label-missing", f"series of {part.metric} exist, but none has {_shown(part.matchers)}", evidence
-        return "not-scraped", f"Prometheus has no series of {part.metric} at all", evidence
-    if part.samples in answers and _number(answers.get(part.samples)) < LEAST_SAMPLES:
-        why = f"its window of {part.window} holds fewer than two scrapes"
-        return "window-too-short", why, _asked(case, part.found, part.samples)
-    if part.requests in answers:
+        return _no_series(case, part) if part.at_all in answers else None
+    if part.requests in answers and answers[part.requests].values:
         requests, needed = _number(answers.get(part.requests)), part.needed or 1
         if requests < needed:
             wanted = f" of the {needed:g} that it needs" if part.needed else ""
             why = f"the canary had {requests:.0f} requests{wanted} in {part.window}"
             return "too-little-traffic", why, _asked(case, part.requests)
+    if part.samples in answers and _number(answers.get(part.samples)) < LEAST_SAMPLES:
+        why = f"its window of {part.window} holds fewer than two scrapes"
+        return "window-too-short", why, _asked(case, part.found, part.samples)
+    for question, selector in zip(part.failed, part.counted, strict=True):
+        if question in answers and not _number(answers.get(question)):
+            why = f"no series is {selector}, and a query over none is empty, also where nothing is wrong"
+            return "nothing-to-count", why, _asked(case, part.found, question)
     return None
+
+
+def _no_series(case: Case, part: _Part) -> tuple[str, str, tuple[Evidence, ...]]:
+    evidence = _asked(case, part.found, part.at_all)
+    if values := {v for labels in _labels(case.answers.get(part.values)) for v in labels.values() if v}:
+        label = part.values.partition("(")[2].partition(")")[0]
+        has = f"{label}={', '.join(sorted(values)[:3])}"
+        why = f"series of {part.metric} exist with {has}, but none is of the canary's pods"
+        return "not-scraped", why, (*evidence, *_counted(case, part.values))
+    if _number(case.answers.get(part.at_all)):
+        return "label-missing", f"series of {part.metric} exist, but none has {_shown(part.matchers)}", evidence
+    return "not-scraped", f"Prometheus has no series of {part.metric} at all", evidence
+
+
+def _labels(answer: Measured | None) -> tuple[Mapping[str, str], ...]:
+    return answer.labels if answer else ()
+
+
+def _counted(case: Case, query: str) -> tuple[Evidence, ...]:
+    return (Evidence("Prometheus", query, len(_labels(case.answers.get(query)))),)
 
 
 def _shown(matchers: str) -> str:

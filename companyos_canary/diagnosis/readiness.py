@@ -21,6 +21,7 @@ _OLDEST = (1, 8)  # conditions of several numbers, by which the form `evidence` 
 _SKEW, _WRONG_CLOCK = timedelta(seconds=5), timedelta(minutes=1)
 _DEAD = timedelta(seconds=60)  # a controller renews its lease every few seconds
 _YOUNG = timedelta(minutes=2)
+_RELEASE_TAKES = timedelta(hours=1)
 _SCRAPES = 4  # a rate over fewer says little
 _RELEASE = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
@@ -44,6 +45,34 @@ def clock(skew: timedelta) -> Check:
         return Check("clock", "ok", "the clock of this machine agrees with that of the API server")
     mark: Mark = "fault" if far > _WRONG_CLOCK else "warning"
     return Check("clock", mark, f"the clock of this machine is {said}", "synchronize it, e.g. with NTP")
+
+
+def credentials(expires: datetime, now: datetime) -> Check:
+    """`expires`: when the first of the credentials ends."""
+    left = expires - now
+    if left <= timedelta():
+        return Check("credentials", "fault", f"your credentials ended {span(-left)} ago", "log in again")
+    if left < _RELEASE_TAKES:
+        text = f"your credentials end in {span(left)}, which may be before the release does"
+        return Check("credentials", "warning", text, "log in again before you deploy")
+    return Check("credentials", "ok", f"your credentials are valid until {expires:%Y-%m-%d %H:%M} UTC")
+
+
+def buckets(messages: Iterable[str]) -> Iterator[Check]:
+    """`messages`: what is said of limits that are between two boundaries of the histogram."""
+    for text in messages:
+        fix = "set the limit to a boundary, or name one with `metrics.latency-p95.boundary`"
+        yield Check("buckets", "warning", text, fix)
+
+
+def alone(others: Sequence[str], problem: str, fix: str) -> Iterator[Check]:
+    """`others`: the other services whose requests the metrics count."""
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        text = f"the metrics also count the requests of {', '.join(others[:3])}{more}"
+        yield Check("scope", "warning", text, fix)
+    elif problem:
+        yield Check("scope", "unknown", f"whether the metrics count this service alone is not known: {problem}")
 
 
 def installed(plurals: Iterable[str]) -> Check:

@@ -1,5 +1,6 @@
 """`canary doctor`: whether a release could go through, a line for each check."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,6 +71,51 @@ def test_a_template_that_is_missing_would_fail_a_release(world: World) -> None:
 def test_what_may_not_be_done_is_named_with_the_right(world: World) -> None:
     world.allowed = lambda asked: (asked.verb, asked.subresource) != ("patch", "status")
     assert checks(world)["rights"]["sentence"] == "not permitted to `patch` `rollouts.argoproj.io/status`"
+
+
+@pytest.mark.parametrize(
+    ("ends", "mark", "sentence"),
+    [
+        (timedelta(minutes=-3), "fault", "your credentials ended 3m00s ago"),
+        (timedelta(minutes=20), "warning", "your credentials end in 20m00s, which may be before the release does"),
+    ],
+)
+def test_credentials_that_end_are_named_with_their_end(world: World, ends: timedelta, mark: str, sentence: str) -> None:
+    world.expires = world.now + ends
+    found = checks(world)["credentials"]
+    assert (found["mark"], found["sentence"]) == (mark, sentence)
+
+
+def test_credentials_that_last_are_no_warning(world: World) -> None:
+    world.expires = world.now + timedelta(days=30)
+    assert "✔ your credentials are valid until 2026-04-01 12:0" in world.canary("doctor").out
+
+
+def test_a_limit_between_two_buckets_is_a_warning(tmp_path: Path) -> None:
+    limit = "metrics:\n  latency-p95: {below: 280ms}\n"
+    world = World(tmp_path)
+    (world.folder / "canary.yaml").write_text(CONFIG.replace(", form: safe", "") + limit)
+    world.canary("apply", "v1.0.0", "-q")
+    world.advance(180)
+    found = checks(world)["buckets"]
+    assert found["mark"] == "warning"
+    assert "280ms" in found["sentence"] or "0.28" in found["sentence"] or "280 ms" in found["sentence"]
+
+
+def test_requests_of_other_services_are_a_warning_with_the_line_to_write(world: World) -> None:
+    counted = world.prometheus
+
+    def with_another(request: Request) -> Response:
+        if request.parameter("query").startswith("group by (namespace, pod, app)"):
+            series = [{"metric": {"namespace": "companyos", "pod": "billing-5d9c7b8f6-x2x4z"}, "value": [0, "1"]}]
+            body = {"status": "success", "data": {"resultType": "vector", "result": series}}
+            return Response(200, {}, json.dumps(body).encode())
+        return counted(request)
+
+    world.prometheus = with_another
+    found = checks(world)["scope"]
+    assert (found["mark"], found["sentence"]) == ("warning", "the metrics also count the requests of billing")
+    assert "analysis: {scope: " in found["fix"]
 
 
 def test_an_autoscaler_beside_replicas_of_canary_yaml_is_a_warning(world: World) -> None:

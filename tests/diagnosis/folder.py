@@ -22,7 +22,7 @@ from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.model.outcome import Diagnosis
 from companyos_canary.model.place import Place
-from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.quantity import parse_duration, parse_time
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.sandbox.api.selectors import label_selector
 from companyos_canary.sandbox.prometheus import PrometheusApi
@@ -133,10 +133,17 @@ class Scripted:
         if script.get("unreachable"):
             raise Unreachable("Prometheus cannot be reached")
         query = request.parameter("query")
-        for known in script.get("answers") or []:
-            if known["query"].split() == query.split():
-                return self._answer(known["answer"])
-        return PrometheusApi(_series(script.get("series") or [], self.now), lambda: self.now).handle(request)
+        listed = {_canonical(known["query"]): known["answer"] for known in script.get("answers") or []}
+        if (answer := listed.get(_canonical(query))) is not None:
+            return self._answer(answer)
+        per_second = listed.get(_canonical(query.replace("increase(", "rate(")))
+        if per_second is not None and (window := re.search(r"\[(\w+)\]", query)) and "http" not in per_second:
+            seconds = parse_duration(window[1]).total_seconds()
+            return self._answer({"vector": [{**s, "value": float(s["value"]) * seconds} for s in per_second["vector"]]})
+        series = script.get("series") or []
+        if re.search(r"\b(increase|rate)\(", query) and not any(isinstance(s, dict) and "value" in s for s in series):
+            return Response(422, {}, b"")  # that they exist is known, but not what they count
+        return PrometheusApi(_series(series, self.now), lambda: self.now).handle(request)
 
     def _answer(self, answer: Json) -> Response:
         if "http" in answer:
@@ -154,6 +161,15 @@ class Scripted:
         """Nothing is open."""
 
 
+def _canonical(query: str) -> str:
+    """Without blanks, and with the matchers of each selector in one order."""
+
+    def ordered(found: re.Match[str]) -> str:
+        return "{" + ",".join(sorted(re.findall(r'\w+(?:=~|!~|!=|=)(?:"(?:\\.|[^"\\])*"|\'[^\']*\')', found[1]))) + "}"
+
+    return re.sub(r"\{([^{}]*)\}", ordered, "".join(query.split()))
+
+
 def _series(entries: Any, now: datetime) -> Tsdb:
     """Series with a constant value, scraped every 15 s for ten minutes; an entry is a selector's text or labels."""
     made = Tsdb()
@@ -168,6 +184,9 @@ def _labels(entry: Any) -> tuple[dict[str, str], float]:
     if isinstance(entry, dict):
         metric = entry.get("metric", entry)
         labels = {"__name__": metric} if isinstance(metric, str) else {str(k): str(v) for k, v in metric.items()}
+        if "__name__" not in labels and "name" in entry and "labels" in entry:
+            labels["__name__"] = str(entry["name"])
+            labels.pop("name", None)
         labels |= {str(k): str(v) for k, v in (entry.get("labels") or {}).items()}
         return {k: v for k, v in labels.items() if k not in ("value", "labels")}, float(entry.get("value", 1))
     name, _, rest = str(entry).partition("{")

@@ -641,6 +641,44 @@ def the_window_is_as_long_as_a_scrape() -> Variation:
     )
 
 
+NOTHING = 'could not evaluate successCondition "result[0] < 0.02": metric result is nil or empty'
+
+
+def without_data(cause: str, query: str, series: list[Json | str]) -> Variation:
+    made = Variation(ABORTED, cause).namespaced("checkout", "shop")
+    said = f"{NOTHING}: no data returned from the metric provider"
+    made.metric("error-rate", query, "result[0] < 0.02", ["[]"] * 5, phase="Error", message=said)
+    made.case["prometheus"] = {"series": series}
+    return made
+
+
+@varied
+def no_request_has_failed() -> Variation:
+    series = 'http_requests_total{namespace="shop",app="checkout",canary="%s",code="200"}'
+    return without_data("nothing-to-count", SHARE, [series % "true", series % "false"])
+
+
+@varied
+def only_pods_of_stable_are_scraped() -> Variation:
+    labels = {"namespace": "shop", "app": "checkout", "canary": "false"}
+    series: Json = {"name": "http_requests_total", "labels": labels}
+    return without_data("not-scraped", SHARE, [series, {**series, "labels": {**labels, "code": "500"}}])
+
+
+@varied
+def no_pod_has_the_label_of_the_canary() -> Variation:
+    labels = {"__name__": "http_requests_total", "namespace": "shop", "app": "checkout"}
+    return without_data("label-missing", SHARE, [{**labels, "pod": "checkout-5649d79497-a"}])
+
+
+@varied
+def requests_are_told_per_second() -> Variation:
+    made = without_data("too-little-traffic", f"{SHARE} and on() ({COUNT} >= 100)", [])
+    found: list[tuple[str, list[float]]] = [(f"count({REQUESTS})", [2]), (f"count({ERRORS})", [1])]
+    found += [(f"max(count_over_time({REQUESTS}[2m]))", [8]), (f"sum(rate({REQUESTS}[2m]))", [0.1])]
+    return made.asked(*found)
+
+
 @varied
 def the_controller_aborts_for_a_reason_of_its_own() -> Variation:
     made = Variation(BY_HAND, "aborted").namespaced("catalog", "store")
