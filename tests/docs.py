@@ -23,6 +23,7 @@ from companyos_canary.sandbox.scenarios import shipped
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.panels import Desk
 from companyos_canary.view.screen import screen
+from tests import routing
 from tests.builders import NOW
 from tests.causes import MEANINGS
 from tests.lint import samples
@@ -35,6 +36,7 @@ README = ROOT / "README.md"
 SCREEN = ROOT / "docs" / "screen.svg"
 SANDBOX = ROOT / "docs" / "sandbox.md"
 LINT = ROOT / "docs" / "lint.md"
+ROUTING = ROOT / "docs" / "routing.md"
 BEGIN, END = "<!-- exit codes: begin -->", "<!-- exit codes: end -->"
 SCENARIOS = "<!-- scenarios: begin -->", "<!-- scenarios: end -->"
 
@@ -172,7 +174,8 @@ def main() -> None:
     SCREEN.write_text(picture())
     SANDBOX.write_text(sandbox(SANDBOX.read_text()))
     LINT.write_text(lint())
-    for path in (REFERENCE, CAUSES_PAGE, README, SCREEN, SANDBOX, LINT):
+    ROUTING.write_text(routing.page(ROUTING.read_text()))
+    for path in (REFERENCE, CAUSES_PAGE, README, SCREEN, SANDBOX, LINT, ROUTING):
         sys.stdout.write(f"{path.relative_to(ROOT)}\n")
 
 

@@ -30,6 +30,12 @@ def test_the_rules_of_lint_are_those_of_the_program() -> None:
     assert docs.LINT.read_text() == docs.lint(), "run `make docs`"
 
 
+def test_every_router_does_what_the_page_says() -> None:
+    text = docs.ROUTING.read_text()
+    assert docs.routing.page(text) == text, "run `make docs`"
+    assert "**no**" not in text
+
+
 def test_the_picture_is_what_the_program_draws() -> None:
     assert docs.SCREEN.read_text() == docs.picture(), "run `make docs`"
 

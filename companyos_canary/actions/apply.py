@@ -68,7 +68,7 @@ def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bo
     wanted: tuple[Mapping[str, Any], ...] = objects(settings, version)
     if live is not None and version is None:
         wanted = tuple(keep_live_image(o, live) if o["kind"] == ROLLOUT.kind else o for o in wanted)
-    if live is not None and autoscaled(cluster, settings.rollout):
+    if live is not None and autoscalers(cluster, settings.rollout):
         wanted = tuple(map(_without_replicas, wanted))
     before = tuple(live if o["kind"] == ROLLOUT.kind else _found(cluster, o) for o in wanted)
     wanted, before, kept = _network(settings, wanted, before)
@@ -215,15 +215,15 @@ def _foreign(obj: Mapping[str, Any], error: Conflict) -> CanaryError:
     )
 
 
-def autoscaled(cluster: Cluster, rollout: str) -> bool:
-    """A HorizontalPodAutoscaler decides about the Rollout's replicas. One that may not be read is
-    taken for none."""
+def autoscalers(cluster: Cluster, rollout: str) -> tuple[str, ...]:
+    """The HorizontalPodAutoscalers that decide about the Rollout's replicas, also those that KEDA makes. One that may
+    not be read is taken for none."""
     try:
         scalers = cluster.items(Selection(AUTOSCALER, cluster.namespace))
     except CanaryError:
-        return False
-    targets = ((s.get("spec") or {}).get("scaleTargetRef") or {} for s in scalers)
-    return any((t.get("kind"), t.get("name")) == (ROLLOUT.kind, rollout) for t in targets)
+        return ()
+    targets = (((s.get("spec") or {}).get("scaleTargetRef") or {}, s["metadata"]["name"]) for s in scalers)
+    return tuple(name for t, name in targets if (t.get("kind"), t.get("name")) == (ROLLOUT.kind, rollout))
 
 
 def _without_replicas(obj: Mapping[str, Any]) -> Mapping[str, Any]:

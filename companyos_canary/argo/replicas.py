@@ -5,7 +5,7 @@ splits the traffic there is a weight as well (CalculateReplicaCountsForTrafficRo
 rollout/trafficrouting.go and utils/defaults; recorded: the scenarios with nginx).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
@@ -165,6 +165,34 @@ def _within(draining: int, other: int, other_available: int, most: int, least: i
     other -= max(0, draining + other - most)
     draining += max(0, least - draining - min(other_available, other))
     return draining, other
+
+
+_TOLERATED = 5  # percent of the traffic
+
+
+def rounded(canary: Mapping[str, Any], replicas: int | None) -> Iterator[tuple[int, int, PodTarget]]:
+    """The steps whose weight pods cannot make, by index, with the weight and the pods that come nearest: 10 % of 3 pods
+    is one of four. Nothing where a router makes the weight, or no one says how many pods there are."""
+    if not replicas or replicas < 1 or canary.get("trafficRouting") is not None:
+        return
+    surge = limits(replicas, canary.get("maxSurge"), canary.get("maxUnavailable")).surge
+    for index, step in enumerate(canary.get("steps") or ()):
+        weight = step.get("setWeight")
+        if weight is None or not 0 < weight < 100:
+            continue
+        got = target(replicas, weight, surge)
+        if abs(got.canary * 100 / (got.canary + got.stable) - weight) >= _TOLERATED:
+            yield index, weight, got
+
+
+def rounding(rollout: Rollout) -> str:
+    """What becomes of the weights without a router: `10 % of 3 pods is 25 %`; empty where they are what they say."""
+    found = rounded(strategy(rollout), rollout.replicas if rollout.strategy == "canary" else None)
+    pods = "1 pod" if rollout.replicas == 1 else f"{rollout.replicas} pods"
+    shares = {weight: got.canary * 100 / (got.canary + got.stable) for _, weight, got in found}
+    told = [f"{weight} % of {pods} is {share:.0f} %" for weight, share in shares.items()]
+    more = f", and {len(told) - 3} more" if len(told) > 3 else ""
+    return f"without a traffic router a weight is a number of pods: {', '.join(told[:3])}{more}" if told else ""
 
 
 RoutedWeights = Mapping[str, Any]

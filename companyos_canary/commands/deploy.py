@@ -12,6 +12,7 @@ from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import UNTIL_HEALTHY
 from companyos_canary.argo.patches.decision import Change
 from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.replicas import rounding
 from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.ci import publish
@@ -121,7 +122,7 @@ def deploy(
         said = f"{changed.decision.message}: nothing to do"
         lines = verdict_lines(session, said, "healthy", image, ExitCode.OK)
         return replace(sent_answer(session, changed, said), lines=lines)
-    for note in changed.notes:
+    for note in filter(None, (*changed.notes, rounding(live) if changed.sent else "")):
         session.note(note)
     return follow_to_the_end(
         session,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from companyos_canary.actions import change
-from companyos_canary.actions.apply import applied_sentence, autoscaled
+from companyos_canary.actions.apply import applied_sentence, autoscalers
 from companyos_canary.actions.scope import exact, series
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ARGO, ROLLOUT
@@ -181,7 +181,7 @@ def adopt(cluster: Cluster, name: str, file: str) -> Adopted:
     whole = copy.deepcopy(live)
     whole["spec"]["template"] = without_nulls(found.template)
     values = {**_values(found, whole), "links": None}
-    if autoscaled(cluster, name):
+    if autoscalers(cluster, name):
         values["replicas"] = None
     base = _settings({file: starter(values)}, file)
     others = _others(cluster, base, whole)

@@ -26,6 +26,10 @@ EXAMPLES = (
     "canary render -o json | jq .data.objects",
 )
 OUTPUT = Output((Objects,))
+AUTOSCALED = (
+    "`replicas: null` leaves the number of pods to an autoscaler (also that of KEDA): it counts the pods of both "
+    "versions, so if each step makes it scale, give it a stabilization window that is longer than a step"
+)
 EXITS = (ExitCode.OK, ExitCode.USAGE)
 
 
@@ -44,6 +48,8 @@ def render(
     if argocd:
         return _for_argocd(session.settings)
     found = objects(session.settings, version)
+    if session.settings.replicas is None and not session.settings.blue_green:
+        session.note(AUTOSCALED)
     if session.settings.traffic and (note := for_a_route_that_exists(session.settings, session.settings.traffic)):
         session.note(note)
     return base.Answer(

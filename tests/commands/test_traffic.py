@@ -201,6 +201,13 @@ def test_apply_says_what_the_controller_lacks_or_that_it_cannot_see_it(routed: C
     assert "the controller has no plugin argoproj-labs/gatewayAPI" in world.canary("apply", "v1.0.0", "--dry-run").err
 
 
+def test_what_an_autoscaler_makes_of_the_steps_is_said(tmp_path: Path) -> None:
+    config = CONFIG.replace("replicas: 4", "replicas: null").replace("TRAFFIC", "traffic: istio") + STEPS
+    ran = World(tmp_path, config).canary("render", "v1.0.0")
+    assert "replicas" not in list(yaml.safe_load_all(ran.out))[-1]["spec"]
+    assert "a stabilization window that is longer than a step" in ran.err
+
+
 def test_argo_cd_is_told_to_ignore_what_the_controller_writes_and_nothing_else(routed: Callable[..., World]) -> None:
     ran = routed("{gateway: {}, header: {a: b}}").canary("render", "--argocd")
     assert ran.code == ExitCode.OK

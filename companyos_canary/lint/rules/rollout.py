@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from companyos_canary.argo.canary_faults import Fault
-from companyos_canary.argo.replicas import limits, target
+from companyos_canary.argo.replicas import rounded
 from companyos_canary.argo.validation import own_faults, service_faults
 from companyos_canary.lint.finding import Found, Path, below, mappings, rule
 from companyos_canary.lint.objects import Manifest, RuleCase, named_services, together
@@ -70,24 +70,15 @@ def weight_by_pods(case: RuleCase) -> Iterator[Found]:
     room for one more pod, all of it.
     """
     canary, replicas = _canary(case), case.object.spec.get("replicas")
-    if replicas is None or canary.get("trafficRouting") is not None:
-        return
-    surge = limits(replicas, canary.get("maxSurge"), canary.get("maxUnavailable")).surge
-    for index, step in enumerate(canary.get("steps") or ()):
-        weight = step.get("setWeight")
-        if weight is None or not 0 < weight < 100 or replicas < 1:
-            continue
-        got = target(replicas, weight, surge)
+    for index, weight, got in rounded(canary, replicas):
         total = got.canary + got.stable
-        share = got.canary * 100 / total
-        if abs(share - weight) >= _TOLERATED:
-            pods = f"{got.canary} of {total} pod{'' if total == 1 else 's'}"
-            yield Found(
-                (*_AT, "steps", index, "setWeight"), f"{weight} % of {replicas} replicas is {pods}: {share:.0f} %"
-            )
+        pods = f"{got.canary} of {total} pod{'' if total == 1 else 's'}"
+        yield Found(
+            (*_AT, "steps", index, "setWeight"),
+            f"{weight} % of {replicas} replicas is {pods}: {got.canary * 100 / total:.0f} %",
+        )
 
 
-_TOLERATED = 5  # percent of the traffic
 _AT: Path = ("spec", "strategy", "canary")
 
 
