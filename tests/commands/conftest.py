@@ -8,6 +8,7 @@
 | `waiting` | v1.1.0 waits for a person at 10 % |
 | `running` | v1.1.0 is in its first analysis, at 10 % |
 | `rolled_back` | v1.1.0 was aborted by hand and its pods are gone |
+| `shipped` | v1.1.0 is Healthy, after v1.0.0 |
 
 With `over_the_real_feed` commands follow over the product's own watches, which catch up after each step of time;
 elsewhere over snapshots that are read.
@@ -67,6 +68,19 @@ def running(tmp_path: Path) -> World:
 def rolled_back(tmp_path: Path) -> World:
     """v1.1.0 was aborted by hand; its pods are gone."""
     return begun("rolled back", MANUAL, tmp_path, lambda *given: aborted(paused_world(*given)))
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> World:
+    """v1.1.0 is Healthy, after v1.0.0."""
+    return begun("shipped", CONFIG, tmp_path, lambda *given: promoted(installed(*given)))
+
+
+def promoted(world: World) -> World:
+    """v1.1.0 went through all steps."""
+    assert world.canary("deploy", "v1.1.0", "-q").code == 0
+    world.requests.clear()
+    return world
 
 
 def aborted(world: World) -> World:

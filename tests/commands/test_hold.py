@@ -2,31 +2,29 @@
 
 import json
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from companyos_canary.argo.patches.hold import PREFIX, Hold, holds
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.kinds import ROLLOUT
-from tests.commands.conftest import changing
+from tests.commands.conftest import changing, installed, promoted
+from tests.prototypes import begun
 from tests.turns import take_turns
-from tests.world import World
+from tests.world import CONFIG, World
 
 
 @pytest.fixture
-def shipped(world: World) -> World:
-    """v1.1.0 is stable, after v1.0.0."""
-    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
+def left(tmp_path: Path) -> World:
+    """v1.1.0 was left by an undo, and is held."""
+    return begun("held", CONFIG, tmp_path, lambda *given: left_with_a_hold(promoted(installed(*given))))
+
+
+def left_with_a_hold(world: World) -> World:
+    assert world.canary("undo", "--hold", "--reason", "slow login").code == ExitCode.OK
     world.requests.clear()
     return world
-
-
-@pytest.fixture
-def left(shipped: World) -> World:
-    """v1.1.0 was left by an undo, and is held."""
-    assert shipped.canary("undo", "--hold", "--reason", "slow login").code == ExitCode.OK
-    shipped.requests.clear()
-    return shipped
 
 
 def held(world: World) -> tuple[Hold, ...]:

@@ -23,33 +23,30 @@ def test_mid_way_it_goes_back_to_stable_at_once(world: World) -> None:
     assert world.rollout().is_fully_promoted
 
 
-def test_after_a_release_the_old_version_goes_through_the_steps_again(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    began = world.now
-    ran = world.canary("undo")
+def test_after_a_release_the_old_version_goes_through_the_steps_again(shipped: World) -> None:
+    began = shipped.now
+    ran = shipped.canary("undo")
     assert ran.code == ExitCode.OK, ran
     assert "it goes through the steps again" in ran.err
-    assert world.rollout().image() == "companyos-api:v1.0.0"
-    assert (world.now - began).total_seconds() > 15
+    assert shipped.rollout().image() == "companyos-api:v1.0.0"
+    assert (shipped.now - began).total_seconds() > 15
 
 
-def test_fast_skips_the_steps_and_wants_a_reason(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    assert world.canary("undo", "--fast").code == ExitCode.USAGE
-    began = world.now
-    ran = world.canary("undo", "--fast", "--reason", "checkout is down")
+def test_fast_skips_the_steps_and_wants_a_reason(shipped: World) -> None:
+    assert shipped.canary("undo", "--fast").code == ExitCode.USAGE
+    began = shipped.now
+    ran = shipped.canary("undo", "--fast", "--reason", "checkout is down")
     assert ran.code == ExitCode.OK, ran
-    assert world.rollout().image() == "companyos-api:v1.0.0"
-    assert (world.now - began).total_seconds() < 10
+    assert shipped.rollout().image() == "companyos-api:v1.0.0"
+    assert (shipped.now - began).total_seconds() < 10
 
 
-def test_never_to_an_aborted_version(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    world.canary("deploy", "v1.2.0", "-q")
-    world.canary("deploy", "v1.3.0", "-q")
-    ran = world.canary("undo")
+def test_never_to_an_aborted_version(shipped: World) -> None:
+    shipped.canary("deploy", "v1.2.0", "-q")
+    shipped.canary("deploy", "v1.3.0", "-q")
+    ran = shipped.canary("undo")
     assert ran.code == ExitCode.OK, ran
-    assert world.rollout().image() == "companyos-api:v1.1.0"
+    assert shipped.rollout().image() == "companyos-api:v1.1.0"
 
 
 def test_after_an_abort_it_takes_the_bad_version_out_of_the_spec(world: World) -> None:
@@ -75,21 +72,19 @@ def test_without_a_record_it_asks_which_one(world: World) -> None:
     assert "canary undo --to VERSION, one of `v1.0.0` (revision 1)" in ran.err
 
 
-def test_to_a_version_by_name_or_number(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    assert world.canary("undo", "--to", "v9").code == ExitCode.NOT_FOUND
-    assert world.canary("undo", "--to", "2").out.startswith("`companyos-api` is already on")
-    assert world.canary("undo", "--to", "1", "--no-wait").code == ExitCode.OK
-    assert world.rollout().image() == "companyos-api:v1.0.0"
+def test_to_a_version_by_name_or_number(shipped: World) -> None:
+    assert shipped.canary("undo", "--to", "v9").code == ExitCode.NOT_FOUND
+    assert shipped.canary("undo", "--to", "2").out.startswith("`companyos-api` is already on")
+    assert shipped.canary("undo", "--to", "1", "--no-wait").code == ExitCode.OK
+    assert shipped.rollout().image() == "companyos-api:v1.0.0"
 
 
-def test_a_dry_run_shows_the_difference_and_sends_nothing(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    world.requests.clear()
-    ran = world.canary("undo", "--dry-run")
+def test_a_dry_run_shows_the_difference_and_sends_nothing(shipped: World) -> None:
+    shipped.requests.clear()
+    ran = shipped.canary("undo", "--dry-run")
     assert "-      image: companyos-api:v1.1.0" in ran.out
     assert "+      image: companyos-api:v1.0.0" in ran.out
-    assert {r.method for r in world.requests} == {"GET"}
+    assert {r.method for r in shipped.requests} == {"GET"}
 
 
 def test_it_leaves_a_record_and_a_later_undo_still_knows_what_was_good(world: World) -> None:
@@ -200,64 +195,59 @@ def test_to_the_aborted_version_that_the_rollout_names_points_to_retry(world: Wo
 
 
 @pytest.mark.parametrize("to", [(), ("--to", "v1.0.0")])
-def test_the_same_undo_again_attaches_to_the_one_in_progress(world: World, to: tuple[str, ...]) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    world.canary("undo", *to, "--no-wait")
-    world.advance(4)
-    world.requests.clear()
-    assert world.canary("undo", *to, "--no-wait").code == ExitCode.OK
-    ran = world.canary("undo", *to)
+def test_the_same_undo_again_attaches_to_the_one_in_progress(shipped: World, to: tuple[str, ...]) -> None:
+    shipped.canary("undo", *to, "--no-wait")
+    shipped.advance(4)
+    shipped.requests.clear()
+    assert shipped.canary("undo", *to, "--no-wait").code == ExitCode.OK
+    ran = shipped.canary("undo", *to)
     assert ran.code == ExitCode.OK, ran
     assert "the undo of `companyos-api` to revision 3 is already in progress" in ran.err
-    assert changing(world) == []
-    assert world.rollout().image() == "companyos-api:v1.0.0"
-    assert world.rollout().is_fully_promoted
+    assert changing(shipped) == []
+    assert shipped.rollout().image() == "companyos-api:v1.0.0"
+    assert shipped.rollout().is_fully_promoted
 
 
-def test_fast_speeds_up_the_undo_in_progress(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    world.canary("undo", "--no-wait")
-    world.advance(2)
-    began = world.now
-    ran = world.canary("undo", "--fast", "--reason", "checkout is down")
+def test_fast_speeds_up_the_undo_in_progress(shipped: World) -> None:
+    shipped.canary("undo", "--no-wait")
+    shipped.advance(2)
+    began = shipped.now
+    ran = shipped.canary("undo", "--fast", "--reason", "checkout is down")
     assert ran.code == ExitCode.OK, ran
-    assert world.rollout().image() == "companyos-api:v1.0.0"
-    assert (world.now - began).total_seconds() < 10
+    assert shipped.rollout().image() == "companyos-api:v1.0.0"
+    assert (shipped.now - began).total_seconds() < 10
 
 
-def test_a_second_undo_does_not_return_to_the_version_that_the_first_left(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    world.canary("undo", "--reason", "slow login", "-q")
-    world.requests.clear()
-    ran = world.canary("undo")
+def test_a_second_undo_does_not_return_to_the_version_that_the_first_left(shipped: World) -> None:
+    shipped.canary("undo", "--reason", "slow login", "-q")
+    shipped.requests.clear()
+    ran = shipped.canary("undo")
     assert ran.code == ExitCode.REFUSED, ran
     assert "`companyos-api` is already back on v1.0.0: ana undid v1.1.0 (slow login)" in ran.err
     assert "canary undo --to VERSION, one of `v1.1.0` (revision 2)" in ran.err
-    assert changing(world) == []
-    ran = world.canary("undo", "--to", "v1.1.0")
+    assert changing(shipped) == []
+    ran = shipped.canary("undo", "--to", "v1.1.0")
     assert ran.code == ExitCode.OK, ran
-    assert world.rollout().image() == "companyos-api:v1.1.0"
+    assert shipped.rollout().image() == "companyos-api:v1.1.0"
 
 
-def test_a_second_undo_after_an_abort_names_the_version_that_was_taken_out(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    world.canary("undo", "--reason", "slow login", "-q")
-    world.canary("deploy", "v1.2.0", "-q")
-    assert world.canary("undo", "-q").code == ExitCode.OK
-    ran = world.canary("undo")
+def test_a_second_undo_after_an_abort_names_the_version_that_was_taken_out(shipped: World) -> None:
+    shipped.canary("undo", "--reason", "slow login", "-q")
+    shipped.canary("deploy", "v1.2.0", "-q")
+    assert shipped.canary("undo", "-q").code == ExitCode.OK
+    ran = shipped.canary("undo")
     assert ran.code == ExitCode.REFUSED, ran
     assert "is already back on v1.0.0: ana undid v1.2.0\n" in ran.err
 
 
-def test_a_second_undo_of_a_release_in_progress_stays_on_the_stable_version(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    world.canary("deploy", "v1.3.0", "--no-wait")
-    world.advance(4)
-    assert world.canary("undo", "-q").code == ExitCode.OK
-    ran = world.canary("undo")
+def test_a_second_undo_of_a_release_in_progress_stays_on_the_stable_version(shipped: World) -> None:
+    shipped.canary("deploy", "v1.3.0", "--no-wait")
+    shipped.advance(4)
+    assert shipped.canary("undo", "-q").code == ExitCode.OK
+    ran = shipped.canary("undo")
     assert ran.code == ExitCode.REFUSED, ran
     assert "already back on v1.1.0: ana undid v1.3.0" in ran.err
-    assert world.rollout().image() == "companyos-api:v1.1.0"
+    assert shipped.rollout().image() == "companyos-api:v1.1.0"
 
 
 @pytest.mark.parametrize(
@@ -270,14 +260,13 @@ def test_a_second_undo_of_a_release_in_progress_stays_on_the_stable_version(worl
         "[" * 100_000,
     ],
 )
-def test_a_record_that_cannot_be_read_is_none(world: World, content: str) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    world.patch({"metadata": {"annotations": {"canary.companyos.io/deploy": content}}})
-    world.advance(2)
-    ran = world.canary("undo")
+def test_a_record_that_cannot_be_read_is_none(shipped: World, content: str) -> None:
+    shipped.patch({"metadata": {"annotations": {"canary.companyos.io/deploy": content}}})
+    shipped.advance(2)
+    ran = shipped.canary("undo")
     assert ran.code == ExitCode.REFUSED, ran
     assert "one of `v1.0.0` (revision 1)" in ran.err
-    assert world.canary("history").code == ExitCode.OK
+    assert shipped.canary("history").code == ExitCode.OK
 
 
 def test_a_run_that_failed_tells_of_an_abort_that_no_record_and_no_event_tells_of(world: World) -> None:
@@ -292,22 +281,20 @@ def test_a_run_that_failed_tells_of_an_abort_that_no_record_and_no_event_tells_o
     assert "v1.2.0 (revision 2) was aborted at 12:00:" in ran.err
 
 
-def test_the_record_stays_small_however_often_something_is_undone(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
+def test_the_record_stays_small_however_often_something_is_undone(shipped: World) -> None:
     for number in range(12):
         to = ("v1.0.0", "v1.1.0")[number % 2]
-        ran = world.canary("undo", "--to", to, "--fast", "--reason", "x" * 3000, "-q")
+        ran = shipped.canary("undo", "--to", to, "--fast", "--reason", "x" * 3000, "-q")
         assert ran.code == ExitCode.OK, ran
-    ends = json.loads(world.rollout().annotations["canary.companyos.io/deploy"])["ends"]
+    ends = json.loads(shipped.rollout().annotations["canary.companyos.io/deploy"])["ends"]
     assert [end["revision"] for end in ends] == list(range(13, 3, -1))
     assert max(len(json.dumps(end)) for end in ends) < 400
 
 
 @pytest.mark.parametrize("to", [(), ("--to", "v1.0.0")])
-def test_where_earlier_versions_may_not_be_listed_it_says_so(world: World, to: tuple[str, ...]) -> None:
-    world.canary("deploy", "v1.1.0", "-q")
-    world.allowed = lambda asked: asked.resource != "replicasets" or asked.verb != "list"
-    ran = world.canary("undo", *to)
+def test_where_earlier_versions_may_not_be_listed_it_says_so(shipped: World, to: tuple[str, ...]) -> None:
+    shipped.allowed = lambda asked: asked.resource != "replicasets" or asked.verb != "list"
+    ran = shipped.canary("undo", *to)
     assert (ran.code, ran.out) == (ExitCode.DENIED, ""), ran
     assert "not permitted to `list` `replicasets.apps`" in ran.err
 
@@ -334,10 +321,9 @@ def test_where_no_revision_is_kept_it_says_why_and_what_goes_back(world: World) 
     assert "`canary deploy VERSION`" in ran.err
 
 
-def test_defaults_of_the_api_server_are_no_difference_and_are_not_written(world: World) -> None:
+def test_defaults_of_the_api_server_are_no_difference_and_are_not_written(shipped: World) -> None:
     """A real one puts them into the template of a ReplicaSet, and not into that of a Rollout."""
-    world.canary("deploy", "v1.1.0", "-q")
-    for kept in world.store.items(REPLICASET, "companyos"):
+    for kept in shipped.store.items(REPLICASET, "companyos"):
         spec = copy.deepcopy(kept["spec"])
         pod = spec["template"]["spec"]
         pod |= {"dnsPolicy": "ClusterFirst", "restartPolicy": "Always", "schedulerName": "default-scheduler"}
@@ -346,12 +332,12 @@ def test_defaults_of_the_api_server_are_no_difference_and_are_not_written(world:
         container |= {"imagePullPolicy": "IfNotPresent", "terminationMessagePath": "/dev/termination-log"}
         container |= {"terminationMessagePolicy": "File"}
         pod["containers"] = [dict(reversed(container.items()))]
-        world.store.update(REPLICASET, {**kept, "spec": spec})
-    ran = world.canary("undo", "--dry-run", "-o", "json").json["data"]
+        shipped.store.update(REPLICASET, {**kept, "spec": spec})
+    ran = shipped.canary("undo", "--dry-run", "-o", "json").json["data"]
     changed = [line for line in ran["diff"] if line[:1] in "+-" and line[:3] not in ("+++", "---")]
     assert [line.split(":", 1)[0].strip("+- ") for line in changed] == ["image", "image"]
-    assert world.canary("undo", "--fast", "--reason", "r").code == ExitCode.OK
-    pod = world.rollout().template["spec"]
+    assert shipped.canary("undo", "--fast", "--reason", "r").code == ExitCode.OK
+    pod = shipped.rollout().template["spec"]
     assert "dnsPolicy" not in pod
     assert "terminationMessagePolicy" not in pod["containers"][0]
-    assert world.rollout().revision == 3
+    assert shipped.rollout().revision == 3
