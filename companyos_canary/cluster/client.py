@@ -11,7 +11,7 @@ from typing import Any
 from companyos_canary.argo.actions import Author, event
 from companyos_canary.argo.pods import silent_pod, with_warnings
 from companyos_canary.cluster import kinds
-from companyos_canary.cluster.errors import raise_for
+from companyos_canary.cluster.errors import PAGE, raise_for
 from companyos_canary.cluster.kinds import DEPLOYMENT, EVENT, POD, ROLLOUT, Kind, known, namespaced, path_of
 from companyos_canary.errors import (
     CanaryError,
@@ -309,9 +309,9 @@ class Cluster:
         path = path_of("v1", "pods", self.namespace, pod, "log")
         if ("follow", "true") not in options:
             request = self._in_time(Request("GET", path, options, timeout=self.timeout))
-            return _Whole(raise_for(self.transport.send(request), request).body)
+            return _Whole(_log_of(self.transport.send(request), request).body)
         request = Request("GET", path, options, timeout=silence)
-        response = raise_for(self.transport.stream(request), request)
+        response = _log_of(self.transport.stream(request), request)
         return response.stream or _Whole(response.body)
 
     def version(self) -> Json:
@@ -436,6 +436,16 @@ def _may_be_made(error: CanaryError) -> bool:
     if isinstance(error, Unreachable):
         return error.sent
     return not isinstance(error, ServerError) or error.status >= 500
+
+
+def _log_of(response: Response, request: Request) -> Response:
+    """A log may be any text, but the API server never sends it as a page."""
+    found = raise_for(response, request)
+    if found.header("content-type").startswith("text/html"):
+        if found.stream:
+            found.stream.close()
+        raise ServerError(PAGE)
+    return found
 
 
 class _Whole:

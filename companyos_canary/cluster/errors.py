@@ -128,6 +128,7 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete
 _RBAC = re.compile(r"User .* cannot \w+ resource")
 _OWNER = re.compile(r'conflict with "([^"]+)"')
 _NO_RESOURCE = "the server could not find the requested resource"
+PAGE = "a proxy or a login page answered in place of the API server"
 _BAD_PATCH = "the server rejected our request due to an error in our request"
 _OPERATION = re.compile(r"testing (value|path) |error in remove |\w+ operation does not apply")
 _LONGEST_BODY = 256
@@ -213,7 +214,7 @@ def _owned(status: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 def _message(response: Response, status: dict[str, Any]) -> str:
     text = str(status.get("message") or "")
     if not status and response.body.lstrip()[:1] == b"<":
-        return "a proxy or a login page answered in place of the API server"
+        return PAGE
     if not status:
         text = response.body[: _LONGEST_BODY * 4].decode("utf-8", "replace")[:_LONGEST_BODY]
     return " ".join(text.split()).rstrip(".")

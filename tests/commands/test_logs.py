@@ -9,6 +9,7 @@ import pytest
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.config import Resolved
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import POD
 from tests.commands.conftest import interrupt
@@ -210,3 +211,19 @@ def test_short_f_follows_and_the_file_has_its_long_name(shipping: World) -> None
     ran = shipping.canary("logs", "--file", "other.yaml")
     assert ran.code == ExitCode.USAGE
     assert "other.yaml" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("-f",)])
+def test_a_login_page_is_no_log(shipping: World, arguments: tuple[str, ...]) -> None:
+    through = shipping.faults
+
+    def page(request: Request) -> Response:
+        if request.path.endswith("/log"):
+            return Response(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>Sign in</html>")
+        return through(request)
+
+    shipping.faults = page  # type: ignore[assignment]
+    ran = shipping.canary("logs", *arguments)
+    assert ran.code == ExitCode.FAILED
+    assert "Sign in" not in ran.out
+    assert "a proxy or a login page answered in place of the API server" in ran.err

@@ -53,12 +53,12 @@ def _silent_after(world: World, handle: Handle, request: Request) -> Response:
     raise Silent("no answer")
 
 
-def _spoils(spoil: Callable[[bytes], bytes], code: int = 200) -> Meet:
+def _spoils(spoil: Callable[[bytes], bytes], code: int = 200, kind: str = "") -> Meet:
     """It is carried out, and something in between spoils the answer."""
 
     def meet(_world: World, handle: Handle, request: Request) -> Response:
         found = handle(request)
-        return Response(code, {}, spoil(found.body)) if found.status < 300 else found
+        return Response(code, {"Content-Type": kind}, spoil(found.body)) if found.status < 300 else found
 
     return meet
 
@@ -98,7 +98,7 @@ FAULTS: Mapping[str, Meet] = {
     "200, empty": _spoils(lambda _: b""),
     "200, another object": _spoils(lambda _: b"{}"),
     "200, half the JSON": _spoils(lambda body: body[: len(body) // 2]),
-    "200, a login page": _spoils(lambda _: _PAGE),
+    "200, a login page": _spoils(lambda _: _PAGE, kind="text/html"),
     "200, gzip that nobody asked for": _spoils(lambda _: b"\x1f\x8b\x08\x00" + bytes(range(256))),
     "200, 10 MB of something else": _spoils(lambda _: b"x" * 10_000_000),
     "frozen controller": _freezes,
