@@ -16,7 +16,7 @@ from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.cluster.client import FIELD_MANAGER, Cluster
 from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT, Selection, known
 from companyos_canary.config import Settings
-from companyos_canary.errors import CanaryError, Conflict, Refused, Uncertain, UsageError
+from companyos_canary.errors import CanaryError, Conflict, Invalid, Refused, Uncertain, UsageError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.render.difference import FieldChange, changes, keep_live_image
 from companyos_canary.render.objects import objects
@@ -181,6 +181,10 @@ def _dry_run(
                 raise _foreign(obj, error) from None
             force = True
             kept.append(cluster.apply(obj, dry_run=True, force=True))
+        except Invalid as error:
+            if not error.hint and "consecutiveSuccessLimit" in error.message:
+                error.hint = "Argo Rollouts before 1.8 does not know this field: update it, or set `form: safe`"
+            raise
     return tuple(kept), force
 
 

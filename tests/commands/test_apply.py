@@ -394,3 +394,12 @@ def test_new_steps_of_a_stable_version_start_nothing_and_say_so(world: World, ro
     world.advance(5)
     assert world.rollout().is_fully_promoted
     assert (len(world.pods()), world.rollout().aborted) == (10, False)
+
+
+def test_a_field_that_an_older_argo_rollouts_does_not_know_is_explained(empty: World) -> None:
+    told = 'AnalysisTemplate: strict decoding error: unknown field "spec.metrics[0].consecutiveSuccessLimit"'
+    empty.faults.add(Fault(Answer(422, told), method="PATCH", path="analysistemplates"))
+    ran = empty.canary("apply", "v1.0.0")
+    assert ran.code == ExitCode.FAILED
+    assert "hint: Argo Rollouts before 1.8 does not know this field: update it, or set `form: safe`\n" in ran.err
+    assert changing(empty) == []
