@@ -34,8 +34,15 @@ def status(
     wait: Annotated[bool, typer.Option("--wait", help="wait until it is Healthy or Degraded")] = False,
     timeout: base.FollowTimeoutOption = None,
 ) -> base.Answer:
-    """Print one line that says what a rollout is doing. Exits with 0 if it is Healthy, 3 if Degraded, 8 otherwise."""
+    """Print one line that says what a rollout is doing. Exits with 0 if it is Healthy, 3 if Degraded, 8 otherwise.
+
+    With -v it also says which version of Argo Rollouts acts on it.
+    """
     live = session.cluster.resolved(session.cluster.rollout(session.rollout))
+    if session.verbose:
+        from companyos_canary.commands.version import controller_line, controller_seen
+
+        session.runtime.say_error(controller_line(controller_seen(session.cluster)))
     if wait:
         from companyos_canary.commands.follow import follow_to_the_end
 

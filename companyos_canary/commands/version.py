@@ -49,6 +49,22 @@ def controllers(cluster: Cluster) -> list[Json]:
     return [found] if found else list(there.items(Selection(DEPLOYMENT, "", CONTROLLER_LABEL)))
 
 
+def controller_seen(cluster: Cluster) -> Json | str:
+    """The Deployment of the controller, or the sentence that says why its version is not known."""
+    try:
+        found = next(iter(controllers(cluster)), None)
+    except CanaryError as error:
+        return f"the version of Argo Rollouts is not known: {error.message}"
+    return f"the version of Argo Rollouts is not known: {NO_CONTROLLER}" if found is None else found
+
+
+def controller_line(controller: Json | str) -> str:
+    """`Argo Rollouts v1.9.1 (argo-rollouts/argo-rollouts)`, or that sentence."""
+    if isinstance(controller, str):
+        return controller
+    return f"Argo Rollouts {controller_version(controller) or 'of an unknown version'} ({controller_place(controller)})"
+
+
 def version(
     session: base.Session, client: Annotated[bool, typer.Option("--client", help="only that of this program")] = False
 ) -> base.Answer:
@@ -65,17 +81,12 @@ def version(
         return base.Answer(data=Versions(__version__, "", "", "", ()), lines=tuple(lines), error=error)
     context = session.cluster.context
     lines.append(f"Kubernetes {kubernetes or 'of an unknown version'}" + (f" (context {context})" if context else ""))
-    try:
-        found = next(iter(controllers(session.cluster)), None)
-    except CanaryError as error:
-        notes.append(f"the version of Argo Rollouts is not known: {error.message}")
+    controller = controller_seen(session.cluster)
+    if isinstance(controller, str):
+        notes.append(controller)
     else:
-        if found is None:
-            notes.append(f"the version of Argo Rollouts is not known: {NO_CONTROLLER}")
-        else:
-            rollouts = controller_version(found)
-            where = controller_place(found)
-            lines.append(f"Argo Rollouts {rollouts or 'of an unknown version'} ({where})")
+        rollouts, where = controller_version(controller), controller_place(controller)
+        lines.append(controller_line(controller))
     return base.Answer(
         data=Versions(__version__, kubernetes, rollouts, where, tuple(notes)), lines=tuple(lines), notes=tuple(notes)
     )

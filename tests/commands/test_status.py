@@ -44,7 +44,10 @@ def test_a_named_rollout_needs_no_file_and_takes_a_broken_one(world: World) -> N
 def test_verbose_says_which_source_won(world: World) -> None:
     ran = world.canary("status", "-v", "-n", "companyos", environ={"CANARY_CONTEXT": "eu"})
     assert ran.out == "companyos-api v1.0.0 Healthy\n"
-    assert ran.err.splitlines() == ["namespace: flag", "context: CANARY_CONTEXT", "rollout: canary.yaml"]
+    assert ran.err.splitlines()[:3] == ["namespace: flag", "context: CANARY_CONTEXT", "rollout: canary.yaml"]
+    assert ran.err.splitlines()[3:] == [
+        "the version of Argo Rollouts is not known: no Deployment of Argo Rollouts was found"
+    ]
 
 
 def test_wait_is_over_when_it_is_healthy(running: World) -> None:

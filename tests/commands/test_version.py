@@ -42,3 +42,12 @@ def test_the_client_alone_asks_nothing(world: World) -> None:
     world.requests.clear()
     assert world.canary("version", "--client").out == f"canary {__version__}\n"
     assert world.requests == []
+
+
+def test_status_names_the_controller_where_it_is_verbose(world: World) -> None:
+    a_controller_is_installed(world)
+    assert "Argo Rollouts v1.9.1 (argo-rollouts/argo-rollouts)\n" in world.canary("status", "-v").err
+    assert "Argo Rollouts" not in world.canary("status").err
+    world.allowed = lambda asked: asked.resource != "deployments"
+    ran = world.canary("status", "-v")
+    assert (ran.code, "the version of Argo Rollouts is not known: not permitted" in ran.err) == (ExitCode.OK, True)
