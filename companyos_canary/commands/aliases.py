@@ -109,7 +109,8 @@ def _name(word: str) -> str:
 def _get(line: _Line) -> list[str] | None:
     kind = line.words[0] if len(line.words) > 1 else ""
     if kind in EXPERIMENTS:
-        return line.put("experiment get", *line.words[1:])
+        waits = [v for v in line.taken("-w", "--watch") if v != "false"]
+        return line.put("experiment get", *line.words[1:], *(["--wait"] if waits else []))
     if kind not in ROLLOUTS and not line.has("-w", "--watch", "--timeout-seconds"):
         return None
     names = line.words[1:] if kind in ROLLOUTS else line.words

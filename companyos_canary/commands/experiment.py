@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, TypeVar
 
 import typer
 
 from companyos_canary.actions.runs import ChangedRun, change_runs, read_run
+from companyos_canary.actions.wait import wait_for
+from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.experiments import (
     ExperimentListed,
     ExperimentPicture,
@@ -21,8 +24,18 @@ from companyos_canary.argo.patches.runs import RunOrExperiment, has_begun, tried
 from companyos_canary.cluster.kinds import ANALYSISRUN, EXPERIMENT, POD, REPLICASET, Kind, Selection
 from companyos_canary.commands import base
 from companyos_canary.commands.candidates import CommandLine, experiments
-from companyos_canary.commands.runs import OF_RUNS, checked_names, runs_answer
-from companyos_canary.errors import CrdMissing, ExitCode, Forbidden, NotFound, UsageError, exits, near, printable
+from companyos_canary.commands.runs import ENDS_WITH, OF_RUNS, checked_names, runs_answer
+from companyos_canary.errors import (
+    CrdMissing,
+    ExitCode,
+    Forbidden,
+    Interrupted,
+    NotFound,
+    UsageError,
+    exits,
+    near,
+    printable,
+)
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import Experiment
 from companyos_canary.model.http import Json
@@ -43,10 +56,19 @@ class Experiments:
 EXAMPLES = (
     "canary experiment list                 those of the namespace; -A: of all",
     "canary experiment get compare          its pods, and metrics with limits",
+    "canary experiment get compare --wait   until it has ended",
     "canary experiment retry compare        run a failed one again",
 )
 OUTPUT = Output((ExperimentShown, Experiments, *OF_RUNS))
-EXITS = exits(ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT)
+EXITS = exits(
+    ExitCode.DEGRADED,
+    ExitCode.SUPERSEDED,
+    ExitCode.REFUSED,
+    ExitCode.UNFINISHED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
 _ACTIONS = ("list", "get", "retry")
 _T = TypeVar("_T")
 
@@ -66,13 +88,15 @@ def experiment(
     action: Annotated[str, typer.Argument(metavar="[ACTION]", help="list, get or retry")] = "list",
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="names of Experiments")] = None,
     everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces", help="list: all namespaces")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="get: wait until it has ended")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="retry: print the request, send nothing")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="retry: do not wait; exit once sent")] = False,
     timeout: base.TimeoutOption = None,
 ) -> base.Answer:
     """List Experiments, show one with its ReplicaSets, pods and metrics, or run a failed one again.
 
-    `canary terminate experiment NAME` ends one, `canary create -f FILE` makes one.
+    `canary terminate experiment NAME` ends one, `canary create -f FILE` makes one. `get --wait` exits with 0 if it was
+    Successful, 3 if it has failed, 8 if it is Inconclusive.
     """
     if action not in _ACTIONS:
         hint = near(action, _ACTIONS, f"`canary experiment get {action}` shows an Experiment")
@@ -83,12 +107,15 @@ def experiment(
         if names:
             raise UsageError("`list` takes no name", hint=f"`canary experiment get {names[0]}` shows one")
         return _list(session, everywhere=everywhere)
+    if wait and action != "get":
+        raise UsageError("--wait is for `canary experiment get`", hint=f"`{action}` does without")
     found = checked_names(EXPERIMENT, names or ())
     if action == "retry":
         return _retry(session, found, timeout, dry_run=dry_run, wait=not no_wait)
     if len(found) > 1:
         raise UsageError("`get` shows one Experiment", hint="give one name")
-    return _get(session, found[0])
+    code = _waited(session, found[0], timeout) if wait else ExitCode.OK
+    return _get(session, found[0], code)
 
 
 def _list(session: base.Session, *, everywhere: bool) -> base.Answer:
@@ -114,7 +141,31 @@ def _list(session: base.Session, *, everywhere: bool) -> base.Answer:
     )
 
 
-def _get(session: base.Session, name: str) -> base.Answer:
+def _waited(session: base.Session, name: str, limit: timedelta | None) -> ExitCode:
+    """Tells each phase that is seen until it has ended."""
+    session.subject = f"Experiment `{name}`"
+    time, told = session.time(limit), list[str]()
+
+    def judge(now: RunOrExperiment) -> Effect:
+        if now.phase and now.phase not in told[-1:]:
+            told.append(now.phase)
+            session.note(f"{name} {now.phase}")
+        return Effect.SEEN if now.is_finished else Effect.PENDING
+
+    try:
+        first = read_run(session.cluster, EXPERIMENT, name)
+        waited = wait_for(partial(read_run, session.cluster, EXPERIMENT, name), judge, first, time=time, patience=None)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped watching; Experiment `{name}` continues") from None
+    session.cluster.left = None
+    if waited.timed_out:
+        return ExitCode.TIMEOUT
+    if waited.trouble:
+        raise waited.trouble
+    return ENDS_WITH[waited.seen.phase]
+
+
+def _get(session: base.Session, name: str, code: ExitCode) -> base.Answer:
     from companyos_canary.view import experiments as view
     from companyos_canary.view.ink import ink
     from companyos_canary.view.lines import plain
@@ -122,6 +173,7 @@ def _get(session: base.Session, name: str) -> base.Answer:
     picture, facts = _picture(session, name), session.runtime.facts
     lines = view.experiment_screen(picture, facts)
     return base.Answer(
+        code=code,
         data=lambda: experiment_row(picture, session.cluster.context),
         picture=lambda: ink(lines, facts),
         lines=tuple(map(plain, lines)),
@@ -174,7 +226,7 @@ def _owner(session: base.Session, one: Experiment) -> Rollout | None:
     """The Rollout that made it; None where there is none, or it may not be read."""
     try:
         return session.cluster.rollout(one.owner) if one.owner else None
-    except (Forbidden, NotFound):
+    except (Forbidden, Interrupted, NotFound):
         return None
 
 

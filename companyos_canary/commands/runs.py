@@ -55,6 +55,13 @@ class RunsDryRun:
 
 
 OF_RUNS = (RunsSent, RunsDryRun)
+ENDS_WITH = {
+    "Successful": ExitCode.OK,
+    "Failed": ExitCode.DEGRADED,
+    "Error": ExitCode.DEGRADED,
+    "Inconclusive": ExitCode.UNFINISHED,
+}
+"""The exit code of the phase in which an AnalysisRun or an Experiment ended."""
 _LISTS = {ANALYSISRUN: "`kubectl get analysisruns` lists them", EXPERIMENT: "`canary experiment list` names them"}
 _SHOWN = {ANALYSISRUN: "analysisrun", EXPERIMENT: "experiment"}
 

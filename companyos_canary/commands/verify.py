@@ -15,6 +15,7 @@ from companyos_canary.argo.limits import number_text
 from companyos_canary.cluster.kinds import ANALYSISRUN
 from companyos_canary.commands import base
 from companyos_canary.commands.candidates import template_names
+from companyos_canary.commands.runs import ENDS_WITH
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, Refused, exits
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.http import Json
@@ -59,12 +60,6 @@ EXITS = exits(
     ExitCode.INTERRUPTED,
 )
 COMPLETIONS = {"template": template_names}
-_CODES = {
-    "Successful": ExitCode.OK,
-    "Failed": ExitCode.DEGRADED,
-    "Error": ExitCode.DEGRADED,
-    "Inconclusive": ExitCode.UNFINISHED,
-}
 
 
 def verify(
@@ -184,7 +179,7 @@ def _verdict(session: base.Session, end: Verified, *, kept: bool) -> tuple[str, 
     what = f"AnalysisRun `{run.name}` in {session.place}"
     if run.is_finished:
         message = f": {run.message}" if run.message else ""
-        return f"{what} is {run.phase}{message}", _CODES[run.phase]
+        return f"{what} is {run.phase}{message}", ENDS_WITH[run.phase]
     if end.timed_out:
         after = f"it continues until `canary terminate analysisrun {run.name}`" if kept else "it was deleted"
         return f"timed out: {what} is {run.phase or 'Pending'}, and {after}", ExitCode.TIMEOUT

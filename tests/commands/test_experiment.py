@@ -169,6 +169,7 @@ def test_the_experiment_of_an_aborted_rollout_is_not_retried(waiting: World) -> 
         ("get a b", "`get` shows one Experiment", "give one name"),
         ("list a", "`list` takes no name", "`canary experiment get a` shows one"),
         ("get a -A", "-A is for `canary experiment list`", "choose one namespace with -n"),
+        ("retry a --wait", "--wait is for `canary experiment get`", "`retry` does without"),
         ("retry ro/a", "`ro/a` cannot be the name of an object of the kind Experiment", "small letters"),
     ],
 )
@@ -194,3 +195,21 @@ def test_tab_offers_actions_and_names(comparing: Callable[[dict[str, Any]], Worl
     offered = world.canary(environ={"_CANARY_COMPLETE": "canary experiment "}).out
     assert [line.partition("\t")[0] for line in offered.splitlines()] == ["list", "get", "retry"]
     assert world.canary(environ={"_CANARY_COMPLETE": "canary experiment get c"}).out == "compare\tRunning\n", tmp_path
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [("vector(1)", ExitCode.OK), ("vector(-1)", ExitCode.DEGRADED), ("vector(0.5)", ExitCode.UNFINISHED)],
+)
+def test_the_end_of_an_experiment_is_waited_for(
+    comparing: Callable[[dict[str, Any]], World], answer: str, code: ExitCode
+) -> None:
+    ran = comparing(judging(answer)).canary("experiment", "get", "compare", "--wait")
+    assert ran.code == code, ran
+    assert "compare" in ran.out
+
+
+def test_a_wait_may_be_over_before_it_ends(comparing: Callable[[dict[str, Any]], World]) -> None:
+    ran = comparing(judging("vector(1)")).canary("experiment", "get", "compare", "--wait", "--timeout", "3s")
+    assert (ran.code, ran.err) == (ExitCode.TIMEOUT, "compare Running\n")
+    assert "Running, " in ran.out

@@ -19,6 +19,7 @@ ALIASES = [
     ("get rollout web -w --timeout-seconds 60", "watch web --timeout 60s"),
     ("get experiment web-1", "experiment get web-1"),
     ("get exp web-1 -n shop", "experiment get web-1 -n shop"),
+    ("get experiment web-1 -w", "experiment get web-1 --wait"),
     ("list rollouts", "list"),
     ("list ro --all-namespaces", "list --all-namespaces"),
     ("list experiments -A", "experiment list -A"),
