@@ -126,6 +126,8 @@ def _of_rollout(session: base.Session, snapshot: Snapshot, settings: Settings | 
     yield from _seen("services", lambda: list(readiness.services(live, _objects(cluster, "services", snapshot))))
     yield from _router(cluster, snapshot)
     yield from readiness.surge(live)
+    if readiness.abort_may_hang(live):
+        yield from _seen("abort", lambda: list(readiness.abort_hangs(_version(cluster))))
     yield from _seen("autoscaling", lambda: list(_autoscaling(cluster, snapshot, own)))
     yield from _seen("rollback", lambda: list(_rollback(cluster, snapshot, session)))
     yield from _metrics(session, snapshot, own)
@@ -153,6 +155,11 @@ def _controller(session: base.Session) -> Check:
     except CanaryError:  # its version is worth saying without it
         lease = None
     return readiness.controller(deployments, lease, session.runtime.clock.now())
+
+
+def _version(cluster: Cluster) -> str:
+    """Empty where no controller is seen."""
+    return next((readiness.controller_version(d) for d in controllers(cluster)), "")
 
 
 def _rights(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:

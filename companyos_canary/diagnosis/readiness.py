@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from companyos_canary.argo.replicas import abort_delay, is_dynamic, strategy
 from companyos_canary.diagnosis.case import at
 from companyos_canary.model.http import Fields
 from companyos_canary.model.quantity import parse_time
@@ -104,11 +105,33 @@ def controller(deployments: Sequence[Fields], lease: Fields | None, now: datetim
     if renewed is not None and renewed > _DEAD:
         fix = f"kubectl -n {at(found, 'metadata', 'namespace')} logs deployment/{at(found, 'metadata', 'name')}"
         return Check("controller", "fault", f"{named} ({place}) last renewed its lease {span(renewed)} ago", fix)
-    release = _RELEASE.search(version)
-    if release and (int(release[1]), int(release[2])) < _OLDEST:
+    if is_older(version, _OLDEST):
         fix = "update the controller, or set `form: safe` in canary.yaml"
         return Check("controller", "warning", f"{named} is older than 1.8, which `form: evidence` needs", fix)
     return Check("controller", "ok", f"{named} is running ({place})")
+
+
+def is_older(version: str, release: tuple[int, int]) -> bool:
+    """Whether a controller of this version comes before a release; False where the version does not say."""
+    found = _RELEASE.search(version)
+    return found is not None and (int(found[1]), int(found[2])) < release
+
+
+def abort_may_hang(rollout: Rollout) -> bool:
+    """Controllers before 1.10 do not bring back a stable version that has shrunk where the canary's pods are to stay
+    for a while: the weight waits for the pods, and these for the weight (upstream #4900)."""
+    explicit = strategy(rollout).get("abortScaleDownDelaySeconds") is not None
+    return rollout.is_routed and is_dynamic(rollout) and explicit and abort_delay(rollout) is not None
+
+
+def abort_hangs(version: str) -> Iterator[Check]:
+    """For a Rollout of which that holds; `version` is the controller's."""
+    if is_older(version, (1, 10)):
+        why = "with `dynamicStableScale` and `abortScaleDownDelaySeconds` the weight waits for the canary's pods"
+        text = (
+            f"after an abort, Argo Rollouts {version} may never move all traffic back: {why}, and these for the weight"
+        )
+        yield Check("abort", "warning", text, "leave out `abortScaleDownDelaySeconds`, or update Argo Rollouts to 1.10")
 
 
 def controller_place(deployment: Fields) -> str:

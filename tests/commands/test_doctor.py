@@ -1,5 +1,6 @@
 """`canary doctor`: whether a release could go through, a line for each check."""
 
+import copy
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.faults.effects import Drop, Fault
+from companyos_canary.sandbox.kinds import ROLLOUT
 from companyos_canary.sandbox.scenarios import find
 from tests.commands.test_apply import an_autoscaler_is_attached
 from tests.world import CONFIG, World
@@ -293,3 +295,39 @@ def test_a_service_that_has_just_started_is_not_called_broken() -> None:
     young, old = (only(readiness.metric("error-rate", "", False, young=y)) for y in (True, False))
     assert (young.mark, young.sentence) == ("warning", "error-rate has no data yet: the stable pods have just started")
     assert old.mark == "fault"
+
+
+ROUTED = {
+    "stableService": "s",
+    "canaryService": "c",
+    "trafficRouting": {"nginx": {"stableIngress": "web"}},
+    "dynamicStableScale": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "hangs"),
+    [
+        ({**ROUTED, "abortScaleDownDelaySeconds": 30}, True),
+        (ROUTED, False),
+        ({**ROUTED, "abortScaleDownDelaySeconds": 0}, False),
+        ({**ROUTED, "abortScaleDownDelaySeconds": 30, "dynamicStableScale": False}, False),
+        ({"abortScaleDownDelaySeconds": 30}, False),
+    ],
+)
+def test_an_abort_that_an_older_controller_never_ends_is_a_warning(strategy: dict[str, Any], hangs: bool) -> None:
+    live = Rollout.from_object({"metadata": {"name": "web"}, "spec": {"strategy": {"canary": strategy}}})
+    assert readiness.abort_may_hang(live) is hangs
+    check = only(readiness.abort_hangs("v1.9.1"))
+    assert (check.mark, "may never move all traffic back" in check.sentence) == ("warning", True)
+    for version in ("v1.10.0-rc1", "v1.10.0", "v2.0.0", "", "latest"):
+        assert not [*readiness.abort_hangs(version)]
+
+
+def test_the_warning_needs_the_version_of_the_controller(world: World) -> None:
+    a_controller_is_installed(world)
+    assert "abort" not in checks(world)
+    live = copy.deepcopy(world.store.read(ROLLOUT, "companyos", "companyos-api"))
+    live["spec"]["strategy"]["canary"] |= {**ROUTED, "abortScaleDownDelaySeconds": 30}
+    world.store.update(ROLLOUT, live)
+    assert "Argo Rollouts v1.9.1 may never move all traffic back" in checks(world)["abort"]["sentence"]
