@@ -20,7 +20,7 @@ from companyos_canary.view.machine import Code
 
 if TYPE_CHECKING:
     from companyos_canary.sandbox.api.access import Roles
-    from companyos_canary.sandbox.faults.effects import Fault, Freeze
+    from companyos_canary.sandbox.faults.effects import Fault, Freeze, RouterLag
     from companyos_canary.sandbox.sandbox import Sandbox
 
 
@@ -79,7 +79,7 @@ def controllers_named(text: str) -> tuple[str, ...]:
     return names
 
 
-def faults_written(texts: list[str], acting: tuple[str, ...]) -> "list[Fault | Freeze]":
+def faults_written(texts: list[str], acting: tuple[str, ...]) -> "list[Fault | Freeze | RouterLag]":
     from companyos_canary.sandbox.faults.effects import Freeze
     from companyos_canary.sandbox.faults.rules import parse_fault
 

@@ -3,7 +3,7 @@ branch was recorded with both, or is in the pull request that a field names; the
 controllers and kubelet act on a change."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -164,3 +164,22 @@ class Queue:
     def next(self) -> datetime | None:
         """When the next turn comes."""
         return min(self._due.values(), default=None)
+
+
+@dataclass(slots=True)
+class Lag:
+    """How late routers take a weight over: after so many `seconds` it is in force; 0: at once, and routers say what
+    they always do."""
+
+    seconds: float = 0
+    _asked: dict[str, tuple[object, datetime]] = field(default_factory=dict)
+
+    def until(self, uid: str, weights: object, now: datetime) -> datetime | None:
+        """When these weights of a Rollout are in force; None if they are."""
+        if not self.seconds:
+            return None
+        before = self._asked.get(uid)
+        if before is None or before[0] != weights:
+            before = self._asked[uid] = (weights, now)
+        at = before[1] + timedelta(seconds=self.seconds)
+        return at if now < at else None

@@ -12,7 +12,7 @@ from companyos_canary.errors import UsageError
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.analysis import AnalysisController
-from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Release
+from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Lag, Pace, Release
 from companyos_canary.sandbox.controller import RolloutController
 from companyos_canary.sandbox.events import Events
 from companyos_canary.sandbox.experiments import ExperimentController
@@ -112,6 +112,7 @@ class Cluster:
         rollouts = Events(store, "rollouts-controller")
         self._parts: list[Part] = []
         self.freezer = Freezer()
+        self.lag = Lag()
         self._answered = threading.Event()
         if controller and provider is not None:
             heard = _Heard(provider, self._hear)
@@ -121,7 +122,7 @@ class Cluster:
             self._parts.append(self.freezer.around(analysis))
         if controller:
             self._parts.append(self.freezer.around(ExperimentController(store, rollouts.emit)))
-            self._parts.append(self.freezer.around(RolloutController(store, rollouts.emit, release, pace)))
+            self._parts.append(self.freezer.around(RolloutController(store, rollouts.emit, release, pace, self.lag)))
         if replicasets:
             emit = Events(store, "replicaset-controller").emit
             self._parts += [DeploymentController(store), ReplicaSetController(store, emit, pace.replicasets)]

@@ -16,7 +16,7 @@ from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.api.answer import failure, ok, page_not_found
 from companyos_canary.sandbox.cluster import Cluster
-from companyos_canary.sandbox.faults.effects import Fault, Freeze
+from companyos_canary.sandbox.faults.effects import Fault, Freeze, RouterLag
 from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.faults.rules import parse_fault, rule_text
 from companyos_canary.sandbox.objects import ApiStatus, bad_request, method_not_allowed
@@ -63,25 +63,30 @@ class Control:
     def state(self) -> Json:
         now, until = self._now(), self._cluster.freezer.until
         frozen = self._cluster.freezer.holds(now)
+        lag = self._cluster.lag.seconds
         return {
+            **({"routerLagSeconds": lag} if lag else {}),
             "scenario": self._playing.scenario.name,
             "faults": [{"rule": rule_text(f), "met": met} for f, met in self._faults.rules()],
             "frozen": frozen,
             "frozenUntil": format_time(until) if frozen and until else None,
         }
 
-    def switch(self, *faults: Fault | Freeze) -> None:
-        """Adds rules; a Freeze begins now."""
+    def switch(self, *faults: Fault | Freeze | RouterLag) -> None:
+        """Adds rules; a Freeze begins now, and routers lag from the next weight on."""
         for fault in faults:
             if isinstance(fault, Freeze):
                 seconds = fault.seconds
                 until = None if seconds is None else self._now() + timedelta(seconds=seconds)
                 self._cluster.freeze(until)
+            elif isinstance(fault, RouterLag):
+                self._cluster.lag.seconds = fault.seconds
             else:
                 self._faults.add(fault)
 
     def clear(self) -> None:
         self._faults.clear()
+        self._cluster.lag.seconds = 0
         self._cluster.thaw()
 
     def _add(self, body: str) -> None:

@@ -14,7 +14,7 @@ from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.control import Control
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
-from companyos_canary.sandbox.faults.effects import Fault, Freeze
+from companyos_canary.sandbox.faults.effects import Fault, Freeze, RouterLag
 from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
 from companyos_canary.sandbox.objects import Object
@@ -54,7 +54,7 @@ class Sandbox:
         namespaces: tuple[str, ...] = ("companyos",),
         controller: bool = True,
         replicasets: bool = True,
-        faults: Sequence[Fault | Freeze] = (),
+        faults: Sequence[Fault | Freeze | RouterLag] = (),
         roles: Roles | None = None,
         scenario: Scenario | None = None,
         seed: int | None = None,

@@ -6,7 +6,7 @@ from typing import Any
 
 from companyos_canary.argo.replicas import Limits, Pods, limits
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
-from companyos_canary.sandbox.behaviour import V1_9, Release
+from companyos_canary.sandbox.behaviour import V1_9, Lag, Release
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import SERVICE, Kind
 from companyos_canary.sandbox.objects import Object
@@ -70,6 +70,7 @@ class Pass:
     additional: list[dict[str, Any]] = field(default_factory=list)
     restarted_at: str | None = None
     release: Release = V1_9
+    lag: Lag = field(default_factory=Lag)
     wake_at: list[datetime] = field(default_factory=list)
 
     @property

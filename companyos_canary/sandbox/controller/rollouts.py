@@ -8,7 +8,7 @@ from typing import Any
 
 from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Queue, Release
+from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Lag, Pace, Queue, Release
 from companyos_canary.sandbox.controller import pods, status
 from companyos_canary.sandbox.controller.bluegreen import begin, blue_green_pass
 from companyos_canary.sandbox.controller.conditions import before_the_pass
@@ -39,7 +39,9 @@ _OWNED = (REPLICASET, ANALYSISRUN, EXPERIMENT)
 class RolloutController:
     """`emit` writes an Event about an object. One `step` makes one pass over one Rollout."""
 
-    def __init__(self, store: Store, emit: Emit, release: Release = V1_9, pace: Pace = PROMPT) -> None:
+    def __init__(
+        self, store: Store, emit: Emit, release: Release = V1_9, pace: Pace = PROMPT, lag: Lag | None = None
+    ) -> None:
         self._store = store
         self._emit = emit
         self._release = release
@@ -50,6 +52,7 @@ class RolloutController:
         self._read: dict[str, Object] = {}
         self._failures: dict[str, int] = {}
         self._validity = Validity()
+        self._lag = lag or Lag()
 
     def step(self, now: datetime) -> datetime | None:
         """A pass for the Rollout that waits longest; when the next one is due, None without."""
@@ -161,7 +164,7 @@ class RolloutController:
         runs = [a for a in self._store.items(ANALYSISRUN, namespace) if is_owned(a, uid)]
         view = Rollout.from_object(rollout)
         copies = [dict(s) for s in owned]  # a pass notes its own writes in these
-        work = Pass(self._store, self._emit, now, rollout, view, copies, runs, release=self._release)
+        work = Pass(self._store, self._emit, now, rollout, view, copies, runs, release=self._release, lag=self._lag)
         work.weights = work.view_weights
         work.experiments = [e for e in self._store.items(EXPERIMENT, namespace) if is_owned(e, uid)]
         return work

@@ -42,8 +42,11 @@ def reconcile_routing(work: Pass) -> None:
     verified = [v for v in (router.verified() for router in routers) if v is not None]
     if work.weights is not None:
         work.weights = {k: v for k, v in work.weights.items() if k != "verified"}
-        if verified:
-            work.weights["verified"] = all(verified)
+        late = work.lag.until(work.view.uid, (split.weight, split.canary_hash), work.now)
+        if late is not None:
+            work.wake_at.append(late)
+        if verified or work.lag.seconds:
+            work.weights["verified"] = late is None and all(verified)
 
 
 def _send(work: Pass, routers: list[Router], split: Split) -> None:

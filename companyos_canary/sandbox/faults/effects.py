@@ -112,6 +112,14 @@ class Freeze:
     seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RouterLag:
+    """Traffic routers take each new weight over so many seconds late, and say so. This is no answer to a request
+    either: see `controller.routers.lag.Lag`."""
+
+    seconds: float
+
+
 Effect = Answer | Html | Drop | Cut | Truncate | Silence | Slow | Expire | Lose | Race
 
 

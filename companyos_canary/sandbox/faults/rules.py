@@ -19,6 +19,7 @@ from companyos_canary.sandbox.faults.effects import (
     Html,
     Lose,
     Race,
+    RouterLag,
     Silence,
     Slow,
     Truncate,
@@ -41,15 +42,15 @@ _COUNTED: Mapping[str, Callable[[int | None], Effect]] = {
     "truncate": lambda n: Truncate() if n is None else Truncate(n),
     "silence": Silence,
 }
-EFFECTS = (*_PLAIN, *_COUNTED, "slow", "freeze")
+EFFECTS = (*_PLAIN, *_COUNTED, "slow", "freeze", "router")
 
 
-def parse_fault(text: str) -> Fault | Freeze:
+def parse_fault(text: str) -> Fault | Freeze | RouterLag:
     """`[METHOD|verb] [/PATH-REGEXP] EFFECT [xTIMES] [after=N]`; an effect is a status code
-    (`429=3`: with Retry-After) or one of EFFECTS. `freeze` is used alone. UsageError otherwise."""
+    (`429=3`: with Retry-After) or one of EFFECTS. `freeze` and `router` are used alone. UsageError otherwise."""
     method = verb = path = ""
     times, after = None, 0
-    effects: list[Effect | Freeze] = []
+    effects: list[Effect | Freeze | RouterLag] = []
     for word in text.split():
         name, _, value = word.partition("=")
         if word.startswith("/"):
@@ -67,10 +68,11 @@ def parse_fault(text: str) -> Fault | Freeze:
     if len(effects) != 1:
         raise UsageError(f"`{text}` names {'no fault' if not effects else 'two'}", hint=_HINT)
     effect = effects[0]
-    if not isinstance(effect, Freeze):
+    if not isinstance(effect, Freeze | RouterLag):
         return Fault(effect, method, verb, path, times, after)
     if len(text.split()) > 1:
-        raise UsageError(f"`{text}`: `freeze` takes nothing else", hint="`freeze=30s`")
+        name = "freeze" if isinstance(effect, Freeze) else "router"
+        raise UsageError(f"`{text}`: `{name}` takes nothing else", hint=f"`{name}=30s`")
     return effect
 
 
@@ -82,7 +84,7 @@ def rule_text(fault: Fault) -> str:
     return " ".join(word for word in words if word)
 
 
-def _effect(word: str, name: str, value: str) -> Effect | Freeze:
+def _effect(word: str, name: str, value: str) -> Effect | Freeze | RouterLag:
     number = int(value) if value.isdecimal() else None
     given = "=" in word
     if name.isdecimal() and int(name) in ANSWERS and (number is not None or not given):
@@ -93,6 +95,8 @@ def _effect(word: str, name: str, value: str) -> Effect | Freeze:
         return _COUNTED[name](number)
     if name == "freeze":
         return Freeze(_seconds(word, value) if given else None)
+    if name == "router":
+        return RouterLag(_seconds(word, value))
     if name == "slow":
         return Slow(_seconds(word, value))
     raise UsageError(f"`{word}` names no fault{guess(name, (*EFFECTS, *VERBS))}", hint=_HINT)

@@ -1,0 +1,78 @@
+"""A router that takes weights over late: nothing goes on before it has, and everyone is told."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.sandbox.faults.effects import RouterLag
+from companyos_canary.sandbox.faults.rules import parse_fault
+from tests.world import World
+
+CONFIG = """\
+schema: canary/v1
+rollout: web
+namespace: companyos
+image: web
+replicas: 4
+traffic: alb
+steps: [{weight: 10, pause: 5s}, {weight: 50, pause: 5s}]
+"""
+
+
+@pytest.fixture
+def lagging(tmp_path: Path) -> Callable[[float], World]:
+    """v1.0.0 is Healthy behind a router that is so many seconds late from now on."""
+
+    def begin(seconds: float) -> World:
+        world = World(tmp_path, CONFIG)
+        assert world.canary("apply", "v1.0.0").code == ExitCode.OK
+        world.sandbox.lag.seconds = seconds
+        return world
+
+    return begin
+
+
+def verified(world: World) -> bool | None:
+    return world.rollout("web").weights_verified
+
+
+def test_the_step_waits_until_the_router_has_the_weight(lagging: Callable[[float], World]) -> None:
+    world = lagging(20)
+    assert world.canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
+    world.advance(10)
+    live = world.rollout("web")
+    assert (live.step_index, verified(world)) == (0, False)
+    assert "routed 10 %, not verified" in world.canary("get").out
+    assert "weight not verified by the router" in world.canary("status").out
+    world.advance(15)
+    assert (world.rollout("web").step_index, verified(world)) == (1, True)
+
+
+def test_why_names_the_router_once_it_takes_long(lagging: Callable[[float], World]) -> None:
+    world = lagging(600)
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(120)
+    ran = world.canary("why")
+    assert "weight of 10 % was set, but the traffic router does not show it yet" in ran.out
+
+
+def test_an_abort_is_done_when_the_router_has_taken_the_traffic_back(lagging: Callable[[float], World]) -> None:
+    world = lagging(8)
+    assert world.canary("deploy", "v1.1.0", "--until", "weight=10").code == ExitCode.OK
+    began = world.now
+    assert world.canary("abort").code == ExitCode.OK
+    assert verified(world) is True
+    assert (world.now - began).total_seconds() >= 8
+
+
+def test_a_release_goes_through(lagging: Callable[[float], World]) -> None:
+    assert lagging(3).canary("deploy", "v1.1.0").code == ExitCode.OK
+
+
+def test_the_rule_is_a_time_and_stands_alone() -> None:
+    assert parse_fault("router=20s") == RouterLag(20)
+    for text in ("router", "router=soon", "GET router=2s"):
+        with pytest.raises(UsageError):
+            parse_fault(text)
