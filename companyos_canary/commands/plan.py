@@ -60,6 +60,8 @@ def plan(
     share = None if errors is None else _share(errors)
     objects, replicas = _objects(session)
     asked = rule(objects, replicas)
+    if any(o["kind"] == "Rollout" and o["spec"]["strategy"].get("blueGreen") is not None for o in objects):
+        raise UsageError(f"`{asked.rollout}` is blue-green: it has no share of the traffic that could be simulated")
     if not any(step.spec for step in asked.steps):
         raise UsageError(
             f"nothing judges `{asked.rollout}` that can be simulated: it has no analysis of the guide's metrics"

@@ -13,10 +13,11 @@ from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Release
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.control import Control
 from companyos_canary.sandbox.controller import refusal
+from companyos_canary.sandbox.controller.routers import PLUGINS
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.faults.effects import Fault, Freeze, RouterLag
 from companyos_canary.sandbox.faults.injection import Faulty
-from companyos_canary.sandbox.kinds import NAMESPACE, SERVICE
+from companyos_canary.sandbox.kinds import CONFIGMAP, NAMESPACE, SERVICE
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.prometheus import PrometheusApi
 from companyos_canary.sandbox.provider import HttpProvider
@@ -131,7 +132,8 @@ class Sandbox:
 
 
 def _furnish(store: Store, namespaces: tuple[str, ...]) -> None:
-    """What a cluster has before anything is deployed: namespaces, and Prometheus as a Service."""
+    """What a cluster has before anything is deployed: namespaces, Prometheus as a Service, and the configuration of the
+    controller with the plugin that it emulates."""
     monitoring, name, port = PROMETHEUS
     for namespace in dict.fromkeys((*namespaces, monitoring, _CONTROLLERS)):
         if store.get(NAMESPACE, "", namespace) is None:
@@ -148,3 +150,6 @@ def _furnish(store: Store, namespaces: tuple[str, ...]) -> None:
             },
         },
     )
+    plugins = "".join(f'- name: "{plugin}"\n  location: built-in\n' for plugin in PLUGINS)
+    meta = {"name": "argo-rollouts-config", "namespace": _CONTROLLERS}
+    store.create(CONFIGMAP, {"metadata": meta, "data": {"trafficRouterPlugins": plugins}})

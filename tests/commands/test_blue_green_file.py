@@ -112,3 +112,8 @@ def test_an_analysis_needs_the_hash_and_a_canary_has_no_block_of_blue_green(tmp_
     assert "by_hash: true" in World(tmp_path, without).canary("render", "v1.0.0").err
     canary = CONFIG.replace("blue-green", "canary") + "blue_green: {after: 6s}\n"
     assert "together with `strategy: blue-green`" in World(tmp_path, canary).canary("render", "v1.0.0").err
+
+
+def test_a_plan_says_that_there_is_no_share_to_simulate(switching: Callable[[str], World]) -> None:
+    ran = switching("{after: 6s}").canary("plan", "--rps", "20", "--errors", "1%")
+    assert (ran.code, "is blue-green: it has no share of the traffic" in ran.err) == (ExitCode.USAGE, True)
