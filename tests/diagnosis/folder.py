@@ -136,6 +136,9 @@ class Scripted:
         listed = {_canonical(known["query"]): known["answer"] for known in script.get("answers") or []}
         if (answer := listed.get(_canonical(query))) is not None:
             return self._answer(answer)
+        of_stable = listed.get(_canonical(query.replace('canary!="true"', 'canary="false"')))
+        if of_stable is not None:
+            return self._answer(of_stable)
         per_second = listed.get(_canonical(query.replace("increase(", "rate(")))
         if per_second is not None and (window := re.search(r"\[(\w+)\]", query)) and "http" not in per_second:
             seconds = parse_duration(window[1]).total_seconds()

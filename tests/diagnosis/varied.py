@@ -207,6 +207,19 @@ def one_error_in_sixteen_requests() -> Variation:
 
 
 @varied
+def a_database_is_down_for_both_versions() -> Variation:
+    query = 'sum(rate(failed_total{rollouts_pod_template_hash="5649d79497"}[3m])) / 40'
+    made = checkout("[0.4]", "stable-is-as-bad", query=query)
+    stable = query.replace("5649d79497", made.status["stableRS"])
+    return made.asked((stable, [0.38]))
+
+
+@varied
+def stable_is_asked_about_by_its_own_label() -> Variation:
+    return checkout("[0.4]", "stable-is-as-bad", (SHARE.replace('canary="true"', 'canary="false"'), [0.41]))
+
+
+@varied
 def one_in_sixteen_of_thousands_of_requests() -> Variation:
     return checkout("[0.0625]", "analysis-failed", (STABLE, [0.004]), (COUNT, [8200]))
 
@@ -228,6 +241,16 @@ def a_query_of_every_service() -> Variation:
         {"namespace": "billing", "app": "invoices", "pod": "invoices-0"},
     ]
     series = [{"metric": {"__name__": "http_requests_total", "code": "200", **m}, "value": 90} for m in labels]
+    made.case["prometheus"] = {"series": series}
+    return made
+
+
+@varied
+def series_that_only_name_their_service() -> Variation:
+    query = 'sum(rate(http_requests_total{code=~"5.."}[2m])) / sum(rate(http_requests_total[2m]))'
+    made = checkout("[0.31]", "several-apps", query=query)
+    names = ("checkout-stable", "checkout-canary", "payments", "search")
+    series = [{"metric": {"__name__": "http_requests_total", "service": n}, "value": 90} for n in names]
     made.case["prometheus"] = {"series": series}
     return made
 
@@ -554,6 +577,94 @@ def the_stable_service_selects_another_label() -> Variation:
     stable = next(o for o in made.objects if o["kind"] == "Service" and o["metadata"]["name"] == "api-stable")
     stable["spec"]["selector"] = {"app": "catalogue"}
     return made
+
+
+@varied
+def promoted_but_the_stable_service_is_pinned_to_the_old_version() -> Variation:
+    made = Variation("recorded-pause-promote-new-image", "service-pinned").namespaced("catalog", "store")
+    made.rollout["metadata"]["generation"] = int(made.status["observedGeneration"])
+    made.rollout["spec"]["template"]["spec"]["containers"][0]["image"] = "catalog:v1"
+    made.later(minutes=3)
+    routed(made, service(made, "catalog-canary", app="catalog"), service(made, "catalog-stable", app="catalog"))
+    stable = made.objects[-1]
+    stable["spec"]["selector"][HASH_LABEL] = "5649d79497"
+    return made
+
+
+@varied
+def promoted_and_both_services_follow() -> Variation:
+    made = promoted_but_the_stable_service_is_pinned_to_the_old_version()
+    made.cause, made.healthy = "healthy", True
+    for o in made.objects:
+        if o["kind"] == "Service":
+            o["spec"]["selector"][HASH_LABEL] = made.status["stableRS"]
+    return made
+
+
+@varied
+def weight_on_a_canary_that_is_scaled_to_nothing() -> Variation:
+    made = paused("weight-without-pods").later(minutes=4)
+    made.objects.remove(made.pods("5649d79497")[0])
+    replicaset = made.replicaset("5649d79497")
+    replicaset["spec"]["replicas"] = 0
+    replicaset["status"] = {"observedGeneration": replicaset["metadata"]["generation"], "replicas": 0}
+    made.canary["steps"].insert(0, {"setCanaryScale": {"replicas": 0}})
+    made.status["currentStepIndex"] = 2
+    made.canary["trafficRouting"] = {"plugins": {"argoproj-labs/gatewayAPI": {"httpRoute": "catalog"}}}
+    made.status["canary"]["weights"] = {
+        "canary": {"weight": 20, "podTemplateHash": "5649d79497"},
+        "stable": {"weight": 80, "podTemplateHash": "7498c94dc6"},
+    }
+    return made
+
+
+@varied
+def a_canary_scaled_to_nothing_without_weight() -> Variation:
+    made = weight_on_a_canary_that_is_scaled_to_nothing()
+    made.cause, made.healthy = "waiting-for-a-person", True
+    made.status["canary"]["weights"]["canary"]["weight"] = 0
+    return made
+
+
+@varied
+def an_undo_that_git_takes_back() -> Variation:
+    made = paused("gitops-reverted").later(minutes=1)
+    made.case["did"] = {"verb": "undo", "at": made.ago(90)}
+    writers = [{"manager": "argocd-controller", "operation": "Apply", "time": made.ago(70)}]
+    made.rollout["metadata"]["managedFields"] = writers
+    return made
+
+
+@varied
+def an_undo_of_what_git_applied_before() -> Variation:
+    made = an_undo_that_git_takes_back()
+    made.cause = "undo-is-a-canary"
+    made.rollout["metadata"]["managedFields"][0]["time"] = made.ago(4000)
+    return made
+
+
+def late(cause: str, seconds: float) -> Variation:
+    """Aborted so long after it began, with a deadline of ten minutes that aborts; no Event is left."""
+    made = Variation(BY_HAND, cause).namespaced("catalog", "store").later(minutes=30)
+    made.objects = [o for o in made.objects if o["kind"] != "Event"]
+    made.rollout["spec"] |= {"progressDeadlineSeconds": 600, "progressDeadlineAbort": True}
+    began = made.condition("Healthy")["lastTransitionTime"]
+    at = parse_time(began)
+    assert at is not None
+    aborted = format_time(at + timedelta(seconds=seconds))
+    made.status["abortedAt"] = aborted
+    made.condition("Progressing").update({"lastUpdateTime": aborted, "lastTransitionTime": aborted})
+    return made
+
+
+@varied
+def aborted_when_the_deadline_passed() -> Variation:
+    return late("progress-deadline", 607)
+
+
+@varied
+def aborted_long_before_the_deadline() -> Variation:
+    return late("aborted-by-a-person", 130)
 
 
 @varied
