@@ -95,6 +95,12 @@ MEANINGS: dict[str, Meaning] = {
         "`kubectl get rollout NAME` shows 0 desired pods.",
         "Scale it up, or look at what scales it (HPA, KEDA).",
     ),
+    "weight-without-pods": Meaning(
+        "The router sends requests to a canary that has no pods, so they fail: `setCanaryScale` asks for none, or they "
+        "were removed.",
+        "`status.canary.weights.canary.weight` is above 0, and the canary's ReplicaSet has 0 replicas.",
+        "Abort, and put the `setCanaryScale` with replicas before the `setWeight`.",
+    ),
     "abort-keeps-weight": Meaning(
         "The release was aborted, but the router still sends requests to its pods, although stable is complete. With "
         "`dynamicStableScale`, controllers since 1.9 do this if `minPodsPerReplicaSet` is set "

@@ -137,7 +137,8 @@ def _more(cluster: Cluster, case: Case) -> Iterator[Read]:
         yield lambda c: _object(cluster, c, DEPLOYMENT, CONTROLLER)
     elif suspected(case):
         yield lambda c: _object(cluster, c, DEPLOYMENT, CONTROLLER)
-    if rollout.aborted or (case.did and case.did.verb in ("abort", "undo")):
+    asked = case.did is not None and case.did.verb in ("abort", "undo")
+    if asked or rollout.aborted or rollout.status_phase in ("Healthy", "Paused"):
         for name in service_names(case):
             yield lambda c, name=name: _object(cluster, c, _SERVICE, name)  # type: ignore[misc]
     if not blamed_on_pods(case):

@@ -161,12 +161,28 @@ def not_observing(case: Case) -> Finding | None:
 def gitops(case: Case) -> Finding | None:
     """Something that applies from Git has put another version back."""
     owner = _owner(case)
+    if owner and (back := _taken_back(case)):
+        who, evidence = owner
+        why = f"{who} manages this Rollout and has put {case.version} back after the {back}: change the version in Git"
+        return Finding(why, (*_image(case), *evidence), case.command("history"))
     if not owner or not case.wanted or version(case.rollout.image(case.container)) == case.wanted:
         return None
     who, evidence = owner
     now = case.version
     sentence = f"{who} manages this Rollout and has put {now} back in place of {case.wanted}: change the version in Git"
     return Finding(sentence, (*_image(case), *evidence), case.command("history"))
+
+
+def _taken_back(case: Case) -> str:
+    """The verb after which Git was applied again, while another version than stable is in the spec."""
+    did, rollout = case.did, case.rollout
+    if did is None or did.verb != "undo" or did.at is None or rollout.is_fully_promoted:
+        return ""
+    if rollout.current_hash == rollout.stable_hash or case.version == case.stable_version:
+        return ""
+    entries = at(rollout.raw, "metadata", "managedFields") or []
+    times = [parse_time(e.get("time")) for e in entries if str(e.get("manager")) in _GITOPS]
+    return did.verb if any(t and t >= did.at for t in times) else ""
 
 
 def _owner(case: Case) -> tuple[str, tuple[Evidence, ...]] | None:

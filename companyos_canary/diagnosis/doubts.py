@@ -9,7 +9,14 @@ from companyos_canary.analysis.evidence import CONFIDENT, is_row
 from companyos_canary.argo.limits import Limit, measured_number, unit_of
 from companyos_canary.diagnosis.analysis import FailedVerdict
 from companyos_canary.diagnosis.case import Case, Finding
-from companyos_canary.diagnosis.nodata import failing, own_matchers, part_of, query_of, stable_side, tells_canary_alone
+from companyos_canary.diagnosis.nodata import (
+    failing,
+    own_matchers,
+    part_of,
+    query_of,
+    stable_question,
+    tells_canary_alone,
+)
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.quantity import parse_duration
@@ -70,7 +77,7 @@ def who_answers(case: Case) -> str:
     part = part_of(query_of(verdict)) if verdict else None
     if part is None or own_matchers(part.matchers):
         return ""
-    return f"group by (namespace, pod, app) ({part.metric}{part.matchers})"
+    return f"group by (namespace, pod, app, service) ({part.metric}{part.matchers})"
 
 
 def several_apps(case: Case) -> Finding | None:
@@ -95,9 +102,9 @@ def others(found: Iterable[Mapping[str, str]], rollout: str, namespace: str, als
     names: set[str] = set()
     for labels in found:
         pod = _OF_A_ROLLOUT.fullmatch(labels.get("pod", ""))
-        name = pod[1] if pod else labels.get("pod") or labels.get("app") or rollout
+        name = pod[1] if pod else labels.get("pod") or labels.get("app") or labels.get("service") or rollout
         there = labels.get("namespace") or namespace
-        own = name == rollout or (not pod and name in also)
+        own = name == rollout or (not pod and (name in also or name.startswith(f"{rollout}-")))
         if there != namespace:
             names.add(f"{there}/{name}")
         elif not own:
@@ -176,7 +183,7 @@ def by_chance(case: Case) -> Finding | None:
     if verdict is None or answer is None or verdict.limit is None or value is None or len(answer.values) != 1:
         return None
     requests, limit = answer.values[0], verdict.limit
-    stable = case.answers.get(stable_side(query_of(verdict)))
+    stable = case.answers.get(stable_question(case))
     usual = stable.values[0] if stable and len(stable.values) == 1 else limit.value
     expected = usual if 0 < usual < limit.value else limit.value
     bad = value * requests

@@ -126,11 +126,21 @@ def failing(case: Case) -> FailedVerdict | None:
     return next((v for v in verdicts(case, "Failed") if not no_number(v.value("Failed"))), None)
 
 
-def stable_side(query: str) -> str:
-    """The same question about the stable pods; empty if the query does not speak of the canary alone."""
+def stable_side(query: str, canary: str = "", stable: str = "") -> str:
+    """The same question about the stable pods; empty if the query does not speak of the canary alone. `canary` and
+    `stable` are the pod template hashes, by which a query may tell them apart."""
+    if canary and stable and canary in query and stable not in query and not _TRUE.search(query):
+        return query.replace(canary, stable)
     if not _TRUE.search(query) or _OTHER.search(query):
         return ""
     return _TRUE.sub('canary!="true"', _HASH.sub("", query))
+
+
+def stable_question(case: Case) -> str:
+    """What is asked about stable for the metric that failed; empty if there is none."""
+    verdict = failing(case)
+    hashes = (case.rollout.current_hash, case.rollout.stable_hash)
+    return stable_side(query_of(verdict), *hashes) if verdict else ""
 
 
 def tells_canary_alone(query: str) -> bool:
@@ -149,7 +159,7 @@ def own_matchers(matchers: str) -> bool:
 def stable_is_as_bad(case: Case) -> Finding | None:
     """The metric that failed is over its limit for the stable version too."""
     verdict = failing(case)
-    query = stable_side(query_of(verdict)) if verdict else ""
+    query = stable_question(case)
     answer = case.answers.get(query) if query else None
     if verdict is None or answer is None or len(answer.values) != 1:
         return None

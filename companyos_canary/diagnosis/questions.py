@@ -16,7 +16,7 @@ def next_question(case: Case) -> str:
         return nodata.question_without_data(case)
     if doubts.in_another_unit(case) or doubts.on_old_samples(case) or doubts.on_earlier_canary(case):
         return ""
-    asked = (doubts.who_answers(case), nodata.stable_side(nodata.query_of(verdict)), doubts.how_many(case))
+    asked = (doubts.who_answers(case), nodata.stable_question(case), doubts.how_many(case))
     for question in filter(None, asked):
         if question not in case.answers:
             return question

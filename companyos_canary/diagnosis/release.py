@@ -35,19 +35,38 @@ def deadline_passed(case: Case) -> Finding | None:
     rollout = case.rollout
     exceeded = any(c.reason == "ProgressDeadlineExceeded" for c in rollout.conditions)
     late = exceeded or TIMED_OUT in rollout.status_message or (rollout.aborted and _timed_out(case))
-    if not is_degraded(rollout) or not late:
+    likely = not late and rollout.aborted and _at_the_deadline(case)
+    if not is_degraded(rollout) or not (late or likely):
         return None
     seconds = at(rollout.raw, "spec", "progressDeadlineSeconds") or _DEADLINE
+    span = duration(timedelta(seconds=seconds))
     ending = "and was rolled back" if rollout.aborted else "and the controller keeps trying"
-    sentence = f"{case.version} made no progress for {duration(timedelta(seconds=seconds))} {ending}"
+    sentence = f"{case.version} made no progress for {span} {ending}"
+    if likely:
+        sentence = f"{case.version} was aborted just when its progress deadline of {span} had passed"
     evidence = (
         *_timed_out(case),
+        *((_status(case, "abortedAt")) if likely else ()),
         *_progressing(case),
         *quote("Rollout", rollout.raw, "spec", "progressDeadlineSeconds"),
         *_status(case, "availableReplicas"),
     )
-    because = f"no progress for {duration(timedelta(seconds=seconds))}"
+    because = f"aborted just when the progress deadline of {span} had passed" if likely else f"no progress for {span}"
     return Finding(sentence, evidence, case.command("get" if rollout.aborted else "abort"), because)
+
+
+def _at_the_deadline(case: Case) -> bool:
+    """Aborted without a reason just when a deadline that aborts had passed, and by no one who left a record: the events
+    that say so are kept for an hour."""
+    rollout, began = case.rollout, condition(case.rollout.raw, "Healthy")
+    started = parse_time(began[1].get("lastTransitionTime")) if began and began[1].get("status") == "False" else None
+    if not at(rollout.raw, "spec", "progressDeadlineAbort") or not says_no_reason(rollout.status_message):
+        return False
+    if abort_action(rollout.annotations) or (case.did and case.did.verb == "abort") or not started:
+        return False
+    seconds = at(rollout.raw, "spec", "progressDeadlineSeconds") or _DEADLINE
+    took = (rollout.aborted_at or started) - started
+    return timedelta(seconds=seconds) <= took <= timedelta(seconds=seconds + max(15, seconds / 20))
 
 
 def _timed_out(case: Case) -> tuple[Evidence, ...]:

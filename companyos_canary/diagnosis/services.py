@@ -140,7 +140,12 @@ def pinned(case: Case) -> Finding | None:
     pinned_to = at(service, "spec", "selector", HASH_LABEL)
     if not at(rollout.raw, "spec", "strategy", "canary", "stableService") or not pinned_to or not rollout.stable_hash:
         return None
-    if pinned_to == rollout.stable_hash or not rollout.observed:
+    moved = condition(rollout.raw, "Progressing")
+    age = case.age(moved[1].get("lastUpdateTime")) if moved else None
+    switching = not rollout.aborted and (
+        age is None or age < _WAIT
+    )  # the Service is switched before the status says so
+    if pinned_to == rollout.stable_hash or not rollout.observed or rollout.status_phase == "Progressing" or switching:
         return None
     evidence = (
         *quote("Service", service, "spec", "selector", HASH_LABEL),
@@ -187,6 +192,25 @@ def router_error(case: Case) -> Finding | None:
         sentence = f"the controller cannot set the weights of the traffic: {short(str(event.get('message')))}"
         return Finding(sentence, evidence, case.command("events"))
     return None
+
+
+def weight_without_pods(case: Case) -> Finding | None:
+    """The router sends requests to a canary that has no pod and gets none."""
+    rollout, current = case.rollout, case.snapshot.current
+    weight = at(rollout.raw, "status", "canary", "weights", "canary", "weight")
+    if not weight or current is None or current.desired or case.snapshot.pods_of(current) or rollout.is_fully_promoted:
+        return None
+    found = condition(rollout.raw, "Progressing")
+    age = case.age(found[1].get("lastUpdateTime")) if found else None
+    if not rollout.observed or age is None or age < _WAIT:
+        return None
+    because = f"{percent(rollout, whole(weight))} % of the traffic goes to {case.version}, which has no pods"
+    evidence = (
+        *quote("Rollout", rollout.raw, "status", "canary", "weights", "canary", "weight"),
+        *quote("ReplicaSet", case.named("ReplicaSet", current.name), "spec", "replicas"),
+        *quote("Rollout", rollout.raw, "status", "currentStepIndex"),
+    )
+    return Finding(because, evidence, case.command("abort" if not rollout.aborted else "undo"))
 
 
 def not_verified(case: Case) -> Finding | None:

@@ -50,6 +50,7 @@ CAUSES: tuple[CauseRow, ...] = (
     CauseRow("service-pinned", services.pinned),
     CauseRow("service-selects-nothing", services.selects_nothing),
     CauseRow("scaled-to-zero", release.scaled_to_zero),
+    CauseRow("weight-without-pods", services.weight_without_pods),
     CauseRow("abort-keeps-weight", upstream.abort_keeps_weight),
     CauseRow("old-run-decides", upstream.old_run_decides),
     CauseRow("healthy", release.healthy, fine=True),
