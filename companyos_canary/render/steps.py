@@ -86,15 +86,16 @@ def template_name(settings: Settings, step: StepSettings | None) -> str:
 
 def steps(settings: Settings) -> list[dict[str, Any]]:
     """spec.strategy.canary.steps: the pods where they are not as the weight says, a weight, then the analysis, then the
-    pause of each step."""
+    pause of each step. Once pods are set apart from the weight, each later step sets them before its weight: with
+    matchTrafficWeight they would first follow the weight before it, which is 0 behind a header route."""
     found: list[dict[str, Any]] = header_steps(settings, settings.traffic) if settings.traffic else []
     apart = bool(found)
     for step in settings.steps:
         if step.pods is not None:
             found.append({"setCanaryScale": _scale(step.pods)})
         elif apart:
-            found.append({"setCanaryScale": {"matchTrafficWeight": True}})
-        apart = step.pods is not None
+            found.append({"setCanaryScale": {"weight": step.weight}})
+        apart = apart or step.pods is not None
         found.append({"setWeight": step.weight})
         if step.analysis is not None:
             found.append({"analysis": _analysis(settings, template_name(settings, step))})

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.kinds import CONFIGMAP, HTTPROUTES, INGRESS, SERVICE
+from companyos_canary.sandbox.kinds import CONFIGMAP, HTTPROUTES, INGRESS, SERVICE, VIRTUALSERVICES
 from tests.world import World
 
 ROUTERS = ("gateway", "istio", "alb", "traefik", "nginx")
@@ -130,7 +130,7 @@ def test_the_long_form_says_the_rest(routed: Callable[..., World]) -> None:
         {"pause": {}},
         {"setCanaryScale": {"replicas": 2}},
         {"setWeight": 1},
-        {"setCanaryScale": {"matchTrafficWeight": True}},
+        {"setCanaryScale": {"weight": 20}},
         {"setWeight": 20},
     ]
     assert "analysis" not in canary, "nothing is judged in the background while only testers reach it"
@@ -145,8 +145,25 @@ def test_testers_reach_the_canary_before_anyone_else(routed: Callable[..., World
     assert "all requests with X-Canary: always go to the canary" in world.canary("get").out
     rules = world.store.read(HTTPROUTES[0], "companyos", "web")["spec"]["rules"]
     assert [rule.get("name") for rule in rules if rule.get("name") == "web-header"]
+    world.advance(5)
     assert world.canary("abort").code == ExitCode.OK
     assert "X-Canary" not in json.dumps(world.store.read(HTTPROUTES[0], "companyos", "web"))
+
+
+def test_a_tester_never_finds_the_canary_without_a_pod(routed: Callable[..., World]) -> None:
+    world = routed(
+        "\n  istio: {}\n  header: {X-Canary: always}", "  - {weight: 10, pause: 5s}\n  - {weight: 50, pause: 5s}\n"
+    )
+    assert world.canary("apply", "v1.0.0").code == ExitCode.OK
+    assert world.canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
+    met = False
+    while not world.rollout("web").is_fully_promoted:
+        http = world.store.read(VIRTUALSERVICES[0], "companyos", "web")["spec"]["http"]
+        routed_by_header = any(route.get("name") == "web-header" for route in http)
+        met = met or routed_by_header
+        assert not routed_by_header or world.rollout("web").updated_replicas >= 1
+        world.advance(1, until_change=True)
+    assert met
 
 
 @pytest.mark.parametrize(
