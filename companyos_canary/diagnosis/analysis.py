@@ -247,7 +247,7 @@ def _could_not(case: Case, verdict: FailedVerdict, id_: str) -> Finding:
     result, place = verdict.result, verdict.newest("Error")
     said = short(_bare(verdict.message()))
     tries = sum(1 for m in result.measurements if m.phase == "Error")
-    why = f"{_SAYS[id_]}: {said}" if said else _SAYS[id_]
+    why = said if said and id_ == "analysis-error" else f"{_SAYS[id_]}: {said}" if said else _SAYS[id_]
     if ended_by_analysis(case):
         because = f"{result.name} could not be measured: {why}"
         sentence = f"{case.version} was rolled back because {because}"

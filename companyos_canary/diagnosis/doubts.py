@@ -52,7 +52,7 @@ def in_another_unit(case: Case) -> Finding | None:
     why = next((w for factor, w in _units(query, verdict.limit, value) if verdict.limit.holds(value * factor)), "")
     if not why:
         return None
-    because = f"{verdict.result.name} {value:.6g} was compared with {verdict.limit}: {why}"
+    because = f"{verdict.result.name} {value:.6g} was compared with the limit {verdict.limit}: {why}"
     return rolled_back(case, verdict, because, _query(verdict), "metrics")
 
 
@@ -133,7 +133,7 @@ def on_old_samples(case: Case) -> Finding | None:
                 f"{verdict.result.name} was measured over the requests of the attempt before it, which failed as well: "
                 f"its window of {_window(verdict)} begins before that"
             )
-            return rolled_back(case, verdict, because, _ended(run), "retry")
+            return rolled_back(case, verdict, because, _ended(run), _next(case, verdict))
     return None
 
 
@@ -153,8 +153,14 @@ def on_earlier_canary(case: Case) -> Finding | None:
                 f"{verdict.result.name} was measured over requests of the canary before it, too: it is asked for "
                 f"by the label canary alone, and its window of {_window(verdict)} begins before that one ended"
             )
-            return rolled_back(case, verdict, because, (*_ended(run), *_query(verdict)), "retry")
+            return rolled_back(case, verdict, because, (*_ended(run), *_query(verdict)), _next(case, verdict))
     return None
+
+
+def _next(case: Case, verdict: FailedVerdict) -> str:
+    """A retry, once the window holds none of the requests of this attempt either."""
+    began, at = _window_began(verdict), _measured_at(verdict)
+    return "retry" if began and at and case.now - at > at - began else "analysis"
 
 
 def how_many(case: Case) -> str:

@@ -39,8 +39,8 @@ class Defect:
         return release >= self.since and (self.fixed is None or release < self.fixed)
 
     def told(self, case: Case) -> str:
-        """`; this is argoproj/argo-rollouts#4626`, where that is so."""
-        return f"; this is argoproj/argo-rollouts#{self.issue}" if self.known_in(case) else ""
+        """`; see argoproj/argo-rollouts#4626`, where the controller that runs has it."""
+        return f"; see argoproj/argo-rollouts#{self.issue}" if self.known_in(case) else ""
 
 
 ISTIO_DEADLINE = Defect(4626, since=(1, 8))
