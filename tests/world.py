@@ -35,12 +35,13 @@ from companyos_canary.sandbox.faults.effects import Dropped, Silent
 from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.kinds import NAMESPACE, POD
 from companyos_canary.sandbox.prometheus import PrometheusApi
-from companyos_canary.sandbox.provider import FunctionProvider, TransportError
+from companyos_canary.sandbox.provider import TransportError
 from companyos_canary.sandbox.scenarios import Scenario, default
 from companyos_canary.sandbox.store import Store
 from companyos_canary.sandbox.traffic import Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
 from tests import printed, schema
+from tests.provider import FunctionProvider
 
 TOGETHER = 0.1  # seconds in which changes come as one, as the view draws them
 START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)

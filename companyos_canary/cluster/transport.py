@@ -105,8 +105,7 @@ class KubernetesTransport:
     was done, `renew` may get other credentials (True: try again, once). `timeout` (seconds) is the most
     a whole answer may take, and a connection; `headers` go with every request. Reads that broke or got
     Retry-After are sent again, changes never. `nameless`: why they carry no credentials. `expires`: when
-    these end, None if that is not known or they are renewed. `requests` and
-    `received` count what was sent, and the bytes of bodies."""
+    these end, None if that is not known or they are renewed. `requests` counts what was sent."""
 
     def __init__(
         self,
@@ -124,7 +123,6 @@ class KubernetesTransport:
         self.nameless = ""
         self.expires: datetime | None = None
         self.requests = 0
-        self.received = 0
         self._pool = pool
         self._authorize = authorize
         self._renew = renew
@@ -176,7 +174,7 @@ class KubernetesTransport:
         if answer.status == 401 and self._renewed(before):
             answer.close()
             answer = self._open(request, connect=self._timeout, read=request.timeout)
-        body = _Body(answer, self._count, lambda e: self._failure(e, request))
+        body = _Body(answer, lambda e: self._failure(e, request))
         if not 200 <= answer.status < 300:
             return Response(answer.status, dict(answer.headers), self._without_credentials(b"".join(body)))
         return Response(answer.status, dict(answer.headers), stream=body)
@@ -211,7 +209,6 @@ class KubernetesTransport:
         parts = []
         try:
             while part := answer.read1(_CHUNK):
-                self._count(len(part))
                 parts.append(part)
                 if self._clock() > deadline:
                     raise TimeoutError
@@ -254,10 +251,6 @@ class KubernetesTransport:
         except failures() as error:
             raise self._failure(error, request) from error
 
-    def _count(self, size: int) -> None:
-        with self._counting:
-            self.received += size
-
     def _failure(self, error: Exception, request: Request) -> Unreachable:
         return unreachable(error, self.server, changing=request.method not in _READS)
 
@@ -265,11 +258,8 @@ class KubernetesTransport:
 class _Body:
     """The chunks of a long answer as they come."""
 
-    def __init__(
-        self, answer: "BaseHTTPResponse", count: Callable[[int], None], failure: Callable[[Exception], Unreachable]
-    ) -> None:
+    def __init__(self, answer: "BaseHTTPResponse", failure: Callable[[Exception], Unreachable]) -> None:
         self._answer = answer
-        self._count = count
         self._failure = failure
         self._reading = False
         self._closed = False
@@ -279,7 +269,6 @@ class _Body:
         try:
             # After `close` the socket no longer decrypts: what is read then is not the body.
             while not self._closed and (part := self._answer.read1(_CHUNK)) and not self._closed:
-                self._count(len(part))
                 yield part
         except Exception as error:
             if not self._closed:

@@ -12,7 +12,7 @@ from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.place import Place
 from companyos_canary.model.quantity import parse_time
-from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*")
@@ -170,14 +170,6 @@ def condition(obj: Fields | None, type_: str) -> tuple[int, Fields] | None:
         if found.get("type") == type_:
             return index, found
     return None
-
-
-def raw_rollout(case: Case) -> Fields:
-    return case.rollout.raw
-
-
-def _hash_of(obj: Fields) -> str:
-    return str((obj["metadata"].get("labels") or {}).get(HASH_LABEL, ""))
 
 
 def _seen(event: Fields) -> str:

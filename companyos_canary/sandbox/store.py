@@ -136,12 +136,6 @@ class Store:
         with self._changed:
             self._changed.notify_all()
 
-    def compact(self) -> None:
-        """Forgets the log: a watch from any older version gets 410."""
-        with self._changed:
-            self._log.clear()
-            self._compacted = self._version
-
     # writing
 
     def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:

@@ -57,13 +57,13 @@ def test_a_request_arrives_as_it_was_written_and_the_token_goes_with_it() -> Non
     assert got.headers["user-agent"].startswith("canary/")
 
 
-def test_one_connection_serves_several_requests_and_all_is_counted() -> None:
+def test_one_connection_serves_several_requests_and_they_are_counted() -> None:
     with serving(answer(200, b"{}"), answer(404, b"[...]")) as server:
         client = transport(server.url)
         assert client.send(Request("GET", "/a")).status == 200
         assert client.send(Request("GET", "/b")).status == 404
         assert server.requests[0].sock is server.requests[1].sock
-    assert (client.requests, client.received) == (2, 7)
+    assert client.requests == 2
 
 
 def test_a_read_that_was_reset_is_sent_again() -> None:
@@ -238,7 +238,6 @@ def test_a_stream_gives_each_chunk_when_it_comes_and_ends_cleanly() -> None:
         stream = client.stream(Request("GET", "/watch")).stream
         assert stream
         assert b"".join(stream) == b"one\ntwo\n"
-        assert client.received == 8
 
 
 def test_a_stream_that_breaks_off_raises() -> None:

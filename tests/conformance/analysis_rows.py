@@ -17,8 +17,9 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.analysis import AnalysisController
 from companyos_canary.sandbox.behaviour import HEAD, Release
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET
-from companyos_canary.sandbox.provider import FunctionProvider, Later, TransportError
+from companyos_canary.sandbox.provider import TransportError
 from companyos_canary.sandbox.store import Store
+from tests.provider import FunctionProvider, Later
 
 Row = dict[str, Any]
 

@@ -20,12 +20,12 @@ from companyos_canary.sandbox.behaviour import HEAD, PROMPT, Pace, Release, alwa
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.kinds import KINDS, NAMESPACE, REPLICASET, ROLLOUT, Kind
-from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 from tests.conformance.script import ADDRESS, Script
 from tests.conformance.trace import Line, Trace
+from tests.provider import FunctionProvider
 
 NAMESPACE_NAME = "conformance"
 MERGE = "application/merge-patch+json"

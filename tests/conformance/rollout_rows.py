@@ -25,9 +25,9 @@ from companyos_canary.sandbox.kinds import (
     ROLLOUT,
 )
 from companyos_canary.sandbox.objects import Object
-from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
+from tests.provider import FunctionProvider
 
 Row = dict[str, Any]
 NAMESPACE = "default"

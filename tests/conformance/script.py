@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.provider import Later
+from tests.provider import Later
 
 ADDRESS = "http://prometheus.test:9090"
 

@@ -30,10 +30,10 @@ from companyos_canary.sandbox.kinds import (
     SERVICE,
     Kind,
 )
-from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
 from tests.lint import samples
+from tests.provider import FunctionProvider
 
 Answer = Callable[[str], Response]
 KINDS = {k.kind: k for k in (ROLLOUT, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, SERVICE)}

@@ -15,9 +15,9 @@ from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Release
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EVENT, POD, REPLICASET, ROLLOUT, Kind
 from companyos_canary.sandbox.objects import Object
-from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
+from tests.provider import FunctionProvider
 
 NS = "default"
 NAME = "companyos-api"

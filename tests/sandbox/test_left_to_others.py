@@ -8,10 +8,10 @@ from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.faults.rules import parse_fault
 from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import Object
-from companyos_canary.sandbox.provider import FunctionProvider
 from companyos_canary.sandbox.sandbox import Sandbox
 from companyos_canary.sandbox.store import Store
 from tests.clock import Clock
+from tests.provider import FunctionProvider
 from tests.sandbox.api import client as api
 from tests.sandbox.api.client import MERGE, ROLLOUTS, Client, rollout
 from tests.sandbox.stage import NS, template

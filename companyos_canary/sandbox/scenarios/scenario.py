@@ -66,7 +66,6 @@ class Behaviour:
 HEALTHY = Behaviour()
 
 
-STABLE = "v1.0.0"
 VERSION = "v1.1.0"
 RATE = 200.0
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)

@@ -7,9 +7,11 @@ from typing import Any
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api.api import Api
+from companyos_canary.sandbox.kinds import POD
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.store import Store
 
+LOG_SIZE = 500
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 ARGO = "/apis/argoproj.io/v1alpha1"
 ROLLOUTS = f"{ARGO}/namespaces/default/rollouts"
@@ -57,6 +59,11 @@ class Client:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.handle(Request(method, path, tuple(query.items()), headers, raw))
 
+    def forget(self) -> None:
+        """So many changes that the log has lost all that were before."""
+        for number in range(LOG_SIZE):
+            self.store.create(POD, pod(f"later-{number}"))
+
     def get(self, path: str, accept: str = "", **query: str) -> Any:
         return self.send("GET", path, accept=accept, **query).json()
 
@@ -84,7 +91,7 @@ class Client:
 
 def connect(**options: Any) -> Client:
     clock = Clock()
-    store = Store(clock)
+    store = Store(clock, log_size=LOG_SIZE)
     return Client(Api(store, elapsed=clock.elapsed, **options).handle, store, clock)
 
 

@@ -59,7 +59,7 @@ def test_a_page_of_a_forgotten_version_is_gone(client: Client) -> None:
         client.store.create(POD, pod(name))
     token = client.get(PODS, limit="1")["metadata"]["continue"]
     client.store.create(POD, pod("c"))
-    client.store.compact()
+    client.forget()
     answer = client.send("GET", PODS, limit="1", **{"continue": token})
     assert (answer.status, answer.json()["reason"]) == (410, "Expired")
     assert client.send("GET", PODS, **{"continue": "nonsense"}).status == 400

@@ -69,7 +69,7 @@ def test_a_watch_of_one_object_sees_only_that(client: Client) -> None:
 def test_a_forgotten_version_is_an_error_event(client: Client) -> None:
     version = str(client.store.version)
     client.store.create(POD, pod("a"))
-    client.store.compact()
+    client.forget()
     events = list(client.watch(PODS, resourceVersion=version))
     assert [e["type"] for e in events] == ["ERROR"]
     assert (events[0]["object"]["code"], events[0]["object"]["reason"]) == (410, "Expired")
