@@ -1,6 +1,7 @@
 """Spans, measured numbers and their limits as people read them."""
 
 import math
+from collections.abc import Mapping
 from datetime import timedelta
 
 from companyos_canary.argo.limits import Limit, Unit
@@ -25,42 +26,40 @@ def value_text(value: float | None, unit: Unit, *, limit: Limit | None = None) -
         return "no data"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    text = _measured(value, unit, 0)
-    if limit is not None and value != limit.value and text == _measured(limit.value, unit, 0):
-        return _measured(value, unit, 1)
+    text = _written(value, unit, 0)
+    if limit is not None and value != limit.value and text == _written(limit.value, unit, 0):
+        return _written(value, unit, 1)
     return text
 
 
-def _measured(value: float, unit: Unit, more: int) -> str:
-    match unit:
-        case "percent":
-            return f"{value * 100:.{1 + more}f} %"
-        case "seconds":
-            return f"{value:.{2 + more}f} s" if abs(value) >= 1 else f"{value * 1000:.{more}f} ms"
-        case "milliseconds":
-            return f"{value:.{more}f} ms"
-        case "times":
-            return f"{value:.{2 + more}f} x"
-        case "number":
-            return f"{value:,.{more}f}" if abs(value) >= 1000 else f"{value:.{3 + more}g}"
+_FORMS: Mapping[Unit, tuple[float, int, str]] = {
+    "percent": (100, 1, " %"),
+    "seconds": (1, 2, " s"),
+    "milliseconds": (1, 0, " ms"),
+    "times": (1, 2, " x"),
+    "number": (1, 3, ""),
+}
+"""By what the number is multiplied, its digits, and what follows it."""
+
+
+def _written(value: float, unit: Unit, more: int | None) -> str:
+    """With so many `more` digits than usual; None for all that a number has."""
+    if unit == "seconds" and abs(value) < 1:
+        value, unit = value * 1000, "milliseconds"
+    factor, digits, tail = _FORMS[unit]
+    number = value * factor
+    if unit == "number":
+        if more is None:
+            return f"{number:,g}"
+        return f"{number:,.{more}f}" if abs(number) >= 1000 else f"{number:.{digits + more}g}"
+    return f"{number:g}{tail}" if more is None else f"{number:.{digits + more}f}{tail}"
 
 
 def limit_text(limit: Limit | None, unit: Unit) -> str:
     """The limit as it is written by people: `< 5 %`, `> 99 %`, `< 300 ms`; empty without one."""
-    return f"{limit.operator} {bound_text(limit, unit)}" if limit else ""
+    return f"{limit.operator} {_written(limit.value, unit, None)}" if limit else ""
 
 
 def bound_text(limit: Limit, unit: Unit) -> str:
     """The limit's number alone: `5 %`, `300 ms`, `1.2 x`."""
-    number = limit.value
-    match unit:
-        case "percent":
-            return f"{number * 100:.6g} %"
-        case "seconds":
-            return f"{number:g} s" if abs(number) >= 1 else f"{number * 1000:g} ms"
-        case "milliseconds":
-            return f"{number:g} ms"
-        case "times":
-            return f"{number:g} x"
-        case "number":
-            return f"{number:,g}"
+    return _written(limit.value, unit, None)

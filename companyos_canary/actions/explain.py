@@ -8,11 +8,10 @@ from companyos_canary.argo.stable_record import abort_action
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, events_about
 from companyos_canary.diagnosis.analysis import since_progress
-from companyos_canary.diagnosis.case import Case, Did, Measured, at, recorded
+from companyos_canary.diagnosis.case import Case, Did, Measured, at, canary_services, recorded
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE, waits_for_controller
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
 from companyos_canary.diagnosis.questions import judged_at, next_question
-from companyos_canary.diagnosis.services import service_names
 from companyos_canary.diagnosis.table import diagnose
 from companyos_canary.diagnosis.upstream import suspected
 from companyos_canary.errors import CanaryError, Forbidden
@@ -139,7 +138,7 @@ def _more(cluster: Cluster, case: Case) -> Iterator[Read]:
         yield lambda c: _object(cluster, c, DEPLOYMENT, CONTROLLER)
     asked = case.did is not None and case.did.verb in ("abort", "undo")
     if asked or rollout.aborted or rollout.status_phase in ("Healthy", "Paused"):
-        for name in service_names(case):
+        for name in canary_services(case.rollout):
             yield lambda c, name=name: _object(cluster, c, _SERVICE, name)  # type: ignore[misc]
     if not blamed_on_pods(case):
         return

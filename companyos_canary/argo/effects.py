@@ -9,6 +9,7 @@ until that is fixed.
 from collections.abc import Callable
 from enum import Enum, auto
 
+from companyos_canary.argo.steps import routed_weight
 from companyos_canary.model.rollout import Rollout
 
 
@@ -51,23 +52,13 @@ def drained(now: Rollout, stable: int | None = None) -> bool:
     if now.blue_green:
         return now.blue_green.active == now.stable_hash and whole
     if now.is_routed and not now.is_fully_promoted:
-        return canary_weight(now) == 0 and whole
+        return routed_weight(now, shown=True) == 0 and whole
     return not canary_pods(now) and whole
 
 
 def keeps_canary_pods(now: Rollout) -> bool:
     """Whether pods of the canary may be there when an abort is over."""
     return (now.is_routed or now.blue_green is not None) and not now.is_fully_promoted and bool(canary_pods(now))
-
-
-def canary_weight(now: Rollout) -> int | None:
-    """What the router sends to the canary, of maxTrafficWeight; None if that is not known, or where the router
-    does not show it yet."""
-    weights = ((now.raw.get("status") or {}).get("canary") or {}).get("weights")
-    if not isinstance(weights, dict) or weights.get("verified") is False:
-        return None
-    weight = (weights.get("canary") or {}).get("weight", 0)
-    return weight if isinstance(weight, int) else None
 
 
 def canary_pods(now: Rollout) -> int:

@@ -86,12 +86,19 @@ def actual_weight(rollout: Rollout, canary: int, available: int) -> int:
         return 0
     strategy = (rollout.raw.get("spec") or {}).get("strategy") or {}
     if (strategy.get("canary") or {}).get("trafficRouting") is not None:
-        weights = ((rollout.raw.get("status") or {}).get("canary") or {}).get("weights")
-        if not weights:
-            return set_weight(rollout)
-        weight = (weights.get("canary") or {}).get("weight", 0)
-        return weight if isinstance(weight, int) else 0
+        weight = routed_weight(rollout)
+        return set_weight(rollout) if weight is None else weight
     return canary * 100 // available
+
+
+def routed_weight(rollout: Rollout, *, shown: bool = False) -> int | None:
+    """What the router sends to the canary, of maxTrafficWeight; None if that is not known, or with
+    `shown` if the router does not show it yet."""
+    weights = ((rollout.raw.get("status") or {}).get("canary") or {}).get("weights")
+    if not isinstance(weights, dict) or not weights or (shown and weights.get("verified") is False):
+        return None
+    weight = (weights.get("canary") or {}).get("weight", 0)
+    return weight if isinstance(weight, int) else None
 
 
 def step_text(step: Step) -> str:

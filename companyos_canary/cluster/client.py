@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from companyos_canary.argo.actions import Author, event
 from companyos_canary.argo.pods import silent_pod, with_warnings
@@ -37,22 +37,28 @@ FIELD_MANAGER = "canary"
 APPLY_PATCH = "application/apply-patch+yaml"
 
 
+class PatchOptions(TypedDict, total=False):
+    """`subresource`: `status`, empty for the object itself. `dry_run`: the server answers as if, and
+    keeps nothing. `content_type` is that of a merge patch unless it is given."""
+
+    content_type: str
+    subresource: str
+    dry_run: bool
+    field_manager: str
+
+
 def patch_request(
     kind: Kind,
     namespace: str,
     name: str,
     body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    *,
-    content_type: str = MERGE_PATCH,
-    subresource: str = "",
-    dry_run: bool = False,
-    field_manager: str = FIELD_MANAGER,
+    **how: Unpack[PatchOptions],
 ) -> Request:
-    """A PATCH of one object or of its subresource (`status`).
-    `dry_run`: the server answers as if, and keeps nothing."""
+    """A PATCH of one object or of its subresource."""
+    subresource = how.get("subresource", "")
     path = path_of(kind.api_version, kind.plural, namespace if kind.namespaced else "", name, subresource)
-    query = (("fieldManager", field_manager), *_dry(dry_run))
-    return Request("PATCH", path, query, {"Content-Type": content_type}, _encoded(body))
+    query = (("fieldManager", how.get("field_manager", FIELD_MANAGER)), *_dry(how.get("dry_run", False)))
+    return Request("PATCH", path, query, {"Content-Type": how.get("content_type", MERGE_PATCH)}, _encoded(body))
 
 
 def apply_request(
@@ -218,29 +224,11 @@ class Cluster:
         return [item for item in found if named(item)]
 
     def patch(
-        self,
-        kind: Kind,
-        name: str,
-        body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-        *,
-        content_type: str = MERGE_PATCH,
-        subresource: str = "",
-        dry_run: bool = False,
-        field_manager: str = FIELD_MANAGER,
+        self, kind: Kind, name: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]], **how: Unpack[PatchOptions]
     ) -> Json:
         """Sends a patch once and returns the object after it. A failed `test` of a JSON patch is
         Stale, a resourceVersion that is no longer there Conflict."""
-        request = patch_request(
-            kind,
-            self.namespace,
-            name,
-            body,
-            content_type=content_type,
-            subresource=subresource,
-            dry_run=dry_run,
-            field_manager=field_manager,
-        )
-        return self._changed(request, kind.kind, name)
+        return self._changed(patch_request(kind, self.namespace, name, body, **how), kind.kind, name)
 
     def apply(
         self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False, field_manager: str = FIELD_MANAGER

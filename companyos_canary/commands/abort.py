@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from companyos_canary.actions import abort as action
 from companyos_canary.actions.change import ROUNDS, Changed, change
-from companyos_canary.argo.effects import Effect, aborted, canary_pods, canary_weight, keeps_canary_pods
+from companyos_canary.argo.effects import Effect, aborted, canary_pods, keeps_canary_pods
 from companyos_canary.argo.patches.act import names
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing
 from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.argo.replicas import abort_delay
+from companyos_canary.argo.steps import routed_weight
 from companyos_canary.commands import base
 from companyos_canary.commands.options import TEN_MINUTES
 from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, verb_with, would_send
@@ -143,7 +144,7 @@ def _missing(session: base.Session, live: Rollout) -> str:
     pods, found = canary_pods(live), []
     if live.blue_green and live.blue_green.active != live.stable_hash:
         found.append(f"{live.blue_green.active_service or 'the active Service'} is not back on stable")
-    elif live.is_routed and not live.is_fully_promoted and canary_weight(live) != 0:
+    elif live.is_routed and not live.is_fully_promoted and routed_weight(live, shown=True) != 0:
         found.append("traffic still goes to the canary")
     elif pods and not keeps_canary_pods(live):
         found.append(f"{pods} canary {'pod is' if pods == 1 else 'pods are'} still there")

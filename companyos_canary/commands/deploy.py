@@ -17,9 +17,9 @@ from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.options import AbortOnOption, UntilOption, guarded_by
-from companyos_canary.commands.outcome import CHANGE, sent_answer, unseen, would_send
+from companyos_canary.commands.outcome import CHANGE, FOLLOWED_EXITS, sent_answer, unseen, would_send
 from companyos_canary.config.settings import image_reference
-from companyos_canary.errors import ExitCode, NotFound, Refused, UsageError, exits
+from companyos_canary.errors import ExitCode, NotFound, Refused, UsageError
 from companyos_canary.model import image as images
 from companyos_canary.model.abort_on import NEVER
 from companyos_canary.model.rollout import Rollout
@@ -36,15 +36,7 @@ EXAMPLES = (
     "canary deploy v1.2.3 --until weight=25  exit 0 at 25 %",
 )
 OUTPUT = Output((*FOLLOWED, *CHANGE))
-EXITS = exits(
-    ExitCode.DEGRADED,
-    ExitCode.SUPERSEDED,
-    ExitCode.REFUSED,
-    ExitCode.UNFINISHED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-    ExitCode.INTERRUPTED,
-)
+EXITS = FOLLOWED_EXITS
 
 
 def deploy(

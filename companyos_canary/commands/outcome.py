@@ -14,7 +14,7 @@ from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.cluster.client import patch_request
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.commands.base import Answer, Session
-from companyos_canary.errors import ExitCode
+from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Phase, Placed, entries
 
@@ -53,6 +53,16 @@ class DryRun(Placed):
 
 
 CHANGE = (Sent, DryRun)
+FOLLOWED_EXITS = exits(
+    ExitCode.DEGRADED,
+    ExitCode.SUPERSEDED,
+    ExitCode.REFUSED,
+    ExitCode.UNFINISHED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
+"""Of a verb that changes a Rollout and follows it to its end."""
 
 
 def would_send(session: Session, changed: Changed) -> Answer:

@@ -33,23 +33,6 @@ from companyos_canary.model.row import OfAll, Output, Percent, Placed, entries
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.queries import requests_seen
 
-EXAMPLES = (
-    "canary promote                  the Rollout of canary.yaml",
-    "canary promote companyos-api -n companyos --if-revision 8",
-    "canary promote --skip-step      end the running step and its analysis early",
-    "canary promote --to-weight 50   pause by pause, never past an analysis",
-    'canary promote --full --reason "fixes the outage"',
-)
-EXITS = exits(
-    ExitCode.DEGRADED,
-    ExitCode.SUPERSEDED,
-    ExitCode.REFUSED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-    ExitCode.INTERRUPTED,
-)
-
-
 _LOOK = 0.5  # seconds, where the pause is about to end by itself
 
 
@@ -266,13 +249,8 @@ EXAMPLES = (
     'canary promote --full --reason "fixes the outage"',
 )
 OUTPUT = Output((*CHANGE, *FOLLOWED, ClimbedRow))
-EXITS = (
-    ExitCode.OK,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
+EXITS = exits(
     ExitCode.DEGRADED,
-    ExitCode.DENIED,
-    ExitCode.NOT_FOUND,
     ExitCode.SUPERSEDED,
     ExitCode.REFUSED,
     ExitCode.UNOBSERVED,

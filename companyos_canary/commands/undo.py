@@ -19,8 +19,8 @@ from companyos_canary.argo.patches.promote import promote_full
 from companyos_canary.argo.patches.undo import template_of
 from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
-from companyos_canary.commands.outcome import DryRun, Sent, sent_answer, unseen, would_send
-from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError, exits
+from companyos_canary.commands.outcome import FOLLOWED_EXITS, DryRun, Sent, sent_answer, unseen, would_send
+from companyos_canary.errors import CanaryError, Refused, UsageError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output, pick
 from companyos_canary.model.snapshot import Snapshot
@@ -45,15 +45,7 @@ EXAMPLES = (
     "canary undo --to v1.2.0 --force       go back to it although it was aborted",
 )
 OUTPUT = Output((*FOLLOWED, Sent, UndoDryRun))
-EXITS = exits(
-    ExitCode.DEGRADED,
-    ExitCode.SUPERSEDED,
-    ExitCode.REFUSED,
-    ExitCode.UNFINISHED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-    ExitCode.INTERRUPTED,
-)
+EXITS = FOLLOWED_EXITS
 
 
 def undo(

@@ -164,6 +164,12 @@ def path_text(path: Sequence[str | int]) -> str:
     return text
 
 
+def canary_services(rollout: Rollout) -> tuple[str, ...]:
+    """The Services that a canary strategy names, the stable one first."""
+    canary = at(rollout.raw, "spec", "strategy", "canary") or {}
+    return tuple(str(canary[k]) for k in ("stableService", "canaryService") if canary.get(k))
+
+
 def condition(obj: Fields | None, type_: str) -> tuple[int, Fields] | None:
     """The place and the content of a status condition."""
     for index, found in enumerate(at(obj, "status", "conditions") or []):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from companyos_canary.argo.replicas import abort_delay, is_dynamic, strategy
-from companyos_canary.diagnosis.case import at
+from companyos_canary.diagnosis.case import at, canary_services
 from companyos_canary.model.http import Fields
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import GATEWAY, HASH_LABEL, Rollout
@@ -207,11 +207,9 @@ def services(rollout: Rollout, found: Mapping[str, Fields | None]) -> Iterator[C
 
 
 def service_names(rollout: Rollout) -> tuple[str, ...]:
-    strategy = at(rollout.raw, "spec", "strategy") or {}
-    canary, blue_green = strategy.get("canary") or {}, strategy.get("blueGreen") or {}
-    named = [canary.get("stableService"), canary.get("canaryService")]
-    named += [blue_green.get("activeService"), blue_green.get("previewService")]
-    return tuple(dict.fromkeys(str(n) for n in named if n))
+    blue_green = at(rollout.raw, "spec", "strategy", "blueGreen") or {}
+    named = (str(blue_green[k]) for k in ("activeService", "previewService") if blue_green.get(k))
+    return tuple(dict.fromkeys((*canary_services(rollout), *named)))
 
 
 def router(rollout: Rollout, config: Fields | None, unseen: str = "") -> Iterator[Check]:

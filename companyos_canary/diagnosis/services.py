@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from companyos_canary.argo.steps import percent
-from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
+from companyos_canary.diagnosis.case import Case, Finding, at, canary_services, condition, quote
 from companyos_canary.diagnosis.pods import blamed_on_pods, short, troubles
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
@@ -126,16 +126,10 @@ _ROUTER = ("TrafficRoutingError", "WeightVerifyError")
 _RECENT = timedelta(minutes=10)
 
 
-def service_names(case: Case) -> tuple[str, ...]:
-    """The Services that the strategy names, the stable one first."""
-    canary = at(case.rollout.raw, "spec", "strategy", "canary") or {}
-    return tuple(str(canary[k]) for k in ("stableService", "canaryService") if canary.get(k))
-
-
 def pinned(case: Case) -> Finding | None:
     """The stable Service selects another ReplicaSet than the stable one."""
     rollout = case.rollout
-    names = service_names(case)
+    names = canary_services(case.rollout)
     service = case.named("Service", names[0]) if names else None
     pinned_to = at(service, "spec", "selector", HASH_LABEL)
     if not at(rollout.raw, "spec", "strategy", "canary", "stableService") or not pinned_to or not rollout.stable_hash:
@@ -161,7 +155,7 @@ def pinned(case: Case) -> Finding | None:
 def selects_nothing(case: Case) -> Finding | None:
     """A Service of the strategy whose selector fits none of the Rollout's pods."""
     labels = at(case.rollout.template or case.rollout.raw, "metadata", "labels") or {}
-    for name in service_names(case):
+    for name in canary_services(case.rollout):
         service = case.named("Service", name)
         selector = at(service, "spec", "selector") or {}
         for key, value in selector.items():

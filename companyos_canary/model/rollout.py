@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from companyos_canary.model.quantity import parse_duration, parse_time, whole
 
@@ -86,16 +86,7 @@ StepKind = Literal[
     "plugin",
     "unknown",
 ]
-_STEP_KINDS: tuple[StepKind, ...] = (
-    "setWeight",
-    "pause",
-    "analysis",
-    "experiment",
-    "setCanaryScale",
-    "setHeaderRoute",
-    "setMirrorRoute",
-    "plugin",
-)
+_STEP_KINDS: tuple[StepKind, ...] = tuple(kind for kind in get_args(StepKind) if kind != "unknown")
 
 
 @dataclass(frozen=True, slots=True)

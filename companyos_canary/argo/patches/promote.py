@@ -2,8 +2,20 @@
 promote-skips-running-step, manual-pause-then-promote."""
 
 from datetime import datetime
+from typing import Any
 
-from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, pins, replace, test
+from companyos_canary.argo.patches.decision import (
+    Change,
+    Decision,
+    Nothing,
+    Patch,
+    Refusal,
+    add,
+    pins,
+    remove,
+    replace,
+    test,
+)
 from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.argo.steps import place_of, step_number
 from companyos_canary.model.http import JSON_PATCH
@@ -30,19 +42,21 @@ def not_taken_up(rollout: Rollout) -> Refusal | None:
 
 def leave_pause(rollout: Rollout) -> Decision:
     """Takes the pause away. One for want of a verdict comes back: a new run decides then."""
-    reason = rollout.pause_conditions[0].reason
-    operations = [
-        *pins(rollout),
-        test("/status/pauseConditions/0/reason", reason),
-        {"op": "remove", "path": "/status/pauseConditions"},
-    ]
     note = ""
-    if reason.startswith("Inconclusive"):
+    if rollout.pause_conditions[0].reason.startswith("Inconclusive"):
         note = (
             "the pre-promotion analysis gave no verdict and a promote does not get past it: a new "
             "run starts and decides (--full skips it)"
         )
-    return Change((Patch(operations, JSON_PATCH, "status"),), note)
+    return Change((Patch(_without_pause(rollout), JSON_PATCH, "status"),), note)
+
+
+def _without_pause(rollout: Rollout) -> list[dict[str, Any]]:
+    return [
+        *pins(rollout),
+        test("/status/pauseConditions/0/reason", rollout.pause_conditions[0].reason),
+        remove("/status/pauseConditions"),
+    ]
 
 
 def refuse_to_skip(rollout: Rollout) -> Refusal:
@@ -80,10 +94,7 @@ def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
             f"{again} with `canary retry`, or deploy another version",
         )
     if not rollout.observed:
-        return Refusal(
-            f"the controller has not seen the newest change of `{rollout.name}` yet",
-            "look with `canary status`, then try again",
-        )
+        return _not_seen(rollout)
     if rollout.paused:
         return _resume(rollout)
     if rollout.is_fully_promoted and not rollout.pause_conditions:
@@ -98,6 +109,13 @@ def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
     return _skip(rollout, skip_step)
 
 
+def _not_seen(rollout: Rollout) -> Refusal:
+    return Refusal(
+        f"the controller has not seen the newest change of `{rollout.name}` yet",
+        "look with `canary status`, then try again",
+    )
+
+
 def _resume(rollout: Rollout) -> Decision:
     patch = Patch([test("/spec/paused", True), replace("/spec/paused", False)], JSON_PATCH)
     if rollout.pause_conditions:
@@ -107,12 +125,7 @@ def _resume(rollout: Rollout) -> Decision:
 
 
 def _leave_pause(rollout: Rollout) -> Decision:
-    reason = rollout.pause_conditions[0].reason
-    operations = [
-        *pins(rollout),
-        test("/status/pauseConditions/0/reason", reason),
-        {"op": "remove", "path": "/status/pauseConditions"},
-    ]
+    operations = _without_pause(rollout)
     run, note = rollout.step_run, ""
     if run and run.status == "Inconclusive" and rollout.step_index is not None:
         operations.append(add("/status/controllerPause", False))
@@ -152,10 +165,7 @@ def promote_full(rollout: Rollout) -> Decision:
             "deploy a fixed version",
         )
     if not rollout.observed:
-        return Refusal(
-            f"the controller has not seen the newest change of `{rollout.name}` yet",
-            "look with `canary status`, then try again",
-        )
+        return _not_seen(rollout)
     if rollout.is_fully_promoted:
         return Nothing(f"`{rollout.name}` is already fully promoted")
     # Nothing finer pins an abort that is not there yet: a `test` of an absent path fails.
