@@ -19,8 +19,7 @@ from tempfile import TemporaryDirectory
 from companyos_canary.config import load
 from companyos_canary.render import objects
 from companyos_canary.render.plan import rule
-from companyos_canary.trials.release import Outcome, Step, release
-from companyos_canary.trials.traffic import Behaviour, Load
+from companyos_canary.trials import Behaviour, Load, Outcome, Step, release
 
 FORMS = ("literal", "safe", "evidence")
 RATES = (2, 10, 20, 50, 200)

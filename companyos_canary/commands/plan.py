@@ -16,9 +16,7 @@ from companyos_canary.model.row import Output
 
 if TYPE_CHECKING:
     from companyos_canary.render.plan import Rule
-    from companyos_canary.trials.chances import Kind
-    from companyos_canary.trials.release import Outcome, Step
-    from companyos_canary.trials.traffic import Load
+    from companyos_canary.trials import Kind, Load, Outcome, Step
     from companyos_canary.view.lines import Facts, Line
 
 EXAMPLES = (
@@ -53,7 +51,7 @@ def plan(
     today's, as Prometheus counts them; with --rps and --errors nothing is asked.
     """
     from companyos_canary.render.plan import planned, rule, warnings
-    from companyos_canary.trials.chances import Kind, chance
+    from companyos_canary.trials import Kind, chance
     from companyos_canary.view import plan as view
 
     _check(rps, releases)
@@ -141,8 +139,7 @@ def _objects(session: base.Session) -> tuple[Sequence[Mapping[str, Any]], int | 
 
 def _load(session: base.Session, asked: "Rule", rps: float | None, errors: float | None) -> tuple["Load", str]:
     """The traffic, and who counted it (empty if it is given)."""
-    from companyos_canary.trials.chances import load_of
-    from companyos_canary.trials.traffic import Behaviour, Load
+    from companyos_canary.trials import Behaviour, Load, load_of
 
     clumps = max(1, round(asked.burst))
     if rps is not None and errors is not None:
@@ -181,7 +178,7 @@ def _played(
     session: base.Session, steps: "tuple[Step, ...]", load: "Load", kinds: "list[Kind]", seed: int
 ) -> "dict[Kind, list[Outcome]]":
     """All releases; what takes longer than two seconds says how far it is."""
-    from companyos_canary.trials.chances import played
+    from companyos_canary.trials import played
 
     clock = session.runtime.clock
     found: dict[Kind, list[Outcome]] = {kind: [] for kind in kinds}

@@ -15,8 +15,7 @@ from companyos_canary.model.quantity import format_duration, parse_duration, per
 from companyos_canary.render.evidence import BUCKETS, DECISIONS, NAMES, REQUESTS, at_least
 from companyos_canary.render.questions import guard
 from companyos_canary.render.steps import SECOND
-from companyos_canary.trials.release import Step, resolved
-from companyos_canary.trials.traffic import Behaviour, Load
+from companyos_canary.trials import Behaviour, Load, Step, resolved
 from companyos_canary.units import value_text
 
 _ANY_POD = {"scope": "", "canary-hash": ".*"}  # the simulated pods have no further labels

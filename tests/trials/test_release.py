@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from companyos_canary.promql import Vector, evaluate
-from companyos_canary.trials.traffic import Behaviour, Counters, Load
+from companyos_canary.trials import Behaviour, Counters, Load
 from tests import verdicts
 from tests.verdicts import ERRORS, RATES, line, played
 

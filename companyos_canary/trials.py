@@ -1,0 +1,276 @@
+"""Releases that are played: drawn traffic, each judged by its own templates from its first step to its end, and how
+often they end well."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from statistics import median
+from typing import Any, Literal
+
+from companyos_canary.analysis.answer import Samples
+from companyos_canary.analysis.arguments import resolve_metric
+from companyos_canary.analysis.chance import binomial, clumped, poisson, spread
+from companyos_canary.analysis.judge import Taken, conclude, plan
+from companyos_canary.analysis.measurement import Measured, assessed
+from companyos_canary.analysis.rules import COMPLETED
+from companyos_canary.model.plan import Chance
+from companyos_canary.promql import Matcher, Scalar, Series, Value, Vector, evaluate
+
+BOUNDS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.2", "0.3", "0.5", "1", "2")
+HEALTHY = (0.02, 0.08, 0.3, 0.58, 0.8, 0.98, 0.995, 0.999, 1.0, 1.0)
+REQUESTS = "companyos_http_requests_total"
+BUCKETS = "companyos_http_request_duration_seconds_bucket"
+DECISIONS = "companyos_opa_decisions_total"
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """Shares of 1: requests that fail, `clumps` at a time, and decisions that are not made; and the
+    shares of the requests that are faster than each boundary."""
+
+    errors: float = 0.01
+    undecided: float = 0.0001
+    faster: tuple[float, ...] = HEALTHY
+    clumps: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`rate` in requests a second, scraped every `scrape` seconds; `bounds` of the histogram."""
+
+    rate: float
+    stable: Behaviour = Behaviour()
+    canary: Behaviour = Behaviour()
+    bounds: tuple[str, ...] = BOUNDS
+    scrape: float = 15.0
+
+
+class Counters:
+    """Drawn from `random` scrape by scrape, as far as `until` is called. `weight` says which share of
+    the requests the canary has at a time, in seconds since it was first ready; before that, it has
+    no series."""
+
+    def __init__(self, load: Load, random: Random, weight: Callable[[float], float], before: float) -> None:
+        self._load = load
+        self._random = random
+        self._weight = weight
+        self._at = -before - random.random() * load.scrape
+        self._sides = (_Side("false", load, load.stable), _Side("true", load, load.canary))
+
+    def until(self, moment: float) -> None:
+        """Scrapes up to and including that moment."""
+        scrape = self._load.scrape
+        while self._at + scrape <= moment:
+            start, self._at = self._at, self._at + scrape
+            share = self._weight(self._at)
+            stable, canary = self._sides
+            stable.serve(self._random, self._load.rate * (1 - share) * scrape, self._at)
+            if self._at >= 0:
+                own = min(self._at - max(start, 0.0), scrape) if start < 0 else scrape
+                canary.serve(self._random, self._load.rate * share * own, self._at)
+
+    def select(self, matchers: Sequence[Matcher], start: float, end: float) -> list[Series]:
+        """The series that all matchers accept: the evaluator's `Select`."""
+        return [found for side in self._sides for found in side.select(matchers, start, end)]
+
+
+class _Side:
+    def __init__(self, canary: str, load: Load, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self._times: list[float] = []
+        own = {"canary": canary, "rollouts_pod_template_hash": canary}
+        names: list[Mapping[str, str]] = [{"__name__": REQUESTS, "status": s, **own} for s in ("200", "500")]
+        names += [{"__name__": DECISIONS, "result": r, **own} for r in ("success", "error")]
+        names += [{"__name__": BUCKETS, "le": le, **own} for le in (*load.bounds, "+Inf")]
+        self._series = [(labels, [0.0]) for labels in names]
+        self._found: dict[int, tuple[Sequence[Matcher], list[tuple[Mapping[str, str], list[float]]]]] = {}
+        shares = [b - a for a, b in zip((0.0, *behaviour.faster), (*behaviour.faster, 1.0), strict=True)]
+        self._shares = shares
+
+    def serve(self, random: Random, expected: float, at: float) -> None:
+        """One scrape at that time, after so many expected requests."""
+        how = self._behaviour
+        if not self._times:
+            self._times.append(at - 1e-3 if expected else at)
+        count = poisson(random, expected)
+        failed = clumped(random, count, how.errors, how.clumps)
+        undecided = binomial(random, count, how.undecided)
+        added = [count - failed, failed, count - undecided, undecided]
+        total = 0
+        for here in spread(random, count, self._shares):
+            total += here
+            added.append(total)
+        self._times.append(at)
+        for (_, values), more in zip(self._series, added, strict=True):
+            values.append(values[-1] + more)
+
+    def select(self, matchers: Sequence[Matcher], start: float, end: float) -> list[Series]:
+        known = self._found.get(id(matchers))  # kept, so that no others get its identity
+        if known is None:
+            known = matchers, [s for s in self._series if all(m.accepts(s[0]) for m in matchers)]
+            self._found[id(matchers)] = known
+        first, last = bisect_left(self._times, start), bisect_right(self._times, end)
+        times = self._times[first:last]
+        return (
+            [Series(labels, tuple(zip(times, values[first:last], strict=True))) for labels, values in known[1]]
+            if times
+            else []
+        )
+
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+_READY = 1.0  # seconds from the first traffic at a weight to its analysis
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A weight in percent, then an AnalysisRun of that spec (None: none), then a pause in seconds. `share` of the
+    requests is what pods make of the weight; None: the weight itself."""
+
+    weight: float
+    spec: Mapping[str, Any] | None
+    pause: float = 0.0
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a release ended, at which step (from 0), after how many seconds, and by which metric."""
+
+    kind: Literal["promoted", "rolled-back", "held"]
+    step: int
+    seconds: float
+    metric: str = ""
+
+
+def resolved(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A template's spec with the defaults of its arguments put in."""
+    args = spec.get("args") or []
+    return {"metrics": [resolve_metric(m, args) for m in spec["metrics"]]}
+
+
+_KINDS: Mapping[str, Literal["rolled-back", "held"]] = {"Inconclusive": "held"}
+
+
+def release(steps: Sequence[Step], load: Load, seed: int | str, *, history: float = 300.0) -> Outcome:
+    """Plays one. Times are those of the controller: whole seconds, an interval after a measurement."""
+    share = 0.0
+    counters = Counters(load, Random(seed), lambda _: share, history)
+    clock = 0.0
+    for index, step in enumerate(steps):
+        counters.until(clock)
+        share = step.weight / 100 if step.share is None else step.share
+        if step.spec is not None:
+            clock += _READY
+            run: dict[str, Any] = {"spec": step.spec}
+            while (phase := (run.get("status") or {}).get("phase")) not in COMPLETED:
+                clock = _look(run, counters, clock)
+            if phase != "Successful":
+                ended = next(r["name"] for r in run["status"]["metricResults"] if r["phase"] == phase)
+                return Outcome(_KINDS.get(phase, "rolled-back"), index, clock, ended)
+        clock += step.pause
+    return Outcome("promoted", len(steps), clock)
+
+
+def _look(run: dict[str, Any], counters: Counters, clock: float) -> float:
+    """Takes what is due and writes the status; when to look again."""
+    now = START + timedelta(seconds=clock)
+    found = plan(run, now, lambda *_: "")
+    counters.until(clock)
+    known: dict[str, Value] = {}
+    taken = {m["name"]: Taken(_measured(m, counters, clock, now, known), now, now) for m in found.due}
+    verdict = conclude(run, found, taken, now)
+    run["status"] = verdict.status
+    if verdict.wake_at is None:
+        return clock
+    return max((verdict.wake_at - START).total_seconds(), clock)
+
+
+def _measured(
+    metric: Mapping[str, Any], counters: Counters, clock: float, now: datetime, known: dict[str, Value]
+) -> Measured:
+    value = evaluate(metric["provider"]["prometheus"]["query"], clock, counters.select, known)
+    if isinstance(value, Scalar):
+        return assessed(metric, Samples(value.value), now)
+    assert isinstance(value, Vector)
+    return assessed(metric, Samples(tuple(s.value for s in value.samples)), now)
+
+
+_FEW = 40  # as many releases are played before other processes are of use
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """So many releases of versions with `times` the errors of the stable one."""
+
+    times: float
+    releases: int
+
+
+def played(
+    steps: Sequence[Step], load: Load, kinds: Sequence[Kind], seed: int, processes: int = 1
+) -> Iterator[tuple[Kind, Outcome]]:
+    """The releases of all kinds, in their order. The same seed gives the same ones, whoever plays them."""
+    wanted = [(kind, n) for kind in kinds for n in range(kind.releases)]
+    given = [(load, kind.times, f"{seed} {kind.times:g} {n}") for kind, n in wanted]
+    if processes < 2 or len(wanted) <= _FEW:
+        found: Iterator[Outcome] = (_one(steps, *one) for one in given)
+        yield from zip((kind for kind, _ in wanted), found, strict=True)
+        return
+    with ProcessPoolExecutor(processes, initializer=_Played.keep, initargs=(tuple(steps),)) as pool:
+        try:
+            answers = pool.map(_kept, given, chunksize=5)
+            yield from zip((kind for kind, _ in wanted), answers, strict=True)
+        except BaseException:  # Ctrl-C: what is not begun is not played
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class _Played:
+    """The steps, sent to a process once."""
+
+    steps: tuple[Step, ...] = ()
+
+    @classmethod
+    def keep(cls, steps: tuple[Step, ...]) -> None:
+        cls.steps = steps
+
+
+def _kept(given: tuple[Load, float, str]) -> Outcome:
+    return _one(_Played.steps, *given)
+
+
+def _one(steps: Sequence[Step], load: Load, times: float, seed: str) -> Outcome:
+    errors = min(1.0, load.stable.errors * times)
+    return release(steps, replace(load, canary=replace(load.stable, errors=errors)), seed)
+
+
+def chance(times: float, outcomes: Sequence[Outcome]) -> Chance:
+    """Of one kind."""
+    count = len(outcomes)
+
+    def share(kind: str) -> float:
+        return sum(o.kind == kind for o in outcomes) / count
+
+    def middle(kind: str) -> timedelta | None:
+        seconds = [o.seconds for o in outcomes if o.kind == kind]
+        return timedelta(seconds=round(median(seconds))) if seconds else None
+
+    return Chance(
+        times=times,
+        releases=count,
+        rolled_back=share("rolled-back"),
+        held=share("held"),
+        promoted=share("promoted"),
+        stopped_after_seconds=middle("rolled-back"),
+        promoted_after_seconds=middle("promoted"),
+    )
+
+
+def load_of(rate: float, errors: float, *, burst: int = 1, undecided: float = 0.0001) -> Load:
+    """Traffic of both versions alike."""
+    behaviour = Behaviour(errors, undecided=undecided, clumps=burst)
+    return Load(rate, behaviour, behaviour)

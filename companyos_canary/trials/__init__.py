@@ -1,1 +1,0 @@
-"""Releases that are played: traffic is drawn, and what judges a real one judges it."""
