@@ -13,6 +13,7 @@ from typing import Any, Literal
 from companyos_canary.analysis.answer import Samples
 from companyos_canary.analysis.arguments import resolve_metric
 from companyos_canary.analysis.chance import binomial, clumped, poisson, spread
+from companyos_canary.analysis.evidence import BUCKETS, DECISIONS, REQUESTS
 from companyos_canary.analysis.judge import Taken, conclude, plan
 from companyos_canary.analysis.measurement import Measured, assessed
 from companyos_canary.analysis.rules import COMPLETED
@@ -21,9 +22,6 @@ from companyos_canary.promql import Matcher, Scalar, Series, Value, Vector, eval
 
 BOUNDS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.2", "0.3", "0.5", "1", "2")
 HEALTHY = (0.02, 0.08, 0.3, 0.58, 0.8, 0.98, 0.995, 0.999, 1.0, 1.0)
-REQUESTS = "companyos_http_requests_total"
-BUCKETS = "companyos_http_request_duration_seconds_bucket"
-DECISIONS = "companyos_opa_decisions_total"
 
 
 @dataclass(frozen=True, slots=True)

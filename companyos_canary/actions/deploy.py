@@ -10,10 +10,9 @@ from companyos_canary.argo.durations import default_timeout, template_names
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.argo.patches.decision import Change, Decision, Refusal, not_changeable
-from companyos_canary.argo.patches.image import set_image
-from companyos_canary.argo.patches.record import Record, stable_hashes
+from companyos_canary.argo.patches.record import Record, ends_with, stable_hashes
+from companyos_canary.argo.patches.template import set_image
 from companyos_canary.argo.rights import missing, of_deploy
-from companyos_canary.argo.stable_record import ends_with
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.config.settings import image_reference
 from companyos_canary.errors import CanaryError, Forbidden

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.stable_record import abort_action
+from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, events_about
 from companyos_canary.diagnosis.analysis import since_progress

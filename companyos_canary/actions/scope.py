@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass
 
 from companyos_canary.actions.traffic import bounds
+from companyos_canary.analysis.evidence import REQUESTS
 from companyos_canary.diagnosis.doubts import others
 from companyos_canary.errors import CanaryError
 from companyos_canary.prometheus.client import Prometheus
-from companyos_canary.render.evidence import REQUESTS, at_least
+from companyos_canary.render.evidence import at_least
 from companyos_canary.render.plan import boundaries
 from companyos_canary.render.questions import Questions
 

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from companyos_canary.analysis.evidence import clumps
+from companyos_canary.analysis.evidence import BUCKETS, DECISIONS, REQUESTS, clumps
 from companyos_canary.errors import CanaryError, NotFound
 from companyos_canary.prometheus.client import Prometheus
-from companyos_canary.render.evidence import BUCKETS, DECISIONS, REQUESTS
 
 _RATE, _SHARES = "5m", "1h"
 _HOUR, _CELL = timedelta(hours=1), timedelta(minutes=5)

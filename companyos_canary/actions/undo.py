@@ -10,9 +10,18 @@ from companyos_canary.argo.gitops import different
 from companyos_canary.argo.history import previous_stable, revision_of, was_aborted
 from companyos_canary.argo.patches.decision import Decision
 from companyos_canary.argo.patches.hold import Hold, held, left_behind
-from companyos_canary.argo.patches.record import End, Record, newest_ends, record_of, undone_to
-from companyos_canary.argo.patches.undo import undo
-from companyos_canary.argo.stable_record import end_of, ever_stable, known_ends, within_window
+from companyos_canary.argo.patches.record import (
+    End,
+    Record,
+    end_of,
+    ever_stable,
+    known_ends,
+    newest_ends,
+    record_of,
+    undone_to,
+    within_window,
+)
+from companyos_canary.argo.patches.template import undo
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import NotFound, Refused
 from companyos_canary.model.image import is_called, version

@@ -4,6 +4,11 @@ import math
 import re
 from collections.abc import Sequence
 
+REQUESTS = "companyos_http_requests_total"
+BUCKETS = "companyos_http_request_duration_seconds_bucket"
+DECISIONS = "companyos_opa_decisions_total"
+"""The series that the guide's services have."""
+
 LABEL = "evidence"
 OBSERVED = "0 observed"
 """The label of a row of numbers that one query answers, and its value for what people see."""

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from companyos_canary.argo.effects import drained
+from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.argo.phase import is_degraded, shown_phase
-from companyos_canary.argo.stable_record import abort_action
 from companyos_canary.argo.steps import FULL_WEIGHT, asked_share, percent, step_number, steps_of
 from companyos_canary.errors import UsageError
 from companyos_canary.model.outcome import EndKind

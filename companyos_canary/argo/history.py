@@ -15,9 +15,8 @@ from companyos_canary.argo.actions import Action, actions_on
 from companyos_canary.argo.advice import SequentialRow
 from companyos_canary.argo.cause import failed_metrics
 from companyos_canary.argo.metric_rows import MetricRow, metric_rows
-from companyos_canary.argo.patches.record import End
+from companyos_canary.argo.patches.record import End, abort_action, believed, ever_stable, known_ends
 from companyos_canary.argo.phase import is_degraded, shown_phase
-from companyos_canary.argo.stable_record import abort_action, believed, ever_stable, known_ends
 from companyos_canary.argo.steps import percent, weight_at
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.image import image_of, version

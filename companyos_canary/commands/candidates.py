@@ -211,8 +211,7 @@ def _targets(rows: Iterable[tuple["ReplicaSet", str, str]]) -> _Found:
 
 def _history(line: CommandLine) -> Iterable[tuple["ReplicaSet", str, str]]:
     """ReplicaSets, newest first, with their version and what the deploy records tell of them."""
-    from companyos_canary.argo.patches.record import ends_of, newest_ends, stable_hashes
-    from companyos_canary.argo.stable_record import believed
+    from companyos_canary.argo.patches.record import believed, ends_of, newest_ends, stable_hashes
     from companyos_canary.cluster.kinds import REPLICASET
     from companyos_canary.model.image import version
     from companyos_canary.model.workload import ReplicaSet

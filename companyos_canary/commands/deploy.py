@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from companyos_canary.actions import deploy as action
+from companyos_canary.actions.abort import is_in_the_way, make_way, not_gone, still_there
 from companyos_canary.actions.change import Changed
-from companyos_canary.actions.supersede import is_in_the_way, make_way, not_gone, still_there
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import UNTIL_HEALTHY
 from companyos_canary.argo.patches.decision import Change

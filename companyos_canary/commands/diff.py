@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from companyos_canary.actions import apply as action
-from companyos_canary.argo.patches.undo import template_of
+from companyos_canary.argo.patches.template import template_of
 from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
 from companyos_canary.config import image_reference

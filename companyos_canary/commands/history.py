@@ -8,7 +8,7 @@ import typer
 
 from companyos_canary.actions.undo import undo_target
 from companyos_canary.argo.history import RevisionRow, revision_row
-from companyos_canary.argo.patches.undo import template_of
+from companyos_canary.argo.patches.template import template_of
 from companyos_canary.commands import base
 from companyos_canary.commands.base import permitted
 from companyos_canary.errors import exits

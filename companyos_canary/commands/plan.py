@@ -164,7 +164,7 @@ def _load(session: base.Session, asked: "Rule", rps: float | None, errors: float
 def _shared(session: base.Session, asked: "Rule", address: str) -> tuple[Warned, ...]:
     """Where Prometheus was asked: other services that the metrics count, too."""
     from companyos_canary.actions.scope import crowd, sentence
-    from companyos_canary.render.evidence import REQUESTS
+    from companyos_canary.analysis.evidence import REQUESTS
 
     if not address:
         return ()

@@ -1,11 +1,11 @@
 """What a verb says where the metrics count the requests of other services, too."""
 
 from companyos_canary.actions.scope import Crowd, crowd, sentence
+from companyos_canary.analysis.evidence import REQUESTS
 from companyos_canary.commands.base import Session
 from companyos_canary.config import Settings
 from companyos_canary.errors import CanaryError, Refused
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.render.evidence import REQUESTS
 from companyos_canary.render.questions import questions
 
 

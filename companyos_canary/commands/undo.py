@@ -16,7 +16,7 @@ from companyos_canary.argo.gitops import keeper_of
 from companyos_canary.argo.patches.decision import Change, Nothing
 from companyos_canary.argo.patches.hold import held_sentence
 from companyos_canary.argo.patches.promote import promote_full
-from companyos_canary.argo.patches.undo import template_of
+from companyos_canary.argo.patches.template import template_of
 from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.outcome import FOLLOWED_EXITS, DryRun, Sent, sent_answer, unseen, would_send

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from companyos_canary.argo.cause import aborted_by_analysis, says_no_reason
-from companyos_canary.argo.stable_record import abort_action
+from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
 from companyos_canary.argo.endings import since, waits_for_a_person
+from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.argo.phase import is_degraded, shown_phase
-from companyos_canary.argo.stable_record import abort_action
 from companyos_canary.argo.steps import asked_share
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
 from companyos_canary.diagnosis.control import waits_for_controller

@@ -15,14 +15,11 @@ nearest to the stable version's p95. Nothing is answered where one side has no r
 that sort what they answer sort it by that label, too.
 """
 
-from companyos_canary.analysis.evidence import LABEL, OBSERVED, threshold
+from companyos_canary.analysis.evidence import BUCKETS, DECISIONS, LABEL, OBSERVED, REQUESTS, threshold
 from companyos_canary.config.settings import MetricSettings, plain_number
 
 _PARTS = (OBSERVED, "1 z", "2 bad", "3 requests", "4 stable bad", "5 stable")
 
-REQUESTS = "companyos_http_requests_total"
-BUCKETS = "companyos_http_request_duration_seconds_bucket"
-DECISIONS = "companyos_opa_decisions_total"
 _CANARY = 'canary="true",rollouts_pod_template_hash=~"{{args.canary-hash}}",{{args.scope}}'
 _STABLE = 'canary!="true",{{args.scope}}'
 _FINITE = 'le!="+Inf",'

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from companyos_canary.analysis import evidence
+from companyos_canary.analysis.evidence import BUCKETS, DECISIONS, REQUESTS
 from companyos_canary.argo.limits import limit_of
 from companyos_canary.argo.replicas import limits, target
 from companyos_canary.argo.steps import scale_of
 from companyos_canary.model.plan import Chance, PlannedStep, Warned
 from companyos_canary.model.quantity import format_duration, parse_duration, percent_of
-from companyos_canary.render.evidence import BUCKETS, DECISIONS, NAMES, REQUESTS, at_least
+from companyos_canary.render.evidence import NAMES, at_least
 from companyos_canary.render.questions import guard
 from companyos_canary.render.steps import SECOND
 from companyos_canary.trials import Behaviour, Load, Step, resolved

@@ -8,9 +8,9 @@ import pytest
 from companyos_canary.argo.patches import decision, record
 from companyos_canary.argo.patches.act import abort
 from companyos_canary.argo.patches.decision import Change, Nothing, Refusal
-from companyos_canary.argo.patches.image import set_image
 from companyos_canary.argo.patches.promote import promote
 from companyos_canary.argo.patches.record import Record, record_of
+from companyos_canary.argo.patches.template import set_image
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
 from tests.builders import CANARY, GUIDE_STEPS, NAME, NOW, PAUSE, STABLE, pause, rollout

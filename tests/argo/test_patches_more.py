@@ -9,10 +9,17 @@ from companyos_canary.argo.history import previous_stable
 from companyos_canary.argo.patches.act import abort, pause, restart, resume, retry
 from companyos_canary.argo.patches.decision import Change, Nothing, Patch, Refusal
 from companyos_canary.argo.patches.promote import only_if, promote_full
-from companyos_canary.argo.patches.record import ACTION, RECORD, Record, record_of, stable_hashes, with_reason
-from companyos_canary.argo.patches.undo import template_of, undo
+from companyos_canary.argo.patches.record import (
+    ACTION,
+    RECORD,
+    Record,
+    ever_stable,
+    record_of,
+    stable_hashes,
+    with_reason,
+)
+from companyos_canary.argo.patches.template import template_of, undo
 from companyos_canary.argo.progress import skipped
-from companyos_canary.argo.stable_record import ever_stable
 from companyos_canary.model.http import MERGE_PATCH
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot

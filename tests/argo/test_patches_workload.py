@@ -8,7 +8,7 @@ from companyos_canary.actions.follow import Following
 from companyos_canary.argo.endings import Until
 from companyos_canary.argo.patches.decision import Change, Nothing, Refusal
 from companyos_canary.argo.patches.record import RECORD
-from companyos_canary.argo.patches.undo import undo
+from companyos_canary.argo.patches.template import undo
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.cluster.kinds import with_workload
 from companyos_canary.model.rollout import Rollout

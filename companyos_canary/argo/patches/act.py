@@ -7,7 +7,7 @@ from companyos_canary.argo.effects import drained
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, pins, replace, test
 from companyos_canary.argo.patches.promote import not_taken_up
 from companyos_canary.argo.patches.record import Record
-from companyos_canary.argo.patches.undo import template_of, undo
+from companyos_canary.argo.patches.template import template_of, undo
 from companyos_canary.argo.steps import place_of
 from companyos_canary.model.http import JSON_PATCH, MERGE_PATCH
 from companyos_canary.model.image import version
