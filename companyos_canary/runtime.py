@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from companyos_canary import adapters
-from companyos_canary.errors import CanaryError, ExitCode, Interrupted
-from companyos_canary.model.words import harmless
+from companyos_canary.errors import CanaryError, ExitCode, Interrupted, harmless
 
 if TYPE_CHECKING:
     from rich.console import Console

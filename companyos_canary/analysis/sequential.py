@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-Verdict = Literal["worse", "not-worse", "open"]
+SequentialVerdict = Literal["worse", "not-worse", "open"]
 
 ALPHA = 0.01
 """How often a release may be called wrongly, over all of its metrics."""
@@ -64,7 +64,7 @@ class Found:
     without data); and about how many requests of the canary a verdict still takes (None if it cannot be
     told)."""
 
-    verdict: Verdict
+    verdict: SequentialVerdict
     counts: Counts
     compares: bool
     limit: float
@@ -127,7 +127,7 @@ def judge(intervals: tuple[Counts, ...], asked: Asked, *, crossed: bool | None =
     enough = math.log(asked.metrics / ALPHA)
     beyond = (estimate is not None and estimate >= asked.limit) if crossed is None else crossed
     may_be_worse = beyond or not asked.compares
-    verdict: Verdict = "open"
+    verdict: SequentialVerdict = "open"
     if found and may_be_worse and log_evidence(found, 1.0) >= enough:
         verdict = "worse"
     elif found and log_evidence(found, than, below=True) >= enough:

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, get_args
 
 from companyos_canary.argo.actions import Action, actions_on
-from companyos_canary.argo.advice import SequentialRow
 from companyos_canary.argo.cause import failed_metrics
-from companyos_canary.argo.metric_rows import MetricRow, metric_rows
+from companyos_canary.argo.metric_rows import MetricRow, SequentialRow, metric_rows
 from companyos_canary.argo.patches.record import End, abort_action, believed, ever_stable, known_ends
 from companyos_canary.argo.phase import is_degraded, shown_phase
 from companyos_canary.argo.steps import percent, weight_at

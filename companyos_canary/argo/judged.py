@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from companyos_canary.argo.advice import SequentialRow
 from companyos_canary.argo.limits import Operator, Unit
-from companyos_canary.argo.metric_rows import MetricRow, Verdict, rows_of
+from companyos_canary.argo.metric_rows import MetricRow, SequentialRow, Verdict, rows_of
 from companyos_canary.argo.rows import Measured, bound, measured_row
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.http import without_password

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from companyos_canary.actions import apply as action
-from companyos_canary.actions.scope import between_buckets, crowd, remedy
+from companyos_canary.actions.traffic import between_buckets, crowd, remedy
 from companyos_canary.argo.history import revision_of, was_aborted
 from companyos_canary.argo.patches.template import template_of
 from companyos_canary.cluster.client import Cluster

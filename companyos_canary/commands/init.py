@@ -12,7 +12,7 @@ import typer
 
 from companyos_canary.actions import change
 from companyos_canary.actions.apply import applied_sentence, autoscalers
-from companyos_canary.actions.scope import exact, series
+from companyos_canary.actions.traffic import exact, series
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ARGO, ROLLOUT
 from companyos_canary.commands import base

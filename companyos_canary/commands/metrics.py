@@ -10,7 +10,7 @@ import typer
 
 from companyos_canary.actions.change import interrupted
 from companyos_canary.actions.measure import ask, courses
-from companyos_canary.actions.scope import between_buckets, crowd
+from companyos_canary.actions.traffic import between_buckets, crowd
 from companyos_canary.argo.picture import look
 from companyos_canary.commands import base, scope
 from companyos_canary.commands.base import Answer, Session

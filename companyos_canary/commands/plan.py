@@ -11,7 +11,7 @@ import typer
 from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, ROLLOUT
 from companyos_canary.commands import base
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, exits, printable
-from companyos_canary.model.plan import PlanRow, Warned
+from companyos_canary.model.outcome import PlanRow, Warned
 from companyos_canary.model.row import Output
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _load(session: base.Session, asked: "Rule", rps: float | None, errors: float
 
 def _shared(session: base.Session, asked: "Rule", address: str) -> tuple[Warned, ...]:
     """Where Prometheus was asked: other services that the metrics count, too."""
-    from companyos_canary.actions.scope import crowd, sentence
+    from companyos_canary.actions.traffic import crowd, sentence
     from companyos_canary.analysis.evidence import REQUESTS
 
     if not address:

@@ -1,6 +1,6 @@
 """What a verb says where the metrics count the requests of other services, too."""
 
-from companyos_canary.actions.scope import Crowd, crowd, sentence
+from companyos_canary.actions.traffic import Crowd, crowd, sentence
 from companyos_canary.analysis.evidence import REQUESTS
 from companyos_canary.commands.base import Session
 from companyos_canary.config import Settings

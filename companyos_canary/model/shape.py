@@ -9,7 +9,7 @@ names is left as it is.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from companyos_canary.model.words import words
+from companyos_canary.errors import words
 
 Shape = Any
 WORDS: Any = "words"

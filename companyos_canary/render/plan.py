@@ -11,7 +11,7 @@ from companyos_canary.analysis.evidence import BUCKETS, DECISIONS, REQUESTS
 from companyos_canary.argo.limits import limit_of
 from companyos_canary.argo.replicas import limits, target
 from companyos_canary.argo.steps import scale_of
-from companyos_canary.model.plan import Chance, PlannedStep, Warned
+from companyos_canary.model.outcome import Chance, PlannedStep, Warned
 from companyos_canary.model.quantity import format_duration, parse_duration, percent_of
 from companyos_canary.render.evidence import NAMES, at_least
 from companyos_canary.render.questions import guard

@@ -1,6 +1,6 @@
 """Log lines of several pods: a short prefix that says which pod, in which role."""
 
-from companyos_canary.model.words import harmless
+from companyos_canary.errors import harmless
 from companyos_canary.model.workload import LogLine
 from companyos_canary.view.lines import Facts, Role
 

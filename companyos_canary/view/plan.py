@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from companyos_canary.model.plan import Chance, PlannedStep, PlanRow
+from companyos_canary.model.outcome import Chance, PlannedStep, PlanRow
 from companyos_canary.view.format import duration, keyed
 from companyos_canary.view.lines import Column, Facts, Line, Role, table, wrapped
 

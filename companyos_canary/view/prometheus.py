@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from companyos_canary.argo.advice import SequentialRow
 from companyos_canary.argo.limits import Limit, Operator, Unit, number_text, unit_of
-from companyos_canary.argo.metric_rows import MetricRow, Verdict
+from companyos_canary.argo.metric_rows import MetricRow, SequentialRow, Verdict
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.rows import bound
 from companyos_canary.model.quantity import format_time

@@ -17,7 +17,7 @@ from companyos_canary.argo.validation import first_fault
 from companyos_canary.config import MetricSettings, StepSettings
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.render import objects
-from companyos_canary.render.metrics import conditions
+from companyos_canary.render.objects import conditions
 from tests.render.samples import settings
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.yaml"))

@@ -20,7 +20,7 @@ from companyos_canary.model.quantity import parse_duration
 from companyos_canary.promql import parse
 from companyos_canary.render import objects, settings_duration, to_yaml
 from companyos_canary.render.evidence import at_least
-from companyos_canary.render.metrics import conditions
+from companyos_canary.render.objects import conditions
 from companyos_canary.render.steps import timing
 from tests.render.samples import settings
 

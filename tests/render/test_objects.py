@@ -11,7 +11,7 @@ from companyos_canary.config import Analysis, MergePatch, MetricSettings, StepSe
 from companyos_canary.errors import CanaryError, ConfigError, UsageError
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.render import objects, settings_duration, template_dir
-from companyos_canary.render.metrics import conditions
+from companyos_canary.render.objects import conditions
 from companyos_canary.render.queries import LITERAL, SAFE
 from companyos_canary.render.steps import timing
 from companyos_canary.render.templates import filled

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from companyos_canary.argo.patches.decision import Change, Decision, Patch, add
+from companyos_canary.errors import words
 from companyos_canary.model.http import MERGE_PATCH
 from companyos_canary.model.quantity import format_time, parse_time
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.model.words import words
 from companyos_canary.model.workload import ReplicaSet
 
 ACTION = "canary.companyos.io/last-action"

@@ -12,11 +12,11 @@ from companyos_canary.argo.picture import Picture, look
 from companyos_canary.argo.rows import verdict_row
 from companyos_canary.commands.base import Session
 from companyos_canary.diagnosis.alarm import seen
+from companyos_canary.errors import harmless
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.model.words import harmless
 from companyos_canary.view import closing, pipe
 from companyos_canary.view.ci.forges import CONTROLS, Folds
 from companyos_canary.view.ci.summary import ending_report
