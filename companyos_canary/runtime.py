@@ -60,7 +60,7 @@ class Clock:
 
 @dataclass
 class Runtime:
-    """The world of one run. `somebody_is_there` is true when a person can answer: both ends of
+    """The world of one run. `attended` is true when a person can answer: both ends of
     the conversation are a terminal. `start` does work concurrently with the caller, `together` all of several
     works in parallel, until the last has ended."""
 
@@ -99,7 +99,7 @@ class Runtime:
         return self.stdout.isatty() and self.environ.get("TERM") != "dumb"
 
     @property
-    def somebody_is_there(self) -> bool:
+    def attended(self) -> bool:
         return self.out_is_terminal and self.stdin.isatty()
 
     @property
@@ -217,7 +217,7 @@ class Runtime:
 
     def ask(self, question: str) -> bool:
         """A question that only `y` or `yes` answers with yes; never without a terminal."""
-        if not self.somebody_is_there:
+        if not self.attended:
             return False
         self.stderr.write(f"{question} [y/N] ")
         self.stderr.flush()

@@ -107,11 +107,18 @@ def is_in_the_way(rollout: Rollout) -> bool:
 
 
 def make_way(
-    cluster: Cluster, planned: Changed, version: str, *, by: str, time: Time, dry_run: bool, told: Callable[[], None]
+    cluster: Cluster,
+    planned: Changed,
+    version: str,
+    *,
+    by: str,
+    time: Time,
+    dry_run: bool,
+    accepted: Callable[[], None],
 ) -> Changed | None:
     """Aborts what `planned` was decided over, and waits until its traffic is gone; None if there is nothing. Raises
     Refused if it became another version meanwhile, TimedOut and Unobserved where its end was not seen: then nothing
-    more was sent. `told` is called once the abort was accepted."""
+    more was sent. `accepted` is called once the abort was accepted."""
     seen = planned.before
     if not is_in_the_way(seen):
         return None
@@ -127,7 +134,7 @@ def make_way(
     if dry_run or (changed.after.observed and changed.after.is_fully_promoted):
         return changed
     if changed.effect in (None, Effect.SEEN):
-        told()
+        accepted()
         changed = drain(cluster, changed, time=time)
     if changed.effect is not Effect.SEEN:
         raise not_gone(changed, version)

@@ -110,7 +110,7 @@ class Following:
     container: str
     until: Until
     timeout: timedelta | None
-    somebody_is_there: bool
+    attended: bool
     generation: int = 0
     workload_generation: int = 0
     image: str = ""
@@ -221,7 +221,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
                 if deadline is not None and now() >= deadline:
                     kind = "timeout"
                     break
-            if not following.somebody_is_there and _for_good(feed, now()) and feed.trouble:
+            if not following.attended and _for_good(feed, now()) and feed.trouble:
                 raise feed.trouble
             looked = now()
             feed.wait(_pause(deadline, looked, soon))
@@ -268,8 +268,8 @@ def _ended(snapshot: Snapshot, followed: Followed, following: Following) -> EndK
     rollout, stable = snapshot.rollout, snapshot.stable
     if following.stay or not following.shown_by(rollout):
         return None
-    there, pods = following.somebody_is_there, stable.available if stable else None
-    return ended(rollout, followed, following.until, somebody_is_there=there, stable=pods)
+    there, pods = following.attended, stable.available if stable else None
+    return ended(rollout, followed, following.until, attended=there, stable=pods)
 
 
 def _stable_image(snapshot: Snapshot, container: str) -> str:

@@ -96,7 +96,7 @@ def impossible(rollout: Rollout, until: Until) -> str:
 
 
 def ended(
-    rollout: Rollout, followed: Followed, until: Until, *, somebody_is_there: bool, stable: int | None = None
+    rollout: Rollout, followed: Followed, until: Until, *, attended: bool, stable: int | None = None
 ) -> EndKind | None:
     """The word for how it ended; None while it continues. An abort is over when its pods are gone; `stable` as in
     `drained`."""
@@ -115,7 +115,7 @@ def ended(
         return "degraded"
     if _reached(rollout, until):
         return "reached"
-    if waits_for_a_person(rollout) and not somebody_is_there:
+    if waits_for_a_person(rollout) and not attended:
         return "paused"
     return None
 

@@ -163,10 +163,10 @@ def _make_way(
     if is_in_the_way(planned.before) and not dry_run:
         action.check_rights(session.cluster, planned.before, follows=follows, aborts=True)
 
-    def told() -> None:
+    def accepted() -> None:
         session.note(f"the version in progress of {name} in {session.place} is aborted to make way for {version}")
 
-    return make_way(session.cluster, planned, version, by=runtime.user, time=time, dry_run=dry_run, told=told)
+    return make_way(session.cluster, planned, version, by=runtime.user, time=time, dry_run=dry_run, accepted=accepted)
 
 
 def _both(first: Changed | None, then: Changed) -> Changed:

@@ -79,7 +79,7 @@ def follow_to_the_end(
             until=until,
             timeout=timeout_of(session.cluster, live) if timeout is None else None,
             deadline=deadline,
-            somebody_is_there=runtime.somebody_is_there and session.human,
+            attended=runtime.attended and session.human,
             generation=generation,
             workload_generation=live.workload_generation or 0,
             image=image,

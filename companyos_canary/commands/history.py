@@ -53,7 +53,7 @@ def history(
     The outcome of an earlier revision comes from the records that `canary deploy` leaves, and from the
     analyses that the cluster still has.
     """
-    from companyos_canary.argo.history import history as told
+    from companyos_canary.argo.history import history as revision_rows
     from companyos_canary.view import history as view
     from companyos_canary.view.ink import ink
 
@@ -63,7 +63,7 @@ def history(
     if diff:
         return _compared(session, snapshot, diff, head)
     now = session.runtime.clock.now()
-    revisions = told(snapshot, now)
+    revisions = revision_rows(snapshot, now)
     if not revisions:
         permitted(snapshot, "replicasets")
     nothing = () if revisions else (f"{snapshot.rollout.name} has no revisions yet",)

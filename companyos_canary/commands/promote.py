@@ -58,7 +58,7 @@ def promote_to_weight(cluster: Cluster, name: str, weight: float, *, time: Time)
             f"`{name}` is blue-green: it has no weights",
             hint="`canary promote` moves the active Service to the preview at its pause",
         )
-    end = partial(ended, followed=Followed(live.image(), live.current_hash, ""), until=until, somebody_is_there=True)
+    end = partial(ended, followed=Followed(live.image(), live.current_hash, ""), until=until, attended=True)
 
     def judge(now: Rollout) -> Effect:
         return Effect.SEEN if end(now) or (now.observed and waits_for_a_person(now)) else Effect.PENDING
@@ -172,7 +172,7 @@ def _ask(session: Session, verb: Verb, *, yes: bool) -> None:
     session.note(f"this skips {skipped(snapshot).sentence} of {session.rollout} in {session.place}{seen}")
     if yes:
         return
-    if not session.runtime.somebody_is_there:
+    if not session.runtime.attended:
         raise UsageError(
             "a full promote needs confirmation, and there is no terminal to ask on", hint="--yes confirms it"
         )

@@ -189,7 +189,7 @@ def _number(answer: Measured | None) -> float:
     return answer.values[0] if answer and answer.values else 0.0
 
 
-def told(id_: str) -> Callable[[Case], Finding | None]:
+def cause_finder(id_: str) -> Callable[[Case], Finding | None]:
     """The function of the table for one reason why there is no data."""
 
     def find(case: Case) -> Finding | None:

@@ -57,7 +57,7 @@ CAUSES: tuple[CauseRow, ...] = (
     *(CauseRow(id_, pods.pod_cause(id_)) for id_ in pods.ORDER),
     *(CauseRow(id_, services.refused(id_)) for id_ in services.REFUSALS),
     *(CauseRow(id_, analysis.error(id_)) for id_ in analysis.ERRORS),
-    *(CauseRow(id_, nodata.told(id_)) for id_ in nodata.REASONS),
+    *(CauseRow(id_, nodata.cause_finder(id_)) for id_ in nodata.REASONS),
     CauseRow("no-data", analysis.no_data),
     CauseRow("wrong-unit", doubts.in_another_unit),
     CauseRow("retry-on-old-samples", doubts.on_old_samples),

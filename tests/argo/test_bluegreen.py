@@ -248,7 +248,7 @@ def words(scenario: str, *, somebody: bool = True) -> list[str | None]:
     begun = next(i for i, r in enumerate(found) if r.current_hash == "6f79fffc94")
     said: list[str | None] = []
     for live in found[begun:]:
-        word = ended(live, followed, Until(), somebody_is_there=somebody)
+        word = ended(live, followed, Until(), attended=somebody)
         if said[-1:] != [word]:
             said.append(word)
     return said

@@ -20,7 +20,7 @@ def late(hash_: str) -> dict[str, Any]:
 
 
 def word(live: Rollout, until: str = "healthy", *, somebody: bool = True) -> str | None:
-    return ended(live, OURS, Until.parse(until), somebody_is_there=somebody)
+    return ended(live, OURS, Until.parse(until), attended=somebody)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_until_refuses_what_is_no_state(text: str) -> None:
 
 def test_a_version_that_is_stable_from_the_start_is_healthy_not_reverted() -> None:
     followed = Followed(f"{NAME}:v1.0.0", STABLE, NAME)
-    assert ended(rollout(**HEALTHY), followed, Until(), somebody_is_there=True) == "healthy"
+    assert ended(rollout(**HEALTHY), followed, Until(), attended=True) == "healthy"
 
 
 def test_a_step_that_there_is_not_can_never_be_reached() -> None:

@@ -233,7 +233,7 @@ def test_a_status_that_is_older_than_the_generation_it_names_is_not_taken_for_ou
     snapshot = waiting.connect(Resolved(namespace="companyos"), {}, 5).snapshot("companyos-api")
     live = snapshot.rollout
     ahead = replace(live, containers=(replace(live.containers[0], image="companyos-api:v1.2.0"),))
-    following = Following("companyos-api", Until(), None, somebody_is_there=False, generation=live.generation)
+    following = Following("companyos-api", Until(), None, attended=False, generation=live.generation)
     assert following.shown_by(ahead)
     assert following.is_about_another(replace(snapshot, rollout=ahead))
     assert not following.is_about_another(snapshot)

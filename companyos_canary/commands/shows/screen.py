@@ -45,7 +45,7 @@ class Screen(Show):
         self._wake = wake
         self._live = None if session.quiet else Drawn(runtime.out, lambda: self._now().timestamp())
         self._keyboard: Keyboard | None = None
-        if self._live and runtime.somebody_is_there:
+        if self._live and runtime.attended:
             self._keyboard = runtime.keyboard(runtime.stdin, wake)
         self._desk = Desk(read_only="--read-only" if manner.read_only else "")
         self._done: queue.SimpleQueue[Notice] = queue.SimpleQueue()
