@@ -9,7 +9,7 @@ import typer
 from companyos_canary.argo.judged import JudgedRun, judged_run, worst_first
 from companyos_canary.argo.steps import step_of
 from companyos_canary.commands import base
-from companyos_canary.commands.base import permitted
+from companyos_canary.commands.session import permitted
 from companyos_canary.errors import NotFound, UsageError, exits, nearest
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.row import Output, Placed

@@ -10,7 +10,7 @@ import typer
 from companyos_canary.actions import apply as action
 from companyos_canary.argo.patches.template import template_of
 from companyos_canary.commands import base
-from companyos_canary.commands.base import permitted
+from companyos_canary.commands.session import Where, permitted
 from companyos_canary.config import image_reference
 from companyos_canary.errors import ExitCode, Refused, UsageError, exits
 from companyos_canary.model.http import Fields
@@ -123,7 +123,7 @@ def _rendered(session: base.Session, version: str | None) -> base.Answer:
         _compared(obj["kind"], obj["metadata"]["name"], live, dry)
         for obj, live, dry in zip(planned.wanted, planned.live, planned.dry, strict=True)
     ]
-    head: base.Where = {
+    head: Where = {
         "rollout": settings.rollout,
         "namespace": session.cluster.namespace,
         "context": session.cluster.context,
@@ -143,7 +143,7 @@ def _compared(kind: str, name: str, live: Mapping[str, Any] | None, dry: Mapping
 def _stable(session: base.Session) -> base.Answer:
     snapshot = session.cluster.snapshot(session.rollout)
     rollout = snapshot.rollout
-    head: base.Where = session.place_of(rollout)
+    head: Where = session.place_of(rollout)
     old, new = _templates(session, snapshot)
     if old is None or new is None:
         why = "there is no stable version yet" if old is None else "no update is in progress"
@@ -178,7 +178,7 @@ def _templates(session: base.Session, snapshot: Snapshot) -> tuple[Mapping[str, 
 
 
 def _answer(
-    head: base.Where,
+    head: Where,
     between: Literal["live and rendered", "stable and canary"],
     found: Sequence[Different],
     only: Sequence[Reference],

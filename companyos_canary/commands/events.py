@@ -18,7 +18,7 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.cluster.kinds import ANALYSISRUN, POD, REPLICASET
 from companyos_canary.commands import base
-from companyos_canary.commands.base import permitted
+from companyos_canary.commands.session import permitted
 from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.rollout import Rollout

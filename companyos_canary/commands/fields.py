@@ -8,7 +8,7 @@ from companyos_canary.errors import ExitCode, UsageError, nearest
 from companyos_canary.view.machine import jsonable
 
 if TYPE_CHECKING:
-    from companyos_canary.commands.base import Answer, Session
+    from companyos_canary.commands.session import Answer, Session
 
 _ANYTHING: Mapping[str, Any] = {}
 

@@ -17,9 +17,9 @@ from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.argo.patches.decision import Decision, Nothing
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import scope
-from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.outcome import verb_with
+from companyos_canary.commands.session import Answer, Session
 from companyos_canary.commands.shows.lines import JsonLines, Lines, Manner, Show
 from companyos_canary.diagnosis.alarm import seen
 from companyos_canary.errors import (

@@ -10,7 +10,7 @@ from companyos_canary.actions.undo import undo_target
 from companyos_canary.argo.history import RevisionRow, revision_row
 from companyos_canary.argo.patches.template import template_of
 from companyos_canary.commands import base
-from companyos_canary.commands.base import permitted
+from companyos_canary.commands.session import Where, permitted
 from companyos_canary.errors import exits
 from companyos_canary.model.row import Output, Placed, named
 from companyos_canary.model.snapshot import Snapshot
@@ -78,7 +78,7 @@ def history(
     )
 
 
-def _compared(session: base.Session, snapshot: Snapshot, names: tuple[str, str], head: base.Where) -> base.Answer:
+def _compared(session: base.Session, snapshot: Snapshot, names: tuple[str, str], head: Where) -> base.Answer:
     """The difference of two pod templates, without what the controller put into them."""
     from companyos_canary.render.templates import to_yaml
     from companyos_canary.view.history import diff_lines

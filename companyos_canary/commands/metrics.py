@@ -13,8 +13,8 @@ from companyos_canary.actions.measure import ask, courses
 from companyos_canary.actions.traffic import between_buckets, crowd
 from companyos_canary.argo.picture import look
 from companyos_canary.commands import base, scope
-from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.options import a_duration
+from companyos_canary.commands.session import Answer, Session
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, exits, near
 from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Live

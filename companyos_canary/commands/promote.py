@@ -22,9 +22,9 @@ from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.argo.steps import asked_share, place_of, set_weight
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.commands import base
-from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
 from companyos_canary.commands.outcome import CHANGE, changed, sent_answer, unseen, verb_with, would_send
+from companyos_canary.commands.session import Answer, Session
 from companyos_canary.errors import ExitCode, Refused, UsageError, exits
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import EndKind

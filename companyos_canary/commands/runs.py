@@ -10,9 +10,9 @@ from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches.decision import Change
 from companyos_canary.cluster.client import patch_request
 from companyos_canary.cluster.kinds import ANALYSISRUN, EXPERIMENT, Kind
-from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.options import not_a_name
 from companyos_canary.commands.outcome import Request
+from companyos_canary.commands.session import Answer, Session
 from companyos_canary.commands.several import worst
 from companyos_canary.errors import ExitCode, UsageError, near, printable
 from companyos_canary.model.experiment import rollout_of

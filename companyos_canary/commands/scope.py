@@ -2,7 +2,7 @@
 
 from companyos_canary.actions.traffic import Crowd, crowd, sentence
 from companyos_canary.analysis.evidence import REQUESTS
-from companyos_canary.commands.base import Session
+from companyos_canary.commands.session import Session
 from companyos_canary.config import Settings
 from companyos_canary.errors import CanaryError, Refused
 from companyos_canary.model.snapshot import Snapshot

@@ -10,10 +10,9 @@ from functools import partial, wraps
 from threading import Lock
 from typing import Any
 
-from companyos_canary.commands import base
-from companyos_canary.commands.base import Answer, Session
 from companyos_canary.commands.options import RolloutsArgument, SelectorOption, not_a_selector
 from companyos_canary.commands.outcome import Request
+from companyos_canary.commands.session import Answer, Session, final, sent_of
 from companyos_canary.config import resolve
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, Invalid, NotFound, UsageError
 from companyos_canary.model.row import LEFT_OUT, Phase, Placed, entries
@@ -146,8 +145,8 @@ def _run(session: Session, names: tuple[str, ...], verb: Callable[[Session], Ans
         try:
             ends.add(one, verb(one))
         except CanaryError as error:
-            final = base.final(one, error, changes=True)
-            ends.add(one, Answer(code=final.exit_code), final)
+            meant = final(one, error, changes=True)
+            ends.add(one, Answer(code=meant.exit_code), meant)
         except BaseException as error:  # a thread has no one else to tell it to
             broken.append(error)
 
@@ -158,7 +157,7 @@ def _run(session: Session, names: tuple[str, ...], verb: Callable[[Session], Ans
     except KeyboardInterrupt:
         for one in sessions:
             if one.rollout not in ends.found:
-                error = Interrupted(f"interrupted{base.sent_of(one, ': ')}")
+                error = Interrupted(f"interrupted{sent_of(one, ': ')}")
                 ends.add(one, Answer(code=error.exit_code), error)
         ends.close()
     told = [(one, *ends.found[one.rollout]) for one in sessions]

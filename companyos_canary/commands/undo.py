@@ -20,6 +20,7 @@ from companyos_canary.argo.patches.template import template_of
 from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.outcome import FOLLOWED_EXITS, DryRun, Sent, sent_answer, unseen, would_send
+from companyos_canary.commands.session import permitted
 from companyos_canary.errors import CanaryError, Refused, UsageError
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output, pick
@@ -85,7 +86,7 @@ def undo(
         )
     time = session.time(timeout)
     snapshot = session.cluster.snapshot(session.rollout)
-    base.permitted(snapshot, "replicasets")
+    permitted(snapshot, "replicasets")
     if force and to is None and not keeper_of(snapshot.rollout):
         raise UsageError("--force needs --to with the aborted version", hint="canary undo --to VERSION --force")
     target = action.undo_target(snapshot, to, hold=hold)

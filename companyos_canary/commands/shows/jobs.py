@@ -12,8 +12,8 @@ from companyos_canary.actions.logs import Wanted, read_logs, worst_pod
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches.decision import Change, Decision
-from companyos_canary.commands.base import Session
 from companyos_canary.commands.outcome import verb_with
+from companyos_canary.commands.session import Session
 from companyos_canary.commands.shows.keys import VERBS, Order
 from companyos_canary.errors import CanaryError, Unreachable
 from companyos_canary.model.rollout import Rollout

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from companyos_canary.argo.picture import look
-from companyos_canary.commands.base import Session
+from companyos_canary.commands.session import Session
 from companyos_canary.commands.shows.jobs import LiveValues, Repeated, carried_out, heard, log_of, why_read_only
 from companyos_canary.commands.shows.keys import LEAVE, YES, Order, press
 from companyos_canary.commands.shows.lines import Manner, Show
