@@ -190,9 +190,9 @@ class Runtime:
         reads both streams."""
         if self.environ.get("GITHUB_ACTIONS") != "true":
             return line
-        from companyos_canary.view.ci.forges import harmless
+        from companyos_canary.view.ci.forges import harmless_line
 
-        return harmless(line)
+        return harmless_line(line)
 
     def say_error(self, line: str) -> None:
         """One line for people, on stderr; folded as a sentence on a terminal."""

@@ -124,7 +124,7 @@ _READY = 1.0  # seconds from the first traffic at a weight to its analysis
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlayedStep:
     """A weight in percent, then an AnalysisRun of that spec (None: none), then a pause in seconds. `share` of the
     requests is what pods make of the weight; None: the weight itself."""
 
@@ -135,7 +135,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PlayedRelease:
     """How a release ended, at which step (from 0), after how many seconds, and by which metric."""
 
     kind: Literal["promoted", "rolled-back", "held"]
@@ -153,7 +153,7 @@ def resolved(spec: Mapping[str, Any]) -> dict[str, Any]:
 _KINDS: Mapping[str, Literal["rolled-back", "held"]] = {"Inconclusive": "held"}
 
 
-def release(steps: Sequence[Step], load: Load, seed: int | str, *, history: float = 300.0) -> Outcome:
+def release(steps: Sequence[PlayedStep], load: Load, seed: int | str, *, history: float = 300.0) -> PlayedRelease:
     """Plays one. Times are those of the controller: whole seconds, an interval after a measurement."""
     share = 0.0
     counters = Counters(load, Random(seed), lambda _: share, history)
@@ -168,9 +168,9 @@ def release(steps: Sequence[Step], load: Load, seed: int | str, *, history: floa
                 clock = _look(run, counters, clock)
             if phase != "Successful":
                 ended = next(r["name"] for r in run["status"]["metricResults"] if r["phase"] == phase)
-                return Outcome(_KINDS.get(phase, "rolled-back"), index, clock, ended)
+                return PlayedRelease(_KINDS.get(phase, "rolled-back"), index, clock, ended)
         clock += step.pause
-    return Outcome("promoted", len(steps), clock)
+    return PlayedRelease("promoted", len(steps), clock)
 
 
 def _look(run: dict[str, Any], counters: Counters, clock: float) -> float:
@@ -201,7 +201,7 @@ _FEW = 40  # as many releases are played before other processes are of use
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ReleaseKind:
     """So many releases of versions with `times` the errors of the stable one."""
 
     times: float
@@ -209,13 +209,13 @@ class Kind:
 
 
 def played(
-    steps: Sequence[Step], load: Load, kinds: Sequence[Kind], seed: int, processes: int = 1
-) -> Iterator[tuple[Kind, Outcome]]:
+    steps: Sequence[PlayedStep], load: Load, kinds: Sequence[ReleaseKind], seed: int, processes: int = 1
+) -> Iterator[tuple[ReleaseKind, PlayedRelease]]:
     """The releases of all kinds, in their order. The same seed gives the same ones, whoever plays them."""
     wanted = [(kind, n) for kind in kinds for n in range(kind.releases)]
     given = [(load, kind.times, f"{seed} {kind.times:g} {n}") for kind, n in wanted]
     if processes < 2 or len(wanted) <= _FEW:
-        found: Iterator[Outcome] = (_one(steps, *one) for one in given)
+        found: Iterator[PlayedRelease] = (_one(steps, *one) for one in given)
         yield from zip((kind for kind, _ in wanted), found, strict=True)
         return
     with ProcessPoolExecutor(processes, initializer=_Played.keep, initargs=(tuple(steps),)) as pool:
@@ -230,23 +230,23 @@ def played(
 class _Played:
     """The steps, sent to a process once."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PlayedStep, ...] = ()
 
     @classmethod
-    def keep(cls, steps: tuple[Step, ...]) -> None:
+    def keep(cls, steps: tuple[PlayedStep, ...]) -> None:
         cls.steps = steps
 
 
-def _kept(given: tuple[Load, float, str]) -> Outcome:
+def _kept(given: tuple[Load, float, str]) -> PlayedRelease:
     return _one(_Played.steps, *given)
 
 
-def _one(steps: Sequence[Step], load: Load, times: float, seed: str) -> Outcome:
+def _one(steps: Sequence[PlayedStep], load: Load, times: float, seed: str) -> PlayedRelease:
     errors = min(1.0, load.stable.errors * times)
     return release(steps, replace(load, canary=replace(load.stable, errors=errors)), seed)
 
 
-def chance(times: float, outcomes: Sequence[Outcome]) -> Chance:
+def chance(times: float, outcomes: Sequence[PlayedRelease]) -> Chance:
     """Of one kind."""
     count = len(outcomes)
 

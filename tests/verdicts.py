@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 
 from companyos_canary.config import load
 from companyos_canary.render import objects
-from companyos_canary.render.plan import rule
-from companyos_canary.trials import Behaviour, Load, Outcome, Step, release
+from companyos_canary.render.plan import planned_rule
+from companyos_canary.trials import Behaviour, Load, PlayedRelease, PlayedStep, release
 
 FORMS = ("literal", "safe", "evidence")
 RATES = (2, 10, 20, 50, 200)
@@ -30,16 +30,16 @@ _FILE = "schema: canary/v1\nrollout: api\nnamespace: shop\nimage: api\nanalysis:
 
 
 @cache
-def steps(form: str, more: str = "") -> tuple[Step, ...]:
+def steps(form: str, more: str = "") -> tuple[PlayedStep, ...]:
     """The steps of the default canary.yaml in that form; `more` are further fields of `analysis`."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "canary.yaml"
         path.write_text(_FILE.format(form=form, more=more))
         settings = load(path, shown="canary.yaml")
-    return rule(objects(settings), replicas=None).played()
+    return planned_rule(objects(settings), replicas=None).played()
 
 
-def played(form: str, rate: float, errors: float, seed: str, times: float = 1.0, clumps: int = 1) -> Outcome:
+def played(form: str, rate: float, errors: float, seed: str, times: float = 1.0, clumps: int = 1) -> PlayedRelease:
     """One release of a version that fails `times` as many requests as the stable one."""
     load = Load(rate, Behaviour(errors, clumps=clumps), Behaviour(errors * times, clumps=clumps))
     return release(steps(form), load, seed)

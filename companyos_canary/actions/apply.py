@@ -56,7 +56,7 @@ class Planned:
         return next(i for i, o in enumerate(self.wanted) if o["kind"] == ROLLOUT.kind)
 
 
-def plan(cluster: Cluster, settings: Settings, version: str | None, *, force: bool) -> Planned:
+def planned_changes(cluster: Cluster, settings: Settings, version: str | None, *, force: bool) -> Planned:
     """Renders, keeps the live image unless a version is given, and asks the server what it would
     keep. Changes nothing."""
     live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, settings.rollout)
@@ -125,7 +125,7 @@ def refuse_what_git_has(planned: Planned, version: str | None) -> None:
         )
 
 
-def apply(cluster: Cluster, planned: Planned) -> tuple[Mapping[str, Any], ...]:
+def send_objects(cluster: Cluster, planned: Planned) -> tuple[Mapping[str, Any], ...]:
     """Sends every object; the objects as the server keeps them. An error says what is done."""
     done: list[Mapping[str, Any]] = []
     for obj, dry in zip(planned.wanted, planned.dry, strict=True):

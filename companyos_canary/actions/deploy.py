@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.actions.wait import Time
-from companyos_canary.argo.durations import default_timeout, template_names
+from companyos_canary.argo.durations import analysis_templates_of, default_timeout
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.endings import Until, impossible
 from companyos_canary.argo.patches.decision import Change, Decision, Refusal, not_changeable
@@ -129,7 +129,7 @@ def timeout_of(cluster: Cluster, rollout: Rollout) -> timedelta:
     """Twice what the live steps take, and the progress deadline. Templates that may not be read
     count as nothing."""
     templates = {}
-    for name in template_names(rollout):
+    for name in analysis_templates_of(rollout):
         try:
             found = cluster.object("argoproj.io/v1alpha1", "analysistemplates", name)
         except CanaryError:

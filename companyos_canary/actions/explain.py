@@ -8,7 +8,7 @@ from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, events_about
 from companyos_canary.diagnosis.analysis import since_progress
-from companyos_canary.diagnosis.case import Case, Did, Measured, at, canary_services, recorded
+from companyos_canary.diagnosis.case import Case, Did, MeasuredMetric, at, canary_services, recorded
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE, waits_for_controller
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
 from companyos_canary.diagnosis.questions import judged_at, next_question
@@ -81,7 +81,7 @@ def case_of(
     while asked and used < MOST_REQUESTS and (query := next_question(case)):
         used += 1
         reading = asked.ask(query, judged_at(case) or now)
-        answer = Measured(
+        answer = MeasuredMetric(
             tuple(s.value for s in reading.samples), reading.problem, tuple(s.labels for s in reading.samples)
         )
         silent = reading.problem if not case.answers else ""  # one that answers may still refuse a question

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.abort_on import UNSEEN, Progress, met
+from companyos_canary.argo.abort_on import UNSEEN, LastMove, met
 from companyos_canary.argo.cause import TIMED_OUT, cause, pod_problems, says_no_reason
 from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
 from companyos_canary.argo.phase import invalid_spec
@@ -151,7 +151,7 @@ class Guard:
 
     wanted: AbortOn
     abort: Callable[[AbortReason], bool]
-    moved: Progress = UNSEEN
+    moved: LastMove = UNSEEN
     reason: AbortReason | None = None
     not_before: datetime | None = None
 

@@ -17,7 +17,7 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import LogLine, Pod
 
 Options = tuple[tuple[str, str], ...]
-LONGEST = 1024 * 1024
+LONGEST_LINE = 1024 * 1024
 """Bytes of a line that are shown."""
 
 
@@ -163,9 +163,9 @@ def lines_of(stream: Stream) -> Iterator[tuple[str, str]]:
     for chunk in stream:
         *whole, rest = chunk.split(b"\n")
         for piece in whole:
-            yield _split(begun + piece[: LONGEST - len(begun)], size + len(piece))
+            yield _split(begun + piece[: LONGEST_LINE - len(begun)], size + len(piece))
             begun, size = bytearray(), 0
-        begun += rest[: LONGEST - len(begun)]
+        begun += rest[: LONGEST_LINE - len(begun)]
         size += len(rest)
     if size:
         yield _split(begun, size)

@@ -130,7 +130,7 @@ def crowd(prometheus: Prometheus, selector: str, rollout: str, namespace: str) -
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class CountedSeries:
     """What the series of a Rollout's pods carry next to `namespace` and `pod`: whether the hash of the pod template;
     whether a service with a longer name answers `pod=~"NAME-.*"`, too; the boundaries of the histogram."""
 
@@ -139,7 +139,7 @@ class Series:
     bounds: tuple[str, ...]
 
 
-def series(prometheus: Prometheus, rollout: str, namespace: str) -> Series | None:
+def series(prometheus: Prometheus, rollout: str, namespace: str) -> CountedSeries | None:
     """None if Prometheus has none of this Rollout yet. Raises the errors of Prometheus."""
     found = prometheus.query(
         f'group by (namespace, pod, {_HASH}) ({REQUESTS}{{namespace="{namespace}",pod=~"{rollout}-.*"}})'
@@ -148,7 +148,7 @@ def series(prometheus: Prometheus, rollout: str, namespace: str) -> Series | Non
     own = [s for name, s in names if name == rollout]
     if not own:
         return None
-    return Series(
+    return CountedSeries(
         hashed=all(s.labels.get(_HASH) for s in own),
         shared=any(name != rollout for name, _ in names),
         bounds=bounds(prometheus, f'namespace="{namespace}",pod=~"{rollout}-.*"'),
@@ -164,7 +164,7 @@ def between_buckets(prometheus: Prometheus, asked: Questions) -> tuple[str, ...]
     return tuple(warned.message for warned in boundaries(p95.limit.value, known))
 
 
-def sentence(found: Crowd, rollout: str, namespace: str) -> str:
+def crowd_sentence(found: Crowd, rollout: str, namespace: str) -> str:
     """What is wrong, and the line to write; empty if nothing is."""
     if found.problem:
         return f"whether the metrics count the requests of `{rollout}` alone could not be checked: {found.problem}"
@@ -176,10 +176,10 @@ def sentence(found: Crowd, rollout: str, namespace: str) -> str:
 
 
 def remedy(rollout: str, namespace: str) -> str:
-    return f"write into canary.yaml: {line(rollout, namespace)}"
+    return f"write into canary.yaml: {crowd_line(rollout, namespace)}"
 
 
-def line(rollout: str, namespace: str) -> str:
+def crowd_line(rollout: str, namespace: str) -> str:
     """The line of canary.yaml that counts the pods of one Rollout."""
     return f"analysis: {{scope: '{exact(rollout, namespace)}'}}"
 

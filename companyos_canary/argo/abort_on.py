@@ -16,23 +16,23 @@ from companyos_canary.model.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class LastMove:
     """What has moved last in an update: `seen` are its template, its step and its pods, `since` when that was new."""
 
     seen: tuple[object, ...] = ()
     since: datetime | None = None
 
-    def after(self, snapshot: Snapshot, now: datetime) -> "Progress":
+    def after(self, snapshot: Snapshot, now: datetime) -> "LastMove":
         rollout, current = snapshot.rollout, snapshot.current
         counts = (current.desired, current.replicas, current.ready, current.available) if current else ()
         seen = (rollout.current_hash, rollout.step_index, counts)
         return self if seen == self.seen and _should_move(snapshot) else replace(self, seen=seen, since=now)
 
 
-UNSEEN = Progress()
+UNSEEN = LastMove()
 
 
-def met(wanted: AbortOn, snapshot: Snapshot, moved: Progress, now: datetime) -> AbortReason | None:
+def met(wanted: AbortOn, snapshot: Snapshot, moved: LastMove, now: datetime) -> AbortReason | None:
     """The first condition that holds for the version in progress; None also if there is none."""
     rollout = snapshot.rollout
     if not rollout.observed or rollout.is_fully_promoted or rollout.aborted or not rollout.stable_hash:

@@ -38,7 +38,7 @@ def planned_duration(rollout: Rollout, templates: Mapping[str, Mapping[str, Any]
     return steps + pause + sum(around, timedelta())
 
 
-def template_names(rollout: Rollout) -> tuple[str, ...]:
+def analysis_templates_of(rollout: Rollout) -> tuple[str, ...]:
     """The AnalysisTemplates that the steps or the switch name, each once."""
     steps = (step.raw["analysis"] for step in rollout.steps if step.kind == "analysis")
     names = (

@@ -63,7 +63,9 @@ ROLES: Mapping[str, tuple[Right, ...]] = {
 }
 
 
-def role(name: str, namespace: str, subject: Mapping[str, str], rights: Iterable[Right]) -> tuple[dict[str, Any], ...]:
+def role_manifest(
+    name: str, namespace: str, subject: Mapping[str, str], rights: Iterable[Right]
+) -> tuple[dict[str, Any], ...]:
     """The Role of that name and the RoleBinding that gives it to the subject."""
     meta = {"name": name, "namespace": namespace}
     api = "rbac.authorization.k8s.io"

@@ -21,7 +21,7 @@ from companyos_canary.model.experiment import Experiment
 from companyos_canary.model.outcome import AbortReason, Cause, Diagnosis, Ending, EndKind
 from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout, StepKind
-from companyos_canary.model.row import LEFT_OUT, Images, OfAll, Percent, Phase, Role, RunPhase, Says, pick
+from companyos_canary.model.row import LEFT_OUT, Images, OfAll, Percent, PhaseWord, Role, RunPhase, Says, pick
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, Pod, ReplicaSet
 
@@ -196,7 +196,7 @@ class SnapshotRow:
     namespace: str
     context: str
     strategy: Literal["canary", "blueGreen", "none"]
-    phase: Phase
+    phase: PhaseWord
     message: str
     activity: Annotated[Activity, Says("what is going on, in one word")]
     revision: int
@@ -259,7 +259,7 @@ def bound(limit: Limit | None) -> Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Unobserved:
+class UnobservedRow:
     """It was changed, but no controller has acted on it."""
 
     rollout: str
@@ -267,7 +267,7 @@ class Unobserved:
     observed: Literal[False] = False
 
 
-FOLLOWED = (VerdictRow, Unobserved)
+FOLLOWED = (VerdictRow, UnobservedRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +276,7 @@ class Listed:
 
     rollout: str
     namespace: str
-    phase: Phase
+    phase: PhaseWord
     message: str
     activity: Activity
     waits_for_a_person: bool

@@ -27,7 +27,7 @@ from companyos_canary.errors import (
 )
 from companyos_canary.model.http import MERGE_PATCH, Json, Request, Response, Stream, Transport
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.model.shape import misfits, named, readable
+from companyos_canary.model.shape import has_name, misfits, readable
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 
@@ -221,7 +221,7 @@ class Cluster:
         items = answer.get("items")
         listed = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
         found = [self._readable(item, selection.kind.kind) for item in listed]
-        return [item for item in found if named(item)]
+        return [item for item in found if has_name(item)]
 
     def patch(
         self, kind: Kind, name: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]], **how: Unpack[PatchOptions]

@@ -19,7 +19,7 @@ from companyos_canary.cluster.errors import error_of, retry_after, status_of
 from companyos_canary.cluster.kinds import Selection
 from companyos_canary.errors import CanaryError, DeniedError
 from companyos_canary.model.http import Json, Request, Response
-from companyos_canary.model.shape import named, readable
+from companyos_canary.model.shape import has_name, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class Reflector:
             answer = response.json()
             items, version = answer.get("items") or [], answer["metadata"]["resourceVersion"]
             found = {_key(item): readable(item, self.selection.kind.kind) for item in items}
-            new = {key: item for key, item in found.items() if named(item)}
+            new = {key: item for key, item in found.items() if has_name(item)}
         except (ValueError, KeyError, TypeError):
             self._failed(now)
             return
@@ -204,7 +204,7 @@ class Reflector:
         if kind == "DELETED":
             if self.objects.pop(key, None) is not None:
                 self._events.append(Pushed("DELETED", obj))
-        elif key and named(obj := readable(obj, self.selection.kind.kind)):
+        elif key and has_name(obj := readable(obj, self.selection.kind.kind)):
             self._put(key, obj)
 
     def _put(self, key: str, obj: Json) -> None:

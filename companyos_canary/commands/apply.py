@@ -14,7 +14,7 @@ from companyos_canary.commands import base, scope
 from companyos_canary.config import image_reference
 from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.model.row import Output, Phase
+from companyos_canary.model.row import Output, PhaseWord
 
 if TYPE_CHECKING:
     from companyos_canary.actions.wait import Waited
@@ -39,7 +39,7 @@ class Applied:
     objects: tuple[AppliedObject, ...]
     starts_canary: tuple[str, ...]
     from_next_version: tuple[str, ...]
-    phase: Phase | None
+    phase: PhaseWord | None
     message: str | None
 
 
@@ -52,7 +52,7 @@ EXAMPLES = (
 OUTPUT = Output((Applied,))
 EXITS = exits(ExitCode.DEGRADED, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED)
 LATER = "counts from the next version"
-TEMPLATES = "no canary starts; analyses that begin from now on use the new AnalysisTemplates"
+NEW_TEMPLATES = "no canary starts; analyses that begin from now on use the new AnalysisTemplates"
 FIRST = "no canary, no analysis: nothing to compare with"
 
 
@@ -77,7 +77,7 @@ def apply(
         image_reference("image", version)
     settings = session.settings
     time = session.time(timeout)
-    planned = action.plan(session.cluster, settings, version, force=force)
+    planned = action.planned_changes(session.cluster, settings, version, force=force)
     _say_what_routes_need(session, planned)
     if dry_run:
         return _tried(session, planned)
@@ -86,12 +86,12 @@ def apply(
     scope.refuse(session, settings, force=force)
     if not roll:
         action.refuse_to_roll(planned, settings.rollout)
-    objects = action.apply(session.cluster, planned)
+    objects = action.send_objects(session.cluster, planned)
     rollout = next(Rollout.from_object(o) for o in objects if o["kind"] == "Rollout")
     if set(planned.words) != {"unchanged"}:
         session.cluster.leave_event(rollout, "apply", "", time.now())
     if not planned.first and not planned.rolling and _judged_otherwise(planned):
-        session.note(TEMPLATES)
+        session.note(NEW_TEMPLATES)
     if no_wait:
         return _answer(session, planned, (), applied=True)
     if planned.first:
@@ -112,7 +112,7 @@ def _tried(session: base.Session, planned: action.Planned) -> base.Answer:
     starts = [f"starts a canary: {action.applied_sentence(c)}" for c in planned.rolling]
     later = [f"{LATER}: {action.applied_sentence(c)}" for c in planned.later]
     if not planned.first and not planned.rolling and _judged_otherwise(planned):
-        session.note(TEMPLATES)
+        session.note(NEW_TEMPLATES)
     return _answer(session, planned, (*starts, *later), applied=False)
 
 

@@ -151,9 +151,9 @@ def weights(line: CommandLine) -> _Found:
 
 
 def verbs(line: CommandLine) -> _Found:
-    from companyos_canary.commands.contract import VERBS
+    from companyos_canary.commands.contract import DOCUMENTED
 
-    return [(verb, "") for verb in VERBS]
+    return [(verb, "") for verb in DOCUMENTED]
 
 
 def ci_systems(line: CommandLine) -> _Found:

@@ -79,7 +79,7 @@ def publish(runtime: "Runtime", wanted: Reporting, report: "Report", *, said: bo
 
     environ, outputs = runtime.environ, report.outputs
     if wanted.ci and report.level and not said:
-        line = forges.annotation(report) if wanted.ci == "github" else forges.error(report)
+        line = forges.annotation(report) if wanted.ci == "github" else forges.error_line(report)
         runtime.stderr.write(f"{line}\n")  # never folded
         runtime.stderr.flush()
     if wanted.ci == "github":

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from companyos_canary.model.row import Output, Says, keys, title
 from companyos_canary.view.machine import SCHEMA, Code, Problem
 
-VERBS = (
+DOCUMENTED = (
     "deploy",
     "promote",
     "abort",
@@ -51,7 +51,7 @@ VERBS = (
     "version",
 )
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-Json = dict[str, Any]
+JsonSchema = dict[str, Any]
 _NUMBER = {
     "description": "a number, or the text for one that JSON does not know",
     "anyOf": [{"type": "number"}, {"enum": ["NaN", "+Inf", "-Inf"]}],
@@ -64,10 +64,10 @@ def output_of(verb: str) -> Output:
     return found
 
 
-def document(verb: str = "") -> Json:
+def document(verb: str = "") -> JsonSchema:
     """What `-o json` of a verb prints, or of any: an envelope, or each line."""
-    verbs = [verb] if verb else list(VERBS)
-    defs: Json = {}
+    verbs = [verb] if verb else list(DOCUMENTED)
+    defs: JsonSchema = {}
     forms = [form for each in verbs for form in _forms(each, defs)]
     if verb != "watch":
         defs["Failed"] = _failed(defs)
@@ -80,13 +80,13 @@ def document(verb: str = "") -> Json:
     }
 
 
-def data_of(verb: str) -> Json:
+def data_of(verb: str) -> JsonSchema:
     """The `data` of a verb's envelopes alone; for `watch` that of its last line."""
-    defs: Json = {}
+    defs: JsonSchema = {}
     return {"anyOf": _types(output_of(verb).data, defs), "$defs": {**defs, "Number": _NUMBER}}
 
 
-def _forms(verb: str, defs: Json) -> Iterable[Json]:
+def _forms(verb: str, defs: JsonSchema) -> Iterable[JsonSchema]:
     output = output_of(verb)
     if "verdict" not in output.lines:
         defs[f"{verb}-answer"] = _object(
@@ -112,7 +112,7 @@ def _forms(verb: str, defs: Json) -> Iterable[Json]:
         yield {"$ref": f"#/$defs/{verb}-{event}"}
 
 
-def _failed(defs: Json) -> Json:
+def _failed(defs: JsonSchema) -> JsonSchema:
     return _object(
         {
             "schema": {"const": SCHEMA},
@@ -124,15 +124,15 @@ def _failed(defs: Json) -> Json:
     )
 
 
-def _errors(defs: Json) -> Json:
+def _errors(defs: JsonSchema) -> JsonSchema:
     return {"type": "array", "items": _type(Problem, defs)}
 
 
-def _object(properties: Json) -> Json:
+def _object(properties: JsonSchema) -> JsonSchema:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _type(one: Any, defs: Json) -> Json:
+def _type(one: Any, defs: JsonSchema) -> JsonSchema:
     """A type; what it refers to is put into `defs`."""
     found = get_args(one)
     match get_origin(one):
@@ -152,7 +152,7 @@ def _type(one: Any, defs: Json) -> Json:
     return dict(_PLAIN[one])
 
 
-_PLAIN: dict[Any, Json] = {
+_PLAIN: dict[Any, JsonSchema] = {
     Any: {},
     NoneType: {"type": "null"},
     bool: {"type": "boolean"},
@@ -164,17 +164,17 @@ _PLAIN: dict[Any, Json] = {
 }
 
 
-def _said(says: Says, of: Json) -> Json:
+def _said(says: Says, of: JsonSchema) -> JsonSchema:
     before = {"description": says.description, "enum": [*says.words], "examples": [*says.examples]}
     after = {"minItems": says.least, "maxItems": says.most}
     return {**{k: v for k, v in before.items() if v}, **of, **{k: v for k, v in after.items() if v is not None}}
 
 
-def _types(types: tuple[Any, ...], defs: Json) -> list[Json]:
+def _types(types: tuple[Any, ...], defs: JsonSchema) -> list[JsonSchema]:
     return [_type(one, defs) for one in types]
 
 
-def _reference(row: Any, defs: Json) -> Json:
+def _reference(row: Any, defs: JsonSchema) -> JsonSchema:
     name = title(row)
     if name not in defs:
         defs[name] = {"title": name}
@@ -182,7 +182,7 @@ def _reference(row: Any, defs: Json) -> Json:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _row(row: Any, defs: Json) -> Json:
+def _row(row: Any, defs: JsonSchema) -> JsonSchema:
     hints = get_type_hints(row, include_extras=True)
     shown = sorted((k.text, k.name, k.optional) for k in keys(row))
     said = " ".join(cleandoc(row.__doc__ or "").split())

@@ -115,9 +115,9 @@ def _rendered(session: base.Session, version: str | None) -> base.Answer:
         text = f"canary.yaml is about `{settings.rollout}`, not `{session.flags.rollout}`"
         raise UsageError(text, hint="--stable compares the pods of any Rollout")
     try:
-        planned, note = action.plan(session.cluster, settings, version, force=False), ""
+        planned, note = action.planned_changes(session.cluster, settings, version, force=False), ""
     except Refused as error:
-        planned = action.plan(session.cluster, settings, version, force=True)
+        planned = action.planned_changes(session.cluster, settings, version, force=True)
         note = f"{error.message}; {error.hint}"
     found = [
         _compared(obj["kind"], obj["metadata"]["name"], live, dry)

@@ -104,7 +104,7 @@ def _checks(session: base.Session, before: str) -> Iterator[Check]:
     if expires := getattr(cluster.transport, "expires", None):
         yield readiness.credentials(expires, now)
     if cluster.server_time:
-        yield readiness.clock(now - cluster.server_time)
+        yield readiness.clock_skew(now - cluster.server_time)
     yield from _seen("crds", lambda: [_installed(cluster)])
     yield from _seen("controller", lambda: [_controller(session)])
     try:
@@ -179,7 +179,7 @@ def _rights(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:
 
 
 def _as_rendered(cluster: Cluster, settings: Settings) -> Check:
-    planned = action.plan(cluster, settings, None, force=True)
+    planned = action.planned_changes(cluster, settings, None, force=True)
     differing = [
         f"{obj['kind']} {obj['metadata']['name']}"
         for obj, word in zip(planned.wanted, planned.words, strict=True)
@@ -310,7 +310,7 @@ def _series(prometheus: Prometheus, asked: Questions, settings: Settings | None)
     timing = step_timing(settings, first) if settings and first else None
     if rate is not None and first and first.analysis and needed and timing and settings:
         longest = max(settings.analysis.longest_of(first.analysis), timing.duration)
-        yield from readiness.traffic(rate, first.weight, first.analysis, needed, longest)
+        yield from readiness.enough_traffic(rate, first.weight, first.analysis, needed, longest)
 
 
 def _outcome(session: base.Session, snapshot: Snapshot, wanted: str) -> str:

@@ -141,7 +141,7 @@ def events(
         notes = (*notes, f"events of {missing} more objects were not read: kubectl get events")
     return base.Answer(
         data=Events(**session.place_of(live), events=tuple(found), notes=snapshot.notes),
-        picture=(lambda: ink(view.lines(found, picture, runtime.facts), runtime.facts)) if found else None,
+        picture=(lambda: ink(view.event_lines(found, picture, runtime.facts), runtime.facts)) if found else None,
         lines=tuple(map(view.plain, found)),
         notes=(*snapshot.notes, *notes),
     )
@@ -161,7 +161,7 @@ def _watch(session: base.Session, live: Rollout) -> base.Answer:
                 runtime.say_event("event", e)
         elif runtime.facts.terminal and fresh:
             picture = look(snapshot, now(), place)
-            runtime.out.print(ink(view.lines(fresh, picture, runtime.facts), runtime.facts))
+            runtime.out.print(ink(view.event_lines(fresh, picture, runtime.facts), runtime.facts))
         else:
             for e in fresh:
                 runtime.say(view.plain(e))

@@ -168,7 +168,7 @@ def _waited(session: base.Session, name: str, limit: timedelta | None) -> ExitCo
 def _get(session: base.Session, name: str, code: ExitCode) -> base.Answer:
     from companyos_canary.view import experiments as view
     from companyos_canary.view.ink import ink
-    from companyos_canary.view.lines import plain
+    from companyos_canary.view.lines import plain_text
 
     picture, facts = _picture(session, name), session.runtime.facts
     lines = view.experiment_screen(picture, facts)
@@ -176,7 +176,7 @@ def _get(session: base.Session, name: str, code: ExitCode) -> base.Answer:
         code=code,
         data=lambda: experiment_row(picture, session.cluster.context),
         picture=lambda: ink(lines, facts),
-        lines=tuple(map(plain, lines)),
+        lines=tuple(map(plain_text, lines)),
         notes=picture.notes,
         objects=(picture.experiment.raw,),
         name=f"experiment.argoproj.io/{name}",

@@ -17,7 +17,7 @@ class NoField(UsageError):
     """There is no such field; the hint names those that there are."""
 
 
-def check(verb: str, paths: Iterable[str]) -> None:
+def check_fields(verb: str, paths: Iterable[str]) -> None:
     """NoField for a path that the published schema of a verb does not know."""
     from companyos_canary.commands.contract import data_of
 

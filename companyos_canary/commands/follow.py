@@ -182,7 +182,7 @@ def _not_observed(session: Session, live: Rollout, image: str, *, sent: bool) ->
     publish(session.runtime, session.reporting, unobserved_report(live, shown_phase(live).word, image, said))
     return Answer(
         code=ExitCode.UNOBSERVED,
-        data=rows.Unobserved(live.name, live.namespace),
+        data=rows.UnobservedRow(live.name, live.namespace),
         lines=verdict_lines(session, said, "unobserved", image, ExitCode.UNOBSERVED),
         objects=(live.raw,),
         name=live.resource,

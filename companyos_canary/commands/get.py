@@ -19,18 +19,18 @@ def get(session: base.Session, rollout: base.RolloutArgument = None) -> base.Ans
     """Show a rollout once: steps, weights, revisions, pods, and every metric with its value."""
     from companyos_canary.diagnosis.alarm import seen
     from companyos_canary.view.ink import ink
-    from companyos_canary.view.lines import plain
-    from companyos_canary.view.screen import whole
+    from companyos_canary.view.lines import plain_text
+    from companyos_canary.view.screen import whole_screen
 
     cluster, now = session.cluster, session.runtime.clock.now()
     snapshot = cluster.with_words(cluster.snapshot(session.rollout), now)
     facts = session.runtime.facts
     picture = seen(snapshot, now, session.view_place(snapshot.rollout))
-    lines = whole(picture, facts, "all", _EVENTS)
+    lines = whole_screen(picture, facts, "all", _EVENTS)
     return base.Answer(
         data=lambda: snapshot_row(picture),
         picture=lambda: ink(lines, facts),
-        lines=tuple(map(plain, lines)),
+        lines=tuple(map(plain_text, lines)),
         objects=(snapshot.rollout.raw,),
         name=snapshot.rollout.resource,
     )

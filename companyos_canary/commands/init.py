@@ -43,7 +43,7 @@ EXAMPLES = (
     "canary init --from billing -n shop   adopt a live Rollout, without changing it",
 )
 _P95 = 0.3  # seconds: the limit of the guide
-NAMES = {"rollout": "companyos-api", "namespace": "companyos"}  # those of the starter file
+STARTER_NAMES = {"rollout": "companyos-api", "namespace": "companyos"}  # those of the starter file
 OUTPUT = Output((Written,))
 EXITS = exits(ExitCode.REFUSED)
 
@@ -75,7 +75,7 @@ def init(
     if session.flags.namespace:
         values["namespace"] = session.flags.namespace
     _free(path)
-    asked, note = _from_prometheus(session, {**NAMES, **values})
+    asked, note = _from_prometheus(session, {**STARTER_NAMES, **values})
     _write(path.parent, {path.name: starter({**values, **asked})})
     return base.Answer(
         data=Written(path=str(path)),

@@ -70,7 +70,10 @@ def lint(
     if session.output in ("github", "sarif"):
         from companyos_canary.lint.rules import RULES
 
-        github = (*view.annotations(report.findings), *(view.annotation(b.file, b.line, b.message) for b in broken))
+        github = (
+            *view.annotations(report.findings),
+            *(view.finding_annotation(b.file, b.line, b.message) for b in broken),
+        )
         text = view.sarif(report.findings, RULES, broken) if session.output == "sarif" else "\n".join(github)
         if text:
             session.runtime.say(text)
@@ -85,7 +88,7 @@ def lint(
             findings=tuple(report.findings),
             unreadable=broken,
         ),
-        lines=tuple(map(printable, view.lines(report.findings))),
+        lines=tuple(map(printable, view.finding_lines(report.findings))),
         notes=(*(printable(f"error: {p}") for p in problems[1:]), *((_summary(report, read),) if read else ())),
         error=_error(problems),
     )
@@ -182,8 +185,8 @@ def _error(problems: Sequence[_Problem]) -> CanaryError | None:
 
 
 def _summary(report: LintReport, files: Sequence[File]) -> str:
-    where = f"in {view.counted(report.objects, 'object')} of {view.counted(len(files), 'file')}"
-    found = [view.counted(report.count(s), s) for s in SEVERITIES if report.count(s)]
+    where = f"in {view.plural(report.objects, 'object')} of {view.plural(len(files), 'file')}"
+    found = [view.plural(report.count(s), s) for s in SEVERITIES if report.count(s)]
     left = f" ({report.ignored} ignored)" if report.ignored else ""
     return f"{', '.join(found) or 'no findings'} {where}{left}"
 

@@ -260,7 +260,7 @@ def logs(
     pods: dict[str, int] = {}
     return base.Answer(
         data=Logs(**session.place_of(live), lines=tuple(found.lines), notes=tuple(found.notes)),
-        lines=tuple(view.line(x, facts, prefixed=several, pods=pods) for x in found.lines),
+        lines=tuple(view.log_line(x, facts, prefixed=several, pods=pods) for x in found.lines),
         notes=(*_role_note(snapshot, wanted), *found.notes),
     )
 
@@ -282,7 +282,7 @@ def _follow(session: base.Session, wanted: action.Wanted) -> base.Answer:
         if as_json:
             runtime.say_event("log", found)
         else:
-            runtime.say(view.line(found, runtime.facts, prefixed=True, pods=pods))
+            runtime.say(view.log_line(found, runtime.facts, prefixed=True, pods=pods))
 
     name = session.cluster.rollout(session.rollout).name
     with closing(runtime.feed(session.cluster, name)) as feed:

@@ -5,7 +5,7 @@ from typing import Any
 
 from companyos_canary.commands.base import Session
 from companyos_canary.errors import UsageError, printable
-from companyos_canary.lint.documents import LONGEST, Unreadable, read
+from companyos_canary.lint.documents import LONGEST_FILE, Unreadable, read
 
 STDIN = "-"
 
@@ -15,10 +15,10 @@ def file_content(session: Session, name: str) -> bytes:
     if name == STDIN:
         stdin = session.runtime.stdin
         binary = getattr(stdin, "buffer", None)
-        content: bytes = binary.read(LONGEST + 1) if binary else stdin.read().encode()
+        content: bytes = binary.read(LONGEST_FILE + 1) if binary else stdin.read().encode()
         return content
     with (session.runtime.cwd / name).open("rb") as opened:
-        return opened.read(LONGEST + 1)
+        return opened.read(LONGEST_FILE + 1)
 
 
 def why_unreadable(error: OSError) -> str:

@@ -183,7 +183,7 @@ def _again(session: Session, every: timedelta) -> Answer:
 def _over_time(session: Session, back: timedelta) -> Answer:
     asking, facts, moment = _Asking(session), session.runtime.facts, session.runtime.clock.now()
     asked, most = asking.questions, bars_in(facts.width)
-    pairs: tuple[course.Asked, ...] = ()
+    pairs: tuple[course.Charted, ...] = ()
     if asked.metrics:
         found = courses(asking.prometheus, asked, moment, back, most)
         pairs = tuple(zip(asked.metrics, found, strict=True))

@@ -90,7 +90,7 @@ def not_a_selector(selector: str) -> UsageError:
 def _check_fields(verb: str, output: str, fields: list[str]) -> None:
     if output != "human":
         raise UsageError(f"--field and --output {output} exclude each other", hint="leave out one of them")
-    from companyos_canary.commands.fields import check as check_fields
+    from companyos_canary.commands.fields import check_fields
 
     check_fields(verb, fields)
 

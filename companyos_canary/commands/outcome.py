@@ -16,7 +16,7 @@ from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.commands.session import Answer, Session
 from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.model.row import Phase, Placed, entries
+from companyos_canary.model.row import PhaseWord, Placed, entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Sent(Placed):
 
     sent: bool
     observed: bool
-    phase: Phase
+    phase: PhaseWord
     message: str
     step_index: int | None
     notes: tuple[str, ...]

@@ -15,8 +15,8 @@ from companyos_canary.model.outcome import PlanRow, Warned
 from companyos_canary.model.row import Output
 
 if TYPE_CHECKING:
-    from companyos_canary.render.plan import Rule
-    from companyos_canary.trials import Kind, Load, Outcome, Step
+    from companyos_canary.render.plan import PlannedRule
+    from companyos_canary.trials import Load, PlayedRelease, PlayedStep, ReleaseKind
     from companyos_canary.view.lines import Facts, Line
 
 EXAMPLES = (
@@ -50,8 +50,8 @@ def plan(
     or held for a person, and after which time versions with more errors would be stopped. Requests and errors are
     today's, as Prometheus counts them; with --rps and --errors nothing is asked.
     """
-    from companyos_canary.render.plan import planned, rule, warnings
-    from companyos_canary.trials import Kind, chance
+    from companyos_canary.render.plan import plan_warnings, planned
+    from companyos_canary.trials import ReleaseKind, chance
     from companyos_canary.view import plan as view
 
     _check(rps, releases)
@@ -65,7 +65,7 @@ def plan(
             f"nothing judges `{asked.rollout}` that can be simulated: it has no analysis of the guide's metrics"
         )
     load, address = _load(session, asked, rps, share)
-    kinds = [Kind(t, releases if t == 1 else max(1, releases // _FEWER)) for t in _TIMES]
+    kinds = [ReleaseKind(t, releases if t == 1 else max(1, releases // _FEWER)) for t in _TIMES]
     outcomes = _played(session, asked.played(), load, kinds, seed)
     chances = tuple(chance(k.times, outcomes[k]) for k in kinds)
     steps = planned(asked, load.rate)
@@ -80,7 +80,10 @@ def plan(
         prometheus=address,
         steps=steps,
         chances=chances,
-        warnings=(*_shared(session, asked, address), *warnings(asked, load, steps, chances, latencies=bool(address))),
+        warnings=(
+            *_shared(session, asked, address),
+            *plan_warnings(asked, load, steps, chances, latencies=bool(address)),
+        ),
         left_out=asked.left_out,
         seed=seed,
     )
@@ -137,7 +140,7 @@ def _objects(session: base.Session) -> tuple[Sequence[Mapping[str, Any]], int | 
     return (live, *(o for o in found if o)), live["spec"].get("replicas", 1)
 
 
-def _load(session: base.Session, asked: "Rule", rps: float | None, errors: float | None) -> tuple["Load", str]:
+def _load(session: base.Session, asked: "PlannedRule", rps: float | None, errors: float | None) -> tuple["Load", str]:
     """The traffic, and who counted it (empty if it is given)."""
     from companyos_canary.trials import Behaviour, Load, load_of
 
@@ -161,27 +164,27 @@ def _load(session: base.Session, asked: "Rule", rps: float | None, errors: float
     return (replace(load, bounds=today.bounds) if today.bounds else load), prometheus.address
 
 
-def _shared(session: base.Session, asked: "Rule", address: str) -> tuple[Warned, ...]:
+def _shared(session: base.Session, asked: "PlannedRule", address: str) -> tuple[Warned, ...]:
     """Where Prometheus was asked: other services that the metrics count, too."""
-    from companyos_canary.actions.traffic import crowd, sentence
+    from companyos_canary.actions.traffic import crowd, crowd_sentence
     from companyos_canary.analysis.evidence import REQUESTS
 
     if not address:
         return ()
     prometheus = session.runtime.prometheus(session.cluster, session.resolved.settings, asked.address)
     found = crowd(prometheus, f"{REQUESTS}{{{asked.scope}}}", asked.rollout, asked.namespace)
-    said = sentence(found, asked.rollout, asked.namespace)
+    said = crowd_sentence(found, asked.rollout, asked.namespace)
     return (Warned("scope", said),) if said else ()
 
 
 def _played(
-    session: base.Session, steps: "tuple[Step, ...]", load: "Load", kinds: "list[Kind]", seed: int
-) -> "dict[Kind, list[Outcome]]":
+    session: base.Session, steps: "tuple[PlayedStep, ...]", load: "Load", kinds: "list[ReleaseKind]", seed: int
+) -> "dict[ReleaseKind, list[PlayedRelease]]":
     """All releases; what takes longer than two seconds says how far it is."""
     from companyos_canary.trials import played
 
     clock = session.runtime.clock
-    found: dict[Kind, list[Outcome]] = {kind: [] for kind in kinds}
+    found: dict[ReleaseKind, list[PlayedRelease]] = {kind: [] for kind in kinds}
     total, said = sum(k.releases for k in kinds), clock.now()
     outcomes = played(steps, load, kinds, seed, processes=os.cpu_count() or 1)
     for done, (kind, outcome) in enumerate(outcomes, 1):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.argo.rights import ROLES, role
+from companyos_canary.argo.rights import ROLES, role_manifest
 from companyos_canary.commands import base
 from companyos_canary.commands.options import either
 from companyos_canary.commands.render import Objects
@@ -57,7 +57,7 @@ def rbac(
         subject = {"kind": "ServiceAccount", "name": account or f"canary-{name}", "namespace": namespace}
     if not subject["name"]:
         raise UsageError("the name of who gets the role is empty", hint="canary rbac deployer --user NAME")
-    found = role(f"canary-{name}", namespace, subject, ROLES[name])
+    found = role_manifest(f"canary-{name}", namespace, subject, ROLES[name])
     return base.Answer(
         data=Objects(objects=found),
         lines=(to_yaml(found).rstrip("\n"),),

@@ -13,7 +13,7 @@ from companyos_canary.cluster.kinds import ANALYSISRUN, EXPERIMENT, Kind
 from companyos_canary.commands.options import not_a_name
 from companyos_canary.commands.outcome import Request
 from companyos_canary.commands.session import Answer, Session
-from companyos_canary.commands.several import worst
+from companyos_canary.commands.several import worst_code
 from companyos_canary.errors import ExitCode, UsageError, near, printable
 from companyos_canary.model.experiment import rollout_of
 from companyos_canary.model.row import RunPhase, entries
@@ -109,7 +109,7 @@ def runs_answer(
         )
     told = [_told(session, c, done) for c in changed]
     return Answer(
-        code=worst(code for _, code in told),
+        code=worst_code(code for _, code in told),
         data=RunsSent(*place, tuple(map(_row, changed))),
         lines=tuple(line for line, _ in told),
         notes=_all_notes(changed),

@@ -32,10 +32,10 @@ def schema(
 
     Within `canary/v1`, keys are only added, so ignore those that you do not know.
     """
-    from companyos_canary.commands.contract import VERBS, document
+    from companyos_canary.commands.contract import DOCUMENTED, document
 
-    if verb is not None and verb not in VERBS:
-        raise UsageError(f"there is no verb `{verb}`", hint=near(verb, VERBS, "see `canary --help`"))
+    if verb is not None and verb not in DOCUMENTED:
+        raise UsageError(f"there is no verb `{verb}`", hint=near(verb, DOCUMENTED, "see `canary --help`"))
     found = document(verb or "")
     return base.Answer(data=Schema(found), lines=(json.dumps(found, indent=2, ensure_ascii=False),))
 

@@ -1,6 +1,6 @@
 """What a verb says where the metrics count the requests of other services, too."""
 
-from companyos_canary.actions.traffic import Crowd, crowd, sentence
+from companyos_canary.actions.traffic import Crowd, crowd, crowd_sentence
 from companyos_canary.analysis.evidence import REQUESTS
 from companyos_canary.commands.session import Session
 from companyos_canary.config import Settings
@@ -35,7 +35,7 @@ def _asked(session: Session, settings: Settings | None, address: str, selector: 
 
 def note(session: Session, found: Crowd, rollout: str) -> str:
     """Said at once, on stderr, where there is something to say."""
-    said = sentence(found, rollout, session.cluster.namespace)
+    said = crowd_sentence(found, rollout, session.cluster.namespace)
     if said:
         session.note(said)
     return said
@@ -44,7 +44,7 @@ def note(session: Session, found: Crowd, rollout: str) -> str:
 def refuse(session: Session, settings: Settings, *, force: bool) -> None:
     """Refused if the templates would judge by other services, unless that is wanted; said where no one knows."""
     found = of_settings(session, settings)
-    said = sentence(found, settings.rollout, session.cluster.namespace)
+    said = crowd_sentence(found, settings.rollout, session.cluster.namespace)
     if found.others and not force:
         what, _, remedy = said.partition(": ")
         raise Refused(what, hint=f"{remedy}; --force applies it as it is")

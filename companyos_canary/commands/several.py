@@ -15,7 +15,7 @@ from companyos_canary.commands.outcome import Request
 from companyos_canary.commands.session import Answer, Session, final, sent_of
 from companyos_canary.config import resolve
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, Invalid, NotFound, UsageError
-from companyos_canary.model.row import LEFT_OUT, Phase, Placed, entries
+from companyos_canary.model.row import LEFT_OUT, PhaseWord, Placed, entries
 from companyos_canary.view.machine import Code, Problem, error_entry
 
 
@@ -27,7 +27,7 @@ class OneOf(Placed):
     errors: tuple[Problem, ...]
     sent: bool = LEFT_OUT
     observed: bool = LEFT_OUT
-    phase: Phase = LEFT_OUT
+    phase: PhaseWord = LEFT_OUT
     message: str = LEFT_OUT
     step_index: int | None = LEFT_OUT
     notes: tuple[str, ...] = LEFT_OUT
@@ -61,7 +61,7 @@ _WORST_FIRST = (
 )
 
 
-def worst(codes: Iterable[ExitCode]) -> ExitCode:
+def worst_code(codes: Iterable[ExitCode]) -> ExitCode:
     """One exit code for several: a Rollout of which no one knows weighs more than one that was refused."""
     return min(codes, key=_WORST_FIRST.index, default=ExitCode.OK)
 
@@ -162,7 +162,7 @@ def _run(session: Session, names: tuple[str, ...], verb: Callable[[Session], Ans
         ends.close()
     told = [(one, *ends.found[one.rollout]) for one in sessions]
     return Answer(
-        code=worst(answer.code for _, answer, _ in told),
+        code=worst_code(answer.code for _, answer, _ in told),
         data=Several(
             namespace=session.cluster.namespace,
             context=session.cluster.context,

@@ -61,7 +61,7 @@ def status(
     return base.Answer(
         code=_code(live),
         data=data,
-        lines=(view.line(snapshot, now, place=place, why=why),),
+        lines=(view.status_line(snapshot, now, place=place, why=why),),
         objects=(live.raw,),
         name=live.resource,
     )

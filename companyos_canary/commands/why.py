@@ -60,7 +60,7 @@ def why(
     )
     return base.Answer(
         data=pick(Why, found, **session.place_of(live), notes=notes),
-        lines=view.lines(found),
+        lines=view.diagnosis_lines(found),
         notes=notes,
         objects=(live.raw,),
         name=live.resource,

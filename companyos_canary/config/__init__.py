@@ -35,13 +35,13 @@ __all__ = [
     "Settings",
     "StepSettings",
     "TrafficSettings",
+    "config_schema",
     "find",
     "image_reference",
     "load",
     "owned_by_another",
     "repository",
     "resolve",
-    "schema",
 ]
 
 
@@ -53,7 +53,7 @@ def load(path: Path, environment: str | None = None, *, shown: str | None = None
     return loader.load_settings(path, environment, shown=shown)
 
 
-def schema() -> dict[str, Any]:
+def config_schema() -> dict[str, Any]:
     """A JSON Schema of canary.yaml, for editors."""
     from companyos_canary.config import document  # noqa: PLC0415
 

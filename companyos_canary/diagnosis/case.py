@@ -38,7 +38,7 @@ class Did:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredMetric:
     """What Prometheus said to one query: values (NaN included) with the labels of each, or the `problem` in one
     sentence."""
 
@@ -59,7 +59,7 @@ class Case:
     wanted: str = ""
     did: Did | None = None
     logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    answers: Mapping[str, Measured] = field(default_factory=dict)
+    answers: Mapping[str, MeasuredMetric] = field(default_factory=dict)
     prometheus: str = ""
     place: Place = field(default_factory=Place)
 

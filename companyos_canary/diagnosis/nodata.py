@@ -13,7 +13,7 @@ from companyos_canary.diagnosis.analysis import (
     verdicts,
     without_data,
 )
-from companyos_canary.diagnosis.case import Case, Finding, Measured
+from companyos_canary.diagnosis.case import Case, Finding, MeasuredMetric
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import limit_text, value_text
 
@@ -185,7 +185,7 @@ def query_of(verdict: FailedVerdict) -> str:
     return verdict.result.query or verdict.metric.query
 
 
-def _number(answer: Measured | None) -> float:
+def _number(answer: MeasuredMetric | None) -> float:
     return answer.values[0] if answer and answer.values else 0.0
 
 
@@ -240,7 +240,7 @@ def _no_series(case: Case, part: _Part) -> tuple[str, str, tuple[Evidence, ...]]
     return "not-scraped", f"Prometheus has no series of {part.metric} at all", evidence
 
 
-def _labels(answer: Measured | None) -> tuple[Mapping[str, str], ...]:
+def _labels(answer: MeasuredMetric | None) -> tuple[Mapping[str, str], ...]:
     return answer.labels if answer else ()
 
 

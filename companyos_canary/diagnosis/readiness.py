@@ -38,7 +38,7 @@ class Check:
     fix: str = ""
 
 
-def clock(skew: timedelta) -> Check:
+def clock_skew(skew: timedelta) -> Check:
     """`skew`: this machine's clock less the server's."""
     far = abs(skew)
     said = f"{span(far)} {'ahead of' if skew > timedelta() else 'behind'} the API server"
@@ -317,7 +317,7 @@ def label(values: Iterable[str], metric_name: str) -> Iterator[Check]:
         yield Check("label", "fault", text, "relabel it from the pods' label `canary` in the scrape configuration")
 
 
-def traffic(rate: float, weight: int, duration: timedelta, needed: float, longest: timedelta) -> Iterator[Check]:
+def enough_traffic(rate: float, weight: int, duration: timedelta, needed: float, longest: timedelta) -> Iterator[Check]:
     """`rate`: requests per second of the service now. The first analysis, at `weight` percent, lasts `duration` and
     waits for `needed` requests up to `longest`."""
     share = rate * weight / 100

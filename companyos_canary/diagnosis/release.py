@@ -119,7 +119,7 @@ def aborted_by_person(case: Case) -> Finding | None:
     return Finding(sentence, evidence, case.command("retry"), because)
 
 
-def aborted(case: Case) -> Finding | None:
+def aborted_release(case: Case) -> Finding | None:
     """Any other abort, in the controller's words."""
     rollout = case.rollout
     if not rollout.aborted:

@@ -68,7 +68,7 @@ CAUSES: tuple[CauseRow, ...] = (
     CauseRow("analysis-failed", analysis.failed),
     CauseRow("progress-deadline", release.deadline_passed),
     CauseRow("aborted-by-a-person", release.aborted_by_person),
-    CauseRow("aborted", release.aborted),
+    CauseRow("aborted", release.aborted_release),
     CauseRow("router-error", services.router_error),
     CauseRow("paused-by-hand", release.paused_by_hand),
     CauseRow("inconclusive", analysis.inconclusive),

@@ -15,7 +15,7 @@ from yaml import events
 from companyos_canary.lint.finding import Path
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-LONGEST = 16 * 1024 * 1024
+LONGEST_FILE = 16 * 1024 * 1024
 """Bytes of a file that are read."""
 _LARGEST = 1_000_000  # values, each alias counted as what it represents
 _DEEPEST = 200
@@ -81,8 +81,8 @@ class YamlDocument:
 
 def read(file: str, content: bytes) -> tuple[YamlDocument, ...]:
     """The documents of a file. Raises Unreadable."""
-    if len(content) > LONGEST:
-        raise Unreadable(1, f"the file is larger than {LONGEST // 1024 // 1024} MiB")
+    if len(content) > LONGEST_FILE:
+        raise Unreadable(1, f"the file is larger than {LONGEST_FILE // 1024 // 1024} MiB")
     text = _decoded(content)
     try:
         return tuple(_Composer(file).documents(yaml.parse(text, Loader=_Loader)))

@@ -249,7 +249,7 @@ def phase(metric: TemplateMetric, result: ConditionResult) -> _Phase | None:
     return "Inconclusive" if good is False else "Successful"
 
 
-def holds(condition: Condition, result: ConditionResult) -> bool | None:
+def condition_holds(condition: Condition, result: ConditionResult) -> bool | None:
     """Whether a condition holds; None if it cannot be evaluated."""
     try:
         return condition.evaluate(result)

@@ -27,7 +27,7 @@ class Says:
 
 
 # What the controller writes is not ours to promise: its words are examples, ours are all there are.
-Phase = Annotated[str, Says(examples=("Healthy", "Progressing", "Paused", "Degraded"))]
+PhaseWord = Annotated[str, Says(examples=("Healthy", "Progressing", "Paused", "Degraded"))]
 RunPhase = Annotated[
     str,
     Says(

@@ -343,7 +343,7 @@ def _misfits(value: Any, shape: Shape, at: str) -> Iterator[str]:
         yield at.removeprefix(".")
 
 
-def named(obj: Mapping[str, Any]) -> bool:
+def has_name(obj: Mapping[str, Any]) -> bool:
     """Whether it is an object at all: it has a name."""
     meta = obj.get("metadata")
     return isinstance(meta, dict) and bool(meta.get("name"))

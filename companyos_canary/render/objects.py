@@ -12,7 +12,7 @@ from companyos_canary.model.quantity import format_duration
 from companyos_canary.render import bluegreen, evidence
 from companyos_canary.render.queries import LITERAL, SAFE
 from companyos_canary.render.steps import Timing, background, background_timing, step_timing, steps, template_name
-from companyos_canary.render.templates import filled, parsed
+from companyos_canary.render.templates import filled_template, parsed
 from companyos_canary.render.traffic import route, routed_services, routing
 
 _FLOOR = "error-floor"
@@ -41,7 +41,7 @@ def rollout(settings: Settings, version: str | None = None) -> dict[str, Any]:
         "background": background(settings),
         "steps": steps(settings),
     }
-    found: dict[str, Any] = filled(parsed(ROLLOUT), values, ROLLOUT)
+    found: dict[str, Any] = filled_template(parsed(ROLLOUT), values, ROLLOUT)
     if settings.blue_green:
         found["spec"]["strategy"] = {"blueGreen": bluegreen.blue_green_strategy(settings, settings.blue_green)}
     if settings.traffic:
@@ -64,7 +64,7 @@ def _network(settings: Settings) -> list[dict[str, Any]]:
 
 def service(settings: Settings) -> dict[str, Any]:
     """The one Service, which selects canary and stable pods alike."""
-    found: dict[str, Any] = filled(parsed(SERVICE), _names(settings), SERVICE)
+    found: dict[str, Any] = filled_template(parsed(SERVICE), _names(settings), SERVICE)
     return found
 
 
@@ -96,9 +96,9 @@ def analysis_template(settings: Settings, name: str, timing: Timing, stable_may_
         # One error among the fewest requests that count must not fail error-ratio by itself.
         "error-floor": plain_number(max(0.01, round(1 / least, 6))),
         "scope": settings.scope,
-        "metrics": metrics(settings, timing, stable_may_be_gone=stable_may_be_gone),
+        "metrics": template_metrics(settings, timing, stable_may_be_gone=stable_may_be_gone),
     }
-    found: dict[str, Any] = filled(parsed(ANALYSIS), values, ANALYSIS)
+    found: dict[str, Any] = filled_template(parsed(ANALYSIS), values, ANALYSIS)
     spec = found["spec"]
     spec["args"] = [a for a in spec["args"] if a["name"] != _FLOOR or _uses(spec["metrics"], _FLOOR)]
     return found
@@ -138,7 +138,7 @@ def _patched(settings: Settings, found: list[dict[str, Any]]) -> list[dict[str, 
 COMPARED_WITH_STABLE = ("latency-ratio", "error-ratio")
 
 
-def metrics(settings: Settings, timing: Timing, *, stable_may_be_gone: bool) -> list[dict[str, Any]]:
+def template_metrics(settings: Settings, timing: Timing, *, stable_may_be_gone: bool) -> list[dict[str, Any]]:
     """spec.metrics for one timing.
 
     Where the stable version may have no traffic left (at 100 %, and in the background until the

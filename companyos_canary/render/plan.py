@@ -16,7 +16,7 @@ from companyos_canary.model.quantity import format_duration, parse_duration, per
 from companyos_canary.render.evidence import NAMES, at_least
 from companyos_canary.render.questions import guard
 from companyos_canary.render.steps import SECOND
-from companyos_canary.trials import Behaviour, Load, Step, resolved
+from companyos_canary.trials import Behaviour, Load, PlayedStep, resolved
 from companyos_canary.units import value_text
 
 _ANY_POD = {"scope": "", "canary-hash": ".*"}  # the simulated pods have no further labels
@@ -44,7 +44,7 @@ class RuleStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PlannedRule:
     """What is simulated. `scope` are the label matchers of its queries, `address` whom they ask. `left_out` are the
     names of metrics about which nothing is known."""
 
@@ -55,8 +55,8 @@ class Rule:
     scope: str
     address: str
 
-    def played(self) -> tuple[Step, ...]:
-        return tuple(Step(s.percent, s.spec, s.pause.total_seconds(), s.share / 100) for s in self.steps)
+    def played(self) -> tuple[PlayedStep, ...]:
+        return tuple(PlayedStep(s.percent, s.spec, s.pause.total_seconds(), s.share / 100) for s in self.steps)
 
     def metrics(self) -> tuple[Mapping[str, Any], ...]:
         """Each of them, as its first step asks it."""
@@ -69,7 +69,7 @@ class Rule:
         return evidence.burst(str(self.metrics()[0].get("failureCondition") or ""))
 
 
-def rule(objects: Sequence[Mapping[str, Any]], replicas: int | None) -> Rule:
+def planned_rule(objects: Sequence[Mapping[str, Any]], replicas: int | None) -> PlannedRule:
     """The rule of a Rollout and its AnalysisTemplates, rendered or live."""
     rollout = next(o for o in objects if o["kind"] == "Rollout")
     templates = {o["metadata"]["name"]: o["spec"] for o in objects if o["kind"] == "AnalysisTemplate"}
@@ -86,7 +86,7 @@ def rule(objects: Sequence[Mapping[str, Any]], replicas: int | None) -> Rule:
     scope = next((a.get("value") or "" for a in known if a["name"] == "scope"), "")
     address = next((a.get("value") or "" for a in known if a["name"] == "prometheus"), "")
     meta = rollout["metadata"]
-    return Rule(meta["name"], meta.get("namespace", ""), steps, tuple(sorted(left_out)), scope, address)
+    return PlannedRule(meta["name"], meta.get("namespace", ""), steps, tuple(sorted(left_out)), scope, address)
 
 
 def _step(
@@ -141,12 +141,12 @@ def _share(canary: Mapping[str, Any], weight: float, replicas: int | None) -> tu
     return 100 * pods.canary / total if total else 0.0, pods.canary
 
 
-def planned(asked: Rule, rate: float) -> tuple[PlannedStep, ...]:
+def planned(asked: PlannedRule, rate: float) -> tuple[PlannedStep, ...]:
     """The steps in their order, if no pod takes long to start."""
     return tuple(_planned(asked, rate))
 
 
-def _planned(asked: Rule, rate: float) -> Iterator[PlannedStep]:
+def _planned(asked: PlannedRule, rate: float) -> Iterator[PlannedStep]:
     at, most = timedelta(), timedelta()
     for number, step in enumerate(asked.steps, 1):
         start, metric = at, step.metric
@@ -184,8 +184,8 @@ def _duration(text: str | None) -> timedelta:
         return timedelta()
 
 
-def warnings(
-    asked: Rule, load: Load, steps: Sequence[PlannedStep], chances: Sequence[Chance], *, latencies: bool
+def plan_warnings(
+    asked: PlannedRule, load: Load, steps: Sequence[PlannedStep], chances: Sequence[Chance], *, latencies: bool
 ) -> tuple[Warned, ...]:
     """What cannot be judged, or only late, and which change helps. `latencies`: the histogram is the service's."""
     few = tuple(_few_requests(asked, load.rate, steps))
@@ -201,7 +201,7 @@ def warnings(
     )
 
 
-def _few_requests(asked: Rule, rate: float, steps: Sequence[PlannedStep]) -> Iterator[Warned]:
+def _few_requests(asked: PlannedRule, rate: float, steps: Sequence[PlannedStep]) -> Iterator[Warned]:
     for s, step in zip(steps, asked.steps, strict=True):
         least = evidence.requests_needed(step.metric.get("successCondition") or "") or _floor(_query(step.metric))
         full = rate * s.share / 100 * s.window_seconds.total_seconds()
@@ -231,7 +231,7 @@ def _far_limit(limit: float, errors: float) -> Iterator[Warned]:
         )
 
 
-def _clumps(asked: Rule, stable: Behaviour) -> Iterator[Warned]:
+def _clumps(asked: PlannedRule, stable: Behaviour) -> Iterator[Warned]:
     if stable.clumps >= 1.5 * asked.burst and all(evidence.is_row(_query(m)) for m in asked.metrics()):
         yield Warned(
             "burst",
@@ -240,7 +240,7 @@ def _clumps(asked: Rule, stable: Behaviour) -> Iterator[Warned]:
         )
 
 
-def _has_boundary(asked: Rule, limit: float) -> bool:
+def _has_boundary(asked: PlannedRule, limit: float) -> bool:
     """Whether requests count as slow beyond a boundary of its own, not beyond the limit."""
     query = next((_query(m) for m in asked.metrics() if m["name"] == "latency-p95"), "")
     return evidence.is_row(query) and at_least(limit) not in query
@@ -265,7 +265,7 @@ def boundaries(limit: float, bounds: Sequence[str]) -> Iterator[Warned]:
     )
 
 
-def _wrong_about_good_ones(asked: Rule, chances: Sequence[Chance]) -> Iterator[Warned]:
+def _wrong_about_good_ones(asked: PlannedRule, chances: Sequence[Chance]) -> Iterator[Warned]:
     good = next((c for c in chances if c.times == 1), None)
     if good and good.rolled_back > 0.02 and not all(evidence.is_row(_query(m)) for m in asked.metrics()):
         yield Warned(

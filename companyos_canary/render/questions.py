@@ -28,7 +28,7 @@ _LONGEST = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class RequestGuard:
     """The part of a safe query that asks for enough requests of the canary."""
 
     count: str
@@ -51,11 +51,11 @@ def of_stable(query: str) -> str:
     return _SELECTOR.sub(lambda s: _without(s[0], 'canary!="true"'), query)
 
 
-def guard(query: str) -> Guard | None:
+def guard(query: str) -> RequestGuard | None:
     """The guard about the canary, where there is one."""
     for count, metric, matchers, window, needed in _GUARD.findall(query):
         if _kinds(matchers) == {True}:
-            return Guard(count, float(needed), metric, matchers, window)
+            return RequestGuard(count, float(needed), metric, matchers, window)
     return None
 
 
@@ -69,7 +69,7 @@ def everybody(query: str) -> str:
     return ""
 
 
-def share(found: Guard) -> str:
+def share(found: RequestGuard) -> str:
     """The canary's part of all requests, over the guard's window and at most a minute."""
     try:
         window = format_duration(min(parse_duration(found.window), _LONGEST))

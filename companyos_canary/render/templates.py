@@ -13,16 +13,17 @@ from companyos_canary.errors import CanaryError, nearest
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
 
 
-def filled(template: Any, values: Mapping[str, Any], name: str) -> Any:
+def filled_template(template: Any, values: Mapping[str, Any], name: str) -> Any:
     """The template with every placeholder replaced. A field whose placeholder is None is left out.
     CanaryError names the template and the placeholder that there is no value for."""
     if isinstance(template, Mapping):
         entries = (
-            (_filled_text(str(key), values, name), filled(value, values, name)) for key, value in template.items()
+            (_filled_text(str(key), values, name), filled_template(value, values, name))
+            for key, value in template.items()
         )
         return {key: value for key, value in entries if value is not None}
     if isinstance(template, list):
-        return [filled(item, values, name) for item in template]
+        return [filled_template(item, values, name) for item in template]
     return _filled_text(template, values, name) if isinstance(template, str) else template
 
 

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from companyos_canary.analysis.sequential import Found
 from companyos_canary.argo.limits import number_text
 from companyos_canary.argo.metric_rows import MetricRow
-from companyos_canary.view.lines import Column, Facts, Line, Role, table
+from companyos_canary.view.lines import Column, Facts, Line, Tone, table
 
-ROLES: dict[str, Role] = {"worse": "failure", "not-worse": "success", "open": ""}
+SEQUENTIAL_ROLES: dict[str, Tone] = {"worse": "failure", "not-worse": "success", "open": ""}
 _SHORT = {"worse": "worse, sure", "not-worse": "not worse, sure", "open": "cannot tell yet"}
 _ADVICE = "all requests of this update; Argo Rollouts decides by the limits above"
 
 
-def short(found: Found | None) -> str:
+def short_verdict(found: Found | None) -> str:
     return _SHORT[found.verdict] if found and found.counts.requests else ""
 
 
-def words(found: Found) -> str:
+def sequential_words(found: Found) -> str:
     """`worse, sure`, `not worse than 1.5 x`, `cannot tell yet: about 900 more requests`."""
     match found.verdict:
         case "worse":
@@ -44,7 +44,7 @@ def measured(found: Found) -> str:
     return f"{value} {unit} ({ends[0]}-{ends[1]})"
 
 
-def lines(rows: Sequence[MetricRow], facts: Facts) -> list[Line]:
+def sequential_lines(rows: Sequence[MetricRow], facts: Facts) -> list[Line]:
     """A table of it; none where no metric counts."""
     found = [(r.name, r.advice) for r in rows if r.advice and r.advice.counts.requests]
     if not found:
@@ -53,7 +53,7 @@ def lines(rows: Sequence[MetricRow], facts: Facts) -> list[Line]:
         Column("  BAD OF ALL", [f"  {name}" for name, _ in found], keep=9),
         Column("", [counted(a) for _, a in found], align="right", keep=5),
         Column("", [measured(a) for _, a in found], align="right", keep=6),
-        Column("VERDICT SO FAR", [(words(a), ROLES[a.verdict]) for _, a in found], keep=8),
+        Column("VERDICT SO FAR", [(sequential_words(a), SEQUENTIAL_ROLES[a.verdict]) for _, a in found], keep=8),
     ]
     return [(), *table(columns, facts.width), ((f"    {_ADVICE}"[: facts.width], "hint"),)]
 

@@ -11,11 +11,11 @@ from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.view import advice
 from companyos_canary.view.format import clock, duration, keyed, limit_text, sparkline, value_text
-from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_symbol, table
-from companyos_canary.view.metric_table import failed
+from companyos_canary.view.lines import Column, Facts, Line, Tone, joined, role_symbol, table
+from companyos_canary.view.metric_table import failed_text
 
-_ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
-_WHILE_RUNNING: dict[str, Role] = {
+_ROLES: dict[str, Tone] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
+_WHILE_RUNNING: dict[str, Tone] = {
     "failing": "failure",
     "error": "failure",
     "no data": "warning",
@@ -23,7 +23,7 @@ _WHILE_RUNNING: dict[str, Role] = {
 }
 
 
-def _role(one: Judged) -> Role:
+def _role(one: Judged) -> Tone:
     """That of the phase; that of the newest measurement if it is bad while it runs, and where the phase is
     Successful all the same: a run that was ended early has passed nothing."""
     newest = _WHILE_RUNNING.get(one.row.verdict, "")
@@ -71,7 +71,7 @@ def screen(
         metrics = judged(run)
         lines += [*([()] if lines else []), *_head(run, step(run), now, facts)]
         lines += [(), *_table(metrics, facts)] if metrics else []
-        lines += advice.lines([j.row for j in metrics], facts)
+        lines += advice.sequential_lines([j.row for j in metrics], facts)
         for one in metrics:
             if full or _is_bad(one):
                 lines += [(), *_details(one, facts)]
@@ -107,7 +107,7 @@ def _table(metrics: Sequence[Judged], facts: Facts) -> list[Line]:
         Column("PHASE", [(j.phase, x) for j, x in zip(metrics, roles, strict=True)], keep=7),
         Column("VALUE", [_value(r) for r in rows], align="right"),
         Column("LIMIT", [limit_text(r.limit, r.unit) for r in rows], align="right", keep=6),
-        Column("FAILED", [failed(r) for r in rows], align="right", keep=5),
+        Column("FAILED", [failed_text(r) for r in rows], align="right", keep=5),
         Column("TREND", trends, keep=3),
     ]
     return table(columns, facts.width)

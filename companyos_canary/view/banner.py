@@ -4,7 +4,7 @@ from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
 from companyos_canary.view.experiment import doing as kind_text
 from companyos_canary.view.format import bound_text, clock, duration, left, shorten, value_text
-from companyos_canary.view.lines import Facts, Line, Role, columns_of
+from companyos_canary.view.lines import Facts, Line, Tone, columns_of
 from companyos_canary.view.why import controller_sentence, limited_metric
 
 _VERSION_ROOM = 24
@@ -30,7 +30,7 @@ def too_long(picture: Picture, facts: Facts) -> str:
     return "" if fits or picture.cause is None else controller_sentence(picture.cause)
 
 
-def _told(picture: Picture, facts: Facts) -> tuple[str, str, Role, str]:
+def _told(picture: Picture, facts: Facts) -> tuple[str, str, Tone, str]:
     """The mark, the state in capitals, its colour, and what is said of it."""
     symbols, doing, at = facts.symbols, picture.progress.activity, _version(picture, facts)
     if stale := picture.snapshot.stale_since:
@@ -52,7 +52,7 @@ def _told(picture: Picture, facts: Facts) -> tuple[str, str, Role, str]:
     return _under_way(picture, facts, at)
 
 
-def _under_way(picture: Picture, facts: Facts, at: str) -> tuple[str, str, Role, str]:
+def _under_way(picture: Picture, facts: Facts, at: str) -> tuple[str, str, Tone, str]:
     symbols = facts.symbols
     if picture.cause and picture.cause.pods and (picture.why is None or picture.why.of_pods):
         return symbols.failed, "PODS FAIL", "bad", _with(at, _pods(picture))

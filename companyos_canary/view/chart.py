@@ -8,7 +8,7 @@ from itertools import groupby
 
 from companyos_canary.argo.limits import Limit, Unit
 from companyos_canary.view.format import bound_text, clock, shorten, value_text
-from companyos_canary.view.lines import Line, Part, Role, Symbols
+from companyos_canary.view.lines import Line, Part, Symbols, Tone
 
 GUTTER = 10  # columns for the scale; none where the chart would be narrower than it
 NARROWEST = 2 * GUTTER
@@ -104,7 +104,7 @@ class _Scale:
         return (self.eighths(value) - 1) // 8
 
 
-def _cell(value: float | None, row: int, scale: _Scale, symbols: Symbols) -> tuple[str, Role]:
+def _cell(value: float | None, row: int, scale: _Scale, symbols: Symbols) -> tuple[str, Tone]:
     filled = 0 if value is None else scale.eighths(value) - 8 * row
     if filled > 0 and value is not None:
         bad = scale.limit is not None and scale.limit.broken_by(value)
@@ -125,7 +125,7 @@ def _labels(scale: _Scale, unit: Unit) -> dict[int, str]:
     return labels
 
 
-def merged_cells(cells: Sequence[tuple[str, Role]]) -> list[Part]:
+def merged_cells(cells: Sequence[tuple[str, Tone]]) -> list[Part]:
     """Neighbours of one role as one part."""
     parts = groupby(cells, key=lambda c: c[1])
     return [("".join(mark for mark, _ in of_one), role) for role, of_one in parts]

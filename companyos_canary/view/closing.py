@@ -6,7 +6,7 @@ from companyos_canary.model.outcome import Ending
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.format import clock, duration, failure, quoted, weight_text
-from companyos_canary.view.lines import Facts, Line, Role, wrapped
+from companyos_canary.view.lines import Facts, Line, Tone, wrapped
 from companyos_canary.view.why import controller_sentence, metric_sentence, pod_sentence, too_few_sentence
 
 
@@ -83,7 +83,7 @@ def details(ending: Ending, facts: Facts, *, place: Place | None = None) -> list
     return lines + _told(*commands(ending, place or Place()))
 
 
-def look_of(ending: Ending, facts: Facts) -> tuple[Role, str]:
+def look_of(ending: Ending, facts: Facts) -> tuple[Tone, str]:
     """Whether it is good or bad, and the symbol of that."""
     symbols = facts.symbols
     match ending.kind:

@@ -17,10 +17,10 @@ from companyos_canary.view.format import keyed, limit_text, value_text
 from companyos_canary.view.lines import Facts, Line
 
 HEIGHT = 6
-Asked = tuple[Question, Course]
+Charted = tuple[Question, Course]
 
 
-def charts(asked: Sequence[Asked], now: datetime, facts: Facts) -> list[Line]:
+def charts(asked: Sequence[Charted], now: datetime, facts: Facts) -> list[Line]:
     """Each metric with its newest and its worst value, and its limit."""
     lines: list[Line] = []
     for question, course in asked:
@@ -47,7 +47,7 @@ def _title(question: Question, course: Course) -> Line:
     return (f"{question.name}  now {newest}   worst ", (said, "failure" if bad else ""), limited)
 
 
-def plain(asked: Sequence[Asked]) -> tuple[str, ...]:
+def plain(asked: Sequence[Charted]) -> tuple[str, ...]:
     """A line a point; a metric that could not be asked is one line with its problem."""
     lines: list[str] = []
     for _, course in asked:
@@ -75,7 +75,7 @@ class CourseRow:
     points: tuple[Point, ...]
 
 
-def course_rows(asked: Sequence[Asked]) -> tuple[CourseRow, ...]:
+def course_rows(asked: Sequence[Charted]) -> tuple[CourseRow, ...]:
     return tuple(
         CourseRow(
             question.name,

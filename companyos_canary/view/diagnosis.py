@@ -9,7 +9,7 @@ from companyos_canary.view.lines import Symbols
 _LONGEST = 200  # characters of a value in a line; JSON has all of it
 
 
-def lines(found: Diagnosis) -> tuple[str, ...]:
+def diagnosis_lines(found: Diagnosis) -> tuple[str, ...]:
     """The sentence, the evidence, the next command."""
     evidence = (f"  {e.object}  {e.field}: {_text(e.value)}" for e in found.evidence)
     following = (f"next: {found.next}",) if found.next else ()

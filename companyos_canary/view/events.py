@@ -10,7 +10,7 @@ from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 from companyos_canary.view.format import clock, keyed, shorten
-from companyos_canary.view.lines import Facts, Line, Role, columns_of, wrapped
+from companyos_canary.view.lines import Facts, Line, Tone, columns_of, wrapped
 
 _NOISE = frozenset({"RolloutAddedToInformer", "RolloutNotCompleted", "NewReplicaSetCreated"})
 _FOLDED = "(combined from similar events): "
@@ -81,7 +81,7 @@ def _lines(events: list[Event], picture: Picture, facts: Facts, *, folded: bool)
     lines: list[Line] = []
     for event in events:
         head = f"{'' if folded else '  '}{clock(event.at, picture.now)}  "
-        role: Role = "warning" if event.type == "Warning" else ""
+        role: Tone = "warning" if event.type == "Warning" else ""
         again = f" (x{event.count})" if event.count > 1 else ""
         mark = f"{facts.symbols.warning} " if role else ""
         room = facts.width - columns_of(head) - len(mark)
@@ -125,7 +125,7 @@ def _version(picture: Picture, snapshot: Snapshot, replicaset: str) -> str:
     return picture.version_of(found) if found else ""
 
 
-def lines(events: Iterable[Event], picture: Picture, facts: Facts) -> list[Line]:
+def event_lines(events: Iterable[Event], picture: Picture, facts: Facts) -> list[Line]:
     """Time, what it is about where that is not the Rollout itself, reason and message; nothing is cut off.
     Warnings are marked."""
     return [line for event in events for line in _rows(event, picture, facts)]
@@ -137,7 +137,7 @@ def _rows(event: Event, picture: Picture, facts: Facts) -> list[Line]:
     again = f" (x{event.count})" if event.count > 1 else ""
     about = "" if event.kind == "Rollout" else f"{subject(event, picture)}: "
     text = f"{about}{event.reason}: {short_names(event_text(event, picture), picture)}{again}"
-    style: Role = "warning" if warning else ""
+    style: Tone = "warning" if warning else ""
     folded = textwrap.wrap(text, max(20, facts.width - columns_of(head)), break_on_hyphens=False) or [""]
     rest = " " * columns_of(head)
     return [(head if n == 0 else rest, (part, style)) for n, part in enumerate(folded)]
@@ -158,16 +158,16 @@ def subject(event: Event, picture: Picture) -> str:
         case "Rollout":
             return "rollout"
         case "ReplicaSet":
-            return f"{role(tail, picture)} set".strip()
+            return f"{version_role(tail, picture)} set".strip()
         case "Pod":
             digest, _, own = tail.rpartition("-")
-            return f"{role(digest, picture)} {own}".strip()
+            return f"{version_role(digest, picture)} {own}".strip()
         case "AnalysisRun":
             return f"run {tail.partition('-')[2] or tail}"
     return event.kind.lower()
 
 
-def role(digest: str, picture: Picture) -> str:
+def version_role(digest: str, picture: Picture) -> str:
     """`canary`, `stable` or `old` for a pod template hash."""
     found = picture.snapshot.replicaset(digest)
     return (picture.snapshot.role_of(digest) or "old") if found else "old"

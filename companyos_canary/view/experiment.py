@@ -6,7 +6,7 @@ from companyos_canary.argo.routes import Route
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import ExperimentAnalysis, ExperimentTemplate
 from companyos_canary.view.format import left, shorten
-from companyos_canary.view.lines import Facts, Line, Role
+from companyos_canary.view.lines import Facts, Line, Tone
 
 _SHOWN = ("other", "held", "inconclusive", "degraded", "aborting")
 _BAD = ("Failed", "Error", "Degraded")
@@ -66,13 +66,13 @@ def _experiment(picture: Picture, facts: Facts) -> list[Line]:
     return lines
 
 
-def _version(template: ExperimentTemplate) -> tuple[str, str, Role]:
+def _version(template: ExperimentTemplate) -> tuple[str, str, Tone]:
     state = template.status if template.status not in ("", "Running") else ""
     text = f"{template.available} of {template.desired} {'pod' if template.desired == 1 else 'pods'} available"
     return template.name, ", ".join(w for w in (text, state, template.message) if w), _role(template.status)
 
 
-def _analysis(one: ExperimentAnalysis, run: AnalysisRun | None) -> tuple[str, str, Role]:
+def _analysis(one: ExperimentAnalysis, run: AnalysisRun | None) -> tuple[str, str, Tone]:
     results = run.results if run else ()
     values = [f"{r.name} {number_text(measured_number(r.measurements[-1].value))}" for r in results if r.measurements]
     return (
@@ -82,5 +82,5 @@ def _analysis(one: ExperimentAnalysis, run: AnalysisRun | None) -> tuple[str, st
     )
 
 
-def _role(phase: str) -> Role:
+def _role(phase: str) -> Tone:
     return "failure" if phase in _BAD else ""

@@ -8,13 +8,13 @@ from companyos_canary.argo.experiments import ExperimentListed, ExperimentPictur
 from companyos_canary.model.image import version
 from companyos_canary.view import analysis
 from companyos_canary.view.format import duration, keyed, shorten
-from companyos_canary.view.lines import Column, Facts, Line, Part, Role, columns_of, cut, filled, role_symbol, table
+from companyos_canary.view.lines import Column, Facts, Line, Part, Tone, columns_of, cut, filled, role_symbol, table
 from companyos_canary.view.pods import pod_lines
 
-_ROLES: dict[str, Role] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
+_ROLES: dict[str, Tone] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
 
 
-def _role(phase: str) -> Role:
+def _role(phase: str) -> Tone:
     return _ROLES.get(phase, "hint")
 
 
@@ -56,7 +56,7 @@ def _template(part: TemplatePart, room: int, facts: Facts) -> Line:
     template, symbols = part.template, facts.symbols
     images = part.replicaset.containers if part.replicaset else ()
     shown = shorten(version(images[0].image) if images else "", 24, symbols)
-    state: Role = "warning" if template.ready < template.desired else ""
+    state: Tone = "warning" if template.ready < template.desired else ""
     ready = f"{template.ready}/{template.desired} ready"
     if part.replicaset and not part.replicaset.desired and not part.replicaset.replicas:
         ready, state = "scaled down", ""

@@ -14,7 +14,7 @@ _LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "note": 
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def lines(findings: Sequence[Finding]) -> Iterator[str]:
+def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
     """One line a finding; `hint:` below it where there is one."""
     for f in findings:
         yield f"{f.file}:{f.line}: {f.severity}: {f.message} [{f.rule}]"
@@ -22,7 +22,7 @@ def lines(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"  hint: {f.hint}"
 
 
-def counted(count: int, word: str) -> str:
+def plural(count: int, word: str) -> str:
     """`1 error`, `2 errors`."""
     return f"{count} {word}{'' if count == 1 else 's'}"
 
@@ -34,7 +34,7 @@ def annotations(findings: Sequence[Finding]) -> Iterator[str]:
         yield forges.at_line(_LEVELS[f.severity], f.file, f.line, f.rule, text)
 
 
-def annotation(file: str, line: int, message: str) -> str:
+def finding_annotation(file: str, line: int, message: str) -> str:
     """The same for a file that could not be read."""
     return forges.at_line("error", file, max(line, 1), "unreadable", message)
 

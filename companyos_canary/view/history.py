@@ -10,10 +10,10 @@ from companyos_canary.model.outcome import Cause
 from companyos_canary.model.quantity import format_time
 from companyos_canary.view import advice
 from companyos_canary.view.format import clock, duration, failure, keyed, shorten
-from companyos_canary.view.lines import Column, Facts, Line, Part, Role, table, words
+from companyos_canary.view.lines import Column, Facts, Line, Part, Tone, part_text, table
 from companyos_canary.view.why import controller_sentence, metric_sentence
 
-_ROLES: dict[Became, Role] = {"stable": "success", "in progress": "hint", "degraded": "failure", "aborted": "failure"}
+_ROLES: dict[Became, Tone] = {"stable": "success", "in progress": "hint", "degraded": "failure", "aborted": "failure"}
 _BELOW = " " * 9
 
 
@@ -86,7 +86,7 @@ def _below(revision: Revision, facts: Facts) -> list[Line]:
     if revision.reason:
         found.append(f"“{revision.reason}”" if facts.unicode else f'"{revision.reason}"')
     room = facts.width - len(_BELOW)
-    cut = ((shorten(words(p), room, facts.symbols), p) for p in found)
+    cut = ((shorten(part_text(p), room, facts.symbols), p) for p in found)
     return [(_BELOW, (text, "" if isinstance(p, str) else p[1])) for text, p in cut]
 
 
@@ -130,7 +130,7 @@ def _done_with(revision: Revision) -> list[str]:
 
 def diff_lines(rows: Iterable[str]) -> list[Line]:
     """A unified diff with what goes and what comes in colour."""
-    roles: dict[str, Role] = {"-": "failure", "+": "success", "@": "hint"}
+    roles: dict[str, Tone] = {"-": "failure", "+": "success", "@": "hint"}
     return [((row, roles.get(row[:1], "")),) for row in rows]
 
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-Role = Literal["", "success", "warning", "failure", "hint", "off", "doing", "asking", "bad", "done", "gone"]
+Tone = Literal["", "success", "warning", "failure", "hint", "off", "doing", "asking", "bad", "done", "gone"]
 
 # The last five fill a whole line: what continues, waits for a person, went wrong, is done, is out of date.
-BANNERS: dict[Role, str] = {
+BANNERS: dict[Tone, str] = {
     "doing": "bold white on blue",
     "asking": "black on yellow",
     "bad": "bold white on red",
     "done": "black on green",
     "gone": "bold white on bright_black",
 }
-STYLES: dict[Role, str] = {
+STYLES: dict[Tone, str] = {
     "": "",
     "success": "green",
     "warning": "yellow",
@@ -25,7 +25,7 @@ STYLES: dict[Role, str] = {
     **BANNERS,
 }
 # Yellow and cyan can hardly be read on white.
-ON_LIGHT: dict[Role, str] = {**STYLES, "warning": "magenta", "hint": "blue"}
+ON_LIGHT: dict[Tone, str] = {**STYLES, "warning": "magenta", "hint": "blue"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Facts:
     def symbols(self) -> "Symbols":
         return UNICODE if self.unicode else ASCII
 
-    def style(self, role: Role) -> str:
+    def style(self, role: Tone) -> str:
         """The rich style of a role; empty without colour, so that no escape is ever written."""
         return (ON_LIGHT if self.light else STYLES)[role] if self.colour else ""
 
@@ -132,10 +132,10 @@ ASCII = Symbols(
     now="~",
 )
 
-PHASES: dict[str, Role] = {"Healthy": "success", "Progressing": "hint", "Paused": "warning", "Degraded": "failure"}
+PHASES: dict[str, Tone] = {"Healthy": "success", "Progressing": "hint", "Paused": "warning", "Degraded": "failure"}
 
 
-def role_symbol(symbols: Symbols, role: Role, otherwise: str) -> str:
+def role_symbol(symbols: Symbols, role: Tone, otherwise: str) -> str:
     """The symbol of what went well, badly, or without a verdict."""
     marks = {"success": symbols.ok, "failure": symbols.failed, "warning": symbols.unknown}
     return marks.get(role, otherwise)
@@ -189,12 +189,12 @@ def _start(text: str, room: int) -> str:
     return text
 
 
-Part = str | tuple[str, Role]
+Part = str | tuple[str, Tone]
 Line = tuple[Part, ...]
 Cell = Part | list[Part]
 
 
-def words(part: Part) -> str:
+def part_text(part: Part) -> str:
     return part if isinstance(part, str) else part[0]
 
 
@@ -206,7 +206,7 @@ def _parts(cell: Cell) -> Sequence[Part]:
     return cell if isinstance(cell, list) else (cell,)
 
 
-def plain(line: Iterable[Part]) -> str:
+def plain_text(line: Iterable[Part]) -> str:
     """The line without roles and without trailing blanks."""
     return "".join(p if isinstance(p, str) else p[0] for p in line).rstrip()
 
@@ -233,7 +233,7 @@ class Column:
 
     @property
     def empty(self) -> bool:
-        return not any(plain(_parts(c)).strip() for c in self.cells)
+        return not any(plain_text(_parts(c)).strip() for c in self.cells)
 
 
 def table(columns: Sequence[Column], room: int, *, indent: int = 2, gap: int = 2) -> list[Line]:

@@ -2,16 +2,16 @@
 
 from companyos_canary.errors import harmless
 from companyos_canary.model.workload import LogLine
-from companyos_canary.view.lines import Facts, Role
+from companyos_canary.view.lines import Facts, Tone
 
-_ROLES: dict[str, Role] = {"canary": "hint", "stable": "success"}
+_ROLES: dict[str, Tone] = {"canary": "hint", "stable": "success"}
 
 
 _OF_PODS = ("cyan", "magenta", "yellow", "blue", "green", "bright_red")
 _ON_LIGHT = ("blue", "magenta", "green", "red", "cyan", "black")
 
 
-def line(found: LogLine, facts: Facts, *, prefixed: bool, pods: dict[str, int]) -> str:
+def log_line(found: LogLine, facts: Facts, *, prefixed: bool, pods: dict[str, int]) -> str:
     """`canary x2k1z GET /api 200`: the line, with what cannot be seen written out, after the role
     and the end of the pod's name. Only these are coloured, the name in a colour of its pod: `pods` has them in
     the order in which they were met, and is added to."""

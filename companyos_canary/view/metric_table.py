@@ -17,8 +17,8 @@ from companyos_canary.view.lines import (
     Facts,
     Line,
     Part,
-    Role,
     Symbols,
+    Tone,
     cut,
     fitting,
     role_symbol,
@@ -37,7 +37,7 @@ def trend(values: Sequence[float | None], limit: Limit | None, room: int, symbol
     return merged_cells(marks)
 
 
-def _mark(value: float | None, limit: Limit, symbols: Symbols) -> tuple[str, Role]:
+def _mark(value: float | None, limit: Limit, symbols: Symbols) -> tuple[str, Tone]:
     used, top = limit.used(value), len(symbols.levels) - 1
     if used is None:
         return symbols.gap, ""
@@ -55,7 +55,7 @@ _ALL = 1000
 _VALUE, _NAME, _WIDE, _ROOMY, _GAUGE, _VERDICT = 8, 24, 60, 100, 6, 14  # columns
 _MISSING = {"too few requests": "too few", "several series": "several"}
 _OLD = timedelta(seconds=15)
-ROLES: dict[str, Role] = {
+VERDICT_ROLES: dict[str, Tone] = {
     "ok": "success",
     "failing": "failure",
     "error": "failure",
@@ -74,7 +74,7 @@ def metrics_lines(picture: Picture, facts: Facts, most: int = _ALL) -> list[Line
         return []
     if most == 0:
         return [_in_one_line(rows, facts)]
-    hidden, rows = len(rows) - most, worst(rows, most)
+    hidden, rows = len(rows) - most, worst_row(rows, most)
     columns = _columns(rows, picture.live, facts)
     full = f"TREND, {facts.symbols.levels[-1]} = LIMIT" if any(r.limit for r in rows) else "TREND"
     placeholder = Column(full, ["x"] * len(rows), keep=1, least=_SHORTEST_TREND)
@@ -90,18 +90,18 @@ def metrics_lines(picture: Picture, facts: Facts, most: int = _ALL) -> list[Line
 
 def _in_one_line(rows: tuple[MetricRow, ...], facts: Facts) -> Line:
     """The worst metric, and how many there are: for a terminal without room for a table."""
-    first, bad = worst(rows, 1)[0], [r for r in rows if ROLES[r.verdict] != "success"]
+    first, bad = worst_row(rows, 1)[0], [r for r in rows if VERDICT_ROLES[r.verdict] != "success"]
     if not bad:
         return ("  metrics  ", (f"{facts.symbols.ok} all {len(rows)} ok", "success"))
     more = f", {len(bad) - 1} more" if len(bad) > 1 else ""
     told = f"{first.name} {first.verdict}: {value(first)} ({limit_text(first.limit, first.unit)})"
-    return (f"  {facts.symbols.dot} ", (told, ROLES[first.verdict]), f"{more} of {len(rows)}")
+    return (f"  {facts.symbols.dot} ", (told, VERDICT_ROLES[first.verdict]), f"{more} of {len(rows)}")
 
 
-def worst(rows: tuple[MetricRow, ...], most: int) -> tuple[MetricRow, ...]:
+def worst_row(rows: tuple[MetricRow, ...], most: int) -> tuple[MetricRow, ...]:
     """So many rows in their order, those that are bad before those that are good."""
-    order: list[Role] = ["failure", "warning", "", "success"]
-    kept = sorted(rows, key=lambda r: order.index(ROLES[r.verdict]))[:most]
+    order: list[Tone] = ["failure", "warning", "", "success"]
+    kept = sorted(rows, key=lambda r: order.index(VERDICT_ROLES[r.verdict]))[:most]
     return tuple(r for r in rows if r in kept)
 
 
@@ -130,10 +130,10 @@ def _columns(rows: tuple[MetricRow, ...], live: Live | None, facts: Facts) -> li
     ]
 
 
-def _role(row: MetricRow) -> Role:
+def _role(row: MetricRow) -> Tone:
     """That of the verdict; a warning where all requests say that it is worse and no look has failed."""
     surely = row.advice is not None and row.advice.verdict == "worse"
-    return "warning" if surely and row.verdict == "ok" else ROLES[row.verdict]
+    return "warning" if surely and row.verdict == "ok" else VERDICT_ROLES[row.verdict]
 
 
 def _verdict(row: MetricRow, facts: Facts) -> str:
@@ -147,10 +147,10 @@ def _verdict(row: MetricRow, facts: Facts) -> str:
 
 
 def _so_far(row: MetricRow) -> Cell:
-    return (advice.short(row.advice), advice.ROLES[row.advice.verdict]) if row.advice else ""
+    return (advice.short_verdict(row.advice), advice.SEQUENTIAL_ROLES[row.advice.verdict]) if row.advice else ""
 
 
-def _gauge(row: MetricRow, metric: LiveMetric | None, role: Role, symbols: Symbols) -> Cell:
+def _gauge(row: MetricRow, metric: LiveMetric | None, role: Tone, symbols: Symbols) -> Cell:
     """`██░░░░`: how much of the limit is used by what was measured, until then by what is now; beyond it `█████▶`."""
     waiting, limit = row.verdict == "waiting", row.limit
     number = metric.canary if waiting and metric else row.value
@@ -172,7 +172,7 @@ def value(row: MetricRow) -> str:
     return value_text(row.value, row.unit, limit=row.limit)
 
 
-def failed(row: MetricRow) -> str:
+def failed_text(row: MetricRow) -> str:
     """`2 of 4`: failed measurements of those the newest run has made."""
     return f"{row.failed} of {row.measured}" if row.measured else "-"
 

@@ -6,18 +6,17 @@ from typing import Literal
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.snapshot import Course
 from companyos_canary.model.workload import LogLine
-from companyos_canary.view.events import in_order
-from companyos_canary.view.events import lines as event_lines
+from companyos_canary.view.events import event_lines, in_order
 from companyos_canary.view.format import clock, limit_text, shorten
-from companyos_canary.view.lines import Facts, Line, Part, Role, columns_of, cut, wrapped
-from companyos_canary.view.metric_table import ROLES, value, worst
-from companyos_canary.view.plot import GUTTER, Time, axis, plot
+from companyos_canary.view.lines import Facts, Line, Part, Tone, columns_of, cut, wrapped
+from companyos_canary.view.metric_table import VERDICT_ROLES, value, worst_row
+from companyos_canary.view.plot import PLOT_GUTTER, TimeAxis, axis, plot
 
 Panel = Literal["", "metrics", "events", "logs", "help"]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Confirmation:
     """Asked once, inside the frame. What is confirmed is meant for this revision and step alone."""
 
     verb: str
@@ -31,11 +30,11 @@ class Notice:
     """The outcome of a key, until the next one is pressed."""
 
     text: str
-    role: Role = ""
+    role: Tone = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Logs:
+class LogPanel:
     """The last lines of one pod, oldest first; `note` says why there are none."""
 
     pod: str = ""
@@ -50,10 +49,10 @@ class Desk:
 
     read_only: str = ""
     panel: Panel = ""
-    question: Question | None = None
+    question: Confirmation | None = None
     notice: Notice | None = None
     busy: str = ""
-    logs: Logs | None = None
+    logs: LogPanel | None = None
     stable: tuple[Course, ...] = ()
 
 
@@ -77,15 +76,15 @@ def foot_lines(picture: Picture, facts: Facts, desk: Desk) -> list[Line]:
     return [*said, _keys(picture, facts, desk)]
 
 
-Key = tuple[int, str, str, Role]
+KeyHint = tuple[int, str, str, Tone]
 """How long it is kept where room is short, the key, its word, and the colour of the word."""
 
 
 def _keys(picture: Picture, facts: Facts, desk: Desk) -> Line:
     """As many as there is room for; `q` and `?` always. What cannot be done now is grey, or left out
     without colours; without a connection the reason is next to it."""
-    close: list[Key] = [(9, "esc", "back", "")] if desk.panel else []
-    always: list[Key] = [(10, "?", "keys", ""), (10, "q", "leave", "")]
+    close: list[KeyHint] = [(9, "esc", "back", "")] if desk.panel else []
+    always: list[KeyHint] = [(10, "?", "keys", ""), (10, "q", "leave", "")]
     changing = [k for k in _changing(picture, desk) if facts.colour or k[3] != "off" or picture.snapshot.stale_since]
     pieces = [*changing, *_looking(desk), *close, *always]
     while len(pieces) > 2 and _length(pieces) > facts.width:
@@ -97,11 +96,11 @@ def _keys(picture: Picture, facts: Facts, desk: Desk) -> Line:
     return tuple(line)
 
 
-def _length(pieces: list[Key]) -> int:
+def _length(pieces: list[KeyHint]) -> int:
     return sum(columns_of(f"{k} {w}".strip()) + 2 for _, k, w, _ in pieces) - 2
 
 
-def _changing(picture: Picture, desk: Desk) -> list[Key]:
+def _changing(picture: Picture, desk: Desk) -> list[KeyHint]:
     """The keys that change something, those that would do nothing now in grey."""
     if desk.read_only:
         return []
@@ -112,12 +111,12 @@ def _changing(picture: Picture, desk: Desk) -> list[Key]:
         return [(8, "r", "retry", "")]
     if doing in ("healthy", "unobserved", "aborting"):
         return []
-    promote: Key = (8, "p", "promote", "") if doing in _STANDS else (2, "p", "promote", "off")
+    promote: KeyHint = (8, "p", "promote", "") if doing in _STANDS else (2, "p", "promote", "off")
     return [promote, (8, "a", "abort", ""), (6, "space", "resume" if doing == "held" else "pause", "")]
 
 
-def _looking(desk: Desk) -> list[Key]:
-    words: tuple[Key, ...] = ((5, "m", "metrics", ""), (4, "e", "events", ""), (3, "l", "logs", ""))
+def _looking(desk: Desk) -> list[KeyHint]:
+    words: tuple[KeyHint, ...] = ((5, "m", "metrics", ""), (4, "e", "events", ""), (3, "l", "logs", ""))
     return [w for w in words if w[2] != desk.panel]
 
 
@@ -178,7 +177,7 @@ def panel_lines(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[L
 
 def _metrics(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line]:
     """A chart each of both versions, the worst where not all have room, and one axis of time under them."""
-    rows = worst(picture.metrics, max(1, (room - _AXIS) // (_LOWEST + 1)))
+    rows = worst_row(picture.metrics, max(1, (room - _AXIS) // (_LOWEST + 1)))
     if not rows:
         return [("  no metric is measured now",)]
     time, symbols = _time(picture, facts, desk), facts.symbols
@@ -189,7 +188,7 @@ def _metrics(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line
         name = shorten(row.name, facts.width // 2, symbols)
         pieces = (value(row) if row.verdict != "waiting" else "", limit_text(row.limit, row.unit), row.verdict)
         told = cut("  ".join(p for p in pieces if p), facts.width - columns_of(name) - 4, symbols.more)
-        lines.append((f"  {name}  ", (told, ROLES[row.verdict])))
+        lines.append((f"  {name}  ", (told, VERDICT_ROLES[row.verdict])))
         if height >= _LOWEST and time.columns > 0:
             own, other = picture.courses.get(row.name, ()), stable.get(row.name, ())
             lines += plot(own, other, row, time, height=height, symbols=symbols)
@@ -203,13 +202,13 @@ def _metrics(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line
     return [*lines, legend][:room]
 
 
-def _time(picture: Picture, facts: Facts, desk: Desk) -> Time:
+def _time(picture: Picture, facts: Facts, desk: Desk) -> TimeAxis:
     """From the start of the update, or the first value there is, until now."""
     known = [at for points in picture.courses.values() for at, _ in points]
     known += [at for at, _ in picture.weights] or [at for c in desk.stable for at, _ in c.points]
     start = min([*known, *([picture.started] if picture.started else [])], default=picture.as_of)
     end = max([*known, picture.as_of]) if picture.progress.activity not in _OVER else max(known, default=picture.as_of)
-    return Time(start, end, max(0, facts.width - GUTTER), picture.weights)
+    return TimeAxis(start, end, max(0, facts.width - PLOT_GUTTER), picture.weights)
 
 
 def _logs(facts: Facts, desk: Desk, room: int) -> list[Line]:

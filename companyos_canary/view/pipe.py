@@ -35,7 +35,7 @@ _WAITS = {
 }
 
 
-def words(event: Happened, picture: Picture) -> str:
+def event_words(event: Happened, picture: Picture) -> str:
     """The line of an event without its times; `picture` is the one after it."""
     match event:
         case Replaced():

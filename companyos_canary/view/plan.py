@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from companyos_canary.model.outcome import Chance, PlannedStep, PlanRow
 from companyos_canary.view.format import duration, keyed
-from companyos_canary.view.lines import Column, Facts, Line, Role, table, wrapped
+from companyos_canary.view.lines import Column, Facts, Line, Tone, table, wrapped
 
 _ALWAYS, _HARDLY = 0.99, 0.05
 
@@ -167,7 +167,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if 0 < share < 0.1 else f"{100 * share:.0f} %"
 
 
-def _sentence(text: str, facts: Facts, role: Role = "") -> list[Line]:
+def _sentence(text: str, facts: Facts, role: Tone = "") -> list[Line]:
     return [((line, role),) for line in _text(text, facts)]
 
 

@@ -10,15 +10,15 @@ from companyos_canary.argo.limits import Limit
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.view.chart import merged_cells
 from companyos_canary.view.format import bound_text, clock, value_text
-from companyos_canary.view.lines import Line, Role, Symbols
+from companyos_canary.view.lines import Line, Symbols, Tone
 
-GUTTER = 10  # columns for the scale
+PLOT_GUTTER = 10  # columns for the scale
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a braille cell, by column and from above
 _BRAILLE = 0x2800
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
+class TimeAxis:
     """What a chart reaches over, its width in columns, and when each weight began."""
 
     start: datetime
@@ -40,7 +40,9 @@ class Time:
         return {self.column(at): weight for at, weight in self.weights if self.start <= at <= self.end}
 
 
-def plot(canary: Points, stable: Points, row: MetricRow, time: Time, *, height: int, symbols: Symbols) -> list[Line]:
+def plot(
+    canary: Points, stable: Points, row: MetricRow, time: TimeAxis, *, height: int, symbols: Symbols
+) -> list[Line]:
     """`height` lines: a line for the canary, red beyond the limit, a dotted one for stable, the limit across, and a
     thin upright where a weight began."""
     limit, unit = row.limit, row.unit
@@ -56,7 +58,7 @@ def plot(canary: Points, stable: Points, row: MetricRow, time: Time, *, height: 
     broken = canvas.cells(_beyond(canary, limit, canvas))
     lines: list[Line] = []
     for line in range(height):
-        cells: list[tuple[str, Role]] = []
+        cells: list[tuple[str, Tone]] = []
         for column in range(time.columns):
             mine, theirs = own.get((line, column), 0), other.get((line, column), 0)
             if mine:
@@ -67,8 +69,8 @@ def plot(canary: Points, stable: Points, row: MetricRow, time: Time, *, height: 
                 cells.append((symbols.across, "warning"))
             else:
                 cells.append((symbols.limit, "off") if column in time.borders else (" ", ""))
-        edge: Role = "warning" if line == limit_row else "hint"
-        lines.append(((f"{labels.get(line, '')[: GUTTER - 1]:>{GUTTER - 1}} ", edge), *merged_cells(cells)))
+        edge: Tone = "warning" if line == limit_row else "hint"
+        lines.append(((f"{labels.get(line, '')[: PLOT_GUTTER - 1]:>{PLOT_GUTTER - 1}} ", edge), *merged_cells(cells)))
     return lines
 
 
@@ -85,7 +87,7 @@ def _beyond(points: Points, limit: Limit | None, canvas: "_Canvas") -> set[tuple
     return found.union(*(canvas.line((point,)) for point in points if limit.broken_by(point[1])))
 
 
-def axis(time: Time, now: datetime, symbols: Symbols) -> list[Line]:
+def axis(time: TimeAxis, now: datetime, symbols: Symbols) -> list[Line]:
     """The time under the charts, with the weights where they began."""
     rule = "".join(symbols.border if c in time.borders else symbols.bar_open for c in range(time.columns))
     left, right = clock(time.start, now).strip(), clock(time.end, now).strip()
@@ -96,7 +98,7 @@ def axis(time: Time, now: datetime, symbols: Symbols) -> list[Line]:
         around = told[max(0, place - 1) : place + len(text) + 1]
         if all(c == " " for c in around):
             told[place : place + len(text)] = text
-    return [((" " * GUTTER + rule, "hint"),), ((" " * GUTTER + "".join(told), "hint"),)]
+    return [((" " * PLOT_GUTTER + rule, "hint"),), ((" " * PLOT_GUTTER + "".join(told), "hint"),)]
 
 
 def _ends(known: Sequence[float], limit: Limit | None) -> tuple[float, float]:
@@ -113,7 +115,7 @@ def _ends(known: Sequence[float], limit: Limit | None) -> tuple[float, float]:
 class _Canvas:
     """Dots of a chart: `levels` in height, in braille four to a line and two to a column of the terminal."""
 
-    time: Time
+    time: TimeAxis
     low: float
     high: float
     levels: int

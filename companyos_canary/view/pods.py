@@ -9,7 +9,7 @@ from companyos_canary.argo.pods import PodState, pod_message, ready_containers
 from companyos_canary.model.rollout import BlueGreen
 from companyos_canary.model.workload import ReplicaSet
 from companyos_canary.view.format import duration, left, shorten
-from companyos_canary.view.lines import Facts, Line, Role, columns_of, cut, cut_start, filled, joined
+from companyos_canary.view.lines import Facts, Line, Tone, columns_of, cut, cut_start, filled, joined
 
 _NAME_ROOM = 36
 
@@ -51,7 +51,7 @@ def _served(picture: Picture, hash_: str) -> str:
     return f"{picture.version_of(found)}{none}"
 
 
-def _note(picture: Picture, facts: Facts, state: BlueGreen) -> tuple[str, Role] | None:
+def _note(picture: Picture, facts: Facts, state: BlueGreen) -> tuple[str, Tone] | None:
     progress, symbols = picture.progress, facts.symbols
     time = f", {left(progress.remaining, progress.overdue)}" if progress.remaining is not None else ""
     match progress.activity:
@@ -111,7 +111,7 @@ def _head(
     if not replicaset.desired and not replicaset.replicas:
         ready = "scaled down"
     short = replicaset.ready < replicaset.desired
-    state: Role = "warning" if short else ""
+    state: Tone = "warning" if short else ""
     problems = list(dict.fromkeys(p.status for p in pods if p.in_trouble))
     why = f"  {', '.join(problems[:2])}" if problems else ""
     head = _name(picture, facts, replicaset, widths, facts.symbols.replicaset)
@@ -167,7 +167,7 @@ def pod_lines(
 def _pod(state: PodState, facts: Facts, now: datetime) -> Line:
     pod, status = state.pod, state.status
     ready, of = ready_containers(pod)
-    role: Role = "failure" if state.in_trouble else ("" if pod.ready else "warning")
+    role: Tone = "failure" if state.in_trouble else ("" if pod.ready else "warning")
     age = duration(now - pod.created_at) if pod.created_at else ""
     again = f"restarts {state.restarts}" if state.restarts else ""
     detail = len(f"  {ready}/{of}") + columns_of(status)

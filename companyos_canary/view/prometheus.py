@@ -15,7 +15,7 @@ from companyos_canary.model.snapshot import Live, LiveMetric
 from companyos_canary.render.questions import Question, Questions
 from companyos_canary.view import advice
 from companyos_canary.view.format import clock, keyed, limit_text, value_text
-from companyos_canary.view.lines import Column, Facts, Line, Role, joined, role_symbol, table
+from companyos_canary.view.lines import Column, Facts, Line, Tone, joined, role_symbol, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class TrafficRow:
     """The canary's part in percent: asked for, made by the pods, seen by Prometheus."""
 
     asked: Percent
@@ -143,7 +143,7 @@ class NowRow(Placed):
     revision: int
     at: datetime
     prometheus: Asked
-    traffic: Traffic
+    traffic: TrafficRow
     metrics: tuple[MetricNow, ...]
     notes: tuple[str, ...]
 
@@ -202,7 +202,7 @@ def now_row(now: Now) -> NowRow:
         revision=rollout.revision,
         at=live.at,
         prometheus=pick(Asked, live, through_api_server=now.through_the_api_server),
-        traffic=Traffic(
+        traffic=TrafficRow(
             asked=now.picture.progress.weight,
             pods=now.picture.pod_share,
             measured=None if live.share is None else 100 * live.share,
@@ -228,11 +228,11 @@ def _text(number: float | None) -> str:
     return "" if number is None else f"{number:g}"
 
 
-_ROLES: dict[str, Role] = {"ok": "success", "failing": "failure", "error": "failure", "not asked": "", "no limit": ""}
+_ROLES: dict[str, Tone] = {"ok": "success", "failing": "failure", "error": "failure", "not asked": "", "no limit": ""}
 
 
 def screen(now: Now, facts: Facts) -> list[Line]:
-    so_far = advice.lines([r.measured for r in now.rows if r.measured], facts)
+    so_far = advice.sequential_lines([r.measured for r in now.rows if r.measured], facts)
     return [*head(now, facts), (), *_table(now, facts), *_problems(now, facts), *so_far]
 
 
@@ -249,7 +249,7 @@ def head(now: Now, facts: Facts) -> list[Line]:
     return [*lines, _traffic(now, facts)] if now.under_way else lines
 
 
-def _told(sentence: tuple[str, Role], facts: Facts, indent: str = "") -> list[Line]:
+def _told(sentence: tuple[str, Tone], facts: Facts, indent: str = "") -> list[Line]:
     text, role = sentence
     folded = textwrap.wrap(
         text, facts.width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from companyos_canary.argo.rows import Listed
 from companyos_canary.view.format import duration, keyed, shorten
-from companyos_canary.view.lines import PHASES, Column, Facts, Line, Part, Role, phase_symbol, table
+from companyos_canary.view.lines import PHASES, Column, Facts, Line, Part, Tone, phase_symbol, table
 
 _DOING = {
     "waiting": "waits",
@@ -45,7 +45,7 @@ def longest_waiting_first(rows: Iterable[Listed]) -> list[Listed]:
 def screen(rows: Sequence[Listed], facts: Facts, *, namespaces: bool) -> list[Line]:
     """A table; `namespaces` where they are of several."""
     symbols = facts.symbols
-    roles: list[Role] = [PHASES.get(r.phase, "") for r in rows]
+    roles: list[Tone] = [PHASES.get(r.phase, "") for r in rows]
     names = [shorten(r.rollout, 32, symbols) for r in rows]
     marks: list[Part] = [(phase_symbol(symbols, r.phase), x) for r, x in zip(rows, roles, strict=True)]
     states: list[Part] = [(_state(r), x) for r, x in zip(rows, roles, strict=True)]

@@ -46,7 +46,7 @@ def where(picture: Picture, facts: Facts) -> Line:
     return (joined(pieces, facts.width, dot),)
 
 
-def warnings(picture: Picture, facts: Facts) -> list[Line]:
+def warning_lines(picture: Picture, facts: Facts) -> list[Line]:
     """Why the rollout is where it is, as far as neither the banner nor a row says it."""
     lines: list[Line] = []
     mark = facts.symbols.warning
@@ -157,7 +157,7 @@ def _ahead(picture: Picture, facts: Facts, desk: Desk | None, leave: str) -> lis
 
 def _with_panel(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line]:
     """The banner and the steps, then the panel in all the room that is left."""
-    top = [banner_line(picture, facts), *warnings(picture, facts)[:2], *steps_lines(picture, facts)]
+    top = [banner_line(picture, facts), *warning_lines(picture, facts)[:2], *steps_lines(picture, facts)]
     top = top[: max(1, room - _PANEL)]
     panel = panel_lines(picture, facts, desk, room - len(top) - 2)
     lines = [*top, (), *panel, ()] if room > len(top) + len(panel) + 1 else [*top, *panel]
@@ -185,7 +185,7 @@ def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) 
     return ink(closing(ending, facts, place=place), facts)
 
 
-def whole(picture: Picture, facts: Facts, detail: Detail, events: int) -> list[Line]:
+def whole_screen(picture: Picture, facts: Facts, detail: Detail, events: int) -> list[Line]:
     """All parts, and what comes next."""
     ahead = next_lines(picture, facts)
     return [*_Parts(picture, facts).stacked(Level(detail, events)), *([()] if ahead else []), *ahead]
@@ -209,7 +209,7 @@ class _Parts:
         head = [*([banner_line(picture, facts)] if banner else []), *([] if beside else [where(picture, facts)])]
         self._first = [
             head,
-            warnings(picture, facts),
+            warning_lines(picture, facts),
             steps_lines(picture, facts) or services_lines(picture, facts),
             traffic_lines(picture, facts),
             step_lines(picture, facts),

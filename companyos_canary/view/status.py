@@ -24,7 +24,7 @@ _ACTIVITY = {
 }
 
 
-def line(snapshot: Snapshot, now: datetime, *, place: Place | None = None, why: Diagnosis | None = None) -> str:
+def status_line(snapshot: Snapshot, now: datetime, *, place: Place | None = None, why: Diagnosis | None = None) -> str:
     """`companyos-api v1.1.0 Progressing: step 2/3, 25 %, analysing, 48s left, error-rate 0.9 %`.
     From the Rollout alone it says what that knows; with more it says more."""
     picture = replace(look(snapshot, now, place), why=why)

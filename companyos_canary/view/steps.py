@@ -8,7 +8,7 @@ from companyos_canary.argo.progress import step_length
 from companyos_canary.argo.steps import WeightStep
 from companyos_canary.view.experiment import doing, route_text
 from companyos_canary.view.format import about, duration, is_far, left, shorten
-from companyos_canary.view.lines import Facts, Line, Part, Role, columns_of, width
+from companyos_canary.view.lines import Facts, Line, Part, Tone, columns_of, width
 
 _SHORTEST_BAR = 6
 _LONGEST_BAR = 20
@@ -50,7 +50,7 @@ def _compact(picture: Picture, facts: Facts) -> list[Line]:
     tail = f"  next {progress.next_percent} %" if progress.step else ""
     room = facts.width - 2 - len(number) - len(weight) - len(tail)
     bad = progress.activity in ("aborted", "degraded")
-    role: Role = "failure" if bad else "success" if done >= 1 else "hint"
+    role: Tone = "failure" if bad else "success" if done >= 1 else "hint"
     bar = _bar(facts, done, max(3, min(_LONGEST_BAR, room)), role)
     note = _fitting(_notes(picture, facts, step), facts.width - 2) if step else ()
     return [("  ", number, weight, *bar, tail), *([("  ", *note)] if note else [])]
@@ -87,14 +87,14 @@ def _step_bar(picture: Picture, facts: Facts, step: WeightStep, length: int) -> 
     return [(facts.symbols.bar_done * done + facts.symbols.failed, "failure"), " " * (length - done - 1)]
 
 
-def _bar(facts: Facts, share: float, length: int, role: Role) -> list[Part]:
+def _bar(facts: Facts, share: float, length: int, role: Tone) -> list[Part]:
     symbols = facts.symbols
     full = min(length, int(share * length))
     tip = symbols.bar_tip if 0 < share < 1 and full < length else ""
     return [(symbols.bar_done * full + tip, role), symbols.bar_open * (length - full - len(tip))]
 
 
-def _notes(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, Role]]:
+def _notes(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, Tone]]:
     """What to say under a step, the longest form first."""
     progress, symbols = picture.progress, facts.symbols
     at = progress.step or progress.failed_step
@@ -110,7 +110,7 @@ def _notes(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, 
     return [(ahead, ""), ("", "")]
 
 
-def _behind(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, Role]]:
+def _behind(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, Tone]]:
     """The outcome of a step that was left: only an analysis can be passed."""
     symbols, end = facts.symbols, step_end(picture.snapshot, step)
     match end.word:
@@ -127,7 +127,7 @@ def _behind(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str,
     return [(f"{symbols.dot} {end.word}", ""), (symbols.dot, "")]
 
 
-def _now(picture: Picture, facts: Facts) -> list[tuple[str, Role]]:
+def _now(picture: Picture, facts: Facts) -> list[tuple[str, Tone]]:
     progress, symbols = picture.progress, facts.symbols
     time = left(progress.remaining, progress.overdue) if progress.remaining is not None else ""
     tail = f", {time}" if time else ""
@@ -175,7 +175,7 @@ def _ahead(picture: Picture, step: WeightStep) -> str:
     return f"then {about(sum(known[1:], known[0]))}"
 
 
-def _fitting(forms: list[tuple[str, Role]], room: int) -> Line:
+def _fitting(forms: list[tuple[str, Tone]], room: int) -> Line:
     for text, role in forms:
         if columns_of(text) <= room:
             return ((text, role),)

@@ -7,21 +7,21 @@ from companyos_canary.argo.picture import Picture
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem, plain_message
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.view.format import bound_text, duration, limit_text, value_text
-from companyos_canary.view.lines import Role
+from companyos_canary.view.lines import Tone
 
 _OPERATORS: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _FEW = re.compile(r"(\d+) of (\d+) (?:stable )?requests in (\w+)")
 
 
-def reasons(picture: Picture) -> list[tuple[str, Role]]:
+def reasons(picture: Picture) -> list[tuple[str, Tone]]:
     """Sentences about what is wrong, next to what the banner and the rows of the metrics say; worst
     first, none where nothing is."""
     found = picture.cause
     if found is None:
         return []
-    bad: Role = "failure" if picture.progress.phase.word == "Degraded" else "warning"
+    bad: Tone = "failure" if picture.progress.phase.word == "Degraded" else "warning"
     few = "" if picture.why else too_few_sentence(found.metrics, len(picture.metrics))
-    said: list[tuple[str, Role]] = [(few, "warning")] if few else []
+    said: list[tuple[str, Tone]] = [(few, "warning")] if few else []
     because = picture.why.because if picture.why else ""
     said += [(pod_sentence(p), bad) for p in found.pods_by_reason if p.reason not in because]
     if bad == "failure" and found.pods and not found.metrics and picture.why is None:

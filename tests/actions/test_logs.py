@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.actions.logs import LONGEST, Wanted, container_in, has_log, lines_of, pods_of, role_of
+from companyos_canary.actions.logs import LONGEST_LINE, Wanted, container_in, has_log, lines_of, pods_of, role_of
 from companyos_canary.errors import NotFound
 from companyos_canary.model.workload import Pod
 from tests.builders import CANARY, NAME, NOW, STABLE, pod, pod_object, snapshot
@@ -81,11 +81,11 @@ def test_a_near_name_is_the_end_of_a_pods_name_too() -> None:
 
 
 def test_a_line_of_any_length_is_read_in_one_pass_and_shown_in_part() -> None:
-    line = b"2026-03-02T12:00:00Z " + b"x" * (8 * LONGEST)
+    line = b"2026-03-02T12:00:00Z " + b"x" * (8 * LONGEST_LINE)
     chunks = [line[i : i + 4096] for i in range(0, len(line), 4096)]
     (stamp, text), second = lines_of(iter([*chunks, b"\n2026-03-02T12:00:01Z b"]))
     assert stamp == "2026-03-02T12:00:00Z"
-    assert text.endswith(f"x … ({len(line) - LONGEST} bytes more)")
+    assert text.endswith(f"x … ({len(line) - LONGEST_LINE} bytes more)")
     assert second == ("2026-03-02T12:00:01Z", "b")
 
 

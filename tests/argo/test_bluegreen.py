@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.argo.durations import default_timeout, planned_duration, template_names
+from companyos_canary.argo.durations import analysis_templates_of, default_timeout, planned_duration
 from companyos_canary.argo.effects import Effect, drained, promoted
 from companyos_canary.argo.endings import Followed, Until, ended, impossible, waits_for_a_person
 from companyos_canary.argo.patches.act import abort, pause, restart, resume, retry
@@ -276,7 +276,7 @@ def test_what_deploy_waits_counts_the_pause_that_ends_by_itself_and_the_analyses
     metric = {"name": "success-rate", "interval": "10s", "count": 7}
     templates = {"success-rate": {"spec": {"metrics": [metric]}}}
     judged = first("promote-during-pre-promotion", "BlueGreenPause")
-    assert template_names(judged) == ("success-rate",)
+    assert analysis_templates_of(judged) == ("success-rate",)
     assert planned_duration(judged, templates) == timedelta(seconds=60)
     by_itself = first("auto-promotion-seconds", "BlueGreenPause")
     assert default_timeout(by_itself, {}) == timedelta(seconds=2 * 3 + 600)

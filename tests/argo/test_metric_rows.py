@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from companyos_canary.argo.limits import Limit, Operator
 from companyos_canary.argo.metric_rows import metric_rows
 from companyos_canary.argo.picture import look
-from companyos_canary.view.lines import Facts, plain
+from companyos_canary.view.lines import Facts, plain_text
 from companyos_canary.view.metric_table import metrics_lines
 from tests.builders import CANARY, NOW, result_object, run, snapshot
 from tests.view.scenes import analysing, failing, first_run, no_data, prometheus
@@ -37,7 +37,7 @@ def test_a_restart_is_not_judged_by_the_update_before() -> None:
 
 def test_columns_stay_where_they_are_while_values_change() -> None:
     headings = {
-        plain(metrics_lines(look(moment, NOW), Facts(width))[0])
+        plain_text(metrics_lines(look(moment, NOW), Facts(width))[0])
         for width in (80, 120)
         for moment in (analysing(), failing(), no_data())
     }
@@ -46,10 +46,10 @@ def test_columns_stay_where_they_are_while_values_change() -> None:
 
 def test_a_low_terminal_keeps_the_metric_that_is_bad() -> None:
     picture = look(failing(), NOW)
-    two = [plain(line) for line in metrics_lines(picture, Facts(), 2)]
+    two = [plain_text(line) for line in metrics_lines(picture, Facts(), 2)]
     assert any("✖ error-rate" in line for line in two)
     assert two[-1] == "    and 3 more"
-    assert [plain(line) for line in metrics_lines(picture, Facts(), 0)] == [
+    assert [plain_text(line) for line in metrics_lines(picture, Facts(), 0)] == [
         "  · error-rate failing: 11.2 % (< 5 %) of 5"
     ]
 
@@ -59,7 +59,7 @@ def heading_and(row: str, text: list[str]) -> tuple[str, str]:
 
 
 def test_a_row_reads_like_a_sentence() -> None:
-    text = [plain(line) for line in metrics_lines(look(failing(), NOW, live=prometheus()), Facts())]
+    text = [plain_text(line) for line in metrics_lines(look(failing(), NOW, live=prometheus()), Facts())]
     headings, row = heading_and("error-rate", text)
     assert headings.split() == ["METRIC", "MEASURED", "LIMIT", "REQUESTS", "VERDICT", "STABLE"]
     assert row.split("  ", 1)[1] == "✖ error-rate     █████▶   11.2 %     < 5 %     2,140  failing 1 of 2   1.0 %"
@@ -67,7 +67,7 @@ def test_a_row_reads_like_a_sentence() -> None:
 
 def test_before_the_first_measurement_the_values_are_those_of_now_and_stand_there_once() -> None:
     begun = snapshot(runs=[run([])])
-    text = [plain(line) for line in metrics_lines(look(begun, NOW, live=prometheus()), Facts())]
+    text = [plain_text(line) for line in metrics_lines(look(begun, NOW, live=prometheus()), Facts())]
     assert text[0].split() == ["METRIC", "NOW", "LIMIT", "REQUESTS", "VERDICT", "STABLE"]
     assert "0.9 %" in text[1]
     assert not any("from http" in line for line in text), "a heading says what it is"
@@ -75,14 +75,14 @@ def test_before_the_first_measurement_the_values_are_those_of_now_and_stand_ther
 
 def test_values_that_are_old_say_how_old() -> None:
     begun, late = snapshot(runs=[run([])]), NOW + timedelta(seconds=40)
-    text = [plain(line) for line in metrics_lines(look(begun, late, live=prometheus()), Facts())]
+    text = [plain_text(line) for line in metrics_lines(look(begun, late, live=prometheus()), Facts())]
     assert text[-1] == "    no newer values from Prometheus for 40s"
 
 
 def test_too_few_requests_are_said_once_with_how_many_it_takes() -> None:
     few = prometheus()
     few = replace(few, metrics=tuple(replace(m, requests=60.0, needed=100.0) for m in few.metrics))
-    text = [plain(line) for line in metrics_lines(look(analysing(), NOW, live=few), Facts())]
+    text = [plain_text(line) for line in metrics_lines(look(analysing(), NOW, live=few), Facts())]
     assert [line for line in text if "too few" in line] == ["  ! too few requests to judge (60 of 100): all 5 metrics"]
 
 

@@ -215,7 +215,7 @@ def test_a_controller_is_known_by_its_deployment_and_its_lease(
 
 @pytest.mark.parametrize(("seconds", "mark"), [(0, "ok"), (4, "ok"), (-20, "warning"), (3600, "fault")])
 def test_a_clock_that_is_wrong_is_said(seconds: int, mark: str) -> None:
-    assert readiness.clock(timedelta(seconds=seconds)).mark == mark
+    assert readiness.clock_skew(timedelta(seconds=seconds)).mark == mark
 
 
 def rollout(**strategy: Any) -> Rollout:
@@ -268,7 +268,7 @@ def test_a_weight_that_rounds_to_a_whole_pod_is_said() -> None:
     ],
 )
 def test_thin_traffic_is_said_before_the_release(rate: float, mark: str, words: str) -> None:
-    check = only(readiness.traffic(rate, 10, timedelta(minutes=2), 100, timedelta(minutes=10)))
+    check = only(readiness.enough_traffic(rate, 10, timedelta(minutes=2), 100, timedelta(minutes=10)))
     assert check.mark == mark
     assert words in check.sentence
 

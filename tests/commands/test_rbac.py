@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 import yaml
 
-from companyos_canary.argo.rights import ROLES, Right, role
+from companyos_canary.argo.rights import ROLES, Right, role_manifest
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.api.access import Attributes, Roles, read_roles
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT, ROLLOUT
@@ -62,7 +62,7 @@ NOT_SEEN_HERE = {("watch", r) for r in _WATCHED} | {
 
 
 def permitted(rights: Iterable[Right]) -> Roles:
-    found, _ = role("r", "companyos", SUBJECT, rights)
+    found, _ = role_manifest("r", "companyos", SUBJECT, rights)
     return read_roles(yaml.safe_dump(found), "companyos")
 
 

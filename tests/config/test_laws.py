@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.config import load, schema
+from companyos_canary.config import config_schema, load
 from companyos_canary.config.checks import GUIDE
 from companyos_canary.config.document import ALLOWED
 from companyos_canary.errors import ConfigError
@@ -59,7 +59,7 @@ def loads_or_is_refused(source: bytes) -> None:
 
 
 @settings(deadline=None)
-@given(st.dictionaries(st.sampled_from([*schema()["$defs"]["Document"]["properties"]]), VALUES))
+@given(st.dictionaries(st.sampled_from([*config_schema()["$defs"]["Document"]["properties"]]), VALUES))
 def test_any_values_load_or_are_refused(fields: dict[str, Any]) -> None:
     loads_or_is_refused(yaml.safe_dump({**FOUR, **fields}, allow_unicode=True).encode())
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.config import image_reference, repository, schema, settings
+from companyos_canary.config import config_schema, image_reference, repository, settings
 from companyos_canary.config.document import ALLOWED
 from companyos_canary.config.source import merge_patched, merged
 from companyos_canary.errors import UsageError, printable
@@ -124,7 +124,7 @@ def test_merging_twice_is_merging_once(base: Any, over: Any) -> None:
 
 
 def test_the_schema_names_every_field_with_what_is_allowed() -> None:
-    definitions = schema()["$defs"]
+    definitions = config_schema()["$defs"]
     whole = definitions["Document"]
     assert whole["required"] == ["schema", "rollout", "namespace", "image"]
     assert whole["additionalProperties"] is False

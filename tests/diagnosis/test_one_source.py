@@ -19,8 +19,8 @@ from companyos_canary.view import closing, status
 from companyos_canary.view.banner import banner_line
 from companyos_canary.view.ci.forges import annotation
 from companyos_canary.view.ci.summary import ending_report
-from companyos_canary.view.lines import Facts, plain
-from companyos_canary.view.screen import warnings
+from companyos_canary.view.lines import Facts, plain_text
+from companyos_canary.view.screen import warning_lines
 from tests.diagnosis.__main__ import CASES
 from tests.diagnosis.folder import Folder, folders
 from tests.world import World
@@ -66,7 +66,7 @@ def test_every_voice_repeats_what_why_says(folder: Folder) -> None:
     assert why.because.replace("%", "%25") in annotation(report)
     assert "| object | field | value |" in report.summary
     if case.rollout.status_phase != "Healthy":
-        assert why.because in status.line(case.snapshot, case.now, why=why)
+        assert why.because in status.status_line(case.snapshot, case.now, why=why)
 
 
 @pytest.mark.parametrize("width", [40, 80, 2000])
@@ -75,8 +75,8 @@ def test_the_banner_says_it_whole_or_the_rows_below_do(folder: Folder, width: in
     why, case = folder.diagnosis()
     picture = replace(seen(case.snapshot, case.now), why=why)
     facts = replace(WIDE, width=width)
-    banner, below = plain(banner_line(picture, facts)), warnings(picture, facts)
-    said = squeezed("".join(plain(line)[2:] for line in below))
+    banner, below = plain_text(banner_line(picture, facts)), warning_lines(picture, facts)
+    said = squeezed("".join(plain_text(line)[2:] for line in below))
     whole, cut = squeezed(why.because), said.partition("…")[0]
     assert why.because in banner or whole in said or (len(cut) > width and whole.startswith(cut))
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.model.shape import misfits, named, readable
+from companyos_canary.model.shape import has_name, misfits, readable
 from companyos_canary.model.workload import Event, Pod, ReplicaSet
 from tests.builders import pod_object, replicaset_object, rollout_object, run_object
 
@@ -28,7 +28,7 @@ MODELS: dict[str, Any] = {
 def test_whatever_is_there_can_be_read(kind: str, obj: dict[str, Any]) -> None:
     found = readable(obj, kind)
     assert readable(found, kind) is found
-    if named(found):
+    if has_name(found):
         MODELS[kind].from_object(found)
 
 

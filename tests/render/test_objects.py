@@ -14,7 +14,7 @@ from companyos_canary.render import objects, settings_duration, template_dir
 from companyos_canary.render.objects import conditions
 from companyos_canary.render.queries import LITERAL, SAFE
 from companyos_canary.render.steps import timing
-from companyos_canary.render.templates import filled
+from companyos_canary.render.templates import filled_template
 from tests.render.samples import SETTINGS, settings
 
 FIVE_MINUTES = timedelta(minutes=5)
@@ -137,7 +137,7 @@ def test_the_planned_duration_of_the_guide_is_seven_minutes() -> None:
 def test_a_placeholder_alone_keeps_its_type_and_inside_a_text_becomes_text() -> None:
     template = {"a": "${n}", "b": "x-${n}-${t}", "c": ["${l}"], "d": "{{args.n}}", "${t}": 1, "e": 2}
     values = {"n": 7, "t": "${n}: 'q'\n", "l": [1, {"x": None}]}
-    assert filled(template, values, "t.yaml") == {
+    assert filled_template(template, values, "t.yaml") == {
         "a": 7,
         "b": "x-7-${n}: 'q'\n",
         "c": [[1, {"x": None}]],
@@ -145,12 +145,12 @@ def test_a_placeholder_alone_keeps_its_type_and_inside_a_text_becomes_text() -> 
         "${n}: 'q'\n": 1,
         "e": 2,
     }
-    assert filled({"a": "${nothing}", "b": 1}, {"nothing": None}, "t.yaml") == {"b": 1}
+    assert filled_template({"a": "${nothing}", "b": 1}, {"nothing": None}, "t.yaml") == {"b": 1}
 
 
 def test_an_unknown_placeholder_names_template_and_placeholder() -> None:
     with pytest.raises(CanaryError) as error:
-        filled({"a": ["${rolout}"]}, {"rollout": 1}, "t.yaml")
+        filled_template({"a": ["${rolout}"]}, {"rollout": 1}, "t.yaml")
     assert error.value.message == ("`t.yaml` has an unknown placeholder `${rolout}`; did you mean `${rollout}`")
     assert error.value.hint == "known: `rollout`"
 

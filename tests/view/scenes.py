@@ -9,8 +9,8 @@ from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live, LiveMetric, Missing, Snapshot
 from companyos_canary.view import pipe
-from companyos_canary.view.lines import Facts, plain
-from companyos_canary.view.screen import whole
+from companyos_canary.view.lines import Facts, plain_text
+from companyos_canary.view.screen import whole_screen
 from tests.builders import (
     ANALYSIS,
     CANARY,
@@ -310,9 +310,9 @@ def prometheus(share: float = 0.17, decisions: int = 64) -> Live:
 def piped(before: Snapshot | None, after: Snapshot, now: datetime, *, place: Place | None = None) -> list[str]:
     """What a pipe gets between two looks, without times."""
     was, picture = look(before, now, place) if before else None, look(after, now, place)
-    return [pipe.words(event, picture) for event in events(was, picture)]
+    return [pipe.event_words(event, picture) for event in events(was, picture)]
 
 
 def whole_lines(snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
     """What `canary get` prints."""
-    return tuple(map(plain, whole(look(snapshot, now, place), facts, "all", 12)))
+    return tuple(map(plain_text, whole_screen(look(snapshot, now, place), facts, "all", 12)))

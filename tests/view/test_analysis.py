@@ -14,7 +14,7 @@ from companyos_canary.argo.steps import step_of
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.analysis import folded_query, plain, screen
 from companyos_canary.view.lines import Facts
-from companyos_canary.view.lines import plain as text
+from companyos_canary.view.lines import plain_text as text
 from tests.builders import NOW, result_object, run, snapshot
 from tests.view.recorded import moment, recorded
 from tests.view.scenes import ALL, first_run, rolled_back

@@ -18,7 +18,7 @@ from companyos_canary.view import machine, pipe, status
 from companyos_canary.view.ci.summary import ending_report
 from companyos_canary.view.closing import closing, verdict_line
 from companyos_canary.view.lines import Facts
-from companyos_canary.view.lines import plain as text_of
+from companyos_canary.view.lines import plain_text as text_of
 from companyos_canary.view.screen import screen
 from tests import schema
 from tests.builders import ANALYSIS, CANARY, NOW, PAUSE, STABLE, pause, snapshot
@@ -77,7 +77,7 @@ def assembled(state: dict[str, Any], scenes: tuple[str, ...]) -> Snapshot:
 @given(STATES, st.tuples(SCENES, SCENES, SCENES, SCENES), SCENES)
 def test_every_view_has_something_to_say(state: dict[str, Any], scenes: tuple[str, ...], earlier: str) -> None:
     before, after = ALL[earlier](), assembled(state, scenes)
-    assert status.line(after, NOW)
+    assert status.status_line(after, NOW)
     assert len(screen(after, NOW, Facts()).plain.split("\n")) == 24
     texts = [*whole_lines(after, NOW, Facts(60)), *piped(before, after, NOW)]
     texts.append(pipe.opening("deploy", look(after, NOW)))

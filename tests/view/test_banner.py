@@ -9,7 +9,7 @@ from rich.text import Text
 from companyos_canary.argo.picture import look
 from companyos_canary.model.place import Place
 from companyos_canary.view.banner import banner_line
-from companyos_canary.view.lines import BANNERS, Facts, plain
+from companyos_canary.view.lines import BANNERS, Facts, plain_text
 from companyos_canary.view.panels import Desk
 from companyos_canary.view.screen import screen
 from tests.builders import NOW, result_object, run, snapshot
@@ -42,7 +42,7 @@ COLOURS = {
 
 @pytest.mark.parametrize("name", SAID)
 def test_the_first_row_says_the_state_the_version_and_the_one_fact_that_matters(name: str) -> None:
-    assert plain(banner_line(look(ALL[name](), NOW, PLACE), Facts())) == SAID[name]
+    assert plain_text(banner_line(look(ALL[name](), NOW, PLACE), Facts())) == SAID[name]
 
 
 @pytest.mark.parametrize("name", COLOURS)
@@ -61,7 +61,7 @@ def test_the_keys_are_the_last_line_of_the_terminal(name: str, size: tuple[int, 
         lines = screen(ALL[name](), NOW, Facts(*size), place=PLACE, desk=desk).plain.split("\n")
         assert len(lines) == size[1]
         assert "q leave" in lines[-1]
-        assert plain(banner_line(look(ALL[name](), NOW, PLACE), Facts(*size))).strip() == lines[0].strip()
+        assert plain_text(banner_line(look(ALL[name](), NOW, PLACE), Facts(*size))).strip() == lines[0].strip()
 
 
 def test_a_reason_is_said_once() -> None:
@@ -155,9 +155,9 @@ def test_a_panel_stands_beside_the_picture_where_there_is_room() -> None:
 
 def test_an_old_picture_has_no_reason_of_its_own_in_the_banner() -> None:
     lost = replace(rolled_back(), stale_since=NOW - timedelta(seconds=5))
-    assert plain(banner_line(look(lost, NOW, PLACE), Facts())).endswith("v1.1.0 at 25 %, rolled back")
+    assert plain_text(banner_line(look(lost, NOW, PLACE), Facts())).endswith("v1.1.0 at 25 %, rolled back")
 
 
 @pytest.mark.parametrize("width", [80, 60, 50])
 def test_what_to_do_is_kept_where_there_is_little_room(width: int) -> None:
-    assert plain(banner_line(look(ALL["waiting"](), NOW, PLACE), Facts(width))).endswith(": promote or abort")
+    assert plain_text(banner_line(look(ALL["waiting"](), NOW, PLACE), Facts(width))).endswith(": promote or abort")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from companyos_canary.argo.limits import Limit, Unit
 from companyos_canary.view.chart import bars_in, chart, resampled, time_axis
-from companyos_canary.view.lines import ASCII, UNICODE, Line, Symbols, plain, width, words
+from companyos_canary.view.lines import ASCII, UNICODE, Line, Symbols, part_text, plain_text, width
 from tests.builders import NOW
 
 WAVE = [0.01 + 0.01 * math.sin(n / 5) for n in range(100)]
@@ -44,14 +44,15 @@ def test_whole_charts(
 ) -> None:
     axis = time_axis(NOW - timedelta(hours=1), NOW, NOW, width=columns)
     parts = [
-        "\n".join([f"{title}:", *map(plain, drawn(title, columns, height, symbols)), plain(axis)]) for title in PICTURES
+        "\n".join([f"{title}:", *map(plain_text, drawn(title, columns, height, symbols)), plain_text(axis)])
+        for title in PICTURES
     ]
     same_as_file(f"chart-{name}", "\n\n".join(parts))
 
 
 def test_only_bars_beyond_the_limit_are_failures() -> None:
     bottom = drawn("a peak", 173, 6, UNICODE)[-1]
-    failing = [words(p) for p in bottom if not isinstance(p, str) and p[1] == "failure"]
+    failing = [part_text(p) for p in bottom if not isinstance(p, str) and p[1] == "failure"]
     assert failing == ["████"]
 
 
@@ -66,7 +67,7 @@ def test_a_chart_is_never_wider_or_higher_than_asked(
         lines = chart(points, limit, unit, width=columns, height=height, symbols=symbols)  # type: ignore[arg-type]
         assert len(lines) in (0, height)
         assert all(width(line) <= columns for line in lines)
-        assert symbols is UNICODE or all(plain(line).isascii() for line in lines)
+        assert symbols is UNICODE or all(plain_text(line).isascii() for line in lines)
     axis = time_axis(NOW - timedelta(hours=1), NOW, NOW, width=columns)
     assert width(axis) <= max(0, columns)
 
@@ -87,5 +88,5 @@ def test_a_value_is_never_a_gap(points: list[float | None], limit: Limit | None)
     lines = chart(points, limit, "number", width=80, height=3, symbols=UNICODE)
     if all(v is None for v in bars):
         return
-    bottom = "".join(words(p) for p in lines[-1])[-len(bars) :]
+    bottom = "".join(part_text(p) for p in lines[-1])[-len(bars) :]
     assert [mark in UNICODE.levels for mark in bottom] == [v is not None for v in bars]

@@ -12,7 +12,7 @@ from companyos_canary.model.outcome import Cause, Ending, EndKind, PodProblem
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.closing import closing, verdict_line
-from companyos_canary.view.lines import Facts, plain
+from companyos_canary.view.lines import Facts, plain_text
 from companyos_canary.view.screen import closing_screen
 from tests.builders import CANARY, NAME, NOW, STABLE, replicaset, snapshot
 from tests.view.recorded import recorded
@@ -21,7 +21,7 @@ from tests.view.scenes import ALL, analysing, bad_image, healthy, rolled_back, w
 
 def closing_text(end: Ending, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
     """The sentences without roles."""
-    return tuple(plain(line) for line in closing(end, facts, place=place))
+    return tuple(plain_text(line) for line in closing(end, facts, place=place))
 
 
 def ending(kind: EndKind, moment: Snapshot, exit_code: ExitCode, **fields: Any) -> Ending:

@@ -8,9 +8,9 @@ import pytest
 from companyos_canary.argo.picture import look
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
-from companyos_canary.view.events import lines, plain, short_names, subject
+from companyos_canary.view.events import event_lines, plain, short_names, subject
 from companyos_canary.view.lines import Facts
-from companyos_canary.view.lines import plain as text
+from companyos_canary.view.lines import plain_text as text
 from tests.builders import CANARY, NAME, NOW, STABLE, event, snapshot
 
 POD = f"{NAME}-{CANARY}-x2k1z"
@@ -42,7 +42,7 @@ def scene() -> Snapshot:
 
 @pytest.mark.parametrize("facts", [Facts(80), Facts(60, unicode=False)])
 def test_the_list(facts: Facts, same_as_file: Callable[[str, str], None]) -> None:
-    shown = [text(line) for line in lines(EVENTS, look(scene(), NOW), facts)]
+    shown = [text(line) for line in event_lines(EVENTS, look(scene(), NOW), facts)]
     same_as_file(f"events-{facts.width}", "\n".join(shown))
     assert all(len(line) <= facts.width for line in shown)
 
@@ -52,7 +52,7 @@ def test_a_pipe_gets_whole_names(same_as_file: Callable[[str, str], None]) -> No
 
 
 def test_warnings_are_marked_and_coloured() -> None:
-    (line, *_) = lines([EVENTS[4]], look(scene(), NOW), Facts())
+    (line, *_) = event_lines([EVENTS[4]], look(scene(), NOW), Facts())
     assert "!" in line[0]
     assert line[1][1] == "warning"
 

@@ -8,7 +8,7 @@ from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 from companyos_canary.view.events import events_lines
-from companyos_canary.view.lines import Facts, plain
+from companyos_canary.view.lines import Facts, plain_text
 from tests.builders import CANARY, NOW, event, replicaset, snapshot
 from tests.view.scenes import analysing, whole_lines
 
@@ -52,7 +52,7 @@ def healthy(*events: Event, known: bool = True, **fields: object) -> Snapshot:
 
 
 def shown(moment: Snapshot) -> list[str]:
-    return [plain(x).strip() for x in events_lines(look(moment, NOW), Facts(), 12)]
+    return [plain_text(x).strip() for x in events_lines(look(moment, NOW), Facts(), 12)]
 
 
 def test_the_story_of_a_healthy_one_ends_though_its_last_event_was_dropped() -> None:

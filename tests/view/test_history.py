@@ -10,7 +10,7 @@ from companyos_canary.argo.patches.record import RECORD, Record
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.history import diff_lines, outcome, plain, screen
 from companyos_canary.view.lines import Facts
-from companyos_canary.view.lines import plain as text
+from companyos_canary.view.lines import plain_text as text
 from companyos_canary.view.machine import jsonable
 from tests.builders import NOW, STABLE, replicaset, result_object, run, snapshot
 

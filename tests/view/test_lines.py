@@ -1,6 +1,6 @@
 import pytest
 
-from companyos_canary.view.lines import Column, joined, plain, table, wrapped
+from companyos_canary.view.lines import Column, joined, plain_text, table, wrapped
 
 COLUMNS = [
     Column("", [("+", "success"), ("x", "failure")], keep=8),
@@ -12,7 +12,7 @@ COLUMNS = [
 
 
 def drawn(room: int) -> list[str]:
-    return [plain(line) for line in table(COLUMNS, room)]
+    return [plain_text(line) for line in table(COLUMNS, room)]
 
 
 def test_columns_line_up_and_empty_ones_are_left_out() -> None:

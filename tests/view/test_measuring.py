@@ -11,7 +11,7 @@ from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live, LiveMetric, Snapshot
 from companyos_canary.render.questions import Question, Questions
 from companyos_canary.view.lines import Facts
-from companyos_canary.view.lines import plain as text
+from companyos_canary.view.lines import plain_text as text
 from companyos_canary.view.prometheus import Now, plain, screen, verdict
 from tests.builders import NOW
 from tests.view.scenes import analysing, failing

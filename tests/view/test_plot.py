@@ -11,9 +11,9 @@ from companyos_canary.argo.metric_rows import rows_of
 from companyos_canary.argo.picture import look
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Course
-from companyos_canary.view.lines import ASCII, UNICODE, Facts, Line, plain, width
+from companyos_canary.view.lines import ASCII, UNICODE, Facts, Line, plain_text, width
 from companyos_canary.view.panels import Desk, panel_lines
-from companyos_canary.view.plot import GUTTER, Time, axis, plot
+from companyos_canary.view.plot import PLOT_GUTTER, TimeAxis, axis, plot
 from companyos_canary.view.screen import screen
 from tests.builders import NOW, run, snapshot
 from tests.view.scenes import ALL, first_run, rolled_back
@@ -29,7 +29,7 @@ def points(*values: float | None) -> Points:
 
 
 def drawn(canary: Points, stable: Points = (), columns: int = 20, height: int = 4) -> list[Line]:
-    return plot(canary, stable, ROW, Time(START, NOW, columns), height=height, symbols=UNICODE)
+    return plot(canary, stable, ROW, TimeAxis(START, NOW, columns), height=height, symbols=UNICODE)
 
 
 def roles(lines: list[Line], mark: str) -> set[str]:
@@ -37,8 +37,8 @@ def roles(lines: list[Line], mark: str) -> set[str]:
 
 
 def test_the_limit_is_a_line_with_its_value_at_the_edge() -> None:
-    (row,) = [line for line in drawn(points(0.01, 0.01)) if "╌" in plain(line)]
-    assert plain(row) == "      5 % " + "╌" * 20
+    (row,) = [line for line in drawn(points(0.01, 0.01)) if "╌" in plain_text(line)]
+    assert plain_text(row) == "      5 % " + "╌" * 20
 
 
 def test_a_line_beyond_the_limit_is_red_there_and_only_there() -> None:
@@ -52,19 +52,19 @@ def test_a_line_beyond_the_limit_is_red_there_and_only_there() -> None:
 def test_stable_is_another_line_that_needs_no_colour() -> None:
     both = drawn((), points(0.03, 0.03), height=1)
     own = drawn(points(0.03, 0.03), height=1)
-    assert plain(both[0]) != plain(own[0]), "it is dotted"
-    assert len(plain(both[0]).replace("╌", "").split()[-1]) > 0
+    assert plain_text(both[0]) != plain_text(own[0]), "it is dotted"
+    assert len(plain_text(both[0]).replace("╌", "").split()[-1]) > 0
 
 
 def test_a_value_that_is_missing_breaks_the_line() -> None:
     whole, broken = drawn(points(0.03, 0.03, 0.03)), drawn(points(0.03, None, 0.03))
-    count = [sum(c > "⠀" for line in lines for c in plain(line)) for lines in (whole, broken)]
+    count = [sum(c > "⠀" for line in lines for c in plain_text(line)) for lines in (whole, broken)]
     assert count[0] > count[1] >= 1
 
 
 def test_the_axis_says_when_each_weight_began_and_what_is_now() -> None:
     weights = ((START, 10), (START + timedelta(minutes=1, seconds=30), 25))
-    rule, told = (plain(line)[GUTTER:] for line in axis(Time(START, NOW, 40, weights), NOW, UNICODE))
+    rule, told = (plain_text(line)[PLOT_GUTTER:] for line in axis(TimeAxis(START, NOW, 40, weights), NOW, UNICODE))
     assert [n for n, c in enumerate(rule) if c == "┴"] == [0, 20]
     assert told.startswith("10 %")
     assert told[20:24] == "25 %"
@@ -78,11 +78,11 @@ numbers = st.lists(st.none() | st.floats(), max_size=30)
 def test_a_chart_is_as_wide_and_as_high_as_it_may_be(
     canary: list[float | None], stable: list[float | None], columns: int, height: int, unicode: bool
 ) -> None:
-    time, symbols = Time(START, NOW, columns, ((START, 10),)), UNICODE if unicode else ASCII
+    time, symbols = TimeAxis(START, NOW, columns, ((START, 10),)), UNICODE if unicode else ASCII
     lines = plot(points(*canary), points(*stable), ROW, time, height=height, symbols=symbols)
-    assert [width(line) for line in lines] == [GUTTER + columns] * height
+    assert [width(line) for line in lines] == [PLOT_GUTTER + columns] * height
     if not unicode:
-        assert all(plain(line).isascii() for line in lines)
+        assert all(plain_text(line).isascii() for line in lines)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -18,7 +18,7 @@ from companyos_canary.view import analysis, rollouts
 from companyos_canary.view import analysis as analysis_screen
 from companyos_canary.view import events as eventlist
 from companyos_canary.view import history as revisions
-from companyos_canary.view.lines import Facts, plain
+from companyos_canary.view.lines import Facts, plain_text
 from companyos_canary.view.machine import envelope
 from tests import schema
 from tests.builders import NOW
@@ -39,10 +39,10 @@ def test_every_reading_view_has_something_to_say(
         *(revisions.screen(told, NOW, facts, None) if told else []),
         *analysis_screen.screen(runs, NOW, facts, full=True, step=partial(step_of, found.rollout)),
         *rollouts.screen([row], facts, namespaces=True),
-        *eventlist.lines(events, picture, facts),
+        *eventlist.event_lines(events, picture, facts),
     ]
     texts = [
-        *map(plain, shown),
+        *map(plain_text, shown),
         *(revisions.plain(r, None) for r in told),
         *(x for r in runs for x in analysis.plain(r, step_of(found.rollout, r), full=True)),
         rollouts.plain(row),

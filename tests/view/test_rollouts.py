@@ -10,7 +10,7 @@ from companyos_canary.argo.rows import Listed, listed
 from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view.lines import Facts
-from companyos_canary.view.lines import plain as text
+from companyos_canary.view.lines import plain_text as text
 from companyos_canary.view.rollouts import longest_waiting_first, plain, screen
 from tests.builders import CANARY, NOW, PAUSE, rollout
 

@@ -16,7 +16,7 @@ from companyos_canary.model.snapshot import Live
 from companyos_canary.model.workload import LogLine
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.next import outlook
-from companyos_canary.view.panels import Desk, Logs, Notice, Question
+from companyos_canary.view.panels import Confirmation, Desk, LogPanel, Notice
 from companyos_canary.view.screen import last_screen, screen
 from tests.builders import ANALYSIS, NOW, PAUSE, event, snapshot
 from tests.view.recorded import FIXTURES, moment, recorded
@@ -59,14 +59,14 @@ def test_prometheus_stands_beside_what_was_measured(size: str, unicode: bool, sa
 
 
 DESKS = {
-    "question": Desk(question=Question("abort", "abort v1.1.0 at 25 %: back to v1.0.0?", 8, 2)),
+    "question": Desk(question=Confirmation("abort", "abort v1.1.0 at 25 %: back to v1.0.0?", 8, 2)),
     "refused": Desk(notice=Notice("`companyos-api` is at step 2/3: a promote would skip it")),
     "busy": Desk(busy="abort"),
     "read-only": Desk(read_only="--read-only"),
     "metrics": Desk(panel="metrics"),
     "events": Desk(panel="events"),
-    "logs": Desk(panel="logs", logs=Logs("pod-x2k1z", (LogLine("", "p", "", "c", "GET /\t200"),))),
-    "no-logs": Desk(panel="logs", logs=Logs(note="the canary has no pods")),
+    "logs": Desk(panel="logs", logs=LogPanel("pod-x2k1z", (LogLine("", "p", "", "c", "GET /\t200"),))),
+    "no-logs": Desk(panel="logs", logs=LogPanel(note="the canary has no pods")),
     "help": Desk(panel="help"),
 }
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companyos_canary.argo.limits import Limit
-from companyos_canary.view.lines import ASCII, UNICODE, plain, width
+from companyos_canary.view.lines import ASCII, UNICODE, plain_text, width
 from companyos_canary.view.metric_table import thinned, trend
 
 BELOW = Limit("<", 0.05)
@@ -15,16 +15,16 @@ limits = st.none() | st.builds(Limit, st.sampled_from(["<", "<=", ">", ">="]), s
 
 
 def test_a_full_block_is_the_limit_whatever_the_metric() -> None:
-    assert plain(trend([0.01, 0.02, 0.05], BELOW, 20, UNICODE)) == "▂▄█"
-    assert plain(trend([0.01, 0.1], BELOW, 20, UNICODE)) == "▂█"
-    assert plain(trend([0.99, 0.999, 1.0], Limit(">", 0.99), 20, UNICODE)) == "█▂▁"
-    assert plain(trend([0.01, 0.1], BELOW, 20, ASCII)) == ".#"
+    assert plain_text(trend([0.01, 0.02, 0.05], BELOW, 20, UNICODE)) == "▂▄█"
+    assert plain_text(trend([0.01, 0.1], BELOW, 20, UNICODE)) == "▂█"
+    assert plain_text(trend([0.99, 0.999, 1.0], Limit(">", 0.99), 20, UNICODE)) == "█▂▁"
+    assert plain_text(trend([0.01, 0.1], BELOW, 20, ASCII)) == ".#"
 
 
 @given(numbers, limits)
 def test_a_full_block_is_where_the_limit_is_broken(values: list[float | None], limit: Limit | None) -> None:
     if limit is not None and any(v is not None and not math.isnan(v) for v in values):
-        marks = plain(trend(values, limit, len(values), UNICODE)).ljust(len(values))
+        marks = plain_text(trend(values, limit, len(values), UNICODE)).ljust(len(values))
         assert [m == "█" for m in marks] == [limit.broken_by(v) for v in values]
 
 

@@ -14,11 +14,11 @@ from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches.decision import Change, Decision
 from companyos_canary.commands.outcome import verb_with
 from companyos_canary.commands.session import Session
-from companyos_canary.commands.shows.keys import VERBS, Order
+from companyos_canary.commands.shows.keys import KEY_VERBS, Order
 from companyos_canary.errors import CanaryError, Unreachable
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Course, Live, Snapshot
-from companyos_canary.view.panels import Logs, Notice
+from companyos_canary.view.panels import LogPanel, Notice
 
 if TYPE_CHECKING:
     from companyos_canary.prometheus.client import Prometheus
@@ -104,7 +104,7 @@ def carried_out(session: Session, order: Order, name: str) -> Notice:
 def _verb(session: Session, order: Order) -> Verb:
     """As the command does it: an abort also holds where the controller has not seen what it is to
     stop."""
-    seen = VERBS[order.verb][1]
+    seen = KEY_VERBS[order.verb][1]
     if order.verb != "abort":
         return verb_with(session, order.verb, order.decide, seen, "")
     runtime, at = session.runtime, session.runtime.clock.now()
@@ -116,18 +116,18 @@ def _verb(session: Session, order: Order) -> Verb:
     return replace(verb_with(session, order.verb, decide, seen, ""), insists=True)
 
 
-def log_of(session: Session, snapshot: Snapshot) -> Logs:
+def log_of(session: Session, snapshot: Snapshot) -> LogPanel:
     """The newest lines of the canary pod that is worst off."""
     pod = worst_pod(snapshot)
     if pod is None:
-        return Logs(note="the canary has no pods")
+        return LogPanel(note="the canary has no pods")
     settings = session.resolved.settings
     wanted = Wanted(pod=pod.name, tail=_TAIL, settled=settings.container if settings else None)
     try:
         found = read_logs(session.cluster, snapshot, wanted)
     except CanaryError as error:
-        return Logs(pod.name, note=error.message)
-    return Logs(pod.name, found.lines, "; ".join(found.notes))
+        return LogPanel(pod.name, note=error.message)
+    return LogPanel(pod.name, found.lines, "; ".join(found.notes))
 
 
 class LiveValues:

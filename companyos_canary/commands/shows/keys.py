@@ -14,14 +14,14 @@ from companyos_canary.argo.patches.promote import only_if, promote
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.steps import step_number
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.view.panels import PANELS, Desk, Notice, Question, question_text
+from companyos_canary.view.panels import PANELS, Confirmation, Desk, Notice, question_text
 
 LEAVE = ("q", "Q")
 CLOSE = "\x1b"
 YES = ("y", "Y")
 _VERBS = {"p": "promote", "a": "abort", "r": "retry", " ": "pause"}
 
-VERBS: dict[str, tuple[Callable[[Rollout], Decision], Seen]] = {
+KEY_VERBS: dict[str, tuple[Callable[[Rollout], Decision], Seen]] = {
     "promote": (lambda live: promote(live, skip_step=False), effects.promoted),
     "abort": (abort, effects.aborted),
     "retry": (retry, effects.retried),
@@ -40,7 +40,7 @@ class Order:
 
     def decide(self, live: Rollout) -> Decision:
         """As the verb does, unless it is another revision or step by now."""
-        return self.moved(live) or VERBS[self.verb][0](live)
+        return self.moved(live) or KEY_VERBS[self.verb][0](live)
 
     def moved(self, live: Rollout) -> Refusal | None:
         """Why what was confirmed is not there any more."""
@@ -75,10 +75,10 @@ def _wanted(desk: Desk, verb: str, picture: Picture) -> Desk:
         return replace(desk, notice=Notice(f"{desk.busy} is still running"))
     if picture.snapshot.stale_since:
         return replace(desk, notice=Notice("no connection: this picture is out of date", "warning"))
-    decision = VERBS[verb][0](rollout)
+    decision = KEY_VERBS[verb][0](rollout)
     if isinstance(decision, Change):
         text = question_text(verb, picture, decision.note)
-        return replace(desk, question=Question(verb, text, rollout.revision, step_number(rollout)))
+        return replace(desk, question=Confirmation(verb, text, rollout.revision, step_number(rollout)))
     if isinstance(decision, Refusal):
         told = "; ".join([decision.message, *_hints(decision.hint, picture.place.command(verb))])
         return replace(desk, notice=Notice(told, "warning"))

@@ -21,7 +21,7 @@ from companyos_canary.view import closing, pipe
 from companyos_canary.view.ci.forges import CONTROLS, Folds
 from companyos_canary.view.ci.summary import ending_report
 from companyos_canary.view.closing import verdict_line
-from companyos_canary.view.lines import plain as text_of
+from companyos_canary.view.lines import plain_text as text_of
 
 
 class Show:
@@ -106,7 +106,7 @@ class Lines(Show):
         elif not fresh and beat and now - self._said_at >= beat:
             self._say(None, pipe.heartbeat(picture), now)
         for event in fresh:
-            self._say(event, pipe.words(event, picture), now)
+            self._say(event, pipe.event_words(event, picture), now)
         self._last = picture.snapshot
 
     def _say(self, event: Happened | None, words: str, now: datetime) -> None:

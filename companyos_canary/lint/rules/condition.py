@@ -13,9 +13,9 @@ from companyos_canary.lint.metric import (
     TemplateMetric,
     as_result,
     asks,
+    condition_holds,
     guards_emptiness,
     guards_nan,
-    holds,
     only_counts,
     phase,
     values,
@@ -128,7 +128,9 @@ def failure_never_holds(metric: TemplateMetric) -> Iterator[Found]:
     """
     for answer, conditions in filter(None, (_judged(metric),)):
         failure = metric.conditions.get("failureCondition")
-        found = {holds(failure, as_result(answer, v)) for v in values(answer, conditions)} if failure else set()
+        found = (
+            {condition_holds(failure, as_result(answer, v)) for v in values(answer, conditions)} if failure else set()
+        )
         if metric.success and found == {False} and _phases(metric, answer, conditions) != {"Successful"}:
             yield Found((*metric.path, "failureCondition"), f"it never holds: {_range(answer)}")
 

@@ -186,7 +186,7 @@ def wrong_type(case: RuleCase) -> Iterator[Found]:
 
 
 @rule("missing-field", "error", *ROOTS)
-def missing_field(case: RuleCase) -> Iterator[Found]:
+def required_field_missing(case: RuleCase) -> Iterator[Found]:
     """A field that the kind requires is missing.
 
     The API server refuses the object.
@@ -216,4 +216,4 @@ def _shown(value: Any) -> str:
     return f"`{' '.join(str(value).split())[:60]}`"
 
 
-RULES = (unknown_field, native_gateway_api, wrong_type, missing_field, duplicate_key)
+RULES = (unknown_field, native_gateway_api, wrong_type, required_field_missing, duplicate_key)

@@ -66,7 +66,7 @@ def outputs(values: "Outputs", delimiter: str) -> str:
     return "".join(_output(name, value, delimiter) for name, value in pairs)
 
 
-def harmless(line: str) -> str:
+def harmless_line(line: str) -> str:
     """A line with words of the cluster's: never a command to the runner."""
     return _COMMAND.sub(r"\1 .::", line).replace(_OLDER, "## [")
 
@@ -98,7 +98,7 @@ CONTROLS = "\r\x1b"
 """What a fold of GitLab is made of."""
 
 
-def error(report: "Report") -> str:
+def error_line(report: "Report") -> str:
     """GitLab has no annotations: one line, outside of every section."""
     return f"{report.level}: {report.message}"
 

@@ -155,7 +155,7 @@ def _so_far(row: MetricRow, *, counts: bool) -> tuple[str, ...]:
     if not counts or found is None or not found.counts.requests:
         return ("",) if counts else ()
     told = ", ".join(p for p in (advice.counted(found), advice.measured(found)) if p)
-    return (f"{told}: {advice.words(found)}",)
+    return (f"{told}: {advice.sequential_words(found)}",)
 
 
 def _shown(value: object) -> str:

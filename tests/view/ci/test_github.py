@@ -42,12 +42,12 @@ def test_outputs_are_a_line_each_and_a_heredoc_where_a_value_has_lines() -> None
 
 
 def test_words_of_the_cluster_are_no_commands() -> None:
-    assert forges.harmless("  ::add-mask::a") == "   .::add-mask::a"
-    assert forges.harmless("##[error]a") == "## [error]a"
-    assert forges.harmless("  look: canary get") == "  look: canary get"
+    assert forges.harmless_line("  ::add-mask::a") == "   .::add-mask::a"
+    assert forges.harmless_line("##[error]a") == "## [error]a"
+    assert forges.harmless_line("  look: canary get") == "  look: canary get"
 
 
 def test_the_older_form_of_a_command_is_none_anywhere_in_a_line() -> None:
     line = 'degraded message="##[set-output name=verdict]healthy"'
-    assert "##[" not in forges.harmless(line)
-    assert forges.harmless("error: a## [b").endswith("a## [b")
+    assert "##[" not in forges.harmless_line(line)
+    assert forges.harmless_line("error: a## [b").endswith("a## [b")
