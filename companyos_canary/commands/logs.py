@@ -251,7 +251,7 @@ def logs(
     if follow:
         session.ends("--follow")
         return _follow(session, wanted)
-    from companyos_canary.view import logs as view
+    from companyos_canary.view import pods as view
 
     snapshot = session.cluster.snapshot(session.rollout, events=False)
     found = action.read_logs(session.cluster, snapshot, wanted)
@@ -272,7 +272,7 @@ def _role_note(snapshot: Snapshot, wanted: action.Wanted) -> tuple[str, ...]:
 
 
 def _follow(session: base.Session, wanted: action.Wanted) -> base.Answer:
-    from companyos_canary.view import logs as view
+    from companyos_canary.view import pods as view
 
     runtime, as_json = session.runtime, session.output == "json"
     pods: dict[str, int] = {}

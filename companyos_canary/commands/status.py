@@ -47,7 +47,7 @@ def status(
         from companyos_canary.commands.follow import follow_to_the_end
 
         return follow_to_the_end(session, live, until=Until(), timeout=timeout)
-    from companyos_canary.view import status as view
+    from companyos_canary.view import rollouts as view
 
     now, snapshot = session.runtime.clock.now(), Snapshot(live, whole=False)
     place = session.view_place(live)

@@ -15,7 +15,7 @@ from companyos_canary.diagnosis.alarm import seen
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Diagnosis, Ending, EndKind
 from companyos_canary.model.place import Place
-from companyos_canary.view import closing, status
+from companyos_canary.view import closing, rollouts
 from companyos_canary.view.banner import banner_line
 from companyos_canary.view.ci.forges import annotation
 from companyos_canary.view.ci.summary import ending_report
@@ -66,7 +66,7 @@ def test_every_voice_repeats_what_why_says(folder: Folder) -> None:
     assert why.because.replace("%", "%25") in annotation(report)
     assert "| object | field | value |" in report.summary
     if case.rollout.status_phase != "Healthy":
-        assert why.because in status.status_line(case.snapshot, case.now, why=why)
+        assert why.because in rollouts.status_line(case.snapshot, case.now, why=why)
 
 
 @pytest.mark.parametrize("width", [40, 80, 2000])

@@ -14,7 +14,7 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view import machine, pipe, status
+from companyos_canary.view import machine, pipe, rollouts
 from companyos_canary.view.ci.summary import ending_report
 from companyos_canary.view.closing import closing, verdict_line
 from companyos_canary.view.lines import Facts
@@ -77,7 +77,7 @@ def assembled(state: dict[str, Any], scenes: tuple[str, ...]) -> Snapshot:
 @given(STATES, st.tuples(SCENES, SCENES, SCENES, SCENES), SCENES)
 def test_every_view_has_something_to_say(state: dict[str, Any], scenes: tuple[str, ...], earlier: str) -> None:
     before, after = ALL[earlier](), assembled(state, scenes)
-    assert status.status_line(after, NOW)
+    assert rollouts.status_line(after, NOW)
     assert len(screen(after, NOW, Facts()).plain.split("\n")) == 24
     texts = [*whole_lines(after, NOW, Facts(60)), *piped(before, after, NOW)]
     texts.append(pipe.opening("deploy", look(after, NOW)))

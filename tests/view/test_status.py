@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from companyos_canary.view import status
+from companyos_canary.view import rollouts
 from tests.builders import NOW, snapshot
 from tests.view.recorded import moment, recorded
 from tests.view.scenes import ALL
@@ -36,19 +36,19 @@ from tests.view.scenes import ALL
     ],
 )
 def test_one_line_says_where_it_is(scene: str, text: str) -> None:
-    assert status.status_line(ALL[scene](), NOW) == text
+    assert rollouts.status_line(ALL[scene](), NOW) == text
 
 
 def test_the_rollout_alone_is_enough() -> None:
     alone = snapshot(replicasets=(), pods_now=())
     text = "companyos-api v1.1.0 Progressing: step 2/3, 25 %, analysing"
-    assert status.status_line(alone, NOW) == text
+    assert rollouts.status_line(alone, NOW) == text
 
 
 def test_the_controllers_message_stands_for_the_metric_that_was_not_read() -> None:
     failed = recorded("analysis-failed")
     alone = type(failed)(rollout=failed.rollout)
-    assert status.status_line(alone, moment(failed)) == (
+    assert rollouts.status_line(alone, moment(failed)) == (
         'companyos-api v2 Degraded: aborted, Metric "success-rate" assessed Failed due to failed (1) > failureLimit (0)'
     )
 
@@ -56,7 +56,7 @@ def test_the_controllers_message_stands_for_the_metric_that_was_not_read() -> No
 def test_an_abort_without_a_reason_is_told_from_one_by_an_analysis() -> None:
     aborted = recorded("aborted-by-hand")
     text = "companyos-api v2 Degraded: aborted (no analysis failed), v1 serves"
-    assert status.status_line(aborted, moment(aborted)) == text
+    assert rollouts.status_line(aborted, moment(aborted)) == text
 
 
 def test_status_plain_lines_and_machine_output_load_no_rich() -> None:
@@ -77,8 +77,8 @@ def test_the_share_of_few_pods_is_said_where_it_is_another() -> None:
         "pause_reason": "CanaryPauseStep",
     }
     told = "companyos-api v1.1.0 Paused: step 1/1, 10 % (50 % of the pods), waits for a person"
-    assert status.status_line(snapshot(canary=1, stable=1, **few), NOW) == told
+    assert rollouts.status_line(snapshot(canary=1, stable=1, **few), NOW) == told
     alone = snapshot(canary=1, stable=1, replicasets=(), pods_now=(), **few)
-    assert status.status_line(alone, NOW) == told
+    assert rollouts.status_line(alone, NOW) == told
     half = snapshot(replicasets=(), total=2, updated=1, status={"availableReplicas": 1}, **few)
-    assert "of the pods" not in status.status_line(half, NOW)
+    assert "of the pods" not in rollouts.status_line(half, NOW)
