@@ -74,7 +74,7 @@ def deploy(
     --abort-on aborts it if its pods crash or cannot get their image, or if nothing moves for so long, for as
     long as this command follows it. It goes before `abort_on` of canary.yaml; `none` turns that off.
     """
-    from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
+    from companyos_canary.commands.follow import Aim, follow_to_the_end
 
     image_reference("image", version)
     runtime, settings = session.runtime, session.resolved.settings
@@ -93,32 +93,16 @@ def deploy(
         force=force,
         until=until,
     )
-    name = session.rollout
-    try:
-        changed = _sent(session, name, wanted, time, dry_run=dry_run, no_wait=no_wait, aborts=guarded != NEVER)
-    except NotFound as error:
-        ours = settings is not None and settings.rollout == name
-        if error.exit_code is ExitCode.NOT_FOUND and not error.hint and ours:
-            error.hint = f"install it first: `canary apply {version}`"
-        raise
+    changed = _sent(session, wanted, time, dry_run=dry_run, no_wait=no_wait, aborts=guarded != NEVER)
     if dry_run:
         return would_send(session, changed)
     live = changed.after
     image = live.image(action.container_of(live, wanted.container))
-    if no_wait:
-        return sent_answer(session, changed, f"{images.version(image)} is set on `{name}` in {session.place}")
-    if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
-        return unseen(session, changed, "deploy")
-    if not isinstance(changed.decision, Change) and live.is_fully_promoted and live.observed:
-        publish(runtime, session.reporting, standing_report(live, shown_phase(live).word, image))
-        said = f"{changed.decision.message}: nothing to do"
-        lines = verdict_lines(session, said, "healthy", image, ExitCode.OK)
-        return replace(sent_answer(session, changed, said), lines=lines)
+    if answer := _without_following(session, changed, image, no_wait=no_wait):
+        return answer
     for note in filter(None, (*changed.notes, rounding(live) if changed.sent else "")):
         session.note(note)
-    return follow_to_the_end(
-        session,
-        live,
+    aim = Aim(
         until=until,
         generation=live.generation,
         container=action.running_container(live, wanted.container),
@@ -127,9 +111,41 @@ def deploy(
         sent=bool(changed.sent),
         abort_on=guarded,
     )
+    return follow_to_the_end(session, live, aim)
+
+
+def _without_following(session: base.Session, changed: Changed, image: str, *, no_wait: bool) -> base.Answer | None:
+    """The answer where there is nothing to follow; None where there is."""
+    live = changed.after
+    if no_wait:
+        return sent_answer(session, changed, f"{images.version(image)} is set on `{live.name}` in {session.place}")
+    if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
+        return unseen(session, changed, "deploy")
+    if isinstance(changed.decision, Change) or not live.is_fully_promoted or not live.observed:
+        return None
+    from companyos_canary.commands.follow import verdict_lines
+
+    publish(session.runtime, session.reporting, standing_report(live, shown_phase(live).word, image))
+    said = f"{changed.decision.message}: nothing to do"
+    lines = verdict_lines(session, said, "healthy", image, ExitCode.OK)
+    return replace(sent_answer(session, changed, said), lines=lines)
 
 
 def _sent(
+    session: base.Session, wanted: action.Deploy, time: "Time", *, dry_run: bool, no_wait: bool, aborts: bool
+) -> Changed:
+    """The outcome; of a Rollout that does not exist the hint says which verb installs it."""
+    name, settings = session.rollout, session.resolved.settings
+    try:
+        return _sent_to(session, name, wanted, time, dry_run=dry_run, no_wait=no_wait, aborts=aborts)
+    except NotFound as error:
+        ours = settings is not None and settings.rollout == name
+        if error.exit_code is ExitCode.NOT_FOUND and not error.hint and ours:
+            error.hint = f"install it first: `canary apply {wanted.version}`"
+        raise
+
+
+def _sent_to(
     session: base.Session, name: str, wanted: action.Deploy, time: "Time", *, dry_run: bool, no_wait: bool, aborts: bool
 ) -> Changed:
     """The outcome; with --supersede once the version in progress is gone."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from companyos_canary.actions import abort
@@ -13,7 +13,7 @@ from companyos_canary.actions.follow import Following, follow, identify
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo import rows
 from companyos_canary.argo.effects import aborted
-from companyos_canary.argo.endings import Until, impossible
+from companyos_canary.argo.endings import UNTIL_HEALTHY, Until, impossible
 from companyos_canary.argo.patches.decision import Decision, Nothing
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.commands import scope
@@ -45,59 +45,34 @@ from companyos_canary.view.format import keyed
 _USUAL = Manner()
 
 
-def follow_to_the_end(
-    session: Session,
-    live: Rollout,
-    *,
-    until: Until,
-    timeout: timedelta | None,
-    generation: int = 0,
-    container: str | None = None,
-    image: str = "",
-    sent: bool = False,
-    manner: Manner = _USUAL,
-    abort_on: AbortOn = NEVER,
-) -> Answer:
-    """Follows the Rollout's newest template; `timeout` is what the user gave, zero for no end; None for what
-    its steps need. The hash is believed once the controller has seen `generation`, and only with the `image`
-    that we set (empty where we set none). `sent`: something was changed before."""
-    if problem := impossible(live, until):
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What is followed, and how far. `timeout` is what the user gave, zero for no end; None for what its steps need.
+    The hash is believed once the controller has seen `generation`, and only with the `image` that we set (empty
+    where we set none). `sent`: something was changed before."""
+
+    until: Until = UNTIL_HEALTHY
+    timeout: timedelta | None = None
+    generation: int = 0
+    container: str | None = None
+    image: str = ""
+    sent: bool = False
+    manner: Manner = _USUAL
+    abort_on: AbortOn = NEVER
+
+
+def follow_to_the_end(session: Session, live: Rollout, aim: Aim) -> Answer:
+    """Follows the Rollout's newest template."""
+    if problem := impossible(live, aim.until):
         raise Refused(problem, hint="--until healthy or --until paused")
-    place, runtime = session.view_place(live), session.runtime
-    now = runtime.clock.now
-    settings = session.resolved.settings
+    place, settings = session.view_place(live), session.resolved.settings
     said = scope.note(session, scope.of_settings(session, settings), live.name) if settings else ""
-    deadline = session.time(timeout).until if timeout is not None else None
-    with (
-        _ended_otherwise(live, place),
-        closing(runtime.feed(session.cluster, live.name)) as feed,
-        show_for(session, place, manner, feed.poke) as show,
-    ):
-        show.first(live)
-        following = Following(
-            container=container or container_of(live, place.container),
-            until=until,
-            timeout=timeout_of(session.cluster, live) if timeout is None else None,
-            deadline=deadline,
-            attended=runtime.attended and session.human,
-            generation=generation,
-            workload_generation=live.workload_generation or 0,
-            image=image,
-            stay=manner.stay,
-            abort_on=abort_on,
-            abort=lambda reason: _abort(session, live.name, feed.snapshot(), reason),
-        )
-        followed = identify(feed, following, now, show.snapshot, show.idle)
-        ending = follow(feed, followed, following, now, show.snapshot) if followed else None
-        if ending is not None:
-            ending = replace(ending, why=_why(session, ending, place))
-            show.last(ending)
-        trouble = feed.trouble
+    show, ending, trouble = _followed(session, live, aim, place)
     if ending is None and (trouble or session.is_over):
         raise trouble or TimedOut(f"timed out: nothing of `{live.name}` was read in time")
     if ending is None:
-        return _not_observed(session, live, image, sent=sent)
-    publish(runtime, session.reporting, ending_report(ending, place))
+        return _not_observed(session, live, aim.image, sent=aim.sent)
+    publish(session.runtime, session.reporting, ending_report(ending, place))
     show.end(ending)
     if said.startswith("the metrics"):  # with the verdict again, which rests on it
         session.note(said)
@@ -109,6 +84,39 @@ def follow_to_the_end(
         objects=(ending.snapshot.rollout.raw,),
         name=ending.snapshot.rollout.resource,
     )
+
+
+def _followed(
+    session: Session, live: Rollout, aim: Aim, place: Place
+) -> tuple[Show, Ending | None, CanaryError | None]:
+    """What it was shown by, its ending (None: no controller has taken it up), and why reads failed at last."""
+    now = session.runtime.clock.now
+    deadline = session.time(aim.timeout).until if aim.timeout is not None else None
+    with (
+        _ended_otherwise(live, place),
+        closing(session.runtime.feed(session.cluster, live.name)) as feed,
+        show_for(session, place, aim.manner, feed.poke) as show,
+    ):
+        show.first(live)
+        following = Following(
+            container=aim.container or container_of(live, place.container),
+            until=aim.until,
+            timeout=timeout_of(session.cluster, live) if aim.timeout is None else None,
+            deadline=deadline,
+            attended=session.runtime.attended and session.human,
+            generation=aim.generation,
+            workload_generation=live.workload_generation or 0,
+            image=aim.image,
+            stay=aim.manner.stay,
+            abort_on=aim.abort_on,
+            abort=lambda reason: _abort(session, live.name, feed.snapshot(), reason),
+        )
+        followed = identify(feed, following, now, show.snapshot, show.idle)
+        ending = follow(feed, followed, following, now, show.snapshot) if followed else None
+        if ending is not None:
+            ending = replace(ending, why=_why(session, ending, place))
+            show.last(ending)
+        return show, ending, feed.trouble
 
 
 def _why(session: Session, ending: Ending, place: Place) -> Diagnosis | None:

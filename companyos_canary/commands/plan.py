@@ -11,7 +11,7 @@ import typer
 from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, ROLLOUT
 from companyos_canary.commands import base
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, exits, printable
-from companyos_canary.model.outcome import PlanRow, Warned
+from companyos_canary.model.outcome import Chance, PlannedStep, PlanRow, Warned
 from companyos_canary.model.row import Output
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ def plan(
     or held for a person, and after which time versions with more errors would be stopped. Requests and errors are
     today's, as Prometheus counts them; with --rps and --errors nothing is asked.
     """
-    from companyos_canary.render.plan import plan_warnings, planned
+    from companyos_canary.render.plan import planned, planned_rule
     from companyos_canary.trials import ReleaseKind, chance
     from companyos_canary.view import plan as view
 
     _check(rps, releases)
     share = None if errors is None else _share(errors)
     objects, replicas = _objects(session)
-    asked = rule(objects, replicas)
+    asked = planned_rule(objects, replicas)
     if any(o["kind"] == "Rollout" and o["spec"]["strategy"].get("blueGreen") is not None for o in objects):
         raise UsageError(f"`{asked.rollout}` is blue-green: it has no share of the traffic that could be simulated")
     if not any(step.spec for step in asked.steps):
@@ -69,10 +69,31 @@ def plan(
     outcomes = _played(session, asked.played(), load, kinds, seed)
     chances = tuple(chance(k.times, outcomes[k]) for k in kinds)
     steps = planned(asked, load.rate)
-    row = PlanRow(
+    row = _row(session, asked, load, steps, chances, address=address, version=version or "", seed=seed)
+    if session.output == "markdown":
+        session.runtime.say(view.markdown(row))
+        session.answered = True
+    facts = session.runtime.facts
+    return base.Answer(data=row, picture=lambda: _drawn(view.screen(row, facts), facts), lines=view.plain(row))
+
+
+def _row(
+    session: base.Session,
+    asked: "PlannedRule",
+    load: "Load",
+    steps: tuple[PlannedStep, ...],
+    chances: tuple[Chance, ...],
+    *,
+    address: str,
+    version: str,
+    seed: int,
+) -> PlanRow:
+    from companyos_canary.render.plan import plan_warnings
+
+    return PlanRow(
         rollout=asked.rollout,
         namespace=asked.namespace,
-        version=version or "",
+        version=version,
         requests_per_second=load.rate,
         errors=load.stable.errors,
         burst=load.stable.clumps,
@@ -87,11 +108,6 @@ def plan(
         left_out=asked.left_out,
         seed=seed,
     )
-    if session.output == "markdown":
-        session.runtime.say(view.markdown(row))
-        session.answered = True
-    facts = session.runtime.facts
-    return base.Answer(data=row, picture=lambda: _drawn(view.screen(row, facts), facts), lines=view.plain(row))
 
 
 def _drawn(lines: "list[Line]", facts: "Facts") -> Any:

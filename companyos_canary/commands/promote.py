@@ -22,7 +22,7 @@ from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.argo.steps import asked_share, place_of, set_weight
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.commands import base
-from companyos_canary.commands.follow import follow_to_the_end, verdict_lines
+from companyos_canary.commands.follow import Aim, follow_to_the_end, verdict_lines
 from companyos_canary.commands.outcome import CHANGE, changed, sent_answer, unseen, verb_with, would_send
 from companyos_canary.commands.session import Answer, Session
 from companyos_canary.errors import ExitCode, Refused, UsageError, exits
@@ -160,7 +160,7 @@ def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout:
         said = f"the full promote of {name} was sent, but another version replaced it"
         lines = verdict_lines(session, said, "superseded", promoted, ExitCode.SUPERSEDED)
         return replace(sent_answer(session, result, said, code=ExitCode.SUPERSEDED), lines=lines)
-    return follow_to_the_end(session, live, until=Until(), timeout=timeout, container=container, image=image, sent=True)
+    return follow_to_the_end(session, live, Aim(timeout=timeout, container=container, image=image, sent=True))
 
 
 def _ask(session: Session, verb: Verb, *, yes: bool) -> None:

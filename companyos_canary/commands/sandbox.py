@@ -114,60 +114,69 @@ _OURS = "current-context: sandbox"
 _SEEDS = 1_000_000
 
 
+_Write = Annotated[str | None, typer.Option("--write", metavar="PATH", help="where to write the kubeconfig")]
+_Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any free port")]
+_Controllers = Annotated[
+    str, typer.Option("--controllers", metavar="LIST", help="built-in controllers to run; run your own for the others")
+]
+_Controller = Annotated[
+    str,
+    typer.Option(
+        "--controller",
+        metavar="RELEASE",
+        help="behave like this Argo Rollouts: 1.9 (v1.9.1), 1.10, or head (the master branch between them)",
+    ),
+]
+_NoController = Annotated[
+    bool, typer.Option("--no-controller", help="run no built-in controller; pods still become ready")
+]
+_Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault",
+        metavar="RULE",
+        help="[METHOD|verb] [/PATH] EFFECT [xTIMES] [after=N]; an effect is a status code, "
+        "429=3 (Retry-After), html, drop, cut, truncate, silence, slow=2s, expire, lose, race "
+        "or storm; or freeze[=30s]; can be repeated",
+    ),
+]
+_RoleFile = Annotated[
+    str | None,
+    typer.Option("--role", metavar="FILE", help="limit the token to the Roles and ClusterRoles in this file"),
+]
+_ScenarioName = Annotated[
+    str, typer.Option("--scenario", metavar="NAME|FILE", help="what versions do: a name from --list, or your own .yaml")
+]
+_Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="NUMBER", help="seed of the random requests [default: a new one, which is printed]"),
+]
+_Exact = Annotated[
+    bool, typer.Option("--exact", help="no randomness: error rates and latencies are exact; excludes --seed")
+]
+_Prompt = Annotated[
+    bool,
+    typer.Option(
+        "--prompt", help="controllers and pods act at once [default: each takes up to a second, as in a real cluster]"
+    ),
+]
+_List = Annotated[bool, typer.Option("--list", help="list the scenarios and their outcomes, then exit")]
+
+
 def sandbox(
     session: base.Session,
-    write: Annotated[str | None, typer.Option("--write", metavar="PATH", help="where to write the kubeconfig")] = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any free port")] = 0,
-    controllers: Annotated[
-        str,
-        typer.Option("--controllers", metavar="LIST", help="built-in controllers to run; run your own for the others"),
-    ] = ",".join(CONTROLLERS),
-    controller: Annotated[
-        str,
-        typer.Option(
-            "--controller",
-            metavar="RELEASE",
-            help="behave like this Argo Rollouts: 1.9 (v1.9.1), 1.10, or head (the master branch between them)",
-        ),
-    ] = "1.9",
-    no_controller: Annotated[
-        bool, typer.Option("--no-controller", help="run no built-in controller; pods still become ready")
-    ] = False,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fault",
-            metavar="RULE",
-            help="[METHOD|verb] [/PATH] EFFECT [xTIMES] [after=N]; an effect is a status code, "
-            "429=3 (Retry-After), html, drop, cut, truncate, silence, slow=2s, expire, lose, race "
-            "or storm; or freeze[=30s]; can be repeated",
-        ),
-    ] = None,
-    role: Annotated[
-        str | None,
-        typer.Option("--role", metavar="FILE", help="limit the token to the Roles and ClusterRoles in this file"),
-    ] = None,
-    scenario: Annotated[
-        str,
-        typer.Option("--scenario", metavar="NAME|FILE", help="what versions do: a name from --list, or your own .yaml"),
-    ] = "default",
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed", metavar="NUMBER", help="seed of the random requests [default: a new one, which is printed]"
-        ),
-    ] = None,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="no randomness: error rates and latencies are exact; excludes --seed")
-    ] = False,
-    prompt: Annotated[
-        bool,
-        typer.Option(
-            "--prompt",
-            help="controllers and pods act at once [default: each takes up to a second, as in a real cluster]",
-        ),
-    ] = False,
-    list_: Annotated[bool, typer.Option("--list", help="list the scenarios and their outcomes, then exit")] = False,
+    write: _Write = None,
+    port: _Port = 0,
+    controllers: _Controllers = ",".join(CONTROLLERS),
+    controller: _Controller = "1.9",
+    no_controller: _NoController = False,
+    fault: _Faults = None,
+    role: _RoleFile = None,
+    scenario: _ScenarioName = "default",
+    seed: _Seed = None,
+    exact: _Exact = False,
+    prompt: _Prompt = False,
+    list_: _List = False,
 ) -> base.Answer:
     """Serve a cluster with Argo Rollouts on this machine until Ctrl-C.
 
@@ -192,7 +201,7 @@ def sandbox(
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         stop = stack.enter_context(_until_told())
         path = stack.enter_context(_kubeconfig(session.runtime.cwd, write))
-        try:
+        with _usable(port):
             running = Sandbox(
                 port=port,
                 namespaces=(namespace,),
@@ -205,16 +214,22 @@ def sandbox(
                 release=release,
                 pace=PROMPT if prompt else natural(drawn or 0),
             )
-        except OSError as error:
-            raise UsageError(
-                f"port {port} cannot be used: {error.strerror}", hint="omit --port to use a free one"
-            ) from error
         stack.callback(running.close)
         _write(running, path, namespace)
         session.runtime.say(f"export KUBECONFIG={shlex.quote(str(path))}")
         _tell(session, running.url, namespace, running.prometheus_url, drawn)
         stop.wait()
     return base.Answer(notes=("sandbox stopped",))
+
+
+@contextlib.contextmanager
+def _usable(port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"port {port} cannot be used: {error.strerror}", hint="omit --port to use a free one"
+        ) from error
 
 
 def _scenarios(_: object) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.argo.endings import Until
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.rows import FOLLOWED, SnapshotRow, snapshot_row
 from companyos_canary.commands import base
@@ -44,9 +43,9 @@ def status(
 
         session.runtime.say_error(controller_line(controller_seen(session.cluster)))
     if wait:
-        from companyos_canary.commands.follow import follow_to_the_end
+        from companyos_canary.commands.follow import Aim, follow_to_the_end
 
-        return follow_to_the_end(session, live, until=Until(), timeout=timeout)
+        return follow_to_the_end(session, live, Aim(timeout=timeout))
     from companyos_canary.view import rollouts as view
 
     now, snapshot = session.runtime.clock.now(), Snapshot(live, whole=False)

@@ -11,7 +11,6 @@ from companyos_canary.actions import undo as action
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.actions.deploy import container_of
 from companyos_canary.argo.effects import Effect, promoted_fully
-from companyos_canary.argo.endings import Until
 from companyos_canary.argo.gitops import keeper_of
 from companyos_canary.argo.patches.decision import Change, Nothing
 from companyos_canary.argo.patches.hold import held_sentence
@@ -128,8 +127,24 @@ def _followed(
     time: "Time",
 ) -> base.Answer:
     """Says how it gets there, and follows it to its end; with `fast` past its steps."""
-    from companyos_canary.commands.follow import follow_to_the_end
+    from companyos_canary.commands.follow import Aim, follow_to_the_end
 
+    _say_way(session, changed, snapshot, target, fast=fast)
+    if fast and action.runs_steps_again(snapshot, target):
+        _skip_the_steps(session, snapshot.rollout.name, time)
+    settings = session.resolved.settings
+    container = container_of(changed.after, settings.container if settings else None)
+    aim = Aim(
+        timeout=timeout,
+        generation=changed.after.generation,
+        container=container,
+        sent=bool(changed.sent),
+        image=next((c.image for c in target.containers if c.name == container), ""),
+    )
+    return follow_to_the_end(session, changed.after, aim)
+
+
+def _say_way(session: base.Session, changed: Changed, snapshot: Snapshot, target: ReplicaSet, *, fast: bool) -> None:
     again = action.runs_steps_again(snapshot, target)
     if isinstance(changed.decision, Nothing):
         way = "skipping the rest of its steps" if fast and again else "following it"
@@ -139,20 +154,6 @@ def _followed(
         session.note(f"back to {_named(target)}: {way}")
     for note in changed.notes:
         session.note(note)
-    if fast and again:
-        _skip_the_steps(session, snapshot.rollout.name, time)
-    settings = session.resolved.settings
-    container = container_of(changed.after, settings.container if settings else None)
-    return follow_to_the_end(
-        session,
-        changed.after,
-        until=Until(),
-        timeout=timeout,
-        generation=changed.after.generation,
-        container=container,
-        sent=bool(changed.sent),
-        image=next((c.image for c in target.containers if c.name == container), ""),
-    )
 
 
 def _skip_the_steps(session: base.Session, name: str, time: "Time") -> None:

@@ -8,7 +8,7 @@ from companyos_canary.argo.endings import UNTIL_HEALTHY
 from companyos_canary.argo.events import Measurement, Transition
 from companyos_canary.argo.rows import FOLLOWED, SnapshotRow, VerdictRow
 from companyos_canary.commands import base
-from companyos_canary.commands.follow import follow_to_the_end
+from companyos_canary.commands.follow import Aim, follow_to_the_end
 from companyos_canary.commands.options import AbortOnOption, UntilOption, guarded_by
 from companyos_canary.commands.shows.lines import Manner
 from companyos_canary.errors import ExitCode, UsageError, exits
@@ -65,7 +65,7 @@ def watch(
     live = session.cluster.resolved(session.cluster.rollout(session.rollout))
     manner = Manner(read_only, stay)
     guarded = NEVER if read_only else guarded_by(session.resolved.settings, abort_on)
-    return follow_to_the_end(session, live, until=until, timeout=timeout, manner=manner, abort_on=guarded)
+    return follow_to_the_end(session, live, Aim(until=until, timeout=timeout, manner=manner, abort_on=guarded))
 
 
 command = base.verb(watch, follows=True)
