@@ -372,9 +372,16 @@ def _mapping(value: dict[str, Any], shape: dict[Any, Shape]) -> dict[str, Any]:
     others, changed = shape.get(...), None
     for name, held in value.items():
         wanted = shape.get(name, others)
-        if wanted is None or (wanted is WORDS and type(held) is str and held.isprintable()):
-            continue  # most of a large list
-        fit = _fitted(held, wanted)
+        if wanted is None:
+            continue
+        if type(held) is str:  # most of a large list
+            if wanted is str or (wanted is WORDS and held.isprintable()):
+                continue
+            fit = _fitted(held, wanted)
+        elif type(held) is dict and type(wanted) is dict:
+            fit = _mapping(held, wanted)
+        else:
+            fit = _fitted(held, wanted)
         if fit is not held:
             changed = dict(value) if changed is None else changed
             if fit is _ABSENT:
