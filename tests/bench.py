@@ -1,7 +1,8 @@
 """`make bench`: what the verbs cost, as medians of whole processes against the sandbox.
 
-Times are printed, never asserted; the yardstick is `kubectl get rollout NAME -o json` in the same
-run, where kubectl is there. Requests and bytes are asserted in tests/commands/test_requests.py.
+Writes docs/performance.md, which has ratios only. Times are printed, never asserted; the yardstick
+is `kubectl get rollout NAME -o json` in the same run, where kubectl is there.
+Requests and bytes are asserted in tests/commands/test_requests.py.
 """
 
 import contextlib
@@ -27,6 +28,7 @@ from companyos_canary.cluster.kinds import EVENT
 from companyos_canary.commands.demo import CONFIG, NAMESPACE
 from companyos_canary.model.quantity import format_time
 from companyos_canary.runtime import Clock, Runtime
+from tests import performance
 from tests.fanout import fan_out
 
 CANARY = (sys.executable, "-m", "companyos_canary")
@@ -188,6 +190,8 @@ def main() -> None:
             for arguments in (("apply", "v1.0.0"), ("deploy", "v1.1.0", "--until", "paused")):
                 subprocess.run((*CANARY, *arguments, "-q"), cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
             report(folder, env, ready)
+            performance.write(folder, env, NAME, NAMESPACE)
+            sys.stdout.write(f"wrote {performance.PAGE}\n")
 
 
 def report(folder: Path, env: dict[str, str], ready: float) -> None:

@@ -1,13 +1,12 @@
 """What the verbs ask of an API server: how often, and never more because others are there."""
 
 import json
-import re
 
 import pytest
 
 from companyos_canary.cluster.kinds import path_target
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.kinds import EVENT, POD, REPLICASET
+from tests.growth import answered, exponent, growth, neighbours
 from tests.world import World
 
 ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api"
@@ -56,51 +55,19 @@ def test_the_only_rollout_of_a_namespace_costs_one_list(waiting: World) -> None:
     assert [r.target for r in waiting.requests] == [ROLLOUT.rpartition("/")[0], ROLLOUT]
 
 
-def answered(world: World, *arguments: str) -> tuple[int, int]:
-    """Requests of a command, and the bytes of their answers but for the count of all changes."""
-    world.requests.clear()
-    sizes: list[int] = []
-    plain = world.answer
-
-    def counting(request: object) -> object:
-        response = plain(request)  # type: ignore[arg-type]
-        sizes.append(len(re.sub(rb'"resourceVersion":"\d+"', b"", response.body)))
-        return response
-
-    world.answer = counting  # type: ignore[method-assign,assignment]
-    try:
-        world.canary(*arguments)
-    finally:
-        world.answer = plain  # type: ignore[method-assign]
-    return len(world.requests), sum(sizes)
+@pytest.mark.parametrize("arguments", READS, ids=" ".join)
+def test_what_others_have_in_the_namespace_does_not_grow_what_is_read(
+    waiting: World, arguments: tuple[str, ...]
+) -> None:
+    rows = growth(waiting, arguments, (10, 100, 1000))
+    assert len({row.requests for row in rows}) == 1
+    assert exponent([(row.pods, row.received) for row in rows]) <= 0.05
 
 
-def neighbours(world: World, count: int) -> None:
-    """Pods, a ReplicaSet and events of someone else in the same namespace."""
-    labels = {"app": "neighbour", "rollouts-pod-template-hash": "abc"}
-    spec = {"containers": [{"name": "c", "image": "neighbour:v1"}]}
-    template = {"metadata": {"labels": labels}, "spec": spec}
-    world.store.create(
-        REPLICASET,
-        {
-            "metadata": {"name": "neighbour", "namespace": "companyos", "labels": labels},
-            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
-        },
-    )
-    for n in range(count):
-        meta = {"name": f"neighbour-{n}", "namespace": "companyos", "labels": labels}
-        world.store.create(POD, {"metadata": meta, "spec": spec, "status": {"phase": "Failed"}})
-        about = {"kind": "Pod", "name": f"neighbour-{n}", "namespace": "companyos"}
-        world.store.create(
-            EVENT,
-            {
-                "metadata": {"name": f"neighbour-{n}", "namespace": "companyos"},
-                "involvedObject": about,
-                "reason": "Failed",
-                "message": "x",
-                "type": "Warning",
-            },
-        )
+def test_the_exponent_is_that_of_a_power() -> None:
+    assert exponent([(10, 7), (100, 7), (1000, 7)]) == 0
+    assert exponent([(10, 20), (100, 200), (1000, 2000)]) == pytest.approx(1)
+    assert exponent([(1, 3), (4, 6), (16, 12)]) == pytest.approx(0.5)
 
 
 def test_lists_are_answered_from_what_the_server_has_at_hand_but_are_never_older_than_the_rollout(world: World) -> None:
