@@ -12,12 +12,20 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
-from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.sandbox.behaviour import PROMPT, late, natural
+from companyos_canary.sandbox.kinds import ANALYSISRUN
 from tests.commands.conftest import freeze
 from tests.commands.test_stopping_laws import MOVES, images
 from tests.matrix.cells import copied
@@ -54,6 +62,12 @@ def pauses_passed(rollout: Rollout) -> int:
     return sum(step.waits_for_a_person for step in rollout.steps[:index])
 
 
+def verdicts(world: World, pod_hash: str) -> set[str]:
+    """The phases of all analyses of a version."""
+    runs = world.store.items(ANALYSISRUN, "companyos")
+    return {run["status"]["phase"] for run in runs if run["metadata"]["labels"].get(HASH_LABEL) == pod_hash}
+
+
 def left_alone(world: World) -> tuple[Rollout, set[str]]:
     """What it comes to where no one does anything more, and the controller is there."""
     world.advance(90)
@@ -61,6 +75,11 @@ def left_alone(world: World) -> tuple[Rollout, set[str]]:
 
 
 class Interleavings(RuleBasedStateMachine):
+    """`steps` counts those of all examples; `unjudged` are the hashes that someone promoted in full, whatever their
+    analysis says."""
+
+    steps = 0
+
     @initialize(pace=st.sampled_from(sorted(PACES)))
     def begin(self, pace: str) -> None:
         self.folder = TemporaryDirectory()
@@ -69,6 +88,18 @@ class Interleavings(RuleBasedStateMachine):
         self.world.advance(20)
         self.working = self.world.sandbox
         self.aborted: set[str] = set()
+        self.unjudged = {self.world.rollout().current_hash}
+
+    @invariant()
+    def no_unfinished_analysis_is_passed(self) -> None:
+        Interleavings.steps += 1
+        live = self.world.rollout()
+        judges = [index for index, step in enumerate(live.steps) if step.kind == "analysis"]
+        if live.promote_full:
+            self.unjudged.add(live.current_hash)
+        passed = live.observed and (live.is_fully_promoted or (live.step_index or 0) > max(judges, default=99))
+        if passed and judges and not live.aborted and live.current_hash not in self.unjudged:
+            assert "Successful" in verdicts(self.world, live.current_hash), live
 
     def teardown(self) -> None:
         self.folder.cleanup()
@@ -98,6 +129,10 @@ class Interleavings(RuleBasedStateMachine):
         if COMMANDS[name][0] == "deploy" and ran.code == ExitCode.OK:
             assert after.is_fully_promoted, told
             assert after.image() == f"companyos-api:{COMMANDS[name][1]}", told
+        if name == "full" or "full" in done:
+            self.unjudged |= {before.current_hash, after.current_hash}
+        if not done:
+            self._is_true(after, ran)
         if name == "undo" and ran.code == ExitCode.OK and not done:
             assert after.image() not in self.aborted, told
         if name == "abort" and ran.code == ExitCode.OK and not done:
@@ -112,6 +147,19 @@ class Interleavings(RuleBasedStateMachine):
             return
         assert pauses_passed(after) <= pauses_passed(before) + 1, ran
 
+    def _is_true(self, after: Rollout, ran: Ran) -> None:
+        """What the last line says, at the moment when it was said."""
+        told = (after, ran)
+        if "verdict=paused " in ran.last:
+            assert after.pause_conditions or after.paused, told
+            assert after.paused or not after.promote_full, told
+        if "verdict=healthy " in ran.last:
+            assert after.is_fully_promoted, told
+        if "verdict=rolled-back " in ran.last:
+            assert after.aborted or after.image() != f"companyos-api:{ran.last.partition('version=')[2].split()[0]}", (
+                told
+            )
+
     def _holds(self, before: Rollout, ran: Ran) -> None:
         """An acknowledged abort ends with no traffic on the canary."""
         self.world.sandbox, away = self.working, self.world.sandbox
@@ -122,7 +170,10 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(move=st.sampled_from(sorted(MOVES)))
     def someone(self, move: str) -> None:
+        before = self.world.rollout()
         MOVES[move](self.world)
+        if move == "full":
+            self.unjudged |= {before.current_hash, self.world.rollout().current_hash}
 
     @rule(seconds=st.sampled_from([0.3, 2.0, 12.0]))
     def time(self, seconds: float) -> None:
@@ -143,13 +194,24 @@ class Interleavings(RuleBasedStateMachine):
         self.world.advance(1)
 
 
+class WithReleases(Interleavings):
+    """The same, with whole releases: slow."""
+
+    @rule(name=st.sampled_from(["deploy", "deploy another", "deploy a bad one"]), other=others)
+    def release(self, name: str, other: str) -> None:
+        """A pipeline that approves each pause; someone else may act before the last."""
+        for command, overtakes in ((name, ""), ("promote", ""), ("promote", other)):
+            self.command(command, overtakes, True)
+        self.time(20.0)
+
+
 def _changes(request: Request) -> bool:
     return request.method == "PATCH"
 
 
-def play(examples: int, steps: int) -> None:
+def play(machine: type[Interleavings], examples: int, steps: int) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Interleavings,
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
@@ -161,9 +223,26 @@ def play(examples: int, steps: int) -> None:
 
 
 def test_what_verbs_say_is_true_whoever_acts_meanwhile() -> None:
-    play(25, 20)
+    before = Interleavings.steps
+    play(Interleavings, 12, 50)
+    assert Interleavings.steps - before >= 500
+
+
+def test_a_version_that_passes_an_analysis_without_a_verdict_is_found() -> None:
+    machine = Interleavings()
+    machine.begin("prompt")
+    machine.command("deploy", "", waits=True)
+    machine.no_unfinished_analysis_is_passed()
+    freeze(machine.world)
+    machine.world.patch({"status": {"currentStepIndex": 6, "pauseConditions": None}}, "status")
+    with pytest.raises(AssertionError):
+        machine.no_unfinished_analysis_is_passed()
+    machine.teardown()
 
 
 @pytest.mark.soak
 def test_soak_of_interleavings() -> None:
-    play(400, 50)
+    before = Interleavings.steps
+    play(Interleavings, 200, 60)
+    play(WithReleases, 250, 60)
+    assert Interleavings.steps - before >= 20_000
