@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from tests.commands.conftest import freeze
+from tests.matrix.cells import copied
 from tests.world import World
 
 GONE = object()
@@ -26,6 +27,22 @@ VERBS = (
     *("analysis", "analysis -o json", "metrics", "why", "logs", "links", "watch --timeout 1s", "diff v1.2.0"),
     *(f"{verb} --dry-run" for verb in ("promote", "abort", "pause", "resume", "retry", "restart", "undo", "apply")),
     *("deploy v3 --dry-run --supersede", "promote --full --yes --reason r --dry-run"),
+)
+
+FOLLOWED = (
+    *(
+        "deploy v1.3.0 --supersede",
+        "undo",
+        "undo --to v1.0.0",
+        "promote",
+        "promote --to-weight 50",
+        "promote --skip-step",
+    ),
+    *("promote --full --yes --reason r", "abort", "pause", "resume", "retry", "restart"),
+)
+CHANGING = (
+    *(f"{verb} --timeout 5s" for verb in FOLLOWED),
+    *("apply", "apply v1.4.0", "init --from companyos-api -n companyos -f new.yaml"),
 )
 
 
@@ -62,7 +79,8 @@ def with_answers(world: World, kind: str, place: float, new: Any) -> None:
 
     def answer(request: Request) -> Response:
         told = real(request)
-        if request.method != "GET" or not request.path.endswith(kind) or told.status != 200:
+        of_kind = request.path.removesuffix("/status").endswith(kind)
+        if request.method not in ("GET", "PATCH") or not of_kind or told.status != 200:
             return told
         body = json.loads(told.body)
         choices = [p for p in places(body) if p[0] not in ("kind", "apiVersion") and p != ("items",)]
@@ -91,6 +109,39 @@ def test_no_verb_fails_with_a_mistake_of_ours(held: World, verb: str, kind: str,
         held.faults = real
     assert "unexpected" not in ran.err + ran.out, ran
     assert ran.code in set(ExitCode)
+
+
+def not_a_mistake_of_ours(world: World, verb: str, kind: str, place: float, new: Any) -> None:
+    """Each command in a copy of the process: it changes something."""
+
+    def run() -> tuple[int, str]:
+        with_answers(world, kind, place, new)
+        ran = world.canary(*verb.split())
+        return ran.code, ran.out + ran.err
+
+    code, said = copied(run)
+    assert "unexpected" not in said, said
+    assert code in set(ExitCode), said
+
+
+fields = {"kind": st.sampled_from(KINDS), "place": st.floats(0, 1, exclude_max=True), "new": st.sampled_from(WRONG)}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(verb=st.sampled_from(CHANGING), **fields)
+def test_no_changing_verb_fails_with_a_mistake_of_ours(
+    running: World, verb: str, kind: str, place: float, new: Any
+) -> None:
+    not_a_mistake_of_ours(running, verb, kind, place, new)
+
+
+@pytest.mark.soak
+@settings(
+    max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(verb=st.sampled_from((*CHANGING, *VERBS)), **fields)
+def test_soak_of_wrong_fields(running: World, verb: str, kind: str, place: float, new: Any) -> None:
+    not_a_mistake_of_ours(running, verb, kind, place, new)
 
 
 def test_what_was_not_read_is_named_with_v(held: World) -> None:
