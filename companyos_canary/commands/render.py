@@ -61,10 +61,10 @@ def render(
 
 
 def _for_argocd(settings: Settings) -> base.Answer:
-    ignored = ignored_by_argocd(settings, settings.traffic) if settings.traffic else []
+    ignored = ignored_by_argocd(settings) if settings.manage == "all" else []
     if not ignored:
         raise UsageError(
-            "canary.yaml has no `traffic`: the controller writes nothing that Argo CD would put back",
+            "of what canary.yaml renders the controller writes nothing that Argo CD would put back",
             hint="`canary render` prints the objects",
         )
     sync = {"syncOptions": ["RespectIgnoreDifferences=true"]}

@@ -5,15 +5,11 @@ from typing import Any
 from companyos_canary.config import MANUAL, BlueGreenSettings, Settings
 from companyos_canary.model.http import Json
 from companyos_canary.model.quantity import format_duration
-from companyos_canary.render.steps import Timing, timing
+from companyos_canary.render.steps import Timing, preview_service, timing
 
 _OWN = 'canary="true",'
 _OTHERS = ('canary!="true"', 'canary="false"')
 _HASH = 'rollouts_pod_template_hash!~"{{args.canary-hash}}"'
-
-
-def preview_service(settings: Settings) -> str:
-    return f"{settings.rollout}-preview"
 
 
 def blue_green_strategy(settings: Settings, given: BlueGreenSettings) -> Json:

@@ -117,6 +117,10 @@ def background(settings: Settings) -> dict[str, Any] | None:
     return None
 
 
+def preview_service(settings: Settings) -> str:
+    return f"{settings.rollout}-preview"
+
+
 def header_route(settings: Settings) -> str:
     return f"{settings.rollout}-header"
 

@@ -7,7 +7,7 @@ Shapes: the Gateway API plugin (argoproj-labs/gatewayAPI), and the specification
 from companyos_canary.config.settings import Settings, TrafficSettings
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import GATEWAY, HASH_LABEL
-from companyos_canary.render.steps import header_route
+from companyos_canary.render.steps import header_route, preview_service
 
 HEADER_FROM = ("gateway", "istio", "alb")
 
@@ -172,13 +172,18 @@ def _object(settings: Settings, traffic: TrafficSettings, spec: Json) -> Json:
     return {"apiVersion": api, "kind": kind, "metadata": meta, "spec": spec}
 
 
-def ignored_by_argocd(settings: Settings, traffic: TrafficSettings) -> list[Json]:
+def ignored_by_argocd(settings: Settings) -> list[Json]:
     """`ignoreDifferences` for an Application of Argo CD: the fields that the controller writes, and no more, so that
     both never write the same one. None of them depends on a label that comes and goes (plugin #208)."""
-    found: list[Json] = [
-        {"kind": "Service", "name": name, "jsonPointers": [f"/spec/selector/{HASH_LABEL}"]}
-        for name in (canary_service(settings), stable_service(settings))
-    ]
+    traffic, names = settings.traffic, (canary_service(settings), stable_service(settings))
+    if settings.blue_green:
+        names = (settings.rollout, preview_service(settings))
+    elif traffic is None:
+        return []
+    pointers = [f"/spec/selector/{HASH_LABEL}"]
+    found: list[Json] = [{"kind": "Service", "name": name, "jsonPointers": pointers} for name in names]
+    if traffic is None:
+        return found
     group, kind, expressions = _ignored(settings, traffic)
     if expressions:
         found.append({"group": group, "kind": kind, "name": traffic.route, "jqPathExpressions": expressions})

@@ -117,3 +117,11 @@ def test_an_analysis_needs_the_hash_and_a_canary_has_no_block_of_blue_green(tmp_
 def test_a_plan_says_that_there_is_no_share_to_simulate(switching: Callable[[str], World]) -> None:
     ran = switching("{after: 6s}").canary("plan", "--rps", "20", "--errors", "1%")
     assert (ran.code, "is blue-green: it has no share of the traffic" in ran.err) == (ExitCode.USAGE, True)
+
+
+def test_argo_cd_is_told_to_ignore_the_selectors_of_both_services(switching: Callable[[str], World]) -> None:
+    part = yaml.safe_load(switching("").canary("render", "--argocd").out)
+    assert [(i["kind"], i["name"]) for i in part["spec"]["ignoreDifferences"]] == [
+        ("Service", "companyos-api"),
+        ("Service", "companyos-api-preview"),
+    ]

@@ -240,6 +240,11 @@ def test_argo_cd_is_told_to_ignore_what_the_controller_writes_and_nothing_else(r
     assert "gatewayapi-canary" not in ran.out, "an expression by that label is out of sync for ever"
 
 
+def test_without_a_router_there_is_nothing_for_argo_cd_to_ignore(routed: Callable[..., World]) -> None:
+    ran = routed("null", "  - {weight: 10, pause: 2s}\n").canary("render", "--argocd")
+    assert (ran.code, "writes nothing that Argo CD would put back" in ran.err) == (ExitCode.USAGE, True)
+
+
 def test_an_ingress_of_nginx_keeps_to_the_stable_service(routed: Callable[..., World]) -> None:
     world = routed("{nginx: {host: api.example.com, class: internal}}")
     assert world.canary("apply", "v1.0.0").code == ExitCode.OK
