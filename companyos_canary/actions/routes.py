@@ -33,13 +33,18 @@ def kept(settings: Settings, wanted: Sequence[Mapping[str, Any]], live: Sequence
 
 def what_it_lacks(settings: Settings, route: Mapping[str, Any]) -> str:
     """That a route stays as it is, and what it lacks."""
-    lacking = [name for name in backend_names(settings) if not _names(route.get("spec") or {}, name)]
+    lacking = not_named(settings, route)
     name = f"{route['kind']} {route['metadata']['name']}"
     if not lacking:
         return f"{name} exists and is left as it is"
     added = " and ".join(f"`{n}`" for n in lacking)
     fix = "add it" if len(lacking) == 1 else "add both"
     return f"{name} exists and is left as it is, but it does not name {added}: {fix} to its backends"
+
+
+def not_named(settings: Settings, route: Mapping[str, Any]) -> list[str]:
+    """The Services that the route has to name as its backends, and does not."""
+    return [name for name in backend_names(settings) if not _names(route.get("spec") or {}, name)]
 
 
 def _names(value: Any, name: str) -> bool:

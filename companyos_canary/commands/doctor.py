@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from companyos_canary.actions import apply as action
+from companyos_canary.actions import routes
 from companyos_canary.actions.traffic import between_buckets, crowd, remedy
 from companyos_canary.argo.history import revision_of, was_aborted
 from companyos_canary.argo.patches.template import template_of
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ARGO, AUTOSCALER, Kind, Selection
+from companyos_canary.cluster.kinds import ARGO, AUTOSCALER, Kind, Selection, known
 from companyos_canary.commands import base
 from companyos_canary.commands.diff import references
 from companyos_canary.commands.version import controllers, elsewhere
-from companyos_canary.config import Settings, image_reference
+from companyos_canary.config import Settings, TrafficSettings, image_reference
 from companyos_canary.diagnosis import readiness
 from companyos_canary.diagnosis.case import at
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE
@@ -30,6 +31,7 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.render.questions import Question, Questions, of_stable, questions
 from companyos_canary.render.steps import step_timing
+from companyos_canary.render.traffic import ROUTE_KINDS_OF, backend_names
 from companyos_canary.view import diagnosis as view
 
 
@@ -125,6 +127,9 @@ def _of_rollout(session: base.Session, snapshot: Snapshot, settings: Settings | 
     yield from _seen("templates", lambda: list(readiness.templates(live, _templates(cluster, snapshot))))
     yield from _seen("services", lambda: list(readiness.services(live, _objects(cluster, "services", snapshot))))
     yield from _router(cluster, snapshot)
+    if own and own.traffic:
+        traffic = own.traffic
+        yield from _seen("route", lambda: [_route(cluster, own, traffic)])
     yield from readiness.surge(live)
     if readiness.abort_may_hang(live):
         yield from _seen("abort", lambda: list(readiness.abort_hangs(_version(cluster))))
@@ -213,6 +218,20 @@ def _router(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:
         except CanaryError as error:
             unseen = error.message
     yield from readiness.router(live, config, unseen)
+
+
+def _route(cluster: Cluster, settings: Settings, traffic: TrafficSettings) -> Check:
+    """The object that splits the traffic: it exists, and names what it has to."""
+    api, kind = ROUTE_KINDS_OF[traffic.router]
+    name, known_kind = f"{kind} {traffic.route}", known(api, kind)
+    found = cluster.object(api, known_kind.plural, traffic.route) if known_kind else None
+    if found is None:
+        fix = "create it" if traffic.existing else "canary apply"
+        return Check("route", "fault", f"{name} does not exist: nothing splits the traffic", fix)
+    if lacking := routes.not_named(settings, found):
+        names = " and ".join(lacking)
+        return Check("route", "fault", f"{name} does not name {names}", f"add {names} to its backends")
+    return Check("route", "ok", f"{name} names {' and '.join(backend_names(settings))}")
 
 
 def _autoscaling(cluster: Cluster, snapshot: Snapshot, settings: Settings | None) -> Iterator[Check]:

@@ -252,3 +252,17 @@ def test_an_ingress_of_nginx_keeps_to_the_stable_service(routed: Callable[..., W
     assert ingress["spec"]["ingressClassName"] == "internal"
     assert ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] == "web-stable"
     assert world.store.read(SERVICE, "companyos", "web-stable")
+
+
+def test_doctor_looks_at_the_route_before_a_release(routed: Callable[..., World]) -> None:
+    world = routed("istio")
+    assert world.canary("apply", "v1.0.0").code == ExitCode.OK
+    assert "VirtualService web names web-stable and web-canary" in world.canary("doctor").out
+    there = world.store.read(VIRTUALSERVICES[0], "companyos", "web")
+    spec = {**there["spec"], "http": [{"route": [{"destination": {"host": "web-stable"}}]}]}
+    world.store.update(VIRTUALSERVICES[0], {**there, "spec": spec})
+    assert "VirtualService web does not name web-canary" in world.canary("doctor").out
+    world.store.delete(VIRTUALSERVICES[0], "companyos", "web")
+    ran = world.canary("doctor")
+    assert "VirtualService web does not exist: nothing splits the traffic" in ran.out
+    assert ran.code == ExitCode.DEGRADED
