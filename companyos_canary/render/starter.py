@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from companyos_canary.argo.steps import FULL_WEIGHT, max_weight
 from companyos_canary.config.settings import NAME, NAMESPACE_NAME, REPOSITORY
 from companyos_canary.config.source import LIST_KEYS
 from companyos_canary.errors import UsageError
@@ -103,6 +104,8 @@ def adopted(live: Mapping[str, Any]) -> dict[str, Any]:
 
 def _adopted_steps(rollout: Rollout) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
+    if max_weight(rollout) != FULL_WEIGHT:  # canary.yaml counts in percent
+        return found
     for step in rollout.steps:
         if step.kind == "setWeight" and step.weight:
             found.append({"weight": step.weight})

@@ -157,6 +157,12 @@ STRATEGIES: dict[str, dict[str, Any]] = {
         "trafficRouting": {"nginx": {"stableIngress": "api"}, "maxTrafficWeight": 200},
         "steps": [{"setCanaryScale": {"weight": 50}}, {"setWeight": 5}, {"pause": {}}],
     },
+    "weights of 1000": {
+        "canaryService": "api-canary",
+        "stableService": "api-stable",
+        "trafficRouting": {"nginx": {"stableIngress": "api"}, "maxTrafficWeight": 1000},
+        "steps": [{"setWeight": 5}, {"pause": {}}, {"setWeight": 500}, {"pause": {"duration": "10m"}}],
+    },
 }
 
 
