@@ -42,6 +42,22 @@ def what_it_lacks(settings: Settings, route: Mapping[str, Any]) -> str:
     return f"{name} exists and is left as it is, but it does not name {added}: {fix} to its backends"
 
 
+def left_behind(live: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the controller made for nginx and does not remove when the Rollout has no such router any more (upstream
+    issue 4751)."""
+    if _nginx(wanted) or not (before := _nginx(live or {})):
+        return ()
+    ingresses = [before.get("stableIngress"), *(before.get("stableIngresses") or ())]
+    names = [f"Ingress {wanted['metadata']['name']}-{name}-canary" for name in ingresses if name]
+    return tuple(f"{name} stays behind, with its last weight: delete it once this is applied" for name in names)
+
+
+def _nginx(rollout: Mapping[str, Any]) -> Mapping[str, Any]:
+    canary = ((rollout.get("spec") or {}).get("strategy") or {}).get("canary") or {}
+    found: Mapping[str, Any] = (canary.get("trafficRouting") or {}).get("nginx") or {}
+    return found
+
+
 def not_named(settings: Settings, route: Mapping[str, Any]) -> list[str]:
     """The Services that the route has to name as its backends, and does not."""
     return [name for name in backend_names(settings) if not _names(route.get("spec") or {}, name)]

@@ -266,3 +266,18 @@ def test_doctor_looks_at_the_route_before_a_release(routed: Callable[..., World]
     ran = world.canary("doctor")
     assert "VirtualService web does not exist: nothing splits the traffic" in ran.out
     assert ran.code == ExitCode.DEGRADED
+
+
+def test_what_nginx_leaves_behind_is_named(routed: Callable[..., World]) -> None:
+    world = routed("nginx")
+    assert world.canary("apply", "v1.0.0").code == ExitCode.OK
+    assert world.canary("deploy", "v1.1.0", "--until", "paused").code == ExitCode.OK
+    assert world.canary("promote", "--full", "--reason", "moves", "--yes").code == ExitCode.OK
+    world.advance(60)
+    assert "stays behind" not in world.canary("apply").err
+    without = (world.folder / "canary.yaml").read_text().replace("traffic: nginx\n", "").replace(", pods: 30%", "")
+    (world.folder / "canary.yaml").write_text(without)
+    ran = world.canary("apply")
+    assert ran.code == ExitCode.OK, ran
+    assert "Ingress web-web-canary stays behind, with its last weight" in ran.err
+    assert world.store.read(INGRESS, "companyos", "web-web-canary")
