@@ -15,8 +15,9 @@ from companyos_canary.argo.limits import number_text
 from companyos_canary.cluster.kinds import ANALYSISRUN
 from companyos_canary.commands import base
 from companyos_canary.commands.candidates import template_names
+from companyos_canary.commands.outcome import FOLLOWED_EXITS
 from companyos_canary.commands.runs import ENDS_WITH
-from companyos_canary.errors import CanaryError, ExitCode, Interrupted, Refused, exits
+from companyos_canary.errors import CanaryError, ExitCode, Interrupted, Refused
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.http import Json
 from companyos_canary.model.row import Object, Output, RunPhase
@@ -51,14 +52,7 @@ class VerifyDryRun:
 
 
 OUTPUT = Output((VerifiedRun, VerifyDryRun))
-EXITS = exits(
-    ExitCode.DEGRADED,
-    ExitCode.REFUSED,
-    ExitCode.UNFINISHED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-    ExitCode.INTERRUPTED,
-)
+EXITS = tuple(code for code in FOLLOWED_EXITS if code is not ExitCode.SUPERSEDED)
 COMPLETIONS = {"template": template_names}
 
 
