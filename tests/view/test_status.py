@@ -61,7 +61,7 @@ def test_an_abort_without_a_reason_is_told_from_one_by_an_analysis() -> None:
 
 def test_status_plain_lines_and_machine_output_load_no_rich() -> None:
     code = (
-        "import sys; from companyos_canary.view import closing, machine, pipe, status;"
+        "import sys; from companyos_canary.view import closing, machine, pipe, rollouts;"
         "print([m for m in ('rich', 'yaml', 'kubernetes', 'httpx') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
