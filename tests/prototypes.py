@@ -14,31 +14,43 @@ from companyos_canary.sandbox.kinds import KINDS
 from tests.world import World
 
 _EMPTY = 100  # the resourceVersion of a store that nothing was written to
-_PLAYED: dict[tuple[Any, ...], World] = {}
+_PLAYED: dict[tuple[Any, ...], tuple[World, dict[Path, bytes]]] = {}
 
 
 def begun(story: str, config: str, folder: Path, play: Callable[[Path, str], World]) -> World:
     """The World that `play` makes in a folder with a canary.yaml. It is played for the first test that asks for the
-    story, and kept as it is then."""
+    story, and kept as it is then, with its files: that test may change or remove them."""
     asked = (story, config, World.feed)
     if asked not in _PLAYED:
         played = play(folder, config)
-        _PLAYED[asked] = copied(played, folder)
+        _PLAYED[asked] = _copy(played, folder), _files(folder)
         return played
-    return copied(_PLAYED[asked], folder)
+    world, files = _PLAYED[asked]
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return _copy(world, folder)
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def copied(world: World, folder: Path) -> World:
     """The World as it is now, with its files in that folder. Shared is what never changes: the store's objects and
     their kinds, the labels of series, what was requested, what versions do."""
+    if folder != world.folder:
+        shutil.copytree(world.folder, folder, dirs_exist_ok=True)
+    return _copy(world, folder)
+
+
+def _copy(world: World, folder: Path) -> World:
     log = world.store.changes(_EMPTY)
     objects = (o for change in log for o in (change.object, change.before) if o is not None)
     series = (part for identity, entry in world.tsdb._entries.items() for part in (identity, entry.labels))
     shared = (*KINDS, *log, *objects, *series, *world.requests, world.scenario)
     memo: dict[int, Any] = {id(value): value for value in shared}
     memo[id(world.folder)] = folder
-    if folder != world.folder:
-        shutil.copytree(world.folder, folder, dirs_exist_ok=True)
     return copy.deepcopy(world, memo)
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.commands.conftest import paused_world
-from tests.prototypes import copied
-from tests.world import MANUAL
+from tests.prototypes import begun, copied
+from tests.world import CONFIG, MANUAL, World
 
 
 def test_a_copy_tells_the_same_story_and_leaves_the_first_as_it_was(tmp_path: Path) -> None:
@@ -28,3 +28,16 @@ def test_a_fault_in_a_copy_is_none_of_the_first(tmp_path: Path) -> None:
     copy.allowed = lambda _: False
     assert "not permitted" in copy.canary("status").err
     assert first.canary("status").err == ""
+
+
+def test_what_the_first_test_does_with_its_files_is_its_own(tmp_path: Path) -> None:
+    def played(folder: Path, config: str) -> World:
+        return World(folder, config)
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    begun("with a file", CONFIG, first, played)
+    (first / "canary.yaml").unlink()
+    begun("with a file", CONFIG, second, played)
+    assert (second / "canary.yaml").read_text() == CONFIG
