@@ -124,7 +124,12 @@ class TrafficDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alb: RouterDocument | None = None
     traefik: RouterDocument | None = None
     nginx: RouterDocument | None = None
-    header: Annotated[dict[str, str], _text("traffic.header")] | None = None
+    header: (
+        Annotated[
+            dict[str, Any], _text("traffic.header", extra_json_schema={"additionalProperties": {"type": "string"}})
+        ]
+        | None
+    ) = None
     header_pause: Annotated[str, _text("traffic.header_pause")] | None = None
     stable_scales_down: bool = False
     abort_delay: Annotated[str, _text("traffic.abort_delay")] | None = None

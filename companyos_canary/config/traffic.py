@@ -1,8 +1,9 @@
 """What canary.yaml says about traffic: which router splits it and what that router can do, or the switch of
 blue-green."""
 
+import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from companyos_canary.config.document import GUIDE_STEPS, Document, RouterDocument, TrafficDocument
 from companyos_canary.config.settings import (
@@ -42,7 +43,7 @@ def traffic_settings(check: "Checker", given: Router | TrafficDocument | None, r
     router = named[0]
     document: RouterDocument = getattr(given, router)
     _fits(check, (*path, router), router, document)
-    header = given.header or {}
+    header = {name: _header(check, (*path, "header", name), value) for name, value in (given.header or {}).items()}
     check.that(not header or router in HEADER_ROUTERS, (*path, "header"), _HEADERS, f"with `{router}`")
     path_of_pause = (*path, "header_pause")
     check.that(header or given.header_pause is None, path_of_pause, "together with `header`", "no `header`")
@@ -66,8 +67,29 @@ _PARENT: dict[Router, str] = {"gateway": "gateway", "istio": "", "alb": "", "tra
 _HEADERS = "with `gateway`, `istio` or `alb`: the controller has no header routes for the others"
 
 
+_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_GATEWAY = re.compile(rf"(?:{_LABEL}/)?{_LABEL}(?:\.{_LABEL})*")
+_HOST = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
+_CLASS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
+
+
+def _header(check: "Checker", path: FieldPath, value: Any) -> str:
+    """The value of a header; both as HTTP can send them."""
+    check.that(_HEADER.fullmatch(str(path[-1])), path, "a name of letters, digits and `-`", "another name of a header")
+    good = isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() == value != ""
+    check.that(good, path)
+    return str(value)
+
+
 def _fits(check: "Checker", path: FieldPath, router: str, document: RouterDocument) -> None:
     """Fields that another router has, and what an object that exists has itself."""
+    for name, value, form in (
+        ("parent", document.parent, _GATEWAY),
+        ("host", document.host, _HOST),
+        ("class", document.class_, _CLASS),
+    ):
+        check.that(value is None or form.fullmatch(value), (*path, name))
     given = {"parent": document.parent, "host": document.host, "class": document.class_}
     for name, value in given.items():
         if value is None:
