@@ -31,6 +31,7 @@ LOOKS = (
     ("links",),
     ("experiment", "list"),
     ("experiment", "get", "compare"),
+    ("diff", "--stable"),
 )
 CHANGES = {
     ("deploy", "v1.3.0", "--supersede", "--until", "paused"): "deployer",
@@ -38,12 +39,17 @@ CHANGES = {
     ("abort",): "deployer",
     ("undo",): "deployer",
     ("pause",): "deployer",
+    ("retry",): "deployer",
+    ("resume",): "deployer",
+    ("restart",): "deployer",
     ("terminate", "experiment", "compare"): "deployer",
     ("verify", "answer", "-a", "is=vector(1)", "--delete"): "deployer",
     ("create", "-f", "compare.yaml"): "operator",
     ("notifications", "trigger", "get"): "operator",
     ("apply", "v1.1.0"): "operator",
+    ("diff",): "operator",
 }
+BEFORE = {"retry": ("abort",), "resume": ("pause",), "restart": ("promote", "--full", "--yes", "--reason", "hotfix")}
 # What these verbs need, too, and do not show here: watches, Prometheus behind a proxy, Deployments, new objects, the
 # Experiments of a step, AnalysisRuns by name.
 _WATCHED = ("rollouts", "analysisruns", "experiments", "replicasets", "deployments", "pods", "events")
@@ -79,8 +85,8 @@ class Asked:
         return self.roles(asked)
 
 
-def paused(folder: object) -> World:
-    """v1.1.0 waits for a person at 10 %, and an Experiment runs."""
+def paused(folder: object, verb: str = "") -> World:
+    """v1.1.0 waits for a person at 10 %, and an Experiment runs; or what a verb begins with."""
     world = paused_world(folder, MANUAL)  # type: ignore[arg-type]
     world.store.create(EXPERIMENT, COMPARE)
     world.store.create(ANALYSISTEMPLATE, template_object())
@@ -88,6 +94,9 @@ def paused(folder: object) -> World:
     other = {**COMPARE, "metadata": {"name": "other"}}
     (world.folder / "compare.yaml").write_text(yaml.safe_dump(other))
     world.advance(5)
+    if verb in BEFORE:
+        assert world.canary(*BEFORE[verb]).code == ExitCode.OK
+        world.advance(60)
     return world
 
 
@@ -125,20 +134,32 @@ def test_a_change_works_with_its_role_and_each_right_that_is_missing_is_named(
     tmp_path_factory: pytest.TempPathFactory, command: tuple[str, ...], role_of_it: str
 ) -> None:
     rights = ROLES[role_of_it]
-    world = paused(tmp_path_factory.mktemp("all"))
+    world = paused(tmp_path_factory.mktemp("all"), command[0])
     asked = Asked(rights)
     world.allowed = asked
     usual = world.canary(*command).code
     assert usual == ExitCode.OK
     assert asked.used <= set(rights)
     for right in asked.used:
-        without(paused(tmp_path_factory.mktemp("one")), rights, right, command, usual)
+        without(paused(tmp_path_factory.mktemp("one"), command[0]), rights, right, command, usual)
+
+
+def test_a_check_before_a_release_names_each_right_that_is_missing(waiting: World) -> None:
+    asked = Asked(ROLES["operator"])
+    waiting.allowed = asked
+    assert waiting.canary("doctor").code == ExitCode.OK
+    assert asked.used <= set(ROLES["operator"])
+    for right in asked.used:
+        waiting.allowed = permitted(r for r in ROLES["operator"] if r != right)
+        ran = waiting.canary("doctor")
+        assert ran.code in (ExitCode.OK, ExitCode.DEGRADED, ExitCode.DENIED), (right, ran)
+        assert right.sentence in ran.out + ran.err, (right, ran)
 
 
 def test_no_role_has_a_right_that_none_of_its_verbs_uses(tmp_path_factory: pytest.TempPathFactory) -> None:
     used: set[tuple[str, str]] = set(NOT_SEEN_HERE)
     for command in (*LOOKS, *CHANGES):
-        world = paused(tmp_path_factory.mktemp("used"))
+        world = paused(tmp_path_factory.mktemp("used"), command[0])
         asked = Asked(ROLES["operator"])
         world.allowed = asked
         world.canary(*command)
