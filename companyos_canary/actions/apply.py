@@ -12,11 +12,13 @@ from companyos_canary.actions.change import interrupted
 from companyos_canary.actions.wait import Time, Waited, wait
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.gitops import different, keeper_of, kept_in_git
+from companyos_canary.argo.patches.hold import held, held_sentence
 from companyos_canary.argo.phase import invalid_spec, shown_phase
 from companyos_canary.cluster.client import FIELD_MANAGER, Cluster
 from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT, Selection, known
 from companyos_canary.config import Settings
 from companyos_canary.errors import CanaryError, Conflict, Invalid, Refused, Uncertain, UsageError
+from companyos_canary.model.image import version as version_of
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.render.difference import FieldChange, changes, keep_live_image
 from companyos_canary.render.objects import objects
@@ -124,6 +126,21 @@ def refuse_what_git_has(planned: Planned, version: str | None) -> None:
         raise Refused(
             refusal.message, hint=f"commit what `canary render {version or 'VERSION'}` prints; {refusal.hint}"
         )
+
+
+def refuse_what_is_held(planned: Planned, *, force: bool) -> None:
+    """Raises Refused if the image that is applied is held, unless that is wanted all the same."""
+    before = planned.live[planned.rollout]
+    if before is None or force:
+        return
+    live, after = Rollout.from_object(before), Rollout.from_object(planned.dry[planned.rollout])
+    for container, image in different(live.containers, after.containers).items():
+        for hold in held(live.annotations, container, image):
+            raise Refused(
+                f"{version_of(image)} is held: {held_sentence(hold)}",
+                hint=f"`canary deploy {version_of(image)} --release-hold` ends the hold and deploys it; "
+                "--force applies it all the same",
+            )
 
 
 def send_objects(cluster: Cluster, planned: Planned) -> tuple[Mapping[str, Any], ...]:

@@ -61,7 +61,7 @@ def apply(
     version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="image tag, digest or image")] = None,
     roll: Annotated[bool, typer.Option("--roll", help="apply even if it starts a canary of a live Rollout")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="take over fields of other managers; judge by other services too")
+        bool, typer.Option("--force", help="take over fields of others; judge by other services; allow a held version")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would change, save nothing")] = False,
     no_wait: base.NoWaitOption = False,
@@ -79,6 +79,7 @@ def apply(
     time = session.time(timeout)
     planned = action.planned_changes(session.cluster, settings, version, force=force)
     _say_what_routes_need(session, planned)
+    action.refuse_what_is_held(planned, force=force)
     if dry_run:
         return _tried(session, planned)
     if not force:

@@ -88,6 +88,21 @@ def test_an_undo_back_to_what_is_held_needs_force(left: World) -> None:
     assert left.canary("undo", "--to", "v1.1.0", "--force", "--no-wait").code == ExitCode.OK
 
 
+@pytest.mark.parametrize("flags", [("--roll",), ("--roll", "--no-wait"), ("--dry-run",)], ids=" ".join)
+def test_an_apply_of_what_is_held_is_refused_and_says_who_and_why(left: World, flags: tuple[str, ...]) -> None:
+    ran = left.canary("apply", "v1.1.0", *flags)
+    assert (ran.code, changing(left)) == (ExitCode.REFUSED, []), ran
+    assert "v1.1.0 is held: ana left it with an undo at 2026-03-02T" in ran.err
+    assert ": slow login\nhint: `canary deploy v1.1.0 --release-hold` ends the hold" in ran.err
+
+
+def test_an_apply_of_what_is_held_needs_force_and_an_apply_of_another_version_nothing(left: World) -> None:
+    assert left.canary("apply").code == ExitCode.OK
+    assert left.canary("apply", "v1.1.0", "--roll", "--force", "--no-wait").code == ExitCode.OK
+    assert left.rollout().image().endswith(":v1.1.0")
+    assert left.canary("apply", "v1.3.0", "--roll", "--no-wait").code == ExitCode.OK
+
+
 def test_two_versions_are_held_apart_and_released_apart(left: World) -> None:
     left.canary("deploy", "v1.3.0")
     assert left.canary("undo", "--hold", "--reason", "second").code == ExitCode.OK
