@@ -107,7 +107,8 @@ def undo(
     where = _named(target)
     if dry_run:
         return _would(session, changed, snapshot, target)
-    if isinstance(changed.decision, Nothing) and (no_wait or changed.after.is_fully_promoted):
+    over = changed.after.observed and changed.after.is_fully_promoted
+    if isinstance(changed.decision, Nothing) and (no_wait or over):
         return sent_answer(session, changed, changed.decision.message)
     if no_wait:
         return sent_answer(session, changed, f"{name} in {session.place} goes back to {where}")

@@ -9,7 +9,7 @@ import pytest
 from companyos_canary.argo.patches.record import record_of
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.kinds import EVENT, REPLICASET
-from tests.commands.conftest import changing
+from tests.commands.conftest import changing, freeze
 from tests.world import World
 
 
@@ -341,3 +341,44 @@ def test_defaults_of_the_api_server_are_no_difference_and_are_not_written(shippe
     assert "dnsPolicy" not in pod
     assert "terminationMessagePolicy" not in pod["containers"][0]
     assert shipped.rollout().revision == 3
+
+    assert world.rollout().revision == 3
+
+
+@pytest.mark.parametrize("target", [(), ("--to", "v1.0.0")])
+def test_an_undo_that_the_controller_has_not_seen_yet_is_not_sent_again(
+    waiting: World, target: tuple[str, ...]
+) -> None:
+    controller = waiting.sandbox
+    freeze(waiting)
+    assert waiting.canary("undo", *target, "--no-wait").code == ExitCode.OK
+    ran = waiting.canary("undo", *target, "--no-wait")
+    assert (ran.code, changing(waiting)) == (ExitCode.OK, ["PATCH"]), ran
+    assert "the undo of `companyos-api` to revision 1 was already sent" in ran.out
+    waiting.on_wait.append(lambda: setattr(waiting, "sandbox", controller))
+    ran = waiting.canary("undo", *target)
+    assert (ran.code, changing(waiting)) == (ExitCode.OK, ["PATCH"]), ran
+    assert "v1.0.0" in ran.out
+
+
+def test_an_undo_of_a_stable_version_that_was_already_sent_is_followed_to_its_end(world: World) -> None:
+    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
+    controller = world.sandbox
+    freeze(world)
+    world.requests.clear()
+    assert world.canary("undo", "--no-wait").code == ExitCode.OK
+    world.on_wait.append(lambda: setattr(world, "sandbox", controller))
+    ran = world.canary("undo")
+    assert (ran.code, changing(world)) == (ExitCode.OK, ["PATCH"]), ran
+    assert world.rollout().stable_hash == world.rollout().current_hash
+    assert world.rollout().image().endswith(":v1.0.0")
+
+
+def test_an_undo_to_another_version_than_the_one_that_was_sent_is_sent(world: World) -> None:
+    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
+    assert world.canary("deploy", "v1.3.0").code == ExitCode.OK
+    freeze(world)
+    assert world.canary("undo", "--no-wait").code == ExitCode.OK
+    world.requests.clear()
+    assert world.canary("undo", "--to", "v1.0.0", "--no-wait").code == ExitCode.OK
+    assert changing(world) == ["PATCH"]

@@ -18,7 +18,7 @@ from companyos_canary.argo.patches.decision import (
     test,
 )
 from companyos_canary.argo.patches.hold import STILL_HELD, Hold, held, held_sentence
-from companyos_canary.argo.patches.record import Record, undone_to
+from companyos_canary.argo.patches.record import Record, record_of, undone_to
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import JSON_PATCH
@@ -38,7 +38,7 @@ def undo(
     Git has the image."""
     if refusal := not_changeable(rollout):
         return refusal
-    if rollout.observed and target.hash == rollout.current_hash:
+    if (rollout.observed and target.hash == rollout.current_hash) or _is_sent(rollout, target):
         already = _already(rollout, target)
         if isinstance(already, Nothing) and hold and not hold.is_there(rollout.annotations):
             return Change((dataclasses.replace(hold.patch(), beside=False),), already.message)
@@ -57,8 +57,16 @@ def undo(
     return Change((Patch(body, JSON_PATCH),), put_back_note(keeper))
 
 
+def _is_sent(rollout: Rollout, target: ReplicaSet) -> bool:
+    """This undo was sent, and the controller has not seen it yet."""
+    there = not rollout.observed and template_of(rollout, target) == rollout.template
+    return there and record_of(rollout.annotations).get("undo_to") == target.hash
+
+
 def _already(rollout: Rollout, target: ReplicaSet) -> Decision:
     """Once it is in progress there is nothing to send; an aborted version would not start again."""
+    if not rollout.observed:
+        return Nothing(f"the undo of `{rollout.name}` to revision {target.revision} was already sent")
     if rollout.aborted:
         return Refusal(
             f"`{rollout.name}` is already on revision {target.revision}, which was aborted",
