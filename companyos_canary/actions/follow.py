@@ -76,6 +76,7 @@ class Track:
 
 
 OBSERVED_WITHIN = timedelta(seconds=30)
+READ_WITHIN = timedelta(seconds=45)  # one request may take 30
 ABORTS_AGAIN = timedelta(seconds=5)
 REFUSED_FOR = timedelta(minutes=1)
 TICK = 1.0
@@ -171,14 +172,14 @@ def identify(
     feed: Feed, following: Following, now: Callable[[], datetime], show: _Show, idle: Callable[[], None] = lambda: None
 ) -> Followed | None:
     """The template that is to be followed, once the controller shows it; None if it does not
-    within 30 seconds, or where nothing of it was read before the deadline. `idle` is called while
-    there is nothing to show."""
-    give_up = now() + OBSERVED_WITHIN
-    if following.deadline is not None:
-        give_up = min(give_up, following.deadline)
+    within 30 seconds in which the cluster could be read, where that fails for longer than one request may take, or
+    where nothing of it was read before the deadline. `idle` is called while there is nothing to show."""
+    patience, last = {True: OBSERVED_WITHIN, False: READ_WITHIN}, now()
     while True:
         snapshot = feed.snapshot()
-        soon = None
+        read, soon = snapshot is not None and snapshot.stale_since is None, None
+        patience[read] -= now() - last
+        last = now()
         if snapshot is None or following.is_about_another(snapshot):
             idle()
         else:
@@ -189,10 +190,11 @@ def identify(
                 ours = not image or following.image in ("", image)
                 shown = rollout.current_hash if ours else ""
                 return Followed(following.image or image, shown, following.container)
-        left = (give_up - now()).total_seconds()
-        if left <= 0 and snapshot is not None and following.deadline == give_up:
+        if following.deadline is not None and following.deadline <= last and snapshot is not None:
             image = following.image or snapshot.rollout.image(following.container)
             return Followed(image, snapshot.rollout.current_hash, following.container)
+        ends = (*patience.values(), following.deadline - last if following.deadline else OBSERVED_WITHIN)
+        left = min(ends).total_seconds()
         if left <= 0:
             return None
         feed.wait(min(TICK, left, TICK if soon is None else soon))

@@ -15,6 +15,7 @@ from companyos_canary.model.rollout import Rollout
 
 _Seen = TypeVar("_Seen")
 _FIRST_LOOK, _SLOWEST_LOOK = 0.05, 1.0
+_LONG = timedelta(seconds=5)
 _TRIES = 8  # of what is denied, not found or older than what is known, in a row
 
 
@@ -96,16 +97,20 @@ def wait_for(
     end, pause, refusals = time.earliest(patience), _FIRST_LOOK, 0
     effect = judge(seen) if known else Effect.PENDING
     trouble: CanaryError | None = None
+    took, last = timedelta(), False
     while effect is Effect.PENDING and refusals < _TRIES:
         left = None if end is None else (end - time.now()).total_seconds()
         if left is not None and left <= 0:
-            break
+            if last or trouble is None or took < _LONG or time.over:
+                break
+            last, left = True, pause  # a look that failed took the time: it is no answer
         time.sleep(pause if left is None else min(pause, left))
         pause = min(pause * 2, _SLOWEST_LOOK)
+        began = time.now()
         try:
             seen = look()
         except CanaryError as error:
-            trouble = error
+            trouble, took = error, time.now() - began
             refusals = refusals + 1 if isinstance(error, DeniedError | NotFound | _Behind) else 0
             continue
         trouble, refusals = None, 0

@@ -6,7 +6,7 @@ import pytest
 
 from companyos_canary.errors import ExitCode, Untrusted
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.faults.effects import Answer, Drop, Effect, Fault
+from companyos_canary.sandbox.faults.effects import Answer, Drop, Effect, Fault, Silent
 from tests.commands.conftest import changing, freeze
 from tests.world import World
 
@@ -176,3 +176,30 @@ def test_a_deploy_that_ends_so_says_that_it_continues(world: World) -> None:
     assert ran.code == ExitCode.UNOBSERVED, ran
     assert "is not trusted" in ran.err
     assert "continues" in ran.err
+
+
+def silent_once(world: World, number: int) -> None:
+    """The server says nothing to the read of that number, until it is given up after 30 seconds."""
+    real, reads = world.faults, iter(range(1000))
+
+    def fault(request: Request) -> Response:
+        if request.method == "GET" and next(reads) == number:
+            world.advance(30)
+            raise Silent
+        return real(request)
+
+    world.faults = fault  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_one_read_that_is_never_answered_does_not_end_a_deploy(world: World, number: int) -> None:
+    silent_once(world, number)
+    ran = world.canary("deploy", "v1.1.0")
+    assert ran.code == ExitCode.OK, ran
+
+
+@pytest.mark.parametrize("command", [("pause",), ("abort",), ("promote",)])
+def test_one_read_that_is_never_answered_does_not_end_a_wait(waiting: World, command: tuple[str, ...]) -> None:
+    silent_once(waiting, 1)
+    ran = waiting.canary(*command)
+    assert ran.code == ExitCode.OK, ran
