@@ -212,15 +212,19 @@ def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelt
         raise Refused(refusal.message, hint=refusal.hint)
     climbed = promote_to_weight(session.cluster, live.name, weight, time=time)
     rollout, place = climbed.rollout, session.place
+    how = f" ({_promotes(climbed)})" if climbed.promotes else ""
     if climbed.unseen:
         said = unseen(session, climbed.unseen, "promote")
-        count = f"({_promotes(climbed)})"
         verdict = "timeout" if said.code is ExitCode.TIMEOUT else "unobserved"
         reached = {"weight": set_weight(rollout), "percent": asked_share(rollout)}
         data = {**entries(said.data), "verdict": verdict, **reached, "promotes": climbed.promotes}
-        return replace(said, data=data, lines=(f"{said.lines[0]} {count}",))
+        return replace(said, data=data, lines=(f"{said.lines[0]}{how}",))
     code = ExitCode.TIMEOUT if climbed.kind is None else EXIT[climbed.kind]
-    if code is ExitCode.OK:
+    if code is ExitCode.OK and not climbed.promotes:
+        there = rollout.resource_version == live.resource_version
+        already, nothing = ("already ", "nothing to promote") if there else ("", "this command promoted nothing")
+        line = f"{rollout.name} in {place} {already}has {asked_share(rollout)} %: {nothing}"
+    elif code is ExitCode.OK:
         line = f"{rollout.name} in {place} has {asked_share(rollout)} %"
     elif climbed.kind is None:
         line = f"{rollout.name} in {place} did not reach {weight} % in time"
@@ -235,7 +239,7 @@ def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelt
             percent=asked_share(rollout),
             promotes=climbed.promotes,
         ),
-        lines=(f"{line} ({_promotes(climbed)})",),
+        lines=(f"{line}{how}",),
         objects=(rollout.raw,),
         name=rollout.resource,
     )

@@ -8,6 +8,8 @@ import pytest
 
 from companyos_canary.argo.patches.record import ACTION
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request
+from tests.commands.conftest import changing
 from tests.world import CONFIG, World
 
 PAUSES = """\
@@ -69,6 +71,28 @@ def test_to_weight_promotes_pause_by_pause_and_stops_there(waiting: World) -> No
     assert ran.code == ExitCode.OK, ran
     assert ran.out == "companyos-api in companyos @ sandbox has 50 % (2 promotes)\n"
     assert not waiting.rollout().is_fully_promoted
+
+
+def test_a_weight_that_is_there_already_needs_no_promote(waiting: World) -> None:
+    waiting.requests.clear()
+    ran = waiting.canary("promote", "--to-weight", "10")
+    assert (ran.code, changing(waiting)) == (ExitCode.OK, []), ran
+    assert ran.out == "companyos-api in companyos @ sandbox already has 10 %: nothing to promote\n"
+
+
+def test_a_weight_that_someone_else_brings_about_is_not_said_to_be_promoted(waiting: World) -> None:
+    acts = [lambda: waiting.patch({"status": {"promoteFull": True}}, "status")]
+
+    def first(request: Request) -> bool:
+        if request.method == "PATCH" and acts:
+            acts.pop()()
+            waiting.advance(30)
+        return False
+
+    waiting.breaks = first
+    ran = waiting.canary("promote", "--to-weight", "50")
+    assert ran.code == ExitCode.OK, ran
+    assert ran.out == "companyos-api in companyos @ sandbox has 100 %: this command promoted nothing\n"
 
 
 def test_to_weight_never_goes_past_an_analysis_that_fails(world: World) -> None:
