@@ -1,14 +1,16 @@
 """`canary render`: print what `apply` would install."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from companyos_canary.commands import base
 from companyos_canary.config import Settings
-from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.errors import CanaryError, ExitCode, UsageError
 from companyos_canary.model.row import Object, Output
+from companyos_canary.render.difference import keep_live_image
 from companyos_canary.render.objects import objects
 from companyos_canary.render.templates import to_yaml
 from companyos_canary.render.traffic import for_a_route_that_exists, ignored_by_argocd
@@ -21,7 +23,7 @@ class Objects:
 
 EXAMPLES = (
     "canary render v1.0.0           AnalysisTemplates, Service and Rollout as YAML",
-    "canary render -e prod | kubectl diff -f -",
+    "canary render -e prod | kubectl diff -f -   with the live image",
     "canary render --argocd         what an Application of Argo CD has to ignore",
     "canary render -o json | jq .data.objects",
 )
@@ -40,7 +42,9 @@ def render(
         bool, typer.Option("--argocd", help="print what an Application of Argo CD has to ignore instead")
     ] = False,
 ) -> base.Answer:
-    """Print the objects that canary.yaml produces, without a cluster.
+    """Print the objects that canary.yaml produces.
+
+    With a VERSION no cluster is asked. Without one they have the live image.
 
     With a traffic router the controller writes weights and selectors; --argocd prints the `ignoreDifferences`
     that keep Argo CD from putting them back.
@@ -50,6 +54,9 @@ def render(
     found = objects(session.settings, version)
     if session.settings.replicas is None and not session.settings.blue_green:
         session.note(AUTOSCALED)
+    if version is None and session.output != "name":
+        live = _live(session)
+        found = tuple(keep_live_image(o, live) if o["kind"] == "Rollout" else o for o in found)
     if session.settings.traffic and (note := for_a_route_that_exists(session.settings, session.settings.traffic)):
         session.note(note)
     return base.Answer(
@@ -70,6 +77,22 @@ def _for_argocd(settings: Settings) -> base.Answer:
     sync = {"syncOptions": ["RespectIgnoreDifferences=true"]}
     part = {"spec": {"ignoreDifferences": ignored, "syncPolicy": sync}}
     return base.Answer(data=Objects(objects=(part,)), lines=(to_yaml([part]).rstrip("\n"),), objects=(part,))
+
+
+def _live(session: base.Session) -> Mapping[str, Any]:
+    """The Rollout as it is; UsageError where there is none to take the image from."""
+    from companyos_canary.cluster.kinds import ROLLOUT
+
+    name, hint = session.settings.rollout, "name a version: `canary render VERSION` asks no cluster"
+    try:
+        live = session.cluster.object(ROLLOUT.api_version, ROLLOUT.plural, name)
+    except CanaryError as error:
+        raise UsageError(
+            f"without a VERSION the live image is printed, but it cannot be read: {error.message}", hint=hint
+        ) from error
+    if live is None:
+        raise UsageError(f"there is no Rollout `{name}` in `{session.cluster.namespace}` yet", hint=hint)
+    return live
 
 
 command = base.verb(render)

@@ -33,7 +33,7 @@ def test_the_forms_agree(empty: World) -> None:
 def test_an_environment_changes_what_it_says(empty: World) -> None:
     path = empty.folder / "canary.yaml"
     path.write_text(path.read_text() + "environments:\n  prod: {replicas: 20}\n")
-    objects = empty.canary("render", "-e", "prod", "-o", "json").json["data"]["objects"]
+    objects = empty.canary("render", "v1", "-e", "prod", "-o", "json").json["data"]["objects"]
     assert objects[-1]["spec"]["replicas"] == 20
 
 
@@ -49,3 +49,20 @@ def test_what_is_rendered_is_what_apply_installs(empty: World) -> None:
 def test_no_file_is_usage(empty: World) -> None:
     (empty.folder / "canary.yaml").unlink()
     assert empty.canary("render").code == ExitCode.USAGE
+
+
+def test_without_a_version_it_has_the_live_image(world: World) -> None:
+    ran = world.canary("render")
+    assert ran.code == ExitCode.OK, ran
+    (rollout,) = (o for o in yaml.safe_load_all(ran.out) if o["kind"] == "Rollout")
+    assert rollout["spec"]["template"]["spec"]["containers"][0]["image"] == "companyos-api:v1.0.0"
+
+
+def test_without_a_version_and_a_live_rollout_it_is_refused(empty: World) -> None:
+    ran = empty.canary("render")
+    assert (ran.code, ran.out) == (ExitCode.USAGE, "")
+    assert "there is no Rollout `companyos-api` in `companyos` yet" in ran.err
+    assert "hint: name a version: `canary render VERSION` asks no cluster" in ran.err
+    empty.allowed = lambda _: False
+    ran = empty.canary("render", "-o", "json")
+    assert (ran.code, "it cannot be read: not permitted" in ran.out) == (ExitCode.USAGE, True), ran

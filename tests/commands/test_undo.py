@@ -342,8 +342,6 @@ def test_defaults_of_the_api_server_are_no_difference_and_are_not_written(shippe
     assert "terminationMessagePolicy" not in pod["containers"][0]
     assert shipped.rollout().revision == 3
 
-    assert world.rollout().revision == 3
-
 
 @pytest.mark.parametrize("target", [(), ("--to", "v1.0.0")])
 def test_an_undo_that_the_controller_has_not_seen_yet_is_not_sent_again(
