@@ -102,6 +102,7 @@ def _metrics(check: Checker, document: Document) -> tuple[MetricSettings, ...]:
 def _metric(check: Checker, name: str, given: MetricDocument, defaults: AnalysisDocument) -> MetricSettings:
     path: FieldPath = ("metrics", name)
     check.that("{{" not in name, path, "a name without `{{`", "an argument in the name")
+    check.that(name.isprintable(), path, "a name on one line", "a character that cannot be seen")
     if given.query is not None:
         _query(check, path, given)
     elif name not in GUIDE:
@@ -148,6 +149,10 @@ def _limit(check: Checker, path: FieldPath, given: MetricDocument) -> tuple[Dire
     if given.query is None and str(path[1]) in _MOST:
         most, allowed = _MOST[str(path[1])]
         check.that(number <= most, (*path, direction), allowed)
+    if given.query is None and direction == "below":
+        check.that(number > 0, (*path, direction), "a limit above 0: this metric is never below it")
+    elif given.query is None:
+        check.that(0 <= number < 1, (*path, direction), "a limit from 0 to less than 100%")
     return direction, number
 
 
@@ -157,6 +162,25 @@ def _query(check: Checker, path: FieldPath, given: MetricDocument) -> None:
     check.that(given.form is None, (*path, "form"), "no `form` together with a `query`")
     known = ", ".join(f"`{{{{args.{name}}}}}`" for name in ARGUMENTS)
     check.that(_resolves(query), (*path, "query"), f"between {{{{ }}}} one of {known}")
+    check.that(_parses(query), (*path, "query"), "a PromQL query that Prometheus can parse")
+
+
+_VALUES = {"scope": 'x="y"', "window": "5m", "min-requests": "1", "error-floor": "1"}
+_LITERAL = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`""")
+
+
+def _parses(query: str) -> bool:
+    """Whether it is PromQL once its arguments are put in."""
+    from companyos_canary.promql.parse import parse  # noqa: PLC0415 - few files have a query of their own
+    from companyos_canary.promql.values import PromqlError  # noqa: PLC0415
+
+    text = _LITERAL.sub(lambda found: _TAG.sub("x", found[0]), query)
+    text = _TAG.sub(lambda found: _VALUES.get(found[1].strip(" ").removeprefix("args."), "x"), text)
+    try:
+        parse(text)
+    except PromqlError:
+        return False
+    return True
 
 
 def _resolves(text: str) -> bool:

@@ -90,6 +90,7 @@ def _settings(source: Source, environment: str | None, names: tuple[str, ...], p
         if context is not None and not isinstance(context, str):
             source.refuse(("environments", str(environment), "context"), ALLOWED["context"])
         pod = merged(pod, over["pod"]) if "pod" in over else pod
+    view.refuse_octal()
     document = _document(view, {**view.data(), "pod": pod})
     return replace(
         checks.settings(view, document),

@@ -3,6 +3,7 @@
 A pod's fields are laid over each other entry by entry, its lists by the key that Kubernetes uses.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any, ClassVar, NoReturn
@@ -80,7 +81,8 @@ _TAGS = {
 }
 _LARGEST = 20_000
 _QUOTE = "quote text that contains `: `, ` #`, `{` or `%`; indent with spaces"
-_NULL, _STR, _MERGE = (f"tag:yaml.org,2002:{name}" for name in ("null", "str", "merge"))
+_NULL, _STR, _MERGE, _INT = (f"tag:yaml.org,2002:{name}" for name in ("null", "str", "merge", "int"))
+_OCTAL = re.compile(r"[-+]?0[0-7_]+")
 
 
 def mistake(message: str, hint: str = "") -> ConfigError:
@@ -161,6 +163,21 @@ class Source:
         known = sorted(names)
         unknown = f"unknown{guess(str(path[-1]), known)}"
         raise mistake(f"{self._at(path)}: {unknown}", hint="allowed: " + ", ".join(f"`{name}`" for name in known))
+
+    def refuse_octal(self, node: Node | None = None, path: FieldPath = ()) -> None:
+        """Refuses `010`, which YAML reads as 8, but in fields that are Kubernetes' own."""
+        node = self.root if node is None else node
+        if isinstance(node, MappingNode):
+            for key, value in node.value:
+                name = str(key.value)
+                if path or name not in ("pod", "environments"):
+                    self.refuse_octal(value, (*path, name))
+        elif isinstance(node, SequenceNode):
+            for index, value in enumerate(node.value):
+                self.refuse_octal(value, (*path, index))
+        elif node.tag == _INT and _OCTAL.fullmatch(node.value):
+            octal = int(node.value.replace("_", ""), 8)
+            self.refuse(path, f"a number without a leading zero: YAML reads `{node.value}` as {octal}")
 
     def line(self, path: FieldPath) -> int:
         node, _ = self.node(path, keys=True)

@@ -1,12 +1,13 @@
 """Whatever is in a canary.yaml, it loads or is refused in a sentence with file and line."""
 
+import json
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.config import config_schema, load
@@ -85,7 +86,9 @@ def test_any_bytes_load_or_are_refused(data: bytes) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(PLAIN, PLAIN)
-def test_a_metric_keeps_its_name_and_query_from_file_to_cluster(name: str, query: str) -> None:
+def test_a_metric_keeps_its_name_and_query_from_file_to_cluster(name: str, text: str) -> None:
+    assume(name.isprintable())
+    query = f"up{{job={json.dumps(text, ensure_ascii=False)}}}"
     metrics = {**dict.fromkeys(GUIDE), name: {"below": "5%", "query": query}}
     with TemporaryDirectory() as directory:
         path = Path(directory) / "canary.yaml"

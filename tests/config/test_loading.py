@@ -167,6 +167,25 @@ WRONG = {
     "abort_on: crashloop": (
         "5: field `abort_on`: found `crashloop`, allowed: a list such as `[crashloop, image-pull, stuck=10m]`"
     ),
+    "replicas: 010": "5: field `replicas`: found `010`, allowed: a number without a leading zero: YAML reads `010` as 8",
+    "steps: [{weight: 010, analysis: 1m}]": (
+        "5: field `steps[0].weight`: found `010`, allowed: a number without a leading zero: YAML reads `010` as 8"
+    ),
+    "metrics: {error-rate: {below: -5%}}": (
+        "5: field `metrics.error-rate.below`: found `-5%`, allowed: a limit above 0: this metric is never below it"
+    ),
+    "metrics: {latency-ratio: {below: 0}}": (
+        "5: field `metrics.latency-ratio.below`: found `0`, allowed: a limit above 0: this metric is never below it"
+    ),
+    "metrics: {opa-success: {above: 100%}}": (
+        "5: field `metrics.opa-success.above`: found `100%`, allowed: a limit from 0 to less than 100%"
+    ),
+    'metrics: {"a\\nb": {below: 1, query: up}}': (
+        "5: field `metrics.a\\nb`: found a character that cannot be seen, allowed: a name on one line"
+    ),
+    "metrics: {x: {below: 1, query: 'sum(rate(x[1m]'}}": (
+        "5: field `metrics.x.query`: found `sum(rate(x[1m]`, allowed: a PromQL query that Prometheus can parse"
+    ),
     "analysis: {no_data: hodl}": ("5: field `analysis.no_data`: found `hodl`, allowed: `hold`, `pass` or `fail`"),
     "analysis: {min_requests: 0}": ("5: field `analysis.min_requests`: found `0`, allowed: a whole number from 1"),
     "analysis: {windw: 5m}": "5: field `analysis.windw`: unknown; did you mean `window`",
