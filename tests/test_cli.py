@@ -13,7 +13,7 @@ import pytest
 
 from companyos_canary import __version__, cli
 from companyos_canary.commands import base
-from companyos_canary.commands.options import either
+from companyos_canary.commands.options import OF_CLUSTER, either
 from companyos_canary.errors import MEANING, ExitCode
 from tests.world import Ran, World
 
@@ -191,10 +191,20 @@ def test_the_help_of_a_verb_has_its_examples_and_its_exit_codes(said: Callable[.
 def test_every_verb_has_the_common_options_and_a_word_for_each(said: Callable[..., Ran], verb: str) -> None:
     text = " ".join(said(verb, "-h").out.split())
     for name, annotation, _ in base.COMMON:
+        command = import_module(f"companyos_canary.commands.{verb}").command
+        if name in OF_CLUSTER and not command.of_cluster:
+            assert f"--{name.replace('_', '-')} " not in text
+            continue
         assert f"--{name.replace('_', '-')} " in text
-        forms = import_module(f"companyos_canary.commands.{verb}").command.forms
+        forms = command.forms
         word = either(forms) if name == "output" else annotation.__metadata__[0].help
         assert word in text
+
+
+@pytest.mark.parametrize("verb", ["demo", "sandbox", "schema", "completion"])
+def test_a_verb_without_a_cluster_shows_no_option_that_chooses_one(said: Callable[..., Ran], verb: str) -> None:
+    text = said(verb, "-h").out
+    assert not [o for o in ("--namespace", "--context", "--env", "--request-timeout") if o in text]
 
 
 @pytest.mark.parametrize(

@@ -57,11 +57,13 @@ def verb(
     forms: tuple[str, ...] = FORMATS,
     follows: bool = False,
     of_rollout: bool = True,
+    of_cluster: bool = True,
 ) -> Callable[..., None]:
     """A Typer callback from a verb's function: its own flags plus the common ones. Without
     `reads_config` canary.yaml is not looked for, so a broken one is no obstacle. `forms`: what -o
     may be, checked before anything is done. `follows`: it may follow a rollout, and reports to a
-    CI system. `of_rollout`: it acts on a Rollout."""
+    CI system. `of_rollout`: it acts on a Rollout; without `of_cluster` what chooses a cluster is taken, but not in
+    its help."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     parsed, own_verb = parsers(own), _Verb(function, reads_config, of_rollout)
     keyword = inspect.Parameter.KEYWORD_ONLY
@@ -85,7 +87,7 @@ def verb(
     callback.__annotations__ = {p.name: p.annotation for p in parameters}
     callback.__doc__ = function.__doc__
     callback.__name__ = function.__name__
-    callback.forms = forms  # type: ignore[attr-defined]
+    callback.forms, callback.of_cluster = forms, of_cluster  # type: ignore[attr-defined]
     return callback
 
 

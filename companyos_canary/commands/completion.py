@@ -96,4 +96,4 @@ def completion(
 
 
 COMPLETIONS = {"shell": lambda _: [(shell, "") for shell in _SCRIPTS]}
-command = base.verb(completion, reads_config=False, forms=("human", "json"))
+command = base.verb(completion, reads_config=False, forms=("human", "json"), of_cluster=False)

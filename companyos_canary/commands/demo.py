@@ -110,4 +110,4 @@ def _say(session: base.Session, text: str) -> None:
         session.runtime.tell(text)
 
 
-command = base.verb(demo, reads_config=False, forms=("human", "json"))
+command = base.verb(demo, reads_config=False, forms=("human", "json"), of_cluster=False)

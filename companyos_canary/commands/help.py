@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from companyos_canary.commands.options import either
+from companyos_canary.commands.options import OF_CLUSTER, either
 from companyos_canary.errors import MEANING
 
 _EXAMPLES = """\
@@ -62,6 +62,8 @@ class _Verb(TyperCommand):
                 param.metavar = _VALUES.get(param.name, usual)
             if param.name == "output":
                 param.help = either(self.module.command.forms)
+            if param.name in OF_CLUSTER and not self.module.command.of_cluster:
+                param.hidden = True
             if param.name == "help":
                 param.help = "show this"
         return params
@@ -90,7 +92,8 @@ class _Verb(TyperCommand):
         for param in self.get_params(ctx):
             title = "Common options" if param.name in common else "Options"
             title = "Arguments" if param.param_type_name == "argument" else title
-            rows[title].append(param.get_help_record(ctx))
+            if (record := param.get_help_record(ctx)) is not None:
+                rows[title].append(record)
         for title, records in rows.items():
             if records:
                 with formatter.section(title):

@@ -219,6 +219,8 @@ COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("request_timeout", RequestTimeoutOption, 10.0),
 )
 
+OF_CLUSTER = ("namespace", "context", "kubeconfig", "env", "file", "request_timeout")
+
 RolloutArgument = Annotated[str | None, typer.Argument(help="name of the Rollout", metavar="NAME")]
 RolloutsArgument = Annotated[list[str] | None, typer.Argument(help="names of Rollouts", metavar="NAME...")]
 SelectorOption = Annotated[

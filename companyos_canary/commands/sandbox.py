@@ -287,4 +287,4 @@ def _write(running: "Sandbox", path: Path, namespace: str) -> None:
 
 
 COMPLETIONS = {"scenario": _scenarios}
-command = base.verb(sandbox, reads_config=False, forms=("human", "json"))
+command = base.verb(sandbox, reads_config=False, forms=("human", "json"), of_cluster=False)

@@ -40,4 +40,4 @@ def schema(
     return base.Answer(data=Schema(found), lines=(json.dumps(found, indent=2, ensure_ascii=False),))
 
 
-command = base.verb(schema, reads_config=False, forms=("human", "json"))
+command = base.verb(schema, reads_config=False, forms=("human", "json"), of_cluster=False)
