@@ -1,5 +1,6 @@
 """Settings → the objects to apply: AnalysisTemplates, Service, Rollout."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from companyos_canary.config import MetricSettings, Settings, image_reference
 from companyos_canary.config.settings import plain_number
 from companyos_canary.config.source import merge_patched, merged
-from companyos_canary.errors import ConfigError
+from companyos_canary.errors import ConfigError, printable
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.render import bluegreen, evidence
 from companyos_canary.render.queries import LITERAL, SAFE
@@ -209,10 +210,31 @@ def conditions(wanted: MetricSettings) -> tuple[str, str]:
     )
 
 
+_TAG = re.compile(r"\{\{(.*?)\}\}")
+_VALUES = {"scope": 'x="y"', "window": "5m", "min-requests": "1", "error-floor": "1"}
+_STRING = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`""")
+
+
+def _parsed(name: str, query: str) -> str:
+    """The query; ConfigError where it is not PromQL once its arguments are put in."""
+    from companyos_canary.promql.parse import parse  # noqa: PLC0415 - few files have a query of their own
+    from companyos_canary.promql.values import PromqlError  # noqa: PLC0415
+
+    text = _STRING.sub(lambda found: _TAG.sub("x", found[0]), query)
+    text = _TAG.sub(lambda found: _VALUES.get(found[1].strip(" ").removeprefix("args."), "x"), text)
+    try:
+        parse(text)
+    except PromqlError as error:
+        raise ConfigError(
+            f"canary.yaml: field `metrics.{printable(name)}.query` is not PromQL: {printable(str(error))}"
+        ) from error
+    return query
+
+
 def _query(wanted: MetricSettings) -> str:
     """The user's own query, else the guide's metric in the form asked for."""
     if wanted.query is not None:
-        return wanted.query
+        return _parsed(wanted.name, wanted.query)
     if _is_evidence(wanted):
         return evidence.evidence_query(wanted)
     return (LITERAL if wanted.form == "literal" else SAFE)[wanted.name]

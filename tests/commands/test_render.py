@@ -1,8 +1,10 @@
 """`canary render`: the objects as YAML; no cluster is asked. Their content: tests/render."""
 
+import pytest
 import yaml
 
 from companyos_canary.errors import ExitCode
+from tests.commands.conftest import changing
 from tests.world import World
 
 KINDS = ["AnalysisTemplate", "Service", "Rollout"]
@@ -66,3 +68,23 @@ def test_without_a_version_and_a_live_rollout_it_is_refused(empty: World) -> Non
     empty.allowed = lambda _: False
     ran = empty.canary("render", "-o", "json")
     assert (ran.code, "it cannot be read: not permitted" in ran.out) == (ExitCode.USAGE, True), ran
+
+
+@pytest.mark.parametrize("verb", [("render", "v1"), ("apply", "v1")], ids=lambda v: v[0])
+def test_a_query_that_is_not_promql_is_refused_before_anything_is_sent(empty: World, verb: tuple[str, ...]) -> None:
+    path = empty.folder / "canary.yaml"
+    path.write_text(
+        path.read_text() + "metrics:\n  queue: {below: 1, query: 'sum(rate(x{a=\"{{args.scope}}\"}[1m])'}\n"
+    )
+    ran = empty.canary(*verb)
+    assert (ran.code, changing(empty)) == (ExitCode.USAGE, []), ran
+    assert "canary.yaml: field `metrics.queue.query` is not PromQL: " in ran.err
+
+
+@pytest.mark.parametrize("window", ["{{args.window}}", "5m"])
+def test_arguments_stand_where_a_query_takes_them(empty: World, window: str) -> None:
+    query = f"sum(rate(x{{canary='true',{{{{args.scope}}}}}}[{window}])) / {{{{args.min-requests}}}}"
+    path = empty.folder / "canary.yaml"
+    path.write_text(path.read_text() + f'metrics:\n  queue: {{below: 1, query: "{query}"}}\n')
+    ran = empty.canary("render", "v1")
+    assert (ran.code, query in ran.out) == (ExitCode.OK, True), ran

@@ -183,9 +183,6 @@ WRONG = {
     'metrics: {"a\\nb": {below: 1, query: up}}': (
         "5: field `metrics.a\\nb`: found a character that cannot be seen, allowed: a name on one line"
     ),
-    "metrics: {x: {below: 1, query: 'sum(rate(x[1m]'}}": (
-        "5: field `metrics.x.query`: found `sum(rate(x[1m]`, allowed: a PromQL query that Prometheus can parse"
-    ),
     "analysis: {no_data: hodl}": ("5: field `analysis.no_data`: found `hodl`, allowed: `hold`, `pass` or `fail`"),
     "analysis: {min_requests: 0}": ("5: field `analysis.min_requests`: found `0`, allowed: a whole number from 1"),
     "analysis: {windw: 5m}": "5: field `analysis.windw`: unknown; did you mean `window`",
