@@ -5,6 +5,7 @@ when it is called (docs/decisions/typer-pin.md).
 """
 
 import errno
+import io
 import os
 import re
 import signal
@@ -20,7 +21,7 @@ from companyos_canary.commands.help import command_of, write_verbs
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, UsageError, near
 from companyos_canary.runtime import ReaderGone, Runtime
 
-_CANNOT_WRITE = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
+_CANNOT_WRITE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF)
 GROUPS: dict[str, dict[str, str]] = {
     "Ship": {
         "deploy": "ship a version: trigger a canary and follow it, also in CI",
@@ -223,8 +224,17 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 
 def _nowhere() -> TextIO:
-    """Where a closed stream is written to."""
+    """Where a closed stderr is written to."""
     return open(os.devnull, "w", encoding="utf-8")
+
+
+class _Closed(io.StringIO):
+    """A closed stdout: what is written to it is lost, which is an error, as where it is full."""
+
+    encoding = "utf-8"
+
+    def write(self, _: str) -> int:
+        raise OSError(errno.EBADF, "it is closed")
 
 
 def main() -> None:
@@ -233,5 +243,5 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
-    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
+    sys.stdout, sys.stderr = sys.stdout or _Closed(), sys.stderr or _nowhere()
     sys.exit(run(sys.argv[1:], Runtime.real()))

@@ -267,7 +267,7 @@ class Runtime:
 
 def _to_nowhere(stream: TextIO) -> None:
     """What is still to be written there, at the end of the process at the latest, is not."""
-    if stream in (sys.stdout, sys.stderr):
+    if stream in (sys.stdout, sys.stderr) and not isinstance(stream, io.StringIO):
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, stream.fileno())
         os.close(devnull)

@@ -91,6 +91,21 @@ def test_streams_that_are_closed_or_full_are_no_mistake_of_ours(command: str, cl
     assert ran.returncode in (0, 1, 2)
 
 
+@pytest.mark.parametrize("command", ["schema", "--help", "deploy --help"])
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", ">/dev/full", ">/dev/full 2>/dev/full"])
+def test_an_answer_that_cannot_be_written_is_1(command: str, closed: str) -> None:
+    ran = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m companyos_canary {command} {closed}"],
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert ran.returncode == 1, ran
+    assert "2>" in closed or ran.stderr.startswith("error: stdout cannot be written: "), ran
+
+
 def test_ctrl_c_while_the_program_is_loaded_is_130() -> None:
     ran = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, text=True, capture_output=True, check=False)
     assert (ran.returncode, ran.stderr) == (130, "")

@@ -1,6 +1,7 @@
 """`canary lint`: files in, findings out; no cluster is asked. The rules themselves: tests/lint."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -291,3 +292,10 @@ def test_files_of_several_applications_in_one_folder_do_not_answer_for_each_othe
     assert here.canary("lint", ".").code == ExitCode.OK, "it cannot be told which is meant"
     write(here, one__rollout=f"{named}---\n{service}")
     assert here.canary("lint", ".").code == ExitCode.DEGRADED, "the one in the same file is meant"
+
+
+def test_a_pipe_in_the_place_of_canary_yaml_is_not_waited_for(empty: World) -> None:
+    (empty.folder / "canary.yaml").unlink()
+    os.mkfifo(empty.folder / "canary.yaml")
+    ran = empty.canary("lint")
+    assert (ran.code, "canary.yaml is not a regular file" in ran.err) == (ExitCode.USAGE, True), ran
