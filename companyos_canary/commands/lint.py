@@ -12,7 +12,7 @@ import typer
 from companyos_canary.commands import base
 from companyos_canary.commands.manifests import STDIN, file_content, why_unreadable
 from companyos_canary.commands.options import a_duration
-from companyos_canary.config import FILE, find, load, readable
+from companyos_canary.config import FILE, find, load, require_file
 from companyos_canary.errors import CanaryError, ConfigError, ExitCode, UsageError, printable
 from companyos_canary.lint.check import File, LintReport, check, file_of, file_of_objects
 from companyos_canary.lint.documents import Unreadable
@@ -114,7 +114,7 @@ def _asked(session: base.Session, files: Sequence[str] | None) -> list[str]:
             "there is nothing to lint: no file was given, and there is no canary.yaml here",
             hint="name files or directories, e.g. `canary lint deploy/`",
         )
-    readable(path, os.path.relpath(path, cwd))
+    require_file(path, os.path.relpath(path, cwd))
     return [os.path.relpath(path, cwd)]
 
 

@@ -7,7 +7,7 @@ YAML and msgspec are loaded only when there is a file to read: `canary abort NAM
 from pathlib import Path
 from typing import Any
 
-from companyos_canary.config.resolver import FILE, Flags, Resolved, find, owned_by_another, readable, resolve
+from companyos_canary.config.resolver import FILE, Flags, Resolved, find, owned_by_another, require_file, resolve
 from companyos_canary.config.settings import (
     MANUAL,
     Analysis,
@@ -40,8 +40,8 @@ __all__ = [
     "image_reference",
     "load",
     "owned_by_another",
-    "readable",
     "repository",
+    "require_file",
     "resolve",
 ]
 

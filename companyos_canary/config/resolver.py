@@ -125,7 +125,7 @@ def _settings(given: Mapping[str, tuple[str, str]], cwd: Path) -> tuple[Settings
                 hint="`canary init` writes one; or use `--context` and `-n`",
             )
         if "file" not in given:
-            readable(path, _shown(path, cwd))
+            require_file(path, _shown(path, cwd))
         from companyos_canary.config.loader import load_settings  # noqa: PLC0415
 
         return load_settings(path, environment, shown=_shown(path, cwd)), None
@@ -135,7 +135,7 @@ def _settings(given: Mapping[str, tuple[str, str]], cwd: Path) -> tuple[Settings
         raise
 
 
-def readable(path: Path, shown: str) -> None:
+def require_file(path: Path, shown: str) -> None:
     """ConfigError for what was found under the name and is no file: to read a pipe waits for ever."""
     if path.is_symlink() and not path.exists():
         raise ConfigError(f"{shown} is a link to `{os.readlink(path)}`, which is not there")
