@@ -89,6 +89,7 @@ FAULTS: Mapping[str, Meet] = {
     "reset after it is sent": _drops_after,
     "no answer in time": _silent,
     "no answer though it is done": _silent_after,
+    "a byte a second": _silent_after,
     "TLS": _fails(lambda: ssl.SSLError(1, "wrong version number")),
     **{str(code): _answers(code) for code in (401, 403, 404, 409, 410, 422)},
     "429 + Retry-After": _answers(429, 2),

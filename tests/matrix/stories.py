@@ -146,6 +146,8 @@ READING = tuple(
         ("why",),
         ("experiment", "list"),
         ("diff", "v1.1.0"),
+        ("version",),
+        ("plan",),
         ("watch", "--timeout", "20s"),
         ("init", "--from", "companyos-api", "-n", "companyos", "-f", "new.yaml"),
     )
