@@ -64,6 +64,7 @@ def test_json_has_the_facts(shipped: World) -> None:
         "took_seconds",
         "waited_seconds",
         "weight",
+        "percent",
         "cause",
         "undone",
         "earlier",

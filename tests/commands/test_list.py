@@ -90,6 +90,7 @@ def test_json_and_names(many: World) -> None:
         "step",
         "steps",
         "weight",
+        "percent",
         "revision",
         "aborted",
     }
