@@ -49,7 +49,7 @@ class Scenarios:
 
 
 @dataclass(frozen=True, slots=True)
-class NothingStopped:
+class NothingRow:
     """Its end says nothing more than its exit code."""
 
 
@@ -108,7 +108,7 @@ EXAMPLES = (
     "canary sandbox --fault 'PATCH 409 x2' --fault 'watch drop'        a bad day",
     "canary sandbox --controllers replicasets   bring your own for Rollouts",
 )
-OUTPUT = Output((Scenarios, NothingStopped))
+OUTPUT = Output((Scenarios, NothingRow))
 EXITS = (ExitCode.OK, ExitCode.USAGE)
 _OURS = "current-context: sandbox"
 _SEEDS = 1_000_000
