@@ -70,6 +70,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "version": CLIENT | CONFIG,
 }
 GIVEN = {
+    "render": ("v1",),
     "deploy": ("v1.1.0",),
     "apply": ("v1.0.0",),
     "init": ("--file", "other.yaml"),

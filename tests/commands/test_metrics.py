@@ -118,7 +118,7 @@ def test_its_refusal_has_its_own_exit_code(world: World, status: int, code: Exit
 
 
 def test_a_broken_query_is_said_and_the_others_are_shown(world_of: Callable[[str], World]) -> None:
-    own = "metrics:\n  mine: {query: 'sum(rate(', below: 1}\n"
+    own = "metrics:\n  mine: {query: 'up + on() up', below: 1}\n"
     world = world_of(CONFIG + own)
     ran = world.canary("metrics", terminal=True)
     assert ran.code == ExitCode.OK
