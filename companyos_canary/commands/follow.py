@@ -73,11 +73,11 @@ def follow_to_the_end(session: Session, live: Rollout, aim: Aim) -> Answer:
     if ending is None:
         return _not_observed(session, live, aim.image, sent=aim.sent)
     publish(session.runtime, session.reporting, ending_report(ending, place))
-    show.end(ending)
-    if said.startswith("the metrics"):  # with the verdict again, which rests on it
+    if said.startswith("the metrics"):  # with the verdict again, which rests on it and is the last line
         session.note(said)
     elif settings is None:
         scope.note(session, scope.of_snapshot(session, ending.snapshot), live.name)
+    show.end(ending)
     return Answer(
         code=ending.exit_code,
         data=rows.verdict_row(ending, seen(ending.snapshot, ending.at, place)),
