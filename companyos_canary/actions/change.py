@@ -16,6 +16,7 @@ from companyos_canary.actions.wait import Time, Waited
 from companyos_canary.actions.wait import wait as observe
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal
+from companyos_canary.argo.patches.record import set_by
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT, with_workload, workload_of
 from companyos_canary.errors import (
@@ -29,6 +30,7 @@ from companyos_canary.errors import (
     Stale,
     Uncertain,
 )
+from companyos_canary.model.image import version
 from companyos_canary.model.rollout import Rollout
 
 
@@ -179,6 +181,7 @@ def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool
     was sent before it."""
     meant: tuple[object, ...] = ()
     seen = ""
+    looked_at: Rollout | None = None
     for attempt in range(1, _ATTEMPTS + 1):
         before = verb.read(cluster, name)
         decision = verb.decide(before)
@@ -190,12 +193,13 @@ def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool
         other = bool(meant) and (means != meant if means else before.current_hash != seen)
         if other and not verb.insists:
             raise Refused(
-                f"`{name}` changed before `{verb.name}` could be sent; nothing {'was' if first else 'more was'} sent",
+                f"`{name}` changed before `{verb.name}` could be sent{_by(looked_at, before)}; "
+                f"nothing {'was' if first else 'more was'} sent",
                 hint="look with `canary status`, then decide again",
             )
         if isinstance(decision, Nothing) or dry_run:
             return Changed(decision, before, before)
-        meant, seen = means, before.current_hash
+        meant, seen, looked_at = means, before.current_hash, before
         try:
             return _patched(cluster, verb, before, decision)
         except (Conflict, Stale) as error:
@@ -207,6 +211,12 @@ def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool
         except Invalid as error:
             raise Forbidden(f"the cluster refused the {verb.name} of `{name}`: {error.message}") from error
     raise AssertionError("unreachable")
+
+
+def _by(before: Rollout | None, live: Rollout) -> str:
+    """Whose version it is, where it went over to another one."""
+    by = set_by(live) if before is not None and live.template != before.template else ""
+    return f" ({by} deployed {version(live.image())})" if by else ""
 
 
 _READ_AT = ("/metadata/resourceVersion", "/metadata/generation")

@@ -15,12 +15,14 @@ from companyos_canary.argo.gitops import keeper_of
 from companyos_canary.argo.patches.decision import Change, Nothing
 from companyos_canary.argo.patches.hold import held_sentence
 from companyos_canary.argo.patches.promote import promote_full
+from companyos_canary.argo.patches.record import set_by
 from companyos_canary.argo.patches.template import template_of
 from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.commands import base
 from companyos_canary.commands.outcome import FOLLOWED_EXITS, DryRun, Sent, sent_answer, unseen, would_send
 from companyos_canary.commands.session import permitted
 from companyos_canary.errors import CanaryError, Refused, UsageError
+from companyos_canary.model.image import version
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output, pick
 from companyos_canary.model.snapshot import Snapshot
@@ -105,6 +107,8 @@ def undo(
         force=force,
     )
     where = _named(target)
+    if not changed.before.observed and isinstance(changed.decision, Change):
+        _say_what_else(session, changed, dry_run=dry_run)
     if dry_run:
         return _would(session, changed, snapshot, target)
     over = changed.after.observed and changed.after.is_fully_promoted
@@ -155,6 +159,13 @@ def _say_way(session: base.Session, changed: Changed, snapshot: Snapshot, target
         session.note(f"back to {_named(target)}: {way}")
     for note in changed.notes:
         session.note(note)
+
+
+def _say_what_else(session: base.Session, changed: Changed, *, dry_run: bool) -> None:
+    """A version that no ReplicaSet has yet, as a colleague's of a second ago, is left without anyone having seen it."""
+    left, by = version(changed.before.image()), set_by(changed.before)
+    whose = f", deployed by {by}" if by else ""
+    session.note(f"this {'would take' if dry_run else 'takes'} back {left}{whose}; the controller has not seen it yet")
 
 
 def _skip_the_steps(session: base.Session, name: str, time: "Time") -> None:

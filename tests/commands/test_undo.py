@@ -8,6 +8,7 @@ import pytest
 
 from companyos_canary.argo.patches.record import record_of
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Request
 from companyos_canary.sandbox.kinds import EVENT, REPLICASET
 from tests.commands.conftest import changing, freeze
 from tests.world import World
@@ -380,3 +381,31 @@ def test_an_undo_to_another_version_than_the_one_that_was_sent_is_sent(world: Wo
     world.requests.clear()
     assert world.canary("undo", "--to", "v1.0.0", "--no-wait").code == ExitCode.OK
     assert changing(world) == ["PATCH"]
+
+
+def test_an_undo_over_a_version_of_a_second_ago_says_whose_it_takes_back(world: World) -> None:
+    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
+    freeze(world)
+    assert world.canary("deploy", "v1.3.0", "--no-wait", environ={"CANARY_USER": "ben"}).code == ExitCode.OK
+    ran = world.canary("undo", "--dry-run")
+    assert "this would take back v1.3.0, deployed by ben; the controller has not seen it yet" in ran.err
+    ran = world.canary("undo", "--no-wait", environ={"CANARY_USER": "ana"})
+    assert ran.code == ExitCode.OK
+    assert "this takes back v1.3.0, deployed by ben; the controller has not seen it yet" in ran.err
+
+
+def test_an_undo_that_a_deploy_came_before_says_whose(world: World) -> None:
+    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
+    world.requests.clear()
+
+    def first(request: Request) -> bool:
+        if request.method == "PATCH" and b"v1.3.0" not in request.body:
+            world.breaks = lambda _: False
+            ran = world.canary("deploy", "v1.3.0", "--no-wait", environ={"CANARY_USER": "ben"})
+            assert ran.code == ExitCode.OK
+        return False
+
+    world.breaks = first
+    ran = world.canary("undo", "--no-wait")
+    assert ran.code == ExitCode.REFUSED
+    assert "changed before `undo` could be sent (ben deployed v1.3.0); nothing was sent" in ran.err

@@ -103,6 +103,12 @@ def record_of(annotations: Mapping[str, str]) -> dict[str, str]:
     return _texts(annotations.get(RECORD, ""))
 
 
+def set_by(rollout: Rollout) -> str:
+    """Who put the images there that the Rollout has; empty where no record says."""
+    record = record_of(rollout.annotations)
+    return record.get("by", "") if record.get("image") in {c.image for c in rollout.containers} else ""
+
+
 def stable_hashes(annotations: Mapping[str, str]) -> tuple[str, ...]:
     """The hashes that a record says were stable, newest first; none where there is no record."""
     facts = facts_of(annotations.get(RECORD, ""))
