@@ -24,9 +24,18 @@ from companyos_canary.argo.patches.runs import RunOrExperiment, has_begun, tried
 from companyos_canary.cluster.kinds import ANALYSISRUN, EXPERIMENT, POD, REPLICASET, Kind, Selection
 from companyos_canary.commands import base
 from companyos_canary.commands.candidates import CommandLine, experiments
-from companyos_canary.commands.outcome import FOLLOWED_EXITS
 from companyos_canary.commands.runs import ENDS_WITH, OF_RUNS, checked_names, runs_answer
-from companyos_canary.errors import CrdMissing, ExitCode, Forbidden, Interrupted, NotFound, UsageError, near, printable
+from companyos_canary.errors import (
+    CrdMissing,
+    ExitCode,
+    Forbidden,
+    Interrupted,
+    NotFound,
+    UsageError,
+    exits,
+    near,
+    printable,
+)
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import Experiment
 from companyos_canary.model.http import Json
@@ -51,7 +60,14 @@ EXAMPLES = (
     "canary experiment retry compare        run a failed one again",
 )
 OUTPUT = Output((ExperimentShown, Experiments, *OF_RUNS))
-EXITS = FOLLOWED_EXITS
+EXITS = exits(
+    ExitCode.DEGRADED,
+    ExitCode.REFUSED,
+    ExitCode.UNFINISHED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
 _ACTIONS = ("list", "get", "retry")
 _T = TypeVar("_T")
 

@@ -209,3 +209,11 @@ def test_tab_offers_templates(world: World, tmp_path: Path) -> None:
     world.store.create(ANALYSISTEMPLATE, template_object())
     for line in ("canary create analysisrun --from ans", "canary verify ans"):
         assert world.canary(environ={"_CANARY_COMPLETE": line}).out == "answer\n", tmp_path
+
+
+def test_who_may_not_create_is_denied_and_a_template_that_is_not_there_is_5(world: World) -> None:
+    ran = world.canary("create", "analysisrun", "--from", "analysistemplate/nope")
+    assert (ran.code, changing(world)) == (ExitCode.NOT_FOUND, []), ran
+    world.faults.add(Fault(Answer(403), method="POST", path="/experiments"))
+    ran = world.canary("create", "-f", written(world, COMPARE))
+    assert (ran.code, ran.out) == (ExitCode.DENIED, ""), ran

@@ -10,10 +10,10 @@ import pytest
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, EXPERIMENT
-from tests.commands.conftest import changing
+from tests.commands.conftest import changing, freeze, interrupt
 from tests.commands.test_create import template_object
 from tests.commands.test_terminate import COMPARE
-from tests.world import World
+from tests.world import CONFIG, World
 
 
 def judging(answer: str, *, duration: str = "30s", image: str = "companyos-api:v1.1.0") -> dict[str, Any]:
@@ -197,19 +197,45 @@ def test_tab_offers_actions_and_names(comparing: Callable[[dict[str, Any]], Worl
     assert world.canary(environ={"_CANARY_COMPLETE": "canary experiment get c"}).out == "compare\tRunning\n", tmp_path
 
 
-@pytest.mark.parametrize(
-    ("answer", "code"),
-    [("vector(1)", ExitCode.OK), ("vector(-1)", ExitCode.DEGRADED), ("vector(0.5)", ExitCode.UNFINISHED)],
-)
-def test_the_end_of_an_experiment_is_waited_for(
-    comparing: Callable[[dict[str, Any]], World], answer: str, code: ExitCode
-) -> None:
-    ran = comparing(judging(answer)).canary("experiment", "get", "compare", "--wait")
-    assert ran.code == code, ran
-    assert "compare" in ran.out
+def test_the_end_of_an_experiment_is_waited_for(world_of: Callable[[str], World]) -> None:
+    ends = {"vector(1)": ExitCode.OK, "vector(-1)": ExitCode.DEGRADED, "vector(0.5)": ExitCode.UNFINISHED}
+    for answer, code in ends.items():
+        world = world_of(CONFIG)
+        world.store.create(ANALYSISTEMPLATE, template_object())
+        world.store.create(EXPERIMENT, judging(answer))
+        ran = world.canary("experiment", "get", "compare", "--wait")
+        assert ran.code == code, ran
+        assert "compare" in ran.out
 
 
 def test_a_wait_may_be_over_before_it_ends(comparing: Callable[[dict[str, Any]], World]) -> None:
     ran = comparing(judging("vector(1)")).canary("experiment", "get", "compare", "--wait", "--timeout", "3s")
     assert (ran.code, ran.err) == (ExitCode.TIMEOUT, "compare Running\n")
     assert "Running, " in ran.out
+
+
+def test_ctrl_c_ends_the_wait_and_not_the_experiment(comparing: Callable[[dict[str, Any]], World]) -> None:
+    world = comparing(judging("vector(1)"))
+    interrupt(world)
+    ran = world.canary("experiment", "get", "compare", "--wait")
+    assert ran.code == ExitCode.INTERRUPTED
+    assert "stopped watching; Experiment `compare` continues" in ran.err
+
+
+def test_a_retry_that_no_controller_acts_on_is_9(comparing: Callable[[dict[str, Any]], World]) -> None:
+    world = comparing(judging("vector(-1)"))
+    freeze(world)
+    ran = world.canary("experiment", "retry", "compare")
+    assert (ran.code, changing(world)) == (ExitCode.UNOBSERVED, ["PATCH"]), ran
+
+
+@pytest.mark.parametrize("action", [("list",), ("get", "compare"), ("retry", "compare")])
+def test_an_error_of_the_server_has_its_own_code(
+    comparing: Callable[[dict[str, Any]], World], action: tuple[str, ...]
+) -> None:
+    world = comparing(judging("vector(-1)"))
+    for status, code in ((403, ExitCode.DENIED), (500, ExitCode.FAILED)):
+        world.faults.add(Fault(Answer(status), path="/experiments"))
+        ran = world.canary("experiment", *action)
+        assert (ran.code, ran.out) == (code, ""), ran
+        world.faults.clear()

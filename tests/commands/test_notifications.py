@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import CONFIGMAP
 from tests.world import World
 
@@ -133,3 +134,9 @@ def test_tab_offers_what_there_is_to_do(configured: World) -> None:
     ran = configured.canary(environ={"_CANARY_COMPLETE": "canary notifications t"})
     assert [line.partition("\t")[0] for line in ran.out.splitlines()] == ["template", "trigger"]
     assert configured.canary(environ={"_CANARY_COMPLETE": "canary notifications trigger "}).out == "get\nrun\n"
+
+
+def test_who_may_not_read_the_configuration_is_denied(configured: World) -> None:
+    configured.faults.add(Fault(Answer(403), path="/configmaps"))
+    ran = configured.canary("notifications", "template", "get")
+    assert (ran.code, ran.out) == (ExitCode.DENIED, "")

@@ -265,7 +265,7 @@ def test_an_abort_with_a_reason_is_known_to_be_by_hand(waiting: World) -> None:
 def test_until_names_a_state_that_there_can_be(world: World, text: str) -> None:
     ran = world.canary("deploy", "v1.1.0", "--until", text)
     assert (ran.code, changing(world)) == (ExitCode.USAGE, []), ran
-    assert "1 and 100" in ran.err or "1 or more" in ran.err
+    assert "more than 0 and at most 100" in ran.err or "1 or more" in ran.err
 
 
 def test_a_weight_that_is_jumped_over_is_said_as_it_is(world: World) -> None:

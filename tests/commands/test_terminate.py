@@ -140,3 +140,26 @@ def test_tab_offers_what_runs(running: World) -> None:
     assert [line.partition("\t")[0] for line in done.out.splitlines()] == ["analysisrun", "experiment"]
     done = running.canary(environ={"_CANARY_COMPLETE": "canary terminate analysisrun "})
     assert done.out == f"{name}\tRunning\n"
+
+
+def test_the_errors_of_the_server_have_their_codes(running: World) -> None:
+    name = run_of(running)
+    for status, code in ((403, ExitCode.DENIED), (500, ExitCode.FAILED)):
+        running.faults.add(Fault(Answer(status), path="/analysisruns"))
+        ran = running.canary("terminate", "ar", name)
+        assert (ran.code, ran.out) == (code, ""), ran
+        running.faults.clear()
+
+
+def test_another_one_of_its_name_is_not_taken_for_it(comparing: World) -> None:
+    freeze(comparing)
+
+    def replaced() -> None:
+        comparing.on_wait.clear()
+        comparing.store.delete(EXPERIMENT, "companyos", "compare")
+        comparing.store.create(EXPERIMENT, COMPARE)
+
+    comparing.on_wait.append(replaced)
+    ran = comparing.canary("terminate", "experiment", "compare")
+    assert ran.code == ExitCode.SUPERSEDED
+    assert "but another object has this name now" in ran.out

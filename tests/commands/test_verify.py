@@ -27,6 +27,7 @@ def ready(empty: World) -> World:
     ],
 )
 def test_the_verdict_is_the_exit_code(ready: World, answer: str, phase: str, code: ExitCode) -> None:
+    assert code in (ExitCode.OK, ExitCode.DEGRADED, ExitCode.UNFINISHED)
     ran = ready.canary("verify", "answer", "-a", f"is={answer}")
     name = "answer-20260302-120000"
     assert ran.code == code, ran
@@ -142,3 +143,11 @@ def test_a_secret_is_not_shown(ready: World) -> None:
     ran = ready.canary("verify", "hidden", "-o", "json")
     assert ran.code == ExitCode.OK, ran
     assert "vector(41)" not in ran.out
+
+
+def test_the_errors_of_the_server_have_their_codes_too(ready: World) -> None:
+    for status, code in ((403, ExitCode.DENIED), (500, ExitCode.FAILED)):
+        ready.faults.add(Fault(Answer(status), path="/analysistemplates"))
+        ran = ready.canary("verify", "answer", "-a", "is=vector(1)")
+        assert (ran.code, ran.out, runs(ready)) == (code, "", []), ran
+        ready.faults.clear()
