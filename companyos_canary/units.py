@@ -1,10 +1,14 @@
 """Spans, measured numbers and their limits as people read them."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from companyos_canary.argo.limits import Limit, Unit
+from companyos_canary.model.quantity import parse_duration
+
+_FEW = re.compile(r"(\d+) of (\d+) (?:stable )?requests in (\w+)")
 
 
 def duration(span: timedelta) -> str:
@@ -63,3 +67,28 @@ def limit_text(limit: Limit | None, unit: Unit) -> str:
 def bound_text(limit: Limit, unit: Unit) -> str:
     """The limit's number alone: `5 %`, `300 ms`, `1.2 x`."""
     return _written(limit.value, unit, None)
+
+
+def too_few(found: Sequence[tuple[str, str]], judged: int) -> str:
+    """`too few requests to judge (60 of 100): all 5 metrics; at this rate 100 take 8m20s`, once for all, with the
+    fewest; empty if there were enough. Of each metric without a verdict `60 of 100 requests in 5m` (or empty), and its
+    name; `judged` is how many metrics there are."""
+    scarce = [(float(few.partition(" ")[0]), few, name) for few, name in found if few]
+    if not scarce:
+        return ""
+    few = min(scarce)[1]
+    every = len(scarce) == judged and judged > 1
+    names = f"all {judged} metrics" if every else ", ".join(name for _, _, name in scarce)
+    return f"too few requests to judge ({few.partition(' requests')[0]}): {names}{_at_this_rate(few)}"
+
+
+def _at_this_rate(few: str) -> str:
+    """Of `60 of 100 requests in 5m`: `; at this rate 100 take 8m20s`; empty if nothing came."""
+    told = _FEW.fullmatch(few)
+    if told is None or float(told[1]) <= 0:
+        return ""
+    try:
+        takes = parse_duration(told[3]) * (float(told[2]) / float(told[1]))
+    except (ValueError, OverflowError):
+        return ""
+    return f"; at this rate {told[2]} take {duration(takes)}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from companyos_canary.analysis import evidence
 from companyos_canary.argo.cause import aborted_by_analysis
 from companyos_canary.argo.limits import Limit, limit_of, measured_number, unit_of
 from companyos_canary.diagnosis.case import Case, Finding, at, quote
@@ -13,7 +14,7 @@ from companyos_canary.diagnosis.pods import short
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
-from companyos_canary.units import duration, limit_text, value_text
+from companyos_canary.units import duration, limit_text, too_few, value_text
 
 _UNREACHABLE = (
     "connection refused",
@@ -318,21 +319,27 @@ def about_nothing(case: Case, verdict: FailedVerdict, phase: str, why: str, more
 
 
 def inconclusive(case: Case) -> Finding | None:
-    """A number that neither passes nor fails."""
-    for verdict in _holding(case):
+    """A number that neither passes nor fails, or one of too few requests."""
+    holding = _holding(case)
+    scarce = [
+        (evidence.too_few(v.metric.success_condition, v.metric.query, v.value("Inconclusive")), v.result.name)
+        for v in holding
+    ]
+    few = too_few(scarce, len(holding[0].run.metrics)) if holding else ""
+    for verdict in holding:
         value, place = verdict.value("Inconclusive"), verdict.newest("Inconclusive")
         limit = verdict.limit
         text = value_text(measured_number(value), unit_of(verdict.result.name, limit), limit=limit)
         behind = " behind a pause step" if len(case.rollout.pause_conditions) > 1 else ""
-        because = f"{verdict.result.name} was {text}, which neither passes nor fails"
-        sentence = f"{case.version} waits for a person{behind} because {because}"
-        evidence = (
+        because = few or f"{verdict.result.name} was {text}, which neither passes nor fails"
+        sentence = f"{case.version} waits for a person{behind}{': ' if few else ' because '}{because}"
+        shown = (
             *(verdict.field("measurements", place, "value") if place is not None else ()),
             *verdict.asked("successCondition"),
             *verdict.asked("failureCondition"),
             *verdict.field("inconclusive"),
         )
-        return Finding(sentence, evidence, case.command("promote"), because)
+        return Finding(sentence, shown, case.command("promote"), because)
     return None
 
 

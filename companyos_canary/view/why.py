@@ -1,16 +1,13 @@
 """The sentences that say why: which metric, which value, which limit; which pod, which reason."""
 
-import re
-
 from companyos_canary.argo.limits import Limit, Operator, unit_of
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem, plain_message
-from companyos_canary.model.quantity import parse_duration
-from companyos_canary.view.format import bound_text, duration, limit_text, value_text
+from companyos_canary.units import too_few
+from companyos_canary.view.format import bound_text, limit_text, value_text
 from companyos_canary.view.lines import Tone
 
 _OPERATORS: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_FEW = re.compile(r"(\d+) of (\d+) (?:stable )?requests in (\w+)")
 
 
 def reasons(picture: Picture) -> list[tuple[str, Tone]]:
@@ -20,38 +17,13 @@ def reasons(picture: Picture) -> list[tuple[str, Tone]]:
     if found is None:
         return []
     bad: Tone = "failure" if picture.progress.phase.word == "Degraded" else "warning"
-    few = "" if picture.why else too_few_sentence(found.metrics, len(picture.metrics))
+    few = "" if picture.why else too_few([(m.few, m.metric) for m in found.metrics], len(picture.metrics))
     said: list[tuple[str, Tone]] = [(few, "warning")] if few else []
     because = picture.why.because if picture.why else ""
     said += [(pod_sentence(p), bad) for p in found.pods_by_reason if p.reason not in because]
     if bad == "failure" and found.pods and not found.metrics and picture.why is None:
         said.append((controller_sentence(found), bad))
     return said
-
-
-def too_few_sentence(failed: tuple[FailedMetric, ...], judged: int) -> str:
-    """`too few requests to judge (60 of 100): all 5 metrics`, once for all of them, with the fewest
-    requests; empty if there were enough. `judged` is how many metrics there are."""
-    found = [(float(m.few.partition(" ")[0]), m) for m in failed if m.few]
-    if not found:
-        return ""
-    few = min(found, key=lambda f: f[0])[1].few
-    fewest = few.partition(" requests")[0]
-    every = len(found) == judged and judged > 1
-    names = f"all {judged} metrics" if every else ", ".join(m.metric for _, m in found)
-    return f"too few requests to judge ({fewest}): {names}{_at_this_rate(few)}"
-
-
-def _at_this_rate(few: str) -> str:
-    """Of `60 of 100 requests in 5m`: `; at this rate 100 take 8m20s`; empty if nothing came."""
-    told = _FEW.fullmatch(few)
-    if told is None or float(told[1]) <= 0:
-        return ""
-    try:
-        takes = parse_duration(told[3]) * (float(told[2]) / float(told[1]))
-    except (ValueError, OverflowError):
-        return ""
-    return f"; at this rate {told[2]} take {duration(takes)}"
 
 
 def metric_sentence(failed: FailedMetric) -> str:

@@ -1,5 +1,6 @@
 """What holds for any settings: YAML reads back, measurements fit, conditions are the known ones."""
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -31,9 +32,10 @@ NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
 GUIDE = st.sampled_from(["error-rate", "latency-p95", "latency-ratio", "error-ratio", "opa-success"])
 LIMITS = st.floats(-1e9, 1e9)
 SIDES, NO_DATA = st.sampled_from(["below", "above"]), st.sampled_from(["hold", "pass", "fail"])
+QUERIES = TEXTS.map(lambda text: f"up{{job={json.dumps(text, ensure_ascii=False)}}}")
 METRICS = st.one_of(
     st.builds(MetricSettings, GUIDE, SIDES, LIMITS, form=st.sampled_from(["safe", "literal"]), no_data=NO_DATA),
-    st.builds(MetricSettings, TEXTS, SIDES, LIMITS, TEXTS, form=st.just("safe"), no_data=NO_DATA),
+    st.builds(MetricSettings, TEXTS, SIDES, LIMITS, QUERIES, form=st.just("safe"), no_data=NO_DATA),
 )
 EVIDENCE = st.builds(MetricSettings, GUIDE, SIDES, st.floats(0, 60), no_data=NO_DATA, burst=st.floats(1, 100))
 PODS = st.recursive(
