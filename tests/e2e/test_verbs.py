@@ -39,7 +39,7 @@ def test_a_release_that_is_aborted_drains(shell: Shell) -> None:
 def test_a_reader_that_leaves_ends_the_watch_without_a_word(shell: Shell) -> None:
     assert shell.run("deploy", "v1.4.0", "--no-wait").returncode == 0
     with subprocess.Popen(
-        [*CANARY, "watch"],
+        [*CANARY, "watch", "--stay", "--heartbeat", "1s"],  # it has more to say, however late the reader leaves
         cwd=shell.folder,
         env=shell.environment,
         stdout=subprocess.PIPE,
