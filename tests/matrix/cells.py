@@ -26,7 +26,7 @@ _OF_A_CHANGE = (
 )
 _NOT_SENT = ("nothing was sent", "nothing was changed", "was not sent", "no change was")
 T = TypeVar("T")
-_SENT = ("sent", "accepted", "taken effect", "continues", "aborted", "verdict=", "configured", "restart")
+_SENT = ("sent", "was created", "accepted", "taken effect", "continues", "aborted", "verdict=", "configured", "restart")
 
 
 @dataclass(frozen=True, slots=True)
