@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.errors import CanaryError, DeniedError, NotFound, ServerError
+from companyos_canary.model.quantity import whole
 from companyos_canary.model.rollout import Rollout
 
 _Seen = TypeVar("_Seen")
@@ -120,8 +121,7 @@ def wait_for(
 
 def _is_older(found: Rollout, known: Rollout) -> bool:
     """By their resourceVersions, which grow with every change where they are numbers, as etcd's are."""
-    versions = found.resource_version, known.resource_version
-    return found.uid == known.uid and all(map(str.isdecimal, versions)) and int(versions[0]) < int(versions[1])
+    return found.uid == known.uid and 0 < whole(found.resource_version) < whole(known.resource_version)
 
 
 def _judged(judge: Callable[[Rollout], Effect], rollout: Rollout) -> Effect:
