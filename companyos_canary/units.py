@@ -69,7 +69,7 @@ def bound_text(limit: Limit, unit: Unit) -> str:
     return _written(limit.value, unit, None)
 
 
-def too_few(found: Sequence[tuple[str, str]], judged: int) -> str:
+def too_few_sentence(found: Sequence[tuple[str, str]], judged: int) -> str:
     """`too few requests to judge (60 of 100): all 5 metrics; at this rate 100 take 8m20s`, once for all, with the
     fewest; empty if there were enough. Of each metric without a verdict `60 of 100 requests in 5m` (or empty), and its
     name; `judged` is how many metrics there are."""

@@ -14,7 +14,7 @@ from companyos_canary.diagnosis.pods import short
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
-from companyos_canary.units import duration, limit_text, too_few, value_text
+from companyos_canary.units import duration, limit_text, too_few_sentence, value_text
 
 _UNREACHABLE = (
     "connection refused",
@@ -325,7 +325,7 @@ def inconclusive(case: Case) -> Finding | None:
         (evidence.too_few(v.metric.success_condition, v.metric.query, v.value("Inconclusive")), v.result.name)
         for v in holding
     ]
-    few = too_few(scarce, len(holding[0].run.metrics)) if holding else ""
+    few = too_few_sentence(scarce, len(holding[0].run.metrics)) if holding else ""
     for verdict in holding:
         value, place = verdict.value("Inconclusive"), verdict.newest("Inconclusive")
         limit = verdict.limit

@@ -5,7 +5,7 @@ from companyos_canary.model.image import version
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.units import too_few
+from companyos_canary.units import too_few_sentence
 from companyos_canary.view.format import clock, duration, failure, quoted, weight_text
 from companyos_canary.view.lines import Facts, Line, Tone, wrapped
 from companyos_canary.view.why import controller_sentence, metric_sentence, pod_sentence
@@ -176,7 +176,7 @@ def _why(ending: Ending) -> str:
         return ""
     if found.metrics:
         judged = len(ending.snapshot.attempt[-1].metrics) if ending.snapshot.attempt else 0
-        few = too_few([(m.few, m.metric) for m in found.metrics], judged)
+        few = too_few_sentence([(m.few, m.metric) for m in found.metrics], judged)
         return f": {few or metric_sentence(found.metrics[0])}"
     if found.pods:
         return f": {pod_sentence(found.pods[0])}"

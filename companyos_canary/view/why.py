@@ -3,7 +3,7 @@
 from companyos_canary.argo.limits import Limit, Operator, unit_of
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem, plain_message
-from companyos_canary.units import too_few
+from companyos_canary.units import too_few_sentence
 from companyos_canary.view.format import bound_text, limit_text, value_text
 from companyos_canary.view.lines import Tone
 
@@ -17,7 +17,7 @@ def reasons(picture: Picture) -> list[tuple[str, Tone]]:
     if found is None:
         return []
     bad: Tone = "failure" if picture.progress.phase.word == "Degraded" else "warning"
-    few = "" if picture.why else too_few([(m.few, m.metric) for m in found.metrics], len(picture.metrics))
+    few = "" if picture.why else too_few_sentence([(m.few, m.metric) for m in found.metrics], len(picture.metrics))
     said: list[tuple[str, Tone]] = [(few, "warning")] if few else []
     because = picture.why.because if picture.why else ""
     said += [(pod_sentence(p), bad) for p in found.pods_by_reason if p.reason not in because]
