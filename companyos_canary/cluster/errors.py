@@ -82,7 +82,7 @@ def _sentence(error: BaseException, server: str) -> tuple[str, str]:
 
 
 def _broken(root: BaseException, server: str) -> tuple[str, str]:
-    """What became of an answer that had begun, or was awaited."""
+    """How an answer failed that had begun, or was expected."""
     from http.client import HTTPException, IncompleteRead, RemoteDisconnected  # noqa: PLC0415 - urllib3 has loaded it
 
     from urllib3 import exceptions as u  # noqa: PLC0415

@@ -222,7 +222,7 @@ def _retry(
 
 
 def _owner(session: base.Session, one: Experiment) -> Rollout | None:
-    """The Rollout that made it; None where there is none, or it may not be read."""
+    """The Rollout that made it; None if it has none, or if you may not read it."""
     try:
         return session.cluster.rollout(one.owner) if one.owner else None
     except (Forbidden, Interrupted, NotFound):

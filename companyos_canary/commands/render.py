@@ -80,7 +80,7 @@ def _for_argocd(settings: Settings) -> base.Answer:
 
 
 def _live(session: base.Session) -> Mapping[str, Any]:
-    """The Rollout as it is; UsageError where there is none to take the image from."""
+    """The live Rollout. Raises UsageError if it does not exist or cannot be read."""
     from companyos_canary.cluster.kinds import ROLLOUT
 
     name, hint = session.settings.rollout, "name a version: `canary render VERSION` asks no cluster"

@@ -102,7 +102,7 @@ class Diagnosis:
     to be done, or only a decision."""
 
     # Neither text has a full stop. `because` is the part of the sentence that every other voice repeats: without the
-    # version and what became of it, which they say in their own way. `of_pods`: it is the trouble of one of its pods.
+    # version and its outcome, which they word themselves. `of_pods`: the cause is a problem of one of its pods.
 
     cause: str
     fine: bool
