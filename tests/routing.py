@@ -22,6 +22,9 @@ steps:
 """
 
 
+_LATE = "with a router that is 20 s late"
+
+
 def page(text: str) -> str:
     """The page with the table as it is now."""
     before, rest = text.split(BEGIN)
@@ -29,7 +32,7 @@ def page(text: str) -> str:
 
 
 def table() -> str:
-    titles = ("router", "apply", "deploy to 100 %", "abort at 10 %", "seconds to weight 0", "undo", "adopt")
+    titles = ("router", "apply", "deploy to 100 %", "abort at 10 %", "seconds to weight 0", _LATE, "undo", "adopt")
     head = f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}\n"
     return head + "".join(f"| {' | '.join(_row(router))} |\n" for router in ROUTERS)
 
@@ -41,7 +44,11 @@ def _row(router: str) -> tuple[str, ...]:
         deployed = world.canary("deploy", "v1.1.0").code
         world.advance(60)
         whole = deployed == ExitCode.OK and world.rollout("web").is_fully_promoted
-        aborted, seconds = _aborted(world)
+        aborted, seconds = _aborted(world, "v1.2.0")
+        world.advance(60)
+        world.sandbox.lag.seconds = 20
+        late, seconds_late = _aborted(world, "v1.3.0")
+        world.sandbox.lag.seconds = 0
         world.advance(60)
         undone = world.canary("undo").code
         restored = world.rollout("web").image() == "web:v1.1.0"
@@ -54,16 +61,17 @@ def _row(router: str) -> tuple[str, ...]:
         f"`{router}`",
         _word(applied == ExitCode.OK),
         _word(whole),
-        _word(aborted),
+        _word(aborted and late),
         f"{seconds:.1f}",
+        f"{seconds_late:.1f}",
         _word(undone == ExitCode.OK and restored),
         _word(adopted == ExitCode.OK and same),
     )
 
 
-def _aborted(world: World) -> tuple[bool, float]:
+def _aborted(world: World, version: str) -> tuple[bool, float]:
     """Whether an abort at 10 % took the traffic back, and after which time."""
-    deployed = world.canary("deploy", "v1.2.0", "--until", "weight=10").code
+    deployed = world.canary("deploy", version, "--until", "weight=10").code
     before, began = _weight(world), world.now
     code = world.canary("abort").code
     return deployed == code == ExitCode.OK and before == 10 and _weight(world) == 0, (world.now - began).total_seconds()

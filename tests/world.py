@@ -29,7 +29,7 @@ from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.api.access import Attributes, Policy, Roles, all_rules, everything
 from companyos_canary.sandbox.api.api import Api
-from companyos_canary.sandbox.behaviour import PROMPT, Pace
+from companyos_canary.sandbox.behaviour import PROMPT, Lag, Pace
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.faults.effects import Dropped, Silent
 from companyos_canary.sandbox.faults.injection import Faulty
@@ -136,6 +136,7 @@ class World:
         self.prometheus: Callable[[Request], Response] = metrics.handle
         provider = FunctionProvider(self._measured, self._now)
         played = self.scenario
+        lag = Lag()
         traffic = Traffic(
             self.store,
             self.tsdb,
@@ -144,6 +145,7 @@ class World:
             bounds=lambda: played.buckets,
             interval=self.scrape,
             seed=self.seed,
+            lag=lag,
         )
         self.sandbox = sandbox.Cluster(
             self.store,
@@ -152,6 +154,7 @@ class World:
             controller=self.controller,
             behave=played.behaviour,
             pace=self.pace,
+            lag=lag,
         )
         api = Api(self.store, refuse=refusal, elapsed=self._elapsed, allowed=self._allows, rules=self._rules)
         self.faults = Faulty(api.handle, sleep=self.sleep)

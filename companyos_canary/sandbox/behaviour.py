@@ -2,10 +2,11 @@
 branch was recorded with both, or is in the pull request that a field names; the rest is the same), and how late
 controllers and kubelet act on a change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 from companyos_canary.errors import UsageError
 
@@ -166,20 +167,30 @@ class Queue:
         return min(self._due.values(), default=None)
 
 
+Weights = Mapping[str, Any]  # as `status.canary.weights`
+
+
 @dataclass(slots=True)
 class Lag:
     """How late routers take a weight over: after so many `seconds` it is in force; 0: at once, and routers say what
-    they always do."""
+    they always do. Weights are those of `status.canary.weights`, without `verified`."""
 
     seconds: float = 0
-    _asked: dict[str, tuple[object, datetime]] = field(default_factory=dict)
+    _asked: dict[str, list[tuple[datetime, Weights]]] = field(default_factory=dict)
 
-    def until(self, uid: str, weights: object, now: datetime) -> datetime | None:
-        """When these weights of a Rollout are in force; None if they are."""
-        if not self.seconds:
-            return None
-        before = self._asked.get(uid)
-        if before is None or before[0] != weights:
-            before = self._asked[uid] = (weights, now)
-        at = before[1] + timedelta(seconds=self.seconds)
-        return at if now < at else None
+    def until(self, uid: str, weights: Weights, now: datetime) -> datetime | None:
+        """When the weights that a Rollout asks for now are in force; None if they are."""
+        asked = self._asked.setdefault(uid, [])
+        if not asked or asked[-1][1] != weights:
+            asked.append((now + timedelta(seconds=self.seconds), dict(weights)))
+        while len(asked) > 1 and asked[1][0] <= now:
+            del asked[0]
+        due = asked[-1][0]
+        return due if self.seconds and now < due else None
+
+    def in_force(self, uid: str, weights: Weights, now: datetime) -> Weights:
+        """What routers do at `now` for a Rollout whose status has these weights."""
+        asked = self._asked.get(uid)
+        if not self.seconds or not asked:
+            return weights
+        return next((taken for due, taken in reversed(asked) if due <= now), asked[0][1])

@@ -106,13 +106,14 @@ class Cluster:
         behave: Callable[[str], Behaviour] = behaviour,
         release: Release = V1_9,
         pace: Pace = PROMPT,
+        lag: Lag | None = None,
     ) -> None:
         self.store = store
         self._behave = behave
         rollouts = Events(store, "rollouts-controller")
         self._parts: list[Part] = []
         self.freezer = Freezer()
-        self.lag = Lag()
+        self.lag = lag or Lag()
         self._answered = threading.Event()
         if controller and provider is not None:
             heard = _Heard(provider, self._hear)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from companyos_canary.sandbox.api.access import Roles, all_rules, everything
 from companyos_canary.sandbox.api.api import Api
-from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Release
+from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Lag, Pace, Release
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.control import Control
 from companyos_canary.sandbox.controller import refusal
@@ -65,7 +65,10 @@ class Sandbox:
         self.token = secrets.token_urlsafe(24)
         self.store, tsdb = Store(_now), Tsdb()
         playing = Playing(scenario or default())
-        traffic = Traffic(self.store, tsdb, playing.behaviour, rate=playing.traffic, bounds=playing.buckets, seed=seed)
+        lag = Lag()
+        traffic = Traffic(
+            self.store, tsdb, playing.behaviour, rate=playing.traffic, bounds=playing.buckets, seed=seed, lag=lag
+        )
         metrics = PrometheusApi(tsdb, _now, traffic.targets)
         self._metrics = Server(metrics.handle)
         self._provider = HttpProvider(self.resolve, self.store.wake)
@@ -78,6 +81,7 @@ class Sandbox:
             behave=playing.behaviour,
             release=release,
             pace=pace,
+            lag=lag,
         )
         namespace, name, prometheus_port = PROMETHEUS
         api = Api(

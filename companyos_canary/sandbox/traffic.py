@@ -15,6 +15,7 @@ from typing import Any
 from companyos_canary.analysis.chance import binomial, clumped, poisson
 from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.promql import STALE
+from companyos_canary.sandbox.behaviour import Lag
 from companyos_canary.sandbox.kinds import POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.scenarios import BOUNDS, RATE, Behaviour, Rates, behaviour
@@ -160,7 +161,7 @@ class _Process:
 
 
 class Traffic:
-    """Sends `rate` requests a second to every Rollout: by the weights of its traffic router, to the
+    """Sends `rate` requests a second to every Rollout: by the weights that its traffic router has (`lag`), to the
     active version of a blue-green one, else evenly over its ready pods. Scrapes those pods each
     `interval` seconds: what the application counts, plus `up`. The labels of a pod are on its series
     (`-`, `.` and `/` become `_`), as a `labelmap` rule copies them. Of pods that show no metrics
@@ -181,6 +182,7 @@ class Traffic:
         bounds: Callable[[], tuple[float, ...]] = lambda: BOUNDS,
         interval: float = 0.5,
         seed: int | None = None,
+        lag: Lag | None = None,
     ) -> None:
         self._store = store
         self._tsdb = tsdb
@@ -188,6 +190,7 @@ class Traffic:
         self._rate = rate
         self._bounds = bounds
         self._seed = seed
+        self._lag = lag or Lag()
         self._started = 0
         self._interval = max(round(interval * 1000), 1)  # milliseconds, like all times in here
         self._last: int | None = None
@@ -199,7 +202,7 @@ class Traffic:
         moment = round(now.timestamp() * 1000)
         if self._last is not None and moment < self._last + self._interval:
             return _time(self._last + self._interval)
-        pods = _ready_pods(self._store)
+        pods = _ready_pods(self._store, self._lag, now)
         if not pods and not self._processes:
             self._last = None
             return None
@@ -294,11 +297,11 @@ def _counted(pods: Iterable[_Pod], key: Callable[[_Pod], str]) -> dict[str, int]
     return counts
 
 
-def _ready_pods(store: Store) -> list[_Pod]:
+def _ready_pods(store: Store, lag: Lag, now: datetime) -> list[_Pod]:
     """The ready pods of every ReplicaSet that a Rollout owns, by namespace and name."""
     rollouts = {rollout["metadata"]["uid"]: rollout for rollout in store.items(ROLLOUT)}
     sets = {
-        replicaset["metadata"]["uid"]: (owner["uid"], _share(replicaset, rollouts.get(owner["uid"])))
+        replicaset["metadata"]["uid"]: (owner["uid"], _share(replicaset, rollouts.get(owner["uid"]), lag, now))
         for replicaset in store.items(REPLICASET)
         if (owner := _controller(replicaset)).get("kind") == "Rollout"
     }
@@ -311,9 +314,9 @@ def _ready_pods(store: Store) -> list[_Pod]:
     return found
 
 
-def _share(replicaset: Object, rollout: Object | None) -> float | None:
-    """The part of a Rollout's requests that one of its versions gets by a router or by a Service;
-    None if the number of pods decides."""
+def _share(replicaset: Object, rollout: Object | None, lag: Lag, now: datetime) -> float | None:
+    """The part of a Rollout's requests that one of its versions gets by a router, as far as that has taken the weights
+    over, or by a Service; None if the number of pods decides."""
     if rollout is None:
         return None
     digest = (replicaset["metadata"].get("labels") or {}).get(HASH_LABEL)
@@ -324,6 +327,7 @@ def _share(replicaset: Object, rollout: Object | None) -> float | None:
     weights = (status.get("canary") or {}).get("weights")
     if not weights:
         return None
+    weights = lag.in_force(rollout["metadata"]["uid"], weights, now)
     sides = [w for w in (weights.get("canary"), weights.get("stable"), *(weights.get("additional") or [])) if w]
     whole = sum(w.get("weight", 0) for w in sides)
     return sum(w.get("weight", 0) for w in sides if w.get("podTemplateHash") == digest) / whole if whole else 0.0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.promql import Vector, evaluate
 from companyos_canary.sandbox.faults.effects import RouterLag
 from companyos_canary.sandbox.faults.rules import parse_fault
 from tests.world import World
@@ -32,6 +33,16 @@ def lagging(tmp_path: Path) -> Callable[[float], World]:
         return world
 
     return begin
+
+
+def served(world: World) -> float:
+    """The share of the requests of the last 2 s that went to the canary, as Prometheus sees it."""
+    counted = "sum(rate(companyos_http_requests_total{%s}[2s]))"
+    of_it = f'rollouts_pod_template_hash="{world.rollout("web").current_hash}"'
+    asked = f"({counted % of_it} or vector(0)) / {counted % ''}"
+    found = evaluate(asked, world.now.timestamp(), world.tsdb.select)
+    assert isinstance(found, Vector)
+    return found.samples[0].value
 
 
 def verified(world: World) -> bool | None:
@@ -65,6 +76,34 @@ def test_an_abort_is_done_when_the_router_has_taken_the_traffic_back(lagging: Ca
     assert world.canary("abort").code == ExitCode.OK
     assert verified(world) is True
     assert (world.now - began).total_seconds() >= 8
+
+
+def test_the_requests_go_where_the_router_has_them_and_not_where_they_were_asked_for(
+    lagging: Callable[[float], World],
+) -> None:
+    world = lagging(20)
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(15)
+    assert (world.rollout("web").weights_verified, served(world)) == (False, 0)
+    world.advance(10)
+    assert served(world) == pytest.approx(0.1, abs=0.01)
+    assert world.canary("abort", "--no-wait").code == ExitCode.OK
+    world.advance(15)
+    status = world.rollout("web").raw["status"]["canary"]["weights"]
+    assert (status["canary"]["weight"], status["verified"]) == (0, False)
+    assert served(world) == pytest.approx(0.1, abs=0.01)
+    world.advance(10)
+    assert (verified(world), served(world)) == (True, 0)
+
+
+def test_a_router_that_is_no_longer_late_has_the_newest_weight(lagging: Callable[[float], World]) -> None:
+    world = lagging(600)
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(10)
+    assert served(world) == 0
+    world.sandbox.lag.seconds = 0
+    world.advance(5)
+    assert served(world) == pytest.approx(0.1, abs=0.01)
 
 
 def test_a_release_goes_through(lagging: Callable[[float], World]) -> None:

@@ -42,7 +42,7 @@ def reconcile_routing(work: Pass) -> None:
     verified = [v for v in (router.verified() for router in routers) if v is not None]
     if work.weights is not None:
         work.weights = {k: v for k, v in work.weights.items() if k != "verified"}
-        late = work.lag.until(work.view.uid, (split.weight, split.canary_hash), work.now)
+        late = work.lag.until(work.view.uid, work.weights, work.now)
         if late is not None:
             work.wake_at.append(late)
         if verified or work.lag.seconds:

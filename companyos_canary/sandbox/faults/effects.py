@@ -115,7 +115,7 @@ class Freeze:
 @dataclass(frozen=True, slots=True)
 class RouterLag:
     """Traffic routers take each new weight over so many seconds late, and say so. This is no answer to a request
-    either: see `controller.routers.lag.Lag`."""
+    either: see `behaviour.Lag`."""
 
     seconds: float
 
