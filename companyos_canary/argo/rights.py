@@ -105,6 +105,33 @@ def of_deploy(rollout: Rollout, *, follows: bool, aborts: bool) -> tuple[Right, 
     return needed
 
 
+def of_verbs(rollout: Rollout) -> Mapping[str, tuple[Right, ...]]:
+    """What each verb needs for this Rollout beyond reading it; some of them need more on their way."""
+    template = _rights(_APPS, "deployments", "patch") if rollout.workload_ref else _rights(_ARGO, "rollouts", "patch")
+    spec, status = _rights(_ARGO, "rollouts", "patch"), _rights(_ARGO, "rollouts/status", "patch")
+    return {
+        "deploy": (*template, *_rights(_ARGO, "rollouts", "list", "watch")),
+        "undo": template,
+        "promote": status,
+        "abort": status,
+        "retry": status,
+        "pause": spec,
+        "resume": spec,
+        "restart": spec,
+        "terminate": _rights(_ARGO, "analysisruns", "patch"),
+        "verify": _rights(_ARGO, "analysisruns", "create"),
+        "logs": _rights("", "pods/log", "get"),
+        "apply": (
+            *spec,
+            *_rights(_ARGO, "analysistemplates", "create", "patch"),
+            *_rights("", "services", "get", "create", "patch"),
+        ),
+    }
+
+
+STOPS_A_RELEASE = frozenset({"deploy", "undo", "promote", "abort"})
+
+
 def missing(needed: Iterable[Right], rules: Sequence[object], name: str) -> tuple[Right, ...]:
     """The rights that no rule gives for the Rollout of that name; `rules` as a SelfSubjectRulesReview tells them."""
     return tuple(right for right in needed if not any(_gives(rule, right, name) for rule in rules))

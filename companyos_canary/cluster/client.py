@@ -253,9 +253,13 @@ class Cluster:
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         self.send(Request("DELETE", path, (), {"Content-Type": "application/json"}, _encoded(body)))
 
-    def may(self, verb: str, plural: str, *, group: str = "", subresource: str = "", user: str = "") -> bool:
-        """Whether the user is permitted to do this in the namespace (`kubectl auth can-i`), or another `user`."""
+    def may(
+        self, verb: str, plural: str, *, group: str = "", subresource: str = "", name: str = "", user: str = ""
+    ) -> bool:
+        """Whether the user is permitted to do this in the namespace (`kubectl auth can-i`), to the object of that
+        name or to any; or another `user`."""
         wanted = {
+            **({"name": name} if name else {}),
             "namespace": self.namespace,
             "verb": verb,
             "group": group,

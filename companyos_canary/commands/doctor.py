@@ -12,6 +12,7 @@ from companyos_canary.actions import routes
 from companyos_canary.actions.traffic import between_buckets, crowd, remedy
 from companyos_canary.argo.history import revision_of, was_aborted
 from companyos_canary.argo.patches.template import template_of
+from companyos_canary.argo.rights import Right, of_verbs
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ARGO, AUTOSCALER, Kind, Selection, known
 from companyos_canary.commands import base
@@ -26,6 +27,7 @@ from companyos_canary.errors import CanaryError, ExitCode, Forbidden
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.quantity import parse_duration
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.prometheus.client import Prometheus
@@ -168,19 +170,34 @@ def _version(cluster: Cluster) -> str:
 
 
 def _rights(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:
-    """What a release needs: to read what belongs to the Rollout, and to patch it."""
-    lacking = list(snapshot.notes)
+    """What may not be read of the Rollout's parts, and what each verb would be refused."""
+    for text in snapshot.notes:
+        yield Check("rights", "fault", text, "ask for a role that allows it")
+    refused: dict[Right, list[str]] = {}
+    allowed: dict[Right, bool] = {}
     try:
-        for part in ("", "status"):
-            if not cluster.may("patch", "rollouts", group="argoproj.io", subresource=part):
-                lacking.append(f"not permitted to `patch` `rollouts.argoproj.io{'/' if part else ''}{part}`")
+        for verb, needed in of_verbs(snapshot.rollout).items():
+            for right in needed:
+                if right not in allowed:
+                    allowed[right] = _may(cluster, right, snapshot.rollout)
+                if not allowed[right]:
+                    refused.setdefault(right, []).append(verb)
     except CanaryError as error:
         yield Check("rights", "unknown", f"your rights could not be checked: {error.message}", error.hint)
         return
-    for text in lacking:
-        yield Check("rights", "fault", text, "ask for a role that allows it")
-    if not lacking:
-        yield Check("rights", "ok", "you may read the Rollout and everything that belongs to it, and patch it")
+    yield from readiness.rights(refused)
+    if not refused and not snapshot.notes:
+        text = "you may read the Rollout and everything that belongs to it, and use every verb"
+        yield Check("rights", "ok", text)
+
+
+def _may(cluster: Cluster, right: Right, rollout: Rollout) -> bool:
+    """A role may name the one Rollout, or its Deployment, that it is about."""
+    plural, _, part = right.resource.partition("/")
+    name = rollout.name if plural == "rollouts" and right.verb != "create" else ""
+    if plural == "deployments":
+        name = str((rollout.workload_ref or {}).get("name") or "")
+    return cluster.may(right.verb, plural, group=right.group, subresource=part, name=name)
 
 
 def _as_rendered(cluster: Cluster, settings: Settings) -> Check:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from companyos_canary.argo.replicas import abort_delay, is_dynamic, strategy
+from companyos_canary.argo.rights import STOPS_A_RELEASE, Right
 from companyos_canary.diagnosis.case import at, canary_services
 from companyos_canary.model.http import Fields
 from companyos_canary.model.quantity import parse_time
@@ -57,6 +58,18 @@ def credentials(expires: datetime, now: datetime) -> Check:
         text = f"your credentials end in {span(left)}, which may be before the release does"
         return Check("credentials", "warning", text, "log in again before you deploy")
     return Check("credentials", "ok", f"your credentials are valid until {expires:%Y-%m-%d %H:%M} UTC")
+
+
+def rights(refused: Mapping[Right, Sequence[str]]) -> Iterator[Check]:
+    """`refused`: each right that the user lacks, with the verbs that need it."""
+    for right, verbs in refused.items():
+        stops = STOPS_A_RELEASE.intersection(verbs)
+        named = f"{', '.join(verbs[:-1])} and {verbs[-1]}" if len(verbs) > 1 else verbs[0]
+        role = "operator" if tuple(verbs) == ("apply",) else "deployer"
+        text = f"{right.sentence}: {named} would be refused"
+        yield Check(
+            "rights", "fault" if stops else "warning", text, f"ask for the role that `canary rbac {role}` prints"
+        )
 
 
 def buckets(messages: Iterable[str]) -> Iterator[Check]:

@@ -29,7 +29,7 @@ READY = """\
 ✔ the CRDs of Argo Rollouts are installed
 ? no Deployment of Argo Rollouts was found
     see `kubectl get deployments -A -l app.kubernetes.io/name=argo-rollouts`
-✔ you may read the Rollout and everything that belongs to it, and patch it
+✔ you may read the Rollout and everything that belongs to it, and use every verb
 ✔ the cluster has what canary.yaml renders
 ✔ 1 AnalysisTemplate exists
 ✔ a rollback returns to v1.0.0
@@ -72,7 +72,24 @@ def test_a_template_that_is_missing_would_fail_a_release(world: World) -> None:
 
 def test_what_may_not_be_done_is_named_with_the_right(world: World) -> None:
     world.allowed = lambda asked: (asked.verb, asked.subresource) != ("patch", "status")
-    assert checks(world)["rights"]["sentence"] == "not permitted to `patch` `rollouts.argoproj.io/status`"
+    found = checks(world)["rights"]
+    lacking = "not permitted to `patch` `rollouts.argoproj.io/status`"
+    assert found["sentence"] == f"{lacking}: promote, abort and retry would be refused"
+    assert (found["mark"], found["fix"]) == ("fault", "ask for the role that `canary rbac deployer` prints")
+
+
+def test_a_right_that_no_release_needs_is_a_warning(world: World) -> None:
+    world.allowed = lambda asked: asked.subresource != "log"
+    assert checks(world)["rights"]["sentence"] == "not permitted to `get` `pods/log`: logs would be refused"
+    assert world.canary("doctor").code == ExitCode.OK
+
+
+def test_a_role_for_this_one_rollout_is_enough(world: World) -> None:
+    only = {"patch", "get", "list", "watch"}
+    world.allowed = lambda asked: (
+        asked.resource != "rollouts" or asked.verb not in only or asked.name == "companyos-api"
+    )
+    assert "rights" not in checks(world)
 
 
 @pytest.mark.parametrize(

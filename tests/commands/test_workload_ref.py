@@ -168,3 +168,10 @@ def test_who_may_not_read_the_deployment_is_told_so(referring: World) -> None:
     assert ran.code == ExitCode.DENIED
     assert "deployments" in ran.err
     assert referring.canary("status").code == ExitCode.OK
+
+
+def test_who_ships_a_deployments_template_needs_a_right_on_it(referring: World) -> None:
+    referring.allowed = lambda asked: (asked.verb, asked.resource) != ("patch", "deployments")
+    found = referring.canary("doctor", "-o", "json").json["data"]["checks"]
+    lacking = "not permitted to `patch` `deployments.apps`"
+    assert [c["sentence"] for c in found if c["id"] == "rights"] == [f"{lacking}: deploy and undo would be refused"]
