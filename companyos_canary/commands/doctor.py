@@ -19,7 +19,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.diff import references
 from companyos_canary.commands.version import controllers, elsewhere
 from companyos_canary.config import Settings, TrafficSettings, image_reference
-from companyos_canary.diagnosis import readiness
+from companyos_canary.diagnosis import installation, readiness
 from companyos_canary.diagnosis.case import at
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE
 from companyos_canary.diagnosis.readiness import Check
@@ -106,9 +106,9 @@ def _checks(session: base.Session, before: str) -> Iterator[Check]:
     yield Check("api-server", "ok", f"the API server answers: Kubernetes {server.get('gitVersion') or '?'}{where}")
     now = session.runtime.clock.now()
     if expires := getattr(cluster.transport, "expires", None):
-        yield readiness.credentials(expires, now)
+        yield installation.credentials(expires, now)
     if cluster.server_time:
-        yield readiness.clock_skew(now - cluster.server_time)
+        yield installation.clock_skew(now - cluster.server_time)
     yield from _seen("crds", lambda: [_installed(cluster)])
     yield from _seen("controller", lambda: [_controller(session)])
     try:
@@ -133,8 +133,8 @@ def _of_rollout(session: base.Session, snapshot: Snapshot, settings: Settings | 
         traffic = own.traffic
         yield from _seen("route", lambda: [_route(cluster, own, traffic)])
     yield from readiness.surge(live)
-    if readiness.abort_may_hang(live):
-        yield from _seen("abort", lambda: list(readiness.abort_hangs(_version(cluster))))
+    if installation.abort_may_hang(live):
+        yield from _seen("abort", lambda: list(installation.abort_hangs(_version(cluster))))
     yield from _seen("autoscaling", lambda: list(_autoscaling(cluster, snapshot, own)))
     yield from _seen("rollback", lambda: list(_rollback(cluster, snapshot, session)))
     yield from _metrics(session, snapshot, own)
@@ -151,7 +151,7 @@ def _seen(id_: str, look: Callable[[], list[Check]]) -> Iterator[Check]:
 
 
 def _installed(cluster: Cluster) -> Check:
-    return readiness.installed(cluster.resources(ARGO))
+    return installation.installed(cluster.resources(ARGO))
 
 
 def _controller(session: base.Session) -> Check:
@@ -161,12 +161,12 @@ def _controller(session: base.Session) -> Check:
         lease = elsewhere(session.cluster, home).object(_LEASE.api_version, _LEASE.plural, LEASE)
     except CanaryError:  # its version is worth saying without it
         lease = None
-    return readiness.controller(deployments, lease, session.runtime.clock.now())
+    return installation.controller(deployments, lease, session.runtime.clock.now())
 
 
 def _version(cluster: Cluster) -> str:
     """Empty where no controller is seen."""
-    return next((readiness.controller_version(d) for d in controllers(cluster)), "")
+    return next((installation.controller_version(d) for d in controllers(cluster)), "")
 
 
 def _rights(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:
@@ -234,7 +234,7 @@ def _router(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:
             config = elsewhere(cluster, CONTROLLER).object("v1", "configmaps", "argo-rollouts-config")
         except CanaryError as error:
             unseen = error.message
-    yield from readiness.router(live, config, unseen)
+    yield from installation.router(live, config, unseen)
 
 
 def _route(cluster: Cluster, settings: Settings, traffic: TrafficSettings) -> Check:

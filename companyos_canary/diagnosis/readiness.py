@@ -1,31 +1,19 @@
 """Whether a release could go through: one check for each thing that can stop it. Pure."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from companyos_canary.argo.replicas import abort_delay, is_dynamic, strategy
 from companyos_canary.argo.rights import STOPS_A_RELEASE, Right
 from companyos_canary.diagnosis.case import at, canary_services
 from companyos_canary.model.http import Fields
-from companyos_canary.model.quantity import parse_time
-from companyos_canary.model.rollout import GATEWAY, HASH_LABEL, Rollout
+from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.units import duration as span
 
 Mark = Literal["ok", "warning", "fault", "unknown"]
-CONTROLLER_LABEL = "app.kubernetes.io/name=argo-rollouts"
-NO_CONTROLLER = "no Deployment of Argo Rollouts was found"
-_CONFIG = "argo-rollouts-config"
-_NEEDED_KINDS = ("rollouts", "analysistemplates", "analysisruns")
-_OLDEST = (1, 8)  # conditions of several numbers, by which the form `evidence` judges
-_SKEW, _WRONG_CLOCK = timedelta(seconds=5), timedelta(minutes=1)
-_DEAD = timedelta(seconds=60)  # a controller renews its lease every few seconds
 _YOUNG = timedelta(minutes=2)
-_RELEASE_TAKES = timedelta(hours=1)
 _SCRAPES = 4  # a rate over fewer says little
-_RELEASE = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +25,6 @@ class Check:
     mark: Mark
     sentence: str
     fix: str = ""
-
-
-def clock_skew(skew: timedelta) -> Check:
-    """`skew`: this machine's clock less the server's."""
-    far = abs(skew)
-    said = f"{span(far)} {'ahead of' if skew > timedelta() else 'behind'} the API server"
-    if far < _SKEW:
-        return Check("clock", "ok", "the clock of this machine agrees with that of the API server")
-    mark: Mark = "fault" if far > _WRONG_CLOCK else "warning"
-    return Check("clock", mark, f"the clock of this machine is {said}", "synchronize it, e.g. with NTP")
-
-
-def credentials(expires: datetime, now: datetime) -> Check:
-    """`expires`: when the first of the credentials ends."""
-    left = expires - now
-    if left <= timedelta():
-        return Check("credentials", "fault", f"your credentials ended {span(-left)} ago", "log in again")
-    if left < _RELEASE_TAKES:
-        text = f"your credentials end in {span(left)}, which may be before the release does"
-        return Check("credentials", "warning", text, "log in again before you deploy")
-    return Check("credentials", "ok", f"your credentials are valid until {expires:%Y-%m-%d %H:%M} UTC")
 
 
 def rights(refused: Mapping[Right, Sequence[str]]) -> Iterator[Check]:
@@ -87,82 +54,6 @@ def alone(others: Sequence[str], problem: str, fix: str) -> Iterator[Check]:
         yield Check("scope", "warning", text, fix)
     elif problem:
         yield Check("scope", "unknown", f"whether the metrics count this service alone is not known: {problem}")
-
-
-def installed(plurals: Iterable[str]) -> Check:
-    """`plurals`: the resources of argoproj.io/v1alpha1 that the API server knows."""
-    missing = [p for p in _NEEDED_KINDS if p not in set(plurals)]
-    if missing:
-        names = ", ".join(f"{p}.argoproj.io" for p in missing)
-        return Check("crds", "fault", f"the cluster does not know {names}", "install Argo Rollouts with its CRDs")
-    return Check("crds", "ok", "the CRDs of Argo Rollouts are installed")
-
-
-def controller(deployments: Sequence[Fields], lease: Fields | None, now: datetime) -> Check:
-    """The controllers that were found; the one of the usual name and namespace counts first."""
-    if not deployments:
-        renewed = _renewed(lease, now)
-        if renewed is not None and renewed <= _DEAD:
-            return Check("controller", "ok", "the Argo Rollouts controller renews its lease; its version is not known")
-        return Check(
-            "controller", "unknown", NO_CONTROLLER, "see `kubectl get deployments -A -l " + CONTROLLER_LABEL + "`"
-        )
-    found = deployments[0]
-    place = controller_place(found)
-    version = controller_version(found)
-    named = f"Argo Rollouts {version}" if version else "Argo Rollouts"
-    if not at(found, "status", "availableReplicas"):
-        fix = f"kubectl -n {at(found, 'metadata', 'namespace')} describe deployment {at(found, 'metadata', 'name')}"
-        return Check("controller", "fault", f"{named} ({place}) has no available pod", fix)
-    renewed = _renewed(lease, now)
-    if renewed is not None and renewed > _DEAD:
-        fix = f"kubectl -n {at(found, 'metadata', 'namespace')} logs deployment/{at(found, 'metadata', 'name')}"
-        return Check("controller", "fault", f"{named} ({place}) last renewed its lease {span(renewed)} ago", fix)
-    if is_older(version, _OLDEST):
-        fix = "update the controller, or set `form: safe` in canary.yaml"
-        return Check("controller", "warning", f"{named} is older than 1.8, which `form: evidence` needs", fix)
-    return Check("controller", "ok", f"{named} is running ({place})")
-
-
-def is_older(version: str, release: tuple[int, int]) -> bool:
-    """Whether a controller of this version comes before a release; False where the version does not say."""
-    found = _RELEASE.search(version)
-    return found is not None and (int(found[1]), int(found[2])) < release
-
-
-def abort_may_hang(rollout: Rollout) -> bool:
-    """Controllers before 1.10 do not bring back a stable version that has shrunk where the canary's pods are to stay
-    for a while: the weight waits for the pods, and these for the weight (upstream #4900)."""
-    explicit = strategy(rollout).get("abortScaleDownDelaySeconds") is not None
-    return rollout.is_routed and is_dynamic(rollout) and explicit and abort_delay(rollout) is not None
-
-
-def abort_hangs(version: str) -> Iterator[Check]:
-    """For a Rollout of which that holds; `version` is the controller's."""
-    if is_older(version, (1, 10)):
-        why = "with `dynamicStableScale` and `abortScaleDownDelaySeconds` the weight waits for the canary's pods"
-        text = (
-            f"after an abort, Argo Rollouts {version} may never move all traffic back: {why}, and these for the weight"
-        )
-        yield Check("abort", "warning", text, "leave out `abortScaleDownDelaySeconds`, or update Argo Rollouts to 1.10")
-
-
-def controller_place(deployment: Fields) -> str:
-    """`argo-rollouts/argo-rollouts`: its namespace and name."""
-    return f"{at(deployment, 'metadata', 'namespace')}/{at(deployment, 'metadata', 'name')}"
-
-
-def controller_version(deployment: Fields) -> str:
-    """`v1.9.1`; empty if the image has no tag."""
-    containers = at(deployment, "spec", "template", "spec", "containers") or []
-    image = str(next((c.get("image", "") for c in containers), "")).partition("@")[0]
-    _, _, tag = image.rpartition(":")
-    return tag if tag and "/" not in tag else ""
-
-
-def _renewed(lease: Fields | None, now: datetime) -> timedelta | None:
-    renewed = parse_time(at(lease, "spec", "renewTime"))
-    return max(now - renewed, timedelta()) if renewed else None
 
 
 def templates(rollout: Rollout, found: Mapping[tuple[str, str], bool | None]) -> Iterator[Check]:
@@ -223,26 +114,6 @@ def service_names(rollout: Rollout) -> tuple[str, ...]:
     blue_green = at(rollout.raw, "spec", "strategy", "blueGreen") or {}
     named = (str(blue_green[k]) for k in ("activeService", "previewService") if blue_green.get(k))
     return tuple(dict.fromkeys((*canary_services(rollout), *named)))
-
-
-def router(rollout: Rollout, config: Fields | None, unseen: str = "") -> Iterator[Check]:
-    """For a router that is a plugin: whether the controller has it. `config`: the controller's ConfigMap."""
-    plugins = at(rollout.raw, "spec", "strategy", "canary", "trafficRouting", "plugins") or {}
-    if at(rollout.raw, "spec", "strategy", "canary", "trafficRouting", "gatewayAPI") is not None:
-        text = "`trafficRouting.gatewayAPI` is ignored by the controller: no weight is ever set"
-        yield Check("router", "fault", text, f"use `plugins: {{{GATEWAY}: …}}`")
-    for name in plugins:
-        if unseen:
-            yield Check("router", "unknown", f"whether the plugin {name} is configured is not known: {unseen}")
-        elif f'"{name}"' in _plugin_names(config) or name in _plugin_names(config):
-            yield Check("router", "ok", f"the plugin {name} is configured")
-        else:
-            fix = f"add it to `trafficRouterPlugins` of the ConfigMap {_CONFIG}, then restart the controller"
-            yield Check("router", "fault", f"the controller has no plugin {name}", fix)
-
-
-def _plugin_names(config: Fields | None) -> str:
-    return str(at(config, "data", "trafficRouterPlugins") or "")
 
 
 def rollback(rollout: Rollout, stable: str, missing: Iterable[tuple[str, str]]) -> Iterator[Check]:

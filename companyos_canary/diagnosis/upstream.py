@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
 from companyos_canary.diagnosis.control import CONTROLLER, controller_of
+from companyos_canary.diagnosis.installation import controller_version
 from companyos_canary.diagnosis.pods import starting, troubles
-from companyos_canary.diagnosis.readiness import controller_version
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import duration
 

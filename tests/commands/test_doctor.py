@@ -11,7 +11,7 @@ import pytest
 
 from companyos_canary.cluster.client import create_request
 from companyos_canary.cluster.kinds import DEPLOYMENT, Kind
-from companyos_canary.diagnosis import readiness
+from companyos_canary.diagnosis import installation, readiness
 from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
@@ -225,14 +225,14 @@ IMAGE = "quay.example.com:5000/argoproj/argo-rollouts"
 def test_a_controller_is_known_by_its_deployment_and_its_lease(
     image: str, available: int, age: int, mark: str, words: str
 ) -> None:
-    check = readiness.controller([deployment(image, available)], lease(timedelta(seconds=age)), NOW)
+    check = installation.controller([deployment(image, available)], lease(timedelta(seconds=age)), NOW)
     assert check.mark == mark
     assert words in check.sentence
 
 
 @pytest.mark.parametrize(("seconds", "mark"), [(0, "ok"), (4, "ok"), (-20, "warning"), (3600, "fault")])
 def test_a_clock_that_is_wrong_is_said(seconds: int, mark: str) -> None:
-    assert readiness.clock_skew(timedelta(seconds=seconds)).mark == mark
+    assert installation.clock_skew(timedelta(seconds=seconds)).mark == mark
 
 
 def rollout(**strategy: Any) -> Rollout:
@@ -257,12 +257,12 @@ def test_services_are_checked_by_their_selectors() -> None:
 
 
 def test_a_router_that_is_a_plugin_must_be_configured() -> None:
-    routed = rollout(trafficRouting={"plugins": {readiness.GATEWAY: {"httpRoute": "shop"}}})
-    config = {"data": {"trafficRouterPlugins": f'- name: "{readiness.GATEWAY}"\n  location: file:///plugin\n'}}
-    assert only(readiness.router(routed, config)).mark == "ok"
-    assert only(readiness.router(routed, None)).mark == "fault"
-    assert only(readiness.router(routed, None, "not permitted")).mark == "unknown"
-    ignored = only(readiness.router(rollout(trafficRouting={"gatewayAPI": {"httpRoute": "shop"}}), None))
+    routed = rollout(trafficRouting={"plugins": {installation.GATEWAY: {"httpRoute": "shop"}}})
+    config = {"data": {"trafficRouterPlugins": f'- name: "{installation.GATEWAY}"\n  location: file:///plugin\n'}}
+    assert only(installation.router(routed, config)).mark == "ok"
+    assert only(installation.router(routed, None)).mark == "fault"
+    assert only(installation.router(routed, None, "not permitted")).mark == "unknown"
+    ignored = only(installation.router(rollout(trafficRouting={"gatewayAPI": {"httpRoute": "shop"}}), None))
     assert "is ignored by the controller" in ignored.sentence
 
 
@@ -334,11 +334,11 @@ ROUTED = {
 )
 def test_an_abort_that_an_older_controller_never_ends_is_a_warning(strategy: dict[str, Any], hangs: bool) -> None:
     live = Rollout.from_object({"metadata": {"name": "web"}, "spec": {"strategy": {"canary": strategy}}})
-    assert readiness.abort_may_hang(live) is hangs
-    check = only(readiness.abort_hangs("v1.9.1"))
+    assert installation.abort_may_hang(live) is hangs
+    check = only(installation.abort_hangs("v1.9.1"))
     assert (check.mark, "may never move all traffic back" in check.sentence) == ("warning", True)
     for version in ("v1.10.0-rc1", "v1.10.0", "v2.0.0", "", "latest"):
-        assert not [*readiness.abort_hangs(version)]
+        assert not [*installation.abort_hangs(version)]
 
 
 def test_the_warning_needs_the_version_of_the_controller(world: World) -> None:
