@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.rollout import GATEWAY, Rollout
 
 _ARGO, _APPS = "argoproj.io", "apps"
 
@@ -127,6 +127,39 @@ def of_verbs(rollout: Rollout) -> Mapping[str, tuple[Right, ...]]:
             *_rights("", "services", "get", "create", "patch"),
         ),
     }
+
+
+_ROUTE_RIGHTS: Mapping[str, tuple[Right, ...]] = {
+    "nginx": _rights("networking.k8s.io", "ingresses", "create", "patch"),
+    "alb": _rights("networking.k8s.io", "ingresses", "patch"),
+    "istio": _rights("networking.istio.io", "virtualservices", "update"),
+    "smi": _rights("split.smi-spec.io", "trafficsplits", "create", "patch"),
+    "ambassador": _rights("getambassador.io", "mappings", "update"),
+    "traefik": _rights("traefik.io", "traefikservices", "update"),
+    "apisix": _rights("apisix.apache.org", "apisixroutes", "update"),
+    "appMesh": _rights("appmesh.k8s.aws", "virtualrouters", "update"),
+}
+_GATEWAY_ROUTES = {
+    "httpRoute": "httproutes",
+    "grpcRoute": "grpcroutes",
+    "tcpRoute": "tcproutes",
+    "tlsRoute": "tlsroutes",
+}
+
+
+def of_router(rollout: Rollout) -> tuple[Right, ...]:
+    """What the controller, or its plugin for the Gateway API, must be permitted to do with the objects that split the
+    traffic (upstream rollout/trafficrouting/*, manifests/role; the plugin's pkg/plugin)."""
+    canary = ((rollout.raw.get("spec") or {}).get("strategy") or {}).get("canary") or {}
+    routing = canary.get("trafficRouting") or {}
+    found = [right for router, rights in _ROUTE_RIGHTS.items() if routing.get(router) is not None for right in rights]
+    if (routing.get("istio") or {}).get("destinationRule"):
+        found += _rights("networking.istio.io", "destinationrules", "update")
+    plugin = (routing.get("plugins") or {}).get(GATEWAY) or {}
+    for field, plural in _GATEWAY_ROUTES.items():
+        if plugin.get(field) or plugin.get(f"{field}s"):
+            found += _rights("gateway.networking.k8s.io", plural, "update")
+    return tuple(found)
 
 
 STOPS_A_RELEASE = frozenset({"deploy", "undo", "promote", "abort"})

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from companyos_canary.actions import routes
 from companyos_canary.actions.traffic import between_buckets, crowd, remedy
 from companyos_canary.argo.history import revision_of, was_aborted
 from companyos_canary.argo.patches.template import template_of
-from companyos_canary.argo.rights import Right, of_verbs
+from companyos_canary.argo.rights import Right, missing, of_router, of_verbs
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ARGO, AUTOSCALER, Kind, Selection, known
 from companyos_canary.commands import base
@@ -24,7 +25,7 @@ from companyos_canary.diagnosis.case import at
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE
 from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import CanaryError, ExitCode, Forbidden
-from companyos_canary.model.http import Fields
+from companyos_canary.model.http import Fields, Json
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.model.rollout import Rollout
@@ -56,6 +57,7 @@ EXAMPLES = (
 OUTPUT = Output((Checks,))
 EXITS = (ExitCode.OK, ExitCode.USAGE, ExitCode.DEGRADED)
 
+_ROLE = Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False)
 _LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 _COUNTED = re.compile(r'([A-Za-z_:][\w:]*)(\{[^{}]*canary="true"[^{}]*\})\s*\[(\w+)\]')
 _HASH = re.compile(r'rollouts_pod_template_hash\s*=~?\s*"[^"]*",?')
@@ -110,25 +112,34 @@ def _checks(session: base.Session, before: str) -> Iterator[Check]:
     if cluster.server_time:
         yield installation.clock_skew(now - cluster.server_time)
     yield from _seen("crds", lambda: [_installed(cluster)])
-    yield from _seen("controller", lambda: [_controller(session)])
+    found: list[Json] = []
+    yield from _seen("controller", lambda: [_controller(session, found)])
     try:
         live = cluster.rollout(session.rollout)
         snapshot = cluster.snapshot(live)
     except CanaryError as error:
         yield Check("rollout", "fault", error.message, error.hint)
         return
-    yield from _of_rollout(session, snapshot, settings, before)
+    deployment = next(iter(found), None)
+    if deployment:
+        yield from installation.looks_here(live, deployment)
+    yield from _rights(cluster, snapshot)
+    yield from _of_rollout(session, snapshot, settings, deployment)
+    if before:
+        yield readiness.before(before, _outcome(session, snapshot, before))
 
 
-def _of_rollout(session: base.Session, snapshot: Snapshot, settings: Settings | None, before: str) -> Iterator[Check]:
+def _of_rollout(
+    session: base.Session, snapshot: Snapshot, settings: Settings | None, deployment: Json | None
+) -> Iterator[Check]:
     cluster, live = session.cluster, snapshot.rollout
     own = settings if settings and settings.rollout == live.name else None
-    yield from _rights(cluster, snapshot)
     if own:
         yield from _seen("live", lambda: [_as_rendered(cluster, own)])
     yield from _seen("templates", lambda: list(readiness.templates(live, _templates(cluster, snapshot))))
     yield from _seen("services", lambda: list(readiness.services(live, _objects(cluster, "services", snapshot))))
     yield from _router(cluster, snapshot)
+    yield from _route_rights(cluster, live, deployment)
     if own and own.traffic:
         traffic = own.traffic
         yield from _seen("route", lambda: [_route(cluster, own, traffic)])
@@ -138,8 +149,6 @@ def _of_rollout(session: base.Session, snapshot: Snapshot, settings: Settings | 
     yield from _seen("autoscaling", lambda: list(_autoscaling(cluster, snapshot, own)))
     yield from _seen("rollback", lambda: list(_rollback(cluster, snapshot, session)))
     yield from _metrics(session, snapshot, own)
-    if before:
-        yield readiness.before(before, _outcome(session, snapshot, before))
 
 
 def _seen(id_: str, look: Callable[[], list[Check]]) -> Iterator[Check]:
@@ -154,8 +163,9 @@ def _installed(cluster: Cluster) -> Check:
     return installation.installed(cluster.resources(ARGO))
 
 
-def _controller(session: base.Session) -> Check:
-    deployments = controllers(session.cluster)
+def _controller(session: base.Session, deployments: list[Json]) -> Check:
+    """`deployments` is filled with what is found."""
+    deployments += controllers(session.cluster)
     home = str(at(next(iter(deployments), None), "metadata", "namespace") or CONTROLLER)
     try:
         lease = elsewhere(session.cluster, home).object(_LEASE.api_version, _LEASE.plural, LEASE)
@@ -235,6 +245,32 @@ def _router(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:
         except CanaryError as error:
             unseen = error.message
     yield from installation.router(live, config, unseen)
+
+
+def _route_rights(cluster: Cluster, live: Rollout, deployment: Json | None) -> Iterator[Check]:
+    """Asked of the API server; where that is not permitted, read from the ClusterRole of the usual name, which need
+    not be all that the controller has."""
+    needed = of_router(live)
+    if not needed:
+        return
+    user = installation.controller_user(deployment)
+    try:
+        lacking = [r for r in needed if not cluster.may(r.verb, r.resource, group=r.group, user=user)]
+    except CanaryError as error:
+        rules, unseen = None, error.message
+        with suppress(CanaryError):
+            role = cluster.object(_ROLE.api_version, _ROLE.plural, CONTROLLER)
+            rules = (role or {}).get("rules")
+        if isinstance(rules, list) and not missing(needed, rules, ""):
+            yield from installation.route_rights([], f"the ClusterRole {CONTROLLER}")
+        else:
+            yield from installation.route_rights(None, "", unseen)
+        return
+    who = f"ServiceAccount {user.partition('serviceaccount:')[2].replace(':', '/')}"
+    if lacking and deployment is None:  # another account may be the controller's
+        yield from installation.route_rights(None, "", f"{who} may not, and no controller was found")
+    else:
+        yield from installation.route_rights(lacking, who)
 
 
 def _route(cluster: Cluster, settings: Settings, traffic: TrafficSettings) -> Check:

@@ -84,6 +84,22 @@ def controller_of(case: Case) -> Fields | None:
     return found[0] if found else None
 
 
+def instance_id(deployment: Fields) -> str | None:
+    """The instance id that the controller looks after, empty for none; None where its Deployment does not say."""
+    found = _instance(deployment)
+    return found[0] if found else None
+
+
+def watched_namespace(deployment: Fields) -> str:
+    """The one namespace that the controller looks at (`--namespaced`); empty if it looks at all of them."""
+    for container in at(deployment, "spec", "template", "spec", "containers") or []:
+        args = [str(arg) for arg in (*(container.get("command") or []), *(container.get("args") or []))]
+        if "--namespaced" in args or "--namespaced=true" in args:
+            own = str(deployment["metadata"].get("namespace", ""))
+            return next((arg.partition("=")[2] for arg in args if arg.startswith("--namespace=")), own)
+    return ""
+
+
 def _instance(deployment: Fields) -> tuple[str, tuple[Evidence, ...]] | None:
     containers = at(deployment, "spec", "template", "spec", "containers") or []
     for n, container in enumerate(containers):

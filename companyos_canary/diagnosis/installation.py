@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from companyos_canary.argo.replicas import abort_delay, is_dynamic, strategy
+from companyos_canary.argo.rights import Right
 from companyos_canary.diagnosis.case import at
+from companyos_canary.diagnosis.control import CONTROLLER, INSTANCE, instance_id, watched_namespace
 from companyos_canary.diagnosis.readiness import Check, Mark
 from companyos_canary.model.http import Fields
 from companyos_canary.model.quantity import parse_time
@@ -118,6 +120,41 @@ def controller_version(deployment: Fields) -> str:
 def _renewed(lease: Fields | None, now: datetime) -> timedelta | None:
     renewed = parse_time(at(lease, "spec", "renewTime"))
     return max(now - renewed, timedelta()) if renewed else None
+
+
+def looks_here(rollout: Rollout, deployment: Fields) -> Iterator[Check]:
+    """Whether the controller that was found looks after this Rollout: its namespace, and its instance id."""
+    namespace, theirs = watched_namespace(deployment), instance_id(deployment)
+    mine = str((rollout.raw["metadata"].get("labels") or {}).get(INSTANCE) or "")
+    if namespace and namespace != rollout.namespace:
+        text = f"the controller looks at namespace {namespace} only (--namespaced), not at {rollout.namespace}"
+        yield Check("instance", "fault", text, "install a controller for this namespace, or one for all of them")
+    if theirs is not None and theirs != mine:
+        who = f"the controller looks after instance id {theirs}" if theirs else "the controller has no instance id"
+        has = f"{rollout.name} has {mine}" if mine else f"{rollout.name} has none"
+        fix = f"set the label {INSTANCE} to {theirs}" if theirs else f"remove the label {INSTANCE}"
+        yield Check("instance", "fault", f"{who}, and {has}, so no controller acts on it", fix)
+
+
+def controller_user(deployment: Fields | None) -> str:
+    """The user that the controller is to the API server; the usual one where its Deployment was not found."""
+    namespace = at(deployment, "metadata", "namespace") or CONTROLLER
+    account = at(deployment, "spec", "template", "spec", "serviceAccountName") or CONTROLLER
+    return f"system:serviceaccount:{namespace}:{account}"
+
+
+def route_rights(lacking: Sequence[Right] | None, who: str, unseen: str = "") -> Iterator[Check]:
+    """`lacking`: what the controller may not do with the objects of the router; None where that could not be seen.
+    `who`: whose rights were read."""
+    if lacking is None:
+        yield Check("route-rights", "unknown", f"whether the controller may change the route is not known: {unseen}")
+        return
+    what = ", ".join(f"{r.verb} {r.resource}.{r.group}" for r in lacking)
+    if what:
+        fix = "bind a ClusterRole with these rights to the ServiceAccount of the controller"
+        yield Check("route-rights", "fault", f"{who} may not {what}, so the weights would not be set", fix)
+    else:
+        yield Check("route-rights", "ok", f"{who} may change the objects that split the traffic")
 
 
 def router(rollout: Rollout, config: Fields | None, unseen: str = "") -> Iterator[Check]:

@@ -17,6 +17,7 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.faults.effects import Drop, Fault
+from companyos_canary.sandbox.kinds import DEPLOYMENT as DEPLOYMENTS
 from companyos_canary.sandbox.kinds import ROLLOUT
 from companyos_canary.sandbox.scenarios import find
 from tests.commands.test_apply import an_autoscaler_is_attached
@@ -348,3 +349,115 @@ def test_the_warning_needs_the_version_of_the_controller(world: World) -> None:
     live["spec"]["strategy"]["canary"] |= {**ROUTED, "abortScaleDownDelaySeconds": 30}
     world.store.update(ROLLOUT, live)
     assert "Argo Rollouts v1.9.1 may never move all traffic back" in checks(world)["abort"]["sentence"]
+
+
+def the_controller_has(world: World, *args: str, **labels: str) -> None:
+    a_controller_is_installed(world)
+    live = world.store.read(DEPLOYMENTS, "argo-rollouts", "argo-rollouts")
+    found = copy.deepcopy(live)
+    found["spec"]["template"]["spec"]["containers"][0]["args"] = list(args)
+    world.store.update(DEPLOYMENTS, found)
+    rollout_of = copy.deepcopy(world.store.read(ROLLOUT, "companyos", "companyos-api"))
+    rollout_of["metadata"].setdefault("labels", {}).update(labels)
+    world.store.update(ROLLOUT, rollout_of)
+
+
+@pytest.mark.parametrize(
+    ("args", "id_", "sentence"),
+    [
+        (("--instance-id", "blue"), None, "the controller looks after instance id blue, and companyos-api has none"),
+        (("--instance-id=blue",), "green", "the controller looks after instance id blue, and companyos-api has green"),
+        ((), "green", "the controller has no instance id, and companyos-api has green"),
+        (("--namespaced",), None, "the controller looks at namespace argo-rollouts only (--namespaced), not at"),
+        (("--namespaced", "--namespace=shop"), None, "the controller looks at namespace shop only (--namespaced)"),
+    ],
+)
+def test_a_controller_that_does_not_look_here_would_never_act(
+    world: World, args: tuple[str, ...], id_: str | None, sentence: str
+) -> None:
+    the_controller_has(world, *args, **({installation.INSTANCE: id_} if id_ else {}))
+    found = checks(world)["instance"]
+    assert (found["mark"], sentence in found["sentence"]) == ("fault", True), found
+
+
+@pytest.mark.parametrize(
+    ("args", "id_"),
+    [((), None), (("--instance-id", "blue"), "blue"), (("--namespaced", "--namespace=companyos"), None)],
+)
+def test_a_controller_that_looks_here_is_no_line(world: World, args: tuple[str, ...], id_: str | None) -> None:
+    the_controller_has(world, *args, **({installation.INSTANCE: id_} if id_ else {}))
+    assert "instance" not in checks(world)
+
+
+def reviewed(world: World, refused: tuple[str, str], *, readable: bool = True, rules: Any = None) -> None:
+    """The controller may do everything but one thing; `readable`: whether one may ask about others."""
+    answer = world.faults
+
+    def other(request: Request) -> Response:
+        if request.path.endswith("/subjectaccessreviews"):
+            if not readable:
+                return forbidden()
+            asked = json.loads(request.body or b"{}")["spec"]
+            assert asked["user"] == "system:serviceaccount:argo-rollouts:argo-rollouts"
+            wanted = asked["resourceAttributes"]
+            allowed = (wanted["verb"], wanted["resource"]) != refused
+            return Response(
+                201, {}, json.dumps({"kind": "SubjectAccessReview", "status": {"allowed": allowed}}).encode()
+            )
+        if request.path.endswith("/clusterroles/argo-rollouts"):
+            body = {"kind": "ClusterRole", "metadata": {"name": "argo-rollouts"}, "rules": rules}
+            return Response(200, {}, json.dumps(body).encode())
+        return answer(request)
+
+    world.faults = other  # type: ignore[assignment]
+
+
+def forbidden() -> Response:
+    body = {"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403, "message": "forbidden: no"}
+    return Response(403, {}, json.dumps(body).encode())
+
+
+def routed_by(world: World, **routing: Any) -> None:
+    live = copy.deepcopy(world.store.read(ROLLOUT, "companyos", "companyos-api"))
+    services = {"stableService": "companyos-api", "canaryService": "companyos-api-canary"}
+    live["spec"]["strategy"]["canary"] |= {**services, "trafficRouting": routing}
+    world.store.update(ROLLOUT, live)
+
+
+GATEWAY_API = {"plugins": {installation.GATEWAY: {"httpRoute": "web", "namespace": "companyos"}}}
+ROUTERS = [
+    (GATEWAY_API, ("update", "httproutes"), "update httproutes.gateway.networking.k8s.io"),
+    (
+        {"istio": {"virtualService": {"name": "web"}}},
+        ("update", "virtualservices"),
+        "update virtualservices.networking",
+    ),
+    ({"nginx": {"stableIngress": "web"}}, ("create", "ingresses"), "create ingresses.networking.k8s.io"),
+    (
+        {"traefik": {"weightedTraefikServiceName": "web"}},
+        ("update", "traefikservices"),
+        "update traefikservices.traefik",
+    ),
+]
+
+
+@pytest.mark.parametrize(("routing", "refused", "words"), ROUTERS, ids=[r[2] for r in ROUTERS])
+def test_what_the_controller_may_not_do_with_its_router_would_fail_a_release(
+    world: World, routing: dict[str, Any], refused: tuple[str, str], words: str
+) -> None:
+    a_controller_is_installed(world)
+    routed_by(world, **routing)
+    reviewed(world, refused)
+    found = checks(world)["route-rights"]
+    assert (found["mark"], words in found["sentence"]) == ("fault", True), found
+
+
+def test_rights_that_cannot_be_asked_about_are_read_from_the_cluster_role(world: World) -> None:
+    a_controller_is_installed(world)
+    routed_by(world, **GATEWAY_API)
+    rule = {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["*"], "verbs": ["get", "update"]}
+    reviewed(world, ("", ""), readable=False, rules=[rule])
+    assert "route-rights" not in checks(world)
+    reviewed(world, ("", ""), readable=False, rules=[])
+    found = checks(world)["route-rights"]
+    assert (found["mark"], "`create` `subjectaccessreviews." in found["sentence"]) == ("unknown", True), found
