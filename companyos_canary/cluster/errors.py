@@ -126,6 +126,7 @@ def _words(error: object) -> str:
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _RBAC = re.compile(r"User .* cannot \w+ resource")
+_NO_REASON = re.compile(r"is forbidden:?$")
 _OWNER = re.compile(r'conflict with "([^"]+)"')
 _NO_RESOURCE = "the server could not find the requested resource"
 PAGE = "a proxy or a login page answered in place of the API server"
@@ -230,7 +231,9 @@ def _where(target: Target) -> str:
 
 def _forbidden(message: str, request: Request, target: Target) -> errors.Forbidden:
     verb = verb_of(request)
-    if message and not _RBAC.search(message):  # an admission webhook, a quota
+    if verb == "patch" and _NO_REASON.search(message):
+        verb, message = "create", ""  # an apply of what does not exist, by someone who may only patch
+    elif message and not _RBAC.search(message):  # an admission webhook, a quota
         return errors.Forbidden(f"the cluster refused to `{verb}` `{target.resource}`: {message}")
     return errors.Forbidden(
         f"not permitted to `{verb}` `{target.resource or request.path}`{_where(target)}",

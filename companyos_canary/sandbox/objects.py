@@ -65,6 +65,13 @@ def forbidden(user: str, verb: str, kind: Kind, *, namespace: str, name: str, su
     )
 
 
+def forbidden_without_a_reason(kind: Kind, name: str) -> ApiStatus:
+    """403 for an apply of what does not exist, by someone who may patch and not create it: RBAC gives no reason there
+    (kube-apiserver, endpoints/handlers/update.go withAuthorization)."""
+    details = {"name": name, "group": kind.group, "kind": kind.plural}
+    return ApiStatus(403, "Forbidden", f'{kind.resource} "{name}" is forbidden: ', details)
+
+
 def unauthorized() -> ApiStatus:
     return ApiStatus(401, "Unauthorized", "Unauthorized")
 

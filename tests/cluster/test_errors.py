@@ -61,6 +61,13 @@ def test_403_says_which_verb_on_which_resource(request_: Request, sentence: str)
     assert 'User "jane"' in error.hint
 
 
+def test_403_without_a_reason_is_an_apply_of_what_may_not_be_created() -> None:
+    error = raised(status(403, 'rollouts.argoproj.io "api" is forbidden: '), Request("PATCH", ROLLOUT))
+    assert isinstance(error, errors.Forbidden)
+    assert error.message == "not permitted to `create` `rollouts.argoproj.io` in namespace `shop`"
+    assert error.hint == "ask for a role that allows it"
+
+
 def test_403_of_an_admission_webhook_is_told_in_its_own_words() -> None:
     error = raised(status(403, 'admission webhook "policy" denied the request: no latest.'))
     assert error.message == (

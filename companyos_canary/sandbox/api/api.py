@@ -48,7 +48,7 @@ class Api:
         self.store = store
         discovery.install_definitions(store)
         self.proxies: dict[str, Handle] = dict(proxies or {})
-        self._writer = Writer(store, refuse)
+        self._writer = Writer(store, refuse, self._may_create)
         self._allowed = allowed
         self._rules = rules
         self._elapsed = elapsed
@@ -97,6 +97,11 @@ class Api:
             raise forbidden(
                 self._user, call.verb, call.kind, namespace=call.namespace, name=call.name, subresource=call.subresource
             )
+
+    def _may_create(self, call: Call) -> bool:
+        return self._allowed(
+            access.Attributes("create", call.kind.group, call.kind.plural, "", call.namespace, call.name)
+        )
 
     def _dispatch(self, call: Call) -> Response:
         if call.subresource == "proxy":

@@ -18,7 +18,14 @@ from companyos_canary.sandbox.api.read import scale_of, scaled
 from companyos_canary.sandbox.api.selectors import selected
 from companyos_canary.sandbox.api.validation import check_change, check_same, check_shape
 from companyos_canary.sandbox.kinds import CRD, NAMESPACE
-from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, method_not_allowed, not_found
+from companyos_canary.sandbox.objects import (
+    ApiStatus,
+    Object,
+    bad_request,
+    forbidden_without_a_reason,
+    method_not_allowed,
+    not_found,
+)
 from companyos_canary.sandbox.store import Propagation, Store
 
 Refuse = Callable[[Object], str | None]
@@ -27,10 +34,12 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """`refuse` says of an object why the sandbox will not take it (None: it will)."""
+    """`refuse` says of an object why the sandbox will not take it (None: it will), `may_create` whether the user may
+    create what an apply would."""
 
     store: Store
     refuse: Refuse
+    may_create: Callable[[Call], bool]
 
     def create(self, call: Call) -> Response:
         if call.name and not (call.kind is NAMESPACE and call.subresource == "finalize"):
@@ -99,6 +108,8 @@ class Writer:
         new = applied(call.kind, old, configuration, manager, force=call.flag("force"))
         if old is None:
             check_name(call.kind, call.name)
+            if not self.may_create(call):
+                raise forbidden_without_a_reason(call.kind, call.name)
             return self._create(call, new, manager)
         return self._update(call, old, new, manager, new["metadata"].get("resourceVersion", ""))
 

@@ -99,6 +99,15 @@ def test_what_no_rule_allows_is_forbidden() -> None:
     )
 
 
+def test_an_apply_that_creates_needs_the_right_to_create_as_well() -> None:
+    client = connect(allowed=read_roles(ON_CALL.replace(", list, create]", "]"), "default"))
+    wanted = {**rollout(), "metadata": {"name": "demo", "namespace": "default"}}
+    answer = client.apply(f"{ROLLOUTS}/demo", wanted)
+    assert (answer.status, answer.json()["message"]) == (403, 'rollouts.argoproj.io "demo" is forbidden: ')
+    client.store.create(ROLLOUT, wanted)
+    assert client.apply(f"{ROLLOUTS}/demo", wanted, force="true").status == 200
+
+
 def test_a_list_of_one_name_is_allowed_by_a_rule_with_that_name() -> None:
     client = on_call()
     assert client.send("GET", ROLLOUTS, fieldSelector="metadata.name=demo").status == 200
