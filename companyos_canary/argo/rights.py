@@ -56,6 +56,14 @@ _INSTALL = (
     *_rights("", "services", "get", "create", "patch"),
     *_rights("autoscaling", "horizontalpodautoscalers", "list"),
 )
+_OF_CLUSTER = _rights(_ARGO, "clusteranalysistemplates", "get", "list")
+_INSTALL_OF_CLUSTER = _rights(_ARGO, "clusteranalysistemplates", "create")
+CLUSTER_RIGHTS: Mapping[str, tuple[Right, ...]] = {
+    "viewer": _OF_CLUSTER,
+    "deployer": _OF_CLUSTER,
+    "operator": (*_OF_CLUSTER, *_INSTALL_OF_CLUSTER),
+}
+"""What each role needs, too, where templates are those of the whole cluster."""
 ROLES: Mapping[str, tuple[Right, ...]] = {
     "viewer": _LOOK,
     "deployer": (*_LOOK, *_SHIP),
@@ -63,19 +71,26 @@ ROLES: Mapping[str, tuple[Right, ...]] = {
 }
 
 
+def route_rights(group: str, resource: str, *, rendered: bool) -> tuple[Right, ...]:
+    """What an operator needs to install the object of a traffic router; one of someone else's is only looked at."""
+    return _rights(group, resource, "get", *(("create", "patch") if rendered else ()))
+
+
 def role_manifest(
     name: str, namespace: str, subject: Mapping[str, str], rights: Iterable[Right]
 ) -> tuple[dict[str, Any], ...]:
-    """The Role of that name and the RoleBinding that gives it to the subject."""
-    meta = {"name": name, "namespace": namespace}
+    """The Role of that name and the RoleBinding that gives it to the subject; the ClusterRole and its
+    ClusterRoleBinding if the namespace is empty."""
+    kind = "Role" if namespace else "ClusterRole"
+    meta = {"name": name, **({"namespace": namespace} if namespace else {})}
     api = "rbac.authorization.k8s.io"
     return (
-        {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": meta, "rules": _rules(rights)},
+        {"apiVersion": f"{api}/v1", "kind": kind, "metadata": meta, "rules": _rules(rights)},
         {
             "apiVersion": f"{api}/v1",
-            "kind": "RoleBinding",
+            "kind": f"{kind}Binding",
             "metadata": meta,
-            "roleRef": {"apiGroup": api, "kind": "Role", "name": name},
+            "roleRef": {"apiGroup": api, "kind": kind, "name": name},
             "subjects": [dict(subject)],
         },
     )

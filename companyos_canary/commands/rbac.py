@@ -1,21 +1,26 @@
 """`canary rbac`: the Role that a person or a job needs, and who gets it. Asks no cluster."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
-from companyos_canary.argo.rights import ROLES, role_manifest
+from companyos_canary.argo.rights import CLUSTER_RIGHTS, ROLES, Right, role_manifest, route_rights
+from companyos_canary.cluster.kinds import known
 from companyos_canary.commands import base
 from companyos_canary.commands.options import either
 from companyos_canary.commands.render import Objects
+from companyos_canary.config import Settings
 from companyos_canary.errors import ExitCode, UsageError, printable
 from companyos_canary.model.row import Output
 from companyos_canary.render.templates import to_yaml
+from companyos_canary.render.traffic import ROUTE_KINDS_OF
 
 EXAMPLES = (
     "canary rbac viewer --group developers     look at everything, change nothing",
     "canary rbac deployer --service-account ci -n companyos | kubectl apply -f -",
     "canary rbac operator --user ana           also install with `canary apply`",
+    "canary rbac deployer --global             also verify ClusterAnalysisTemplates",
 )
 OUTPUT = Output((Objects,))
 EXITS = (ExitCode.OK, ExitCode.USAGE)
@@ -39,11 +44,14 @@ def rbac(
             "--service-account", metavar="NAME", help="give it to this ServiceAccount  [default: canary-ROLE]"
         ),
     ] = None,
+    everywhere: Annotated[
+        bool, typer.Option("--global", help="add a ClusterRole for ClusterAnalysisTemplates")
+    ] = False,
 ) -> base.Answer:
     """Print the smallest Role for what someone does with `canary`, and the RoleBinding that grants it.
 
-    A viewer looks. A deployer also ships, promotes, aborts, undoes, pauses and retries. An operator also
-    installs with `apply`. Each role has the rights of the one before it.
+    A viewer looks. A deployer also ships, promotes, aborts, undoes, pauses and retries. An operator also installs with
+    `apply`, including the route that `traffic:` in canary.yaml needs. Each role has the rights of the one before it.
     """
     if name not in ROLES:
         raise UsageError(f"there is no role `{printable(name)}`", hint="use " + either(tuple(ROLES)))
@@ -57,13 +65,31 @@ def rbac(
         subject = {"kind": "ServiceAccount", "name": account or f"canary-{name}", "namespace": namespace}
     if not subject["name"]:
         raise UsageError("the name of who gets the role is empty", hint="canary rbac deployer --user NAME")
-    found = role_manifest(f"canary-{name}", namespace, subject, ROLES[name])
+    rights = [*ROLES[name], *(_route_rights(session) if name == "operator" else ())]
+    found = role_manifest(f"canary-{name}", namespace, subject, rights)
+    if everywhere:
+        found += role_manifest(f"canary-{name}-{namespace}-templates", "", subject, CLUSTER_RIGHTS[name])
     return base.Answer(
         data=Objects(objects=found),
         lines=(to_yaml(found).rstrip("\n"),),
         objects=found,
         name="\n".join(f"{o['kind'].lower()}.{api}/{o['metadata']['name']}" for o in found),
     )
+
+
+def _route_rights(session: base.Session) -> Iterator[Right]:
+    """Those for the route that `apply` makes of canary.yaml; for every kind of route where there is no file of it."""
+    settings: Settings | None = session.resolved.settings
+    if settings is None:
+        session.note("no canary.yaml for this namespace here, so the role includes the routes of all routers")
+    elif settings.traffic is None:
+        return
+    rendered = settings is None or (settings.manage == "all" and not (settings.traffic and settings.traffic.existing))
+    routers = ROUTE_KINDS_OF if settings is None or settings.traffic is None else (settings.traffic.router,)
+    for api, kind in dict.fromkeys(ROUTE_KINDS_OF[router] for router in routers):
+        found = known(api, kind)
+        if found:
+            yield from route_rights(api.partition("/")[0], found.plural, rendered=rendered)
 
 
 command = base.verb(rbac)
