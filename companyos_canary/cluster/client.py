@@ -319,6 +319,22 @@ class Cluster:
             return ()
         return tuple(str(r.get("name")) for r in found if isinstance(r, dict))
 
+    def schemas(self, api_version: str) -> dict[str, Json]:
+        """The OpenAPI schema of each kind of a group version, by kind; none where the server does not tell them."""
+        try:
+            answer = self.send(self._get(f"/openapi/v3/apis/{api_version}"))
+        except CanaryError:
+            return {}
+        components = answer.get("components")
+        found = components.get("schemas") if isinstance(components, dict) else None
+        return {
+            str(named["kind"]): schema
+            for schema in (found.values() if isinstance(found, dict) else ())
+            if isinstance(schema, dict)
+            for named in schema.get("x-kubernetes-group-version-kind") or ()
+            if isinstance(named, dict) and named.get("kind")
+        }
+
     def send(self, request: Request) -> Json:
         """Any request; the answer as a JSON object."""
         request = self._in_time(request)

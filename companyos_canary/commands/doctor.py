@@ -24,7 +24,7 @@ from companyos_canary.diagnosis import installation, readiness
 from companyos_canary.diagnosis.case import at
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE
 from companyos_canary.diagnosis.readiness import Check
-from companyos_canary.errors import CanaryError, ExitCode, Forbidden
+from companyos_canary.errors import CanaryError, ExitCode, Forbidden, Invalid
 from companyos_canary.model.http import Fields, Json
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.quantity import parse_duration
@@ -32,6 +32,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.prometheus.client import Prometheus
+from companyos_canary.render import objects
 from companyos_canary.render.questions import Question, Questions, of_stable, questions
 from companyos_canary.render.steps import step_timing
 from companyos_canary.render.traffic import ROUTE_KINDS_OF, backend_names
@@ -111,7 +112,7 @@ def _checks(session: base.Session, before: str) -> Iterator[Check]:
         yield installation.credentials(expires, now)
     if cluster.server_time:
         yield installation.clock_skew(now - cluster.server_time)
-    yield from _seen("crds", lambda: [_installed(cluster)])
+    yield from _seen("crds", lambda: list(_installed(cluster, settings)))
     found: list[Json] = []
     yield from _seen("controller", lambda: [_controller(session, found)])
     try:
@@ -159,8 +160,12 @@ def _seen(id_: str, look: Callable[[], list[Check]]) -> Iterator[Check]:
         yield Check(id_, "unknown", f"not checked: {error.message}", error.hint)
 
 
-def _installed(cluster: Cluster) -> Check:
-    return installation.installed(cluster.resources(ARGO))
+def _installed(cluster: Cluster, settings: Settings | None) -> Iterator[Check]:
+    """Whether the CRDs are there, and whether they have the fields that canary.yaml renders."""
+    schemas = cluster.schemas(ARGO)
+    yield from installation.installed(cluster.resources(ARGO), schemas)
+    if settings:
+        yield from installation.renders_unknown(objects(settings, None), schemas)
 
 
 def _controller(session: base.Session, deployments: list[Json]) -> Check:
@@ -211,7 +216,10 @@ def _may(cluster: Cluster, right: Right, rollout: Rollout) -> bool:
 
 
 def _as_rendered(cluster: Cluster, settings: Settings) -> Check:
-    planned = action.planned_changes(cluster, settings, None, force=True)
+    try:
+        planned = action.planned_changes(cluster, settings, None, force=True)
+    except Invalid as error:
+        return Check("live", "fault", f"`canary apply` would be refused: {error.message}", error.hint)
     differing = [
         f"{obj['kind']} {obj['metadata']['name']}"
         for obj, word in zip(planned.wanted, planned.words, strict=True)

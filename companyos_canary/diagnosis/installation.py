@@ -1,8 +1,9 @@
 """What a release needs of the cluster: credentials, CRDs, and a controller that runs and has its plugins. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from companyos_canary.argo.replicas import abort_delay, is_dynamic, strategy
 from companyos_canary.argo.rights import Right
@@ -19,6 +20,8 @@ NO_CONTROLLER = "no Deployment of Argo Rollouts was found"
 _CONFIG = "argo-rollouts-config"
 _NEEDED_KINDS = ("rollouts", "analysistemplates", "analysisruns")
 _OLDEST = (1, 8)  # conditions of several numbers, by which the form `evidence` judges
+_SINCE_1_8 = "consecutiveSuccessLimit"  # a field of a metric
+_UPDATE = "apply the CRDs of the release of Argo Rollouts that runs"
 _SKEW, _WRONG_CLOCK = timedelta(seconds=5), timedelta(minutes=1)
 _DEAD = timedelta(seconds=60)  # a controller renews its lease every few seconds
 _RELEASE_TAKES = timedelta(hours=1)
@@ -46,13 +49,56 @@ def credentials(expires: datetime, now: datetime) -> Check:
     return Check("credentials", "ok", f"your credentials are valid until {expires:%Y-%m-%d %H:%M} UTC")
 
 
-def installed(plurals: Iterable[str]) -> Check:
-    """`plurals`: the resources of argoproj.io/v1alpha1 that the API server knows."""
+def installed(plurals: Iterable[str], schemas: Mapping[str, Fields]) -> Iterator[Check]:
+    """`plurals`: the resources of argoproj.io/v1alpha1 that the API server knows; `schemas`: those of its kinds, none
+    where they could not be read."""
     missing = [p for p in _NEEDED_KINDS if p not in set(plurals)]
     if missing:
         names = ", ".join(f"{p}.argoproj.io" for p in missing)
-        return Check("crds", "fault", f"the cluster does not know {names}", "install Argo Rollouts with its CRDs")
-    return Check("crds", "ok", "the CRDs of Argo Rollouts are installed")
+        yield Check("crds", "fault", f"the cluster does not know {names}", "install Argo Rollouts with its CRDs")
+        return
+    what = "the CRDs of Argo Rollouts are installed (v1alpha1"
+    if not schemas:
+        yield Check("crds", "ok", f"{what}; their fields are not known)")
+    elif knows(schemas, "AnalysisTemplate", "spec", "metrics", _SINCE_1_8):
+        yield Check("crds", "ok", f"{what}, of 1.8 or newer)")
+    else:
+        yield Check("crds", "warning", f"{what}, older than 1.8)", _UPDATE)
+
+
+def knows(schemas: Mapping[str, Fields], kind: str, *path: str) -> bool:
+    """Whether the schema of a kind has the field at a path; the items of lists are looked through."""
+    found: Any = schemas.get(kind) or {}
+    for key in path:
+        found = (at(found, "properties") or {}).get(key) or {}
+        found = found.get("items") or found
+    return bool(found)
+
+
+def renders_unknown(objects: Iterable[Fields], schemas: Mapping[str, Fields]) -> Iterator[Check]:
+    """`objects`: what canary.yaml renders. A CRD drops the fields that it does not know, or the server refuses them."""
+    for obj in objects:
+        schema = at(schemas.get(str(obj.get("kind"))) or {}, "properties", "spec")
+        fields = list(dict.fromkeys(unknown_fields(obj.get("spec"), schema, "spec"))) if schema else []
+        if fields:
+            named = ", ".join(fields[:3])
+            text = f"the CRD of {obj['kind']} does not know {named}, which canary.yaml renders"
+            yield Check("crd-fields", "fault", text, _UPDATE)
+
+
+def unknown_fields(value: Any, schema: Any, path: str) -> Iterator[str]:
+    """The paths in a value that its OpenAPI schema does not have."""
+    if not isinstance(schema, Mapping) or schema.get("x-kubernetes-preserve-unknown-fields"):
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from unknown_fields(item, schema.get("items"), f"{path}[]")
+    elif isinstance(value, Mapping) and isinstance(properties := schema.get("properties"), Mapping):
+        for key, inner in value.items():
+            if key in properties:
+                yield from unknown_fields(inner, properties[key], f"{path}.{key}")
+            elif not schema.get("additionalProperties"):
+                yield f"{path}.{key}"
 
 
 def controller(deployments: Sequence[Fields], lease: Fields | None, now: datetime) -> Check:

@@ -20,6 +20,7 @@ from companyos_canary.sandbox.faults.effects import Drop, Fault
 from companyos_canary.sandbox.kinds import DEPLOYMENT as DEPLOYMENTS
 from companyos_canary.sandbox.kinds import ROLLOUT
 from companyos_canary.sandbox.scenarios import find
+from tests.commands.conftest import installed
 from tests.commands.test_apply import an_autoscaler_is_attached
 from tests.world import CONFIG, World
 
@@ -27,7 +28,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 READY = """\
 ✔ canary.yaml is valid
 ✔ the API server answers: Kubernetes v1.32.0+sandbox (context sandbox)
-✔ the CRDs of Argo Rollouts are installed
+✔ the CRDs of Argo Rollouts are installed (v1alpha1, of 1.8 or newer)
 ? no Deployment of Argo Rollouts was found
     see `kubectl get deployments -A -l app.kubernetes.io/name=argo-rollouts`
 ✔ you may read the Rollout and everything that belongs to it, and use every verb
@@ -412,9 +413,13 @@ def reviewed(world: World, refused: tuple[str, str], *, readable: bool = True, r
     world.faults = other  # type: ignore[assignment]
 
 
+def failed(code: int, reason: str, message: str) -> Response:
+    body = {"kind": "Status", "status": "Failure", "reason": reason, "code": code, "message": message}
+    return Response(code, {}, json.dumps(body).encode())
+
+
 def forbidden() -> Response:
-    body = {"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403, "message": "forbidden: no"}
-    return Response(403, {}, json.dumps(body).encode())
+    return failed(403, "Forbidden", "forbidden: no")
 
 
 def routed_by(world: World, **routing: Any) -> None:
@@ -461,3 +466,43 @@ def test_rights_that_cannot_be_asked_about_are_read_from_the_cluster_role(world:
     reviewed(world, ("", ""), readable=False, rules=[])
     found = checks(world)["route-rights"]
     assert (found["mark"], "`create` `subjectaccessreviews." in found["sentence"]) == ("unknown", True), found
+
+
+def older_crds(world: World, *, told: bool = True) -> None:
+    """The API server has the CRDs of a release that does not know `consecutiveSuccessLimit`: it refuses the field."""
+    answer = world.faults
+
+    def older(request: Request) -> Response:
+        if request.path == "/openapi/v3/apis/argoproj.io/v1alpha1":
+            if not told:
+                return forbidden()
+            found = answer(request)
+            return Response(200, found.headers, found.body.replace(b"consecutiveSuccessLimit", b"successes"))
+        if request.method == "PATCH" and b"consecutiveSuccessLimit" in (request.body or b""):
+            text = "failed to create typed patch object: .spec.metrics[0].consecutiveSuccessLimit: field not declared"
+            return failed(422, "Invalid", text)
+        return answer(request)
+
+    world.faults = older  # type: ignore[assignment]
+
+
+@pytest.fixture
+def judged_by_evidence(tmp_path: Path) -> World:
+    return installed(tmp_path, CONFIG.replace(", form: safe", ", form: evidence"))
+
+
+def test_crds_that_do_not_know_a_field_of_canary_yaml_would_fail_a_release(judged_by_evidence: World) -> None:
+    assert not {"crds", "crd-fields"} & checks(judged_by_evidence).keys()
+    older_crds(judged_by_evidence)
+    found = checks(judged_by_evidence)
+    what = "the CRD of AnalysisTemplate does not know spec.metrics[].consecutiveSuccessLimit, which canary.yaml renders"
+    assert (found["crd-fields"]["mark"], found["crd-fields"]["sentence"]) == ("fault", what)
+    assert found["crds"]["sentence"] == "the CRDs of Argo Rollouts are installed (v1alpha1, older than 1.8)"
+    assert found["live"]["sentence"].startswith("`canary apply` would be refused: ")
+
+
+def test_a_server_that_does_not_tell_its_schemas_is_no_fault(judged_by_evidence: World) -> None:
+    older_crds(judged_by_evidence, told=False)
+    found = checks(judged_by_evidence)
+    assert not {"crds", "crd-fields"} & found.keys()
+    assert (found["live"]["mark"], "before 1.8" in found["live"]["fix"]) == ("fault", True)
