@@ -138,7 +138,8 @@ def _of_rollout(
     if own:
         yield from _seen("live", lambda: [_as_rendered(cluster, own)])
     yield from _seen("templates", lambda: list(readiness.templates(live, _templates(cluster, snapshot))))
-    yield from _seen("services", lambda: list(readiness.services(live, _objects(cluster, "services", snapshot))))
+    yield from _seen("services", lambda: list(readiness.services(snapshot, _objects(cluster, "services", snapshot))))
+    yield from _seen("services", lambda: list(readiness.left_behind(snapshot, cluster.items(_services(cluster)))))
     yield from _router(cluster, snapshot)
     yield from _route_rights(cluster, live, deployment)
     if own and own.traffic:
@@ -295,14 +296,13 @@ def _route(cluster: Cluster, settings: Settings, traffic: TrafficSettings) -> Ch
     return Check("route", "ok", f"{name} names {' and '.join(backend_names(settings))}")
 
 
+def _services(cluster: Cluster) -> Selection:
+    return Selection(Kind("v1", "Service", "services"), cluster.namespace)
+
+
 def _autoscaling(cluster: Cluster, snapshot: Snapshot, settings: Settings | None) -> Iterator[Check]:
-    live = snapshot.rollout
-    scalers = [
-        f"HorizontalPodAutoscaler {at(h, 'metadata', 'name')}"
-        for h in cluster.items(Selection(AUTOSCALER, cluster.namespace))
-        if at(h, "spec", "scaleTargetRef", "kind") == "Rollout" and at(h, "spec", "scaleTargetRef", "name") == live.name
-    ]
-    yield from readiness.autoscaling(live, scalers, bool(settings and settings.replicas is not None))
+    found = cluster.items(Selection(AUTOSCALER, cluster.namespace))
+    yield from readiness.autoscaling(snapshot.rollout, found, bool(settings and settings.replicas is not None))
 
 
 def _rollback(cluster: Cluster, snapshot: Snapshot, session: base.Session) -> Iterator[Check]:

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from companyos_canary.argo.rights import STOPS_A_RELEASE, Right
-from companyos_canary.diagnosis.case import at, canary_services
+from companyos_canary.argo.validation import MANAGED_BY
+from companyos_canary.diagnosis.case import at, canary_services, condition
+from companyos_canary.diagnosis.pods import short
 from companyos_canary.model.http import Fields
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.units import duration as span
 
 Mark = Literal["ok", "warning", "fault", "unknown"]
@@ -88,11 +91,13 @@ def template_names(rollout: Rollout) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys(found))
 
 
-def services(rollout: Rollout, found: Mapping[str, Fields | None]) -> Iterator[Check]:
+def services(snapshot: Snapshot, found: Mapping[str, Fields | None]) -> Iterator[Check]:
     """The Services of the strategy, by name; None for one that does not exist."""
+    rollout = snapshot.rollout
     labels = at(rollout.template or rollout.raw, "metadata", "labels") or {}
     good = []
     for name, service in found.items():
+        fix = f"kubectl -n {rollout.namespace} edit service {name}"
         if service is None:
             text = f"Service {name}, which {rollout.name} names, does not exist"
             yield Check("services", "fault", text, "create it, or run `canary apply`")
@@ -101,13 +106,56 @@ def services(rollout: Rollout, found: Mapping[str, Fields | None]) -> Iterator[C
         wrong = [f"{k}={v}" for k, v in selector.items() if k != HASH_LABEL and labels.get(k) != v]
         if wrong:
             text = f"Service {name} selects {', '.join(wrong)}, which the pods of {rollout.name} do not have"
-            fix = f"kubectl -n {rollout.namespace} edit service {name}"
             yield Check("services", "fault", text, fix)
+        elif why := _wrong_version(snapshot, name, str(selector.get(HASH_LABEL) or "")):
+            yield Check("services", "fault", f"Service {name} {why}", fix)
         else:
             good.append(name)
     if good and len(good) == len(found):
         what = f"Service{'s' if len(good) > 1 else ''} {' and '.join(good)}"
         yield Check("services", "ok", f"{what} select{'' if len(good) > 1 else 's'} the pods of {rollout.name}")
+
+
+def _wrong_version(snapshot: Snapshot, name: str, hash_: str) -> str:
+    """What is wrong with the hash in the selector of a Service of the strategy; empty if nothing is. The controller
+    moves it while a release progresses."""
+    rollout, strategy = snapshot.rollout, at(snapshot.rollout.raw, "spec", "strategy") or {}
+    settled = rollout.observed and rollout.status_phase == "Healthy"
+    if not hash_ or not settled or snapshot.denied("replicasets"):
+        return ""
+    if snapshot.replicaset(hash_) is None:
+        return f"selects pods of {hash_}, and no ReplicaSet has this hash"
+    stable = (at(strategy, "canary", "stableService"), at(strategy, "blueGreen", "activeService"))
+    if name in stable and hash_ != rollout.stable_hash:
+        return f"selects the pods of {hash_}, and the stable ReplicaSet is {rollout.stable_hash}"
+    return ""
+
+
+def left_behind(snapshot: Snapshot, found: Iterable[Fields]) -> Iterator[Check]:
+    """`found`: the Services of the namespace. One that this Rollout had before, and does not name any more, keeps the
+    hash: it loses its pods with the next release."""
+    rollout, ours = snapshot.rollout, {r.hash for r in snapshot.replicasets}
+    named = {*service_names(rollout), *_ping_pong(rollout)}
+    for service in found:
+        name, hash_ = str(at(service, "metadata", "name")), at(service, "spec", "selector", HASH_LABEL)
+        owner = at(service, "metadata", "annotations", MANAGED_BY)
+        if not hash_ or name in named or (hash_ not in ours and owner != rollout.name):
+            continue
+        serves = snapshot.replicaset(str(hash_))
+        if serves is None or not (serves.desired or serves.replicas):
+            text = f"Service {name} selects the pods of {hash_} alone, of which there are none"
+        else:
+            text = f"Service {name} selects the pods of {hash_} alone, and would have none after the next release"
+        why = f"{rollout.name} does not name it, so no controller moves it"
+        patch = f'{{"spec":{{"selector":{{"{HASH_LABEL}":null}}}}}}'
+        yield Check(
+            "services", "fault", f"{text}: {why}", f"kubectl -n {rollout.namespace} patch service {name} -p '{patch}'"
+        )
+
+
+def _ping_pong(rollout: Rollout) -> Iterator[str]:
+    pair = at(rollout.raw, "spec", "strategy", "canary", "pingPong") or {}
+    yield from (str(name) for name in pair.values())
 
 
 def service_names(rollout: Rollout) -> tuple[str, ...]:
@@ -120,7 +168,10 @@ def rollback(rollout: Rollout, stable: str, missing: Iterable[tuple[str, str]]) 
     """`stable`: the stable version, empty if there is none; `missing`: the ConfigMaps and Secrets that its pods
     refer to and that do not exist."""
     gone = [f"{kind} {name}" for kind, name in missing]
-    if not stable:
+    if not stable and rollout.stable_hash:
+        text = f"the ReplicaSet of the stable version ({rollout.stable_hash}) does not exist: nothing to roll back to"
+        yield Check("rollback", "fault", text, "deploy a version that works, and wait until it is stable")
+    elif not stable:
         text = f"no version of {rollout.name} is stable yet, so there is nothing to roll back to"
         yield Check("rollback", "warning", text, "wait until the first version is stable")
     elif gone:
@@ -150,12 +201,37 @@ def surge(rollout: Rollout) -> Iterator[Check]:
         yield Check("weights", "warning", text, "use more replicas, or a traffic router")
 
 
-def autoscaling(rollout: Rollout, scalers: Iterable[str], owns_replicas: bool) -> Iterator[Check]:
-    """`scalers`: what scales the Rollout. `owns_replicas`: canary.yaml sets the replicas as well."""
-    names = ", ".join(scalers)
-    if names and owns_replicas:
-        text = f"{names} scales {rollout.name}, and canary.yaml sets `replicas` as well"
-        yield Check("autoscaling", "warning", text, "set `replicas: null` in canary.yaml")
+def autoscaling(rollout: Rollout, found: Iterable[Fields], owns_replicas: bool) -> Iterator[Check]:
+    """`found`: the HorizontalPodAutoscalers of the namespace. `owns_replicas`: canary.yaml sets the replicas, too."""
+    ref = rollout.workload_ref or {}
+    for scaler in found:
+        target = at(scaler, "spec", "scaleTargetRef") or {}
+        aims = (target.get("kind"), target.get("name"))
+        name = _scaler_name(scaler)
+        if aims == (ref.get("kind"), ref.get("name")) and ref:
+            text = f"{name} scales {aims[0]} {aims[1]}, which {rollout.name} only takes its pod template from"
+            yield Check("autoscaling", "warning", text, f"let its target be Rollout {rollout.name}")
+        if aims != ("Rollout", rollout.name):
+            continue
+        if owns_replicas:
+            text = f"{name} scales {rollout.name}, and canary.yaml sets `replicas` as well"
+            yield Check("autoscaling", "warning", text, "set `replicas: null` in canary.yaml")
+        stopped = condition(scaler, "ScalingActive")
+        if stopped and stopped[1].get("status") == "False" and rollout.replicas:
+            text = f"{name} cannot scale {rollout.name}: {short(str(stopped[1].get('message') or ''))}"
+            fix = f"kubectl -n {rollout.namespace} describe hpa {at(scaler, 'metadata', 'name')}"
+            yield Check("autoscaling", "warning", text, fix)
+        elif not owns_replicas:
+            least, most = at(scaler, "spec", "minReplicas") or 1, at(scaler, "spec", "maxReplicas")
+            yield Check("autoscaling", "ok", f"{name} scales {rollout.name} between {least} and {most} pods")
+
+
+def _scaler_name(scaler: Fields) -> str:
+    """That of the ScaledObject from which KEDA makes it, or its own."""
+    owners = at(scaler, "metadata", "ownerReferences") or []
+    owner = next((str(o.get("name")) for o in owners if o.get("kind") == "ScaledObject"), "")
+    owner = owner or str(at(scaler, "metadata", "labels", "scaledobject.keda.sh/name") or "")
+    return f"ScaledObject {owner} of KEDA" if owner else f"HorizontalPodAutoscaler {at(scaler, 'metadata', 'name')}"
 
 
 def before(version: str, outcome: str) -> Check:

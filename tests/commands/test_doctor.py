@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,21 +10,24 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.cluster.client import create_request
-from companyos_canary.cluster.kinds import DEPLOYMENT, Kind
+from companyos_canary.argo.validation import MANAGED_BY
+from companyos_canary.cluster.client import Cluster, create_request, patch_request
+from companyos_canary.cluster.kinds import AUTOSCALER, DEPLOYMENT, Kind, assemble
 from companyos_canary.diagnosis import installation, readiness
 from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
-from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.sandbox.faults.effects import Drop, Fault
 from companyos_canary.sandbox.kinds import DEPLOYMENT as DEPLOYMENTS
 from companyos_canary.sandbox.kinds import ROLLOUT
 from companyos_canary.sandbox.scenarios import find
-from tests.commands.conftest import installed
+from tests.commands.conftest import freeze, installed
 from tests.commands.test_apply import an_autoscaler_is_attached
-from tests.world import CONFIG, World
+from tests.world import CONFIG, HandleTransport, World
 
+SERVICE = Kind("v1", "Service", "services")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 READY = """\
 ✔ canary.yaml is valid
@@ -249,9 +253,18 @@ def only(found: Any) -> Check:
     return check
 
 
+def state(routed: Rollout, *hashes: str) -> Snapshot:
+    owner = [{"uid": "u", "controller": True}]
+    made = [
+        {"metadata": {"name": h, "labels": {HASH_LABEL: h}, "ownerReferences": owner}, "spec": {"replicas": 1}}
+        for h in hashes
+    ]
+    return assemble(replace(routed, uid="u"), lambda kind: made if kind.kind == "ReplicaSet" else [])
+
+
 def test_services_are_checked_by_their_selectors() -> None:
-    routed = rollout(stableService="shop", canaryService="shop-canary")
-    assert readiness.service_names(routed) == ("shop", "shop-canary")
+    routed = state(rollout(stableService="shop", canaryService="shop-canary"))
+    assert readiness.service_names(routed.rollout) == ("shop", "shop-canary")
     good, bad = {"spec": {"selector": {"app": "shop"}}}, {"spec": {"selector": {"app": "other"}}}
     assert only(readiness.services(routed, {"shop": good, "shop-canary": good})).mark == "ok"
     assert "selects app=other" in only(readiness.services(routed, {"shop": good, "shop-canary": bad})).sentence
@@ -506,3 +519,96 @@ def test_a_server_that_does_not_tell_its_schemas_is_no_fault(judged_by_evidence:
     found = checks(judged_by_evidence)
     assert not {"crds", "crd-fields"} & found.keys()
     assert (found["live"]["mark"], "before 1.8" in found["live"]["fix"]) == ("fault", True)
+
+
+def a_service(world: World, name: str, hash_: str, managed_by: str = "", **selector: str) -> None:
+    meta = {"name": name, "annotations": {MANAGED_BY: managed_by} if managed_by else {}}
+    spec = {"ports": [{"port": 80}], "selector": {"app": "companyos-api", **({HASH_LABEL: hash_} if hash_ else {})}}
+    spec["selector"] = {**spec["selector"], **selector}  # type: ignore[dict-item]
+    assert world.answer(create_request({"metadata": meta, "spec": spec}, SERVICE, "companyos")).status == 201
+
+
+def lines(world: World, id_: str) -> list[str]:
+    found = world.canary("doctor", "-o", "json").json["data"]["checks"]
+    return [c["sentence"] for c in found if c["id"] == id_ and c["mark"] != "ok"]
+
+
+def test_a_service_that_the_rollout_let_go_of_loses_its_pods_with_the_next_release(world: World) -> None:
+    stable = world.rollout().stable_hash
+    a_service(world, "old-stable", stable, "companyos-api")
+    a_service(world, "older", "6f9d", "companyos-api")
+    a_service(world, "not-ours", "6f9d", "another")
+    a_service(world, "plain", "")
+    assert [line.partition(":")[0] for line in lines(world, "services")] == [
+        f"Service old-stable selects the pods of {stable} alone, and would have none after the next release",
+        "Service older selects the pods of 6f9d alone, of which there are none",
+    ]
+    assert world.canary("doctor").code == ExitCode.DEGRADED
+
+
+def test_the_command_that_frees_a_service_frees_it(world: World) -> None:
+    a_service(world, "old-stable", world.rollout().stable_hash, "companyos-api")
+    (fix,) = (c["fix"] for c in checks(world).values() if c["id"] == "services")
+    *_, body = shlex.split(fix)
+    world.answer(patch_request(SERVICE, "companyos", "old-stable", json.loads(body)))
+    assert lines(world, "services") == []
+
+
+def test_a_service_of_the_strategy_on_another_version_would_fail_a_release(shipped: World) -> None:
+    found = Cluster(HandleTransport(shipped), "companyos").snapshot("companyos-api").replicasets
+    (old,) = (r for r in found if not r.desired)
+    stable = shipped.rollout().stable_hash
+    freeze(shipped)
+    for name, hash_ in (("stable", old.hash), ("canary", "6f9d")):
+        a_service(shipped, name, hash_, "companyos-api")
+    services = {"stableService": "stable", "canaryService": "canary"}
+    shipped.patch({"spec": {"strategy": {"canary": services}}})
+    shipped.patch({"status": {"observedGeneration": str(shipped.rollout().raw["metadata"]["generation"])}}, "status")
+    assert lines(shipped, "services") == [
+        f"Service stable selects the pods of {old.hash}, and the stable ReplicaSet is {stable}",
+        "Service canary selects pods of 6f9d, and no ReplicaSet has this hash",
+    ]
+
+
+def test_services_that_may_not_be_listed_are_not_taken_for_fine(world: World) -> None:
+    world.allowed = lambda asked: (asked.verb, asked.resource) != ("list", "services")
+    found = checks(world)["services"]
+    assert (found["mark"], "not permitted to `list` `services`" in found["sentence"]) == ("unknown", True)
+
+
+def scaler(world: World, kind: str = "Rollout", **more: Any) -> None:
+    spec = {"scaleTargetRef": {"kind": kind, "name": "companyos-api"}, "minReplicas": 2, "maxReplicas": 20}
+    found = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "spec": spec, **more}
+    found["metadata"] = {"name": "keda-hpa-api", **more.get("metadata", {})}
+    assert world.answer(create_request(found, AUTOSCALER, "companyos")).status == 201
+
+
+KEDA = {"ownerReferences": [{"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "api", "uid": "u"}]}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name"), [({}, "HorizontalPodAutoscaler keda-hpa-api"), (KEDA, "ScaledObject api of KEDA")]
+)
+def test_whoever_scales_it_is_named_by_what_a_person_wrote(world: World, metadata: dict[str, Any], name: str) -> None:
+    scaler(world, metadata=metadata)
+    assert checks(world)["autoscaling"]["sentence"].startswith(f"{name} scales companyos-api, and canary.yaml sets")
+    (world.folder / "canary.yaml").write_text(CONFIG.replace("replicas: 10", "replicas: null"))
+    assert f"✔ {name} scales companyos-api between 2 and 20 pods" in world.canary("doctor").out
+
+
+def test_an_autoscaler_that_cannot_measure_is_a_warning(world: World) -> None:
+    (world.folder / "canary.yaml").write_text(CONFIG.replace("replicas: 10", "replicas: null"))
+    stopped = {"type": "ScalingActive", "status": "False", "message": "the HPA was unable to compute the replica count"}
+    scaler(world)
+    status = {"status": {"conditions": [stopped]}}
+    how = patch_request(AUTOSCALER, "companyos", "keda-hpa-api", status, subresource="status")
+    assert world.answer(how).status == 200
+    found = checks(world)["autoscaling"]
+    assert found["sentence"].endswith("cannot scale companyos-api: the HPA was unable to compute the replica count")
+
+
+def test_a_stable_version_without_its_replicaset_cannot_be_rolled_back_to(world: World) -> None:
+    freeze(world)
+    world.patch({"status": {"stableRS": "6f9d"}}, "status")
+    found = checks(world)["rollback"]
+    assert (found["mark"], "(6f9d) does not exist" in found["sentence"]) == ("fault", True)

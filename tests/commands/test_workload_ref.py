@@ -10,7 +10,7 @@ from companyos_canary.argo.patches.record import RECORD
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.faults.effects import Answer, Fault
-from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT
+from companyos_canary.sandbox.kinds import AUTOSCALER, DEPLOYMENT, ROLLOUT
 from tests.world import CONFIG, World
 
 NAME = "companyos-api"
@@ -175,3 +175,12 @@ def test_who_ships_a_deployments_template_needs_a_right_on_it(referring: World) 
     found = referring.canary("doctor", "-o", "json").json["data"]["checks"]
     lacking = "not permitted to `patch` `deployments.apps`"
     assert [c["sentence"] for c in found if c["id"] == "rights"] == [f"{lacking}: deploy and undo would be refused"]
+
+
+def test_an_autoscaler_of_the_deployment_does_not_scale_the_rollout(referring: World) -> None:
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": NAME}, "minReplicas": 2, "maxReplicas": 20}
+    referring.store.create(AUTOSCALER, {"metadata": {"name": "api", "namespace": "companyos"}, "spec": spec})
+    told = referring.canary("doctor").out
+    assert (
+        f"HorizontalPodAutoscaler api scales Deployment {NAME}, which {NAME} only takes its pod template from" in told
+    )
