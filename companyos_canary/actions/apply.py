@@ -1,7 +1,6 @@
 """Installing or updating what canary.yaml represents: a server dry run of everything first, then
 the same for real. A live Rollout is never started on a canary as a side effect."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +19,7 @@ from companyos_canary.config import Settings
 from companyos_canary.errors import CanaryError, Conflict, Invalid, Refused, Uncertain, UsageError
 from companyos_canary.model.image import version as version_of
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.render.difference import FieldChange, changes, keep_live_image
+from companyos_canary.render.difference import FieldChange, changes, keep_live_image, leaves, sides
 from companyos_canary.render.objects import objects
 
 # Owns the replicas that canary.yaml no longer names, until someone scales.
@@ -310,14 +309,21 @@ def _content(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 def applied_sentence(change: FieldChange) -> str:
     """`pod template spec.containers[api].image: "api:v1" → "api:v2"`."""
-    live, wanted = (_short(value) for value in (change.live, change.wanted))
     place = change.path if change.part == "steps" else f"{change.part} {change.path}"
-    return f"{place}: {live} → {wanted}"
+    return f"{place}: {sides(change.live, change.wanted)}"
 
 
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:59] + "…"
+_TOLD_APART = ("spec.template", "spec.strategy.canary.steps")
+
+
+def other_changes(planned: Planned) -> tuple[str, ...]:
+    """What changes in objects that exist, beside pod template and steps: `Service api: spec.ports[0].port: 80 → 81`."""
+    return tuple(
+        f"{name_of(obj)}: {leaf.path}: {sides(leaf.old, leaf.new)}"
+        for obj, live, dry in zip(planned.wanted, planned.live, planned.dry, strict=True)
+        for leaf in (leaves(live, dry) if live is not None else ())
+        if obj["kind"] != ROLLOUT.kind or not leaf.path.startswith(_TOLD_APART)
+    )
 
 
 def name_of(obj: Mapping[str, Any]) -> str:

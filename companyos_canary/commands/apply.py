@@ -114,7 +114,7 @@ def _tried(session: base.Session, planned: action.Planned) -> base.Answer:
     later = [f"{LATER}: {action.applied_sentence(c)}" for c in planned.later]
     if not planned.first and not planned.rolling and _judged_otherwise(planned):
         session.note(NEW_TEMPLATES)
-    return _answer(session, planned, (*starts, *later), applied=False)
+    return _answer(session, planned, (*action.other_changes(planned), *starts, *later), applied=False)
 
 
 def _judged_otherwise(planned: action.Planned) -> bool:

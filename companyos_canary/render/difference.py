@@ -1,6 +1,7 @@
 """What differs between two objects, and what applying a Rollout would start; the values that an API server fills in
 do not count."""
 
+import json
 import re
 from collections.abc import Mapping
 from copy import deepcopy
@@ -76,7 +77,7 @@ ABSENT = None
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field that differs; None if a side does not have it. `path` is for people, with list
+    """One value that differs; None if a side does not have it. `path` is for people, with list
     items by their name: `spec.containers[companyos-api].env[LOG_LEVEL].value`."""
 
     part: Literal["pod template", "steps"]
@@ -91,16 +92,43 @@ def changes(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[FieldCh
     and the metadata the controller injects are no difference."""
     found = [
         FieldChange("pod template", path, _shown(path, old), _shown(path, new))
-        for path, old, new in _differences(_template(live, live), _template(wanted, live), "", "")
+        for path, old, new in _deep(_template(live, live), _template(wanted, live), "")
     ]
     before, after = _steps(live), _steps(wanted)
-    if before != after:
+    for i in range(max(len(before), len(after))):
         found += [
-            FieldChange("steps", f"steps[{i}]", _at(before, i), _at(after, i))
-            for i in range(max(len(before), len(after)))
-            if _at(before, i) != _at(after, i)
+            FieldChange("steps", path, _shown(path, old), _shown(path, new))
+            for path, old, new in _in_step(before, after, i)
         ]
     return tuple(found)
+
+
+def _in_step(before: list[Any], after: list[Any], index: int) -> list[tuple[str, Any, Any]]:
+    """What differs in a step: the values where both are of one kind, else the whole step."""
+    old, new, path = _at(before, index), _at(after, index), f"steps[{index}]"
+    if old == new:
+        return []
+    one_kind = old is not ABSENT and new is not ABSENT and old.keys() == new.keys()
+    return _deep(old, new, path) if one_kind else [(path, old, new)]
+
+
+def _deep(old: Any, new: Any, path: str) -> list[tuple[str, Any, Any]]:
+    """What differs, in lists of objects without names, too; a part that only one side has is whole."""
+    return [
+        entry
+        for at, was, becomes in _differences(old, new, path, "")
+        for entry in (_item_by_item(at, was, becomes) or [(at, was, becomes)])
+    ]
+
+
+def _item_by_item(path: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
+    """Of two lists with objects that have no names; else empty."""
+    if not (isinstance(old, list) and isinstance(new, list)):
+        return []
+    if not any(isinstance(item, Mapping) for item in (*old, *new)):
+        return []
+    items = range(max(len(old), len(new)))
+    return [entry for i in items for entry in _deep(_at(old, i), _at(new, i), f"{path}[{i}]")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +164,8 @@ def _own(obj: Mapping[str, Any]) -> Any:
 
 def _split(path: str, old: Any, new: Any) -> list[Leaf]:
     """A part that only one side has as its values, and a list of objects without names item by item."""
-    if isinstance(old, list) and isinstance(new, list) and any(isinstance(item, Mapping) for item in (*old, *new)):
-        return [
-            leaf
-            for index in range(max(len(old), len(new)))
-            for at, before, after in _differences(_at(old, index), _at(new, index), f"{path}[{index}]", "")
-            for leaf in _split(at, before, after)
-        ]
+    if items := _item_by_item(path, old, new):
+        return [leaf for at, before, after in items for leaf in _split(at, before, after)]
     one = old if new is ABSENT else new if old is ABSENT else None
     field = path.rpartition(".")[2]
     inner = _keyed(one, field) if isinstance(one, list) else one
@@ -166,6 +189,21 @@ def _shown(path: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return "***" if _SECRET.search(path) else without_password(value)
+
+
+_LONGEST, _BEFORE = 60, 20  # characters of a value that are shown, and of what both sides begin with
+
+
+def sides(old: Any, new: Any) -> str:
+    """`"api:v1" → "api:v2"`; of long values the place where they begin to differ."""
+    texts = ["nothing" if value is ABSENT else json.dumps(value, ensure_ascii=False) for value in (old, new)]
+    same = next((i for i, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
+    start = same - _BEFORE if same > 2 * _BEFORE and max(map(len, texts)) > _LONGEST else 0
+    return " → ".join(_cut(f"…{text[start:]}" if start else text) for text in texts)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def keep_live_image(wanted: Mapping[str, Any], live: Mapping[str, Any], container: str | None = None) -> dict[str, Any]:

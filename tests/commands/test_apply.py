@@ -264,6 +264,37 @@ def test_a_dry_run_says_what_would_change_and_what_it_would_start(world: World) 
     assert changing(world) == []
 
 
+def test_a_changed_step_shows_the_value_that_differs(world: World) -> None:
+    config(world, "{weight: 50, analysis: 6s}", "{weight: 50, analysis: 8s}")
+    ran = world.canary("apply", "--dry-run")
+    changed = 'steps[5].analysis.templates[0].templateName: "companyos-api-6s" → "companyos-api-8s"'
+    assert f"counts from the next version: {changed}\n" in ran.out
+
+
+LONG = "x" * 200
+
+
+def test_of_two_long_values_the_place_where_they_differ_is_shown(world: World) -> None:
+    pod = "pod: {{containers: [{{name: companyos-api, env: [{{name: OPTIONS, value: {}}}]}}]}}\n"
+    path = world.folder / "canary.yaml"
+    before = path.read_text()
+    path.write_text(before + pod.format(f"{LONG}-first-{LONG}"))
+    assert world.canary("apply", "--roll").code == ExitCode.OK
+    world.advance(60)
+    path.write_text(before + pod.format(f"{LONG}-second-{LONG}"))
+    for ran in (world.canary("apply", "--dry-run"), world.canary("apply")):
+        told = ran.out + ran.err
+        assert "env[OPTIONS].value: …xxx" in told
+        assert "x-first-x" in told
+        assert "x-second-x" in told
+
+
+def test_a_dry_run_names_the_fields_that_start_nothing(world: World) -> None:
+    config(world, "replicas: 10", "replicas: 12")
+    ran = world.canary("apply", "--dry-run")
+    assert "Rollout companyos-api: configured\nRollout companyos-api: spec.replicas: 10 → 12\n" in ran.out
+
+
 def test_fields_of_another_manager_are_a_conflict_that_names_force(world: World) -> None:
     somebody_applies(world, "gitops", {"spec": {"revisionHistoryLimit": 3}})
     ran = world.canary("apply")
@@ -380,7 +411,7 @@ def test_the_forms_of_its_answer(world: World) -> None:
 def test_new_steps_of_a_stable_version_start_nothing_and_say_so(world: World, roll: tuple[str, ...]) -> None:
     config(world, "{weight: 50, analysis: 6s}", "{weight: 60, analysis: 6s}")
     dry = world.canary("apply", "--dry-run", *roll)
-    assert 'counts from the next version: steps[4]: {"setWeight": 50} → ' in dry.out
+    assert "counts from the next version: steps[4].setWeight: 50 → 60\n" in dry.out
     assert "starts a canary" not in dry.out
     ran = world.canary("apply", "-o", "json")
     assert ran.code == ExitCode.OK

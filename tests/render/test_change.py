@@ -100,7 +100,7 @@ def test_changed_steps_are_named() -> None:
         FieldChange("steps", "steps[7]", None, {"pause": {"seconds": 300.0}}),
     )
     other = objects(settings(pod=POD, steps=(StepSettings(11, timedelta(minutes=2)),)), "v1")[-1]
-    assert [c.path for c in changes(live(), other)] == [f"steps[{i}]" for i in (0, 2, 3, 4, 5)]
+    assert [c.path for c in changes(live(), other)] == ["steps[0].setWeight", *(f"steps[{i}]" for i in (2, 3, 4, 5))]
 
 
 @pytest.mark.parametrize("duration", ["5m", "300s", 300, "300"])
