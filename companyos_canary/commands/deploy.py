@@ -127,7 +127,7 @@ def _without_following(session: base.Session, changed: Changed, image: str, *, n
 
     publish(session.runtime, session.reporting, standing_report(live, shown_phase(live).word, image))
     said = f"{changed.decision.message}: nothing to do"
-    lines = verdict_lines(session, said, "healthy", image, ExitCode.OK)
+    lines = verdict_lines(session, said, "healthy", image, ExitCode.OK, promoted=live)
     return replace(sent_answer(session, changed, said), lines=lines)
 
 

@@ -16,6 +16,7 @@ from companyos_canary.argo.effects import aborted
 from companyos_canary.argo.endings import UNTIL_HEALTHY, Until, impossible
 from companyos_canary.argo.patches.decision import Decision, Nothing
 from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.steps import steps_of
 from companyos_canary.commands import scope
 from companyos_canary.commands.ci import publish
 from companyos_canary.commands.outcome import verb_with
@@ -170,14 +171,20 @@ def _ended_otherwise(live: Rollout, place: Place) -> Iterator[None]:
         ) from None
 
 
-def verdict_lines(session: Session, said: str, verdict: str, image: str, code: ExitCode) -> tuple[str, ...]:
+def verdict_lines(
+    session: Session, said: str, verdict: str, image: str, code: ExitCode, *, promoted: Rollout | None = None
+) -> tuple[str, ...]:
     """The result where nothing was followed: the sentence; in a pipe it goes to stderr, and the
-    last line is a verdict there too."""
+    last line is a verdict there too. `promoted`: the Rollout, where the image has all traffic."""
     if not session.human or session.runtime.facts.terminal:
         return (said,)
     session.note(said)
     shown = version(image) if image else ""
-    return (keyed(f"verdict={verdict}", version=shown, exit=str(int(code))),)
+    keys = {}
+    if promoted:
+        steps = len(steps_of(promoted))
+        keys = {"stable": shown, "step": f"{steps}/{steps}" if steps else "", "weight": "100"}
+    return (keyed(f"verdict={verdict}", version=shown, **keys, exit=str(int(code))),)
 
 
 def _not_observed(session: Session, live: Rollout, image: str, *, sent: bool) -> Answer:

@@ -164,7 +164,7 @@ def test_an_error_before_anything_is_followed_is_annotated(
 
 def test_a_version_that_is_stable_already_has_outputs(world: World) -> None:
     ran = world.canary("deploy", "v1.0.0", environ=GITHUB)
-    assert ran.out == "verdict=healthy version=v1.0.0 exit=0\n"
+    assert ran.out == "verdict=healthy version=v1.0.0 stable=v1.0.0 step=3/3 weight=100 exit=0\n"
     assert ran.err == "v1.0.0 is already the version of `companyos-api`: nothing to do\n"
     assert outputs(world) == {
         "phase": "Healthy",

@@ -80,6 +80,13 @@ def test_a_deploy_goes_through_its_steps_and_ends_when_it_is_stable(begin: Begin
     is_true(world, world.canary("deploy", "v1.1.0"), "v1.1.0")
 
 
+def test_the_first_line_names_the_revision_and_no_other_one_follows(begin: Begin) -> None:
+    world = begin()
+    lines = world.canary("deploy", "v1.1.0").out.splitlines()
+    assert lines[0].endswith(" revision=2")
+    assert not [line for line in lines[1:] if " revision " in line]
+
+
 def test_a_bad_version_is_rolled_back_and_no_pod_of_it_is_left(begin: Begin) -> None:
     world = begin(config=ALONE)
     ran = world.canary("deploy", "v1.2.0")

@@ -60,7 +60,7 @@ class Manner:
     stay: bool = False
 
 
-_SOON, _LONGEST = 0.2, timedelta(seconds=2)
+_SOON, _LONGEST, _UNSEEN = 0.2, timedelta(seconds=2), timedelta(seconds=20)
 
 
 class Lines(Show):
@@ -80,7 +80,7 @@ class Lines(Show):
 
     def snapshot(self, snapshot: Snapshot) -> float | None:
         picture = look(snapshot, self._runtime.clock.now(), self._place)
-        if self._session.quiet or self._is_early(picture):
+        if self._session.quiet or self._is_early(picture) or self._is_unseen(picture):
             return _SOON
         self._tell(picture)
         return None
@@ -96,6 +96,11 @@ class Lines(Show):
         elif self._early_since is None:
             self._early_since = picture.now
         return self._early_since is not None and picture.now - self._early_since < _LONGEST
+
+    def _is_unseen(self, picture: Picture) -> bool:
+        """The first line names the revision, which the controller gives; it is not awaited for ever."""
+        unseen = self._last is None and not picture.snapshot.rollout.observed
+        return unseen and picture.now - self._began < _UNSEEN
 
     def _tell(self, picture: Picture) -> None:
         now, beat = picture.now, self._session.reporting.heartbeat
