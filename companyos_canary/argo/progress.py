@@ -1,5 +1,6 @@
 """How far an update has come, how long it still takes, and what a full promote would leave out, as facts. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -9,7 +10,7 @@ from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_pha
 from companyos_canary.argo.steps import WeightStep, max_weight, set_weight, steps_of, weight_step_at, weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import duration_of
-from companyos_canary.model.quantity import parse_duration, percent_of, repeated, whole, whole_seconds
+from companyos_canary.model.quantity import parse_duration, parse_time, percent_of, repeated, whole, whole_seconds
 from companyos_canary.model.rollout import BlueGreen, Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 
@@ -218,9 +219,28 @@ def _run_like(snapshot: Snapshot, index: int) -> AnalysisRun | None:
     own = step_run(snapshot, index)
     if own:
         return own
-    steps = snapshot.rollout.steps
+    steps, written = snapshot.rollout.steps, _written_at(snapshot.rollout.raw)
     same = {i for i, s in enumerate(steps) if s.raw == steps[index].raw}
-    return next((r for r in reversed(snapshot.runs) if r.step_index in same), None)
+    alike = (r for r in reversed(snapshot.runs) if r.step_index in same)
+    return next((r for r in alike if r in snapshot.attempt or _began_after(r, written)), None)
+
+
+def _began_after(run: AnalysisRun, moment: datetime | None) -> bool:
+    return moment is not None and run.created_at is not None and run.created_at > moment
+
+
+def _written_at(raw: Mapping[str, Any]) -> datetime | None:
+    """The last time that someone who owns the steps wrote anything: a run of before may be one of other steps, and
+    does not say which template it is of. None where the API server does not tell."""
+    found = []
+    entries = (raw.get("metadata") or {}).get("managedFields")
+    for entry in entries if isinstance(entries, list) else ():
+        node: Any = entry.get("fieldsV1") if isinstance(entry, Mapping) else None
+        for part in ("f:spec", "f:strategy", "f:canary", "f:steps"):
+            node = node.get(part) if isinstance(node, Mapping) else None
+        if node is not None and (time := parse_time(entry.get("time"))):
+            found.append(time)
+    return max(found, default=None)
 
 
 def _remaining(snapshot: Snapshot, doing: Activity, length: timedelta | None, now: datetime) -> timedelta | None:

@@ -3,9 +3,11 @@
 import re
 from datetime import datetime, timedelta
 
+import pytest
+
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults.effects import Answer, Fault
-from tests.world import World
+from tests.world import CONFIG, World
 
 
 def test_it_ends_with_0_in_every_state(world: World) -> None:
@@ -85,3 +87,18 @@ def test_pods_that_cannot_start_end_it_at_the_time_that_is_said(world: World) ->
         year=aborted.year, month=aborted.month, day=aborted.day, tzinfo=aborted.tzinfo
     )
     assert timedelta() <= late <= timedelta(seconds=2)
+
+
+@pytest.mark.parametrize("second", ["6s", "1m"])
+def test_how_long_a_later_step_takes_is_not_taken_from_runs_of_other_steps(shipped: World, second: str) -> None:
+    """Earlier runs do not say which template they are of: they count only if the steps are the same since."""
+    shipped.advance(2)
+    if second != "6s":
+        later = CONFIG.replace("{weight: 25, analysis: 6s}", "{weight: 25, analysis: 1m}")
+        (shipped.folder / "canary.yaml").write_text(later)
+        assert shipped.canary("apply").code == ExitCode.OK
+    shipped.canary("deploy", "v1.3.0", "--no-wait")
+    shipped.advance(1)
+    ran = shipped.canary("get", terminal=True)
+    assert ran.out.count("then 6s") == (2 if second == "6s" else 1), ran.out
+    assert ("left" in ran.out.splitlines()[1]) == (second == "6s")
