@@ -219,10 +219,13 @@ def _run_like(snapshot: Snapshot, index: int) -> AnalysisRun | None:
     own = step_run(snapshot, index)
     if own:
         return own
-    steps, written = snapshot.rollout.steps, _written_at(snapshot.rollout.raw)
+    steps = snapshot.rollout.steps
     same = {i for i, s in enumerate(steps) if s.raw == steps[index].raw}
-    alike = (r for r in reversed(snapshot.runs) if r.step_index in same)
-    return next((r for r in alike if r in snapshot.attempt or _began_after(r, written)), None)
+    for run in reversed(snapshot.attempt):
+        if run.step_index in same:
+            return run
+    alike = next((r for r in reversed(snapshot.runs) if r.step_index in same), None)
+    return alike if alike and _began_after(alike, _written_at(snapshot.rollout.raw)) else None
 
 
 def _began_after(run: AnalysisRun, moment: datetime | None) -> bool:

@@ -14,7 +14,7 @@ from companyos_canary.actions.traffic import between_buckets, crowd
 from companyos_canary.argo.picture import look
 from companyos_canary.commands import base, scope
 from companyos_canary.commands.options import a_duration
-from companyos_canary.commands.session import Answer, Session
+from companyos_canary.commands.session import Answer, Session, permitted
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, exits, near
 from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Live
@@ -59,6 +59,7 @@ EXAMPLES = (
 OUTPUT = Output((prometheus.NowRow, Since, Query), {"metrics": prometheus.NowRow, "error": Failure}, partial=True)
 EXITS = exits(ExitCode.INTERRUPTED)
 _NONE = "it has no metrics: no AnalysisRun, and no canary.yaml for it here"
+_OTHERS = "none of its metrics asks Prometheus; `canary analysis` shows what its AnalysisRuns measured"
 _NO_CANARY = "no update is in progress, so there are no canary pods to measure"
 
 
@@ -74,8 +75,10 @@ class _Asking:
         session, resolved = self.session, self.session.resolved
         self.snapshot = session.cluster.snapshot(session.rollout, events=False)
         self.questions = questions(self.snapshot, resolved.settings)
-        if not self.questions.metrics and resolved.problem:
-            raise resolved.problem
+        if not self.questions.metrics:
+            permitted(self.snapshot, "analysisruns")
+            if resolved.problem:
+                raise resolved.problem
 
     @cached_property
     def prometheus(self) -> Prometheus:
@@ -125,10 +128,15 @@ class _Asking:
             for said in between_buckets(self.prometheus, self.questions):
                 self.session.note(said)
 
+    @property
+    def why_none(self) -> str:
+        """Why there is nothing to ask Prometheus."""
+        return _OTHERS if any(run.metrics for run in self.snapshot.runs) else _NONE
+
     def notes(self) -> tuple[str, ...]:
         rollout = self.snapshot.rollout
         if not self.questions.metrics:
-            return (*self.snapshot.notes, f"{rollout.name}: {_NONE}")
+            return (*self.snapshot.notes, f"{rollout.name}: {self.why_none}")
         idle = rollout.is_fully_promoted and rollout.observed
         return (*self.snapshot.notes, _NO_CANARY) if idle else self.snapshot.notes
 
@@ -223,7 +231,7 @@ def _named(asking: _Asking, name: str) -> Question:
     known = {q.name: q for q in asking.questions.metrics}
     if name in known:
         return known[name]
-    others = f"known: {', '.join(known)}" if known else _NONE
+    others = f"known: {', '.join(known)}" if known else asking.why_none
     raise NotFound(f"no metric `{name}` judges `{asking.snapshot.rollout.name}`", hint=near(name, known, others))
 
 

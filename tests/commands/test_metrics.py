@@ -9,7 +9,8 @@ import pytest
 
 from companyos_canary.errors import ExitCode, Unreachable
 from companyos_canary.model.http import Request, Response
-from companyos_canary.sandbox.kinds import ROLLOUT
+from companyos_canary.sandbox.faults.effects import Answer, Fault
+from companyos_canary.sandbox.kinds import ANALYSISRUN, ROLLOUT
 from tests.commands.conftest import interrupt
 from tests.world import CONFIG, Ran, World
 
@@ -91,6 +92,33 @@ def test_a_rollout_without_metrics_is_a_note(world: World) -> None:
         ran = world.canary("metrics", "companyos-api", "-n", "companyos", *arguments)
         assert (ran.code, ran.out) == (ExitCode.OK, "")
         assert ran.err.startswith("companyos-api: it has no metrics: no AnalysisRun, ")
+
+
+@pytest.mark.parametrize("more", [(), ("--since", "1h"), ("--query", "error-rate"), ("-o", "json")])
+def test_where_runs_may_not_be_listed_it_is_not_known_what_to_ask(measured: World, more: tuple[str, ...]) -> None:
+    (measured.folder / "canary.yaml").unlink()
+    measured.faults.add(Fault(Answer(403), verb="list", path="/analysisruns$"))
+    ran = measured.canary("metrics", "companyos-api", "-n", "companyos", *more)
+    assert ran.code == ExitCode.DENIED
+    assert "not permitted to `list` `analysisruns.argoproj.io`" in ran.out + ran.err
+    assert "no AnalysisRun" not in ran.out + ran.err
+
+
+def test_metrics_of_another_provider_are_shown_and_not_denied(measured: World) -> None:
+    """A Job asks no Prometheus; its run is there all the same."""
+    (measured.folder / "canary.yaml").unlink()
+    for run in measured.store.items(ANALYSISRUN, "companyos"):
+        job = {"name": "smoke", "provider": {"job": {"spec": {}}}}
+        result = {"name": "smoke", "phase": "Running", "count": 0}
+        spec, status = {**run["spec"], "metrics": [job]}, {**run["status"], "metricResults": [result]}
+        measured.store.update(ANALYSISRUN, {**run, "spec": spec, "status": status})
+    ran = measured.canary("metrics", "companyos-api", "-n", "companyos")
+    assert (ran.code, "metric=smoke" in ran.out) == (ExitCode.OK, True), ran
+    assert "no AnalysisRun" not in ran.err
+    assert "none of its metrics asks Prometheus" in ran.err
+    assert (
+        "no AnalysisRun" not in measured.canary("metrics", "companyos-api", "-n", "companyos", "--query", "smoke").err
+    )
 
 
 def test_an_away_prometheus_is_an_error_beside_what_was_measured(measured: World) -> None:
