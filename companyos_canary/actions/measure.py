@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -32,8 +33,18 @@ def ask(prometheus: Prometheus, questions: Questions, now: datetime) -> Live:
         return tuple(s.value for s in prometheus.query(query)) if query else ()
 
     metrics = tuple(_metric(q, values) for q in questions.metrics)
-    share = _number(_or_nothing(values, questions.share))
-    return Live(at=now, address=prometheus.address, metrics=metrics, share=share)
+    return replace(ask_share(prometheus, questions, now), metrics=metrics)
+
+
+def ask_share(prometheus: Prometheus, questions: Questions, now: datetime) -> Live:
+    """The canary's share of the requests alone, and of how many. Raises as `ask` does."""
+
+    def one(query: str) -> float | None:
+        return _number(_or_nothing(lambda q: tuple(s.value for s in prometheus.query(q)) if q else (), query))
+
+    share = one(questions.share)
+    requests = None if share is None else one(questions.requests)
+    return Live(at=now, address=prometheus.address, share=share, requests=requests)
 
 
 def courses(

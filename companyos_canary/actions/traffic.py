@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from companyos_canary.analysis.evidence import BUCKETS, DECISIONS, REQUESTS, clumps
+from companyos_canary.argo.picture import Picture
 from companyos_canary.diagnosis.doubts import others
 from companyos_canary.errors import CanaryError, NotFound
 from companyos_canary.prometheus.client import Prometheus
@@ -173,6 +174,21 @@ def crowd_sentence(found: Crowd, rollout: str, namespace: str) -> str:
     names = ", ".join(f"`{o}`" for o in found.others[:_MOST])
     more = f" and {len(found.others) - _MOST} more" if len(found.others) > _MOST else ""
     return f"the metrics of `{rollout}` also count the requests of {names}{more}: {remedy(rollout, namespace)}"
+
+
+def share_sentence(found: Picture, everybody: str) -> str:
+    """Where Prometheus counts another share than the one that is asked for, and what to do; empty elsewhere.
+    `everybody` is the selector that canary and stable have in common."""
+    rollout, live = found.snapshot.rollout, found.live
+    if live is None or live.share is None or not found.measures_another_share:
+        return ""
+    said = (
+        f"Prometheus counts {100 * live.share:.0f} % of the requests at the canary, and {found.progress.percent:g} % "
+        f"are asked for: "
+    )
+    if f'pod=~"{rollout.name}-' in everybody:
+        return f"{said}the metrics count its own pods alone, so connections that stay open may decide who is asked"
+    return f"{said}the metrics may count other pods, too; {remedy(rollout.name, rollout.namespace)}"
 
 
 def remedy(rollout: str, namespace: str) -> str:

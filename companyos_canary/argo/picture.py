@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from companyos_canary.argo.cause import cause
 from companyos_canary.argo.durations import Points, first_look, measured_courses, weight_starts
 from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.metric_rows import MetricRow, metric_rows
-from companyos_canary.argo.pods import PodState, pod_share, pod_state
+from companyos_canary.argo.pods import PodState, contradicts, pod_share, pod_state
 from companyos_canary.argo.progress import Progress, progress, started_at
 from companyos_canary.argo.routes import Route, active_routes
 from companyos_canary.argo.steps import WeightStep, actual_share, actual_weight, weight_step_at
@@ -19,6 +19,8 @@ from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import place_text
 from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.model.workload import ReplicaSet
+
+_COUNTED = timedelta(seconds=90)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,39 @@ class Picture:
     def weights(self) -> tuple[tuple[datetime, float], ...]:
         """When each weight of this update began, as far as that is known."""
         return weight_starts(self.snapshot, self.progress.steps)
+
+    @property
+    def weight_lasts(self) -> timedelta:
+        """How long the weight has been what it is, where the current step says so; a run that waits for requests, as
+        long as the weight was seen to begin."""
+        far = self.progress
+        if far.length is not None and far.remaining is not None:
+            return far.length - far.remaining
+        conditions = self.snapshot.rollout.pause_conditions
+        began = next((c.started_at for c in conditions if c.started_at), None)
+        if began is None and far.activity == "analysing":
+            began = max((at for at, weight in self.weights if weight == far.percent), default=None)
+        return self.as_of - began if began else timedelta()
+
+    @property
+    def could_measure_the_share(self) -> bool:
+        """Whether the share that Prometheus counts at the canary should be the one that is asked for: the weight has
+        lasted for the minute that is counted and two scrapes, and nothing reaches the canary besides."""
+        rollout = self.snapshot.rollout
+        if not self.progress.stepped or rollout.aborted or self.snapshot.stale_since:
+            return False
+        settled = self.progress.activity in ("analysing", "pausing", "waiting", "held", "inconclusive")
+        return settled and not self.routes and not rollout.experiment and self.weight_lasts >= _COUNTED
+
+    @property
+    def measures_another_share(self) -> bool:
+        """Whether Prometheus counts a share at the canary that neither the weight nor the pods explain."""
+        live = self.live
+        if live is None or live.share is None or not live.requests or not self.could_measure_the_share:
+            return False
+        by_pods = self.pod_share
+        due = (self.progress.percent, self.actual_percent, *([] if by_pods is None else [by_pods]))
+        return contradicts(live.share, live.requests, [d / 100 for d in due])
 
     @cached_property
     def first_look(self) -> datetime | None:

@@ -1,5 +1,6 @@
 """The state of a pod as kubectl shows it, and the share of pods that the newest version has. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -159,3 +160,17 @@ _FAR = 5  # percent
 def is_far(weight: float, share: int | None) -> bool:
     """Whether the pods' share is worth saying next to the weight."""
     return share is not None and abs(share - weight) >= _FAR
+
+
+_TIMES, _SURE = 1.5, 4.0  # odds, and standard errors
+
+
+def contradicts(measured: float, requests: float, due: Sequence[float]) -> bool:
+    """Whether the canary's measured part of so many requests (0 to 1) is none of those that are due, nor between them:
+    its odds are 1.5 times others, and chance does not explain that. Never where all or none of the traffic is due."""
+    if requests <= 0 or not all(0 < d < 1 for d in due):
+        return False
+    nearest = min(max(measured, min(due)), max(due))
+    off = abs(measured - nearest) / math.sqrt(nearest * (1 - nearest) / requests)
+    low, high = sorted((measured / max(1e-9, 1 - measured), nearest / (1 - nearest)))
+    return off >= _SURE and high >= _TIMES * low

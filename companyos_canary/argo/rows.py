@@ -18,7 +18,7 @@ from companyos_canary.argo.routes import Route
 from companyos_canary.argo.steps import WeightStep, step_count
 from companyos_canary.model.analysisrun import Measurement
 from companyos_canary.model.experiment import Experiment
-from companyos_canary.model.outcome import AbortReason, Cause, Diagnosis, Ending, EndKind
+from companyos_canary.model.outcome import AbortReason, Cause, Diagnosis, Ending, EndKind, Warned
 from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout, StepKind
 from companyos_canary.model.row import LEFT_OUT, Images, OfAll, Percent, PhaseWord, Role, RunPhase, Says, pick
@@ -223,7 +223,7 @@ class SnapshotRow:
     started_at: datetime | None
     until_end_seconds: timedelta | None
     stale_since: Annotated[datetime | None, Says("when the connection was lost")]
-    notes: Annotated[tuple[str, ...], Says("what could not be read")]
+    notes: Annotated[tuple[str, ...], Says("what could not be read, and what the metrics count besides")]
     experiment: Annotated[ExperimentRow | None, Says("of the current step")]
     plugin: Annotated[StepPlugin | None, Says("what the plugin of the current step says of itself")]
     services: Services = LEFT_OUT
@@ -246,6 +246,7 @@ class VerdictRow:
     cause: Cause | None
     abort_on: AbortReason | None
     why: Diagnosis | None
+    warnings: Annotated[tuple[Warned, ...], Says("what the metrics count besides its own requests")]
     snapshot: SnapshotRow
 
 

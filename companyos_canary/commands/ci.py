@@ -78,16 +78,24 @@ def publish(runtime: "Runtime", wanted: Reporting, report: "Report", *, said: bo
     from companyos_canary.view.ci import forges
 
     environ, outputs = runtime.environ, report.outputs
-    if wanted.ci and report.level and not said:
-        line = forges.annotation(report) if wanted.ci == "github" else forges.error_line(report)
-        runtime.stderr.write(f"{line}\n")  # never folded
-        runtime.stderr.flush()
+    if not said:
+        annotate(runtime, wanted, report)
     if wanted.ci == "github":
         lines = forges.outputs(outputs, f"canary_{secrets.token_hex(8)}")
         _write(runtime, environ.get("GITHUB_OUTPUT", ""), lines, append=True)
         _write(runtime, environ.get("GITHUB_STEP_SUMMARY", ""), report.summary, append=True)
     _write(runtime, wanted.summary, report.summary)
     _write(runtime, wanted.dotenv, forges.dotenv(outputs))
+
+
+def annotate(runtime: "Runtime", wanted: Reporting, report: "Report") -> None:
+    """The annotation on stderr, for a CI system."""
+    from companyos_canary.view.ci import forges
+
+    if wanted.ci and report.level:
+        line = forges.annotation(report) if wanted.ci == "github" else forges.error_line(report)
+        runtime.stderr.write(f"{line}\n")  # never folded
+        runtime.stderr.flush()
 
 
 def _write(runtime: "Runtime", name: str, text: str, *, append: bool = False) -> None:

@@ -18,7 +18,7 @@ from companyos_canary.argo.patches.decision import Decision, Nothing
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.steps import steps_of
 from companyos_canary.commands import scope
-from companyos_canary.commands.ci import publish
+from companyos_canary.commands.ci import annotate, publish
 from companyos_canary.commands.outcome import verb_with
 from companyos_canary.commands.session import Answer, Session
 from companyos_canary.commands.shows.lines import JsonLines, Lines, Manner, Show
@@ -40,7 +40,7 @@ from companyos_canary.model.outcome import AbortReason, Diagnosis, Ending
 from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.ci.summary import ending_report, unobserved_report
+from companyos_canary.view.ci.summary import ending_report, unobserved_report, warning_report
 from companyos_canary.view.format import keyed
 
 _USUAL = Manner()
@@ -66,18 +66,18 @@ def follow_to_the_end(session: Session, live: Rollout, aim: Aim) -> Answer:
     """Follows the Rollout's newest template."""
     if problem := impossible(live, aim.until):
         raise Refused(problem, hint="--until healthy or --until paused")
-    place, settings = session.view_place(live), session.resolved.settings
-    said = scope.note(session, scope.of_settings(session, settings), live.name) if settings else ""
+    place = session.view_place(live)
     show, ending, trouble = _followed(session, live, aim, place)
     if ending is None and (trouble or session.is_over):
         raise trouble or TimedOut(f"timed out: nothing of `{live.name}` was read in time")
     if ending is None:
         return _not_observed(session, live, aim.image, sent=aim.sent)
     publish(session.runtime, session.reporting, ending_report(ending, place))
-    if said.startswith("the metrics"):  # with the verdict again, which rests on it and is the last line
-        session.note(said)
-    elif settings is None:
-        scope.note(session, scope.of_snapshot(session, ending.snapshot), live.name)
+    for warning in ending.warnings:  # with the verdict again, which rests on it and is the last line
+        if session.reporting.ci:
+            annotate(session.runtime, session.reporting, warning_report(ending, warning))
+        else:
+            session.note(warning.message)
     show.end(ending)
     return Answer(
         code=ending.exit_code,
@@ -93,10 +93,11 @@ def _followed(
     """What it was shown by, its ending (None: no controller has taken it up), and why reads failed at last."""
     now = session.runtime.clock.now
     deadline = session.time(aim.timeout).until if aim.timeout is not None else None
+    counting = scope.ScopeWatch(session, live.name)
     with (
         _ended_otherwise(live, place),
         closing(session.runtime.feed(session.cluster, live.name)) as feed,
-        show_for(session, place, aim.manner, feed.poke) as show,
+        _told_first(session, counting, show_for(session, place, aim.manner, feed.poke)) as show,
     ):
         show.first(live)
         following = Following(
@@ -112,12 +113,24 @@ def _followed(
             abort_on=aim.abort_on,
             abort=lambda reason: _abort(session, live.name, feed.snapshot(), reason),
         )
-        followed = identify(feed, following, now, show.snapshot, show.idle)
-        ending = follow(feed, followed, following, now, show.snapshot) if followed else None
+
+        def shown(snapshot: Snapshot) -> float | None:
+            return show.snapshot(counting.noted(snapshot))
+
+        followed = identify(feed, following, now, shown, show.idle)
+        ending = follow(feed, followed, following, now, shown) if followed else None
         if ending is not None:
-            ending = replace(ending, why=_why(session, ending, place))
+            ending = counting.ended(replace(ending, why=_why(session, ending, place)))
             show.last(ending)
         return show, ending, feed.trouble
+
+
+def _told_first(session: Session, counting: scope.ScopeWatch, show: Show) -> Show:
+    """What is known at the start is the first thing that is said; in a pipe it is a line of its own."""
+    if not isinstance(show, Lines):
+        for warning in counting.warnings:
+            session.note(warning.message)
+    return show
 
 
 def _why(session: Session, ending: Ending, place: Place) -> Diagnosis | None:

@@ -1,7 +1,7 @@
 """`canary metrics`: what Prometheus says now, over time, and how it is asked."""
 
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Annotated
@@ -10,12 +10,13 @@ import typer
 
 from companyos_canary.actions.change import interrupted
 from companyos_canary.actions.measure import ask, courses
-from companyos_canary.actions.traffic import between_buckets, crowd
+from companyos_canary.actions.traffic import between_buckets, crowd, share_sentence
 from companyos_canary.argo.picture import look
 from companyos_canary.commands import base, scope
 from companyos_canary.commands.options import a_duration
 from companyos_canary.commands.session import Answer, Session, permitted
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, exits, near
+from companyos_canary.model.outcome import Warned
 from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Live
 from companyos_canary.prometheus.client import Prometheus
@@ -48,7 +49,6 @@ class Query(Placed):
     link: str
 
 
-_FAR = 20  # percentage points between the share that is asked for and the one that is counted
 _SECOND = timedelta(seconds=1)
 EXAMPLES = (
     "canary metrics                     canary and stable now, limit, verdict",
@@ -97,30 +97,23 @@ class _Asking:
             except CanaryError as problem:
                 address = self.prometheus.address
                 live, error = Live(now, address, problem=problem.message), problem
-        return Now(picture, self.questions, live), error
+        return Now(replace(picture, live=live), self.questions, live), error
 
-    def scope(self, found: Now) -> None:
-        """Says where other services answer too, or the measured share is far from what was asked for."""
-        rollout, problem = self.snapshot.rollout, found.live.problem
-        if not self.questions.everybody or problem:
-            return
-        scope.note(
-            self.session,
-            crowd(self.prometheus, self.questions.everybody, rollout.name, rollout.namespace),
-            rollout.name,
+    def scope(self, found: Now) -> Now:
+        """With what is wrong where other services answer too, or another share is measured than is asked for; that is
+        also said."""
+        rollout, everybody = self.snapshot.rollout, self.questions.everybody
+        if not everybody or found.live.problem:
+            return found
+        told = scope.warned(
+            self.session, crowd(self.prometheus, everybody, rollout.name, rollout.namespace), rollout.name
         )
+        if not told and (share := share_sentence(found.picture, everybody)):
+            told = (Warned("share", share),)
+        for warning in told:
+            self.session.note(warning.message)
         self._boundaries()
-        share, asked = found.live.share, found.picture.progress.percent
-        if (
-            found.under_way
-            and share is not None
-            and abs(100 * share - asked) > _FAR
-            and found.picture.share is not None
-        ):
-            self.session.note(
-                f"Prometheus counts {100 * share:.0f} % of the requests at the canary, {asked} % are asked for: "
-                f"in the last minute the weight changed, or the metrics count other pods, too"
-            )
+        return replace(found, warnings=told)
 
     def _boundaries(self) -> None:
         """Says where the limit of the p95 is between two buckets."""
@@ -147,7 +140,7 @@ def _now(session: Session) -> Answer:
     found, error = asking.look()
     if error and not found.picture.metrics:
         raise error
-    asking.scope(found)
+    found = asking.scope(found)
     facts = session.runtime.facts
     return Answer(
         data=prometheus.now_row(found),

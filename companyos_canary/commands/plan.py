@@ -181,16 +181,25 @@ def _load(session: base.Session, asked: "PlannedRule", rps: float | None, errors
 
 
 def _shared(session: base.Session, asked: "PlannedRule", address: str) -> tuple[Warned, ...]:
-    """Where Prometheus was asked: other services that the metrics count, too."""
+    """Where Prometheus was asked: other services that the metrics count, too, or that a canary that is there now has
+    another share than is asked for."""
     from companyos_canary.actions.traffic import crowd, crowd_sentence
     from companyos_canary.analysis.evidence import REQUESTS
+    from companyos_canary.commands.scope import of_share
+    from companyos_canary.render.questions import questions
 
     if not address:
         return ()
     prometheus = session.runtime.prometheus(session.cluster, session.resolved.settings, asked.address)
     found = crowd(prometheus, f"{REQUESTS}{{{asked.scope}}}", asked.rollout, asked.namespace)
     said = crowd_sentence(found, asked.rollout, asked.namespace)
-    return (Warned("scope", said),) if said else ()
+    if said:
+        return (Warned("scope", said),)
+    try:
+        snapshot = session.cluster.snapshot(asked.rollout, events=False)
+    except CanaryError:
+        return ()
+    return of_share(session, prometheus, questions(snapshot, session.resolved.settings), snapshot)
 
 
 def _played(

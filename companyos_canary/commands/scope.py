@@ -1,12 +1,20 @@
-"""What a verb says where the metrics count the requests of other services, too."""
+"""What a verb says where the metrics count the requests of other services, too, or another share than is asked for."""
 
-from companyos_canary.actions.traffic import Crowd, crowd, crowd_sentence
+from dataclasses import replace
+from datetime import timedelta
+
+from companyos_canary.actions.measure import ask_share
+from companyos_canary.actions.traffic import Crowd, crowd, crowd_sentence, share_sentence
 from companyos_canary.analysis.evidence import REQUESTS
+from companyos_canary.argo.picture import look
 from companyos_canary.commands.session import Session
+from companyos_canary.commands.shows.jobs import Repeated
 from companyos_canary.config import Settings
 from companyos_canary.errors import CanaryError, Refused
+from companyos_canary.model.outcome import Ending, Warned
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.render.questions import questions
+from companyos_canary.prometheus.client import Prometheus
+from companyos_canary.render.questions import Questions, questions
 
 
 def of_settings(session: Session, settings: Settings) -> Crowd:
@@ -33,12 +41,71 @@ def _asked(session: Session, settings: Settings | None, address: str, selector: 
     return crowd(prometheus, selector, rollout, session.cluster.namespace)
 
 
-def note(session: Session, found: Crowd, rollout: str) -> str:
-    """Said at once, on stderr, where there is something to say."""
+def warned(session: Session, found: Crowd, rollout: str) -> tuple[Warned, ...]:
+    """The warning, if others are counted, too. That no one could be asked is said on stderr."""
     said = crowd_sentence(found, rollout, session.cluster.namespace)
-    if said:
+    if said and not found.others:
         session.note(said)
-    return said
+    return (Warned("scope", said),) if found.others else ()
+
+
+def of_share(session: Session, prometheus: Prometheus, asked: Questions, snapshot: Snapshot) -> tuple[Warned, ...]:
+    """The warning, if Prometheus counts another share at the canary than is asked for."""
+    picture = look(snapshot, session.runtime.clock.now())
+    if picture.could_measure_the_share and asked.share:
+        live = ask_share(prometheus, asked, picture.now)
+        if said := share_sentence(replace(picture, live=live), asked.everybody):
+            return (Warned("share", said),)
+    return ()
+
+
+_EVERY = timedelta(seconds=15)
+
+
+def _nobody() -> None:
+    """Is woken: what is found can wait for the next change."""
+
+
+class ScopeWatch:
+    """What is wrong with the counting, as it is found while a version is followed: at the start by canary.yaml, later
+    by what its runs ask and by the share that is measured. Each is warned of once."""
+
+    def __init__(self, session: Session, rollout: str) -> None:
+        self._session, self._rollout = session, rollout
+        settings = session.resolved.settings
+        self._asked = settings is not None
+        self.warnings = warned(session, of_settings(session, settings), rollout) if settings else ()
+        runtime = session.runtime
+        self._looks = Repeated(self._look, every=_EVERY, now=runtime.clock.now, start=runtime.start, wake=_nobody)
+
+    def noted(self, snapshot: Snapshot) -> Snapshot:
+        """With what is known so far among its notes; looks again where that is due."""
+        if snapshot.whole:
+            self._looks.about(snapshot)
+        return self._with_notes(snapshot)
+
+    def ended(self, ending: Ending) -> Ending:
+        """With all that was found; where no run was seen before, its questions are looked at now."""
+        if not self._asked:
+            self.warnings += warned(self._session, of_snapshot(self._session, ending.snapshot), self._rollout)
+        return replace(ending, snapshot=self._with_notes(ending.snapshot), warnings=self.warnings)
+
+    def _with_notes(self, snapshot: Snapshot) -> Snapshot:
+        told = tuple(w.message for w in self.warnings)
+        return replace(snapshot, notes=(*snapshot.notes, *told)) if told else snapshot
+
+    def _look(self, snapshot: Snapshot) -> None:
+        if not self._asked and snapshot.attempt:
+            found = of_snapshot(self._session, snapshot)
+            self._asked = not found.problem
+            self.warnings += warned(self._session, found, self._rollout) if self._asked else ()
+        if self.warnings:  # a share that is another one has the same reason
+            return
+        settings = self._session.resolved.settings
+        asked = questions(snapshot, settings)
+        if asked.share and asked.address:
+            prometheus = self._session.runtime.prometheus(self._session.cluster, settings, asked.address)
+            self.warnings += of_share(self._session, prometheus, asked, snapshot)
 
 
 def refuse(session: Session, settings: Settings, *, force: bool) -> None:

@@ -128,7 +128,8 @@ class Ending:
     `step` the index of the step it had come to; `share` is what its pods made of that weight, in
     percent (None if they do not make it). `wanted` is the weight of `--until weight=N`.
     `abort_on`: why `--abort-on` aborted it. `troubled`: what was seen when its pods did not start; they are
-    gone once it is rolled back. `why` is what `canary why` would say now, None where nothing is wrong."""
+    gone once it is rolled back. `why` is what `canary why` would say now, None where nothing is wrong. `warnings`: why
+    its metrics may have judged others, too."""
 
     kind: EndKind
     exit_code: ExitCode
@@ -146,6 +147,7 @@ class Ending:
     max_weight: int = 100
     troubled: Snapshot | None = None
     why: Diagnosis | None = None
+    warnings: tuple["Warned", ...] = ()
 
     @property
     def percent(self) -> float | None:

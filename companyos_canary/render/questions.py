@@ -71,12 +71,20 @@ def everybody(query: str) -> str:
 
 def share(found: RequestGuard) -> str:
     """The canary's part of all requests, over the guard's window and at most a minute."""
-    try:
-        window = format_duration(min(parse_duration(found.window), _LONGEST))
-    except ValueError:  # `1d`, which Go's durations do not know
-        window = format_duration(_LONGEST)
-    everybody = _without(found.matchers, "")
+    window, everybody = _share_window(found), _without(found.matchers, "")
     return f"sum(rate({found.metric}{found.matchers}[{window}])) / sum(rate({found.metric}{everybody}[{window}]))"
+
+
+def all_requests(found: RequestGuard) -> str:
+    """How many requests `share` is a part of."""
+    return f"sum(increase({found.metric}{_without(found.matchers, '')}[{_share_window(found)}]))"
+
+
+def _share_window(found: RequestGuard) -> str:
+    try:
+        return format_duration(min(parse_duration(found.window), _LONGEST))
+    except ValueError:  # `1d`, which Go's durations do not know
+        return format_duration(_LONGEST)
 
 
 def _kinds(query: str) -> set[bool]:
@@ -122,13 +130,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """`address` is the Prometheus that the controller asks (it may hold a password); empty if
-    none is known. `share` asks for the canary's part of all requests; empty if no one counts. `everybody` is
-    the selector that canary and stable have in common; empty if no query tells them apart."""
+    """`address` is the Prometheus that the controller asks (it may hold a password); empty if none is known. `share`
+    asks for the canary's part of all requests, and `requests` for how many those were; empty if no one counts.
+    `everybody` is the selector that canary and stable have in common; empty if no query tells them apart."""
 
     address: str = ""
     metrics: tuple[Question, ...] = ()
     share: str = ""
+    requests: str = ""
     everybody: str = ""
 
 
@@ -150,6 +159,7 @@ def questions(snapshot: Snapshot, settings: Settings | None) -> Questions:
         address=address,
         metrics=tuple(_question(m, address) for m in asked.values()),
         share=share(counted) if counted else "",
+        requests=all_requests(counted) if counted else "",
         everybody=next(filter(None, (everybody(m.query) for m in asked.values())), ""),
     )
 

@@ -22,6 +22,7 @@ def verdict_line(ending: Ending) -> str:
         "weight": _weight(ending),
         **_reason(ending),
         "abort_on": ending.abort_on.condition if ending.abort_on else "",
+        "warnings": ",".join(w.code for w in ending.warnings),
         "exit": str(int(ending.exit_code)),
     }
     return " ".join(f"{k}={quoted(v)}" for k, v in values.items() if v)

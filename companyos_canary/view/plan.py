@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from companyos_canary.model.outcome import Chance, PlannedStep, PlanRow
+from companyos_canary.model.outcome import Chance, PlannedStep, PlanRow, Warned
 from companyos_canary.view.format import duration, keyed
 from companyos_canary.view.lines import Column, Facts, Line, Tone, table, wrapped
 
@@ -12,26 +12,36 @@ _ALWAYS, _HARDLY = 0.99, 0.05
 
 def screen(plan: PlanRow, facts: Facts) -> list[Line]:
     """For a terminal."""
-    warned: list[Line] = [
-        line for w in plan.warnings for line in _sentence(f"{facts.symbols.warning} {w.message}", facts, "warning")
-    ]
+    first, later = (_warned(plan, facts, doubtful=doubtful) for doubtful in (True, False))
     return [
         *_sentence(_head(plan), facts),
+        *first,
         (),
         *table(_step_columns(plan.steps), facts.width),
         *_sentence(f"  {_takes(plan)}", facts),
         (),
         *table(_chance_columns(plan.chances), facts.width),
         *_sentence(f"  {stops(plan.chances)}", facts),
-        *([()] if warned else []),
-        *warned,
+        *([()] if later else []),
+        *later,
         (),
         *(((line, "hint"),) for line in _text(_how(plan), facts)),
     ]
 
 
+def _is_first(warned: Warned) -> bool:
+    """Whether it makes all numbers doubtful: then it is said before them."""
+    return warned.code in ("scope", "share")
+
+
+def _warned(plan: PlanRow, facts: Facts, *, doubtful: bool) -> list[Line]:
+    told = (w.message for w in plan.warnings if _is_first(w) is doubtful)
+    return [line for text in told for line in _sentence(f"{facts.symbols.warning} {text}", facts, "warning")]
+
+
 def plain(plan: PlanRow) -> tuple[str, ...]:
     """For a pipe: a line for the traffic, each step, each kind of version and each warning."""
+    warned = {w: keyed("warning", code=w.code, message=w.message) for w in plan.warnings}
     return (
         keyed(
             "plan",
@@ -43,6 +53,7 @@ def plain(plan: PlanRow) -> tuple[str, ...]:
             prometheus=plan.prometheus,
             seed=str(plan.seed),
         ),
+        *(line for w, line in warned.items() if _is_first(w)),
         *(
             keyed(
                 f"step {s.number}/{len(plan.steps)}",
@@ -70,7 +81,7 @@ def plain(plan: PlanRow) -> tuple[str, ...]:
             )
             for c in plan.chances
         ),
-        *(keyed("warning", code=w.code, message=w.message) for w in plan.warnings),
+        *(line for w, line in warned.items() if not _is_first(w)),
     )
 
 
@@ -79,11 +90,12 @@ def markdown(plan: PlanRow) -> str:
     steps, chances = _step_columns(plan.steps), _chance_columns(plan.chances)
     parts = [
         f"### Plan: {_head(plan)}",
+        "\n".join(f"- {w.message}" for w in plan.warnings if _is_first(w)),
         _markdown_table(steps),
         _takes(plan),
         _markdown_table(chances),
         f"**{stops(plan.chances)}**",
-        "\n".join(f"- {w.message}" for w in plan.warnings),
+        "\n".join(f"- {w.message}" for w in plan.warnings if not _is_first(w)),
         f"<sub>{_how(plan)}</sub>",
     ]
     return "\n\n".join(p for p in parts if p)

@@ -9,6 +9,7 @@ from companyos_canary.argo.limits import Limit, Operator, Unit, number_text, uni
 from companyos_canary.argo.metric_rows import MetricRow, SequentialRow, Verdict
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.rows import bound
+from companyos_canary.model.outcome import Warned
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.row import Percent, Placed, RunPhase, Says, pick
 from companyos_canary.model.snapshot import Live, LiveMetric
@@ -44,11 +45,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """One look: the update, what was asked, and the answers."""
+    """One look: the update, what was asked, and the answers; `warnings` are about what is counted besides."""
 
     picture: Picture
     questions: Questions
     live: Live
+    warnings: tuple[Warned, ...] = ()
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -146,6 +148,7 @@ class NowRow(Placed):
     traffic: TrafficRow
     metrics: tuple[MetricNow, ...]
     notes: tuple[str, ...]
+    warnings: tuple[Warned, ...]
 
 
 def verdict(live: LiveMetric | None, limit: Limit | None) -> str:
@@ -171,6 +174,7 @@ def plain(now: Now) -> tuple[str, ...]:
         measured=_text(None if live.share is None else round(live.share * 100, 1)),
         prometheus=live.address,
         problem=live.problem,
+        warnings=",".join(w.code for w in now.warnings),
     )
     return (first, *(_line(r, at) for r in now.rows))
 
@@ -209,6 +213,7 @@ def now_row(now: Now) -> NowRow:
         ),
         metrics=tuple(map(_metric_now, now.rows)),
         notes=now.picture.snapshot.notes,
+        warnings=now.warnings,
     )
 
 

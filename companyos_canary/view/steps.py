@@ -232,18 +232,8 @@ def _measured(picture: Picture, due: float) -> Line:
     if share is None or picture.progress.activity in ("aborting", "aborted"):
         return ()
     percent = round(share * 100)
-    steady = _lasts(picture) >= _MEASURED_OVER
+    steady = picture.weight_lasts >= _MEASURED_OVER
     return ("   ", _share_text(f"measured {percent} %", percent, due if steady else None))
-
-
-def _lasts(picture: Picture) -> timedelta:
-    """How long the weight has been what it is, where the current step says so."""
-    progress = picture.progress
-    if progress.length is not None and progress.remaining is not None:
-        return progress.length - progress.remaining
-    conditions = picture.snapshot.rollout.pause_conditions
-    began = next((c.started_at for c in conditions if c.started_at), None)
-    return picture.as_of - began if began else timedelta()
 
 
 def _share_text(text: str, percent: int, due: float | None) -> Part:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.argo.pods import pod_status, ready_containers, restarts
+from companyos_canary.argo.pods import contradicts, pod_status, ready_containers, restarts
 from companyos_canary.model.workload import Pod
 
 
@@ -91,3 +91,24 @@ def test_restarts_are_those_of_the_init_containers_while_they_run() -> None:
     busy = {**waiting("CrashLoopBackOff"), "restartCount": 4}
     assert restarts(pod({**RUNNING, "restartCount": 2})) == 2
     assert restarts(pod({**RUNNING, "restartCount": 2}, init=(busy,))) == 4
+
+
+@pytest.mark.parametrize(
+    ("measured", "requests", "due", "said"),
+    [
+        (0.05, 6000, (0.10,), True),
+        (0.25, 600, (0.75,), True),
+        (0.07, 6000, (0.10,), False),  # the odds are 1.48 times others
+        (0.05, 100, (0.10,), False),  # five requests of a hundred are chance
+        (0.33, 6000, (0.10, 0.33), False),  # the pods explain it
+        (0.2, 6000, (0.10, 0.33), False),  # between what is asked for and what the pods make
+        (0.0, 6000, (0.10,), True),
+        (1.0, 6000, (0.10,), True),
+        (0.5, 6000, (0.0,), False),  # a weight of 0 says nothing of requests that come by a header
+        (0.05, 0, (0.10,), False),
+    ],
+)
+def test_a_share_contradicts_what_is_due_where_chance_does_not_explain_it(
+    measured: float, requests: float, due: tuple[float, ...], said: bool
+) -> None:
+    assert contradicts(measured, requests, due) is said

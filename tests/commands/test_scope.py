@@ -1,12 +1,14 @@
 """Two services in one Prometheus: each is judged by its own requests, or someone says that it is not."""
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.model.http import Response
+from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.scenarios import default
 from tests.commands.test_evidence import FOUR_LINES
 from tests.world import World
@@ -71,6 +73,83 @@ def test_without_a_canary_yaml_it_is_said_with_the_verdict(tmp_path: Path) -> No
     assert SAID in said
     assert closing.startswith("✔ v1.1.0 is stable")
     assert verdict.startswith("verdict=healthy ")
+
+
+SHORT = ("--until", "weight=25", "--timeout", "1h")
+MEASURED = re.compile(r"Prometheus counts 5 % of the requests at the canary, and 10 % are asked for")
+
+
+def nameless(world: World) -> None:
+    """A Prometheus whose series do not say which service they are of."""
+    answer = world.prometheus
+
+    def without_names(request: Request) -> Response:
+        nothing = {"status": "success", "data": {"resultType": "vector", "result": []}}
+        nameless = request.parameter("query").startswith("group by (namespace, pod, app)")
+        return Response(200, {}, json.dumps(nothing).encode()) if nameless else answer(request)
+
+    world.prometheus = without_names
+
+
+@pytest.mark.parametrize("config", ["canary.yaml", "no canary.yaml"])
+def test_a_measured_share_that_contradicts_the_asked_one_is_said_in_a_pipe(tmp_path: Path, config: str) -> None:
+    world = two_services(tmp_path, WIDE)
+    nameless(world)
+    assert world.canary("deploy", "v1.1.0", "--no-wait").code == 0
+    if config == "no canary.yaml":
+        (tmp_path / "canary.yaml").unlink()
+    ran = world.canary("watch", "companyos-api", "-n", "companyos", *SHORT, together=True)
+    lines = ran.out.splitlines()
+    told = [n for n, text in enumerate(lines) if MEASURED.search(text)]
+    assert len(told) == 2
+    first = lines[told[0]]
+    assert " note text=" in first
+    assert LINE in first.replace("\\", "")
+    assert "step 2/3" not in "".join(lines[: told[0]])
+    again = lines[told[-1]]
+    assert LINE in again
+    assert again.startswith("Prometheus counts"), "for people, with the verdict"
+    assert " warnings=share exit=0" in lines[-1]
+
+
+def test_what_the_metrics_count_too_is_in_the_json_and_the_ci_output_of_a_release(tmp_path: Path) -> None:
+    world = two_services(tmp_path, WIDE)
+    github = {"GITHUB_ACTIONS": "true"}
+    ran = world.canary("deploy", "v1.1.0", *SHORT, "--summary", "summary.md", "-o", "json", environ=github)
+    verdict = ran.json["data"]
+    assert [w["code"] for w in verdict["warnings"]] == ["scope"]
+    assert SAID in verdict["warnings"][0]["message"]
+    assert any(SAID in note for note in verdict["snapshot"]["notes"])
+    assert f"::warning title=companyos-api scope::{SAID}" in ran.err
+    assert "- the metrics of \\`companyos-api\\` also count" in (tmp_path / "summary.md").read_text()
+    asked = world.canary("metrics", "-o", "json").json["data"]
+    assert [w["code"] for w in asked["warnings"]] == ["scope"]
+
+
+def test_the_metrics_of_a_canary_say_that_its_share_is_another_one(tmp_path: Path) -> None:
+    world = two_services(tmp_path, WIDE)
+    nameless(world)
+    assert world.canary("deploy", "v1.1.0", "--no-wait").code == 0
+    world.advance(20)
+    assert world.canary("metrics", "-o", "json").json["data"]["warnings"] == [], "the weight has just begun"
+    world.advance(80)
+    asked = world.canary("metrics", "-o", "json").json["data"]
+    assert [w["code"] for w in asked["warnings"]] == ["share"]
+    assert MEASURED.search(asked["warnings"][0]["message"])
+    ran = world.canary("metrics")
+    assert MEASURED.search(ran.err)
+    assert " warnings=share" in ran.out.splitlines()[0]
+    planned = world.canary("plan", "--releases", "1").out.splitlines()
+    assert any(MEASURED.search(line) for line in planned[:3]), planned
+
+
+def test_a_share_that_is_as_asked_is_never_said_to_be_another(tmp_path: Path) -> None:
+    world = World(tmp_path, FOUR_LINES, scenario=replace(default(), traffic=20), seed=1, scrape=15)
+    assert world.canary("apply", "v1.0.0", "-q").code == 0
+    world.advance(60)
+    ran = world.canary("deploy", "v1.1.0", *SHORT, together=True)
+    assert "Prometheus counts" not in ran.out
+    assert "warnings=" not in ran.out
 
 
 def test_where_prometheus_cannot_be_asked_that_is_said_once(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from companyos_canary.argo.durations import timeline
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture, look
 from companyos_canary.errors import CanaryError, ExitCode
-from companyos_canary.model.outcome import Ending
+from companyos_canary.model.outcome import Ending, Warned
 from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.view import advice
@@ -64,6 +64,12 @@ def ending_report(ending: Ending, place: Place) -> Report:
     )
 
 
+def warning_report(ending: Ending, warning: Warned) -> Report:
+    """Of what its metrics count besides."""
+    name = ending.snapshot.rollout.name
+    return Report(Outputs(ending.kind), "warning", f"{name} {warning.code}", warning.message, "")
+
+
 def standing_report(rollout: Rollout, phase: str, image: str) -> Report:
     """Of a version that was stable before anything was asked."""
     said = f"{rollout.name}: {image} is stable; there was nothing to do"
@@ -98,7 +104,7 @@ def of_ending(ending: Ending, place: Place) -> str:
     parts = [
         f"### {look_of(ending, Facts())[1]} {_text(sentence(ending))}",
         _where(ending, picture),
-        "\n".join(f"- {_text(fact)}" for fact in meaning(ending)),
+        "\n".join(f"- {_text(fact)}" for fact in (*meaning(ending), *(w.message for w in ending.warnings))),
         _evidence(ending),
         _steps(ending),
         "" if of_another else _metrics(picture.metrics),
