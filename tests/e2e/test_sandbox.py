@@ -108,3 +108,30 @@ def once(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         check=False,
         env={**os.environ, **environ},
     )
+
+
+@needs_kubectl
+def test_a_kind_that_does_not_exist_does_not_keep_the_rest_of_a_file_away(shell: Shell) -> None:
+    (shell.folder / "objects.yaml").write_text(
+        """\
+apiVersion: example.com/v1
+kind: Nonsense
+metadata: {name: x, namespace: companyos}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: beside-it, namespace: companyos}
+"""
+    )
+    for more in ((), ("--server-side",)):
+        ran = subprocess.run(
+            ["kubectl", "apply", *more, "-f", "objects.yaml"],
+            cwd=shell.folder,
+            env=shell.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 1
+        assert 'no matches for kind "Nonsense" in version "example.com/v1"' in ran.stderr
+        assert ran.stdout.startswith("configmap/beside-it ")

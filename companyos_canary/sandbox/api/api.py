@@ -68,6 +68,8 @@ class Api:
             return Response(200, {"Content-Type": "text/plain; charset=utf-8"}, b"ok")
         if path == "/version":
             return ok(discovery.VERSION)
+        if path == "/openapi/v2":
+            return openapi.older(request)
         if path.startswith("/openapi/v3"):
             return openapi.answer(path) or page_not_found()
         if review := access.review(request, self._allowed, self._rules, self._user):

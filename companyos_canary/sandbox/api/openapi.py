@@ -1,4 +1,4 @@
-"""/openapi/v3: an index and one small document a group version, made from the shapes.
+"""/openapi/v3: an index and one small document a group version, made from the shapes; /openapi/v2 defines nothing.
 
 The PATCH operations name `fieldValidation` and `dryRun`: kubectl then leaves both to the server.
 No operation offers strategic merge patches, so that kubectl takes the merge keys it has built in.
@@ -8,7 +8,7 @@ import hashlib
 import json
 from functools import cache
 
-from companyos_canary.model.http import Json, Response
+from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.sandbox.api.answer import JSON, encoded
 from companyos_canary.sandbox.api.schema import json_schema, shape_of
 from companyos_canary.sandbox.kinds import KINDS, Kind
@@ -21,6 +21,19 @@ _ABOUT = {
     "AnalysisRun": "One execution of analysis: its metrics, measurements and verdict.",
     "Experiment": "ReplicaSets that run side by side for a while, with analysis.",
 }
+
+
+_OLDER = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+_ABOUT_IT = {"title": "Kubernetes", "version": "v1.32.0"}
+_EMPTY = b"\x0a\x032.0"  # `swagger: "2.0"`
+
+
+def older(request: Request) -> Response:
+    """/openapi/v2, which kubectl asks about a kind that /openapi/v3 does not have. Without an answer it refuses the
+    whole file; with one that does not know the kind either, it names the kind and applies the rest."""
+    if _OLDER in request.header("Accept"):
+        return Response(200, {"Content-Type": _OLDER.replace("@", ".")}, _EMPTY)
+    return Response(200, JSON, encoded({"swagger": "2.0", "info": _ABOUT_IT, "paths": {}}))
 
 
 def answer(path: str) -> Response | None:
@@ -53,7 +66,7 @@ def _document(kinds: tuple[Kind, ...]) -> bytes:
         paths.update(_paths(kind))
     document = {
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": "v1.32.0"},
+        "info": _ABOUT_IT,
         "paths": paths,
         "components": {"schemas": {_META: _metadata(), **{_id(k): _schema(k) for k in kinds}}},
     }

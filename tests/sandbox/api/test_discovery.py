@@ -2,6 +2,7 @@
 
 import json
 
+from companyos_canary.sandbox.api.protobuf import read_wire
 from companyos_canary.sandbox.kinds import KINDS
 from tests.sandbox.api.client import ARGO, ROLLOUTS, Client
 
@@ -43,6 +44,15 @@ def test_openapi_has_a_document_for_each_group_version(client: Client) -> None:
     for place in paths:
         assert client.get(f"/openapi/v3/{place}")["openapi"] == "3.0.0"
     assert client.send("GET", "/openapi/v3/apis/foo/v1").status == 404
+
+
+def test_the_older_openapi_answers_in_both_forms_and_defines_nothing(client: Client) -> None:
+    """kubectl refuses a whole file where it does not answer, for one kind that does not exist."""
+    assert client.get("/openapi/v2")["swagger"] == "2.0"
+    form = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+    found = client.send("GET", "/openapi/v2", accept=form)
+    assert (found.status, found.header("Content-Type")) == (200, form.replace("@", "."))
+    assert list(read_wire(found.body)) == [(1, b"2.0")]
 
 
 def test_openapi_leaves_validation_to_the_server(client: Client) -> None:
