@@ -2,6 +2,7 @@
 
 import contextlib
 import hmac
+import re
 import select
 import socket
 import ssl
@@ -21,21 +22,34 @@ _GONE = (ConnectionError, TimeoutError, ssl.SSLError, OSError)
 _WATCHFUL_SECONDS = 0.5
 _LAST_WORDS_SECONDS = 0.5
 _LARGEST = 3 * 1024 * 1024
+_PORT = re.compile(r":\d+$")
+_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Server(ThreadingHTTPServer):
     """A running server. `url` names it; `close` ends every connection and waits for nothing else.
 
-    `token`: the bearer token that requests must carry (empty: none is asked for).
+    `token`: the bearer token that requests must carry (empty: none is asked for). `patience` is how many seconds a
+    client has for the next part of a request that it began, `idle` how long a connection may wait for the next one.
     """
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, handle: Handle, *, tls: ssl.SSLContext | None = None, token: str = "", port: int = 0) -> None:
+    def __init__(
+        self,
+        handle: Handle,
+        *,
+        tls: ssl.SSLContext | None = None,
+        token: str = "",
+        port: int = 0,
+        patience: float = 15,
+        idle: float = 90,
+    ) -> None:
         self.answer = handle
+        self.patience, self.idle = patience, idle
         self.tls = tls
         self.token = token
         self.closing = threading.Event()
@@ -118,6 +132,9 @@ class Server(ThreadingHTTPServer):
                 stream.close()
 
 
+_MISDIRECTED = ApiStatus(421, "MisdirectedRequest", "this server answers to 127.0.0.1 and localhost only")
+
+
 class _TooLarge(Exception):
     """A body beyond what the real server takes."""
 
@@ -134,8 +151,14 @@ class Connection(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
+        self.connection.settimeout(self.server.patience)
         if isinstance(self.connection, ssl.SSLSocket):
             self.connection.do_handshake()
+
+    def handle_one_request(self) -> None:
+        super().handle_one_request()
+        with contextlib.suppress(OSError):  # closed
+            self.connection.settimeout(self.server.idle)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nothing: the server is quiet."""
@@ -164,7 +187,7 @@ class Connection(BaseHTTPRequestHandler):
             response = failure(ApiStatus(413, "RequestEntityTooLarge", str(error)))
         else:
             request = parse_request(self.command, self.path, dict(self.headers), body)
-            response = self._respond(request)
+            response = self._respond(request) if self._is_meant() else failure(_MISDIRECTED)
         if response.stream is None:
             self._send(response, len(response.body))
             if self.command != "HEAD":
@@ -172,6 +195,10 @@ class Connection(BaseHTTPRequestHandler):
             self.wfile.flush()
         else:
             self._stream(response, response.stream)
+
+    def _is_meant(self) -> bool:
+        """A page in a browser may send requests here under the name of its own server."""
+        return _PORT.sub("", self.headers.get("Host", _HOSTS[0])).lower() in _HOSTS
 
     def _respond(self, request: Request) -> Response:
         wanted = f"Bearer {self.server.token}".encode()

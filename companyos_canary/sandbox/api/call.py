@@ -2,7 +2,7 @@
 object in its body (JSON, YAML or, for the few kinds that kubectl sends that way, protobuf)."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -146,7 +146,7 @@ def twice_named(body: bytes) -> list[str]:
     found: list[str] = []
     try:
         value = json.loads(body, object_pairs_hook=_Pairs)
-    except ValueError:
+    except (ValueError, RecursionError):
         return found
     _collect_twice(value, "", found)
     return found
@@ -170,8 +170,25 @@ def _collect_twice(value: Any, path: str, found: list[str]) -> None:
             _collect_twice(inner, f"{path}[{number}]", found)
 
 
+_DEEPEST = 200  # of what is in what; a real API server takes 10,000, more than can be copied here
+
+
 def read_value(body: bytes, *, yaml: bool = False) -> Any:
     """JSON, or YAML where that is allowed."""
+    value = _read(body, yaml=yaml)
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return value
+    raise bad_request(f"the object provided is unrecognized: it is nested more than {_DEEPEST} deep")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _read(body: bytes, *, yaml: bool) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import ssl
 import stat
 import threading
@@ -188,6 +189,82 @@ def test_a_body_that_cannot_be_read_is_refused(
     response = wire.getresponse()
     status = json.loads(response.read())
     assert (response.status, status["code"]) == (code, code)
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_request_under_another_name_is_not_answered(identity: Identity, faults: Faulty, *, tls: bool) -> None:
+    """As of a page that a browser took from a server whose name leads here now."""
+    context = ssl.create_default_context(cadata=identity.ca.decode())
+    server = serve(faults, tls=identity.context if tls else None)
+    port = server.server_address[1]
+    for host, code in (
+        ("evil.example.com", 421),
+        (f"evil.example.com:{port}", 421),
+        ("127.0.0.1.example.com", 421),
+        (f"LOCALHOST:{port}", 200),
+        ("127.0.0.1", 200),
+        ("localhost:1", 200),  # forwarded from another port
+        (f"[::1]:{port}", 200),
+    ):
+        wire = (
+            http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=context)
+            if tls
+            else http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        )
+        wire.request("GET", "/version", headers={"Host": host})
+        assert (wire.getresponse().status, host) == (code, host)
+        wire.close()
+    server.close()
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"]
+)
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_connection_that_says_no_more_is_closed(identity: Identity, said: bytes, *, tls: bool) -> None:
+    server = Server(lambda request: Response(200), tls=identity.context if tls else None, patience=0.05).start()
+    with socket.create_connection(("127.0.0.1", server.server_address[1]), timeout=60) as wire:
+        if not tls:
+            wire.sendall(said)
+        assert wire.recv(1) == b""
+    server.close()
+
+
+def test_a_connection_that_asks_nothing_more_is_closed_after_a_while() -> None:
+    server = Server(lambda request: Response(200), idle=0.05).start()
+    wire = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
+    wire.request("GET", "/")
+    assert wire.getresponse().read() == b""
+    assert wire.sock.recv(1) == b""
+    wire.close()
+    server.close()
+
+
+DEEP = 100_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * DEEP,
+        b"[" * DEEP + b"]" * DEEP,
+        b'{"a":' * DEEP,
+        b'{"spec":' + b'{"a":' * DEEP + b"1" + b"}" * DEEP + b"}",
+        b'{"spec":' + b"[" * 300 + b"]" * 300 + b"}",
+    ],
+    ids=["open", "lists", "open objects", "objects", "not that deep"],
+)
+@pytest.mark.parametrize("media", ["json", "merge-patch+json", "json-patch+json", "apply-patch+yaml"])
+def test_a_body_that_is_nested_too_deeply_is_a_bad_request(
+    wire: http.client.HTTPSConnection, body: bytes, media: str
+) -> None:
+    if media.endswith("yaml") and len(body) > DEEP:
+        body = body[:2000]
+    ask(wire, "POST", ROLLOUTS, rollout())
+    method, path = ("POST", ROLLOUTS) if media == "json" else ("PATCH", f"{ROLLOUTS}/demo?fieldManager=me")
+    wire.request(method, path, body, {**AUTH, "Content-Type": f"application/{media}"})
+    response = wire.getresponse()
+    assert (response.status, json.loads(response.read())["reason"]) == (400, "BadRequest")
 
 
 def test_a_server_that_never_started_can_be_closed() -> None:
