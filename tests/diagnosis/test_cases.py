@@ -28,6 +28,10 @@ def test_the_cause_is_the_one_that_a_person_gave(folder: Folder) -> None:
     assert line["cause"] == folder.case["cause"], line["sentence"]
 
 
+def test_the_sentence_says_what_the_case_wants(folder: Folder) -> None:
+    assert folder.case.get("says", "") in folder.line()["sentence"]
+
+
 def test_what_is_fine_is_no_alarm_and_what_is_not_is_one(folder: Folder) -> None:
     assert (folder.line()["cause"] in FINE) == (folder.case.get("healthy") == "true")
 
