@@ -9,8 +9,7 @@ from datetime import timedelta
 from companyos_canary.analysis import evidence
 from companyos_canary.argo.cause import aborted_by_analysis
 from companyos_canary.argo.limits import Limit, limit_of, measured_number, unit_of
-from companyos_canary.diagnosis.case import Case, Finding, at, quote
-from companyos_canary.diagnosis.pods import short
+from companyos_canary.diagnosis.case import Case, Finding, at, quote, short
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence

@@ -15,6 +15,7 @@ from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
+_LONGEST = 160  # characters of a message in a sentence
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 
 
@@ -162,6 +163,12 @@ def path_text(path: Sequence[str | int]) -> str:
         else:
             text += f"['{key}']"
     return text
+
+
+def short(message: str) -> str:
+    """One line of a message, cut where it is long."""
+    line = " ".join(message.split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 def canary_services(rollout: Rollout) -> tuple[str, ...]:

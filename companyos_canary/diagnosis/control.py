@@ -4,8 +4,7 @@ import re
 from datetime import timedelta
 
 from companyos_canary.argo.phase import invalid_spec
-from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
-from companyos_canary.diagnosis.pods import short
+from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote, short
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import Evidence

@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from companyos_canary.argo.rights import STOPS_A_RELEASE, Right
 from companyos_canary.argo.validation import MANAGED_BY
-from companyos_canary.diagnosis.case import at, canary_services, condition
-from companyos_canary.diagnosis.pods import short
+from companyos_canary.diagnosis.case import at, canary_services, condition, short
 from companyos_canary.model.http import Fields
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.model.snapshot import Snapshot

@@ -7,9 +7,9 @@ from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.argo.phase import is_degraded, shown_phase
 from companyos_canary.argo.steps import asked_share
-from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
+from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote, short
 from companyos_canary.diagnosis.control import waits_for_controller
-from companyos_canary.diagnosis.pods import short, starting
+from companyos_canary.diagnosis.pods import starting
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Evidence, plain_message
 from companyos_canary.model.quantity import parse_time

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from companyos_canary.argo.steps import percent
-from companyos_canary.diagnosis.case import Case, Finding, at, canary_services, condition, quote
-from companyos_canary.diagnosis.pods import blamed_on_pods, short, troubles
+from companyos_canary.diagnosis.case import Case, Finding, at, canary_services, condition, quote, short
+from companyos_canary.diagnosis.pods import blamed_on_pods, troubles
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.quantity import parse_time, whole
