@@ -136,9 +136,9 @@ MEANINGS: dict[str, Meaning] = {
         "Raise `resources.limits.memory`, or deploy a version that needs less.",
     ),
     "liveness-failing": Meaning(
-        "The kubelet restarts the container because its liveness probe fails.",
-        "`kubectl describe pod POD` has `Liveness probe failed`.",
-        "If the program only starts slowly, give it a startupProbe. Otherwise find out why it does not answer.",
+        "The kubelet restarts the container because its liveness probe or its startup probe fails.",
+        "`kubectl describe pod POD` has `Liveness probe failed` or `Startup probe failed`.",
+        "If it only starts slowly, give it a startupProbe with more tries. Otherwise find out why it does not answer.",
     ),
     "crash-loop": Meaning(
         "The container starts and exits again and again, so its pod never becomes ready.",
@@ -171,7 +171,7 @@ MEANINGS: dict[str, Meaning] = {
         "Look at the network plugin of that node, or move the pod by deleting it.",
     ),
     "pod-failed": Meaning(
-        "The pod has ended, for example because the node evicted it.",
+        "The pod has ended, for example because the node evicted it, or its node does not answer.",
         "`kubectl get pod POD -o yaml` has the reason in its status.",
         "Free the resource that the message names; the ReplicaSet makes another pod.",
     ),

@@ -186,9 +186,11 @@ def _events(cluster: Cluster, case: Case, kind: str, name: str) -> Case:
 
 
 def _restarted(pod: Fields) -> tuple[str, bool] | None:
-    """The container that ended, and whether its last words are those of the instance before."""
+    """The container that ended and is not ready since, and whether its last words are those of the instance before."""
     for key in ("initContainerStatuses", "containerStatuses"):
         for status in at(pod, "status", key) or []:
+            if status.get("ready") and at(status, "state", "running"):
+                continue
             ended = at(status, "state", "terminated") or at(status, "lastState", "terminated")
             if ended and (ended.get("exitCode") or status.get("restartCount")):
                 again = bool(at(status, "lastState", "terminated")) and not at(status, "state", "terminated")

@@ -97,12 +97,15 @@ class Case:
 
     def events(self, kind: str, name: str) -> Iterator[Fields]:
         """The events about one object, newest first."""
+        found = self.rollout.raw if kind == "Rollout" and name == self.rollout.name else self.named(kind, name)
+        uid = at(found, "metadata", "uid")
         about = (
             e
             for e in self.of("Event")
             if (e.get("involvedObject") or {}).get("kind") == kind and e["involvedObject"].get("name") == name
+            if at(e, "involvedObject", "uid") in (None, "", uid) or not uid  # else of an earlier object of that name
         )
-        return iter(sorted(about, key=_seen, reverse=True))
+        return iter(sorted(about, key=event_time, reverse=True))
 
     def command(self, verb: str, argument: str = "") -> str:
         """A command line of ours that can be copied."""
@@ -185,6 +188,7 @@ def condition(obj: Fields | None, type_: str) -> tuple[int, Fields] | None:
     return None
 
 
-def _seen(event: Fields) -> str:
-    last = event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp")
-    return str(last or event["metadata"].get("creationTimestamp") or "")
+def event_time(event: Fields) -> str:
+    """When an event was last seen, as written: those of a series say it there (events.k8s.io), others in two places."""
+    last = at(event, "series", "lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
+    return str(last or event.get("firstTimestamp") or event["metadata"].get("creationTimestamp") or "")

@@ -7,20 +7,35 @@ from datetime import timedelta
 from companyos_canary.argo.cause import aborted_by_analysis, says_no_reason
 from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote, short
-from companyos_canary.diagnosis.containers import MISSING, UNREADY, Trouble, not_ready, of_containers, pod_name
+from companyos_canary.diagnosis.containers import UNREADY, Trouble, missing_object, not_ready, of_containers, pod_name
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
+from companyos_canary.units import duration
 
 _MOUNT = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
 _LACKS = re.compile(r"[Ii]nsufficient ([\w./-]+)")
 _STARTING = timedelta(minutes=2)
+_VOLUME = ("persistentvolumeclaim", "volume node affinity", "max volume count", "no available volume zone")
+_NO_KEY = re.compile(r"references non-existent (config|secret) key")
+_AGAIN = 3  # times
+_SETUP = timedelta(seconds=30)  # volumes and networks may be late for so long
 _SCALE_UP = timedelta(minutes=10)
 
 
 def troubles(case: Case, hash_: str) -> tuple[Trouble, ...]:
     """The trouble of each pod of a ReplicaSet that is not ready, the worst first."""
-    found = [t for pod in case.pods(hash_) if (t := trouble(case, pod))]
+    found = [t for pod in _counted(case, hash_) if (t := trouble(case, pod))]
     return tuple(sorted(found, key=lambda t: (ORDER.index(t.id), t.pod["metadata"]["name"])))
+
+
+def _counted(case: Case, hash_: str) -> list[Fields]:
+    """The pods that matter: one that has failed does not once another has taken its place, unless they fail again and
+    again."""
+    pods, replicaset = list(case.pods(hash_)), case.snapshot.replicaset(hash_)
+    failed = [p for p in pods if at(p, "status", "phase") == "Failed"]
+    lately = [p for p in failed if (age := case.age(p["metadata"].get("creationTimestamp"))) and age < _SCALE_UP]
+    replaced = replicaset is not None and len(pods) - len(failed) >= replicaset.desired
+    return [p for p in pods if p not in failed] if replaced and len(lately) < _AGAIN else pods
 
 
 def trouble(case: Case, pod: Fields) -> Trouble | None:
@@ -28,7 +43,7 @@ def trouble(case: Case, pod: Fields) -> Trouble | None:
     ready = condition(pod, "Ready")
     if ready and ready[1].get("status") == "True":
         return None
-    for check in (_unscheduled, of_containers, _evicted, _mounts, _gate, not_ready):
+    for check in (_unscheduled, of_containers, _evicted, _silent_node, _mounts, _gate, not_ready):
         if found := check(case, pod):
             return found
     return None
@@ -62,7 +77,10 @@ def _unscheduled(case: Case, pod: Fields) -> Trouble | None:
         *quote("Pod", pod, "status", "conditions", index, "message"),
         *_requests(pod, lacks),
     )
-    id_ = "volume" if "persistentvolumeclaim" in message.lower() and not lacks else "unschedulable"
+    volume = not lacks and any(words in message.lower() for words in _VOLUME)
+    if volume and age is not None and age < _SETUP:  # a claim is bound once the pod is there
+        return None
+    id_ = "volume" if volume else "unschedulable"
     return Trouble(id_, pod, f"pod {pod_name(pod)} cannot be scheduled: {why}", evidence)
 
 
@@ -80,21 +98,41 @@ def _evicted(case: Case, pod: Fields) -> Trouble | None:  # noqa: ARG001
     return Trouble("pod-failed", pod, f"pod {pod_name(pod)} failed: {why}", evidence)
 
 
-def _mounts(case: Case, pod: Fields) -> Trouble | None:
-    if any(at(s, "state", "running") for s in at(pod, "status", "containerStatuses") or []):
+def _silent_node(case: Case, pod: Fields) -> Trouble | None:
+    """The kubelet does not answer: what the statuses say is old."""
+    found = condition(pod, "Ready")
+    if not found or found[1].get("status") != "Unknown":
         return None
+    path, age = ("status", "conditions", found[0]), case.age(found[1].get("lastTransitionTime"))
+    since = f" since {duration(age)}" if age else ""
+    node = at(pod, "spec", "nodeName") or "its node"
+    evidence = (
+        *quote("Pod", pod, *path, "reason"),
+        *quote("Pod", pod, *path, "message"),
+        *quote("Pod", pod, "spec", "nodeName"),
+    )
+    return Trouble("pod-failed", pod, f"the kubelet of {node} has not reported on pod {pod_name(pod)}{since}", evidence)
+
+
+def _mounts(case: Case, pod: Fields) -> Trouble | None:
+    """A volume or the network of a pod none of whose containers has run. Both are often late once."""
+    statuses = [*(at(pod, "status", "initContainerStatuses") or []), *(at(pod, "status", "containerStatuses") or [])]
+    if any(at(s, "state", "running") or at(s, "state", "terminated") for s in statuses):
+        return None
+    age = case.age(pod["metadata"].get("creationTimestamp"))
     for event in case.events("Pod", pod_name(pod)):
         message = str(event.get("message") or "")
         evidence = (*quote("Event", event, "reason"), *quote("Event", event, "message"))
-        if event.get("reason") in _MOUNT:
-            missing = MISSING.search(message)
-            id_ = "missing-config" if missing and missing[1].lower() != "persistentvolumeclaim" else "volume"
-            what = f"{missing[1]} {missing[2]} does not exist" if missing else short(message)
-            return Trouble(id_, pod, f"pod {pod_name(pod)} cannot mount a volume: {what}", evidence)
-        if event.get("reason") == "FailedCreatePodSandBox":
-            return Trouble(
-                "pod-sandbox", pod, f"the node cannot set up pod {pod_name(pod)}: {short(message)}", evidence
-            )
+        what = missing_object(message)
+        lacks_key = _NO_KEY.search(message)
+        once = age is not None and age < _SETUP and (event.get("count") or 1) < _AGAIN
+        if event.get("reason") in _MOUNT and (what or lacks_key or not once):
+            config = (what and not what.lower().startswith("persistent")) or lacks_key
+            sentence = f"pod {pod_name(pod)} cannot mount a volume: {what or short(message)}"
+            return Trouble("missing-config" if config else "volume", pod, sentence, evidence)
+        if event.get("reason") == "FailedCreatePodSandBox" and not once:
+            sentence = f"the node cannot set up pod {pod_name(pod)}: {short(message)}"
+            return Trouble("pod-sandbox", pod, sentence, evidence)
     return None
 
 

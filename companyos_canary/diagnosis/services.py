@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from companyos_canary.argo.steps import percent
-from companyos_canary.diagnosis.case import Case, Finding, at, canary_services, condition, quote, short
+from companyos_canary.diagnosis.case import Case, Finding, at, canary_services, condition, event_time, quote, short
 from companyos_canary.diagnosis.pods import blamed_on_pods, troubles
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
@@ -175,7 +175,7 @@ def router_error(case: Case) -> Finding | None:
     for event in case.events("Rollout", case.rollout.name):
         if event.get("reason") not in _ROUTER:
             continue
-        age = case.age(parse_time(event.get("lastTimestamp")))
+        age = case.age(parse_time(event_time(event)))
         if age is not None and age > _RECENT:
             return None
         evidence = (

@@ -110,8 +110,10 @@ class Folder:
         return self._log(request)
 
     def _log(self, request: Request) -> Response:
-        pod = path_target(request.path).name
-        return Response(200, {}, "\n".join(_lines(self.logs, pod)).encode())
+        logs, container = self.logs, request.parameter("container")
+        if isinstance(logs, dict) and container in logs:
+            logs = logs[container]
+        return Response(200, {}, "\n".join(_lines(logs, path_target(request.path).name)).encode())
 
     def close(self) -> None:
         """Nothing is open."""

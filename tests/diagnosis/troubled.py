@@ -244,6 +244,16 @@ def app_that_restarted_is_ready_and_its_sidecar_is_not() -> Variation:
 
 
 @troubled
+def sidecar_crashes_next_to_an_app_that_restarted_once() -> Variation:
+    made = starting("crash-loop", silent=300)
+    app = {"name": "catalog", **running(made, 280, ready=True), "restartCount": 1, "lastState": ended(1)}
+    proxy = {"name": "proxy", **waiting("CrashLoopBackOff", "back-off 40s", restartCount=4), "lastState": ended(78)}
+    made.case["logs"] = {"catalog": ["retrying the database"], "proxy": ["unknown listener filter"]}
+    made.case["says"] = "container proxy is in CrashLoopBackOff: exit code 78, 4 restarts: unknown listener filter"
+    return containers(made, app, proxy)
+
+
+@troubled
 def native_sidecar_is_not_ready() -> Variation:
     made = starting("readiness-failing", silent=300)
     the_pod(made)["spec"]["initContainers"] = [{"name": "proxy", "image": "proxy:1", "restartPolicy": "Always"}]
