@@ -63,7 +63,7 @@ def test_the_hash_label_and_defaults_do_not_count_in_a_template() -> None:
     labelled = template("v1", **{HASH_LABEL: "abc"})
     labelled["spec"]["containers"][0]["resources"] = {}
     assert template_hash(plain) == template_hash(labelled)
-    assert same_template(plain, {"metadata": {}, "spec": {"template": labelled}})
+    assert same_template(plain, {"metadata": {}, "spec": {"template": labelled}}, {})
     assert template_hash(plain) != template_hash(template("v2"))
     assert template_hash(plain) != template_hash(plain, collisions=1)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from companyos_canary.argo.affinity import without_rule
 from companyos_canary.argo.gitops import different, keeper_of, kept_in_git, put_back_note
 from companyos_canary.argo.patches.decision import (
     Change,
@@ -20,6 +21,7 @@ from companyos_canary.argo.patches.decision import (
 from companyos_canary.argo.patches.hold import STILL_HELD, Hold, held, held_sentence
 from companyos_canary.argo.patches.record import Record, record_of, undone_to
 from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.replicas import strategy
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import JSON_PATCH
 from companyos_canary.model.image import version
@@ -91,8 +93,8 @@ def _images(rollout: Rollout) -> list[dict[str, Any]]:
 
 
 def template_of(rollout: Rollout, replicaset: ReplicaSet) -> dict[str, Any]:
-    """The pod template as a person wrote it: no hash label, no canary or stable metadata."""
-    template: dict[str, Any] = copy.deepcopy(dict(replicaset.template))
+    """The pod template as a person wrote it: no hash label, no metadata of a role, no rule of an antiAffinity."""
+    template: dict[str, Any] = copy.deepcopy(without_rule(replicaset.template, strategy(rollout)))
     meta = template.setdefault("metadata", {})
     for kind in ("labels", "annotations"):
         injected = {HASH_LABEL} | _injected(rollout, kind)
@@ -164,8 +166,8 @@ def _same_item(item: Any, at: int, live: list[Any]) -> Any:
 
 
 def _injected(rollout: Rollout, kind: str) -> set[str]:
-    strategy: Mapping[str, Any] = (rollout.raw.get("spec") or {}).get("strategy") or {}
-    canary = strategy.get("canary") or {}
+    spec: Mapping[str, Any] = rollout.raw.get("spec") or {}
+    canary = (spec.get("strategy") or {}).get("canary") or {}
     own = (rollout.template.get("metadata") or {}).get(kind) or {}
     roles = (canary.get("canaryMetadata") or {}, canary.get("stableMetadata") or {})
     return {key for role in roles for key in role.get(kind) or {}} - set(own)

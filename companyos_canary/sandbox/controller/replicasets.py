@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from companyos_canary.argo.affinity import rule_is_against, with_rule, without_rule
+from companyos_canary.argo.replicas import strategy
 from companyos_canary.model.rollout import HASH_LABEL, REVISION, REVISION_HISTORY
 from companyos_canary.sandbox.controller.conditions import find
 from companyos_canary.sandbox.controller.passes import DESIRED, Pass, hash_of, pods_of, revision_of
@@ -34,7 +36,7 @@ def find_sets(work: Pass) -> None:
     template's is found by its hash, else by comparing templates."""
     template = work.rollout["spec"].get("template") or {}
     wanted = template_hash(template, work.status.get("collisionCount") or 0)
-    same = [s for s in work.sets if hash_of(s) == wanted or same_template(template, s)]
+    same = [s for s in work.sets if hash_of(s) == wanted or same_template(template, s, strategy(work.view))]
     same.sort(key=lambda s: (hash_of(s) != wanted, s["metadata"]["creationTimestamp"]))
     work.canary = same[0] if same else None
     work.stable = next((s for s in work.sets if hash_of(s) == work.view.stable_hash), None)
@@ -79,6 +81,12 @@ def sync_revision(work: Pass) -> bool:
     seconds = work.rollout["spec"].get("minReadySeconds") or 0
     if seconds != (spec.get("minReadySeconds") or 0):
         spec["minReadySeconds"] = seconds
+    wanted = strategy(work.view)
+    if wanted.get("antiAffinity"):
+        against = rule_is_against(spec["template"], wanted)
+        moved = against is not None and work.view.stable_hash not in (against, _digest(work))
+        if moved or annotations != newest["metadata"].get("annotations") or spec != newest["spec"]:
+            spec["template"] = _kept_apart(work, without_rule(spec["template"], wanted))
     newest.update(work.write(REPLICASET, {**newest, "metadata": meta, "spec": spec}))
     _put_revision(work, revision)
     if find(work.status, "Progressing") is None:
@@ -109,7 +117,7 @@ def drop_old_sets(work: Pass) -> None:
 def _new_set(work: Pass, name: str, digest: str, revision: int) -> Object:
     template = with_resources(work.rollout["spec"]["template"])
     role = role_metadata(work, stable=work.stable is None)
-    template = with_metadata(template, {"labels": {HASH_LABEL: digest}})
+    template = with_metadata(_kept_apart(work, template), {"labels": {HASH_LABEL: digest}})
     labels = dict(template["metadata"]["labels"])
     annotations = {**_copied(work), DESIRED: str(work.view.replicas), REVISION: str(revision)}
     if role:
@@ -132,6 +140,17 @@ def _new_set(work: Pass, name: str, digest: str, revision: int) -> Object:
         },
         "spec": spec,
     }
+
+
+def _kept_apart(work: Pass, template: Object) -> Object:
+    """With the rule of an antiAffinity, while another version is stable."""
+    if work.view.stable_hash in ("", _digest(work)):
+        return template
+    return with_rule(template, strategy(work.view), stable=work.view.stable_hash, namespace=work.view.namespace)
+
+
+def _digest(work: Pass) -> str:
+    return template_hash(work.rollout["spec"].get("template") or {}, work.status.get("collisionCount") or 0)
 
 
 def _copied(work: Pass) -> Mapping[str, str]:

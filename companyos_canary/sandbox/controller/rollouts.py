@@ -285,8 +285,6 @@ def refusal(rollout: Mapping[str, Any]) -> str | None:
     canary = strategy.get("canary") or {}
     if (router := not_emulated(canary.get("trafficRouting") or {})) is not None:
         return _not_here(f"spec.strategy.canary.trafficRouting.{router}")
-    if canary.get("antiAffinity") is not None:
-        return _not_here("spec.strategy.canary.antiAffinity")
     for index, step in enumerate(canary.get("steps") or []):
         for kind in _STEPS_NOT_EMULATED:
             if isinstance(step, Mapping) and step.get(kind) is not None:

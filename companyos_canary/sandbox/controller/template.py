@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from companyos_canary.argo.affinity import without_rule
 from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.defaults import default_pull_policy
 from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT
@@ -52,10 +53,10 @@ def _digits(text: str, collisions: int) -> str:
     return "".join(_ALPHABET[int(digit)] for digit in f"{value:010}")
 
 
-def same_template(wanted: Mapping[str, Any], replicaset: Mapping[str, Any]) -> bool:
-    """Whether a ReplicaSet has been made from a Rollout's template. What its role has injected
-    does not count; labels that someone wrote into the Rollout do."""
-    own = without_metadata(replicaset["spec"]["template"], injected(replicaset))
+def same_template(wanted: Mapping[str, Any], replicaset: Mapping[str, Any], strategy: Mapping[str, Any]) -> bool:
+    """Whether a ReplicaSet has been made from a Rollout's template. What its role and the antiAffinity of its
+    strategy have injected does not count; labels that someone wrote into the Rollout do."""
+    own = without_metadata(without_rule(replicaset["spec"]["template"], strategy), injected(replicaset))
     return bool(_plain(wanted) == _plain(own))
 
 
