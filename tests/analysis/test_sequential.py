@@ -1,8 +1,10 @@
 """The sequential verdict: numbers of other implementations, laws, and its errors when it is read all the time."""
 
 import math
+from collections.abc import Sequence
 from itertools import accumulate
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -60,16 +62,114 @@ def test_the_likelihood_under_a_prior_of_dirichlet_gives_the_numbers_of_savvi(
     theta: float, own: int, others: int, p: float
 ) -> None:
     # Bad requests of the canary and of stable at odds of theta; its prior has the weight of 100 requests.
-    told = trials([Counts(own, 1000 * theta, others, 1000 * (1 - theta))], RATIO)
-    a, b = 100 * theta, 100 * (1 - theta)
+    assert 1 / against_a_prior(at(own, own + others, theta), theta, 100) == pytest.approx(p, rel=1e-4)
+
+
+def against_a_prior(told: Sequence[Any], share: float, weight: float) -> float:
+    """The e-value against "the canary has this share of the bad requests" of a prior of Beta around it, which has the
+    weight of so many requests; the integral is taken over the fourth root, where it has no pole."""
+    a, b = weight * share, weight * (1 - share)
     mixed = total = 0.0
-    for n in range(1, 20_000):
-        share = n / 20_000
-        weight = math.exp((a - 1) * math.log(share) + (b - 1) * math.log1p(-share))
-        ratio = share / (1 - share) * (1 - theta) / theta
-        mixed += weight * math.exp(log_likelihood(told, math.log(ratio)) - log_likelihood(told, 0.0))
-        total += weight
-    assert total / mixed == pytest.approx(p, rel=1e-4)
+    for n in range(1, 4000):
+        root = n / 4000
+        other = root**4
+        prior = math.exp((a - 1) * math.log(other) + (b - 1) * math.log1p(-other)) * root**3
+        ratio = other / (1 - other) * (1 - share) / share
+        mixed += prior * math.exp(log_likelihood(told, math.log(ratio)) - log_likelihood(told, 0.0))
+        total += prior
+    return mixed / total
+
+
+@pytest.mark.parametrize(
+    ("hits", "of", "planned", "ends"),
+    [(700, 1000, 100, (0.651629, 0.745949)), (15, 50, 50, (0.129556, 0.511896)), (1, 50, 50, (0.13489,))],
+)
+def test_a_prior_that_moves_with_the_hypothesis_gives_the_intervals_of_confseq(
+    hits: int, of: int, planned: int, ends: tuple[float, ...]
+) -> None:
+    # Of the prior that is narrowest after `planned` requests; the last digit of the ends is cut off.
+    weight = planned / (2 * math.log(20) + math.log(1 + 2 * math.log(20))) - 1
+    for end in ends:
+        beside = (against_a_prior(at(hits, of, end + d), end + d, weight) for d in (-1e-5, 1e-5))
+        inside, outside = sorted(beside)
+        assert inside < 20 < outside
+
+
+def at(hits: int, of: int, share: float) -> Sequence[Any]:
+    """So many of the bad requests are the canary's, which has this share of all."""
+    return trials([Counts(hits, 1e6 * share, of - hits, 1e6 * (1 - share))], RATIO)
+
+
+def tails(found: Counts, ratio: float) -> tuple[float, float]:
+    """How likely the canary has as many of the bad requests as that or more, and that or fewer, at this ratio."""
+    of = round(found.bad + found.stable_bad)
+    chances = []
+    for hits in range(of + 1):
+        told = trials([Counts(hits, found.requests, of - hits, found.stable)], RATIO)
+        constant = math.comb(of, hits) * (found.requests / found.stable) ** hits
+        chances.append(constant * math.exp(log_likelihood(told, math.log(ratio))))
+    assert sum(chances) == pytest.approx(1)
+    return sum(chances[round(found.bad) :]), sum(chances[: round(found.bad) + 1])
+
+
+@pytest.mark.parametrize(
+    ("found", "low", "high"), [(Counts(20, 1000, 90, 9000), 1.167, 3.274), (Counts(5, 100, 9, 900), 1.316, 16.613)]
+)
+def test_the_likelihood_gives_the_interval_of_clopper_and_pearson_and_ours_which_may_be_read_often_is_wider(
+    found: Counts, low: float, high: float
+) -> None:
+    for end, side in ((low, 0), (high, 1)):
+        inside, outside = sorted(tails(found, end + d)[side] for d in (-5e-4, 5e-4))
+        assert inside < 0.025 < outside
+    ours = judge((found,), RATIO)
+    assert ours.low is not None
+    assert ours.high is not None
+    assert 0.5 * low < ours.low < low < high < ours.high < 2 * high
+
+
+@pytest.mark.parametrize(
+    ("weight", "ratio", "errors"),
+    [
+        (0.10, 1.5, (328, 504)),
+        (0.10, 2, (98, 150)),
+        (0.10, 3, (32, 50)),
+        (0.10, 5, (13, 19)),
+        (0.25, 1.5, (173, 265)),
+        (0.25, 2, (55, 85)),
+        (0.25, 3, (21, 32)),
+        (0.25, 5, (10, 15)),
+        (0.50, 1.5, (149, 228)),
+        (0.50, 2, (53, 81)),
+        (0.50, 3, (23, 35)),
+        (0.50, 5, (12, 19)),
+    ],
+)
+def test_so_many_errors_tell_a_ratio_from_an_equal_version(
+    weight: float, ratio: float, errors: tuple[int, int]
+) -> None:
+    own = ratio * weight / (ratio * weight + 1 - weight)
+    one = trials([Counts(own, weight, 1 - own, 1 - weight)], RATIO)
+    each = log_likelihood(one, math.log(ratio)) - log_likelihood(one, 0.0)
+    assert [-math.log(alpha) / each for alpha in (0.05, 0.01)] == pytest.approx(errors, abs=0.8)
+
+
+@pytest.mark.parametrize(
+    ("share", "requests"),
+    [
+        (0.00, (58, 90)),
+        (0.01, (121, 186)),
+        (0.02, (247, 379)),
+        (0.08, (371, 570)),
+        (0.10, (145, 223)),
+        (0.12, (79, 122)),
+        (0.20, (21, 33)),
+    ],
+)
+def test_so_many_requests_tell_a_share_from_a_limit_of_five_percent(share: float, requests: tuple[int, int]) -> None:
+    one = trials([Counts(share, 1)], SHARE)
+    odds = share / (1 - share) / (0.05 / 0.95)
+    each = log_likelihood(one, math.log(odds) if odds else -40.0) - log_likelihood(one, 0.0)
+    assert [-math.log(alpha) / each for alpha in (0.05, 0.01)] == pytest.approx(requests, abs=0.8)
 
 
 @given(st.lists(counts, min_size=1, max_size=5), questions, st.randoms(use_true_random=False))

@@ -208,10 +208,10 @@ def shipped(folder: Path, form: str, times: float, seed: int) -> str:
 @pytest.mark.soak
 @pytest.mark.parametrize(("form", "times"), [("literal", 1), ("safe", 1), ("evidence", 1), ("evidence", 2)])
 def test_a_plan_comes_true_in_the_sandbox(tmp_path: Path, form: str, times: float) -> None:
-    releases = 400
+    releases = 250
     found = [shipped(tmp_path / str(n), form, times, n) for n in range(releases)]
     world = World(tmp_path, FOUR_LINES + f"analysis: {{form: {form}}}\n")
-    arguments = ("--releases", "2000" if times == 1 else "8000", "-o", "json")
+    arguments = ("--releases", "1000" if times == 1 else "4000", "-o", "json")
     chances = world.canary(*GIVEN, *arguments).json["data"]["chances"]
     planned = next(c for c in chances if c["times"] == times)
     for kind, share in (("rolled-back", planned["rolled_back"]), ("held", planned["held"])):

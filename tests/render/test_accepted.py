@@ -1,5 +1,7 @@
 """The rules of Argo Rollouts accept what is rendered, and judge it as intended."""
 
+import math
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from companyos_canary.analysis.evidence import CONFIDENT
 from companyos_canary.analysis.expr.language import compile as compiled
 from companyos_canary.analysis.judge import Taken, conclude, plan
 from companyos_canary.analysis.measurement import Measured
@@ -16,7 +19,9 @@ from companyos_canary.analysis.spec import run_spec
 from companyos_canary.argo.validation import first_fault
 from companyos_canary.config import MetricSettings, StepSettings
 from companyos_canary.model.quantity import parse_duration
+from companyos_canary.promql import Vector, evaluate
 from companyos_canary.render import objects
+from companyos_canary.render.evidence import evidence_query
 from companyos_canary.render.objects import conditions
 from tests.render.samples import settings
 
@@ -97,6 +102,57 @@ def test_what_the_conditions_make_of_evidence(result: list[float], hold: str, pa
             "Successful",
             "Inconclusive",
         ]
+
+
+def row(name: str, limit: float, own: tuple[int, int], stable: tuple[int, int] = (0, 0)) -> list[float]:
+    """What the query answers where so many of so many requests of each were bad in the window."""
+
+    def counted(total: re.Match[str]) -> str:
+        bad, requests = own if 'canary="true"' in total[0] else stable
+        return f"vector({bad if 'status=' in total[0] else requests})"
+
+    query = re.sub(
+        r"sum\(increase\(.*?\[\{\{args\.window\}\}\]\)\)", counted, evidence_query(MetricSettings(name, "below", limit))
+    )
+    answer = evaluate(query, 0.0, lambda *_: ())
+    assert isinstance(answer, Vector)
+    return [sample.value for sample in answer.samples]
+
+
+@pytest.mark.parametrize(
+    ("own", "stable", "exact", "unlikely"),
+    [
+        ((10, 1000), (90, 9000), 0.549307, False),
+        ((20, 1000), (90, 9000), 0.00588881, False),  # z is 2.73
+        ((30, 1000), (90, 9000), 1.58314e-6, True),
+        ((6, 200), (18, 1800), 0.0268394, False),
+        ((5, 100), (9, 900), 0.00870999, True),
+    ],
+)
+def test_a_ratio_is_evidence_where_the_exact_test_of_fisher_finds_it_unlikely(
+    own: tuple[int, int], stable: tuple[int, int], exact: float, unlikely: object
+) -> None:
+    (x, n), (others, m) = own, stable
+    bad = x + others
+    ways = sum(math.comb(n, k) * math.comb(m, bad - k) for k in range(x, min(bad, n) + 1))
+    fisher = ways / math.comb(n + m, bad)
+    assert fisher == pytest.approx(exact, rel=1e-4)
+    value, z, *numbers = row("error-ratio", 1.5, own, stable)
+    p = bad / (n + m)
+    assert value == pytest.approx((x / n) / (others / m))
+    assert z == pytest.approx((x / n - others / m - 0.5 / n) / math.sqrt(p * (1 - p) * (1 / n + 1 / m)))
+    assert numbers == [x, n, others, m]
+    assert (z >= CONFIDENT) is unlikely
+
+
+@given(st.integers(1, 5000), st.floats(0, 1), st.sampled_from([0.01, 0.05, 0.2]))
+def test_a_share_is_as_many_standard_errors_from_its_limit_as_the_formula_says(
+    n: int, part: float, limit: float
+) -> None:
+    x = round(part * n)
+    value, z, bad, requests = row("error-rate", limit, (x, n))
+    assert (value, bad, requests) == (x / n, x, n)
+    assert z == pytest.approx((x - 0.5 - limit * n) / math.sqrt(limit * (1 - limit) * n), rel=1e-6)
 
 
 def judged(duration: timedelta, phases: list[str], form: Any = "safe") -> tuple[str, list[timedelta]]:
