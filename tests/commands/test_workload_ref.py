@@ -1,6 +1,8 @@
 """A Rollout that takes its pods from a Deployment, from argv to exit, in the sandbox."""
 
+import copy
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,13 @@ def deployment(image: str = f"{NAME}:v1.0.0") -> dict[str, Any]:
             "template": {"metadata": {"labels": {"app": NAME}}, "spec": {"containers": [container]}},
         },
     }
+
+
+def merge(obj: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of an object with other fields in its spec."""
+    new = copy.deepcopy(dict(obj))
+    new["spec"].update(changes["spec"])
+    return new
 
 
 @pytest.fixture
@@ -153,6 +162,65 @@ def test_abort_status_and_get_work_as_ever(referring: World) -> None:
     assert image(referring) == f"{NAME}:v1.1.0"
     assert referring.canary("deploy", "v1.1.0").code == ExitCode.REFUSED
     assert referring.canary("deploy", "v1.1.1").code == ExitCode.OK
+
+
+@pytest.fixture
+def migrating(tmp_path: Path) -> Callable[..., World]:
+    """v1.0.0 runs as a Deployment of four pods, and a Rollout with that `scaleDown` is about to take them over."""
+
+    def begin(scale_down: str, version: str = "v1.0.0") -> World:
+        reference = REFERENCE.replace(f"name: {NAME}}}\n", f"name: {NAME}, scaleDown: {scale_down}}}\n")
+        assert scale_down in reference
+        (tmp_path / "reference.yaml").write_text(reference)
+        made = World(tmp_path, f"{CONFIG}merge: [reference.yaml]\n".replace("replicas: 10", "replicas: 4"))
+        made.store.create(DEPLOYMENT, merge(deployment(f"{NAME}:{version}"), {"spec": {"replicas": 4}}))
+        made.advance(10)
+        return made
+
+    return begin
+
+
+def sizes(world: World) -> list[int]:
+    """How many pods the Deployment wanted, one after the other."""
+    found: list[int] = []
+    for change in world.store.changes(100):
+        if change.kind is DEPLOYMENT and (wanted := change.object["spec"]["replicas"]) not in found[-1:]:
+            found.append(wanted)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("scale_down", "seen"), [("never", [4]), ("onsuccess", [4, 0]), ("progressively", [4, 3, 2, 1, 0])]
+)
+def test_a_deployment_gives_its_pods_up_as_its_reference_says(
+    migrating: Callable[..., World], scale_down: str, seen: list[int]
+) -> None:
+    world = migrating(scale_down)
+    assert world.canary("apply", "v1.0.0", "--no-wait").code == ExitCode.OK
+    world.advance(30)
+    assert world.rollout().is_fully_promoted
+    assert sizes(world) == seen
+
+
+@pytest.mark.parametrize("scale_down", ["onsuccess", "progressively"])
+def test_a_deployment_keeps_its_pods_while_the_rollout_has_none_that_work(
+    migrating: Callable[..., World], scale_down: str
+) -> None:
+    world = migrating(scale_down, "bad-1")
+    assert world.canary("apply", "bad-1", "--no-wait").code == ExitCode.OK
+    world.advance(30)
+    assert sizes(world) == [4]
+
+
+def test_only_the_first_version_scales_the_deployment(migrating: Callable[..., World]) -> None:
+    world = migrating("onsuccess")
+    assert world.canary("apply", "v1.0.0").code == ExitCode.OK
+    world.advance(30)
+    assert world.canary("deploy", "v1.1.0", "--until", "weight=10").code == ExitCode.OK
+    scaled = merge(world.store.read(DEPLOYMENT, "companyos", NAME), {"spec": {"replicas": 2}})
+    world.store.update(DEPLOYMENT, scaled)
+    world.advance(120)
+    assert world.store.read(DEPLOYMENT, "companyos", NAME)["spec"]["replicas"] == 2
 
 
 def test_a_missing_deployment_is_named(referring: World) -> None:

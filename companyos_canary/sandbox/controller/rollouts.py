@@ -13,6 +13,7 @@ from companyos_canary.sandbox.controller import pods, status
 from companyos_canary.sandbox.controller.bluegreen import begin, blue_green_pass
 from companyos_canary.sandbox.controller.conditions import before_the_pass
 from companyos_canary.sandbox.controller.experiments import find_experiment, reconcile_experiments
+from companyos_canary.sandbox.controller.migration import scale_workload
 from companyos_canary.sandbox.controller.passes import Pass
 from companyos_canary.sandbox.controller.pauses import enter_pause
 from companyos_canary.sandbox.controller.pods import restart_pods
@@ -219,6 +220,7 @@ def reconcile(work: Pass, validity: Validity) -> bool:
     elif work.view.blue_green is not None:
         drop_old_sets(work)
         blue_green_pass(work)
+        scale_workload(work)
     else:
         _full_pass(work)
     return True
@@ -265,6 +267,7 @@ def _full_pass(work: Pass) -> None:
     reconcile_runs(work)
     if not work.pauses.added and not pods.scale(work):
         enter_pause(work)
+    scale_workload(work)
     status.write(work)
 
 
@@ -292,8 +295,6 @@ def refusal(rollout: Mapping[str, Any]) -> str | None:
     workload = spec.get("workloadRef")
     if workload is not None and workload.get("kind") != "Deployment":
         return _not_here("spec.workloadRef to another kind than Deployment")
-    if workload is not None and (workload.get("scaleDown") or "never") != "never":
-        return _not_here("spec.workloadRef.scaleDown")
     return None
 
 

@@ -1,0 +1,34 @@
+"""The Deployment of a spec.workloadRef while its pods move to the Rollout: `scaleDown` says when it gives its own up.
+
+Upstream rollout/replicaset.go reconcileNewReplicaSet (`progressively`) and rollout/sync.go promoteStable (`onsuccess`):
+only for the first revision, so that a Deployment whose Rollout failed at first keeps its pods for ever.
+"""
+
+from companyos_canary.sandbox.controller.passes import Pass, pods_of, revision_of
+from companyos_canary.sandbox.kinds import DEPLOYMENT
+from companyos_canary.sandbox.objects import copied
+
+
+def scale_workload(work: Pass) -> None:
+    """Scales the Deployment, if it is its turn in this pass."""
+    reference = work.rollout["spec"].get("workloadRef") or {}
+    if work.canary is None or revision_of(work.canary) != 1:
+        return
+    healthy = work.status.get("phase") == "Healthy"
+    match reference.get("scaleDown"):
+        case "onsuccess" if healthy and work.promoted:
+            _scale(work, reference["name"], 0)
+        case "progressively" if healthy:
+            _scale(work, reference["name"], 0)
+        case "progressively":
+            ready = int(work.status.get("readyReplicas") or 0)
+            if ready or pods_of(work.canary).desired > work.view.replicas:
+                _scale(work, reference["name"], max(work.view.replicas - ready, 0))
+
+
+def _scale(work: Pass, name: str, wanted: int) -> None:
+    found = work.store.get(DEPLOYMENT, work.view.namespace, name)
+    if found is not None and found["spec"].get("replicas", 1) != wanted:
+        new = copied(found)
+        new["spec"]["replicas"] = wanted
+        work.store.update(DEPLOYMENT, new)
