@@ -264,6 +264,13 @@ class World:
         target = f"{path}/{subresource}" if subresource else path
         self.answer(Request("PATCH", target, (), content, json.dumps(body).encode()))
 
+    @property
+    def answers(self) -> tuple[object, ...] | None:
+        """As long as this is equal, a read is answered as before; None: that cannot be told."""
+        played = isinstance(self.faults, Faulty) and not self.faults.rules()
+        told = played and self.breaks is World.breaks and "answer" not in vars(self)
+        return (self.store.version, self.allowed) if told else None
+
     def answer(self, request: Request) -> Response:
         response = self.faults(request)
         self.sandbox.settle(self.now)
@@ -349,13 +356,14 @@ class LockstepFeed:
     def __init__(self, world: World, cluster: Cluster, name: str) -> None:
         self._world, self.cluster, self._name = world, cluster, name
         self._last: Snapshot | None = None
+        self._read: tuple[object, Snapshot] | None = None
         self._refusals = 0
 
     def snapshot(self) -> Snapshot | None:
         """The last one stays where it cannot be read again; what is refused again and again is
-        raised, as a watch does."""
+        raised, as a watch does. Where nothing was written a watch says nothing, and nothing is read again."""
         try:
-            self._last = self.cluster.with_words(self.cluster.snapshot(self._name), self._world.now)
+            self._last = self.cluster.with_words(self._found(), self._world.now)
         except NotFound:
             raise
         except CanaryError as error:
@@ -366,6 +374,12 @@ class LockstepFeed:
             return replace(self._last, stale_since=self.stale_since) if self._last else None
         self.stale_since, self.trouble, self._refusals = None, None, 0
         return self._last
+
+    def _found(self) -> Snapshot:
+        answers = self._world.answers
+        if answers is None or self._read is None or self._read[0] != answers:
+            self._read = answers, self.cluster.snapshot(self._name)
+        return self._read[1]
 
     def wait(self, timeout: float) -> bool:
         due = self._world.keys.due if self._world.keys else None
