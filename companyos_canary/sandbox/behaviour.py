@@ -5,6 +5,7 @@ controllers and kubelet act on a change."""
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
@@ -131,32 +132,41 @@ def natural(seed: int) -> Pace:
 
 class Queue:
     """Keys and the moments at which their turn comes. What is changed again meanwhile keeps its
-    turn: whoever acts then sees all of it."""
+    turn: whoever acts then sees all of it. Of those whose turn is at the same moment the first that came is first.
+    A turn costs the logarithm of how many wait: a kubelet has every pod of a cluster in here at once."""
 
     def __init__(self, delay: Delay = prompt) -> None:
         self._delay = delay
-        self._due: dict[str, datetime] = {}
+        self._came = 0
+        self._due: dict[str, tuple[datetime, int]] = {}
+        self._turns: list[tuple[datetime, int, str]] = []  # a heap; a key has the one that `_due` names
 
     def __contains__(self, key: str) -> bool:
         return key in self._due
 
     def changed(self, key: str, now: datetime) -> None:
         """Puts a key in, or nearer to the front."""
-        at = now + self._delay()
-        if key not in self._due or at < self._due[key]:
-            self._due[key] = at
+        self.put(key, now + self._delay())
 
     def put(self, key: str, at: datetime) -> None:
         """Its turn comes then, unless it comes before."""
-        self._due[key] = min(at, self._due.get(key, at))
+        known = self._due.get(key)
+        if known is None:
+            self._came += 1
+        elif known[0] <= at:
+            return
+        number = self._came if known is None else known[1]
+        self._due[key] = at, number
+        heappush(self._turns, (at, number, key))
 
     def take(self, now: datetime) -> str | None:
         """The key that has waited longest of those whose turn has come."""
-        ready = [key for key, at in self._due.items() if at <= now]
-        first = min(ready, key=lambda k: self._due[k], default=None)
-        if first is not None:
-            del self._due[first]
-        return first
+        at = self.next
+        if at is None or at > now:
+            return None
+        key = heappop(self._turns)[2]
+        del self._due[key]
+        return key
 
     def drop(self, key: str) -> None:
         self._due.pop(key, None)
@@ -164,7 +174,12 @@ class Queue:
     @property
     def next(self) -> datetime | None:
         """When the next turn comes."""
-        return min(self._due.values(), default=None)
+        while self._turns:
+            at, number, key = self._turns[0]
+            if self._due.get(key) == (at, number):
+                return at
+            heappop(self._turns)
+        return None
 
 
 Weights = Mapping[str, Any]  # as `status.canary.weights`

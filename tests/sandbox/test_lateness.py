@@ -32,6 +32,30 @@ def test_what_has_changed_gets_its_turn_in_time_and_once(changes: list[tuple[str
     assert [at for _, at in took] == sorted(at for _, at in took)
 
 
+_ASKED = st.tuples(st.sampled_from(("put", "changed", "drop", "take")), st.sampled_from("abcd"), st.integers(0, 9))
+
+
+@given(st.lists(_ASKED))
+def test_turns_are_those_of_a_plain_list_in_which_the_nearest_is_looked_for(asked: list[tuple[str, str, int]]) -> None:
+    queue, plain = Queue(always(SECOND)), dict[str, datetime]()
+    for what, key, second in asked:
+        at = START + second * SECOND
+        if what == "take":
+            ready = [k for k, turn in plain.items() if turn <= at]
+            first = min(ready, key=plain.__getitem__, default=None)
+            plain.pop(first or "", None)
+            assert queue.take(at) == first
+        elif what == "drop":
+            plain.pop(key, None)
+            queue.drop(key)
+        else:
+            turn = at if what == "put" else at + SECOND
+            plain[key] = min(turn, plain.get(key, turn))
+            getattr(queue, what)(key, at)
+        assert queue.next == min(plain.values(), default=None)
+        assert [k for k in "abcd" if k in queue] == [k for k in "abcd" if k in plain]
+
+
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.floats(0.0, 5.0))
 def test_a_seed_draws_the_same_delays_again(seed: int, seconds: float) -> None:
