@@ -14,6 +14,8 @@ from companyos_canary.promql import STALE, Matcher, Series
 NAME = "__name__"
 #: How often old series are looked for, in seconds of the samples' own time.
 _SWEEP = 60.0
+#: Selectors whose series are remembered. A query of ours has some dozens, and asks again and again.
+_SELECTORS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Tsdb:
         self._retention = retention
         self._entries: dict[Identity, _Entry] = {}
         self._named: dict[str, dict[Identity, _Entry]] = {}
+        self._selected: dict[tuple[Matcher, ...], list[_Entry]] = {}
         self._swept = float("-inf")
         self.version = 0
         self._lock = threading.RLock()
@@ -102,6 +105,7 @@ class Tsdb:
             if entry is None:
                 entry = self._entries[row.identity] = _Entry(row.labels)
                 self._named.setdefault(row.labels.get(NAME, ""), {})[row.identity] = entry
+                self._selected.clear()
             if entry.times and at <= entry.times[-1]:
                 return
             self.version += 1
@@ -124,6 +128,16 @@ class Tsdb:
         return [found.labels for found in self.select(matchers, start, end)]
 
     def _matching(self, matchers: Sequence[Matcher]) -> Iterable[_Entry]:
+        """Remembered until a series comes or goes."""
+        asked = tuple(matchers)
+        found = self._selected.get(asked)
+        if found is None:
+            if len(self._selected) >= _SELECTORS:
+                self._selected.clear()
+            found = self._selected[asked] = list(self._search(matchers))
+        return found
+
+    def _search(self, matchers: Sequence[Matcher]) -> Iterable[_Entry]:
         found, left = self._entries, list(matchers)
         named = next((m for m in matchers if m.name == NAME and m.op == "="), None)
         if named is not None:
@@ -137,3 +151,4 @@ class Tsdb:
             entry.forget_before(now - self._retention)
             if not entry.times:
                 del self._entries[identity], self._named[entry.labels.get(NAME, "")][identity]
+                self._selected.clear()
