@@ -7,8 +7,9 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 from companyos_canary.analysis.answer import AnswerError, Samples, read
 from companyos_canary.analysis.expr import language
@@ -62,22 +63,25 @@ def question(metric: Mapping[str, Any], now: datetime) -> Question:
     parts = _address(address)
     if timeout is not None and timeout < 0:
         raise MeasurementError("prometheus timeout should not be negative")
-    form = {"query": prometheus.get("query") or ""}
+    query, form = prometheus.get("query") or "", {"time": float_text(now.timestamp())}
     path = "/api/v1/query"
     if prometheus.get("rangeQuery") is not None:
-        path = "/api/v1/query_range"
-        form |= _range(prometheus["rangeQuery"], now)
-    else:
-        form["time"] = float_text(now.timestamp())
+        path, form = "/api/v1/query_range", _range(prometheus["rangeQuery"], now)
     request = Request(
         "POST",
         parts.path.rstrip("/") + path,
         (),
         headers,
-        urlencode(form).encode(),
+        f"query={_quoted(query)}&{urlencode(form)}".encode(),
         _TIMEOUT if timeout is None else float(timeout),
     )
     return Question(f"{parts.scheme}://{parts.netloc}", request)
+
+
+@lru_cache(maxsize=256)
+def _quoted(query: str) -> str:
+    """A query is long, and is asked again and again."""
+    return quote_plus(query)
 
 
 def _prometheus(metric: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -80,11 +80,11 @@ class AnalysisController:
         return min((w for w in wakes if w is not None), default=None)
 
     def _reconcile(self, uid: str, run: Object, now: datetime) -> datetime | None:
-        if (run.get("status") or {}).get("phase") in COMPLETED:
-            return self._expired(run, now)
         version, wake_at = self._asleep.get(uid, ("", None))
         if version == run["metadata"]["resourceVersion"] and (wake_at is None or wake_at > now):
             return wake_at
+        if (run.get("status") or {}).get("phase") in COMPLETED:
+            return self._expired(uid, run, now)
         if version != run["metadata"]["resourceVersion"] and uid not in self._batches:
             due = self._due.setdefault(uid, now + self._delay())
             turn = due if wake_at is None else min(due, wake_at)
@@ -101,7 +101,7 @@ class AnalysisController:
         if written is None:
             return None
         if verdict.status["phase"] in COMPLETED:
-            return self._expired(written, now)
+            return self._expired(uid, written, now)
         if _has_lost(verdict) or written.get("spec") != batch.run.get("spec"):
             return self._reconcile(uid, written, now)
         wake_at = None if verdict.wake_at is None else max(verdict.wake_at, now + _BREATH)
@@ -165,9 +165,10 @@ class AnalysisController:
             self._emit(written, event.type, event.reason, event.message)
         return written
 
-    def _expired(self, run: Object, now: datetime) -> datetime | None:
+    def _expired(self, uid: str, run: Object, now: datetime) -> datetime | None:
         moment = expires_at(run)
         if moment is None or moment > now:
+            self._asleep[uid] = run["metadata"]["resourceVersion"], moment
             return moment
         self._store.delete(ANALYSISRUN, run["metadata"].get("namespace", ""), _name(run))
         return None
