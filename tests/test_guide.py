@@ -25,7 +25,7 @@ def commands() -> list[tuple[str, int]]:
 
 @pytest.mark.slow
 def test_every_command_of_the_guide_does_what_the_page_says(tmp_path: Path) -> None:
-    world = World(tmp_path, config="", scrape=10)
+    world = World(tmp_path, config="")
     for line, expected in commands():
         ran = world.canary(*shlex.split(line))
         assert ran.code == expected, f"canary {line}\n{ran.out}{ran.err}"

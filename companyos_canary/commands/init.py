@@ -58,6 +58,8 @@ def init(
 ) -> base.Answer:
     """Write a commented canary.yaml here. An existing one is never overwritten.
 
+    On a sandbox its steps take seconds, elsewhere minutes.
+
     --from adopts a live Rollout: whatever canary.yaml cannot express goes into a merge file next to it, and
     the result is checked to render the live Rollout unchanged.
     """
@@ -76,13 +78,28 @@ def init(
         values["namespace"] = session.flags.namespace
     _free(path)
     asked, note = _from_prometheus(session, {**STARTER_NAMES, **values})
+    notes = [note]
+    if _is_a_sandbox(session):
+        asked = {**asked, "steps": _SHORT, "analysis": {**asked.get("analysis", {}), "window": "10s"}}
+        notes.append("this cluster is a sandbox: the steps take seconds, and those of a real service minutes")
     _write(path.parent, {path.name: starter({**values, **asked})})
     return base.Answer(
         data=Written(path=str(path)),
         lines=(f"wrote {_shown(path, session.runtime.cwd)}",),
-        notes=(note, "next: canary render, then canary apply VERSION"),
+        notes=(*notes, "next: canary render, then canary apply VERSION"),
         name=str(path),
     )
+
+
+_SHORT = [{"weight": weight, "analysis": "10s"} for weight in (10, 25, 50)]
+
+
+def _is_a_sandbox(session: base.Session) -> bool:
+    """Its version says so; a cluster that does not answer is none."""
+    try:
+        return str(session.cluster.version().get("gitVersion", "")).endswith("+sandbox")
+    except CanaryError:
+        return False
 
 
 def _from_prometheus(session: base.Session, values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

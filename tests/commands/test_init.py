@@ -1,11 +1,14 @@
 """`canary init`: a canary.yaml to start from, never over an existing one."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
 from companyos_canary.errors import ExitCode
+from companyos_canary.sandbox.faults.effects import Answer, Drop, Effect, Fault
+from tests.commands.conftest import changing
 from tests.world import Ran, World
 
 
@@ -16,10 +19,11 @@ def bare(tmp_path: Path) -> World:
 
 def test_it_writes_a_file_and_says_what_is_next(bare: World) -> None:
     asked = "Prometheus has no requests of `companyos-api` yet: by default those of pods named companyos-api-… count\n"
-    said = asked + "next: canary render, then canary apply VERSION\n"
+    short = "this cluster is a sandbox: the steps take seconds, and those of a real service minutes\n"
+    said = asked + short + "next: canary render, then canary apply VERSION\n"
     assert bare.canary("init") == Ran(0, "wrote canary.yaml\n", said)
     assert bare.canary("render", "v1.0.0").code == ExitCode.OK
-    assert bare.requests == []
+    assert changing(bare) == []
 
 
 def test_flags_are_its_values(bare: World) -> None:
@@ -41,6 +45,23 @@ def test_what_was_written_can_be_installed_and_shipped(bare: World) -> None:
     bare.canary("init", "billing", "-n", "companyos")
     assert bare.canary("apply", "v1.0.0").code == ExitCode.OK
     assert bare.canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
+
+
+def test_on_a_sandbox_a_release_ends_within_a_minute(bare: World) -> None:
+    bare.canary("init")
+    assert bare.canary("apply", "v1.0.0").code == ExitCode.OK
+    before = bare.now
+    assert bare.canary("deploy", "v1.1.0").code == ExitCode.OK
+    assert bare.now - before < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("fault", [Answer(404), Answer(403), Drop()])
+def test_on_a_cluster_that_does_not_say_that_it_is_a_sandbox_steps_take_minutes(bare: World, fault: Effect) -> None:
+    bare.faults.add(Fault(fault, path="^/version$"))
+    ran = bare.canary("init")
+    assert (ran.code, "sandbox" in ran.err) == (ExitCode.OK, False)
+    written = yaml.safe_load((bare.folder / "canary.yaml").read_text())
+    assert [step["analysis"] for step in written["steps"]] == ["2m", "2m", "3m"]
 
 
 def test_an_existing_file_stays(empty: World) -> None:
