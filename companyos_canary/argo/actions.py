@@ -1,11 +1,11 @@
 """Who did what with this program: the Event that a changing verb leaves on the Rollout, and how it is read again.
 
 An Event is a hint. The cluster forgets it after an hour, anyone who may create events can write one, and the right to
-do so may be missing: nothing is decided by it.
+do so may be missing: nothing is sent because of it. It can only hold a promote back that came too late.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ _MESSAGE = re.compile(
     r"(?:: (?P<reason>.*))?",
     re.DOTALL,
 )
+_NAME = re.compile(r"\.([0-9a-f]{1,16})\.[0-9a-f]{16}$")
 _MADE_ONE = ("deploy", "undo")
 
 
@@ -92,6 +93,22 @@ def action_of_event(event: Event) -> Action | None:
     return Action(
         found["verb"], found["by"], found["host"], found["reason"] or "", whole(found["revision"] or "0"), event.at
     )
+
+
+def promoted_after(events: Iterable[Mapping[str, Any]], moment: datetime) -> Action | None:
+    """What an Event (the object) says of a promote after `moment`. Its times are whole seconds, its name is finer."""
+    for raw in events:
+        action = action_of_event(Event.from_object(raw))
+        name = str((raw.get("metadata") or {}).get("name", ""))
+        if action and action.verb.startswith("promote") and _made_at(name) > moment.timestamp():
+            return action
+    return None
+
+
+def _made_at(name: str) -> float:
+    """Seconds since 1970, from the name of an Event of ours; 0 of another."""
+    found = _NAME.search(name)
+    return int(found[1], 16) / 1e9 if found else 0.0
 
 
 def actions_on(events: Iterable[Event], revision: int) -> tuple[Action, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated
 
@@ -12,20 +12,29 @@ from companyos_canary.actions.change import Changed, Verb, change, resolved_if_p
 from companyos_canary.actions.deploy import container_of
 from companyos_canary.actions.follow import EXIT
 from companyos_canary.actions.wait import Time, wait
+from companyos_canary.argo.actions import promoted_after
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
 from companyos_canary.argo.endings import Followed, Until, ended, parse_weight, waits_for_a_person
 from companyos_canary.argo.patches.decision import Change, Decision, Refusal
-from companyos_canary.argo.patches.promote import INCONCLUSIVE, began_later, only_if, promote_full
+from companyos_canary.argo.patches.promote import (
+    INCONCLUSIVE,
+    began_later,
+    is_of_the_same_second,
+    only_if,
+    promote_full,
+    was_faster,
+)
 from companyos_canary.argo.patches.promote import promote as decide
 from companyos_canary.argo.progress import skipped
 from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.argo.steps import asked_share, place_of, set_weight
 from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import events_about
 from companyos_canary.commands import base
 from companyos_canary.commands.follow import Aim, follow_to_the_end, verdict_lines
 from companyos_canary.commands.outcome import CHANGE, changed, sent_answer, unseen, verb_with, would_send
 from companyos_canary.commands.session import Answer, Session
-from companyos_canary.errors import ExitCode, Refused, UsageError, exits
+from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError, exits
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.rollout import Rollout
@@ -124,9 +133,21 @@ def _here_only(session: Session, decide: Callable[[Rollout], Decision]) -> Calla
         first.append(live)
         asked = None if session.cluster.written else session.asked_at
         now = asked + (session.runtime.clock.now() - session.began) if asked else None
-        return began_later(live, asked, now, first[0]) or decide(live)
+        return began_later(live, asked, now, first[0]) or _someone_was_faster(session, live, asked) or decide(live)
 
     return decision
+
+
+def _someone_was_faster(session: Session, live: Rollout, asked: datetime | None) -> Refusal | None:
+    """Where the time of the pause does not say it, an Event may. Without the right to list them it is not known."""
+    if asked is None or not is_of_the_same_second(live, asked):
+        return None
+    try:
+        events = session.cluster.items(events_about(live.namespace, "Rollout", live.name))
+    except CanaryError:
+        return None
+    found = promoted_after(events, asked)
+    return was_faster(live, found.by) if found else None
 
 
 def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout: timedelta | None) -> Answer:

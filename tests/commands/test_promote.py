@@ -213,3 +213,46 @@ def pause_again(world: World) -> None:
 def step_on(world: World) -> None:
     step = (world.rollout().step_index or 0) + 1
     world.patch({"status": {"currentStepIndex": step, "pauseConditions": None}}, "status")
+
+
+TWO_GATES = CONFIG.replace("10, analysis: 6s", "10, pause: manual").replace("25, analysis: 6s", "25, pause: manual")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_of_two_who_approve_one_pause_in_the_same_second_the_later_one_is_refused(
+    world_of: Callable[[str], World], method: str
+) -> None:
+    """The next pause has begun within that second: its time does not say that it began after the promote was given."""
+    world = world_of(TWO_GATES.replace("replicas: 10", "replicas: 4"))
+    assert world.canary("deploy", "v1.1.0", "--until", "paused").code == ExitCode.OK
+    world.advance(20)
+    world.now = world.now.replace(microsecond=100_000)
+
+    def first() -> None:
+        world.advance(0.05)
+        assert world.canary("promote", "--no-wait", environ={"CANARY_USER": "ben"}).code == ExitCode.OK
+        world.advance(0.1)
+        assert world.rollout().pause_conditions
+
+    acts = [first]
+    world.breaks = lambda request: bool(request.method == method and acts and acts.pop()())  # type: ignore[func-returns-value]
+    ran = world.canary("promote", "--no-wait")
+    assert ran.code == ExitCode.REFUSED
+    whose = "that of ben" if method == "GET" else "another one"
+    assert ran.err.startswith(
+        "error: `companyos-api` has moved on to step 2/3 (pause) since this promote was asked for: "
+        f"{whose} was faster\n"
+    )
+    assert world.rollout().pause_conditions
+
+
+def test_a_promote_in_the_second_in_which_its_pause_began_is_sent(world_of: Callable[[str], World]) -> None:
+    """As in a script: a deploy up to the pause, then a promote; and two promotes, one after the other."""
+    world = world_of(TWO_GATES.replace("replicas: 10", "replicas: 4"))
+    assert world.canary("deploy", "v1.1.0", "--until", "paused").code == ExitCode.OK
+    assert world.canary("promote").code == ExitCode.OK
+    world.until(lambda r: bool(r.pause_conditions))
+    pause = world.rollout().pause_conditions[0].started_at
+    assert pause
+    assert pause == world.now.replace(microsecond=0)
+    assert world.canary("promote").code == ExitCode.OK

@@ -198,11 +198,24 @@ def began_later(rollout: Rollout, asked: datetime | None, now: datetime | None, 
         )
     here = rollout.pause_conditions[0].started_at if rollout.pause_conditions else None
     later = bool(here and asked and now and asked.replace(microsecond=0) < here <= now)
-    if not later and rollout.step_index == first.step_index:
-        return None
+    return _moved_on(rollout) if later or rollout.step_index != first.step_index else None
+
+
+def is_of_the_same_second(rollout: Rollout, asked: datetime) -> bool:
+    """Whether the pause began in the second in which the promote was asked for: before it or after it, its time does
+    not say."""
+    began = rollout.pause_conditions[0].started_at if rollout.pause_conditions else None
+    return began is not None and began == asked.replace(microsecond=0)
+
+
+def was_faster(rollout: Rollout, by: str) -> Refusal:
+    """That someone else's promote came since this one was asked for."""
+    return _moved_on(rollout, f"that of {by}")
+
+
+def _moved_on(rollout: Rollout, whose: str = "another one") -> Refusal:
     return Refusal(
-        f"`{rollout.name}` has moved on to {place_of(rollout)} since this promote was asked for: "
-        "another one was faster",
+        f"`{rollout.name}` has moved on to {place_of(rollout)} since this promote was asked for: {whose} was faster",
         "look with `canary status`, then decide about this step",
     )
 
