@@ -20,7 +20,7 @@ from companyos_canary.diagnosis.nodata import part_of, stable_side
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import HASH_LABEL
-from companyos_canary.sandbox.kinds import ANALYSISRUN, EVENT, POD, REPLICASET, ROLLOUT, SERVICE
+from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, EXPERIMENT, POD, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.scenarios import Scenario, shipped
 from companyos_canary.sandbox.scenarios.scenario import Behaviour, Course
 from tests.commands.conftest import freeze, installed
@@ -87,7 +87,7 @@ def deployed(version: str, seconds: float, config: str = STEPS) -> World:
 def write(name: str, made: Scene, root: Path) -> None:
     objects = [
         {"apiVersion": kind.api_version, "kind": kind.kind, **copy.deepcopy(dict(o))}
-        for kind in (ROLLOUT, REPLICASET, POD, ANALYSISRUN, SERVICE, EVENT)
+        for kind in (ROLLOUT, REPLICASET, POD, EXPERIMENT, ANALYSISRUN, SERVICE, DEPLOYMENT, EVENT)
         for o in made.world.store.items(kind, "companyos")
     ]
     objects = [_short(o) for o in objects if o["kind"] != "Event" or o["type"] == "Warning" or _tells(o)]
