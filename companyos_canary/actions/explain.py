@@ -8,7 +8,7 @@ from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, events_about
 from companyos_canary.diagnosis.analysis import since_progress
-from companyos_canary.diagnosis.case import Case, Did, MeasuredMetric, at, canary_services, recorded
+from companyos_canary.diagnosis.case import Case, Did, MeasuredMetric, at, recorded, strategy_services
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE, waits_for_controller
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
 from companyos_canary.diagnosis.questions import judged_at, next_question
@@ -138,7 +138,7 @@ def _more(cluster: Cluster, case: Case) -> Iterator[Read]:
         yield lambda c: _object(cluster, c, DEPLOYMENT, CONTROLLER)
     asked = case.did is not None and case.did.verb in ("abort", "undo")
     if asked or rollout.aborted or rollout.status_phase in ("Healthy", "Paused"):
-        for name in canary_services(case.rollout):
+        for name in strategy_services(case.rollout):
             yield lambda c, name=name: _object(cluster, c, _SERVICE, name)  # type: ignore[misc]
     if not blamed_on_pods(case):
         return

@@ -93,7 +93,7 @@ def failed_metrics(snapshot: Snapshot) -> tuple[FailedMetric, ...]:
     rollout = snapshot.rollout
     if rollout.aborted and rollout.status_message and not aborted_by_analysis(snapshot):
         return ()
-    runs = [r for r in snapshot.attempt if r.phase in ("Failed", "Error", "Inconclusive")]
+    runs = [r for r in snapshot.judging if r.phase in ("Failed", "Error", "Inconclusive")]
     if any(r.phase != "Inconclusive" for r in runs):
         runs = [r for r in runs if r.phase != "Inconclusive"]
     elif not any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions):

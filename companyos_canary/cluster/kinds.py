@@ -241,7 +241,9 @@ def assemble(
     pods = [Pod.from_object(o) for o in raw[POD]]
     runs = [AnalysisRun.from_object(o) for o in raw[ANALYSISRUN]]
     events = [Event.from_object(o) for o in raw[EVENT] if _about(o, rollout.uid)]
-    found = (Experiment.from_object(o) for o in objects(EXPERIMENT))
+    raw_experiments = list(objects(EXPERIMENT))
+    found = [Experiment.from_object(o) for o in raw_experiments]
+    newest = {str(o["metadata"].get("uid")) for o in raw_experiments if _of_newest(o, rollout)}
     experiment = next((e for e in found if e.name == rollout.experiment), None)
     compared = {a.run for a in experiment.analyses} if experiment else set()
     return Snapshot(
@@ -255,8 +257,16 @@ def assemble(
         forbidden=forbidden,
         experiment=experiment,
         experiment_runs=tuple(sorted((r for r in runs if r.name in compared), key=_by_age)),
-        objects={kind.kind: found for kind, found in raw.items()},
+        compared=tuple(sorted((r for r in runs if r.owner_uid in newest), key=_by_age)),
+        objects={**{kind.kind: found for kind, found in raw.items()}, EXPERIMENT.kind: raw_experiments},
     )
+
+
+def _of_newest(experiment: Json, rollout: Rollout) -> bool:
+    """Whether an Experiment is one of the Rollout's newest revision (upstream rollout/experiment.go: its label)."""
+    meta = experiment["metadata"]
+    owners = (owner.get("uid") for owner in meta.get("ownerReferences") or ())
+    return rollout.uid in owners and (meta.get("labels") or {}).get(HASH_LABEL) == rollout.current_hash
 
 
 def _by_age(found: Pod | AnalysisRun) -> tuple[datetime, str]:

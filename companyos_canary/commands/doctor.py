@@ -21,7 +21,7 @@ from companyos_canary.commands.diff import references
 from companyos_canary.commands.version import controllers, elsewhere
 from companyos_canary.config import Settings, TrafficSettings, image_reference
 from companyos_canary.diagnosis import installation, readiness
-from companyos_canary.diagnosis.case import at
+from companyos_canary.diagnosis.case import at, strategy_services
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE
 from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import CanaryError, ExitCode, Forbidden, Invalid
@@ -243,7 +243,7 @@ def _templates(cluster: Cluster, snapshot: Snapshot) -> dict[tuple[str, str], bo
 
 
 def _objects(cluster: Cluster, plural: str, snapshot: Snapshot) -> dict[str, Fields | None]:
-    return {name: cluster.object("v1", plural, name) for name in readiness.service_names(snapshot.rollout)}
+    return {name: cluster.object("v1", plural, name) for name in strategy_services(snapshot.rollout)}
 
 
 def _router(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:

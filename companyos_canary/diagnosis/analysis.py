@@ -114,7 +114,7 @@ def verdicts(case: Case, *phases: str) -> tuple[FailedVerdict, ...]:
 
 def _judging(case: Case) -> tuple[AnalysisRun, ...]:
     """The runs of this attempt; after an abort those of which it was the end."""
-    return case.snapshot.attempt
+    return case.snapshot.judging
 
 
 def _of_run(run: AnalysisRun) -> Iterator[FailedVerdict]:
@@ -331,7 +331,10 @@ def inconclusive(case: Case) -> Finding | None:
         text = value_text(measured_number(value), unit_of(verdict.result.name, limit), limit=limit)
         behind = " behind a pause step" if len(case.rollout.pause_conditions) > 1 else ""
         because = few or f"{verdict.result.name} was {text}, which neither passes nor fails"
-        sentence = f"{case.version} waits for a person{behind}{': ' if few else ' because '}{because}"
+        state = f"waits for a person{behind}"
+        if any(p.reason == "InconclusiveExperiment" for p in case.rollout.pause_conditions):
+            state = "has no verdict, and the controller runs its experiment again"  # recorded: experiment-inconclusive
+        sentence = f"{case.version} {state}{': ' if few else ' because '}{because}"
         shown = (
             *(verdict.field("measurements", place, "value") if place is not None else ()),
             *verdict.asked("successCondition"),

@@ -95,6 +95,18 @@ class Case:
         known = {p.name for p in self.snapshot.pods if p.hash == hash_ and not p.deleting}
         return (o for o in self.of("Pod") if o["metadata"]["name"] in known)
 
+    def experiment_pods(self) -> Iterator[Fields]:
+        """The pods of the Experiment of the current step that run the newest template."""
+        experiment = self.snapshot.experiment
+        if experiment is None or experiment.is_finished:
+            return
+        sets = {f"{experiment.name}-{template.name}" for template in experiment.templates}
+        images = {c.image for c in self.rollout.containers}
+        for pod in self.of("Pod"):
+            held = {c.get("image") for c in at(pod, "spec", "containers") or []}
+            if at(pod, "metadata", "ownerReferences", 0, "name") in sets and images & held:
+                yield pod
+
     def events(self, kind: str, name: str) -> Iterator[Fields]:
         """The events about one object, newest first."""
         found = self.rollout.raw if kind == "Rollout" and name == self.rollout.name else self.named(kind, name)
@@ -174,10 +186,12 @@ def short(message: str) -> str:
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
-def canary_services(rollout: Rollout) -> tuple[str, ...]:
-    """The Services that a canary strategy names, the stable one first."""
-    canary = at(rollout.raw, "spec", "strategy", "canary") or {}
-    return tuple(str(canary[k]) for k in ("stableService", "canaryService") if canary.get(k))
+def strategy_services(rollout: Rollout) -> tuple[str, ...]:
+    """The Services that the strategy names, that of the stable version first."""
+    strategy = at(rollout.raw, "spec", "strategy") or {}
+    keys = {"canary": ("stableService", "canaryService"), "blueGreen": ("activeService", "previewService")}
+    named = (at(strategy, kind, key) for kind, both in keys.items() for key in both)
+    return tuple(dict.fromkeys(str(name) for name in named if name))
 
 
 def condition(obj: Fields | None, type_: str) -> tuple[int, Fields] | None:

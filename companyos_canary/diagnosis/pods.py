@@ -32,6 +32,8 @@ def _counted(case: Case, hash_: str) -> list[Fields]:
     """The pods that matter: one that has failed does not once another has taken its place, unless they fail again and
     again."""
     pods, replicaset = list(case.pods(hash_)), case.snapshot.replicaset(hash_)
+    if hash_ == case.rollout.current_hash:
+        pods += case.experiment_pods()
     failed = [p for p in pods if at(p, "status", "phase") == "Failed"]
     lately = [p for p in failed if (age := case.age(p["metadata"].get("creationTimestamp"))) and age < _SCALE_UP]
     replaced = replicaset is not None and len(pods) - len(failed) >= replicaset.desired

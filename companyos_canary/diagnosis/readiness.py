@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from companyos_canary.argo.rights import STOPS_A_RELEASE, Right
 from companyos_canary.argo.validation import MANAGED_BY
-from companyos_canary.diagnosis.case import at, canary_services, condition, short
+from companyos_canary.diagnosis.case import at, condition, short, strategy_services
 from companyos_canary.model.http import Fields
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -134,7 +134,7 @@ def left_behind(snapshot: Snapshot, found: Iterable[Fields]) -> Iterator[Check]:
     """`found`: the Services of the namespace. One that this Rollout had before, and does not name any more, keeps the
     hash: it loses its pods with the next release."""
     rollout, ours = snapshot.rollout, {r.hash for r in snapshot.replicasets}
-    named = {*service_names(rollout), *_ping_pong(rollout)}
+    named = {*strategy_services(rollout), *_ping_pong(rollout)}
     for service in found:
         name, hash_ = str(at(service, "metadata", "name")), at(service, "spec", "selector", HASH_LABEL)
         owner = at(service, "metadata", "annotations", MANAGED_BY)
@@ -155,12 +155,6 @@ def left_behind(snapshot: Snapshot, found: Iterable[Fields]) -> Iterator[Check]:
 def _ping_pong(rollout: Rollout) -> Iterator[str]:
     pair = at(rollout.raw, "spec", "strategy", "canary", "pingPong") or {}
     yield from (str(name) for name in pair.values())
-
-
-def service_names(rollout: Rollout) -> tuple[str, ...]:
-    blue_green = at(rollout.raw, "spec", "strategy", "blueGreen") or {}
-    named = (str(blue_green[k]) for k in ("activeService", "previewService") if blue_green.get(k))
-    return tuple(dict.fromkeys((*canary_services(rollout), *named)))
 
 
 def rollback(rollout: Rollout, stable: str, missing: Iterable[tuple[str, str]]) -> Iterator[Check]:

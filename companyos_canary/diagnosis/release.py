@@ -17,6 +17,7 @@ from companyos_canary.model.rollout import REVISION
 from companyos_canary.units import duration
 
 _DEADLINE = 600
+EXPERIMENT_LATE = "exceeded its progressDeadlineSeconds"  # a template of an Experiment (recorded: experiment-bad-image)
 
 
 def _status(case: Case, *path: str | int) -> tuple[Evidence, ...]:
@@ -35,6 +36,7 @@ def deadline_passed(case: Case) -> Finding | None:
     rollout = case.rollout
     exceeded = any(c.reason == "ProgressDeadlineExceeded" for c in rollout.conditions)
     late = exceeded or TIMED_OUT in rollout.status_message or (rollout.aborted and _timed_out(case))
+    late = late or (rollout.aborted and EXPERIMENT_LATE in rollout.status_message)
     likely = not late and rollout.aborted and _at_the_deadline(case)
     if not is_degraded(rollout) or not (late or likely):
         return None
@@ -49,6 +51,7 @@ def deadline_passed(case: Case) -> Finding | None:
         *((_status(case, "abortedAt")) if likely else ()),
         *_progressing(case),
         *quote("Rollout", rollout.raw, "spec", "progressDeadlineSeconds"),
+        *(_status(case, "message") if EXPERIMENT_LATE in rollout.status_message else ()),
         *_status(case, "availableReplicas"),
     )
     because = f"aborted just when the progress deadline of {span} had passed" if likely else f"no progress for {span}"
@@ -214,19 +217,24 @@ def waiting_for_person(case: Case) -> Finding | None:
 
 
 def timed_pause(case: Case) -> Finding | None:
+    """A pause step with a duration, or blue-green before it switches by itself."""
     rollout, step = case.rollout, case.rollout.current_step
-    if not rollout.pause_conditions or step is None or step.duration is None or rollout.paused or rollout.aborted:
+    if not rollout.pause_conditions or rollout.paused or rollout.aborted:
         return None
-    started = rollout.pause_conditions[0].started_at
-    if started is None:
+    started, switch = rollout.pause_conditions[0].started_at, rollout.blue_green
+    path: tuple[str | int, ...] = ("canary", "steps", rollout.step_index or 0, "pause", "duration")
+    lasts, where = step.duration if step else None, f"at {asked_share(rollout)} %"
+    if switch is not None and switch.seconds:
+        path, where = ("blueGreen", "autoPromotionSeconds"), "before its switch"
+        lasts = timedelta(seconds=switch.seconds)
+    if started is None or lasts is None:
         return None
-    remaining = started + step.duration - case.now
+    remaining = started + lasts - case.now
     told = f"{duration(remaining)} left" if remaining > timedelta() else "which ends now"
-    sentence = f"{case.version} is in a pause of {duration(step.duration)} at {asked_share(rollout)} %, {told}"
-    index = rollout.step_index or 0
+    sentence = f"{case.version} is in a pause of {duration(lasts)} {where}, {told}"
     evidence = (
         *_status(case, "pauseConditions", 0, "startTime"),
-        *quote("Rollout", rollout.raw, "spec", "strategy", "canary", "steps", index, "pause", "duration"),
+        *quote("Rollout", rollout.raw, "spec", "strategy", *path),
     )
     return Finding(sentence, evidence, case.command("watch"))
 
@@ -286,7 +294,7 @@ def not_shown_yet(case: Case) -> Finding | None:
 def in_progress(case: Case) -> Finding | None:
     """It moves, or has only just been asked to."""
     rollout = case.rollout
-    running = [r for r in case.snapshot.attempt if not r.is_finished]
+    running = [r for r in case.snapshot.judging if not r.is_finished]
     step = rollout.current_step
     if waits_for_controller(case):
         sentence = f"the controller has not shown the newest change to {rollout.name} yet"
@@ -302,8 +310,8 @@ def in_progress(case: Case) -> Finding | None:
             *quote("Pod", pods[0], "metadata", "creationTimestamp"),
             *_status(case, "message"),
         )
-    elif running and step is not None and step.kind == "analysis":
-        sentence = f"{case.version} is in progress at {asked_share(rollout)} %: its analysis is running"
+    elif running and step is not None and step.kind in ("analysis", "experiment"):
+        sentence = f"{case.version} is in progress at {asked_share(rollout)} %: its {step.kind} is running"
         evidence = (*quote("AnalysisRun", running[-1].raw, "status", "phase"), *_tolerated(running[-1].raw))
     else:
         message = shown_phase(rollout).message

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from companyos_canary.argo.steps import percent
-from companyos_canary.diagnosis.case import Case, Finding, at, canary_services, condition, event_time, quote, short
+from companyos_canary.diagnosis.case import Case, Finding, at, condition, event_time, quote, short, strategy_services
 from companyos_canary.diagnosis.pods import blamed_on_pods, troubles
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
@@ -127,35 +127,37 @@ _RECENT = timedelta(minutes=10)
 
 
 def pinned(case: Case) -> Finding | None:
-    """The stable Service selects another ReplicaSet than the stable one."""
-    rollout = case.rollout
-    names = canary_services(case.rollout)
-    service = case.named("Service", names[0]) if names else None
+    """The stable Service, or the active one, selects another ReplicaSet than the stable one."""
+    rollout, strategy = case.rollout, at(case.rollout.raw, "spec", "strategy") or {}
+    name = str(at(strategy, "canary", "stableService") or at(strategy, "blueGreen", "activeService") or "")
+    service = case.named("Service", name) if name else None
     pinned_to = at(service, "spec", "selector", HASH_LABEL)
-    if not at(rollout.raw, "spec", "strategy", "canary", "stableService") or not pinned_to or not rollout.stable_hash:
+    if not pinned_to or not rollout.stable_hash:
         return None
     moved = condition(rollout.raw, "Progressing")
     age = case.age(moved[1].get("lastUpdateTime")) if moved else None
-    switching = not rollout.aborted and (
-        age is None or age < _WAIT
-    )  # the Service is switched before the status says so
-    if pinned_to == rollout.stable_hash or not rollout.observed or rollout.status_phase == "Progressing" or switching:
+    # A Service is switched before the status says so; that of blue-green before the analysis that follows.
+    switching = not rollout.aborted and (age is None or age < _WAIT)
+    judged = rollout.blue_green is not None and pinned_to == rollout.current_hash and not rollout.aborted
+    if pinned_to == rollout.stable_hash or not rollout.observed or rollout.status_phase == "Progressing":
+        return None
+    if switching or judged:
         return None
     evidence = (
         *quote("Service", service, "spec", "selector", HASH_LABEL),
         *quote("Rollout", rollout.raw, "status", "stableRS"),
     )
     sentence = (
-        f"Service {names[0]} still sends its traffic to the pods of {pinned_to}, and the stable ReplicaSet is "
+        f"Service {name} still sends its traffic to the pods of {pinned_to}, and the stable ReplicaSet is "
         f"{rollout.stable_hash}"
     )
-    return Finding(sentence, evidence, case.kubectl(f"get service {names[0]} -o yaml"))
+    return Finding(sentence, evidence, case.kubectl(f"get service {name} -o yaml"))
 
 
 def selects_nothing(case: Case) -> Finding | None:
     """A Service of the strategy whose selector fits none of the Rollout's pods."""
     labels = at(case.rollout.template or case.rollout.raw, "metadata", "labels") or {}
-    for name in canary_services(case.rollout):
+    for name in strategy_services(case.rollout):
         service = case.named("Service", name)
         selector = at(service, "spec", "selector") or {}
         for key, value in selector.items():

@@ -21,7 +21,8 @@ class Snapshot:
     events oldest first. `stale_since` is set while a watch has lost its connection. `notes` are
     sentences about what could not be read (no right to list events, Prometheus is away).
     `forbidden` has those of them that say that a kind (its plural) may not be listed.
-    `experiment` is that of the current step, and `experiment_runs` are its own.
+    `experiment` is that of the current step, and `experiment_runs` are its own;
+    `compared` are those of every experiment of the newest revision, oldest first.
     `whole` is false where only the Rollout was asked for: then nothing is known of the rest. `objects` are
     those that it was made of, by kind, as they were sent."""
 
@@ -36,6 +37,7 @@ class Snapshot:
     forbidden: tuple[tuple[str, str], ...] = ()
     experiment: Experiment | None = None
     experiment_runs: tuple[AnalysisRun, ...] = ()
+    compared: tuple[AnalysisRun, ...] = ()
     objects: Mapping[str, Sequence[Fields]] = field(default_factory=dict, compare=False, repr=False)
 
     def replicaset(self, hash: str) -> ReplicaSet | None:  # noqa: A002 - the field's own word
@@ -95,6 +97,13 @@ class Snapshot:
         if rollout.aborted or index is None:
             return _by_age(newest.values())
         return _by_age(r for i, r in newest.items() if i is None or i <= index)
+
+    @cached_property
+    def judging(self) -> tuple[AnalysisRun, ...]:
+        """The runs of the current update, also those that its experiments made, oldest first."""
+        started = self.rollout.update_started
+        own = (r for r in self.compared if not (started and r.created_at and r.created_at < started))
+        return _by_age((*self.attempt, *own))
 
     @property
     def is_judged(self) -> bool:

@@ -14,6 +14,7 @@ from companyos_canary.argo.validation import MANAGED_BY
 from companyos_canary.cluster.client import Cluster, create_request, patch_request
 from companyos_canary.cluster.kinds import AUTOSCALER, DEPLOYMENT, Kind, assemble
 from companyos_canary.diagnosis import installation, readiness
+from companyos_canary.diagnosis.case import strategy_services
 from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
@@ -264,7 +265,7 @@ def state(routed: Rollout, *hashes: str) -> Snapshot:
 
 def test_services_are_checked_by_their_selectors() -> None:
     routed = state(rollout(stableService="shop", canaryService="shop-canary"))
-    assert readiness.service_names(routed.rollout) == ("shop", "shop-canary")
+    assert strategy_services(routed.rollout) == ("shop", "shop-canary")
     good, bad = {"spec": {"selector": {"app": "shop"}}}, {"spec": {"selector": {"app": "other"}}}
     assert only(readiness.services(routed, {"shop": good, "shop-canary": good})).mark == "ok"
     assert "selects app=other" in only(readiness.services(routed, {"shop": good, "shop-canary": bad})).sentence
