@@ -101,6 +101,8 @@ class Snapshot:
     @cached_property
     def judging(self) -> tuple[AnalysisRun, ...]:
         """The runs of the current update, also those that its experiments made, oldest first."""
+        if not self.compared:
+            return self.attempt
         started = self.rollout.update_started
         own = (r for r in self.compared if not (started and r.created_at and r.created_at < started))
         return _by_age((*self.attempt, *own))
