@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Without byte code every process of the tests would compile all it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo install install-dev test coverage check fmt diagnosis conformance soak matrix verdicts bench house docs build clean
+.PHONY: demo install install-dev test coverage check fmt diagnosis conformance upstream soak matrix verdicts bench house docs build clean
 
 .venv/installed: requirements.txt pyproject.toml
 	@echo "installing into .venv (once, about a minute)"
@@ -55,6 +55,9 @@ diagnosis: install-dev
 
 conformance: install-dev
 	@$(BIN)/python -m tests.conformance $(DIR)
+
+upstream: install-dev
+	@$(BIN)/python -m tests.upstream $(DIR)
 
 soak: install-dev
 	@echo "seed $(SEED): make soak SEED=$(SEED) does the same again"
