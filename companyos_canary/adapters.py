@@ -26,7 +26,9 @@ def connect(resolved: "Resolved", environ: Mapping[str, str], timeout: float) ->
 
     found = credentials.open_transport(resolved.kubeconfig, resolved.context, environ=environ, timeout=timeout)
     namespace = resolved.namespace or found.namespace
-    return Cluster(found.transport, namespace, found.context, timeout=timeout)
+    cluster = Cluster(found.transport, namespace, found.context, timeout=timeout)
+    cluster.together = in_threads
+    return cluster
 
 
 def feed(cluster: "Cluster", rollout: str) -> "Feed":

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, TypedDict, Unpack
 
 from companyos_canary.argo.actions import Author, event
@@ -109,13 +110,34 @@ _REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjec
 _RULES = Kind("authorization.k8s.io/v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", namespaced=False)
 
 
+@dataclass(slots=True)
+class _List:
+    """A list that another thread may ask for: what comes of it, or what it raised, is kept until it is read."""
+
+    ask: Callable[[], list[Json]]
+    _found: list[Json] = field(default_factory=list)
+    _error: Exception | None = None
+
+    def fetch(self) -> None:
+        try:
+            self._found = self.ask()
+        except Exception as error:
+            self._error = error
+
+    def fetched(self) -> list[Json]:
+        if self._error is not None:
+            raise self._error
+        return self._found
+
+
 class Cluster:
     """Every method raises the CanaryErrors of `cluster.errors.check` and Unreachable; one that changes
     something also Uncertain. What is read is read again each time; `timeout` (seconds) is that of
     one request. `written` counts the changes that were accepted, or may have been; `left` says how
     many seconds the command may still take, `author` who runs it. `server_time` is what the newest
     answer said, by the server's own clock. `unread` names the fields that hold something else than
-    they can."""
+    they can. `together` does works in parallel: the lists of a Snapshot are asked for at the same time then, and read
+    in their order all the same (docs/decisions/lists.md)."""
 
     def __init__(self, transport: Transport, namespace: str, context: str = "", *, timeout: float = 30.0) -> None:
         self.transport = transport
@@ -127,11 +149,12 @@ class Cluster:
         self.server_time: datetime | None = None
         self.author: Author | None = None
         self.unread: dict[str, None] = {}
+        self.together: Callable[[Sequence[Callable[[], None]]], None] | None = None
 
     def beside(self) -> "Cluster":
         """The same cluster for another command that runs at the same time: its own time and count of changes."""
         other = Cluster(self.transport, self.namespace, self.context, timeout=self.timeout)
-        other.author = self.author
+        other.author, other.together = self.author, self.together
         return other
 
     def rollout(self, name: str) -> Rollout:
@@ -157,14 +180,24 @@ class Cluster:
         found: dict[Kind, list[Json]] = {}
         notes: list[str] = []
         forbidden: list[tuple[str, str]] = []
-        for part in kinds.parts(rollout, events=events):
+        parts = kinds.parts(rollout, events=events)
+        for part, answer in zip(parts, self._lists(parts, rollout.resource_version), strict=True):
             try:
-                found[part.kind] = self.items(part, seen="0" if part.kind == kinds.EVENT else rollout.resource_version)
+                found[part.kind] = answer()
             except (Forbidden, CrdMissing) as error:
                 notes.append(error.message)
                 if isinstance(error, Forbidden):
                     forbidden.append((part.kind.plural, error.message))
         return kinds.assemble(rollout, lambda kind: found.get(kind, []), notes=tuple(notes), forbidden=tuple(forbidden))
+
+    def _lists(self, parts: Sequence[kinds.Selection], version: str) -> Sequence[Callable[[], list[Json]]]:
+        """What gives the objects of each part, or raises. Nothing is asked for before its turn without `together`."""
+        seen = ("0" if part.kind == kinds.EVENT else version for part in parts)
+        lists = [_List(partial(self.items, part, seen=at)) for part, at in zip(parts, seen, strict=True)]
+        if self.together is None:
+            return [each.ask for each in lists]
+        self.together([each.fetch for each in lists])
+        return [each.fetched for each in lists]
 
     def with_words(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         """With what events say of the pod that has been starting for long, if there is one: one request then. Nothing

@@ -2,21 +2,26 @@
 
 import json
 import re
+from collections.abc import Callable, Sequence
+from threading import Barrier
 from typing import Any
 
 import pytest
 import yaml
 
+from companyos_canary.adapters import in_threads
 from companyos_canary.cluster import client
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ROLLOUT, selector_text
-from companyos_canary.errors import CanaryError, Conflict, CrdMissing, Forbidden, Invalid, NotFound
+from companyos_canary.errors import CanaryError, Conflict, CrdMissing, Forbidden, Invalid, NotFound, ServerError
 from companyos_canary.model.http import JSON_PATCH, MERGE_PATCH, Request, Response
 from companyos_canary.sandbox.api.access import Attributes
+from companyos_canary.sandbox.api.answer import failure
 from companyos_canary.sandbox.kinds import POD
 from companyos_canary.sandbox.kinds import ROLLOUT as STORED
+from companyos_canary.sandbox.objects import ApiStatus
 from tests import builders
-from tests.cluster.memory import NS, Recording, World
+from tests.cluster.memory import NS, SOON, Recording, World
 
 NAME = builders.NAME
 
@@ -104,6 +109,46 @@ def test_what_may_not_be_listed_becomes_a_note() -> None:
         f"not permitted to `list` `events` in namespace `{NS}`",
     )
     assert len(found.replicasets) == 2
+
+
+def backwards(works: Sequence[Callable[[], None]]) -> None:
+    for work in reversed(works):
+        work()
+
+
+def test_the_lists_of_a_snapshot_are_asked_for_at_the_same_time() -> None:
+    cluster, transport = made()
+    alone, handle, everyone = cluster.snapshot(NAME), transport.handle, Barrier(4)
+
+    def meets(request: Request) -> Response:
+        if not request.path.endswith(NAME):
+            everyone.wait(SOON)
+        return handle(request)
+
+    transport.handle, cluster.together = meets, in_threads
+    assert cluster.snapshot(NAME) == alone
+    assert cluster.beside().together is in_threads
+
+
+@pytest.mark.parametrize("together", [None, in_threads, backwards])
+@pytest.mark.parametrize("failing", [("replicasets", "events"), ("pods", "analysisruns"), ("events",)], ids=" ".join)
+@pytest.mark.parametrize("code", [403, 500])
+def test_of_several_lists_that_fail_the_first_is_told_first(together: Any, failing: tuple[str, ...], code: int) -> None:
+    cluster, transport = made()
+    handle, cluster.together = transport.handle, together
+
+    def fails(request: Request) -> Response:
+        plural = request.path.rpartition("/")[2]
+        return failure(ApiStatus(code, "", f"no {plural}")) if plural in failing else handle(request)
+
+    transport.handle = fails
+    if code == 403:
+        found = cluster.snapshot(NAME)
+        assert [kind for kind, _ in found.forbidden] == list(failing)
+        assert len(found.notes) == len(failing)
+    else:
+        with pytest.raises(ServerError, match=f"no {failing[0]}"):
+            cluster.snapshot(NAME)
 
 
 def test_a_rollout_that_may_not_be_read_is_forbidden() -> None:
