@@ -1,6 +1,5 @@
 """`canary diff`: the live objects next to the rendered ones, or stable next to the canary."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -16,7 +15,8 @@ from companyos_canary.errors import ExitCode, Refused, UsageError, exits
 from companyos_canary.model.http import Fields
 from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.render.difference import Leaf, leaves, template_leaves
+from companyos_canary.render.difference import Leaf, leaves, template_leaves, without_assigned
+from companyos_canary.view.leaf import leaf_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _rendered(session: base.Session, version: str | None) -> base.Answer:
 
 
 def _compared(kind: str, name: str, live: Mapping[str, Any] | None, dry: Mapping[str, Any]) -> Different:
-    fields = leaves(live or {}, dry)
+    fields = leaves(live or {}, dry if live is not None else without_assigned(dry))
     if live is None:
         fields = tuple(leaf for leaf in fields if leaf.path not in ("apiVersion", "kind"))
     change = "created" if live is None else "configured" if fields else "unchanged"
@@ -200,11 +200,7 @@ def _lines(one: Different) -> list[str]:
     what = f"{one.kind} {one.name}"
     if one.change == "created":
         return [f"{what}: would be created"]
-    return [f"{what}: {leaf.path}: {_shown(leaf.old)} → {_shown(leaf.new)}" for leaf in one.fields]
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return [f"{what}: {line}" for leaf in one.fields for line in leaf_lines(leaf.path, leaf.old, leaf.new)]
 
 
 command = base.verb(diff, forms=("human", "json"))

@@ -17,6 +17,7 @@ _SECRET = re.compile(r"(?i)\[[^\]]*(?:password|passwd|secret|token|api[-_]?key|a
 _PROBE = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _MODE = {"defaultMode": 420}
 _CONTAINER = {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}
+# By the field that holds them (upstream pkg/apis/core/v1/defaults.go).
 _DEFAULTS: dict[str, Mapping[str, Any]] = {
     "spec": {
         "restartPolicy": "Always",
@@ -27,6 +28,13 @@ _DEFAULTS: dict[str, Mapping[str, Any]] = {
         "hostNetwork": False,
         "hostPID": False,
         "hostIPC": False,
+        "volumeMode": "Filesystem",
+        "type": "ClusterIP",
+        "sessionAffinity": "None",
+        "internalTrafficPolicy": "Cluster",
+        "externalTrafficPolicy": "Cluster",
+        "ipFamilyPolicy": "SingleStack",
+        "allocateLoadBalancerNodePorts": True,
     },
     "containers": _CONTAINER,
     "initContainers": _CONTAINER,
@@ -34,14 +42,37 @@ _DEFAULTS: dict[str, Mapping[str, Any]] = {
     "livenessProbe": _PROBE,
     "readinessProbe": _PROBE,
     "startupProbe": _PROBE,
-    "httpGet": {"scheme": "HTTP"},
+    "httpGet": {"scheme": "HTTP", "path": "/"},
+    "grpc": {"service": ""},
     "fieldRef": {"apiVersion": "v1"},
+    "resourceFieldRef": {"divisor": "0"},
     "configMap": _MODE,
     "secret": _MODE,
     "projected": _MODE,
     "downwardAPI": _MODE,
+    "serviceAccountToken": {"expirationSeconds": 3600},
     "hostPath": {"type": ""},
+    "iscsi": {"iscsiInterface": "default"},
+    "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    "azureDisk": {"cachingMode": "ReadWrite", "fsType": "ext4", "readOnly": False, "kind": "Shared"},
+    "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
 }
+# What a server chooses for a new Service.
+_ASSIGNED = ("clusterIP", "clusterIPs", "ipFamilies", "healthCheckNodePort")
+
+
+def without_assigned(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """A new object without what the server has chosen for it."""
+    result = deepcopy(dict(obj))
+    if result.get("kind") == "Service" and isinstance(spec := result.get("spec"), dict):
+        for field_ in _ASSIGNED:
+            if spec.get(field_) not in ("None", ["None"]):
+                spec.pop(field_, None)
+        for port in spec.get("ports") or ():
+            port.pop("nodePort", None)
+            if port.get("targetPort") == port.get("port"):
+                port.pop("targetPort", None)
+    return result
 
 
 def without_defaults(value: Any, field: str = "") -> Any:
@@ -51,7 +82,7 @@ def without_defaults(value: Any, field: str = "") -> Any:
         entries = {
             key: without_defaults(inner, key)
             for key, inner in value.items()
-            if not (key in known and inner == known[key])
+            if not (key in known and inner == known[key] and type(inner) is type(known[key]))
         }
         _drop_derived(entries, field)
         return {key: inner for key, inner in entries.items() if inner not in (None, {}, [])}
@@ -61,7 +92,12 @@ def without_defaults(value: Any, field: str = "") -> Any:
 
 
 def _drop_derived(entries: dict[str, Any], field: str) -> None:
-    """Defaults that follow from another field: the pull policy and the old name of the account."""
+    """Defaults that follow from another field: the pull policy, the old name of the account, a port of the node."""
+    if field == "spec" and entries.get("hostNetwork"):
+        for container in (*(entries.get("containers") or ()), *(entries.get("initContainers") or ())):
+            for port in container.get("ports") or ():
+                if port.get("hostPort") == port.get("containerPort"):
+                    port.pop("hostPort", None)
     if field == "spec" and entries.get("serviceAccount") == entries.get("serviceAccountName"):
         entries.pop("serviceAccount", None)
     if field in ("containers", "initContainers"):

@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from companyos_canary.commands.diff import references
 from companyos_canary.errors import ExitCode
+from companyos_canary.render.difference import template_leaves
 from companyos_canary.sandbox.faults.effects import Drop, Fault
+from companyos_canary.view.leaf import leaf_lines
 from tests.commands.conftest import changing, freeze, installed, paused_world
 from tests.commands.test_apply import somebody_applies
 from tests.world import MANUAL, World
@@ -174,3 +179,142 @@ def test_a_server_that_does_not_answer_is_1(world: World) -> None:
 )
 def test_every_place_of_a_pod_that_names_a_configmap_or_secret_is_looked_at(spec, found) -> None:
     assert references({"spec": spec}) == found
+
+
+QUERY = 'sum(rate(http_requests_total{namespace="shop",app="checkout",canary="true",code=~"5.."}[2m])) / '
+SCRIPT = "set -e\n" + "".join(f"step {n}\n" for n in range(40)) + "exec server --port 8080\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        (10, 12, ["at: 10 → 12"]),
+        ("a", None, ['at: "a" → nothing']),
+        (
+            QUERY + 'sum(rate(http_requests_total{canary="true"}[2m]))',
+            QUERY.replace("5..", "[45]..") + 'sum(rate(http_requests_total{canary="true"}[2m]))',
+            [
+                'at: "…t",canary="true",code=~"5.."}[2m])) / sum(rate(ht…" → '
+                '"…t",canary="true",code=~"[45].."}[2m])) / sum(rate(ht…"'
+            ],
+        ),
+        (SCRIPT, SCRIPT.replace("step 7\n", "step seven\n"), ['at, line 9: "step 7" → "step seven"']),
+        (SCRIPT, SCRIPT.replace("step 7\n", ""), ['at, line 9: "step 7" → nothing']),
+        (SCRIPT, SCRIPT.replace("step 7\n", "step 7\nnap\n"), ['at, line 10: nothing → "nap"']),
+        (
+            [f"--flag-number-{n}" for n in range(9)],
+            [f"--flag-number-{n}" for n in range(9) if n != 4],
+            ['at[4]: "--flag-number-4" → nothing'],
+        ),
+        (
+            "".join(f"line {n}\n" for n in range(40)),
+            "".join(f"Line {n}\n" for n in range(40)),
+            [*(f'at, line {n + 1}: "line {n}" → "Line {n}"' for n in range(6)), "at: 34 more differ"],
+        ),
+    ],
+)
+def test_of_a_long_value_only_what_differs_is_shown(old: object, new: object, lines: list[str]) -> None:
+    told = leaf_lines("at", old, new)
+    assert [line.replace('\\"', '"') for line in told] == lines
+
+
+@given(st.text("ab\n", min_size=60), st.text("ab\n", min_size=60))
+def test_texts_that_differ_always_show_a_difference(old: str, new: str) -> None:
+    told = leaf_lines("at", old, new)
+    assert told
+    if old != new:
+        assert all(line.partition(": ")[2].partition(" → ")[0] != line.rpartition(" → ")[2] for line in told[:6])
+
+
+PODS = """metadata: {labels: {app: shop}}
+spec:
+  hostNetwork: true
+  serviceAccountName: shop
+  topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}]
+  initContainers:
+  - {name: migrate, image: "shop@sha256:4030"}
+  containers:
+  - name: shop
+    image: registry:5000/shop
+    ports: [{containerPort: 8080}]
+    env:
+    - {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+    - {name: CPUS, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}
+    livenessProbe: {grpc: {port: 9000}}
+    readinessProbe: {httpGet: {port: 8080}}
+    startupProbe: {tcpSocket: {port: 8080}, failureThreshold: 30}
+    lifecycle: {preStop: {httpGet: {port: 8080}}}
+  volumes:
+  - {name: a, configMap: {name: a}}
+  - {name: b, secret: {secretName: b}}
+  - {name: c, projected: {sources: [{serviceAccountToken: {path: token}}, {configMap: {name: c}}]}}
+  - {name: d, downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}]}}
+  - {name: e, hostPath: {path: /e}}
+  - {name: f, emptyDir: {}}
+  - {name: g, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce]}}}}
+"""
+DEFAULTED = """metadata: {creationTimestamp: null, labels: {app: shop}}
+spec:
+  hostNetwork: true
+  restartPolicy: Always
+  dnsPolicy: ClusterFirst
+  schedulerName: default-scheduler
+  terminationGracePeriodSeconds: 30
+  securityContext: {}
+  serviceAccountName: shop
+  serviceAccount: shop
+  topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}]
+  initContainers:
+  - &more
+    name: migrate
+    image: "shop@sha256:4030"
+    imagePullPolicy: IfNotPresent
+    resources: {}
+    terminationMessagePath: /dev/termination-log
+    terminationMessagePolicy: File
+  containers:
+  - <<: *more
+    name: shop
+    image: registry:5000/shop
+    imagePullPolicy: Always
+    ports: [{containerPort: 8080, hostPort: 8080, protocol: TCP}]
+    env:
+    - {name: IP, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: status.podIP}}}
+    - {name: CPUS, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: "0"}}}
+    livenessProbe: {grpc: {port: 9000, service: ""}, PROBE, failureThreshold: 3}
+    readinessProbe: {httpGet: {port: 8080, path: /, scheme: HTTP}, PROBE, failureThreshold: 3}
+    startupProbe: {tcpSocket: {port: 8080}, PROBE, failureThreshold: 30}
+    lifecycle: {preStop: {httpGet: {port: 8080, path: /, scheme: HTTP}}}
+  volumes:
+  - {name: a, configMap: {name: a, defaultMode: 420}}
+  - {name: b, secret: {secretName: b, defaultMode: 420}}
+  - name: c
+    projected:
+      defaultMode: 420
+      sources: [{serviceAccountToken: {path: token, expirationSeconds: 3600}}, {configMap: {name: c}}]
+  - name: d
+    downwardAPI: {defaultMode: 420, items: [{path: labels, fieldRef: {apiVersion: v1, fieldPath: metadata.labels}}]}
+  - {name: e, hostPath: {path: /e, type: ""}}
+  - {name: f, emptyDir: {}}
+  - name: g
+    ephemeral:
+      volumeClaimTemplate:
+        metadata: {creationTimestamp: null}
+        spec: {accessModes: [ReadWriteOnce], resources: {}, volumeMode: Filesystem}
+""".replace("PROBE", "timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1")
+
+
+def test_what_an_api_server_fills_into_a_pod_template_is_no_difference() -> None:
+    bare, whole = yaml.safe_load(PODS), yaml.safe_load(DEFAULTED)
+    assert [(leaf.path, leaf.old, leaf.new) for leaf in template_leaves(bare, whole)] == []
+    whole["spec"]["containers"][0]["readinessProbe"]["timeoutSeconds"] = 2
+    assert [leaf.path for leaf in template_leaves(bare, whole)] == [
+        "spec.containers[shop].readinessProbe.timeoutSeconds"
+    ]
+
+
+def test_what_the_server_chooses_for_a_new_service_is_not_what_canary_yaml_says(empty: World) -> None:
+    found = empty.canary("diff", "v1.0.0", "-o", "json").json["data"]["objects"]
+    (service,) = (o for o in found if o["kind"] == "Service")
+    paths = [f["path"] for f in service["fields"]]
+    assert [p for p in paths if not p.startswith(("spec.ports", "spec.selector", "metadata.labels"))] == []
