@@ -24,7 +24,9 @@ def connect(resolved: "Resolved", environ: Mapping[str, str], timeout: float) ->
     from companyos_canary.cluster import credentials
     from companyos_canary.cluster.client import Cluster
 
-    found = credentials.open_transport(resolved.kubeconfig, resolved.context, environ=environ, timeout=timeout)
+    found = credentials.open_transport(
+        resolved.kubeconfig, resolved.context, environ=environ, timeout=timeout, identity=resolved.identity
+    )
     namespace = resolved.namespace or found.namespace
     cluster = Cluster(found.transport, namespace, found.context, timeout=timeout)
     cluster.together = in_threads

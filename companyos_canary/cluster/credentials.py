@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from companyos_canary.cluster.expiry import certificate_ends, token_ends
-from companyos_canary.cluster.kubeconfig import Block, Entry, kubeconfig_files, read_entry
+from companyos_canary.cluster.kubeconfig import Block, Entry, as_said, kubeconfig_files, read_entry
 from companyos_canary.cluster.transport import KubernetesTransport, make_pool
 from companyos_canary.errors import CanaryError, ConfigError, Unauthenticated
 from companyos_canary.model.http import without_password
+from companyos_canary.model.identity import NOBODY, Identity
 
 if TYPE_CHECKING:
     from companyos_canary.cluster.library import Plugin
@@ -48,35 +49,38 @@ def open_transport(
     *,
     environ: Mapping[str, str],
     timeout: float,
+    identity: Identity = NOBODY,
     service_account: Path = SERVICE_ACCOUNT,
 ) -> Connection:
     """The cluster that the kubeconfig (else KUBECONFIG, else ~/.kube/config, else the pod's service
     account) and the context name. Sends nothing, but may run a credential plugin. Raises
-    ConfigError (no or broken kubeconfig), UsageError (unknown context), Unauthenticated."""
+    ConfigError (no or broken kubeconfig), UsageError (unknown context, cluster or user), Unauthenticated."""
     files = kubeconfig_files(kubeconfig, environ)
     if files:
-        entry = read_entry(files, context)
+        entry = read_entry(files, context, identity)
         transport = _transport(files, entry, environ, timeout)
         transport.nameless = _nameless(entry)
-        transport.otherwise(_Rewritten(files, entry, environ, timeout))
+        transport.otherwise(_Rewritten(files, entry, environ, timeout, identity))
         return Connection(
             transport, entry.namespace, entry.context, without_password(transport.server), entry.user.name
         )
-    if environ.get("KUBERNETES_SERVICE_HOST") and not context:
-        return _in_cluster(environ, service_account, timeout)
+    if environ.get("KUBERNETES_SERVICE_HOST") and not (context or identity.user or identity.cluster):
+        return _in_cluster(environ, service_account, timeout, identity)
     raise ConfigError(
         "no kubeconfig: neither KUBECONFIG nor ~/.kube/config names a file that exists",
         hint="give one with --kubeconfig FILE, or log in to the cluster first",
     )
 
 
-def at_hand(kubeconfig: str | None, context: str | None, environ: Mapping[str, str]) -> bool:
+def at_hand(
+    kubeconfig: str | None, context: str | None, environ: Mapping[str, str], identity: Identity = NOBODY
+) -> bool:
     """Whether `connect` does without a credential plugin, which may be slow or ask someone, and
     without loading the kubernetes library. Raises as `connect`."""
     files = kubeconfig_files(kubeconfig, environ)
     if not files:
         return True
-    entry = read_entry(files, context)
+    entry = read_entry(files, context, identity)
     return not entry.user.fields.get("exec") and not entry.user.fields.get("auth-provider")
 
 
@@ -169,13 +173,17 @@ class _Rewritten:
     """The same context of files that were written again since: someone logged in, or the cluster has another CA. None
     where nothing in them is different, or the context now leads to another server."""
 
-    def __init__(self, files: list[str], entry: Entry, environ: Mapping[str, str], timeout: float) -> None:
+    def __init__(
+        self, files: list[str], entry: Entry, environ: Mapping[str, str], timeout: float, identity: Identity
+    ) -> None:
         self._files, self._entry, self._environ, self._timeout = files, entry, environ, timeout
+        # Of the cluster that was named the context is not known any more, and not needed.
+        self._context, self._identity = None if identity.cluster else entry.context, identity
         self._contents = _contents(entry)
 
     def __call__(self) -> KubernetesTransport | None:
         try:
-            entry = read_entry(self._files, self._entry.context)
+            entry = read_entry(self._files, self._context, self._identity)
             contents = _contents(entry)
             if contents == self._contents or entry.cluster.fields["server"] != self._entry.cluster.fields["server"]:
                 return None
@@ -303,7 +311,7 @@ def _impersonation(user: Block) -> tuple[tuple[str, str], ...]:
     return tuple(headers)
 
 
-def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float) -> Connection:
+def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float, identity: Identity) -> Connection:
     host, port = environ["KUBERNETES_SERVICE_HOST"], environ.get("KUBERNETES_SERVICE_PORT", "443")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     token = folder / "token"
@@ -316,7 +324,7 @@ def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float) -> Con
             f"no kubeconfig, and the pod's service account cannot be used: {error}",
             hint="give a kubeconfig with --kubeconfig FILE",
         ) from error
-    transport = KubernetesTransport(
-        pool, server, _sendable(lambda: f"Bearer {_token(token)}", "service account"), timeout=timeout
-    )
+    user = as_said(Block("service account", {"tokenFile": str(token)}, folder), identity)
+    authorize = _sendable(_authorizer(user, None), user.name)
+    transport = KubernetesTransport(pool, server, authorize, timeout=timeout, headers=_impersonation(user))
     return Connection(transport, namespace or "default", IN_CLUSTER, server, "")

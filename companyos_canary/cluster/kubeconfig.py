@@ -9,6 +9,7 @@ from typing import Any
 
 from companyos_canary.errors import ConfigError, UsageError, near
 from companyos_canary.model.http import without_password
+from companyos_canary.model.identity import NOBODY, Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,14 @@ def kubeconfig_files(kubeconfig: str | None, environ: Mapping[str, str]) -> list
     return [path for path in map(os.path.expanduser, filter(None, named)) if os.path.exists(path)]
 
 
-def context_names(files: list[str]) -> tuple[str, ...]:
-    """The contexts of all files. Raises ConfigError."""
-    return tuple(_blocks([(Path(f).parent, _read(f)) for f in files], "context"))
+def names_in(files: list[str], kind: str) -> tuple[str, ...]:
+    """The contexts, clusters or users of all files. Raises ConfigError."""
+    return tuple(_blocks([(Path(f).parent, _read(f)) for f in files], kind))
 
 
-def read_entry(files: list[str], context: str | None) -> Entry:
+def read_entry(files: list[str], context: str | None, identity: Identity = NOBODY) -> Entry:
     """The context of that name, else the `current-context`. Of several files the first that has
-    something wins. Raises ConfigError, and UsageError if there is no such context."""
+    something wins. Raises ConfigError, and UsageError if there is no such context, cluster or user."""
     read = [(f, content) for f in files if (content := _read(f))]
     for file, content in read:
         _each_once(file, content)
@@ -77,11 +78,18 @@ def read_entry(files: list[str], context: str | None) -> Entry:
         raise ConfigError(f"`{'`, `'.join(files)}` is not a kubeconfig: it is empty")
     current = (str(c["current-context"]) for _, c in contents if c.get("current-context"))
     contexts = _blocks(contents, "context")
-    name = _chosen(context or next(current, ""), contexts)
-    fields = contexts[name].fields
+    name, fields = context or next(current, ""), dict[str, Any]()
+    if name or not identity.cluster:
+        name = _chosen(name, contexts)
+        fields = dict(contexts[name].fields)
+    clusters, users = _blocks(contents, "cluster"), _blocks(contents, "user")
+    if identity.cluster:  # the requests go there, whatever the context is called
+        name = fields["cluster"] = _named_one(identity.cluster, clusters, "cluster")
+    if identity.user:
+        fields["user"] = _named_one(identity.user, users, "user")
     nothing = Block("", {}, Path())
     entry = Entry(name, fields.get("namespace") or "default", nothing, nothing)
-    cluster = _blocks(contents, "cluster").get(fields.get("cluster", ""))
+    cluster = clusters.get(fields.get("cluster", ""))
     if cluster is None:
         raise entry.unusable(f"it needs the cluster `{fields.get('cluster', '')}`, which is not there")
     server = str(cluster.fields.get("server") or "")
@@ -95,8 +103,31 @@ def read_entry(files: list[str], context: str | None) -> Entry:
             f"cluster `{cluster.name}` has a certificate authority and insecure-skip-tls-verify: keep one of them"
         )
     user_name = str(fields.get("user") or "")
-    user = _blocks(contents, "user").get(user_name, Block(user_name, {}, Path()))
-    return Entry(entry.context, entry.namespace, cluster, user)
+    user = users.get(user_name, Block(user_name, {}, Path()))
+    return Entry(entry.context, entry.namespace, cluster, as_said(user, identity))
+
+
+def as_said(user: Block, identity: Identity) -> Block:
+    """The user with what the command line says in place of it. Raises UsageError."""
+    fields = dict(user.fields)
+    if identity.token:
+        acting = {key: value for key, value in fields.items() if key == "as" or key.startswith("as-")}
+        fields = {**acting, "token": identity.token}
+    if identity.acts_as:
+        fields["as"] = identity.acts_as
+    if identity.groups:
+        fields["as-groups"] = list(identity.groups)
+        if not fields.get("as"):
+            raise UsageError("--as-group needs a user to act as", hint="name one with --as")
+    return Block(user.name, fields, user.folder)
+
+
+def _named_one(name: str, blocks: Mapping[str, Block], kind: str) -> str:
+    if name in blocks:
+        return name
+    there = sorted(blocks)
+    choices = f"{kind}s: {', '.join(there)}" if there else f"it has no {kind}s"
+    raise UsageError(f"the kubeconfig has no {kind} `{name}`", hint=f"{near(name, there)} {choices}".strip())
 
 
 def _read(path: str) -> dict[str, Any]:

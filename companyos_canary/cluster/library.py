@@ -33,9 +33,10 @@ def library_transport(
     configuration = Configuration()
     try:
         merger = library.KubeConfigMerger(os.pathsep.join(files))
-        loader = library.KubeConfigLoader(
-            merger.config, entry.context, config_base_path=None, config_persister=merger.save_changes
+        chosen = type(
+            "Chosen", (library.KubeConfigLoader,), {"set_active_context": lambda loader, _=None: _choose(entry, loader)}
         )
+        loader = chosen(merger.config, config_base_path=None, config_persister=merger.save_changes)
         with LibraryErrors() as errors:
             loader.load_and_set(configuration)
         configuration.keep_alive = True
@@ -60,6 +61,14 @@ def library_transport(
         return (token or "").strip()
 
     return KubernetesTransport(pool, configuration.host, authorize, timeout=timeout, headers=headers)
+
+
+def _choose(entry: Entry, loader: Any) -> None:
+    """The library knows contexts only; the command line may name another cluster and another user."""
+    users = loader._config.safe_get("users")
+    found = users.get_with_name(entry.user.name, safe=True) if users and entry.user.name else None
+    loader._user = found["user"] if found else None
+    loader._cluster = loader._config["clusters"].get_with_name(entry.cluster.name)["cluster"]
 
 
 def _raise_for(errors: "LibraryErrors", entry: Entry) -> None:

@@ -9,7 +9,8 @@ from companyos_canary.model.quantity import parse_duration
 
 ROLLOUTS = frozenset(("ro", "rollout", "rollouts"))
 EXPERIMENTS = frozenset(("exp", "experiment", "experiments"))
-_BEFORE = ("-n", "--namespace", "--context", "--kubeconfig", "--request-timeout", "--loglevel", "--kloglevel")
+_WHO = ("--as", "--as-group", "--user", "--cluster", "--token")
+_BEFORE = ("-n", "--namespace", "--context", "--kubeconfig", *_WHO, "--request-timeout", "--loglevel", "--kloglevel")
 _DROPPED = ("--loglevel", "--kloglevel", "--cache-dir")  # of logs and caches that are not here
 _VALUED = {*_BEFORE, *_DROPPED, "-o", "--output", "-e", "--env", "--field", "-f", "--file", "--filename", "-l"}
 _VALUED |= {"--selector", "--timeout", "-t", "--timeout-seconds", "--to-revision", "--to", "-i", "--in", "--reason"}

@@ -26,6 +26,8 @@ from companyos_canary.commands.options import (
     TimeoutOption,
     as_text,
     check_options,
+    flags_of,
+    identity_of,
     names_of,
     parsers,
 )
@@ -68,7 +70,8 @@ def verb(
     parsed, own_verb = parsers(own), _Verb(function, reads_config, of_rollout)
     keyword = inspect.Parameter.KEYWORD_ONLY
     context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
-    shared = (*OPTIONS, *COMMON) if follows else COMMON
+    taken = frozenset(word for p in own for word in flags_of(p.annotation) if word.startswith("--"))
+    shared = [option for option in ((*OPTIONS, *COMMON) if follows else COMMON) if not taken & flags_of(option[1])]
     common = [inspect.Parameter(n, keyword, annotation=a, default=d) for n, a, d in shared]
 
     def callback(ctx: typer.Context, **given: Any) -> None:
@@ -123,7 +126,7 @@ def _session(
 ) -> Session:
     """Of what the command line says; canary.yaml is read now."""
     where = {name: options[name] for name in ("namespace", "context", "kubeconfig", "env", "file")}
-    flags = Flags(rollout=names[0] if len(names) == 1 else None, **where)
+    flags = Flags(rollout=names[0] if len(names) == 1 else None, identity=identity_of(options), **where)
     return Session(
         runtime=runtime,
         command=command,

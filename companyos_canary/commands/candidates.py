@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from companyos_canary.commands.options import names_of
+from companyos_canary.commands.options import identity_of, names_of
 from companyos_canary.config import FILE, Flags, Resolved, find, load, resolve
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.runtime import Runtime
@@ -34,7 +34,8 @@ class CommandLine:
     def resolved(self) -> Resolved:
         names = ("namespace", "context", "kubeconfig", "env", "file")
         rollouts = names_of(self.given.get("rollout"))
-        flags = Flags(rollout=next(iter(rollouts), None), **{name: self.given.get(name) for name in names})
+        where = {name: self.given.get(name) for name in names}
+        flags = Flags(rollout=next(iter(rollouts), None), identity=identity_of(self.given), **where)
         return resolve(flags, self.runtime.environ, self.runtime.cwd, needs_settings=False)
 
     def ask(self, question: Callable[["Cluster"], _T]) -> list[_T]:
@@ -43,7 +44,7 @@ class CommandLine:
         from companyos_canary.cluster.credentials import at_hand
 
         resolved, environ = self.resolved, self.runtime.environ
-        if not at_hand(resolved.kubeconfig, resolved.context, environ):
+        if not at_hand(resolved.kubeconfig, resolved.context, environ, resolved.identity):
             return []
         cluster = self.runtime.connect(resolved, environ, _PATIENCE)
         answers: list[_T] = []
@@ -104,12 +105,17 @@ def namespaces(line: CommandLine) -> _Found:
             yield from ((item["metadata"]["name"], "") for item in items)
 
 
-def contexts(line: CommandLine) -> _Found:
-    from companyos_canary.cluster.kubeconfig import context_names, kubeconfig_files
+def _named_in_the_kubeconfig(kind: str) -> Callable[[CommandLine], _Found]:
+    """The contexts, clusters or users."""
 
-    environ = line.runtime.environ
-    kubeconfig = line.given.get("kubeconfig") or environ.get("CANARY_KUBECONFIG")
-    return [(name, "") for name in context_names(kubeconfig_files(kubeconfig, environ))]
+    def names(line: CommandLine) -> _Found:
+        from companyos_canary.cluster.kubeconfig import kubeconfig_files, names_in
+
+        environ = line.runtime.environ
+        kubeconfig = line.given.get("kubeconfig") or environ.get("CANARY_KUBECONFIG")
+        return [(name, "") for name in names_in(kubeconfig_files(kubeconfig, environ), kind)]
+
+    return names
 
 
 def environments(line: CommandLine) -> _Found:
@@ -288,7 +294,9 @@ SOURCES: Mapping[str, Callable[[CommandLine], _Found]] = {
     "rollout": rollouts,
     "live": rollouts,
     "namespace": namespaces,
-    "context": contexts,
+    "context": _named_in_the_kubeconfig("context"),
+    "kube_user": _named_in_the_kubeconfig("user"),
+    "kube_cluster": _named_in_the_kubeconfig("cluster"),
     "env": environments,
     "link": _links,
     "until": states,

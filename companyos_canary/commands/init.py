@@ -106,7 +106,9 @@ def _from_prometheus(session: base.Session, values: Mapping[str, Any]) -> tuple[
     """Values for `starter` that the service's series tell, and a sentence about them."""
     rollout, namespace = values["rollout"], values["namespace"]
     flags = session.flags
-    session.resolved = Resolved(namespace=namespace, context=flags.context, kubeconfig=flags.kubeconfig)
+    session.resolved = Resolved(
+        namespace=namespace, context=flags.context, kubeconfig=flags.kubeconfig, identity=flags.identity
+    )
     try:
         prometheus = session.runtime.prometheus(session.cluster, None, PrometheusSettings().url)
         found = series(prometheus, rollout, namespace)
@@ -130,6 +132,7 @@ def _adopt(session: base.Session, name: str, path: Path) -> base.Answer:
         namespace=flags.namespace or environ.get("CANARY_NAMESPACE"),
         context=flags.context or environ.get("CANARY_CONTEXT"),
         kubeconfig=flags.kubeconfig or environ.get("CANARY_KUBECONFIG"),
+        identity=flags.identity,
     )
     _free(path)
     adopted = adopt(session.cluster, name, path.name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from companyos_canary.errors import UsageError, printable
+from companyos_canary.model.identity import Identity
 from companyos_canary.model.quantity import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -194,6 +195,15 @@ def a_duration(option: str, *, least: timedelta = timedelta()) -> Parsed:
 NamespaceOption = Annotated[str | None, typer.Option("-n", "--namespace", help="namespace of the Rollout")]
 ContextOption = Annotated[str | None, typer.Option("--context", help="kubeconfig context")]
 KubeconfigOption = Annotated[str | None, typer.Option("--kubeconfig", help="kubeconfig file")]
+AsOption = Annotated[str | None, typer.Option("--as", metavar="USER", help="act as this user")]
+AsGroupOption = Annotated[
+    list[str] | None, typer.Option("--as-group", metavar="GROUP", help="and as this group; can be repeated")
+]
+UserOption = Annotated[str | None, typer.Option("--user", metavar="NAME", help="kubeconfig user")]
+ClusterOption = Annotated[str | None, typer.Option("--cluster", metavar="NAME", help="kubeconfig cluster")]
+TokenOption = Annotated[
+    str | None, typer.Option("--token", metavar="TOKEN", help="bearer token, in place of the user's credentials")
+]
 EnvOption = Annotated[str | None, typer.Option("-e", "--env", help="environment in canary.yaml")]
 FileOption = Annotated[str | None, typer.Option("-f", "--file", help="canary.yaml to use")]
 OutputOption = Annotated[str, typer.Option("-o", "--output", help="human, json, yaml or name")]
@@ -209,6 +219,11 @@ COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("namespace", NamespaceOption, None),
     ("context", ContextOption, None),
     ("kubeconfig", KubeconfigOption, None),
+    ("kube_user", UserOption, None),
+    ("kube_cluster", ClusterOption, None),
+    ("acts_as", AsOption, None),
+    ("acts_as_groups", AsGroupOption, None),
+    ("token", TokenOption, None),
     ("env", EnvOption, None),
     ("file", FileOption, None),
     ("output", OutputOption, "human"),
@@ -219,7 +234,41 @@ COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("request_timeout", RequestTimeoutOption, 10.0),
 )
 
-OF_CLUSTER = ("namespace", "context", "kubeconfig", "env", "file", "request_timeout")
+_OF_IDENTITY = ("kube_user", "kube_cluster", "acts_as", "acts_as_groups", "token")
+OF_CLUSTER = ("namespace", "context", "kubeconfig", "env", "file", "request_timeout", *_OF_IDENTITY)
+
+
+def flags_of(annotation: Any) -> frozenset[str]:
+    """The words of an option, as `-n` and `--namespace`; empty for an argument."""
+    notes = (note for note in getattr(annotation, "__metadata__", ()) if hasattr(note, "param_decls"))
+    words = (word for note in notes for word in (note.default, *(note.param_decls or ())))
+    return frozenset(word for word in words if isinstance(word, str) and word.startswith("-"))
+
+
+def identity_of(options: Mapping[str, Any]) -> Identity:
+    """Whom requests come from; UsageError for what no header can carry. Its words may be secret."""
+    groups = tuple(options.get("acts_as_groups") or ())
+    said = {
+        "--user": options.get("kube_user"),
+        "--cluster": options.get("kube_cluster"),
+        "--as": options.get("acts_as"),
+        "--token": options.get("token"),
+        **({"--as-group": min(groups)} if groups else {}),
+    }
+    for option, value in said.items():
+        if value is not None and not value.strip():
+            raise UsageError(f"{option} is empty", hint="leave it out, or give it a value")
+    for option, value in (*said.items(), *(("--as-group", group) for group in groups)):
+        if value is not None and not (value.isascii() and value.isprintable()):
+            raise UsageError(f"{option} has a character that HTTP cannot carry", hint="check its value")
+    return Identity(
+        user=said["--user"] or "",
+        cluster=said["--cluster"] or "",
+        token=(said["--token"] or "").strip(),
+        acts_as=said["--as"] or "",
+        groups=groups,
+    )
+
 
 RolloutArgument = Annotated[str | None, typer.Argument(help="name of the Rollout", metavar="NAME")]
 RolloutsArgument = Annotated[list[str] | None, typer.Argument(help="names of Rollouts", metavar="NAME...")]

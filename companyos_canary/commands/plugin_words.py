@@ -10,10 +10,11 @@ from companyos_canary.model.image import version
 _TYPES = {"ro", "rollout", "rollouts", "rollouts.argoproj.io", "rollout.argoproj.io"}
 _VALUED = {"-n", "--namespace", "--context", "--kubeconfig", "--to-revision", "-f", "--filename", "-i", "--in"}
 _VALUED |= {"--timeout", "-l", "--selector", "--reason", "--name"}
-_CREDENTIALS = {"--as", "--as-group", "--as-uid", "--token", "--server", "-s", "--user", "--cluster"}
+_VALUED |= {"--as", "--as-group", "--token", "--user", "--cluster"}
+_CREDENTIALS = {"--as-uid", "--server", "-s"}
 _CREDENTIALS |= {"--certificate-authority", "--client-certificate", "--client-key", "--tls-server-name"}
 _CREDENTIALS |= {"--insecure-skip-tls-verify", "--disable-compression"}
-_KEPT = ("-n", "--namespace", "--context", "--kubeconfig")
+_KEPT = ("-n", "--namespace", "--context", "--kubeconfig", "--as", "--as-group", "--user", "--cluster")
 
 
 @dataclass

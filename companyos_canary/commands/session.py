@@ -209,6 +209,7 @@ class Session:
             ("--file", flags.file),
             ("--context", flags.context),
             ("--kubeconfig", flags.kubeconfig),
+            *flags.identity.options,
         )
         return " ".join(f"{option} {shlex.quote(value)}" for option, value in given if value)
 

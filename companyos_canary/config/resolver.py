@@ -7,6 +7,7 @@ from pathlib import Path
 
 from companyos_canary.config.settings import Settings
 from companyos_canary.errors import ConfigError
+from companyos_canary.model.identity import NOBODY, Identity
 
 FILE = "canary.yaml"
 
@@ -21,6 +22,7 @@ class Flags:
     kubeconfig: str | None = None
     env: str | None = None
     file: str | None = None
+    identity: Identity = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Resolved:
     namespace: str | None = None
     context: str | None = None
     kubeconfig: str | None = None
+    identity: Identity = NOBODY
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -92,6 +95,7 @@ def resolve(flags: Flags, environ: Mapping[str, str], cwd: Path, *, needs_settin
         namespace=values.get("namespace"),
         context=values.get("context"),
         kubeconfig=values.get("kubeconfig"),
+        identity=flags.identity,
         origins=origins,
     )
 

@@ -116,8 +116,9 @@ def test_set_image_ends_once_it_is_sent(world: World) -> None:
         ("deploy web v3", "`canary deploy v3 --rollout web`"),
         ("dashboard", "`canary watch`"),
         ("rollout undo deployment/web", "the verb comes first"),
-        ("get rollout web --as root", "--as is not an option here: write it into the kubeconfig"),
-        ("abort web --token secret", "--token is not an option here"),
+        ("get rollout web --as-uid root", "--as-uid is not an option here: write it into the kubeconfig"),
+        ("list rollouts --name web --as ana --token secret", "`canary get web --as ana`"),
+        ("abort web --server https://x", "--server is not an option here"),
     ],
 )
 def test_the_words_of_the_plugin_lead_to_ours(world: World, theirs: str, ours: str) -> None:
