@@ -72,16 +72,20 @@ def _note(picture: Picture, facts: Facts, state: BlueGreen) -> tuple[str, Tone] 
     return None
 
 
-# all: every odd pod; some: six of these; both with one line for pods that are alike and well.
+# every: all pods and every earlier revision; all: every odd pod; some: six of these; these three have one line for pods
+# that are alike and well.
 # trouble: three; none: counts only.
-Detail = Literal["all", "some", "trouble", "none"]
+Detail = Literal["every", "all", "some", "trouble", "none"]
 _MOST = 3
+_OLD = 3  # earlier revisions that are scaled down
 _SHORTEST = 12  # columns of a pod's name
 
 
 def replicas_lines(picture: Picture, facts: Facts, detail: Detail) -> list[Line]:
     lines: list[Line] = []
-    widths = _widths(picture, everything=detail == "all")
+    old = [r for r in picture.snapshot.replicasets if _is_gone(picture, r)] if detail in ("all", "every") else []
+    named = old if detail == "every" or len(old) <= _OLD + 1 else old[:_OLD]
+    widths = _widths(picture, named)
     said = {p.message for p in picture.cause.pods} if picture.cause else set()
     for replicaset in picture.snapshot.replicasets:
         pods = picture.pod_states.get(replicaset.uid, ())
@@ -89,15 +93,23 @@ def replicas_lines(picture: Picture, facts: Facts, detail: Detail) -> list[Line]
         if role or replicaset.desired or replicaset.replicas or pods:
             lines.append(_head(picture, facts, replicaset, widths, pods))
             lines += pod_lines(pods, facts, picture.now, detail, said)
-        elif detail == "all":
+        elif replicaset in named:
             head = _name(picture, facts, replicaset, widths, facts.symbols.scaled_down)
             lines.append((f"{head}scaled down",))
+    if len(named) < len(old):
+        told = f"  {facts.symbols.scaled_down} {len(old) - len(named)} more revisions, scaled down: "
+        lines.append((cut(told + picture.place.command("get", "--all"), facts.width, facts.symbols.more),))
     return lines
 
 
-def _widths(picture: Picture, *, everything: bool) -> tuple[int, int, int]:
+def _is_gone(picture: Picture, replicaset: ReplicaSet) -> bool:
+    """An earlier revision without pods."""
+    return not _present(picture, replicaset) and not picture.pod_states.get(replicaset.uid, ())
+
+
+def _widths(picture: Picture, old: Sequence[ReplicaSet]) -> tuple[int, int, int]:
     """How wide the longest version, count of ready pods and revision are, of what is shown."""
-    shown = [r for r in picture.snapshot.replicasets if everything or _present(picture, r)]
+    shown = [*(r for r in picture.snapshot.replicasets if _present(picture, r)), *old]
     room = min(24, max((columns_of(picture.version_of(r)) for r in shown), default=0))
     digits = max((len(str(r.ready)) for r in shown), default=1)
     return room, digits, max((len(str(r.revision)) for r in shown), default=1)
@@ -148,7 +160,7 @@ def pod_lines(
         return []
     alike = sum(p.is_well for p in pods)
     odd = [p for p in pods if not p.is_well or (alike == 1 and detail != "trouble")]
-    shown = odd[: {"all": len(odd), "some": 2 * _MOST, "trouble": _MOST}[detail]]
+    shown = odd[: {"every": len(odd), "all": len(odd), "some": 2 * _MOST, "trouble": _MOST}[detail]]
     lines: list[Line] = []
     told = set(said)
     for pod in shown:

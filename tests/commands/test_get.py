@@ -1,12 +1,16 @@
 """`canary get`: the whole picture once. Its drawing is compared in tests/view."""
 
+import copy
 import re
 from datetime import datetime, timedelta
 
 import pytest
 
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.rollout import HASH_LABEL, REVISION
 from companyos_canary.sandbox.faults.effects import Answer, Fault
+from companyos_canary.sandbox.kinds import REPLICASET
+from tests.commands.conftest import freeze
 from tests.world import CONFIG, World
 
 
@@ -102,3 +106,53 @@ def test_how_long_a_later_step_takes_is_not_taken_from_runs_of_other_steps(shipp
     ran = shipped.canary("get", terminal=True)
     assert ran.out.count("then 6s") == (2 if second == "6s" else 1), ran.out
     assert ("left" in ran.out.splitlines()[1]) == (second == "6s")
+
+
+def with_earlier_revisions(world: World, count: int) -> World:
+    """So many ReplicaSets of earlier versions, all scaled down."""
+    (live,) = world.store.items(REPLICASET, "companyos")
+    for n in range(count):
+        hash_ = f"6f9d{n:02}"
+        old = copy.deepcopy(live)
+        labels = {"app": "companyos-api", HASH_LABEL: hash_}
+        old["metadata"] = {
+            "name": f"companyos-api-{hash_}",
+            "namespace": "companyos",
+            "labels": labels,
+            "annotations": {REVISION: str(n + 1)},
+            "ownerReferences": live["metadata"]["ownerReferences"],
+        }
+        old["spec"] |= {"replicas": 0, "selector": {"matchLabels": labels}}
+        old["spec"]["template"]["metadata"]["labels"] = labels
+        old["spec"]["template"]["spec"]["containers"][0]["image"] = f"companyos-api:v0.{n}"
+        world.store.create(REPLICASET, {k: v for k, v in old.items() if k != "status"})
+    return world
+
+
+def scaled_down(out: str) -> list[str]:
+    return [" ".join(line.split()) for line in out.splitlines() if "scaled down" in line]
+
+
+def test_of_many_revisions_the_newest_three_are_named(world: World) -> None:
+    freeze(world)
+    with_earlier_revisions(world, 40)
+    assert scaled_down(world.canary("get").out) == [
+        "• old v0.39 revision 40 scaled down",
+        "• old v0.38 revision 39 scaled down",
+        "• old v0.37 revision 38 scaled down",
+        "• 37 more revisions, scaled down: canary get --all",
+    ]
+    assert len(world.canary("get", "-o", "json").json["data"]["replicasets"]) == 41
+
+
+@pytest.mark.parametrize("command", [("get", "--all"), ("get", "rollout", "companyos-api", "--all")])
+def test_all_revisions_are_named_where_they_are_asked_for(world: World, command: tuple[str, ...]) -> None:
+    freeze(world)
+    assert len(scaled_down(with_earlier_revisions(world, 40).canary(*command).out)) == 40
+
+
+def test_one_revision_more_is_named_as_well(world: World) -> None:
+    freeze(world)
+    found = scaled_down(with_earlier_revisions(world, 4).canary("get").out)
+    assert len(found) == 4
+    assert "more" not in "".join(found)
