@@ -1,235 +1,111 @@
-"""`make bench`: what the verbs cost, as medians of whole processes against the sandbox.
+"""`make bench`: what the verbs cost, as whole processes against the sandbox, and what grows with a cluster.
 
-Writes docs/performance.md, which has ratios only. Times are printed, never asserted; the yardstick
-is `kubectl get rollout NAME -o json` in the same run, where kubectl is there.
-Requests and bytes are asserted in tests/commands/test_requests.py.
+Writes docs/performance.md (tests/performance.py says how, tests/measures.py measures). The yardstick is
+`kubectl get rollout NAME -o json` in the same run, and the plugin where it is on PATH; without kubectl it is a Python
+that does nothing, and goals that are compared with kubectl are not measured. `--short`: few rounds and small clusters,
+to see that it runs; the name of a file behind it: where the page goes.
 """
 
-import contextlib
-import io
-import os
-import shutil
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 
-import pexpect
-
-from companyos_canary import cli
-from companyos_canary.cluster.client import Cluster, create_request
-from companyos_canary.cluster.credentials import open_transport
-from companyos_canary.cluster.kinds import EVENT
-from companyos_canary.commands.demo import CONFIG, NAMESPACE
-from companyos_canary.model.quantity import format_time
-from companyos_canary.runtime import Clock, Runtime
-from tests import performance
-from tests.fanout import fan_out
-
-CANARY = (sys.executable, "-m", "companyos_canary")
-NAME = "companyos-api"
-ROUNDS = 9
-EVENTS = 20
+from tests import measures
+from tests.commands.test_scale import PODS, REVISIONS, ROLLOUTS
+from tests.measures import GROWN, KUBECTL, LOST, MANY, SCREEN_GOALS, SHORT, Place, Size, sandbox
+from tests.performance import PAGE, Goal, Part, measured
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    seconds: float
-    rss_mib: float
+def parts(place: Place) -> tuple[Part, ...]:
+    most = {"--help": 1.3, "status": 2.2, "get": 2.8, "promote --dry-run": 2.2}
+    flat = (Goal(f"`{' '.join(verb)}`: exponent of the bytes", 0.05, "{:.2f}") for verb in GROWN)
+    equal = (Goal(f"`{' '.join(verb)}`: bytes more with {MANY:,} pods of others", 0, "{:.0f}") for verb in GROWN)
+    half = (Goal(f"`canary {verb}`, of the plugin, with {MANY:,} pods", 0.5, "{:.2f} ×") for verb in ("status", "get"))
+    return (
+        Part(
+            "Commands",
+            """
+One rollout of ten pods that waits for a person. Requests and bytes are those of the verb's own connection; `⇥` is a
+completion in a shell.
+""",
+            tuple(Goal(f"`canary {verb}`, of `{KUBECTL}`", limit) for verb, limit in most.items()),
+            lambda: measures.commands(place),
+        ),
+        Part(
+            "Imports",
+            """
+What a process loads before it has answered, by package: modules, and shares of the time that all imports take
+(`-X importtime`). A module of ours is mostly frozen dataclasses, which Python makes anew in each process.
+""",
+            (),
+            lambda: measures.imports(place),
+        ),
+        Part(
+            "The live screen",
+            """
+`canary watch` on a terminal of 120 × 40. An Event is created in the sandbox, and the time counts from the answer until
+its text is on the screen. The first frame counts from where `canary watch --help` would have ended: the process is
+loaded then. These are times of this machine.
+""",
+            tuple(SCREEN_GOALS.values()),
+            lambda: measures.screen(place),
+        ),
+        Part(
+            "Pods of others in the namespace",
+            """
+Requests and bytes of the answers, while others have more and more pods, each with an event. The exponent is that of
+the bytes: 0 is flat, 1 grows with the namespace. No list is of a whole namespace, so that nothing of this is read.
+""",
+            (*flat, *equal),
+            lambda: measures.others(place),
+        ),
+        Part(
+            "Pods of others, next to the plugin",
+            f"""
+The same sandbox with {MANY:,} pods of others in the namespace. The plugin lists all of them; its processor time and
+ours are compared.
+""",
+            tuple(half),
+            lambda: measures.crowd(place),
+        ),
+        Part(
+            "A large rollout of one's own",
+            f"""
+A rollout of {PODS} pods and {REVISIONS} revisions, and for `list -A` a cluster of {ROLLOUTS:,} rollouts in 40
+namespaces: requests, bytes, and the processor time against the same verb with ten pods or one rollout. Verb and server
+are one process here, so that the time is of both.
+""",
+            (),
+            lambda: measures.own(place),
+        ),
+        Part(
+            "The sandbox",
+            """
+How much one sandbox carries: rollouts of ten pods each that are created at once, and watchers of one object over
+connections of their own while it is changed again and again.
+""",
+            (LOST,),
+            lambda: measures.embedded(place),
+        ),
+    )
 
 
-COMPLETED = ("canary st", "canary get --context ", "canary get ", "canary undo --to ")
-
-
-def cost_of(command: tuple[str, ...], cwd: Path, env: dict[str, str]) -> Cost:
-    """Median wall time and peak memory of a process that is run several times."""
-    seconds, peaks = [], []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        with open(os.devnull, "w") as nothing:
-            process = subprocess.Popen(command, cwd=cwd, env=env, stdout=nothing, stderr=nothing)
-            _, _, usage = os.wait4(process.pid, 0)
-        process.returncode = 0
-        seconds.append(time.perf_counter() - began)
-        peaks.append(usage.ru_maxrss / 1024)
-    return Cost(statistics.median(seconds), statistics.median(peaks))
-
-
-@contextlib.contextmanager
-def sandbox(folder: Path) -> Iterator[float]:
-    """A sandbox process with the demo's service in it; yields the seconds until it was ready."""
+def main(arguments: Sequence[str]) -> int:
+    size = SHORT if "--short" in arguments else Size()
+    page = Path(arguments[-1]) if arguments and arguments[-1].endswith(".md") else PAGE
     began = time.perf_counter()
-    command = (*CANARY, "sandbox", "-q", "--write", str(folder / "config"))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        try:
-            yield time.perf_counter() - began
-        finally:
-            process.terminate()
 
+    def say(line: str) -> None:
+        sys.stdout.write(f"{time.perf_counter() - began:>5.0f} s  {line}\n")
+        sys.stdout.flush()
 
-def requests_of(arguments: tuple[str, ...], cwd: Path, env: dict[str, str]) -> tuple[int, int]:
-    """Requests and bytes that a verb needs, from the counters of its transport."""
-    seen: list[Cluster] = []
-    runtime = Runtime(
-        stdout=io.StringIO(),
-        stderr=io.StringIO(),
-        stdin=io.StringIO(),
-        environ=env,
-        cwd=cwd,
-        clock=Clock(now=lambda: datetime.now(UTC), sleep=time.sleep),
-    )
-    plain = runtime.connect
-
-    def counting(*given: object) -> Cluster:
-        seen.append(plain(*given))  # type: ignore[arg-type]
-        return seen[-1]
-
-    runtime.connect = counting  # type: ignore[assignment]
-    cli.run(arguments, runtime)
-    transport = seen[-1].transport
-    return transport.requests, transport.received  # type: ignore[attr-defined]
-
-
-def event_to_screen(cwd: Path, env: dict[str, str]) -> tuple[list[float], float, float]:
-    """Seconds from an Event's creation to its text on a live screen; then the screen's memory and
-    the share of a core that it uses while nothing changes."""
-    found = open_transport(env["KUBECONFIG"], None, environ=env, timeout=10)
-    cluster = Cluster(found.transport, NAMESPACE)
-    uid = cluster.rollout(NAME).uid
-    child = pexpect.spawn(
-        CANARY[0],
-        [*CANARY[1:], "watch"],
-        cwd=cwd,
-        dimensions=(40, 120),
-        env={**env, "TERM": "xterm", "NO_COLOR": "1"},
-        encoding="utf-8",
-        timeout=10,
-    )
-    child.expect("Healthy|paused|waits")
-    waits = []
-    for n in range(EVENTS):
-        time.sleep(0.3 + n % 3 * 0.1)
-        cluster.send(create_request(_event(n, uid), EVENT, NAMESPACE))
-        began = time.perf_counter()
-        child.expect(f"bench-{n:03}")
-        waits.append(time.perf_counter() - began)
-    rss, ticks = _memory(child.pid), _ticks(child.pid)
-    time.sleep(5)
-    child.expect(pexpect.TIMEOUT, timeout=0.1)
-    busy = (_ticks(child.pid) - ticks) / os.sysconf("SC_CLK_TCK") / 5
-    child.sendintr()
-    child.expect(pexpect.EOF)
-    return waits, rss, busy
-
-
-def first_frame(cwd: Path, env: dict[str, str]) -> list[float]:
-    """Seconds from the start of `watch` to something on the screen, and to all of it."""
-    medians = []
-    for seen in (NAME, "stable  v1.0.0"):
-        waits = []
-        for _ in range(ROUNDS):
-            began = time.perf_counter()
-            child = pexpect.spawn(
-                CANARY[0],
-                [*CANARY[1:], "watch"],
-                cwd=cwd,
-                dimensions=(40, 120),
-                env={**env, "TERM": "xterm", "NO_COLOR": "1"},
-                encoding="utf-8",
-                timeout=10,
-            )
-            child.expect(seen)
-            waits.append(time.perf_counter() - began)
-            child.sendintr()
-            child.expect(pexpect.EOF)
-        medians.append(statistics.median(waits))
-    return medians
-
-
-def _event(n: int, uid: str) -> dict[str, object]:
-    now = format_time(datetime.now(UTC))
-    about = {"kind": "Rollout", "name": NAME, "namespace": NAMESPACE, "uid": uid}
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "involvedObject": about,
-        "type": "Normal",
-        "metadata": {"name": f"bench-{n:03}", "namespace": NAMESPACE},
-        "reason": "Bench",
-        "message": f"bench-{n:03}",
-        "count": 1,
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-    }
-
-
-def _memory(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-
-def _ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def main() -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        steps = CONFIG.replace("{weight: 10, analysis: 6s}", "{weight: 10, pause: manual}")
-        (folder / "canary.yaml").write_text(steps)
-        with sandbox(folder) as ready:
-            env = {**os.environ, "KUBECONFIG": str(folder / "config")}
-            for arguments in (("apply", "v1.0.0"), ("deploy", "v1.1.0", "--until", "paused")):
-                subprocess.run((*CANARY, *arguments, "-q"), cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
-            report(folder, env, ready)
-            performance.write(folder, env, NAME, NAMESPACE)
-            sys.stdout.write(f"wrote {performance.PAGE}\n")
-
-
-def report(folder: Path, env: dict[str, str], ready: float) -> None:
-    yardstick = None
-    if shutil.which("kubectl"):
-        kubectl = ("kubectl", "get", "rollout", NAME, "-n", NAMESPACE, "-o", "json")
-        yardstick = cost_of(kubectl, folder, env)
-    verbs = (("--help",), ("status",), ("get",), ("promote", "--dry-run"))
-    say = sys.stdout.write
-    say(f"{'':<20}{'ms':>7}{'kubectl':>9}{'MiB':>7}{'requests':>10}{'bytes':>10}\n")
-    for line in COMPLETED:
-        asking = {**env, "_CANARY_COMPLETE": line}
-        cost = cost_of(CANARY, folder, asking)
-        say(f"{line[7:] + '⇥':<20}{cost.seconds * 1000:>7.0f}{'':>9}{cost.rss_mib:>7.0f}\n")
-    for arguments in verbs:
-        cost = cost_of((*CANARY, *arguments), folder, env)
-        network = ("", "")
-        if arguments != ("--help",):
-            network = tuple(map(str, requests_of(arguments, folder, env)))
-        ratio = f"{cost.seconds / yardstick.seconds:.1f} ×" if yardstick else "-"
-        say(
-            f"{' '.join(arguments):<20}{cost.seconds * 1000:>7.0f}{ratio:>9}{cost.rss_mib:>7.0f}"
-            f"{network[0]:>10}{network[1]:>10}\n"
-        )
-    if yardstick:
-        say(f"{'kubectl get -o json':<20}{yardstick.seconds * 1000:>7.0f}{'1.0 ×':>9}{yardstick.rss_mib:>7.0f}\n")
-    say(f"{'sandbox ready':<20}{ready * 1000:>7.0f}\n")
-    found = open_transport(env["KUBECONFIG"], None, environ=env, timeout=10)
-    watched = fan_out(Cluster(found.transport, NAMESPACE))
-    many = f"{watched.watchers} watchers × {watched.updates}"
-    say(f"{many:<20}{watched.seconds * 1000:>7.0f}   lost {watched.lost}\n")
-    waits, rss, busy = event_to_screen(folder, env)
-    p95 = statistics.quantiles(waits, n=20)[-1]
-    say(f"{'event → screen':<20}{statistics.median(waits) * 1000:>7.0f}   p95 {p95 * 1000:.0f} ms\n")
-    first, whole = first_frame(folder, env)
-    say(f"{'first frame':<20}{first * 1000:>7.0f}   all of it {whole * 1000:.0f} ms\n")
-    say(f"{'watch, idle':<20}{'':>16}{rss:>7.0f}   {busy * 100:.1f} % of a core\n")
+    say("starting a sandbox")
+    with sandbox(size) as place:
+        failed = measured(parts(place), say, page)
+    say(f"wrote {page}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))
