@@ -29,7 +29,8 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from inspect import CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
 from pathlib import Path
@@ -393,6 +394,33 @@ def count_frame(width: int, height: int) -> Frame:
     return Frame(dict(functions), len(files), dict(calls.again))
 
 
+def count_changes(width: int, height: int) -> dict[str, int]:
+    """Calls of a frame where nothing is kept (`whole`), of the next where only time went by (`idle`), and of one where
+    one metric of five has another value (`value`)."""
+    from companyos_canary.model.place import Place
+    from companyos_canary.view.lines import Facts
+    from companyos_canary.view.panels import Desk
+    from companyos_canary.view.screen import screen
+    from tests.builders import NOW
+    from tests.view.scenes import analysing, prometheus
+
+    snapshot, live, place, facts = analysing(), prometheus(), Place("prod-eu", "ana"), Facts(width, height)
+    first, *others = live.metrics
+    other = replace(live, metrics=(replace(first, canary=(first.canary or 0) + 0.01), *others))
+    found = {}
+    for name, seconds, seen in (("whole", 0, live), ("idle", 1, live), ("value", 1, other)):
+        with Calls() as calls:
+            screen(snapshot, NOW + timedelta(seconds=seconds), facts, place=place, live=seen, desk=Desk())
+        found[name] = sum(calls.functions.values())
+    return found
+
+
+def frames_that_change(root: Path) -> dict[str, int]:
+    """`count_changes` of a checkout, in a process of its own: nothing is kept there yet."""
+    found: dict[str, int] = _apart(root, "changes")
+    return found
+
+
 def frames(root: Path) -> dict[tuple[int, int], Frame]:
     """A frame of each size, drawn by the checkout that lies there, in a process of its own."""
     counted = (Frame(**frame) for frame in _apart(root, "frames"))
@@ -546,6 +574,8 @@ def main(arguments: list[str]) -> None:
     match arguments[1:]:
         case ["frames"]:
             print(json.dumps([asdict(count_frame(*size)) for size in SIZES]))
+        case ["changes"]:
+            print(json.dumps(count_changes(*SIZES[0])))
         case ["imports"]:
             print(json.dumps(_import_each(root)))
         case _:

@@ -1,6 +1,7 @@
 """Lines with roles as a rich Text. The only place where a role becomes a colour."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -18,7 +19,9 @@ def visible(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
+@lru_cache(maxsize=512)
 def _line(line: Line, facts: Facts) -> Text:
+    """Kept, as most lines of a frame are those of the frame before; whoever gets it copies it."""
     text = Text()
     for part in line:
         words, style = (part, None) if isinstance(part, str) else (part[0], facts.style(part[1]) or None)

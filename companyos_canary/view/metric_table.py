@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from companyos_canary.argo.limits import Limit
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
-from companyos_canary.model.snapshot import Live, LiveMetric
+from companyos_canary.model.snapshot import LiveMetric
 from companyos_canary.view import advice
 from companyos_canary.view.chart import merged_cells, resampled
 from companyos_canary.view.format import duration, limit_text, shorten, sparkline, value_text
@@ -35,6 +36,9 @@ def trend(values: Sequence[float | None], limit: Limit | None, room: int, symbol
         return [sparkline(shown, None, symbols)]
     marks = [_mark(v, limit, symbols) for v in shown]
     return merged_cells(marks)
+
+
+_trend = lru_cache(maxsize=64)(trend)  # of a metric, until it is measured again
 
 
 def _mark(value: float | None, limit: Limit, symbols: Symbols) -> tuple[str, Tone]:
@@ -74,18 +78,24 @@ def metrics_lines(picture: Picture, facts: Facts, most: int = _ALL) -> list[Line
         return []
     if most == 0:
         return [_in_one_line(rows, facts)]
-    hidden, rows = len(rows) - most, worst_row(rows, most)
-    columns = _columns(rows, picture.live, facts)
+    shown = worst_row(rows, most)
+    more: list[Line] = [(f"    and {len(rows) - most} more",)] if len(rows) > most else []
+    below = [*_messages(shown, facts.width, facts.symbols), *_remarks(picture, facts)]
+    return [*_table(shown, picture.live.metrics if picture.live else (), facts), *more, *below]
+
+
+@lru_cache(maxsize=8)
+def _table(rows: tuple[MetricRow, ...], now: tuple[LiveMetric, ...], facts: Facts) -> tuple[Line, ...]:
+    """Kept until a value changes: a frame is drawn each second, and a metric is measured once in a while."""
+    columns = _columns(rows, now, facts)
     full = f"TREND, {facts.symbols.levels[-1]} = LIMIT" if any(r.limit for r in rows) else "TREND"
     placeholder = Column(full, ["x"] * len(rows), keep=1, least=_SHORTEST_TREND)
     fitted = fitting([*columns, placeholder], facts.width)
     if placeholder in fitted:
         room = placeholder.width + facts.width - table_width(fitted)
-        lines = [trend(r.history, r.limit, min(room, _LONGEST_TREND), facts.symbols) for r in rows]
+        lines = [_trend(r.history, r.limit, min(room, _LONGEST_TREND), facts.symbols) for r in rows]
         fitted[-1] = Column(full, [list(line) for line in lines])
-    more: list[Line] = [(f"    and {hidden} more",)] if hidden > 0 else []
-    below = [*_messages(rows, facts.width, facts.symbols), *_remarks(picture, facts)]
-    return [*table(fitted, facts.width), *more, *below]
+    return tuple(table(fitted, facts.width))
 
 
 def _in_one_line(rows: tuple[MetricRow, ...], facts: Facts) -> Line:
@@ -105,29 +115,47 @@ def worst_row(rows: tuple[MetricRow, ...], most: int) -> tuple[MetricRow, ...]:
     return tuple(r for r in rows if r in kept)
 
 
-def _columns(rows: tuple[MetricRow, ...], live: Live | None, facts: Facts) -> list[Column]:
+def _columns(rows: tuple[MetricRow, ...], live: tuple[LiveMetric, ...], facts: Facts) -> list[Column]:
     """In the order in which a row is read: value, limit, requests, interval, verdict. Before anything was
-    measured the value is what Prometheus says now."""
-    symbols, least = facts.symbols, _VALUE if facts.width >= _WIDE else 0
-    roles = [_role(r) for r in rows]
-    now = [(live.metric(r.name) if live else None) for r in rows]
-    both = list(zip(rows, now, strict=True))
-    current = [_text(r, m.canary) or _MISSING.get(m.missing, m.missing) if m else "" for r, m in both]
+    measured the value is what Prometheus says now, `live`."""
+    named = {m.name: m for m in reversed(live)}
+    least, blank = _VALUE if facts.width >= _WIDE else 0, [""] * len(rows)
+    cells = [_cells(r, named.get(r.name), facts) for r in rows]
+    symbol, name, gauge, value, now, limit, requests, interval, verdict, so_far, stable = zip(*cells, strict=True)
     measured = any(r.verdict != "waiting" for r in rows)
-    values = [value(r) if r.verdict != "waiting" else n and symbols.now + n for r, n in zip(rows, current, strict=True)]
     return [
-        Column("", [(role_symbol(symbols, x, symbols.waiting), x) for x in roles], keep=10),
-        Column("METRIC", [shorten(r.name, _NAME, symbols) for r in rows], keep=10),
-        Column("", [_gauge(r, m, x, symbols) for (r, m), x in zip(both, roles, strict=True)], keep=5),
-        Column("MEASURED" if measured else "NOW", values if measured else current, "right", keep=9, least=least),
-        Column("LIMIT", [limit_text(r.limit, r.unit) for r in rows], align="right", keep=7, least=least),
-        Column("REQUESTS", [_requests(r, m) for r, m in both], align="right", keep=6),
-        Column("INTERVAL", [advice.measured(r.advice) if r.advice else "" for r in rows], align="right", keep=3),
-        Column("VERDICT", [(_verdict(r, facts), x) for r, x in zip(rows, roles, strict=True)], keep=8, least=_VERDICT),
-        Column("SO FAR", [_so_far(r) for r in rows] if facts.width >= _ROOMY else [""] * len(rows), keep=6),
-        Column("STABLE", [_text(r, m.stable) if m else "" for r, m in both], align="right", keep=4),
-        Column("NOW" if measured else "", current if measured else [""] * len(rows), align="right", keep=2),
+        Column("", symbol, keep=10),
+        Column("METRIC", name, keep=10),
+        Column("", gauge, keep=5),
+        Column("MEASURED" if measured else "NOW", value if measured else now, "right", keep=9, least=least),
+        Column("LIMIT", limit, align="right", keep=7, least=least),
+        Column("REQUESTS", requests, align="right", keep=6),
+        Column("INTERVAL", interval, align="right", keep=3),
+        Column("VERDICT", verdict, keep=8, least=_VERDICT),
+        Column("SO FAR", so_far if facts.width >= _ROOMY else blank, keep=6),
+        Column("STABLE", stable, align="right", keep=4),
+        Column("NOW" if measured else "", now if measured else blank, align="right", keep=2),
     ]
+
+
+@lru_cache(maxsize=64)
+def _cells(row: MetricRow, metric: LiveMetric | None, facts: Facts) -> tuple[Cell, ...]:
+    """What each column says of one metric; kept until a value of it changes."""
+    role, symbols = _role(row), facts.symbols
+    now = _text(row, metric.canary) or _MISSING.get(metric.missing, metric.missing) if metric else ""
+    return (
+        (role_symbol(symbols, role, symbols.waiting), role),
+        shorten(row.name, _NAME, symbols),
+        _gauge(row, metric, role, symbols),
+        value(row) if row.verdict != "waiting" else now and symbols.now + now,
+        now,
+        limit_text(row.limit, row.unit),
+        _requests(row, metric),
+        advice.measured(row.advice) if row.advice else "",
+        (_verdict(row, facts), role),
+        _so_far(row),
+        _text(row, metric.stable) if metric else "",
+    )
 
 
 def _role(row: MetricRow) -> Tone:
