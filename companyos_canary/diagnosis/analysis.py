@@ -27,12 +27,16 @@ _UNREACHABLE = (
     "x509",
     "connection reset",
     "network is unreachable",
+    "is url format",
     "is not url format",
+    "protocol scheme",
     "not configured",
 )
 _FORBIDDEN = re.compile(r"client error: 40[13]|unauthori[sz]ed|forbidden|response code: 40[13]")
 _QUERY = ("bad_data", "parse error", "invalid parameter", "execution:", "client error: 400", "client error: 422")
-_SERVER = re.compile(r"server error: 5\d\d|client error: \d+|server_error|client_error|bad_response|code: [45]\d\d")
+_SERVER = re.compile(
+    r"query timed out|server error: 5\d\d|client error: \d+|server_error|client_error|bad_response|code: [45]\d\d"
+)
 _EMPTY = ("index out of range", "no data returned", "nil or empty", "produced no value")
 _TYPE = (
     "mismatched types",
@@ -44,7 +48,9 @@ _TYPE = (
     "cannot fetch",
     "not supported",
     "unexpected token",
+    "interface conversion",
 )
+_NOTHING = frozenset(("", "[]", "null", "nil", "<nil>"))
 _HANG = timedelta(seconds=60)
 ERRORS = (
     "missing-secret",
@@ -90,6 +96,22 @@ class FailedVerdict:
         found = [n for n, m in enumerate(self.result.measurements) if m.phase == phase]
         return found[-1] if found else None
 
+    @property
+    def provider(self) -> str:
+        """`prometheus`, `web`, `job` …; empty where the run does not say."""
+        for metric in at(self.raw, "spec", "metrics") or []:
+            if metric.get("name") == self.metric.name:
+                return next(iter(metric.get("provider") or {}), "")
+        return ""
+
+    def says_nothing(self, phase: str) -> bool:
+        """Whether the verdict is about no value at all: an empty answer, or NaN. A Job has no value."""
+        value = self.value(phase).strip()
+        number = measured_number(value)
+        if number is not None:
+            return math.isnan(number)
+        return value.lower() in _NOTHING and self.provider != "job"
+
     def value(self, phase: str) -> str:
         place = self.newest(phase)
         return "" if place is None else self.result.measurements[place].value
@@ -128,40 +150,47 @@ def ended_by_analysis(case: Case) -> bool:
     return aborted_by_analysis(case.snapshot)
 
 
-def no_number(value: str) -> bool:
-    """`[]`, `NaN`, `[NaN]` and nothing at all: not a number that was measured."""
-    number = measured_number(value)
-    return number is None or math.isnan(number)
-
-
 def failed(case: Case) -> Finding | None:
-    """An analysis that ended Failed, on a number."""
+    """An analysis that ended Failed, on a value."""
     if not ended_by_analysis(case):
         return None
     for verdict in verdicts(case, "Failed"):
         value = verdict.value("Failed")
-        if not no_number(value):
+        if not verdict.says_nothing("Failed"):
             return _failed(case, verdict, value)
     return None
 
 
 def _failed(case: Case, verdict: FailedVerdict, value: str) -> Finding:
     result, place = verdict.result, verdict.newest("Failed")
-    number, limit = measured_number(value), verdict.limit
+    limit = verdict.limit
+    number = _worst(value, limit)
     unit = unit_of(result.name, limit)
-    wanted = f" (limit {limit_text(limit, unit)})" if limit else ""
+    wanted = f" (limit {limit_text(limit, unit)})" if limit and number is not None else ""
+    said = value_text(number, unit, limit=limit) if number is not None else _as_text(verdict, value)
     bad = sum(1 for m in result.measurements if m.phase == "Failed")
-    because = (
-        f"{result.name} {value_text(number, unit, limit=limit)}{wanted} in {bad} of {len(result.measurements)} "
-        f"measurements{_over(number, limit)}"
-    )
+    because = f"{result.name} {said}{wanted} in {bad} of {len(result.measurements)} measurements{_over(number, limit)}"
     evidence = (
-        *(verdict.field("measurements", place, "value") if place is not None else ()),
+        *(verdict.field("measurements", place, "value") if place is not None and value else ()),
+        *(verdict.field("measurements", place, "metadata", "job-name") if place is not None else ()),
         *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
         *verdict.field("failed"),
         *quote("AnalysisRun", verdict.raw, "status", "message"),
     )
     return Finding(f"{case.version} was rolled back: {because}", evidence, case.command("analysis"), because)
+
+
+def _worst(value: str, limit: Limit | None) -> float | None:
+    """The number that was measured; of several the first that breaks the limit."""
+    parts = value.strip().removeprefix("[").removesuffix("]").split(",")
+    numbers = [n for part in parts if (n := measured_number(part)) is not None]
+    broken = (n for n in numbers if limit is not None and limit.broken_by(n))
+    return next(broken, measured_number(value))
+
+
+def _as_text(verdict: FailedVerdict, value: str) -> str:
+    """What is no number."""
+    return "failed its Job" if verdict.provider == "job" else f"was {short(value)}"
 
 
 def _over(number: float | None, limit: Limit | None) -> str:
@@ -223,7 +252,7 @@ _SAYS = {
 def kind_of(message: str) -> str:
     """Which kind of error a message of the controller tells of (messages: recorded)."""
     text = message.lower()
-    if ("secret" in text and "not found" in text) or "secretkeyref" in text:
+    if ("secret" in text and ("not found" in text or "does not exist in" in text)) or "secretkeyref" in text:
         return "missing-secret"
     if "analysistemplate" in text and "not found" in text:
         return "missing-template"
@@ -247,7 +276,10 @@ def _could_not(case: Case, verdict: FailedVerdict, id_: str) -> Finding:
     result, place = verdict.result, verdict.newest("Error")
     said = short(_bare(verdict.message()))
     tries = sum(1 for m in result.measurements if m.phase == "Error")
-    why = said if said and id_ == "analysis-error" else f"{_SAYS[id_]}: {said}" if said else _SAYS[id_]
+    says = _SAYS[id_]
+    if verdict.provider not in ("", "prometheus"):
+        says = says.replace("Prometheus", f"the provider ({verdict.provider})")
+    why = said if said and id_ == "analysis-error" else f"{says}: {said}" if said else says
     if ended_by_analysis(case):
         because = f"{result.name} could not be measured: {why}"
         sentence = f"{case.version} was rolled back because {because}"
@@ -260,7 +292,8 @@ def _could_not(case: Case, verdict: FailedVerdict, id_: str) -> Finding:
         *(verdict.asked("provider", "prometheus", "query") if id_ in ("bad-query", "no-data") else ()),
         *(verdict.asked("successCondition") if id_ in ("bad-condition", "no-data") else ()),
     )
-    return Finding(sentence, evidence, _next(case, id_), because)
+    following = _next(case, id_) if verdict.provider in ("", "prometheus") else case.command("analysis")
+    return Finding(sentence, evidence, following, because)
 
 
 def _bare(message: str) -> str:
@@ -283,9 +316,9 @@ def _holding(case: Case) -> tuple[FailedVerdict, ...]:
 
 def without_data(case: Case) -> tuple[tuple[FailedVerdict, str], ...]:
     """Metrics whose verdict is about no number at all, with the phase of that measurement."""
-    found = [(v, "Inconclusive") for v in _holding(case) if no_number(v.value("Inconclusive"))]
+    found = [(v, "Inconclusive") for v in _holding(case) if v.says_nothing("Inconclusive")]
     if ended_by_analysis(case):
-        found += [(v, "Failed") for v in verdicts(case, "Failed") if no_number(v.value("Failed"))]
+        found += [(v, "Failed") for v in verdicts(case, "Failed") if v.says_nothing("Failed")]
         found += [(v, "Error") for v in verdicts(case, "Error") if kind_of(v.message()) == "no-data"]
     else:
         found += [(v, "Error") for v in _erring(case) if kind_of(v.message()) == "no-data"]

@@ -5,14 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from companyos_canary.argo.limits import measured_number, unit_of
-from companyos_canary.diagnosis.analysis import (
-    FailedVerdict,
-    about_nothing,
-    ended_by_analysis,
-    no_number,
-    verdicts,
-    without_data,
-)
+from companyos_canary.diagnosis.analysis import FailedVerdict, about_nothing, ended_by_analysis, verdicts, without_data
 from companyos_canary.diagnosis.case import Case, Finding, MeasuredMetric
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import limit_text, value_text
@@ -123,7 +116,7 @@ def failing(case: Case) -> FailedVerdict | None:
     """The metric that rolled the version back with a number."""
     if not ended_by_analysis(case):
         return None
-    return next((v for v in verdicts(case, "Failed") if not no_number(v.value("Failed"))), None)
+    return next((v for v in verdicts(case, "Failed") if not v.says_nothing("Failed")), None)
 
 
 def stable_side(query: str, canary: str = "", stable: str = "") -> str:
