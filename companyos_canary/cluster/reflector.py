@@ -104,6 +104,8 @@ class Reflector:
         self._refusals = 0
         self._rest = b""
         self._events: list[Pushed] = []
+        self._listed_at = ""
+        self._gone: dict[str, str] = {}  # since the last list
 
     def step(self, given: Input, now: datetime) -> Due:
         """Takes in what happened at `now` and says what to do next. Inputs that no longer fit (a
@@ -166,6 +168,7 @@ class Reflector:
         for key, item in new.items():
             self._put(key, item)
         self.version, self.synced, self._heard = str(version), True, now
+        self._listed_at, self._gone = self.version, {}
         self._ask(now)
 
     def _watched(self, response: Response, now: datetime) -> None:
@@ -197,15 +200,24 @@ class Reflector:
             return
         version = str(obj["metadata"]["resourceVersion"])
         key = "" if kind == "BOOKMARK" else _key(obj)
-        if not _newer(version, self.version):
-            return  # a server that repeats itself
-        self.version, self._progress = version, True
+        if not _newer(version, self._known(key)):
+            return  # a server that repeats itself, or something in between that changes the order
+        self.version = version if _newer(version, self.version) else self.version
+        self._progress = True
         self._failures = self._refusals = 0
         if kind == "DELETED":
+            self._gone[key] = version
             if self.objects.pop(key, None) is not None:
                 self._events.append(Pushed("DELETED", obj))
         elif key and has_name(obj := readable(obj, self.selection.kind.kind)):
             self._put(key, obj)
+
+    def _known(self, key: str) -> str:
+        """The version up to which all about an object is known: its own, that of its end, or that of the list."""
+        if not key:
+            return self.version
+        held = self.objects.get(key)
+        return _version(held) if held else self._gone.get(key, self._listed_at)
 
     def _put(self, key: str, obj: Json) -> None:
         old = self.objects.get(key)

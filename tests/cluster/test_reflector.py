@@ -350,6 +350,27 @@ def test_what_a_server_repeats_is_told_once() -> None:
     assert play.reflector.version == "12"
 
 
+@given(changes=st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=1, max_size=12), data=st.data())
+def test_in_whatever_order_events_come_and_how_often_the_end_is_the_servers_state(
+    changes: list[tuple[str, bool]], data: st.DataObject
+) -> None:
+    """As something in between may change it; a real API server never does."""
+    play = Play()
+    play.api.put("a")
+    play.opened()
+    for name, deleted in changes:
+        play.api.delete(name) if deleted else play.api.put(name)
+    lines = play.news().splitlines(keepends=True)
+    again = data.draw(st.lists(st.sampled_from(lines))) if lines else []
+    for one in data.draw(st.permutations([*lines, *again])):
+        play.give(Chunk(one))
+    held = {o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in play.reflector.objects.values()}
+    assert held == {name: o["metadata"]["resourceVersion"] for name, o in play.api.objects.items()}
+    assert play.reflector.version == str(play.api.version)
+    told = [(e.type, e.object["metadata"]["uid"], e.object["metadata"]["resourceVersion"]) for e in play.told]
+    assert len(told) == len(set(told))
+
+
 def test_a_list_that_is_none_is_tried_again() -> None:
     for body in (b"<html>", b"{}", b'{"metadata": {"resourceVersion": "1"}, "items": [1]}'):
         play = Play()
