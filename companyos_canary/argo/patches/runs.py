@@ -70,7 +70,7 @@ def has_ended(before: RunOrExperiment, now: RunOrExperiment) -> Effect:
 
 
 def has_begun(before: RunOrExperiment, now: RunOrExperiment) -> Effect:
-    """The status was removed, so that any phase is of the new try."""
+    """The status was removed, so that any phase but that of the same status is of the new try."""
     if now.uid != before.uid:
         return Effect.OTHER
-    return Effect.SEEN if now.phase else Effect.PENDING
+    return Effect.SEEN if now.phase and now.raw.get("status") != before.raw.get("status") else Effect.PENDING
