@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
-from tests.matrix.faults import CLOCKS, FAULTS, NO_FAILURE, NOT_MADE, STALE, Handle, Meet, Stale
+from tests.matrix.faults import CLOCKS, EVENTS, FAULTS, NO_FAILURE, NOT_MADE, STALE, Handle, Meet, Stale
 from tests.matrix.stories import Story
-from tests.world import Ran, World
+from tests.world import Ran, SteppedFeed, World
 
 LONGEST = timedelta(minutes=4)  # more than without the fault
 _OF_A_CHANGE = (
@@ -26,6 +26,7 @@ _OF_A_CHANGE = (
 )
 _NOT_SENT = ("nothing was sent", "nothing was changed", "was not sent", "no change was")
 T = TypeVar("T")
+ALL_FAULTS = (*FAULTS, STALE, *CLOCKS, *EVENTS)
 _SENT = ("sent", "was created", "accepted", "taken effect", "continues", "aborted", "verdict=", "configured", "restart")
 
 
@@ -127,11 +128,21 @@ def copied(work: Callable[[], T]) -> T:
 
 def without_fault(story: Story, world: World) -> Base:
     line, began = Line(world), world.now
-    ran = world.canary(*story.command)
+    ran = _run(story, world)
     return Base(ran, world.now - began, tuple(line.requests), len(line.changes))
 
 
-def cells_of(story: Story, base: Base, faults: tuple[str, ...] = (*FAULTS, STALE, *CLOCKS)) -> Iterator[Cell]:
+def _run(story: Story, world: World) -> Ran:
+    """What it wrote is taken away: a copy of the process shares the folder."""
+    before = set(world.folder.iterdir())
+    try:
+        return world.canary(*story.command)
+    finally:
+        for made in set(world.folder.iterdir()) - before:
+            made.unlink()
+
+
+def cells_of(story: Story, base: Base, faults: tuple[str, ...] = ALL_FAULTS) -> Iterator[Cell]:
     """Each different request at its first time: met once, and, where the verb changes something, from
     there on."""
     first: dict[str, int] = {}
@@ -140,8 +151,9 @@ def cells_of(story: Story, base: Base, faults: tuple[str, ...] = (*FAULTS, STALE
         kind = kind.removeprefix("/namespaces/companyos/")
         first.setdefault(f"{request.method} {kind}", number)
     for fault in faults:
-        if fault in CLOCKS:
-            yield Cell(story, fault, None)
+        if fault in CLOCKS or fault in EVENTS:
+            if fault in CLOCKS or story.follows:
+                yield Cell(story, fault, None)
             continue
         for name, number in first.items():
             if story.changes or fault in NO_FAILURE:
@@ -152,12 +164,15 @@ def cells_of(story: Story, base: Base, faults: tuple[str, ...] = (*FAULTS, STALE
 
 def play(cell: Cell, world: World, base: Base) -> Outcome:
     began, meet = world.now, Stale() if cell.fault == STALE else FAULTS.get(cell.fault)
-    line = Line(world, meet if cell.at is not None else None, cell.fault, cell.at or 0, cell.lasts)
+    if cell.fault in EVENTS:
+        meet, world.feed = EVENTS[cell.fault], SteppedFeed  # type: ignore[misc]
+    always = cell.fault in EVENTS
+    line = Line(world, meet if cell.at is not None or always else None, cell.fault, cell.at or 0, cell.lasts or always)
     if cell.fault in CLOCKS:
         shift = timedelta(seconds=CLOCKS[cell.fault])
         world.clock = lambda: world.now + shift
     try:
-        ran = world.canary(*cell.story.command)
+        ran = _run(cell.story, world)
     except Exception as error:  # it is what is looked for
         return Outcome(cell.fault, cell.lasts, -1, repr(error)[:200], 0, ("it raised",))
     took = world.now - began
@@ -176,6 +191,8 @@ def _broken(cell: Cell, world: World, base: Base, ran: Ran, line: Line, took: ti
         yield "it was not foreseen"
     if ran.code and not said.strip():
         yield "it failed without a word"
+    if cell.fault in EVENTS and (ran.code, ran.last) != (base.ran.code, base.ran.last):
+        yield f"another end than without it: {base.ran.last}"
     if ran.err.count("error: ") > 1:
         yield "more than one error"
     if took > base.took + LONGEST:

@@ -5,10 +5,11 @@ those behind which no one can know, and with all others the server has refused i
 """
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from companyos_canary.cluster.errors import unreachable
-from companyos_canary.model.http import Request, Response
+from companyos_canary.model.http import Request, Response, Stream
 from companyos_canary.sandbox.faults.effects import Answer, Dropped, Fault, Silent
 from companyos_canary.sandbox.faults.injection import Faulty
 from tests.world import World
@@ -104,9 +105,54 @@ FAULTS: Mapping[str, Meet] = {
     "200, 10 MB of something else": _spoils(lambda _: b"x" * 10_000_000),
     "frozen controller": _freezes,
 }
+
+
+def _twice(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for line in _lines(chunks):
+        yield line + line
+
+
+def _behind(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """After each event once more the one before it: what is older comes after what is newer."""
+    before = b""
+    for line in _lines(chunks):
+        yield line + before
+        before = line
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line + b"\n" for line in lines)
+
+
+class Watched:
+    """The stream of a watch, with other events in it."""
+
+    def __init__(self, stream: Stream, change: Callable[[Iterable[bytes]], Iterator[bytes]]) -> None:
+        self._stream, self._chunks = stream, change(stream)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _watches(change: Callable[[Iterable[bytes]], Iterator[bytes]]) -> Meet:
+    def meet(_world: World, handle: Handle, request: Request) -> Response:
+        found = handle(request)
+        return replace(found, stream=Watched(found.stream, change)) if found.stream else found
+
+    return meet
+
+
+#: Of verbs that follow, over the product's own watches.
+EVENTS: Mapping[str, Meet] = {"duplicated events": _watches(_twice), "reordered events": _watches(_behind)}
 STALE = "stale reads"
 CLOCKS = {"clock an hour ahead": 3600.0, "clock an hour behind": -3600.0}
 #: The server has not carried it out, and the client can know.
 NOT_MADE = frozenset(("refused", "TLS", "401", "403", "404", "409", "410", "422", "429 + Retry-After"))
 #: Nothing fails: the answers are true, or were.
-NO_FAILURE = frozenset(("frozen controller", STALE, *CLOCKS))
+NO_FAILURE = frozenset(("frozen controller", STALE, *CLOCKS, *EVENTS))

@@ -10,6 +10,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EXPERIMENT
 from tests.commands.conftest import installed, paused_world
 from tests.commands.test_create import template_object
+from tests.commands.test_experiment import judging
 from tests.commands.test_terminate import COMPARE
 from tests.world import CONFIG, MANUAL, World
 
@@ -36,6 +37,11 @@ class Story:
 
     def is_kept(self, world: World) -> bool:
         return (not self.holds or self.holds(world.rollout())) and (not self.there or self.there(world))
+
+    @property
+    def follows(self) -> bool:
+        """Whether it watches the Rollout until it has come to an end."""
+        return self.command[0] in ("deploy", "undo", "watch") and "--no-wait" not in self.command
 
     @property
     def name(self) -> str:
@@ -76,6 +82,21 @@ def comparing(folder: Path) -> World:
     world.advance(5)
     world.requests.clear()
     return world
+
+
+def failed(folder: Path) -> World:
+    """The Experiment has failed, and was terminated by hand."""
+    world = healthy(folder)
+    world.store.create(ANALYSISTEMPLATE, template_object())
+    made = judging("vector(-1)")
+    world.store.create(EXPERIMENT, {**made, "spec": {**made["spec"], "terminate": True}, "status": {"phase": "Failed"}})
+    world.advance(5)
+    world.requests.clear()
+    return world
+
+
+def runs_again(world: World) -> bool:
+    return "terminate" not in world.store.read(EXPERIMENT, "companyos", "compare")["spec"]
 
 
 def asking(folder: Path) -> World:
@@ -128,6 +149,7 @@ CHANGING = (
     Story(("undo", *BOUND), after(("deploy", "v1.1.0"), begin=healthy), stable_is(STABLE)),
     Story(("restart", *BOUND), healthy, lambda r: r.restart_at is not None and r.restarted_at == r.restart_at),
     Story(("terminate", "experiment", "compare", *BOUND), comparing, there=has_ended),
+    Story(("experiment", "retry", "compare", *BOUND), failed, there=runs_again),
     Story(("verify", "answer", "-a", "is=vector(1)", *BOUND), asking, there=has_a_run),
     Story(("create", "-f", "answer.yaml"), with_a_file, there=has_the_template),
     Story(("apply",), scaled, lambda r: r.replicas == 4),
@@ -147,6 +169,13 @@ READING = tuple(
         ("experiment", "list"),
         ("diff", "v1.1.0"),
         ("version",),
+        ("doctor",),
+        ("links",),
+        ("lint",),
+        ("render",),
+        ("rbac", "deployer"),
+        ("history", "--diff", "1", "2"),
+        ("diff", "--stable"),
         ("plan",),
         ("watch", "--timeout", "20s"),
         ("init", "--from", "companyos-api", "-n", "companyos", "-f", "new.yaml"),
