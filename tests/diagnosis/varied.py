@@ -878,6 +878,118 @@ def more_pods_are_counted_than_there_are() -> Variation:
     return made
 
 
+def unscheduled(cause: str, *events: tuple[str, str], healthy: bool = False) -> Variation:
+    """No node has room for the canary's pod; these events are about it, the newest last."""
+    made = starting(cause, silent=90, healthy=healthy)
+    (pod,) = made.pods("5649d79497")
+    message = "0/9 nodes are available: 9 Insufficient cpu."
+    told = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    pod["status"]["conditions"] = [{**told, "lastTransitionTime": made.ago(85)}]
+    pod["status"].pop("containerStatuses")
+    pod["metadata"]["creationTimestamp"] = made.ago(85)
+    for n, (reason, text) in enumerate(events):
+        made.event("Pod", pod["metadata"]["name"], reason, text, ago=80 - 10 * n)
+    return made
+
+
+_SCALES = ("TriggeredScaleUp", "pod triggered scale-up: [{workers-a 3->4 (max: 9)}]")
+_NOT = ("NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size reached")
+
+
+@varied
+def a_node_is_nominated_by_karpenter() -> Variation:
+    return unscheduled("in-progress", ("Nominated", "Pod should schedule on: nodeclaim/general-7xk2p"), healthy=True)
+
+
+@varied
+def the_autoscaler_adds_a_node_after_it_could_not() -> Variation:
+    return unscheduled("in-progress", _NOT, _SCALES, healthy=True)
+
+
+@varied
+def the_autoscaler_has_no_node_to_add() -> Variation:
+    return unscheduled("unschedulable", _SCALES, _NOT)
+
+
+def on_the_router(cause: str, *, weight: int, seconds: float, healthy: bool = False) -> Variation:
+    """A step of 20 % has been passed, its pods are there, and nginx has this weight; the pause began so long ago."""
+    made = paused(cause, healthy=healthy).later(seconds=seconds)
+    made.canary["trafficRouting"] = {"nginx": {"stableIngress": "catalog"}}
+    made.canary |= {"canaryService": "catalog-canary", "stableService": "catalog-stable"}
+    made.status["canary"]["weights"] = {
+        "canary": {"weight": weight, "podTemplateHash": "5649d79497", "serviceName": "catalog-canary"},
+        "stable": {"weight": 100 - weight, "podTemplateHash": "7498c94dc6", "serviceName": "catalog-stable"},
+    }
+    return made
+
+
+@varied
+def the_weight_waits_for_a_pod_of_stable() -> Variation:
+    # rollout/trafficrouting.go: no weight is set while stable has too few available pods for its part
+    made = on_the_router("weight-not-reached", weight=0, seconds=400)
+    stable = made.replicaset("7498c94dc6")
+    stable["status"] |= {"availableReplicas": stable["spec"]["replicas"] - 1}
+    return made
+
+
+@varied
+def the_weight_is_the_one_of_the_step() -> Variation:
+    return on_the_router("waiting-for-a-person", weight=20, seconds=400, healthy=True)
+
+
+@varied
+def the_weight_was_asked_for_a_moment_ago() -> Variation:
+    return on_the_router("waiting-for-a-person", weight=0, seconds=5, healthy=True)
+
+
+@varied
+def the_weight_of_a_router_with_finer_parts() -> Variation:
+    made = on_the_router("waiting-for-a-person", weight=20, seconds=400, healthy=True)
+    made.canary["trafficRouting"]["maxTrafficWeight"] = 1000
+    made.status["canary"]["weights"]["stable"]["weight"] = 980
+    return made
+
+
+def on_few_pods(
+    cause: str, *, replicas: int, weight: int, canary: int, stable: int, healthy: bool = False
+) -> Variation:
+    """Without a router, and without a pod more than `replicas`: so many pods of each are there for that weight."""
+    made = paused(cause, healthy=healthy).later(seconds=400)
+    made.rollout["spec"]["replicas"] = replicas
+    made.canary |= {"maxSurge": 0, "maxUnavailable": 1}
+    made.canary["steps"][0] = {"setWeight": weight}
+    for hash_, count in (("5649d79497", canary), ("7498c94dc6", stable)):
+        replicaset = made.replicaset(hash_)
+        replicaset["spec"]["replicas"] = count
+        counts = dict.fromkeys(("replicas", "readyReplicas", "availableReplicas", "fullyLabeledReplicas"), count)
+        replicaset["status"] |= counts
+        kept = made.pods(hash_)[:count]
+        made.objects = [o for o in made.objects if o in kept or o not in made.pods(hash_)]
+    made.status |= {"replicas": canary + stable, "updatedReplicas": canary, "availableReplicas": canary + stable}
+    made.status["readyReplicas"] = canary + stable
+    return made
+
+
+@varied
+def half_of_one_pod_is_all_of_it() -> Variation:
+    return on_few_pods("weight-rounded", replicas=1, weight=50, canary=1, stable=0)
+
+
+@varied
+def a_tenth_of_one_pod_is_none_of_it() -> Variation:
+    return on_few_pods("weight-rounded", replicas=1, weight=10, canary=0, stable=1)
+
+
+@varied
+def a_tenth_of_two_pods_is_half_of_them() -> Variation:
+    return on_few_pods("waiting-for-a-person", replicas=2, weight=10, canary=1, stable=1, healthy=True)
+
+
+@varied
+def a_step_of_nothing_has_no_pod() -> Variation:
+    return on_few_pods("waiting-for-a-person", replicas=2, weight=0, canary=0, stable=2, healthy=True)
+
+
 def main(arguments: list[str]) -> int:
     root = Path(arguments[0]) if arguments else CASES
     for name, make in VARIED.items():
