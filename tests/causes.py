@@ -390,6 +390,21 @@ MEANINGS: dict[str, Meaning] = {
         "`status.canary.weights.verified` is false.",
         "Look at the router's own state; the rollout continues once it confirms the weight.",
     ),
+    "weight-not-reached": Meaning(
+        "The step asks for a share of the traffic that the router does not have. The controller changes no weight "
+        "while the stable version, or the canary, has fewer available pods than that share needs; it says so nowhere.",
+        "`status.canary.weights.canary.weight` is another one than the `setWeight` of the step. Compare "
+        "`availableReplicas` of both ReplicaSets with their `replicas`.",
+        "Get the missing pods ready: `canary get` lists those that are not. Until then the analysis measures the share "
+        "that the router has.",
+    ),
+    "weight-rounded": Meaning(
+        "Without a traffic router a weight is a number of pods. With so few pods the share of this step is none of "
+        "them or all of them, so that there is no canary, or nothing else.",
+        "Compare `replicas` of the canary's and of the stable ReplicaSet with the `setWeight` of the step.",
+        "Run more replicas, allow a `maxSurge` of 1, or use a traffic router. `canary plan` shows the share of each "
+        "step.",
+    ),
     "timed-pause": Meaning(
         "A step with a pause of a fixed length is running.",
         "`canary get` shows how much of it is left.",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from companyos_canary.diagnosis import analysis, control, doubts, nodata, pods, release, services, upstream
+from companyos_canary.diagnosis import analysis, control, doubts, nodata, pods, release, services, upstream, weights
 from companyos_canary.diagnosis.case import Case, Finding
 from companyos_canary.model.outcome import MOST_EVIDENCE, Diagnosis
 
@@ -79,6 +79,8 @@ CAUSES: tuple[CauseRow, ...] = (
     CauseRow("deadline-not-firing", upstream.deadline_not_firing),
     CauseRow("undo-is-a-canary", release.undo_is_canary),
     CauseRow("router-lagging", services.not_verified),
+    CauseRow("weight-not-reached", weights.not_reached),
+    CauseRow("weight-rounded", weights.rounded_away),
     CauseRow("timed-pause", release.timed_pause, fine=True),
     CauseRow("waiting-for-a-person", release.waiting_for_person, fine=True),
     CauseRow("slow-start", release.slow_start, fine=True),
