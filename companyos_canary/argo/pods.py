@@ -47,35 +47,68 @@ def restarts(pod: Pod) -> int:
 
 _LATE = timedelta(minutes=1)
 _SILENT = timedelta(seconds=10)
+TO_ADD_A_NODE = timedelta(seconds=20)
 
 
 def is_held(pod: Pod, now: datetime | None = None) -> bool:
     """No node takes it, or it cannot be set up. A readiness gate, which holds it too, is often only late: it counts
-    after a minute, and at any time where no `now` is given."""
-    if pod.held[0] != "ReadinessGatesNotReady" or now is None:
-        return bool(pod.held[0])
-    return pod.held_since is not None and now - pod.held_since >= _LATE
+    after a minute. Where no node takes it, that counts once an autoscaler has had the time to say that it adds one.
+    Both count at any time where no `now` is given."""
+    if now is not None and pod.held[0] == "ReadinessGatesNotReady":
+        return pod.held_since is not None and now - pod.held_since >= _LATE
+    if now is not None and _no_node(pod):
+        return pod.created_at is None or now - pod.created_at >= TO_ADD_A_NODE
+    return bool(pod.held[0])
 
 
 def silent_pod(snapshot: Snapshot, now: datetime) -> Pod | None:
-    """The oldest pod of the newest revision that has been starting for ten seconds and does not say what keeps it: its
-    events may."""
+    """The oldest pod of the newest revision that has been starting for ten seconds and does not say what keeps it, or
+    that no node takes: its events may say more."""
     own = (p for p in snapshot.pods if p.hash == snapshot.rollout.current_hash and not p.ready and not p.deleting)
-    said = (p for p in own if pod_status(p) in _STARTING and not pod_message(p) and not p.held[0])
+    said = (p for p in own if pod_status(p) in _STARTING and (_no_node(p) or not (pod_message(p) or p.held[0])))
     return next((p for p in said if p.created_at and now - p.created_at >= _SILENT), None)
 
 
-def with_warnings(snapshot: Snapshot, events: Sequence[Event]) -> Snapshot:
-    """The pods that these events are about, with the newest Warning of each as what holds it."""
-    told = sorted((e for e in events if e.type == "Warning" and e.kind == "Pod" and e.reason), key=lambda e: str(e.at))
-    warnings = {e.name: (e.reason, e.message) for e in told}
-    if not warnings:
-        return snapshot
-    pods = (
-        replace(p, held=warnings[p.name]) if p.name in warnings and not p.ready and not p.held[0] else p
-        for p in snapshot.pods
-    )
+def with_pod_events(snapshot: Snapshot, events: Sequence[Event], now: datetime) -> Snapshot:
+    """The pods that these events are about, with the newest Warning of each as what holds it; and those that no node
+    takes while an autoscaler adds one. Pods of a version that are held alike are told by the events of one."""
+    told = sorted((e for e in events if e.kind == "Pod" and e.reason), key=lambda e: str(e.at))
+    warnings = {e.name: (e.reason, e.message) for e in told if e.type == "Warning"}
+    coming = {
+        p.hash for p in snapshot.pods if node_is_coming([(e.reason, e.at) for e in told if e.name == p.name], now)
+    }
+
+    def seen(pod: Pod) -> Pod:
+        if pod.hash in coming and _no_node(pod):
+            return replace(pod, held=("", NODE_COMES))
+        known = pod.name in warnings and not pod.ready and not pod.held[0]
+        return replace(pod, held=warnings[pod.name]) if known else pod
+
+    return replace(snapshot, pods=tuple(map(seen, snapshot.pods))) if warnings or coming else snapshot
+
+
+def without_a_verdict(snapshot: Snapshot) -> Snapshot:
+    """As long as the events of a pod that no node takes have not been read: they may say that one is coming."""
+    pods = (replace(p, held=("", "")) if _no_node(p) else p for p in snapshot.pods)
     return replace(snapshot, pods=tuple(pods))
+
+
+NODE_COMES = "an autoscaler is adding a node for it"
+_ADDS = ("TriggeredScaleUp", "Nominated")  # cluster-autoscaler, Karpenter
+_ADDS_NONE = ("NotTriggerScaleUp",)
+_NODE_TAKES = timedelta(minutes=10)
+
+
+def node_is_coming(happened: Sequence[tuple[str, datetime | None]], now: datetime) -> bool:
+    """Whether an autoscaler makes room for a pod with these events (reason and time, the newest last): it said so last,
+    and less than ten minutes ago."""
+    said = [(reason, at) for reason, at in happened if reason in (*_ADDS, *_ADDS_NONE)]
+    reason, at = said[-1] if said else ("", None)
+    return reason in _ADDS and at is not None and now - at < _NODE_TAKES
+
+
+def _no_node(pod: Pod) -> bool:
+    return pod.held[0] == "Unschedulable"
 
 
 def pod_message(pod: Pod) -> str:

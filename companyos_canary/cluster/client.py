@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypedDict, Unpack
 
 from companyos_canary.argo.actions import Author, event
-from companyos_canary.argo.pods import silent_pod, with_warnings
+from companyos_canary.argo.pods import silent_pod, with_pod_events
 from companyos_canary.cluster import kinds
 from companyos_canary.cluster.errors import PAGE, raise_for
 from companyos_canary.cluster.kinds import DEPLOYMENT, EVENT, POD, ROLLOUT, Kind, known, namespaced, path_of
@@ -202,11 +202,12 @@ class Cluster:
     def with_words(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         """With what events say of the pod that has been starting for long, if there is one: one request then. Nothing
         depends on it."""
-        pod = silent_pod(snapshot, self.server_time or now)
+        at = self.server_time or now
+        pod = silent_pod(snapshot, at)
         if pod is None:
             return snapshot
         try:
-            return with_warnings(snapshot, self.events(POD.kind, pod.name))
+            return with_pod_events(snapshot, self.events(POD.kind, pod.name), at)
         except CanaryError:
             return snapshot
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from companyos_canary.argo.pods import silent_pod, with_warnings
+from companyos_canary.argo.pods import silent_pod, with_pod_events, without_a_verdict
 from companyos_canary.cluster import kinds
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import (
@@ -249,7 +249,10 @@ class WatchFeed:
         )
         found = kinds.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden)
         words = [Event.from_object(o) for source in self._words.values() for o in source.objects()]
-        return with_warnings(found, words)
+        now = self._now()
+        read = any(s.synced or s.stopped for s in self._words.values()) or not self._with_events
+        unread = not read and silent_pod(found, now) is not None
+        return with_pod_events(without_a_verdict(found) if unread else found, words, now)
 
     def _lost(self) -> list[ObjectSource]:
         """Those without a connection; what is refused from the start never had one."""

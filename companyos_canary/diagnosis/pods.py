@@ -6,10 +6,12 @@ from datetime import timedelta
 
 from companyos_canary.argo.cause import aborted_by_analysis, says_no_reason
 from companyos_canary.argo.patches.record import abort_action
-from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote, short
+from companyos_canary.argo.pods import is_held, node_is_coming
+from companyos_canary.diagnosis.case import Case, Finding, at, condition, event_time, quote, short
 from companyos_canary.diagnosis.containers import UNREADY, Trouble, missing_object, not_ready, of_containers, pod_name
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
+from companyos_canary.model.quantity import parse_time
 from companyos_canary.units import duration
 
 _MOUNT = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
@@ -19,7 +21,7 @@ _VOLUME = ("persistentvolumeclaim", "volume node affinity", "max volume count", 
 _NO_KEY = re.compile(r"references non-existent (config|secret) key")
 _AGAIN = 3  # times
 _SETUP = timedelta(seconds=30)  # volumes and networks may be late for so long
-_SCALE_UP = timedelta(minutes=10)
+_LATELY = timedelta(minutes=10)
 
 
 def troubles(case: Case, hash_: str) -> tuple[Trouble, ...]:
@@ -35,7 +37,7 @@ def _counted(case: Case, hash_: str) -> list[Fields]:
     if hash_ == case.rollout.current_hash:
         pods += case.experiment_pods()
     failed = [p for p in pods if at(p, "status", "phase") == "Failed"]
-    lately = [p for p in failed if (age := case.age(p["metadata"].get("creationTimestamp"))) and age < _SCALE_UP]
+    lately = [p for p in failed if (age := case.age(p["metadata"].get("creationTimestamp"))) and age < _LATELY]
     replaced = replicaset is not None and len(pods) - len(failed) >= replicaset.desired
     return [p for p in pods if p not in failed] if replaced and len(lately) < _AGAIN else pods
 
@@ -66,8 +68,7 @@ def _unscheduled(case: Case, pod: Fields) -> Trouble | None:
         return None
     index, said = found
     age = case.age(pod["metadata"].get("creationTimestamp"))
-    scaling = any(e.get("reason") == "TriggeredScaleUp" for e in case.events("Pod", pod_name(pod)))
-    if scaling and age is not None and age < _SCALE_UP:
+    if _node_comes(case, pod):
         return None
     message = str(said.get("message") or "")
     if said.get("reason") == "SchedulingGated":
@@ -84,6 +85,16 @@ def _unscheduled(case: Case, pod: Fields) -> Trouble | None:
         return None
     id_ = "volume" if volume else "unschedulable"
     return Trouble(id_, pod, f"pod {pod_name(pod)} cannot be scheduled: {why}", evidence)
+
+
+def _node_comes(case: Case, pod: Fields) -> bool:
+    """Whether an autoscaler adds a node for it, or may be about to: by its events, or by what the Snapshot knows of a
+    pod like it."""
+    known = next((p for p in case.snapshot.pods if p.name == pod_name(pod)), None)
+    if known is not None and not is_held(known, case.now):
+        return True
+    newest_first = [(str(e.get("reason")), parse_time(event_time(e))) for e in case.events("Pod", pod_name(pod))]
+    return node_is_coming(newest_first[::-1], case.now)
 
 
 def _requests(pod: Fields, lacks: list[str]) -> Iterator[Evidence]:

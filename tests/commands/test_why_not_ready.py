@@ -24,12 +24,13 @@ def held(world: World, **status: Any) -> None:
     world.store.update(POD, {**copy.deepcopy(pod), "status": status}, status_only=True)
 
 
-def happened(world: World, reason: str, message: str) -> str:
+def happened(world: World, reason: str, message: str, *, name: str = "e1") -> str:
     """An event about the canary's pod; its name."""
     digest = world.rollout().current_hash
     (pod,) = [p for p in world.pods() if p["metadata"]["labels"]["rollouts-pod-template-hash"] == digest]
     about = {"kind": "Pod", "name": pod["metadata"]["name"], "namespace": "companyos", "uid": pod["metadata"]["uid"]}
-    event = {"metadata": {"name": "e1", "namespace": "companyos"}, "involvedObject": about, "type": "Warning"}
+    event = {"metadata": {"name": name, "namespace": "companyos"}, "involvedObject": about}
+    event["type"] = "Normal" if reason == "TriggeredScaleUp" else "Warning"
     world.store.create(EVENT, {**event, "reason": reason, "message": message, "lastTimestamp": format_time(world.now)})
     return str(pod["metadata"]["name"])
 
@@ -90,9 +91,50 @@ def test_a_readiness_gate_is_a_cause_once_it_has_been_unmet_for_long(running: Wo
     assert bool(cause and [p for p in cause["pods"] if p["message"] == GATE]) == said
 
 
+SCALES = "pod triggered scale-up: [{workers-a 3->4 (max: 9)}]"
+
+
+def unscheduled(world: World, *reasons: str) -> None:
+    """No node takes the canary's pod; its events have these reasons, the newest last."""
+    told = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": CPU}
+    held(world, phase="Pending", conditions=[{**told, "lastTransitionTime": format_time(world.now)}])
+    for n, reason in enumerate(reasons):
+        world.advance(5)
+        happened(world, reason, SCALES if reason == "TriggeredScaleUp" else "max node group size reached", name=f"e{n}")
+
+
+@pytest.mark.parametrize("verb", ["get", "status", "watch"])
+def test_a_pod_for_which_a_node_is_being_added_is_no_alarm(running: World, over_the_real_feed: None, verb: str) -> None:
+    unscheduled(running, "NotTriggerScaleUp", "TriggeredScaleUp")
+    running.advance(20)
+    ran = running.canary(verb, *(("--timeout", "30s") if verb == "watch" else ()))
+    assert "Unschedulable" not in ran.out + ran.err
+    assert "no node" not in ran.out + ran.err
+    terminal = running.canary("watch", "--timeout", "30s", terminal=True).out
+    assert "Unschedulable" not in terminal
+    assert "cannot be scheduled" not in terminal
+    why = running.canary("why", "-o", "json").json["data"]
+    assert why["cause"] == "in-progress"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "minutes"), [(("TriggeredScaleUp",), 11), (("TriggeredScaleUp", "NotTriggerScaleUp"), 1), ((), 1)]
+)
+def test_a_pod_for_which_no_node_comes_is_one(
+    running: World, over_the_real_feed: None, reasons: tuple[str, ...], minutes: int
+) -> None:
+    unscheduled(running, *reasons)
+    running.advance(60 * minutes)
+    assert f"Unschedulable: {CPU}" in running.canary("get").out
+    assert running.canary("watch", "--timeout", "3s").out.count("Unschedulable message=") == 1
+    assert running.canary("why", "-o", "json").json["data"]["cause"] == "unschedulable"
+
+
 def test_a_pod_that_no_node_takes(running: World) -> None:
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": CPU}
     held(running, phase="Pending", conditions=[condition])
+    assert running.canary("get", "-o", "json").json["data"]["cause"] is None, "an autoscaler may be about to add one"
+    running.advance(20)
     ran = running.canary("get")
     assert ran.code == ExitCode.OK, ran
     assert f"Unschedulable: {CPU}" in ran.out
