@@ -3,7 +3,7 @@
 Upstream: argoproj/notifications-engine pkg/api and pkg/triggers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,11 @@ def notice_templates(config: Mapping[str, str], name: str | None) -> tuple[Notic
 def notice_triggers(config: Mapping[str, str], name: str | None) -> tuple[NoticeTrigger, ...]:
     """The same for triggers."""
     return tuple(_trigger(n, _parsed("trigger", n, text)) for n, text in _of_kind(config, "trigger", name))
+
+
+def definitions(config: Mapping[str, str], kind: str, names: Iterable[str]) -> dict[str, Any]:
+    """What the templates or triggers of these names are in YAML."""
+    return {name: _parsed(kind, name, config[f"{kind}.{name}"]) for name in names}
 
 
 def notice_verdicts(trigger: NoticeTrigger, rollout: Mapping[str, Any], now: datetime) -> tuple[NoticeVerdict, ...]:

@@ -16,6 +16,8 @@ _VALUED = {*_BEFORE, *_DROPPED, "-o", "--output", "-e", "--env", "--field", "-f"
 _VALUED |= {"--selector", "--timeout", "-t", "--timeout-seconds", "--to-revision", "--to", "-i", "--in", "--reason"}
 _VALUED |= {"--rollout", "--container", "--from", "--from-file", "--name", "--generate-name", "--instance-id"}
 _VALUED |= {"--argument", "--config-map", "--secret", "--recipient"}
+_SHORT = ("-n", "-o", "-a", "-f", "-l", "-t", "-i")
+_LEVELLED = {"get", "list", "set", "status", "promote", "abort", "pause", "retry", "restart", "undo", "terminate"}
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ def translated(arguments: Sequence[str]) -> Sequence[str]:
     line = _verb_first(arguments)
     if not line or line[0].startswith("-"):
         return arguments
-    verb, rest = line[0], _common(line[1:])
+    verb, rest = line[0], _common(line[0], line[1:])
     of = _LINES.get(verb)
     found = of(_taken_apart(verb, rest)) if of else None
     return found or [verb, *rest]
@@ -60,8 +62,9 @@ def _verb_first(arguments: Sequence[str]) -> list[str]:
     return [rest[0], *before, *rest[1:]] if rest else []
 
 
-def _common(rest: Iterable[str]) -> list[str]:
-    """Without the options that mean nothing here, and with a time for requests in seconds."""
+def _common(verb: str, rest: Iterable[str]) -> list[str]:
+    """Without the options that mean nothing here, with a time for requests in seconds, and a short option apart from
+    its value, which may be behind a `=` there."""
     kept: list[str] = []
     words = iter(rest)
     for word in words:
@@ -69,6 +72,12 @@ def _common(rest: Iterable[str]) -> list[str]:
         if name in _DROPPED:
             if not equals:
                 next(words, None)
+        elif verb in _LEVELLED and name == "-v" and value.isdecimal():  # the level of a log
+            continue
+        elif verb in _LEVELLED and word.isdecimal() and kept[-1:] == ["-v"]:
+            kept.pop()
+        elif equals and re.fullmatch("-[a-z]", name) and name in _SHORT:
+            kept += [name, value]
         elif name == "--request-timeout" and equals:
             kept.append(f"{name}={_seconds(value)}")
         elif kept and kept[-1] == "--request-timeout":
@@ -115,12 +124,16 @@ def _get(line: _Line) -> list[str] | None:
     if kind not in ROLLOUTS and not line.has("-w", "--watch", "--timeout-seconds"):
         return None
     names = line.words[1:] if kind in ROLLOUTS else line.words
-    line.options = [("--timeout", f"{v}s") if n == "--timeout-seconds" else (n, v) for n, v in line.options]
     watching = [v for v in line.taken("-w", "--watch") if v != "false"]
-    return line.put("watch" if watching else "get", *names)
+    limits = line.taken("--timeout-seconds")  # of watching
+    if not watching:
+        return line.put("get", *names)
+    return line.put("watch", *names, *(part for limit in limits for part in ("--timeout", f"{limit}s")))
 
 
 def _list(line: _Line) -> list[str] | None:
+    if not line.has("-w", "--watch"):
+        line.taken("--timestamps")  # of what is watched
     if line.words[:1] and line.words[0] in EXPERIMENTS:
         return line.put("experiment list", *line.words[1:])
     return line.put("list", *line.words[1:]) if line.words[:1] and line.words[0] in ROLLOUTS else None
@@ -128,6 +141,8 @@ def _list(line: _Line) -> list[str] | None:
 
 def _set(line: _Line) -> list[str] | None:
     """It returns once it is sent, as the plugin's does."""
+    if line.has("-h", "--help"):
+        return ["deploy", "--help"]
     if len(line.words) != 3 or line.words[0] != "image":
         return None
     container, equals, image = line.words[2].partition("=")
@@ -178,6 +193,17 @@ def _files(verb: str) -> Callable[[_Line], list[str] | None]:
     return of
 
 
+def _notifications(line: _Line) -> list[str] | None:
+    """A Secret is only for sending, and `console:stdout` is where messages are printed, which is not sent either."""
+    line.taken("--secret")
+    if line.words[:2] == ["template", "notify"]:
+        line.taken("--recipient")
+    if line.words[:2] == ["trigger", "run"] and re.search(r"/.*\.|\.(ya?ml|json)$", line.words[-1]):
+        line.options.append(("--rollout-file", line.words.pop()))
+    line.options = [(n, v) for n, v in line.options if (n, v) not in (("-o", "wide"), ("--output", "wide"))]
+    return line.put("notifications", *line.words)
+
+
 def _version(line: _Line) -> list[str] | None:
     return line.put("version", *line.words, "--client") if line.taken("--short") else None
 
@@ -193,5 +219,6 @@ _LINES: dict[str, Callable[[_Line], list[str] | None]] = {
     "retry": _retry,
     "create": _files("create"),
     "lint": _files("lint"),
+    "notifications": _notifications,
     "version": _version,
 }

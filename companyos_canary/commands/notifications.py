@@ -11,6 +11,7 @@ from companyos_canary.actions.notices import (
     NoticeTrigger,
     NoticeVerdict,
     data_of_config,
+    definitions,
     notice_config,
     notice_templates,
     notice_triggers,
@@ -67,6 +68,9 @@ def notifications(
     config_map: Annotated[
         str | None, typer.Option("--config-map", metavar="FILE", help="read it here, not in the cluster")
     ] = None,
+    rollout_file: Annotated[
+        str | None, typer.Option("--rollout-file", metavar="FILE", help="read the Rollout here, not in the cluster")
+    ] = None,
 ) -> base.Answer:
     """Show the templates and triggers of notifications, and evaluate a trigger's conditions for a Rollout now.
 
@@ -86,9 +90,12 @@ def notifications(
         raise Refused("messages are not rendered or sent by this program", hint=f"use the plugin: `{printable(shown)}`")
     config = data_of_config(_file(session, config_map)) if config_map else notice_config(session.cluster)
     if what == "template":
-        return _templates(session, notice_templates(config, name))
+        templates = notice_templates(config, name)
+        return _templates(session, templates, definitions(config, what, (t.name for t in templates)))
     triggers = notice_triggers(config, name)
-    return _triggers(session, triggers) if action == "get" else _run(session, triggers[0])
+    if action == "run":
+        return _run(session, triggers[0], rollout_file)
+    return _triggers(session, triggers, definitions(config, what, (t.name for t in triggers)))
 
 
 def _file(session: base.Session, name: str) -> Mapping[str, Any]:
@@ -98,41 +105,54 @@ def _file(session: base.Session, name: str) -> Mapping[str, Any]:
     return found[0]
 
 
-def _templates(session: base.Session, found: tuple[NoticeTemplate, ...]) -> base.Answer:
+def _templates(session: base.Session, found: tuple[NoticeTemplate, ...], written: Mapping[str, Any]) -> base.Answer:
     session.answered = not found and session.output in ("name", "yaml")
     return base.Answer(
         data=NoticeTemplates(found),
         lines=tuple(f"{t.name}: {t.message or ', '.join(t.services)}" for t in found),
         notes=() if found else ("there is no template",),
+        objects=(written,),
         name="\n".join(t.name for t in found),
     )
 
 
-def _triggers(session: base.Session, found: tuple[NoticeTrigger, ...]) -> base.Answer:
+def _triggers(session: base.Session, found: tuple[NoticeTrigger, ...], written: Mapping[str, Any]) -> base.Answer:
     session.answered = not found and session.output in ("name", "yaml")
     return base.Answer(
         data=NoticeTriggers(found),
         lines=tuple(f"{t.name}: {c.when} → {', '.join(c.send)}" for t in found for c in t.conditions),
         notes=() if found else ("there is no trigger",),
+        objects=(written,),
         name="\n".join(t.name for t in found),
     )
 
 
-def _run(session: base.Session, trigger: NoticeTrigger) -> base.Answer:
-    for given in names_of(session.resolved.rollout):
-        not_a_name(given, "Rollout")
-    live = session.cluster.rollout(session.rollout)
-    results = notice_verdicts(trigger, live.raw, session.runtime.clock.now())
+def _run(session: base.Session, trigger: NoticeTrigger, file: str | None) -> base.Answer:
+    raw = _rollout(session, file)
+    name = str((raw.get("metadata") or {}).get("name") or "")
+    results = notice_verdicts(trigger, raw, session.runtime.clock.now())
     words = {True: "true", False: "false", None: "unknown"}
     problems = [f"not evaluated here: {r.problem}: `{r.condition.when}`" for r in results if r.problem]
     if problems:
-        problems.append(f"the plugin does: `{_PLUGIN} trigger run {trigger.name} {live.name}`")
+        problems.append(f"the plugin does: `{_PLUGIN} trigger run {trigger.name} {printable(name)}`")
     return base.Answer(
-        data=NoticeRun(trigger.name, live.name, results),
+        data=NoticeRun(trigger.name, name, results),
         lines=tuple(f"{words[r.holds]}  {r.condition.when} → {', '.join(r.condition.send)}" for r in results),
         notes=tuple(problems),
         name=trigger.name,
     )
 
 
-command = base.verb(notifications, forms=("human", "json", "name"))
+def _rollout(session: base.Session, file: str | None) -> Mapping[str, Any]:
+    """The one that was named, or the one in the file."""
+    if file is None:
+        for name in names_of(session.resolved.rollout):
+            not_a_name(name, "Rollout")
+        return session.cluster.rollout(session.rollout).raw
+    found = [obj for _, obj in read_objects(session, [file]) if obj["kind"] == "Rollout"]
+    if not found:
+        raise UsageError(printable(f"{file}: there is no Rollout in it"), hint="name the file of the Rollout")
+    return found[0]
+
+
+command = base.verb(notifications, forms=("human", "json", "yaml", "name"))

@@ -13,7 +13,7 @@ _VALUED |= {"--timeout", "-l", "--selector", "--reason", "--name"}
 _VALUED |= {"--as", "--as-group", "--token", "--user", "--cluster"}
 _CREDENTIALS = {"--as-uid", "--server", "-s"}
 _CREDENTIALS |= {"--certificate-authority", "--client-certificate", "--client-key", "--tls-server-name"}
-_CREDENTIALS |= {"--insecure-skip-tls-verify", "--disable-compression"}
+_CREDENTIALS |= {"--insecure-skip-tls-verify", "--disable-compression", "--username", "--password", "--proxy-url"}
 _KEPT = ("-n", "--namespace", "--context", "--kubeconfig", "--as", "--as-group", "--user", "--cluster")
 
 

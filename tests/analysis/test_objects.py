@@ -10,7 +10,11 @@ from companyos_canary.analysis.expr.tree import ConditionError
 ROLLOUT = {
     "metadata": {"labels": {"team": "shop"}},
     "spec": {"replicas": 3},
-    "status": {"phase": "Degraded", "conditions": [{"type": "Available", "status": "True"}]},
+    "status": {
+        "since": "2026-03-01T23:50:00Z",
+        "phase": "Degraded",
+        "conditions": [{"type": "Available", "status": "True"}],
+    },
 }
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -27,6 +31,14 @@ NOW = datetime(2026, 3, 2, tzinfo=UTC)
         ("any(rollout.status.conditions, {.type == 'Available'})", True),
         ("len(rollout.status.conditions) == 1 and rollout.status.conditions[0].status == 'True'", True),
         ("rollout.nothing == nil", True),
+        ("time.Now().Sub(time.Parse(rollout.status.since)).Minutes() == 10", True),
+        ("time.Now().Sub(time.Parse(rollout.status.since)) > duration('5m')", True),
+        ("time.Now() - time.Parse(rollout.status.since) > duration('15m')", False),
+        ("time.Parse(rollout.status.since).Add(duration('15m')).Before(time.Now())", False),
+        ("time.Parse(rollout.status.since).After(time.Parse('2026-03-01T23:49:59.5Z'))", True),
+        ("time.Parse(rollout.status.since).Equal(time.Parse('2026-03-02T00:50:00+01:00'))", True),
+        ("time.Now().Hour() in 9..17", False),
+        ("rollout.status.since != nil and time.Parse(rollout.status.since).Year() == 2026", True),
     ],
 )
 def test_fields_are_members(text: str, holds: bool) -> None:
@@ -37,7 +49,15 @@ def test_fields_are_members(text: str, holds: bool) -> None:
     ("text", "error"),
     [
         ("rollout.status.blueGreen.activeSelector == ''", "cannot fetch activeSelector from <nil>"),
-        ("time.Now() != nil", "unknown name time"),
+        ("repo.GetAppDetails() != nil", "unknown name repo"),
+        ("time.Parse(rollout.nothing) != nil", "<nil> is not a time"),
+        ("time.Parse('yesterday') != nil", "yesterday is not a time"),
+        ("time.Parse() != nil", "`time.Parse` with 0 arguments"),
+        ("time.Sleep(1) != nil", "`time.Sleep` with 1 arguments"),
+        ("time.Now().Sub() != nil", "cannot use nothing as the argument of Sub"),
+        ("time.Now().Sub(1) != nil", "cannot use int as the argument of Sub"),
+        ("time.Now().Add(rollout.spec.replicas) != nil", "cannot use int as the argument of Add"),
+        ("time.Now().Truncate(1) != nil", "the method Truncate"),
         ("rollout.status.phase ==", "unexpected token"),
         ("result > 1", "unknown name result"),
         ("1 + 1", "expected bool, but got"),

@@ -9,7 +9,7 @@ import yaml
 
 from companyos_canary.commands.aliases import translated
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT
+from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT
 from tests import docs
 from tests.commands.test_create import template_object
 from tests.commands.test_experiment import judging
@@ -20,6 +20,33 @@ from tests.world import World
 PAGE = docs.ROOT / "docs" / "from-plugin.md"
 VERBS = "abort completion create dashboard get lint list notifications pause promote restart retry set status "
 VERBS += "terminate undo version"
+
+
+# The options of each command, as the pages of the plugin's own reference name them.
+OPTIONS = {
+    "create": "--filename --no-color --watch",
+    "create analysisrun": "--argument --from --from-file --generate-name --global --instance-id --name",
+    "dashboard": "--port --root-path",
+    "get experiment": "--no-color --watch",
+    "get rollout": "--no-color --timeout-seconds --watch",
+    "lint": "--filename",
+    "list experiments": "--all-namespaces",
+    "list rollouts": "--all-namespaces --name --timestamps --watch",
+    "notifications template get": "--output",
+    "notifications template notify": "--recipient",
+    "notifications trigger get": "--output",
+    "notifications trigger run": "--config-map --secret",
+    "promote": "--full --skip-all-steps --skip-current-step",
+    "restart": "--in",
+    "status": "--timeout --watch",
+    "undo": "--to-revision",
+    "version": "--short",
+}
+SHORT = {"-f": "--filename", "-w": "--watch", "-a": "--argument", "-o": "--output", "-i": "--in", "-t": "--timeout"}
+IGNORED = {"--cache-dir": "x", "--kloglevel": "4", "--loglevel": "debug", "-v": "4"}
+TAKEN = {"-n": "companyos", "--namespace": "companyos", "--request-timeout": "5s", "--as": "ana", "--as-group": "ops"}
+REFUSED = "--as-uid --certificate-authority --client-certificate --client-key --server -s --tls-server-name --username "
+REFUSED += "--password --proxy-url --disable-compression --insecure-skip-tls-verify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +74,42 @@ def test_every_command_of_the_plugin_is_there() -> None:
     assert {row.theirs[0] for row in rows()} == set(VERBS.split())
 
 
+@pytest.mark.parametrize("command", OPTIONS)
+def test_every_option_of_a_command_of_the_plugin_is_there(command: str) -> None:
+    words = command.split()
+    shown = {w.partition("=")[0] for row in rows() if list(row.theirs[: len(words)]) == words for w in row.theirs}
+    assert set(OPTIONS[command].split()) <= {SHORT.get(w, w) for w in shown}
+
+
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize(("option", "value"), [*IGNORED.items(), *TAKEN.items()])
+def test_an_option_of_every_command_that_harms_no_one_is_taken(
+    stage: World, option: str, value: str, joined: bool
+) -> None:
+    given = (f"{option}={value}",) if joined else (option, value)
+    ran = stage.canary("get", "rollout", "companyos-api", *given)
+    assert ran.code == ExitCode.OK, ran
+    assert f"`{option}" in PAGE.read_text()
+
+
+@pytest.mark.parametrize("option", REFUSED.split())
+def test_credentials_and_addresses_are_refused(stage: World, option: str) -> None:
+    stage.requests.clear()
+    ran = stage.canary("get", "rollout", "companyos-api", option, "x")
+    assert (ran.code, stage.requests) == (ExitCode.USAGE, [])
+    assert "write it into the kubeconfig" in ran.err
+    assert f"`{option}`" in PAGE.read_text()
+
+
 @pytest.fixture
 def stage(waiting: World) -> World:
     """What the page names is there: a Rollout, an Experiment, a template, files."""
     waiting.store.create(ANALYSISTEMPLATE, template_object())
     waiting.store.create(EXPERIMENT, judging("vector(-1)"))
     waiting.store.create(CONFIGMAP, config_map())
+    everywhere = {**template_object(), "kind": "ClusterAnalysisTemplate", "metadata": {"name": "everywhere"}}
+    waiting.store.create(CLUSTERANALYSISTEMPLATE, everywhere)
+    (waiting.folder / "config.yaml").write_text(yaml.safe_dump(config_map()))
     waiting.advance(2)
     (waiting.folder / "template.yaml").write_text(yaml.safe_dump(template_object()))
     (waiting.folder / "experiment.yaml").write_text(yaml.safe_dump({**COMPARE, "metadata": {"name": "another"}}))

@@ -7,7 +7,7 @@ import yaml
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults.effects import Answer, Fault
-from companyos_canary.sandbox.kinds import CONFIGMAP
+from companyos_canary.sandbox.kinds import CONFIGMAP, ROLLOUT
 from tests.world import World
 
 TRIGGER = """\
@@ -19,11 +19,16 @@ TRIGGER = """\
 - when: rollout.status?.blueGreen?.activeSelector != nil
   send: [other]
 """
+TIMED = """\
+- when: time.Now().Sub(time.Parse(rollout.metadata.creationTimestamp)).Minutes() > 5
+  send: [paused]
+"""
 DATA = {
     "template.paused": "message: |\n  {{.rollout.metadata.name}} waits.\nslack: {attachments: '[]'}\n",
     "template.silent": "email: {subject: x}\n",
     "trigger.on-paused": TRIGGER,
-    "trigger.on-time": "- when: time.Now().Sub(time.Parse(rollout.status.since)).Minutes() > 5\n  send: [paused]\n",
+    "trigger.on-time": TIMED,
+    "trigger.on-commit": "- when: repo.GetCommitMetadata(rollout.spec.x).Author == 'ana'\n  send: [paused]\n",
     "service.slack": "token: $slack-token",
 }
 
@@ -67,10 +72,19 @@ def test_a_trigger_is_evaluated_for_the_rollout_as_it_is_now(configured: World) 
 
 
 def test_a_condition_that_is_not_understood_is_unknown_and_the_plugin_is_named(configured: World) -> None:
-    ran = configured.canary("notifications", "trigger", "run", "on-time")
+    ran = configured.canary("notifications", "trigger", "run", "on-commit")
     assert (ran.code, ran.out.split()[0]) == (ExitCode.OK, "unknown")
-    assert "not evaluated here: unknown name time" in ran.err
-    assert "`kubectl argo rollouts notifications trigger run on-time companyos-api`" in ran.err
+    assert "not evaluated here: unknown name repo" in ran.err
+    assert "`kubectl argo rollouts notifications trigger run on-commit companyos-api`" in ran.err
+
+
+def test_a_condition_about_the_time_is_evaluated_now(configured: World) -> None:
+    def holds() -> str:
+        return configured.canary("notifications", "trigger", "run", "on-time").out.split()[0]
+
+    assert holds() == "false"
+    configured.advance(360)
+    assert holds() == "true"
 
 
 def test_a_message_is_not_sent_from_here(configured: World) -> None:
@@ -140,3 +154,21 @@ def test_who_may_not_read_the_configuration_is_denied(configured: World) -> None
     configured.faults.add(Fault(Answer(403), path="/configmaps"))
     ran = configured.canary("notifications", "template", "get")
     assert (ran.code, ran.out) == (ExitCode.DENIED, "")
+
+
+def test_a_definition_is_printed_as_it_is_written(configured: World) -> None:
+    ran = configured.canary("notifications", "template", "get", "paused", "-o=yaml")
+    written = {"message": "{{.rollout.metadata.name}} waits.\n", "slack": {"attachments": "[]"}}
+    assert (ran.code, yaml.safe_load(ran.out)) == (ExitCode.OK, {"paused": written})
+    ran = configured.canary("notifications", "trigger", "get", "-o", "yaml")
+    assert yaml.safe_load(ran.out)["on-paused"] == yaml.safe_load(TRIGGER)
+
+
+def test_a_trigger_is_evaluated_for_a_rollout_in_a_file(configured: World) -> None:
+    live = configured.store.read(ROLLOUT, "companyos", "companyos-api")
+    (configured.folder / "live.yaml").write_text(yaml.safe_dump({**live, "kind": "Rollout", "apiVersion": "x/v1"}))
+    configured.requests.clear()
+    ran = configured.canary("notifications", "trigger", "run", "on-paused", "./live.yaml")
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["true", "true", "false"], ran
+    ran = configured.canary("notifications", "trigger", "run", "on-paused", "canary.yaml")
+    assert ran.code == ExitCode.USAGE
