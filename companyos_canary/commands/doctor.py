@@ -95,8 +95,9 @@ def _checks(session: base.Session, before: str) -> Iterator[Check]:
         problem = session.resolved.problem
         yield Check("config", "fault", problem.message, problem.hint)
     elif settings:
-        name = settings.path.name if settings.path else "canary.yaml"
-        yield Check("config", "ok", f"{name} is valid")
+        check = _config(settings)
+        yield check
+        settings = settings if check.mark == "ok" else None
     else:
         yield Check("config", "warning", "there is no canary.yaml here or in a folder above", "canary init")
     try:
@@ -128,6 +129,15 @@ def _checks(session: base.Session, before: str) -> Iterator[Check]:
     yield from _of_rollout(session, snapshot, settings, deployment)
     if before:
         yield readiness.before(before, _outcome(session, snapshot, before))
+
+
+def _config(settings: Settings) -> Check:
+    """Whether it can be rendered: queries and files that it names are read only then."""
+    try:
+        objects(settings, None)
+    except CanaryError as error:
+        return Check("config", "fault", error.message, error.hint)
+    return Check("config", "ok", f"{settings.path.name if settings.path else 'canary.yaml'} is valid")
 
 
 def _of_rollout(

@@ -180,6 +180,22 @@ def test_without_prometheus_the_rest_is_checked(world: World) -> None:
     assert "503" in found["prometheus"]["sentence"]
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("metrics: {mine: {query: 'sum(', below: 1}}\n", "✖ canary.yaml: field `metrics.mine.query` is not PromQL: "),
+        ("merge: [gone.yaml]\n", "✖ "),
+    ],
+)
+def test_a_canary_yaml_that_cannot_be_rendered_is_not_valid(world: World, more: str, said: str) -> None:
+    path = world.folder / "canary.yaml"
+    path.write_text(path.read_text() + more)
+    ran = world.canary("doctor", "companyos-api", "-n", "companyos")
+    assert (ran.code, world.canary("render", "v1").code) == (ExitCode.DEGRADED, ExitCode.USAGE)
+    assert ran.out.startswith(said), ran
+    assert "is valid" not in ran.out
+
+
 def test_a_broken_canary_yaml_is_a_line_with_its_place(world: World) -> None:
     (world.folder / "canary.yaml").write_text(CONFIG + "colour: red\n")
     ran = world.canary("doctor", "companyos-api", "-n", "companyos")
