@@ -201,7 +201,7 @@ def _broken(cell: Cell, world: World, base: Base, ran: Ran, line: Line, took: ti
 
 
 def _of_a_look(cell: Cell, base: Base, ran: Ran) -> Iterator[str]:
-    said = ran.err.strip() or ran.out.count("! ") > base.ran.out.count("! ")
+    said = ran.err.strip() or any(ran.out.count(mark) > base.ran.out.count(mark) for mark in ("! ", "? "))
     log = cell.request.endswith("/log") and cell.fault.startswith("200") and "page" not in cell.fault
     differs = ran.out != base.ran.out and not said and not log  # any text may be a log
     if ran.code == base.ran.code and differs and cell.fault not in NO_FAILURE:
