@@ -24,6 +24,7 @@ from companyos_canary.sandbox.kinds import (
     ANALYSISRUN,
     ANALYSISTEMPLATE,
     CLUSTERANALYSISTEMPLATE,
+    INGRESS,
     REPLICASET,
     ROLLOUT,
     SECRET,
@@ -36,7 +37,7 @@ from tests.lint import samples
 from tests.provider import FunctionProvider
 
 Answer = Callable[[str], Response]
-KINDS = {k.kind: k for k in (ROLLOUT, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, SERVICE)}
+KINDS = {k.kind: k for k in (ROLLOUT, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, SERVICE, INGRESS)}
 NS = "default"
 
 
@@ -155,6 +156,7 @@ ENDS: dict[str, tuple[Answer, str, str]] = {
     "invalid-rollout": (GOOD_ANSWER, "InvalidSpec", "Healthy"),
     "endless-pause": (GOOD_ANSWER, "Paused", "Healthy"),
     "missing-service": (GOOD_ANSWER, "InvalidSpec", "Healthy"),
+    "ingress-without-service": (GOOD_ANSWER, "InvalidSpec", "Healthy"),
     "empty-analysis": (GOOD_ANSWER, "hangs", "Healthy"),
     "field-nowhere": (GOOD_ANSWER, "hangs", "Healthy"),
     "invalid-analysis": (GOOD_ANSWER, "InvalidSpec", "Healthy"),
@@ -201,7 +203,6 @@ OTHERWISE = {
     "service-without-router": "nothing",
     "two-owners-of-replicas": "nothing",
     "scaled-by-memory": "nothing",
-    "ingress-without-service": "nothing",
     "route-without-backends": "nothing",
     "virtual-service-without-route": "nothing",
     "ignore-differences": "nothing",

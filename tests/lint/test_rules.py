@@ -42,3 +42,10 @@ def test_a_finding_is_one_sentence_at_its_field(rule: str) -> None:
         assert not found.message.endswith(".") or "controller" in found.message or found.rule == "invalid-rollout"
         assert "\n" not in found.message
         assert 1 <= found.line <= len(samples.bad(rule).splitlines())
+
+
+def test_the_default_backend_of_an_ingress_is_no_rule_as_for_the_controller() -> None:
+    good = samples.good("ingress-without-service")
+    rules = good[good.index("  rules:") : good.index("---\napiVersion: v1")]
+    only = "  defaultBackend: {service: {name: api-stable, port: {number: 80}}}\n"
+    assert {f.rule for f in findings(good.replace(rules, only))} == {"ingress-without-service"}

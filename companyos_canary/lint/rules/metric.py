@@ -41,12 +41,13 @@ def no_condition(metric: TemplateMetric) -> Iterator[Found]:
         )
 
 
-@rule("limit-never-reached", "error")
+@rule("limit-never-reached", "warning")
 def limit_never_reached(metric: TemplateMetric) -> Iterator[Found]:
     """A limit that the count does not leave room for.
 
     Limits are exceeded, not reached: with `failureLimit: 3` and `count: 3` three failures of three are still a
-    success. The same holds for `inconclusiveLimit`: a metric that is never conclusive passes.
+    success. The same holds for `inconclusiveLimit`: a metric that is never conclusive passes. The controller accepts
+    it, and a metric that is only there to be looked at may want it.
     """
     count = _count(metric)
     if count is None:

@@ -29,7 +29,8 @@ def missing_service(case: RuleCase) -> Iterator[Found]:
 def ingress_without_service(case: RuleCase) -> Iterator[Found]:
     """An Ingress has no rule for the Service that the router splits.
 
-    The controller refuses the Rollout (InvalidSpec) when it sees both.
+    The controller refuses the Rollout (InvalidSpec) as soon as it sees both. A rule counts, the default backend does
+    not. `kubectl argo rollouts lint` does not notice: it looks only at an Ingress that has such a rule.
     """
     canary = _canary(case)
     for router, one, several in (("nginx", "stableIngress", "stableIngresses"), ("alb", "ingress", "ingresses")):
@@ -40,12 +41,13 @@ def ingress_without_service(case: RuleCase) -> Iterator[Found]:
         for path, name in named:
             ingress = case.world.find("Ingress", name, case.object)
             if ingress and service and service not in _backends(ingress):
-                yield Found(path, f"no rule of the Ingress `{name}` has the Service `{service}` as its backend")
+                text = f"no rule of the Ingress `{name}` has the Service `{service}` as its backend"
+                yield Found(path, f"{text}: the controller refuses the Rollout")
 
 
 def _backends(ingress: Manifest) -> set[str]:
     paths = [p for r in mappings(ingress.spec, "rules") for p in mappings(r, "http", "paths")]
-    backends = [below(ingress.spec, "defaultBackend"), *(below(p, "backend") for p in paths)]
+    backends = [below(p, "backend") for p in paths]
     names = [below(b, "service", "name") or below(b, "serviceName") for b in backends]
     return {str(name) for name in names if name}
 
