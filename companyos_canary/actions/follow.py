@@ -67,7 +67,7 @@ class Track:
 
     def explaining(self, cause: Cause | None) -> Cause | None:
         """A deadline that passed is explained by the pods that did not start; so is an abort
-        without a reason, which may be one."""
+        without a reason, which may be one. Only the message of the abort says which it was."""
         if cause is None or cause.metrics or cause.pods or cause.by_hand:
             return cause
         if TIMED_OUT not in cause.message and not says_no_reason(cause.message):

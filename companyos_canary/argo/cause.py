@@ -41,12 +41,14 @@ def cause(snapshot: Snapshot, now: datetime | None = None) -> Cause | None:
 
 def says_no_reason(message: str) -> bool:
     """An abort without a reason: by hand, or after a progress deadline, whose own message the
-    controller v1.9.1 writes over (recorded: bad-image-deadline-abort)."""
+    controller v1.9.1 writes over (recorded: bad-image-deadline-abort). The reason of an abort is in no field:
+    `status.abort` is a boolean, and the reason of the condition is RolloutAborted whatever led to it."""
     return bool(_BARE_ABORT.fullmatch(message))
 
 
 def _explained(snapshot: Snapshot, message: str) -> str:
-    """The controller's message, with the deadline that an event of this update still names."""
+    """The controller's message, with the deadline that an event of this update still names: in its message alone, for
+    1.9 emits it with the reason of the abort, or with none."""
     if not says_no_reason(message):
         return message
     rollout = snapshot.rollout

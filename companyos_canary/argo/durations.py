@@ -148,7 +148,8 @@ _COMPLETED = re.compile(r"Rollout step (\d+)/\d+ completed")  # message: recorde
 
 def step_times(snapshot: Snapshot) -> Mapping[int, datetime]:
     """By the index of the Rollout's own step. Told by events, which a cluster may drop, so that
-    any may be missing; none where it is not known when this update began."""
+    any may be missing; none where it is not known when this update began. The status only has the step that is current,
+    and the Event's reason does not number it: the message does."""
     began = _began(snapshot)
     told = (
         (int(found[1]) - 1, event.at)
@@ -163,9 +164,10 @@ def step_times(snapshot: Snapshot) -> Mapping[int, datetime]:
 
 
 def _began(snapshot: Snapshot) -> datetime | None:
-    """An undo mid-way keeps the start of the release that it ended; its own revision is reported."""
-    updated = f"Rollout updated to revision {snapshot.rollout.revision}"  # message: recorded
-    told = [e.at for e in snapshot.events if e.at and e.message == updated]
+    """An undo mid-way keeps the start of the release that it ended; its own revision is reported, by an Event whose
+    message alone says which one it is (recorded)."""
+    updated = f"Rollout updated to revision {snapshot.rollout.revision}"
+    told = [e.at for e in snapshot.events if e.at and e.reason == "RolloutUpdated" and e.message == updated]
     started = snapshot.rollout.update_started
     return max([started, *told]) if started else None
 

@@ -288,7 +288,8 @@ def _finished(before: Picture | None, after: Picture) -> Iterator[Happened]:
 
 
 def _explained(picture: Picture) -> bool:
-    """Whether the run that led to an abort has said so: the Rollout may be seen before it."""
+    """Whether the run that led to an abort has said so: the Rollout may be seen before it. That it was no run, but a
+    person or a deadline, is only in the message."""
     message = picture.progress.phase.message
     if says_no_reason(message) or TIMED_OUT in message:
         return True

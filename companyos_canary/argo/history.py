@@ -331,10 +331,14 @@ def _ended(
 
 
 def _completes(event: Event, replicaset: ReplicaSet) -> bool:
-    """The controller's word that this revision was promoted (message: recorded). For the first
-    one it says so before there are pods."""
+    """The controller's word that this revision was promoted. The reason says what happened; of which revision is only
+    in the message (recorded). For the first one it says so before there are pods."""
     head = f"Rollout completed update to revision {replicaset.revision} ({replicaset.hash})"
-    return event.message.startswith(head) and not event.message.endswith("Initial deploy")
+    return (
+        event.reason == "RolloutCompleted"
+        and event.message.startswith(head)
+        and not event.message.endswith("Initial deploy")
+    )
 
 
 def _abort_message(snapshot: Snapshot, replicaset: ReplicaSet) -> str:
@@ -342,9 +346,9 @@ def _abort_message(snapshot: Snapshot, replicaset: ReplicaSet) -> str:
 
 
 def _aborts(event: Event, replicaset: ReplicaSet) -> bool:
-    """The controller's word that this revision was aborted (message: recorded)."""
+    """The controller's word that this revision was aborted: the reason says so, and only the message says which one."""
     head = f"Rollout aborted update to revision {replicaset.revision}"
-    return event.message == head or event.message.startswith(f"{head}:")
+    return event.reason == "RolloutAborted" and (event.message == head or event.message.startswith(f"{head}:"))
 
 
 def _weight(snapshot: Snapshot, metrics: tuple[FailedMetric, ...]) -> int | None:

@@ -45,7 +45,8 @@ def tells_of_an_earlier_version(rollout: Rollout, phase: Phase) -> bool:
     """Degraded by what happened to the version before: its abort, which is gone, or its deadline.
     A retry and the first status of a new version still show this; a later write of the controller
     says what is true of the newest (upstream rollout/sync.go checkPausedConditions and
-    calculateRolloutConditions; recorded: abort-then-retry)."""
+    calculateRolloutConditions; recorded: abort-then-retry). Which ReplicaSet had the deadline is only in the
+    message: the condition has a reason and times, and a ReplicaSet that is used again is older than both."""
     if phase.word != "Degraded" or not rollout.observed:
         return False
     if _degraded_by(rollout) == "RolloutAborted" or phase.message.startswith("RolloutAborted"):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
 from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.patches.record import abort_action
-from companyos_canary.argo.phase import is_degraded, shown_phase
+from companyos_canary.argo.phase import is_degraded, shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.steps import asked_share
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote, short
 from companyos_canary.diagnosis.control import waits_for_controller
@@ -32,7 +32,9 @@ def _progressing(case: Case) -> tuple[Evidence, ...]:
 
 
 def deadline_passed(case: Case) -> Finding | None:
-    """The progress deadline has passed; nothing else says why."""
+    """The progress deadline has passed; nothing else says why. The reason of a condition says so, until an abort writes
+    its own over it: from then on only messages do, of the status or of an Event. For a template of an Experiment there
+    is no reason at all."""
     rollout = case.rollout
     exceeded = any(c.reason == "ProgressDeadlineExceeded" for c in rollout.conditions)
     late = exceeded or TIMED_OUT in rollout.status_message or (rollout.aborted and _timed_out(case))
@@ -123,7 +125,7 @@ def aborted_by_person(case: Case) -> Finding | None:
 
 
 def aborted_release(case: Case) -> Finding | None:
-    """Any other abort, in the controller's words."""
+    """Any other abort, in the controller's words: no field has them apart from the message."""
     rollout = case.rollout
     if not rollout.aborted:
         return None
@@ -314,9 +316,8 @@ def in_progress(case: Case) -> Finding | None:
         sentence = f"{case.version} is in progress at {asked_share(rollout)} %: its {step.kind} is running"
         evidence = (*quote("AnalysisRun", running[-1].raw, "status", "phase"), *_tolerated(running[-1].raw))
     else:
-        message = shown_phase(rollout).message
-        if not rollout.aborted and message.startswith("RolloutAborted"):
-            message = ""  # of the attempt before it; a retry was sent a moment ago
+        shown = shown_phase(rollout)
+        message = "" if tells_of_an_earlier_version(rollout, shown) else shown.message  # a retry was sent a moment ago
         sentence = f"{case.version} is in progress" + (f": {message}" if message else "")
         evidence = (*_status(case, "phase"), *_status(case, "message"), *_status(case, "currentStepIndex"))
     return Finding(sentence, evidence, case.command("watch"))

@@ -131,7 +131,7 @@ def _kept_weight(case: Case) -> int | None:
 
 
 def old_run_decides(case: Case) -> Finding | None:
-    """A retry was ended at once by a run that had failed before it."""
+    """A retry was ended at once by a run that had failed before it; that a run ended it is in the message alone."""
     rollout, did = case.rollout, case.did
     if not rollout.aborted or did is None or did.verb != "retry" or did.at is None or not rollout.aborted_at:
         return None

@@ -66,7 +66,7 @@ def _began(picture: Picture, events: list[Event]) -> datetime | None:
 
 
 def _is(pattern: re.Pattern[str], event: Event, picture: Picture) -> bool:
-    """Whether it is said of the newest revision."""
+    """Whether it is said of the newest revision, which no field of an Event names."""
     found = pattern.match(event.message)
     return found is not None and int(found[1]) == picture.snapshot.rollout.revision
 

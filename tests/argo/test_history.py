@@ -153,3 +153,11 @@ def test_as_if_current_is_about_one_run_alone() -> None:
     judged = failed_run()
     seen = as_if_current(three(runs=[judged, failed_run(CANARY, 8)]), judged)
     assert seen.current_runs == (judged,)
+
+
+def test_what_another_event_quotes_is_not_the_controllers_word() -> None:
+    """An Event of someone else may have the same words; its reason is another one."""
+    aborted = event("Notified", "Rollout aborted update to revision 7", type="Warning")
+    completed = event("Notified", f"Rollout completed update to revision 7 ({OLD}): Completed", at=NOW - HOUR / 2)
+    found = revision(three(events=[aborted, completed], middle=record("companyos-api:v1.1.0", STABLE)), 7)
+    assert (found.became, found.took, found.message) == ("not recorded", None, "")
