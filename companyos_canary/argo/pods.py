@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.argo.steps import actual_weight
+from companyos_canary.model.http import Json
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ContainerStatus, Event, Pod
 
@@ -61,18 +62,22 @@ def is_held(pod: Pod, now: datetime | None = None) -> bool:
     return bool(pod.held[0])
 
 
-def silent_pod(snapshot: Snapshot, now: datetime) -> Pod | None:
-    """The oldest pod of the newest revision that has been starting for ten seconds and does not say what keeps it, or
-    that no node takes: its events may say more."""
-    own = (p for p in snapshot.pods if p.hash == snapshot.rollout.current_hash and not p.ready and not p.deleting)
+def told_by_events(snapshot: Snapshot, now: datetime) -> Pod | None:
+    """The pod of the newest revision whose events tell more than its status: the oldest that has been starting for ten
+    seconds and does not say what keeps it, or that no node takes; else one that was started again, maybe by a probe."""
+    own = [p for p in snapshot.pods if p.hash == snapshot.rollout.current_hash and not p.ready and not p.deleting]
     said = (p for p in own if pod_status(p) in _STARTING and (_no_node(p) or not (pod_message(p) or p.held[0])))
-    return next((p for p in said if p.created_at and now - p.created_at >= _SILENT), None)
+    silent = next((p for p in said if p.created_at and now - p.created_at >= _SILENT), None)
+    return silent or next((p for p in own if restarts(p)), None)
 
 
-def with_pod_events(snapshot: Snapshot, events: Sequence[Event], now: datetime) -> Snapshot:
-    """The pods that these events are about, with the newest Warning of each as what holds it; and those that no node
-    takes while an autoscaler adds one. Pods of a version that are held alike are told by the events of one."""
-    told = sorted((e for e in events if e.kind == "Pod" and e.reason), key=lambda e: str(e.at))
+def with_pod_events(snapshot: Snapshot, events: Sequence[Json], now: datetime) -> Snapshot:
+    """With the events of a pod as the server sent them, and the pods that they are about with the newest Warning of
+    each as what holds it; and those that no node takes while an autoscaler adds one. Pods of a version that are held
+    alike are told by the events of one."""
+    if not events:
+        return snapshot
+    told = sorted((e for e in map(Event.from_object, events) if e.kind == "Pod" and e.reason), key=lambda e: str(e.at))
     warnings = {e.name: (e.reason, e.message) for e in told if e.type == "Warning"}
     coming = {
         p.hash for p in snapshot.pods if node_is_coming([(e.reason, e.at) for e in told if e.name == p.name], now)
@@ -81,10 +86,11 @@ def with_pod_events(snapshot: Snapshot, events: Sequence[Event], now: datetime) 
     def seen(pod: Pod) -> Pod:
         if pod.hash in coming and _no_node(pod):
             return replace(pod, held=("", NODE_COMES))
-        known = pod.name in warnings and not pod.ready and not pod.held[0]
+        known = pod.name in warnings and not pod.ready and not pod.held[0] and pod_status(pod) in _STARTING
         return replace(pod, held=warnings[pod.name]) if known else pod
 
-    return replace(snapshot, pods=tuple(map(seen, snapshot.pods))) if warnings or coming else snapshot
+    objects = {**snapshot.objects, "Event": [*snapshot.objects.get("Event", ()), *events]}
+    return replace(snapshot, pods=tuple(map(seen, snapshot.pods)), objects=objects)
 
 
 def without_a_verdict(snapshot: Snapshot) -> Snapshot:

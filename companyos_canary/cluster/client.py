@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypedDict, Unpack
 
 from companyos_canary.argo.actions import Author, event
-from companyos_canary.argo.pods import silent_pod, with_pod_events
+from companyos_canary.argo.pods import told_by_events, with_pod_events
 from companyos_canary.cluster import kinds
 from companyos_canary.cluster.errors import PAGE, raise_for
 from companyos_canary.cluster.kinds import DEPLOYMENT, EVENT, POD, ROLLOUT, Kind, known, namespaced, path_of
@@ -200,14 +200,15 @@ class Cluster:
         return [each.fetched for each in lists]
 
     def with_words(self, snapshot: Snapshot, now: datetime) -> Snapshot:
-        """With what events say of the pod that has been starting for long, if there is one: one request then. Nothing
-        depends on it."""
+        """With what events say of the pod of which they tell more than its status, if there is one: one request then.
+        Nothing depends on it."""
         at = self.server_time or now
-        pod = silent_pod(snapshot, at)
+        pod = told_by_events(snapshot, at)
         if pod is None:
             return snapshot
         try:
-            return with_pod_events(snapshot, self.events(POD.kind, pod.name), at)
+            about = kinds.events_about(self.namespace, POD.kind, pod.name)
+            return with_pod_events(snapshot, self.items(about), at)
         except CanaryError:
             return snapshot
 

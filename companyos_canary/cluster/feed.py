@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from companyos_canary.argo.pods import silent_pod, with_pod_events, without_a_verdict
+from companyos_canary.argo.pods import told_by_events, with_pod_events, without_a_verdict
 from companyos_canary.cluster import kinds
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import (
@@ -27,7 +27,6 @@ from companyos_canary.errors import CanaryError, DeniedError, Forbidden, NotFoun
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.model.workload import Event
 
 CLOSING = 0.9  # seconds
 _NEEDED = (REPLICASET, POD, ANALYSISRUN)
@@ -165,9 +164,9 @@ class WatchFeed:
         return watcher
 
     def _listen(self, snapshot: Snapshot) -> None:
-        """Watches what happens to a pod that does not say what keeps it. One pod at a time: those of a revision fail
-        alike."""
-        pod = silent_pod(snapshot, self._now())
+        """Watches what happens to a pod whose events tell more than its status. One pod at a time: those of a revision
+        fail alike."""
+        pod = told_by_events(snapshot, self._now())
         with self._news:
             if pod is None or self._closed or any(p.name in self._words for p in snapshot.pods):
                 return
@@ -248,10 +247,10 @@ class WatchFeed:
             if source and isinstance(source.stopped, Forbidden)
         )
         found = kinds.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden)
-        words = [Event.from_object(o) for source in self._words.values() for o in source.objects()]
+        words = [o for source in self._words.values() for o in source.objects()]
         now = self._now()
         read = any(s.synced or s.stopped for s in self._words.values()) or not self._with_events
-        unread = not read and silent_pod(found, now) is not None
+        unread = not read and told_by_events(found, now) is not None
         return with_pod_events(without_a_verdict(found) if unread else found, words, now)
 
     def _lost(self) -> list[ObjectSource]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from companyos_canary.cluster.client import Cluster
 from companyos_canary.diagnosis.alarm import seen
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Diagnosis, Ending, EndKind
@@ -85,6 +86,48 @@ def test_the_banner_says_it_whole_or_the_rows_below_do(folder: Folder, width: in
 def test_no_screen_has_an_alarm_where_nothing_is_wrong(folder: Folder) -> None:
     _, case = folder.diagnosis()
     assert seen(replace(case.snapshot, objects=case.objects), case.now).why is None
+
+
+# What a screen does not read: the controller's own objects, Services, Prometheus, what the person did who asks, and
+# which version is meant. There it says less, and nothing else.
+LESS = {
+    "controller-not-observing": ("controller-not-running",),
+    "instance-id": ("controller-not-running",),
+    "promote-lost": ("controller-not-running",),
+    "old-run-decides": ("analysis-failed",),
+    "stable-is-as-bad": ("analysis-failed",),
+    "several-apps": ("analysis-failed",),
+    "chance": ("analysis-failed",),
+    "label-missing": ("no-data",),
+    "not-scraped": ("no-data",),
+    "nothing-to-count": ("no-data",),
+    "too-little-traffic": ("no-data",),
+    "window-too-short": ("no-data",),
+    "service-pinned": ("", "aborted-by-a-person"),
+    "service-selects-nothing": ("", "aborted-by-a-person"),
+    "abort-dropped": ("",),
+    "no-previous-version": ("",),
+    "undo-is-a-canary": ("",),
+    "scaled-to-zero": ("",),
+    "superseded": ("",),
+    "gitops-reverted": ("",),
+    "spec-on-aborted-version": ("aborted-by-a-person",),
+}
+
+
+def on_screen(folder: Folder) -> str:
+    """The cause that a screen has by itself at that moment, empty for none."""
+    meta = folder.rollout["metadata"]
+    cluster = Cluster(folder, meta.get("namespace", "default"))
+    found = seen(cluster.with_words(cluster.snapshot(meta["name"]), folder.now), folder.now).why
+    return found.cause if found else ""
+
+
+@pytest.mark.parametrize("folder", FOUND, ids=names(FOUND))
+def test_a_screen_says_by_itself_what_why_says_or_less(folder: Folder) -> None:
+    why, _ = folder.diagnosis()
+    asked = "" if why.fine else why.cause
+    assert on_screen(folder) in (asked, *LESS.get(asked, ())), why
 
 
 def squeezed(text: str) -> str:
