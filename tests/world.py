@@ -29,7 +29,7 @@ from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.api.access import Attributes, Policy, Roles, all_rules, everything
 from companyos_canary.sandbox.api.api import Api
-from companyos_canary.sandbox.behaviour import PROMPT, Lag, Pace
+from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Lag, Pace, Release
 from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.faults.effects import Dropped, Silent
 from companyos_canary.sandbox.faults.injection import Faulty
@@ -103,7 +103,7 @@ def one_after_the_other(works: Sequence[Callable[[], None]]) -> None:
 class World:
     """`config` is written as canary.yaml into `folder` (none where it is empty). `controller`
     False: no one acts on Rollouts. `scrape` is in seconds. `scenario` says what versions do; with
-    a `seed` requests are drawn. `pace` says how late controllers and kubelet act.
+    a `seed` requests are drawn. `pace` says how late controllers and kubelet act, `release` which Argo Rollouts it is.
     `on_wait` runs each time that a command waits, `allowed` says what the
     user may do, `breaks` for which requests the product itself has a mistake, `start` begins
     work next to a command, `together` does several works in parallel. `feed` makes what a
@@ -116,6 +116,7 @@ class World:
     scenario: Scenario = field(default_factory=default)
     seed: int | None = None
     pace: Pace = PROMPT
+    release: Release = V1_9
     environ: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     on_wait: list[Callable[[], None]] = field(default_factory=list)
@@ -154,6 +155,7 @@ class World:
             controller=self.controller,
             behave=played.behaviour,
             pace=self.pace,
+            release=self.release,
             lag=lag,
         )
         api = Api(self.store, refuse=refusal, elapsed=self._elapsed, allowed=self._allows, rules=self._rules)

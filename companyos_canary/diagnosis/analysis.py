@@ -177,7 +177,7 @@ def _failed(case: Case, verdict: FailedVerdict, value: str) -> Finding:
         *verdict.field("failed"),
         *quote("AnalysisRun", verdict.raw, "status", "message"),
     )
-    return Finding(f"{case.version} was rolled back: {because}", evidence, case.command("analysis"), because)
+    return Finding(f"{case.version} was rolled back: {because}", evidence, _to_look(case, verdict.run), because)
 
 
 def _worst(value: str, limit: Limit | None) -> float | None:
@@ -214,7 +214,7 @@ def error(id_: str) -> Callable[[Case], Finding | None]:
                 evidence = (*quote("AnalysisRun", run.raw, "status", "message"),)
                 why = f"the analysis could not start: {short(run.message)}"
                 sentence = f"{case.version} was rolled back because {why}"
-                return Finding(sentence, evidence, _next(case, id_), why)
+                return Finding(sentence, evidence, _next(case, id_, run), why)
         return None
 
     return find
@@ -292,7 +292,8 @@ def _could_not(case: Case, verdict: FailedVerdict, id_: str) -> Finding:
         *(verdict.asked("provider", "prometheus", "query") if id_ in ("bad-query", "no-data") else ()),
         *(verdict.asked("successCondition") if id_ in ("bad-condition", "no-data") else ()),
     )
-    following = _next(case, id_) if verdict.provider in ("", "prometheus") else case.command("analysis")
+    asked = verdict.provider in ("", "prometheus")
+    following = _next(case, id_, verdict.run) if asked else _to_look(case, verdict.run)
     return Finding(sentence, evidence, following, because)
 
 
@@ -301,10 +302,17 @@ def _bare(message: str) -> str:
     return found[1] if found else message
 
 
-def _next(case: Case, id_: str) -> str:
+def _next(case: Case, id_: str, run: AnalysisRun) -> str:
     if id_ in ("no-data", "bad-query", "prometheus-unreachable", "prometheus-unauthorized", "prometheus-error"):
         return case.command("metrics")
-    return case.command("analysis")
+    return _to_look(case, run)
+
+
+def _to_look(case: Case, run: AnalysisRun) -> str:
+    """The command that shows a run with its values; those of an experiment are shown with it."""
+    owners = at(run.raw, "metadata", "ownerReferences") or []
+    experiment = next((str(o.get("name")) for o in owners if o.get("kind") == "Experiment"), "")
+    return case.place.command_of(f"experiment get {experiment}") if experiment else case.command("analysis")
 
 
 def _holding(case: Case) -> tuple[FailedVerdict, ...]:

@@ -211,6 +211,8 @@ def _finding(case: Case, worst: Trouble) -> Finding:
         )
         if case.rollout.aborted:
             following = case.command("get")
+        elif len(case.snapshot.replicasets) < 2:  # the first version: there is none to go back to
+            following = case.kubectl(f"describe pod {name}")
     return Finding(worst.sentence, worst.evidence, following)
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-# Verbs that take the Rollout as an option, because their argument is a version.
-_VERSION_VERBS = frozenset({"deploy"})
+# Verbs that take the Rollout as an option, because their argument is a version or a run.
+_BY_OPTION = frozenset({"deploy", "diff", "plan", "analysis"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,14 @@ class Place:
     container: str | None = None
     options: str = ""
 
+    def command_of(self, words: str) -> str:
+        """One about another object of the namespace, which `words` name: `canary experiment get NAME -n NAMESPACE`."""
+        return " ".join(w for w in ("canary", words, f"-n {self.target[1]}" if self.target else "", self.options) if w)
+
     def command(self, verb: str, argument: str = "") -> str:
         """A command that can be copied: `canary abort`, `canary abort NAME -n NAMESPACE`."""
         target = ""
         if self.target:
-            option = "--rollout " if verb in _VERSION_VERBS else ""
+            option = "--rollout " if verb in _BY_OPTION else ""
             target = f"{option}{self.target[0]} -n {self.target[1]}"
         return " ".join(w for w in ("canary", verb, argument, target, self.options) if w)

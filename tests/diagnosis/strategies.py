@@ -13,6 +13,7 @@ from companyos_canary.cluster.client import create_request, patch_request
 from companyos_canary.cluster.kinds import KNOWN
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.sandbox.behaviour import V1_9, Release
 from companyos_canary.sandbox.provider import TransportError
 from tests.diagnosis.__main__ import CASES
 from tests.diagnosis.acted import Scene, write
@@ -30,9 +31,9 @@ def strategy(make: Callable[[], Scene]) -> Callable[[], Scene]:
     return make
 
 
-def installed(folder: str, *values: float | None, edit: Edit = lambda text: text) -> World:
+def installed(folder: str, *values: float | None, edit: Edit = lambda text: text, release: Release = V1_9) -> World:
     """v1 of a recorded scenario's manifests is stable; Prometheus gives one value after the other, None: no answer."""
-    world, left = World(Path(tempfile.mkdtemp()), ""), list(values) or [1]
+    world, left = World(Path(tempfile.mkdtemp()), "", release=release), list(values) or [1]
 
     def measured(request: Request) -> Response:
         value = left.pop(0) if len(left) > 1 else left[0]
