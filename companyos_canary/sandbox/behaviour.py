@@ -21,7 +21,8 @@ class Release:
     not those that were read. `aborts_at_once`: the pass that sees the progress deadline go by says
     so in its abort, and there is none for a promoted version. `names_conditions`: an error in a
     condition of a metric says in which one. `knows_basic_auth`: metrics may have one.
-    `calls_it_fast`: going back to the stable version has a reason of its own. `frees_traffic`: after an abort with
+    `calls_it_fast`: going back to the stable version, or to one whose pods are still there, is one thing, with a reason
+    of its own. `frees_traffic`: after an abort with
     dynamicStableScale and a delay of its own the traffic leaves before the canary's pods do; until then neither moved
     (#4900). `notices_stuck_jobs`: a Job whose image cannot be pulled is Inconclusive, not Failed in the end
     (#4692)."""

@@ -28,7 +28,7 @@ from companyos_canary.sandbox.objects import Object
 def begin(work: Pass) -> None:
     """What a pass reads first; the preview Service follows the newest version at once."""
     end = deadline_of(work.newest)
-    work.returns_in_time = end is not None and end > work.now
+    work.returns_in_time = end is not None and (end > work.now or not work.release.calls_it_fast)
     work.passed_checkpoint = bool((work.status.get("blueGreen") or {}).get("scaleUpPreviewCheckPoint"))
     preview = work.service("preview")
     if preview is not None and not _is_halted(work):
@@ -58,7 +58,8 @@ def _is_ready(work: Pass) -> bool:
 def _is_fast_tracked(work: Pass) -> bool:
     """No pause: back to a version that still has its pods, a promotion in full, a first version."""
     active = selector_of(work.service("active"))
-    return status.is_fast_rollback(work) or work.view.promote_full or active in ("", hash_of(work.canary))
+    back = status.is_fast_rollback(work) if work.release.calls_it_fast else work.returns_in_time
+    return back or work.view.promote_full or active in ("", hash_of(work.canary))
 
 
 def _reconcile_pause(work: Pass) -> None:
@@ -125,6 +126,10 @@ def _reconcile_active(work: Pass) -> None:
 def _reconcile_runs(work: Pass) -> None:
     """Both analyses of an update; after it, and where it is skipped, their runs stay named."""
     skipped = status.is_fast_rollback(work) or work.aborted or work.view.promote_full or not work.view.stable_hash
+    if skipped and work.release.keeps_runs:
+        for run in work.runs:
+            terminate(work, run)
+        return
     if skipped:
         for run in work.promotion_runs.values():
             terminate(work, run)

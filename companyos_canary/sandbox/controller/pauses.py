@@ -20,8 +20,9 @@ from companyos_canary.sandbox.controller.passes import (
 
 def put_pauses(work: Pass, status: dict[str, Any]) -> None:
     """Writes abort, abortedAt, pauseConditions and controllerPause into the new status.
-    controllerPause only survives together with a condition."""
-    if work.aborted:
+    controllerPause only survives together with a condition. An abort of this pass outlives that an
+    abort is taken off a promoted version, although the rest of the pass takes it for none."""
+    if work.pauses.abort or work.aborted:
         status["abort"] = True
         status["abortedAt"] = work.status.get("abortedAt") or format_time(work.now)
         return
@@ -29,7 +30,7 @@ def put_pauses(work: Pass, status: dict[str, Any]) -> None:
         return
     old = work.status.get("pauseConditions") or []
     kept = [c for c in old if c["reason"] not in work.pauses.removed]
-    present = {c["reason"] for c in kept}
+    present = {c["reason"] for c in old}
     new = [r for r in dict.fromkeys(work.pauses.added) if r not in present]
     kept = kept + [{"reason": r, "startTime": format_time(work.now)} for r in new]
     if kept:

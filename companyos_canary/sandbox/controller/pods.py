@@ -223,23 +223,21 @@ def _resize(work: Pass, replicaset: Object | None, size: int) -> bool:
 
 
 def restart_pods(work: Pass) -> bool:
-    """Removes old pods as far as availability allows; whether any was removed, which ends the
-    pass. When all pods are newer, the restart counts as done."""
+    """Removes old pods of any set, in the order of their names, as far as availability allows; whether any was removed,
+    which ends the pass. When all pods are newer, the restart counts as done."""
     due = work.view.restart_at
     if due is None or due == work.view.restarted_at:
         return False
     if work.now < due:
         work.wake_at.append(due)
         return False
-    ordered = [s for s in (work.stable, work.canary, *work.others) if s is not None]
-    sets = list({s["metadata"]["uid"]: s for s in ordered})
-    pods = [p for uid in sets for p in _pods(work, uid)]
+    pods = sorted((p for s in work.sets for p in _pods(work, s["metadata"]["uid"])), key=lambda p: p["metadata"]["name"])
     old = [p for p in pods if (parse_time(p["metadata"]["creationTimestamp"]) or due) < due]
     if not old:
         work.restarted_at = work.rollout["spec"]["restartAt"]
         return False
-    missing = work.view.replicas - sum(1 for p in pods if is_ready(p))
-    budget = max(work.limits.unavailable, 1) - missing
+    wanted = max(work.view.replicas, sum(pods_of(s).desired for s in work.sets))
+    budget = sum(map(is_ready, pods)) - wanted + max(work.limits.unavailable, 1)
     for pod in old[: max(0, budget)]:
         work.store.delete(POD, work.view.namespace, pod["metadata"]["name"])
     work.wake_at.append(work.now + _LOOK_AGAIN)

@@ -216,7 +216,7 @@ def reconcile(work: Pass, validity: Validity) -> bool:
             pods.scale_blue_green(work)
         else:
             pods.scale(work)
-        status.write(work)
+        status.write_counts(work)
     elif work.view.blue_green is not None:
         drop_old_sets(work)
         blue_green_pass(work)

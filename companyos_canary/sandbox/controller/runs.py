@@ -106,7 +106,7 @@ def _background_run(work: Pass) -> Object | None:
     analysis = work.strategy.get("analysis")
     if not analysis or not analysis.get("templates") or work.promoted:
         return None
-    if (work.view.step_index or 0) < (analysis.get("startingStep") or 0):
+    if (index := work.view.step_index) is not None and index < (analysis.get("startingStep") or 0):
         return None
     run = work.background_run
     if work.has_pause(INCONCLUSIVE):

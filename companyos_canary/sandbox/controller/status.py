@@ -60,6 +60,13 @@ def write_reset(work: Pass) -> None:
     persist(work, status)
 
 
+def write_counts(work: Pass) -> None:
+    """The status after a pass that only scales: as it was, with other counts. While paused by hand nothing is scaled, so
+    that this goes on until somebody resumes."""
+    new = _base(work)
+    persist(work, {**work.status, "availableReplicas": new["availableReplicas"], "HPAReplicas": new["HPAReplicas"]})
+
+
 def write(work: Pass) -> None:
     """The status after a full pass."""
     if work.view.promote_full or is_within_window(work):
@@ -133,9 +140,12 @@ def patch_status(work: Pass, new: Status) -> None:
 
 
 def is_fast_rollback(work: Pass) -> bool:
-    """Back to the stable version, to one that still waits to be scaled down, or within the window."""
+    """Back to the stable version, to one that still waits to be scaled down, or within the window. Until 1.9 a version
+    that has just been promoted is none: what its runs say still counts."""
     if work.canary is None or work.stable is None:
         return False
+    if not work.release.calls_it_fast:
+        return work.returns_in_time or is_within_window(work)
     older = work.canary["metadata"]["creationTimestamp"] < work.stable["metadata"]["creationTimestamp"]
     return work.promoted or (older and work.returns_in_time) or is_within_window(work)
 
@@ -283,11 +293,15 @@ def _blue_green_promotion(work: Pass) -> str:
         return ""
     if work.view.promote_full:
         return "Full promotion requested"
-    if is_fast_rollback(work):
-        return "Rollback within window" if is_within_window(work) else "Fast rollback"
+    if is_within_window(work):
+        return "Rollback within window"
+    if work.release.calls_it_fast and is_fast_rollback(work):
+        return "Fast rollback"
     if work.aborted:
         return ""
     after = strategy(work.view).get("postPromotionAnalysis")
+    if after is not None and work.returns_in_time and not work.release.calls_it_fast:
+        return f"Rollback to '{work.newest['metadata']['name']}' within scaleDownDelay"
     if after is not None and phase_of(work.promotion_runs.get("PostPromotion")) != "Successful":
         return ""
     return "Completed blue-green update"
