@@ -101,6 +101,16 @@ class Pass:
         return self.pauses.abort or self.view.aborted
 
     @property
+    def in_window(self) -> bool:
+        """The new version is older than stable by fewer versions than rollbackWindow.revisions."""
+        revisions = (self.rollout["spec"].get("rollbackWindow") or {}).get("revisions") or 0
+        if not revisions or self.canary is None or self.stable is None:
+            return False
+        first, last = (s["metadata"]["creationTimestamp"] for s in (self.canary, self.stable))
+        between = [s for s in self.sets if first < s["metadata"]["creationTimestamp"] < last]
+        return bool(first < last and len(between) < revisions)
+
+    @property
     def promoted(self) -> bool:
         return self.view.is_fully_promoted
 

@@ -1,7 +1,7 @@
 """Pause conditions, controllerPause and abort of the status that a pass will write, and
 status.duration: when the update began and ended, how, and how long people kept it waiting.
 
-The duration is not in upstream's documentation; it was read off the recordings.
+The duration is not in upstream's documentation; its rules are those of rollout/sync.go.
 """
 
 from datetime import timedelta
@@ -15,6 +15,7 @@ from companyos_canary.sandbox.controller.passes import (
     INCONCLUSIVE_EXPERIMENT,
     PAUSE_STEP,
     Pass,
+    hash_of,
 )
 
 
@@ -73,37 +74,66 @@ def _expires_at(work: Pass, step: Step) -> Any:
 Duration = dict[str, Any]
 
 
-def put_duration(work: Pass, status: dict[str, Any], *, started: bool = False) -> None:
-    """Carries the duration on into a status that is otherwise ready. `started`: a new update has
-    begun; a retry begins one too."""
-    if not work.release.has_duration:
+def put_duration(work: Pass, status: dict[str, Any], *, changed: bool = False) -> None:
+    """Carries the duration on into a status that is otherwise ready. `changed`: the template or the steps are others
+    than those of the status before, or there was none. A new update that interrupts one supersedes it, unless it goes
+    back to the stable version or one before it: then it is the end of the same."""
+    invalid = any(c["type"] == "InvalidSpec" for c in status.get("conditions") or [])
+    if not work.release.has_duration or invalid:
         return
     old: Duration = dict(work.status.get("duration") or {})
-    retried = old.get("completionStatus") == "Aborted" and not status.get("abort")
-    promoted = bool(status.get("stableRS")) and status["stableRS"] == status.get("currentPodHash")
-    if started or (retried and not promoted):
-        old = {"rolloutStartedAt": format_time(work.now)}
-    if not old:
-        return
-    if "completionStatus" not in old:
-        ending = _completion(work, status, promoted)
-        if ending:
-            old["completionStatus"] = ending
-    waiting = "completionStatus" not in old and _waits_for_a_person(work, status)
-    _put_manual_pause(work, old, waiting)
-    if "completionStatus" in old and "finishedAt" not in old and _is_over(work, old):
-        old["finishedAt"] = format_time(work.now)
-    status["duration"] = old
+    new = dict(old)
+    if work.view.stable_hash != status.get("stableRS", "") and new:
+        new.setdefault("completionStatus", "FastPromoted" if work.view.promote_full else "Promoted")
+    completed = status.get("stableRS") == status.get("currentPodHash") and _has_all_pods(work)
+    waited = "manualPauseStartedAt" in old
+    if _is_running(old):
+        _go_on(work, new, changed, completed)
+    if not _is_running(new) and not (completed and new):
+        waited = False
+        if (changed and not completed) or _is_retried(work):
+            new = {"rolloutStartedAt": format_time(work.now)}
+    if _is_running(new):
+        _put_manual_pause(work, new, waited, _waits_for_a_person(work, status))
+    if new:
+        status["duration"] = new
 
 
-def _completion(work: Pass, status: dict[str, Any], promoted: bool) -> str:
-    if status.get("abort"):
-        return "Aborted"
-    if not promoted:
+def _go_on(work: Pass, duration: Duration, changed: bool, completed: bool) -> None:
+    """Of an update that was on its way: whether it has ended, and how."""
+    if changed and (way_back := _way_back(work)):
+        duration["completionStatus"] = way_back
+    elif changed:
+        _finish(work, duration, "Superseded")
+    if _is_running(duration) and (completed or work.aborted):
+        _finish(work, duration, duration.get("completionStatus") or ("Promoted" if completed else "Aborted"))
+
+
+def _is_running(duration: Duration) -> bool:
+    return "rolloutStartedAt" in duration and "finishedAt" not in duration
+
+
+def _way_back(work: Pass) -> str:
+    """How an update that was interrupted goes back; empty where it goes on to another version."""
+    if work.canary is None or work.stable is None:
         return ""
-    if work.view.stable_hash == status["stableRS"]:
+    to_stable = work.view.stable_hash == hash_of(work.canary)
+    older = work.canary["metadata"]["creationTimestamp"] < work.stable["metadata"]["creationTimestamp"]
+    if to_stable or (older and (work.returns_in_time or work.in_window)):
         return "FastRolledBack"
-    return "FastPromoted" if work.view.promote_full else "Promoted"
+    return "RolledBack" if older else ""
+
+
+def _is_retried(work: Pass) -> bool:
+    """The status still tells of an abort that has been taken back."""
+    conditions = work.status.get("conditions") or []
+    aborted = any(c["type"] == "Progressing" and c.get("reason") == "RolloutAborted" for c in conditions)
+    return aborted and not work.aborted
+
+
+def _finish(work: Pass, duration: Duration, how: str) -> None:
+    _end_manual_pause(work, duration)
+    duration.update(finishedAt=format_time(work.now), completionStatus=how)
 
 
 def _waits_for_a_person(work: Pass, status: dict[str, Any]) -> bool:
@@ -120,22 +150,21 @@ def _waits_for_a_person(work: Pass, status: dict[str, Any]) -> bool:
     return INCONCLUSIVE in reasons or INCONCLUSIVE_EXPERIMENT in reasons or endless
 
 
-def _put_manual_pause(work: Pass, duration: Duration, waiting: bool) -> None:
-    since = duration.get("manualPauseStartedAt")
-    if waiting and since is None:
-        duration["manualPauseStartedAt"] = format_time(work.now)
-    if not waiting and since is not None:
-        begun = parse_time(since) or work.now
-        now = parse_time(format_time(work.now)) or work.now
-        waited = int((now - begun).total_seconds())
-        total = duration.get("totalManualPauseDurationSeconds", 0) + waited
-        duration["totalManualPauseDurationSeconds"] = total
-        del duration["manualPauseStartedAt"]
+def _put_manual_pause(work: Pass, duration: Duration, waited: bool, waits: bool) -> None:
+    if waits and not waited:
+        duration.setdefault("manualPauseStartedAt", format_time(work.now))
+    elif waited and not waits:
+        _end_manual_pause(work, duration)
 
 
-def _is_over(work: Pass, duration: Duration) -> bool:
-    """An abort is over at once, anything else when the version has all its pods."""
-    if duration["completionStatus"] == "Aborted":
-        return True
+def _end_manual_pause(work: Pass, duration: Duration) -> None:
+    since = duration.pop("manualPauseStartedAt", None)
+    if since is not None:
+        begun, now = parse_time(since) or work.now, parse_time(format_time(work.now)) or work.now
+        before = duration.get("totalManualPauseDurationSeconds", 0)
+        duration["totalManualPauseDurationSeconds"] = before + int((now - begun).total_seconds())
+
+
+def _has_all_pods(work: Pass) -> bool:
     available = ((work.canary or {}).get("status") or {}).get("availableReplicas", 0)
     return bool(available >= work.view.replicas)

@@ -231,7 +231,9 @@ def restart_pods(work: Pass) -> bool:
     if work.now < due:
         work.wake_at.append(due)
         return False
-    pods = sorted((p for s in work.sets for p in _pods(work, s["metadata"]["uid"])), key=lambda p: p["metadata"]["name"])
+    pods = sorted(
+        (p for s in work.sets for p in _pods(work, s["metadata"]["uid"])), key=lambda p: p["metadata"]["name"]
+    )
     old = [p for p in pods if (parse_time(p["metadata"]["creationTimestamp"]) or due) < due]
     if not old:
         work.restarted_at = work.rollout["spec"]["restartAt"]

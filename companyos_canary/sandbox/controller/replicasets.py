@@ -168,6 +168,8 @@ def _put_revision(work: Pass, revision: int) -> None:
     stored["metadata"].setdefault("annotations", {})[REVISION] = str(revision)
     if stored["spec"].get("template"):
         stored["spec"]["template"] = with_resources(stored["spec"]["template"])
+    if stored["spec"].get("paused") is False:  # what is written back leaves out what is false
+        del stored["spec"]["paused"]
     written = work.write(ROLLOUT, stored)
     work.reread(written)
     work.tell("Normal", "RolloutUpdated", f"Rollout updated to revision {revision}")

@@ -209,14 +209,14 @@ def reconcile(work: Pass, validity: Validity) -> bool:
     find_experiment(work)
     if work.view.blue_green is not None:
         begin(work)
-    if status.is_changed(work):
-        status.write_reset(work)
-    elif pods.is_scaling_event(work):
+    if pods.is_scaling_event(work):  # also where the template has changed with it: the steps of before decide
         if work.view.blue_green is not None:
             pods.scale_blue_green(work)
         else:
             pods.scale(work)
         status.write_counts(work)
+    elif status.is_changed(work):
+        status.write_reset(work)
     elif work.view.blue_green is not None:
         drop_old_sets(work)
         blue_green_pass(work)

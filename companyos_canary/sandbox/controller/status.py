@@ -49,27 +49,29 @@ def write_reset(work: Pass) -> None:
     if back and count:
         work.tell("Normal", "SkipSteps", "Rollback to stable ReplicaSets")
         status["currentStepIndex"] = count
-    elif count and is_within_window(work) and _has_pods(work):
+    elif count and work.in_window and _has_pods(work):
         work.tell("Normal", "SkipSteps", "Rollback to active ReplicaSets within RollbackWindow")
         status["currentStepIndex"] = count
     if work.view.blue_green is not None and (reason := _promotion(work)):
         _promote(work, status, reason)
     put_pauses(work, status)
     put_conditions(work, status)
-    put_duration(work, status, started=not back)
+    put_duration(work, status, changed=True)
     persist(work, status)
 
 
 def write_counts(work: Pass) -> None:
-    """The status after a pass that only scales: as it was, with other counts. While paused by hand nothing is scaled, so
-    that this goes on until somebody resumes."""
-    new = _base(work)
-    persist(work, {**work.status, "availableReplicas": new["availableReplicas"], "HPAReplicas": new["HPAReplicas"]})
+    """The status after a pass that only scales: as it was, with other counts. While paused by hand nothing is scaled,
+    so that this continues until somebody resumes."""
+    new, status = _base(work), dict(work.status)
+    status.update(availableReplicas=new["availableReplicas"], HPAReplicas=new["HPAReplicas"])
+    put_duration(work, status, changed=not work.view.current_hash or is_changed(work))
+    persist(work, status)
 
 
 def write(work: Pass) -> None:
     """The status after a full pass."""
-    if work.view.promote_full or is_within_window(work):
+    if work.view.promote_full or work.in_window:
         work.pauses.cleared = work.pauses.unabort = True
     status = _decided(work)
     put_conditions(work, status)
@@ -79,7 +81,7 @@ def write(work: Pass) -> None:
             put_conditions(work, status)
         else:
             put_pauses(work, status)
-    put_duration(work, status, started=not work.view.current_hash)
+    put_duration(work, status, changed=not work.view.current_hash)
     end = deadline(work, status)
     if end is not None:
         work.wake_at.append(end)
@@ -145,21 +147,9 @@ def is_fast_rollback(work: Pass) -> bool:
     if work.canary is None or work.stable is None:
         return False
     if not work.release.calls_it_fast:
-        return work.returns_in_time or is_within_window(work)
+        return work.returns_in_time or work.in_window
     older = work.canary["metadata"]["creationTimestamp"] < work.stable["metadata"]["creationTimestamp"]
-    return work.promoted or (older and work.returns_in_time) or is_within_window(work)
-
-
-def is_within_window(work: Pass) -> bool:
-    """The new version is older than stable by fewer versions than rollbackWindow.revisions."""
-    revisions = (work.rollout["spec"].get("rollbackWindow") or {}).get("revisions") or 0
-    if not revisions or work.canary is None or work.stable is None:
-        return False
-    first, last = (s["metadata"]["creationTimestamp"] for s in (work.canary, work.stable))
-    if first >= last:
-        return False
-    between = [s for s in work.sets if first < s["metadata"]["creationTimestamp"] < last]
-    return len(between) < revisions
+    return work.promoted or (older and work.returns_in_time) or work.in_window
 
 
 def _is_kept(key: str, value: Any) -> bool:
@@ -171,7 +161,7 @@ def _decided(work: Pass) -> Status:
     """The status with step index, stable hash, pauses and abort, before conditions."""
     status = _base(work)
     count, index = len(work.view.steps), work.view.step_index
-    if work.view.promote_full or is_within_window(work):
+    if work.view.promote_full or work.in_window:
         index = count
     reason = _promotion(work)
     if reason:
@@ -276,7 +266,7 @@ def _promotion(work: Pass) -> str:
         return "Full promotion requested"
     if work.promoted and work.release.calls_it_fast:
         return "Fast rollback"
-    if is_within_window(work):
+    if work.in_window:
         return "Rollback within window"
     count = len(work.view.steps)
     if not count or work.view.step_index == count:
@@ -293,7 +283,7 @@ def _blue_green_promotion(work: Pass) -> str:
         return ""
     if work.view.promote_full:
         return "Full promotion requested"
-    if is_within_window(work):
+    if work.in_window:
         return "Rollback within window"
     if work.release.calls_it_fast and is_fast_rollback(work):
         return "Fast rollback"
