@@ -112,6 +112,25 @@ def refuse_to_roll(planned: Planned, name: str) -> None:
     )
 
 
+def refuse_both_at_once(planned: Planned, version: str | None) -> None:
+    """Raises Refused for other replicas together with another pod template of a canary with steps: the controller
+    first scales, and takes the weight from the steps of the version before. Recorded:
+    undo-and-scale-while-the-steps-are-edited."""
+    before = planned.live[planned.rollout]
+    if before is None or all(change.part == "steps" for change in planned.rolling):
+        return
+    live, after = Rollout.from_object(before), Rollout.from_object(planned.dry[planned.rollout])
+    if live.strategy != "canary" or not live.steps or live.replicas == after.replicas:
+        return
+    again = " ".join(filter(None, ("canary apply", version, "--roll")))
+    raise Refused(
+        f"this changes spec.replicas of `{live.name}` from {live.replicas} to {after.replicas} together with its pod "
+        "template: the controller would give the new version pods before its first step, as if the steps of the "
+        "version before counted for it",
+        hint=f"`canary apply` changes the replicas alone, `{again}` then does the rest; --force does both at once",
+    )
+
+
 def refuse_what_git_has(planned: Planned, version: str | None) -> None:
     """Raises Refused if Argo CD or Flux would put back the image that is applied."""
     before = planned.live[planned.rollout]

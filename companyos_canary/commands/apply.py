@@ -71,7 +71,7 @@ def apply(
 
     The live image is kept unless you give a VERSION. A change that would start a canary, or restart the one
     in progress, is refused without --roll. New steps do not start a canary if the rollout is stable; they
-    apply from the next version on.
+    apply from the next version on. Other replicas together with another pod template are refused.
     """
     if version is not None:
         image_reference("image", version)
@@ -87,6 +87,8 @@ def apply(
     scope.refuse(session, settings, force=force)
     if not roll:
         action.refuse_to_roll(planned, settings.rollout)
+    if not force:
+        action.refuse_both_at_once(planned, version)
     objects = action.send_objects(session.cluster, planned)
     rollout = next(Rollout.from_object(o) for o in objects if o["kind"] == "Rollout")
     if set(planned.words) != {"unchanged"}:

@@ -241,6 +241,29 @@ def test_a_version_of_a_live_rollout_is_refused_too(world: World) -> None:
     assert '"companyos-api:v1.0.0" → "companyos-api:v1.5.0"' in ran.err
 
 
+def test_a_version_and_another_number_of_pods_are_not_applied_at_once(world: World) -> None:
+    config(world, "replicas: 10", "replicas: 14")
+    ran = world.canary("apply", "v1.5.0", "--roll")
+    assert (ran.code, changing(world)) == (ExitCode.REFUSED, [])
+    assert ran.err == (
+        "error: this changes spec.replicas of `companyos-api` from 10 to 14 together with its pod template: the "
+        "controller would give the new version pods before its first step, as if the steps of the version before "
+        "counted for it\n"
+        "hint: `canary apply` changes the replicas alone, `canary apply v1.5.0 --roll` then does the rest; --force "
+        "does both at once\n"
+    )
+    assert world.canary("apply").code == ExitCode.OK
+    assert world.canary("apply", "v1.5.0", "--roll").code == ExitCode.OK
+    assert world.rollout().replicas == 14
+
+
+def test_forced_it_gives_the_new_version_all_pods_at_once(world: World) -> None:
+    config(world, "replicas: 10", "replicas: 14")
+    assert world.canary("apply", "v1.5.0", "--roll", "--force").code == ExitCode.OK
+    new = [p for p in world.pods() if p["spec"]["containers"][0]["image"].endswith(":v1.5.0")]
+    assert len(new) > 2, "a tenth of 14 would be 2"
+
+
 def test_roll_starts_it(world: World) -> None:
     ran = world.canary("apply", "v1.5.0", "--roll")
     assert ran.code == ExitCode.OK

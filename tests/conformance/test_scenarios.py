@@ -24,8 +24,8 @@ def test_the_sandbox_does_what_was_recorded(folder: Path) -> None:
 
 
 def test_all_recorded_scenarios_are_there() -> None:
-    """Those of `scenarios-stories` are random stories, played twice with the real controller on this sandbox's API server
-    and its controller of ReplicaSets."""
+    """Those of `scenarios-stories` are random stories, played twice with the real controller on this sandbox's API
+    server and its controller of ReplicaSets."""
     assert len(FOLDERS) == 2 * 37 + 2 * 29 + 16 + 2 * 4
 
 
