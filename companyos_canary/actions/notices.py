@@ -10,9 +10,12 @@ from typing import Any
 
 from companyos_canary.analysis.expr.objects import holds_for
 from companyos_canary.analysis.expr.tree import ConditionError
+from companyos_canary.analysis.gotemplate import render
+from companyos_canary.analysis.gotemplate_functions import Moment, TemplateFault
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import CanaryError, NotFound, near
 from companyos_canary.lint.documents import Unreadable, read
+from companyos_canary.model.quantity import parse_time
 
 CONFIG_MAP = "argo-rollouts-notification-configmap"
 
@@ -43,7 +46,8 @@ class NoticeTrigger:
 
 @dataclass(frozen=True, slots=True)
 class NoticeVerdict:
-    """`holds` is None where the condition could not be evaluated here; then `problem` says why."""
+    """`holds` is None where the condition could not be evaluated here, then `problem` says why; and where there is no
+    condition: the trigger is sent with an Event."""
 
     condition: NoticeCondition
     holds: bool | None
@@ -81,12 +85,59 @@ def definitions(config: Mapping[str, str], kind: str, names: Iterable[str]) -> d
     return {name: _parsed(kind, name, config[f"{kind}.{name}"]) for name in names}
 
 
+def message_of(definition: Any, rollout: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """What a template makes of a Rollout: its texts, rendered. Raises CanaryError with the part that cannot be."""
+    data = {
+        "rollout": rollout,
+        "time": {"Now": lambda: Moment(now), "Parse": _moment},
+        "secrets": _Unread(),
+        "serviceType": "console",
+        "recipient": "stdout",
+    }
+    found = _rendered(definition, data, "")
+    return found if isinstance(found, dict) else {}
+
+
+def _rendered(value: Any, data: Mapping[str, Any], where: str) -> Any:
+    if isinstance(value, dict):
+        parts = {str(k): _rendered(v, data, f"{where}.{k}" if where else str(k)) for k, v in value.items()}
+        return {k: v for k, v in parts.items() if v not in ("", None, {}, [])}
+    if isinstance(value, list):
+        return [_rendered(v, data, f"{where}.{n}") for n, v in enumerate(value)]
+    try:
+        return render(value, data) if isinstance(value, str) else value
+    except TemplateFault as error:
+        raise CanaryError(f"`{where}` of the template cannot be rendered here: {error}") from None
+
+
+class _Unread(dict[str, Any]):
+    """The Secret of notifications, which is not read."""
+
+    def get(self, key: str, _: Any = None) -> Any:
+        raise TemplateFault(f"it uses `secrets.{key}`, and Secrets are not read")
+
+
+def _moment(text: Any) -> Moment:
+    found = parse_time(text)
+    if found is None:
+        raise TemplateFault(f"`{text}` is not a time")
+    return Moment(found)
+
+
 def notice_verdicts(trigger: NoticeTrigger, rollout: Mapping[str, Any], now: datetime) -> tuple[NoticeVerdict, ...]:
     """Each condition of a trigger for one Rollout. `time` and other functions of the engine are not there."""
     return tuple(_verdict(c, rollout, now) for c in trigger.conditions)
 
 
+def event_of(trigger: str) -> str:
+    """The reason of the Events with which the controller sends a trigger without a condition: `RolloutPaused` for
+    `on-rollout-paused` (upstream utils/record translateReasonToTrigger)."""
+    return "".join(word.capitalize() for word in trigger.removeprefix("on-").split("-"))
+
+
 def _verdict(condition: NoticeCondition, rollout: Mapping[str, Any], now: datetime) -> NoticeVerdict:
+    if not condition.when:
+        return NoticeVerdict(condition, None)
     try:
         return NoticeVerdict(condition, holds_for(condition.when, {"rollout": rollout}, now))
     except ConditionError as error:

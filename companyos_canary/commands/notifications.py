@@ -12,6 +12,8 @@ from companyos_canary.actions.notices import (
     NoticeVerdict,
     data_of_config,
     definitions,
+    event_of,
+    message_of,
     notice_config,
     notice_templates,
     notice_triggers,
@@ -21,7 +23,7 @@ from companyos_canary.commands import base
 from companyos_canary.commands.manifests import read_objects
 from companyos_canary.commands.options import names_of, not_a_name
 from companyos_canary.errors import ExitCode, Refused, UsageError, exits, near, printable
-from companyos_canary.model.row import Output
+from companyos_canary.model.row import Object, Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,22 @@ class NoticeRun:
     results: tuple[NoticeVerdict, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class NoticeMessage:
+    """What a template makes of one Rollout now. Nothing is sent."""
+
+    template: str
+    rollout: str
+    message: Object
+
+
 EXAMPLES = (
     "canary notifications trigger get",
     "canary notifications trigger run on-rollout-aborted companyos-api",
     "canary notifications template get rollout-aborted",
+    "canary notifications template notify rollout-aborted companyos-api",
 )
-OUTPUT = Output((NoticeTemplates, NoticeTriggers, NoticeRun))
+OUTPUT = Output((NoticeTemplates, NoticeTriggers, NoticeRun, NoticeMessage))
 EXITS = exits(ExitCode.REFUSED)
 _ACTIONS = {"template": ("get", "notify"), "trigger": ("get", "run")}
 _PLUGIN = "kubectl argo rollouts notifications"
@@ -62,7 +74,9 @@ COMPLETIONS = {
 def notifications(
     session: base.Session,
     what: Annotated[str, typer.Argument(metavar="WHAT", help="template or trigger")],
-    action: Annotated[str, typer.Argument(metavar="ACTION", help="get, or run for a trigger")] = "get",
+    action: Annotated[
+        str, typer.Argument(metavar="ACTION", help="get; run for a trigger; notify for a template")
+    ] = "get",
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="name of the template or trigger")] = None,
     rollout: base.RolloutArgument = None,
     config_map: Annotated[
@@ -71,11 +85,15 @@ def notifications(
     rollout_file: Annotated[
         str | None, typer.Option("--rollout-file", metavar="FILE", help="read the Rollout here, not in the cluster")
     ] = None,
+    recipients: Annotated[
+        list[str] | None, typer.Option("--recipient", metavar="SERVICE:NAME", help="only console:stdout, the default")
+    ] = None,
 ) -> base.Answer:
-    """Show the templates and triggers of notifications, and evaluate a trigger's conditions for a Rollout now.
+    """Show the templates and triggers of notifications, evaluate a trigger's conditions for a Rollout now, and print
+    the message that a template makes of it.
 
-    It reads the ConfigMap argo-rollouts-notification-configmap, and sends nothing. Messages are rendered by an engine
-    that is not in this program: for `template notify` use the plugin.
+    It reads the ConfigMap argo-rollouts-notification-configmap, and sends nothing: `template notify` prints the message
+    as YAML. For another recipient use the plugin.
     """
     if what not in _ACTIONS:
         hint = near(what, _ACTIONS, "use template or trigger")
@@ -85,12 +103,17 @@ def notifications(
         raise UsageError(f"`{printable(action)}` is nothing to do with a {what}", hint=hint)
     if action != "get" and name is None:
         raise UsageError(f"the name of the {what} is missing", hint=f"`canary notifications {what} get` lists them")
-    if action == "notify":
-        shown = " ".join(filter(None, (_PLUGIN, "template notify", name, session.resolved.rollout or "NAME")))
-        raise Refused("messages are not rendered or sent by this program", hint=f"use the plugin: `{printable(shown)}`")
+    away = [r for r in recipients or () if r.partition(":")[0] != "console"]
+    if action == "notify" and away:
+        words = (_PLUGIN, "template notify", name, session.resolved.rollout or "NAME", f"--recipient {away[0]}")
+        shown = printable(" ".join(filter(None, words)))
+        raise Refused("messages are printed by this program, and not sent", hint=f"use the plugin: `{shown}`")
     config = data_of_config(_file(session, config_map)) if config_map else notice_config(session.cluster)
     if what == "template":
         templates = notice_templates(config, name)
+        if action == "notify":
+            written = definitions(config, what, (templates[0].name,))[templates[0].name]
+            return _notify(session, templates[0].name, written, rollout_file)
         return _templates(session, templates, definitions(config, what, (t.name for t in templates)))
     triggers = notice_triggers(config, name)
     if action == "run":
@@ -120,7 +143,7 @@ def _triggers(session: base.Session, found: tuple[NoticeTrigger, ...], written: 
     session.answered = not found and session.output in ("name", "yaml")
     return base.Answer(
         data=NoticeTriggers(found),
-        lines=tuple(f"{t.name}: {c.when} → {', '.join(c.send)}" for t in found for c in t.conditions),
+        lines=tuple(f"{t.name}: {c.when or _with_event(t)} → {', '.join(c.send)}" for t in found for c in t.conditions),
         notes=() if found else ("there is no trigger",),
         objects=(written,),
         name="\n".join(t.name for t in found),
@@ -137,10 +160,32 @@ def _run(session: base.Session, trigger: NoticeTrigger, file: str | None) -> bas
         problems.append(f"the plugin does: `{_PLUGIN} trigger run {trigger.name} {printable(name)}`")
     return base.Answer(
         data=NoticeRun(trigger.name, name, results),
-        lines=tuple(f"{words[r.holds]}  {r.condition.when} → {', '.join(r.condition.send)}" for r in results),
+        lines=tuple(
+            f"{words[r.holds] if r.condition.when else 'event'}  {r.condition.when or _with_event(trigger)}"
+            f" → {', '.join(r.condition.send)}"
+            for r in results
+        ),
         notes=tuple(problems),
         name=trigger.name,
     )
+
+
+def _notify(session: base.Session, name: str, written: Any, file: str | None) -> base.Answer:
+    from companyos_canary.render.templates import to_yaml
+
+    raw = _rollout(session, file)
+    message = message_of(written, raw, session.runtime.clock.now())
+    rollout = str((raw.get("metadata") or {}).get("name") or "")
+    return base.Answer(
+        data=NoticeMessage(name, rollout, message),
+        lines=(to_yaml((message,)).rstrip("\n"),),
+        objects=(message,),
+        name=name,
+    )
+
+
+def _with_event(trigger: NoticeTrigger) -> str:
+    return f"with each {event_of(trigger.name)} of the controller"
 
 
 def _rollout(session: base.Session, file: str | None) -> Mapping[str, Any]:

@@ -78,6 +78,16 @@ def test_a_condition_that_is_not_understood_is_unknown_and_the_plugin_is_named(c
     assert "`kubectl argo rollouts notifications trigger run on-commit companyos-api`" in ran.err
 
 
+def test_a_trigger_without_a_condition_is_sent_with_an_event(configured: World) -> None:
+    configured.store.delete(CONFIGMAP, "companyos", "argo-rollouts-notification-configmap")
+    data = {"trigger.on-rollout-paused": "- send: [paused]\n", "trigger.on-scaling-replica-set": "- send: [scaled]\n"}
+    configured.store.create(CONFIGMAP, config_map(data))
+    ran = configured.canary("notifications", "trigger", "run", "on-rollout-paused")
+    assert (ran.out, ran.err) == ("event  with each RolloutPaused of the controller → paused\n", "")
+    ran = configured.canary("notifications", "trigger", "get", "on-scaling-replica-set")
+    assert ran.out == "on-scaling-replica-set: with each ScalingReplicaSet of the controller → scaled\n"
+
+
 def test_a_condition_about_the_time_is_evaluated_now(configured: World) -> None:
     def holds() -> str:
         return configured.canary("notifications", "trigger", "run", "on-time").out.split()[0]
@@ -87,13 +97,37 @@ def test_a_condition_about_the_time_is_evaluated_now(configured: World) -> None:
     assert holds() == "true"
 
 
+def test_a_message_is_printed_as_the_template_makes_it(configured: World) -> None:
+    for recipient in ((), ("--recipient", "console:stdout")):
+        ran = configured.canary("notifications", "template", "notify", "paused", "companyos-api", *recipient)
+        assert ran.code == ExitCode.OK, ran
+        assert yaml.safe_load(ran.out) == {"message": "companyos-api waits.\n", "slack": {"attachments": "[]"}}
+    ran = configured.canary("notifications", "template", "notify", "paused", "-o", "json")
+    assert ran.json["data"]["message"]["message"] == "companyos-api waits.\n"
+
+
 def test_a_message_is_not_sent_from_here(configured: World) -> None:
     configured.requests.clear()
-    ran = configured.canary("notifications", "template", "notify", "paused", "companyos-api")
+    asked = ("template", "notify", "paused", "companyos-api", "--recipient", "slack:ops")
+    ran = configured.canary("notifications", *asked)
     assert (ran.code, configured.requests) == (ExitCode.REFUSED, [])
-    assert ran.err.endswith(
-        "hint: use the plugin: `kubectl argo rollouts notifications template notify paused companyos-api`\n"
-    )
+    assert ran.err.endswith(f"hint: use the plugin: `kubectl argo rollouts notifications {' '.join(asked)}`\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{.secrets.token}}", "`message` of the template cannot be rendered here: it uses `secrets.token`"),
+        ("{{.rollout.x.y}}", "nil pointer evaluating interface {}.y"),
+        ("{{if .rollout}}", "`if` has no {{end}}"),
+        ("{{ getHostByName .rollout }}", "the function `getHostByName` is not supported here"),
+    ],
+)
+def test_a_message_that_cannot_be_rendered_is_an_error_with_its_part(waiting: World, text: str, said: str) -> None:
+    waiting.store.create(CONFIGMAP, config_map({"template.t": yaml.safe_dump({"message": text})}))
+    ran = waiting.canary("notifications", "template", "notify", "t", "companyos-api")
+    assert (ran.code, ran.out) == (ExitCode.FAILED, "")
+    assert said in ran.err
 
 
 def test_the_config_map_may_be_a_file(waiting: World) -> None:
