@@ -421,6 +421,31 @@ def one_pod_has_no_image_and_one_is_ready() -> Variation:
     return made
 
 
+# Controllers that look elsewhere
+
+
+def unobserved(cause: str, **more: Any) -> Variation:
+    made = Variation("a-change-that-a-living-controller-does-not-see", cause)
+    (deployment,) = (o for o in made.objects if o["kind"] == "Deployment")
+    deployment["spec"]["template"] = {"spec": {"containers": [{"name": "argo-rollouts", **more}]}}
+    return made
+
+
+@troubled
+def controller_of_one_other_namespace() -> Variation:
+    return unobserved("controller-not-running", args=["--namespaced", "--loglevel=info"])
+
+
+@troubled
+def controller_of_this_namespace_alone() -> Variation:
+    return unobserved("controller-not-observing", args=["--namespaced", "--namespace=companyos"])
+
+
+@troubled
+def controller_has_its_instance_id_in_its_command() -> Variation:
+    return unobserved("instance-id", args=[], command=["/bin/rollouts-controller", "--instance-id", "blue"])
+
+
 def main(arguments: list[str]) -> int:
     root = Path(arguments[0]) if arguments else CASES
     for name, make in TROUBLED.items():
