@@ -91,30 +91,56 @@ def instance_id(deployment: Fields) -> str | None:
 
 def watched_namespace(deployment: Fields) -> str:
     """The one namespace that the controller looks at (`--namespaced`); empty if it looks at all of them."""
-    for container in at(deployment, "spec", "template", "spec", "containers") or []:
-        args = [str(arg) for arg in (*(container.get("command") or []), *(container.get("args") or []))]
-        if "--namespaced" in args or "--namespaced=true" in args:
-            own = str(deployment["metadata"].get("namespace", ""))
-            return next((arg.partition("=")[2] for arg in args if arg.startswith("--namespace=")), own)
-    return ""
+    only = _flag(deployment, "--namespaced")
+    if only is None or only[0] == "false":
+        return ""
+    named = _flag(deployment, "--namespace")
+    return named[0] if named else str(deployment["metadata"].get("namespace", ""))
 
 
 def _instance(deployment: Fields) -> tuple[str, tuple[Evidence, ...]] | None:
     containers = at(deployment, "spec", "template", "spec", "containers") or []
-    for n, container in enumerate(containers):
-        args = [*(container.get("command") or []), *(container.get("args") or [])]
-        for place, arg in enumerate(container.get("args") or []):
-            if str(arg).startswith("--instance-id"):
-                path = ("spec", "template", "spec", "containers", n, "args", place)
-                _, _, value = str(arg).partition("=")
-                following = args[args.index(arg) + 1 :]
-                value = value or str(next(iter(following), ""))
+    return _flag(deployment, "--instance-id") or (("", ()) if containers else None)
+
+
+def _flag(deployment: Fields, name: str) -> tuple[str, tuple[Evidence, ...]] | None:
+    """The value of a flag of the controller, empty where it has none, and where it is written."""
+    for n, container in enumerate(at(deployment, "spec", "template", "spec", "containers") or []):
+        for field in ("command", "args"):
+            words = [str(word) for word in container.get(field) or []]
+            for place, word in enumerate(words):
+                flag, equals, value = word.partition("=")
+                if flag != name:
+                    continue
+                following = next(iter(words[place + 1 :]), "")
+                value = value if equals or following.startswith("-") else following
+                path = ("spec", "template", "spec", "containers", n, field, place)
                 return value, quote("Deployment", deployment, *path)
-    return ("", ()) if containers else None
+    return None
+
+
+def looks_elsewhere(case: Case) -> Finding | None:
+    """The controller looks at one other namespace."""
+    deployment = controller_of(case)
+    namespace = watched_namespace(deployment) if deployment else ""
+    if not waits_for_controller(case) or not namespace or namespace == case.rollout.namespace:
+        return None
+    here = case.rollout.namespace
+    sentence = f"the Argo Rollouts controller looks at namespace {namespace} only (--namespaced), not at {here}"
+    written = _flag(deployment or {}, "--namespaced")
+    evidence = (
+        *(written[1] if written else ()),
+        *quote("Rollout", case.rollout.raw, "metadata", "namespace"),
+        *quote("Rollout", case.rollout.raw, "metadata", "generation"),
+        *quote("Rollout", case.rollout.raw, "status", "observedGeneration"),
+    )
+    return Finding(sentence, evidence, f"kubectl -n {CONTROLLER} get deployment {CONTROLLER} -o yaml")
 
 
 def controller_gone(case: Case) -> Finding | None:
     """No one runs who could act on the Rollout."""
+    if elsewhere := looks_elsewhere(case):
+        return elsewhere
     rollout, asked = case.rollout, asked_at(case)
     deployment, lease = controller_of(case), case.named("Lease", LEASE)
     renewed = case.age(at(lease, "spec", "renewTime")) if lease else None
