@@ -4,14 +4,16 @@ when it ends, and never takes the state of before for an answer to it."""
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.behaviour import PROMPT, Pace, always, late
+from companyos_canary.sandbox.behaviour import PROMPT, always, late
 from tests.commands.conftest import changing, interrupt
+from tests.prototypes import begun
 from tests.world import CONFIG, MANUAL, Ran, World
 
 PACES = {
@@ -26,20 +28,20 @@ ALONE = CONFIG.replace("replicas: 10", f"replicas: {REPLICAS}")
 Begin = Callable[..., World]
 
 
-@pytest.fixture(params=PACES.values(), ids=list(PACES))
+@pytest.fixture(params=PACES)
 def begin(tmp_path: Path, request: pytest.FixtureRequest) -> Begin:
     """v1.0.0 is Healthy, and each of `before` has ended well; at this pace."""
-    pace: Callable[[], Pace] = request.param
+    pace: str = request.param
 
-    def begun(*before: tuple[str, ...], config: str = FEW) -> World:
-        world = World(tmp_path, config, pace=pace())
+    def play(before: tuple[tuple[str, ...], ...], folder: Path, config: str) -> World:
+        world = World(folder, config, pace=PACES[pace]())
         for command in (("apply", "v1.0.0"), *before):
             ran = world.canary(*command)
             assert ran.code == ExitCode.OK, ran
         world.requests.clear()
         return world
 
-    return begun
+    return lambda *before, config=FEW: begun(f"{pace}: {before}", config, tmp_path, partial(play, before))
 
 
 PAUSED = ("deploy", "v1.1.0", "--until", "paused")

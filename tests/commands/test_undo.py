@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,9 @@ from companyos_canary.argo.patches.record import record_of
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
 from companyos_canary.sandbox.kinds import EVENT, REPLICASET
-from tests.commands.conftest import changing, freeze
-from tests.world import World
+from tests.commands.conftest import changing, freeze, installed
+from tests.prototypes import begun
+from tests.world import CONFIG, World
 
 
 def test_mid_way_it_goes_back_to_stable_at_once(world: World) -> None:
@@ -112,8 +114,13 @@ def test_within_the_rollback_window_no_step_is_run(world: World) -> None:
     assert "step 1/3" not in ran.out
 
 
-def tried_again_and_aborted(world: World, *reason: str) -> None:
+def tried_again_and_aborted(folder: Path, *reason: str) -> World:
     """v1.1.0 was stable, then v1.3.0; v1.1.0 was tried again and aborted, then v1.4.0 shipped."""
+    story = " ".join(("tried again and aborted", *reason))
+    return begun(story, CONFIG, folder, lambda *given: _tried_again(installed(*given), *reason))
+
+
+def _tried_again(world: World, *reason: str) -> World:
     for version in ("v1.1.0", "v1.3.0"):
         assert world.canary("deploy", version, "-q").code == ExitCode.OK
         world.advance(60)
@@ -122,6 +129,19 @@ def tried_again_and_aborted(world: World, *reason: str) -> None:
     assert world.canary("abort", "-q", *reason).code == ExitCode.OK
     world.advance(60)
     assert world.canary("deploy", "v1.4.0", "-q").code == ExitCode.OK
+    return world
+
+
+def one_was_bad(folder: Path) -> World:
+    """v1.1.0 was stable, v1.2.0 was aborted by its metrics, and v1.3.0 is stable."""
+    return begun("one was bad", CONFIG, folder, lambda *given: _deployed(installed(*given)))
+
+
+def _deployed(world: World) -> World:
+    for version in ("v1.1.0", "v1.2.0", "v1.3.0"):
+        world.canary("deploy", version, "-q")
+    world.requests.clear()
+    return world
 
 
 def forget_events(world: World) -> None:
@@ -129,14 +149,14 @@ def forget_events(world: World) -> None:
         world.store.delete(EVENT, "companyos", event["metadata"]["name"])
 
 
-def test_never_to_a_version_that_was_stable_once_and_aborted_when_it_was_tried_again(world: World) -> None:
-    tried_again_and_aborted(world)
+def test_never_to_a_version_that_was_stable_once_and_aborted_when_it_was_tried_again(tmp_path: Path) -> None:
+    world = tried_again_and_aborted(tmp_path)
     ran = world.canary("undo", "--dry-run")
     assert "+      image: companyos-api:v1.3.0" in ran.out, ran
 
 
-def test_an_abort_is_still_known_once_its_event_is_gone(world: World) -> None:
-    tried_again_and_aborted(world)
+def test_an_abort_is_still_known_once_its_event_is_gone(tmp_path: Path) -> None:
+    world = tried_again_and_aborted(tmp_path)
     forget_events(world)
     assert "+      image: companyos-api:v1.3.0" in world.canary("undo", "--dry-run").out
 
@@ -154,10 +174,8 @@ def test_a_retry_that_was_promoted_makes_up_for_the_abort_before(world: World) -
 
 
 @pytest.mark.parametrize("how", [(), ("--fast", "--reason", "x"), ("--dry-run",), ("--no-wait",)])
-def test_to_an_aborted_version_is_refused_with_what_was_measured(world: World, how: tuple[str, ...]) -> None:
-    for version in ("v1.1.0", "v1.2.0", "v1.3.0"):
-        world.canary("deploy", version, "-q")
-    world.requests.clear()
+def test_to_an_aborted_version_is_refused_with_what_was_measured(tmp_path: Path, how: tuple[str, ...]) -> None:
+    world = one_was_bad(tmp_path)
     ran = world.canary("undo", "--to", "v1.2.0", *how)
     assert ran.code == ExitCode.REFUSED, ran
     assert re.search(
@@ -170,17 +188,16 @@ def test_to_an_aborted_version_is_refused_with_what_was_measured(world: World, h
     assert world.rollout().image() == "companyos-api:v1.3.0"
 
 
-def test_to_an_aborted_version_says_who_aborted_it_and_why(world: World) -> None:
-    tried_again_and_aborted(world, "--reason", "wrong tag")
+def test_to_an_aborted_version_says_who_aborted_it_and_why(tmp_path: Path) -> None:
+    world = tried_again_and_aborted(tmp_path, "--reason", "wrong tag")
     forget_events(world)
     ran = world.canary("undo", "--to", "v1.1.0")
     assert ran.code == ExitCode.REFUSED, ran
     assert "was aborted by ana: wrong tag" in ran.err
 
 
-def test_force_goes_back_to_an_aborted_version_and_says_what_it_was(world: World) -> None:
-    for version in ("v1.1.0", "v1.2.0", "v1.3.0"):
-        world.canary("deploy", version, "-q")
+def test_force_goes_back_to_an_aborted_version_and_says_what_it_was(tmp_path: Path) -> None:
+    world = one_was_bad(tmp_path)
     ran = world.canary("undo", "--to", "v1.2.0", "--force", "--fast", "--reason", "the data needs it")
     assert ran.code == ExitCode.OK, ran
     assert "v1.2.0 (revision 3) was aborted" in ran.err
