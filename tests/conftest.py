@@ -1,6 +1,8 @@
 """What is true of all tests: long properties run when they are asked for (`-m soak`), and laws are then tried with many
 examples instead of some. No test fails because a machine is busy."""
 
+import gc
+
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
@@ -28,6 +30,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Thousands of tests and their modules stay until the end: the collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _soaks(config: pytest.Config) -> bool:

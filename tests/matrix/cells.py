@@ -1,6 +1,7 @@
 """One cell: a verb meets a fault at one of its requests. Each is played in a copy of the process (fork), so that the
 world of a story is made once."""
 
+import gc
 import os
 import pickle
 import traceback
@@ -110,6 +111,7 @@ def copied(work: Callable[[], T]) -> T:
     near, far = os.pipe()
     child = os.fork()
     if not child:
+        gc.disable()  # it would look at everything that the suite holds, and so copy it
         try:
             with os.fdopen(far, "wb") as stream:
                 stream.write(pickle.dumps(work()))
