@@ -1,5 +1,6 @@
 """The command line itself: help, versions, misspellings, what is loaded, and the last resort."""
 
+import contextlib
 import json
 import os
 import socket
@@ -15,20 +16,34 @@ from companyos_canary import __version__, cli
 from companyos_canary.commands import base
 from companyos_canary.commands.options import OF_CLUSTER, either, flags_of
 from companyos_canary.errors import MEANING, ExitCode
+from tests import builders
+from tests.cluster.wire import Server, answer
 from tests.world import Ran, World
 
 HEAVY = ("kubernetes", "httpx", "rich", "yaml", "msgspec", "urllib3", "pydantic")
+# Modules of ours that are large, and that a line of `status` needs none of.
+OF_OTHERS = (
+    "companyos_canary.argo.rows",
+    "companyos_canary.argo.events",
+    "companyos_canary.actions.explain",
+    "companyos_canary.actions.change",
+    "companyos_canary.diagnosis.table",
+    "companyos_canary.commands.contract",
+    "companyos_canary.view.screen",
+    "companyos_canary.view.machine",
+)
 LISTING = f"""
 import sys
 from companyos_canary import cli
 from companyos_canary.runtime import Runtime
 code = cli.run(sys.argv[1:], Runtime.real())
-loaded = [name for name in {HEAVY!r} if name in sys.modules]
+loaded = [name for name in {HEAVY + OF_OTHERS!r} if name in sys.modules]
 print("LOADED", code, *loaded, file=sys.stderr)
 """
 NO_NETWORK = "kind: Config\napiVersion: v1\ncurrent-context: c\nclusters:\n- {name: c, cluster: {server: 'http://127.0.0.1:1'}}\ncontexts:\n- {name: c, context: {cluster: c}}\n"  # noqa: E501
 CLIENT = {"kubernetes", "urllib3", "yaml"}
 CONFIG = {"yaml", "msgspec"}
+CLIENT_ALONE = {"urllib3"}  # `kubernetes` is loaded for a few kinds of credentials only
 # What each verb may load by the time that it meets the cluster (which is not there).
 MAY_LOAD: dict[str, set[str]] = {
     "deploy": CLIENT | CONFIG,
@@ -151,8 +166,20 @@ def test_a_verb_loads_only_what_it_needs(tmp_path: Path, verb: str) -> None:
         port = ("--port", str(taken.getsockname()[1]))
         given = port if verb == "sandbox" else GIVEN.get(verb, ())
         code, names = loaded(tmp_path, verb, *given)
-    assert names <= MAY_LOAD[verb]
+    assert names - set(OF_OTHERS) <= MAY_LOAD[verb]
     assert code == ENDS.get(verb, ExitCode.FAILED)
+
+
+def test_a_status_where_nothing_failed_loads_no_rows_views_and_causes_of_others(tmp_path: Path) -> None:
+    paused = builders.rollout_object(phase="Paused")
+    with contextlib.closing(Server([answer(200, paused)] * 2)) as server:
+        (tmp_path / "kubeconfig").write_text(NO_NETWORK.replace("http://127.0.0.1:1", server.url))
+        World(tmp_path)
+        code, names = loaded(tmp_path, "status")
+        assert code in (ExitCode.OK, ExitCode.UNFINISHED)
+        assert names == CLIENT_ALONE | CONFIG
+        _, names = loaded(tmp_path, "status", "-o", "json")
+    assert "companyos_canary.argo.rows" in names
 
 
 def test_the_table_of_modules_has_every_verb() -> None:

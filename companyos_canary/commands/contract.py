@@ -83,7 +83,7 @@ def document(verb: str = "") -> JsonSchema:
 def data_of(verb: str) -> JsonSchema:
     """The `data` of a verb's envelopes alone; for `watch` that of its last line."""
     defs: JsonSchema = {}
-    return {"anyOf": _types(output_of(verb).data, defs), "$defs": {**defs, "Number": _NUMBER}}
+    return {"anyOf": _types(output_of(verb).rows, defs), "$defs": {**defs, "Number": _NUMBER}}
 
 
 def _forms(verb: str, defs: JsonSchema) -> Iterable[JsonSchema]:
@@ -94,7 +94,7 @@ def _forms(verb: str, defs: JsonSchema) -> Iterable[JsonSchema]:
                 "schema": {"const": SCHEMA},
                 "command": {"const": verb},
                 "exit_code": _type(Code, defs),
-                "data": {"anyOf": _types(output.data, defs)},
+                "data": {"anyOf": _types(output.rows, defs)},
                 "errors": _errors(defs) if output.partial else {"type": "array", "maxItems": 0},
             }
         )

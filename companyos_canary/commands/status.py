@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
-from companyos_canary.argo.rows import FOLLOWED, SnapshotRow, snapshot_row
 from companyos_canary.commands import base
 from companyos_canary.errors import CanaryError, ExitCode, exits
 from companyos_canary.model.outcome import Diagnosis
@@ -20,7 +19,15 @@ EXAMPLES = (
     "canary status companyos-api -n companyos -o json",
     "canary status --wait --timeout 10m     wait until it is Healthy or Degraded",
 )
-OUTPUT = Output((SnapshotRow, *FOLLOWED))
+
+
+def _rows() -> tuple[type[Any], ...]:
+    from companyos_canary.argo.rows import FOLLOWED, SnapshotRow
+
+    return (SnapshotRow, *FOLLOWED)
+
+
+OUTPUT = Output(_rows)
 EXITS = exits(ExitCode.DEGRADED, ExitCode.UNFINISHED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED)
 
 _LONG = timedelta(minutes=1)
@@ -54,6 +61,7 @@ def status(
 
     def data() -> object:
         from companyos_canary.argo.picture import look
+        from companyos_canary.argo.rows import snapshot_row
 
         return snapshot_row(replace(look(snapshot, now, place), why=why))
 

@@ -5,7 +5,7 @@ the title. `view/machine.py` prints rows, `commands/contract.py` publishes them:
 field is written in its class alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -54,11 +54,16 @@ class Placed:
 @dataclass(frozen=True, slots=True)
 class Output:
     """What a verb prints: `data` may be in its envelope, `lines` are its events by name, where it writes lines (`watch`
-    always, others with `--follow` or `--watch`). `partial`: there may be data and an error."""
+    always, others with `--follow` or `--watch`). `partial`: there may be data and an error. `data` may be a function
+    where the rows take long to load, and only JSON needs them."""
 
-    data: tuple[type[Any], ...]
+    data: tuple[type[Any], ...] | Callable[[], tuple[type[Any], ...]]
     lines: Mapping[str, type[Any]] = field(default_factory=dict)
     partial: bool = False
+
+    @property
+    def rows(self) -> tuple[type[Any], ...]:
+        return self.data if isinstance(self.data, tuple) else self.data()
 
 
 LEFT_OUT: Any = ...

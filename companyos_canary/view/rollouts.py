@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture, look
-from companyos_canary.argo.rows import Listed
 from companyos_canary.model.outcome import Diagnosis
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Snapshot
@@ -15,6 +15,9 @@ from companyos_canary.view.experiment import route_text
 from companyos_canary.view.format import duration, keyed, left, limit_text, shorten, value_text, weight_text
 from companyos_canary.view.lines import PHASES, Column, Facts, Line, Part, Tone, phase_symbol, table
 from companyos_canary.view.why import controller_sentence, pod_sentence, short_metric
+
+if TYPE_CHECKING:
+    from companyos_canary.argo.rows import Listed  # `status` needs none of the rows
 
 _DOING = {
     "waiting": "waits",
@@ -26,32 +29,32 @@ _DOING = {
 }
 
 
-def _step(one: Listed) -> str:
+def _step(one: "Listed") -> str:
     """`2/3`; nothing once all are done."""
     return f"{one.step}/{one.steps}" if one.step else ""
 
 
-def _lasts(one: Listed) -> str:
+def _lasts(one: "Listed") -> str:
     return "" if one.for_seconds is None else duration(one.for_seconds)
 
 
-def _state(one: Listed) -> str:
+def _state(one: "Listed") -> str:
     """`Paused: waits`, `Progressing: analysing`, `Healthy`."""
     doing = _DOING.get(one.activity, one.activity)
     return f"{one.phase}: {doing}" if doing else one.phase
 
 
-def longest_waiting_first(rows: Iterable[Listed]) -> list[Listed]:
+def longest_waiting_first(rows: Iterable["Listed"]) -> list["Listed"]:
     """Those that wait for a person, the longest first; then the others by namespace and name."""
 
-    def key(r: Listed) -> tuple[bool, timedelta, str, str]:
+    def key(r: "Listed") -> tuple[bool, timedelta, str, str]:
         waited = r.for_seconds if r.waits_for_a_person and r.for_seconds else timedelta()
         return (not r.waits_for_a_person, -waited, r.namespace, r.rollout)
 
     return sorted(rows, key=key)
 
 
-def screen(rows: Sequence[Listed], facts: Facts, *, namespaces: bool) -> list[Line]:
+def screen(rows: Sequence["Listed"], facts: Facts, *, namespaces: bool) -> list[Line]:
     """A table; `namespaces` where they are of several."""
     symbols = facts.symbols
     roles: list[Tone] = [PHASES.get(r.phase, "") for r in rows]
@@ -72,7 +75,7 @@ def screen(rows: Sequence[Listed], facts: Facts, *, namespaces: bool) -> list[Li
     return table(columns, facts.width)
 
 
-def plain(one: Listed) -> str:
+def plain(one: "Listed") -> str:
     """One line for a pipe: `namespace=companyos rollout=api phase=Paused step=1/3 weight=10`."""
     return keyed(
         f"namespace={one.namespace} rollout={one.rollout} phase={one.phase}",

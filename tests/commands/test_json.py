@@ -221,7 +221,7 @@ def printed(verb: str, folder: Path) -> set[str]:
 @pytest.mark.parametrize("verb", CASES)
 def test_each_form_that_a_verb_promises_is_printed(verb: str, tmp_path: Path) -> None:
     lines = {f"{verb}-{event}" for event in output_of(verb).lines}
-    answers = {"Failed"} | {title(form) for form in output_of(verb).data}
+    answers = {"Failed"} | {title(form) for form in output_of(verb).rows}
     expected = lines if verb == "watch" else answers | lines
     assert printed(verb, tmp_path) == {form for form in expected if (verb, form) not in RARE}
 
