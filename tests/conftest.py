@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("suite", _PATIENT, max_examples=40)
+settings.register_profile("suite", _PATIENT, max_examples=30)
 settings.register_profile("soak", _PATIENT, max_examples=1000)
 
 

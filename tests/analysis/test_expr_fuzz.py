@@ -72,7 +72,7 @@ def grown(inner):
 
 
 EXPRESSIONS = st.recursive(LEAVES, grown, max_leaves=12)
-MANY = settings(max_examples=400, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def tried(text, result):

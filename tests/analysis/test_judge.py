@@ -70,7 +70,7 @@ LIMITS = st.fixed_dictionaries(
         "consecutiveSuccessLimit": st.integers(0, 3),
     },
 )
-RULES = settings(max_examples=150, deadline=None, database=None)
+RULES = settings(deadline=None, database=None)
 
 
 @RULES

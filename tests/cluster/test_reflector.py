@@ -505,7 +505,7 @@ class Faulty(Play):
             self.wait()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(SCHEDULE, st.data())
 def test_whatever_fails_the_end_is_the_servers_state_and_nothing_is_told_twice(
     schedule: list[Any], data: st.DataObject

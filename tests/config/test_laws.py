@@ -84,7 +84,7 @@ def test_any_bytes_load_or_are_refused(data: bytes) -> None:
     loads_or_is_refused(data)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(PLAIN, PLAIN)
 def test_a_metric_keeps_its_name_and_query_from_file_to_cluster(name: str, text: str) -> None:
     assume(name.isprintable())

@@ -25,7 +25,7 @@ from companyos_canary.render.objects import conditions
 from companyos_canary.render.steps import timing
 from tests.render.samples import settings
 
-deadline_free = hypothesis_settings(deadline=None, max_examples=50)
+deadline_free = hypothesis_settings(deadline=None)
 SECONDS = st.integers(4, 100_000).map(lambda s: timedelta(seconds=s))
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)

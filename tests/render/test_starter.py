@@ -84,7 +84,7 @@ STEP = st.one_of(
 )
 
 
-@hypothesis_settings(deadline=None, max_examples=60)
+@hypothesis_settings(deadline=None)
 @given(st.lists(STEP, max_size=8))
 def test_whatever_steps_a_live_rollout_has_the_file_loads(steps: list[dict[str, Any]]) -> None:
     live = objects(SETTINGS, "v9")[-1]

@@ -175,7 +175,7 @@ def _selected(change: Change) -> bool:
     return change.kind is POD and any((o["metadata"].get("labels") or {}).get("app") == "a" for o in objects)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(TURNS, st.sampled_from([3, 1000]))
 def test_a_reader_is_told_every_state_once_whatever_breaks(turns: Any, log_size: int) -> None:
     reader = Reader(log_size)
@@ -228,7 +228,7 @@ def test_a_silent_watch_is_left_and_misses_nothing() -> None:
     assert [(e.type, e.object["metadata"]["name"]) for e in reader.told] == [("ADDED", "late")]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(
     names=st.sets(st.text("abc", min_size=1, max_size=4), max_size=14),
     limit=st.integers(1, 6),
@@ -270,7 +270,7 @@ KNOWN = {"replicas": 3, "paused": True, "minReadySeconds": 1}
 UNKNOWN = st.dictionaries(st.text("xyz", min_size=1, max_size=4), st.none() | st.integers() | st.just({}), max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(unknown=UNKNOWN, validation=st.sampled_from(["Ignore", "Warn", "Strict", ""]))
 def test_unknown_fields_are_cut_and_told_as_asked(unknown: Any, validation: str) -> None:
     client = connect()

@@ -64,7 +64,7 @@ def replayed(before: dict[tuple[Kind, str], Object], changes: list[Change]) -> A
     return after
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(WRITES, st.integers(0, 15))
 def test_the_log_leads_from_any_state_to_the_newest(turns: Any, start: int) -> None:
     store = Store(lambda: NOW)
@@ -82,7 +82,7 @@ def _name(key: tuple[Kind, str]) -> str:
     return key[1]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(WRITES)
 def test_versions_only_grow_and_generations_follow_the_spec(turns: Any) -> None:
     store = Store(lambda: NOW)
@@ -104,7 +104,7 @@ def test_versions_only_grow_and_generations_follow_the_spec(turns: Any) -> None:
             assert not counted or moved == (1 if differs else 0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(WRITES)
 def test_nobody_outlives_the_last_owner(turns: Any) -> None:
     store = Store(lambda: NOW)
@@ -117,7 +117,7 @@ def test_nobody_outlives_the_last_owner(turns: Any) -> None:
         assert not owners or owners & uids or leaving
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(WRITES, st.integers(1, 6), st.integers(0, 20))
 def test_a_short_log_is_honest_about_what_it_forgot(turns: Any, size: int, back: int) -> None:
     store = Store(lambda: NOW, log_size=size)

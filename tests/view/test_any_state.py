@@ -73,7 +73,7 @@ def assembled(state: dict[str, Any], scenes: tuple[str, ...]) -> Snapshot:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(STATES, st.tuples(SCENES, SCENES, SCENES, SCENES), SCENES)
 def test_every_view_has_something_to_say(state: dict[str, Any], scenes: tuple[str, ...], earlier: str) -> None:
     before, after = ALL[earlier](), assembled(state, scenes)

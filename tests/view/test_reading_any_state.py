@@ -25,7 +25,7 @@ from tests.builders import NOW
 from tests.view.test_any_state import SCENES, STATES, assembled
 
 
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 @given(STATES, st.tuples(SCENES, SCENES, SCENES, SCENES), st.integers(60, 120), st.booleans())
 def test_every_reading_view_has_something_to_say(
     state: dict[str, Any], scenes: tuple[str, ...], width: int, unicode: bool

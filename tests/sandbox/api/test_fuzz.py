@@ -81,7 +81,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(deadline=None)
 @given(st.data())
 def test_nothing_that_is_sent_breaks_the_server(data: Any) -> None:
     client = connect()
@@ -116,7 +116,7 @@ def test_nothing_that_is_sent_breaks_the_server(data: Any) -> None:
     assert client.send("GET", f"{path}/scale").status in (200, 404)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

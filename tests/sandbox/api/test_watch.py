@@ -179,7 +179,7 @@ NAMES = st.sampled_from("abc")
 WRITES = st.lists(st.tuples(st.sampled_from(["put", "label", "delete"]), NAMES, st.sampled_from("xy")), max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(WRITES, st.integers(0, 12), st.sampled_from(["", "app=x", "app!=x"]))
 def test_a_watch_from_any_version_replays_to_what_a_list_shows(writes: Any, start: int, selector: str) -> None:
     client = connect()
