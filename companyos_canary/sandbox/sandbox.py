@@ -97,7 +97,7 @@ class Sandbox:
         identity = make_identity()
         self.ca = identity.ca
         self._api = Server(self.control, tls=identity.context, token=self.token, port=port)
-        _furnish(self.store, namespaces)
+        _furnish(self.store, namespaces, controller=controller)
         self._stop = threading.Event()
         self._acting = threading.Thread(target=self.cluster.run, args=(self._stop,), daemon=True)
         for server in (self._metrics, self._api):
@@ -135,9 +135,9 @@ class Sandbox:
         self._acting.join(1.0)
 
 
-def _furnish(store: Store, namespaces: tuple[str, ...]) -> None:
-    """What a cluster has before anything is deployed: namespaces, Prometheus as a Service, and the configuration of the
-    controller with the plugin that it emulates."""
+def _furnish(store: Store, namespaces: tuple[str, ...], *, controller: bool) -> None:
+    """What a cluster has before anything is deployed: namespaces, Prometheus as a Service, and the configuration of our
+    controller with the plugin that it emulates. One of your own would look for that plugin and end."""
     monitoring, name, port = PROMETHEUS
     for namespace in dict.fromkeys((*namespaces, monitoring, _CONTROLLERS)):
         if store.get(NAMESPACE, "", namespace) is None:
@@ -154,6 +154,8 @@ def _furnish(store: Store, namespaces: tuple[str, ...]) -> None:
             },
         },
     )
+    if not controller:
+        return
     plugins = "".join(f'- name: "{plugin}"\n  location: built-in\n' for plugin in PLUGINS)
     meta = {"name": "argo-rollouts-config", "namespace": _CONTROLLERS}
     store.create(CONFIGMAP, {"metadata": meta, "data": {"trafficRouterPlugins": plugins}})

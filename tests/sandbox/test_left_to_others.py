@@ -6,7 +6,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.model.workload import Pod
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.faults.rules import parse_fault
-from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
+from companyos_canary.sandbox.kinds import ANALYSISRUN, CONFIGMAP, POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.sandbox import Sandbox
 from companyos_canary.sandbox.store import Store
@@ -105,5 +105,14 @@ def test_faults_meet_clients_and_not_the_controllers() -> None:
         client.post(ROLLOUTS, rollout())
         answers = [client.patch(f"{ROLLOUTS}/demo", {}, MERGE).status for _ in range(2)]
         assert answers == [409, 200]
+    finally:
+        running.close()
+
+
+def test_a_controller_of_ones_own_finds_no_plugin_in_its_configuration() -> None:
+    """It would end: it takes the location of each for an address."""
+    running = Sandbox(controller=False)
+    try:
+        assert list(running.store.items(CONFIGMAP, "argo-rollouts")) == []
     finally:
         running.close()
