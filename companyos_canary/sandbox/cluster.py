@@ -123,7 +123,11 @@ class Cluster:
             self._parts.append(self.freezer.around(analysis))
         if controller:
             self._parts.append(self.freezer.around(ExperimentController(store, rollouts.emit)))
-            self._parts.append(self.freezer.around(RolloutController(store, rollouts.emit, release, pace, self.lag)))
+            self._parts.append(
+                self.freezer.around(
+                    RolloutController(store, rollouts.emit, release, pace, self.lag, is_good=self._has_few_errors)
+                )
+            )
         if replicasets:
             emit = Events(store, "replicaset-controller").emit
             self._parts += [DeploymentController(store), ReplicaSetController(store, emit, pace.replicasets)]
@@ -134,10 +138,12 @@ class Cluster:
     def _is_good(self, run: Object) -> bool:
         """Whether the version that a run judges has few errors in the long run, as the scenario says."""
         meta = run["metadata"]
-        digest = (meta.get("labels") or {}).get(HASH_LABEL)
+        return self._has_few_errors(meta.get("namespace", ""), (meta.get("labels") or {}).get(HASH_LABEL) or "")
+
+    def _has_few_errors(self, namespace: str, digest: str) -> bool:
         sets = [
             s
-            for s in self.store.items(REPLICASET, meta.get("namespace", ""))
+            for s in self.store.items(REPLICASET, namespace)
             if digest and (s["metadata"].get("labels") or {}).get(HASH_LABEL) == digest
         ]
         images = [c["image"] for s in sets for c in s["spec"]["template"]["spec"].get("containers") or []]

@@ -319,7 +319,6 @@ def test_min_ready_seconds_delay_availability() -> None:
             {"strategy": {"canary": {"trafficRouting": {"plugins": {"acme/router": {}}}}}},
             "spec.strategy.canary.trafficRouting.plugins[acme/router]",
         ),
-        ({"strategy": {"canary": {"steps": [{"plugin": {"name": "x"}}]}}}, "spec.strategy.canary.steps[0].plugin"),
         ({"workloadRef": {"kind": "StatefulSet"}}, "spec.workloadRef to another kind than Deployment"),
     ],
 )

@@ -1,5 +1,6 @@
 """One pass over one Rollout: what was read at its start and what it has decided so far."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -45,7 +46,8 @@ class Pass:
     the one that the status names, `running_experiment` the one that it will name. Of blue-green:
     `promotion_runs` are the current ones by type, `returns_in_time` says that the newest version still
     waits to be scaled down, and `passed_checkpoint` that it gets more pods than previewReplicaCount.
-    `release` is how it behaves. `wake_at` collects when to look again."""
+    `plugins` are the statuses of step plugins that will be written, `is_good` says whether the newest
+    version has few errors. `release` is how it behaves. `wake_at` collects when to look again."""
 
     store: Store
     emit: Emit
@@ -68,9 +70,11 @@ class Pass:
     passed_checkpoint: bool = False
     weights: dict[str, Any] | None = None
     additional: list[dict[str, Any]] = field(default_factory=list)
+    plugins: list[dict[str, Any]] = field(default_factory=list)
     restarted_at: str | None = None
     release: Release = V1_9
     lag: Lag = field(default_factory=Lag)
+    is_good: Callable[[], bool] = lambda: True
     wake_at: list[datetime] = field(default_factory=list)
 
     @property

@@ -2,7 +2,7 @@
 pass (upstream rollout/controller.go, canary.go), and what it refuses because it does not emulate
 it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from companyos_canary.sandbox.controller.routers import not_emulated
 from companyos_canary.sandbox.controller.routers.router import RouterError
 from companyos_canary.sandbox.controller.routing import reconcile_routing
 from companyos_canary.sandbox.controller.runs import find_current, reconcile_runs
+from companyos_canary.sandbox.controller.stepplugins import reconcile_plugins
 from companyos_canary.sandbox.controller.template import with_workload_template
 from companyos_canary.sandbox.controller.validity import Validity
 from companyos_canary.sandbox.events import Emit
@@ -30,7 +31,6 @@ from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, EXPERIMENT, 
 from companyos_canary.sandbox.objects import ApiStatus, Object, is_owned
 from companyos_canary.sandbox.store import Change, Store
 
-_STEPS_NOT_EMULATED = ("plugin",)
 _FIRST_RETRY = timedelta(milliseconds=1)
 _LAST_RETRY = timedelta(seconds=10)
 _TICK = timedelta(milliseconds=1)
@@ -38,10 +38,18 @@ _OWNED = (REPLICASET, ANALYSISRUN, EXPERIMENT)
 
 
 class RolloutController:
-    """`emit` writes an Event about an object. One `step` makes one pass over one Rollout."""
+    """`emit` writes an Event about an object. One `step` makes one pass over one Rollout. `is_good` says of a namespace
+    and the hash of a version in it whether it has few errors."""
 
     def __init__(
-        self, store: Store, emit: Emit, release: Release = V1_9, pace: Pace = PROMPT, lag: Lag | None = None
+        self,
+        store: Store,
+        emit: Emit,
+        release: Release = V1_9,
+        pace: Pace = PROMPT,
+        lag: Lag | None = None,
+        *,
+        is_good: Callable[[str, str], bool] = lambda *_: True,
     ) -> None:
         self._store = store
         self._emit = emit
@@ -54,6 +62,7 @@ class RolloutController:
         self._failures: dict[str, int] = {}
         self._validity = Validity()
         self._lag = lag or Lag()
+        self._is_good = is_good
 
     def step(self, now: datetime) -> datetime | None:
         """A pass for the Rollout that waits longest; when the next one is due, None without."""
@@ -167,6 +176,8 @@ class RolloutController:
         copies = [dict(s) for s in owned]  # a pass notes its own writes in these
         work = Pass(self._store, self._emit, now, rollout, view, copies, runs, release=self._release, lag=self._lag)
         work.weights = work.view_weights
+        work.plugins = (work.status.get("canary") or {}).get("stepPluginStatuses") or []
+        work.is_good = lambda: self._is_good(namespace, view.current_hash)
         work.experiments = [e for e in self._store.items(EXPERIMENT, namespace) if is_owned(e, uid)]
         return work
 
@@ -265,6 +276,7 @@ def _full_pass(work: Pass) -> None:
     reconcile_routing(work)
     reconcile_experiments(work)
     reconcile_runs(work)
+    reconcile_plugins(work)
     if not work.pauses.added and not pods.scale(work):
         enter_pause(work)
     scale_workload(work)
@@ -288,10 +300,6 @@ def refusal(rollout: Mapping[str, Any]) -> str | None:
     canary = strategy.get("canary") or {}
     if (router := not_emulated(canary.get("trafficRouting") or {})) is not None:
         return _not_here(f"spec.strategy.canary.trafficRouting.{router}")
-    for index, step in enumerate(canary.get("steps") or []):
-        for kind in _STEPS_NOT_EMULATED:
-            if isinstance(step, Mapping) and step.get(kind) is not None:
-                return _not_here(f"spec.strategy.canary.steps[{index}].{kind}")
     workload = spec.get("workloadRef")
     if workload is not None and workload.get("kind") != "Deployment":
         return _not_here("spec.workloadRef to another kind than Deployment")

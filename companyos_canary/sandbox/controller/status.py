@@ -14,6 +14,7 @@ from companyos_canary.sandbox.controller.experiments import experiment_is_succes
 from companyos_canary.sandbox.controller.passes import PAUSE_STEP, Pass, hash_of, pods_of, revision_of, selector_of
 from companyos_canary.sandbox.controller.pauses import pause_is_over, put_duration, put_pauses
 from companyos_canary.sandbox.controller.runs import PROMOTION, phase_of, reference, run_is_successful, run_status
+from companyos_canary.sandbox.controller.stepplugins import plugin_is_done
 from companyos_canary.sandbox.controller.template import WORKLOAD_GENERATION, template_hash
 from companyos_canary.sandbox.kinds import ROLLOUT
 from companyos_canary.sandbox.objects import ApiStatus, Object
@@ -39,7 +40,7 @@ def write_reset(work: Pass) -> None:
     to one within the rollback window that still has pods, skips all steps."""
     work.pauses.cleared = work.pauses.unabort = True
     work.step_run = work.background_run = None
-    work.promotion_runs, work.passed_checkpoint = {}, False
+    work.promotion_runs, work.passed_checkpoint, work.plugins = {}, False, []
     status = _base(work)
     count = len(work.view.steps)
     status.pop("promoteFull", None)
@@ -237,6 +238,8 @@ def _canary(work: Pass) -> Status:
         found["currentExperiment"] = work.running_experiment["metadata"]["name"]
     if work.weights:
         found["weights"] = work.weights
+    if work.plugins:
+        found["stepPluginStatuses"] = work.plugins
     if work.stable_ping_pong:
         found["stablePingPong"] = work.stable_ping_pong
     return found
@@ -330,6 +333,8 @@ def _is_done(work: Pass, step: Step) -> bool:
             return pause_is_over(work, step)
         case "analysis":
             return run_is_successful(work)
+        case "plugin":
+            return plugin_is_done(work)
         case _:
             return False
 
