@@ -24,7 +24,7 @@ from companyos_canary.diagnosis import installation, readiness
 from companyos_canary.diagnosis.case import at, strategy_services
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE
 from companyos_canary.diagnosis.readiness import Check
-from companyos_canary.errors import CanaryError, ExitCode, Forbidden, Invalid
+from companyos_canary.errors import CanaryError, CrdMissing, ExitCode, Forbidden, Invalid
 from companyos_canary.model.http import Fields, Json
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.quantity import parse_duration
@@ -156,6 +156,7 @@ def _of_rollout(
         traffic = own.traffic
         yield from _seen("route", lambda: [_route(cluster, own, traffic)])
     yield from readiness.surge(live)
+    yield from _seen("room", lambda: list(readiness.room(live, _quotas(cluster))))
     if installation.abort_may_hang(live):
         yield from _seen("abort", lambda: list(installation.abort_hangs(_version(cluster))))
     yield from _seen("autoscaling", lambda: list(_autoscaling(cluster, snapshot, own)))
@@ -304,6 +305,13 @@ def _route(cluster: Cluster, settings: Settings, traffic: TrafficSettings) -> Ch
         names = " and ".join(lacking)
         return Check("route", "fault", f"{name} does not name {names}", f"add {names} to its backends")
     return Check("route", "ok", f"{name} names {' and '.join(backend_names(settings))}")
+
+
+def _quotas(cluster: Cluster) -> list[Json]:
+    try:
+        return cluster.items(Selection(Kind("v1", "ResourceQuota", "resourcequotas"), cluster.namespace))
+    except CrdMissing:  # a server that has no quotas
+        return []
 
 
 def _services(cluster: Cluster) -> Selection:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from companyos_canary.argo.replicas import limits, target
 from companyos_canary.argo.rights import STOPS_A_RELEASE, Right
 from companyos_canary.argo.validation import MANAGED_BY
 from companyos_canary.diagnosis.case import at, condition, short, strategy_services
 from companyos_canary.model.http import Fields
+from companyos_canary.model.quantity import amount
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.units import duration as span
@@ -188,10 +190,62 @@ def surge(rollout: Rollout) -> Iterator[Check]:
         return
     weights = [s.get("setWeight") for s in canary.get("steps") or [] if isinstance(s, dict) and s.get("setWeight")]
     first = next((w for w in weights if isinstance(w, int)), None)
-    share = 100 / rollout.replicas
-    if first and first < 100 and share > 1.5 * first:
-        text = f"{first} % of {rollout.replicas} pods is one pod, which gets {share:.0f} % of the traffic"
+    if not first or first >= 100:
+        return
+    most = limits(rollout.replicas, canary.get("maxSurge"), canary.get("maxUnavailable")).surge
+    pods = target(rollout.replicas, first, most)
+    total = pods.canary + pods.stable
+    share = round(100 * pods.canary / total)
+    if not pods.canary:
+        text = f"{first} % of {rollout.replicas} pods is no pod, so the canary of this step gets no request"
+        yield Check("weights", "warning", text, "allow maxSurge, use more replicas, or a traffic router")
+    elif share > 1.5 * first:
+        got = "one pod" if pods.canary == 1 else f"{pods.canary} pods"
+        text = f"{first} % of {rollout.replicas} pods is {got} of {total}, which gets {share} % of the traffic"
         yield Check("weights", "warning", text, "use more replicas, or a traffic router")
+
+
+def extra_pods(rollout: Rollout) -> int:
+    """How many pods more than wanted a release has at the most."""
+    blue_green, canary = (at(rollout.raw, "spec", "strategy", kind) or {} for kind in ("blueGreen", "canary"))
+    if blue_green or (rollout.is_routed and not canary.get("dynamicStableScale")):
+        return rollout.replicas
+    return limits(rollout.replicas, canary.get("maxSurge"), canary.get("maxUnavailable")).surge
+
+
+def _may_shrink(rollout: Rollout) -> bool:
+    """Whether a pod of the stable version may make room for one of the canary."""
+    canary = at(rollout.raw, "spec", "strategy", "canary")
+    if not isinstance(canary, dict) or rollout.is_routed:
+        return False
+    return limits(rollout.replicas, canary.get("maxSurge"), canary.get("maxUnavailable")).unavailable > 0
+
+
+def room(rollout: Rollout, quotas: Iterable[Fields]) -> Iterator[Check]:
+    """`quotas`: the ResourceQuotas of the namespace. Whether they leave room for the pods that a release adds."""
+    extra, gives_way = extra_pods(rollout), _may_shrink(rollout)
+    for quota in quotas:
+        hard, used = at(quota, "status", "hard") or at(quota, "spec", "hard") or {}, at(quota, "status", "used") or {}
+        for resource, most in hard.items():
+            has, may, each = amount(used.get(resource)), amount(most), _each(rollout, resource)
+            if has is None or may is None or not each or has + extra * each <= may:
+                continue
+            pods = "1 pod" if extra == 1 else f"{extra} pods"
+            left = max(0, int((may - has) / each + 1e-9))
+            name = at(quota, "metadata", "name")
+            text = f"a release adds up to {pods}, and ResourceQuota {name} ({resource}) leaves room for {left}"
+            fix = f"kubectl -n {rollout.namespace} describe resourcequota {name}"
+            yield Check("room", "warning" if left or gives_way else "fault", text, fix)
+
+
+def _each(rollout: Rollout, resource: str) -> float:
+    """How much of a quota's resource one pod takes; 0 for what pods do not count in."""
+    if resource in ("pods", "count/pods"):
+        return 1
+    kind, _, name = resource.rpartition(".")
+    containers = at(rollout.template or at(rollout.raw, "spec", "template"), "spec", "containers") or []
+    known = [amount(at(c, "resources", kind or "requests", name)) for c in containers]
+    return sum(a for a in known if a)
 
 
 def autoscaling(rollout: Rollout, found: Iterable[Fields], owns_replicas: bool) -> Iterator[Check]:

@@ -89,6 +89,20 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+_FACTORS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+_FACTORS |= {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", 1)}
+
+
+def amount(text: object) -> float | None:
+    """An amount of a resource as Kubernetes writes it: 0.25 for `250m`, bytes for `1Gi`; None for anything else."""
+    number = str(text).strip()
+    unit = number.lstrip("+-0123456789.") if not number.lower().rstrip("0123456789").endswith(("e", "e+", "e-")) else ""
+    try:
+        return float(number.removesuffix(unit)) * _FACTORS[unit]
+    except (KeyError, ValueError):
+        return None
+
+
 def percent_of(weight: int, most: int) -> float:
     """A weight in percent, where `most` is all traffic: a whole number where it is one."""
     whole, rest = divmod(weight * 100, most)

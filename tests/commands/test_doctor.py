@@ -18,6 +18,7 @@ from companyos_canary.diagnosis.case import strategy_services
 from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
+from companyos_canary.model.quantity import amount
 from companyos_canary.model.rollout import HASH_LABEL, Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.sandbox.faults.effects import Drop, Fault
@@ -300,8 +301,12 @@ def test_a_router_that_is_a_plugin_must_be_configured() -> None:
 
 def test_a_weight_that_rounds_to_a_whole_pod_is_said() -> None:
     check = only(readiness.surge(rollout(steps=[{"setWeight": 10}])))
-    assert check.sentence == "10 % of 3 pods is one pod, which gets 33 % of the traffic"
+    assert check.sentence == "10 % of 3 pods is one pod of 4, which gets 25 % of the traffic"
     assert not [*readiness.surge(rollout(steps=[{"setWeight": 30}]))]
+    (none,) = readiness.surge(rollout(steps=[{"setWeight": 10}], maxSurge=0, maxUnavailable=1))
+    assert none.sentence.startswith("10 % of 3 pods is ")
+    one = replace(rollout(steps=[{"setWeight": 10}], maxSurge=0), replicas=1)
+    assert "is no pod" in only(readiness.surge(one)).sentence
     assert (
         "every step passes" in only(readiness.surge(replace(rollout(steps=[{"setWeight": 10}]), replicas=0))).sentence
     )
@@ -629,3 +634,57 @@ def test_a_stable_version_without_its_replicaset_cannot_be_rolled_back_to(world:
     world.patch({"status": {"stableRS": "6f9d"}}, "status")
     found = checks(world)["rollback"]
     assert (found["mark"], "(6f9d) does not exist" in found["sentence"]) == ("fault", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("250m", 0.25), ("1Gi", 1024**3), ("2", 2), ("1.5k", 1500), ("1e3", 1000), ("x", None), (None, None)],
+)
+def test_amounts_of_kubernetes_are_numbers(text: object, number: float | None) -> None:
+    assert amount(text) == number
+
+
+def quota(hard: dict[str, str], used: dict[str, str]) -> dict[str, Any]:
+    return {"metadata": {"name": "compute"}, "status": {"hard": hard, "used": used}}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "hard", "used", "mark", "words"),
+    [
+        (
+            {},
+            {"pods": "10"},
+            {"pods": "10"},
+            "fault",
+            "adds up to 1 pod, and ResourceQuota compute (pods) leaves room for 0",
+        ),
+        ({}, {"pods": "10"}, {"pods": "9"}, "", ""),
+        (ROUTED | {"dynamicStableScale": False}, {"pods": "10"}, {"pods": "8"}, "warning", "up to 3 pods, and"),
+        ({}, {"requests.cpu": "4"}, {"requests.cpu": "3900m"}, "fault", "(requests.cpu) leaves room for 0"),
+        ({}, {"cpu": "4"}, {"cpu": "3700m"}, "", ""),
+        ({}, {"limits.memory": "4Gi"}, {"limits.memory": "4Gi"}, "", ""),
+        ({}, {"services": "1"}, {"services": "1"}, "", ""),
+    ],
+)
+def test_a_quota_without_room_for_the_pods_of_a_release_is_said(
+    strategy: dict[str, Any], hard: dict[str, str], used: dict[str, str], mark: str, words: str
+) -> None:
+    live = rollout(**strategy)
+    live.raw["spec"]["template"]["spec"]["containers"] = [{"name": "a", "resources": {"requests": {"cpu": "250m"}}}]  # type: ignore[index]
+    found = [*readiness.room(Rollout.from_object(dict(live.raw)), [quota(hard, used)])]
+    assert [c.mark for c in found] == ([mark] if mark else [])
+    assert not found or words in found[0].sentence
+
+
+def test_the_quotas_of_the_namespace_are_looked_at(world: World) -> None:
+    answer = world.faults
+
+    def with_a_quota(request: Request) -> Response:
+        if request.path.endswith("/resourcequotas"):
+            body = {"kind": "ResourceQuotaList", "items": [quota({"pods": "10"}, {"pods": "10"})]}
+            return Response(200, {}, json.dumps(body).encode())
+        return answer(request)
+
+    world.faults = with_a_quota  # type: ignore[assignment]
+    found = checks(world)["room"]
+    assert (found["mark"], found["fix"]) == ("fault", "kubectl -n companyos describe resourcequota compute")

@@ -68,7 +68,7 @@ NOT_SEEN_HERE = {("watch", r) for r in _WATCHED} | {
 
 
 # What no verb needs, and doctor looks at where it may.
-BEYOND = {Right("list", "services")}
+BEYOND = {Right("list", "services"), Right("list", "resourcequotas")}
 
 
 def permitted(rights: Iterable[Right]) -> Roles:
