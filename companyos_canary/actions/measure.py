@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 
-from companyos_canary.analysis.evidence import LABEL, OBSERVED
+from companyos_canary.analysis.evidence import LABEL, OBSERVED, window
 from companyos_canary.errors import CanaryError, Invalid
 from companyos_canary.model.snapshot import Course, Live, LiveMetric, Missing
 from companyos_canary.prometheus.client import Prometheus
@@ -44,7 +44,7 @@ def ask_share(prometheus: Prometheus, questions: Questions, now: datetime) -> Li
 
     share = one(questions.share)
     requests = None if share is None else one(questions.requests)
-    return Live(at=now, address=prometheus.address, share=share, requests=requests)
+    return Live(at=now, address=prometheus.address, share=share, requests=requests, over=window(questions.share))
 
 
 def courses(

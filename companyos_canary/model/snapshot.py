@@ -144,7 +144,7 @@ class LiveMetric:
 @dataclass(frozen=True, slots=True)
 class Live:
     """One look at Prometheus. `address` is whom it asked, as it may be shown; `share` the canary's
-    part of all `requests` over at most the last minute, from 0 to 1, None if unknown. With a
+    part of all `requests` `over` at most the last minute (`1m`), from 0 to 1, None if unknown. With a
     `problem` no one answered, and the rest is empty."""
 
     at: datetime
@@ -153,6 +153,7 @@ class Live:
     share: float | None = None
     problem: str = ""
     requests: float | None = None
+    over: str = ""
 
     def metric(self, name: str) -> LiveMetric | None:
         return next((m for m in self.metrics if m.name == name), None)

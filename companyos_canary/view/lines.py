@@ -7,13 +7,14 @@ from typing import Literal
 
 Tone = Literal["", "success", "warning", "failure", "hint", "off", "doing", "asking", "bad", "done", "gone"]
 
-# The last five fill a whole line: what continues, waits for a person, went wrong, is done, is out of date.
+# The last five fill a whole line: what continues, waits for a person, went wrong, is done, is out of date. 231 is white
+# in every theme; the `white` of some light ones is a dark grey.
 BANNERS: dict[Tone, str] = {
-    "doing": "bold white on blue",
+    "doing": "bold color(231) on blue",
     "asking": "black on yellow",
-    "bad": "bold white on red",
+    "bad": "bold color(231) on red",
     "done": "black on green",
-    "gone": "bold white on bright_black",
+    "gone": "bold color(231) on bright_black",
 }
 STYLES: dict[Tone, str] = {
     "": "",

@@ -142,17 +142,18 @@ def _columns(rows: tuple[MetricRow, ...], live: tuple[LiveMetric, ...], facts: F
 def _cells(row: MetricRow, metric: LiveMetric | None, facts: Facts) -> tuple[Cell, ...]:
     """What each column says of one metric; kept until a value of it changes."""
     role, symbols = _role(row), facts.symbols
+    gauge = _gauge(row, metric, role, symbols)
     now = _text(row, metric.canary) or _MISSING.get(metric.missing, metric.missing) if metric else ""
     return (
         (role_symbol(symbols, role, symbols.waiting), role),
         shorten(row.name, _NAME, symbols),
-        _gauge(row, metric, role, symbols),
+        gauge,
         value(row) if row.verdict != "waiting" else now and symbols.now + now,
         now,
         limit_text(row.limit, row.unit),
         _requests(row, metric),
         advice.measured(row.advice) if row.advice else "",
-        (_verdict(row, facts), role),
+        (_verdict(row, facts, beyond=isinstance(gauge, tuple)), role),
         _so_far(row),
         _text(row, metric.stable) if metric else "",
     )
@@ -164,12 +165,16 @@ def _role(row: MetricRow) -> Tone:
     return "warning" if surely and row.verdict == "ok" else VERDICT_ROLES[row.verdict]
 
 
-def _verdict(row: MetricRow, facts: Facts) -> str:
+def _verdict(row: MetricRow, facts: Facts, *, beyond: bool) -> str:
     """What Argo Rollouts says by the newest look; where all requests of the update have no column of their own,
     with what they say together."""
     if row.verdict == "failing":
         return f"failing {row.failed} of {row.measured}"
-    if row.verdict != "ok" or row.advice is None or facts.width >= _ROOMY:
+    if row.verdict != "ok":
+        return row.verdict
+    if beyond and (row.advice is None or row.advice.verdict != "worse"):
+        return "may be chance"  # beyond its limit, and passed: the rule asks for evidence, and there is none
+    if row.advice is None or facts.width >= _ROOMY:
         return row.verdict
     return {"worse": "ok, but worse", "not-worse": "ok, not worse", "open": "ok"}[row.advice.verdict]
 
@@ -186,7 +191,7 @@ def _gauge(row: MetricRow, metric: LiveMetric | None, role: Tone, symbols: Symbo
     if used is None:
         return ""
     if limit and limit.broken_by(number):
-        return (full * (_GAUGE - 1) + symbols.gauge[2], "warning" if waiting else role)
+        return (full * (_GAUGE - 1) + symbols.gauge[2], "warning" if waiting or row.verdict == "ok" else role)
     filled = min(_GAUGE - 1, round(used * _GAUGE))
     return [(full * filled, role), (empty * (_GAUGE - filled), "off")]
 

@@ -226,14 +226,15 @@ def _traffic(picture: Picture, facts: Facts) -> Line:
 
 
 def _measured(picture: Picture, due: float) -> Line:
-    """What Prometheus saw of it: `   measured 26 %`. Its window of a minute says nothing of now while
-    all traffic goes back."""
+    """What Prometheus saw of it: `   measured 26 %`, over what as long as that began before the weight did. Its window
+    says nothing of now while all traffic goes back."""
     share = picture.live.share if picture.live else None
     if share is None or picture.progress.activity in ("aborting", "aborted"):
         return ()
     percent = round(share * 100)
     steady = picture.weight_lasts >= _MEASURED_OVER
-    return ("   ", _share_text(f"measured {percent} %", percent, due if steady else None))
+    over = "" if steady or not picture.live or not picture.live.over else f" over {picture.live.over}"
+    return ("   ", _share_text(f"measured {percent} %{over}", percent, due if steady else None))
 
 
 def _share_text(text: str, percent: int, due: float | None) -> Part:

@@ -10,6 +10,7 @@ from companyos_canary.argo.picture import look
 from companyos_canary.model.place import Place
 from companyos_canary.view.banner import banner_line
 from companyos_canary.view.lines import BANNERS, Facts, plain_text
+from companyos_canary.view.metric_table import metrics_lines
 from companyos_canary.view.panels import Desk
 from companyos_canary.view.screen import screen
 from tests.builders import NOW, result_object, run, snapshot
@@ -94,6 +95,29 @@ def test_what_was_measured_is_not_said_once_traffic_is_back() -> None:
     text = screen(rolled_back(), NOW, Facts(), place=PLACE, desk=Desk(), live=prometheus(share=0.27)).plain
     assert "measured 27 %" not in text
     assert "traffic  100 % on v1.0.0  (10 of 10 pods)" in text
+
+
+def test_a_share_that_is_measured_over_more_than_the_step_says_over_what() -> None:
+    live = replace(prometheus(share=0.09), over="1m")
+    began, later = (
+        screen(ALL["analysing"](), now, Facts(), place=PLACE, live=live).plain
+        for now in (NOW - timedelta(seconds=40), NOW)
+    )
+    assert "measured 9 % over 1m\n" in began
+    assert "measured 9 %, differs\n" in later
+
+
+def test_a_value_beyond_its_limit_that_has_passed_is_said_to_be_chance() -> None:
+    picture = look(ALL["analysing"](), NOW, PLACE)
+    beyond = tuple(replace(r, value=1.54) if r.name == "error-ratio" else r for r in picture.metrics)
+    for width in (80, 120):
+        lines = map(plain_text, metrics_lines(replace(picture, metrics=beyond), Facts(width)))
+        said = {line.split()[1]: "may be chance" in line for line in lines}
+        assert [name for name, chance in said.items() if chance] == ["error-ratio"]
+
+
+def test_the_words_of_the_banner_do_not_have_the_white_of_the_theme_which_is_grey_on_some_light_ones() -> None:
+    assert not [style for style in BANNERS.values() if "white on" in style]
 
 
 def test_keys_are_grey_without_a_connection_and_say_why() -> None:
