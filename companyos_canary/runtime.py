@@ -175,8 +175,10 @@ class Runtime:
         self.stdout.flush()
 
     def write(self, text: str, *, ours: str = "") -> None:
-        """Text of result, on stdout: nothing of the cluster's gets out that cannot be seen. On a
-        terminal colours are ours, and elsewhere the characters `ours`."""
+        """Text of result, on stdout: nothing of the cluster's gets out that cannot be seen, or that GitHub's runner
+        takes for a command. On a terminal colours are ours, and elsewhere what has the characters `ours`."""
+        if not ours:
+            text = self.harmless(text)
         self.stdout.write(harmless(text, keep=_OURS if self.out_is_terminal else _LINES + ours))
 
     def tell(self, line: str) -> None:
@@ -186,8 +188,7 @@ class Runtime:
         self.say(self._folded(line) if sentence and self.out_is_terminal else line)
 
     def harmless(self, line: str) -> str:
-        """A line with words of the cluster's or the user's: no command to GitHub's runner, which
-        reads both streams."""
+        """Lines with words of the cluster's or the user's: no command to GitHub's runner, which reads both streams."""
         if self.environ.get("GITHUB_ACTIONS") != "true":
             return line
         from companyos_canary.view.ci.forges import harmless_line

@@ -76,7 +76,8 @@ def lint(
         )
         text = view.sarif(report.findings, RULES, broken) if session.output == "sarif" else "\n".join(github)
         if text:
-            session.runtime.say(text)
+            ours = "\n" if session.output == "github" else ""  # our commands, with harmless words in them
+            session.runtime.say(text, ours=ours)
         session.answered = True
     return base.Answer(
         code=ExitCode.DEGRADED if report.count("error") else ExitCode.OK,

@@ -49,7 +49,7 @@ def envelope(command: str, exit_code: int, data: object = None, errors: Iterable
         "data": {} if data is None else data,
         "errors": [*errors],
     }
-    return json.dumps(jsonable(body), indent=2, ensure_ascii=False, allow_nan=False)
+    return _written(json.dumps(jsonable(body), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def error_entry(error: CanaryError) -> Problem:
@@ -62,7 +62,12 @@ def error_entry(error: CanaryError) -> Problem:
 def event_line(event: str, data: object, *, at: datetime, seq: int) -> str:
     """One line of a verb that writes an object a line; `event` is its type."""
     body = {"schema": SCHEMA, "seq": seq, "at": format_time(at), "event": event, "data": data}
-    return json.dumps(jsonable(body), ensure_ascii=False, allow_nan=False)
+    return _written(json.dumps(jsonable(body), ensure_ascii=False, allow_nan=False))
+
+
+def _written(text: str) -> str:
+    """The same JSON without what GitHub's runner takes for a command (of the older form) anywhere in a line."""
+    return text.replace("##[", "##\\u005b")
 
 
 def jsonable(value: Any) -> Any:

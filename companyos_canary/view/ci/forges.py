@@ -67,7 +67,7 @@ def outputs(values: "Outputs", delimiter: str) -> str:
 
 
 def harmless_line(line: str) -> str:
-    """A line with words of the cluster's: never a command to the runner."""
+    """Lines with words of the cluster's: never a command to the runner."""
     return _COMMAND.sub(r"\1 .::", line).replace(_OLDER, "## [")
 
 
@@ -95,7 +95,7 @@ def _property(text: str) -> str:
 
 _CLEAR = "\r\x1b[0K"
 CONTROLS = "\r\x1b"
-"""What a fold of GitLab is made of."""
+"""What a fold of GitLab is made of; of the lines that have it the words of others are harmless already."""
 
 
 def error_line(report: "Report") -> str:
