@@ -18,19 +18,28 @@ _SEEN = "\n\t"
 
 
 def check(
-    arguments: Sequence[str], code: int, out: str, err: str, *, terminal: bool, environ: Mapping[str, str]
+    arguments: Sequence[str],
+    code: int,
+    out: str,
+    err: str,
+    *,
+    terminal: bool,
+    environ: Mapping[str, str],
+    secrets: Sequence[str] = (),
 ) -> None:
-    """Fails where what a command printed breaks a law."""
+    """Fails where what a command printed breaks a law. `secrets`: besides those that the suite plants."""
     github = environ.get("GITHUB_ACTIONS") == "true" or "github" in (*arguments, environ.get("CANARY_CI"))
-    found = list(faults(code, out, err, terminal=terminal, github=github))
+    found = list(faults(code, out, err, terminal=terminal, github=github, secrets=secrets))
     assert not found, (arguments, found)
 
 
-def faults(code: int, out: str, err: str, *, terminal: bool, github: bool) -> Iterator[str]:
+def faults(
+    code: int, out: str, err: str, *, terminal: bool, github: bool, secrets: Sequence[str] = ()
+) -> Iterator[str]:
     """Each law that what was printed breaks, with the place. `github`: its runner reads it."""
     for text in (out, err):
         yield from _hidden(text, terminal=terminal)
-        for secret in SECRETS:
+        for secret in (*SECRETS, *secrets):
             if secret in text:
                 yield f"a secret: {_around(text, text.index(secret))}"
     for text in (out, err):

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests import schema
+from tests import printed, schema
 from tests.world import CONFIG
 
 CANARY = (sys.executable, "-m", "companyos_canary")
@@ -62,7 +63,19 @@ class Shell:
             check=False,
         )
         schema.check(arguments, ran.stdout)
+        self.check(arguments, ran.returncode, ran.stdout, ran.stderr)
         return ran
+
+    def check(self, arguments: Sequence[str], code: int, out: str, err: str, *, terminal: bool = False) -> None:
+        """Fails where what a process printed breaks a law of `tests.printed`, or shows a token of the kubeconfig."""
+        try:
+            config = yaml.safe_load(self.kubeconfig.read_text(errors="replace"))
+            users = [entry["user"] for entry in config["users"]]
+        except (OSError, yaml.YAMLError, KeyError, TypeError):
+            users = []  # what a test put in its place
+        given = (str(user.get("token") or "") for user in users)
+        tokens = [token for token in given if len(token) > 12]  # shorter ones of tests are words
+        printed.check(arguments, code, out, err, terminal=terminal, environ=self.environment, secrets=tokens)
 
 
 def start(folder: Path, *arguments: str) -> Sandbox:

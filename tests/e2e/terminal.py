@@ -15,6 +15,7 @@ class Terminal:
     """A program in a pseudo-terminal, and the screen it has drawn so far."""
 
     def __init__(self, shell: Shell, *arguments: str, columns: int = 80, lines: int = 24) -> None:
+        self._shell, self._arguments = shell, arguments
         self.screen = pyte.HistoryScreen(columns, lines)
         self._stream = pyte.Stream(self.screen)
         self.raw = ""
@@ -74,6 +75,8 @@ class Terminal:
                 break
         self.child.close()
         assert self.child.exitstatus is not None
+        lines = self.raw.replace("\r\n", "\n")  # the terminal adds the returns
+        self._shell.check(self._arguments, self.child.exitstatus, lines, "", terminal=True)
         return self.child.exitstatus
 
     def _feed(self, text: str) -> None:

@@ -63,9 +63,11 @@ class Stage:
             [*CANARY, *arguments], cwd=shell.folder, env=shell.environment, stdout=pipe, stderr=pipe, text=True
         ) as process:
             assert process.stdout
-            assert process.stdout.readline()
+            first = process.stdout.readline()
+            assert first
             act(process)
-            process.communicate(timeout=PATIENCE)
+            rest, err = process.communicate(timeout=PATIENCE)
+        shell.check(arguments, process.returncode, first + rest, err)
         return process.returncode
 
 

@@ -3,9 +3,11 @@
 import json
 import re
 import subprocess
+from dataclasses import replace
 
 import pytest
 
+from companyos_canary.errors import ExitCode
 from tests.e2e.conftest import CANARY, Shell
 
 
@@ -77,3 +79,27 @@ def test_a_token_that_is_wrong_is_4(shell: Shell) -> None:
     ran = shell.run("status", "--kubeconfig", str(other))
     assert (ran.returncode, ran.stdout) == (4, "")
     assert "does not accept the credentials" in ran.stderr
+
+
+HOSTILE = "x\n::error::y\x1b[2J\rverdict=healthy version=v9 exit=0\n##[error]z\x07\u202e"
+
+
+@pytest.mark.parametrize("system", ["none", "github", "gitlab"])
+def test_no_text_of_others_leaves_a_process_as_it_is(shell: Shell, system: str) -> None:
+    """`Shell.run` searches all that is printed; the reason is kept in the cluster, and shown by the others."""
+    ours = replace(shell, environ={"CANARY_CI": system, "GITHUB_ACTIONS": "true" if system == "github" else ""})
+    assert ours.run("restart", "--reason", HOSTILE).returncode == 0
+    for verb in (
+        "get",
+        "status",
+        "history",
+        "events",
+        "list",
+        "why",
+        "analysis",
+        "metrics",
+        "get -v",
+        "history -o json",
+    ):
+        assert ours.run(*verb.split()).returncode in set(ExitCode)
+    assert "canary restart by ana on " in ours.run("events").stdout
