@@ -6,13 +6,19 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.behaviour import PROMPT, always, late
+from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EXPERIMENT
 from tests.commands.conftest import changing, interrupt
+from tests.commands.test_create import template_object
+from tests.commands.test_experiment import judging
+from tests.commands.test_terminate import COMPARE
 from tests.prototypes import begun
 from tests.world import CONFIG, MANUAL, Ran, World
 
@@ -251,6 +257,125 @@ def test_a_restart_ends_once_every_pod_is_another_one(begin: Begin) -> None:
     assert ran.code == ExitCode.OK, ran
     assert not before & {p["metadata"]["name"] for p in world.pods()}
     assert len(world.pods()) == REPLICAS
+
+
+def test_a_step_that_is_skipped_is_left_behind(begin: Begin) -> None:
+    world = begin(("deploy", "v1.1.0", "--no-wait"), config=ALONE)
+    world.until(lambda r: r.observed and r.current_step is not None and r.current_step.kind == "analysis")
+    index = world.rollout().step_index or 0
+    ran = world.canary("promote", "--skip-step")
+    assert ran.code == ExitCode.OK, ran
+    assert (world.rollout().step_index or 0) > index
+
+
+def test_the_words_of_the_plugin_deploy_and_are_seen(begin: Begin) -> None:
+    world = begin(config=ALONE)
+    ran = world.canary("set", "image", "companyos-api", "companyos-api=companyos-api:v1.1.0")
+    assert ran.code == ExitCode.OK, ran
+    assert world.rollout().image() == "companyos-api:v1.1.0"
+    is_true(world, world.canary("status", "companyos-api", "-w"), "v1.1.0")
+
+
+def test_an_apply_with_a_version_starts_a_canary_that_can_be_followed(begin: Begin) -> None:
+    world = begin(config=ALONE)
+    ran = world.canary("apply", "v1.1.0", "--roll")
+    assert ran.code == ExitCode.OK, ran
+    assert not stable_is(world.rollout(), "v1.1.0")
+    is_true(world, world.canary("watch"), "v1.1.0")
+
+
+def test_an_undo_without_steps_ends_at_once(begin: Begin) -> None:
+    world = begin(("deploy", "v1.1.0"), config=ALONE)
+    is_true(world, world.canary("undo", "--fast", "--reason", "errors"), "v1.0.0")
+
+
+def test_a_version_that_an_undo_holds_is_refused_until_it_is_released(begin: Begin) -> None:
+    world = begin(PAUSED)
+    is_true(world, world.canary("undo", "--hold", "--reason", "errors"), "v1.0.0")
+    world.requests.clear()
+    ran = world.canary("deploy", "v1.1.0")
+    assert (ran.code, changing(world)) == (ExitCode.REFUSED, []), ran
+    ran = world.canary("deploy", "v1.1.0", "--release-hold", "--until", "paused")
+    assert ran.code == ExitCode.OK, ran
+    assert world.rollout().image() == "companyos-api:v1.1.0"
+
+
+def test_several_names_are_aborted_and_tried_again_together(begin: Begin) -> None:
+    world = begin(PAUSED)
+    other = FEW.replace("rollout: companyos-api", "rollout: billing")
+    (world.folder / "billing.yaml").write_text(other)
+    for command in (("apply", "v1.0.0"), PAUSED):
+        ran = world.canary(*command, "-f", "billing.yaml")
+        assert ran.code == ExitCode.OK, ran
+    names = ("companyos-api", "billing")
+    ran = world.canary("abort", *names, "-n", "companyos")
+    assert ran.code == ExitCode.OK, ran
+    assert all(world.rollout(name).aborted and not world.rollout(name).updated_replicas for name in names)
+    ran = world.canary("retry", *names, "-n", "companyos")
+    assert ran.code == ExitCode.OK, ran
+    assert not any(world.rollout(name).aborted for name in names)
+
+
+def test_an_experiment_is_terminated_once_it_has_ended(begin: Begin) -> None:
+    world = begin()
+    world.store.create(EXPERIMENT, COMPARE)
+    world.until(lambda _: experiment(world).get("phase") == "Running")
+    ran = world.canary("terminate", "experiment", "compare")
+    assert ran.code == ExitCode.OK, ran
+    assert experiment(world)["phase"] == "Successful"
+
+
+def test_a_failed_experiment_runs_again(begin: Begin) -> None:
+    world = begin()
+    world.store.create(ANALYSISTEMPLATE, template_object())
+    world.store.create(EXPERIMENT, judging("vector(-1)"))
+    world.until(lambda _: experiment(world).get("phase") == "Failed")
+    before = experiment(world)
+    ran = world.canary("experiment", "retry", "compare")
+    assert ran.code == ExitCode.OK, ran
+    assert experiment(world) != before
+    assert experiment(world)["phase"]
+
+
+def test_a_run_is_terminated_once_it_has_ended(begin: Begin) -> None:
+    world = begin(("deploy", "v1.1.0", "--no-wait"), config=ALONE)
+    world.until(lambda r: r.step_run is not None and r.step_run.status == "Running")
+    run = world.rollout().step_run
+    assert run
+    ran = world.canary("terminate", "analysisrun", run.name)
+    assert ran.code == ExitCode.OK, ran
+    assert world.store.read(ANALYSISRUN, "companyos", run.name)["status"]["phase"] == "Successful"
+
+
+def test_a_template_is_verified_by_a_run_of_its_own(begin: Begin) -> None:
+    world = begin()
+    world.store.create(ANALYSISTEMPLATE, template_object())
+    for answer, code, phase in (("vector(1)", ExitCode.OK, "Successful"), ("vector(-1)", ExitCode.DEGRADED, "Failed")):
+        ran = world.canary("verify", "answer", "-a", f"is={answer}")
+        assert ran.code == code, ran
+        assert phase in ran.out + ran.err
+
+
+def test_what_is_created_is_there(begin: Begin) -> None:
+    world = begin()
+    (world.folder / "answer.yaml").write_text(yaml.safe_dump(template_object()))
+    ran = world.canary("create", "-f", "answer.yaml")
+    assert ran.code == ExitCode.OK, ran
+    assert world.store.get(ANALYSISTEMPLATE, "companyos", "answer")
+    assert world.canary("create", "-f", "answer.yaml").code == ExitCode.REFUSED
+
+
+def test_a_deploy_until_a_weight_ends_there(begin: Begin) -> None:
+    world = begin(config=ALONE)
+    ran = world.canary("deploy", "v1.1.0", "--until", "weight=25")
+    assert ran.code == ExitCode.OK, ran
+    assert (world.rollout().step_index or 0) >= 2
+    is_true(world, world.canary("watch"), "v1.1.0")
+
+
+def experiment(world: World) -> dict[str, Any]:
+    found: dict[str, Any] = world.store.read(EXPERIMENT, "companyos", "compare").get("status") or {}
+    return found
 
 
 def test_a_watch_that_is_interrupted_has_changed_nothing(begin: Begin) -> None:
