@@ -223,6 +223,28 @@ def test_only_the_first_version_scales_the_deployment(migrating: Callable[..., W
     assert world.store.read(DEPLOYMENT, "companyos", NAME)["spec"]["replicas"] == 2
 
 
+def test_a_reference_to_nothing_is_an_invalid_spec_until_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "reference.yaml").write_text(REFERENCE)
+    made = World(tmp_path, f"{CONFIG}merge: [reference.yaml]\n")
+    assert made.canary("apply", "v1.0.0", "--no-wait").code == ExitCode.OK
+    made.advance(5)
+    assert made.canary("status").code == ExitCode.DEGRADED
+    ran = made.canary("why")
+    assert f'deployments.apps "companyos/{NAME}" not found' in ran.out
+    made.store.create(DEPLOYMENT, deployment())
+    made.advance(20)
+    assert made.rollout().is_fully_promoted
+
+
+def test_a_template_besides_the_reference_is_an_invalid_spec(referring: World) -> None:
+    live = merge(
+        referring.store.read(ROLLOUT, "companyos", NAME), {"spec": {"template": deployment()["spec"]["template"]}}
+    )
+    referring.store.update(ROLLOUT, live)
+    referring.advance(5)
+    assert "template must be empty for workload reference rollout" in referring.canary("status").out
+
+
 def test_a_missing_deployment_is_named(referring: World) -> None:
     referring.store.delete(DEPLOYMENT, "companyos", NAME)
     ran = referring.canary("deploy", "v1.1.0")

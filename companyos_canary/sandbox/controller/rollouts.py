@@ -143,10 +143,12 @@ class RolloutController:
     def _pass(self, uid: str, stored: Object, now: datetime) -> None:
         try:
             rollout = with_workload_template(self._store, stored)
-            if rollout is None:
-                return
-            work = self._work(rollout, now)
-            fine = reconcile(work, self._validity)
+            if isinstance(rollout, str):
+                work, fine = self._work(stored, now), False
+                status.write_conditions(work, [_invalid(work, rollout)])
+            else:
+                work = self._work(rollout, now)
+                fine = reconcile(work, self._validity)
         except (TemplateError, RouterError, ApiStatus):
             self._fail(uid, now)
         else:
@@ -262,9 +264,12 @@ def _is_invalid(work: Pass, validity: Validity) -> bool:
     """Checks the spec and, if there is a fault, writes it into the status."""
     fault = validity.fault(work)
     if fault is not None:
-        message = f'The Rollout "{work.view.name}" is invalid: {fault}'
-        status.write_conditions(work, [("InvalidSpec", "True", "InvalidSpec", message)])
+        status.write_conditions(work, [_invalid(work, fault)])
     return fault is not None
+
+
+def _invalid(work: Pass, why: object) -> tuple[str, str, str, str]:
+    return "InvalidSpec", "True", "InvalidSpec", f'The Rollout "{work.view.name}" is invalid: {why}'
 
 
 def _full_pass(work: Pass) -> None:

@@ -123,16 +123,18 @@ def _without_defaults(value: Any) -> Any:
     return {k: v for k, v in kept.items() if v not in ({}, [], None, "")}
 
 
-def with_workload_template(store: Store, rollout: Object) -> Object | None:
+def with_workload_template(store: Store, rollout: Object) -> Object | str:
     """The Rollout with the template and selector of its Deployment filled in, and the
-    Deployment's generation noted on it; None while there is no such Deployment."""
+    Deployment's generation noted on it; or why that cannot be (upstream rollout/templateref.go)."""
     reference = rollout["spec"].get("workloadRef")
     if not reference or reference.get("kind") != "Deployment":
         return rollout
+    if rollout["spec"].get("template"):
+        return "template must be empty for workload reference rollout"
     namespace = rollout["metadata"].get("namespace", "")
     found = store.get(DEPLOYMENT, namespace, reference.get("name", ""))
     if found is None:
-        return None
+        return f'deployments.apps "{namespace}/{reference.get("name", "")}" not found'
     generation = str(found["metadata"].get("generation", 1))
     annotations = rollout["metadata"].get("annotations") or {}
     if annotations.get(WORKLOAD_GENERATION) != generation:
