@@ -88,7 +88,7 @@ def test_pods_go_with_their_owner_whoever_made_them() -> None:
 
 
 def test_what_our_controller_cannot_play_is_for_another_one_to_judge() -> None:
-    with_a_plugin = rollout(strategy={"canary": {"steps": [{"plugin": {"name": "org/step"}}]}})
+    with_a_plugin = rollout(strategy={"canary": {"trafficRouting": {"plugins": {"org/router": {}}}}})
     for ours, status in ((True, 422), (False, 201)):
         running = Sandbox(namespaces=("default",), controller=ours)
         try:
