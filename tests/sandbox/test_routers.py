@@ -278,12 +278,13 @@ def test_ping_and_pong_take_turns() -> None:
         assert spec(stage, SERVICE, after)["selector"][HASH_LABEL] == stage.rollout.stable_hash
 
 
-def test_a_route_that_does_not_lead_to_both_services_is_an_error_of_the_router() -> None:
+@pytest.mark.parametrize("alone", [{"spec": {"rules": [{"backendRefs": BACKENDS[:1]}]}}, {"spec": {}}, {}], ids=str)
+def test_a_route_that_does_not_lead_to_both_services_is_an_error_of_the_router(alone: Json) -> None:
     case = CASES["gateway"]
     stage = stage_of(case, [{"setWeight": 20}, {"pause": {}}])
     route = stage.store.read(HTTPROUTES[0], NS, "web")
-    alone = {**route, "spec": {"rules": [{"backendRefs": BACKENDS[:1]}]}}
-    stage.store.update(HTTPROUTES[0], copy.deepcopy(alone))
+    bare = {k: v for k, v in route.items() if k != "spec"}
+    stage.store.update(HTTPROUTES[0], copy.deepcopy({**bare, **alone}))
     stage.set_image("v2")
     stage.run(5)
     assert stage.events("TrafficRoutingError")

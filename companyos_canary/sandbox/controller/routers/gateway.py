@@ -68,7 +68,7 @@ class Gateway(Router):
                         yield {}, kind, copied(route)
 
     def _rules(self, route: Object) -> list[Json]:
-        rules: list[Json] = route["spec"].get("rules") or []
+        rules: list[Json] = route.setdefault("spec", {}).get("rules") or []
         return rules
 
     def _header_rule(self, wanted: Mapping[str, Any], rules: list[Json]) -> Json:
