@@ -25,6 +25,7 @@ _OF_A_CHANGE = (
     ExitCode.UNOBSERVED,
     ExitCode.TIMEOUT,
 )
+_LEFT_OUT = ("! ", "? ", "not checked", "not known")
 _NOT_SENT = ("nothing was sent", "nothing was changed", "was not sent", "no change was")
 T = TypeVar("T")
 ALL_FAULTS = (*FAULTS, STALE, *CLOCKS, *EVENTS)
@@ -203,7 +204,7 @@ def _broken(cell: Cell, world: World, base: Base, ran: Ran, line: Line, took: ti
 
 
 def _of_a_look(cell: Cell, base: Base, ran: Ran) -> Iterator[str]:
-    said = ran.err.strip() or any(ran.out.count(mark) > base.ran.out.count(mark) for mark in ("! ", "? "))
+    said = ran.err.strip() or any(ran.out.count(word) > base.ran.out.count(word) for word in _LEFT_OUT)
     log = cell.request.endswith("/log") and cell.fault.startswith("200") and "page" not in cell.fault
     differs = ran.out != base.ran.out and not said and not log  # any text may be a log
     if ran.code == base.ran.code and differs and cell.fault not in NO_FAILURE:
