@@ -658,6 +658,7 @@ def quota(hard: dict[str, str], used: dict[str, str]) -> dict[str, Any]:
             "fault",
             "adds up to 1 pod, and ResourceQuota compute (pods) leaves room for 0",
         ),
+        ({"maxUnavailable": 1}, {"pods": "10"}, {"pods": "10"}, "warning", "leaves room for 0"),
         ({}, {"pods": "10"}, {"pods": "9"}, "", ""),
         (ROUTED | {"dynamicStableScale": False}, {"pods": "10"}, {"pods": "8"}, "warning", "up to 3 pods, and"),
         ({}, {"requests.cpu": "4"}, {"requests.cpu": "3900m"}, "fault", "(requests.cpu) leaves room for 0"),
