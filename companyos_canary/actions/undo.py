@@ -175,9 +175,9 @@ def _named(snapshot: Snapshot, to: str) -> ReplicaSet:
 
 
 def _choices(snapshot: Snapshot, *, others: bool = False) -> str:
-    """The revisions that there are; with `others` not the current one."""
+    """The revisions that there are, and which ones were aborted; with `others` not the current one."""
     rows = (
-        f"`{version(r.containers[0].image)}` (revision {r.revision})"
+        f"`{version(r.containers[0].image)}` (revision {r.revision}{', aborted' if was_aborted(snapshot, r) else ''})"
         for r in snapshot.replicasets[:8]
         if r.containers and not (others and r.hash == snapshot.rollout.current_hash)
     )

@@ -256,6 +256,7 @@ def test_a_second_undo_after_an_abort_names_the_version_that_was_taken_out(shipp
     ran = shipped.canary("undo")
     assert ran.code == ExitCode.REFUSED, ran
     assert "is already back on v1.0.0: ana undid v1.2.0\n" in ran.err
+    assert "one of `v1.2.0` (revision 4, aborted), `v1.1.0` (revision 2)\n" in ran.err
 
 
 def test_a_second_undo_of_a_release_in_progress_stays_on_the_stable_version(shipped: World) -> None:
