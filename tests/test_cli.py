@@ -32,12 +32,13 @@ OF_OTHERS = (
     "companyos_canary.view.screen",
     "companyos_canary.view.machine",
 )
+SIMULATION = {"companyos_canary.trials", "companyos_canary.promql", "promql_parser"}
 LISTING = f"""
 import sys
 from companyos_canary import cli
 from companyos_canary.runtime import Runtime
 code = cli.run(sys.argv[1:], Runtime.real())
-loaded = [name for name in {HEAVY + OF_OTHERS!r} if name in sys.modules]
+loaded = [name for name in {(*HEAVY, *OF_OTHERS, *sorted(SIMULATION))!r} if name in sys.modules]
 print("LOADED", code, *loaded, file=sys.stderr)
 """
 NO_NETWORK = "kind: Config\napiVersion: v1\ncurrent-context: c\nclusters:\n- {name: c, cluster: {server: 'http://127.0.0.1:1'}}\ncontexts:\n- {name: c, context: {cluster: c}}\n"  # noqa: E501
@@ -166,8 +167,16 @@ def test_a_verb_loads_only_what_it_needs(tmp_path: Path, verb: str) -> None:
         port = ("--port", str(taken.getsockname()[1]))
         given = port if verb == "sandbox" else GIVEN.get(verb, ())
         code, names = loaded(tmp_path, verb, *given)
-    assert names - set(OF_OTHERS) <= MAY_LOAD[verb]
+    assert names - {*OF_OTHERS, *SIMULATION} <= MAY_LOAD[verb]
     assert code == ENDS.get(verb, ExitCode.FAILED)
+
+
+@pytest.mark.parametrize("verb", ["promote", "deploy", "watch", "undo"])
+def test_a_verb_that_follows_loads_no_simulation_and_no_promql(tmp_path: Path, verb: str) -> None:
+    (tmp_path / "kubeconfig").write_text(NO_NETWORK)
+    World(tmp_path)
+    _, names = loaded(tmp_path, verb, *GIVEN.get(verb, ()))
+    assert not names & SIMULATION
 
 
 def test_a_status_where_nothing_failed_loads_no_rows_views_and_causes_of_others(tmp_path: Path) -> None:

@@ -12,8 +12,7 @@ from companyos_canary.argo.picture import Picture
 from companyos_canary.diagnosis.doubts import others
 from companyos_canary.errors import CanaryError, NotFound
 from companyos_canary.prometheus.client import Prometheus
-from companyos_canary.render.evidence import at_least
-from companyos_canary.render.plan import boundaries
+from companyos_canary.render.evidence import at_least, boundaries
 from companyos_canary.render.questions import Questions
 
 _RATE, _SHARES = "5m", "1h"

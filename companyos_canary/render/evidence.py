@@ -15,8 +15,14 @@ nearest to the stable version's p95. Nothing is answered where one side has no r
 that sort what they answer sort it by that label, too.
 """
 
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
 from companyos_canary.analysis.evidence import BUCKETS, DECISIONS, LABEL, OBSERVED, REQUESTS, threshold
 from companyos_canary.config.settings import MetricSettings, plain_number
+from companyos_canary.model.outcome import Warned
+from companyos_canary.model.quantity import format_duration
+from companyos_canary.units import value_text
 
 _PARTS = (OBSERVED, "1 z", "2 bad", "3 requests", "4 stable bad", "5 stable")
 
@@ -159,3 +165,26 @@ def at_least(limit: float) -> str:
     for i, digit in enumerate(whole):
         found += [f"{whole[:i]}[{int(digit) + 1}-9]{'[0-9]' * (len(whole) - i - 1)}{rest}"] * (digit < "9")
     return "|".join([*found, f"[1-9]{'[0-9]' * (len(whole) - 1)}[0-9]+{rest}"])
+
+
+def boundaries(limit: float, bounds: Sequence[str]) -> Iterator[Warned]:
+    """A limit of a latency that is no boundary of the histogram is only known to lie between two."""
+    known = sorted(float(b) for b in bounds if b not in ("+Inf", "Inf"))
+    if not known or limit in known:
+        return
+    ends = [max((b for b in known if b < limit), default=0.0), min((b for b in known if b > limit), default=0.0)]
+    ends = [b for b in ends if b > 0]
+    between, where = " and ".join(_time(b) for b in ends), "between" if len(ends) == 2 else "beyond"
+    nearest = min(ends, key=lambda b: abs(b - limit))
+    near = _time(nearest)
+    below, boundary = (format_duration(timedelta(seconds=x)) for x in (limit, nearest))
+    yield Warned(
+        "boundary",
+        f"latency-p95: the limit of {_time(limit)} is not a boundary of the histogram; {where} {between} a p95 is a "
+        f"guess. Add that boundary to the service's histogram, set the limit to {near}, or name the boundary that "
+        f"counts: metrics: {{latency-p95: {{below: {below}, boundary: {boundary}}}}}",
+    )
+
+
+def _time(seconds: float) -> str:
+    return value_text(seconds, "seconds")

@@ -13,11 +13,10 @@ from companyos_canary.argo.replicas import limits, target
 from companyos_canary.argo.steps import scale_of
 from companyos_canary.model.outcome import Chance, PlannedStep, Warned
 from companyos_canary.model.quantity import format_duration, parse_duration, percent_of
-from companyos_canary.render.evidence import NAMES, at_least
+from companyos_canary.render.evidence import NAMES, at_least, boundaries
 from companyos_canary.render.questions import guard
 from companyos_canary.render.steps import SECOND
 from companyos_canary.trials import Behaviour, Load, PlayedStep, resolved
-from companyos_canary.units import value_text
 
 _ANY_POD = {"scope": "", "canary-hash": ".*"}  # the simulated pods have no further labels
 _ALPHA = 0.01
@@ -246,25 +245,6 @@ def _has_boundary(asked: PlannedRule, limit: float) -> bool:
     return evidence.is_row(query) and at_least(limit) not in query
 
 
-def boundaries(limit: float, bounds: Sequence[str]) -> Iterator[Warned]:
-    """A limit of a latency that is no boundary of the histogram is only known to lie between two."""
-    known = sorted(float(b) for b in bounds if b not in ("+Inf", "Inf"))
-    if not known or limit in known:
-        return
-    ends = [max((b for b in known if b < limit), default=0.0), min((b for b in known if b > limit), default=0.0)]
-    ends = [b for b in ends if b > 0]
-    between, where = " and ".join(_time(b) for b in ends), "between" if len(ends) == 2 else "beyond"
-    nearest = min(ends, key=lambda b: abs(b - limit))
-    near = _time(nearest)
-    below, boundary = (format_duration(timedelta(seconds=x)) for x in (limit, nearest))
-    yield Warned(
-        "boundary",
-        f"latency-p95: the limit of {_time(limit)} is not a boundary of the histogram; {where} {between} a p95 is a "
-        f"guess. Add that boundary to the service's histogram, set the limit to {near}, or name the boundary that "
-        f"counts: metrics: {{latency-p95: {{below: {below}, boundary: {boundary}}}}}",
-    )
-
-
 def _wrong_about_good_ones(asked: PlannedRule, chances: Sequence[Chance]) -> Iterator[Warned]:
     good = next((c for c in chances if c.times == 1), None)
     if good and good.rolled_back > 0.02 and not all(evidence.is_row(_query(m)) for m in asked.metrics()):
@@ -309,10 +289,6 @@ def evidence_after(rate: float, errors: float, weight: float, times: float) -> t
 def _minutes(span: timedelta) -> timedelta:
     seconds = span.total_seconds()
     return timedelta(seconds=max(1, round(seconds) if seconds < 60 else 60 * round(seconds / 60)))
-
-
-def _time(seconds: float) -> str:
-    return value_text(seconds, "seconds")
 
 
 def _percent(share: float) -> str:
