@@ -421,6 +421,30 @@ def one_pod_has_no_image_and_one_is_ready() -> Variation:
     return made
 
 
+def stable_not_ready(made: Variation, count: int) -> Variation:
+    """So many of the stable version's pods have not been ready for five minutes."""
+    stable = made.status["stableRS"]
+    pods = made.pods(stable)
+    for pod in pods[:count]:
+        pod["status"] |= {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}
+        container = {"name": "catalog", "image": "catalog:v1", "ready": False, "restartCount": 0, "lastState": {}}
+        pod["status"]["containerStatuses"] = [{**container, **running(made, 300)}]
+    made.replicaset(stable)["status"] |= {"readyReplicas": len(pods) - count, "availableReplicas": len(pods) - count}
+    return made
+
+
+@troubled
+def canary_has_no_image_and_one_stable_pod_is_not_ready() -> Variation:
+    return stable_not_ready(pulled("catalog:v2: not found", "it does not exist in the registry"), 1)
+
+
+@troubled
+def canary_has_no_image_and_most_stable_pods_are_not_ready() -> Variation:
+    made = pulled("catalog:v2: not found", "the stable version itself is broken")
+    made.cause = "stable-unhealthy"
+    return stable_not_ready(made, 3)
+
+
 # Controllers that look elsewhere
 
 
