@@ -85,6 +85,9 @@ def stable_broken(case: Case) -> Finding | None:
     missing = stable.desired - stable.available
     if not found or missing <= 0:
         return None
+    own = troubles(case, rollout.current_hash) if not rollout.aborted and missing * 2 < stable.desired else ()
+    if own and own[0].id != found[0].id:  # most of stable serves, and the canary has another trouble of its own
+        return None
     raw: Fields | None = case.named("ReplicaSet", stable.name)
     evidence = (
         *quote("ReplicaSet", raw, "spec", "replicas"),
