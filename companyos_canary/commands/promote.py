@@ -19,7 +19,7 @@ from companyos_canary.argo.patches.decision import Change, Decision, Refusal
 from companyos_canary.argo.patches.promote import (
     INCONCLUSIVE,
     began_later,
-    is_of_the_same_second,
+    may_have_begun_since,
     only_if,
     promote_full,
     was_faster,
@@ -139,8 +139,8 @@ def _here_only(session: Session, decide: Callable[[Rollout], Decision]) -> Calla
 
 
 def _someone_was_faster(session: Session, live: Rollout, asked: datetime | None) -> Refusal | None:
-    """Where the time of the pause does not say it, an Event may. Without the right to list them it is not known."""
-    if asked is None or not is_of_the_same_second(live, asked):
+    """Where the time of the step does not say it, an Event may. Without the right to list them it is not known."""
+    if asked is None or not may_have_begun_since(live, asked):
         return None
     try:
         events = session.cluster.items(events_about(live.namespace, "Rollout", live.name))

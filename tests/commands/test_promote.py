@@ -246,6 +246,22 @@ def test_of_two_who_approve_one_pause_in_the_same_second_the_later_one_is_refuse
     assert world.rollout().pause_conditions
 
 
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_of_two_who_skip_one_step_the_later_one_is_refused(running: World, method: str) -> None:
+    """A step that is no pause has no time at all."""
+
+    def first() -> None:
+        skip = ("promote", "--skip-step", "--no-wait")
+        assert running.canary(*skip, environ={"CANARY_USER": "ben"}).code == ExitCode.OK
+        running.advance(0.3)
+
+    acts = [first]
+    running.breaks = lambda request: bool(request.method == method and acts and acts.pop()())  # type: ignore[func-returns-value]
+    ran = running.canary("promote", "--skip-step", "--no-wait")
+    assert (ran.code, running.rollout().step_index) == (ExitCode.REFUSED, 2), ran
+    assert "has moved on to step 2/3 (setWeight: 25) since this promote was asked for: " in ran.err
+
+
 def test_a_promote_in_the_second_in_which_its_pause_began_is_sent(world_of: Callable[[str], World]) -> None:
     """As in a script: a deploy up to the pause, then a promote; and two promotes, one after the other."""
     world = world_of(TWO_GATES.replace("replicas: 10", "replicas: 4"))

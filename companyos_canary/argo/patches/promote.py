@@ -201,11 +201,12 @@ def began_later(rollout: Rollout, asked: datetime | None, now: datetime | None, 
     return _moved_on(rollout) if later or rollout.step_index != first.step_index else None
 
 
-def is_of_the_same_second(rollout: Rollout, asked: datetime) -> bool:
-    """Whether the pause began in the second in which the promote was asked for: before it or after it, its time does
-    not say."""
-    began = rollout.pause_conditions[0].started_at if rollout.pause_conditions else None
-    return began is not None and began == asked.replace(microsecond=0)
+def may_have_begun_since(rollout: Rollout, asked: datetime) -> bool:
+    """Whether the Rollout does not say if its step began after the promote was asked for: a pause of the same second,
+    or a step that is no pause, which has no time."""
+    if rollout.pause_conditions:
+        return rollout.pause_conditions[0].started_at == asked.replace(microsecond=0)
+    return not rollout.is_fully_promoted and rollout.current_step is not None
 
 
 def was_faster(rollout: Rollout, by: str) -> Refusal:
