@@ -990,6 +990,50 @@ def a_step_of_nothing_has_no_pod() -> Variation:
     return on_few_pods("waiting-for-a-person", replicas=2, weight=0, canary=0, stable=2, healthy=True)
 
 
+def templates_of(made: Variation, **uses: list[str]) -> Variation:
+    """AnalysisTemplates by name, each with those that it uses; the Rollout's analysis uses the first."""
+    where = made.rollout["metadata"]["namespace"]
+    for name, inner in uses.items():
+        metric = {"name": "errors", "successCondition": "result[0] < 0.05"}
+        metric["provider"] = {"prometheus": {"address": "http://prometheus:9090", "query": "vector(0)"}}  # type: ignore[assignment]
+        spec = {"metrics": [metric], "templates": [{"templateName": n} for n in inner]}
+        made.objects.append(
+            {
+                "apiVersion": "argoproj.io/v1alpha1",
+                "kind": "AnalysisTemplate",
+                "metadata": {"name": name, "namespace": where},
+                "spec": spec,
+            }
+        )
+    made.canary["steps"].insert(1, {"analysis": {"templates": [{"templateName": next(iter(uses))}]}})
+    return made
+
+
+def crashed(cause: str) -> Variation:
+    """A change was sent two minutes ago, and the controller's one pod crashes."""
+    made = paused(cause).controller("v1.9.1", renewed=110)
+    made.rollout["metadata"]["generation"] = int(made.rollout["metadata"]["generation"]) + 1
+    made.case["did"] = {"verb": "deploy", "at": made.ago(120)}
+    deployment = next(o for o in made.objects if o["kind"] == "Deployment")
+    deployment["status"] = {"replicas": 1, "unavailableReplicas": 1, "availableReplicas": 0}
+    return made
+
+
+@varied
+def two_templates_use_each_other() -> Variation:
+    return templates_of(crashed("template-cycle"), errors=["latency"], latency=["errors"])
+
+
+@varied
+def a_template_uses_itself_two_levels_below() -> Variation:
+    return templates_of(crashed("template-cycle"), all=["errors"], errors=["latency"], latency=["errors"])
+
+
+@varied
+def templates_that_use_one_another_in_one_direction() -> Variation:
+    return templates_of(crashed("controller-not-running"), all=["errors", "latency"], errors=["latency"], latency=[])
+
+
 def main(arguments: list[str]) -> int:
     root = Path(arguments[0]) if arguments else CASES
     for name, make in VARIED.items():
