@@ -26,6 +26,12 @@ MEANINGS: dict[str, Meaning] = {
         "Compare the label `argo-rollouts.argoproj.io/controller-instance-id` with `--instance-id` of the controller.",
         "Set the label to the controller's instance id, or remove it where the controller has none.",
     ),
+    "template-cycle": Meaning(
+        "AnalysisTemplates of the Rollout use each other in a circle. The controller follows them without an end and "
+        "crashes, for every Rollout in the cluster, and again after each restart.",
+        "`kubectl -n argo-rollouts get pods` shows restarts; `canary lint` over the templates names the circle.",
+        "Remove one of the `templates` entries of the circle. The controller continues after its next start.",
+    ),
     "controller-not-running": Meaning(
         "Nobody acts on the Rollout: the Argo Rollouts controller does not run, or does not look at this namespace.",
         "Run `kubectl -n argo-rollouts get deployment,pods`, and look at the `renewTime` of its Lease.",

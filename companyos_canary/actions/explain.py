@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import DEPLOYMENT, POD, REPLICASET, Kind, events_about
+from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, DEPLOYMENT, POD, REPLICASET, Kind, Selection, events_about
 from companyos_canary.diagnosis.analysis import since_progress
 from companyos_canary.diagnosis.case import Case, Did, MeasuredMetric, at, recorded, strategy_services
-from companyos_canary.diagnosis.control import CONTROLLER, LEASE, waits_for_controller
+from companyos_canary.diagnosis.control import CONTROLLER, LEASE, controller_gone, waits_for_controller
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
 from companyos_canary.diagnosis.questions import judged_at, next_question
 from companyos_canary.diagnosis.table import diagnose
@@ -130,6 +130,13 @@ Read = Callable[[Case], Case]
 
 def _more(cluster: Cluster, case: Case) -> Iterator[Read]:
     """What else to read, the most telling first."""
+    yield from _around(cluster, case)
+    if waits_for_controller(case) or _stands_still(case):
+        yield lambda c: _templates(cluster, c)
+
+
+def _around(cluster: Cluster, case: Case) -> Iterator[Read]:
+    """The controller, the Services, and what happened to the pods."""
     rollout = case.rollout
     if waits_for_controller(case) or _stands_still(case):
         yield lambda c: _object(cluster, c, _LEASE, LEASE)
@@ -179,6 +186,13 @@ def _object(cluster: Cluster, case: Case, kind: Kind, name: str) -> Case:
     there = Cluster(cluster.transport, namespace, cluster.context, timeout=cluster.timeout)
     found = there.object(kind.api_version, kind.plural, name)
     return case.with_more(kind.kind, [found]) if found else case
+
+
+def _templates(cluster: Cluster, case: Case) -> Case:
+    """The AnalysisTemplates of the namespace, where no controller acts: they may be what crashes it."""
+    if not controller_gone(case):
+        return case
+    return case.with_more("AnalysisTemplate", cluster.items(Selection(ANALYSISTEMPLATE, cluster.namespace)))
 
 
 def _events(cluster: Cluster, case: Case, kind: str, name: str) -> Case:

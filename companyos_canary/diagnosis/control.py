@@ -1,7 +1,10 @@
 """The controller itself, the spec it was given, and who else writes to the Rollout."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
+from itertools import pairwise
+from typing import Any
 
 from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote, short
@@ -135,6 +138,49 @@ def looks_elsewhere(case: Case) -> Finding | None:
         *quote("Rollout", case.rollout.raw, "status", "observedGeneration"),
     )
     return Finding(sentence, evidence, f"kubectl -n {CONTROLLER} get deployment {CONTROLLER} -o yaml")
+
+
+def templates_in_a_circle(case: Case) -> Finding | None:
+    """AnalysisTemplates of the Rollout use each other in a circle: the controller follows them without an end, and
+    crashes (upstream rollout/controller.go getReferencedAnalysisTemplatesFromRef)."""
+    gone = controller_gone(case)
+    circle = _circle(case, _templates_used(case.rollout.raw), ()) if gone else ()
+    if not gone or not circle:
+        return None
+    evidence: tuple[Evidence, ...] = ()
+    for name, inner in pairwise(circle):
+        template = case.named("AnalysisTemplate", name)
+        used = at(template, "spec", "templates") or []
+        index = next(i for i, ref in enumerate(used) if ref.get("templateName") == inner)
+        evidence += quote("AnalysisTemplate", template, "spec", "templates", index, "templateName")
+    sentence = f"the AnalysisTemplates use each other in a circle, which crashes the controller: {' → '.join(circle)}"
+    return Finding(sentence, (*evidence[:3], *gone.evidence[:2]), case.command("lint"))
+
+
+def _templates_used(rollout: Fields) -> list[str]:
+    """By name, those of the namespace that a Rollout names anywhere."""
+    canary, switch = (at(rollout, "spec", "strategy", name) or {} for name in ("canary", "blueGreen"))
+    analyses = [step.get("analysis") for step in canary.get("steps") or []]
+    analyses += [canary.get("analysis"), switch.get("prePromotionAnalysis"), switch.get("postPromotionAnalysis")]
+    return [name for analysis in analyses for name in _names(analysis)]
+
+
+def _names(spec: Any) -> list[str]:
+    return [str(ref.get("templateName")) for ref in at(spec, "templates") or [] if not ref.get("clusterScope")]
+
+
+_DEEP = 8  # levels, and templates that one uses
+
+
+def _circle(case: Case, names: Sequence[str], above: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of a circle, the first one again at its end; empty without one, and of more than a few."""
+    for name in names[: _DEEP if len(above) < _DEEP else 0]:
+        if name in above:
+            return (*above[above.index(name) :], name)
+        template = case.named("AnalysisTemplate", name)
+        if template and (found := _circle(case, _names(template.get("spec")), (*above, name))):
+            return found
+    return ()
 
 
 def controller_gone(case: Case) -> Finding | None:

@@ -36,6 +36,7 @@ def diagnose(case: Case) -> Diagnosis:
 CAUSES: tuple[CauseRow, ...] = (
     CauseRow("spec-invalid", control.spec_invalid),
     CauseRow("instance-id", control.not_ours),
+    CauseRow("template-cycle", control.templates_in_a_circle),
     CauseRow("controller-not-running", control.controller_gone),
     CauseRow("controller-not-observing", control.not_observing),
     CauseRow("promote-lost", control.promote_lost),

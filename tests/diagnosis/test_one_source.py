@@ -94,6 +94,7 @@ LESS = {
     "controller-not-observing": ("controller-not-running",),
     "instance-id": ("controller-not-running",),
     "promote-lost": ("controller-not-running",),
+    "template-cycle": ("controller-not-running",),
     "old-run-decides": ("analysis-failed",),
     "stable-is-as-bad": ("analysis-failed",),
     "several-apps": ("analysis-failed",),

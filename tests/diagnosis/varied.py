@@ -1014,6 +1014,8 @@ def crashed(cause: str) -> Variation:
     made = paused(cause).controller("v1.9.1", renewed=110)
     made.rollout["metadata"]["generation"] = int(made.rollout["metadata"]["generation"]) + 1
     made.case["did"] = {"verb": "deploy", "at": made.ago(120)}
+    writer = {"manager": "canary", "operation": "Update", "time": made.ago(120)}
+    made.rollout["metadata"]["managedFields"] = [writer]
     deployment = next(o for o in made.objects if o["kind"] == "Deployment")
     deployment["status"] = {"replicas": 1, "unavailableReplicas": 1, "availableReplicas": 0}
     return made
