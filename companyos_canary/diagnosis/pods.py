@@ -117,7 +117,7 @@ def _silent_node(case: Case, pod: Fields) -> Trouble | None:
     if not found or found[1].get("status") != "Unknown":
         return None
     path, age = ("status", "conditions", found[0]), case.age(found[1].get("lastTransitionTime"))
-    since = f" since {duration(age)}" if age else ""
+    since = f" for {duration(age)}" if age else ""
     node = at(pod, "spec", "nodeName") or "its node"
     evidence = (
         *quote("Pod", pod, *path, "reason"),

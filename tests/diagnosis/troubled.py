@@ -311,6 +311,7 @@ def nodes_have_all_the_pods_that_they_may() -> Variation:
 @troubled
 def node_does_not_answer() -> Variation:
     made = starting("pod-failed", silent=400)
+    made.case["says"] = "the kubelet of worker-3 has not reported on pod catalog-5649d79497-st4zs for 3m20s"
     containers(made, {"name": "catalog", **running(made, 380, ready=True)})
     unknown = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
     the_pod(made)["status"]["conditions"] = [
