@@ -321,6 +321,13 @@ def _share_of(run: AnalysisRun, lasted: timedelta) -> float:
 
 _NO_DEADLINE = ("RolloutAborted", "RolloutPaused", "NewReplicaSetAvailable", "ProgressDeadlineExceeded")
 _DEADLINE = 600  # seconds, upstream's default
+
+
+def progress_deadline(rollout: Rollout) -> timedelta:
+    """How long it may make no progress, with upstream's default; at most the longest Go duration."""
+    return whole_seconds((rollout.raw.get("spec") or {}).get("progressDeadlineSeconds"), _DEADLINE)
+
+
 _SCALES_DOWN_LATER = "scale-down-deadline"  # upstream DefaultReplicaSetScaleDownDeadlineAnnotationKey
 
 
@@ -336,9 +343,8 @@ def _gives_up(snapshot: Snapshot) -> datetime | None:
         return None
     if any(_SCALES_DOWN_LATER in r.annotations for r in snapshot.replicasets if r.hash != rollout.current_hash):
         return None
-    spec = rollout.raw.get("spec") or {}
     try:
-        return found.updated_at + whole_seconds(spec.get("progressDeadlineSeconds"), _DEADLINE)
+        return found.updated_at + progress_deadline(rollout)
     except OverflowError:  # later than the year 9999
         return None
 

@@ -9,7 +9,7 @@ from typing import Any
 from companyos_canary.diagnosis.case import Case, at, event_time, quote, short
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
-from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.quantity import parse_time, whole_seconds
 from companyos_canary.units import duration
 
 _CONFIG = "CreateContainerConfigError"
@@ -243,7 +243,7 @@ def _allowed(pod: Fields, status: Fields) -> timedelta:
         total += probe.get("initialDelaySeconds") or 0
         if key == "readinessProbe" or not status.get("started"):
             total += (probe.get("periodSeconds") or 10) * (probe.get("failureThreshold") or 3)
-    return max(UNREADY, timedelta(seconds=total))
+    return max(UNREADY, whole_seconds(total))
 
 
 def pod_event(case: Case, pod: Fields, reason: str, *, container: str = "") -> tuple[Evidence, ...]:

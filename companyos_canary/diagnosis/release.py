@@ -6,17 +6,18 @@ from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
 from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.argo.phase import is_degraded, shown_phase, tells_of_an_earlier_version
+from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.argo.steps import asked_share
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote, short
 from companyos_canary.diagnosis.control import waits_for_controller
 from companyos_canary.diagnosis.pods import starting
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Evidence, plain_message
-from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.quantity import parse_time, whole_seconds
 from companyos_canary.model.rollout import REVISION
 from companyos_canary.units import duration
 
-_DEADLINE = 600
+_NEAR = timedelta(seconds=15)  # a busy controller may be so late
 EXPERIMENT_LATE = "exceeded its progressDeadlineSeconds"  # a template of an Experiment (recorded: experiment-bad-image)
 
 
@@ -42,8 +43,7 @@ def deadline_passed(case: Case) -> Finding | None:
     likely = not late and rollout.aborted and _at_the_deadline(case)
     if not is_degraded(rollout) or not (late or likely):
         return None
-    seconds = at(rollout.raw, "spec", "progressDeadlineSeconds") or _DEADLINE
-    span = duration(timedelta(seconds=seconds))
+    span = duration(progress_deadline(rollout))
     ending = "and was rolled back" if rollout.aborted else "and the controller keeps trying"
     sentence = f"{case.version} made no progress for {span} {ending}"
     if likely:
@@ -69,9 +69,8 @@ def _at_the_deadline(case: Case) -> bool:
         return False
     if abort_action(rollout.annotations) or (case.did and case.did.verb == "abort") or not started:
         return False
-    seconds = at(rollout.raw, "spec", "progressDeadlineSeconds") or _DEADLINE
-    took = (rollout.aborted_at or started) - started
-    return timedelta(seconds=seconds) <= took <= timedelta(seconds=seconds + max(15, seconds / 20))
+    deadline, took = progress_deadline(rollout), (rollout.aborted_at or started) - started
+    return deadline <= took <= deadline + max(_NEAR, deadline / 20)
 
 
 def _timed_out(case: Case) -> tuple[Evidence, ...]:
@@ -228,7 +227,7 @@ def timed_pause(case: Case) -> Finding | None:
     lasts, where = step.duration if step else None, f"at {asked_share(rollout)} %"
     if switch is not None and switch.seconds:
         path, where = ("blueGreen", "autoPromotionSeconds"), "before its switch"
-        lasts = timedelta(seconds=switch.seconds)
+        lasts = whole_seconds(switch.seconds)
     if started is None or lasts is None:
         return None
     remaining = started + lasts - case.now
@@ -265,16 +264,14 @@ def slow_start(case: Case) -> Finding | None:
     pods, found = starting(case, rollout.current_hash), condition(rollout.raw, "Progressing")
     if not pods or not found:
         return None
-    seconds = at(rollout.raw, "spec", "progressDeadlineSeconds") or _DEADLINE
+    deadline = progress_deadline(rollout)
     silent = case.age(found[1].get("lastUpdateTime")) or timedelta()
-    remaining = timedelta(seconds=seconds) - silent
-    if remaining > timedelta(seconds=seconds) * 0.25:
+    remaining = deadline - silent
+    if remaining > deadline / 4:
         return None
     left = f"{duration(remaining)} before" if remaining > timedelta() else "past"
     noun = "pod is" if len(pods) == 1 else "pods are"
-    sentence = (
-        f"{len(pods)} {noun} still starting, {left} the progress deadline of {duration(timedelta(seconds=seconds))}"
-    )
+    sentence = f"{len(pods)} {noun} still starting, {left} the progress deadline of {duration(deadline)}"
     evidence = (
         *quote("Pod", pods[0], "status", "phase"),
         *quote("Pod", pods[0], "metadata", "creationTimestamp"),

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
+from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
 from companyos_canary.diagnosis.control import CONTROLLER, controller_of
 from companyos_canary.diagnosis.installation import controller_version
@@ -14,7 +15,6 @@ from companyos_canary.diagnosis.pods import starting, troubles
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import duration
 
-_DEADLINE = 600
 _LATE = timedelta(minutes=1)
 _SETTLED = timedelta(minutes=2)
 _RELEASE = re.compile(r"v?(\d+)\.(\d+)")
@@ -67,8 +67,7 @@ def overdue(case: Case) -> timedelta | None:
         return None
     found = condition(rollout.raw, "Progressing")
     silent = case.age(found[1].get("lastUpdateTime")) if found else None
-    seconds = at(rollout.raw, "spec", "progressDeadlineSeconds") or _DEADLINE
-    late = silent - timedelta(seconds=seconds) if silent is not None else timedelta()
+    late = silent - progress_deadline(rollout) if silent is not None else timedelta()
     return late if late > _LATE else None
 
 

@@ -124,7 +124,7 @@ def test_what_cannot_be_asked_is_not_asked() -> None:
 def test_nothing_is_asked_twice(analysing: World) -> None:
     transport = Answering(lambda _: vector("1"))
     measure(Prometheus("", transport), asked(analysing), START)
-    assert len(transport.queries) == len(set(transport.queries)) == 5 + 3 + 3 + 1
+    assert len(transport.queries) == len(set(transport.queries)) == 5 + 3 + 3 + 2
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500, 503])

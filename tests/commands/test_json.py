@@ -151,6 +151,7 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
     ],
     "notifications": [
         (noticed, ("template", "get")),
+        (noticed, ("template", "notify", "paused", "companyos-api")),
         (noticed, ("trigger", "get")),
         (noticed, ("trigger", "run", "on-paused")),
         (healthy, ("trigger", "get")),
