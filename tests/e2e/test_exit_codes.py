@@ -189,6 +189,6 @@ def test_soak_of_a_change_that_no_controller_acts_on(stage: Stage) -> None:
     """Half a minute, for real."""
     stage.sandbox.cluster.freeze()
     try:
-        assert stage.run("runs", "restart") == 9
+        assert stage.run("runs", "pause") == 9
     finally:
         stage.sandbox.cluster.thaw()
