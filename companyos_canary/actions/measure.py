@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 
 from companyos_canary.analysis.evidence import LABEL, OBSERVED, window
 from companyos_canary.errors import CanaryError, Invalid
@@ -28,22 +28,21 @@ def ask(prometheus: Prometheus, questions: Questions, now: datetime) -> Live:
     """Every question once, two metrics' common one once for both. A wrong query is its metric's
     problem; the first error of another kind is raised: no one answers, or not to us."""
 
-    @cache
-    def values(query: str) -> Values:
-        return tuple(s.value for s in prometheus.query(query)) if query else ()
-
+    values = cache(partial(_values, prometheus))
     metrics = tuple(_metric(q, values) for q in questions.metrics)
     return replace(ask_share(prometheus, questions, now), metrics=metrics)
+
+
+def _values(prometheus: Prometheus, query: str) -> Values:
+    return tuple(s.value for s in prometheus.query(query)) if query else ()
 
 
 def ask_share(prometheus: Prometheus, questions: Questions, now: datetime) -> Live:
     """The canary's share of the requests alone, and of how many. Raises as `ask` does."""
 
-    def one(query: str) -> float | None:
-        return _number(_or_nothing(lambda q: tuple(s.value for s in prometheus.query(q)) if q else (), query))
-
-    share = one(questions.share)
-    requests = None if share is None else one(questions.requests)
+    values = partial(_values, prometheus)
+    share = _number(_or_nothing(values, questions.share))
+    requests = None if share is None else _number(_or_nothing(values, questions.requests))
     return Live(at=now, address=prometheus.address, share=share, requests=requests, over=window(questions.share))
 
 
