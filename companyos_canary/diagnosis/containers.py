@@ -26,7 +26,7 @@ _CANNOT_START = ("CreateContainerError", "RunContainerError", "StartError", "Con
 MISSING = re.compile(r'(configmap|secret|persistentvolumeclaim) "([^"]+)" not found', re.I)
 UNREADY = timedelta(seconds=60)
 _SECURITY = ("runAsNonRoot", "runAsUser", "non-numeric user")
-_FORGOTTEN = timedelta(minutes=10)  # the kubelet begins its back-off anew then
+_FORGOTTEN = timedelta(minutes=10)  # after so long the kubelet starts its back-off again
 _OFTEN = 3  # restarts
 _WORST = (
     "image-pull",

@@ -126,13 +126,11 @@ def _reconcile_active(work: Pass) -> None:
 def _reconcile_runs(work: Pass) -> None:
     """Both analyses of an update; after it, and where it is skipped, their runs stay named."""
     skipped = status.is_fast_rollback(work) or work.aborted or work.view.promote_full or not work.view.stable_hash
-    if skipped and work.release.keeps_runs:
-        for run in work.runs:
-            terminate(work, run)
-        return
     if skipped:
-        for run in work.promotion_runs.values():
+        for run in work.runs if work.release.keeps_runs else work.promotion_runs.values():
             terminate(work, run)
+        if work.release.keeps_runs:
+            return
     else:
         for kind, what in (("PrePromotion", "pre"), ("PostPromotion", "post")):
             found = _promotion_run(work, kind, what)

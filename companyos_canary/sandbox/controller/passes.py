@@ -108,11 +108,18 @@ class Pass:
     def in_window(self) -> bool:
         """The new version is older than stable by fewer versions than rollbackWindow.revisions."""
         revisions = (self.rollout["spec"].get("rollbackWindow") or {}).get("revisions") or 0
-        if not revisions or self.canary is None or self.stable is None:
+        if not revisions or self.canary is None or self.stable is None or not self.goes_back:
             return False
         first, last = (s["metadata"]["creationTimestamp"] for s in (self.canary, self.stable))
         between = [s for s in self.sets if first < s["metadata"]["creationTimestamp"] < last]
-        return bool(first < last and len(between) < revisions)
+        return bool(len(between) < revisions)
+
+    @property
+    def goes_back(self) -> bool:
+        """The new version is older than the stable one."""
+        if self.canary is None or self.stable is None:
+            return False
+        return bool(self.canary["metadata"]["creationTimestamp"] < self.stable["metadata"]["creationTimestamp"])
 
     @property
     def promoted(self) -> bool:

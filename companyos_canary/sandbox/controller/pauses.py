@@ -88,7 +88,7 @@ def put_duration(work: Pass, status: dict[str, Any], *, changed: bool = False) -
     completed = status.get("stableRS") == status.get("currentPodHash") and _has_all_pods(work)
     waited = "manualPauseStartedAt" in old
     if _is_running(old):
-        _go_on(work, new, changed, completed)
+        _end_if_over(work, new, changed, completed)
     if not _is_running(new) and not (completed and new):
         waited = False
         if (changed and not completed) or _is_retried(work):
@@ -99,8 +99,8 @@ def put_duration(work: Pass, status: dict[str, Any], *, changed: bool = False) -
         status["duration"] = new
 
 
-def _go_on(work: Pass, duration: Duration, changed: bool, completed: bool) -> None:
-    """Of an update that was on its way: whether it has ended, and how."""
+def _end_if_over(work: Pass, duration: Duration, changed: bool, completed: bool) -> None:
+    """Notes how an update ends: it goes back, is superseded, is complete or was aborted."""
     if changed and (way_back := _way_back(work)):
         duration["completionStatus"] = way_back
     elif changed:
@@ -118,10 +118,9 @@ def _way_back(work: Pass) -> str:
     if work.canary is None or work.stable is None:
         return ""
     to_stable = work.view.stable_hash == hash_of(work.canary)
-    older = work.canary["metadata"]["creationTimestamp"] < work.stable["metadata"]["creationTimestamp"]
-    if to_stable or (older and (work.returns_in_time or work.in_window)):
+    if to_stable or (work.goes_back and (work.returns_in_time or work.in_window)):
         return "FastRolledBack"
-    return "RolledBack" if older else ""
+    return "RolledBack" if work.goes_back else ""
 
 
 def _is_retried(work: Pass) -> bool:

@@ -149,8 +149,7 @@ def is_fast_rollback(work: Pass) -> bool:
         return False
     if not work.release.calls_it_fast:
         return work.returns_in_time or work.in_window
-    older = work.canary["metadata"]["creationTimestamp"] < work.stable["metadata"]["creationTimestamp"]
-    return work.promoted or (older and work.returns_in_time) or work.in_window
+    return work.promoted or (work.goes_back and work.returns_in_time) or work.in_window
 
 
 def _is_kept(key: str, value: Any) -> bool:
