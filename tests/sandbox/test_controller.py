@@ -335,9 +335,9 @@ def test_what_is_emulated_or_merely_invalid_is_not_refused() -> None:
 def test_what_a_client_writes_during_a_pass_is_not_lost() -> None:
     stage = at_first_pause()
     read = stage.object
-    work = Pass(stage.store, lambda *_: None, stage.clock(), read, Rollout.from_object(read), [], [])
+    state = Pass(stage.store, lambda *_: None, stage.clock(), read, Rollout.from_object(read), [], [])
     stage.status(abort=True, pauseConditions=None)
-    patch_status(work, {**read["status"], "readyReplicas": 4, "message": "other"})
+    patch_status(state, {**read["status"], "readyReplicas": 4, "message": "other"})
     status = stage.object["status"]
     assert (status["readyReplicas"], status["message"]) == (4, "other")
     assert status["abort"]
@@ -347,8 +347,8 @@ def test_what_a_client_writes_during_a_pass_is_not_lost() -> None:
 def test_an_object_that_a_client_has_changed_is_not_overwritten() -> None:
     stage = at_first_pause()
     read = stage.object
-    work = Pass(stage.store, lambda *_: None, stage.clock(), read, Rollout.from_object(read), [], [])
+    state = Pass(stage.store, lambda *_: None, stage.clock(), read, Rollout.from_object(read), [], [])
     stage.set_image("v3")
     with pytest.raises(ApiStatus) as refused:
-        work.write(ROLLOUT, read)
+        state.write(ROLLOUT, read)
     assert refused.value.code == 409

@@ -23,68 +23,68 @@ def deadline_of(replicaset: Object) -> datetime | None:
     return parse_time((replicaset["metadata"].get("annotations") or {}).get(DEADLINE))
 
 
-def is_waiting_after_abort(work: Pass) -> bool:
-    return work.aborted and work.stable is not None and waits_after_abort(work.view)
+def is_waiting_after_abort(state: Pass) -> bool:
+    return state.aborted and state.stable is not None and waits_after_abort(state.view)
 
 
-def remove_deadlines(work: Pass) -> None:
+def remove_deadlines(state: Pass) -> None:
     """The newest and the stable version stay; the newest one only if it was not aborted."""
-    if work.canary is not None and not is_waiting_after_abort(work):
-        _remove(work, work.canary)
-    if work.stable is not None and work.stable is not work.canary:
-        _remove(work, work.stable)
+    if state.canary is not None and not is_waiting_after_abort(state):
+        _remove(state, state.canary)
+    if state.stable is not None and state.stable is not state.canary:
+        _remove(state, state.stable)
 
 
-def size_after_abort(work: Pass, wanted: int) -> int | None:
+def size_after_abort(state: Pass, wanted: int) -> int | None:
     """The size that an aborted version has now; None while it waits for its end, or for the stable
     version to carry everything. `wanted` where there is no such delay."""
-    if not is_waiting_after_abort(work):
+    if not is_waiting_after_abort(state):
         return wanted
-    newest, delay = work.newest, abort_delay(work.view)
+    newest, delay = state.newest, abort_delay(state.view)
     if has_deadline(newest):
         end = deadline_of(newest)
-        if end is None or end <= work.now:
+        if end is None or end <= state.now:
             return 0 if end is not None else wanted
-        work.wake_at.append(end)
+        state.wake_at.append(end)
         return None
     if delay is None:
         return wanted
-    if work.stable is not None and pods_of(work.stable).available >= work.view.replicas:
-        _add(work, newest, delay)
+    if state.stable is not None and pods_of(state.stable).available >= state.view.replicas:
+        _add(state, newest, delay)
     return None
 
 
-def size_of_an_old_one(work: Pass, replicaset: Object, marked: int) -> tuple[int, int]:
+def size_of_an_old_one(state: Pass, replicaset: Object, marked: int) -> tuple[int, int]:
     """The size that a version before keeps, and how many such versions wait with it. One without a
     deadline gets it now, as long as scaleDownDelayRevisionLimit allows any more."""
-    size, limit = pods_of(replicaset).desired, strategy(work.view).get("scaleDownDelayRevisionLimit")
+    size, limit = pods_of(replicaset).desired, strategy(state.view).get("scaleDownDelayRevisionLimit")
     if not has_deadline(replicaset):
         if limit is not None and marked >= limit:
             return 0, marked
-        delay = scale_down_delay(work.view)
-        _add(work, replicaset, delay)
+        delay = scale_down_delay(state.view)
+        _add(state, replicaset, delay)
         return size, marked + 1
     end = deadline_of(replicaset)
-    if (limit is not None and marked >= limit) or end is None or end <= work.now:
+    if (limit is not None and marked >= limit) or end is None or end <= state.now:
         return 0, marked + 1
-    work.wake_at.append(end)
-    return size if work.view.strategy == "canary" else work.view.replicas, marked + 1
+    state.wake_at.append(end)
+    return size if state.view.strategy == "canary" else state.view.replicas, marked + 1
 
 
-def _add(work: Pass, replicaset: Object, delay: timedelta) -> None:
+def _add(state: Pass, replicaset: Object, delay: timedelta) -> None:
     """No delay is no deadline: then the next pass ends it."""
     if not delay:
         return
     new = copied(replicaset)
-    new["metadata"].setdefault("annotations", {})[DEADLINE] = format_time(work.now + delay)
-    replicaset.update(work.write(REPLICASET, new))
+    new["metadata"].setdefault("annotations", {})[DEADLINE] = format_time(state.now + delay)
+    replicaset.update(state.write(REPLICASET, new))
     end = deadline_of(replicaset)
     if end is not None:
-        work.wake_at.append(end)
+        state.wake_at.append(end)
 
 
-def _remove(work: Pass, replicaset: Object) -> None:
+def _remove(state: Pass, replicaset: Object) -> None:
     if has_deadline(replicaset):
         new = copied(replicaset)
         del new["metadata"]["annotations"][DEADLINE]
-        replicaset.update(work.write(REPLICASET, new))
+        replicaset.update(state.write(REPLICASET, new))

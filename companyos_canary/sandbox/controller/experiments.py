@@ -13,104 +13,104 @@ from companyos_canary.sandbox.objects import Object, copied, owner_reference
 _FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
 
 
-def find_experiment(work: Pass) -> None:
+def find_experiment(state: Pass) -> None:
     """The Experiment that the status names."""
-    name = (work.status.get("canary") or {}).get("currentExperiment")
-    work.experiment = next((e for e in work.experiments if e["metadata"]["name"] == name), None)
-    work.running_experiment = None
+    name = (state.status.get("canary") or {}).get("currentExperiment")
+    state.experiment = next((e for e in state.experiments if e["metadata"]["name"] == name), None)
+    state.running_experiment = None
 
 
-def reconcile_experiments(work: Pass) -> None:
+def reconcile_experiments(state: Pass) -> None:
     """Creates, ends and reads Experiments; a failed one aborts, an inconclusive one pauses. Raises
     TemplateError where one cannot be made."""
-    if work.aborted or work.view.promote_full:
-        for experiment in work.experiments:
-            _terminate(work, experiment)
+    if state.aborted or state.view.promote_full:
+        for experiment in state.experiments:
+            _terminate(state, experiment)
         return
-    if work.has_pause(INCONCLUSIVE):
+    if state.has_pause(INCONCLUSIVE):
         return
-    step = work.view.current_step
-    current = work.experiment
+    step = state.view.current_step
+    current = state.experiment
     if step is not None and step.kind == "experiment":
         if current is None:
-            if work.stable is None:
+            if state.stable is None:
                 return
-            current = work.experiment = _create(work, step.raw["experiment"])
+            current = state.experiment = _create(state, step.raw["experiment"])
             told = f"Created Experiment '{current['metadata']['name']}'"
-            work.tell("Normal", "ExperimentCreated", told)
-        _judge(work, current)
+            state.tell("Normal", "ExperimentCreated", told)
+        _judge(state, current)
     else:
         current = None
-    for experiment in work.experiments:
+    for experiment in state.experiments:
         if current is None or experiment["metadata"]["uid"] != current["metadata"]["uid"]:
-            _terminate(work, experiment)
-    _collect(work, current)
+            _terminate(state, experiment)
+    _collect(state, current)
 
 
-def experiment_is_successful(work: Pass) -> bool:
-    return work.experiment is not None and _phase(work.experiment) == "Successful"
+def experiment_is_successful(state: Pass) -> bool:
+    return state.experiment is not None and _phase(state.experiment) == "Successful"
 
 
-def _judge(work: Pass, experiment: Object) -> None:
+def _judge(state: Pass, experiment: Object) -> None:
     phase = _phase(experiment)
     if phase == "Inconclusive":
-        work.pauses.added.append(INCONCLUSIVE_EXPERIMENT)
+        state.pauses.added.append(INCONCLUSIVE_EXPERIMENT)
     elif phase in ("Failed", "Error"):
         message = (experiment.get("status") or {}).get("message")
-        work.pauses.abort_with("Experiment analysis phase is error/failed" + (f": {message}" if message else ""))
+        state.pauses.abort_with("Experiment analysis phase is error/failed" + (f": {message}" if message else ""))
     elif phase != "Successful":
-        work.running_experiment = experiment
+        state.running_experiment = experiment
 
 
-def _create(work: Pass, step: Json) -> Object:
-    latest, revision = hash_of(work.canary), str(revision_of(work.rollout))
-    base = name = f"{work.view.name}-{latest}-{revision}-{work.view.step_index or 0}"
-    spec = _spec(work, step)
+def _create(state: Pass, step: Json) -> Object:
+    latest, revision = hash_of(state.canary), str(revision_of(state.rollout))
+    base = name = f"{state.view.name}-{latest}-{revision}-{state.view.step_index or 0}"
+    spec = _spec(state, step)
     number = 0
-    while taken := work.store.get(EXPERIMENT, work.view.namespace, name):
+    while taken := state.store.get(EXPERIMENT, state.view.namespace, name):
         if _phase(taken) not in _FINISHED and taken["spec"] == spec:
             return taken
         number, name = number + 1, f"{base}-{number + 1}"
-    labels = {**(work.rollout["metadata"].get("labels") or {}), HASH_LABEL: latest}
+    labels = {**(state.rollout["metadata"].get("labels") or {}), HASH_LABEL: latest}
     meta = {
         "name": name,
-        "namespace": work.view.namespace,
+        "namespace": state.view.namespace,
         "labels": labels,
         "annotations": {REVISION: revision},
-        "ownerReferences": [owner_reference(work.rollout)],
+        "ownerReferences": [owner_reference(state.rollout)],
     }
     head = {"apiVersion": EXPERIMENT.api_version, "kind": EXPERIMENT.kind}
-    created = work.store.create(EXPERIMENT, {**head, "metadata": meta, "spec": spec})
-    work.experiments.append(created)
+    created = state.store.create(EXPERIMENT, {**head, "metadata": meta, "spec": spec})
+    state.experiments.append(created)
     return created
 
 
-def _spec(work: Pass, step: Json) -> Json:
-    args = {"latest_hash": hash_of(work.canary), "stable_hash": work.view.stable_hash}
+def _spec(state: Pass, step: Json) -> Json:
+    args = {"latest_hash": hash_of(state.canary), "stable_hash": state.view.stable_hash}
     analyses = []
     for analysis in step.get("analyses") or []:
         given = [
-            rollout_argument(a, work.rollout, args["latest_hash"], args["stable_hash"])
+            rollout_argument(a, state.rollout, args["latest_hash"], args["stable_hash"])
             for a in analysis.get("args") or []
         ]
         kept = {
             k: analysis[k] for k in ("name", "templateName", "clusterScope", "requiredForCompletion") if k in analysis
         }
         analyses.append({**kept, **({"args": given} if given else {})})
-    spec: Json = {"templates": [_template(work, t) for t in step.get("templates") or []]}
+    spec: Json = {"templates": [_template(state, t) for t in step.get("templates") or []]}
     if analyses:
         spec["analyses"] = analyses
     for key in ("duration", "dryRun", "analysisRunMetadata", "scaleDownDelaySeconds"):
         if step.get(key) is not None:
             spec[key] = copied(step[key])
-    if work.rollout["spec"].get("progressDeadlineSeconds") is not None:
-        spec["progressDeadlineSeconds"] = work.rollout["spec"]["progressDeadlineSeconds"]
+    if state.rollout["spec"].get("progressDeadlineSeconds") is not None:
+        spec["progressDeadlineSeconds"] = state.rollout["spec"]["progressDeadlineSeconds"]
     return spec
 
 
-def _template(work: Pass, step: Json) -> Json:
+def _template(state: Pass, step: Json) -> Json:
     """The pod template of the canary or of the stable version, with the labels of the step."""
-    source = work.newest if step.get("specRef") == "canary" or work.stable is None else work.stable
+    source = state.newest if step.get("specRef") == "canary" or state.stable is None else state.stable
     pods, selector = copied(source["spec"]["template"]), copied(source["spec"]["selector"])
     if step.get("selector") is not None:
         selector = copied(step["selector"])
@@ -132,25 +132,25 @@ def _template(work: Pass, step: Json) -> Json:
     return found
 
 
-def _terminate(work: Pass, experiment: Object) -> None:
+def _terminate(state: Pass, experiment: Object) -> None:
     if _phase(experiment) in _FINISHED or experiment["spec"].get("terminate"):
         return
-    work.write(EXPERIMENT, {**experiment, "spec": {**experiment["spec"], "terminate": True}})
+    state.write(EXPERIMENT, {**experiment, "spec": {**experiment["spec"], "terminate": True}})
 
 
-def _collect(work: Pass, current: Object | None) -> None:
+def _collect(state: Pass, current: Object | None) -> None:
     """Removes finished Experiments whose ReplicaSet is gone, and all but the newest few."""
-    limits = work.rollout["spec"].get("analysis") or {}
+    limits = state.rollout["spec"].get("analysis") or {}
     left = {True: limits.get("successfulRunHistoryLimit", 5), False: limits.get("unsuccessfulRunHistoryLimit", 5)}
-    hashes = {hash_of(s) for s in work.sets}
+    hashes = {hash_of(s) for s in state.sets}
     uid = current["metadata"]["uid"] if current else ""
-    old = [e for e in work.experiments if e["metadata"]["uid"] != uid and _phase(e) in _FINISHED]
+    old = [e for e in state.experiments if e["metadata"]["uid"] != uid and _phase(e) in _FINISHED]
     old.sort(key=lambda e: (e["metadata"]["creationTimestamp"], e["metadata"]["name"]))
     for experiment in reversed(old):
         good = _phase(experiment) == "Successful"
         left[good] -= 1
         if left[good] < 0 or hash_of(experiment) not in hashes:
-            work.store.delete(EXPERIMENT, work.view.namespace, experiment["metadata"]["name"])
+            state.store.delete(EXPERIMENT, state.view.namespace, experiment["metadata"]["name"])
 
 
 def _phase(experiment: Object) -> str:

@@ -9,26 +9,26 @@ from companyos_canary.sandbox.kinds import DEPLOYMENT
 from companyos_canary.sandbox.objects import copied
 
 
-def scale_workload(work: Pass) -> None:
+def scale_workload(state: Pass) -> None:
     """Scales the Deployment, if it is its turn in this pass."""
-    reference = work.rollout["spec"].get("workloadRef") or {}
-    if work.canary is None or revision_of(work.canary) != 1:
+    reference = state.rollout["spec"].get("workloadRef") or {}
+    if state.canary is None or revision_of(state.canary) != 1:
         return
-    healthy = work.status.get("phase") == "Healthy"
+    healthy = state.status.get("phase") == "Healthy"
     match reference.get("scaleDown"):
-        case "onsuccess" if healthy and work.promoted:
-            _scale(work, reference["name"], 0)
+        case "onsuccess" if healthy and state.promoted:
+            _scale(state, reference["name"], 0)
         case "progressively" if healthy:
-            _scale(work, reference["name"], 0)
+            _scale(state, reference["name"], 0)
         case "progressively":
-            ready = int(work.status.get("readyReplicas") or 0)
-            if ready or pods_of(work.canary).desired > work.view.replicas:
-                _scale(work, reference["name"], max(work.view.replicas - ready, 0))
+            ready = int(state.status.get("readyReplicas") or 0)
+            if ready or pods_of(state.canary).desired > state.view.replicas:
+                _scale(state, reference["name"], max(state.view.replicas - ready, 0))
 
 
-def _scale(work: Pass, name: str, wanted: int) -> None:
-    found = work.store.get(DEPLOYMENT, work.view.namespace, name)
+def _scale(state: Pass, name: str, wanted: int) -> None:
+    found = state.store.get(DEPLOYMENT, state.view.namespace, name)
     if found is not None and found["spec"].get("replicas", 1) != wanted:
         new = copied(found)
         new["spec"]["replicas"] = wanted
-        work.store.update(DEPLOYMENT, new)
+        state.store.update(DEPLOYMENT, new)

@@ -19,22 +19,22 @@ from companyos_canary.sandbox.kinds import POD, REPLICASET, SERVICE
 from companyos_canary.sandbox.objects import Object, copied, is_owned
 
 
-def role_metadata(work: Pass, *, stable: bool) -> Metadata:
+def role_metadata(state: Pass, *, stable: bool) -> Metadata:
     """What a version is given as the stable one or as the canary."""
-    found: dict[str, Any] = work.strategy.get("stableMetadata" if stable else "canaryMetadata") or {}
+    found: dict[str, Any] = state.strategy.get("stableMetadata" if stable else "canaryMetadata") or {}
     return found
 
 
-def sync_metadata(work: Pass) -> None:
+def sync_metadata(state: Pass) -> None:
     """Gives the ReplicaSets and their live pods the metadata of the roles they have now."""
-    alone = work.promoted or not work.view.stable_hash
-    if work.canary is not None:
-        _sync(work, work.canary, role_metadata(work, stable=alone))
-    if not alone and work.stable is not None:
-        _sync(work, work.stable, role_metadata(work, stable=True))
+    alone = state.promoted or not state.view.stable_hash
+    if state.canary is not None:
+        _sync(state, state.canary, role_metadata(state, stable=alone))
+    if not alone and state.stable is not None:
+        _sync(state, state.stable, role_metadata(state, stable=True))
 
 
-def _sync(work: Pass, replicaset: Object, wanted: Metadata) -> None:
+def _sync(state: Pass, replicaset: Object, wanted: Metadata) -> None:
     old = injected(replicaset)
     if metadata_text(old) == metadata_text(wanted):
         return
@@ -46,51 +46,51 @@ def _sync(work: Pass, replicaset: Object, wanted: Metadata) -> None:
         annotations.pop(EPHEMERAL, None)
     else:
         annotations[EPHEMERAL] = metadata_text(wanted)
-    replicaset.update(work.write(REPLICASET, new))
-    for pod in work.store.items(POD, work.view.namespace):
+    replicaset.update(state.write(REPLICASET, new))
+    for pod in state.store.items(POD, state.view.namespace):
         if is_owned(pod, replicaset["metadata"]["uid"]):
-            work.write(POD, with_metadata(without_metadata(pod, old), wanted))
+            state.write(POD, with_metadata(without_metadata(pod, old), wanted))
 
 
-def reconcile_services(work: Pass) -> None:
+def reconcile_services(state: Pass) -> None:
     """Points the stable service at the stable version and the canary service at the new one. After
     an abort the canary service goes to the stable one as well: here where pods make the weight, by
     the routing where a router does. A stable version that has shrunk is not pointed at before it
     has its pods again."""
-    if work.strategy.get("pingPong") is not None:
-        _point_the_pair(work)
+    if state.strategy.get("pingPong") is not None:
+        _point_the_pair(state)
         return
-    point(work, work.strategy.get("stableService"), work.stable)
-    if is_rolling_back(work) or (work.is_routed and work.aborted):
+    point(state, state.strategy.get("stableService"), state.stable)
+    if is_rolling_back(state) or (state.is_routed and state.aborted):
         return
-    point(work, work.strategy.get("canaryService"), work.stable if work.aborted else work.canary)
+    point(state, state.strategy.get("canaryService"), state.stable if state.aborted else state.canary)
 
 
-def _point_the_pair(work: Pass) -> None:
+def _point_the_pair(state: Pass) -> None:
     """Ping and pong take turns: only the canary's one moves, and only during an update. The stable
     one is where the last update has left it."""
-    canary, stable = work.services
-    if not work.promoted:
-        point(work, canary, work.canary, checked=False)
-    service = work.store.get(SERVICE, work.view.namespace, stable)
+    canary, stable = state.services
+    if not state.promoted:
+        point(state, canary, state.canary, checked=False)
+    service = state.store.get(SERVICE, state.view.namespace, stable)
     if service is not None and HASH_LABEL not in (service["spec"].get("selector") or {}):
-        point(work, stable, work.stable)
+        point(state, stable, state.stable)
 
 
-def is_rolling_back(work: Pass) -> bool:
+def is_rolling_back(state: Pass) -> bool:
     """The stable version, which has shrunk with its traffic, is the newest again, and the traffic
     of the version between is not back yet (upstream IsDynamicallyRollingBackToStable)."""
-    weights = work.view_weights
-    if not (work.is_routed and work.promoted and is_dynamic(work.view) and weights and work.canary):
+    weights = state.view_weights
+    if not (state.is_routed and state.promoted and is_dynamic(state.view) and weights and state.canary):
         return False
     digest = (weights.get("canary") or {}).get("podTemplateHash", "")
-    return digest != hash_of(work.canary) and pods_of(work.canary).available < work.view.replicas
+    return digest != hash_of(state.canary) and pods_of(state.canary).available < state.view.replicas
 
 
-def point(work: Pass, name: str | None, replicaset: Object | None, *, checked: bool = True) -> None:
+def point(state: Pass, name: str | None, replicaset: Object | None, *, checked: bool = True) -> None:
     """A service taken over for the first time waits for all pods of its version, later for one;
     without `checked` for none."""
-    service = work.store.get(SERVICE, work.view.namespace, name) if name else None
+    service = state.store.get(SERVICE, state.view.namespace, name) if name else None
     if service is None or replicaset is None:
         return
     before = (service["spec"].get("selector") or {}).get(HASH_LABEL, "")
@@ -99,28 +99,28 @@ def point(work: Pass, name: str | None, replicaset: Object | None, *, checked: b
     enough = not checked or pods.available >= (1 if managed else max(1, pods.desired))
     if before == wanted or not enough:
         return
-    switch(work, service, wanted)
+    switch(state, service, wanted)
 
 
-def switch(work: Pass, service: Object, wanted: str) -> None:
+def switch(state: Pass, service: Object, wanted: str) -> None:
     """Lets a service select a version, and says so."""
     before = (service["spec"].get("selector") or {}).get(HASH_LABEL, "")
     if before == wanted and MANAGED_BY in (service["metadata"].get("annotations") or {}):
         return
     new = copied(service)
-    new["metadata"].setdefault("annotations", {})[MANAGED_BY] = work.view.name
+    new["metadata"].setdefault("annotations", {})[MANAGED_BY] = state.view.name
     new["spec"].setdefault("selector", {})[HASH_LABEL] = wanted
-    work.write(SERVICE, new)
+    state.write(SERVICE, new)
     name = service["metadata"]["name"]
-    work.tell("Normal", "SwitchService", f"Switched selector for service '{name}' from '{before}' to '{wanted}'")
+    state.tell("Normal", "SwitchService", f"Switched selector for service '{name}' from '{before}' to '{wanted}'")
 
 
-def release_services(work: Pass) -> None:
+def release_services(state: Pass) -> None:
     """Takes the hash out of the selectors of a deleted Rollout's services."""
-    for service in work.store.items(SERVICE, work.view.namespace):
-        if (service["metadata"].get("annotations") or {}).get(MANAGED_BY) != work.view.name:
+    for service in state.store.items(SERVICE, state.view.namespace):
+        if (service["metadata"].get("annotations") or {}).get(MANAGED_BY) != state.view.name:
             continue
         new = copied(service)
         del new["metadata"]["annotations"][MANAGED_BY]
         (new["spec"].get("selector") or {}).pop(HASH_LABEL, None)
-        work.write(SERVICE, new)
+        state.write(SERVICE, new)

@@ -127,7 +127,7 @@ class RolloutController:
         self._validity.forget(uid)
         where = f"{meta['name']}/{meta.get('namespace', '')}"
         self._emit(rollout, "Normal", "RolloutDeleted", f"Rollout {where} is deleted.")
-        release_services(self._work(rollout, self._store.now()))
+        release_services(self._state(rollout, self._store.now()))
 
     def _begin(self, uid: str, now: datetime) -> None:
         """Reads the Rollout; the pass over it follows as soon as the one before has ended."""
@@ -144,23 +144,23 @@ class RolloutController:
         try:
             rollout = with_workload_template(self._store, stored)
             if isinstance(rollout, str):
-                work, fine = self._work(stored, now), False
-                status.write_conditions(work, [_invalid(work, rollout)])
+                state, fine = self._state(stored, now), False
+                status.write_conditions(state, [_invalid(state, rollout)])
             else:
-                work = self._work(rollout, now)
-                fine = reconcile(work, self._validity)
+                state = self._state(rollout, now)
+                fine = reconcile(state, self._validity)
         except (TemplateError, RouterError, ApiStatus):
             self._fail(uid, now)
         else:
-            self._plan(uid, work, fine)
+            self._plan(uid, state, fine)
 
-    def _plan(self, uid: str, work: Pass, fine: bool) -> None:
+    def _plan(self, uid: str, state: Pass, fine: bool) -> None:
         """When to look again without any change."""
         if not fine:
-            self._fail(uid, work.now)
+            self._fail(uid, state.now)
             return
         self._failures.pop(uid, None)
-        later = [at + _TICK for at in work.wake_at if at + _TICK > work.now]
+        later = [at + _TICK for at in state.wake_at if at + _TICK > state.now]
         if later:
             self._due.put(uid, min(later))
 
@@ -169,19 +169,19 @@ class RolloutController:
         tries = self._failures[uid] = self._failures.get(uid, 0) + 1
         self._due.put(uid, now + min(_FIRST_RETRY * 2 ** min(tries - 1, 20), _LAST_RETRY))
 
-    def _work(self, rollout: Object, now: datetime) -> Pass:
+    def _state(self, rollout: Object, now: datetime) -> Pass:
         meta = rollout["metadata"]
         namespace, uid = meta.get("namespace", ""), meta["uid"]
         owned = [s for s in self._store.items(REPLICASET, namespace) if is_owned(s, uid)]
         runs = [a for a in self._store.items(ANALYSISRUN, namespace) if is_owned(a, uid)]
         view = Rollout.from_object(rollout)
         copies = [dict(s) for s in owned]  # a pass notes its own writes in these
-        work = Pass(self._store, self._emit, now, rollout, view, copies, runs, release=self._release, lag=self._lag)
-        work.weights = work.view_weights
-        work.plugins = (work.status.get("canary") or {}).get("stepPluginStatuses") or []
-        work.is_good = lambda: self._is_good(namespace, view.current_hash)
-        work.experiments = [e for e in self._store.items(EXPERIMENT, namespace) if is_owned(e, uid)]
-        return work
+        state = Pass(self._store, self._emit, now, rollout, view, copies, runs, release=self._release, lag=self._lag)
+        state.weights = state.view_weights
+        state.plugins = (state.status.get("canary") or {}).get("stepPluginStatuses") or []
+        state.is_good = lambda: self._is_good(namespace, view.current_hash)
+        state.experiments = [e for e in self._store.items(EXPERIMENT, namespace) if is_owned(e, uid)]
+        return state
 
 
 def _phase_moved(change: Change) -> bool:
@@ -209,88 +209,88 @@ def _is_going(rollout: Object) -> bool:
     return bool(rollout["metadata"].get("deletionTimestamp"))
 
 
-def reconcile(work: Pass, validity: Validity) -> bool:
+def reconcile(state: Pass, validity: Validity) -> bool:
     """One pass; whether the spec was valid. At most one ReplicaSet is scaled, at most one step
     completes; what remains is left to the next pass."""
-    if _is_invalid(work, validity):
+    if _is_invalid(state, validity):
         return False
-    work.restarted_at = status.restarted_at(work)
-    find_sets(work)
-    if _writes_revision(work) or _writes_early(work):
+    state.restarted_at = status.restarted_at(state)
+    find_sets(state)
+    if _writes_revision(state) or _writes_early(state):
         return True
-    find_current(work)
-    find_experiment(work)
-    if work.view.blue_green is not None:
-        begin(work)
-    if pods.is_scaling_event(work):  # also where the template has changed with it: the steps of before decide
-        if work.view.blue_green is not None:
-            pods.scale_blue_green(work)
+    find_current(state)
+    find_experiment(state)
+    if state.view.blue_green is not None:
+        begin(state)
+    if pods.is_scaling_event(state):  # also where the template has changed with it: the steps of before decide
+        if state.view.blue_green is not None:
+            pods.scale_blue_green(state)
         else:
-            pods.scale(work)
-        status.write_counts(work)
-    elif status.is_changed(work):
-        status.write_reset(work)
-    elif work.view.blue_green is not None:
-        drop_old_sets(work)
-        blue_green_pass(work)
-        scale_workload(work)
+            pods.scale(state)
+        status.write_counts(state)
+    elif status.is_changed(state):
+        status.write_reset(state)
+    elif state.view.blue_green is not None:
+        drop_old_sets(state)
+        blue_green_pass(state)
+        scale_workload(state)
     else:
-        _full_pass(work)
+        _full_pass(state)
     return True
 
 
-def _writes_revision(work: Pass) -> bool:
+def _writes_revision(state: Pass) -> bool:
     """Sees to it that the template has a ReplicaSet with the newest revision; whether the pass ends
     behind that."""
-    if work.canary is None:
-        return not create_set(work) or work.release.ends_passes
-    return sync_revision(work) and work.release.ends_passes
+    if state.canary is None:
+        return not create_set(state) or state.release.ends_passes
+    return sync_revision(state) and state.release.ends_passes
 
 
-def _writes_early(work: Pass) -> bool:
+def _writes_early(state: Pass) -> bool:
     """What is written before anything is decided; whether the pass ends behind it."""
-    if work.promoted and work.view.aborted:
-        work.pauses.unabort = True
-    if work.rollout["spec"].get("replicas") is None:
-        _default_replicas(work)
+    if state.promoted and state.view.aborted:
+        state.pauses.unabort = True
+    if state.rollout["spec"].get("replicas") is None:
+        _default_replicas(state)
         return True
-    wanted = before_the_pass(work) if work.view.observed or not work.release.ends_passes else []
+    wanted = before_the_pass(state) if state.view.observed or not state.release.ends_passes else []
     if wanted:
-        status.write_conditions(work, wanted)
-    return bool(wanted) and work.release.ends_passes
+        status.write_conditions(state, wanted)
+    return bool(wanted) and state.release.ends_passes
 
 
-def _is_invalid(work: Pass, validity: Validity) -> bool:
+def _is_invalid(state: Pass, validity: Validity) -> bool:
     """Checks the spec and, if there is a fault, writes it into the status."""
-    fault = validity.fault(work)
+    fault = validity.fault(state)
     if fault is not None:
-        status.write_conditions(work, [_invalid(work, fault)])
+        status.write_conditions(state, [_invalid(state, fault)])
     return fault is not None
 
 
-def _invalid(work: Pass, why: object) -> tuple[str, str, str, str]:
-    return "InvalidSpec", "True", "InvalidSpec", f'The Rollout "{work.view.name}" is invalid: {why}'
+def _invalid(state: Pass, why: object) -> tuple[str, str, str, str]:
+    return "InvalidSpec", "True", "InvalidSpec", f'The Rollout "{state.view.name}" is invalid: {why}'
 
 
-def _full_pass(work: Pass) -> None:
-    if restart_pods(work):
+def _full_pass(state: Pass) -> None:
+    if restart_pods(state):
         return
-    sync_metadata(work)
-    drop_old_sets(work)
-    reconcile_services(work)
-    reconcile_routing(work)
-    reconcile_experiments(work)
-    reconcile_runs(work)
-    reconcile_plugins(work)
-    if not work.pauses.added and not pods.scale(work):
-        enter_pause(work)
-    scale_workload(work)
-    status.write(work)
+    sync_metadata(state)
+    drop_old_sets(state)
+    reconcile_services(state)
+    reconcile_routing(state)
+    reconcile_experiments(state)
+    reconcile_runs(state)
+    reconcile_plugins(state)
+    if not state.pauses.added and not pods.scale(state):
+        enter_pause(state)
+    scale_workload(state)
+    status.write(state)
 
 
-def _default_replicas(work: Pass) -> None:
-    stored = work.store.read(ROLLOUT, work.view.namespace, work.view.name)
-    work.write(ROLLOUT, {**stored, "spec": {**stored["spec"], "replicas": 1}})
+def _default_replicas(state: Pass) -> None:
+    stored = state.store.read(ROLLOUT, state.view.namespace, state.view.name)
+    state.write(ROLLOUT, {**stored, "spec": {**stored["spec"], "replicas": 1}})
 
 
 def refusal(rollout: Mapping[str, Any]) -> str | None:

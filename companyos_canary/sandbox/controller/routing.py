@@ -17,92 +17,92 @@ from companyos_canary.sandbox.controller.routers import routers_of
 from companyos_canary.sandbox.controller.routers.router import Router, RouterError, Split
 
 
-def reconcile_routing(work: Pass) -> None:
+def reconcile_routing(state: Pass) -> None:
     """Sets the weight in all routers and notes it in the pass. Raises RouterError, with an event,
     where a router cannot take it."""
-    if not work.is_routed:
-        work.weights = None
+    if not state.is_routed:
+        state.weights = None
         return
-    routers = routers_of(work)
-    weight, keeps_routes = _weight(work)
-    if work.aborted and not work.promoted and (weight == 0 or not is_dynamic(work.view)):
-        point(work, work.strategy.get("canaryService"), work.stable, checked=False)
+    routers = routers_of(state)
+    weight, keeps_routes = _weight(state)
+    if state.aborted and not state.promoted and (weight == 0 or not is_dynamic(state.view)):
+        point(state, state.strategy.get("canaryService"), state.stable, checked=False)
     if not keeps_routes:
         for router in routers:
             router.remove_routes()
-    most = max_weight(work.view)
-    if not _carries(work, most - weight):
+    most = max_weight(state.view)
+    if not _carries(state, most - weight):
         return
-    newest = hash_of(work.canary)
-    if is_rolling_back(work):
-        newest = ((work.view_weights or {}).get("canary") or {}).get("podTemplateHash", newest)
-    split = Split(weight, most, newest, hash_of(work.stable), tuple(work.additional))
-    _send(work, routers, split)
-    _note(work, split)
+    newest = hash_of(state.canary)
+    if is_rolling_back(state):
+        newest = ((state.view_weights or {}).get("canary") or {}).get("podTemplateHash", newest)
+    split = Split(weight, most, newest, hash_of(state.stable), tuple(state.additional))
+    _send(state, routers, split)
+    _note(state, split)
     verified = [v for v in (router.verified() for router in routers) if v is not None]
-    if work.weights is not None:
-        work.weights = {k: v for k, v in work.weights.items() if k != "verified"}
-        late = work.lag.until(work.view.uid, work.weights, work.now)
+    if state.weights is not None:
+        state.weights = {k: v for k, v in state.weights.items() if k != "verified"}
+        late = state.lag.until(state.view.uid, state.weights, state.now)
         if late is not None:
-            work.wake_at.append(late)
-        if verified or work.lag.seconds:
-            work.weights["verified"] = late is None and all(verified)
+            state.wake_at.append(late)
+        if verified or state.lag.seconds:
+            state.weights["verified"] = late is None and all(verified)
 
 
-def _send(work: Pass, routers: list[Router], split: Split) -> None:
-    step = work.view.current_step if revision_of(work.rollout) > 1 else None
+def _send(state: Pass, routers: list[Router], split: Split) -> None:
+    step = state.view.current_step if revision_of(state.rollout) > 1 else None
     try:
         for router in routers:
             if step is not None:
                 router.set_route(step)
             router.set_weight(split)
     except RouterError as error:
-        work.tell("Warning", "TrafficRoutingError", error.message)
+        state.tell("Warning", "TrafficRoutingError", error.message)
         raise
 
 
-def _weight(work: Pass) -> tuple[int, bool]:
+def _weight(state: Pass) -> tuple[int, bool]:
     """The canary's weight now, and whether header and mirror routes stay."""
-    view, canary = work.view, pods_of(work.canary) if work.canary else None
-    stable = pods_of(work.stable) if work.stable else None
-    work.additional, frees = [], work.release.frees_traffic
-    if is_rolling_back(work):
-        return weight_on_the_way_back(view, canary, stable, work.view_weights, frees_traffic=frees), True
-    if work.promoted:
+    view, canary = state.view, pods_of(state.canary) if state.canary else None
+    stable = pods_of(state.stable) if state.stable else None
+    state.additional, frees = [], state.release.frees_traffic
+    if is_rolling_back(state):
+        return weight_on_the_way_back(view, canary, stable, state.view_weights, frees_traffic=frees), True
+    if state.promoted:
         return 0, False
-    if work.aborted:
-        return weight_on_the_way_back(view, canary, stable, work.view_weights, frees_traffic=frees), False
+    if state.aborted:
+        return weight_on_the_way_back(view, canary, stable, state.view_weights, frees_traffic=frees), False
     if canary is None or canary.available == 0:
-        work.additional = work.experiment_weights()
+        state.additional = state.experiment_weights()
         return 0, False
     if view.promote_full:
         if is_dynamic(view):
             return max_weight(view) * canary.available // max(view.replicas, 1), False
-        return int(((work.view_weights or {}).get("canary") or {}).get("weight") or 0), False
+        return int(((state.view_weights or {}).get("canary") or {}).get("weight") or 0), False
     if not view.steps:
         return 0, True
     index = view.step_index or 0
     if index < len(view.steps):
-        work.additional = work.experiment_weights()
-    if not is_at_size(work, None):
+        state.additional = state.experiment_weights()
+    if not is_at_size(state, None):
         return weight_at(view.steps, index - 1) if index else 0, True
     return set_weight(view), True
 
 
-def _carries(work: Pass, weight: int) -> bool:
+def _carries(state: Pass, weight: int) -> bool:
     """The stable version has the pods for so much traffic."""
-    wanted = weight * work.view.replicas // max_weight(work.view)
-    return work.stable is not None and (
-        pods_of(work.stable).available >= wanted or work.has_enough(work.stable, wanted)
+    wanted = weight * state.view.replicas // max_weight(state.view)
+    return state.stable is not None and (
+        pods_of(state.stable).available >= wanted or state.has_enough(state.stable, wanted)
     )
 
 
-def _note(work: Pass, split: Split) -> None:
+def _note(state: Pass, split: Split) -> None:
     """The weights as the status has them, and the event that tells of a change."""
-    before = work.view_weights
+    before = state.view_weights
     after: Json = {
-        "canary": _destination(split.weight, split.canary_hash, work.strategy.get("canaryService")),
-        "stable": _destination(split.stable_weight, split.stable_hash, work.strategy.get("stableService")),
+        "canary": _destination(split.weight, split.canary_hash, state.strategy.get("canaryService")),
+        "stable": _destination(split.stable_weight, split.stable_hash, state.strategy.get("stableService")),
     }
     if split.additional:
         after["additional"] = [dict(destination) for destination in split.additional]
@@ -115,8 +115,8 @@ def _note(work: Pass, split: Split) -> None:
         told.append(f"from {before['canary'].get('weight', 0)} to {split.weight}")
     if before is not None and before.get("additional") != after.get("additional"):
         told.append("additional: [" + " ".join(_go(d) for d in split.additional) + "]")
-    work.tell("Normal", "TrafficWeightUpdated", f"Traffic weight updated {', '.join(told)}")
-    work.weights = after
+    state.tell("Normal", "TrafficWeightUpdated", f"Traffic weight updated {', '.join(told)}")
+    state.weights = after
 
 
 def _destination(weight: int, digest: str, service: str | None) -> Json:

@@ -14,49 +14,49 @@ PROMOTION = {"PostPromotion": "postPromotionAnalysisRunStatus", "PrePromotion": 
 _KINDS = {"Step": "currentStepAnalysisRunStatus", "Background": "currentBackgroundAnalysisRunStatus"}
 
 
-def find_current(work: Pass) -> None:
+def find_current(state: Pass) -> None:
     """The runs that the status names."""
-    canary = work.status.get("canary") or {}
-    by_name = {r["metadata"]["name"]: r for r in work.runs}
-    work.step_run = by_name.get((canary.get(_KINDS["Step"]) or {}).get("name", ""))
-    work.background_run = by_name.get((canary.get(_KINDS["Background"]) or {}).get("name", ""))
-    blue_green = work.status.get("blueGreen") or {}
+    canary = state.status.get("canary") or {}
+    by_name = {r["metadata"]["name"]: r for r in state.runs}
+    state.step_run = by_name.get((canary.get(_KINDS["Step"]) or {}).get("name", ""))
+    state.background_run = by_name.get((canary.get(_KINDS["Background"]) or {}).get("name", ""))
+    blue_green = state.status.get("blueGreen") or {}
     for kind, field in PROMOTION.items():
         name = (blue_green.get(field) or {}).get("name", "")
         if name in by_name:
-            work.promotion_runs[kind] = by_name[name]
+            state.promotion_runs[kind] = by_name[name]
 
 
-def reconcile_runs(work: Pass) -> None:
+def reconcile_runs(state: Pass) -> None:
     """Creates, ends and reads runs; a failed one aborts, an inconclusive one pauses. What is not
     current is ended. Raises TemplateError if a run cannot be made."""
-    if work.aborted or work.view.promote_full or not work.view.stable_hash:
-        if work.release.keeps_runs:  # they are ended, and the status continues naming them
-            for run in work.runs:
-                terminate(work, run)
+    if state.aborted or state.view.promote_full or not state.view.stable_hash:
+        if state.release.keeps_runs:  # they are ended, and the status continues naming them
+            for run in state.runs:
+                terminate(state, run)
             return
-        work.step_run = work.background_run = None
+        state.step_run = state.background_run = None
     else:
-        work.step_run = _step_run(work)
-        work.background_run = _background_run(work)
-    shown = work.status.get("canary") or {}
-    for kind, current in (("Step", work.step_run), ("Background", work.background_run)):
-        tell_change(work, kind, current, shown.get(_KINDS[kind]))
-    end_others(work, [r for r in (work.step_run, work.background_run) if r])
+        state.step_run = _step_run(state)
+        state.background_run = _background_run(state)
+    shown = state.status.get("canary") or {}
+    for kind, current in (("Step", state.step_run), ("Background", state.background_run)):
+        tell_change(state, kind, current, shown.get(_KINDS[kind]))
+    end_others(state, [r for r in (state.step_run, state.background_run) if r])
 
 
-def end_others(work: Pass, runs: Sequence[Object]) -> None:
+def end_others(state: Pass, runs: Sequence[Object]) -> None:
     """Ends all runs but the current ones, and removes those that are no longer kept."""
     current = [run["metadata"]["uid"] for run in runs]
-    for run in work.runs:
+    for run in state.runs:
         if run["metadata"]["uid"] not in current:
-            terminate(work, run)
-    _collect(work, current)
+            terminate(state, run)
+    _collect(state, current)
 
 
-def run_status(work: Pass) -> dict[str, Any]:
+def run_status(state: Pass) -> dict[str, Any]:
     """status.canary: name, status and message of the current runs."""
-    runs = (("Step", work.step_run), ("Background", work.background_run))
+    runs = (("Step", state.step_run), ("Background", state.background_run))
     return {_KINDS[kind]: reference(run) for kind, run in runs if run is not None}
 
 
@@ -67,113 +67,113 @@ def reference(run: Object) -> dict[str, Any]:
     return {**entry, "message": status["message"]} if status.get("message") else entry
 
 
-def run_is_successful(work: Pass) -> bool:
-    return phase_of(work.step_run) == "Successful"
+def run_is_successful(state: Pass) -> bool:
+    return phase_of(state.step_run) == "Successful"
 
 
-def terminate(work: Pass, run: Object) -> None:
+def terminate(state: Pass, run: Object) -> None:
     """Asks an unfinished run to end; the AnalysisRun controller does it."""
     if phase_of(run) in FINISHED or run["spec"].get("terminate"):
         return
     new = copied(run)
     new["spec"]["terminate"] = True
-    work.write(ANALYSISRUN, new)
+    state.write(ANALYSISRUN, new)
 
 
-def lookup(work: Pass, name: str, cluster: bool) -> Mapping[str, Any] | None:
+def lookup(state: Pass, name: str, cluster: bool) -> Mapping[str, Any] | None:
     """A template by name, of the Rollout's namespace or of the cluster."""
     if cluster:
-        return work.store.get(CLUSTERANALYSISTEMPLATE, "", name)
-    return work.store.get(ANALYSISTEMPLATE, work.view.namespace, name)
+        return state.store.get(CLUSTERANALYSISTEMPLATE, "", name)
+    return state.store.get(ANALYSISTEMPLATE, state.view.namespace, name)
 
 
-def _step_run(work: Pass) -> Object | None:
-    step, index, run = work.view.current_step, work.view.step_index, work.step_run
+def _step_run(state: Pass) -> Object | None:
+    step, index, run = state.view.current_step, state.view.step_index, state.step_run
     if step is None or step.kind != "analysis" or not step.raw["analysis"].get("templates"):
         return None
     if run is not None and (run["metadata"].get("labels") or {}).get("step-index") != str(index):
         run = None
-    if work.view.pause_conditions:
+    if state.view.pause_conditions:
         return run
-    if run is None or is_used_up(work, run):
+    if run is None or is_used_up(state, run):
         labels = {"rollout-type": "Step", "step-index": str(index)}
-        return create_run(work, step.raw["analysis"], f"-{index}", labels)
-    judge(work, run, "Step-based")
+        return create_run(state, step.raw["analysis"], f"-{index}", labels)
+    judge(state, run, "Step-based")
     return run
 
 
-def _background_run(work: Pass) -> Object | None:
-    analysis = work.strategy.get("analysis")
-    if not analysis or not analysis.get("templates") or work.promoted:
+def _background_run(state: Pass) -> Object | None:
+    analysis = state.strategy.get("analysis")
+    if not analysis or not analysis.get("templates") or state.promoted:
         return None
-    if (index := work.view.step_index) is not None and index < (analysis.get("startingStep") or 0):
+    if (index := state.view.step_index) is not None and index < (analysis.get("startingStep") or 0):
         return None
-    run = work.background_run
-    if work.has_pause(INCONCLUSIVE):
+    run = state.background_run
+    if state.has_pause(INCONCLUSIVE):
         return run
-    if run is None or is_used_up(work, run):
-        return create_run(work, analysis, "", {"rollout-type": "Background"})
-    judge(work, run, "Background")
+    if run is None or is_used_up(state, run):
+        return create_run(state, analysis, "", {"rollout-type": "Background"})
+    judge(state, run, "Background")
     return run
 
 
-def is_used_up(work: Pass, run: Object) -> bool:
+def is_used_up(state: Pass, run: Object) -> bool:
     """Promoted past an inconclusive run, or a retry: both need a new one. At the pause of blue-green
     controllerPause is set anyway."""
-    waits = work.has_pause(PAUSE_STEP) or work.has_pause(BLUE_GREEN)
-    if work.view.controller_pause and not waits:
+    waits = state.has_pause(PAUSE_STEP) or state.has_pause(BLUE_GREEN)
+    if state.view.controller_pause and not waits:
         return phase_of(run) == "Inconclusive"
-    return bool(work.status.get("abortedAt"))
+    return bool(state.status.get("abortedAt"))
 
 
-def judge(work: Pass, run: Object, what: str) -> None:
+def judge(state: Pass, run: Object, what: str) -> None:
     phase = phase_of(run)
     if phase == "Inconclusive":
-        work.pauses.added.append(INCONCLUSIVE)
+        state.pauses.added.append(INCONCLUSIVE)
     if phase in ("Failed", "Error"):
         message = (run.get("status") or {}).get("message", "")
-        work.pauses.abort_with(f"{what} analysis phase error/failed" + (f": {message}" if message else ""))
+        state.pauses.abort_with(f"{what} analysis phase error/failed" + (f": {message}" if message else ""))
 
 
-def create_run(work: Pass, analysis: Mapping[str, Any], suffix: str, kind: Mapping[str, str]) -> Object:
+def create_run(state: Pass, analysis: Mapping[str, Any], suffix: str, kind: Mapping[str, str]) -> Object:
     """A run with the first free name; an unfinished one with the same spec is taken over."""
-    latest = hash_of(work.canary)
+    latest = hash_of(state.canary)
     spec = run_spec(
         analysis,
-        work.rollout,
-        lambda name, cluster: lookup(work, name, cluster),
+        state.rollout,
+        lambda name, cluster: lookup(state, name, cluster),
         latest_hash=latest,
-        stable_hash=work.view.stable_hash,
+        stable_hash=state.view.stable_hash,
     )
     extra = analysis.get("analysisRunMetadata") or {}
-    selector = (work.rollout["spec"].get("selector") or {}).get("matchLabels") or {}
-    annotations = {**(extra.get("annotations") or {}), REVISION: str(revision_of(work.rollout))}
-    base = f"{work.view.name}-{latest}-{revision_of(work.rollout)}{suffix}"
+    selector = (state.rollout["spec"].get("selector") or {}).get("matchLabels") or {}
+    annotations = {**(extra.get("annotations") or {}), REVISION: str(revision_of(state.rollout))}
+    base = f"{state.view.name}-{latest}-{revision_of(state.rollout)}{suffix}"
     number, name = 0, base
-    while taken := work.store.get(ANALYSISRUN, work.view.namespace, name):
+    while taken := state.store.get(ANALYSISRUN, state.view.namespace, name):
         if phase_of(taken) not in FINISHED and taken["spec"] == spec:
             return taken
         number, name = number + 1, f"{base}.{number + 1}"
-    run = work.store.create(
+    run = state.store.create(
         ANALYSISRUN,
         {
             "apiVersion": ANALYSISRUN.api_version,
             "kind": ANALYSISRUN.kind,
             "metadata": {
                 "name": name,
-                "namespace": work.view.namespace,
+                "namespace": state.view.namespace,
                 "labels": {**(extra.get("labels") or {}), HASH_LABEL: latest, **kind, **selector},
                 "annotations": annotations,
-                "ownerReferences": [owner_reference(work.rollout)],
+                "ownerReferences": [owner_reference(state.rollout)],
             },
             "spec": spec,
         },
     )
-    work.runs.append(run)
+    state.runs.append(run)
     return run
 
 
-def tell_change(work: Pass, kind: str, run: Object | None, shown: Mapping[str, Any] | None) -> None:
+def tell_change(state: Pass, kind: str, run: Object | None, shown: Mapping[str, Any] | None) -> None:
     """An event for a phase of a current run that the status does not show yet."""
     phase = phase_of(run)
     if run is None or not phase:
@@ -183,21 +183,21 @@ def tell_change(work: Pass, kind: str, run: Object | None, shown: Mapping[str, A
     if phase != before:
         type_ = "Warning" if phase in ("Failed", "Error") else "Normal"
         told = f"{kind} Analysis Run '{name}' Status New: '{phase}' Previous: '{before}'"
-        work.tell(type_, f"AnalysisRun{phase}", told)
+        state.tell(type_, f"AnalysisRun{phase}", told)
 
 
-def _collect(work: Pass, current: list[str]) -> None:
+def _collect(state: Pass, current: list[str]) -> None:
     """Removes finished runs whose ReplicaSet is gone, and all but the newest few."""
-    limits = work.rollout["spec"].get("analysis") or {}
+    limits = state.rollout["spec"].get("analysis") or {}
     left = {True: limits.get("successfulRunHistoryLimit", 5), False: limits.get("unsuccessfulRunHistoryLimit", 5)}
-    hashes = {hash_of(s) for s in work.sets}
-    old = [r for r in work.runs if r["metadata"]["uid"] not in current and phase_of(r) in FINISHED]
+    hashes = {hash_of(s) for s in state.sets}
+    old = [r for r in state.runs if r["metadata"]["uid"] not in current and phase_of(r) in FINISHED]
     old.sort(key=lambda r: (r["metadata"]["creationTimestamp"], r["metadata"]["name"]))
     for run in reversed(old):
         good = phase_of(run) == "Successful"
         left[good] -= 1
         if left[good] < 0 or hash_of(run) not in hashes:
-            work.store.delete(ANALYSISRUN, work.view.namespace, run["metadata"]["name"])
+            state.store.delete(ANALYSISRUN, state.view.namespace, run["metadata"]["name"])
 
 
 def phase_of(run: Object | None) -> str:

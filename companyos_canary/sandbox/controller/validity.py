@@ -33,32 +33,32 @@ class Validity:
 
     _seen: dict[str, _Seen] = field(default_factory=dict)
 
-    def fault(self, work: Pass) -> Fault | None:
-        uid, find = work.rollout["metadata"]["uid"], _finders(work)
-        spec = work.rollout["spec"]
-        metadata = {k: v for k, v in work.rollout["metadata"].items() if k not in _MOVES}
+    def fault(self, state: Pass) -> Fault | None:
+        uid, find = state.rollout["metadata"]["uid"], _finders(state)
+        spec = state.rollout["spec"]
+        metadata = {k: v for k, v in state.rollout["metadata"].items() if k not in _MOVES}
         seen = self._seen.get(uid)
         if seen is None or not (
             seen.spec == spec
             and seen.metadata == metadata
             and all(find[what](*names) is found for what, names, found in seen.asked)
         ):
-            seen = self._seen[uid] = _looked(work, spec, metadata, find)
+            seen = self._seen[uid] = _looked(state, spec, metadata, find)
         return seen.fault
 
     def forget(self, uid: str) -> None:
         self._seen.pop(uid, None)
 
 
-def _finders(work: Pass) -> dict[str, _Find]:
+def _finders(state: Pass) -> dict[str, _Find]:
     return {
-        "template": lambda name, cluster: lookup(work, name, cluster),
-        "service": lambda name: work.store.get(SERVICE, work.view.namespace, name),
-        "route": lambda resource, name: find_route(work, resource, name),
+        "template": lambda name, cluster: lookup(state, name, cluster),
+        "service": lambda name: state.store.get(SERVICE, state.view.namespace, name),
+        "route": lambda resource, name: find_route(state, resource, name),
     }
 
 
-def _looked(work: Pass, spec: Object, metadata: Object, find: dict[str, _Find]) -> _Seen:
+def _looked(state: Pass, spec: Object, metadata: Object, find: dict[str, _Find]) -> _Seen:
     asked: list[tuple[str, tuple[Any, ...], Any]] = []
 
     def noting(what: str) -> _Find:
@@ -68,5 +68,5 @@ def _looked(work: Pass, spec: Object, metadata: Object, find: dict[str, _Find]) 
 
         return ask
 
-    fault = first_fault(work.rollout, noting("template"), noting("service"), noting("route"))
+    fault = first_fault(state.rollout, noting("template"), noting("service"), noting("route"))
     return _Seen(spec, metadata, asked, fault)

@@ -26,9 +26,9 @@ ROUTERS: dict[str, type[Router]] = {
 PLUGINS: dict[str, type[Router]] = {"argoproj-labs/gatewayAPI": Gateway}
 
 
-def routers_of(work: Pass) -> list[Router]:
+def routers_of(state: Pass) -> list[Router]:
     """The routers of a Rollout, in the order in which the controller asks them."""
-    return [adapter(work, settings or {}) for adapter, settings in _named(work.strategy["trafficRouting"])]
+    return [adapter(state, settings or {}) for adapter, settings in _named(state.strategy["trafficRouting"])]
 
 
 def not_emulated(routing: Mapping[str, Any]) -> str | None:
@@ -43,11 +43,11 @@ def not_emulated(routing: Mapping[str, Any]) -> str | None:
     return None
 
 
-def find_route(work: Pass, resource: str, name: str) -> Object | None:
+def find_route(state: Pass, resource: str, name: str) -> Object | None:
     """An object that a router refers to, by its resource and name (or `name.namespace`)."""
     bare, _, namespace = name.partition(".") if resource.startswith("virtualservices.") else (name, "", "")
     kinds = [kind for kind in KINDS if kind.resource == resource]
-    found = (work.store.get(kind, namespace or work.view.namespace, bare) for kind in kinds)
+    found = (state.store.get(kind, namespace or state.view.namespace, bare) for kind in kinds)
     return next((obj for obj in found if obj is not None), None)
 
 

@@ -34,7 +34,7 @@ class Alb(Router):
             self._manage(annotations, add=[key])
             if self.write(INGRESS, ingress):
                 told = f"Updating Ingress `{name}` to desiredWeight '{split.weight}'"
-                self.work.tell("Normal", "PatchingALBIngress", told)
+                self.state.tell("Normal", "PatchingALBIngress", told)
 
     def set_route(self, step: Step) -> None:
         if step.kind != "setHeaderRoute":
@@ -52,7 +52,7 @@ class Alb(Router):
                 self._lead(ingress, wanted["name"])
             if self.write(INGRESS, ingress):
                 told = f"Updating Ingress `{name}` to headerRoute '{wanted['name']}'"
-                self.work.tell("Normal", "PatchingALBIngress", told)
+                self.state.tell("Normal", "PatchingALBIngress", told)
 
     def remove_routes(self) -> None:
         if not self.managed:
@@ -62,7 +62,7 @@ class Alb(Router):
             for route in self.managed:
                 self._drop(ingress, route)
             if self.write(INGRESS, ingress):
-                self.work.tell("Normal", "PatchingALBIngress", f"Updating Ingress `{name}` removing managed routes")
+                self.state.tell("Normal", "PatchingALBIngress", f"Updating Ingress `{name}` removing managed routes")
 
     @property
     def _names(self) -> list[str]:
@@ -89,8 +89,8 @@ class Alb(Router):
             known: dict[str, list[str]] = json.loads(annotations.get(_MANAGED) or "{}")
         except ValueError:
             known = {}
-        own = [key for key in known.get(self.work.view.name, []) if not drop or not key.endswith(f".{drop}")]
-        known[self.work.view.name] = [*own, *(key for key in add or [] if key not in own)]
+        own = [key for key in known.get(self.state.view.name, []) if not drop or not key.endswith(f".{drop}")]
+        known[self.state.view.name] = [*own, *(key for key in add or [] if key not in own)]
         annotations[_MANAGED] = json.dumps(known, separators=(",", ":"))
 
     def _drop(self, ingress: Object, route: str) -> None:

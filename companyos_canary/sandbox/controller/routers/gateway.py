@@ -63,7 +63,7 @@ class Gateway(Router):
                 yield named, *self.find(kinds, named["name"], namespace)
             selector = settings.get(f"{prefix}RouteSelector")
             for kind in kinds if selector is not None else ():
-                for route in self.work.store.items(kind, namespace or self.namespace):
+                for route in self.state.store.items(kind, namespace or self.namespace):
                     if labels_match(selector or {}, route["metadata"].get("labels") or {}):
                         yield {}, kind, copied(route)
 

@@ -26,7 +26,7 @@ class Istio(Router):
                 self._share(route, split)
             if self.write(kind, service):
                 told = f"VirtualService `{named['name']}` set to desiredWeight '{split.weight}'"
-                self.work.tell("Normal", "Updated VirtualService", told)
+                self.state.tell("Normal", "Updated VirtualService", told)
 
     def set_route(self, step: Step) -> None:
         if step.kind not in ("setHeaderRoute", "setMirrorRoute"):
@@ -41,7 +41,7 @@ class Istio(Router):
             if self.write(kind, service):
                 what = "headerRoute" if header else "mirrorRoute"
                 told = f"VirtualService `{named['name']}` set {what} '{wanted['name']}'"
-                self.work.tell("Normal", "Updated VirtualService", told)
+                self.state.tell("Normal", "Updated VirtualService", told)
 
     def remove_routes(self) -> None:
         if not self.managed:
@@ -51,7 +51,7 @@ class Istio(Router):
             service["spec"]["http"] = [r for r in routes if r.get("name") not in self.managed]
             if len(service["spec"]["http"]) < len(routes) and self.write(kind, service):
                 told = f"VirtualService `{named['name']}` removed all managed routes."
-                self.work.tell("Normal", "Updated VirtualService", told)
+                self.state.tell("Normal", "Updated VirtualService", told)
 
     def _services(self) -> Iterator[tuple[Mapping[str, Any], Kind, Object]]:
         one = self.settings.get("virtualService")
@@ -111,10 +111,10 @@ class Istio(Router):
         for name in hashes:
             subsets.setdefault(name, {"name": name}).setdefault("labels", {})[HASH_LABEL] = hashes[name]
         found["spec"]["subsets"] = [s for name, s in subsets.items() if name in hashes]
-        found["metadata"].setdefault("annotations", {})[MANAGED_BY] = self.work.view.name
+        found["metadata"].setdefault("annotations", {})[MANAGED_BY] = self.state.view.name
         if self.write(kind, found):
             told = f"({canary}: {hashes[canary]}, {stable}: {hashes[stable]})"
-            self.work.tell("Normal", "UpdatedDestinationRule", f"DestinationRule {rule['name']} subset updated {told}")
+            self.state.tell("Normal", "UpdatedDestinationRule", f"DestinationRule {rule['name']} subset updated {told}")
 
     def _destination(self, routes: list[Json]) -> Json:
         """The canary, by the host and the port that its weighted route has."""

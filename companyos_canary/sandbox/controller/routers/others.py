@@ -33,18 +33,18 @@ class Nginx(Router):
             self._set(name, split)
 
     def _set(self, name: str, split: Split) -> None:
-        stable = self.work.store.get(INGRESS, self.namespace, name)
+        stable = self.state.store.get(INGRESS, self.namespace, name)
         if stable is None:
             raise RouterError(f"error retrieving stableIngress `{name}` from cache: ingress {name!r} not found")
         wanted = self._canary_ingress(stable, name, split)
         target = wanted["metadata"]["name"]
-        found = self.work.store.get(INGRESS, self.namespace, target)
+        found = self.state.store.get(INGRESS, self.namespace, target)
         if found is None:
             told = f"Creating canary ingress `{target}` with weight `{split.weight}`"
-            self.work.tell("Normal", "CreatingCanaryIngress", told)
-            self.work.store.create(INGRESS, wanted)
+            self.state.tell("Normal", "CreatingCanaryIngress", told)
+            self.state.store.create(INGRESS, wanted)
             return
-        if not is_owned(found, self.work.view.uid):
+        if not is_owned(found, self.state.view.uid):
             raise RouterError(f"canary ingress `{target}` controlled by different object")
         new = copied(found)
         kept = found["metadata"].get("annotations") or {}
@@ -52,7 +52,7 @@ class Nginx(Router):
         new["spec"] = wanted["spec"]
         if new != found:
             told = f"Updating Ingress `{target}` to desiredWeight '{split.weight}'"
-            self.work.tell("Normal", "PatchingCanaryIngress", told)
+            self.state.tell("Normal", "PatchingCanaryIngress", told)
             self.write(INGRESS, new)
 
     def _canary_ingress(self, stable: Object, name: str, split: Split) -> Object:
@@ -64,10 +64,10 @@ class Nginx(Router):
             "apiVersion": INGRESS.api_version,
             "kind": INGRESS.kind,
             "metadata": {
-                "name": f"{self.work.view.name}-{name}"[: _LONGEST - len(_SUFFIX)] + _SUFFIX,
+                "name": f"{self.state.view.name}-{name}"[: _LONGEST - len(_SUFFIX)] + _SUFFIX,
                 "namespace": self.namespace,
                 "annotations": self._annotations(stable, split),
-                "ownerReferences": [owner_reference(self.work.rollout)],
+                "ownerReferences": [owner_reference(self.state.rollout)],
             },
             "spec": spec,
         }
@@ -97,7 +97,7 @@ class Nginx(Router):
         found.update(self.settings.get("canaryIngressAnnotations") or {})
         found[f"{prefix}/canary"] = "true"
         found[f"{prefix}/canary-weight"] = str(split.weight)
-        routing = self.work.strategy["trafficRouting"]
+        routing = self.state.strategy["trafficRouting"]
         if routing.get("maxTrafficWeight") is not None:
             found[f"{prefix}/canary-weight-total"] = str(routing["maxTrafficWeight"])
         return found
@@ -120,7 +120,7 @@ class Smi(Router):
     """The controller makes the TrafficSplit, and it owns it."""
 
     def set_weight(self, split: Split) -> None:
-        name = self.settings.get("trafficSplitName") or self.work.view.name
+        name = self.settings.get("trafficSplitName") or self.state.view.name
         kind = TRAFFICSPLITS[0]
         weights = [
             (self.canary, split.weight),
@@ -131,16 +131,16 @@ class Smi(Router):
             "service": self.settings.get("rootService") or self.stable,
             "backends": [{"service": service, "weight": str(weight)} for service, weight in weights],
         }
-        found = self.work.store.get(kind, self.namespace, name)
+        found = self.state.store.get(kind, self.namespace, name)
         if found is None:
-            owner = owner_reference(self.work.rollout)
+            owner = owner_reference(self.state.rollout)
             meta = {"name": name, "namespace": self.namespace, "ownerReferences": [owner]}
-            self.work.store.create(
+            self.state.store.create(
                 kind, {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": meta, "spec": spec}
             )
-            self.work.tell("Normal", "TrafficSplitCreated", f"TrafficSplit `{name}` created")
+            self.state.tell("Normal", "TrafficSplitCreated", f"TrafficSplit `{name}` created")
             return
-        if not is_owned(found, self.work.view.uid):
+        if not is_owned(found, self.state.view.uid):
             raise RouterError(f"Rollout does not own TrafficSplit `{name}`")
         self.write(kind, {**copied(found), "spec": spec})
 
@@ -172,7 +172,7 @@ class Apisix(Router):
                 backend["weight"] = 100
             match = {**(rule.get("match") or {}), "exprs": [_expression(m) for m in wanted["match"]]}
             rules.append({**rule, "priority": int(rule.get("priority") or 0) + 1, "match": match, "backends": backends})
-        owner = owner_reference(self.work.rollout)
+        owner = owner_reference(self.state.rollout)
         meta = {"name": wanted["name"], "namespace": self.namespace, "ownerReferences": [owner]}
         new = {
             "apiVersion": kind.api_version,
@@ -180,16 +180,16 @@ class Apisix(Router):
             "metadata": meta,
             "spec": {**route["spec"], "http": rules},
         }
-        self.work.store.create(kind, new)
+        self.state.store.create(kind, new)
 
     def remove_routes(self) -> None:
         for name in self.managed:
             self._remove(name)
 
     def _remove(self, name: str) -> None:
-        found = self.work.store.get(APISIXROUTES[0], self.namespace, name)
-        if found is not None and is_owned(found, self.work.view.uid):
-            self.work.store.delete(APISIXROUTES[0], self.namespace, name)
+        found = self.state.store.get(APISIXROUTES[0], self.namespace, name)
+        if found is not None and is_owned(found, self.state.view.uid):
+            self.state.store.delete(APISIXROUTES[0], self.namespace, name)
 
 
 def _expression(match: Json) -> Json:
@@ -206,18 +206,18 @@ class Ambassador(Router):
         for name in self.settings.get("mappings") or []:
             kind, base = self.find(MAPPINGS, name)
             target = f"{name[:246]}-canary"
-            found = self.work.store.get(kind, self.namespace, target)
+            found = self.state.store.get(kind, self.namespace, target)
             if found is None and split.weight:
                 service = str(base["spec"].get("service") or "").replace(self.stable, self.canary, 1)
                 spec = {**base["spec"], "service": service, "weight": split.weight}
                 meta = {"name": target, "namespace": self.namespace}
-                self.work.store.create(
+                self.state.store.create(
                     kind, {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": meta, "spec": spec}
                 )
             elif found is not None and split.weight:
                 self.write(kind, {**copied(found), "spec": {**found["spec"], "weight": split.weight}})
             elif found is not None:
-                self.work.store.delete(kind, self.namespace, target)
+                self.state.store.delete(kind, self.namespace, target)
 
 
 class AppMesh(Router):

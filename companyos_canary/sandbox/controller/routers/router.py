@@ -45,21 +45,21 @@ class Router:
     """One way to split traffic; `settings` is its part of trafficRouting. A subclass writes the
     objects of its kind."""
 
-    def __init__(self, work: Pass, settings: Mapping[str, Any]) -> None:
-        self.work = work
+    def __init__(self, state: Pass, settings: Mapping[str, Any]) -> None:
+        self.state = state
         self.settings = settings
 
     @property
     def canary(self) -> str:
-        return self.work.services[0]
+        return self.state.services[0]
 
     @property
     def stable(self) -> str:
-        return self.work.services[1]
+        return self.state.services[1]
 
     @property
     def namespace(self) -> str:
-        return self.work.view.namespace
+        return self.state.view.namespace
 
     def set_weight(self, split: Split) -> None:
         raise NotImplementedError
@@ -77,13 +77,13 @@ class Router:
     @property
     def managed(self) -> list[str]:
         """The names of the header and mirror routes that it may make, the first ones first."""
-        routing = self.work.strategy.get("trafficRouting") or {}
+        routing = self.state.strategy.get("trafficRouting") or {}
         return [route.get("name") or "" for route in routing.get("managedRoutes") or []]
 
     def find(self, kinds: Sequence[Kind], name: str, namespace: str = "") -> tuple[Kind, Object]:
         """A copy of the object, in the version it was written in. Raises RouterError without one."""
         for kind in kinds:
-            found = self.work.store.get(kind, namespace or self.namespace, name)
+            found = self.state.store.get(kind, namespace or self.namespace, name)
             if found is not None:
                 return kind, copied(found)
         raise RouterError(f'{kinds[0].resource} "{name}" not found')
@@ -91,8 +91,8 @@ class Router:
     def write(self, kind: Kind, new: Object) -> bool:
         """Replaces an object, where anything differs; whether it did."""
         meta = new["metadata"]
-        before = self.work.store.get(kind, meta["namespace"], meta["name"])
+        before = self.state.store.get(kind, meta["namespace"], meta["name"])
         if before is None or before == new:
             return False
-        self.work.write(kind, new)
+        self.state.write(kind, new)
         return True
