@@ -63,7 +63,7 @@ def write_reset(state: Pass) -> None:
 
 def write_counts(state: Pass) -> None:
     """The status after a pass that only scales: as it was, with other counts. While paused by hand nothing is scaled,
-    so that this continues until somebody resumes."""
+    so that this continues until a person resumes it."""
     new, status = _base(state), dict(state.status)
     status.update(availableReplicas=new["availableReplicas"], HPAReplicas=new["HPAReplicas"])
     put_duration(state, status, changed=not state.view.current_hash or is_changed(state))
