@@ -79,10 +79,13 @@ def init(
     _free(path)
     asked, note = _from_prometheus(session, {**STARTER_NAMES, **values})
     notes = [note]
-    if _is_a_sandbox(session):
+    if sandbox := _is_a_sandbox(session):
         asked = {**asked, "steps": _SHORT, "analysis": {**asked.get("analysis", {}), "window": "10s"}}
         notes.append("this cluster is a sandbox: the steps take seconds, and those of a real service minutes")
-    _write(path.parent, {path.name: starter({**values, **asked})})
+    text = starter({**values, **asked})
+    if sandbox:
+        text = text.replace("\nanalysis:\n", _SHORT_WINDOW)
+    _write(path.parent, {path.name: text})
     return base.Answer(
         data=Written(path=str(path)),
         lines=(f"wrote {_shown(path, session.runtime.cwd)}",),
@@ -92,6 +95,7 @@ def init(
 
 
 _SHORT = [{"weight": weight, "analysis": "10s"} for weight in (10, 25, 50)]
+_SHORT_WINDOW = "\nanalysis:  # canary-lint: ignore=window-too-short a sandbox is scraped every second\n"
 
 
 def _is_a_sandbox(session: base.Session) -> bool:

@@ -285,9 +285,14 @@ def _either(left: Possible, right: Possible) -> Possible:
         low=min(left.low, right.low),
         high=max(left.high, right.high),
         nonzero=left.nonzero and right.nonzero,
-        unit=left.unit or right.unit,
-        buckets=left.buckets or right.buckets,
+        unit=left.unit if left.unit == right.unit or _is_constant(right) else "",
+        buckets=left.buckets if left.buckets == right.buckets or _is_constant(right) else "",
     )
+
+
+def _is_constant(possible: Possible) -> bool:
+    """Like `vector(0)`, which stands for a missing value in the unit of the others."""
+    return possible.low == possible.high
 
 
 def _filtered(operator: str, left: Possible, right: Possible, found: Possible) -> Possible:

@@ -55,6 +55,15 @@ def test_on_a_sandbox_a_release_ends_within_a_minute(bare: World) -> None:
     assert bare.now - before < timedelta(minutes=1)
 
 
+@pytest.mark.parametrize("faults", [(), (Fault(Answer(404), path="^/version$"),)], ids=["sandbox", "cluster"])
+def test_lint_has_nothing_to_say_about_what_was_written(bare: World, faults: tuple[Fault, ...]) -> None:
+    for fault in faults:
+        bare.faults.add(fault)
+    bare.canary("init")
+    ran = bare.canary("lint")
+    assert (ran.code, ran.out, ran.err[: len("no findings")]) == (0, "", "no findings")
+
+
 @pytest.mark.parametrize("fault", [Answer(404), Answer(403), Drop()])
 def test_on_a_cluster_that_does_not_say_that_it_is_a_sandbox_steps_take_minutes(bare: World, fault: Effect) -> None:
     bare.faults.add(Fault(fault, path="^/version$"))
