@@ -30,7 +30,7 @@ from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.api.access import Attributes, Policy, Roles, all_rules, everything
 from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Lag, Pace, Release
-from companyos_canary.sandbox.controller import refusal
+from companyos_canary.sandbox.controller.rollouts import refusal
 from companyos_canary.sandbox.faults.effects import Dropped, Silent
 from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.kinds import NAMESPACE, POD

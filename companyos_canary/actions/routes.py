@@ -9,7 +9,8 @@ from companyos_canary.cluster.kinds import known
 from companyos_canary.config import Settings, TrafficSettings
 from companyos_canary.diagnosis.control import CONTROLLER
 from companyos_canary.errors import CanaryError
-from companyos_canary.model.rollout import GATEWAY, HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
+from companyos_canary.model.rollout import GATEWAY
 from companyos_canary.render.traffic import ROUTE_KINDS, ROUTE_KINDS_OF, backend_names
 
 _CONFIG = "argo-rollouts-config"

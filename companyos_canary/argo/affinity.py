@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from companyos_canary.model.http import Json
-from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
 
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from companyos_canary.argo.patches.decision import Refusal
-from companyos_canary.model.rollout import Container, Rollout
+from companyos_canary.model.image import Container
+from companyos_canary.model.rollout import Rollout
 
 _TRACKING = "argocd.argoproj.io/tracking-id"
 _FLUX = ("kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io")

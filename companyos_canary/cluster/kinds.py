@@ -10,7 +10,8 @@ from typing import Any
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import Experiment
 from companyos_canary.model.http import Json, Request
-from companyos_canary.model.rollout import HASH_LABEL, Container, Rollout
+from companyos_canary.model.image import HASH_LABEL, containers_of
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, Pod, ReplicaSet
 
@@ -172,12 +173,10 @@ def with_workload(rollout: Rollout, deployment: Mapping[str, Any] | None) -> Rol
     if not deployment or not rollout.workload_ref:
         return rollout
     spec = deployment.get("spec") or {}
-    pod = (spec.get("template") or {}).get("spec") or {}
-    containers = tuple(Container(c.get("name", ""), c.get("image", "")) for c in pod.get("containers") or [])
     return dataclasses.replace(
         rollout,
         selector=rollout.selector or spec.get("selector") or {},
-        containers=containers,
+        containers=containers_of((spec.get("template") or {}).get("spec") or {}),
         template=spec.get("template") or {},
         template_meta=deployment.get("metadata") or {},
         workload_generation=(deployment.get("metadata") or {}).get("generation", 1),

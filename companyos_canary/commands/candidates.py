@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from companyos_canary.commands.options import identity_of, names_of
 from companyos_canary.config import FILE, Flags, Resolved, find, load, resolve
-from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.image import HASH_LABEL
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.runtime import Runtime
 
 if TYPE_CHECKING:

@@ -39,7 +39,8 @@ from companyos_canary.errors import (
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import Experiment
 from companyos_canary.model.http import Json
-from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.image import HASH_LABEL
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 from companyos_canary.model.workload import Pod, ReplicaSet
 

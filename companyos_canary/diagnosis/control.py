@@ -9,10 +9,9 @@ from typing import Any
 from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote, short
 from companyos_canary.model.http import Fields
-from companyos_canary.model.image import version
+from companyos_canary.model.image import REVISION, version
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.quantity import parse_time
-from companyos_canary.model.rollout import REVISION
 from companyos_canary.units import duration
 
 INSTANCE = "argo-rollouts.argoproj.io/controller-instance-id"

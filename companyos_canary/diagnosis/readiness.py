@@ -10,8 +10,9 @@ from companyos_canary.argo.rights import STOPS_A_RELEASE, Right
 from companyos_canary.argo.validation import MANAGED_BY
 from companyos_canary.diagnosis.case import at, condition, short, strategy_services
 from companyos_canary.model.http import Fields
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.quantity import amount
-from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.units import duration as span
 

@@ -11,10 +11,9 @@ from companyos_canary.argo.steps import asked_share
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote, short
 from companyos_canary.diagnosis.control import waits_for_controller
 from companyos_canary.diagnosis.pods import starting
-from companyos_canary.model.image import image_of, version
+from companyos_canary.model.image import REVISION, image_of, version
 from companyos_canary.model.outcome import Evidence, plain_message
 from companyos_canary.model.quantity import parse_time, whole_seconds
-from companyos_canary.model.rollout import REVISION
 from companyos_canary.units import duration
 
 _NEAR = timedelta(seconds=15)  # a busy controller may be so late

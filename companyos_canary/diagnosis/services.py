@@ -7,9 +7,9 @@ from companyos_canary.argo.steps import percent
 from companyos_canary.diagnosis.case import Case, Finding, at, condition, event_time, quote, short, strategy_services
 from companyos_canary.diagnosis.pods import blamed_on_pods, troubles
 from companyos_canary.model.http import Fields
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.quantity import parse_time, whole
-from companyos_canary.model.rollout import HASH_LABEL
 
 _ADMISSION = (
     "admission webhook",

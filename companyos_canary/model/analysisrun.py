@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from companyos_canary.model.image import HASH_LABEL, REVISION
 from companyos_canary.model.quantity import parse_time, whole
-from companyos_canary.model.rollout import HASH_LABEL, REVISION
 
 ARGUMENT = re.compile(r"\{\{ *args\.([\w-]+) *\}\}")
 MASK = "*****"

@@ -1,10 +1,22 @@
-"""What people call an image: its repository, its tag or digest, and its short name."""
+"""How versions are told apart: by people by their images, by the controller by hashes and revisions."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-if TYPE_CHECKING:
-    from companyos_canary.model.rollout import Container
+HASH_LABEL = "rollouts-pod-template-hash"
+REVISION = "rollout.argoproj.io/revision"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    name: str
+    image: str
+
+
+def containers_of(pod: Mapping[str, Any], key: str = "containers") -> tuple[Container, ...]:
+    """Those of a pod's spec."""
+    return tuple(Container(c.get("name", ""), c.get("image", "")) for c in pod.get(key) or [])
 
 
 def repository(reference: str) -> str:
@@ -31,6 +43,6 @@ def is_called(image: str, word: str) -> bool:
     return named or (bool(digest) and len(word) >= len(version(image)) and digest.startswith(word))
 
 
-def image_of(containers: "Iterable[Container]", name: str | None = None) -> str:
+def image_of(containers: Iterable[Container], name: str | None = None) -> str:
     """The image of the named container, or of the first."""
     return next((c.image for c in containers if name is None or c.name == name), "")

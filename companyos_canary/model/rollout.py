@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
+from companyos_canary.model.image import REVISION, Container, containers_of, image_of
 from companyos_canary.model.quantity import parse_duration, parse_time, whole
 
 
@@ -64,9 +65,7 @@ class BlueGreen:
 
 
 _WHOLE = re.compile(r"-?[0-9]+")
-HASH_LABEL = "rollouts-pod-template-hash"
 GATEWAY = "argoproj-labs/gatewayAPI"
-REVISION = "rollout.argoproj.io/revision"
 REVISION_HISTORY = "rollout.argoproj.io/revision-history"
 
 
@@ -87,12 +86,6 @@ StepKind = Literal[
     "unknown",
 ]
 _STEP_KINDS: tuple[StepKind, ...] = tuple(kind for kind in get_args(StepKind) if kind != "unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    name: str
-    image: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +191,6 @@ class Rollout:
         status = raw.get("status") or {}
         strategy = spec.get("strategy") or {}
         canary = strategy.get("canary") or {}
-        template_spec = (spec.get("template") or {}).get("spec") or {}
         canary_status = status.get("canary") or {}
         annotations = meta.get("annotations") or {}
         return cls(
@@ -214,9 +206,7 @@ class Rollout:
             replicas=spec["replicas"] if spec.get("replicas") is not None else 1,
             paused=bool(spec.get("paused")),
             selector=spec.get("selector") or {},
-            containers=tuple(
-                Container(c.get("name", ""), c.get("image", "")) for c in template_spec.get("containers") or []
-            ),
+            containers=containers_of((spec.get("template") or {}).get("spec") or {}),
             workload_ref=spec.get("workloadRef"),
             steps=tuple(Step.from_object(s) for s in canary.get("steps") or []),
             restart_at=parse_time(spec.get("restartAt")),
@@ -322,15 +312,11 @@ class Rollout:
 
     @property
     def init_containers(self) -> tuple[Container, ...]:
-        found = (self.template.get("spec") or {}).get("initContainers") or []
-        return tuple(Container(c.get("name", ""), c.get("image", "")) for c in found)
+        return containers_of(self.template.get("spec") or {}, "initContainers")
 
     def image(self, container: str | None = None) -> str:
         """The image of the named container, or of the first."""
-        for c in (*self.containers, *self.init_containers):
-            if container is None or c.name == container:
-                return c.image
-        return ""
+        return image_of((*self.containers, *self.init_containers), container)
 
 
 def _pause_duration(value: Any) -> timedelta | None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from companyos_canary.model.image import HASH_LABEL, REVISION, Container, containers_of
 from companyos_canary.model.quantity import parse_time, whole
-from companyos_canary.model.rollout import HASH_LABEL, REVISION, Container
 from companyos_canary.model.row import named
 
 
@@ -45,10 +45,7 @@ class ReplicaSet:
             revision=whole(revision),
             created_at=parse_time(meta.get("creationTimestamp")),
             annotations=annotations,
-            containers=tuple(
-                Container(c.get("name", ""), c.get("image", ""))
-                for c in (template.get("spec") or {}).get("containers") or []
-            ),
+            containers=containers_of(template.get("spec") or {}),
             generation=meta.get("generation", 0),
             observed_generation=status.get("observedGeneration", 0),
             desired=spec.get("replicas") or 0,

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from companyos_canary.config.source import LIST_KEYS
 from companyos_canary.model.http import without_password
-from companyos_canary.model.rollout import HASH_LABEL, Step
+from companyos_canary.model.image import HASH_LABEL
+from companyos_canary.model.rollout import Step
 from companyos_canary.model.row import named
 
 _SECRET = re.compile(r"(?i)\[[^\]]*(?:password|passwd|secret|token|api[-_]?key|authorization|cookie)[^\]]*\]\.value$")

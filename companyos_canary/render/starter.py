@@ -15,9 +15,9 @@ from companyos_canary.argo.steps import FULL_WEIGHT, max_weight
 from companyos_canary.config.settings import NAME, NAMESPACE_NAME, REPOSITORY
 from companyos_canary.config.source import LIST_KEYS
 from companyos_canary.errors import UsageError
-from companyos_canary.model.image import repository
+from companyos_canary.model.image import HASH_LABEL, repository
 from companyos_canary.model.quantity import format_duration, parse_duration
-from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.render.templates import template_text, to_yaml
 
 STARTER = "canary.yaml"

@@ -6,7 +6,8 @@ Shapes: the Gateway API plugin (argoproj-labs/gatewayAPI), and the specification
 
 from companyos_canary.config.settings import Settings, TrafficSettings
 from companyos_canary.model.http import Json
-from companyos_canary.model.rollout import GATEWAY, HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
+from companyos_canary.model.rollout import GATEWAY
 from companyos_canary.render.steps import header_route, preview_service
 
 HEADER_FROM = ("gateway", "istio", "alb")

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from companyos_canary.errors import UsageError
 from companyos_canary.model.http import Request, Response
-from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.analysis import AnalysisController
 from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Lag, Pace, Release
-from companyos_canary.sandbox.controller import RolloutController
+from companyos_canary.sandbox.controller.rollouts import RolloutController
 from companyos_canary.sandbox.events import Events
 from companyos_canary.sandbox.experiments import ExperimentController
 from companyos_canary.sandbox.kinds import REPLICASET

@@ -13,8 +13,8 @@ from typing import Any
 from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.analysis.spec import run_spec
 from companyos_canary.model.http import Json
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.quantity import format_time, parse_duration, parse_time, whole_seconds
-from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.controller.conditions import put
 from companyos_canary.sandbox.controller.delays import DEADLINE, deadline_of, has_deadline
 from companyos_canary.sandbox.controller.passes import pods_of

@@ -12,7 +12,7 @@ from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Lag, Pace, Release
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.control import Control
-from companyos_canary.sandbox.controller import refusal
+from companyos_canary.sandbox.controller.rollouts import refusal
 from companyos_canary.sandbox.controller.routers import PLUGINS
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.faults.effects import Fault, Freeze, RouterLag

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from companyos_canary.analysis.chance import binomial, clumped, poisson
-from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.promql import STALE
 from companyos_canary.sandbox.behaviour import Lag
 from companyos_canary.sandbox.kinds import POD, REPLICASET, ROLLOUT

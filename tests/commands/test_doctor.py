@@ -18,8 +18,9 @@ from companyos_canary.diagnosis.case import strategy_services
 from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.quantity import amount
-from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.sandbox.faults.effects import Drop, Fault
 from companyos_canary.sandbox.kinds import DEPLOYMENT as DEPLOYMENTS

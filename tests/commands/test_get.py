@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.model.rollout import HASH_LABEL, REVISION
+from companyos_canary.model.image import HASH_LABEL, REVISION
 from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import REPLICASET
 from tests.commands.conftest import freeze

@@ -23,7 +23,8 @@ from hypothesis.stateful import (
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
-from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.image import HASH_LABEL
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.behaviour import PROMPT, late, natural
 from companyos_canary.sandbox.kinds import ANALYSISRUN
 from tests.commands.conftest import freeze

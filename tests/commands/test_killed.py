@@ -16,7 +16,7 @@ import pytest
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
-from companyos_canary.model.rollout import REVISION
+from companyos_canary.model.image import REVISION
 from companyos_canary.sandbox.behaviour import PROMPT, Pace, always, late
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, REPLICASET, ROLLOUT, SERVICE
 from tests.commands.test_held_back import state

@@ -13,12 +13,13 @@ import yaml
 
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.model.http import Request, Response
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.quantity import format_time
-from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.behaviour import HEAD, PROMPT, Pace, Release, always, drawn
 from companyos_canary.sandbox.cluster import Cluster
-from companyos_canary.sandbox.controller import refusal
+from companyos_canary.sandbox.controller.rollouts import refusal
 from companyos_canary.sandbox.kinds import KINDS, NAMESPACE, REPLICASET, ROLLOUT, Kind
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Store

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from companyos_canary.argo.phase import shown_phase
-from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
+from companyos_canary.model.image import HASH_LABEL, REVISION
+from companyos_canary.model.rollout import Rollout
 from tests.conformance.trace import Line
 
 DEADLINE = "scale-down-deadline"

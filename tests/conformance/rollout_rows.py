@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.behaviour import HEAD, Release
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.kinds import (

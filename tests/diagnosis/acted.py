@@ -18,8 +18,8 @@ import yaml
 
 from companyos_canary.diagnosis.nodata import part_of, stable_side
 from companyos_canary.model.http import Request, Response
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.quantity import format_time
-from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.kinds import ANALYSISRUN, DEPLOYMENT, EVENT, EXPERIMENT, POD, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.scenarios import Scenario, shipped
 from companyos_canary.sandbox.scenarios.scenario import Behaviour, Course

@@ -12,7 +12,7 @@ import yaml
 from companyos_canary.cluster.client import create_request, patch_request
 from companyos_canary.cluster.kinds import KNOWN
 from companyos_canary.model.http import Request, Response
-from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.behaviour import V1_9, Release
 from companyos_canary.sandbox.provider import TransportError
 from tests.diagnosis.__main__ import CASES

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.quantity import format_time, parse_time
-from companyos_canary.model.rollout import HASH_LABEL
 from tests.diagnosis.__main__ import CASES
 
 Json = dict[str, Any]

@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from companyos_canary.model.http import Request, Response
-from companyos_canary.model.rollout import REVISION, Rollout
+from companyos_canary.model.image import REVISION
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.kinds import CONFIGMAP, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.sandbox import Sandbox
 from companyos_canary.sandbox.server import serve

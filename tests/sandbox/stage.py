@@ -9,8 +9,9 @@ from urllib.parse import parse_qs
 
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.model.http import Request, Response
+from companyos_canary.model.image import REVISION
 from companyos_canary.model.quantity import format_time
-from companyos_canary.model.rollout import REVISION, Rollout
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Release
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EVENT, POD, REPLICASET, ROLLOUT, Kind

@@ -1,6 +1,6 @@
 """Blue-green in the sandbox: two whole versions, and Services that select one of them."""
 
-from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.promql import Matcher
 from companyos_canary.sandbox.kinds import SERVICE
 from companyos_canary.sandbox.traffic import Traffic

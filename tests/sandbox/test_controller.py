@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.controller import refusal
 from companyos_canary.sandbox.controller.passes import Pass
+from companyos_canary.sandbox.controller.rollouts import refusal
 from companyos_canary.sandbox.controller.status import patch_status
 from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import ApiStatus, Object

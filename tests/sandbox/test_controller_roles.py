@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.controller.template import same_template, template_hash
 from companyos_canary.sandbox.kinds import DEPLOYMENT, REPLICASET, ROLLOUT, SERVICE
 from tests.sandbox.stage import LABELS, NAME, NS, Stage, template

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.kinds import (
     APISIXROUTES,
     DESTINATIONRULES,

@@ -10,9 +10,9 @@ from companyos_canary.argo.patches.record import Record
 from companyos_canary.argo.patches.template import template_of, undo
 from companyos_canary.argo.steps import place_of
 from companyos_canary.model.http import JSON_PATCH, MERGE_PATCH
-from companyos_canary.model.image import version
+from companyos_canary.model.image import Container, version
 from companyos_canary.model.quantity import format_time
-from companyos_canary.model.rollout import Container, Rollout
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.workload import ReplicaSet
 
 

@@ -15,8 +15,8 @@ from companyos_canary.argo.actions import one_line
 from companyos_canary.argo.patches.decision import Patch, add, remove, test
 from companyos_canary.argo.patches.record import LONGEST_REASON, facts_of
 from companyos_canary.model.http import MERGE_PATCH
+from companyos_canary.model.image import Container
 from companyos_canary.model.quantity import format_time, parse_time
-from companyos_canary.model.rollout import Container
 
 PREFIX = "canary.companyos.io/hold-"
 _UNWRITTEN = "the hold could not be written, so the version may be deployed again"

@@ -24,8 +24,8 @@ from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.replicas import strategy
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import JSON_PATCH
-from companyos_canary.model.image import version
-from companyos_canary.model.rollout import HASH_LABEL, Rollout
+from companyos_canary.model.image import HASH_LABEL, version
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.workload import ReplicaSet
 
 

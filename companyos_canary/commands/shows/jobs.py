@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -12,7 +11,6 @@ from companyos_canary.actions.logs import Wanted, read_logs, worst_pod
 from companyos_canary.actions.wait import Time
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches.decision import Change, Decision
-from companyos_canary.commands.outcome import verb_with
 from companyos_canary.commands.session import Session
 from companyos_canary.commands.shows.keys import KEY_VERBS, Order
 from companyos_canary.errors import CanaryError, Unreachable
@@ -106,14 +104,14 @@ def _verb(session: Session, order: Order) -> Verb:
     stop."""
     seen = KEY_VERBS[order.verb][1]
     if order.verb != "abort":
-        return verb_with(session, order.verb, order.decide, seen, "")
+        return Verb(order.verb, order.decide, seen)
     runtime, at = session.runtime, session.runtime.clock.now()
 
     def decide(live: Rollout) -> Decision:
         moved = order.moved(live)
         return moved or abort.decide(session.cluster, live, by=runtime.user, now=at)
 
-    return replace(verb_with(session, order.verb, decide, seen, ""), insists=True)
+    return Verb(order.verb, decide, seen, insists=True)
 
 
 def log_of(session: Session, snapshot: Snapshot) -> LogPanel:

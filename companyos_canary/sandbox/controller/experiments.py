@@ -5,7 +5,7 @@ Upstream rollout/experiment.go; recorded: the scenarios of experiments.
 
 from companyos_canary.analysis.arguments import rollout_argument
 from companyos_canary.model.http import Json
-from companyos_canary.model.rollout import HASH_LABEL, REVISION
+from companyos_canary.model.image import HASH_LABEL, REVISION
 from companyos_canary.sandbox.controller.passes import INCONCLUSIVE, INCONCLUSIVE_EXPERIMENT, Pass, hash_of, revision_of
 from companyos_canary.sandbox.kinds import EXPERIMENT
 from companyos_canary.sandbox.objects import Object, copied, owner_reference

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from companyos_canary.argo.replicas import Limits, Pods, limits
-from companyos_canary.model.rollout import HASH_LABEL, REVISION, Rollout
+from companyos_canary.model.image import HASH_LABEL, REVISION
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.behaviour import V1_9, Lag, Release
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import SERVICE, Kind

@@ -14,8 +14,8 @@ from companyos_canary.argo.replicas import (
 )
 from companyos_canary.argo.replicas import sizes as routed_sizes
 from companyos_canary.argo.steps import weight_in_force
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.quantity import parse_time
-from companyos_canary.model.rollout import HASH_LABEL
 from companyos_canary.sandbox.controller.delays import (
     DEADLINE,
     has_deadline,

@@ -5,7 +5,8 @@ from typing import Any
 
 from companyos_canary.argo.affinity import rule_is_against, with_rule, without_rule
 from companyos_canary.argo.replicas import strategy
-from companyos_canary.model.rollout import HASH_LABEL, REVISION, REVISION_HISTORY
+from companyos_canary.model.image import HASH_LABEL, REVISION
+from companyos_canary.model.rollout import REVISION_HISTORY
 from companyos_canary.sandbox.controller.conditions import find
 from companyos_canary.sandbox.controller.passes import DESIRED, Pass, hash_of, pods_of, revision_of
 from companyos_canary.sandbox.controller.roles import role_metadata

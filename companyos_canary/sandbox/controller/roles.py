@@ -5,7 +5,7 @@ from typing import Any
 
 from companyos_canary.argo.replicas import is_dynamic
 from companyos_canary.argo.validation import MANAGED_BY
-from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.controller.passes import Pass, hash_of, pods_of
 from companyos_canary.sandbox.controller.template import (
     EPHEMERAL,

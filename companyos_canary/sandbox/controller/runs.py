@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from companyos_canary.analysis.spec import run_spec
-from companyos_canary.model.rollout import HASH_LABEL, REVISION
+from companyos_canary.model.image import HASH_LABEL, REVISION
 from companyos_canary.sandbox.controller.passes import BLUE_GREEN, INCONCLUSIVE, PAUSE_STEP, Pass, hash_of, revision_of
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE
 from companyos_canary.sandbox.objects import Object, copied, owner_reference

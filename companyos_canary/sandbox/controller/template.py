@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from companyos_canary.argo.affinity import without_rule
-from companyos_canary.model.rollout import HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.defaults import default_pull_policy
 from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.sandbox.objects import Object, copied

@@ -18,7 +18,7 @@ from pathlib import Path
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.cluster import Cluster
-from companyos_canary.sandbox.controller import refusal
+from companyos_canary.sandbox.controller.rollouts import refusal
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.defaults import namespace
 from companyos_canary.sandbox.kinds import NAMESPACE

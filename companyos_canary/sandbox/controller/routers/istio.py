@@ -8,7 +8,8 @@ from typing import Any
 
 from companyos_canary.argo.validation import MANAGED_BY
 from companyos_canary.model.http import Json
-from companyos_canary.model.rollout import HASH_LABEL, Step
+from companyos_canary.model.image import HASH_LABEL
+from companyos_canary.model.rollout import Step
 from companyos_canary.sandbox.controller.routers.router import Router, RouterError, Split
 from companyos_canary.sandbox.kinds import DESTINATIONRULES, VIRTUALSERVICES, Kind
 from companyos_canary.sandbox.objects import Object, copied

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from companyos_canary.model.http import Json
-from companyos_canary.model.rollout import HASH_LABEL, Step
+from companyos_canary.model.image import HASH_LABEL
+from companyos_canary.model.rollout import Step
 from companyos_canary.sandbox.controller.routers.router import Router, RouterError, Split, share_out
 from companyos_canary.sandbox.kinds import (
     APISIXROUTES,
