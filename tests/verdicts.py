@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from companyos_canary.config import load
-from companyos_canary.render import objects
+from companyos_canary.render.objects import objects
 from companyos_canary.render.plan import planned_rule
 from companyos_canary.trials import Behaviour, Load, PlayedRelease, PlayedStep, release
 

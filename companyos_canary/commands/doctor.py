@@ -23,7 +23,7 @@ from companyos_canary.model.http import Fields, Json
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.row import Output
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.render import objects
+from companyos_canary.render.objects import objects
 from companyos_canary.render.traffic import ROUTE_KINDS_OF, backend_names
 from companyos_canary.view import diagnosis as view
 

@@ -23,8 +23,9 @@ from companyos_canary.errors import CanaryError, ExitCode, NotFound, Refused, Us
 from companyos_canary.model.quantity import format_duration, whole_seconds
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import LEFT_OUT, Output
+from companyos_canary.render.analysis import analysis_templates
 from companyos_canary.render.difference import changes, keep_live_image
-from companyos_canary.render.objects import analysis_templates, objects, rollout, service
+from companyos_canary.render.objects import objects, rollout, service
 from companyos_canary.render.starter import adopted, pod_of, rollout_patch, service_patch, starter, template_patch
 from companyos_canary.render.templates import to_yaml
 

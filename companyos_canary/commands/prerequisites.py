@@ -17,7 +17,7 @@ from companyos_canary.errors import CanaryError
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.render import objects
+from companyos_canary.render.objects import objects
 
 _ROLE = Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False)
 _LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")

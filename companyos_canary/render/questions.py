@@ -11,7 +11,7 @@ from companyos_canary.config import Settings
 from companyos_canary.model.analysisrun import ARGUMENT, MASK, AnalysisRun, Metric
 from companyos_canary.model.quantity import format_duration, parse_duration
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.render.objects import analysis_template
+from companyos_canary.render.analysis import analysis_template
 from companyos_canary.render.steps import background_timing
 
 _TEXT = r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\''

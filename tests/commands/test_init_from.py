@@ -11,7 +11,7 @@ import yaml
 from companyos_canary.config import Settings, load
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
-from companyos_canary.render import objects
+from companyos_canary.render.objects import objects
 from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.faults.injection import Faulty
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, AUTOSCALER, DEPLOYMENT, ROLLOUT, SERVICE

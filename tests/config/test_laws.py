@@ -14,7 +14,8 @@ from companyos_canary.config import config_schema, load
 from companyos_canary.config.checks import GUIDE
 from companyos_canary.config.document import ALLOWED
 from companyos_canary.errors import ConfigError
-from companyos_canary.render import objects, to_yaml
+from companyos_canary.render.objects import objects
+from companyos_canary.render.templates import to_yaml
 
 FOUR: dict[str, Any] = {
     "schema": "canary/v1",

@@ -20,9 +20,9 @@ from companyos_canary.argo.validation import first_fault
 from companyos_canary.config import MetricSettings, StepSettings
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.promql import Vector, evaluate
-from companyos_canary.render import objects
+from companyos_canary.render.analysis import conditions
 from companyos_canary.render.evidence import evidence_query
-from companyos_canary.render.objects import conditions
+from companyos_canary.render.objects import objects
 from tests.render.samples import settings
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.yaml"))

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from companyos_canary.config import StepSettings
-from companyos_canary.render import FieldChange, changes, keep_live_image, objects
+from companyos_canary.render.difference import FieldChange, changes, keep_live_image
+from companyos_canary.render.objects import objects
 from tests.render.samples import SETTINGS, settings
 
 PROBE = {"httpGet": {"path": "/healthz", "port": 8080}}

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from companyos_canary.config import load
-from companyos_canary.render import objects, to_yaml
+from companyos_canary.render.objects import objects
+from companyos_canary.render.templates import to_yaml
 
 HERE = Path(__file__).parent
 NAMES = ("four-lines", "everything", "seconds", "literal", "manual-pause", "by-hash")

@@ -19,10 +19,11 @@ from companyos_canary.config import MANUAL, Analysis, MetricSettings, Settings, 
 from companyos_canary.config.settings import plain_number
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.promql import parse
-from companyos_canary.render import objects, settings_duration, to_yaml
+from companyos_canary.render.analysis import conditions
 from companyos_canary.render.evidence import at_least
-from companyos_canary.render.objects import conditions
-from companyos_canary.render.steps import timing
+from companyos_canary.render.objects import objects
+from companyos_canary.render.steps import settings_duration, timing
+from companyos_canary.render.templates import to_yaml
 from tests.render.samples import settings
 
 deadline_free = hypothesis_settings(deadline=None)

@@ -10,11 +10,11 @@ import yaml
 from companyos_canary.config import Analysis, MergePatch, MetricSettings, StepSettings
 from companyos_canary.errors import CanaryError, ConfigError, UsageError
 from companyos_canary.model.quantity import format_duration
-from companyos_canary.render import objects, settings_duration, template_dir
-from companyos_canary.render.objects import conditions
+from companyos_canary.render.analysis import conditions
+from companyos_canary.render.objects import objects
 from companyos_canary.render.queries import LITERAL, SAFE
-from companyos_canary.render.steps import timing
-from companyos_canary.render.templates import filled_template
+from companyos_canary.render.steps import settings_duration, timing
+from companyos_canary.render.templates import filled_template, template_dir
 from tests.render.samples import SETTINGS, settings
 
 FIVE_MINUTES = timedelta(minutes=5)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from companyos_canary.config import load
 from companyos_canary.errors import UsageError
-from companyos_canary.render import adopted, objects, starter
+from companyos_canary.render.objects import objects
+from companyos_canary.render.starter import adopted, starter
 from tests.render.samples import SETTINGS, settings
 
 NAMES = {"rollout": "orders", "namespace": "shop", "image": "r.example.com:5000/shop/orders"}
