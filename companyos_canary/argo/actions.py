@@ -23,7 +23,7 @@ _MESSAGE = re.compile(
     r"(?:: (?P<reason>.*))?",
     re.DOTALL,
 )
-_NAME = re.compile(r"\.([0-9a-f]{1,16})\.[0-9a-f]{16}$")
+_NAME = re.compile(r"\.([0-9a-f]{1,16})(?:\.[0-9a-f]{16})?$")
 _MADE_ONE = ("deploy", "undo")
 
 
@@ -105,8 +105,21 @@ def promoted_after(events: Iterable[Mapping[str, Any]], moment: datetime) -> Act
     return None
 
 
+def stepped_between(events: Iterable[Mapping[str, Any]], moment: datetime, now: datetime) -> bool:
+    """Whether the controller says that it completed a step after `moment`. What is said again keeps the Event of its
+    first time, so this finds some only; what is later than `now` is another clock's."""
+    for raw in events:
+        made = _made_at(str((raw.get("metadata") or {}).get("name", "")))
+        event = Event.from_object(raw)
+        about_a_step = event.kind == "Rollout" and event.reason == "RolloutStepCompleted"
+        if about_a_step and moment.timestamp() < made <= now.timestamp():
+            return True
+    return False
+
+
 def _made_at(name: str) -> float:
-    """Seconds since 1970, from the name of an Event of ours; 0 of another."""
+    """Seconds since 1970, from the name of an Event, as client-go makes it (a recorded one:
+    `companyos-api.18ec63162a625787`); 0 of another."""
     found = _NAME.search(name)
     return int(found[1], 16) / 1e9 if found else 0.0
 

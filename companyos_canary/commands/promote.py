@@ -12,7 +12,7 @@ from companyos_canary.actions.change import Changed, Verb, change, resolved_if_p
 from companyos_canary.actions.deploy import container_of
 from companyos_canary.actions.follow import EXIT
 from companyos_canary.actions.wait import Time, wait
-from companyos_canary.argo.actions import promoted_after
+from companyos_canary.argo.actions import promoted_after, stepped_between
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
 from companyos_canary.argo.endings import Followed, Until, ended, parse_weight, waits_for_a_person
 from companyos_canary.argo.patches.decision import Change, Decision, Refusal
@@ -20,9 +20,9 @@ from companyos_canary.argo.patches.promote import (
     INCONCLUSIVE,
     began_later,
     may_have_begun_since,
+    moved_on,
     only_if,
     promote_full,
-    was_faster,
 )
 from companyos_canary.argo.patches.promote import promote as decide
 from companyos_canary.argo.progress import skipped
@@ -133,21 +133,24 @@ def _here_only(session: Session, decide: Callable[[Rollout], Decision]) -> Calla
         first.append(live)
         asked = None if session.cluster.written else session.asked_at
         now = asked + (session.runtime.clock.now() - session.began) if asked else None
-        return began_later(live, asked, now, first[0]) or _someone_was_faster(session, live, asked) or decide(live)
+        refusal = began_later(live, asked, now, first[0])
+        if asked and now and (refusal or may_have_begun_since(live, asked)):
+            refusal = _by_events(session, live, asked, now) or refusal
+        return refusal or decide(live)
 
     return decision
 
 
-def _someone_was_faster(session: Session, live: Rollout, asked: datetime | None) -> Refusal | None:
-    """Where the time of the step does not say it, an Event may. Without the right to list them it is not known."""
-    if asked is None or not may_have_begun_since(live, asked):
-        return None
+def _by_events(session: Session, live: Rollout, asked: datetime, now: datetime) -> Refusal | None:
+    """What the time of the step does not say an Event may: who promoted, or that a step was completed in the same
+    second, whoever did it. Without the right to list them it is not known."""
     try:
         events = session.cluster.items(events_about(live.namespace, "Rollout", live.name))
     except CanaryError:
         return None
-    found = promoted_after(events, asked)
-    return was_faster(live, found.by) if found else None
+    if found := promoted_after(events, asked):
+        return moved_on(live, found.by)
+    return moved_on(live) if stepped_between(events, asked, now) else None
 
 
 def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout: timedelta | None) -> Answer:

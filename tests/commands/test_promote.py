@@ -238,12 +238,50 @@ def test_of_two_who_approve_one_pause_in_the_same_second_the_later_one_is_refuse
     world.breaks = lambda request: bool(request.method == method and acts and acts.pop()())  # type: ignore[func-returns-value]
     ran = world.canary("promote", "--no-wait")
     assert ran.code == ExitCode.REFUSED
-    whose = "that of ben" if method == "GET" else "another one"
     assert ran.err.startswith(
         "error: `companyos-api` has moved on to step 2/3 (pause) since this promote was asked for: "
-        f"{whose} was faster\n"
+        "that of ben was faster\n"
     )
     assert world.rollout().pause_conditions
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_a_promote_of_another_tool_in_the_same_second_is_noticed_too(
+    world_of: Callable[[str], World], method: str
+) -> None:
+    """It leaves no Event of ours; the controller leaves one of the step that it completed."""
+    world = world_of(TWO_GATES.replace("replicas: 10", "replicas: 4"))
+    assert world.canary("deploy", "v1.1.0", "--until", "paused").code == ExitCode.OK
+    world.advance(20)
+    world.now = world.now.replace(microsecond=100_000)
+
+    def first() -> None:
+        world.advance(0.05)
+        world.patch({"status": {"pauseConditions": None}}, "status")
+        world.advance(0.1)
+        assert world.rollout().pause_conditions
+
+    acts = [first]
+    world.breaks = lambda request: bool(request.method == method and acts and acts.pop()())  # type: ignore[func-returns-value]
+    ran = world.canary("promote", "--no-wait")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert ran.err.startswith(
+        "error: `companyos-api` has moved on to step 2/3 (pause) since this promote was asked for: "
+        "another one was faster\n"
+    )
+    assert world.rollout().pause_conditions
+
+
+def test_no_one_is_said_to_have_been_faster_where_a_step_ended_by_itself(world_of: Callable[[str], World]) -> None:
+    world = world_of(CONFIG.replace("25, analysis: 6s", "25, pause: manual").replace("replicas: 10", "replicas: 4"))
+    assert world.canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
+    acts = [lambda: world.until(lambda r: bool(r.pause_conditions))]
+    world.breaks = lambda _: bool(acts and acts.pop()())  # type: ignore[func-returns-value]
+    ran = world.canary("promote", "--no-wait")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert ran.err.startswith(
+        "error: `companyos-api` has moved on to step 2/3 (pause) since this promote was asked for\n"
+    )
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])

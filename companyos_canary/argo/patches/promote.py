@@ -78,6 +78,7 @@ def not_waiting(rollout: Rollout) -> Refusal:
     return Refusal(f"`{rollout.name}` is not waiting: {doing}", hint)
 
 
+_AT_ONCE = ("setWeight", "setCanaryScale", "setHeaderRoute", "setMirrorRoute")
 INCONCLUSIVE = "InconclusiveAnalysisRun"
 
 
@@ -198,7 +199,7 @@ def began_later(rollout: Rollout, asked: datetime | None, now: datetime | None, 
         )
     here = rollout.pause_conditions[0].started_at if rollout.pause_conditions else None
     later = bool(here and asked and now and asked.replace(microsecond=0) < here <= now)
-    return _moved_on(rollout) if later or rollout.step_index != first.step_index else None
+    return moved_on(rollout) if later or rollout.step_index != first.step_index else None
 
 
 def may_have_begun_since(rollout: Rollout, asked: datetime) -> bool:
@@ -209,16 +210,22 @@ def may_have_begun_since(rollout: Rollout, asked: datetime) -> bool:
     return not rollout.is_fully_promoted and rollout.current_step is not None
 
 
-def was_faster(rollout: Rollout, by: str) -> Refusal:
-    """That someone else's promote came since this one was asked for."""
-    return _moved_on(rollout, f"that of {by}")
-
-
-def _moved_on(rollout: Rollout, whose: str = "another one") -> Refusal:
+def moved_on(rollout: Rollout, by: str = "") -> Refusal:
+    """That the Rollout is at another step than the one that the promote was asked for at. `by`: whose promote it was,
+    where that is known. Behind a pause that only a promote ends it was someone's; other steps end by themselves."""
+    whose = f"that of {by}" if by else "another one" if _was_promoted(rollout) else ""
     return Refusal(
-        f"`{rollout.name}` has moved on to {place_of(rollout)} since this promote was asked for: {whose} was faster",
+        f"`{rollout.name}` has moved on to {place_of(rollout)} since this promote was asked for"
+        + (f": {whose} was faster" if whose else ""),
         "look with `canary status`, then decide about this step",
     )
+
+
+def _was_promoted(rollout: Rollout) -> bool:
+    """Whether the last step that took any time waited for a person."""
+    passed = rollout.steps[: rollout.step_index or 0]
+    last = next((s for s in reversed(passed) if s.kind not in _AT_ONCE), None)
+    return last is not None and last.waits_for_a_person
 
 
 def only_if(rollout: Rollout, *, step: int | None, revision: int | None) -> Refusal | None:
