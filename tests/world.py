@@ -22,6 +22,7 @@ from companyos_canary.cluster.reflector import TRIES
 from companyos_canary.config import Resolved, Settings
 from companyos_canary.errors import CanaryError, DeniedError, NotFound, Unreachable
 from companyos_canary.model.http import Json, Request, Response
+from companyos_canary.model.identity import NOBODY, Identity
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.prometheus.client import Prometheus
@@ -220,7 +221,7 @@ class World:
         return self.now.timestamp()
 
     def connect(self, resolved: Resolved, environ: Mapping[str, str], timeout: float) -> Cluster:
-        return Cluster(HandleTransport(self), resolved.namespace or "default", "sandbox")
+        return Cluster(HandleTransport(self, resolved.identity), resolved.namespace or "default", "sandbox")
 
     def metrics(self, cluster: Cluster, settings: Settings | None, address: str) -> Prometheus:
         return Prometheus("", MetricsTransport(self))
@@ -284,6 +285,7 @@ class HandleTransport:
     """The product's transport over the sandbox's `handle`; it keeps what was asked."""
 
     world: World
+    identity: Identity = NOBODY
 
     @property
     def expires(self) -> datetime | None:
@@ -291,6 +293,7 @@ class HandleTransport:
         return self.world.expires
 
     def send(self, request: Request) -> Response:
+        request = self._in_the_name(request)
         self.world.requests.append(request)
         if self.world.breaks(request):
             raise ZeroDivisionError("a mistake of ours")
@@ -305,7 +308,12 @@ class HandleTransport:
         breaks. It may be asked on another thread: nothing acts on the cluster here."""
         query = tuple(pair for pair in request.query if pair[0] != "follow")
         self.world.requests.append(request)
-        return self.world.faults(Request(request.method, request.path, query))
+        return self.world.faults(self._in_the_name(Request(request.method, request.path, query)))
+
+    def _in_the_name(self, request: Request) -> Request:
+        """As the server gets it where the command line says whom to act as."""
+        names = {"Impersonate-User": self.identity.acts_as, "Impersonate-Group": "\n".join(self.identity.groups)}
+        return replace(request, headers={**request.headers, **{k: v for k, v in names.items() if v}})
 
     def close(self) -> None:
         """Nothing is open."""
@@ -421,7 +429,11 @@ class SteppedFeed:
     after each step the feed catches up with the cluster first, so that a story is the same however slow the machine."""
 
     def __init__(self, world: World, cluster: Cluster, name: str) -> None:
-        self._steps = LockstepFeed(world, Cluster(SteppedTransport(world), cluster.namespace, cluster.context), name)
+        ours = cluster.transport
+        identity = ours.identity if isinstance(ours, HandleTransport) else NOBODY
+        self._steps = LockstepFeed(
+            world, Cluster(SteppedTransport(world, identity), cluster.namespace, cluster.context), name
+        )
         self._feed = WatchFeed(self._steps.cluster, name, now=world.clock, pause=_hurry)
 
     @property

@@ -125,6 +125,7 @@ def _words(error: object) -> str:
 
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_IMPERSONATE = re.compile(r'^\S+ "([^"]*)" is forbidden: User .* cannot impersonate resource "([^"]+)"')
 _RBAC = re.compile(r"User .* cannot \w+ resource")
 _NO_REASON = re.compile(r"is forbidden:?$")
 _OWNER = re.compile(r'conflict with "([^"]+)"')
@@ -230,6 +231,11 @@ def _where(target: Target) -> str:
 
 
 def _forbidden(message: str, request: Request, target: Target) -> errors.Forbidden:
+    if acting := _IMPERSONATE.search(message):
+        return errors.Forbidden(
+            f"not permitted to act as `{acting[1]}`: it needs the right to `impersonate` `{acting[2]}`",
+            hint=f"the server says: {message}",
+        )
     verb = verb_of(request)
     if verb == "patch" and _NO_REASON.search(message):
         verb, message = "create", ""  # an apply of what does not exist, by someone who may only patch

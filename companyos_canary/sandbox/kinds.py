@@ -114,6 +114,11 @@ DAEMONSET = Kind(
 )
 CONTROLLERREVISION = Kind("apps", "v1", "ControllerRevision", "controllerrevisions", "controllerrevision")
 PODTEMPLATE = Kind("", "v1", "PodTemplate", "podtemplates", "podtemplate")
+_RBAC = ("rbac.authorization.k8s.io", "v1")
+ROLE = Kind(*_RBAC, "Role", "roles", "role")
+ROLEBINDING = Kind(*_RBAC, "RoleBinding", "rolebindings", "rolebinding")
+CLUSTERROLE = Kind(*_RBAC, "ClusterRole", "clusterroles", "clusterrole", namespaced=False)
+CLUSTERROLEBINDING = Kind(*_RBAC, "ClusterRoleBinding", "clusterrolebindings", "clusterrolebinding", namespaced=False)
 ENDPOINTS = Kind("", "v1", "Endpoints", "endpoints", "endpoints", ("ep",))
 NODE = Kind("", "v1", "Node", "nodes", "node", ("no",), namespaced=False, subresources=("status",))
 
@@ -190,6 +195,10 @@ KINDS: tuple[Kind, ...] = (
     PODTEMPLATE,
     ENDPOINTS,
     NODE,
+    ROLE,
+    ROLEBINDING,
+    CLUSTERROLE,
+    CLUSTERROLEBINDING,
     *ROUTES,
 )
 #: Kinds that are there as long as their CustomResourceDefinition is.

@@ -186,7 +186,9 @@ class Connection(BaseHTTPRequestHandler):
             self.close_connection = True
             response = failure(ApiStatus(413, "RequestEntityTooLarge", str(error)))
         else:
-            request = parse_request(self.command, self.path, dict(self.headers), body)
+            # A header that comes more than once (Impersonate-Group) has a line for each value, which no value can hold.
+            headers = {name: "\n".join(self.headers.get_all(name, ())) for name in self.headers}
+            request = parse_request(self.command, self.path, headers, body)
             response = self._respond(request) if self._is_meant() else failure(_MISDIRECTED)
         if response.stream is None:
             self._send(response, len(response.body))

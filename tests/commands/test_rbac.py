@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,7 +10,7 @@ import yaml
 from companyos_canary.argo.rights import ROLES, Right, role_manifest
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.api.access import Attributes, Roles, read_roles
-from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT, ROLLOUT
+from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT, ROLE, ROLEBINDING, ROLLOUT
 from tests.commands.conftest import changing, paused_world
 from tests.commands.test_create import template_object
 from tests.commands.test_notifications import config_map
@@ -248,3 +249,49 @@ def test_what_is_no_role_or_nobody_is_2(world: World, arguments: tuple[str, ...]
 
 def test_each_role_has_the_rights_of_the_one_before_it() -> None:
     assert set(ROLES["viewer"]) < set(ROLES["deployer"]) < set(ROLES["operator"])
+
+
+def bound(world: World, *words: str) -> None:
+    """What `canary rbac` prints is in the cluster."""
+    kinds = {"Role": ROLE, "RoleBinding": ROLEBINDING}
+    for made in world.canary("rbac", *words, "-n", "companyos", "-o", "json").json["data"]["objects"]:
+        world.store.create(kinds[made["kind"]], made)
+
+
+@pytest.mark.parametrize(
+    "words", [("--as", "ana"), ("--as", "eve", "--as-group", "dev", "--as-group", "ops")], ids=["user", "group"]
+)
+def test_the_server_says_what_the_one_acted_as_may_do(tmp_path: Path, words: tuple[str, ...]) -> None:
+    world = paused(tmp_path)
+    refused = world.canary("get", *words)
+    assert refused.code == ExitCode.DENIED, refused
+    assert refused.err.startswith("error: not permitted to `get` `rollouts.argoproj.io` in namespace `companyos`\n")
+    bound(world, "viewer", *(("--user", "ana") if "ana" in words else ("--group", "ops")))
+    assert world.canary("get", *words).code == ExitCode.OK
+    assert world.canary("watch", "--until", "paused", *words).code == ExitCode.OK
+    before = told(world)
+    for command in (("abort",), ("promote",), ("undo",), ("pause",), ("deploy", "v9", "--supersede")):
+        ran = world.canary(*command, *words)
+        assert ran.code == ExitCode.DENIED, ran
+        assert "not permitted to `patch` `rollouts" in ran.err.replace("/status", ""), ran
+        assert told(world) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--as", "ana"), "`ana`: it needs the right to `impersonate` `users`"),
+        (("--as", "ben", "--as-group", "ops"), "`ops`: it needs the right to `impersonate` `groups`"),
+        (("--as", "system:serviceaccount:companyos:ci"), "`ci`: it needs the right to `impersonate` `serviceaccounts`"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["get", "list", "abort", "promote", "deploy v9 --supersede", "apply", "history"])
+def test_acting_as_someone_else_needs_the_right_to(
+    tmp_path: Path, words: tuple[str, ...], said: str, verb: str
+) -> None:
+    world = paused(tmp_path)
+    world.allowed = lambda asked: asked.verb != "impersonate" or asked.name == "ben"
+    before = told(world)
+    ran = world.canary(*verb.split(), *words)
+    assert (ran.code, told(world)) == (ExitCode.DENIED, before), ran
+    assert f"error: not permitted to act as {said}\nhint: the server says: " in ran.err, ran

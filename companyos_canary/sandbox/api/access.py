@@ -1,5 +1,5 @@
-"""What the one user of the sandbox may do: the rules of Roles, evaluated as RBAC does (`canary
-sandbox --role FILE`), and the reviews that ask about them."""
+"""What whoever asks may do: the rules of Roles, evaluated as RBAC does (those of `canary sandbox --role FILE`, or those
+that bindings in the store give), and the reviews that ask about them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -45,9 +45,18 @@ def all_rules(_: str) -> list[Json]:
     return [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
 
 
-def review(request: Request, allowed: Policy, rules: Listed, user: str) -> Response | None:
-    """The answer to a review of oneself; None if the request is none. `rules` tells those of a
-    namespace."""
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Whom a request is from and what they may do; `rules` tells it by namespace."""
+
+    user: str
+    groups: tuple[str, ...] = ("system:masters", "system:authenticated")
+    allowed: Policy = everything
+    rules: Listed = all_rules
+
+
+def review(request: Request, asker: Asker) -> Response | None:
+    """The answer to a review of oneself; None if the request is none."""
     kind = _PATHS.get(request.path.rstrip("/"))
     if kind is None or request.method != "POST":
         return None
@@ -56,13 +65,13 @@ def review(request: Request, allowed: Policy, rules: Listed, user: str) -> Respo
     group = "authentication.k8s.io" if kind == "SelfSubjectReview" else "authorization.k8s.io"
     answer: Json = {"kind": kind, "apiVersion": f"{group}/v1", "metadata": {}}
     if kind == "SelfSubjectReview":
-        groups = ["system:masters", "system:authenticated"]
-        return ok({**answer, "status": {"userInfo": {"username": user, "groups": groups}}}, 201)
+        told = {"username": asker.user, "groups": list(asker.groups)}
+        return ok({**answer, "status": {"userInfo": told}}, 201)
     if kind == "SubjectAccessReview":  # about others, and the sandbox's own controllers may do everything
         return ok({**answer, "spec": spec, "status": {"allowed": True}}, 201)
     if kind == "SelfSubjectAccessReview":
-        return ok({**answer, "spec": spec, "status": _decision(spec, allowed)}, 201)
-    return ok({**answer, "spec": {}, "status": _status(rules(spec.get("namespace") or ""))}, 201)
+        return ok({**answer, "spec": spec, "status": _decision(spec, asker.allowed)}, 201)
+    return ok({**answer, "spec": {}, "status": _status(asker.rules(spec.get("namespace") or ""))}, 201)
 
 
 def _decision(spec: Json, allowed: Policy) -> Json:

@@ -8,6 +8,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api import access, discovery, logs, openapi, read
 from companyos_canary.sandbox.api.answer import failure, ok, page_not_found
 from companyos_canary.sandbox.api.call import Call, Handle, read_call
+from companyos_canary.sandbox.api.impersonation import acting
 from companyos_canary.sandbox.api.logs import proxied
 from companyos_canary.sandbox.api.selectors import selected_name
 from companyos_canary.sandbox.api.write import Refuse, Writer
@@ -28,7 +29,7 @@ class Api:
 
     `proxies`: what answers behind `services/NAME:PORT/proxy`, by `NAMESPACE/NAME:PORT`.
     `refuse`: why an object is not taken (None: it is), for what the sandbox does not emulate.
-    `allowed`: the RBAC of the one user, `rules` tells it by namespace.
+    `allowed`: the RBAC of the user who has the token, `rules` tells it by namespace.
     `log_line`: what a pod logs at a second (None: nothing).
     `elapsed`: a monotonic clock in seconds for watches.
     """
@@ -49,11 +50,9 @@ class Api:
         discovery.install_definitions(store)
         self.proxies: dict[str, Handle] = dict(proxies or {})
         self._writer = Writer(store, refuse, self._may_create)
-        self._allowed = allowed
-        self._rules = rules
+        self._owner = access.Asker(user, allowed=allowed, rules=rules)
         self._elapsed = elapsed
         self._log_line = log_line
-        self._user = user
 
     def handle(self, request: Request) -> Response:
         """Answers anything; failures are answers, too (`Status`)."""
@@ -66,13 +65,14 @@ class Api:
         path = request.path.rstrip("/") or "/"
         if path in ("/healthz", "/livez", "/readyz"):
             return Response(200, {"Content-Type": "text/plain; charset=utf-8"}, b"ok")
+        asker = self._asker(request)
         if path == "/version":
             return ok(discovery.VERSION)
         if path == "/openapi/v2":
             return openapi.older(request)
         if path.startswith("/openapi/v3"):
             return openapi.answer(path) or page_not_found()
-        if review := access.review(request, self._allowed, self._rules, self._user):
+        if review := access.review(request, asker):
             return review
         if request.method in ("GET", "HEAD"):
             found = discovery.document(request, discovery.served(self.store))
@@ -83,25 +83,14 @@ class Api:
             return page_not_found()
         if call.subresource and not _serves(call):
             return _not_emulated(call)
-        self._check_access(call)
+        _check_access(call, asker)
         return self._dispatch(call)
 
-    def _check_access(self, call: Call) -> None:
-        attributes = access.Attributes(
-            call.verb,
-            call.kind.group,
-            call.kind.plural,
-            call.subresource,
-            call.namespace,
-            call.name or selected_name(call.request.parameter("fieldSelector")),
-        )
-        if not self._allowed(attributes):
-            raise forbidden(
-                self._user, call.verb, call.kind, namespace=call.namespace, name=call.name, subresource=call.subresource
-            )
+    def _asker(self, request: Request) -> access.Asker:
+        return acting(request, self._owner, self.store)
 
     def _may_create(self, call: Call) -> bool:
-        return self._allowed(
+        return self._asker(call.request).allowed(
             access.Attributes("create", call.kind.group, call.kind.plural, "", call.namespace, call.name)
         )
 
@@ -131,6 +120,21 @@ class Api:
         if call.verb == "watch":
             return read.watch(self.store, call, self._elapsed)
         return read.get(self.store, call) if call.name else read.list_(self.store, call)
+
+
+def _check_access(call: Call, asker: access.Asker) -> None:
+    attributes = access.Attributes(
+        call.verb,
+        call.kind.group,
+        call.kind.plural,
+        call.subresource,
+        call.namespace,
+        call.name or selected_name(call.request.parameter("fieldSelector")),
+    )
+    if not asker.allowed(attributes):
+        raise forbidden(
+            asker.user, call.verb, call.kind, namespace=call.namespace, name=call.name, subresource=call.subresource
+        )
 
 
 def _not_emulated(call: Call) -> Response:

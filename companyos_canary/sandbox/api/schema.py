@@ -14,6 +14,8 @@ from companyos_canary.sandbox.kinds import (
     ANALYSISTEMPLATE,
     AUTOSCALER,
     CLUSTERANALYSISTEMPLATE,
+    CLUSTERROLE,
+    CLUSTERROLEBINDING,
     CONFIGMAP,
     CRD,
     DEPLOYMENT,
@@ -22,6 +24,8 @@ from companyos_canary.sandbox.kinds import (
     NAMESPACE,
     POD,
     REPLICASET,
+    ROLE,
+    ROLEBINDING,
     ROLLOUT,
     SECRET,
     SERVICE,
@@ -294,6 +298,19 @@ _SERVICE_SPEC: Shape = {
     "type": "text",
 }
 
+_RULES: Shape = [
+    {
+        "verbs!": ["text"],
+        "apiGroups": ["text"],
+        "resources": ["text"],
+        "resourceNames": ["text"],
+        "nonResourceURLs": ["text"],
+    }
+]
+_BINDING: Shape = {
+    "roleRef!": {"apiGroup": "text", "kind!": "text", "name!": "text"},
+    "subjects": [{"apiGroup": "text", "kind!": "text", "name!": "text", "namespace": "text"}],
+}
 SHAPES: dict[Kind, Shape] = {
     ROLLOUT: {"spec!": _ROLLOUT_SPEC, "status": _ROLLOUT_STATUS},
     ANALYSISRUN: {"spec!": _ANALYSIS_RUN_SPEC, "status": "map"},
@@ -317,6 +334,10 @@ SHAPES: dict[Kind, Shape] = {
         "status": "map",
     },
     SERVICEACCOUNT: {"secrets": ["map"], "imagePullSecrets": ["map"], "*": "any"},
+    ROLE: {"rules": _RULES},
+    CLUSTERROLE: {"rules": _RULES, "aggregationRule": "map"},
+    ROLEBINDING: _BINDING,
+    CLUSTERROLEBINDING: _BINDING,
     CRD: {"spec!": {"group!": "text", "*": "any"}, "status": "map"},
     EVENT: {
         "involvedObject!": {"kind": "text", "name": "text", "namespace": "text", "*": "any"},
