@@ -1,6 +1,8 @@
-"""A clock that only moves when a test says so."""
+"""A clock that only moves when a test says so, and controllers that are late by it."""
 
 from datetime import UTC, datetime, timedelta
+
+from companyos_canary.sandbox.behaviour import Delay, Pace
 
 START = datetime(2026, 11, 23, 12, 0, 0, 300_000, tzinfo=UTC)
 
@@ -21,3 +23,12 @@ class Clock:
         """Never goes back."""
         self.moment = max(self.moment, moment)
         return self.moment
+
+
+def always(delay: timedelta) -> Delay:
+    return lambda: delay
+
+
+def late(delay: Delay) -> Pace:
+    """Everyone is as late as that."""
+    return Pace(delay, delay, delay)

@@ -144,7 +144,7 @@ def _stable(session: base.Session) -> base.Answer:
     snapshot = session.cluster.snapshot(session.rollout)
     rollout = snapshot.rollout
     head: Where = session.place_of(rollout)
-    old, new = _templates(session, snapshot)
+    old, new = _templates(snapshot)
     if old is None or new is None:
         why = "there is no stable version yet" if old is None else "no update is in progress"
         return _answer(
@@ -159,7 +159,7 @@ def _stable(session: base.Session) -> base.Answer:
     return _answer(head, "stable and canary", [found], only, same, snapshot.notes)
 
 
-def _templates(session: base.Session, snapshot: Snapshot) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+def _templates(snapshot: Snapshot) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
     """The pod templates of stable and of the canary; None for what there is not. Raises Forbidden if ReplicaSets
     may not be listed."""
     rollout = snapshot.rollout

@@ -152,11 +152,11 @@ def changed(
 
 def unseen(session: Session, changed: Changed, verb: str) -> Answer:
     """The answer where a change was sent, and its effect was not seen."""
-    said, code = _what_came(session, changed, f"the {verb} of {session.rollout} in {session.place}")
+    said, code = _what_came(changed, f"the {verb} of {session.rollout} in {session.place}")
     return sent_answer(session, changed, said, code=code)
 
 
-def _what_came(session: Session, changed: Changed, what: str) -> tuple[str, ExitCode]:
+def _what_came(changed: Changed, what: str) -> tuple[str, ExitCode]:
     """One sentence for each way in which the effect of a change is not seen, and its exit code."""
     look, rollout = "look with `canary status`", changed.after
     sent = f"{what} was accepted"

@@ -86,7 +86,7 @@ def verify(
             f"{wanted} never ends: it measures {names} without a count", hint="bound it with --timeout, e.g. 10m"
         )
     if dry_run:
-        return _dry(session, made)
+        return _dry(made)
     run = created_run(session.cluster, made, wanted.name, time.now())
     session.subject = f"AnalysisRun `{run.name}`"
     session.note(f"AnalysisRun `{run.name}` was created in {session.place}")
@@ -130,7 +130,7 @@ def _progress(session: base.Session, run: AnalysisRun, seen: dict[str, int]) -> 
             session.note(f"{one.row.name}{value} {one.row.verdict} ({one.row.measured}{of})")
 
 
-def _dry(session: base.Session, made: Json) -> base.Answer:
+def _dry(made: Json) -> base.Answer:
     from companyos_canary.render.templates import to_yaml
 
     return base.Answer(

@@ -11,7 +11,6 @@ from msgspec import Meta
 
 _NoData = Literal["hold", "pass", "fail"]
 _Form = Literal["evidence", "safe", "literal"]
-_DURATION = "a duration such as `2m`, `90s` or `300ms`"
 
 ALLOWED: dict[str, str] = {
     "schema": "`canary/v1`",

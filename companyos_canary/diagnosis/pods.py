@@ -16,7 +16,6 @@ from companyos_canary.units import duration
 
 _MOUNT = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
 _LACKS = re.compile(r"[Ii]nsufficient ([\w./-]+)")
-_STARTING = timedelta(minutes=2)
 _VOLUME = ("persistentvolumeclaim", "volume node affinity", "max volume count", "no available volume zone")
 _NO_KEY = re.compile(r"references non-existent (config|secret) key")
 _AGAIN = 3  # times

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from companyos_canary import errors
 from companyos_canary.model.http import Json, Request, Response, Transport
-from companyos_canary.prometheus.transport import FirstThatAnswers, HttpTransport, ProxyTransport, Service, service_of
+from companyos_canary.prometheus.transport import FirstThatAnswers, HttpTransport, ProxyTransport, service_of
 
 _LONGEST_BODY = 200
 
@@ -134,12 +134,6 @@ class Prometheus:
                 return errors.ServerError(f"`{self.address}` is not a Prometheus{told}")
             case code:
                 return errors.ServerError(f"{who} answered {code}{told}", status=code)
-
-
-def proxied(cluster: Transport, namespace: str, service: str, port: int, *, timeout: float = 5.0) -> Prometheus:
-    """A Prometheus that is a service of the cluster, asked through the API server."""
-    transport = ProxyTransport(cluster, Service(namespace, service, port))
-    return Prometheus("", transport, timeout=timeout)
 
 
 def automatic(url: str, cluster: Transport, namespace: str, *, timeout: float = 5.0) -> Prometheus:

@@ -157,14 +157,3 @@ def _analysis(settings: Settings, template: str) -> dict[str, Any]:
 
 def _whole(duration: timedelta) -> timedelta:
     return timedelta(seconds=int(duration.total_seconds()))
-
-
-def settings_duration(settings: Settings) -> timedelta:
-    """The sum of all analyses and timed pauses. A pause that waits for a person counts nothing, and
-    neither does the time pods take to start."""
-    total = timedelta()
-    for step in settings.steps:
-        timing = step_timing(settings, step)
-        total += timing.duration if timing else timedelta()
-        total += step.pause if isinstance(step.pause, timedelta) else timedelta()
-    return total

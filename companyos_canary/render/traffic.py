@@ -10,8 +10,6 @@ from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.rollout import GATEWAY
 from companyos_canary.render.steps import header_route, preview_service
 
-HEADER_FROM = ("gateway", "istio", "alb")
-
 
 def canary_service(settings: Settings) -> str:
     return f"{settings.rollout}-canary"

@@ -94,10 +94,6 @@ def prompt() -> timedelta:
     return timedelta()
 
 
-def always(delay: timedelta) -> Delay:
-    return lambda: delay
-
-
 def drawn(most: timedelta, seed: int) -> Delay:
     """Between nothing and `most`, the same for the same seed."""
     random = Random(seed)
@@ -117,11 +113,6 @@ class Pace:
 
 
 PROMPT = Pace()
-
-
-def late(delay: Delay) -> Pace:
-    """Everyone is as late as that."""
-    return Pace(delay, delay, delay)
 
 
 def natural(seed: int) -> Pace:

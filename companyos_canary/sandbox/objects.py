@@ -2,10 +2,10 @@
 says instead of an object: `ApiStatus`, and the real server's sentences."""
 
 import marshal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from companyos_canary.sandbox.kinds import KINDS, Kind
+from companyos_canary.sandbox.kinds import Kind
 
 
 class ApiStatus(Exception):
@@ -111,11 +111,6 @@ def copied(value: T) -> T:
     any_value: Any = value
     copy: T = marshal.loads(marshal.dumps(any_value, 2))
     return copy
-
-
-def kind_of(obj: Object, kinds: Iterable[Kind] = KINDS) -> Kind | None:
-    """The kind that an object's apiVersion and kind name."""
-    return next((k for k in kinds if (k.api_version, k.kind) == (obj.get("apiVersion"), obj.get("kind"))), None)
 
 
 def labels_match(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:

@@ -267,8 +267,3 @@ class Connection(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             socket.socket.close(self.connection)
-
-
-def serve(handle: Handle, *, tls: ssl.SSLContext | None = None, token: str = "", port: int = 0) -> Server:
-    """Starts a server on a free loopback port (or the given one); OSError where it is taken."""
-    return Server(handle, tls=tls, token=token, port=port).start()

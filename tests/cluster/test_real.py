@@ -13,7 +13,8 @@ from companyos_canary.cluster.credentials import open_transport
 from companyos_canary.cluster.feed import WatchFeed
 from companyos_canary.cluster.kinds import ROLLOUT
 from companyos_canary.errors import Unauthenticated
-from companyos_canary.prometheus.client import proxied
+from companyos_canary.prometheus.client import Prometheus
+from companyos_canary.prometheus.transport import ProxyTransport, Service
 from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.server import Server
@@ -88,6 +89,6 @@ def test_a_token_that_is_not_known_is_unauthenticated(real: Real) -> None:
 
 def test_a_service_that_is_not_there_is_a_problem_and_no_failure(real: Real) -> None:
     cluster = real.cluster()
-    reading = proxied(cluster.transport, "monitoring", "prometheus", 9090).ask("up")
+    reading = Prometheus("", ProxyTransport(cluster.transport, Service("monitoring", "prometheus", 9090))).ask("up")
     cluster.close()
     assert 'services "prometheus" not found' in reading.problem

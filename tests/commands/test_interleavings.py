@@ -25,8 +25,9 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
 from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.behaviour import PROMPT, late, natural
+from companyos_canary.sandbox.behaviour import PROMPT, natural
 from companyos_canary.sandbox.kinds import ANALYSISRUN
+from tests.clock import late
 from tests.commands.conftest import freeze
 from tests.commands.test_stopping_laws import MOVES, images
 from tests.matrix.cells import copied

@@ -17,8 +17,9 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.image import REVISION
-from companyos_canary.sandbox.behaviour import PROMPT, Pace, always, late
+from companyos_canary.sandbox.behaviour import PROMPT, Pace
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, REPLICASET, ROLLOUT, SERVICE
+from tests.clock import always, late
 from tests.commands.test_held_back import state
 from tests.commands.test_interleavings import FEW
 from tests.matrix.cells import copied

@@ -13,8 +13,9 @@ import yaml
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.behaviour import PROMPT, always, late
+from companyos_canary.sandbox.behaviour import PROMPT
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EXPERIMENT
+from tests.clock import always, late
 from tests.commands.conftest import changing, interrupt
 from tests.commands.test_create import template_object
 from tests.commands.test_experiment import judging

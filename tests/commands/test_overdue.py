@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.behaviour import Pace, always
+from companyos_canary.sandbox.behaviour import Pace
+from tests.clock import always
 from tests.commands.conftest import freeze
 from tests.world import World
 

@@ -17,7 +17,7 @@ from companyos_canary import adapters
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.credentials import make_identity
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, POD, SECRET
-from companyos_canary.sandbox.server import serve
+from companyos_canary.sandbox.server import Server
 from tests.commands.conftest import freeze, installed
 from tests.printed import SECRETS
 from tests.world import CONFIG, Ran, World
@@ -160,7 +160,7 @@ def opened(folder: Path) -> Iterator[Stage]:
             return Response(stage.refuses, {}, told)
         return world.faults(request)
 
-    server = serve(handle, tls=identity.context, token=PLANTED)
+    server = Server(handle, tls=identity.context, token=PLANTED).start()
     stage.url = server.url
     world.connect = adapters.connect  # type: ignore[method-assign]
     try:

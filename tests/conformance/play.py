@@ -17,13 +17,13 @@ from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.api.api import Api
-from companyos_canary.sandbox.behaviour import HEAD, PROMPT, Pace, Release, always, drawn
+from companyos_canary.sandbox.behaviour import HEAD, PROMPT, Pace, Release, drawn
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.controller.rollouts import refusal
 from companyos_canary.sandbox.kinds import KINDS, NAMESPACE, REPLICASET, ROLLOUT, Kind
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Store
-from tests.clock import Clock
+from tests.clock import Clock, always
 from tests.conformance.script import ADDRESS, Script
 from tests.conformance.trace import Line, Trace
 from tests.provider import FunctionProvider

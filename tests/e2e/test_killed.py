@@ -21,7 +21,7 @@ from companyos_canary.model.image import REVISION
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.kinds import CONFIGMAP, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.sandbox import Sandbox
-from companyos_canary.sandbox.server import serve
+from companyos_canary.sandbox.server import Server
 from tests.commands.test_held_back import state
 from tests.e2e.conftest import CANARY, PATIENCE, Shell
 from tests.world import CONFIG
@@ -82,7 +82,7 @@ def begun(story: Story, folder: Path) -> Iterator[tuple[Sandbox, Line, Shell]]:
     (folder / "canary.yaml").write_text(story.config)
     sandbox = Sandbox(namespaces=("companyos",))
     line = Line(sandbox.control)
-    server = serve(line)
+    server = Server(line).start()
     try:
         shell = Shell(folder, folder / "kubeconfig")
         shell.kubeconfig.write_text(yaml.safe_dump(kubeconfig(server.url)))

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from companyos_canary import errors
 from companyos_canary.model.http import Request, Response
-from companyos_canary.prometheus.client import Prometheus, automatic, proxied
-from companyos_canary.prometheus.transport import HttpTransport, Service, service_of, without_password
+from companyos_canary.prometheus.client import Prometheus, automatic
+from companyos_canary.prometheus.transport import HttpTransport, ProxyTransport, Service, service_of, without_password
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 URL = "http://prometheus.monitoring:9090"
@@ -247,9 +247,13 @@ def good() -> Response:
     return Response(200, {}, json.dumps(vector("1")).encode())
 
 
+def through(cluster: ClusterApi, namespace: str, service: str, port: int) -> Prometheus:
+    return Prometheus("", ProxyTransport(cluster, Service(namespace, service, port)))
+
+
 def test_the_api_server_passes_questions_on() -> None:
     cluster = ClusterApi(good())
-    prometheus = proxied(cluster, "monitoring", "prometheus", 9090)
+    prometheus = through(cluster, "monitoring", "prometheus", 9090)
     assert prometheus.ask("up").value == 1.0
     assert cluster.asked[0].path == ("/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query")
     assert cluster.asked[0].query == (("query", "up"),)
@@ -259,7 +263,7 @@ def test_the_api_server_passes_questions_on() -> None:
 
 def test_a_refusal_of_the_api_server_is_told() -> None:
     status = {"kind": "Status", "message": 'services "prometheus:9090" is forbidden'}
-    prometheus = proxied(ClusterApi(Response(403, {}, json.dumps(status).encode())), "m", "p", 1)
+    prometheus = through(ClusterApi(Response(403, {}, json.dumps(status).encode())), "m", "p", 1)
     assert "is forbidden" in prometheus.ask("up").problem
 
 

@@ -22,7 +22,7 @@ from companyos_canary.promql import parse
 from companyos_canary.render.analysis import conditions
 from companyos_canary.render.evidence import at_least
 from companyos_canary.render.objects import objects
-from companyos_canary.render.steps import settings_duration, timing
+from companyos_canary.render.steps import timing
 from companyos_canary.render.templates import to_yaml
 from tests.render.samples import settings
 
@@ -176,13 +176,6 @@ def test_the_last_measurement_ends_the_step_and_is_inside(duration: timedelta, w
     assert timedelta(seconds=1) <= found.interval <= timedelta(minutes=1)
     # Late enough to see this canary, early enough to leave most of the time to measure.
     assert found.initial_delay <= max(duration / 2, window) + found.interval
-
-
-@deadline_free
-@given(st.lists(STEPS, min_size=1, max_size=5))
-def test_the_planned_duration_is_the_sum_of_what_was_written(steps: list[StepSettings]) -> None:
-    timed = [d for s in steps for d in (s.analysis, s.pause) if isinstance(d, timedelta)]
-    assert settings_duration(settings(steps=tuple(steps))) == sum(timed, timedelta())
 
 
 @deadline_free

@@ -13,7 +13,7 @@ from companyos_canary.model.quantity import format_duration
 from companyos_canary.render.analysis import conditions
 from companyos_canary.render.objects import objects
 from companyos_canary.render.queries import LITERAL, SAFE
-from companyos_canary.render.steps import settings_duration, timing
+from companyos_canary.render.steps import timing
 from companyos_canary.render.templates import filled_template, template_dir
 from tests.render.samples import SETTINGS, settings
 
@@ -128,10 +128,6 @@ def test_a_pod_may_be_written_as_a_template_or_as_its_spec() -> None:
     short: dict[str, Any] = {"nodeName": "a", "metadata": {"labels": {"x": "y"}}}
     long: dict[str, Any] = {"spec": {"nodeName": "a"}, "metadata": {"labels": {"x": "y"}}}
     assert objects(settings(pod=short), "v1") == objects(settings(pod=long), "v1")
-
-
-def test_the_planned_duration_of_the_guide_is_seven_minutes() -> None:
-    assert settings_duration(SETTINGS) == timedelta(minutes=7)
 
 
 def test_a_placeholder_alone_keeps_its_type_and_inside_a_text_becomes_text() -> None:

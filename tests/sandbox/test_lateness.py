@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.behaviour import HEAD, V1_9, Pace, Queue, Release, always, drawn, late, natural
+from companyos_canary.sandbox.behaviour import HEAD, V1_9, Pace, Queue, Release, drawn, natural
 from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
+from tests.clock import always, late
 from tests.sandbox.stage import Stage
 
 STEPS = [{"setWeight": 20}, {"pause": {}}]

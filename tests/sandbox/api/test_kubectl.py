@@ -15,7 +15,7 @@ from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.defaults import namespace
 from companyos_canary.sandbox.kinds import EVENT, NAMESPACE, POD
-from companyos_canary.sandbox.server import serve
+from companyos_canary.sandbox.server import Server
 from companyos_canary.sandbox.store import Store
 from tests.sandbox.api.client import deployment, on_a_node, pod, rollout
 
@@ -30,7 +30,7 @@ class Sandbox:
     def __init__(self, folder: Path) -> None:
         self.store = Store(lambda: datetime.now(UTC))
         identity = make_identity()
-        self.server = serve(Api(self.store).handle, tls=identity.context, token=TOKEN)
+        self.server = Server(Api(self.store).handle, tls=identity.context, token=TOKEN).start()
         self.folder = folder
         write_kubeconfig(folder / "kubeconfig", server=self.server.url, token=TOKEN, ca=identity.ca)
 

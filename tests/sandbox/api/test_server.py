@@ -18,7 +18,7 @@ from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.credentials import Identity, make_identity, write_kubeconfig
 from companyos_canary.sandbox.faults.effects import Cut, Drop, Fault, Silence
 from companyos_canary.sandbox.faults.injection import Faulty
-from companyos_canary.sandbox.server import Server, serve
+from companyos_canary.sandbox.server import Server
 from companyos_canary.sandbox.store import Store
 from tests.sandbox.api.client import ROLLOUTS, Clock, rollout
 
@@ -38,7 +38,7 @@ def faults() -> Faulty:
 
 @pytest.fixture
 def server(identity: Identity, faults: Faulty) -> Iterator[Server]:
-    server = serve(faults, tls=identity.context, token=TOKEN)
+    server = Server(faults, tls=identity.context, token=TOKEN).start()
     yield server
     server.close()
 
@@ -161,7 +161,7 @@ def test_silence_lasts_until_the_server_closes(
 
 
 def test_plain_http_serves_any_handle() -> None:
-    server = serve(lambda request: Response(200, {}, request.path.encode()))
+    server = Server(lambda request: Response(200, {}, request.path.encode())).start()
     wire = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
     wire.request("GET", "/a%20b")
     assert wire.getresponse().read() == b"/a b"
@@ -195,7 +195,7 @@ def test_a_body_that_cannot_be_read_is_refused(
 def test_a_request_under_another_name_is_not_answered(identity: Identity, faults: Faulty, *, tls: bool) -> None:
     """As of a page that a browser took from a server whose name leads here now."""
     context = ssl.create_default_context(cadata=identity.ca.decode())
-    server = serve(faults, tls=identity.context if tls else None)
+    server = Server(faults, tls=identity.context if tls else None).start()
     port = server.server_address[1]
     for host, code in (
         ("evil.example.com", 421),
@@ -274,7 +274,7 @@ def test_a_server_that_never_started_can_be_closed() -> None:
 
 
 def test_a_handle_that_breaks_is_an_internal_error() -> None:
-    server = serve(lambda request: Response(1 // 0))
+    server = Server(lambda request: Response(1 // 0)).start()
     wire = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
     status, body = ask(wire, "GET", "/")
     wire.close()
@@ -287,7 +287,7 @@ def test_a_connection_that_is_lost_makes_no_noise(capfd: pytest.CaptureFixture[s
     def broken(request: Request) -> Response:
         raise ConnectionAbortedError
 
-    server = serve(broken)
+    server = Server(broken).start()
     wire = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
     wire.request("GET", "/")
     with pytest.raises(http.client.RemoteDisconnected):

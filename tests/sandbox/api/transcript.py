@@ -22,7 +22,7 @@ from companyos_canary.sandbox.controller.rollouts import refusal
 from companyos_canary.sandbox.credentials import make_identity, write_kubeconfig
 from companyos_canary.sandbox.defaults import namespace
 from companyos_canary.sandbox.kinds import NAMESPACE
-from companyos_canary.sandbox.server import serve
+from companyos_canary.sandbox.server import Server
 from companyos_canary.sandbox.store import Store
 
 HERE = Path(__file__).parent / "kubectl"
@@ -60,7 +60,7 @@ class Desk:
         self._api = Api(self.store, refuse=refusal)
         self._lock = threading.Lock()
         identity = make_identity()
-        self.server = serve(self.handle, tls=identity.context, token=TOKEN)
+        self.server = Server(self.handle, tls=identity.context, token=TOKEN).start()
         write_kubeconfig(folder / "kubeconfig", server=self.server.url, token=TOKEN, ca=identity.ca, namespace=SPACE)
         self.store.create(NAMESPACE, namespace(SPACE))
 
