@@ -5,7 +5,7 @@ import sys
 
 def main() -> None:
     try:
-        from companyos_canary.cli import main as canary  # noqa: PLC0415 - it takes the longest
+        from companyos_canary.cli import start as canary  # noqa: PLC0415 - it takes the longest
 
         canary()
     except KeyboardInterrupt:

@@ -237,7 +237,7 @@ class _Closed(io.StringIO):
         raise OSError(errno.EBADF, "it is closed")
 
 
-def main() -> None:
+def start() -> None:
     """The `canary` program. SIGTERM (a cancelled CI job) and the end of a terminal are Ctrl-C: the
     verdict is still said. Under nohup the terminal may end."""
     for number in (signal.SIGTERM, signal.SIGHUP):

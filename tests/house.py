@@ -9,7 +9,9 @@ another checkout with the same code. tests/test_house.py holds bounds on some of
   imported module lies; loading takes only those that run when a module is loaded, the rest also
   those inside functions. In a chain a circle counts as one module
 - a name with several meanings: a function, class or constant at the top of a module of the product,
-  with no leading underscore, that a second module defines as well
+  with no leading underscore, that a second module defines as well. What every room of a package has
+  under one name is an interface (`INTERFACES`) and means one thing; and the function of a verb bears
+  its verb's name, but nothing imports it
 - a repeated run: six or more lines that are somewhere else in the package, too; blank lines,
   comments, docstrings and imports are left out. The signatures of verbs are counted apart
 - calls of a frame: calls of the package's functions while the screen is drawn once; comprehensions
@@ -41,6 +43,13 @@ PACKAGE = "companyos_canary"
 HERE = Path(__file__).parents[1]
 APART = ("sandbox", "analysis", "promql")
 LONG, RUN = 35, 6
+#: What each module of a package has for those who go through all of them: what a verb's file says of itself, the rules
+#: of a part of lint, what a room of `view` says to a terminal and to a pipe.
+INTERFACES = {
+    "commands": frozenset({"COMPLETIONS", "EXAMPLES", "EXITS", "OUTPUT", "command"}),
+    "lint.rules": frozenset({"RULES"}),
+    "view": frozenset({"plain", "screen"}),
+}
 SIZES = ((100, 40), (100, 20))
 #: Where the rules of an AnalysisRun were before they had a package of their own.
 _ANALYSIS = (
@@ -210,10 +219,17 @@ def shared_names(modules: Mapping[str, Module]) -> dict[str, list[str]]:
     """Public names that more than one module defines at its top, and where."""
     found: dict[str, list[str]] = defaultdict(list)
     for name, module in modules.items():
-        for defined in sorted(set(_defined(module.tree))):
-            if not defined.startswith("_"):
+        for defined in set(_defined(module.tree)):
+            if not defined.startswith("_") and name != f"{PACKAGE}.commands.{defined}":
                 found[defined].append(name)
-    return {defined: where for defined, where in found.items() if len(where) > 1}
+    several = {defined: {_interface(defined, name) for name in where} for defined, where in found.items()}
+    return {defined: sorted(where) for defined, where in several.items() if len(where) > 1}
+
+
+def _interface(defined: str, module: str) -> str:
+    """The package whose modules all have this name, else the module itself."""
+    inside = (p for p, names in INTERFACES.items() if defined in names and f"{module}.".startswith(f"{PACKAGE}.{p}."))
+    return next(inside, module)
 
 
 def _defined(tree: ast.Module) -> Iterator[str]:

@@ -18,7 +18,7 @@ KNOWN: set[frozenset[str]] = set()
 #: Modules in the longest chain of imports; with those inside functions, and without.
 CHAIN, CHAIN_OF_LOADING = 15, 14
 #: Public names that two modules of the product define at their top.
-NAMES = 25
+NAMES = 0
 #: Calls of our functions while a frame is drawn once; the aim is 2,500 at 100×40.
 CALLS = {(100, 40): 937, (100, 20): 1150}
 #: Calls of `argo` and `analysis` that derive again what the frame has already; the aim is 0.
@@ -163,6 +163,14 @@ def test_a_public_name_at_the_top_of_two_modules_has_several_meanings(tmp_path: 
     a = "LIMIT: int = 1\n_own = 2\ndef plain():\n    inner = 1\nclass Step: ...\n"
     b = "from companyos_canary.a import Step\nLIMIT = 2\n_own = 3\ninner = 4\ndef plain(): ...\n"
     assert short(list(shared_names(built(tmp_path, a=a, b=b).package))) == ["LIMIT", "plain"]
+
+
+def test_an_interface_of_a_package_is_one_meaning_and_a_verb_is_found_by_its_file(tmp_path: Path) -> None:
+    modules = {f"commands__{n}": f"EXITS = 1\ndef {n}(): ...\n" for n in ("abort", "retry")}
+    within = built(tmp_path / "within", argo="def abort(): ...", **modules)
+    assert shared_names(within.package) == {}
+    beyond = built(tmp_path / "beyond", argo="EXITS = 2\ndef abort(): ...", view="def abort(): ...", **modules)
+    assert short(list(shared_names(beyond.package))) == ["EXITS", "abort"]
 
 
 def test_six_lines_that_are_twice_there_are_one_run_in_each_place(tmp_path: Path) -> None:

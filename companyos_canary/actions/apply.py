@@ -76,7 +76,7 @@ def planned_changes(cluster: Cluster, settings: Settings, version: str | None, *
     tried = [_with_live_replicas(o, live) if o["kind"] == ROLLOUT.kind else o for o in wanted]
     dry, forced = _dry_run(cluster, tried, force=force)
     rollout = next(o for o in dry if o["kind"] == ROLLOUT.kind)
-    kept = (*kept, *routes.left_behind(live, rollout))
+    kept = (*kept, *routes.left_ingresses(live, rollout))
     found = changes(live, rollout) if live is not None else ()
     if live is not None and _only_for_the_next(Rollout.from_object(live), found):
         return Planned(wanted, before, dry, (), found, forced, kept)

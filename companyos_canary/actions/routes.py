@@ -43,7 +43,7 @@ def what_it_lacks(settings: Settings, route: Mapping[str, Any]) -> str:
     return f"{name} exists and is left as it is, but it does not name {added}: {fix} to its backends"
 
 
-def left_behind(live: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> tuple[str, ...]:
+def left_ingresses(live: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> tuple[str, ...]:
     """What the controller made for nginx and does not remove when the Rollout has no such router any more (upstream
     issue 4751)."""
     if _nginx(wanted) or not (before := _nginx(live or {})):

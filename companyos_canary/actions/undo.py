@@ -9,7 +9,7 @@ from companyos_canary.argo.effects import undone
 from companyos_canary.argo.gitops import different
 from companyos_canary.argo.history import previous_stable, revision_of, was_aborted
 from companyos_canary.argo.patches.decision import Decision
-from companyos_canary.argo.patches.hold import Hold, held, left_behind
+from companyos_canary.argo.patches.hold import Hold, held, images_left
 from companyos_canary.argo.patches.record import (
     End,
     Record,
@@ -117,7 +117,7 @@ def hold_for(snapshot: Snapshot, target: ReplicaSet, record: Record) -> Hold:
         end = next((e for e in known_ends(snapshot) if e.undone), None)
         before = snapshot.replicaset(end.hash) if end else None
         left = before.containers if before else ()
-    images = left_behind(left, target.containers)
+    images = images_left(left, target.containers)
     if not images:
         raise Refused(
             f"--hold holds images, and the version that is left has none but those of {version_of(target)}",

@@ -14,7 +14,7 @@ from companyos_canary.argo.pods import is_far, pod_share
 from companyos_canary.argo.progress import step_run
 from companyos_canary.argo.rows import Measured, SnapshotRow, bound, measured_row, snapshot_row
 from companyos_canary.argo.steps import step_of
-from companyos_canary.model import analysisrun
+from companyos_canary.model.analysisrun import AnalysisRun, Measurement
 from companyos_canary.model.outcome import FailedMetric, PodProblem
 from companyos_canary.model.row import Says, named, pick
 
@@ -329,7 +329,7 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement(Measured):
+class MeasurementRow(Measured):
     """One answer of a metric, reported once. A good value is `operator limit`; `limit` is null where
     the conditions name no single one."""
 
@@ -367,7 +367,7 @@ def _transitions(was: SnapshotRow, now: SnapshotRow) -> list[Transition]:
     ]
 
 
-def _measurements(before: Picture | None, after: Picture) -> list[Measurement]:
+def _measurements(before: Picture | None, after: Picture) -> list[MeasurementRow]:
     """In the order in which they ended. The controller keeps the last ten of a metric alone, so
     they are distinguished by what they are, not by their number."""
     known = {
@@ -375,7 +375,7 @@ def _measurements(before: Picture | None, after: Picture) -> list[Measurement]:
         for run in (before.snapshot.current_runs if before else ())
         for result in run.results
     }
-    fresh: list[tuple[datetime, Measurement]] = []
+    fresh: list[tuple[datetime, MeasurementRow]] = []
     for run in after.snapshot.current_runs:
         for result in run.results:
             seen = known.get((run.name, result.name), [])
@@ -387,12 +387,10 @@ def _measurements(before: Picture | None, after: Picture) -> list[Measurement]:
     return [row for _, row in sorted(fresh, key=lambda pair: pair[0])]
 
 
-def _measurement(
-    picture: Picture, run: analysisrun.AnalysisRun, metric: str, one: analysisrun.Measurement
-) -> Measurement:
+def _measurement(picture: Picture, run: AnalysisRun, metric: str, one: Measurement) -> MeasurementRow:
     asked = next((m for m in run.metrics if m.name == metric), None)
     return pick(
-        Measurement,
+        MeasurementRow,
         measured_row(one),
         run=run.name,
         metric=metric,

@@ -282,7 +282,7 @@ def experiments(line: CommandLine) -> list[tuple[str, str]]:
     return [(str(name), str(phase or "Pending")) for name, phase in named]
 
 
-def template_names(line: CommandLine) -> list[tuple[str, str]]:
+def known_templates(line: CommandLine) -> list[tuple[str, str]]:
     """The AnalysisTemplates of the namespace."""
     from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, Selection
 

@@ -18,7 +18,7 @@ from companyos_canary.cluster.kinds import (
     known,
 )
 from companyos_canary.commands import base
-from companyos_canary.commands.candidates import template_names
+from companyos_canary.commands.candidates import known_templates
 from companyos_canary.commands.manifests import read_objects
 from companyos_canary.config import resolve
 from companyos_canary.diagnosis.control import INSTANCE
@@ -55,7 +55,7 @@ OUTPUT = Output((Created,))
 EXITS = exits(ExitCode.REFUSED, ExitCode.UNOBSERVED)
 _KINDS: tuple[Kind, ...] = (ROLLOUT, EXPERIMENT, ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE)
 _RUN = ("analysisrun", "analysisruns", "ar")
-COMPLETIONS = {"template": template_names}
+COMPLETIONS = {"template": known_templates}
 
 
 def create(

@@ -133,7 +133,7 @@ def _of_rollout(
         yield from _seen("live", lambda: [_as_rendered(cluster, own)])
     yield from _seen("templates", lambda: list(readiness.templates(live, _templates(cluster, snapshot))))
     yield from _seen("services", lambda: list(readiness.services(snapshot, _objects(cluster, "services", snapshot))))
-    yield from _seen("services", lambda: list(readiness.left_behind(snapshot, cluster.items(_services(cluster)))))
+    yield from _seen("services", lambda: list(readiness.orphaned_services(snapshot, cluster.items(_services(cluster)))))
     yield from prerequisites.plugin_checks(cluster, snapshot)
     yield from prerequisites.route_rights_checks(cluster, live, deployment)
     if own and own.traffic:

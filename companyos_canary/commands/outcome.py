@@ -35,7 +35,7 @@ class Sent(Placed):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RequestRow:
     """A request of a dry run. `body` is a patch: a list of operations, or an object."""
 
     method: str
@@ -49,7 +49,7 @@ class DryRun(Placed):
     """Nothing was sent."""
 
     dry_run: Literal[True] = True
-    requests: tuple[Request, ...]
+    requests: tuple[RequestRow, ...]
 
 
 CHANGE = (Sent, DryRun)
@@ -111,14 +111,14 @@ def sent_answer(session: Session, changed: Changed, sentence: str, *, code: Exit
     )
 
 
-def _request(rollout: Rollout, patch: Patch) -> Request:
+def _request(rollout: Rollout, patch: Patch) -> RequestRow:
     kind, name = ROLLOUT, rollout.name
     if patch.target == "Deployment":
         kind, name = DEPLOYMENT, str((rollout.workload_ref or {}).get("name"))
     request = patch_request(
         kind, rollout.namespace, name, patch.body, content_type=patch.content_type, subresource=patch.subresource
     )
-    return Request(request.method, request.target, patch.content_type, patch.body)
+    return RequestRow(request.method, request.target, patch.content_type, patch.body)
 
 
 def verb_with(session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen, reason: str) -> Verb:

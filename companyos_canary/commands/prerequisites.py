@@ -103,12 +103,12 @@ def route_rights_checks(cluster: Cluster, live: Rollout, deployment: Json | None
             role = cluster.object(_ROLE.api_version, _ROLE.plural, CONTROLLER)
             rules = (role or {}).get("rules")
         if isinstance(rules, list) and not missing(needed, rules, ""):
-            yield from installation.route_rights([], f"the ClusterRole {CONTROLLER}")
+            yield from installation.router_rights([], f"the ClusterRole {CONTROLLER}")
         else:
-            yield from installation.route_rights(None, "", unseen)
+            yield from installation.router_rights(None, "", unseen)
         return
     who = f"ServiceAccount {user.partition('serviceaccount:')[2].replace(':', '/')}"
     if lacking and deployment is None:  # another account may be the controller's
-        yield from installation.route_rights(None, "", f"{who} may not, and no controller was found")
+        yield from installation.router_rights(None, "", f"{who} may not, and no controller was found")
     else:
-        yield from installation.route_rights(lacking, who)
+        yield from installation.router_rights(lacking, who)

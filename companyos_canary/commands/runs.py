@@ -11,7 +11,7 @@ from companyos_canary.argo.patches.decision import Change
 from companyos_canary.cluster.client import patch_request
 from companyos_canary.cluster.kinds import ANALYSISRUN, EXPERIMENT, Kind
 from companyos_canary.commands.options import not_a_name
-from companyos_canary.commands.outcome import Request
+from companyos_canary.commands.outcome import RequestRow
 from companyos_canary.commands.session import Answer, Session
 from companyos_canary.commands.several import worst_code
 from companyos_canary.errors import ExitCode, UsageError, near, printable
@@ -50,7 +50,7 @@ class RunsDryRun:
     kind: str
     namespace: str
     context: str
-    requests: tuple[Request, ...]
+    requests: tuple[RequestRow, ...]
     dry_run: Literal[True] = True
 
 
@@ -118,16 +118,16 @@ def runs_answer(
     )
 
 
-def _requests(session: Session, changed: ChangedRun) -> Request:
+def _requests(session: Session, changed: ChangedRun) -> RequestRow:
     patch = changed.decision.patches[0] if isinstance(changed.decision, Change) else None
     assert patch is not None
     made = patch_request(
         changed.kind, session.cluster.namespace, changed.before.name, patch.body, content_type=patch.content_type
     )
-    return Request(made.method, made.target, patch.content_type, patch.body)
+    return RequestRow(made.method, made.target, patch.content_type, patch.body)
 
 
-def _written(request: Request) -> list[str]:
+def _written(request: RequestRow) -> list[str]:
     body = json.dumps(request.body, indent=2, ensure_ascii=False).splitlines()
     return [f"{request.method} {request.path}", f"content-type: {request.content_type}", *body]
 

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 from companyos_canary.commands.options import RolloutsArgument, SelectorOption, not_a_selector
-from companyos_canary.commands.outcome import Request
+from companyos_canary.commands.outcome import RequestRow
 from companyos_canary.commands.session import Answer, Session, final, sent_of
 from companyos_canary.config import resolve
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, Invalid, NotFound, UsageError
@@ -33,7 +33,7 @@ class OneOf(Placed):
     notes: tuple[str, ...] = LEFT_OUT
     put_back: str | None = LEFT_OUT
     dry_run: bool = LEFT_OUT
-    requests: tuple[Request, ...] = LEFT_OUT
+    requests: tuple[RequestRow, ...] = LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from companyos_canary.argo.judged import JudgedRun, judged, judged_run
 from companyos_canary.argo.limits import number_text
 from companyos_canary.cluster.kinds import ANALYSISRUN
 from companyos_canary.commands import base
-from companyos_canary.commands.candidates import template_names
+from companyos_canary.commands.candidates import known_templates
 from companyos_canary.commands.outcome import FOLLOWED_EXITS
 from companyos_canary.commands.runs import ENDS_WITH
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, Refused
@@ -53,7 +53,7 @@ class VerifyDryRun:
 
 OUTPUT = Output((VerifiedRun, VerifyDryRun))
 EXITS = tuple(code for code in FOLLOWED_EXITS if code is not ExitCode.SUPERSEDED)
-COMPLETIONS = {"template": template_names}
+COMPLETIONS = {"template": known_templates}
 
 
 def verify(

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from companyos_canary.argo.endings import UNTIL_HEALTHY
-from companyos_canary.argo.events import Measurement, Transition
+from companyos_canary.argo.events import MeasurementRow, Transition
 from companyos_canary.argo.rows import FOLLOWED, SnapshotRow, VerdictRow
 from companyos_canary.commands import base
 from companyos_canary.commands.follow import Aim, follow_to_the_end
@@ -27,7 +27,7 @@ OUTPUT = Output(
     {
         "snapshot": SnapshotRow,
         "transition": Transition,
-        "measurement": Measurement,
+        "measurement": MeasurementRow,
         "verdict": VerdictRow,
         "error": Failure,
     },

@@ -9,7 +9,7 @@ from datetime import timedelta
 from companyos_canary.analysis import evidence
 from companyos_canary.argo.cause import aborted_by_analysis
 from companyos_canary.argo.limits import Limit, limit_of, measured_number, unit_of
-from companyos_canary.diagnosis.case import Case, Finding, at, quote, short
+from companyos_canary.diagnosis.case import Case, Explanation, at, quote, short
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
@@ -150,7 +150,7 @@ def ended_by_analysis(case: Case) -> bool:
     return aborted_by_analysis(case.snapshot)
 
 
-def failed(case: Case) -> Finding | None:
+def failed(case: Case) -> Explanation | None:
     """An analysis that ended Failed, on a value."""
     if not ended_by_analysis(case):
         return None
@@ -161,7 +161,7 @@ def failed(case: Case) -> Finding | None:
     return None
 
 
-def _failed(case: Case, verdict: FailedVerdict, value: str) -> Finding:
+def _failed(case: Case, verdict: FailedVerdict, value: str) -> Explanation:
     result, place = verdict.result, verdict.newest("Failed")
     limit = verdict.limit
     number = _worst(value, limit)
@@ -177,7 +177,7 @@ def _failed(case: Case, verdict: FailedVerdict, value: str) -> Finding:
         *verdict.field("failed"),
         *quote("AnalysisRun", verdict.raw, "status", "message"),
     )
-    return Finding(f"{case.version} was rolled back: {because}", evidence, _to_look(case, verdict.run), because)
+    return Explanation(f"{case.version} was rolled back: {because}", evidence, _to_look(case, verdict.run), because)
 
 
 def _worst(value: str, limit: Limit | None) -> float | None:
@@ -201,11 +201,11 @@ def _over(number: float | None, limit: Limit | None) -> str:
     return f", {times:.1f} times as much as allowed" if times >= 1.5 and limit.operator.startswith("<") else ""
 
 
-def error(id_: str) -> Callable[[Case], Finding | None]:
+def error(id_: str) -> Callable[[Case], Explanation | None]:
     """The function of the table for one kind of error: an analysis that ended with it, or one that
     fails again and again now."""
 
-    def find(case: Case) -> Finding | None:
+    def find(case: Case) -> Explanation | None:
         for verdict in _erring(case):
             if kind_of(verdict.message()) == id_:
                 return _could_not(case, verdict, id_)
@@ -214,7 +214,7 @@ def error(id_: str) -> Callable[[Case], Finding | None]:
                 evidence = (*quote("AnalysisRun", run.raw, "status", "message"),)
                 why = f"the analysis could not start: {short(run.message)}"
                 sentence = f"{case.version} was rolled back because {why}"
-                return Finding(sentence, evidence, _next(case, id_, run), why)
+                return Explanation(sentence, evidence, _next(case, id_, run), why)
         return None
 
     return find
@@ -272,7 +272,7 @@ def kind_of(message: str) -> str:
     return "bad-condition" if any(w in text for w in _TYPE) else "analysis-error"
 
 
-def _could_not(case: Case, verdict: FailedVerdict, id_: str) -> Finding:
+def _could_not(case: Case, verdict: FailedVerdict, id_: str) -> Explanation:
     result, place = verdict.result, verdict.newest("Error")
     said = short(_bare(verdict.message()))
     tries = sum(1 for m in result.measurements if m.phase == "Error")
@@ -294,7 +294,7 @@ def _could_not(case: Case, verdict: FailedVerdict, id_: str) -> Finding:
     )
     asked = verdict.provider in ("", "prometheus")
     following = _next(case, id_, verdict.run) if asked else _to_look(case, verdict.run)
-    return Finding(sentence, evidence, following, because)
+    return Explanation(sentence, evidence, following, because)
 
 
 def _bare(message: str) -> str:
@@ -333,14 +333,16 @@ def without_data(case: Case) -> tuple[tuple[FailedVerdict, str], ...]:
     return tuple(found)
 
 
-def no_data(case: Case) -> Finding | None:
+def no_data(case: Case) -> Explanation | None:
     """A verdict on nothing: an empty answer or NaN, and no one can say why."""
     for verdict, phase in without_data(case):
         return about_nothing(case, verdict, phase, "the query returned no data")
     return None
 
 
-def about_nothing(case: Case, verdict: FailedVerdict, phase: str, why: str, more: tuple[Evidence, ...] = ()) -> Finding:
+def about_nothing(
+    case: Case, verdict: FailedVerdict, phase: str, why: str, more: tuple[Evidence, ...] = ()
+) -> Explanation:
     """The sentence of a verdict without data, with the reason that is known for it."""
     name, place = verdict.result.name, verdict.newest(phase)
     outcome = "waits for a person" if phase == "Inconclusive" else "was rolled back"
@@ -355,10 +357,10 @@ def about_nothing(case: Case, verdict: FailedVerdict, phase: str, why: str, more
         *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
     )
     because = f"{name} has no data: {why}"
-    return Finding(f"{case.version} {outcome} because {because}", evidence, case.command("metrics"), because)
+    return Explanation(f"{case.version} {outcome} because {because}", evidence, case.command("metrics"), because)
 
 
-def inconclusive(case: Case) -> Finding | None:
+def inconclusive(case: Case) -> Explanation | None:
     """A number that neither passes nor fails, or one of too few requests."""
     holding = _holding(case)
     scarce = [
@@ -382,24 +384,24 @@ def inconclusive(case: Case) -> Finding | None:
             *verdict.asked("failureCondition"),
             *verdict.field("inconclusive"),
         )
-        return Finding(sentence, shown, case.command("promote"), because)
+        return Explanation(sentence, shown, case.command("promote"), because)
     return None
 
 
-def never_started(case: Case) -> Finding | None:
+def never_started(case: Case) -> Explanation | None:
     """An analysis step without an AnalysisRun: an argument from a field that does not exist, an
     empty list of templates, or a controller that may not create runs. There is no event."""
     found = _not_started(case)
     return found[1] if found and not found[0] else None
 
 
-def missing_field(case: Case) -> Finding | None:
+def missing_field(case: Case) -> Explanation | None:
     """The same, where an argument refers to a field that the Rollout does not have."""
     found = _not_started(case)
     return found[1] if found and found[0] else None
 
 
-def _not_started(case: Case) -> tuple[bool, Finding] | None:
+def _not_started(case: Case) -> tuple[bool, Explanation] | None:
     """The finding, and whether a field is missing."""
     rollout = case.rollout
     step, index = rollout.current_step, rollout.step_index
@@ -427,7 +429,7 @@ def _not_started(case: Case) -> tuple[bool, Finding] | None:
             evidence += quote("Rollout", rollout.raw, *path, "args", n, "valueFrom", "fieldRef", "fieldPath")
     sentence = f"the analysis of this step has not started for {duration(since)}: {why}"
     evidence += quote("Rollout", rollout.raw, *path, "templates", 0, "templateName")
-    return missing, Finding(sentence, evidence, case.command("get"))
+    return missing, Explanation(sentence, evidence, case.command("get"))
 
 
 def _exists(raw: Fields, path: str) -> bool:

@@ -20,7 +20,7 @@ _PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Explanation:
     """One answer. `sentence` has no full stop; `next` is a command line. `because` is the part of the sentence that
     says why, empty where all of it does."""
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from companyos_canary.argo.phase import invalid_spec
-from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote, short
+from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote, short
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import REVISION, version
 from companyos_canary.model.outcome import Evidence
@@ -25,7 +25,7 @@ _TRACKING = ("argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name
 _INVALID = re.compile(r'^The Rollout "[^"]*" is invalid: ')
 
 
-def spec_invalid(case: Case) -> Finding | None:
+def spec_invalid(case: Case) -> Explanation | None:
     """The controller refuses the spec, and does nothing until that is corrected."""
     message = invalid_spec(case.rollout)
     found = condition(case.rollout.raw, "InvalidSpec")
@@ -39,7 +39,7 @@ def spec_invalid(case: Case) -> Finding | None:
         *quote("Rollout", case.rollout.raw, *path, "message"),
         *quote("Rollout", case.rollout.raw, *path, "lastTransitionTime"),
     )
-    return Finding(sentence, evidence, case.command("get"))
+    return Explanation(sentence, evidence, case.command("get"))
 
 
 def waits_for_controller(case: Case) -> bool:
@@ -61,7 +61,7 @@ def asked_at(case: Case) -> timedelta | None:
     return case.age(max(known)) if known else None
 
 
-def not_ours(case: Case) -> Finding | None:
+def not_ours(case: Case) -> Explanation | None:
     """The Rollout is labelled for a controller with another instance id."""
     if not waits_for_controller(case):
         return None
@@ -76,7 +76,7 @@ def not_ours(case: Case) -> Finding | None:
     evidence += quote("Rollout", case.rollout.raw, "metadata", "labels", INSTANCE)
     who = f"the controller looks after instance id {theirs!r}" if theirs else "the controller has no instance id"
     label = f"this Rollout has {mine!r}" if mine else "this Rollout has none"
-    return Finding(f"no controller looks after this Rollout: {who}, and {label}", evidence, case.command("get"))
+    return Explanation(f"no controller looks after this Rollout: {who}, and {label}", evidence, case.command("get"))
 
 
 def controller_of(case: Case) -> Fields | None:
@@ -121,7 +121,7 @@ def _flag(deployment: Fields, name: str) -> tuple[str, tuple[Evidence, ...]] | N
     return None
 
 
-def looks_elsewhere(case: Case) -> Finding | None:
+def looks_elsewhere(case: Case) -> Explanation | None:
     """The controller looks at one other namespace."""
     deployment = controller_of(case)
     namespace = watched_namespace(deployment) if deployment else ""
@@ -136,10 +136,10 @@ def looks_elsewhere(case: Case) -> Finding | None:
         *quote("Rollout", case.rollout.raw, "metadata", "generation"),
         *quote("Rollout", case.rollout.raw, "status", "observedGeneration"),
     )
-    return Finding(sentence, evidence, f"kubectl -n {CONTROLLER} get deployment {CONTROLLER} -o yaml")
+    return Explanation(sentence, evidence, f"kubectl -n {CONTROLLER} get deployment {CONTROLLER} -o yaml")
 
 
-def templates_in_a_circle(case: Case) -> Finding | None:
+def templates_in_a_circle(case: Case) -> Explanation | None:
     """AnalysisTemplates of the Rollout use each other in a circle: the controller follows them without an end, and
     crashes (upstream rollout/controller.go getReferencedAnalysisTemplatesFromRef)."""
     gone = controller_gone(case)
@@ -153,7 +153,7 @@ def templates_in_a_circle(case: Case) -> Finding | None:
         index = next(i for i, ref in enumerate(used) if ref.get("templateName") == inner)
         evidence += quote("AnalysisTemplate", template, "spec", "templates", index, "templateName")
     sentence = f"the AnalysisTemplates use each other in a circle, which crashes the controller: {' → '.join(circle)}"
-    return Finding(sentence, (*evidence[:3], *gone.evidence[:2]), case.command("lint"))
+    return Explanation(sentence, (*evidence[:3], *gone.evidence[:2]), case.command("lint"))
 
 
 def _templates_used(rollout: Fields) -> list[str]:
@@ -182,7 +182,7 @@ def _circle(case: Case, names: Sequence[str], above: tuple[str, ...]) -> tuple[s
     return ()
 
 
-def controller_gone(case: Case) -> Finding | None:
+def controller_gone(case: Case) -> Explanation | None:
     """No one runs who could act on the Rollout."""
     if elsewhere := looks_elsewhere(case):
         return elsewhere
@@ -201,20 +201,20 @@ def controller_gone(case: Case) -> Finding | None:
     silent = renewed is not None and renewed > _DEAD
     if (stopped or silent) and not _settled(case):
         since = f"; it last renewed its lease {duration(renewed)} ago" if renewed is not None and silent else ""
-        return Finding(f"the Argo Rollouts controller is not running{since}", evidence, where)
+        return Explanation(f"the Argo Rollouts controller is not running{since}", evidence, where)
     if not waits_for_controller(case) or asked is None or asked < _PATIENCE:
         return None  # where nothing says when it was asked, it may have been a moment ago
     if lease is not None or (deployment is not None and not stopped):
         return None
     sentence = f"no controller has acted on the newest change for {duration(asked)}; Argo Rollouts may not be running"
-    return Finding(sentence, evidence, where)
+    return Explanation(sentence, evidence, where)
 
 
 def _settled(case: Case) -> bool:
     return case.rollout.status_phase == "Healthy" and not waits_for_controller(case)
 
 
-def promote_lost(case: Case) -> Finding | None:
+def promote_lost(case: Case) -> Explanation | None:
     """A promote that the controller has not taken up."""
     rollout, asked = case.rollout, asked_at(case)
     if not (rollout.controller_pause and not rollout.pause_conditions) or rollout.aborted or rollout.promote_full:
@@ -227,10 +227,10 @@ def promote_lost(case: Case) -> Finding | None:
         *quote("Rollout", rollout.raw, "status", "phase"),
     )
     sentence = f"the promote of {duration(asked)} ago was stored, but the controller has not taken it up"
-    return Finding(sentence, evidence, case.command("promote"))
+    return Explanation(sentence, evidence, case.command("promote"))
 
 
-def not_observing(case: Case) -> Finding | None:
+def not_observing(case: Case) -> Explanation | None:
     """A controller runs, but has not looked at the newest change."""
     rollout, asked = case.rollout, asked_at(case)
     if rollout.observed or asked is None or asked < _PATIENCE:
@@ -241,22 +241,22 @@ def not_observing(case: Case) -> Finding | None:
         *quote("Lease", case.named("Lease", LEASE), "spec", "renewTime"),
     )
     sentence = f"the controller runs, but has not observed the change of {duration(asked)} ago"
-    return Finding(sentence, evidence, "kubectl -n argo-rollouts logs deployment/argo-rollouts")
+    return Explanation(sentence, evidence, "kubectl -n argo-rollouts logs deployment/argo-rollouts")
 
 
-def gitops(case: Case) -> Finding | None:
+def gitops(case: Case) -> Explanation | None:
     """Something that applies from Git has put another version back."""
     owner = _owner(case)
     if owner and (back := _taken_back(case)):
         who, evidence = owner
         why = f"{who} manages this Rollout and has put {case.version} back after the {back}: change the version in Git"
-        return Finding(why, (*_image(case), *evidence), case.command("history"))
+        return Explanation(why, (*_image(case), *evidence), case.command("history"))
     if not owner or not case.wanted or version(case.rollout.image(case.container)) == case.wanted:
         return None
     who, evidence = owner
     now = case.version
     sentence = f"{who} manages this Rollout and has put {now} back in place of {case.wanted}: change the version in Git"
-    return Finding(sentence, (*_image(case), *evidence), case.command("history"))
+    return Explanation(sentence, (*_image(case), *evidence), case.command("history"))
 
 
 def _taken_back(case: Case) -> str:
@@ -284,7 +284,7 @@ def _owner(case: Case) -> tuple[str, tuple[Evidence, ...]] | None:
     return None
 
 
-def superseded(case: Case) -> Finding | None:
+def superseded(case: Case) -> Explanation | None:
     """Another version has taken the place of the one that is asked about."""
     now = case.version
     if not case.wanted or now == case.wanted or _serves(case):
@@ -304,10 +304,10 @@ def superseded(case: Case) -> Finding | None:
         *quote("ReplicaSet", replaced, "metadata", "annotations", REVISION),
         *quote("ReplicaSet", replaced, "spec", "replicas"),
     )
-    return Finding(sentence, evidence, case.command("history"))
+    return Explanation(sentence, evidence, case.command("history"))
 
 
-def spec_on_aborted(case: Case) -> Finding | None:
+def spec_on_aborted(case: Case) -> Explanation | None:
     """Asked about the stable version after an abort: it serves, and the spec still has the version that was aborted."""
     if not case.wanted or not _serves(case):
         return None
@@ -319,7 +319,7 @@ def spec_on_aborted(case: Case) -> Finding | None:
         *quote("Rollout", rollout.raw, "status", "stableRS"),
         *quote("Rollout", rollout.raw, "status", "message"),
     )
-    return Finding(f"{case.wanted} serves, and {because}", evidence, case.command("undo"), because)
+    return Explanation(f"{case.wanted} serves, and {because}", evidence, case.command("undo"), because)
 
 
 def _serves(case: Case) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from companyos_canary.analysis.evidence import CONFIDENT, is_row
 from companyos_canary.argo.limits import Limit, measured_number, unit_of
 from companyos_canary.diagnosis.analysis import FailedVerdict
-from companyos_canary.diagnosis.case import Case, Finding
+from companyos_canary.diagnosis.case import Case, Explanation
 from companyos_canary.diagnosis.nodata import (
     failing,
     own_matchers,
@@ -31,7 +31,7 @@ _MOST = 3
 _FEW_LOOKS = 2  # so many crossings in a row may still be chance
 
 
-def rolled_back(case: Case, verdict: FailedVerdict, because: str, more: tuple[Evidence, ...], verb: str) -> Finding:
+def rolled_back(case: Case, verdict: FailedVerdict, because: str, more: tuple[Evidence, ...], verb: str) -> Explanation:
     """What every one of these says: the value, its limit, and what speaks against it."""
     place = verdict.newest("Failed")
     evidence = (
@@ -39,10 +39,10 @@ def rolled_back(case: Case, verdict: FailedVerdict, because: str, more: tuple[Ev
         *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
         *more,
     )
-    return Finding(f"{case.version} was rolled back because {because}", evidence, case.command(verb), because)
+    return Explanation(f"{case.version} was rolled back because {because}", evidence, case.command(verb), because)
 
 
-def in_another_unit(case: Case) -> Finding | None:
+def in_another_unit(case: Case) -> Explanation | None:
     """The value and its limit are in different units: read in the limit's unit it is a good one."""
     verdict = failing(case)
     value = measured_number(verdict.value("Failed")) if verdict else None
@@ -80,7 +80,7 @@ def who_answers(case: Case) -> str:
     return f"group by (namespace, pod, app, service) ({part.metric}{part.matchers})"
 
 
-def several_apps(case: Case) -> Finding | None:
+def several_apps(case: Case) -> Explanation | None:
     """The query counts other services as well, so that its value is not this version's."""
     verdict, question = failing(case), who_answers(case)
     answer = case.answers.get(question) if question else None
@@ -117,7 +117,7 @@ def _names(case: Case) -> frozenset[str]:
     return frozenset({case.rollout.name, *map(str, labels.values())})
 
 
-def on_old_samples(case: Case) -> Finding | None:
+def on_old_samples(case: Case) -> Explanation | None:
     """The window of the query still holds the requests of an earlier try of the same version."""
     verdict = failing(case)
     since = _window_began(verdict) if verdict else None
@@ -137,7 +137,7 @@ def on_old_samples(case: Case) -> Finding | None:
     return None
 
 
-def on_earlier_canary(case: Case) -> Finding | None:
+def on_earlier_canary(case: Case) -> Explanation | None:
     """The query tells the canary by its label alone, and the window holds the requests of the canary before it."""
     verdict = failing(case)
     since = _window_began(verdict) if verdict else None
@@ -181,7 +181,7 @@ def _is_share(verdict: FailedVerdict) -> bool:
     return divided and 0 < value <= 1 and looks <= _FEW_LOOKS and unit_of(verdict.result.name, limit) == "percent"
 
 
-def by_chance(case: Case) -> Finding | None:
+def by_chance(case: Case) -> Explanation | None:
     """So few requests that a version as good as the stable one shows such a value now and then."""
     verdict, question = failing(case), how_many(case)
     answer = case.answers.get(question) if question else None

@@ -189,7 +189,7 @@ def controller_user(deployment: Fields | None) -> str:
     return f"system:serviceaccount:{namespace}:{account}"
 
 
-def route_rights(lacking: Sequence[Right] | None, who: str, unseen: str = "") -> Iterator[Check]:
+def router_rights(lacking: Sequence[Right] | None, who: str, unseen: str = "") -> Iterator[Check]:
     """`lacking`: what the controller may not do with the objects of the router; None where that could not be seen.
     `who`: whose rights were read."""
     if lacking is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from companyos_canary.argo.limits import measured_number, unit_of
 from companyos_canary.diagnosis.analysis import FailedVerdict, about_nothing, ended_by_analysis, verdicts, without_data
-from companyos_canary.diagnosis.case import Case, Finding, MeasuredMetric
+from companyos_canary.diagnosis.case import Case, Explanation, MeasuredMetric
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import limit_text, value_text
 
@@ -149,7 +149,7 @@ def own_matchers(matchers: str) -> bool:
     return bool(_OWN.search(matchers))
 
 
-def stable_is_as_bad(case: Case) -> Finding | None:
+def stable_is_as_bad(case: Case) -> Explanation | None:
     """The metric that failed is over its limit for the stable version too."""
     verdict = failing(case)
     query = stable_question(case)
@@ -171,7 +171,7 @@ def stable_is_as_bad(case: Case) -> Finding | None:
         *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
     )
     sentence = f"{case.version} was rolled back because {because}"
-    return Finding(sentence, evidence, case.command("metrics"), because)
+    return Explanation(sentence, evidence, case.command("metrics"), because)
 
 
 def query_of(verdict: FailedVerdict) -> str:
@@ -182,10 +182,10 @@ def _number(answer: MeasuredMetric | None) -> float:
     return answer.values[0] if answer and answer.values else 0.0
 
 
-def cause_finder(id_: str) -> Callable[[Case], Finding | None]:
+def cause_finder(id_: str) -> Callable[[Case], Explanation | None]:
     """The function of the table for one reason why there is no data."""
 
-    def find(case: Case) -> Finding | None:
+    def find(case: Case) -> Explanation | None:
         for verdict, phase in without_data(case):
             part = part_of(query_of(verdict))
             if part is None or part.found not in case.answers:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from companyos_canary.argo.cause import aborted_by_analysis, says_no_reason
 from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.argo.pods import is_held, node_is_coming
-from companyos_canary.diagnosis.case import Case, Finding, at, condition, event_time, quote, short
+from companyos_canary.diagnosis.case import Case, Explanation, at, condition, event_time, quote, short
 from companyos_canary.diagnosis.containers import UNREADY, Trouble, missing_object, not_ready, of_containers, pod_name
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
@@ -186,10 +186,10 @@ ORDER = (
 )
 
 
-def pod_cause(id_: str) -> Callable[[Case], Finding | None]:
+def pod_cause(id_: str) -> Callable[[Case], Explanation | None]:
     """The function of the table for one kind of trouble with the newest version's pods."""
 
-    def find(case: Case) -> Finding | None:
+    def find(case: Case) -> Explanation | None:
         if not blamed_on_pods(case):
             return None
         found = troubles(case, case.rollout.current_hash)
@@ -200,7 +200,7 @@ def pod_cause(id_: str) -> Callable[[Case], Finding | None]:
     return find
 
 
-def _finding(case: Case, worst: Trouble) -> Finding:
+def _finding(case: Case, worst: Trouble) -> Explanation:
     name = pod_name(worst.pod)
     logs = ("crash-loop", "oom-killed", "init-container", "liveness-failing", "readiness-failing")
     following = case.command("logs") if worst.id in logs else case.kubectl(f"describe pod {name}")
@@ -212,7 +212,7 @@ def _finding(case: Case, worst: Trouble) -> Finding:
             following = case.command("get")
         elif len(case.snapshot.replicasets) < 2:  # the first version: there is none to go back to
             following = case.kubectl(f"describe pod {name}")
-    return Finding(worst.sentence, worst.evidence, following)
+    return Explanation(worst.sentence, worst.evidence, following)
 
 
 def blamed_on_pods(case: Case) -> bool:

@@ -133,7 +133,7 @@ def _wrong_version(snapshot: Snapshot, name: str, hash_: str) -> str:
     return ""
 
 
-def left_behind(snapshot: Snapshot, found: Iterable[Fields]) -> Iterator[Check]:
+def orphaned_services(snapshot: Snapshot, found: Iterable[Fields]) -> Iterator[Check]:
     """`found`: the Services of the namespace. One that this Rollout had before, and does not name any more, keeps the
     hash: it loses its pods with the next release."""
     rollout, ours = snapshot.rollout, {r.hash for r in snapshot.replicasets}

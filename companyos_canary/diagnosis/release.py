@@ -8,7 +8,7 @@ from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.argo.phase import is_degraded, shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.argo.steps import asked_share
-from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote, short
+from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote, short
 from companyos_canary.diagnosis.control import waits_for_controller
 from companyos_canary.diagnosis.pods import starting
 from companyos_canary.model.image import REVISION, image_of, version
@@ -31,7 +31,7 @@ def _progressing(case: Case) -> tuple[Evidence, ...]:
     return (*_status(case, "conditions", found[0], "reason"), *_status(case, "conditions", found[0], "message"))
 
 
-def deadline_passed(case: Case) -> Finding | None:
+def deadline_passed(case: Case) -> Explanation | None:
     """The progress deadline has passed; nothing else says why. The reason of a condition says so, until an abort writes
     its own over it: from then on only messages do, of the status or of an Event. For a template of an Experiment there
     is no reason at all."""
@@ -56,7 +56,7 @@ def deadline_passed(case: Case) -> Finding | None:
         *_status(case, "availableReplicas"),
     )
     because = f"aborted just when the progress deadline of {span} had passed" if likely else f"no progress for {span}"
-    return Finding(sentence, evidence, case.command("get" if rollout.aborted else "abort"), because)
+    return Explanation(sentence, evidence, case.command("get" if rollout.aborted else "abort"), because)
 
 
 def _at_the_deadline(case: Case) -> bool:
@@ -79,7 +79,7 @@ def _timed_out(case: Case) -> tuple[Evidence, ...]:
     return ()
 
 
-def abort_held(case: Case) -> Finding | None:
+def abort_held(case: Case) -> Explanation | None:
     """An abort under a pause by hand: no pod moves until it is resumed."""
     rollout, current = case.rollout, case.snapshot.current
     if not (rollout.aborted and rollout.paused and current and current.desired):
@@ -90,10 +90,10 @@ def abort_held(case: Case) -> Finding | None:
         *quote("ReplicaSet", case.named("ReplicaSet", current.name), "spec", "replicas"),
     )
     sentence = f"{case.version} is aborted, but its pods stay because the Rollout is also paused by hand"
-    return Finding(sentence, evidence, case.command("resume"))
+    return Explanation(sentence, evidence, case.command("resume"))
 
 
-def aborted_by_person(case: Case) -> Finding | None:
+def aborted_by_person(case: Case) -> Explanation | None:
     """An abort that no analysis and no deadline explains."""
     rollout = case.rollout
     if not rollout.aborted or not says_no_reason(rollout.status_message):
@@ -119,10 +119,10 @@ def aborted_by_person(case: Case) -> Finding | None:
             else ()
         ),
     )
-    return Finding(sentence, evidence, case.command("retry"), because)
+    return Explanation(sentence, evidence, case.command("retry"), because)
 
 
-def aborted_release(case: Case) -> Finding | None:
+def aborted_release(case: Case) -> Explanation | None:
     """Any other abort, in the controller's words: no field has them apart from the message."""
     rollout = case.rollout
     if not rollout.aborted:
@@ -131,7 +131,7 @@ def aborted_release(case: Case) -> Finding | None:
     why = short(told) or "the controller has not said why yet"
     became = "was rolled back" if is_degraded(rollout) else "is being aborted"
     sentence = f"{case.version} {became}: {why}"
-    return Finding(
+    return Explanation(
         sentence,
         (*_status(case, "abort"), *_status(case, "message"), *_status(case, "abortedAt")),
         case.command("analysis"),
@@ -139,7 +139,7 @@ def aborted_release(case: Case) -> Finding | None:
     )
 
 
-def abort_dropped(case: Case) -> Finding | None:
+def abort_dropped(case: Case) -> Explanation | None:
     """An abort that came after the promotion: the controller drops it without a word."""
     rollout = case.rollout
     if not case.did or case.did.verb != "abort" or rollout.aborted or not rollout.is_fully_promoted:
@@ -148,10 +148,10 @@ def abort_dropped(case: Case) -> Finding | None:
         return None
     evidence = (*_status(case, "phase"), *_status(case, "stableRS"), *_status(case, "currentPodHash"))
     sentence = f"the abort had no effect because {case.version} was already promoted: go back with undo"
-    return Finding(sentence, evidence, case.command("undo"))
+    return Explanation(sentence, evidence, case.command("undo"))
 
 
-def undo_is_canary(case: Case) -> Finding | None:
+def undo_is_canary(case: Case) -> Explanation | None:
     """An undo that goes through all steps like any new version."""
     rollout = case.rollout
     if not case.did or case.did.verb != "undo" or rollout.is_fully_promoted or rollout.aborted or not rollout.steps:
@@ -168,10 +168,10 @@ def undo_is_canary(case: Case) -> Finding | None:
         f"the undo to {case.version} runs as a canary through all steps, and {case.stable_version or 'stable'} "
         "still serves most requests"
     )
-    return Finding(sentence, evidence, case.command("promote", "--full"))
+    return Explanation(sentence, evidence, case.command("promote", "--full"))
 
 
-def nothing_before(case: Case) -> Finding | None:
+def nothing_before(case: Case) -> Explanation | None:
     """An undo where there is no earlier ReplicaSet to go back to."""
     if not case.did or case.did.verb != "undo" or len(case.snapshot.replicasets) != 1:
         return None
@@ -182,10 +182,10 @@ def nothing_before(case: Case) -> Finding | None:
         *quote("Rollout", case.rollout.raw, "metadata", "annotations", REVISION),
     )
     sentence = f"there is nothing to go back to: the only ReplicaSet that is left is that of {case.version}"
-    return Finding(sentence, evidence, case.command("history"))
+    return Explanation(sentence, evidence, case.command("history"))
 
 
-def paused_by_hand(case: Case) -> Finding | None:
+def paused_by_hand(case: Case) -> Explanation | None:
     rollout = case.rollout
     if not rollout.paused or rollout.aborted:
         return None
@@ -197,10 +197,10 @@ def paused_by_hand(case: Case) -> Finding | None:
     evidence = (*quote("Rollout", rollout.raw, "spec", "paused"), *_status(case, "phase"), *_status(case, "message"))
     if also:
         evidence += _status(case, "pauseConditions", 0, "reason")
-    return Finding(sentence, evidence, case.command("resume"))
+    return Explanation(sentence, evidence, case.command("resume"))
 
 
-def waiting_for_person(case: Case) -> Finding | None:
+def waiting_for_person(case: Case) -> Explanation | None:
     rollout = case.rollout
     if not waits_for_a_person(rollout):
         return None
@@ -213,10 +213,10 @@ def waiting_for_person(case: Case) -> Finding | None:
         *_status(case, "pauseConditions", 0, "startTime"),
         *_status(case, "currentStepIndex"),
     )
-    return Finding(sentence, evidence, case.command("promote"))
+    return Explanation(sentence, evidence, case.command("promote"))
 
 
-def timed_pause(case: Case) -> Finding | None:
+def timed_pause(case: Case) -> Explanation | None:
     """A pause step with a duration, or blue-green before it switches by itself."""
     rollout, step = case.rollout, case.rollout.current_step
     if not rollout.pause_conditions or rollout.paused or rollout.aborted:
@@ -236,26 +236,26 @@ def timed_pause(case: Case) -> Finding | None:
         *_status(case, "pauseConditions", 0, "startTime"),
         *quote("Rollout", rollout.raw, "spec", "strategy", *path),
     )
-    return Finding(sentence, evidence, case.command("watch"))
+    return Explanation(sentence, evidence, case.command("watch"))
 
 
-def scaled_to_zero(case: Case) -> Finding | None:
+def scaled_to_zero(case: Case) -> Explanation | None:
     rollout = case.rollout
     if at(rollout.raw, "spec", "replicas") != 0:
         return None
     evidence = (*quote("Rollout", rollout.raw, "spec", "replicas"), *_status(case, "phase"))
-    return Finding("the Rollout is scaled to zero, so no version serves", evidence, case.command("get"))
+    return Explanation("the Rollout is scaled to zero, so no version serves", evidence, case.command("get"))
 
 
-def healthy(case: Case) -> Finding | None:
+def healthy(case: Case) -> Explanation | None:
     rollout = case.rollout
     if waits_for_controller(case) or shown_phase(rollout).word != "Healthy":
         return None
     evidence = (*_status(case, "phase"), *_status(case, "availableReplicas"), *_status(case, "stableRS"))
-    return Finding(f"nothing is wrong: {case.version} is stable and Healthy", evidence, case.command("status"))
+    return Explanation(f"nothing is wrong: {case.version} is stable and Healthy", evidence, case.command("status"))
 
 
-def slow_start(case: Case) -> Finding | None:
+def slow_start(case: Case) -> Explanation | None:
     """Pods that are still starting while most of the progress deadline is over."""
     rollout = case.rollout
     if rollout.aborted or rollout.status_phase != "Progressing" or waits_for_controller(case):
@@ -277,10 +277,10 @@ def slow_start(case: Case) -> Finding | None:
         *_status(case, "conditions", found[0], "lastUpdateTime"),
         *quote("Rollout", rollout.raw, "spec", "progressDeadlineSeconds"),
     )
-    return Finding(sentence, evidence, case.command("watch"))
+    return Explanation(sentence, evidence, case.command("watch"))
 
 
-def not_shown_yet(case: Case) -> Finding | None:
+def not_shown_yet(case: Case) -> Explanation | None:
     """Another image has just been set: the whole status is still about the version before it."""
     current = case.snapshot.current
     if case.rollout.observed or current is None or not case.rollout.containers:
@@ -289,7 +289,7 @@ def not_shown_yet(case: Case) -> Finding | None:
     return in_progress(case) if shown and shown != case.version else None
 
 
-def in_progress(case: Case) -> Finding | None:
+def in_progress(case: Case) -> Explanation | None:
     """It moves, or has only just been asked to."""
     rollout = case.rollout
     running = [r for r in case.snapshot.judging if not r.is_finished]
@@ -316,7 +316,7 @@ def in_progress(case: Case) -> Finding | None:
         message = "" if tells_of_an_earlier_version(rollout, shown) else shown.message  # a retry was sent a moment ago
         sentence = f"{case.version} is in progress" + (f": {message}" if message else "")
         evidence = (*_status(case, "phase"), *_status(case, "message"), *_status(case, "currentStepIndex"))
-    return Finding(sentence, evidence, case.command("watch"))
+    return Explanation(sentence, evidence, case.command("watch"))
 
 
 def _tolerated(run: object) -> tuple[Evidence, ...]:

@@ -4,7 +4,16 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from companyos_canary.argo.steps import percent
-from companyos_canary.diagnosis.case import Case, Finding, at, condition, event_time, quote, short, strategy_services
+from companyos_canary.diagnosis.case import (
+    Case,
+    Explanation,
+    at,
+    condition,
+    event_time,
+    quote,
+    short,
+    strategy_services,
+)
 from companyos_canary.diagnosis.pods import blamed_on_pods, troubles
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import HASH_LABEL
@@ -24,10 +33,10 @@ _WAIT = timedelta(seconds=60)
 REFUSALS = ("quota", "controller-permissions", "admission-refused", "pods-refused")
 
 
-def refused(id_: str) -> Callable[[Case], Finding | None]:
+def refused(id_: str) -> Callable[[Case], Explanation | None]:
     """The function of the table for pods that the API server refuses to make."""
 
-    def find(case: Case) -> Finding | None:
+    def find(case: Case) -> Explanation | None:
         if not blamed_on_pods(case):
             return None
         found = _refusal(case)
@@ -41,7 +50,7 @@ def refused(id_: str) -> Callable[[Case], Finding | None]:
             why = "the controller is not permitted to"
         sentence = f"no more pods of {case.version} can be made because {why}: {short(message)}"
         following = case.kubectl("describe resourcequota") if id_ == "quota" else case.command("events")
-        return Finding(sentence, evidence, following)
+        return Explanation(sentence, evidence, following)
 
     return find
 
@@ -75,7 +84,7 @@ def _refusal(case: Case) -> tuple[str, tuple[Evidence, ...]] | None:
     return None
 
 
-def stable_broken(case: Case) -> Finding | None:
+def stable_broken(case: Case) -> Explanation | None:
     """The stable version's own pods are in trouble: nothing can be compared with it, and a roll-back has nowhere to
     go."""
     rollout, stable = case.rollout, case.snapshot.stable
@@ -97,10 +106,10 @@ def stable_broken(case: Case) -> Finding | None:
     what = "the roll-back cannot finish" if rollout.aborted else "the stable version itself is broken"
     name = case.stable_version or "the stable version"
     count = f"{stable.available} of {stable.desired} pods of {name} are available"
-    return Finding(f"{what}: {count}, and {found[0].sentence}", evidence, case.command("get"))
+    return Explanation(f"{what}: {count}, and {found[0].sentence}", evidence, case.command("get"))
 
 
-def no_room(case: Case) -> Finding | None:
+def no_room(case: Case) -> Explanation | None:
     """The weight that is asked for rounds to no pod at all."""
     rollout = case.rollout
     step, current = rollout.current_step, case.snapshot.current
@@ -122,14 +131,14 @@ def no_room(case: Case) -> Finding | None:
         *quote("Rollout", rollout.raw, "spec", "strategy", "canary", "maxUnavailable"),
     )
     sentence = f"{step.weight} % of {rollout.replicas} pods leaves no room for a canary pod with this maxSurge"
-    return Finding(sentence, evidence, case.command("get"))
+    return Explanation(sentence, evidence, case.command("get"))
 
 
 _ROUTER = ("TrafficRoutingError", "WeightVerifyError")
 _RECENT = timedelta(minutes=10)
 
 
-def pinned(case: Case) -> Finding | None:
+def pinned(case: Case) -> Explanation | None:
     """The stable Service, or the active one, selects another ReplicaSet than the stable one."""
     rollout, strategy = case.rollout, at(case.rollout.raw, "spec", "strategy") or {}
     name = str(at(strategy, "canary", "stableService") or at(strategy, "blueGreen", "activeService") or "")
@@ -154,10 +163,10 @@ def pinned(case: Case) -> Finding | None:
         f"Service {name} still sends its traffic to the pods of {pinned_to}, and the stable ReplicaSet is "
         f"{rollout.stable_hash}"
     )
-    return Finding(sentence, evidence, case.kubectl(f"get service {name} -o yaml"))
+    return Explanation(sentence, evidence, case.kubectl(f"get service {name} -o yaml"))
 
 
-def selects_nothing(case: Case) -> Finding | None:
+def selects_nothing(case: Case) -> Explanation | None:
     """A Service of the strategy whose selector fits none of the Rollout's pods."""
     labels = at(case.rollout.template or case.rollout.raw, "metadata", "labels") or {}
     for name in strategy_services(case.rollout):
@@ -169,11 +178,11 @@ def selects_nothing(case: Case) -> Finding | None:
                 path = ("spec", "template", "metadata", "labels", key)
                 evidence += quote("Rollout", case.rollout.raw, *path)
                 sentence = f"Service {name} selects no pod of this Rollout: it requires the label {key}={value}"
-                return Finding(sentence, evidence, case.kubectl(f"get service {name} -o yaml"))
+                return Explanation(sentence, evidence, case.kubectl(f"get service {name} -o yaml"))
     return None
 
 
-def router_error(case: Case) -> Finding | None:
+def router_error(case: Case) -> Explanation | None:
     """The traffic router refuses the weights, or does not show them."""
     if case.rollout.status_phase == "Healthy":
         return None
@@ -189,11 +198,11 @@ def router_error(case: Case) -> Finding | None:
             *quote("Rollout", case.rollout.raw, "status", "canary", "weights", "canary", "weight"),
         )
         sentence = f"the controller cannot set the weights of the traffic: {short(str(event.get('message')))}"
-        return Finding(sentence, evidence, case.command("events"))
+        return Explanation(sentence, evidence, case.command("events"))
     return None
 
 
-def weight_without_pods(case: Case) -> Finding | None:
+def weight_without_pods(case: Case) -> Explanation | None:
     """The router sends requests to a canary that has no pod and gets none."""
     rollout, current = case.rollout, case.snapshot.current
     weight = at(rollout.raw, "status", "canary", "weights", "canary", "weight")
@@ -209,10 +218,10 @@ def weight_without_pods(case: Case) -> Finding | None:
         *quote("ReplicaSet", case.named("ReplicaSet", current.name), "spec", "replicas"),
         *quote("Rollout", rollout.raw, "status", "currentStepIndex"),
     )
-    return Finding(because, evidence, case.command("abort" if not rollout.aborted else "undo"))
+    return Explanation(because, evidence, case.command("abort" if not rollout.aborted else "undo"))
 
 
-def not_verified(case: Case) -> Finding | None:
+def not_verified(case: Case) -> Explanation | None:
     """The router has not taken the weight over yet."""
     weights = at(case.rollout.raw, "status", "canary", "weights") or {}
     if weights.get("verified") is not False or case.rollout.status_phase == "Healthy":
@@ -228,4 +237,4 @@ def not_verified(case: Case) -> Finding | None:
         return None
     asked = percent(case.rollout, whole(at(weights, "canary", "weight")))
     sentence = f"the weight of {asked} % was set, but the traffic router does not show it yet"
-    return Finding(sentence, evidence, case.command("get"))
+    return Explanation(sentence, evidence, case.command("get"))

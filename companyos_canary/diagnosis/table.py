@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from companyos_canary.diagnosis import analysis, control, doubts, nodata, pods, release, services, upstream, weights
-from companyos_canary.diagnosis.case import Case, Finding
+from companyos_canary.diagnosis.case import Case, Explanation
 from companyos_canary.model.outcome import MOST_EVIDENCE, Diagnosis
 
 
@@ -13,7 +13,7 @@ class CauseRow:
     """`id` is stable. `fine`: it is an answer, not an alarm."""
 
     id: str
-    find: Callable[[Case], Finding | None]
+    find: Callable[[Case], Explanation | None]
     fine: bool = False
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from companyos_canary.argo.progress import progress_deadline
-from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
+from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote
 from companyos_canary.diagnosis.control import CONTROLLER, controller_of
 from companyos_canary.diagnosis.installation import controller_version
 from companyos_canary.diagnosis.pods import starting, troubles
@@ -71,7 +71,7 @@ def overdue(case: Case) -> timedelta | None:
     return late if late > _LATE else None
 
 
-def deadline_not_firing(case: Case) -> Finding | None:
+def deadline_not_firing(case: Case) -> Explanation | None:
     """Nothing is known to be wrong with the pods, and the deadline that should end this has passed without effect."""
     late = overdue(case)
     if late is None or troubles(case, case.rollout.current_hash):
@@ -90,10 +90,10 @@ def deadline_not_firing(case: Case) -> Finding | None:
         *quote("Rollout", case.rollout.raw, "status", "message"),
         *_image(case),
     )
-    return Finding(f"{case.version} is stuck: {because}", evidence, case.command("abort"), because)
+    return Explanation(f"{case.version} is stuck: {because}", evidence, case.command("abort"), because)
 
 
-def abort_keeps_weight(case: Case) -> Finding | None:
+def abort_keeps_weight(case: Case) -> Explanation | None:
     """After an abort the router still sends requests to the canary, and nothing that is left would change that."""
     weight = _kept_weight(case)
     if weight is None:
@@ -117,7 +117,7 @@ def abort_keeps_weight(case: Case) -> Finding | None:
         *quote("Rollout", rollout.raw, *path, "abortScaleDownDelaySeconds"),
         *_image(case),
     )
-    return Finding(f"{case.version} was {because}", evidence, case.command("undo"), because)
+    return Explanation(f"{case.version} was {because}", evidence, case.command("undo"), because)
 
 
 def _kept_weight(case: Case) -> int | None:
@@ -129,7 +129,7 @@ def _kept_weight(case: Case) -> int | None:
     return int(weight) if stable is None or stable.available >= stable.desired else None
 
 
-def old_run_decides(case: Case) -> Finding | None:
+def old_run_decides(case: Case) -> Explanation | None:
     """A retry was ended at once by a run that had failed before it; that a run ended it is in the message alone."""
     rollout, did = case.rollout, case.did
     if not rollout.aborted or did is None or did.verb != "retry" or did.at is None or not rollout.aborted_at:
@@ -148,10 +148,10 @@ def old_run_decides(case: Case) -> Finding | None:
         *_image(case),
     )
     following = case.kubectl(f"delete analysisrun {run.name}")
-    return Finding(f"{case.version} was rolled back again: {because}", evidence, following, because)
+    return Explanation(f"{case.version} was rolled back again: {because}", evidence, following, because)
 
 
-def stale_count(case: Case) -> Finding | None:
+def stale_count(case: Case) -> Explanation | None:
     """The controller waits for pods that do not exist: it counts more than the ReplicaSets have."""
     if not _counted_twice(case):
         return None
@@ -166,7 +166,7 @@ def stale_count(case: Case) -> Finding | None:
         *quote("Rollout", case.rollout.raw, "status", "message"),
         *(e for found in sets for e in found if e.value),
     )
-    return Finding(f"{case.version} is stuck: {because}", evidence, _RESTART, because)
+    return Explanation(f"{case.version} is stuck: {because}", evidence, _RESTART, because)
 
 
 def _counted_twice(case: Case) -> bool:

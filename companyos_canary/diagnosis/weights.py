@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from companyos_canary.argo.replicas import canary_scale
 from companyos_canary.argo.steps import asked_share, max_weight, percent, set_weight
-from companyos_canary.diagnosis.case import Case, Finding, at, condition, quote
+from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote
 from companyos_canary.diagnosis.pods import starting
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.quantity import parse_time, whole
@@ -14,7 +14,7 @@ _HELD = timedelta(minutes=2)
 _STEPS = ("spec", "strategy", "canary", "steps")
 
 
-def rounded_away(case: Case) -> Finding | None:
+def rounded_away(case: Case) -> Explanation | None:
     """Without a router pods make the weight, and of so few they make none or all of it: there is no canary, or nothing
     but the canary."""
     rollout, current, stable = case.rollout, case.snapshot.current, case.snapshot.stable
@@ -43,10 +43,10 @@ def rounded_away(case: Case) -> Finding | None:
     sentence = (
         f"{asked_share(rollout):g} % of {pods} is {became}: without a traffic router a weight is a number of pods"
     )
-    return Finding(sentence, evidence, case.command("abort" if current.desired else "get"))
+    return Explanation(sentence, evidence, case.command("abort" if current.desired else "get"))
 
 
-def not_reached(case: Case) -> Finding | None:
+def not_reached(case: Case) -> Explanation | None:
     """The router has another weight than the step asks for, though no router and no pod says why: the controller sets
     none while a version has too few available pods for it (upstream rollout/trafficrouting.go)."""
     rollout, current, stable = case.rollout, case.snapshot.current, case.snapshot.stable
@@ -71,7 +71,7 @@ def not_reached(case: Case) -> Finding | None:
         f"{asked_share(rollout):g} % has been asked for {duration(lasts)}, and the traffic router has "
         f"{percent(rollout, has):g} % at {case.version}{why}"
     )
-    return Finding(sentence, evidence, case.command("get"))
+    return Explanation(sentence, evidence, case.command("get"))
 
 
 def _at_a_step(case: Case) -> bool:

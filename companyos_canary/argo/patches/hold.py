@@ -67,7 +67,7 @@ class Hold:
         return self.annotation[0] in {hold.key for hold in holds(annotations)}
 
 
-def left_behind(left: tuple[Container, ...], target: tuple[Container, ...]) -> dict[str, str]:
+def images_left(left: tuple[Container, ...], target: tuple[Container, ...]) -> dict[str, str]:
     """The images that an undo leaves: those that the version it goes back to does not have."""
     kept = {c.name: c.image for c in target}
     return {c.name: c.image for c in left if c.image and kept.get(c.name) != c.image}
