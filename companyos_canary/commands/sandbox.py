@@ -80,8 +80,7 @@ def controllers_named(text: str) -> tuple[str, ...]:
 
 
 def faults_written(texts: list[str], acting: tuple[str, ...]) -> "list[Fault | Freeze | RouterLag]":
-    from companyos_canary.sandbox.faults.effects import Freeze
-    from companyos_canary.sandbox.faults.rules import parse_fault
+    from companyos_canary.sandbox.faults.effects import Freeze, parse_fault
 
     found = [parse_fault(text) for text in texts]
     if "rollouts" not in acting and any(isinstance(fault, Freeze) for fault in found):

@@ -16,9 +16,8 @@ from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.api.answer import failure, ok, page_not_found
 from companyos_canary.sandbox.cluster import Cluster
-from companyos_canary.sandbox.faults.effects import Fault, Freeze, RouterLag
+from companyos_canary.sandbox.faults.effects import Fault, Freeze, RouterLag, parse_fault, rule_text
 from companyos_canary.sandbox.faults.injection import Faulty
-from companyos_canary.sandbox.faults.rules import parse_fault, rule_text
 from companyos_canary.sandbox.objects import ApiStatus, bad_request, method_not_allowed
 from companyos_canary.sandbox.scenarios import Playing, given
 

@@ -7,8 +7,7 @@ import pytest
 
 from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.promql import Vector, evaluate
-from companyos_canary.sandbox.faults.effects import RouterLag
-from companyos_canary.sandbox.faults.rules import parse_fault
+from companyos_canary.sandbox.faults.effects import RouterLag, parse_fault
 from tests.world import World
 
 CONFIG = """\

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from companyos_canary.sandbox.faults.rules import parse_fault
+from companyos_canary.sandbox.faults.effects import parse_fault
 from companyos_canary.sandbox.sandbox import Sandbox
 from tests.e2e.conftest import SHORT, Shell
 

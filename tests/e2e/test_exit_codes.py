@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import pytest
 import yaml
 
-from companyos_canary.sandbox.faults.rules import parse_fault
+from companyos_canary.sandbox.faults.effects import parse_fault
 from companyos_canary.sandbox.sandbox import Sandbox
 from tests import docs
 from tests.e2e.conftest import CANARY, PATIENCE, Shell

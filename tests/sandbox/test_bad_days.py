@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.errors import ExitCode
-from companyos_canary.sandbox.faults.effects import Fault
-from companyos_canary.sandbox.faults.rules import parse_fault
+from companyos_canary.sandbox.faults.effects import Fault, parse_fault
 from tests.world import CONFIG, MANUAL, World
 
 PAUSED = (("apply", "v1.0.0", "-q"), ("deploy", "v1.1.0", "--until", "paused", "-q"))

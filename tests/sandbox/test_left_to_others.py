@@ -5,7 +5,7 @@ from datetime import timedelta
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.workload import Pod
 from companyos_canary.sandbox.cluster import Cluster
-from companyos_canary.sandbox.faults.rules import parse_fault
+from companyos_canary.sandbox.faults.effects import parse_fault
 from companyos_canary.sandbox.kinds import ANALYSISRUN, CONFIGMAP, POD, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.sandbox import Sandbox

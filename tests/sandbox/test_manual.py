@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from companyos_canary.sandbox.faults.rules import EFFECTS, parse_fault
+from companyos_canary.sandbox.faults.effects import EFFECTS, parse_fault
 from companyos_canary.sandbox.scenarios.reader import read_scenario
 from companyos_canary.sandbox.scenarios.scenario import Behaviour
 

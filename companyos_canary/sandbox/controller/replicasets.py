@@ -1,4 +1,9 @@
-"""The ReplicaSets of a Rollout: which is new, its creation, revisions and history."""
+"""The ReplicaSets of a Rollout: which is new, its creation, revisions and history; and the Deployment of a
+spec.workloadRef while its pods move to the Rollout (`scaleDown` says when it gives its own up).
+
+Upstream rollout/replicaset.go reconcileNewReplicaSet (`progressively`) and rollout/sync.go promoteStable (`onsuccess`)
+scale a Deployment only for the first revision, so that one whose Rollout failed at first keeps its pods for ever.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +24,7 @@ from companyos_canary.sandbox.controller.template import (
     with_metadata,
     with_resources,
 )
-from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
+from companyos_canary.sandbox.kinds import DEPLOYMENT, REPLICASET, ROLLOUT
 from companyos_canary.sandbox.objects import Object, copied, owner_reference
 
 _NOT_COPIED = (
@@ -174,3 +179,28 @@ def _put_revision(state: Pass, revision: int) -> None:
     written = state.write(ROLLOUT, stored)
     state.reread(written)
     state.tell("Normal", "RolloutUpdated", f"Rollout updated to revision {revision}")
+
+
+def scale_workload(state: Pass) -> None:
+    """Scales the Deployment, if it is its turn in this pass."""
+    reference = state.rollout["spec"].get("workloadRef") or {}
+    if state.canary is None or revision_of(state.canary) != 1:
+        return
+    healthy = state.status.get("phase") == "Healthy"
+    match reference.get("scaleDown"):
+        case "onsuccess" if healthy and state.promoted:
+            _scale(state, reference["name"], 0)
+        case "progressively" if healthy:
+            _scale(state, reference["name"], 0)
+        case "progressively":
+            ready = int(state.status.get("readyReplicas") or 0)
+            if ready or pods_of(state.canary).desired > state.view.replicas:
+                _scale(state, reference["name"], max(state.view.replicas - ready, 0))
+
+
+def _scale(state: Pass, name: str, wanted: int) -> None:
+    found = state.store.get(DEPLOYMENT, state.view.namespace, name)
+    if found is not None and found["spec"].get("replicas", 1) != wanted:
+        new = copied(found)
+        new["spec"]["replicas"] = wanted
+        state.store.update(DEPLOYMENT, new)

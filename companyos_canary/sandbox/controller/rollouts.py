@@ -12,18 +12,22 @@ from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Lag, Pace, Queue, R
 from companyos_canary.sandbox.controller import pods, status
 from companyos_canary.sandbox.controller.bluegreen import begin, blue_green_pass
 from companyos_canary.sandbox.controller.conditions import before_the_pass
-from companyos_canary.sandbox.controller.experiments import find_experiment, reconcile_experiments
-from companyos_canary.sandbox.controller.migration import scale_workload
+from companyos_canary.sandbox.controller.experiments import find_experiment, reconcile_experiments, reconcile_plugins
 from companyos_canary.sandbox.controller.passes import Pass
 from companyos_canary.sandbox.controller.pauses import enter_pause
 from companyos_canary.sandbox.controller.pods import restart_pods
-from companyos_canary.sandbox.controller.replicasets import create_set, drop_old_sets, find_sets, sync_revision
+from companyos_canary.sandbox.controller.replicasets import (
+    create_set,
+    drop_old_sets,
+    find_sets,
+    scale_workload,
+    sync_revision,
+)
 from companyos_canary.sandbox.controller.roles import reconcile_services, release_services, sync_metadata
 from companyos_canary.sandbox.controller.routers import not_emulated
 from companyos_canary.sandbox.controller.routers.router import RouterError
 from companyos_canary.sandbox.controller.routing import reconcile_routing
 from companyos_canary.sandbox.controller.runs import find_current, reconcile_runs
-from companyos_canary.sandbox.controller.stepplugins import reconcile_plugins
 from companyos_canary.sandbox.controller.template import with_workload_template
 from companyos_canary.sandbox.controller.validity import Validity
 from companyos_canary.sandbox.events import Emit

@@ -22,9 +22,10 @@ from companyos_canary.sandbox.faults.effects import (
     Silent,
     Slow,
     Truncate,
+    parse_fault,
+    rule_text,
 )
 from companyos_canary.sandbox.faults.injection import Faulty
-from companyos_canary.sandbox.faults.rules import parse_fault, rule_text
 from tests.sandbox.api.client import ROLLOUTS, Client, connect, rollout
 
 
