@@ -22,7 +22,7 @@ from companyos_canary.cluster.reflector import TRIES
 from companyos_canary.config import Resolved, Settings
 from companyos_canary.errors import CanaryError, DeniedError, NotFound, Unreachable
 from companyos_canary.model.http import Json, Request, Response
-from companyos_canary.model.identity import NOBODY, Identity
+from companyos_canary.model.place import NOBODY, Identity
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.prometheus.client import Prometheus

@@ -10,8 +10,8 @@ from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, DEPLOYMENT, POD, RE
 from companyos_canary.diagnosis.analysis import since_progress
 from companyos_canary.diagnosis.case import Case, Did, MeasuredMetric, at, recorded, strategy_services
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE, controller_gone, waits_for_controller
+from companyos_canary.diagnosis.doubts import judged_at, next_question
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
-from companyos_canary.diagnosis.questions import judged_at, next_question
 from companyos_canary.diagnosis.table import diagnose
 from companyos_canary.diagnosis.upstream import suspected
 from companyos_canary.errors import CanaryError, Forbidden

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from companyos_canary.argo.abort_on import UNSEEN, LastMove, met
 from companyos_canary.argo.cause import TIMED_OUT, cause, pod_problems, says_no_reason
-from companyos_canary.argo.endings import Followed, Until, ended, waits_for_a_person
+from companyos_canary.argo.endings import UNMOVED, Followed, LastMove, Until, abort_reason, ended, waits_for_a_person
 from companyos_canary.argo.phase import invalid_spec
 from companyos_canary.argo.pods import pod_share
 from companyos_canary.argo.steps import max_weight, set_weight
@@ -152,14 +151,14 @@ class Guard:
 
     wanted: AbortOn
     abort: Callable[[AbortReason], bool]
-    moved: LastMove = UNSEEN
+    moved: LastMove = UNMOVED
     reason: AbortReason | None = None
     not_before: datetime | None = None
 
     def look(self, snapshot: Snapshot, now: datetime) -> None:
         self.moved = self.moved.after(snapshot, now)
         waits = self.not_before is not None and now < self.not_before
-        found = None if self.reason or waits else met(self.wanted, snapshot, self.moved, now)
+        found = None if self.reason or waits else abort_reason(self.wanted, snapshot, self.moved, now)
         if found is None:
             return
         if self.abort(found):

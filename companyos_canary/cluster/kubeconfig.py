@@ -9,7 +9,7 @@ from typing import Any
 
 from companyos_canary.errors import ConfigError, UsageError, near
 from companyos_canary.model.http import without_password
-from companyos_canary.model.identity import NOBODY, Identity
+from companyos_canary.model.place import NOBODY, Identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from companyos_canary.model.row import Output
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.objects import objects
 from companyos_canary.render.traffic import ROUTE_KINDS_OF, backend_names
-from companyos_canary.view import diagnosis as view
+from companyos_canary.view import why as view
 
 
 @dataclass(frozen=True, slots=True)

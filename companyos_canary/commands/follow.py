@@ -22,7 +22,7 @@ from companyos_canary.commands.ci import annotate, publish
 from companyos_canary.commands.outcome import verb_with
 from companyos_canary.commands.session import Answer, Session
 from companyos_canary.commands.shows.lines import JsonLines, Lines, Manner, Show
-from companyos_canary.diagnosis.alarm import seen
+from companyos_canary.diagnosis.table import seen
 from companyos_canary.errors import (
     CanaryError,
     CrdMissing,

@@ -29,7 +29,7 @@ def get(
 
     Of the earlier revisions that are scaled down, the newest three are named.
     """
-    from companyos_canary.diagnosis.alarm import seen
+    from companyos_canary.diagnosis.table import seen
     from companyos_canary.view.ink import ink
     from companyos_canary.view.lines import plain_text
     from companyos_canary.view.screen import whole_screen

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from companyos_canary.errors import UsageError, printable
-from companyos_canary.model.identity import Identity
+from companyos_canary.model.place import Identity
 from companyos_canary.model.quantity import format_duration, parse_duration
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from companyos_canary.commands import base
 from companyos_canary.errors import exits
 from companyos_canary.model.outcome import MOST_EVIDENCE, Evidence
 from companyos_canary.model.row import Output, Placed, Says, pick
-from companyos_canary.view import diagnosis as view
+from companyos_canary.view import why as view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from companyos_canary.config.settings import Settings
 from companyos_canary.errors import ConfigError
-from companyos_canary.model.identity import NOBODY, Identity
+from companyos_canary.model.place import NOBODY, Identity
 
 FILE = "canary.yaml"
 

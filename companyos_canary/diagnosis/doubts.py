@@ -1,4 +1,5 @@
-"""Verdicts on numbers that do not say what they seem to: another unit, other services, old samples, chance."""
+"""Verdicts on numbers that do not say what they seem to: another unit, other services, old samples, chance; and what
+Prometheus is asked about them, one question after the other."""
 
 import math
 import re
@@ -7,13 +8,15 @@ from datetime import datetime, timedelta
 
 from companyos_canary.analysis.evidence import CONFIDENT, is_row
 from companyos_canary.argo.limits import Limit, measured_number, unit_of
-from companyos_canary.diagnosis.analysis import FailedVerdict
+from companyos_canary.diagnosis.analysis import FailedVerdict, without_data
 from companyos_canary.diagnosis.case import Case, Explanation
 from companyos_canary.diagnosis.nodata import (
     failing,
     own_matchers,
     part_of,
     query_of,
+    question_without_data,
+    stable_is_as_bad,
     stable_question,
     tells_canary_alone,
 )
@@ -239,3 +242,35 @@ def _ended(run: AnalysisRun) -> tuple[Evidence, ...]:
     status = run.raw.get("status") or {}
     keys = [k for k in ("completedAt", "phase") if status.get(k)]
     return tuple(Evidence(f"AnalysisRun/{run.name}", f"status.{k}", status[k]) for k in keys)
+
+
+def next_question(case: Case) -> str:
+    """What to ask next; empty once the answers tell, or where there is nothing to ask."""
+    if case.prometheus:
+        return ""
+    verdict = failing(case)
+    if verdict is None:
+        return question_without_data(case)
+    if in_another_unit(case) or on_old_samples(case) or on_earlier_canary(case):
+        return ""
+    asked = (who_answers(case), stable_question(case), how_many(case))
+    for question in filter(None, asked):
+        if question not in case.answers:
+            return question
+        if several_apps(case) or stable_is_as_bad(case):
+            return ""
+    return ""
+
+
+def judged_at(case: Case) -> datetime | None:
+    """When the verdict fell that the questions are about: after an abort the canary's series end. None for one that is
+    still open."""
+    if not case.rollout.aborted:
+        return None
+    verdict = failing(case)
+    found = [(verdict, "Failed")] if verdict else list(without_data(case))
+    for one, phase in found:
+        place = one.newest(phase)
+        if place is not None:
+            return one.result.measurements[place].finished_at
+    return None

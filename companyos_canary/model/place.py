@@ -1,6 +1,7 @@
-"""Where commands act, and how a command line that is shown names it."""
+"""Where commands act and as whom, and how a command line that is shown names it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 # Verbs that take the Rollout as an option, because their argument is a version or a run.
 _BY_OPTION = frozenset({"deploy", "diff", "plan", "analysis"})
@@ -29,3 +30,25 @@ class Place:
             option = "--rollout " if verb in _BY_OPTION else ""
             target = f"{option}{self.target[0]} -n {self.target[1]}"
         return " ".join(w for w in ("canary", verb, argument, target, self.options) if w)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """As kubectl's --user, --cluster, --token, --as and --as-group: `user` and `cluster` are names in the kubeconfig in
+    place of those of the context, `token` takes the place of all credentials of the user, and the server acts as for
+    `acts_as` and the `groups`. Empty where nothing was said."""
+
+    user: str = ""
+    cluster: str = ""
+    token: str = field(default="", repr=False)
+    acts_as: str = ""
+    groups: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> Iterator[tuple[str, str]]:
+        """What was said, without the token: that is never printed."""
+        yield from (("--user", self.user), ("--cluster", self.cluster), ("--as", self.acts_as))
+        yield from (("--as-group", group) for group in self.groups)
+
+
+NOBODY = Identity()

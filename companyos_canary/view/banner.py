@@ -2,9 +2,9 @@
 
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
-from companyos_canary.view.experiment import doing as kind_text
 from companyos_canary.view.format import bound_text, clock, duration, left, shorten, value_text
 from companyos_canary.view.lines import Facts, Line, Tone, columns_of
+from companyos_canary.view.steps import doing as kind_text
 from companyos_canary.view.why import controller_sentence, limited_metric
 
 _VERSION_ROOM = 24

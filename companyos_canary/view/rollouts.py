@@ -10,10 +10,10 @@ from companyos_canary.argo.picture import Picture, look
 from companyos_canary.model.outcome import Diagnosis
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.view.experiment import doing as kind_text
-from companyos_canary.view.experiment import route_text
 from companyos_canary.view.format import duration, keyed, left, limit_text, shorten, value_text, weight_text
 from companyos_canary.view.lines import PHASES, Column, Facts, Line, Part, Tone, phase_symbol, table
+from companyos_canary.view.steps import doing as kind_text
+from companyos_canary.view.steps import route_text
 from companyos_canary.view.why import controller_sentence, pod_sentence, short_metric
 
 if TYPE_CHECKING:

@@ -7,14 +7,13 @@ from functools import cache, partial
 from rich.text import Text
 
 from companyos_canary.argo.picture import Picture
-from companyos_canary.diagnosis.alarm import seen
+from companyos_canary.diagnosis.table import seen
 from companyos_canary.model.outcome import Diagnosis, Ending
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.banner import banner_line, too_long
 from companyos_canary.view.closing import closing
 from companyos_canary.view.events import events_lines
-from companyos_canary.view.experiment import step_lines
 from companyos_canary.view.format import about, duration, shorten
 from companyos_canary.view.ink import ink
 from companyos_canary.view.lines import Facts, Line, columns_of, cut, joined, width, wrapped
@@ -22,7 +21,7 @@ from companyos_canary.view.metric_table import metrics_lines
 from companyos_canary.view.next import next_lines
 from companyos_canary.view.panels import Desk, foot_lines, panel_lines
 from companyos_canary.view.pods import Detail, replicas_lines, services_lines
-from companyos_canary.view.steps import steps_lines, traffic_lines
+from companyos_canary.view.steps import step_lines, steps_lines, traffic_lines
 from companyos_canary.view.why import reasons
 
 

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.cluster.expiry import certificate_ends, token_ends
+from companyos_canary.cluster.credentials import certificate_ends, token_ends
 
 
 def certificate(ends: datetime) -> bytes:

@@ -14,7 +14,7 @@ import yaml
 from companyos_canary import adapters
 from companyos_canary.cluster.credentials import open_transport
 from companyos_canary.errors import ConfigError, ExitCode, Unauthenticated
-from companyos_canary.model.identity import Identity
+from companyos_canary.model.place import Identity
 from tests.cluster.wire import Server, answer, encrypted
 from tests.cluster.wire import certificate as certificate_of_loopback
 from tests.commands.conftest import paused_world

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.diagnosis.alarm import seen
+from companyos_canary.diagnosis.table import seen
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.outcome import Diagnosis, Ending, EndKind
 from companyos_canary.model.place import Place

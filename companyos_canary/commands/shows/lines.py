@@ -11,7 +11,7 @@ from companyos_canary.argo.events import Happened, PodsReady, awaits_a_verdict, 
 from companyos_canary.argo.picture import Picture, look
 from companyos_canary.argo.rows import verdict_row
 from companyos_canary.commands.session import Session
-from companyos_canary.diagnosis.alarm import seen
+from companyos_canary.diagnosis.table import seen
 from companyos_canary.errors import harmless
 from companyos_canary.model.outcome import Ending
 from companyos_canary.model.place import Place
