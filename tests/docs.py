@@ -22,12 +22,12 @@ from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox.scenarios import shipped
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.panels import Desk
-from companyos_canary.view.screen import screen
 from tests import routing
 from tests.builders import NOW
 from tests.causes import MEANINGS
 from tests.lint import samples
 from tests.view import scenes
+from tests.view.scenes import screen
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference.md"

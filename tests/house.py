@@ -388,9 +388,8 @@ def drawing(width: int, height: int) -> Callable[[bool], object]:
     from companyos_canary.model.place import Place
     from companyos_canary.view.lines import Facts
     from companyos_canary.view.panels import Desk
-    from companyos_canary.view.screen import screen
     from tests.builders import NOW
-    from tests.view.scenes import analysing, failing, prometheus
+    from tests.view.scenes import analysing, failing, prometheus, screen
 
     moments = {True: analysing(), False: failing()}
     live, place, facts, desk = prometheus(), Place("prod-eu", "ana"), Facts(width, height), Desk()
@@ -416,9 +415,8 @@ def count_changes(width: int, height: int) -> dict[str, int]:
     from companyos_canary.model.place import Place
     from companyos_canary.view.lines import Facts
     from companyos_canary.view.panels import Desk
-    from companyos_canary.view.screen import screen
     from tests.builders import NOW
-    from tests.view.scenes import analysing, prometheus
+    from tests.view.scenes import analysing, prometheus, screen
 
     snapshot, live, place, facts = analysing(), prometheus(), Place("prod-eu", "ana"), Facts(width, height)
     first, *others = live.metrics

@@ -1,16 +1,13 @@
 """The whole picture on one screen: parts in order of their worth, as many as its height takes."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cache, partial
 
 from rich.text import Text
 
 from companyos_canary.argo.picture import Picture
-from companyos_canary.diagnosis.table import seen
-from companyos_canary.model.outcome import Diagnosis, Ending
+from companyos_canary.model.outcome import Ending
 from companyos_canary.model.place import Place
-from companyos_canary.model.snapshot import Live, Snapshot
 from companyos_canary.view.banner import banner_line, too_long
 from companyos_canary.view.closing import closing
 from companyos_canary.view.events import events_lines
@@ -103,19 +100,9 @@ _LEVELS = (
 )
 
 
-def screen(
-    snapshot: Snapshot,
-    now: datetime,
-    facts: Facts,
-    *,
-    place: Place | None = None,
-    live: Live | None = None,
-    desk: Desk | None = None,
-    leave: str = "",
-) -> Text:
+def screen(picture: Picture, facts: Facts, *, desk: Desk | None = None, leave: str = "") -> Text:
     """The live screen, as high as the terminal: the banner is its first line, and the keys its last. With
     a `desk` keys are read and told; `leave` is the key that ends it without one (`Ctrl-C`)."""
-    picture = seen(snapshot, now, place, live)
     ahead = _ahead(picture, facts, desk, leave)[-max(1, facts.height - 2) :]
     room = facts.height - len(ahead)
     if facts.width >= _WIDE and facts.height >= _HIGH:
@@ -128,20 +115,9 @@ def screen(
     return ink([*lines, *blank, *ahead], facts)
 
 
-def last_screen(
-    snapshot: Snapshot,
-    now: datetime,
-    facts: Facts,
-    *,
-    place: Place | None = None,
-    live: Live | None = None,
-    closed: bool = True,
-    why: Diagnosis | None = None,
-) -> Text:
+def last_screen(picture: Picture, facts: Facts, *, closed: bool = True) -> Text:
     """The frame that stays, no higher than it must be. What comes next is left to the closing
-    sentences; where they are `closed` by how it ended, the banner is too. `why`: what was found out at the end."""
-    picture = seen(snapshot, now, place, live)
-    picture = replace(picture, why=why or picture.why)
+    sentences; where they are `closed` by how it ended, the banner is too."""
     told = closed and picture.progress.activity in ("healthy", "aborted", "degraded")
     return ink(_fitted(_Parts(picture, facts, banner=not told), facts.height - 1), facts)
 

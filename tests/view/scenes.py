@@ -3,13 +3,18 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from rich.text import Text
+
 from companyos_canary.argo.events import events
 from companyos_canary.argo.picture import look
+from companyos_canary.diagnosis.table import seen
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live, LiveMetric, Missing, Snapshot
 from companyos_canary.view import pipe
+from companyos_canary.view import screen as view
 from companyos_canary.view.lines import Facts, plain_text
+from companyos_canary.view.panels import Desk
 from companyos_canary.view.screen import whole_screen
 from tests.builders import (
     ANALYSIS,
@@ -316,3 +321,17 @@ def piped(before: Snapshot | None, after: Snapshot, now: datetime, *, place: Pla
 def whole_lines(snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
     """What `canary get` prints."""
     return tuple(map(plain_text, whole_screen(look(snapshot, now, place), facts, "all", 12)))
+
+
+def screen(
+    snapshot: Snapshot,
+    now: datetime,
+    facts: Facts,
+    *,
+    place: Place | None = None,
+    live: Live | None = None,
+    desk: Desk | None = None,
+    leave: str = "",
+) -> Text:
+    """A frame of the live screen, as `watch` makes it of what the cluster said."""
+    return view.screen(seen(snapshot, now, place, live), facts, desk=desk, leave=leave)

@@ -19,10 +19,9 @@ from companyos_canary.view.ci.summary import ending_report
 from companyos_canary.view.closing import closing, verdict_line
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain_text as text_of
-from companyos_canary.view.screen import screen
 from tests import schema
 from tests.builders import ANALYSIS, CANARY, NOW, PAUSE, STABLE, pause, snapshot
-from tests.view.scenes import ALL, piped, whole_lines
+from tests.view.scenes import ALL, piped, screen, whole_lines
 
 STEPS: list[dict[str, Any]] = [
     {"setWeight": 10},

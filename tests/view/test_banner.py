@@ -12,9 +12,8 @@ from companyos_canary.view.banner import banner_line
 from companyos_canary.view.lines import BANNERS, Facts, plain_text
 from companyos_canary.view.metric_table import metrics_lines
 from companyos_canary.view.panels import Desk
-from companyos_canary.view.screen import screen
 from tests.builders import NOW, result_object, run, snapshot
-from tests.view.scenes import ALL, GOOD, prometheus, rolled_back
+from tests.view.scenes import ALL, GOOD, prometheus, rolled_back, screen
 
 PLACE = Place(context="prod-eu", who="ana")
 SIZES = [(80, 24), (120, 40), (200, 60), (40, 10), (20, 5)]

@@ -14,9 +14,8 @@ from companyos_canary.model.snapshot import Course
 from companyos_canary.view.lines import ASCII, UNICODE, Facts, Line, plain_text, width
 from companyos_canary.view.panels import Desk, panel_lines
 from companyos_canary.view.plot import PLOT_GUTTER, TimeAxis, axis, plot
-from companyos_canary.view.screen import screen
 from tests.builders import NOW, run, snapshot
-from tests.view.scenes import ALL, first_run, rolled_back
+from tests.view.scenes import ALL, first_run, rolled_back, screen
 
 ROW = next(r for r in rows_of((first_run(),)) if r.name == "error-rate")
 START = NOW - timedelta(minutes=3)

@@ -11,16 +11,17 @@ from rich.cells import cell_len
 
 from companyos_canary.argo.picture import look
 from companyos_canary.cli import VERBS
+from companyos_canary.diagnosis.table import seen
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live
 from companyos_canary.model.workload import LogLine
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.next import outlook
 from companyos_canary.view.panels import Confirmation, Desk, LogPanel, Notice
-from companyos_canary.view.screen import last_screen, screen
+from companyos_canary.view.screen import last_screen
 from tests.builders import ANALYSIS, NOW, PAUSE, event, snapshot
 from tests.view.recorded import FIXTURES, moment, recorded
-from tests.view.scenes import ALL, analysing, prometheus, whole_lines
+from tests.view.scenes import ALL, analysing, prometheus, screen, whole_lines
 
 Same = Callable[[str, str], None]
 RECORDED = sorted(p.stem for p in FIXTURES.glob("*.json"))
@@ -239,7 +240,7 @@ def test_no_end_is_foreseen_while_pods_do_not_start(name: str) -> None:
 @pytest.mark.parametrize("height", [40, 12])
 def test_the_last_frame_leaves_what_comes_next_to_the_closing(height: int) -> None:
     facts = Facts(80, height)
-    shown = last_screen(ALL["rolled_back"](), NOW, facts, place=PLACE).plain
+    shown = last_screen(seen(ALL["rolled_back"](), NOW, PLACE), facts).plain
     assert "canary" not in shown.replace("canary  v", "").replace("CANARY", "")
     assert "✖ failed after 1m12s" in shown
     assert "ROLLED BACK" not in shown, "the sentence under it says so"

@@ -16,6 +16,7 @@ from companyos_canary.commands.session import Session
 from companyos_canary.commands.shows.jobs import LiveValues, Repeated, carried_out, heard, log_of, why_read_only
 from companyos_canary.commands.shows.keys import LEAVE, YES, Order, press
 from companyos_canary.commands.shows.lines import Manner, Show
+from companyos_canary.diagnosis.table import seen
 from companyos_canary.keyboard import REDRAW, Keyboard
 from companyos_canary.model.outcome import Diagnosis, Ending
 from companyos_canary.model.place import Place
@@ -115,9 +116,9 @@ class Screen(Show):
     def _stays(self, snapshot: Snapshot, *, closed: bool, why: Diagnosis | None = None) -> None:
         if self._live:
             live = self._values_of(snapshot).newest
-            facts = self._runtime.facts
-            frame = last_screen(snapshot, self._now(), facts, place=self._place, live=live, closed=closed, why=why)
-            self._live.update(frame)
+            picture = seen(snapshot, self._now(), self._place, live)
+            picture = replace(picture, why=why or picture.why)
+            self._live.update(last_screen(picture, self._runtime.facts, closed=closed))
 
     def end(self, ending: Ending) -> None:
         out = self._runtime.out
@@ -130,10 +131,8 @@ class Screen(Show):
         self._runtime.fit()
         desk = self._desk if self._keyboard else None
         live = self._values_of(snapshot).about(snapshot) if snapshot.whole else None
-        frame = screen(
-            snapshot, self._now(), self._runtime.facts, place=self._place, live=live, desk=desk, leave="Ctrl-C"
-        )
-        self._live.update(frame)
+        picture = seen(snapshot, self._now(), self._place, live)
+        self._live.update(screen(picture, self._runtime.facts, desk=desk, leave="Ctrl-C"))
 
     def _values_of(self, snapshot: Snapshot) -> Repeated[Live | None]:
         """Another version is asked about again: no value of the one before is shown for it."""
