@@ -5,11 +5,12 @@ import math
 import random
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any
 
 from companyos_canary.analysis.chance import binomial, clumped, poisson
@@ -77,8 +78,8 @@ class Exporter:
             return
         count = requests * self._random.uniform(0.97, 1.03)
         self._count(count, count * rates.errors, count * _NOT_FOUND, count * (1 - rates.opa))
-        for i, bound in enumerate((*self.bounds, math.inf)):
-            self._buckets[i] += count * _share_below(bound / rates.latency)
+        shares = _shares(self.bounds, rates.latency)
+        self._buckets = [bucket + count * share for bucket, share in zip(self._buckets, shares, strict=True)]
         self._seconds += count * _MEAN * rates.latency
 
     def _draw(self, requests: float, rates: Rates) -> None:
@@ -114,6 +115,11 @@ class Exporter:
 
 
 @lru_cache(maxsize=1024)
+def _shares(bounds: tuple[float, ...], latency: float) -> tuple[float, ...]:
+    """The part of the requests in each bucket of a histogram, where answers take so many times longer."""
+    return tuple(_share_below(bound / latency) for bound in (*bounds, math.inf))
+
+
 def _share_below(seconds: float) -> float:
     for (a, p), (b, q) in pairwise(_LATENCY):
         if seconds <= b:
@@ -133,18 +139,18 @@ def _written(bound: float) -> str:
     return "+Inf" if math.isinf(bound) else f"{bound:g}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Pod:
-    """A ready pod of a Rollout. `process` is another one after a restart of the container. `share` is
-    the part of all requests that its version gets; None: pods share evenly, whosever they are."""
+    """A ready pod. `process` is another one after a restart of the container. `rollout`: whose it is, and `share`:
+    the part of its requests that the pod's version gets now; None: pods share evenly, whosever they are."""
 
     process: tuple[str, int]
     name: str
-    rollout: str
     replicaset: str
     image: str
     labels: dict[str, str]
     address: str
+    rollout: str = ""
     share: float | None = None
 
 
@@ -195,6 +201,7 @@ class Traffic:
         self._interval = max(round(interval * 1000), 1)  # milliseconds, like all times in here
         self._last: int | None = None
         self._processes: dict[tuple[str, int], _Process] = {}
+        self._read: dict[str, tuple[Object, _Pod | None]] = {}
 
     def step(self, now: datetime) -> datetime | None:
         """Makes every scrape that is due; returns the time of the next, or None while there is
@@ -202,7 +209,7 @@ class Traffic:
         moment = round(now.timestamp() * 1000)
         if self._last is not None and moment < self._last + self._interval:
             return _time(self._last + self._interval)
-        pods = _ready_pods(self._store, self._lag, now)
+        pods = self._ready_pods(now)
         if not pods and not self._processes:
             self._last = None
             return None
@@ -218,6 +225,27 @@ class Traffic:
                 self._scrape(pods, self._last, self._interval)
         return _time(self._last + self._interval)
 
+    def _ready_pods(self, now: datetime) -> list[_Pod]:
+        """The ready pods of every ReplicaSet that a Rollout owns, by namespace and name. A pod is read again when
+        it was written again: objects in the store are never changed in place."""
+        rollouts = {rollout["metadata"]["uid"]: rollout for rollout in self._store.items(ROLLOUT)}
+        sets = {
+            replicaset["metadata"]["uid"]: (uid, _share(replicaset, rollouts.get(uid), self._lag, now))
+            for replicaset in self._store.items(REPLICASET)
+            if (owner := _controller(replicaset)).get("kind") == "Rollout" and (uid := owner["uid"])
+        }
+        before, self._read = self._read, {}
+        for pod in self._store.items(POD):
+            uid = pod["metadata"]["uid"]
+            read = before.get(uid)
+            if read is None or read[0] is not pod:
+                read = pod, _scraped(pod) if _is_ready(pod) else None
+            self._read[uid] = read
+        ready = [shown for _, shown in self._read.values() if shown is not None and shown.replicaset in sets]
+        for shown in ready:
+            shown.rollout, shown.share = sets[shown.replicaset]
+        return ready
+
     def targets(self) -> list[Target]:
         """What is scraped now, as Prometheus lists it."""
         at = _time(self._last or 0)
@@ -228,7 +256,7 @@ class Traffic:
                 pool=process.pod.labels["job"],
                 last_scrape=at,
                 interval=self._interval / 1000,
-                health="down" if self._how(process.pod).metrics == "none" else "up",
+                health="down" if self._scenarios(process.pod.image).metrics == "none" else "up",
             )
             for process in list(self._processes.values())
         ]
@@ -237,11 +265,13 @@ class Traffic:
         at, seconds, rate = moment / 1000, since_last / 1000, self._rate()
         known = {pod.process: pod for pod in pods}
         for gone in self._processes.keys() - known.keys():
-            for row in self._processes.pop(gone).rows.values():
-                row.append(at, STALE)
-        ready = _counted(known.values(), lambda pod: pod.rollout)
-        in_version = _counted(known.values(), lambda pod: pod.replicaset)
+            rows = self._processes.pop(gone).rows.values()
+            self._tsdb.scraped(rows, at, repeat(STALE, len(rows)))
+        ready = Counter(pod.rollout for pod in known.values())
+        in_version = Counter(pod.replicaset for pod in known.values())
+        behaviours = {image: self._scenarios(image) for image in {pod.image for pod in known.values()}}
         for pod in known.values():
+            how = behaviours[pod.image]
             process = self._processes.get(pod.process)
             if process is None:
                 process = _Process(self._exporter(pod), pod, moment)
@@ -249,10 +279,10 @@ class Traffic:
             else:
                 size = in_version[pod.replicaset]
                 share = size / ready[pod.rollout] if pod.share is None else pod.share
-                rates = self._how(pod).at((moment - process.since) / 1000, 100 * share)
+                rates = how.at((moment - process.since) / 1000, 100 * share)
                 process.exporter.serve(rate * seconds * share / size, rates)
             process.pod = pod
-            self._show(process, at)
+            self._show(process, how.metrics, at)
 
     def _exporter(self, pod: _Pod) -> Exporter:
         """By its turn and not by its name, which is random, where chance has a seed."""
@@ -261,17 +291,12 @@ class Traffic:
             return Exporter(f"{pod.name} {pod.process[1]}", self._bounds())
         return Exporter(f"{self._seed} {self._started}", self._bounds(), chance=True)
 
-    def _how(self, pod: _Pod) -> Behaviour:
-        return self._scenarios(pod.image)
-
-    def _show(self, process: _Process, at: float) -> None:
+    def _show(self, process: _Process, metrics: str, at: float) -> None:
         """Writes one scrape; series that are no longer there (a label of the pod changed) end."""
-        metrics = self._how(process.pod).metrics
         if process.labelled != (process.pod.labels, metrics):
             self._label(process, metrics, at)
         values = [] if metrics == "none" else process.exporter.values()
-        for row, value in zip(process.rows.values(), (float(metrics != "none"), *values), strict=True):
-            row.append(at, value)
+        self._tsdb.scraped(process.rows.values(), at, (float(metrics != "none"), *values))
 
     def _label(self, process: _Process, metrics: str, at: float) -> None:
         own = dict(process.pod.labels)
@@ -281,37 +306,13 @@ class Traffic:
         exported = () if metrics == "none" else process.exporter.series()
         rows = [self._tsdb.row({"__name__": metric, **own, **labels}) for metric, labels in (up, *exported)]
         before, process.rows = process.rows, {row.identity: row for row in rows}
-        for identity in before.keys() - process.rows.keys():
-            before[identity].append(at, STALE)
+        ended = [before[identity] for identity in before.keys() - process.rows.keys()]
+        self._tsdb.scraped(ended, at, repeat(STALE, len(ended)))
         process.labelled = process.pod.labels, metrics
 
 
 def _time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _counted(pods: Iterable[_Pod], key: Callable[[_Pod], str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for pod in pods:
-        counts[key(pod)] = counts.get(key(pod), 0) + 1
-    return counts
-
-
-def _ready_pods(store: Store, lag: Lag, now: datetime) -> list[_Pod]:
-    """The ready pods of every ReplicaSet that a Rollout owns, by namespace and name."""
-    rollouts = {rollout["metadata"]["uid"]: rollout for rollout in store.items(ROLLOUT)}
-    sets = {
-        replicaset["metadata"]["uid"]: (owner["uid"], _share(replicaset, rollouts.get(owner["uid"]), lag, now))
-        for replicaset in store.items(REPLICASET)
-        if (owner := _controller(replicaset)).get("kind") == "Rollout"
-    }
-    found = []
-    for pod in store.items(POD):
-        owner = _controller(pod).get("uid", "")
-        if owner in sets and _is_ready(pod):
-            rollout, share = sets[owner]
-            found.append(_scraped(pod, owner, rollout, share))
-    return found
 
 
 def _share(replicaset: Object, rollout: Object | None, lag: Lag, now: datetime) -> float | None:
@@ -333,7 +334,7 @@ def _share(replicaset: Object, rollout: Object | None, lag: Lag, now: datetime) 
     return sum(w.get("weight", 0) for w in sides if w.get("podTemplateHash") == digest) / whole if whole else 0.0
 
 
-def _scraped(pod: Object, replicaset: str, rollout: str, share: float | None) -> _Pod:
+def _scraped(pod: Object) -> _Pod:
     meta, status = pod["metadata"], pod["status"]
     container = pod["spec"]["containers"][0]
     ports = container.get("ports") or [{}]
@@ -348,7 +349,7 @@ def _scraped(pod: Object, replicaset: str, rollout: str, share: float | None) ->
     }
     restarts = sum(c.get("restartCount", 0) for c in status.get("containerStatuses") or [])
     process = (meta["uid"], restarts)
-    return _Pod(process, meta["name"], rollout, replicaset, container["image"], labels, address, share)
+    return _Pod(process, meta["name"], _controller(pod).get("uid", ""), container["image"], labels, address)
 
 
 def _controller(obj: Object) -> dict[str, Any]:

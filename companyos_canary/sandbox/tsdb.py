@@ -3,7 +3,7 @@
 import threading
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,14 +58,10 @@ Identity = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One series, for the samples of many scrapes. Times and what is dropped: as in `Tsdb.append`."""
+    """One series, for the samples of many scrapes."""
 
     identity: Identity
     labels: dict[str, str]
-    _append: Callable[["Row", float, float], None]
-
-    def append(self, at: float, value: float) -> None:
-        self._append(self, at, value)
 
 
 class Tsdb:
@@ -91,30 +87,35 @@ class Tsdb:
         """Adds a sample; one that is not newer than the series' last is dropped, as Prometheus
         does. Labels without a value are as good as absent. With STALE the series ends: from then on an
         instant query no longer finds it."""
-        self._append(self.row(labels), at, value)
+        self.scraped((self.row(labels),), at, (value,))
 
     def row(self, labels: Mapping[str, str]) -> Row:
         """The series of these labels, whether it has samples or not."""
         kept = {name: text for name, text in labels.items() if text}
-        return Row(frozenset(kept.items()), kept, self._append)
+        return Row(frozenset(kept.items()), kept)
 
-    def _append(self, row: Row, at: float, value: float) -> None:
+    def scraped(self, rows: Iterable[Row], at: float, values: Iterable[float]) -> None:
+        """As `append`, for a sample of each row: most of what a sandbox writes comes this way."""
         at = round(at, 3)
         with self._lock:
-            entry = self._entries.get(row.identity)
-            if entry is None:
-                entry = self._entries[row.identity] = _Entry(row.labels)
-                self._named.setdefault(row.labels.get(NAME, ""), {})[row.identity] = entry
-                self._selected.clear()
-            if entry.times and at <= entry.times[-1]:
-                return
-            self.version += 1
-            entry.times.append(at)
-            entry.values.append(value)
-            if value is STALE:
-                entry.stale.append(at)
+            for row, value in zip(rows, values, strict=True):
+                entry = self._entries.get(row.identity) or self._begun(row)
+                times = entry.times
+                if times and at <= times[-1]:
+                    continue
+                times.append(at)
+                entry.values.append(value)
+                self.version += 1
+                if value is STALE:
+                    entry.stale.append(at)
             if at >= self._swept + _SWEEP:
                 self._sweep(at)
+
+    def _begun(self, row: Row) -> _Entry:
+        entry = self._entries[row.identity] = _Entry(row.labels)
+        self._named.setdefault(row.labels.get(NAME, ""), {})[row.identity] = entry
+        self._selected.clear()
+        return entry
 
     def select(self, matchers: Sequence[Matcher], start: float, end: float) -> list[Series]:
         """Series that every matcher accepts, with their samples in [start, end]; those without
