@@ -11,6 +11,7 @@ from threading import Condition, Event, Lock, RLock
 from typing import Any
 
 from companyos_canary.sandbox.kinds import KINDS
+from companyos_canary.sandbox.tsdb import Row, _Entry
 from tests.world import World
 
 _EMPTY = 100  # the resourceVersion of a store that nothing was written to
@@ -47,8 +48,7 @@ def copied(world: World, folder: Path) -> World:
 def _copy(world: World, folder: Path) -> World:
     log = world.store.changes(_EMPTY)
     objects = (o for change in log for o in (change.object, change.before) if o is not None)
-    series = (part for identity, entry in world.tsdb._entries.items() for part in (identity, entry.labels))
-    shared = (*KINDS, *log, *objects, *series, *world.requests, world.scenario)
+    shared = (*KINDS, *log, *objects, *world.tsdb._entries, *world.requests, world.scenario)
     memo: dict[int, Any] = {id(value): value for value in shared}
     memo[id(world.folder)] = folder
     return copy.deepcopy(world, memo)
@@ -60,6 +60,13 @@ def _random(state: tuple[Any, ...]) -> Random:
     return made
 
 
+def _series(entry: _Entry) -> _Entry:
+    return _Entry(entry.labels, entry.times[:], entry.values[:], entry.stale[:])
+
+
+# Each pod has nineteen of both.
+copyreg.pickle(Row, lambda _: "it never changes")  # `copy` takes the value itself where it gets a text
+copyreg.pickle(_Entry, lambda entry: (partial(_series, entry), ()))
 # Nobody waits or holds a lock between two commands. The state of a Random has 625 numbers.
 copyreg.pickle(Condition, lambda _: (Condition, (RLock(),)))
 copyreg.pickle(Event, lambda _: (Event, ()))
