@@ -93,3 +93,17 @@ def test_all_requests_go_to_the_active_version() -> None:
     found = tsdb.select((Matcher("__name__", "=", "companyos_http_request_duration_seconds_count"),), at - 3, at)
     served = {s.labels["rollouts_pod_template_hash"] for s in found if s.samples[-1][1] > 0}
     assert served == {stage.rollout.stable_hash}
+
+
+def test_a_retry_judges_anew_where_the_aborted_version_had_lost_its_pods() -> None:
+    before = {"templates": [{"templateName": "errors"}]}
+    stage = blue_green(prePromotionAnalysis=before, abortScaleDownDelaySeconds=2)
+    stage.answers["errors"] = 0.0
+    stage.set_image("v2")
+    stage.run(10)
+    assert (stage.runs(), stage.sizes()) == ({"2-pre": "Failed"}, [5, 0])
+    stage.answers["errors"] = 1.0
+    stage.retry()
+    stage.run(10)
+    assert stage.runs() == {"2-pre": "Failed", "2-pre.1": "Successful"}
+    assert (stage.phase, selected(stage)) == ("Healthy", [2, 2])

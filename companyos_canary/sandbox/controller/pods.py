@@ -71,7 +71,8 @@ def scale_blue_green(state: Pass) -> None:
     if state.stable is not None:
         _resize(state, state.stable, state.view.replicas)
     size = size_after_abort(state, preview_size(state))
-    _resize(state, state.newest, pods_of(state.newest).desired if size is None else size)
+    if _resize(state, state.newest, pods_of(state.newest).desired if size is None else size):
+        state.returns_in_time = state.returns_in_time and has_deadline(state.newest)
     if state.has_pause(INCONCLUSIVE) or _waits_for_post_promotion(state):
         return
     marked = 0
