@@ -122,7 +122,7 @@ class Cluster:
             )
             self._parts.append(self.freezer.around(analysis))
         if controller:
-            self._parts.append(self.freezer.around(ExperimentController(store, rollouts.emit)))
+            self._parts.append(self.freezer.around(ExperimentController(store, rollouts.emit, pace.rollouts)))
             self._parts.append(
                 self.freezer.around(
                     RolloutController(store, rollouts.emit, release, pace, self.lag, is_good=self._has_few_errors)

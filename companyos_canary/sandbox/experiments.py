@@ -15,6 +15,7 @@ from companyos_canary.analysis.spec import run_spec
 from companyos_canary.model.http import Json
 from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.quantity import format_time, parse_duration, parse_time, whole_seconds
+from companyos_canary.sandbox.behaviour import Delay, Queue, prompt
 from companyos_canary.sandbox.controller.conditions import put
 from companyos_canary.sandbox.controller.delays import DEADLINE, deadline_of, has_deadline
 from companyos_canary.sandbox.controller.passes import pods_of
@@ -30,7 +31,7 @@ from companyos_canary.sandbox.kinds import (
     SERVICE,
 )
 from companyos_canary.sandbox.objects import ApiStatus, Object, copied, is_owned, owner_reference
-from companyos_canary.sandbox.store import Store
+from companyos_canary.sandbox.store import Change, Store
 
 FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
 _LOST = ("Failed", "Error", "Inconclusive")
@@ -38,36 +39,72 @@ _OF_EXPERIMENT, _OF_TEMPLATE = "experiment.argoproj.io/name", "experiment.argopr
 _COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
 _DEADLINE_SECONDS, _DELAY_SECONDS = 600, 30
 _WORST_OF_TEMPLATES = ("Successful", "Running", "Progressing", "Error", "Failed")
-_WORST_OF_RUNS = ("Successful", "Running", "Pending", "", "Inconclusive", "Error", "Failed")
+_WORST_OF_RUNS = ("Successful", "Running", "Pending", "Inconclusive", "Error", "Failed")
 _REQUIRED = "Required AnalysisRuns completed"
 _TEMPLATE_VALUE = re.compile(r"\{\{\s*templates\.([^.}\s]+)\.(podTemplateHash|replicaset\.name)\s*\}\}")
 
 
 class ExperimentController:
-    """Steps every Experiment that anything has happened to. Owns no thread."""
+    """Looks at an Experiment after a change of its own, of the counts of its ReplicaSets, when one of its AnalysisRuns
+    has ended, and when its time is over: that a run has begun is only seen by the way. Owns no thread."""
 
-    def __init__(self, store: Store, emit: Emit) -> None:
+    def __init__(self, store: Store, emit: Emit, delay: Delay = prompt) -> None:
         self._store = store
         self._emit = emit
-        self._seen: dict[str, tuple[int, datetime | None]] = {}
+        self._seen = 0
+        self._due = Queue(delay)
 
     def step(self, now: datetime) -> datetime | None:
-        wakes = []
-        for experiment in self._store.items(EXPERIMENT):
-            if experiment["metadata"].get("deletionTimestamp"):
-                continue
-            uid = experiment["metadata"]["uid"]
-            version, wake = self._seen.get(uid, (-1, None))
-            if version == self._store.version and (wake is None or wake > now):
-                wakes.append(wake)
+        self._notice(now)
+        while (uid := self._due.take(now)) is not None:
+            found = next((e for e in self._store.items(EXPERIMENT) if e["metadata"]["uid"] == uid), None)
+            if found is None or found["metadata"].get("deletionTimestamp"):
                 continue
             before = self._store.version
-            wake = _Pass(self._store, self._emit, now, experiment).reconcile()
-            if self._store.version != before:
+            try:
+                wake = _Pass(self._store, self._emit, now, found).reconcile()
+            except ApiStatus:  # someone else was faster: read again
+                self._due.put(uid, now)
                 return now
-            self._seen[uid] = (before, wake)
-            wakes.append(wake)
-        return min((w for w in wakes if w is not None), default=None)
+            if wake is not None:
+                self._due.put(uid, wake)
+            if self._store.version != before:
+                self._notice(now)
+                return now
+        return self._due.next
+
+    def _notice(self, now: datetime) -> None:
+        """Queues every Experiment that something happened to since the last look."""
+        try:
+            changes = self._store.changes(self._seen)
+        except ApiStatus:  # the log is shorter than the time away: look at all
+            self._seen, changes = self._store.version, []
+            for experiment in self._store.items(EXPERIMENT):
+                self._due.changed(experiment["metadata"]["uid"], now)
+        for change in changes:
+            self._seen = change.version
+            if (uid := _touched(change)) is not None:
+                self._due.changed(uid, now)
+
+
+def _touched(change: Change) -> str | None:
+    """The uid of the Experiment that a change is about."""
+    meta = change.object["metadata"]
+    if change.kind is EXPERIMENT:
+        return str(meta["uid"]) if change.type != "DELETED" else None
+    owner = next((o for o in meta.get("ownerReferences") or [] if o.get("kind") == EXPERIMENT.kind), None)
+    if owner is None:
+        return None
+    counted = change.kind is REPLICASET and (
+        change.type == "DELETED" or change.before is None or _counts(change.before) != _counts(change.object)
+    )
+    ended = change.kind is ANALYSISRUN and (change.object.get("status") or {}).get("phase") in FINISHED
+    return str(owner["uid"]) if counted or ended else None
+
+
+def _counts(replicaset: Object) -> tuple[Any, ...]:
+    status = replicaset.get("status") or {}
+    return replicaset["spec"].get("replicas"), *(status.get(c) for c in _COUNTS)
 
 
 @dataclass(slots=True)
@@ -137,7 +174,7 @@ class _Pass:
             new["lastTransitionTime"] = format_time(self.now)
         else:
             self._service(template, found, wanted, new)
-            found = self._scaled(found, wanted, new)
+            found = self._scaled(template, found, wanted, new)
         pods = found.get("status") or {}
         counts = (pods.get("replicas", 0), pods.get("replicas", 0), pods.get("readyReplicas", 0))
         now = dict(zip(_COUNTS, (*counts, pods.get("availableReplicas", 0)), strict=True))
@@ -157,8 +194,7 @@ class _Pass:
     def _wanted(self, template: Json, old: Json | None, ending: bool) -> int:
         if ending or (old or {}).get("status") in ("Successful", "Failed", "Error"):
             return 0
-        replicas = template.get("replicas")
-        return 1 if replicas is None else int(replicas)
+        return _replicas(template)
 
     def _judge(self, new: Json, wanted: int, available: int, ending: bool) -> None:
         end = self._ends()
@@ -196,14 +232,14 @@ class _Pass:
         head = {"apiVersion": REPLICASET.api_version, "kind": REPLICASET.kind}
         return self.store.create(REPLICASET, {**head, "metadata": meta, "spec": spec})
 
-    def _scaled(self, found: Object, wanted: int, new: Json) -> Object:
-        """What goes keeps its pods until its deadline."""
+    def _scaled(self, template: Json, found: Object, wanted: int, new: Json) -> Object:
+        """What goes keeps the pods of its template until its deadline."""
         if wanted == 0:
             found = self._with_deadline(found)
             end = deadline_of(found)
             if end is not None and end > self.now and pods_of(found).desired:
                 self.wakes.append(end)
-                return found
+                wanted = _replicas(template)
         size = pods_of(found).desired
         if size == wanted:
             return found
@@ -231,29 +267,40 @@ class _Pass:
 
     def _service(self, template: Json, found: Object, wanted: int, new: Json) -> None:
         """A Service of its own for a template that has one, as long as it has pods."""
-        if template.get("service") is None:
-            return
-        name = template["service"].get("name") or found["metadata"]["name"]
-        service = self.store.get(SERVICE, self.namespace, name)
-        if not wanted:
-            if service is not None and not pods_of(found).available:
-                self.store.delete(SERVICE, self.namespace, name)
+        mine = next((o for o in self.store.items(SERVICE, self.namespace) if self._serves(o, template)), None)
+        if template.get("service") is None or not wanted:
+            if mine is not None and (template.get("service") is None or not pods_of(found).available):
+                self.store.delete(SERVICE, self.namespace, mine["metadata"]["name"])
                 new.pop("serviceName", None)
                 new.pop("podTemplateHash", None)
             return
-        containers = found["spec"]["template"].get("spec", {}).get("containers") or []
-        ports = [
-            {"port": p["containerPort"], **({"name": p["name"]} if p.get("name") else {})}
-            for c in containers
-            for p in c.get("ports") or []
-        ]
-        if service is None and ports:
-            meta = {"name": name, "namespace": self.namespace, "ownerReferences": [owner_reference(self.experiment)]}
+        ports = _ports(found)
+        if not ports or (mine is not None and mine["metadata"]["name"] == found["metadata"]["name"]):
+            return
+        name = template["service"].get("name") or found["metadata"]["name"]
+        taken = self.store.get(SERVICE, self.namespace, name)
+        if taken is not None and not self._serves(taken, template):
+            why = f"service {name} already exists and is not owned by experiment template {template['name']}"
+            new["status"] = "Error"
+            new["message"] = f"Failed to create Service {name} for template '{template['name']}': {why}"
+            return
+        if taken is None:
+            meta = {
+                "name": name,
+                "namespace": self.namespace,
+                "annotations": {_OF_EXPERIMENT: self.name, _OF_TEMPLATE: template["name"]},
+                "ownerReferences": [owner_reference(self.experiment)],
+            }
             spec = {"selector": dict(found["metadata"]["labels"]), "ports": ports}
             head = {"apiVersion": SERVICE.api_version, "kind": SERVICE.kind}
             self.store.create(SERVICE, {**head, "metadata": meta, "spec": spec})
-        if ports:
-            new["serviceName"], new["podTemplateHash"] = name, found["metadata"]["labels"][HASH_LABEL]
+        new["serviceName"], new["podTemplateHash"] = name, found["metadata"]["labels"][HASH_LABEL]
+
+    def _serves(self, service: Object, template: Json) -> bool:
+        """Whether a Service was made for this template of this Experiment."""
+        said = service["metadata"].get("annotations") or {}
+        named = (said.get(_OF_EXPERIMENT), said.get(_OF_TEMPLATE))
+        return is_owned(service, self.uid) and named == (self.name, template["name"])
 
     # analyses
 
@@ -263,7 +310,7 @@ class _Pass:
         try:
             self._follow(analysis, new, ending)
         except (TemplateError, ApiStatus) as error:
-            new["phase"], new["message"] = "Error", _why(analysis, error)
+            new["phase"], new["message"] = "Error", self._why(analysis, new, error)
         before = (old or {}).get("phase", "")
         if new["phase"] != before and new["phase"]:
             told = f"AnalysisRun '{analysis['name']}' transitioned from {before} -> {new['phase']}"
@@ -278,10 +325,11 @@ class _Pass:
 
     def _follow(self, analysis: Json, new: Json, ending: bool) -> None:
         if not self.before.get("availableAt"):
-            self._run_spec(analysis)
+            self._read_template(analysis)
             return
         if not new.get("analysisRun"):
             if not ending:
+                self._read_template(analysis)
                 new["analysisRun"], new["phase"] = self._create_run(analysis), "Pending"
             return
         if new["phase"] in FINISHED:
@@ -297,6 +345,22 @@ class _Pass:
             told = f"Terminating {analysis['name']} ({new['analysisRun']})"
             self.tell("Normal", "AnalysisRunTerminating", told)
             self.store.update(ANALYSISRUN, {**copied(run), "spec": {**run["spec"], "terminate": True}})
+
+    def _read_template(self, analysis: Json) -> None:
+        """Raises an ApiStatus 404 where the template does not exist."""
+        if analysis.get("clusterScope"):
+            self.store.read(CLUSTERANALYSISTEMPLATE, "", analysis["templateName"])
+        else:
+            self.store.read(ANALYSISTEMPLATE, self.namespace, analysis["templateName"])
+
+    def _why(self, analysis: Json, new: Json, error: Exception) -> str:
+        message = getattr(error, "message", str(error))
+        if new.get("analysisRun"):
+            return message
+        if self.before.get("availableAt"):
+            return f"Failed to create AnalysisRun for analysis '{analysis['name']}': {message}"
+        kind = CLUSTERANALYSISTEMPLATE if analysis.get("clusterScope") else ANALYSISTEMPLATE
+        return f"{kind.kind} verification failed for analysis '{analysis['name']}': {message}"
 
     def _create_run(self, analysis: Json) -> str:
         """The name of a new run; an unfinished one of the same spec is taken over."""
@@ -398,14 +462,16 @@ class _Pass:
         return ("Pending" if worst == "Progressing" else worst), message
 
     def _worst_run(self) -> tuple[str, str]:
+        """A run that has no phase yet is not worse than a successful one."""
         worst, message = "Successful", ""
         for analysis in self.spec.get("analyses") or []:
             found = _named(self.status.get("analysisRuns"), analysis["name"]) or {}
-            if _WORST_OF_RUNS.index(found.get("phase", "")) > _WORST_OF_RUNS.index(worst):
-                worst, message = found.get("phase", ""), found.get("message", "")
-        if self._has_all_required(self.status) and worst not in _LOST:
+            phase = found.get("phase") or "Successful"
+            if _WORST_OF_RUNS.index(phase) > _WORST_OF_RUNS.index(worst):
+                worst, message = phase, found.get("message", "")
+        if worst == "Successful" and self._has_all_required(self.status):
             return "Successful", _REQUIRED
-        return ("Running" if worst in ("", "Pending") else worst), message
+        return ("Running" if worst == "Pending" else worst), message
 
     def _conditions(self) -> None:
         old, new = (s.get("templateStatuses") or [] for s in (self.before, self.status))
@@ -450,6 +516,20 @@ def _put(status: Json, key: str, new: Json) -> None:
         items[at] = kept
 
 
-def _why(analysis: Json, error: Exception) -> str:
-    message = getattr(error, "message", str(error))
-    return f"AnalysisTemplate verification failed for analysis '{analysis['name']}': {message}"
+def _replicas(template: Json) -> int:
+    replicas = template.get("replicas")
+    return 1 if replicas is None else int(replicas)
+
+
+def _ports(replicaset: Object) -> list[Json]:
+    """The ports of its containers, as those of a Service."""
+    containers = replicaset["spec"]["template"].get("spec", {}).get("containers") or []
+    return [
+        {
+            "port": p["containerPort"],
+            "targetPort": p["containerPort"],
+            **{k: p[k] for k in ("name", "protocol") if p.get(k)},
+        }
+        for c in containers
+        for p in c.get("ports") or []
+    ]

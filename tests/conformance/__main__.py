@@ -11,12 +11,12 @@ from pathlib import Path
 from companyos_canary.sandbox.behaviour import HEAD, Release, release_named
 from tests.conformance.analysis_rows import check_row
 from tests.conformance.comparison import problems
-from tests.conformance.play import Machine, Player, busy
+from tests.conformance.play import Machine, Player, busy, uneven
 from tests.conformance.projection import projection
 from tests.conformance.rollout_rows import check_rollout_row
 
 HERE = Path(__file__).parent
-MACHINES = (Machine(), *(busy(seed) for seed in range(8)))
+MACHINES = (Machine(), *(busy(seed) for seed in range(8)), *(uneven(seed) for seed in range(4)))
 TABLES = ("truth-table.json", "validation.json", "rollout-steps.json")
 
 

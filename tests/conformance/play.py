@@ -56,6 +56,12 @@ def busy(seed: int) -> Machine:
     return Machine(pace, pod=1.0, request=0.02)
 
 
+def uneven(seed: int) -> Machine:
+    """A busy one on which now one controller is faster and now another."""
+    slow = busy(seed)
+    return replace(slow, pace=replace(slow.pace, rollouts=drawn(timedelta(milliseconds=20), seed)))
+
+
 class Player:
     """`play` gives the trace of one scenario folder, with the controller that was recorded."""
 
@@ -120,12 +126,12 @@ class Player:
         for document in filter(None, documents):
             obj = json.loads(json.dumps(document).replace("$PROMETHEUS", ADDRESS))
             obj["metadata"].pop("namespace", None)
-            kind = next(k for k in KINDS if k.kind == obj["kind"])
+            kind = next(k for k in KINDS if (k.api_version, k.kind) == (obj["apiVersion"], obj["kind"]))
             one = f"{kind.plural}/{obj['metadata']['name']}"
-            if self._call("GET", one).status == 200:
-                answer = self._call("PATCH", one, obj, MERGE)
+            if self._call("GET", one, kind=kind).status == 200:
+                answer = self._call("PATCH", one, obj, MERGE, kind=kind)
             else:
-                answer = self._call("POST", kind.plural, obj)
+                answer = self._call("POST", kind.plural, obj, kind=kind)
             assert answer.status < 300, f"apply {one}: {answer.body!r}"
 
     def _send(self, request: dict[str, Any]) -> None:
@@ -145,10 +151,12 @@ class Player:
             self._run(self.machine.request)
         self._mark({"request": f"{request['method']} {request['path']}", "code": answer.status})
 
-    def _call(self, method: str, path: str, body: Any = None, ctype: str = "application/json") -> Response:
+    def _call(
+        self, method: str, path: str, body: Any = None, ctype: str = "application/json", *, kind: Kind | None = None
+    ) -> Response:
         """One request, and everything that the cluster does at once because of it."""
         plain, _, query = path.partition("?")
-        kind = _kind(plain.split("/")[0])
+        kind = kind or _kind(plain.split("/")[0])
         root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
         answer = self.api.handle(
             Request(
