@@ -13,6 +13,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.analysis import AnalysisController
 from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Lag, Pace, Release
+from companyos_canary.sandbox.controller.passes import Answer, Ask, Call
 from companyos_canary.sandbox.controller.rollouts import RolloutController
 from companyos_canary.sandbox.events import Events
 from companyos_canary.sandbox.experiments import ExperimentController
@@ -30,6 +31,7 @@ _SHORTEST = timedelta(milliseconds=5)
 _LONG, _MANY_ERRORS = 3600.0, 0.05
 _TURNS = 5_000
 _PAUSE = timedelta(seconds=1)
+_PLUGIN_TAKES = timedelta(seconds=11)
 
 
 class Part(Protocol):
@@ -93,7 +95,8 @@ class Cluster:
     `controller` False Rollouts and AnalysisRuns are left to others, with `replicasets` False
     ReplicaSets and Deployments are; pods become ready and orphans are deleted all the same.
     `behave` says how the pods of an image behave, `release` as which one of Argo Rollouts its
-    controller does, `pace` how late everyone acts on a change. `freeze` lets Rollouts and AnalysisRuns be."""
+    controller does, `pace` how late everyone acts on a change, `ask_plugin` asks step plugins in place of
+    the one that is acted out. `freeze` lets Rollouts and AnalysisRuns be."""
 
     def __init__(
         self,
@@ -107,6 +110,7 @@ class Cluster:
         release: Release = V1_9,
         pace: Pace = PROMPT,
         lag: Lag | None = None,
+        ask_plugin: Ask | None = None,
     ) -> None:
         self.store = store
         self._behave = behave
@@ -122,11 +126,10 @@ class Cluster:
             )
             self._parts.append(self.freezer.around(analysis))
         if controller:
+            asked = ask_plugin or self._acted_out
             self._parts.append(self.freezer.around(ExperimentController(store, rollouts.emit, pace.rollouts)))
             self._parts.append(
-                self.freezer.around(
-                    RolloutController(store, rollouts.emit, release, pace, self.lag, is_good=self._has_few_errors)
-                )
+                self.freezer.around(RolloutController(store, rollouts.emit, release, pace, self.lag, ask_plugin=asked))
             )
         if replicasets:
             emit = Events(store, "replicaset-controller").emit
@@ -148,6 +151,18 @@ class Cluster:
         ]
         images = [c["image"] for s in sets for c in s["spec"]["template"]["spec"].get("containers") or []]
         return all(self._behave(image).at(_LONG, 100).errors < _MANY_ERRORS for image in images)
+
+    def _acted_out(self, call: Call) -> Answer:
+        """A step plugin that takes some seconds and ends as a Job for the same version would."""
+        if call.operation != "Run":
+            return Answer()
+        if call.state is None:
+            return Answer("Running", state={"begun": True}, after=_PLUGIN_TAKES)
+        return (
+            Answer()
+            if self._has_few_errors(call.namespace, call.digest)
+            else Answer("Failed", "the version has errors")
+        )
 
     def _pulls(self, image: str) -> bool:
         return self._behave(image).fails != "ImagePullBackOff"

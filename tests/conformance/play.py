@@ -14,11 +14,12 @@ import yaml
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.image import HASH_LABEL
-from companyos_canary.model.quantity import format_time
+from companyos_canary.model.quantity import format_time, parse_duration
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.api.api import Api
 from companyos_canary.sandbox.behaviour import HEAD, PROMPT, Pace, Release, drawn
 from companyos_canary.sandbox.cluster import Cluster
+from companyos_canary.sandbox.controller.passes import Answer, Call
 from companyos_canary.sandbox.controller.rollouts import refusal
 from companyos_canary.sandbox.kinds import KINDS, NAMESPACE, REPLICASET, ROLLOUT, Kind
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
@@ -62,6 +63,13 @@ def uneven(seed: int) -> Machine:
     return replace(slow, pace=replace(slow.pace, rollouts=drawn(timedelta(milliseconds=20), seed)))
 
 
+def obedient(call: Call) -> Answer:
+    """The step plugin of the recordings: its configuration says what it answers."""
+    asked: dict[str, Any] = {"Run": call.config}.get(call.operation) or call.config.get(call.operation.lower()) or {}
+    requeue = parse_duration(call.config.get("requeue") or "0s")
+    return Answer(asked.get("return") or "Successful", after=requeue)
+
+
 class Player:
     """`play` gives the trace of one scenario folder, with the controller that was recorded."""
 
@@ -84,6 +92,7 @@ class Player:
             release=release,
             pace=self.machine.pace,
             behave=self.machine.behaviour,
+            ask_plugin=obedient,
         )
         self.api = Api(self.store, refuse=refusal)
         self.store.create(NAMESPACE, {"metadata": {"name": NAMESPACE_NAME}})

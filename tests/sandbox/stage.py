@@ -14,6 +14,7 @@ from companyos_canary.model.quantity import format_time
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.behaviour import PROMPT, V1_9, Pace, Release
 from companyos_canary.sandbox.cluster import Cluster
+from companyos_canary.sandbox.controller.passes import Ask
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EVENT, POD, REPLICASET, ROLLOUT, Kind
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.store import Store
@@ -36,6 +37,7 @@ class Stage:
         replicas: int | None = 5,
         release: Release = V1_9,
         pace: Pace = PROMPT,
+        ask_plugin: Ask | None = None,
         **more: Any,
     ):
         self.clock = Clock()
@@ -43,7 +45,9 @@ class Stage:
         self.answers: dict[str, float | None] = {}
         self.asked: list[Request] = []
         provider = FunctionProvider(self._answer, self.clock)
-        self.cluster = Cluster(self.store, provider=provider, traffic=provider, release=release, pace=pace)
+        self.cluster = Cluster(
+            self.store, provider=provider, traffic=provider, release=release, pace=pace, ask_plugin=ask_plugin
+        )
         canary = {"steps": steps, **more.pop("canary", {})} if steps else more.pop("canary", {})
         spec = {
             "replicas": replicas,

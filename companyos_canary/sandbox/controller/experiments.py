@@ -1,8 +1,9 @@
 """The steps that run something: the Experiments of a Rollout, one for each experiment step, and what its end means;
-and step plugins, acted out: each runs for some seconds, and ends as a Job for the same version would. A plugin of any
-name is taken for a configured one.
+and step plugins: when one is asked, what the status notes of its answers, and what becomes of it at an abort, a retry
+and a promotion in full. A plugin of any name is taken for a configured one.
 
-Upstream rollout/experiment.go; recorded: the scenarios of experiments. Upstream rollout/stepplugin.go; not recorded.
+Upstream rollout/experiment.go; recorded: the scenarios of experiments. Upstream rollout/stepplugin.go and
+rollout/steps/plugin/plugin.go; recorded with upstream's plugin for tests.
 """
 
 from datetime import timedelta
@@ -11,8 +12,16 @@ from typing import Any
 from companyos_canary.analysis.arguments import rollout_argument
 from companyos_canary.model.http import Json
 from companyos_canary.model.image import HASH_LABEL, REVISION
-from companyos_canary.model.quantity import format_time, parse_time
-from companyos_canary.sandbox.controller.passes import INCONCLUSIVE, INCONCLUSIVE_EXPERIMENT, Pass, hash_of, revision_of
+from companyos_canary.model.quantity import format_time, parse_duration, parse_time
+from companyos_canary.sandbox.controller.passes import (
+    INCONCLUSIVE,
+    INCONCLUSIVE_EXPERIMENT,
+    Answer,
+    Call,
+    Pass,
+    hash_of,
+    revision_of,
+)
 from companyos_canary.sandbox.kinds import EXPERIMENT
 from companyos_canary.sandbox.objects import Object, copied, owner_reference
 
@@ -163,81 +172,149 @@ def _phase(experiment: Object) -> str:
     return str((experiment.get("status") or {}).get("phase", ""))
 
 
-_TAKES = timedelta(seconds=5)
+Plugin = dict[str, Any]  # an item of status.canary.stepPluginStatuses
+
+_LEAST, _USUAL, _LATER = timedelta(seconds=10), timedelta(seconds=30), timedelta(seconds=5)
+_AFTER_AN_ERROR = timedelta(seconds=30)
 _TOLD = {
     "Run": "Step plugin {name} (step {step}) transitioned to {phase}",
     "Abort": "Step plugin {name} (step {step}) aborted ({phase})",
     "Terminate": "Step plugin {name} (step {step}) terminated ({phase})",
 }
-Plugin = dict[str, Any]
+
+
+class _Trouble(Exception):
+    """The controller cannot go on with a plugin; the text is upstream's."""
 
 
 def reconcile_plugins(state: Pass) -> None:
-    """Runs the plugin of the current step; after an abort or a promotion in full those that have run are ended."""
+    """Runs the plugin of the current step; after an abort those that have run are undone, and a promotion in full ends
+    the one that runs."""
     found = state.plugins = [dict(s) for s in (state.status.get("canary") or {}).get("stepPluginStatuses") or []]
+    state.asked_plugins = True
     if state.aborted:
-        for ran in [s for s in reversed(found) if s["operation"] == "Run"]:
-            _end(state, ran, "Abort")
+        for ran in [s for s in reversed(found) if s.get("operation") == "Run"]:
+            if _name_at(state, ran["index"]) and ran.get("phase") in ("Running", "Successful"):
+                _end(state, ran, "Abort")
         return
     if state.view.promote_full or state.promoted:
-        last = next((s for s in reversed(found) if s["operation"] == "Run" and s["phase"] == "Running"), None)
-        if last is not None:
+        last = _last_running(found)
+        if last is not None and _name_at(state, last["index"]):
             _end(state, last, "Terminate")
         return
     index, step = state.view.step_index or 0, state.view.current_step
-    if index == 0 and found and (step is None or step.kind != "plugin" or plugin_is_done(state)):
+    if index == 0 and step is not None and (step.kind != "plugin" or plugin_is_done(state)):
         found.clear()  # those of the attempt before a retry
     if step is not None and step.kind == "plugin" and state.status.get("phase") == "Progressing":
-        _run(state, index, str((step.raw.get("plugin") or {}).get("name") or ""))
+        try:
+            _run(state, index, _name_at(state, index))
+        except _Trouble as trouble:
+            state.asked_plugins = False
+            state.tell("Warning", "ReconciliationError", f"Reconciliation failed with error: {trouble}")
+            state.wake_at.append(state.now + _AFTER_AN_ERROR)
 
 
 def plugin_is_done(state: Pass) -> bool:
-    ran = _find(state, state.view.step_index or 0, "Run")
-    return ran is not None and ran["phase"] in ("Successful", "Failed")
+    """Where the pass did not come as far as the plugins no step of theirs is done."""
+    index = state.view.step_index or 0
+    ran = _find(state, index, "Run")
+    if ran is None or not state.asked_plugins:
+        return False
+    ended = _find(state, index, "Terminate") or _find(state, index, "Abort")
+    return ran["phase"] in ("Successful", "Failed") or (ran["phase"] == "Running" and ended is not None)
 
 
 def _run(state: Pass, index: int, name: str) -> None:
     ran, time = _find(state, index, "Run"), format_time(state.now)
     if ran is None:
-        ran = {
-            "index": index,
-            "name": name,
-            "operation": "Run",
-            "phase": "Running",
-            "startedAt": time,
-            "updatedAt": time,
-        }
-        state.plugins.append({**ran, "executions": 1, "backoff": f"{_TAKES.seconds}s"})
-        _tell(state, ran)
-        state.wake_at.append(state.now + _TAKES)
-    elif ran["phase"] == "Running":
-        end = (parse_time(ran.get("startedAt")) or state.now) + _TAKES
-        if state.now < end:
-            state.wake_at.append(end)
+        ran = {"index": index, "name": name, "operation": "Run", "phase": "Running", "startedAt": time}
+        before = ""
+        state.plugins.append(ran)
+    else:
+        before = ran["phase"]
+        if before in ("Successful", "Failed"):
             return
-        good = state.is_good()
-        ran.update(phase="Successful" if good else "Failed", updatedAt=time, finishedAt=time, executions=2)
-        ran.pop("backoff", None)
-        if not good:
-            ran["message"] = "the version has errors"
-            _tell(state, ran)
-            state.pauses.abort_with(f"Step Plugin {index + 1} ({name}) failed: {ran['message']}")
+        if (parse_time(ran.get("updatedAt")) or state.now) + _backoff(ran, "run plugin: could not parse") > state.now:
+            _look_again(state, ran)
+            return
+    answer = _ask(state, ran, "Run")
+    ran.update(phase=answer.phase, updatedAt=time, executions=ran.get("executions", 0) + 1)
+    _note(ran, message=answer.message, backoff=None)
+    if answer.phase in ("Successful", "Failed"):
+        ran["finishedAt"] = time
+    if answer.phase != "Error":
+        _note(ran, status=answer.state)
+    if answer.phase == "Running":
+        ran["backoff"] = f"{(answer.after if answer.after > _LEAST else _USUAL).seconds}s"
+    if answer.phase not in (before, "Successful"):
+        _tell(state, ran)
+    if answer.phase in ("Running", "Error"):
+        _look_again(state, ran)
+    if answer.phase == "Failed":
+        state.pauses.abort_with(f"Step Plugin {index + 1} ({name}) failed: {answer.message}")
+
+
+def _look_again(state: Pass, ran: Plugin) -> None:
+    updated = parse_time(ran.get("updatedAt")) or state.now
+    state.wake_at.append(updated + _backoff(ran, "parse") + _LATER)
+
+
+def _backoff(ran: Plugin, what: str) -> timedelta:
+    """How long a plugin is left alone. One that says Error itself has none, which upstream does not expect."""
+    try:
+        return parse_duration(ran.get("backoff") or "")
+    except ValueError as error:
+        raise _Trouble(f"failed to {what} backoff duration: {error}") from None
 
 
 def _end(state: Pass, ran: Plugin, operation: str) -> None:
-    if _find(state, ran["index"], operation) is not None:
+    if any((s["index"], s["name"], s["operation"]) == (ran["index"], ran["name"], operation) for s in state.plugins):
         return
-    time = format_time(state.now)
-    times = {"startedAt": time, "updatedAt": time, "finishedAt": time, "executions": 1}
-    ended = {"index": ran["index"], "name": ran["name"], "operation": operation, "phase": "Successful", **times}
+    answer, time = _ask(state, ran, operation), format_time(state.now)
+    phase = "Failed" if answer.phase == "Running" else answer.phase  # this cannot take time
+    ended = {"index": ran["index"], "name": ran["name"], "operation": operation, "phase": phase}
+    ended |= {"startedAt": time, "finishedAt": time}
+    _note(ended, message=answer.message)
     state.plugins.append(ended)
     _tell(state, ended)
+
+
+def _ask(state: Pass, ran: Plugin, operation: str) -> Answer:
+    step = state.view.steps[ran["index"]]
+    config = (step.raw.get("plugin") or {}).get("config") or {}
+    return state.ask_plugin(
+        Call(operation, ran["name"], config, ran.get("status"), state.view.namespace, state.view.current_hash)
+    )
+
+
+def _name_at(state: Pass, index: int) -> str:
+    """The plugin of a step of the spec, "" where there is none."""
+    steps = state.view.steps
+    step = steps[index] if index < len(steps) else None
+    return str((step.raw.get("plugin") or {}).get("name") or "") if step is not None else ""
+
+
+def _last_running(found: list[Plugin]) -> Plugin | None:
+    for ran in reversed(found):
+        if (ran["operation"], ran["phase"]) == ("Terminate", "Successful"):
+            return None
+        if (ran["operation"], ran["phase"]) == ("Run", "Running"):
+            return ran
+    return None
 
 
 def _find(state: Pass, index: int, operation: str) -> Plugin | None:
     return next((s for s in state.plugins if (s["index"], s["operation"]) == (index, operation)), None)
 
 
+def _note(found: Plugin, **fields: Any) -> None:
+    """Sets fields of a status; an empty one is left out."""
+    for field, value in fields.items():
+        found.pop(field, None)
+        if value:
+            found[field] = value
+
+
 def _tell(state: Pass, status: Plugin) -> None:
     told = _TOLD[status["operation"]].format(name=status["name"], step=status["index"] + 1, phase=status["phase"])
-    state.tell("Warning" if status["phase"] == "Failed" else "Normal", "StepPluginTransition", told)
+    state.tell("Warning" if status["phase"] in ("Failed", "Error") else "Normal", "StepPluginTransition", told)

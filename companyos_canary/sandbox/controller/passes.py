@@ -1,8 +1,8 @@
 """One pass over one Rollout: what was read at its start and what it has decided so far."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from companyos_canary.argo.replicas import Limits, Pods, limits
@@ -20,6 +20,32 @@ PAUSE_STEP = "CanaryPauseStep"
 BLUE_GREEN = "BlueGreenPause"
 INCONCLUSIVE = "InconclusiveAnalysisRun"
 INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a plugin is asked: `operation` is Run, Abort or Terminate, `config` that of its step, `state` what it wanted
+    to remember, None at first. The version is named by its namespace and hash."""
+
+    operation: str
+    name: str
+    config: Mapping[str, Any]
+    state: Any
+    namespace: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`phase` is Successful, Running, Failed or Error; one that is Running is asked again `after` that time."""
+
+    phase: str = "Successful"
+    message: str = ""
+    state: Any = None
+    after: timedelta = timedelta()
+
+
+Ask = Callable[[Call], Answer]
 
 
 @dataclass(slots=True)
@@ -47,8 +73,8 @@ class Pass:
     the one that the status names, `running_experiment` the one that it will name. Of blue-green:
     `promotion_runs` are the current ones by type, `returns_in_time` says that the newest version still
     waits to be scaled down, and `passed_checkpoint` that it gets more pods than previewReplicaCount.
-    `plugins` are the statuses of step plugins that will be written, `is_good` says whether the newest
-    version has few errors. `release` is how it behaves. `wake_at` collects when to look again."""
+    `plugins` are the statuses of step plugins that will be written, `asked_plugins` says whether this pass came to
+    them, `ask_plugin` asks one. `release` is how it behaves. `wake_at` collects when to look again."""
 
     store: Store
     emit: Emit
@@ -72,10 +98,11 @@ class Pass:
     weights: dict[str, Any] | None = None
     additional: list[dict[str, Any]] = field(default_factory=list)
     plugins: list[dict[str, Any]] = field(default_factory=list)
+    asked_plugins: bool = False
     restarted_at: str | None = None
     release: Release = V1_9
     lag: Lag = field(default_factory=Lag)
-    is_good: Callable[[], bool] = lambda: True
+    ask_plugin: Ask = lambda _: Answer()
     wake_at: list[datetime] = field(default_factory=list)
 
     @property

@@ -43,7 +43,7 @@ def put_pauses(state: Pass, status: dict[str, Any]) -> None:
 def enter_pause(state: Pass) -> bool:
     """At a pause step: whether the pass ends here, having begun the pause or waiting in it."""
     step = state.view.current_step
-    if state.view.paused or step is None or step.kind != "pause":
+    if state.view.paused or state.view.promote_full or step is None or step.kind != "pause":
         return False
     if not state.has_pause(PAUSE_STEP):
         if not state.view.controller_pause:

@@ -2,7 +2,7 @@
 pass (upstream rollout/controller.go, canary.go), and what it refuses because it does not emulate
 it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from companyos_canary.sandbox.controller import pods, status
 from companyos_canary.sandbox.controller.bluegreen import begin, blue_green_pass
 from companyos_canary.sandbox.controller.conditions import before_the_pass
 from companyos_canary.sandbox.controller.experiments import find_experiment, reconcile_experiments, reconcile_plugins
-from companyos_canary.sandbox.controller.passes import Pass
+from companyos_canary.sandbox.controller.passes import Answer, Ask, Pass
 from companyos_canary.sandbox.controller.pauses import enter_pause
 from companyos_canary.sandbox.controller.pods import restart_pods
 from companyos_canary.sandbox.controller.replicasets import (
@@ -42,8 +42,8 @@ _OWNED = (REPLICASET, ANALYSISRUN, EXPERIMENT)
 
 
 class RolloutController:
-    """`emit` writes an Event about an object. One `step` makes one pass over one Rollout. `is_good` says of a namespace
-    and the hash of a version in it whether it has few errors."""
+    """`emit` writes an Event about an object. One `step` makes one pass over one Rollout. `ask_plugin` asks the
+    plugin of a step."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class RolloutController:
         pace: Pace = PROMPT,
         lag: Lag | None = None,
         *,
-        is_good: Callable[[str, str], bool] = lambda *_: True,
+        ask_plugin: Ask = lambda _: Answer(),
     ) -> None:
         self._store = store
         self._emit = emit
@@ -66,7 +66,7 @@ class RolloutController:
         self._failures: dict[str, int] = {}
         self._validity = Validity()
         self._lag = lag or Lag()
-        self._is_good = is_good
+        self._ask_plugin = ask_plugin
 
     def step(self, now: datetime) -> datetime | None:
         """A pass for the Rollout that waits longest; when the next one is due, None without."""
@@ -183,7 +183,7 @@ class RolloutController:
         state = Pass(self._store, self._emit, now, rollout, view, copies, runs, release=self._release, lag=self._lag)
         state.weights = state.view_weights
         state.plugins = (state.status.get("canary") or {}).get("stepPluginStatuses") or []
-        state.is_good = lambda: self._is_good(namespace, view.current_hash)
+        state.ask_plugin = self._ask_plugin
         state.experiments = [e for e in self._store.items(EXPERIMENT, namespace) if is_owned(e, uid)]
         return state
 
@@ -285,9 +285,8 @@ def _full_pass(state: Pass) -> None:
     reconcile_routing(state)
     reconcile_experiments(state)
     reconcile_runs(state)
-    reconcile_plugins(state)
-    if not state.pauses.added and not pods.scale(state):
-        enter_pause(state)
+    if not (state.pauses.added or pods.scale(state) or enter_pause(state)):
+        reconcile_plugins(state)
     scale_workload(state)
     status.write(state)
 
