@@ -1,7 +1,7 @@
 """Reads what a diagnosis needs besides the Rollout and what belongs to it, in few requests."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from companyos_canary.argo.patches.record import abort_action
@@ -32,40 +32,32 @@ _PARTS = 4  # requests that a Snapshot takes besides the Rollout
 _TAIL = 10  # lines of a log
 
 
+@dataclass(frozen=True, slots=True)
+class AskedWhy:
+    """What a diagnosis is asked: about the version `wanted`, empty for the newest; `did` is what the person did last,
+    if that is not to be read; `prometheus` gives the one at an address, None to ask none."""
+
+    wanted: str = ""
+    did: Did | None = None
+    prometheus: Callable[[str], Prometheus] | None = None
+
+
 def explain(
-    cluster: Cluster,
-    rollout: Rollout,
-    now: datetime,
-    place: Place,
-    *,
-    wanted: str = "",
-    did: Did | None = None,
-    prometheus: Callable[[str], Prometheus] | None = None,
+    cluster: Cluster, rollout: Rollout, now: datetime, place: Place, asked: AskedWhy
 ) -> tuple[Diagnosis, Case, tuple[str, ...]]:
-    """The diagnosis of a Rollout that was just read, what it is made of, and what could not be seen. `wanted` is the
-    version that is asked about, empty for the newest; `prometheus` gives the one at an address."""
+    """The diagnosis of a Rollout that was just read, what it is made of, and what could not be seen."""
     used = 2 if rollout.workload_ref else 1
     snapshot = cluster.snapshot(rollout)
-    case, notes = case_of(
-        cluster, snapshot, now, place, wanted=wanted, did=did, prometheus=prometheus, used=used + _PARTS
-    )
+    case, notes = case_of(cluster, snapshot, now, place, asked, used=used + _PARTS)
     return diagnose(case), case, notes
 
 
 def case_of(
-    cluster: Cluster,
-    snapshot: Snapshot,
-    now: datetime,
-    place: Place,
-    *,
-    wanted: str = "",
-    did: Did | None = None,
-    prometheus: Callable[[str], Prometheus] | None = None,
-    used: int = 0,
+    cluster: Cluster, snapshot: Snapshot, now: datetime, place: Place, asked: AskedWhy, *, used: int
 ) -> tuple[Case, tuple[str, ...]]:
     """The same of what was read before, with `used` requests: the Case, and what could not be seen."""
-    did = did or recorded(snapshot.rollout)
-    case = Case(now=now, snapshot=snapshot, objects=snapshot.objects, wanted=version(wanted), did=did, place=place)
+    did, wanted = asked.did or recorded(snapshot.rollout), version(asked.wanted)
+    case = Case(now=now, snapshot=snapshot, objects=snapshot.objects, wanted=wanted, did=did, place=place)
     notes = list(snapshot.notes)
     for read in _more(cluster, case):
         if used >= MOST_REQUESTS:
@@ -77,10 +69,10 @@ def case_of(
             notes.append(error.message)
         except CanaryError:  # it is gone, or no one answers: the diagnosis does without
             continue
-    asked = prometheus(_address(case)) if prometheus and next_question(case) else None
-    while asked and used < MOST_REQUESTS and (query := next_question(case)):
+    prometheus = asked.prometheus(_address(case)) if asked.prometheus and next_question(case) else None
+    while prometheus and used < MOST_REQUESTS and (query := next_question(case)):
         used += 1
-        reading = asked.ask(query, judged_at(case) or now)
+        reading = prometheus.ask(query, judged_at(case) or now)
         answer = MeasuredMetric(
             tuple(s.value for s in reading.samples), reading.problem, tuple(s.labels for s in reading.samples)
         )
@@ -107,13 +99,14 @@ def explain_ending(
         return None
     replaced = ending.kind in ("superseded", "reverted") and not ending.snapshot.rollout.aborted
     wanted = ending.image if replaced else ""
-    case, _ = case_of(cluster, ending.snapshot, ending.at, place, wanted=wanted, prometheus=prometheus, used=_PARTS + 1)
+    asked = AskedWhy(wanted, prometheus=prometheus)
+    case, _ = case_of(cluster, ending.snapshot, ending.at, place, asked, used=_PARTS + 1)
     found = diagnose(case)
     if replaced and found.cause not in ("superseded", "gitops-reverted"):
         return None
     if ending.troubled and found.cause in _UNEXPLAINED and not abort_action(ending.snapshot.rollout.annotations):
         at = ending.snapshot.rollout.aborted_at or ending.at
-        earlier, _ = case_of(cluster, ending.troubled, at, place, used=_PARTS + 1)
+        earlier, _ = case_of(cluster, ending.troubled, at, place, AskedWhy(), used=_PARTS + 1)
         told = diagnose(earlier)
         found = found if told.fine else told
     return None if found.fine else found

@@ -24,6 +24,7 @@ from companyos_canary.argo.patches.runs import RunOrExperiment, has_begun, tried
 from companyos_canary.cluster.kinds import ANALYSISRUN, EXPERIMENT, POD, REPLICASET, Kind, Selection
 from companyos_canary.commands import base
 from companyos_canary.commands.candidates import CommandLine, experiments
+from companyos_canary.commands.outcome import WAITED
 from companyos_canary.commands.runs import ENDS_WITH, OF_RUNS, checked_names, runs_answer
 from companyos_canary.errors import (
     CrdMissing,
@@ -61,14 +62,7 @@ EXAMPLES = (
     "canary experiment retry compare        run a failed one again",
 )
 OUTPUT = Output((ExperimentShown, Experiments, *OF_RUNS))
-EXITS = exits(
-    ExitCode.DEGRADED,
-    ExitCode.REFUSED,
-    ExitCode.UNFINISHED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-    ExitCode.INTERRUPTED,
-)
+EXITS = exits(ExitCode.DEGRADED, *WAITED)
 _ACTIONS = ("list", "get", "retry")
 _T = TypeVar("_T")
 

@@ -135,14 +135,8 @@ def _told_first(session: Session, counting: scope.ScopeWatch, show: Show) -> Sho
 
 def _why(session: Session, ending: Ending, place: Place) -> Diagnosis | None:
     """What `canary why` would say; nothing where Ctrl-C comes first."""
-    settings = session.resolved.settings
     try:
-        return explain_ending(
-            session.cluster,
-            ending,
-            place,
-            lambda address: session.runtime.prometheus(session.cluster, settings, address),
-        )
+        return explain_ending(session.cluster, ending, place, session.prometheus)
     except (CanaryError, KeyboardInterrupt):
         return None
 

@@ -115,7 +115,7 @@ def _from_prometheus(session: base.Session, values: Mapping[str, Any]) -> tuple[
         namespace=namespace, context=flags.context, kubeconfig=flags.kubeconfig, identity=flags.identity
     )
     try:
-        prometheus = session.runtime.prometheus(session.cluster, None, PrometheusSettings().url)
+        prometheus = session.prometheus(PrometheusSettings().url)
         found = series(prometheus, rollout, namespace)
     except CanaryError as error:
         return {}, f"Prometheus could not be asked which labels the series of `{rollout}` have: {error.message}"

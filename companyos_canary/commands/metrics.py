@@ -83,8 +83,7 @@ class _Asking:
     @cached_property
     def prometheus(self) -> Prometheus:
         """The one of the first look; it remembers which way it could be reached."""
-        session = self.session
-        return session.runtime.prometheus(session.cluster, session.resolved.settings, self.questions.address)
+        return self.session.prometheus(self.questions.address)
 
     def look(self) -> tuple[Now, CanaryError | None]:
         """What there is, and why Prometheus did not say more."""

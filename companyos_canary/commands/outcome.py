@@ -53,15 +53,9 @@ class DryRun(Placed):
 
 
 CHANGE = (Sent, DryRun)
-FOLLOWED_EXITS = exits(
-    ExitCode.DEGRADED,
-    ExitCode.SUPERSEDED,
-    ExitCode.REFUSED,
-    ExitCode.UNFINISHED,
-    ExitCode.UNOBSERVED,
-    ExitCode.TIMEOUT,
-    ExitCode.INTERRUPTED,
-)
+WAITED = (ExitCode.REFUSED, ExitCode.UNFINISHED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED)
+"""Of a verb that may refuse, and waits for what it has begun."""
+FOLLOWED_EXITS = exits(ExitCode.DEGRADED, ExitCode.SUPERSEDED, *WAITED)
 """Of a verb that changes a Rollout and follows it to its end."""
 
 

@@ -166,7 +166,7 @@ def _load(session: base.Session, asked: "PlannedRule", rps: float | None, errors
     from companyos_canary.actions.traffic import traffic
 
     try:
-        prometheus = session.runtime.prometheus(session.cluster, session.resolved.settings, asked.address)
+        prometheus = session.prometheus(asked.address)
         today = traffic(prometheus, asked.rollout, asked.scope)
     except CanaryError as error:
         missing = [o for o, v in (("--rps 20", rps), ("--errors 1%", errors)) if v is None]
@@ -190,7 +190,7 @@ def _shared(session: base.Session, asked: "PlannedRule", address: str) -> tuple[
 
     if not address:
         return ()
-    prometheus = session.runtime.prometheus(session.cluster, session.resolved.settings, asked.address)
+    prometheus = session.prometheus(asked.address)
     found = crowd(prometheus, f"{REQUESTS}{{{asked.scope}}}", asked.rollout, asked.namespace)
     said = crowd_sentence(found, asked.rollout, asked.namespace)
     if said:

@@ -211,8 +211,7 @@ def _requests_seen(session: Session, snapshot: Snapshot) -> str:
         return ""
     seconds = int((session.runtime.clock.now() - current.created_at).total_seconds()) + 1
     query = requests_seen(settings.scope, current.hash if settings.analysis.by_hash else "", seconds)
-    address = settings.prometheus.url
-    value = session.runtime.prometheus(session.cluster, settings, address).ask(query).value
+    value = session.prometheus(settings.prometheus.url).ask(query).value
     return "" if value is None else f"; about {value:,.0f} requests have tested it so far"
 
 

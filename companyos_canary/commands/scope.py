@@ -22,7 +22,7 @@ def of_settings(session: Session, settings: Settings) -> Crowd:
     if all(m.query is not None for m in settings.metrics):
         return Crowd()
     selector = f"{REQUESTS}{{{settings.scope}}}"
-    return _asked(session, settings, settings.prometheus.url, selector, settings.rollout)
+    return _asked(session, settings.prometheus.url, selector, settings.rollout, settings)
 
 
 def of_snapshot(session: Session, snapshot: Snapshot) -> Crowd:
@@ -30,12 +30,12 @@ def of_snapshot(session: Session, snapshot: Snapshot) -> Crowd:
     found = questions(snapshot, None)
     if not found.everybody:
         return Crowd()
-    return _asked(session, session.resolved.settings, found.address, found.everybody, snapshot.rollout.name)
+    return _asked(session, found.address, found.everybody, snapshot.rollout.name)
 
 
-def _asked(session: Session, settings: Settings | None, address: str, selector: str, rollout: str) -> Crowd:
+def _asked(session: Session, address: str, selector: str, rollout: str, settings: Settings | None = None) -> Crowd:
     try:
-        prometheus = session.runtime.prometheus(session.cluster, settings, address)
+        prometheus = session.prometheus(address, settings)
     except CanaryError as error:
         return Crowd(problem=error.message)
     return crowd(prometheus, selector, rollout, session.cluster.namespace)
@@ -101,10 +101,9 @@ class ScopeWatch:
             self.warnings += warned(self._session, found, self._rollout) if self._asked else ()
         if self.warnings:  # a share that is another one has the same reason
             return
-        settings = self._session.resolved.settings
-        asked = questions(snapshot, settings)
+        asked = questions(snapshot, self._session.resolved.settings)
         if asked.share and asked.address:
-            prometheus = self._session.runtime.prometheus(self._session.cluster, settings, asked.address)
+            prometheus = self._session.prometheus(asked.address)
             self.warnings += of_share(self._session, prometheus, asked, snapshot)
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from companyos_canary.config import Settings
     from companyos_canary.model.place import Place
     from companyos_canary.model.snapshot import Snapshot
+    from companyos_canary.prometheus.client import Prometheus
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,10 @@ class Session:
         cluster = runtime.connect(self.resolved, runtime.environ, self.request_timeout)
         cluster.author = Author(runtime.user, runtime.host())
         return cluster
+
+    def prometheus(self, address: str, settings: "Settings | None" = None) -> "Prometheus":
+        """The one at this address, asked as the `settings` say; by default those of the Rollout that is meant."""
+        return self.runtime.prometheus(self.cluster, settings or self.resolved.settings, address)
 
     def time(self, limit: timedelta | None) -> "Time":
         """The clock of this run. `limit` bounds all of it from its first moment, each request too;

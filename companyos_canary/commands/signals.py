@@ -25,7 +25,7 @@ def metric_checks(session: base.Session, snapshot: Snapshot, settings: Settings 
     if not asked.metrics:
         yield Check("metrics", "warning", "no metric judges it", "canary init")
         return
-    prometheus = session.runtime.prometheus(session.cluster, session.resolved.settings, asked.address)
+    prometheus = session.prometheus(asked.address)
     reading = prometheus.ask("vector(1)")
     if reading.problem:
         yield Check("prometheus", "unknown", reading.problem, "see `canary metrics`")

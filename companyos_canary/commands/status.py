@@ -87,16 +87,11 @@ def _stands_still(live: Rollout, now: datetime) -> bool:
 
 def _why(session: base.Session, live: Rollout, now: datetime) -> Diagnosis | None:
     """What `canary why` would say; None where nothing is wrong, or where no one can say."""
-    from companyos_canary.actions.explain import explain
+    from companyos_canary.actions.explain import AskedWhy, explain
 
-    runtime, settings = session.runtime, session.resolved.settings
     try:
         found, _, _ = explain(
-            session.cluster,
-            live,
-            now,
-            session.view_place(live),
-            prometheus=lambda address: runtime.prometheus(session.cluster, settings, address),
+            session.cluster, live, now, session.view_place(live), AskedWhy(prometheus=session.prometheus)
         )
     except CanaryError:
         return None

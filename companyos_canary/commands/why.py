@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.actions.explain import explain
+from companyos_canary.actions.explain import AskedWhy, explain
 from companyos_canary.commands import base
 from companyos_canary.errors import exits
 from companyos_canary.model.outcome import MOST_EVIDENCE, Evidence
@@ -49,15 +49,7 @@ def why(
     """
     live = session.cluster.rollout(session.rollout)
     now, place = session.runtime.clock.now(), session.view_place(live)
-    runtime, settings = session.runtime, session.resolved.settings
-    found, _, notes = explain(
-        session.cluster,
-        live,
-        now,
-        place,
-        wanted=version,
-        prometheus=lambda address: runtime.prometheus(session.cluster, settings, address),
-    )
+    found, _, notes = explain(session.cluster, live, now, place, AskedWhy(version, prometheus=session.prometheus))
     return base.Answer(
         data=pick(Why, found, **session.place_of(live), notes=notes),
         lines=view.diagnosis_lines(found),

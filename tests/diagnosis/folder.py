@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from companyos_canary.actions.explain import explain
+from companyos_canary.actions.explain import AskedWhy, explain
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import path_target
 from companyos_canary.diagnosis.case import Case, Did
@@ -66,9 +66,11 @@ class Folder:
             cluster.rollout(meta["name"]),
             self.now,
             Place(target=(meta["name"], namespace), container=config.get("container")),
-            wanted=str(self.case.get("wanted") or ""),
-            prometheus=lambda _: Prometheus("", Scripted(self.prometheus, self.now)),
-            did=Did(str(did.get("verb", "")), parse_time(did.get("at"))) if did else None,
+            AskedWhy(
+                str(self.case.get("wanted") or ""),
+                Did(str(did.get("verb", "")), parse_time(did.get("at"))) if did else None,
+                lambda _: Prometheus("", Scripted(self.prometheus, self.now)),
+            ),
         )
         return found, case
 

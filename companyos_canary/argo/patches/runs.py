@@ -3,33 +3,17 @@
 Upstream: pkg/kubectl-argo-rollouts/cmd/terminate and cmd/retry. Recorded: the scenarios of experiments.
 """
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, remove, test
-from companyos_canary.model.experiment import rollout_of
+from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.experiment import Experiment, rollout_of
 from companyos_canary.model.http import JSON_PATCH
 from companyos_canary.model.rollout import Rollout
 
-
-class RunOrExperiment(Protocol):
-    """An AnalysisRun or an Experiment: it runs, and ends with a phase."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def uid(self) -> str: ...
-    @property
-    def phase(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def terminating(self) -> bool: ...
-    @property
-    def raw(self) -> Mapping[str, Any]: ...
-    @property
-    def is_finished(self) -> bool: ...
+RunOrExperiment = AnalysisRun | Experiment
+"""It runs, and ends with a phase."""
 
 
 def terminated(one: RunOrExperiment, kind: str) -> Decision:

@@ -173,10 +173,7 @@ class LiveValues:
 
     def _at(self, address: str) -> "Prometheus":
         if self._asked is None or self._asked[0] != address:
-            session = self._session
-            settings = session.resolved.settings
-            found = session.runtime.prometheus(session.cluster, settings, address)
-            self._asked = (address, found)
+            self._asked = (address, self._session.prometheus(address))
         return self._asked[1]
 
 
