@@ -15,6 +15,7 @@ from tests.commands.conftest import changing, paused_world
 from tests.commands.test_create import template_object
 from tests.commands.test_notifications import config_map
 from tests.commands.test_terminate import COMPARE
+from tests.prototypes import begun
 from tests.world import MANUAL, World
 
 SUBJECT = {"kind": "ServiceAccount", "name": "ci", "namespace": "companyos"}
@@ -90,17 +91,21 @@ class Asked:
         return self.roles(asked)
 
 
-def paused(folder: object, verb: str = "") -> World:
+def paused(folder: Path, verb: str = "") -> World:
     """v1.1.0 waits for a person at 10 %, and an Experiment runs; or what a verb begins with."""
-    world = paused_world(folder, MANUAL)  # type: ignore[arg-type]
+    before = BEFORE.get(verb, ())
+    return begun(f"before {before}", MANUAL, folder, lambda *given: _with_objects(paused_world(*given), before))
+
+
+def _with_objects(world: World, before: tuple[str, ...]) -> World:
     world.store.create(EXPERIMENT, COMPARE)
     world.store.create(ANALYSISTEMPLATE, template_object())
     world.store.create(CONFIGMAP, config_map())
     other = {**COMPARE, "metadata": {"name": "other"}}
     (world.folder / "compare.yaml").write_text(yaml.safe_dump(other))
     world.advance(5)
-    if verb in BEFORE:
-        assert world.canary(*BEFORE[verb]).code == ExitCode.OK
+    if before:
+        assert world.canary(*before).code == ExitCode.OK
         world.advance(60)
     return world
 
