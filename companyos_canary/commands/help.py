@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -104,8 +105,9 @@ class _Verb(TyperCommand):
             formatter.write_dl([(f"{int(code):>3}", MEANING[code]) for code in self.module.EXITS])
 
 
+@cache
 def command_of(verb: str) -> Any:
-    """The command of a verb; its module is imported now."""
+    """The command of a verb, the same one each time; its module is imported now."""
     module = import_module(f"companyos_canary.commands.{verb}")
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
     single.command(
