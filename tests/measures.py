@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from companyos_canary import cli
-from companyos_canary.cluster.client import Cluster, create_request
+from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.credentials import open_transport
 from companyos_canary.cluster.kinds import POD, ROLLOUT
+from companyos_canary.cluster.requests import create_request
 from companyos_canary.commands.demo import CONFIG, NAMESPACE
 from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox.kinds import ROLLOUT as STORED

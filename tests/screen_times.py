@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pexpect
 
-from companyos_canary.cluster.client import Cluster, create_request
+from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import EVENT
+from companyos_canary.cluster.requests import create_request
 from companyos_canary.model.quantity import format_time
 
 PATIENCE = 60.0  # seconds until what hangs is given up

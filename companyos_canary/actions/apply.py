@@ -13,8 +13,9 @@ from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.gitops import different, keeper_of, kept_in_git
 from companyos_canary.argo.patches.hold import held, held_sentence
 from companyos_canary.argo.phase import invalid_spec, shown_phase
-from companyos_canary.cluster.client import FIELD_MANAGER, Cluster
+from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT, Selection, known
+from companyos_canary.cluster.requests import FIELD_MANAGER
 from companyos_canary.config import Settings
 from companyos_canary.errors import CanaryError, Conflict, Invalid, Refused, Uncertain, UsageError
 from companyos_canary.model.image import version as version_of

@@ -1,19 +1,28 @@
 """One cluster and namespace: Rollouts and what belongs to them, read and changed."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from companyos_canary.argo.actions import Author, event
 from companyos_canary.argo.pods import told_by_events, with_pod_events
 from companyos_canary.cluster import kinds
 from companyos_canary.cluster.errors import PAGE, raise_for
 from companyos_canary.cluster.kinds import DEPLOYMENT, EVENT, POD, ROLLOUT, Kind, known, namespaced, path_of
+from companyos_canary.cluster.requests import (
+    FIELD_MANAGER,
+    PatchOptions,
+    apply_request,
+    create_request,
+    delete_request,
+    patch_request,
+    review_request,
+    rules_request,
+)
 from companyos_canary.errors import (
     CanaryError,
     CrdMissing,
@@ -26,7 +35,7 @@ from companyos_canary.errors import (
     Uncertain,
     Unreachable,
 )
-from companyos_canary.model.http import MERGE_PATCH, Json, Request, Response, Stream, Transport
+from companyos_canary.model.http import Json, Request, Response, Stream, Transport
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.shape import has_name, misfits, readable
 from companyos_canary.model.snapshot import Snapshot
@@ -34,80 +43,6 @@ from companyos_canary.model.workload import Event
 
 _SHORTEST = 0.1  # seconds for a request, where the time is almost over
 EVENT_TIMEOUT = 2.0  # seconds: what is said next to a change keeps no one waiting
-FIELD_MANAGER = "canary"
-APPLY_PATCH = "application/apply-patch+yaml"
-
-
-class PatchOptions(TypedDict, total=False):
-    """`subresource`: `status`, empty for the object itself. `dry_run`: the server answers as if, and
-    keeps nothing. `content_type` is that of a merge patch unless it is given."""
-
-    content_type: str
-    subresource: str
-    dry_run: bool
-    field_manager: str
-
-
-def patch_request(
-    kind: Kind,
-    namespace: str,
-    name: str,
-    body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    **how: Unpack[PatchOptions],
-) -> Request:
-    """A PATCH of one object or of its subresource."""
-    subresource = how.get("subresource", "")
-    path = path_of(kind.api_version, kind.plural, namespace if kind.namespaced else "", name, subresource)
-    query = (("fieldManager", how.get("field_manager", FIELD_MANAGER)), *_dry(how.get("dry_run", False)))
-    return Request("PATCH", path, query, {"Content-Type": how.get("content_type", MERGE_PATCH)}, _encoded(body))
-
-
-def apply_request(
-    obj: Mapping[str, Any],
-    kind: Kind,
-    namespace: str,
-    *,
-    dry_run: bool = False,
-    force: bool = False,
-    field_manager: str = FIELD_MANAGER,
-) -> Request:
-    """A server-side apply. Fields that the server does not know are refused (422), fields of
-    another manager are a conflict (409) unless `force`."""
-    meta = obj.get("metadata") or {}
-    place = (meta.get("namespace") or namespace) if kind.namespaced else ""
-    path = path_of(kind.api_version, kind.plural, place, meta.get("name", ""))
-    query = (
-        ("fieldManager", field_manager),
-        ("fieldValidation", "Strict"),
-        *((("force", "true"),) if force else ()),
-        *_dry(dry_run),
-    )
-    # JSON is YAML, and the only form of it that needs no YAML library.
-    return Request("PATCH", path, query, {"Content-Type": APPLY_PATCH}, _encoded(obj))
-
-
-def create_request(
-    obj: Mapping[str, Any], kind: Kind, namespace: str, *, dry_run: bool = False, strict: bool = False
-) -> Request:
-    """A POST of a new object. `strict`: fields that the server does not know are refused."""
-    path = path_of(kind.api_version, kind.plural, namespace if kind.namespaced else "")
-    validation = (("fieldValidation", "Strict"),) if strict else ()
-    query = (("fieldManager", FIELD_MANAGER), *validation, *_dry(dry_run))
-    return Request("POST", path, query, {"Content-Type": "application/json"}, _encoded(obj))
-
-
-def _dry(dry_run: bool) -> tuple[tuple[str, str], ...]:
-    return (("dryRun", "All"),) if dry_run else ()
-
-
-def _encoded(body: object) -> bytes:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-_REVIEW_OF_OTHERS = Kind("authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews", namespaced=False)
-_REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", namespaced=False)
-
-_RULES = Kind("authorization.k8s.io/v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", namespaced=False)
 
 
 @dataclass(slots=True)
@@ -284,9 +219,7 @@ class Cluster:
 
     def delete(self, kind: Kind, name: str, uid: str) -> None:
         """Deletes the object of that name if it still is the one of that uid."""
-        path = path_of(kind.api_version, kind.plural, self.namespace if kind.namespaced else "", name)
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
-        self.send(Request("DELETE", path, (), {"Content-Type": "application/json"}, _encoded(body)))
+        self.send(delete_request(kind, self.namespace, name, uid))
 
     def may(
         self, verb: str, plural: str, *, group: str = "", subresource: str = "", name: str = "", user: str = ""
@@ -301,18 +234,14 @@ class Cluster:
             "resource": plural,
             "subresource": subresource,
         }
-        kind = _REVIEW_OF_OTHERS if user else _REVIEW
-        spec = {"resourceAttributes": wanted, **({"user": user} if user else {})}
-        review = {"apiVersion": kind.api_version, "kind": kind.kind, "spec": spec}
-        answer = self.send(create_request(review, kind, self.namespace))
+        answer = self.send(review_request(wanted, user))
         return bool((answer.get("status") or {}).get("allowed"))
 
     def rules(self) -> list[Any] | None:
         """The rules that hold for the user in the namespace, in one request; None if the server does not tell all of
         them, or not now."""
-        body = {"apiVersion": _RULES.api_version, "kind": _RULES.kind, "spec": {"namespace": self.namespace}}
         try:
-            answer = self.send(create_request(body, _RULES, self.namespace))
+            answer = self.send(rules_request(self.namespace))
         except CanaryError:
             return None
         status = answer.get("status")

@@ -11,8 +11,8 @@ from companyos_canary.argo.effects import Effect, Seen
 from companyos_canary.argo.patches.decision import Change, Decision, Patch
 from companyos_canary.argo.patches.record import with_reason
 from companyos_canary.argo.phase import invalid_spec, shown_phase
-from companyos_canary.cluster.client import patch_request
 from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
+from companyos_canary.cluster.requests import patch_request
 from companyos_canary.commands.session import Answer, Session
 from companyos_canary.errors import ExitCode, exits
 from companyos_canary.model.rollout import Rollout

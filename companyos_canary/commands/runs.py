@@ -8,8 +8,8 @@ from typing import Literal
 from companyos_canary.actions.runs import KINDS, ChangedRun
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.patches.decision import Change
-from companyos_canary.cluster.client import patch_request
 from companyos_canary.cluster.kinds import ANALYSISRUN, EXPERIMENT, Kind
+from companyos_canary.cluster.requests import patch_request
 from companyos_canary.commands.options import not_a_name
 from companyos_canary.commands.outcome import RequestRow
 from companyos_canary.commands.session import Answer, Session

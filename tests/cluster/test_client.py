@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from companyos_canary.adapters import in_threads
-from companyos_canary.cluster import client
+from companyos_canary.cluster import requests
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import ROLLOUT, selector_text
 from companyos_canary.errors import CanaryError, Conflict, CrdMissing, Forbidden, Invalid, NotFound, ServerError
@@ -257,7 +257,7 @@ def test_objects_are_applied_and_a_second_manager_is_a_conflict() -> None:
     assert transport.asked[0].parameter("fieldValidation") == "Strict"
     assert yaml.safe_load(transport.asked[0].body) == service
     other = {**service, "spec": {"selector": {"app": "b"}, "ports": [{"port": 80}]}}
-    request = client.apply_request(
+    request = requests.apply_request(
         other, next(k for k in changes_kinds() if k.kind == "Service"), NS, field_manager="other"
     )
     with pytest.raises(Conflict, match="conflict"):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companyos_canary.cluster.client import apply_request, create_request, patch_request
 from companyos_canary.cluster.kinds import AUTOSCALER, ROLLOUT
+from companyos_canary.cluster.requests import apply_request, create_request, patch_request
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
 from companyos_canary.sandbox.faults.effects import Answer, Drop, Fault

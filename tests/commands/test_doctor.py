@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from companyos_canary.argo.validation import MANAGED_BY
-from companyos_canary.cluster.client import Cluster, create_request, patch_request
+from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import AUTOSCALER, DEPLOYMENT, Kind, assemble
+from companyos_canary.cluster.requests import create_request, patch_request
 from companyos_canary.diagnosis import installation, readiness
 from companyos_canary.diagnosis.case import strategy_services
 from companyos_canary.diagnosis.readiness import Check

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from companyos_canary.cluster.client import create_request
 from companyos_canary.cluster.kinds import KNOWN
+from companyos_canary.cluster.requests import create_request
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.kinds import POD
 from companyos_canary.sandbox.scenarios import Behaviour, Scenario

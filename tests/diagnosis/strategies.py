@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from companyos_canary.cluster.client import create_request, patch_request
 from companyos_canary.cluster.kinds import KNOWN
+from companyos_canary.cluster.requests import create_request, patch_request
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.behaviour import V1_9, Release
