@@ -33,7 +33,7 @@ MEANINGS: dict[str, Meaning] = {
         "Remove one of the `templates` entries of the circle. The controller continues after its next start.",
     ),
     "controller-not-running": Meaning(
-        "Nobody acts on the Rollout: the Argo Rollouts controller does not run, or does not look at this namespace.",
+        "No controller acts on the Rollout: that of Argo Rollouts does not run, or does not look at this namespace.",
         "Run `kubectl -n argo-rollouts get deployment,pods`, and look at the `renewTime` of its Lease.",
         "Start the controller again. What was sent takes effect when it runs.",
     ),

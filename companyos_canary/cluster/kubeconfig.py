@@ -161,7 +161,7 @@ def _each_once(file: str, content: Mapping[str, Any]) -> None:
         seen: set[str] = set()
         for name, _ in _named(content.get(f"{kind}s"), kind):
             if name in seen:
-                raise ConfigError(f"{kind} `{name}` is there twice in `{file}`", hint="keep one of them")
+                raise ConfigError(f"{kind} `{name}` is defined twice in `{file}`", hint="keep one of them")
             seen.add(name)
 
 

@@ -34,7 +34,7 @@ def _several(lines: Iterator[str]) -> list[str]:
 
 
 def _pairs(old: Sequence[str], new: Sequence[str], *, texts: bool = False) -> Iterator[tuple[int, Any, Any]]:
-    """What stands in each place that differs; nothing where one side has no such place."""
+    """Both values at each place that differs; nothing where one side has no such place."""
     none = None if texts else "nothing"
     for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":

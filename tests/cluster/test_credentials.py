@@ -441,7 +441,7 @@ def test_base64_in_lines_is_read_and_anything_else_is_named(tmp_path: Path, made
 def test_two_of_one_name_are_refused(tmp_path: Path, made: Any, kind: str) -> None:
     content = config()
     content[kind].append(content[kind][0])
-    with pytest.raises(ConfigError, match=rf"{kind[:-1]} `\w+` is there twice in `.*config`"):
+    with pytest.raises(ConfigError, match=rf"{kind[:-1]} `\w+` is defined twice in `.*config`"):
         made(written(tmp_path, content))
 
 

@@ -140,7 +140,7 @@ class LiveValues:
         self._looks: list[Live] = []
 
     def of(self, snapshot: Snapshot) -> Live | None:
-        """None if there is nothing to ask, or no one to be asked."""
+        """None if there is nothing to ask, or no one to ask."""
         from companyos_canary.actions.measure import measure  # after the first frame
         from companyos_canary.render.questions import questions
 

@@ -208,7 +208,7 @@ class Pass:
         ]
 
     def reread(self, written: Object) -> None:
-        """Goes on with the Rollout as it has just been written; a workload's template stays."""
+        """Continues with the Rollout as it has just been written; a workload's template stays."""
         if written["spec"].get("workloadRef"):
             template, selector = (self.rollout["spec"].get(k) for k in ("template", "selector"))
             spec = {**written["spec"], "template": template, "selector": selector}
