@@ -2,6 +2,7 @@
 
 Built once per run; a test builds its own with buffers, a clock that it owns and the sandbox
 behind `connect`. Nothing below this layer asks the operating system for any of it.
+Dataclasses, because `canary --help` loads them, and is answered before msgspec would be loaded.
 """
 
 import getpass
@@ -11,7 +12,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -79,8 +80,8 @@ class Runtime:
     together: Callable[[Sequence[Callable[[], None]]], None] = adapters.in_threads
     host: Callable[[], str] = adapters.host
     no_color: bool = False
-    _silenced: bool = field(default=False, repr=False)
-    _seq: int = field(default=0, repr=False)
+    _silenced: bool = False
+    _seq: int = 0
 
     @classmethod
     def real(cls) -> "Runtime":

@@ -4,11 +4,13 @@ often they end well."""
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from statistics import median
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.analysis.answer import Samples
 from companyos_canary.analysis.arguments import resolve_metric
@@ -24,8 +26,7 @@ BOUNDS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.2", "0.3", "0.5", "1", "2"
 HEALTHY = (0.02, 0.08, 0.3, 0.58, 0.8, 0.98, 0.995, 0.999, 1.0, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(Struct, frozen=True):
     """Shares of 1: requests that fail, `clumps` at a time, and decisions that are not made; and the
     shares of the requests that are faster than each boundary."""
 
@@ -35,8 +36,7 @@ class Behaviour:
     clumps: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """`rate` in requests a second, scraped every `scrape` seconds; `bounds` of the histogram."""
 
     rate: float
@@ -123,8 +123,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 _READY = 1.0  # seconds from the first traffic at a weight to its analysis
 
 
-@dataclass(frozen=True, slots=True)
-class PlayedStep:
+class PlayedStep(Struct, frozen=True):
     """A weight in percent, then an AnalysisRun of that spec (None: none), then a pause in seconds. `share` of the
     requests is what pods make of the weight; None: the weight itself."""
 
@@ -134,8 +133,7 @@ class PlayedStep:
     share: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlayedRelease:
+class PlayedRelease(Struct, frozen=True):
     """How a release ended, at which step (from 0), after how many seconds, and by which metric."""
 
     kind: Literal["promoted", "rolled-back", "held"]
@@ -200,8 +198,7 @@ def _measured(
 _FEW = 40  # as many releases are played before other processes are of use
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseKind:
+class ReleaseKind(Struct, frozen=True):
     """So many releases of versions with `times` the errors of the stable one."""
 
     times: float

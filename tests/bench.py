@@ -36,7 +36,7 @@ completion in a shell.
             "Imports",
             """
 What a process loads before it has answered, by package: modules, and shares of the time that all imports take
-(`-X importtime`). A module of ours is mostly frozen dataclasses, which Python makes anew in each process.
+(`-X importtime`). Each process makes the classes of our values anew.
 """,
             (),
             lambda: measures.imports(place),

@@ -1,10 +1,9 @@
 """What each cause means, how to confirm it by hand and how to fix it: the sections of docs/causes.md."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     means: str
     confirm: str
     fix: str

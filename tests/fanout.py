@@ -3,8 +3,9 @@
 import json
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.model.http import MERGE_PATCH, Request
@@ -13,8 +14,7 @@ NAME = "fan-out"
 PATIENCE = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class FanOut:
+class FanOut(Struct, frozen=True):
     """`lost`: updates that a watcher did not see, over all of them. `seconds`: from the first
     update until everyone has seen the last."""
 

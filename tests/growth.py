@@ -3,14 +3,14 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from companyos_canary.sandbox.kinds import EVENT, POD, REPLICASET
 from tests.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """With so many pods (and events) of others: requests, and bytes of their answers."""
 
     pods: int

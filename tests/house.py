@@ -15,7 +15,7 @@ another checkout with the same code. tests/test_house.py holds bounds on some of
 - a repeated run: six or more lines that are somewhere else in the package, too; blank lines,
   comments, docstrings and imports are left out. The signatures of verbs are counted apart
 - calls of a frame: calls of the package's functions while the screen is drawn once; comprehensions
-  and the methods that `dataclass` writes are left out. A part is derived again where a function of
+  and methods that are made for a class are left out. A part is derived again where a function of
   `argo` or `analysis` is called in the same frame with the same arguments
 """
 
@@ -31,13 +31,15 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from inspect import CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 PACKAGE = "companyos_canary"
 HERE = Path(__file__).parents[1]
@@ -68,8 +70,7 @@ _ANALYSIS = (
 Graph = Mapping[str, set[str]]
 
 
-@dataclass(frozen=True)
-class Module:
+class Module(Struct, frozen=True, dict=True):
     """One file of Python; `name` has the dots of an import, without `__init__`."""
 
     name: str
@@ -90,8 +91,7 @@ class Module:
                 yield node
 
 
-@dataclass(frozen=True)
-class House:
+class House(Struct, frozen=True, dict=True):
     """A checkout: its package and its tests."""
 
     root: Path
@@ -252,8 +252,7 @@ def long_functions(modules: Mapping[str, Module]) -> list[str]:
     ]
 
 
-@dataclass(frozen=True)
-class Repeated:
+class Repeated(Struct, frozen=True):
     """Runs of lines that are in two places, each place counted: signatures of verbs, and others."""
 
     code: list[str]
@@ -364,8 +363,7 @@ def _identity(value: object) -> object:
     return value
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """What one frame costs: how often each function is called, how many files they are in, and how
     often a function of `argo` or `analysis` derives again what it has derived in this frame."""
 

@@ -12,9 +12,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from companyos_canary import cli
 from companyos_canary.cluster.client import Cluster
@@ -45,8 +46,7 @@ SHOWN = 8  # packages of the table of imports; the rest is one line
 PATIENCE = 240.0
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """How much is tried. `sizes` are pods of others, `rollouts` (10 pods each) and `watchers` those of the sandbox."""
 
     rounds: int = 15
@@ -61,8 +61,7 @@ class Size:
 SHORT = Size(rounds=2, sizes=(10, 100, 300), rollouts=5, watchers=5, updates=20, events=3, idle=2.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A folder with a canary.yaml, and the sandbox that `env` names: companyos-api waits for a person at 10 %."""
 
     folder: Path

@@ -6,9 +6,10 @@ why, and the others are measured all the same.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 INTRODUCTION = """\
@@ -27,8 +28,7 @@ Tests assert what does not depend on a machine, and no time: requests and bytes 
 Verdict = Literal["met", "missed", "not measured"]
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Struct, frozen=True):
     """`most` in the unit that `form` prints, as `{:.1f} ×`."""
 
     words: str
@@ -44,16 +44,14 @@ class Goal:
         return "-" if number is None else self.form.format(number)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a part found: text of the page, and numbers by the words of their goals."""
 
     text: str
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """`prose` says what is measured, and how."""
 
     title: str

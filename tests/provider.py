@@ -2,23 +2,22 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.provider import TransportError, exchange
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(Struct, frozen=True):
     """An answer that takes its time."""
 
     after: timedelta
     answer: Response | TransportError
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(Struct):
     future: Future[Response]
     until: datetime
     answer: Response | TransportError

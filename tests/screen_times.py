@@ -4,11 +4,11 @@ import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pexpect
+from msgspec import Struct
 
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import EVENT
@@ -18,8 +18,7 @@ from companyos_canary.model.quantity import format_time
 PATIENCE = 60.0  # seconds until what hangs is given up
 
 
-@dataclass(frozen=True, slots=True)
-class Idle:
+class Idle(Struct, frozen=True):
     """`share` of a core while nothing changes; the memory of the process in MiB."""
 
     share: float

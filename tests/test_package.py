@@ -10,10 +10,10 @@ import sysconfig
 import venv
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from companyos_canary import __version__
 from companyos_canary.errors import ExitCode
@@ -22,8 +22,7 @@ ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(Struct, frozen=True):
     """A new environment with the wheel in it. `demo` runs there from the beginning on."""
 
     folder: Path

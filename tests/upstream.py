@@ -10,11 +10,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Json, Request
@@ -28,8 +28,7 @@ _PATIENCE = 10  # rounds at one step
 _ROUNDS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
+class Played(Struct, frozen=True):
     """What became of one Rollout: a word for each stage, empty if it went well."""
 
     where: str

@@ -8,11 +8,14 @@ do; nothing ever really sleeps.
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any, ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary import cli
 from companyos_canary.cluster.client import Cluster
@@ -63,8 +66,7 @@ links:
 MANUAL = CONFIG.replace("{weight: 10, analysis: 6s}", "{weight: 10, pause: manual}")
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """What a command left behind."""
 
     code: int

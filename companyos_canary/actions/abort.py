@@ -6,8 +6,9 @@ who says how the old one ended.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from companyos_canary.actions.change import Changed, Verb, change, interrupted
 from companyos_canary.actions.undo import record_for

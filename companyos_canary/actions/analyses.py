@@ -1,8 +1,9 @@
 """An AnalysisRun that is made from a template, without a Rollout."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.analysis.rules import effective_count
@@ -19,8 +20,7 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateName:
+class TemplateName(Struct, frozen=True):
     """An AnalysisTemplate of the namespace, or one of the whole cluster."""
 
     name: str

@@ -2,9 +2,10 @@
 the same for real. A live Rollout is never started on a canary as a side effect."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.actions import routes
 from companyos_canary.actions.change import interrupted
@@ -29,8 +30,7 @@ _OURS = (FIELD_MANAGER, HANDOVER)
 _ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """What an apply will do: each object as it is wanted, as it is now (None: not there) and as
     the server would keep it; the changes of the live Rollout that would start a canary, or one
     again; those that count from the next version; and what is said of routes that stay as they are."""

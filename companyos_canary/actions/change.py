@@ -6,11 +6,12 @@ decision is another one then, the verb stops: it would not do what the user saw.
 accepted, or may have been, nothing is sent again unless the controller has shown that it is lost.
 """
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from companyos_canary.actions.wait import Time, Waited
 from companyos_canary.actions.wait import wait as observe
@@ -76,7 +77,7 @@ def send(cluster: Cluster, rollout: Rollout, patch: Patch) -> Rollout:
     after = Rollout.from_object(answer)
     if rollout.workload_generation is None:
         return after
-    return dataclasses.replace(
+    return structs.replace(
         after,
         selector=rollout.selector,
         containers=rollout.containers,
@@ -90,8 +91,7 @@ ROUNDS = 3
 PATIENCE = timedelta(seconds=30)
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(Struct, frozen=True):
     """`decide`: what to send for what was read. `effect`: whether it is seen, given the Rollout
     before and now. `of_template`: it is about the pod template, which may be a Deployment's.
     `insists`: it is sent whatever came in between, decided again each time; the pod template is
@@ -110,8 +110,7 @@ class Verb:
         return read_rollout(cluster, name) if self.of_template else cluster.rollout(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """What came of a change. `sent` is empty for `Nothing` and in a dry run; `effect` is None
     where no one waited for it. `unsure`: what came in place of an answer to the change.
     `trouble`: why the last looks failed; then `after` is older. `timed_out`: the user's time was

@@ -1,8 +1,9 @@
 """Shipping a version: which image it is, what is sent, and how long it may take."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.actions.wait import Time
@@ -22,8 +23,7 @@ from companyos_canary.model.rollout import Rollout
 _HEALTHY = Until()
 
 
-@dataclass(frozen=True, slots=True)
-class Deploy:
+class Deploy(Struct, frozen=True):
     """What a user asked for. `repository` and `container` come from canary.yaml; where there is
     none they are those of the live Rollout."""
 

@@ -1,8 +1,10 @@
 """Reads what a diagnosis needs besides the Rollout and what belongs to it, in few requests."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.cluster.client import Cluster
@@ -32,8 +34,7 @@ _PARTS = 4  # requests that a Snapshot takes besides the Rollout
 _TAIL = 10  # lines of a log
 
 
-@dataclass(frozen=True, slots=True)
-class AskedWhy:
+class AskedWhy(Struct, frozen=True):
     """What a diagnosis is asked: about the version `wanted`, empty for the newest; `did` is what the person did last,
     if that is not to be read; `prometheus` gives the one at an address, None to ask none."""
 

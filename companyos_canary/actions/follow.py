@@ -5,8 +5,10 @@ revisions may have the same image, and someone may put another one in its place.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.argo.cause import TIMED_OUT, cause, pod_problems, says_no_reason
 from companyos_canary.argo.endings import UNMOVED, Followed, LastMove, Until, abort_reason, ended, waits_for_a_person
@@ -21,8 +23,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(Struct, frozen=True):
     """`step` and `weight`: how far it had come (an abort sets both back to 0), `share` of the pods
     it had there. `pods`: what kept its pods from starting, and `troubled` where that was seen; they are gone
     once it is rolled back."""
@@ -96,8 +97,7 @@ _Show = Callable[[Snapshot], float | None]
 """Shows a snapshot; the answer is in how many seconds it wants to be called again at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
+class Following(Struct, frozen=True):
     """How to follow. `timeout` is how long it should take, None for no end; time in which the rollout
     waits for a person does not count. `deadline`: when the time that the user gave is over, whatever
     happens. The hash is only believed once the controller has seen `generation` of the
@@ -145,8 +145,7 @@ class Following:
         return not spec or not shown or spec == shown
 
 
-@dataclass
-class Guard:
+class Guard(Struct):
     """Looks for the facts of `--abort-on`; `reason` is what it has aborted for."""
 
     wanted: AbortOn

@@ -4,8 +4,9 @@ import heapq
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from companyos_canary.actions.deploy import container_of
 from companyos_canary.argo.pods import pod_status, restarts
@@ -21,8 +22,7 @@ LONGEST_LINE = 1024 * 1024
 """Bytes of a line that are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which pods and which of their lines. `tail` is a number of lines of each pod, None for all;
     `container` None lets the version's own container speak, `settled` names that of canary.yaml."""
 
@@ -50,8 +50,7 @@ class Wanted:
         return self.grep is None or self.grep.search(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class FoundLines:
+class FoundLines(Struct, frozen=True):
     """Lines in chronological order, of how many pods, and what could not be read."""
 
     lines: tuple[LogLine, ...]

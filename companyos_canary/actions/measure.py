@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache, partial
+
+from msgspec.structs import replace
 
 from companyos_canary.analysis.evidence import LABEL, OBSERVED, window
 from companyos_canary.errors import CanaryError, Invalid

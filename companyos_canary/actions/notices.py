@@ -4,9 +4,10 @@ Upstream: argoproj/notifications-engine pkg/api and pkg/triggers.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.analysis.expr.objects import holds_for
 from companyos_canary.analysis.expr.tree import ConditionError
@@ -20,8 +21,7 @@ from companyos_canary.model.quantity import parse_time
 CONFIG_MAP = "argo-rollouts-notification-configmap"
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeTemplate:
+class NoticeTemplate(Struct, frozen=True):
     """`services` are what it is written for besides its message: `slack`, `email` …"""
 
     name: str
@@ -29,8 +29,7 @@ class NoticeTemplate:
     services: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeCondition:
+class NoticeCondition(Struct, frozen=True):
     """Sends the templates when it holds; `once_per` is the expression whose value sends them again."""
 
     when: str
@@ -38,14 +37,12 @@ class NoticeCondition:
     once_per: str
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeTrigger:
+class NoticeTrigger(Struct, frozen=True):
     name: str
     conditions: tuple[NoticeCondition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeVerdict:
+class NoticeVerdict(Struct, frozen=True):
     """`holds` is None where the condition could not be evaluated here, then `problem` says why; and where there is no
     condition: the trigger is sent with an Event."""
 

@@ -4,8 +4,10 @@ Nothing is sent before all of them were read and decided on; then all are sent, 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.actions.change import PATIENCE
 from companyos_canary.actions.wait import Time, wait_for
@@ -19,8 +21,7 @@ from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import Experiment
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedRun:
+class ChangedRun(Struct, frozen=True):
     """What came of it for one object. `effect` is None where nothing was sent, or no one waited. `unsure`: what came
     in place of an answer; `trouble`: why the last looks failed."""
 

@@ -4,8 +4,9 @@ the requests of its own pods alone."""
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from companyos_canary.analysis.evidence import BUCKETS, DECISIONS, REQUESTS, clumps
 from companyos_canary.argo.picture import Picture
@@ -19,8 +20,7 @@ _RATE, _SHARES = "5m", "1h"
 _HOUR, _CELL = timedelta(hours=1), timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(Struct, frozen=True):
     """Requests a second over five minutes; over an hour the shares of 1 that failed and of decisions that were not
     made, and those that were faster than each of `bounds` (seconds, as text; none without a histogram). Errors came
     `burst` at a time; None where there were too few to tell."""
@@ -111,8 +111,7 @@ _HASH = "rollouts_pod_template_hash"
 _MOST = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Crowd:
+class Crowd(Struct, frozen=True):
     """The other services that answer, as `name` or `namespace/name`; or the `problem` for which no one knows."""
 
     others: tuple[str, ...] = ()
@@ -129,8 +128,7 @@ def crowd(prometheus: Prometheus, selector: str, rollout: str, namespace: str) -
     return Crowd(tuple(sorted(others((s.labels for s in found), rollout, namespace, frozenset()))))
 
 
-@dataclass(frozen=True, slots=True)
-class CountedSeries:
+class CountedSeries(Struct, frozen=True):
     """What the series of a Rollout's pods carry next to `namespace` and `pod`: whether the hash of the pod template;
     whether a service with a longer name answers `pod=~"NAME-.*"`, too; the boundaries of the histogram."""
 

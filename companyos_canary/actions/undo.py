@@ -1,7 +1,8 @@
 """Going back to an earlier revision: which one, and what comes of it."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.actions.wait import Time

@@ -1,9 +1,10 @@
 """Runs an AnalysisRun of its own to its end: created under a name that is free, looked at until it has a verdict."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+
+from msgspec import Struct
 
 from companyos_canary.actions.runs import read_run
 from companyos_canary.actions.wait import Time, wait_for
@@ -18,8 +19,7 @@ _TRIES = 5
 _LONGEST_NAME = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """The run as it was last seen. `timed_out`: the user's time was over before it ended; `unseen`: no controller has
     taken it up. `trouble`: why the last looks failed."""
 

@@ -2,11 +2,12 @@
 no longer come. A look that fails ends nothing: the next one may succeed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from math import inf
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from companyos_canary.argo.effects import Effect
 from companyos_canary.argo.phase import invalid_spec
@@ -20,8 +21,7 @@ _LONG = timedelta(seconds=5)
 _TRIES = 8  # of what is denied, not found or older than what is known, in a row
 
 
-@dataclass(frozen=True, slots=True)
-class Time:
+class Time(Struct, frozen=True):
     """The clock of one command. `until`: when the time that the user gave is over; None for no
     end."""
 
@@ -45,8 +45,7 @@ class Time:
         return min(ends, default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Waited(Generic[_Seen]):
+class Waited(Struct, Generic[_Seen], frozen=True):
     """How a wait ended. `effect` is PENDING where the time was over; `timed_out`: the user's own.
     `seen` is what the last look that succeeded found, `trouble` why the ones after it failed."""
 

@@ -5,8 +5,9 @@ messages of its JSON decoder change between versions, so only their beginnings a
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.analysis.gotext import float_text, parse_float
 from companyos_canary.model.http import Response
@@ -19,8 +20,7 @@ class AnswerError(Exception):
     """The answer gives no measurement; the text becomes the message of the measurement."""
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(Struct, frozen=True):
     """`result` is a float for a scalar, otherwise the values of all series, one after another."""
 
     result: float | tuple[float, ...]

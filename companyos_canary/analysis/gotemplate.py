@@ -5,8 +5,9 @@ Source: the documentation of text/template. What is not here is refused by name:
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from companyos_canary.analysis.gotemplate_functions import FUNCTIONS, TemplateFault, go_text, is_true
 
@@ -23,8 +24,7 @@ _WORDS = {"true": True, "false": False, "nil": None}
 Token = tuple[str, str]
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(Struct):
     """`if`, `range` or `with`, or the whole template: `words` of its action, what is in it, and behind its `else`."""
 
     kind: str

@@ -12,9 +12,10 @@ interval is up to a second short.
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.analysis.arguments import ArgumentError, resolve_metric
 from companyos_canary.analysis.measurement import Measured
@@ -43,8 +44,7 @@ _WARNINGS = frozenset(("Failed", "Error"))
 _PLACEHOLDER = "temp-for-secret"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """`due` has the metrics to measure now, with their arguments; `metrics` has all of them, with a
     placeholder for secrets. `failure` is set if the run cannot continue: it becomes its message."""
 
@@ -56,8 +56,7 @@ class Plan:
     secrets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """A measurement with its times."""
 
     measured: Measured
@@ -65,8 +64,7 @@ class Taken:
     finished_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class RunEvent:
+class RunEvent(Struct, frozen=True):
     """An event about the AnalysisRun: `type` is Normal or Warning."""
 
     type: str
@@ -74,8 +72,7 @@ class RunEvent:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """`wake_at` is when the next measurement is due; None if the run has ended, or if only a change
     of the object can continue it. A run that is still Running although a metric has just failed
     ends at the next look."""
@@ -218,8 +215,7 @@ def _ended(phase: str) -> RunEvent:
     return RunEvent(type_, f"AnalysisRun{phase}", f"Analysis Completed. Result: {phase}")
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(Struct, frozen=True):
     """The assessment of a run: its phase and message, both summaries, and the metrics that have
     just ended, with their phases, in the order of the spec."""
 

@@ -5,11 +5,12 @@ Upstream: metricproviders/prometheus/prometheus.go, utils/evaluate/evaluate.go.
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
+
+from msgspec import Struct, field
 
 from companyos_canary.analysis.answer import AnswerError, Samples, read
 from companyos_canary.analysis.expr import language
@@ -32,16 +33,14 @@ class MeasurementError(Exception):
         self.asked = asked
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is sent to Prometheus: a POST with a form, to the scheme and host of `address`."""
 
     address: str
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """A measurement as it is written into the status; the judge adds the times. `provider_failed`:
     the provider could not be set up, so no query is shown."""
 

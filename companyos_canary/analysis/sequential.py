@@ -11,9 +11,10 @@ of o, and what is compared are a bad and a good request of the canary. So one fo
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct
 
 SequentialVerdict = Literal["worse", "not-worse", "open"]
 
@@ -28,8 +29,7 @@ _END = 40.0  # a logarithm of r beyond all that can be counted
 _FARTHEST = 200.0  # times as much data as there is now: what needs more is not told
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """Bad requests of the canary in an interval, of so many, and the same of the stable pods."""
 
     bad: float = 0.0
@@ -46,8 +46,7 @@ class Counts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What is asked of the counts. A canary is worse from `limit` on: a share of its requests, or, where it
     `compares`, so many times the share of the stable version. Bad requests come `burst` at a time. One of
     `metrics` that share ALPHA."""
@@ -58,8 +57,7 @@ class Asked:
     metrics: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """The verdict, and what it rests on: all that was counted; the ratio or share with its interval (None
     without data); and about how many requests of the canary a verdict still takes (None if it cannot be
     told)."""
@@ -74,8 +72,7 @@ class Found:
     needed: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
+class _Trial(Struct, frozen=True):
     """Of `all` bad requests `hits` were the canary's, at odds of `odds` to 1 if r is 1."""
 
     hits: float

@@ -7,14 +7,14 @@ one from another, and their differences are disjoint.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from companyos_canary.analysis.sequential import Counts
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """One measurement, at a time in seconds, of the window before it. `part` is what it belongs to: within
     one, the weight stays."""
 

@@ -6,9 +6,10 @@ do so may be missing: nothing is sent because of it. It can only hold a promote 
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Struct
 
 from companyos_canary.model.quantity import format_time, whole
 from companyos_canary.model.rollout import Rollout
@@ -27,16 +28,14 @@ _NAME = re.compile(r"\.([0-9a-f]{1,16})(?:\.[0-9a-f]{16})?$")
 _MADE_ONE = ("deploy", "undo")
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(Struct, frozen=True):
     """Who runs a command, and on which host."""
 
     by: str
     host: str
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """What someone did with a revision, as far as the Event of it is kept."""
 
     # `revision` is the newest one at that time, 0 where none is known.
@@ -44,7 +43,7 @@ class Action:
     by: str
     host: str
     reason: str
-    revision: int = field(metadata=INSIDE)
+    revision: Annotated[int, INSIDE]
     at: datetime | None
 
     @property

@@ -6,16 +6,16 @@ Upstream pkg/apis/rollouts/validation; texts recorded: analysis rows `rollout-*`
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.argo.steps import max_weight
 from companyos_canary.model.http import Fields
 from companyos_canary.model.rollout import Rollout, Step
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that is wrong; `str` is how the API names it."""
 
     field: str

@@ -3,9 +3,10 @@ window of a query. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from companyos_canary.argo.limits import measured_number
 from companyos_canary.argo.progress import progress
@@ -176,8 +177,7 @@ EndWord = Literal["passed", "skipped", "pause over", "done"]
 _TERMINATED = "Run Terminated"  # upstream analysis/analysis.go; the phase is Successful all the same
 
 
-@dataclass(frozen=True, slots=True)
-class StepEnd:
+class StepEnd(Struct, frozen=True):
     """`passed` only where every analysis of the step ended Successful by itself; `skipped` where
     the rollout went on without that verdict. `runs` are those of this step and this attempt.
     `settled` is false while a run's own word is still to come."""
@@ -222,8 +222,7 @@ _ANOTHER = ("superseded", "reverted")  # the snapshot is of another version's up
 _UNKNOWN = "not recorded"
 
 
-@dataclass(frozen=True, slots=True)
-class StepRow:
+class StepRow(Struct, frozen=True):
     """How a step of an update that is over went. `number` counts as canary.yaml does; `became` is how it ended, or what
     was going on in it; `took` is None if no one knows."""
 

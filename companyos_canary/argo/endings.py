@@ -7,9 +7,11 @@ again, that an image cannot be had, or that nothing has moved for so long. Each 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.argo.effects import drained
 from companyos_canary.argo.patches.record import abort_action
@@ -27,8 +29,7 @@ _UNTIL = re.compile(r"(healthy|paused)|step=([0-9]+)|weight=([0-9.]+)")
 _WEIGHT = re.compile(r"[0-9]{1,4}(?:[.][0-9]{1,3})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Until:
+class Until(Struct, frozen=True):
     """The state that a user waits for. `value` is a step, counted from 1 as
     screens do, or a weight in percent."""
 
@@ -67,8 +68,7 @@ def parse_weight(text: str, given: str) -> float:
 UNTIL_HEALTHY = Until()
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(Struct, frozen=True):
     """What is being followed: one pod template, known by its hash once the controller shows it."""
 
     image: str
@@ -192,8 +192,7 @@ def _changed(rollout: Rollout, type_: str, status: str) -> datetime | None:
     return next((c.transitioned_at for c in found), None)
 
 
-@dataclass(frozen=True, slots=True)
-class LastMove:
+class LastMove(Struct, frozen=True):
     """What has moved last in an update: `seen` are its template, its step and its pods, `since` when that was new."""
 
     seen: tuple[object, ...] = ()

@@ -1,9 +1,11 @@
 """What happened between two Pictures, typed: `events` for a pipe and for CI, `happenings` for `watch -o json`. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
 from companyos_canary.argo.durations import EndWord, StepEnd, step_end
@@ -16,43 +18,37 @@ from companyos_canary.argo.rows import Measured, SnapshotRow, bound, measured_ro
 from companyos_canary.argo.steps import step_of
 from companyos_canary.model.analysisrun import AnalysisRun, Measurement
 from companyos_canary.model.outcome import FailedMetric, PodProblem
-from companyos_canary.model.row import Says, named, pick
+from companyos_canary.model.row import Says, pick
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced:
+class Replaced(Struct, frozen=True):
     """Another version took the place of the one that was followed."""
 
     revision: int
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionLost:
+class ConnectionLost(Struct, frozen=True):
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionBack:
+class ConnectionBack(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """Something could not be read."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class StepBegan:
+class StepBegan(Struct, frozen=True):
     number: int
     of: int
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class StepEnded:
+class StepEnded(Struct, frozen=True):
     """The outcome of a step that was left; `metrics` are those of its own analysis, where it passed."""
 
     number: int
@@ -61,41 +57,35 @@ class StepEnded:
     metrics: tuple[MetricRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AnalysisBegan:
+class AnalysisBegan(Struct, frozen=True):
     run: str
     takes: timedelta | None
 
 
-@dataclass(frozen=True, slots=True)
-class PauseBegan:
+class PauseBegan(Struct, frozen=True):
     """One that ends by itself."""
 
     takes: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class WaitBegan:
+class WaitBegan(Struct, frozen=True):
     """Nothing moves until a person acts."""
 
     activity: Literal["waiting", "held", "inconclusive"]
 
 
-@dataclass(frozen=True, slots=True)
-class Finishing:
+class Finishing(Struct, frozen=True):
     """All steps are done; `pods` of `wanted` are of the new version."""
 
     pods: int
     wanted: int
 
 
-@dataclass(frozen=True, slots=True)
-class Aborting:
+class Aborting(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class PodsReady:
+class PodsReady(Struct, frozen=True):
     """All pods that are wanted are there. `share` is what they make of the weight, where that is another one."""
 
     canary: int
@@ -103,18 +93,15 @@ class PodsReady:
     share: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class MetricChanged:
+class MetricChanged(Struct, frozen=True):
     row: MetricRow
 
 
-@dataclass(frozen=True, slots=True)
-class PodFails:
+class PodFails(Struct, frozen=True):
     problem: PodProblem
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """`pods` of `wanted` are available; `failed` are the metrics that ended it."""
 
     activity: Literal["healthy", "aborted", "degraded"]
@@ -316,20 +303,18 @@ _WATCHED: dict[str, tuple[Callable[[SnapshotRow], str | int | None], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """One thing that is not as it was. `connection` is `connected` or `lost`; `phase` and `activity` are words; the
     others are numbers, null if there is none: `step` as `step.number`, `weight` in percent, `canary_ready` and
     `stable_ready` in pods."""
 
     what: Annotated[str, Says(words=tuple(_WATCHED))]
-    before: str | int | None = field(metadata=named("from"))
-    after: str | int | None = field(metadata=named("to"))
+    before: str | int | None = field(name="from")
+    after: str | int | None = field(name="to")
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasurementRow(Measured):
+class MeasurementRow(Measured, frozen=True, kw_only=True):
     """One answer of a metric, reported once. A good value is `operator limit`; `limit` is null where
     the conditions name no single one."""
 

@@ -4,9 +4,10 @@ Upstream pkg/kubectl-argo-rollouts/info/experiment_info.go: ReplicaSets and Anal
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
+
+from msgspec import Struct
 
 from companyos_canary.argo.judged import JudgedRun, judged_run
 from companyos_canary.argo.pods import PodState, pod_message, pod_state, ready_containers
@@ -18,8 +19,7 @@ from companyos_canary.model.workload import Pod, ReplicaSet
 _TEMPLATE = "experiment.argoproj.io/template-name"
 
 
-@dataclass(frozen=True, slots=True)
-class TemplatePart:
+class TemplatePart(Struct, frozen=True):
     """`replicaset` is None until there is one."""
 
     template: ExperimentTemplate
@@ -27,16 +27,14 @@ class TemplatePart:
     pods: tuple[PodState, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AnalysisPart:
+class AnalysisPart(Struct, frozen=True):
     """`run` is None until there is one, and where it may not be read."""
 
     analysis: ExperimentAnalysis
     run: AnalysisRun | None
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentPicture:
+class ExperimentPicture(Struct, frozen=True):
     """`notes`: what could not be read."""
 
     experiment: Experiment
@@ -79,8 +77,7 @@ def experiment_picture(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class TemplatePod:
+class TemplatePod(Struct, frozen=True):
     """`status` is the word of `kubectl get pods`."""
 
     name: str
@@ -92,8 +89,7 @@ class TemplatePod:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateRow:
+class TemplateRow(Struct, frozen=True):
     """`replicaset` is empty until there is one."""
 
     name: str
@@ -107,8 +103,7 @@ class TemplateRow:
     pods: tuple[TemplatePod, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AnalysisRow:
+class AnalysisRow(Struct, frozen=True):
     """`required`: the Experiment ends once it has succeeded. `run` is null until there is one."""
 
     name: str
@@ -118,8 +113,7 @@ class AnalysisRow:
     run: JudgedRun | None
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentListed:
+class ExperimentListed(Struct, frozen=True):
     """`rollout` is the Rollout that made it, empty for one made by hand; `ends_at` is null where it has no duration,
     and until its pods are available."""
 
@@ -134,8 +128,7 @@ class ExperimentListed:
     ends_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentShown:
+class ExperimentShown(Struct, frozen=True):
     """An Experiment with its ReplicaSets and AnalysisRuns."""
 
     context: str

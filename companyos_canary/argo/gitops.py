@@ -5,8 +5,9 @@ the fields that they write (Argo CD: docs/user-guide/resource_tracking; Flux: ku
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.argo.patches.decision import Refusal
 from companyos_canary.model.image import Container
@@ -22,8 +23,7 @@ _MANAGERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Keeper:
+class Keeper(Struct, frozen=True):
     """Who puts an object back. `source` is the application, Kustomization or HelmRelease; empty if only the field's
     manager is known."""
 

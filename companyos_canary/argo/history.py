@@ -7,9 +7,11 @@ once: the same ReplicaSet comes back when a version is tried again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.argo.actions import Action, actions_on
 from companyos_canary.argo.cause import failed_metrics
@@ -39,8 +41,7 @@ CHANGE_CAUSE = "kubernetes.io/change-cause"
 _BAD: tuple[Became, ...] = ("aborted", "degraded")
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """`at` is when it was sent, None if a ReplicaSet was used again without a record. `took`
     includes `waited`, the time that people kept it waiting. `weight`, its `percent` and `metrics` are
     of an abort by an analysis, `message` is the controller's word for another bad end. `ended_at`
@@ -70,8 +71,7 @@ class Revision:
 Outcome = Annotated[str, Says(words=tuple(w.replace(" ", "-") for w in get_args(Became)))]
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
+class Undone(Struct, frozen=True):
     """An undo left this revision."""
 
     at: datetime | None
@@ -79,8 +79,7 @@ class Undone:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierRevision:
+class EarlierRevision(Struct, frozen=True):
     """How the same ReplicaSet ended under a lower number. `at`, `by` and `reason` are those of the
     undo where `undone`, else those of the abort."""
 
@@ -92,16 +91,14 @@ class EarlierRevision:
     undone: bool
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedSequentially:
+class JudgedSequentially(Struct, frozen=True):
     """The sequential verdict on a metric, from the runs that are kept."""
 
     metric: str
     sequential: SequentialRow
 
 
-@dataclass(frozen=True, slots=True)
-class RevisionRow:
+class RevisionRow(Struct, frozen=True):
     """`waited_seconds` (for a person) is part of `took_seconds`."""
 
     revision: int

@@ -1,9 +1,10 @@
 """The metrics of AnalysisRuns, judged: worst first, and as rows. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
+
+from msgspec import Struct
 
 from companyos_canary.argo.limits import Operator, Unit
 from companyos_canary.argo.metric_rows import MetricRow, SequentialRow, Verdict, rows_of
@@ -15,8 +16,7 @@ from companyos_canary.model.row import RunPhase, Says, pick
 _FIRST = {"Failed": 0, "Error": 0, "Inconclusive": 1, "Successful": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """One metric of one run. `result` is None until it is measured."""
 
     row: MetricRow
@@ -51,8 +51,7 @@ def judged(run: AnalysisRun) -> tuple[Judged, ...]:
     return tuple(sorted(found, key=lambda j: _FIRST.get(j.phase, 2)))
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     count: int = 0
     successful: int = 0
     failed: int = 0
@@ -60,8 +59,7 @@ class Counts:
     error: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedMetric:
+class JudgedMetric(Struct, frozen=True):
     name: str
     phase: RunPhase
     verdict: Verdict
@@ -83,8 +81,7 @@ class JudgedMetric:
     measurements: tuple[Measured, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedRun:
+class JudgedRun(Struct, frozen=True):
     """`step` as the screens say it: `2/3`, `background`; empty for a run of no Rollout."""
 
     name: str

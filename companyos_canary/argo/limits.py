@@ -5,9 +5,10 @@ Nothing here decides anything. A condition that is not about a single number has
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal as OneOf
+
+from msgspec import Struct
 
 from companyos_canary.analysis.expr.parser import parse
 from companyos_canary.analysis.expr.tree import (
@@ -40,8 +41,7 @@ _OF_THE_VALUE = frozenset(("first", "last", "max", "min", "mean", "median", "sum
 _OF_EACH = frozenset(("all", "any", "none", "one"))
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A good value is `operator value`: Limit("<", 0.05) for an error rate."""
 
     operator: Operator

@@ -6,8 +6,9 @@ That verdict is advice: Argo Rollouts decides by the conditions of the metric, l
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Struct, field
 
 from companyos_canary.analysis import evidence
 from companyos_canary.analysis.evidence import MARK, numbers
@@ -16,14 +17,13 @@ from companyos_canary.analysis.windows import Look, disjoint
 from companyos_canary.argo.limits import Limit, Operator, Unit, limit_of, measured_number, unit_of
 from companyos_canary.model.analysisrun import AnalysisRun, Measurement
 from companyos_canary.model.quantity import parse_duration, whole
-from companyos_canary.model.row import INSIDE, RunPhase, named
+from companyos_canary.model.row import INSIDE, RunPhase
 from companyos_canary.model.snapshot import Snapshot
 
 _BAD, _STABLE = 2, 6  # where the counts begin and end in a row of numbers
 
 
-@dataclass(frozen=True, slots=True)
-class SequentialRow:
+class SequentialRow(Struct, frozen=True):
     """What all requests of the update say together, valid however often it is read: advice next to the verdict of
     Argo Rollouts. `worse`: beyond the limit (or, compared, worse than stable with a ratio beyond it), surely;
     `not-worse`: surely better than the limit. Bad requests of all; the `ratio` of a metric that compares, the
@@ -41,7 +41,7 @@ class SequentialRow:
     high: float | None
     limit: float
     requests_needed: float | None
-    found: Found = field(metadata=INSIDE)
+    found: Annotated[Found, INSIDE]
 
 
 def _sequential_row(found: Found) -> SequentialRow:
@@ -103,8 +103,7 @@ _REQUESTS = 3  # where a row of numbers has those of the canary
 Verdict = Literal["ok", "failing", "no data", "no verdict", "error", "waiting"]
 
 
-@dataclass(frozen=True, slots=True)
-class MetricRow:
+class MetricRow(Struct, frozen=True):
     """A metric over all runs of this update: `history` has every number, oldest first, the rest is
     of the newest run. `planned` is 0 where it has no end. `sequential` is null where a metric does not count."""
 
@@ -113,8 +112,8 @@ class MetricRow:
     value: float | None
     unit: Unit
     operator: Operator | Literal[""]
-    bound: float | None = field(metadata=named("limit"))
-    limit: Limit | None = field(metadata=INSIDE)
+    bound: float | None = field(name="limit")
+    limit: Annotated[Limit | None, INSIDE] = field(name="bounds")
     verdict: Verdict
     phase: RunPhase
     failed: int

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.model.rollout import Rollout
 
@@ -19,8 +20,7 @@ _TIMED_OUT = re.compile(r'ProgressDeadlineExceeded: ReplicaSet "(?P<set>[^"]+)" 
 _FINISHED_RUN = ("Successful", "Failed", "Error", "Inconclusive")
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Struct, frozen=True):
     """`word` is Healthy, Progressing, Paused or Degraded; `message` is empty when Healthy."""
 
     word: str

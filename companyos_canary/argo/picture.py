@@ -1,9 +1,11 @@
 """All that is derived from one Snapshot and `now`, once: what every voice tells. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.argo.cause import cause
 from companyos_canary.argo.durations import Points, first_look, measured_courses, weight_starts
@@ -23,8 +25,7 @@ from companyos_canary.model.workload import ReplicaSet
 _COUNTED = timedelta(seconds=90)
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(Struct, frozen=True, dict=True):
     """`version` is the newest one, `stable` the one that was promoted last (empty if unknown);
     they are equal when nothing is in progress. `pods` are the available ones,
     `canary_pods` those of the newest revision. `why` is for whoever tells what is wrong (`diagnosis.alarm.seen`)."""

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.argo.steps import actual_weight
 from companyos_canary.model.http import Json
@@ -171,8 +173,7 @@ def pod_share(snapshot: Snapshot) -> int | None:
     return actual_weight(rollout, snapshot.canary_available, snapshot.available)
 
 
-@dataclass(frozen=True, slots=True)
-class PodState:
+class PodState(Struct, frozen=True):
     """A pod as people are reported of it. `is_well`: it runs, has never been started again and does not leave, so
     that all such pods are alike. `in_trouble`: it is not ready and says why, or has been started again."""
 

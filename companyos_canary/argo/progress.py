@@ -1,10 +1,11 @@
 """How far an update has come, how long it still takes, and what a full promote would leave out, as facts. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.steps import WeightStep, max_weight, set_weight, steps_of, weight_step_at, weight_steps
@@ -34,8 +35,7 @@ Activity = Literal[
 _ENDED_BADLY = ("aborting", "aborted", "degraded")
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """`step` is None when none is in progress. `remaining` and `length` are of the Rollout's step in
     work (the analysis or the pause), `until_end` of the whole update; None if it is
     not known. `failed_step` is where it ended badly, `failed_after` how long its analysis took
@@ -359,8 +359,7 @@ def started_at(snapshot: Snapshot) -> datetime | None:
     return snapshot.rollout.update_started or (current.created_at if current and under_way else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Struct, frozen=True):
     """`weights` of the steps that are not finished, `analyses` and `pauses` among what is left,
     `measured` of `planned` measurements of the current run (0 of 0 without one)."""
 

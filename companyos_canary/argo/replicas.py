@@ -6,10 +6,11 @@ rollout/trafficrouting.go and utils/defaults; recorded: the scenarios with nginx
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.argo.steps import max_weight, set_weight
 from companyos_canary.model.quantity import whole_seconds
@@ -18,16 +19,14 @@ from companyos_canary.model.rollout import Rollout
 DEFAULT_LIMIT = "25%"
 
 
-@dataclass(frozen=True, slots=True)
-class PodTarget:
+class PodTarget(Struct, frozen=True):
     """Pods wanted of the new and of the stable version."""
 
     canary: int
     stable: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pods:
+class Pods(Struct, frozen=True):
     """A ReplicaSet in numbers: spec.replicas, status.replicas, status.availableReplicas."""
 
     desired: int
@@ -35,8 +34,7 @@ class Pods:
     available: int
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How far the sum of pods may be above and below the wanted number."""
 
     surge: int

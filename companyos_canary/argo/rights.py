@@ -1,16 +1,16 @@
 """What a person or a job needs to be permitted for the verbs, as rules of a Role; and which of them are missing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.model.rollout import GATEWAY, Rollout
 
 _ARGO, _APPS = "argoproj.io", "apps"
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
+class Right(Struct, frozen=True):
     """One verb on one resource; a subresource is behind a slash (`rollouts/status`)."""
 
     verb: str

@@ -5,15 +5,15 @@ by an abort too (upstream rollout/trafficrouting.go RemoveManagedRoutes).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+
+from msgspec import Struct
 
 from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.model.row import Says
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """Requests that `match` go to the canary (`header`), or are copied to it as well (`mirror`)."""
 
     kind: Literal["header", "mirror"]

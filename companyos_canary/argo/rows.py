@@ -4,9 +4,10 @@ printed as it is (Cause, Event, MetricRow, WeightStep). Pure.
 Spans are seconds in JSON and keys say so.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, TypedDict
+
+from msgspec import Struct
 
 from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.limits import Limit, Operator, measured_number
@@ -26,8 +27,7 @@ from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event, Pod, ReplicaSet
 
 
-@dataclass(frozen=True, slots=True)
-class StepInWork:
+class StepInWork(Struct, frozen=True):
     """`number` of `of` counts weights as canary.yaml does; `index` of `count` is the Rollout's own
     `status.currentStepIndex`."""
 
@@ -40,16 +40,14 @@ class StepInWork:
     remaining_seconds: timedelta | None
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(Struct, frozen=True):
     """Share of the newest version: as it is asked for, and as it is in effect."""
 
     set: Percent
     actual: Percent
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
+class Shares(Struct, frozen=True):
     """The newest version's share in percent of all requests, as it is asked for and as it is in effect, and its share
     of the available pods; what a router says of its weights (null: nothing), and what reaches the canary besides. A
     weight of `max_weight` is all traffic."""
@@ -62,15 +60,13 @@ class Shares:
     max_weight: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepPlugin:
+class StepPlugin(Struct, frozen=True):
     name: str
     phase: RunPhase
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentTemplateRow:
+class ExperimentTemplateRow(Struct, frozen=True):
     name: str
     status: RunPhase
     message: str
@@ -79,8 +75,7 @@ class ExperimentTemplateRow:
     available: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentAnalysisRow:
+class ExperimentAnalysisRow(Struct, frozen=True):
     """`run` is the AnalysisRun that was made for it, empty before."""
 
     name: str
@@ -90,8 +85,7 @@ class ExperimentAnalysisRow:
     required: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentRow:
+class ExperimentRow(Struct, frozen=True):
     """The Experiment of a step. `duration_seconds` counts from `available_at`, when all of its pods were there; null:
     until its analyses end."""
 
@@ -104,8 +98,7 @@ class ExperimentRow:
     analyses: tuple[ExperimentAnalysisRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Replicas:
+class Replicas(Struct, frozen=True):
     desired: int
     total: int
     updated: int
@@ -113,21 +106,18 @@ class Replicas:
     available: int
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceOf:
+class ServiceOf(Struct, frozen=True):
     name: str
     hash: str
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(Struct, frozen=True):
     active: ServiceOf
     preview: ServiceOf
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaSetRow:
+class ReplicaSetRow(Struct, frozen=True):
     name: str
     hash: str
     role: Role
@@ -140,8 +130,7 @@ class ReplicaSetRow:
     failure: str
 
 
-@dataclass(frozen=True, slots=True)
-class PodRow:
+class PodRow(Struct, frozen=True):
     """`status` is the word of `kubectl get pods`."""
 
     name: str
@@ -155,8 +144,7 @@ class PodRow:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(Struct, frozen=True):
     """`step_index` is null for a background run."""
 
     name: str
@@ -175,8 +163,7 @@ class Bound(TypedDict):
     limit: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """`raw` is the provider's text, `value` the number in it."""
 
     phase: RunPhase
@@ -187,8 +174,7 @@ class Measured:
     finished_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotRow:
+class SnapshotRow(Struct, frozen=True, kw_only=True):
     """A Rollout at one moment. Null is what was not asked for (`status` asks for the Rollout
     alone); `services` is there in blue-green alone."""
 
@@ -229,8 +215,7 @@ class SnapshotRow:
     services: Services = LEFT_OUT
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictRow:
+class VerdictRow(Struct, frozen=True):
     """How it ended. `weight` and `step_index` are those that it had come to; `image` is the one
     that was followed, `stable_image` serves now; `snapshot` is the last one."""
 
@@ -259,8 +244,7 @@ def bound(limit: Limit | None) -> Bound:
     return {"operator": limit.operator if limit else "", "limit": limit.value if limit else None}
 
 
-@dataclass(frozen=True, slots=True)
-class UnobservedRow:
+class UnobservedRow(Struct, frozen=True):
     """It was changed, but no controller has acted on it."""
 
     rollout: str
@@ -271,8 +255,7 @@ class UnobservedRow:
 FOLLOWED = (VerdictRow, UnobservedRow)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """`step` of `steps` counts weights; `waits_for_a_person`: nothing moves until one acts."""
 
     rollout: str

@@ -1,13 +1,14 @@
 """The steps of a canary: as the controller counts them, and as people do: a weight and what is waited for at it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Struct, field
 
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.quantity import percent_of
 from companyos_canary.model.rollout import Rollout, Step
-from companyos_canary.model.row import INSIDE, Percent, named
+from companyos_canary.model.row import INSIDE, Percent
 
 FULL_WEIGHT = 100
 
@@ -127,15 +128,14 @@ def _canary_scale(scale: dict[str, object]) -> str:
     return "{matchTrafficWeight: true}" if scale.get("matchTrafficWeight") else "{}"
 
 
-@dataclass(frozen=True, slots=True)
-class WeightStep:
+class WeightStep(Struct, frozen=True):
     """It covers the Rollout's steps from `first_index` to before `end_index`; `percent` of all traffic."""
 
     number: int
     weight: Percent
-    first: int = field(metadata=named("first_index"))
-    end: int = field(metadata=named("end_index"))
-    percent: float = field(default=0, compare=False, metadata=INSIDE)
+    first: int = field(name="first_index")
+    end: int = field(name="end_index")
+    percent: Annotated[float, INSIDE] = 0
 
     def covers(self, index: int) -> bool:
         return self.first <= index < self.end

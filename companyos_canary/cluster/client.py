@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Unpack
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from companyos_canary.argo.actions import Author, event
 from companyos_canary.argo.pods import told_by_events, with_pod_events
@@ -45,8 +47,7 @@ _SHORTEST = 0.1  # seconds for a request, where the time is almost over
 EVENT_TIMEOUT = 2.0  # seconds: what is said next to a change keeps no one waiting
 
 
-@dataclass(slots=True)
-class _List:
+class _List(Struct):
     """A list that another thread may ask for: what comes of it, or what it raised, is kept until it is read."""
 
     ask: Callable[[], list[Json]]

@@ -9,12 +9,13 @@ import base64
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from companyos_canary.cluster.kubeconfig import Block, Entry, as_said, kubeconfig_files, read_entry
 from companyos_canary.cluster.transport import KubernetesTransport, make_pool
@@ -32,8 +33,7 @@ IN_CLUSTER = "in-cluster"
 _AGAIN = "log in again, or choose another context with --context"
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """A cluster to talk to. `namespace` is that of the context, or `default`; `context` is
     `in-cluster` inside a pod without a kubeconfig."""
 

@@ -1,11 +1,11 @@
 """Kinds and the paths where an API server keeps them; what belongs to one Rollout, how to ask for it, and the Snapshot
 made of the answers. Pure."""
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct, structs
 
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import Experiment
@@ -18,8 +18,7 @@ from companyos_canary.model.workload import Event, Pod, ReplicaSet
 ARGO = "argoproj.io/v1alpha1"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One kind as the API server names it; `api_version` is `v1` or `group/version`."""
 
     api_version: str
@@ -70,8 +69,7 @@ KNOWN: tuple[Kind, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What a path points at; fields that the path does not have are empty."""
 
     group: str
@@ -138,8 +136,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _OPERATORS = {"In": "in", "NotIn": "notin"}
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """Some objects of one kind in one namespace (all namespaces for an empty one)."""
 
     kind: Kind
@@ -173,7 +170,7 @@ def with_workload(rollout: Rollout, deployment: Mapping[str, Any] | None) -> Rol
     if not deployment or not rollout.workload_ref:
         return rollout
     spec = deployment.get("spec") or {}
-    return dataclasses.replace(
+    return structs.replace(
         rollout,
         selector=rollout.selector or spec.get("selector") or {},
         containers=containers_of((spec.get("template") or {}).get("spec") or {}),

@@ -3,17 +3,17 @@
 import base64
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.errors import ConfigError, UsageError, near
 from companyos_canary.model.http import without_password
 from companyos_canary.model.place import NOBODY, Identity
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """A cluster or a user as it is in its file; paths in it are relative to `folder`."""
 
     name: str
@@ -32,8 +32,7 @@ class Block:
         return (self.folder / path).read_bytes() if path else b""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A context and what it names."""
 
     context: str

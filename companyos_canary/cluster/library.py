@@ -9,10 +9,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.cluster.kubeconfig import Block, Entry
 from companyos_canary.cluster.transport import KubernetesTransport
@@ -105,8 +106,7 @@ _LONGEST_REASON = 500
 _SECRET = 12  # characters that a secret has at least
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """A token, or a client certificate with its key (PEM)."""
 
     token: str

@@ -11,9 +11,10 @@ makes it ask faster than the back-off allows.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+
+from msgspec import Struct
 
 from companyos_canary.cluster.errors import error_of, retry_after, status_of
 from companyos_canary.cluster.kinds import Selection
@@ -22,40 +23,34 @@ from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.model.shape import has_name, readable
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """Time passed; also the first input."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """The answer to the request that was asked for (of a watch: its head)."""
 
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """A piece of the watch's body."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """The watch's body ended, or no answer came; `error` where it was not in order."""
 
     error: CanaryError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
+class Pushed(Struct, frozen=True):
     type: Literal["ADDED", "MODIFIED", "DELETED"]
     object: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """What to do next: send `request` (a watch if it says so) and leave a stream that is still
     open; or continue reading it where `reading`; or come back with a Tick at `wake_at`. Nothing of
     these: it has stopped."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from companyos_canary.actions import abort as action
 from companyos_canary.actions.change import ROUNDS, Changed, change

@@ -1,6 +1,5 @@
 """`canary analysis`: what was measured, against which limit, with which query."""
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -16,8 +15,7 @@ from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Analyses(Placed):
+class Analyses(Placed, frozen=True, kw_only=True):
     revision: int
     runs: tuple[JudgedRun, ...]
     notes: tuple[str, ...]

@@ -1,9 +1,9 @@
 """`canary apply`: install or update what canary.yaml represents."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.actions import apply as action
 from companyos_canary.actions import routes
@@ -20,15 +20,13 @@ if TYPE_CHECKING:
     from companyos_canary.actions.wait import Waited
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedObject:
+class AppliedObject(Struct, frozen=True):
     kind: str
     name: str
     change: str
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """`phase` and `message` are null where nothing was waited for; `starts_canary` has a sentence
     for each change that starts one, `from_next_version` for each that counts from the next one."""
 

@@ -8,10 +8,11 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import typer
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.commands.ci import OPTIONS, Reporting, reporting
 from companyos_canary.commands.options import (
@@ -94,8 +95,7 @@ def verb(
     return callback
 
 
-@dataclass(frozen=True, slots=True)
-class _Verb:
+class _Verb(Struct, frozen=True):
     """A verb's function, and what `verb` was told about it."""
 
     function: Callable[..., Answer]

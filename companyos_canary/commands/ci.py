@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.commands.options import time_limit
 from companyos_canary.errors import CanaryError, UsageError
@@ -41,8 +42,7 @@ OPTIONS: tuple[tuple[str, Any, Any], ...] = (
 _AUTOMATIC: dict[str, Literal["github", "gitlab"]] = {"GITHUB_ACTIONS": "github", "GITLAB_CI": "gitlab"}
 
 
-@dataclass(frozen=True, slots=True)
-class Reporting:
+class Reporting(Struct, frozen=True):
     """How this run reports. `ci` is the system that reads its log, empty for none; `heartbeat`
     None: no line where nothing changes. `summary` and `dotenv` are files, empty for none."""
 

@@ -1,17 +1,16 @@
 """`canary completion`: what a shell needs to complete `canary`."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode, UsageError, printable
 from companyos_canary.model.row import Output
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class Script(Struct, frozen=True, kw_only=True):
     shell: str
     script: str
 

@@ -1,12 +1,13 @@
 """The published JSON Schema (draft 2020-12), made of the rows that each verb names as its OUTPUT."""
 
 from collections.abc import Iterable
-from dataclasses import is_dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
 from inspect import cleandoc
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
 
 from companyos_canary.model.row import Output, Says, keys, title
 from companyos_canary.view.machine import SCHEMA, Code, Problem
@@ -147,7 +148,7 @@ def _type(one: Any, defs: JsonSchema) -> JsonSchema:
         case origin if origin is dict:
             values = {} if found[1] is Any else {"additionalProperties": _type(found[1], defs)}
             return {"type": "object", **values}
-    if is_dataclass(one):
+    if isinstance(one, type) and issubclass(one, Struct):
         return _reference(one, defs)
     return dict(_PLAIN[one])
 

@@ -1,10 +1,11 @@
 """`canary create`: new objects of Argo Rollouts from files, and an AnalysisRun from a template."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.actions.analyses import arguments_given, run_from, template_named
 from companyos_canary.cluster.kinds import (
@@ -33,8 +34,7 @@ EXAMPLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CreatedObject:
+class CreatedObject(Struct, frozen=True):
     """`namespace` is empty for an object of the whole cluster."""
 
     kind: str
@@ -42,8 +42,7 @@ class CreatedObject:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(Struct, frozen=True):
     """`created` is false in a dry run: the server has accepted the objects, and kept none."""
 
     created: bool

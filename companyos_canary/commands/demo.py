@@ -5,9 +5,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
+
+from msgspec import Struct
 
 from companyos_canary.commands import base
 from companyos_canary.errors import CanaryError, ExitCode
@@ -15,8 +16,7 @@ from companyos_canary.model.row import Output, Says
 from companyos_canary.view.machine import Code
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demo:
+class Demo(Struct, frozen=True, kw_only=True):
     exit_codes: Annotated[dict[str, Code], Says("by command")]
 
 

@@ -1,9 +1,9 @@
 """`canary deploy VERSION`: set the image, follow this version to its end."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from companyos_canary.actions import deploy as action
 from companyos_canary.actions.abort import is_in_the_way, make_way, not_gone, still_there

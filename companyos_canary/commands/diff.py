@@ -1,10 +1,10 @@
 """`canary diff`: the live objects next to the rendered ones, or stable next to the canary."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.actions import apply as action
 from companyos_canary.argo.patches.template import template_of
@@ -19,8 +19,7 @@ from companyos_canary.render.difference import Leaf, leaves, template_leaves, wi
 from companyos_canary.view.leaf import leaf_lines
 
 
-@dataclass(frozen=True, slots=True)
-class Different:
+class Different(Struct, frozen=True):
     """`change` is `created`, `configured` or `unchanged`."""
 
     kind: str
@@ -29,8 +28,7 @@ class Different:
     fields: tuple[Leaf, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A ConfigMap or Secret that the pods of one side alone refer to."""
 
     kind: str
@@ -38,8 +36,7 @@ class Reference:
     side: Literal["stable", "canary"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Differences(Placed):
+class Differences(Placed, frozen=True, kw_only=True):
     """The live objects next to the rendered ones, or the pod template of stable next to that of the canary."""
 
     between: Literal["live and rendered", "stable and canary"]

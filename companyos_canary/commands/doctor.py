@@ -1,10 +1,10 @@
 """`canary doctor`: whether a release could go through, before there is one."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.actions import apply as action
 from companyos_canary.actions import routes
@@ -28,8 +28,7 @@ from companyos_canary.render.traffic import ROUTE_KINDS_OF, backend_names
 from companyos_canary.view import why as view
 
 
-@dataclass(frozen=True, slots=True)
-class Checks:
+class Checks(Struct, frozen=True):
     """`ready`: nothing was found that would make a release fail."""
 
     rollout: str

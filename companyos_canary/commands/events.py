@@ -7,7 +7,6 @@ fresh events are asked about (a cluster keeps events for an hour).
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -28,8 +27,7 @@ from companyos_canary.model.workload import Event, Pod, ReplicaSet
 from companyos_canary.view.machine import Failure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Events(Placed):
+class Events(Placed, frozen=True, kw_only=True):
     events: tuple[Event, ...]
     notes: tuple[str, ...]
 

@@ -1,12 +1,12 @@
 """`canary experiment`: list, look at, and retry Experiments."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, TypeVar
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.actions.runs import ChangedRun, change_runs, read_run
 from companyos_canary.actions.wait import wait_for
@@ -46,8 +46,7 @@ from companyos_canary.model.row import Output
 from companyos_canary.model.workload import Pod, ReplicaSet
 
 
-@dataclass(frozen=True, slots=True)
-class Experiments:
+class Experiments(Struct, frozen=True):
     """`namespace` is empty for all of them."""
 
     namespace: str

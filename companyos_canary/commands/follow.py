@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.actions import abort
 from companyos_canary.actions.change import change
@@ -46,8 +48,7 @@ from companyos_canary.view.format import keyed
 _USUAL = Manner()
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
+class Aim(Struct, frozen=True):
     """What is followed, and how far. `timeout` is what the user gave, zero for no end; None for what its steps need.
     The hash is believed once the controller has seen `generation`, and only with the `image` that we set (empty
     where we set none). `sent`: something was changed before."""

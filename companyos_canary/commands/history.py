@@ -1,10 +1,10 @@
 """`canary history`: the revisions of a rollout and their outcomes."""
 
 import difflib
-from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
+from msgspec import field
 
 from companyos_canary.actions.undo import undo_target
 from companyos_canary.argo.history import RevisionRow, revision_row
@@ -12,22 +12,20 @@ from companyos_canary.argo.patches.template import template_of
 from companyos_canary.commands import base
 from companyos_canary.commands.session import Where, permitted
 from companyos_canary.errors import exits
-from companyos_canary.model.row import Output, Placed, named
+from companyos_canary.model.row import Output, Placed
 from companyos_canary.model.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revisions(Placed):
+class Revisions(Placed, frozen=True, kw_only=True):
     revisions: tuple[RevisionRow, ...]
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diff(Placed):
+class Diff(Placed, frozen=True, kw_only=True):
     """`history --diff`: two revisions, and what is different in their pods, in lines."""
 
-    before: int = field(metadata=named("from"))
-    after: int = field(metadata=named("to"))
+    before: int = field(name="from")
+    after: int = field(name="to")
     diff: tuple[str, ...]
 
 

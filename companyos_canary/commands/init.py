@@ -2,13 +2,13 @@
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.actions import change
 from companyos_canary.actions.apply import applied_sentence, autoscalers
@@ -30,8 +30,7 @@ from companyos_canary.render.starter import adopted, pod_of, rollout_patch, serv
 from companyos_canary.render.templates import to_yaml
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """Paths; `files` with --from alone."""
 
     path: str
@@ -187,8 +186,7 @@ HEADER = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Adopted:
+class Adopted(Struct, frozen=True):
     """Texts by file name, canary.yaml first; `notes` are for the person who adopts."""
 
     files: Mapping[str, str]

@@ -1,10 +1,10 @@
 """`canary links`: where else to look."""
 
 import webbrowser
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.commands import base
 from companyos_canary.config import FILE
@@ -12,8 +12,7 @@ from companyos_canary.errors import CanaryError, ConfigError, ExitCode, NotFound
 from companyos_canary.model.row import Output, Says
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
+class Links(Struct, frozen=True, kw_only=True):
     rollout: str
     links: Annotated[dict[str, str], Says("address by name, as in canary.yaml")]
 

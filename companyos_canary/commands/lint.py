@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.commands import base
 from companyos_canary.commands.manifests import STDIN, file_content, why_unreadable
@@ -21,8 +21,7 @@ from companyos_canary.model.row import Output, Says, pick
 from companyos_canary.view import findings as view
 
 
-@dataclass(frozen=True, slots=True)
-class Linted:
+class Linted(Struct, frozen=True):
     """`files` and `objects` count what was read, `ignored` the findings that a comment leaves out."""
 
     files: int

@@ -1,10 +1,10 @@
 """`canary list`: a line a rollout, those that wait for a person first; one request."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.argo.rows import Listed, listed
 from companyos_canary.commands import base
@@ -15,8 +15,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 
 
-@dataclass(frozen=True, slots=True)
-class Rollouts:
+class Rollouts(Struct, frozen=True):
     """`namespace` is empty for all of them."""
 
     namespace: str

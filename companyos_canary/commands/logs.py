@@ -10,11 +10,12 @@ import queue
 import re
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.actions import logs as action
 from companyos_canary.actions.change import interrupted
@@ -32,8 +33,7 @@ from companyos_canary.model.workload import LogLine, Pod
 from companyos_canary.view.machine import Failure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logs(Placed):
+class Logs(Placed, frozen=True, kw_only=True):
     lines: tuple[LogLine, ...]
     notes: tuple[str, ...]
 
@@ -55,8 +55,7 @@ _Show = Callable[[LogLine], None]
 _Start = Callable[[Callable[[], None]], None]
 
 
-@dataclass
-class _Tail:
+class _Tail(Struct):
     """The log of one container. Its thread only puts lines into the queue and sets `over`. `late`:
     the pod came while we followed, so that all of its log is new."""
 
@@ -67,7 +66,7 @@ class _Tail:
     over: bool = False
     ended_at: datetime | None = None
     error: CanaryError | None = None
-    stream: Stream | None = field(default=None, repr=False)
+    stream: Stream | None = None
 
     def read(self, cluster: Cluster, wanted: Wanted) -> None:
         told = self.last

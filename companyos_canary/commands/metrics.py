@@ -1,12 +1,12 @@
 """`canary metrics`: what Prometheus says now, over time, and how it is asked."""
 
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from companyos_canary.actions.change import interrupted
 from companyos_canary.actions.measure import ask, courses
@@ -30,16 +30,14 @@ from companyos_canary.view.prometheus import Now
 from companyos_canary.view.redraw import LiveScreen as Drawn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Since(Placed):
+class Since(Placed, frozen=True, kw_only=True):
     """`metrics --since`."""
 
     at: datetime
     metrics: tuple[course.CourseRow, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query(Placed):
+class Query(Placed, frozen=True, kw_only=True):
     """`metrics --query`; `link` is empty if no address is known, `stable_query` where there is
     no such question."""
 

@@ -1,10 +1,10 @@
 """`canary notifications`: the templates and triggers of notifications, and which of them hold for a Rollout."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.actions.notices import (
     NoticeTemplate,
@@ -26,18 +26,15 @@ from companyos_canary.errors import ExitCode, Refused, UsageError, exits, near, 
 from companyos_canary.model.row import Object, Output
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeTemplates:
+class NoticeTemplates(Struct, frozen=True):
     templates: tuple[NoticeTemplate, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeTriggers:
+class NoticeTriggers(Struct, frozen=True):
     triggers: tuple[NoticeTrigger, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeRun:
+class NoticeRun(Struct, frozen=True):
     """What each condition of a trigger comes to for one Rollout now. Nothing is sent."""
 
     trigger: str
@@ -45,8 +42,7 @@ class NoticeRun:
     results: tuple[NoticeVerdict, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeMessage:
+class NoticeMessage(Struct, frozen=True):
     """What a template makes of one Rollout now. Nothing is sent."""
 
     template: str

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from companyos_canary.errors import UsageError, printable
-from companyos_canary.model.place import Identity
 from companyos_canary.model.quantity import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from companyos_canary.argo.endings import Until
     from companyos_canary.config import Settings
     from companyos_canary.model.abort_on import AbortOn
+    from companyos_canary.model.place import Identity
 
 FORMATS = ("human", "json", "yaml", "name")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -245,7 +245,7 @@ def flags_of(annotation: Any) -> frozenset[str]:
     return frozenset(word for word in words if isinstance(word, str) and word.startswith("-"))
 
 
-def identity_of(options: Mapping[str, Any]) -> Identity:
+def identity_of(options: Mapping[str, Any]) -> "Identity":
     """Whom requests come from; UsageError for what no header can carry. Its words may be secret."""
     groups = tuple(options.get("acts_as_groups") or ())
     said = {
@@ -261,6 +261,8 @@ def identity_of(options: Mapping[str, Any]) -> Identity:
     for option, value in (*said.items(), *(("--as-group", group) for group in groups)):
         if value is not None and not (value.isascii() and value.isprintable()):
             raise UsageError(f"{option} has a character that HTTP cannot carry", hint="check its value")
+    from companyos_canary.model.place import Identity
+
     return Identity(
         user=said["--user"] or "",
         cluster=said["--cluster"] or "",

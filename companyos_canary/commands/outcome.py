@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import Effect, Seen
@@ -19,8 +20,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import PhaseWord, Placed, entries
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent(Placed):
+class Sent(Placed, frozen=True, kw_only=True):
     """What was done, and what the Rollout shows now. `sent` is false where there was nothing to
     do, `observed` is true once the effect was seen. `put_back` is the stable version that `abort`
     put back in place of one that the controller had not seen, else null."""
@@ -34,8 +34,7 @@ class Sent(Placed):
     put_back: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRow:
+class RequestRow(Struct, frozen=True):
     """A request of a dry run. `body` is a patch: a list of operations, or an object."""
 
     method: str
@@ -44,8 +43,7 @@ class RequestRow:
     body: Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DryRun(Placed):
+class DryRun(Placed, frozen=True, kw_only=True):
     """Nothing was sent."""
 
     dry_run: Literal[True] = True

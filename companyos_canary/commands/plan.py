@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, ROLLOUT
 from companyos_canary.commands import base

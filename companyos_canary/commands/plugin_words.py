@@ -5,8 +5,6 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from companyos_canary.model.image import version
-
 _TYPES = {"ro", "rollout", "rollouts", "rollouts.argoproj.io", "rollout.argoproj.io"}
 _VALUED = {"-n", "--namespace", "--context", "--kubeconfig", "--to-revision", "-f", "--filename", "-i", "--in"}
 _VALUED |= {"--timeout", "-l", "--selector", "--reason", "--name"}
@@ -17,7 +15,7 @@ _CREDENTIALS |= {"--insecure-skip-tls-verify", "--disable-compression", "--usern
 _KEPT = ("-n", "--namespace", "--context", "--kubeconfig", "--as", "--as-group", "--user", "--cluster")
 
 
-@dataclass
+@dataclass(slots=True)
 class _Line:
     """A command line, taken apart. `kept` are the options that say where."""
 
@@ -92,6 +90,8 @@ def _set(line: _Line) -> str:
     _, rollout, *images = line.words
     container, _, image = (images or [""])[0].partition("=")
     other = ("--container", container) if container not in ("", "*", rollout) and image else ()
+    from companyos_canary.model.image import version
+
     return _said(line.ours("deploy", version(image) or "VERSION", "--rollout", rollout, *other))
 
 

@@ -1,12 +1,13 @@
 """`canary promote`: continue at a pause, and only there."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated
 
 import typer
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.actions.change import Changed, Verb, change, resolved_if_possible
 from companyos_canary.actions.deploy import container_of
@@ -45,8 +46,7 @@ from companyos_canary.render.queries import requests_seen
 _LOOK = 0.5  # seconds, where the pause is about to end by itself
 
 
-@dataclass(frozen=True, slots=True)
-class Climbed:
+class Climbed(Struct, frozen=True):
     """How far it came. `kind` None: the time was over, or the effect of `unseen`, a promote, was not
     seen; `promotes` counts those that were."""
 
@@ -102,8 +102,7 @@ def _promote(cluster: Cluster, live: Rollout, time: Time, promotes: int) -> Chan
         raise
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """What the flags say about a promote of any form."""
 
     step: int | None
@@ -215,8 +214,7 @@ def _requests_seen(session: Session, snapshot: Snapshot) -> str:
     return "" if value is None else f"; about {value:,.0f} requests have tested it so far"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClimbedRow(Placed):
+class ClimbedRow(Placed, frozen=True, kw_only=True):
     """`promote --to-weight`: `promotes` counts the pauses that were ended."""
 
     verdict: EndKind

@@ -1,10 +1,10 @@
 """`canary render`: print what `apply` would install."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.commands import base
 from companyos_canary.config import Settings
@@ -16,8 +16,7 @@ from companyos_canary.render.templates import to_yaml
 from companyos_canary.render.traffic import for_a_route_that_exists, ignored_by_argocd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objects:
+class Objects(Struct, frozen=True, kw_only=True):
     objects: tuple[Object, ...]
 
 

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from companyos_canary.actions.runs import KINDS, ChangedRun
 from companyos_canary.argo.effects import Effect
@@ -19,8 +20,7 @@ from companyos_canary.model.experiment import rollout_of
 from companyos_canary.model.row import RunPhase, entries
 
 
-@dataclass(frozen=True, slots=True)
-class RunSent:
+class RunSent(Struct, frozen=True):
     """What was done to one object, and what it shows now. `rollout` is the Rollout that made it, empty for one made by
     hand."""
 
@@ -33,8 +33,7 @@ class RunSent:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunsSent:
+class RunsSent(Struct, frozen=True):
     """`kind` is `AnalysisRun` or `Experiment`."""
 
     kind: str
@@ -43,8 +42,7 @@ class RunsSent:
     objects: tuple[RunSent, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunsDryRun:
+class RunsDryRun(Struct, frozen=True):
     """Nothing was sent."""
 
     kind: str

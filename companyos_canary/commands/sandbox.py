@@ -7,11 +7,11 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode, UsageError
@@ -28,28 +28,24 @@ if TYPE_CHECKING:
 CONTROLLERS = ("rollouts", "replicasets")
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(Struct, frozen=True):
     exit: Code
     verdict: str
     metric: str
     deploy: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     name: str
     description: str
     promise: Promise
 
 
-@dataclass(frozen=True, slots=True)
-class Scenarios:
+class Scenarios(Struct, frozen=True):
     scenarios: tuple[Scenario, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NothingRow:
+class NothingRow(Struct, frozen=True):
     """Its end says nothing more than its exit code."""
 
 

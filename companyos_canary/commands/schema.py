@@ -1,18 +1,17 @@
 """`canary schema`: the JSON Schema of what `-o json` prints."""
 
 import json
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode, UsageError, near
 from companyos_canary.model.row import Output, Says
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(Struct, frozen=True):
     schema: Annotated[dict[str, Any], Says("a JSON Schema")]
 
 

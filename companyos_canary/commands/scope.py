@@ -1,7 +1,8 @@
 """What a verb says where the metrics count the requests of other services, too, or another share than is asked for."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from companyos_canary.actions.measure import ask_share
 from companyos_canary.actions.traffic import Crowd, crowd, crowd_sentence, share_sentence

@@ -3,10 +3,11 @@
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict
+
+from msgspec import Struct
 
 from companyos_canary.argo.actions import Author
 from companyos_canary.argo.patches.record import record_of
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
     from companyos_canary.prometheus.client import Prometheus
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a verb found or did. `data` is what -o json prints, or a function that makes it. `lines`
     are the result for people, on stdout; `picture` makes a rich renderable in their place on a
     terminal; `notes` go to stderr. `objects` serve -o yaml, `name` serves -o name. `error`: why a
@@ -73,8 +73,7 @@ _COMMAND = re.compile(
 """A command about one Rollout that does not say which."""
 
 
-@dataclass
-class Session:
+class Session(Struct, dict=True):
     """One run of one verb: where it acts and what it may use. `answered`: its result is already on
     stdout (JSON Lines), only the exit code is left to say. `names` are those of the command line;
     `one_of_several`: the command runs for others next to this one. `of_rollout` is false for a verb that acts on

@@ -5,10 +5,12 @@ Each of them is a run of the verb of its own, and all run in parallel, so that n
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from functools import partial, wraps
 from threading import Lock
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from companyos_canary.commands.options import RolloutsArgument, SelectorOption, not_a_selector
 from companyos_canary.commands.outcome import RequestRow
@@ -19,8 +21,7 @@ from companyos_canary.model.row import LEFT_OUT, PhaseWord, Placed, entries
 from companyos_canary.view.machine import Code, Problem, error_entry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneOf(Placed):
+class OneOf(Placed, frozen=True, kw_only=True):
     """What the verb says of one of several Rollouts: the keys of its answer for one alone, unless it failed."""
 
     exit_code: Code
@@ -36,8 +37,7 @@ class OneOf(Placed):
     requests: tuple[RequestRow, ...] = LEFT_OUT
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(Struct, frozen=True):
     """A verb with several names or `--selector`, in the order of the names."""
 
     namespace: str
@@ -107,8 +107,7 @@ def _say_where(session: Session, names: tuple[str, ...]) -> None:
     session.note(f"acting on {', '.join(names)} in {session.place}")
 
 
-@dataclass
-class _Ends:
+class _Ends(Struct):
     """The outcome of each, printed at once in one line. `closed`: the user did not wait for the others."""
 
     session: Session

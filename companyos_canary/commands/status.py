@@ -1,10 +1,10 @@
 """`canary status`: one line, one request unless something is wrong, and an exit code by state."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
 from companyos_canary.commands import base

@@ -1,7 +1,6 @@
 """`canary undo`: back to the last version that was fully promoted."""
 
 import difflib
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from companyos_canary.actions.wait import Time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoDryRun(DryRun):
+class UndoDryRun(DryRun, frozen=True, kw_only=True):
     """`diff` is that of the pod template, in lines."""
 
     diff: tuple[str, ...]

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import typer
+from msgspec import Struct
 
 from companyos_canary.actions.analyses import arguments_given, endless_metrics, run_from, template_named
 from companyos_canary.actions.change import PATIENCE
@@ -29,8 +29,7 @@ EXAMPLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedRun:
+class VerifiedRun(Struct, frozen=True):
     """`phase` is that of the run when the command ended, `kept` false once it was deleted."""
 
     name: str
@@ -43,8 +42,7 @@ class VerifiedRun:
     run: JudgedRun
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyDryRun:
+class VerifyDryRun(Struct, frozen=True):
     """Nothing was created: the AnalysisRun as it would be, without its name."""
 
     object: Object

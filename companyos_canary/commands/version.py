@@ -1,9 +1,9 @@
 """`canary version`: of this program, of the API server and of the Argo Rollouts controller."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from companyos_canary import __version__
 from companyos_canary.cluster.client import Cluster
@@ -27,8 +27,7 @@ EXAMPLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
+class Versions(Struct, frozen=True):
     """`notes`: why a version is not known."""
 
     canary: str

@@ -1,6 +1,5 @@
 """`canary why`: one sentence that says why, the fields that show it, and the next command."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -13,8 +12,7 @@ from companyos_canary.model.row import Output, Placed, Says, pick
 from companyos_canary.view import why as view
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Why(Placed):
+class Why(Placed, frozen=True, kw_only=True):
     """`cause` is stable and has a section in docs/causes.md; `fine` is true where nothing needs to be done, or only a
     decision. `notes`: what could not be seen."""
 

@@ -1,7 +1,6 @@
 """canary.yaml, its environments, flags and variables → what a verb works with.
 
-YAML and msgspec are loaded only when there is a file to read: `canary abort NAME -n NS` and
-`canary --help` do without.
+YAML and the form of the file are loaded only when there is one to read: `canary abort NAME -n NS` does without.
 """
 
 from pathlib import Path

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from companyos_canary.config.document import ALLOWED, AnalysisDocument, Document, MetricDocument, StepDocument, key_of
 from companyos_canary.config.settings import (

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from companyos_canary.config import checks
 from companyos_canary.config.document import ALLOWED, Document, MetricDocument, key_of

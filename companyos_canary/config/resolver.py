@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from companyos_canary.config.settings import Settings
 from companyos_canary.errors import ConfigError
@@ -12,8 +14,7 @@ from companyos_canary.model.place import NOBODY, Identity
 FILE = "canary.yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Struct, frozen=True):
     """What the command line says; None if a flag was not given."""
 
     rollout: str | None = None
@@ -25,8 +26,7 @@ class Flags:
     identity: Identity = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """`file` is what canary.yaml says, `settings` the same where it is about the Rollout that is
     meant: a NAME or a namespace from elsewhere means another one, of which this file knows nothing.
     `problem` is why `file` is None although there is one. `origins` names for each value

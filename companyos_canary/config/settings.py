@@ -4,11 +4,12 @@ a version may look like."""
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from companyos_canary.errors import UsageError, printable
 from companyos_canary.model.abort_on import NEVER, AbortOn
@@ -98,8 +99,7 @@ MINUTE = timedelta(minutes=1)
 LONGEST_WINDOW = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class StepSettings:
+class StepSettings(Struct, frozen=True):
     """One step: a weight in percent, then an analysis that lasts `analysis`, then a pause. A pause
     of `manual` waits for a person. `pods`: so many, or a share of the replicas (`25%`), where a router
     makes the weight; None: as the weight says."""
@@ -119,8 +119,7 @@ ROUTERS: tuple[Router, ...] = ("gateway", "istio", "alb", "traefik", "nginx")
 HEADER_ROUTERS = ("gateway", "istio", "alb")
 
 
-@dataclass(frozen=True, slots=True)
-class TrafficSettings:
+class TrafficSettings(Struct, frozen=True):
     """Who splits the traffic. `route` is the object with the weights, which is someone else's where it is `existing`;
     `parent` is a Gateway as `NAMESPACE/NAME` or `NAME`. Requests with all of these headers (`header`) reach the canary
     before it has a weight, and are alone there for the `header_pause`. `abort_delay`: how long its pods stay after an
@@ -138,8 +137,7 @@ class TrafficSettings:
     abort_delay: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BlueGreenSettings:
+class BlueGreenSettings(Struct, frozen=True):
     """`promote`: when all traffic goes to the new version: at once (None), after so long, or by a person. `before` and
     `after` are the lengths of the analyses around that."""
 
@@ -150,8 +148,7 @@ class BlueGreenSettings:
     scale_down_delay: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(Struct, frozen=True):
     """How all metrics are asked. `window` is the range of every rate; None: derived, see `window_of`. `scope` holds
     further label matchers; None: see `Settings.scope`. `min_requests` is the least traffic in the window that is worth
     a judgement. A step waits for them up to `longest`; None: three times its own duration. Errors come `burst` at a
@@ -178,8 +175,7 @@ class Analysis:
         return max(MINUTE, min(LONGEST_WINDOW, derived))
 
 
-@dataclass(frozen=True, slots=True)
-class MetricSettings:
+class MetricSettings(Struct, frozen=True):
     """A metric is good while its value is `below` or `above` the limit (seconds, shares or plain
     numbers). `query` is the user's own; None: the guide's, in the form `form`. Requests count as slow beyond
     `boundary` seconds, a bucket of the service's histogram; None: the smallest that is not below the limit."""
@@ -194,8 +190,7 @@ class MetricSettings:
     boundary: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PrometheusSettings:
+class PrometheusSettings(Struct, frozen=True):
     """`url` is what the controller in the cluster asks, `cli_url` what `canary` asks: an address,
     or `auto` for directly, else through the API server's proxy."""
 
@@ -208,8 +203,7 @@ def default_scope(rollout: str, namespace: str) -> str:
     return f'namespace="{namespace}",pod=~"{rollout}-.*"' if namespace else f'pod=~"{rollout}-.*"'
 
 
-@dataclass(frozen=True, slots=True)
-class MergePatch:
+class MergePatch(Struct, frozen=True):
     """A JSON merge patch (RFC 7396) for the rendered object of that kind and name."""
 
     path: str
@@ -218,8 +212,7 @@ class MergePatch:
     patch: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """`manage` says whether more is rendered than the Rollout. `blue_green` None: a canary.
     `replicas` None: not ours (an autoscaler owns it). `context` is that of the environment block
     in use, `from_environment` the fields it gave. `environments` lists the names of all blocks."""

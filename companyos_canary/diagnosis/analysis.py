@@ -3,8 +3,9 @@
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from companyos_canary.analysis import evidence
 from companyos_canary.argo.cause import aborted_by_analysis
@@ -65,8 +66,7 @@ ERRORS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FailedVerdict:
+class FailedVerdict(Struct, frozen=True):
     """A metric that ended a run, or is about to: its result and what was asked."""
 
     run: AnalysisRun

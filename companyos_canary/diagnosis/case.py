@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from companyos_canary.argo.patches.record import action_of, record_of
 from companyos_canary.model.http import Fields
@@ -19,8 +21,7 @@ _LONGEST = 160  # characters of a message in a sentence
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """One answer. `sentence` has no full stop; `next` is a command line. `because` is the part of the sentence that
     says why, empty where all of it does."""
 
@@ -30,16 +31,14 @@ class Explanation:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Did:
+class Did(Struct, frozen=True):
     """What the person did last."""
 
     verb: str
     at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredMetric:
+class MeasuredMetric(Struct, frozen=True):
     """What Prometheus said to one query: values (NaN included) with the labels of each, or the `problem` in one
     sentence."""
 
@@ -48,8 +47,7 @@ class MeasuredMetric:
     labels: tuple[Mapping[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """Everything known at `now`. `objects` are by kind, as the API server sent them. `wanted` is the version that is
     asked about, empty for the newest. `logs` are the last lines by pod. `answers` are Prometheus's by query, and
     `prometheus` says why there are none."""

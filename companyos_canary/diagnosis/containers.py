@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.diagnosis.case import Case, at, event_time, quote, short
 from companyos_canary.model.http import Fields
@@ -39,8 +40,7 @@ _WORST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """One pod's trouble; `sentence` and `evidence` are about that pod alone."""
 
     id: str

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from companyos_canary.argo.limits import measured_number, unit_of
 from companyos_canary.diagnosis.analysis import FailedVerdict, about_nothing, ended_by_analysis, verdicts, without_data
@@ -24,8 +25,7 @@ _LABEL = re.compile(r"\b(\w*canary\w*|\w*hash)\s*=")
 REASONS = ("not-scraped", "label-missing", "nothing-to-count", "window-too-short", "too-little-traffic")
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """One selector of a query, over the window of its range; `needed` is how many requests the query asks for;
     `counted` are selectors of fewer of the same series, as of those that failed."""
 

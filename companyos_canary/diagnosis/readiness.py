@@ -1,9 +1,10 @@
 """Whether a release could go through: one check for each thing that can stop it. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from companyos_canary.argo.replicas import limits, target
 from companyos_canary.argo.rights import STOPS_A_RELEASE, Right
@@ -21,8 +22,7 @@ _YOUNG = timedelta(minutes=2)
 _SCRAPES = 4  # a rate over fewer says little
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One line of `canary doctor`. `id` is stable. A `fault` would make a release fail, a `warning` may; `unknown`:
     it could not be seen. `fix` is what to do about it, empty if it is ok."""
 

@@ -2,8 +2,10 @@
 for every voice that holds a Snapshot."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.picture import Picture, look
@@ -14,8 +16,7 @@ from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class CauseRow:
+class CauseRow(Struct, frozen=True):
     """`id` is stable. `fine`: it is an answer, not an alarm."""
 
     id: str

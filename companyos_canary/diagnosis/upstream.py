@@ -4,8 +4,9 @@ Each was reported to argoproj/argo-rollouts; the number is that of the issue.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote
@@ -22,8 +23,7 @@ _OLD_PODS = "old replicas are pending termination"
 _RESTART = f"kubectl -n {CONTROLLER} rollout restart deployment {CONTROLLER}"
 
 
-@dataclass(frozen=True, slots=True)
-class Defect:
+class Defect(Struct, frozen=True):
     """One that was reported. It is in releases from `since` until before `fixed` (major, minor), as far as is known."""
 
     issue: int

@@ -1,22 +1,22 @@
 """Runs the rules over files that were read, and leaves out what comments ignore."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.lint.documents import YamlDocument, read
 from companyos_canary.lint.finding import SEVERITIES, Finding, Found, Rule, below, dotted
 from companyos_canary.lint.metric import metrics_of
-from companyos_canary.lint.objects import Manifest, Rendered, RuleCase, World, objects_in
+from companyos_canary.lint.objects import SCRAPE, Manifest, Rendered, RuleCase, World, objects_in
 from companyos_canary.lint.rules import RULES, argument, comment, shape
 from companyos_canary.lint.rules.comment import Comment
 
 _TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A file that was read. `strange` are its documents that are no objects of Kubernetes."""
 
     name: str
@@ -25,8 +25,7 @@ class File:
     strange: tuple[YamlDocument, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LintReport:
+class LintReport(Struct, frozen=True):
     """Everything that was found, the worst first within a file; `ignored` counts what comments left out."""
 
     findings: tuple[Finding, ...]
@@ -57,7 +56,7 @@ def file_of_objects(file: File, objects: Iterable[Mapping[str, Any]]) -> File:
     return File(file.name, tuple(Manifest(rendered, (i,), data) for i, data in made.items()), file.comments)
 
 
-def check(files: Sequence[File], scrape: timedelta = World.scrape) -> LintReport:
+def check(files: Sequence[File], scrape: timedelta = SCRAPE) -> LintReport:
     """The findings of all files, looked at together. `scrape`: how often Prometheus scrapes pods."""
     objects = tuple(o for file in files for o in file.objects)
     sound = {o: _is_sound(o) for o in objects}

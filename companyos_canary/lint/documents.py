@@ -6,10 +6,10 @@ multiply and aliases of themselves are refused before they cost anything.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from msgspec import Struct, field
 from yaml import events
 
 from companyos_canary.lint.finding import Path
@@ -48,8 +48,7 @@ class Unreadable(Exception):
         self.hint = hint
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A value and where it is. `inner` holds the values below it, each with the line of its key.
     `end` is the last line, `size` the number of values, aliases counted as what they represent."""
 
@@ -60,8 +59,7 @@ class Node:
     inner: dict[str | int, tuple[int, "Node"]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class YamlDocument:
+class YamlDocument(Struct, frozen=True):
     """One document of a file that is not empty. `twice` has every key that a mapping has twice: its
     path, its line, and the line of the first one."""
 

@@ -9,8 +9,9 @@ of fields and numbers of items, from the top.
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 Path = tuple[str | int, ...]
 
@@ -52,8 +53,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 in a situation that comes sooner or later. note: something to know."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a rule yields: the path in the object, a sentence, and what to do if that can be said."""
 
     path: Path
@@ -61,8 +61,7 @@ class Found:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What lint found. `path` is the field in the object of that kind and name; these three are empty for what is no
     object. `hint` may be empty."""
 
@@ -78,8 +77,7 @@ class Finding:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableRow:
+class UnreadableRow(Struct, frozen=True):
     """A file that could not be read, or only up to this line."""
 
     file: str
@@ -93,8 +91,7 @@ COMMENT = "comment"
 _Check = Callable[[Any], Iterator[Found]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """`check` looks at a Case of one of `kinds` (an empty kind represents every object), at a Metric if there are none,
     or at a comment. `title` is one line, `why` the paragraphs below it."""
 

@@ -5,12 +5,13 @@ import contextlib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, cast
 
 import promql_parser
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.analysis.expr import tree
 from companyos_canary.analysis.expr.language import Condition
@@ -28,8 +29,7 @@ _TAG = re.compile(r"\{\{(.*?)\}\}", re.S)
 CANARY, _STABLE = "canary-hash", "stable-hash"
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """An analysis of a Rollout that runs a template, itself or through another one."""
 
     rollout: Manifest
@@ -38,8 +38,7 @@ class Use:
     background: bool
 
 
-@dataclass(frozen=True, eq=False)
-class TemplateMetric:
+class TemplateMetric(Struct, frozen=True, eq=False, dict=True):
     """The metric at `path` of an AnalysisTemplate or ClusterAnalysisTemplate."""
 
     template: RuleCase

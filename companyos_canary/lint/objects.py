@@ -2,11 +2,12 @@
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from itertools import takewhile
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.lint.documents import YamlDocument
 from companyos_canary.lint.finding import Path, below
@@ -19,10 +20,11 @@ _ORIGINS: tuple[tuple[Path, Path], ...] = (
     (("spec", "template", "spec"), ("pod",)),
 )
 _FALLBACK: Path = ("rollout",)
+SCRAPE = timedelta(seconds=15)
+"""How often Prometheus scrapes where no one says it."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rendered:
+class Rendered(Struct, frozen=True, eq=False):
     """The objects of a canary.yaml, as a document; `names` are those of the metrics of each template."""
 
     source: YamlDocument
@@ -68,8 +70,7 @@ _GROUPS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Manifest:
+class Manifest(Struct, frozen=True, eq=False):
     """An object of Kubernetes in a document; `at` is its path there (empty, or in the items of a List)."""
 
     document: YamlDocument | Rendered
@@ -133,12 +134,11 @@ def as_kubernetes(data: Any, known: dict[int, Any]) -> Any:
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class World:
+class World(Struct, frozen=True, eq=False, dict=True):
     """All objects that were read together, and how often Prometheus scrapes them."""
 
     objects: tuple[Manifest, ...]
-    scrape: timedelta = timedelta(seconds=15)
+    scrape: timedelta = SCRAPE
 
     @cached_property
     def _by_kind(self) -> Mapping[str, tuple[Manifest, ...]]:
@@ -185,8 +185,7 @@ def together(one: Manifest, other: Manifest) -> bool:
     return one.namespace == other.namespace or "" in (one.namespace, other.namespace)
 
 
-@dataclass(frozen=True, eq=False)
-class RuleCase:
+class RuleCase(Struct, frozen=True, eq=False):
     """An object with all others: what a rule looks at."""
 
     object: Manifest

@@ -6,10 +6,11 @@ a counter runs backwards). What it does not understand can be anything.
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import promql_parser as tree
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.promql.parse import matchers, seconds
 from companyos_canary.promql.values import COMPARISONS, Matcher, PromqlError
@@ -18,8 +19,7 @@ _Kind = Literal["scalar", "vector", "matrix", "text"]
 _Unit = Literal["", "s", "ms"]
 
 
-@dataclass(frozen=True, slots=True)
-class Possible:
+class Possible(Struct, frozen=True):
     """`empty`: there may be no element. `nan` and `infinite`: an element may be NaN, or an infinity that comes of a
     division. `many`: there may be several elements. Every other value is in [low, high], and is not 0 if
     `nonzero`. `unit` is that of the value, `buckets` that of the bounds of a histogram's buckets."""

@@ -1,7 +1,8 @@
 """What may abort a release while it is followed."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 OF_PODS = {
     "crashloop": ("CrashLoopBackOff",),
@@ -9,8 +10,7 @@ OF_PODS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AbortOn:
+class AbortOn(Struct, frozen=True):
     """`words` are conditions about pods, `stuck` how long nothing may move; None: as long as it takes."""
 
     words: tuple[str, ...] = ()

@@ -5,12 +5,14 @@ writes the resolved query in clear."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct, field
+
 from companyos_canary.model.image import HASH_LABEL, REVISION
 from companyos_canary.model.quantity import parse_time, whole
+from companyos_canary.model.sourced import Sourced
 
 ARGUMENT = re.compile(r"\{\{ *args\.([\w-]+) *\}\}")
 MASK = "*****"
@@ -83,8 +85,7 @@ def _text(value: Any, secrets: list[str]) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(Struct, frozen=True):
     """`value` is the provider's text, for example `[0.0123]`, `NaN`, empty if there was none."""
 
     phase: str
@@ -94,8 +95,7 @@ class Measurement:
     finished_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class MetricResult:
+class MetricResult(Struct, frozen=True):
     name: str
     phase: str
     message: str
@@ -109,8 +109,7 @@ class MetricResult:
     measurements: tuple[Measurement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """What is asked, as text, with the run's arguments put in; those from a Secret stay open. A good
     course takes `planned` measurements; `count` may be the most that waiting for requests takes."""
 
@@ -126,8 +125,7 @@ class Metric:
     planned: str
 
 
-@dataclass(frozen=True, slots=True)
-class AnalysisRun:
+class AnalysisRun(Sourced, frozen=True):
     """`step_index` is None for a background run. What came from a Secret is already masked, in
     `raw` (the whole object), too."""
 
@@ -145,7 +143,7 @@ class AnalysisRun:
     terminating: bool
     metrics: tuple[Metric, ...]
     results: tuple[MetricResult, ...]
-    raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    raw: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> "AnalysisRun":

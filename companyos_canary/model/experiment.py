@@ -1,15 +1,16 @@
 """An Experiment: ReplicaSets that run side by side for a while, and the AnalysisRuns that compare them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import Struct, field
+
 from companyos_canary.model.quantity import parse_duration, parse_time
+from companyos_canary.model.sourced import Sourced
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentTemplate:
+class ExperimentTemplate(Struct, frozen=True):
     """One of its ReplicaSets. `desired` is what the spec asks for, the other counts are from the status."""
 
     name: str
@@ -20,8 +21,7 @@ class ExperimentTemplate:
     available: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentAnalysis:
+class ExperimentAnalysis(Struct, frozen=True):
     """One of its analyses. `run` is the name of the AnalysisRun, empty until there is one. `required`: the
     Experiment ends once it has succeeded."""
 
@@ -32,8 +32,7 @@ class ExperimentAnalysis:
     required: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Experiment:
+class Experiment(Sourced, frozen=True):
     """`owner` is the Rollout that made it, empty for one made by hand. It runs for `duration` from `available_at` on;
     None: until its analyses end."""
 
@@ -49,7 +48,7 @@ class Experiment:
     terminating: bool
     templates: tuple[ExperimentTemplate, ...]
     analyses: tuple[ExperimentAnalysis, ...]
-    raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    raw: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> "Experiment":

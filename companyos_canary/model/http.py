@@ -6,9 +6,10 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
+
+from msgspec import Struct, field
 
 Json = dict[str, Any]
 """A JSON object."""
@@ -26,8 +27,7 @@ def without_password(text: str) -> str:
     return _PARAMETER.sub(r"\1***", _USERINFO.sub("", text))
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """`path` is decoded and has no query; `timeout` is in seconds for the whole answer."""
 
     method: str
@@ -61,8 +61,7 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """`stream` is set instead of `body` for a watch or followed logs."""
 
     status: int

@@ -1,9 +1,10 @@
 """How a release ended or is expected to, as facts that are printed."""
 
 import re
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
+
+from msgspec import Struct
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.quantity import percent_of
@@ -40,8 +41,7 @@ def plain_message(message: str) -> str:
     return (message[aborted.end() :] if aborted else message).strip().removesuffix(".")
 
 
-@dataclass(frozen=True, slots=True)
-class FailedMetric:
+class FailedMetric(Struct, frozen=True):
     """A metric that ended a run: a good value is `operator limit`."""
 
     # `value` has six digits. `few`: how many requests there were where that was too few, `52 of 100 requests in 5m`.
@@ -55,19 +55,17 @@ class FailedMetric:
     failed: int
     measured: int
     message: str
-    few: str = field(default="", metadata=INSIDE)
+    few: Annotated[str, INSIDE] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PodProblem:
+class PodProblem(Struct, frozen=True):
     pod: str
     reason: str
     message: str
     restarts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """Why it ended badly or does not move; `message` is the controller's own."""
 
     # `by_hand`: it is recorded that a person aborted it; without a record no one knows, as the controller writes the
@@ -76,7 +74,7 @@ class Cause:
     message: str
     metrics: tuple[FailedMetric, ...] = ()
     pods: tuple[PodProblem, ...] = ()
-    by_hand: bool = field(default=False, metadata=INSIDE)
+    by_hand: Annotated[bool, INSIDE] = False
 
     @property
     def pods_by_reason(self) -> tuple[PodProblem, ...]:
@@ -87,8 +85,7 @@ class Cause:
 MOST_EVIDENCE = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """One field as it was read: `object` is `Kind/name`, or `Prometheus`."""
 
     object: str
@@ -96,8 +93,7 @@ class Evidence:
     value: str | int | float | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """What `canary why` says. `cause` is stable and has a section in docs/causes.md; `fine` is true where nothing needs
     to be done, or only a decision."""
 
@@ -109,20 +105,18 @@ class Diagnosis:
     sentence: str
     evidence: Annotated[tuple[Evidence, ...], Says(most=MOST_EVIDENCE)]
     next: Annotated[str, Says("a command line")]
-    because: str = field(metadata=INSIDE)
-    of_pods: bool = field(default=False, metadata=INSIDE)
+    because: Annotated[str, INSIDE]
+    of_pods: Annotated[bool, INSIDE] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AbortReason:
+class AbortReason(Struct, frozen=True, kw_only=True):
     """The condition of `--abort-on` that was met, and the fact that shows it."""
 
     condition: str
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """The end of a `deploy` or `watch`. `image` is the one that was followed, `hash` its pod
     template hash, `stable_image` the one that serves now, `weight` the canary's (of `max_weight`) and
     `step` the index of the step it had come to; `share` is what its pods made of that weight, in
@@ -155,8 +149,7 @@ class Ending:
         return None if self.weight is None else percent_of(self.weight, self.max_weight)
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
+class PlannedStep(Struct, frozen=True):
     """`share` is the percentage that `pods` make of the weight. It lasts from `starts_after_seconds` to
     `ends_after_seconds`, or up to `at_most_after_seconds` while it waits for requests. Each of `looks`
     measurements has about so many `requests` of the canary in its `window_seconds`. 0 looks without an
@@ -176,8 +169,7 @@ class PlannedStep:
     percent: OfAll
 
 
-@dataclass(frozen=True, slots=True)
-class Chance:
+class Chance(Struct, frozen=True):
     """What comes of a version with `times` the errors of the stable one: shares of `releases`, and after which
     time the middle one of those that were rolled back, or that went through, ended."""
 
@@ -190,16 +182,14 @@ class Chance:
     promoted_after_seconds: timedelta | None
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
+class Warned(Struct, frozen=True):
     """`code` is stable, the sentence is not."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlanRow:
+class PlanRow(Struct, frozen=True):
     """`errors` is a share of 1, and they come `burst` at a time; `given`: rate and errors are those of the command
     line, else `prometheus` counted them. `chances`: of versions that are as good as the stable one (`times` 1), and of
     worse ones. `left_out`: metrics of the user's own, which are not simulated. `seed` and the numbers of `releases`

@@ -1,14 +1,14 @@
 """Where commands act and as whom, and how a command line that is shown names it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 # Verbs that take the Rollout as an option, because their argument is a version or a run.
 _BY_OPTION = frozenset({"deploy", "diff", "plan", "analysis"})
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where, and what is not in the cluster's objects. `who` began the update; `target` (Rollout,
     namespace) is put into the commands that are shown, where no canary.yaml names them;
     `container` is the one whose image is the version, the first by default."""
@@ -32,17 +32,20 @@ class Place:
         return " ".join(w for w in ("canary", verb, argument, target, self.options) if w)
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """As kubectl's --user, --cluster, --token, --as and --as-group: `user` and `cluster` are names in the kubeconfig in
     place of those of the context, `token` takes the place of all credentials of the user, and the server acts as for
     `acts_as` and the `groups`. Empty where nothing was said."""
 
     user: str = ""
     cluster: str = ""
-    token: str = field(default="", repr=False)
+    token: str = ""
     acts_as: str = ""
     groups: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Without the token, which is never printed."""
+        return f"Identity({', '.join(f'{option} {value}' for option, value in self.options)})"
 
     @property
     def options(self) -> Iterator[tuple[str, str]]:

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
+
+from msgspec import Struct, field
 
 from companyos_canary.model.image import REVISION, Container, containers_of, image_of
 from companyos_canary.model.quantity import parse_duration, parse_time, whole
 
 
-@dataclass(frozen=True, slots=True)
-class RunReference:
+class RunReference(Struct, frozen=True):
     """What the Rollout's status says of one of its AnalysisRuns."""
 
     name: str
@@ -25,8 +25,7 @@ class RunReference:
         return cls(raw.get("name", ""), raw.get("status", ""), raw.get("message", ""))
 
 
-@dataclass(frozen=True, slots=True)
-class BlueGreen:
+class BlueGreen(Struct, frozen=True):
     """The blue-green strategy: two Services, and the hashes that they select now (empty before the
     first switch). `promotes_itself`: a pause ends without anyone; `seconds` is how long it lasts
     then. A run is the newest of its kind."""
@@ -88,8 +87,7 @@ StepKind = Literal[
 _STEP_KINDS: tuple[StepKind, ...] = tuple(kind for kind in get_args(StepKind) if kind != "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step of the strategy. `duration` is that of a timed pause; a pause without one waits for
     a person. `duration` is negative where the text cannot be read (upstream: InvalidSpec)."""
 
@@ -114,14 +112,12 @@ class Step:
         return self.kind == "pause" and self.duration is None
 
 
-@dataclass(frozen=True, slots=True)
-class PauseCondition:
+class PauseCondition(Struct, frozen=True):
     reason: str
     started_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     type: str
     status: str
     reason: str
@@ -130,8 +126,7 @@ class Condition:
     transitioned_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rollout:
+class Rollout(Struct, frozen=True):
     """`spec_phase`, `spec_message` are as the controller wrote them; what a client shows is
     `argo.phase.shown_phase`. `observed_generation` is text, as in the cluster.
 

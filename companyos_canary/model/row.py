@@ -1,20 +1,20 @@
-"""The JSON contract as frozen dataclasses: which of their fields are printed, and what the schema says of them.
+"""The JSON contract as frozen structs: which of their fields are printed, and what the schema says of them.
 
-A row is any frozen dataclass: its fields are the keys, its docstring is the description, its name without `Row` is
+A row is any frozen struct: its fields are the keys, its docstring is the description, its name without `Row` is
 the title. `view/machine.py` prints rows, `commands/contract.py` publishes them: a
 field is written in its class alone.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, TypeVar
+
+from msgspec import Struct, field
 
 _Row = TypeVar("_Row")
 
 
-@dataclass(frozen=True, slots=True)
-class Says:
+class Says(Struct, frozen=True):
     """What the schema says next to a type; `words` are all that a text may be, `least` and `most` count members;
     `finite`: a float that is never NaN or infinite."""
 
@@ -42,8 +42,7 @@ Object = Annotated[dict[str, Any], Says("an object of Kubernetes")]
 Images = Annotated[dict[str, str], Says("image by the name of its container")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(Struct, frozen=True, kw_only=True):
     """What is said of one Rollout."""
 
     rollout: str
@@ -51,8 +50,7 @@ class Placed:
     context: str
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """What a verb prints: `data` may be in its envelope, `lines` are its events by name, where it writes lines (`watch`
     always, others with `--follow` or `--watch`). `partial`: there may be data and an error. `data` may be a function
     where the rows take long to load, and only JSON needs them."""
@@ -68,17 +66,11 @@ class Output:
 
 LEFT_OUT: Any = ...
 """As a default: the key is not always there."""
-INSIDE: Mapping[str, Any] = {"key": ""}
-"""For `field(metadata=…)`: it is not printed."""
+INSIDE = Says("for people, not for programs")
+"""In `Annotated[…]`: the field is not printed. `field(name=…)` is for one that is printed under another name."""
 
 
-def named(key: str) -> Mapping[str, Any]:
-    """For `field(metadata=…)`: it is printed under another name."""
-    return {"key": key}
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A printed field: its `name` in the class, its `text` in JSON."""
 
     name: str
@@ -94,8 +86,12 @@ def title(row: type[Any]) -> str:
 @cache
 def keys(row: type[Any]) -> tuple[Key, ...]:
     """The printed fields of a row's class."""
-    named = ((f, f.metadata.get("key", f.name)) for f in fields(row))
-    return tuple(Key(f.name, text, f.default is LEFT_OUT) for f, text in named if text)
+    hints = {n: hint for each in row.__mro__ for n, hint in getattr(each, "__annotations__", {}).items()}
+    inside = {name for name, hint in hints.items() if INSIDE in getattr(hint, "__metadata__", ())}
+    names = row.__struct_fields__
+    defaults = dict(zip(reversed(names), reversed(row.__struct_defaults__), strict=False))
+    printed = zip(names, row.__struct_encode_fields__, strict=True)
+    return tuple(Key(name, text, defaults.get(name) is LEFT_OUT) for name, text in printed if name not in inside)
 
 
 def entries(row: Any) -> Mapping[str, Any]:
@@ -106,5 +102,5 @@ def entries(row: Any) -> Mapping[str, Any]:
 
 def pick(row: type[_Row], source: object, **more: Any) -> _Row:
     """A row that takes all but `more` from the attributes of the same names."""
-    names = (f.name for f in fields(row) if f.name not in more)  # type: ignore[arg-type]
+    names = (name for name in row.__struct_fields__ if name not in more)  # type: ignore[attr-defined]
     return row(**{name: getattr(source, name) for name in names}, **more)

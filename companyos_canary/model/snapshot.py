@@ -3,20 +3,21 @@
 A Snapshot is what the cluster said; next to it is what Prometheus says at this moment."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
+
+from msgspec import Struct, field
 
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import Experiment
 from companyos_canary.model.http import Fields
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.sourced import Sourced
 from companyos_canary.model.workload import Event, Pod, ReplicaSet
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Sourced, frozen=True, dict=True):
     """`replicasets` are in order of revision, newest first; pods and runs as they were created;
     events oldest first. `stale_since` is set while a watch has lost its connection. `notes` are
     sentences about what could not be read (no right to list events, Prometheus is away).
@@ -38,7 +39,7 @@ class Snapshot:
     experiment: Experiment | None = None
     experiment_runs: tuple[AnalysisRun, ...] = ()
     compared: tuple[AnalysisRun, ...] = ()
-    objects: Mapping[str, Sequence[Fields]] = field(default_factory=dict, compare=False, repr=False)
+    objects: Mapping[str, Sequence[Fields]] = field(default_factory=dict)
 
     def replicaset(self, hash: str) -> ReplicaSet | None:  # noqa: A002 - the field's own word
         return next((r for r in self.replicasets if hash and r.hash == hash), None)
@@ -120,8 +121,7 @@ def _by_age(runs: Iterable[AnalysisRun]) -> tuple[AnalysisRun, ...]:
 Missing = Literal["", "no data", "NaN", "too few requests", "several series"]
 
 
-@dataclass(frozen=True, slots=True)
-class LiveMetric:
+class LiveMetric(Struct, frozen=True):
     """One metric now, in the unit that its query answers in (shares from 0 to 1, seconds, times).
 
     `canary` is None without data (also for NaN), and `missing` has the word for it: `no data`,
@@ -141,8 +141,7 @@ class LiveMetric:
     missing: Missing = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """One look at Prometheus. `address` is whom it asked, as it may be shown; `share` the canary's
     part of all `requests` `over` at most the last minute (`1m`), from 0 to 1, None if unknown. With a
     `problem` no one answered, and the rest is empty."""
@@ -159,8 +158,7 @@ class Live:
         return next((m for m in self.metrics if m.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(Struct, frozen=True):
     """The canary's values of one metric over time, evenly spaced; None without data."""
 
     name: str

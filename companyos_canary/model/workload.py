@@ -1,17 +1,16 @@
 """ReplicaSets, Pods and Events of one Rollout, and the lines that its pods log."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct, field
+
 from companyos_canary.model.image import HASH_LABEL, REVISION, Container, containers_of
 from companyos_canary.model.quantity import parse_time, whole
-from companyos_canary.model.row import named
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaSet:
+class ReplicaSet(Struct, frozen=True):
     """`desired` is spec.replicas, the other counts are from the status."""
 
     name: str
@@ -64,8 +63,7 @@ class ReplicaSet:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerStatus:
+class ContainerStatus(Struct, frozen=True):
     """`reason` is that of the waiting or terminated state, empty while it runs; `ended_before` why it was
     started again."""
 
@@ -81,8 +79,7 @@ class ContainerStatus:
     ended_before: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """`phase` and `reason` are as the kubelet wrote them; the one text for people is
     `argo.pods.pod_status`. `held` is the reason and the message of a condition (or of a Warning about it) that keeps
     it from being ready, where no container is the reason; `held_since` when that condition began."""
@@ -126,8 +123,7 @@ class Pod:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """An Event of the cluster: a hint, as some of many are dropped."""
 
     # `at` is when it was last seen.
@@ -184,8 +180,7 @@ def _container(raw: Mapping[str, Any]) -> ContainerStatus:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     """`at` has the nanoseconds of the server."""
 
     # `role` is canary, stable or old.
@@ -193,4 +188,4 @@ class LogLine:
     pod: str
     role: str
     container: str
-    text: str = field(metadata=named("line"))
+    text: str = field(name="line")

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from companyos_canary import errors
 from companyos_canary.model.http import Json, Request, Response, Transport
@@ -20,8 +21,7 @@ class Addressed(Transport, Protocol):
     def address(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One value; `value` may be NaN or infinite."""
 
     labels: Mapping[str, str]
@@ -29,14 +29,12 @@ class Sample:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     labels: Mapping[str, str]
     points: tuple[tuple[datetime, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What `ask` got: samples, or the `problem` in one sentence."""
 
     samples: tuple[Sample, ...] = ()

@@ -1,9 +1,11 @@
 """Ways to a Prometheus: straight over HTTP, through the API server, or whichever works."""
 
 import ssl
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary import __version__
 from companyos_canary.errors import CanaryError, Forbidden, Unreachable
@@ -148,8 +150,7 @@ def _both(first: Unreachable, second: str) -> Unreachable:
     return Unreachable(f"{first.message}; through the API server: {second}", hint=first.hint)
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """A service of the cluster that an address names; `prefix` is the path before `/api`."""
 
     namespace: str

@@ -1,12 +1,13 @@
 """Evaluates PromQL over given series: one moment, or a range of moments."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Literal
 
 import promql_parser as tree
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from companyos_canary.promql import operators, ranges
 from companyos_canary.promql.aggregations import AGGREGATIONS, aggregate, by, without
@@ -75,8 +76,7 @@ def _value(evaluation: "_Evaluation", expression: tree.Expr) -> Value:
         raise PromqlError("bad_data", "parse error: duration out of range") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Evaluation:
+class _Evaluation(Struct, frozen=True):
     """One expression at one moment. `first` and `last` are those of the whole query, for `@`; all
     times are in milliseconds. `within`: at how many moments subqueries have it evaluated.
     What is in it several times is computed once."""

@@ -3,8 +3,9 @@
 Upstream: Prometheus 2.42 promql/engine.go; compared with promtool.
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from companyos_canary.promql.values import (
     ARITHMETIC,
@@ -24,8 +25,7 @@ from companyos_canary.promql.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(Struct, frozen=True):
     """Which elements of two vectors belong together. `on`: compare only `labels`, else all others.
     `many`: the side that may have several elements for one of the other (group_left,
     group_right); `include`: the labels that it takes over."""

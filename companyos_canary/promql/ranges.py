@@ -5,8 +5,9 @@ Upstream: Prometheus 2.42 promql/functions.go; compared with promtool.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from companyos_canary.promql.floats import quantile
 from companyos_canary.promql.values import divide
@@ -14,8 +15,7 @@ from companyos_canary.promql.values import divide
 Points = Sequence[tuple[int, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """From `start` to `end`, both included, in milliseconds; has at least one point."""
 
     start: int

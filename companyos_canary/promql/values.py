@@ -5,25 +5,26 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 Op = Literal["=", "!=", "=~", "!~"]
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(Struct, frozen=True):
     """A missing label counts as an empty one. A regular expression must match the whole value.
     Raises ValueError if Python would read it differently from Prometheus' RE2, or not at all."""
 
     name: str
     op: Op
     value: str
-    _pattern: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+    _pattern: re.Pattern[str] | None = None
 
     def __post_init__(self) -> None:
         if self.op in ("=~", "!~"):
-            object.__setattr__(self, "_pattern", regular_expression(self.value))
+            force_setattr(self, "_pattern", regular_expression(self.value))
 
     def accepts(self, labels: Mapping[str, str]) -> bool:
         value = labels.get(self.name, "")
@@ -62,41 +63,35 @@ class PromqlError(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """`samples` are (Unix seconds, value), in order of time; `labels` include `__name__`."""
 
     labels: Labels
     samples: Sequence[tuple[float, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One element of an instant vector."""
 
     labels: Labels
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Vector:
+class Vector(Struct, frozen=True):
     samples: tuple[Sample, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
+class Matrix(Struct, frozen=True):
     """The answer to a lone range selector, or to a range query."""
 
     series: tuple[Series, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     value: str
 
 

@@ -1,8 +1,9 @@
 """Settings → the AnalysisTemplates: which there are, with which timing, and what each metric asks and allows."""
 
 import re
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from companyos_canary.config import BlueGreenSettings, MetricSettings, Settings
 from companyos_canary.config.settings import plain_number

@@ -5,14 +5,14 @@ import json
 import re
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from companyos_canary.config.source import LIST_KEYS
 from companyos_canary.model.http import without_password
 from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.rollout import Step
-from companyos_canary.model.row import named
 
 _SECRET = re.compile(r"(?i)\[[^\]]*(?:password|passwd|secret|token|api[-_]?key|authorization|cookie)[^\]]*\]\.value$")
 _PROBE = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
@@ -112,8 +112,7 @@ def _drop_derived(entries: dict[str, Any], field: str) -> None:
 ABSENT = None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(Struct, frozen=True):
     """One value that differs; None if a side does not have it. `path` is for people, with list
     items by their name: `spec.containers[companyos-api].env[LOG_LEVEL].value`."""
 
@@ -168,14 +167,13 @@ def _item_by_item(path: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
     return [entry for i in items for entry in _deep(_at(old, i), _at(new, i), f"{path}[{i}]")]
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """One value that differs; null where a side does not have it."""
 
     # A text, number or flag, or an item without a name; `path` is that of a Change.
     path: str
-    old: Any = field(metadata=named("from"))
-    new: Any = field(metadata=named("to"))
+    old: Any = field(name="from")
+    new: Any = field(name="to")
 
 
 def leaves(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Leaf, ...]:

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.analysis import evidence
 from companyos_canary.analysis.evidence import BUCKETS, DECISIONS, REQUESTS
@@ -24,8 +25,7 @@ _RARELY = 0.9  # of releases with twice the errors; fewer deserve advice
 _FAR = 20  # times as many errors before a limit is crossed
 
 
-@dataclass(frozen=True, slots=True)
-class RuleStep:
+class RuleStep(Struct, frozen=True):
     """A weight with the spec of its analysis, its arguments put in (None: nothing is judged that can be simulated)."""
 
     weight: int
@@ -42,8 +42,7 @@ class RuleStep:
         return (self.spec or {"metrics": [{}]})["metrics"][0]  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRule:
+class PlannedRule(Struct, frozen=True):
     """What is simulated. `scope` are the label matchers of its queries, `address` whom they ask. `left_out` are the
     names of metrics about which nothing is known."""
 

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.analysis.evidence import is_row, requests_needed
 from companyos_canary.argo.limits import Limit, limit_of
@@ -27,8 +29,7 @@ _HASH = "rollouts_pod_template_hash"
 _LONGEST = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestGuard:
+class RequestGuard(Struct, frozen=True):
     """The part of a safe query that asks for enough requests of the canary."""
 
     count: str
@@ -110,8 +111,7 @@ def _without(selector: str, instead: str) -> str:
     return _MATCHER.sub(kept, selector)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One metric. `stable` is the same asked about the stable pods, `count` the canary's requests
     in the window (`needed`: how many it must have); empty (None) where there is no such question.
     A `row` is answered with several numbers, of which the first is the value.
@@ -128,8 +128,7 @@ class Question:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Questions:
+class Questions(Struct, frozen=True):
     """`address` is the Prometheus that the controller asks (it may hold a password); empty if none is known. `share`
     asks for the canary's part of all requests, and `requests` for how many those were; empty if no one counts.
     `everybody` is the selector that canary and stable have in common; empty if no query tells them apart."""

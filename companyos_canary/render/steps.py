@@ -1,9 +1,10 @@
 """The steps of a Rollout, when each analysis measures, and how long it takes when nothing stops it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.config import MANUAL, Settings, StepSettings, TrafficSettings
 from companyos_canary.model.quantity import format_duration
@@ -14,8 +15,7 @@ _LONGEST_INTERVAL = timedelta(minutes=1)
 BACKGROUND_INTERVAL = timedelta(seconds=20)
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """When an analysis measures: first after `initial_delay`, then every `interval`, `count` times
     (None: until it is stopped), over `window` of samples; `most` times while requests are few.
     Whole seconds."""

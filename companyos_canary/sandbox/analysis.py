@@ -4,9 +4,10 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
 
 from companyos_canary.analysis.arguments import ArgumentError
 from companyos_canary.analysis.judge import Plan, Taken, Verdict, conclude, plan
@@ -28,8 +29,7 @@ _BY_OUTCOME = {"job", "web"}
 _BREATH = timedelta(milliseconds=50)
 
 
-@dataclass(slots=True)
-class _Batch:
+class _Batch(Struct):
     """The measurements of one run that are in progress: it continues when all are there."""
 
     run: Object

@@ -3,17 +3,18 @@ branch was recorded with both, or is in the pull request that a field names; the
 controllers and kubelet act on a change."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from companyos_canary.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """`ends_passes`: a pass ends behind a new ReplicaSet and behind conditions that it writes
     first, which it only does for an observed spec; otherwise it continues with what it has read.
     `keeps_runs`: the status names the runs of an aborted update. `has_duration`: there is a
@@ -100,8 +101,7 @@ def drawn(most: timedelta, seed: int) -> Delay:
     return lambda: most * random.random()
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How late each part acts: the controller of Rollouts and AnalysisRuns, that of ReplicaSets, and
     the kubelet when it starts a pod. `takes`: how long a pass over a Rollout takes; what it writes
     then follows from the Rollout as it was when the pass began."""
@@ -177,8 +177,7 @@ class Queue:
 Weights = Mapping[str, Any]  # as `status.canary.weights`
 
 
-@dataclass(slots=True)
-class Lag:
+class Lag(Struct):
     """How late routers take a weight over: after so many `seconds` it is in force; 0: at once, and routers say what
     they always do. Weights are those of `status.canary.weights`, without `verified`."""
 

@@ -7,8 +7,9 @@ minutes the rest become one object.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.kinds import EVENT
@@ -27,14 +28,12 @@ Emit = Callable[[Object, str, str, str], None]
 """(about what, type, reason, message) -> an Event."""
 
 
-@dataclass(slots=True)
-class _Budget:
+class _Budget(Struct):
     left: float
     at: datetime
 
 
-@dataclass(slots=True)
-class _Similar:
+class _Similar(Struct):
     last: datetime
     messages: set[str] = field(default_factory=set)
 

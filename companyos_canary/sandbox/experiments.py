@@ -6,7 +6,6 @@ Upstream experiments/experiment.go; recorded: the scenarios of experiments.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -107,22 +106,15 @@ def _counts(replicaset: Object) -> tuple[Any, ...]:
     return replicaset["spec"].get("replicas"), *(status.get(c) for c in _COUNTS)
 
 
-@dataclass(slots=True)
 class _Pass:
     """One look at one Experiment; `status` is the one that will be written."""
 
-    store: Store
-    emit: Emit
-    now: datetime
-    experiment: Object
-    status: Json = field(init=False)
-    sets: dict[str, Object] = field(init=False)
-    wakes: list[datetime] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.status = copied(self.experiment.get("status") or {})
-        owned = [s for s in self.store.items(REPLICASET, self.namespace) if is_owned(s, self.uid)]
+    def __init__(self, store: Store, emit: Emit, now: datetime, experiment: Object) -> None:
+        self.store, self.emit, self.now, self.experiment = store, emit, now, experiment
+        self.status: Json = copied(experiment.get("status") or {})
+        owned = [s for s in store.items(REPLICASET, self.namespace) if is_owned(s, self.uid)]
         self.sets = {(s["metadata"].get("annotations") or {}).get(_OF_TEMPLATE, ""): s for s in owned}
+        self.wakes: list[datetime] = []
 
     def reconcile(self) -> datetime | None:
         ending = self._is_terminating()

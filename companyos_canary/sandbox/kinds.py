@@ -1,10 +1,9 @@
 """The kinds that the sandbox serves."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Kind:
+class Kind(Struct, frozen=True, eq=False):
     """There is one value of each. `subresources` are those with isolation rules: `status`, `scale`."""
 
     group: str

@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
+
+from msgspec.structs import replace
 
 from companyos_canary.model.http import Request, Response
 

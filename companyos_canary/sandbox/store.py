@@ -10,9 +10,10 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.defaults import complete, namespace
@@ -34,8 +35,7 @@ from companyos_canary.sandbox.objects import (
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One entry of the watch log. `before` is None for ADDED; for DELETED `object` is the last
     state with the resourceVersion of the deletion."""
 

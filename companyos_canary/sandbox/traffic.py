@@ -7,11 +7,12 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise, repeat
 from typing import Any
+
+from msgspec import Struct, field
 
 from companyos_canary.analysis.chance import binomial, clumped, poisson
 from companyos_canary.model.image import HASH_LABEL
@@ -48,27 +49,19 @@ MAX_SCRAPES = 600
 _NOT_A_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
 
-@dataclass(slots=True)
 class Exporter:
     """The counters of one process; they start at 0. Equal seeds count equally. With `chance` every
     request is drawn. Without it the shares are exact in the long run: fractions of a request are
     kept, and never shown."""
 
-    seed: str
-    bounds: tuple[float, ...] = BOUNDS
-    chance: bool = False
-    _requests: dict[str, float] = field(init=False)
-    _buckets: list[float] = field(init=False)
-    _seconds: float = 0.0
-    _decisions: dict[str, float] = field(init=False)
-    _random: random.Random = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)
+    def __init__(self, seed: str, bounds: tuple[float, ...] = BOUNDS, chance: bool = False) -> None:
+        self.bounds, self.chance = bounds, chance
+        self._random = random.Random(seed)
         self._requests = dict.fromkeys(("200", "404", "500"), 0.0)
+        self._seconds = 0.0
         # Pods of one age would otherwise all have their rare error in the same second.
-        self._decisions = {"success": 0.0, "error": 0.0 if self.chance else self._random.random()}
-        self._buckets = [0.0] * (len(self.bounds) + 1)
+        self._decisions = {"success": 0.0, "error": 0.0 if chance else self._random.random()}
+        self._buckets = [0.0] * (len(bounds) + 1)
 
     def serve(self, requests: float, rates: Rates) -> None:
         """Counts about so many requests, each with one policy decision: as many as chance needs,
@@ -139,8 +132,7 @@ def _written(bound: float) -> str:
     return "+Inf" if math.isinf(bound) else f"{bound:g}"
 
 
-@dataclass(slots=True)
-class _Pod:
+class _Pod(Struct):
     """A ready pod. `process` is another one after a restart of the container. `rollout`: whose it is, and `share`:
     the part of its requests that the pod's version gets now; None: pods share evenly, whosever they are."""
 
@@ -154,8 +146,7 @@ class _Pod:
     share: float | None = None
 
 
-@dataclass(slots=True)
-class _Process:
+class _Process(Struct):
     """`since`: when it was first seen ready, in milliseconds. `rows`: its series, those of `labelled`, the labels
     of the pod and how it shows metrics."""
 

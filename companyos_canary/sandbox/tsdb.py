@@ -5,9 +5,10 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct, field
 
 from companyos_canary.promql import STALE, Matcher, Series
 
@@ -18,8 +19,7 @@ _SWEEP = 60.0
 _SELECTORS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What is scraped: its labels, where, and how the last scrape went."""
 
     labels: Mapping[str, str]
@@ -30,8 +30,7 @@ class Target:
     health: Literal["up", "down"] = "up"
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """One series. Times and values are packed (16 bytes a sample); staleness markers, which are
     few, are the times in `stale`."""
 
@@ -56,8 +55,7 @@ Identity = frozenset[tuple[str, str]]
 """The labels of a series."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One series, for the samples of many scrapes."""
 
     identity: Identity

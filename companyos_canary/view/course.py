@@ -1,10 +1,11 @@
 """Metrics over time: a chart for each, lines for a pipe, points for machines; and how one is asked. No rich."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from companyos_canary.argo.limits import Operator, Unit, number_text, unit_of
 from companyos_canary.argo.rows import bound
@@ -59,14 +60,12 @@ def plain(asked: Sequence[Charted]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     at: datetime
     value: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class CourseRow:
+class CourseRow(Struct, frozen=True):
     name: str
     unit: Unit
     operator: Operator | Literal[""]

@@ -1,9 +1,10 @@
 """Lines of a screen: parts in roles, columns of a terminal counted, tables; and the symbols of a theme."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
+
+from msgspec import Struct
 
 Tone = Literal["", "success", "warning", "failure", "hint", "off", "doing", "asking", "bad", "done", "gone"]
 
@@ -29,8 +30,7 @@ STYLES: dict[Tone, str] = {
 ON_LIGHT: dict[Tone, str] = {**STYLES, "warning": "magenta", "hint": "blue"}
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """The stream a view is drawn for. `terminal` is false for a pipe or a file; `unicode` and
     `colour` are already decided (encoding, NO_COLOR, TERM=dumb, --no-color), so is `light`, the
     background."""
@@ -51,8 +51,7 @@ class Facts:
         return (ON_LIGHT if self.light else STYLES)[role] if self.colour else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Symbols:
+class Symbols(Struct, frozen=True):
     ok: str
     failed: str
     running: str
@@ -212,8 +211,7 @@ def plain_text(line: Iterable[Part]) -> str:
     return "".join(p if isinstance(p, str) else p[0] for p in line).rstrip()
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True, dict=True):
     """One column of a table. Where room is short the one with the lowest `keep` goes first.
     `least`: how wide it is at least, so that it stays where it is while its values change."""
 

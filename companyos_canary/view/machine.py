@@ -8,9 +8,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, is_dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
+
+from msgspec import Struct
 
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.quantity import format_time
@@ -23,8 +24,7 @@ _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 Code = Annotated[int, Says(words=tuple(int(code) for code in ExitCode))]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """`code` is stable, the sentences are not."""
 
     code: str
@@ -32,8 +32,7 @@ class Problem:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """The last line where it ended without a verdict."""
 
     exit_code: Code
@@ -78,7 +77,7 @@ def jsonable(value: Any) -> Any:
         return format_time(value)
     if isinstance(value, timedelta):
         return round(value.total_seconds(), 3)
-    if is_dataclass(value):
+    if isinstance(value, Struct):
         value = entries(value)
     if isinstance(value, Mapping):
         return {str(k): jsonable(v) for k, v in value.items()}

@@ -1,7 +1,8 @@
 """What a key opens on a live screen: metrics, events, logs, help; and the bar of the keys."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.snapshot import Course
@@ -15,8 +16,7 @@ from companyos_canary.view.plot import PLOT_GUTTER, TimeAxis, axis, plot
 Panel = Literal["", "metrics", "events", "logs", "help"]
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(Struct, frozen=True):
     """Asked once, inside the frame. What is confirmed is meant for this revision and step alone."""
 
     verb: str
@@ -25,16 +25,14 @@ class Confirmation:
     step: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """The outcome of a key, until the next one is pressed."""
 
     text: str
     role: Tone = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LogPanel:
+class LogPanel(Struct, frozen=True):
     """The last lines of one pod, oldest first; `note` says why there are none."""
 
     pod: str = ""
@@ -42,8 +40,7 @@ class LogPanel:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """`read_only`: why nothing can be changed from here, empty if it can. `busy`: the verb that
     is in progress. `logs` is None until they were read; `stable` has the stable version's values over time."""
 

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from companyos_canary.argo.durations import Points
 from companyos_canary.argo.limits import Limit
@@ -17,8 +18,7 @@ _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a braille cel
 _BRAILLE = 0x2800
 
 
-@dataclass(frozen=True, slots=True)
-class TimeAxis:
+class TimeAxis(Struct, frozen=True):
     """What a chart reaches over, its width in columns, and when each weight began."""
 
     start: datetime
@@ -111,8 +111,7 @@ def _ends(known: Sequence[float], limit: Limit | None) -> tuple[float, float]:
     return (low, high) if high > low else (low - 1.0, low + 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Canvas:
+class _Canvas(Struct, frozen=True):
     """Dots of a chart: `levels` in height, in braille four to a line and two to a column of the terminal."""
 
     time: TimeAxis

@@ -1,9 +1,10 @@
 """What `canary metrics` shows now: the values of canary and stable that Prometheus answers with."""
 
 import textwrap
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
+
+from msgspec import Struct
 
 from companyos_canary.argo.limits import Limit, Operator, Unit, number_text, unit_of
 from companyos_canary.argo.metric_rows import MetricRow, SequentialRow, Verdict
@@ -19,8 +20,7 @@ from companyos_canary.view.format import clock, keyed, limit_text, value_text
 from companyos_canary.view.lines import Column, Facts, Line, Tone, joined, role_symbol, table
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One metric. `question` is None if another provider is asked, `live` also where Prometheus
     gave no answer, `measured` without a run."""
 
@@ -43,8 +43,7 @@ class Row:
         return verdict(self.live, self.limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(Struct, frozen=True):
     """One look: the update, what was asked, and the answers; `warnings` are about what is counted besides."""
 
     picture: Picture
@@ -89,8 +88,7 @@ Word = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """Who was asked, and why there is no answer: empty if there is one."""
 
     address: str
@@ -98,8 +96,7 @@ class Asked:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class TrafficRow:
+class TrafficRow(Struct, frozen=True):
     """The canary's part in percent: asked for, made by the pods, seen by Prometheus."""
 
     asked: Percent
@@ -107,8 +104,7 @@ class TrafficRow:
     measured: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class OfRun:
+class OfRun(Struct, frozen=True):
     """What the newest AnalysisRun measured; that alone is what counts."""
 
     run: str
@@ -120,8 +116,7 @@ class OfRun:
     planned: int
 
 
-@dataclass(frozen=True, slots=True)
-class MetricNow:
+class MetricNow(Struct, frozen=True):
     """`stable` is the same question about the stable pods, null where the metric itself `compares`.
     `requests` of `needed` in the metric's window, null where its query does not count them."""
 
@@ -140,8 +135,7 @@ class MetricNow:
     sequential: SequentialRow | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NowRow(Placed):
+class NowRow(Placed, frozen=True, kw_only=True):
     revision: int
     at: datetime
     prometheus: Asked

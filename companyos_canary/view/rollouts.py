@@ -1,9 +1,10 @@
 """A line a Rollout: that of `canary status`, and those of `canary list`. No rich: these verbs are the fast ones."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture, look

@@ -1,8 +1,9 @@
 """The whole picture on one screen: parts in order of their worth, as many as its height takes."""
 
-from dataclasses import dataclass, replace
 from functools import cache, partial
 
+from msgspec import Struct
+from msgspec.structs import replace
 from rich.text import Text
 
 from companyos_canary.argo.picture import Picture
@@ -73,8 +74,7 @@ _WIDE, _HIGH = 110, 20  # columns and lines from which on there is a second colu
 _LEFT, _LEFT_MOST = 79, 116  # columns of the picture next to a second one
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """How much a screen tells: which pods, how many events and metrics; `airy` with blank lines."""
 
     pods: Detail

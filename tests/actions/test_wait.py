@@ -1,9 +1,9 @@
 """The wait for a Rollout: what is older than what is known says nothing, whatever a resourceVersion looks like."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from companyos_canary.actions.wait import Time, wait
 from companyos_canary.argo.effects import Effect

@@ -1,5 +1,6 @@
 import math
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from companyos_canary.argo.cause import cause
 from companyos_canary.model.outcome import FailedMetric, PodProblem

@@ -1,10 +1,10 @@
 """The rows of the metrics table, from the runs of an update."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from companyos_canary.argo.limits import Limit, Operator
 from companyos_canary.argo.metric_rows import metric_rows

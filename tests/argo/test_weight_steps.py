@@ -19,19 +19,19 @@ def steps(*words: str) -> tuple[Step, ...]:
 
 def test_a_weight_and_what_is_waited_for_is_one_step() -> None:
     assert weight_steps(steps("w10", "analysis", "w50", "pause", "analysis")) == (
-        WeightStep(1, 10, 0, 2),
-        WeightStep(2, 50, 2, 5),
+        WeightStep(1, 10, 0, 2, 10),
+        WeightStep(2, 50, 2, 5, 50),
     )
 
 
 def test_a_last_weight_of_100_is_the_end_and_no_step() -> None:
-    assert weight_steps(steps("w50", "pause", "w100")) == (WeightStep(1, 50, 0, 2),)
-    assert weight_steps(steps("w100")) == (WeightStep(1, 100, 0, 1),)
+    assert weight_steps(steps("w50", "pause", "w100")) == (WeightStep(1, 50, 0, 2, 50),)
+    assert weight_steps(steps("w100")) == (WeightStep(1, 100, 0, 1, 100),)
     assert len(weight_steps(steps("w50", "w100", "pause"))) == 2
 
 
 def test_what_stands_before_the_first_weight_has_weight_0() -> None:
-    assert weight_steps(steps("pause", "w50")) == (WeightStep(1, 0, 0, 1), WeightStep(2, 50, 1, 2))
+    assert weight_steps(steps("pause", "w50")) == (WeightStep(1, 0, 0, 1, 0), WeightStep(2, 50, 1, 2, 50))
     assert weight_steps(()) == ()
 
 

@@ -3,12 +3,12 @@
 import copy
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response

@@ -3,10 +3,10 @@
 import errno
 import io
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from companyos_canary import cli
 from companyos_canary.errors import ExitCode
@@ -64,8 +64,7 @@ def refused(world: World, *arguments: str, code: ExitCode) -> tuple[str, str]:
 # what canary.yaml says
 
 
-@dataclass(frozen=True, slots=True)
-class Wrong:
+class Wrong(Struct, frozen=True):
     """One mistake in canary.yaml, and what must be in the sentence and in the hint."""
 
     old: str

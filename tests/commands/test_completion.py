@@ -236,7 +236,12 @@ def test_a_credential_plugin_is_not_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "names"),
-    [("st", set()), ("status --", set()), ("get --context ", {"yaml"}), ("undo --to ", {"yaml", "msgspec", "urllib3"})],
+    [
+        ("st", set()),
+        ("status --", {"msgspec"}),
+        ("get --context ", {"yaml", "msgspec"}),
+        ("undo --to ", {"yaml", "msgspec", "urllib3"}),
+    ],
 )
 def test_completion_loads_only_what_it_needs(tmp_path: Path, line: str, names: set[str]) -> None:
     World(tmp_path)

@@ -3,10 +3,10 @@
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from companyos_canary.actions.follow import Following
 from companyos_canary.argo.endings import Until

@@ -3,12 +3,12 @@
 import copy
 import json
 import shlex
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from companyos_canary.argo.validation import MANAGED_BY
 from companyos_canary.cluster.client import Cluster

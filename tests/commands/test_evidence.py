@@ -1,11 +1,11 @@
 """Releases under drawn traffic, with the canary.yaml of four lines: evidence, and waiting for requests."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE
 from companyos_canary.sandbox.scenarios import default

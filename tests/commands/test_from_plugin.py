@@ -2,10 +2,10 @@
 
 import re
 import shlex
-from dataclasses import dataclass
 
 import pytest
 import yaml
+from msgspec import Struct
 
 from companyos_canary.commands.aliases import translated
 from companyos_canary.errors import ExitCode
@@ -49,8 +49,7 @@ REFUSED = "--as-uid --certificate-authority --client-certificate --client-key --
 REFUSED += "--password --proxy-url --disable-compression --insecure-skip-tls-verify"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     theirs: tuple[str, ...]
     ours: tuple[str, ...]
     refused: bool

@@ -5,13 +5,13 @@ Here the killed one asks nothing more, and cleans nothing up: its connection rai
 """
 
 import json
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import ExitCode
@@ -30,8 +30,7 @@ FIRST = ("apply", "v1.0.0")
 PACES = {"prompt": PROMPT, "a second late": late(always(timedelta(seconds=1)))}
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(Struct, frozen=True):
     """`before` are run first, each to a good end; then canary.yaml becomes `then`, if that is given."""
 
     command: tuple[str, ...]
@@ -72,8 +71,7 @@ class Killed(BaseException):
     """Nothing of ours catches it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """Killed before request number `at` (from 0) is handled, or behind it."""
 
     at: int

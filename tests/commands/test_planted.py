@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec import Struct
 
 from companyos_canary import adapters
 from companyos_canary.model.http import Request, Response
@@ -113,8 +113,7 @@ CLUSTERS: dict[str, Callable[[str], dict[str, str]]] = {
 PROXIES = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY"), f"http://{PASSWORD}127.0.0.1:1")
 
 
-@dataclass(slots=True)
-class Stage:
+class Stage(Struct):
     """A world that is asked over TLS; `refuses` answers in its place, if it is set."""
 
     world: World

@@ -2,10 +2,10 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response

@@ -135,7 +135,7 @@ def test_the_file_is_not_read_when_it_is_not_needed(project: Path) -> None:
         "import sys; from pathlib import Path; from companyos_canary.config import *;"
         "found = resolve(Flags(rollout='r', namespace='n'), {}, Path(sys.argv[1]),"
         " needs_settings=False);"
-        "print(found.rollout, sorted({'yaml', 'msgspec'} & set(sys.modules)))"
+        "print(found.rollout, sorted({'yaml', 'companyos_canary.config.document'} & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", program, str(project)], capture_output=True, text=True, check=True)
     assert run.stdout == "r []\n"

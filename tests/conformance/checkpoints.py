@@ -8,9 +8,10 @@ import gzip
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.model.image import HASH_LABEL
 
@@ -20,8 +21,7 @@ _KINDS = ("Rollout", "ReplicaSet", "Pod", "AnalysisRun")
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """`folder` and `name` say where the screen is. `objects` are by kind in order of creation;
     `hashes` lead from `<rev1>` to the pod hash."""
 

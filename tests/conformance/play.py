@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import yaml
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.model.http import Request, Response
@@ -37,8 +38,7 @@ class Stuck(AssertionError):
     """A `wait` of the scenario did not come true in its time."""
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """On what a recording is made again. `pod`: seconds from the start of a pod until it is ready;
     `request`: seconds that a request of a client takes."""
 
@@ -48,6 +48,9 @@ class Machine:
 
     def behaviour(self, image: str) -> Behaviour:
         return replace(behaviour(image), starts_in=self.pod)
+
+
+PUNCTUAL = Machine()
 
 
 def busy(seed: int) -> Machine:
@@ -73,7 +76,7 @@ def obedient(call: Call) -> Answer:
 class Player:
     """`play` gives the trace of one scenario folder, with the controller that was recorded."""
 
-    def __init__(self, folder: Path, release: Release = HEAD, machine: Machine = Machine()) -> None:
+    def __init__(self, folder: Path, release: Release = HEAD, machine: Machine = PUNCTUAL) -> None:
         self.folder = folder
         self.machine = machine
         self.scenario = yaml.safe_load((folder / "scenario.yaml").read_text())

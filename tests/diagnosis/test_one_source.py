@@ -5,11 +5,11 @@ text everywhere. One thing shortens it: a banner is one row, so that it is cut t
 rows at most. What a state is called already (`paused by hand`) is not said twice.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.diagnosis.table import seen

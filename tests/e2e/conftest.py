@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import yaml
+from msgspec import Struct, field
 
 from tests import printed, schema
 from tests.world import CONFIG
@@ -22,8 +22,7 @@ SHORT = CONFIG.partition("steps:")[0] + (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sandbox:
+class Sandbox(Struct, frozen=True):
     """A running one. `lines`: what it had said when it was ready."""
 
     process: subprocess.Popen[str]
@@ -31,8 +30,7 @@ class Sandbox:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Shell:
+class Shell(Struct, frozen=True):
     """A terminal next to the sandbox: a folder with a canary.yaml and KUBECONFIG."""
 
     folder: Path

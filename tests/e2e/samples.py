@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from msgspec import Struct, field
 
 from tests.docs import ROOT
 
@@ -16,8 +16,7 @@ _EXPRESSION = re.compile(r"\$\{\{ ([a-z0-9_.-]+) \}\}")
 _OTHERS = ("actions/checkout@v4",)
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """A block of the page. `words` behind the language say how it is run: `gate` (canary.yaml has
     a manual pause), `judged` (an analysis), `cancelled` (it is ended by a signal), `exit=N`."""
 
@@ -31,8 +30,7 @@ class Sample:
         return next((int(w.removeprefix("exit=")) for w in self.words if w.startswith("exit=")), 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One script. `env` and the script's own text may have expressions in them. `cancelled`: run
     only where the job was. `inputs`: it is a step of action.yml, called with them."""
 

@@ -5,10 +5,11 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 
 import pytest
 import yaml
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.sandbox.faults.effects import parse_fault
 from companyos_canary.sandbox.sandbox import Sandbox
@@ -28,8 +29,7 @@ ROWS = re.compile(r"^\| (\d+) \| (.+) \|$", re.M)
 TABLE = dict(ROWS.findall(docs.README.read_text().partition(docs.BEGIN)[2].partition(docs.END)[0]))
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """A sandbox, and a shell in a folder of each service: one is Healthy, v1.1.0 of one waits for a person, and v1.1.0
     of one is in a pause of an hour."""
 

@@ -8,13 +8,13 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
 import yaml
+from msgspec import Struct, field
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.image import REVISION
@@ -33,8 +33,7 @@ WAITS = SHORT.replace("[{weight: 50, pause: 1s}]", "[{weight: 25, pause: manual}
 FIRST = ("apply", "v1.0.0", "-q")
 
 
-@dataclass(slots=True)
-class Line:
+class Line(Struct):
     """The way to the API server: passes requests on, and may kill who asks them at one of them."""
 
     handle: Callable[[Request], Response]
@@ -58,8 +57,7 @@ class Line:
             raise ConnectionResetError
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(Struct, frozen=True):
     command: tuple[str, ...]
     before: tuple[tuple[str, ...], ...] = (FIRST,)
     config: str = SHORT

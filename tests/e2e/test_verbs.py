@@ -3,9 +3,9 @@
 import json
 import re
 import subprocess
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from companyos_canary.errors import ExitCode
 from tests.e2e.conftest import CANARY, Shell

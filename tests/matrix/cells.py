@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
+from msgspec import Struct
+
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from tests.matrix.faults import CLOCKS, EVENTS, FAULTS, NO_FAILURE, NOT_MADE, STALE, Handle, Meet, Stale
@@ -32,8 +34,7 @@ ALL_FAULTS = (*FAULTS, STALE, *CLOCKS, *EVENTS)
 _SENT = ("sent", "was created", "accepted", "taken effect", "continues", "aborted", "verdict=", "configured", "restart")
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """`at`: the number of the request (None: the whole command); `lasts`: every one from there on."""
 
     story: Story
@@ -48,8 +49,7 @@ class Cell:
         return f"{self.story.name} | {self.fault} | {where}"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What came of a cell; `broken` are the laws that it broke."""
 
     fault: str
@@ -97,8 +97,7 @@ class Line:
         return response
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """A story without a fault."""
 
     ran: Ran

@@ -6,7 +6,8 @@ those behind which no one can know, and with all others the server has refused i
 
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from companyos_canary.cluster.errors import unreachable
 from companyos_canary.model.http import Request, Response, Stream

@@ -1,10 +1,10 @@
 """The verbs of the matrix: the command, what is there before it, and what exit 0 of it promises."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from msgspec import Struct
 
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EXPERIMENT
@@ -21,8 +21,7 @@ SHORT = CONFIG.partition("steps:")[0].replace("replicas: 10", "replicas: 3") + (
 FEW = MANUAL.replace("replicas: 10", "replicas: 3")
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(Struct, frozen=True):
     """`holds`: what is true of the Rollout, `there` of the cluster, when the command has ended with 0; without both
     it only reads."""
 

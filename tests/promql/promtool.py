@@ -10,10 +10,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from companyos_canary.promql import STALE, Matcher, PromqlError, Scalar, Series, Vector, evaluate
 from companyos_canary.promql.values import Select
@@ -32,8 +32,7 @@ _SAMPLE = re.compile(r"\{(?P<labels>[^{}]*)\} (?P<value>[^ ,]+)")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """Series as promtool writes them: name -> one value each `interval` ms from 0 on, None if
     there is no sample. `at` is in ms."""
 

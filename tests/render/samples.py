@@ -1,8 +1,9 @@
 """Settings for tests about rendering."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from companyos_canary.config import MetricSettings, Settings, StepSettings
 

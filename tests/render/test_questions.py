@@ -1,10 +1,10 @@
 """What is asked: taken from recorded and built runs, or from canary.yaml; queries apart as text."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from companyos_canary.argo.limits import Limit
 from companyos_canary.config import PrometheusSettings, Settings

@@ -31,6 +31,6 @@ def test_the_example_of_a_scenario_is_one() -> None:
 
 
 def test_every_field_of_a_version_is_told() -> None:
-    fields = set(Behaviour.__dataclass_fields__)
+    fields = set(Behaviour.__struct_fields__)
     told = set(re.findall(r"^\| `([a-z_]+)` \| ", PAGE, re.M))
     assert fields <= told

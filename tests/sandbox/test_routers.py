@@ -3,10 +3,10 @@
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.kinds import (
@@ -37,8 +37,7 @@ PATH = {"path": "/", "backend": {"service": {"name": "root", "port": {"name": "u
 FORWARD = "alb.ingress.kubernetes.io/actions.root"
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """`objects` are there before; `weight` reads the canary's weight out of the first one, `routes`
     the names of the header and mirror routes."""
 

@@ -1,8 +1,8 @@
 """Moments of one story, built: what the screens, lines and records are tested with."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
 from rich.text import Text
 
 from companyos_canary.argo.events import events

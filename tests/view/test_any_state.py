@@ -1,11 +1,11 @@
 """Whatever a cluster holds, every view has something to say and none fails."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from companyos_canary.argo.cause import cause
 from companyos_canary.argo.picture import look

@@ -1,9 +1,9 @@
 """The first row is the answer, the last one the keys, whatever is between them."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from rich.text import Text
 
 from companyos_canary.argo.picture import look

@@ -1,7 +1,8 @@
 """The last events on a screen: those of this update, and never half of its story."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from companyos_canary.argo.picture import look
 from companyos_canary.model.quantity import format_time

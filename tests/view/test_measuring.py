@@ -1,9 +1,9 @@
 """The table of what Prometheus says now: whole screens, pipe lines, and the words for no value."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from companyos_canary.argo.limits import Limit
 from companyos_canary.argo.picture import look

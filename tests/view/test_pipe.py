@@ -1,10 +1,10 @@
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from companyos_canary.analysis.evidence import MARK
 from companyos_canary.argo.events import Noted, PodsReady, Replaced, awaits_a_verdict, events, untold

@@ -1,6 +1,6 @@
 """The ReplicaSets and pods of a screen, where there are many or they are new."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from companyos_canary.view.lines import Facts
 from tests.builders import NOW, STABLE, pod, pods, replicaset, snapshot

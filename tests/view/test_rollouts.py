@@ -1,10 +1,10 @@
 """Many Rollouts, a line each."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from companyos_canary.argo.rows import Listed, listed
 from companyos_canary.model.place import Place

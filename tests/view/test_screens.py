@@ -1,12 +1,12 @@
 """Whole screens, compared as text: recorded objects and built ones."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from companyos_canary.argo.picture import look

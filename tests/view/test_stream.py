@@ -1,9 +1,10 @@
 """What `watch -o json` tells of two snapshots, one after the other."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from companyos_canary.model.snapshot import Snapshot
 from tests.builders import NOW, event, result_object, run, snapshot

@@ -6,10 +6,11 @@ and has no side effects. Upstream: expr-lang/expr 1.17 vm/vm.go.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.analysis.expr import environment, functions, tree
 from companyos_canary.analysis.expr.checker import Checker
@@ -38,8 +39,7 @@ _TIME_CALLS = frozenset(("isNaN", "isInf"))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A parsed condition. Whether it fits a result depends on the type of the result."""
 
     text: str

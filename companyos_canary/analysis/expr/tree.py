@@ -1,7 +1,6 @@
 """The tree of a condition, its error, and the budget of one evaluation.
 
-Nodes are NamedTuples because those are created faster than dataclasses, which every view notices
-when it starts.
+Nodes are NamedTuples: what a condition is made of is taken apart as tuples are.
 """
 
 from typing import NamedTuple, TypeAlias

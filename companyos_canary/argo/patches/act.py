@@ -1,7 +1,8 @@
 """Stopping, holding, running again, restarting: what these verbs send."""
 
-import dataclasses
 from datetime import datetime, timedelta
+
+from msgspec import structs
 
 from companyos_canary.argo.effects import drained
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, pins, replace, test
@@ -162,7 +163,7 @@ def abort_unseen(rollout: Rollout, stable: ReplicaSet | None, record: Record | N
         return plain
     # The right to change the Deployment may be missing: then the abort is all there is.
     written, *rest = undone.patches
-    written = dataclasses.replace(written, beside=True, unwritten=_NOT_BACK)
+    written = structs.replace(written, beside=True, unwritten=_NOT_BACK)
     return Change((*_plain(rollout), written, *rest), put_back=back)
 
 

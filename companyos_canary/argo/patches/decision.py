@@ -1,14 +1,14 @@
 """What a verb decides: patches to send, a refusal, or nothing to do. Pure."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """One PATCH of the Rollout, or of the Deployment (its `workload`) that it takes its pods from.
     `subresource` is empty or `status`. `beside`: the change is made without it; where it cannot be
     written, that is only a note, which begins with `unwritten`."""
@@ -21,8 +21,7 @@ class Patch:
     unwritten: str = "could not record who deployed it"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Patches in the order they are sent. `note` is something the user should know about them.
     `again`: once the effect is seen, read and decide once more (a promote behind a resume).
     `put_back`: the version whose template takes the place of the newest one, where that is how the
@@ -34,15 +33,13 @@ class Change:
     put_back: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     message: str
     hint: str = ""
     exit_code: ExitCode = ExitCode.REFUSED
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Struct, frozen=True):
     """What the verb needs already holds."""
 
     message: str

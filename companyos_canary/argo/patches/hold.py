@@ -7,9 +7,10 @@ another. Its name is made from the images, so that the same hold is never there 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.argo.actions import one_line
 from companyos_canary.argo.patches.decision import Patch, add, remove, test
@@ -24,8 +25,7 @@ _UNWRITTEN = "the hold could not be written, so the version may be deployed agai
 STILL_HELD = "the hold could not be taken away"
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """`images` are held, each for its container. `key` and `text` are the annotation as it was read, empty before."""
 
     images: Mapping[str, str]

@@ -3,9 +3,11 @@ revisions before it ended; and what the records of a Rollout say together: which
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.argo.patches.decision import Change, Decision, Patch, add
 from companyos_canary.errors import words
@@ -28,8 +30,7 @@ Result = Literal["aborted", "promoted", "not promoted"]
 _RESULTS: Mapping[str, Result] = {word: word for word in get_args(Result)}
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """How one revision of a template ended, noted when the next one was written: the same
     ReplicaSet may come back under a higher number, and events expire. `undone`: an undo left it;
     then `at`, `by` and `reason` are the undo's, else those of the abort."""
@@ -55,8 +56,7 @@ class End:
         return {k: v for k, v in facts.items() if v}
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """Who put this version there, and which hash was stable then. Believed only where `image` is
     the ReplicaSet's own: the plugin's undo copies a stale annotation to an old ReplicaSet. `known`
     are hashes that were stable before, newest first: what an old ReplicaSet's own record said is

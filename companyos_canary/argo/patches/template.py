@@ -1,10 +1,10 @@
 """What puts another template in place: a new image, or that of an earlier revision."""
 
 import copy
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct, structs
 
 from companyos_canary.argo.affinity import without_rule
 from companyos_canary.argo.gitops import different, keeper_of, kept_in_git, put_back_note
@@ -43,7 +43,7 @@ def undo(
     if (rollout.observed and target.hash == rollout.current_hash) or _is_sent(rollout, target):
         already = _already(rollout, target)
         if isinstance(already, Nothing) and hold and not hold.is_there(rollout.annotations):
-            return Change((dataclasses.replace(hold.patch(), beside=False),), already.message)
+            return Change((structs.replace(hold.patch(), beside=False),), already.message)
         return already
     keeper = keeper_of(rollout)
     if keeper and not force:
@@ -223,8 +223,7 @@ def set_image(
     return Change((_image_patch(rollout, moved, image, record, holding),), note)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """A container of the pod template, and the path of it."""
 
     path: str

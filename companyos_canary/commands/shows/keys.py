@@ -4,7 +4,9 @@ A key that changes something decides as its verb does, on what is shown; pure.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.argo import effects
 from companyos_canary.argo.effects import Seen
@@ -30,8 +32,7 @@ KEY_VERBS: dict[str, tuple[Callable[[Rollout], Decision], Seen]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A verb that was confirmed for what was seen then."""
 
     verb: str

@@ -4,8 +4,9 @@ A pipe gets a line a change, a heartbeat where nothing does, and a verdict at th
 sentences for people go to stderr. A CI system gets the lines folded.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from companyos_canary.argo.events import Happened, PodsReady, awaits_a_verdict, events, happenings, untold
 from companyos_canary.argo.picture import Picture, look
@@ -51,8 +52,7 @@ class Show:
         """How it ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(Struct, frozen=True):
     """What flags say of the showing. `read_only`: no key changes anything; `stay`: it does not end
     with the rollout, but continues with the next."""
 

@@ -7,9 +7,10 @@ word (Prometheus, a log, permissions), runs concurrently with the drawing and wa
 import queue
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from companyos_canary.argo.picture import look
 from companyos_canary.commands.session import Session

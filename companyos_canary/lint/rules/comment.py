@@ -6,7 +6,8 @@ its own it is about the next field; above the first field of a document it is ab
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from companyos_canary.errors import near
 from companyos_canary.lint.documents import Node, YamlDocument
@@ -16,8 +17,7 @@ _COMMENT = re.compile(r"(?:^|\s)#\s*canary-lint:\s*(?P<rest>.*)$")
 _IGNORE = re.compile(r"ignore\s*=\s*(?P<ids>[\w-]+(?:\s*,\s*[\w-]+)*)(?P<reason>.*)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """`ids` are empty if the comment cannot be understood. It is about lines `first` to `last`, both included; a
     `first` of 0 means that it is about nothing."""
 
@@ -81,8 +81,7 @@ def _scope(node: Node, about: int) -> tuple[int, int]:
     return about, about
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(Struct, frozen=True):
     """A comment, the rules whose findings it left out, and all rules that there are."""
 
     comment: Comment

@@ -7,10 +7,11 @@ those of the CRDs of Argo Rollouts 9f8d111d8, the others those of Kubernetes 1.3
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.errors import nearest
 from companyos_canary.lint.finding import Found, Path, dotted, rule
@@ -47,16 +48,14 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """A field that the kind does not have. `near` is one that is spelled alike, or empty."""
 
     path: Path
     near: str
 
 
-@dataclass(frozen=True, slots=True)
-class WrongType:
+class WrongType(Struct, frozen=True):
     """A value that is not what its field takes."""
 
     path: Path
@@ -64,8 +63,7 @@ class WrongType:
     found: Any
 
 
-@dataclass(frozen=True, slots=True)
-class MissingField:
+class MissingField(Struct, frozen=True):
     """A field that is required."""
 
     path: Path

@@ -2,8 +2,9 @@
 that bindings in the store give), and the reviews that ask about them."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.errors import ConfigError
 from companyos_canary.model.http import Json, Request, Response
@@ -22,8 +23,7 @@ _API = "rbac.authorization.k8s.io/v1"
 _HINT = f"`apiVersion: {_API}`, `kind: Role` or `ClusterRole`, `rules`"
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(Struct, frozen=True):
     """What RBAC decides on. `namespace` is empty for all namespaces or the cluster."""
 
     verb: str
@@ -45,8 +45,7 @@ def all_rules(_: str) -> list[Json]:
     return [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(Struct, frozen=True):
     """Whom a request is from and what they may do; `rules` tells it by namespace."""
 
     user: str
@@ -97,8 +96,7 @@ def _status(rules: list[Json]) -> Json:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """What one rule allows. `namespace` is that of its Role, empty for a ClusterRole."""
 
     verbs: tuple[str, ...]
@@ -125,8 +123,7 @@ class Rule:
         return {**rule, "resourceNames": list(self.names)} if self.names else rule
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
+class Roles(Struct, frozen=True):
     """A Policy: allowed is what any rule allows."""
 
     rules: tuple[Rule, ...]

@@ -3,8 +3,9 @@ the client accepts (plain, as a Table, or only its metadata)."""
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.sandbox.api.tables import include_of, table
@@ -58,8 +59,7 @@ def page_not_found() -> Response:
     return Response(404, {"Content-Type": "text/plain; charset=utf-8"}, b"404 page not found\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """`show` turns objects into what is sent; `now` is text (RFC 3339) for ages in tables."""
 
     name: Literal["object", "table", "metadata"]

@@ -4,8 +4,9 @@ fields, refuse to take fields from others."""
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from companyos_canary.model.http import Json
 from companyos_canary.sandbox.api.admission import check_metadata

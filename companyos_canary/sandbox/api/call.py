@@ -3,9 +3,10 @@ object in its body (JSON, YAML or, for the few kinds that kubectl sends that way
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from msgspec import Struct
 
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.sandbox.kinds import KINDS, Kind
@@ -25,8 +26,7 @@ PROTOBUF = "application/vnd.kubernetes.protobuf"
 _YAML = ("application/yaml", "application/apply-patch+yaml")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A request for objects. `name` is empty for a collection; `rest` is what follows the
     subresource (`proxy/PATH`)."""
 

@@ -3,9 +3,10 @@ written, a line a second."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from companyos_canary.model.http import Response
 from companyos_canary.model.quantity import format_time, parse_time

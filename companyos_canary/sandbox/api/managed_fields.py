@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.model.http import Json
 from companyos_canary.sandbox.api.merge_patch import merge_key
@@ -27,8 +29,7 @@ _NOT_OWNED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Manager:
+class Manager(Struct, frozen=True):
     """Who writes. `operation` is Apply or Update, `time` RFC 3339."""
 
     name: str
@@ -42,8 +43,7 @@ class Manager:
         return mine == (entry.manager.name, entry.manager.operation, entry.manager.subresource)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One entry of managedFields: paths of `f:name`, `k:{...}`, `v:...` and `.` elements."""
 
     manager: Manager

@@ -6,10 +6,11 @@ import base64
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.model.http import Json
 from companyos_canary.sandbox.objects import ApiStatus, bad_request
@@ -18,8 +19,7 @@ _MAGIC = b"k8s\x00"
 _MOST_NESTED = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """`type` is a word (text, number, flag, time, ...) or the name of a message."""
 
     name: str

@@ -2,9 +2,10 @@
 them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from companyos_canary.model.http import Json
 from companyos_canary.model.quantity import parse_time
@@ -167,8 +168,7 @@ def event_source(obj: Object, _: str) -> str:
     return ", ".join(v for v in (source.get("component"), source.get("host")) if v)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """`priority` 1 is shown by `-o wide` only; `cell` gets the object and the time now."""
 
     name: str

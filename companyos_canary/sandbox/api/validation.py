@@ -4,8 +4,9 @@ and labels, finalizers and selectors that break a rule."""
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from companyos_canary.sandbox.api.built_in import Cause, causes_of
 from companyos_canary.sandbox.api.schema import Shape, shape_of
@@ -37,8 +38,7 @@ _NAME_RULE = (
 )
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """What is wrong with an object: paths of unknown fields, and (path, message, reason)."""
 
     unknown: list[str] = field(default_factory=list)

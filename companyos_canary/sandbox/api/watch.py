@@ -1,7 +1,8 @@
 """A watch: the changes since a resourceVersion as lines of JSON, until time-out or close."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from companyos_canary.model.http import Json
 from companyos_canary.model.quantity import format_time
@@ -15,8 +16,7 @@ BOOKMARK_SECONDS = 60.0
 BEFORE_THE_END = 2.0  # seconds: the last bookmark of a watch
 
 
-@dataclass(frozen=True, slots=True)
-class WatchOptions:
+class WatchOptions(Struct, frozen=True):
     """`since` None: what exists comes first as ADDED. `bookmark_initial`: a bookmark that says
     where that ends (`sendInitialEvents`). `seconds` is how long the watch lasts."""
 

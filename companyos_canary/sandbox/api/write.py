@@ -3,7 +3,8 @@
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from companyos_canary.model.http import Json, Response
 from companyos_canary.model.quantity import format_time
@@ -32,8 +33,7 @@ Refuse = Callable[[Object], str | None]
 _ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(Struct, frozen=True):
     """`refuse` says of an object why the sandbox will not take it (None: it will), `may_create` whether the user may
     create what an apply would."""
 

@@ -1,9 +1,10 @@
 """One pass over one Rollout: what was read at its start and what it has decided so far."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
 
 from companyos_canary.argo.replicas import Limits, Pods, limits
 from companyos_canary.model.image import HASH_LABEL, REVISION
@@ -22,8 +23,7 @@ INCONCLUSIVE = "InconclusiveAnalysisRun"
 INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """What a plugin is asked: `operation` is Run, Abort or Terminate, `config` that of its step, `state` what it wanted
     to remember, None at first. The version is named by its namespace and hash."""
 
@@ -35,8 +35,7 @@ class Call:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """`phase` is Successful, Running, Failed or Error; one that is Running is asked again `after` that time."""
 
     phase: str = "Successful"
@@ -48,8 +47,7 @@ class Answer:
 Ask = Callable[[Call], Answer]
 
 
-@dataclass(slots=True)
-class Pauses:
+class Pauses(Struct):
     """What this pass does to pauses and aborts; applied when the status is written."""
 
     added: list[str] = field(default_factory=list)
@@ -63,8 +61,7 @@ class Pauses:
         self.abort, self.message = True, message
 
 
-@dataclass(slots=True)
-class Pass:
+class Pass(Struct):
     """`rollout` is the object as read, with the template of its workload; `view` the same, typed.
     `canary` is the ReplicaSet of the newest template, `stable` the one last promoted; they are
     the same object when promoted. `runs` are all AnalysisRuns it owns; `step_run` and

@@ -1,8 +1,9 @@
 """Whether a Rollout's spec is valid. It is looked at in every pass, and seldom another one than before."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from companyos_canary.argo.canary_faults import Fault
 from companyos_canary.argo.validation import first_fault
@@ -16,8 +17,7 @@ _Find = Callable[..., Any]
 _MOVES = ("generation", "managedFields", "resourceVersion")
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """What a fault was looked for in: the Rollout, and what the store had of all that was asked for."""
 
     spec: Object
@@ -26,8 +26,7 @@ class _Seen:
     fault: Fault | None
 
 
-@dataclass(slots=True)
-class Validity:
+class Validity(Struct):
     """The first fault of each Rollout. It is looked for again when the Rollout or an object to which it refers has
     changed; the store never changes one in place."""
 

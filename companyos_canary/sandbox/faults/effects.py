@@ -3,8 +3,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from companyos_canary.errors import UsageError, guess
 from companyos_canary.model.http import Request, Response
@@ -42,8 +43,7 @@ class Silent(TimeoutError):
     """No answer comes; a server keeps the connection open and says nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Another answer: 401, 403 (as RBAC says it), 409, 410, 422, 429, 500, 503, 504."""
 
     code: int
@@ -51,74 +51,63 @@ class Answer:
     retry_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Html:
+class Html(Struct, frozen=True):
     """A page of something in between (a proxy that needs a login) in place of the answer."""
 
     code: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Struct, frozen=True):
     """The connection is reset before any answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """The answer (or the stream) is reset after so many bytes: in the middle of a line."""
 
     bytes: int = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Truncate:
+class Truncate(Struct, frozen=True):
     """The answer (or the stream) ends after so many bytes, in good order: half an object."""
 
     bytes: int = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """No answer; a stream that already runs says nothing after so many lines."""
 
     lines: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Slow:
+class Slow(Struct, frozen=True):
     """The answer comes later."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Expire:
+class Expire(Struct, frozen=True):
     """A watch says 410 in an ERROR event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lose:
+class Lose(Struct, frozen=True):
     """A change is answered as if it had been made, and nothing of it is kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Race:
+class Race(Struct, frozen=True):
     """Someone else writes to the object just before a change of it: whoever pins the
     resourceVersion gets a conflict. `refuse`: everyone gets one (a storm of them)."""
 
     refuse: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Freeze:
+class Freeze(Struct, frozen=True):
     """The Rollouts controller is stopped, for so many seconds (None: until it is thawed). This
     is no answer to a request: see `Cluster.freeze`."""
 
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RouterLag:
+class RouterLag(Struct, frozen=True):
     """Traffic routers take each new weight over so many seconds late, and say so. This is no answer to a request
     either: see `behaviour.Lag`."""
 
@@ -128,8 +117,7 @@ class RouterLag:
 Effect = Answer | Html | Drop | Cut | Truncate | Silence | Slow | Expire | Lose | Race
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One rule. `method` and `verb` (get, list, watch, patch, ...) are compared, `path` is a
     regular expression that is searched; empty ones match all. `times` None: for ever; `after`:
     so many matching requests are let through first. Lose and Race meet changes only."""

@@ -5,7 +5,9 @@ import json
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.model.http import Request, Response, Stream
 from companyos_canary.sandbox.api.answer import encoded, failure, status_object
@@ -34,8 +36,7 @@ _MERGE = {"Content-Type": "application/merge-patch+json", "User-Agent": "somebod
 _PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Sign in</body></html>\n"
 
 
-@dataclass(slots=True)
-class _Rule:
+class _Rule(Struct):
     fault: Fault
     seen: int = 0
     met: int = 0

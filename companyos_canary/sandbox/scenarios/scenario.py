@@ -1,17 +1,17 @@
 """A scenario: how each version behaves (which may change with a pod's age or its share of traffic),
 how much traffic there is, and what comes of a deploy."""
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
+
+from msgspec import Struct
 
 Failure = Literal["ImagePullBackOff", "CrashLoopBackOff"]
 Shown = Literal["all", "none", "unlabelled"]
 Axis = Literal["seconds", "weight"]
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(Struct, frozen=True):
     """A value that changes along an axis: `seconds` since the pod was first seen ready, or the
     `weight` (percent of the ready pods) of its version. Each point is (from where, value) and holds
     up to the next; before the first one its value holds, too."""
@@ -30,8 +30,7 @@ _AS_FAST = Course(((0.0, 1.0),))
 _NEARLY_ALL = Course(((0.0, 0.9999),))
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """What holds for a pod at one moment: shares of 1, and how many times slower it answers. Where
     requests are drawn, errors come `clumps` at a time."""
 
@@ -41,8 +40,7 @@ class Rates:
     clumps: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(Struct, frozen=True):
     """`errors`: the share of requests that end in a 5xx; `latency`: how many times slower than the
     healthy distribution; `opa`: the share of policy decisions that are made. `starts_in`: seconds
     from a pod's creation to Ready. `fails`: why its pods never get Ready. `metrics`: what is
@@ -71,8 +69,7 @@ RATE = 200.0
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(Struct, frozen=True):
     """What `canary deploy VERSION` comes to over v1.0.0, with the demo's canary.yaml: its exit
     code, its verdict, and the metric that it names (empty: none)."""
 
@@ -86,8 +83,7 @@ class Promise:
         return f"{self.deploy}: {self.verdict}{named}, exit {self.exit}"
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """`versions` are patterns of tags (`v1.2.0`, `bad*`), the first that fits counts; a tag that
     fits none is healthy. `traffic` is in requests a second, for each Rollout; `buckets` are the upper
     bounds of the latency histogram, in seconds."""
@@ -105,8 +101,7 @@ class Scenario:
         return next((b for pattern, b in self.versions if fnmatchcase(tag, pattern)), HEALTHY)
 
 
-@dataclass(slots=True)
-class Playing:
+class Playing(Struct):
     """The scenario that is played now; another one may take its place while the sandbox runs."""
 
     scenario: Scenario

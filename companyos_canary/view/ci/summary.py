@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
+
+from msgspec import Struct
 
 from companyos_canary.argo.durations import timeline
 from companyos_canary.argo.metric_rows import MetricRow
@@ -25,8 +26,7 @@ _LONGEST = 200  # characters of a value in a table
 _SOMEBODY = ("paused", "interrupted")
 
 
-@dataclass(frozen=True, slots=True)
-class Outputs:
+class Outputs(Struct, frozen=True):
     """What later steps may read. `phase` and `revision` are what the Rollout shows at the end,
     `image` is the one that was followed; each may be empty."""
 
@@ -36,8 +36,7 @@ class Outputs:
     image: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """`message` is one sentence at `level` under `title`; nothing is to be reported where the level is
     empty. `summary` is Markdown."""
 

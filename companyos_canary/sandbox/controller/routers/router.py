@@ -1,8 +1,9 @@
 """What every router does: take a weight and the routes of a step, and say whether it is so."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Step
@@ -19,8 +20,7 @@ class RouterError(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     """`weight` of `most` to the canary; the rest to stable, without what experiments get."""
 
     weight: int
