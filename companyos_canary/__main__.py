@@ -1,15 +1,32 @@
 """`python -m companyos_canary` is `canary`; Ctrl-C also counts while the program is loaded."""
 
+import atexit
+import contextlib
+import gc
+import os
 import sys
+from typing import NoReturn
 
 
 def main() -> None:
+    gc.set_threshold(50_000)  # what is loaded is kept: there is nothing to collect in it
     try:
-        from companyos_canary.cli import start as canary  # noqa: PLC0415 - it takes the longest
+        from companyos_canary.cli import start  # noqa: PLC0415 - it takes the longest
 
-        canary()
+        code = start()
     except KeyboardInterrupt:
-        sys.exit(130)
+        code = 130
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process as Python does, but does not take all modules and values apart one by one: that is a quarter of
+    the time of a short verb."""
+    atexit._run_exitfuncs()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

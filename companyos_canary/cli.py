@@ -237,11 +237,11 @@ class _Closed(io.StringIO):
         raise OSError(errno.EBADF, "it is closed")
 
 
-def start() -> None:
-    """The `canary` program. SIGTERM (a cancelled CI job) and the end of a terminal are Ctrl-C: the
+def start() -> int:
+    """The `canary` program, and its exit code. SIGTERM (a cancelled CI job) and the end of a terminal are Ctrl-C: the
     verdict is still said. Under nohup the terminal may end."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
     sys.stdout, sys.stderr = sys.stdout or _Closed(), sys.stderr or _nowhere()
-    sys.exit(run(sys.argv[1:], Runtime.real()))
+    return run(sys.argv[1:], Runtime.real())

@@ -111,6 +111,25 @@ def test_ctrl_c_while_the_program_is_loaded_is_130() -> None:
     assert (ran.returncode, ran.stderr) == (130, "")
 
 
+def test_the_end_runs_what_waits_for_it_writes_everything_and_takes_nothing_apart() -> None:
+    ran = subprocess.run([sys.executable, "-c", ENDING], cwd=ROOT, text=True, capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr) == (2, "error: there is no verb `x`\nhint: see `canary --help`\n")
+    assert ran.stdout == "before\nat exit\n"
+
+
+ENDING = """
+import atexit, sys
+class Kept:
+    def __del__(self):
+        print("taken apart")
+kept = Kept()
+kept.itself = kept
+print("before")
+atexit.register(print, "at exit")
+sys.argv = ["canary", "x"]
+from companyos_canary.__main__ import main
+main()
+"""
 INTERRUPTED = """
 import builtins, sys
 real = builtins.__import__
