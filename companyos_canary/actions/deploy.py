@@ -1,7 +1,8 @@
 """Shipping a version: which image it is, what is sent, and how long it may take."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec import Struct
 
@@ -84,45 +85,48 @@ def send_deploy(
     first write."""
     now, checked = time.now(), False
 
-    def image_in(rollout: Rollout) -> str:
-        container = container_of(rollout, deploy.container)
-        live = rollout.image(container)
-        return image_reference(deploy.repository or repository(live), deploy.version)
-
-    def written(before: Rollout, after: Rollout) -> Effect:
-        container = container_of(after, deploy.container)
-        if after.image(container) == image_in(before):
-            return Effect.SEEN
-        return Effect.PENDING if after.template == before.template else Effect.OTHER
-
     def decide(rollout: Rollout) -> Decision:
-        if problem := impossible(rollout, deploy.until):
-            return Refusal(problem, "--until healthy or --until paused")
-        container, image = container_of(rollout, deploy.container), image_in(rollout)
-        known = stable_hashes(rollout.annotations)
-        record = Record(deploy.by, now, deploy.reason, image, rollout.stable_hash, known, ends_with(rollout))
-        if not rollout.containers and not not_changeable(rollout):
-            return Refusal(f"Rollout `{name}` has no containers", "see `canary render`")
-        return set_image(
-            rollout,
-            container,
-            image,
-            record=record,
-            supersede=deploy.supersede,
-            release=deploy.release_hold,
-            force=deploy.force,
-        )
-
-    def decide_and_check(rollout: Rollout) -> Decision:
         nonlocal checked
-        decision = decide(rollout)
+        decision = _decided(rollout, deploy, now)
         if isinstance(decision, Change) and not checked and not dry_run:
             check(rollout)
             checked = True
         return decision
 
-    verb = Verb("deploy", decide_and_check, written, of_template=True, reason=deploy.reason)
+    verb = Verb("deploy", decide, partial(_written, deploy), of_template=True, reason=deploy.reason)
     return change(cluster, name, verb, time=time, dry_run=dry_run, wait=wait)
+
+
+def _decided(rollout: Rollout, deploy: Deploy, now: datetime) -> Decision:
+    if problem := impossible(rollout, deploy.until):
+        return Refusal(problem, "--until healthy or --until paused")
+    container, image = container_of(rollout, deploy.container), _image_in(rollout, deploy)
+    known = stable_hashes(rollout.annotations)
+    record = Record(deploy.by, now, deploy.reason, image, rollout.stable_hash, known, ends_with(rollout))
+    if not rollout.containers and not not_changeable(rollout):
+        return Refusal(f"Rollout `{rollout.name}` has no containers", "see `canary render`")
+    return set_image(
+        rollout,
+        container,
+        image,
+        record=record,
+        supersede=deploy.supersede,
+        release=deploy.release_hold,
+        force=deploy.force,
+    )
+
+
+def _written(deploy: Deploy, before: Rollout, after: Rollout) -> Effect:
+    container = container_of(after, deploy.container)
+    if after.image(container) == _image_in(before, deploy):
+        return Effect.SEEN
+    return Effect.PENDING if after.template == before.template else Effect.OTHER
+
+
+def _image_in(rollout: Rollout, deploy: Deploy) -> str:
+    """The image that the version is, in the repository of canary.yaml or of the container that is there."""
+    live = rollout.image(container_of(rollout, deploy.container))
+    return image_reference(deploy.repository or repository(live), deploy.version)
 
 
 def timeout_of(cluster: Cluster, rollout: Rollout) -> timedelta:

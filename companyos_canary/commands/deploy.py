@@ -1,5 +1,6 @@
 """`canary deploy VERSION`: set the image, follow this version to its end."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +22,7 @@ from companyos_canary.commands.outcome import CHANGE, FOLLOWED_EXITS, sent_answe
 from companyos_canary.config.settings import image_reference
 from companyos_canary.errors import ExitCode, NotFound, Refused, UsageError
 from companyos_canary.model import image as images
-from companyos_canary.model.abort_on import NEVER
+from companyos_canary.model.abort_on import NEVER, AbortOn
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 from companyos_canary.view.ci.summary import standing_report
@@ -74,20 +75,17 @@ def deploy(
     --abort-on aborts it if its pods crash or cannot get their image, or if nothing moves for so long, for as
     long as this command follows it. It goes before `abort_on` of canary.yaml; `none` turns that off.
     """
-    from companyos_canary.commands.follow import Aim, follow_to_the_end
-
     image_reference("image", version)
-    runtime, settings = session.runtime, session.resolved.settings
     if no_wait and abort_on:
         raise UsageError("--abort-on and --no-wait exclude each other: no one would look", hint="leave out one of them")
-    time = session.time(timeout)
+    time, settings = session.time(timeout), session.resolved.settings
     guarded = NEVER if no_wait else guarded_by(settings, abort_on)
     wanted = action.Deploy(
         version=version,
         repository=settings.image if settings else None,
         container=container or (settings.container if settings else None),
         supersede=supersede,
-        by=runtime.user,
+        by=session.runtime.user,
         reason=reason,
         release_hold=release_hold,
         force=force,
@@ -96,17 +94,24 @@ def deploy(
     changed = _sent(session, wanted, time, dry_run=dry_run, no_wait=no_wait, aborts=guarded != NEVER)
     if dry_run:
         return would_send(session, changed)
-    live = changed.after
-    image = live.image(action.container_of(live, wanted.container))
-    if answer := _without_following(session, changed, image, no_wait=no_wait):
+    if answer := _without_following(session, changed, wanted, no_wait=no_wait):
         return answer
+    return _followed(session, changed, wanted, guarded, timeout)
+
+
+def _followed(
+    session: base.Session, changed: Changed, wanted: action.Deploy, guarded: AbortOn, timeout: timedelta | None
+) -> base.Answer:
+    from companyos_canary.commands.follow import Aim, follow_to_the_end
+
+    live = changed.after
     for note in filter(None, (*changed.notes, rounding(live) if changed.sent else "")):
         session.note(note)
     aim = Aim(
-        until=until,
+        until=wanted.until,
         generation=live.generation,
         container=action.running_container(live, wanted.container),
-        image=image,
+        image=_image(changed, wanted),
         timeout=timeout,
         sent=bool(changed.sent),
         abort_on=guarded,
@@ -114,9 +119,16 @@ def deploy(
     return follow_to_the_end(session, live, aim)
 
 
-def _without_following(session: base.Session, changed: Changed, image: str, *, no_wait: bool) -> base.Answer | None:
+def _image(changed: Changed, wanted: action.Deploy) -> str:
+    """The image that the Rollout has now in the container that is meant."""
+    return changed.after.image(action.container_of(changed.after, wanted.container))
+
+
+def _without_following(
+    session: base.Session, changed: Changed, wanted: action.Deploy, *, no_wait: bool
+) -> base.Answer | None:
     """The answer where there is nothing to follow; None where there is."""
-    live = changed.after
+    live, image = changed.after, _image(changed, wanted)
     if no_wait:
         return sent_answer(session, changed, f"{images.version(image)} is set on `{live.name}` in {session.place}")
     if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:

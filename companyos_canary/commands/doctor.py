@@ -1,6 +1,7 @@
 """`canary doctor`: whether a release could go through, before there is one."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -73,29 +74,16 @@ def doctor(
 
 
 def _checks(session: base.Session, before: str) -> Iterator[Check]:
-    settings = session.resolved.file
-    if session.resolved.problem:
-        problem = session.resolved.problem
-        yield Check("config", "fault", problem.message, problem.hint)
-    elif settings:
-        check = _config(settings)
-        yield check
-        settings = settings if check.mark == "ok" else None
-    else:
-        yield Check("config", "warning", "there is no canary.yaml here or in a folder above", "canary init")
+    config = _config(session)
+    yield config
+    settings = session.resolved.file if config.mark == "ok" else None
     try:
         cluster = session.cluster
         server = cluster.version()
     except CanaryError as error:
         yield Check("api-server", "fault", error.message, error.hint)
         return
-    where = f" (context {cluster.context})" if cluster.context else ""
-    yield Check("api-server", "ok", f"the API server answers: Kubernetes {server.get('gitVersion') or '?'}{where}")
-    now = session.runtime.clock.now()
-    if expires := getattr(cluster.transport, "expires", None):
-        yield installation.credentials(expires, now)
-    if cluster.server_time:
-        yield installation.clock_skew(now - cluster.server_time)
+    yield from _connection(cluster, server, session.runtime.clock.now())
     yield from _seen("crds", lambda: list(prerequisites.crd_checks(cluster, settings)))
     found: list[Json] = []
     yield from _seen("controller", lambda: [prerequisites.controller_check(session, found)])
@@ -114,8 +102,23 @@ def _checks(session: base.Session, before: str) -> Iterator[Check]:
         yield readiness.before(before, _outcome(session, snapshot, before))
 
 
-def _config(settings: Settings) -> Check:
-    """Whether it can be rendered: queries and files that it names are read only then."""
+def _connection(cluster: Cluster, server: Json, now: datetime) -> Iterator[Check]:
+    """What is known of a server that has answered: its version, when the credentials end, and its clock."""
+    where = f" (context {cluster.context})" if cluster.context else ""
+    yield Check("api-server", "ok", f"the API server answers: Kubernetes {server.get('gitVersion') or '?'}{where}")
+    if expires := getattr(cluster.transport, "expires", None):
+        yield installation.credentials(expires, now)
+    if cluster.server_time:
+        yield installation.clock_skew(now - cluster.server_time)
+
+
+def _config(session: base.Session) -> Check:
+    """Whether canary.yaml can be rendered: queries and files that it names are read only then."""
+    settings, problem = session.resolved.file, session.resolved.problem
+    if problem:
+        return Check("config", "fault", problem.message, problem.hint)
+    if settings is None:
+        return Check("config", "warning", "there is no canary.yaml here or in a folder above", "canary init")
     try:
         objects(settings, None)
     except CanaryError as error:

@@ -232,7 +232,7 @@ def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelt
     if refusal := wanted.refusal(live):
         raise Refused(refusal.message, hint=refusal.hint)
     climbed = promote_to_weight(session.cluster, live.name, weight, time=time)
-    rollout, place = climbed.rollout, session.place
+    rollout = climbed.rollout
     how = f" ({_promotes(climbed)})" if climbed.promotes else ""
     if climbed.unseen:
         said = unseen(session, climbed.unseen, "promote")
@@ -241,16 +241,8 @@ def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelt
         data = {**entries(said.data), "verdict": verdict, **reached, "promotes": climbed.promotes}
         return replace(said, data=data, lines=(f"{said.lines[0]}{how}",))
     code = ExitCode.TIMEOUT if climbed.kind is None else EXIT[climbed.kind]
-    if code is ExitCode.OK and not climbed.promotes:
-        there = rollout.resource_version == live.resource_version
-        already, nothing = ("already ", "nothing to promote") if there else ("", "this command promoted nothing")
-        line = f"{rollout.name} in {place} {already}has {asked_share(rollout)} %: {nothing}"
-    elif code is ExitCode.OK:
-        line = f"{rollout.name} in {place} has {asked_share(rollout)} %"
-    elif climbed.kind is None:
-        line = f"{rollout.name} in {place} did not reach {weight} % in time"
-    else:
-        line = f"{rollout.name} in {place} did not reach {weight} %: {climbed.kind}"
+    there = f"{rollout.name} in {session.place}"
+    line = _reached(there, live, climbed) if code is ExitCode.OK else _missed(there, weight, climbed)
     return Answer(
         code=code,
         data=ClimbedRow(
@@ -264,6 +256,19 @@ def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelt
         objects=(rollout.raw,),
         name=rollout.resource,
     )
+
+
+def _reached(there: str, before: Rollout, climbed: Climbed) -> str:
+    share = asked_share(climbed.rollout)
+    if climbed.promotes:
+        return f"{there} has {share} %"
+    if climbed.rollout.resource_version == before.resource_version:
+        return f"{there} already has {share} %: nothing to promote"
+    return f"{there} has {share} %: this command promoted nothing"
+
+
+def _missed(there: str, weight: float, climbed: Climbed) -> str:
+    return f"{there} did not reach {weight} %" + (" in time" if climbed.kind is None else f": {climbed.kind}")
 
 
 EXAMPLES = (

@@ -92,10 +92,9 @@ def undo(
     if to is not None:
         _warn(session, snapshot, target, force=force)
     record = action.record_for(snapshot, target, by=session.runtime.user, now=time.now(), reason=reason)
-    name = snapshot.rollout.name
     changed = action.send_undo(
         session.cluster,
-        name,
+        snapshot.rollout.name,
         target,
         record,
         time=time,
@@ -104,19 +103,28 @@ def undo(
         hold=action.hold_for(snapshot, target, record) if hold else None,
         force=force,
     )
-    where = _named(target)
     if not changed.before.observed and isinstance(changed.decision, Change):
         _say_what_else(session, changed, dry_run=dry_run)
     if dry_run:
         return _would(session, changed, snapshot, target)
-    over = changed.after.observed and changed.after.is_fully_promoted
+    if answer := _without_following(session, changed, target, no_wait=no_wait):
+        return answer
+    return _followed(session, changed, snapshot, target, fast=fast, timeout=timeout, time=time)
+
+
+def _without_following(
+    session: base.Session, changed: Changed, target: ReplicaSet, *, no_wait: bool
+) -> base.Answer | None:
+    """The answer where there is nothing to follow; None where there is."""
+    live = changed.after
+    over = live.observed and live.is_fully_promoted
     if isinstance(changed.decision, Nothing) and (no_wait or over):
         return sent_answer(session, changed, changed.decision.message)
     if no_wait:
-        return sent_answer(session, changed, f"{name} in {session.place} goes back to {where}")
+        return sent_answer(session, changed, f"{live.name} in {session.place} goes back to {_named(target)}")
     if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
         return unseen(session, changed, "undo")
-    return _followed(session, changed, snapshot, target, fast=fast, timeout=timeout, time=time)
+    return None
 
 
 def _followed(

@@ -42,6 +42,7 @@ def _warned(plan: PlanRow, facts: Facts, *, doubtful: bool) -> list[Line]:
 def plain(plan: PlanRow) -> tuple[str, ...]:
     """For a pipe: a line for the traffic, each step, each kind of version and each warning."""
     warned = {w: keyed("warning", code=w.code, message=w.message) for w in plan.warnings}
+    of = len(plan.steps)
     return (
         keyed(
             "plan",
@@ -54,34 +55,36 @@ def plain(plan: PlanRow) -> tuple[str, ...]:
             seed=str(plan.seed),
         ),
         *(line for w, line in warned.items() if _is_first(w)),
-        *(
-            keyed(
-                f"step {s.number}/{len(plan.steps)}",
-                weight=str(s.percent),
-                share=f"{s.share:.4g}",
-                pods="" if s.pods is None else str(s.pods),
-                start=duration(s.starts_after_seconds),
-                end=duration(s.ends_after_seconds),
-                most=duration(s.at_most_after_seconds),
-                looks=str(s.looks),
-                requests=f"{s.requests:.0f}",
-            )
-            for s in plan.steps
-        ),
-        *(
-            keyed(
-                "version",
-                times=f"{c.times:g}",
-                rolled_back=f"{c.rolled_back:.4g}",
-                held=f"{c.held:.4g}",
-                promoted=f"{c.promoted:.4g}",
-                stopped_after=_after(c.stopped_after_seconds),
-                promoted_after=_after(c.promoted_after_seconds),
-                releases=str(c.releases),
-            )
-            for c in plan.chances
-        ),
+        *(_plain_step(step, of) for step in plan.steps),
+        *map(_plain_chance, plan.chances),
         *(line for w, line in warned.items() if not _is_first(w)),
+    )
+
+
+def _plain_step(step: PlannedStep, of: int) -> str:
+    return keyed(
+        f"step {step.number}/{of}",
+        weight=str(step.percent),
+        share=f"{step.share:.4g}",
+        pods="" if step.pods is None else str(step.pods),
+        start=duration(step.starts_after_seconds),
+        end=duration(step.ends_after_seconds),
+        most=duration(step.at_most_after_seconds),
+        looks=str(step.looks),
+        requests=f"{step.requests:.0f}",
+    )
+
+
+def _plain_chance(chance: Chance) -> str:
+    return keyed(
+        "version",
+        times=f"{chance.times:g}",
+        rolled_back=f"{chance.rolled_back:.4g}",
+        held=f"{chance.held:.4g}",
+        promoted=f"{chance.promoted:.4g}",
+        stopped_after=_after(chance.stopped_after_seconds),
+        promoted_after=_after(chance.promoted_after_seconds),
+        releases=str(chance.releases),
     )
 
 
