@@ -107,6 +107,20 @@ def test_why_the_deadline_aborted_is_soon_gone_from_the_status_of_v1_9(release: 
 
 
 @pytest.mark.parametrize("release", [V1_9, HEAD], ids=lambda r: r.name)
+def test_the_deadline_aborts_a_promotion_in_full_too(release: Release) -> None:
+    stage = Stage(
+        [{"setWeight": 20}, {"pause": {}}], release=release, progressDeadlineSeconds=5, progressDeadlineAbort=True
+    )
+    stage.run()
+    stage.set_image("bad")
+    stage.run(20)
+    stage.status(promoteFull=True)
+    stage.run(20)
+    assert stage.object["status"]["abort"] is True
+    assert stage.phase.startswith("Degraded")
+
+
+@pytest.mark.parametrize("release", [V1_9, HEAD], ids=lambda r: r.name)
 def test_v1_9_writes_that_it_is_paused_before_it_looks_at_a_new_template(release: Release) -> None:
     stage = Stage([{"setWeight": 20}, {"pause": {}}], release=release)
     stage.run()

@@ -135,9 +135,9 @@ def _put_progress(state: Pass, status: Status, healthy: bool, unhealthy: bool) -
         put(status, now, ("Progressing", "True", reason, message), refresh=True)
     elif deadline_is_over(state, status):
         message = f'ReplicaSet "{name}" has timed out progressing.'
-        changed = put(status, now, ("Progressing", "False", "ProgressDeadlineExceeded", message))
+        put(status, now, ("Progressing", "False", "ProgressDeadlineExceeded", message))
         under_way = not state.promoted or not state.release.aborts_at_once
-        if changed and state.rollout["spec"].get("progressDeadlineAbort") and under_way:
+        if state.rollout["spec"].get("progressDeadlineAbort") and under_way:
             state.tell("Warning", "RolloutAborted", message)
             state.pauses.abort_with(message)
 

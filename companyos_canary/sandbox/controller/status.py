@@ -75,7 +75,7 @@ def write(state: Pass) -> None:
         state.pauses.cleared = state.pauses.unabort = True
     status = _decided(state)
     put_conditions(state, status)
-    if state.aborted and not status.get("abort"):  # the progress deadline has just ended it
+    if (state.pauses.abort or state.aborted) and not status.get("abort"):  # the progress deadline has just ended it
         if state.release.aborts_at_once:
             status = _decided(state)
             put_conditions(state, status)
