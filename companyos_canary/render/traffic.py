@@ -200,9 +200,11 @@ def _ignored(settings: Settings, traffic: TrafficSettings) -> tuple[str, str, li
             header = [f".spec.http[] | {named}"] if named else []
             return "networking.istio.io", "VirtualService", [".spec.http[].route[].weight", *header]
         case "alb":
-            keys = [f"{_ALB}/actions.{settings.rollout}", "rollouts.argoproj.io/managed-alb-actions"]
+            keys = [f"{_ALB}/actions.{settings.rollout}", "rollouts.argoproj.io/managed-alb-annotations"]
             keys += [f"{_ALB}/{kind}.{header_route(settings)}" for kind in ("actions", "conditions") if traffic.header]
-            return "networking.k8s.io", "Ingress", [f'.metadata.annotations["{key}"]' for key in keys]
+            leads = f'.spec.rules[].http.paths[] | select(.backend.service.name == "{header_route(settings)}")'
+            header = [leads] if traffic.header else []
+            return "networking.k8s.io", "Ingress", [*(f'.metadata.annotations["{key}"]' for key in keys), *header]
         case "traefik":
             return "traefik.io", "TraefikService", [".spec.weighted.services[].weight"]
     return "", "", []  # nginx: the controller writes an Ingress of its own

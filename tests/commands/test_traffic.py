@@ -245,6 +245,24 @@ def test_argo_cd_is_told_to_ignore_what_the_controller_writes_and_nothing_else(r
     assert "gatewayapi-canary" not in ran.out, "an expression by that label is out of sync for ever"
 
 
+def test_argo_cd_ignores_all_that_the_controller_writes_into_the_ingress_of_an_alb(
+    routed: Callable[..., World],
+) -> None:
+    world = routed("{alb: {host: api.example.com}, header: {a: b}}")
+    (before,) = [obj for obj in rendered(world) if obj["kind"] == "Ingress"]
+    ran = world.canary("render", "--argocd")
+    (told,) = [i for i in yaml.safe_load(ran.out)["spec"]["ignoreDifferences"] if i["kind"] == "Ingress"]
+    assert world.canary("apply", "v1.0.0").code == ExitCode.OK
+    assert world.canary("deploy", "v1.1.0", "--until", "paused").code == ExitCode.OK
+    after = world.store.read(INGRESS, "companyos", "web")
+    written = set(after["metadata"]["annotations"]) - set(before["metadata"].get("annotations") or {})
+    keys = {e.removeprefix('.metadata.annotations["').removesuffix('"]') for e in told["jqPathExpressions"]}
+    assert {"rollouts.argoproj.io/managed-alb-annotations", *written} <= keys
+    paths = [p["backend"]["service"]["name"] for p in after["spec"]["rules"][0]["http"]["paths"]]
+    assert paths == ["web-header", "web"]
+    assert '.spec.rules[].http.paths[] | select(.backend.service.name == "web-header")' in told["jqPathExpressions"]
+
+
 def test_without_a_router_there_is_nothing_for_argo_cd_to_ignore(routed: Callable[..., World]) -> None:
     ran = routed("null", "  - {weight: 10, pause: 2s}\n").canary("render", "--argocd")
     assert (ran.code, "writes nothing that Argo CD would put back" in ran.err) == (ExitCode.USAGE, True)

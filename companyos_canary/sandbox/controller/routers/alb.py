@@ -14,7 +14,7 @@ from companyos_canary.sandbox.controller.routers.router import Router, Split
 from companyos_canary.sandbox.kinds import INGRESS
 from companyos_canary.sandbox.objects import Object
 
-_MANAGED = "rollouts.argoproj.io/managed-alb-actions"
+_MANAGED = "rollouts.argoproj.io/managed-alb-annotations"
 _WHOLE = 100
 
 
@@ -59,8 +59,10 @@ class Alb(Router):
             return
         for name in self._names:
             _, ingress = self.find((INGRESS,), name)
+            annotations = ingress["metadata"].setdefault("annotations", {})
             for route in self.managed:
                 self._drop(ingress, route)
+                self._manage(annotations, drop=route)
             if self.write(INGRESS, ingress):
                 self.state.tell("Normal", "PatchingALBIngress", f"Updating Ingress `{name}` removing managed routes")
 
