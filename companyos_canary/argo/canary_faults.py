@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from companyos_canary.argo.steps import max_weight
+from companyos_canary.argo.steps import FULL_WEIGHT
 from companyos_canary.model.http import Fields
 from companyos_canary.model.rollout import Rollout, Step
 
@@ -59,6 +59,7 @@ _OF_SERVICES = ("alb", "istio", "smi", "apisix", "ambassador", "nginx", "appMesh
 _HEADERS = ("istio", "alb", "apisix", "plugins")
 _MIRRORS = ("istio", "plugins")
 _EXPERIMENTS = ("alb", "smi", "istio", "plugins")
+_MATCHES = ("exact", "prefix", "regex")
 
 
 def canary_faults(rollout: Fields, canary: Fields) -> Iterator[Fault]:
@@ -77,9 +78,9 @@ def canary_faults(rollout: Fields, canary: Fields) -> Iterator[Fault]:
         yield from _routing_only(at, canary)
     else:
         yield from _routing_faults(at, canary, routing)
-    view = Rollout.from_object(rollout)
-    for index, step in enumerate(view.steps):
-        yield from _step_faults(f"{at}.steps[{index}]", step, max_weight(view), routing)
+    most = (routing or {}).get("maxTrafficWeight")
+    for index, step in enumerate(Rollout.from_object(rollout).steps):
+        yield from _step_faults(f"{at}.steps[{index}]", step, FULL_WEIGHT if most is None else most, routing)
 
 
 def _ping_pong_faults(at: str, services: Fields, routing: Fields | None) -> Iterator[Fault]:
@@ -162,19 +163,18 @@ def _step_faults(at: str, step: Step, most: int, routing: Fields | None) -> Iter
                 )
             field = f"{at}.experiment.templates[{index}].weight"
             yield invalid(field, template["weight"], text)
-    args = [*((raw.get("analysis") or {}).get("args") or [])]
+    asking = [*((raw.get("experiment") or {}).get("analyses") or []), raw.get("analysis") or {}]
+    args = [arg for analysis in asking for arg in analysis.get("args") or []]
     if not all(_is_readable(a) for a in args):
         yield invalid(f"{at}.analyses", args, _BAD_FIELD)
 
 
 def _route_faults(at: str, raw: Fields, routing: Fields | None) -> Iterator[Fault]:
     header, mirror = raw.get("setHeaderRoute"), raw.get("setMirrorRoute")
-    if header is not None and not _has(routing, _HEADERS):
-        text = "SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix"
-        yield invalid(f"{at}.setHeaderRoute", header, text)
-    if mirror is not None and not _has(routing, _MIRRORS):
-        text = "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins"
-        yield invalid(f"{at}.setMirrorRoute", mirror, text)
+    if header is not None:
+        yield from _header_faults(f"{at}.setHeaderRoute", header, routing)
+    if mirror is not None:
+        yield from _mirror_faults(f"{at}.setMirrorRoute", mirror, routing)
     if routing is None:
         return
     managed = routing.get("managedRoutes")
@@ -184,6 +184,56 @@ def _route_faults(at: str, raw: Fields, routing: Fields | None) -> Iterator[Faul
     for name, route in (("setHeaderRoute", header), ("setMirrorRoute", mirror)):
         if route is not None and managed is not None and route.get("name", "") not in known:
             yield invalid(f"{at}.{name}", route.get("name", ""), _UNMANAGED)
+
+
+def _header_faults(at: str, route: Fields, routing: Fields | None) -> Iterator[Fault]:
+    if not _has(routing, _HEADERS):
+        text = "SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix"
+        yield invalid(at, _in_order(route), text)
+        return
+    faults = _exact_faults if _has(routing, ("alb",)) else _match_faults
+    for index, match in enumerate(route.get("match") or []):
+        yield from faults(f"{at}.match[{index}]", match.get("headerValue"))
+
+
+def _mirror_faults(at: str, route: Fields, routing: Fields | None) -> Iterator[Fault]:
+    if not _has(routing, _MIRRORS):
+        text = "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins"
+        yield invalid(at, _in_order(route), text)
+    for index, match in enumerate(route.get("match") or []):
+        for part in ("method", "path"):
+            if match.get(part) is not None:
+                yield from _match_faults(f"{at}.match[{index}]", match[part])
+
+
+def _in_order(route: Fields) -> Fields:
+    """A route step as Go prints it: its fields in order, without empty ones."""
+    shown = {k: route[k] for k in ("name", "match", "percentage") if route.get(k) not in (None, "", [])}
+    headers = [
+        m if "headerName" not in m else {**m, "headerValue": m.get("headerValue")} for m in shown.get("match", [])
+    ]
+    return {**shown, "match": headers} if headers else shown
+
+
+def _match_faults(at: str, match: Fields | None) -> Iterator[Fault]:
+    said = [k for k in _MATCHES if (match or {}).get(k)]
+    text = f"match value must have {'exactly ' if len(said) > 1 else ''}one of the following: exact, regex, prefix"
+    if len(said) > 1:
+        yield invalid(at, _matched(match), f"StringMatch {text}")
+    elif not said:
+        yield invalid(at, _matched(match), f"StringMatch value missed, {text}")
+
+
+def _exact_faults(at: str, match: Fields | None) -> Iterator[Fault]:
+    if match is None:
+        yield from _match_faults(at, match)
+    elif [k for k in _MATCHES if match.get(k)] != ["exact"]:
+        text = "SetHeaderRoute match value invalid. ALB supports 'exact' value only"
+        yield invalid(at, _matched(match), text)
+
+
+def _matched(match: Fields | None) -> Fields | None:
+    return match if match is None else {k: match[k] for k in _MATCHES if match.get(k)}
 
 
 def _is_readable(arg: Fields) -> bool:

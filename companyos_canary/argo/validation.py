@@ -17,7 +17,9 @@ from companyos_canary.model.http import Fields
 def own_faults(rollout: Fields) -> Iterator[Fault]:
     """Everything wrong that can be seen in the Rollout alone."""
     spec = rollout.get("spec") or {}
+    yield from _negative(spec, "replicas")
     yield from _selector_faults(spec)
+    yield from _template_faults(spec)
     yield from _number_faults(spec)
     strategy = spec.get("strategy") or {}
     named = [k for k in ("blueGreen", "canary") if strategy.get(k) is not None]
@@ -64,35 +66,48 @@ def _affinity_faults(affinity: Fields | None) -> Iterator[Fault]:
 
 def _selector_faults(spec: Fields) -> Iterator[Fault]:
     selector = spec.get("selector")
-    template = spec.get("template") or {}
-    labels = (template.get("metadata") or {}).get("labels") or {}
     if selector is None:
         yield required("spec.selector", "Rollout has missing field '.spec.selector'")
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
         yield invalid("spec.selector", {}, "empty selector is invalid for deployment")
-    wanted = (selector or {}).get("matchLabels") or {}
-    if selector is None or any(labels.get(k) != v for k, v in wanted.items()):
+
+
+def _template_faults(spec: Fields) -> Iterator[Fault]:
+    template = spec.get("template") or {}
+    labels, wanted = (template.get("metadata") or {}).get("labels"), (spec.get("selector") or {}).get("matchLabels")
+    if spec.get("selector") is None or any((labels or {}).get(k) != v for k, v in (wanted or {}).items()):
         text = "`selector` does not match template `labels`"
         yield invalid("spec.template.metadata.labels", labels, text)
-    if not (template.get("spec") or {}).get("containers"):
-        yield required("spec.template.spec.containers")
-    policy = (template.get("spec") or {}).get("restartPolicy") or "Always"
+    at, pod = "spec.template.spec", template.get("spec") or {}
+    if not pod.get("containers"):
+        yield required(f"{at}.containers")
+    for index, container in enumerate(pod.get("containers") or []):
+        if not container.get("image"):
+            yield required(f"{at}.containers[{index}].image")
+    policy = pod.get("restartPolicy") or "Always"
     if policy != "Always":
         problem = f'Unsupported value: "{policy}"'
-        yield Fault("spec.template.spec.restartPolicy", problem, 'supported values: "Always"')
+        yield Fault(f"{at}.restartPolicy", problem, 'supported values: "Always"')
+    if pod.get("activeDeadlineSeconds") is not None:
+        text = "activeDeadlineSeconds in ReplicaSet is not Supported"
+        yield Fault(f"{at}.activeDeadlineSeconds", "Forbidden", text)
 
 
 def _number_faults(spec: Fields) -> Iterator[Fault]:
-    for field in ("replicas", "minReadySeconds", "revisionHistoryLimit"):
-        value = spec.get(field)
-        if value is not None and value < 0:
-            yield invalid(f"spec.{field}", value, "must be greater than or equal to 0")
+    for field in ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
+        yield from _negative(spec, field)
     deadline = spec.get("progressDeadlineSeconds")
     if deadline is None:
         deadline = 600
     if deadline <= (spec.get("minReadySeconds") or 0):
         text = "must be greater than minReadySeconds"
         yield invalid("spec.progressDeadlineSeconds", deadline, text)
+
+
+def _negative(spec: Fields, field: str) -> Iterator[Fault]:
+    value = spec.get(field)
+    if value is not None and value < 0:
+        yield invalid(f"spec.{field}", value, "must be greater than or equal to 0")
 
 
 Find = Callable[[str, str], Fields | None]

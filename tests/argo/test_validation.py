@@ -297,3 +297,84 @@ def test_a_service_of_another_rollout_is_not_taken() -> None:
     found = first_fault(rollout, no_template, lambda name: service)
     assert found is not None
     assert "managed by another Rollout" in str(found)
+
+
+def first(path: str, value: Any) -> str:
+    return next((str(fault) for fault in own_faults(changed(path, value))), "")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "text"),
+    [
+        ("spec.progressDeadlineSeconds", -1, "Invalid value: -1: must be greater than or equal to 0"),
+        ("spec.progressDeadlineSeconds", 0, "Invalid value: 0: must be greater than minReadySeconds"),
+        ("spec.template.metadata.labels", None, "Invalid value: null: `selector` does not match template `labels`"),
+        (
+            "spec.template.spec.activeDeadlineSeconds",
+            5,
+            "Forbidden: activeDeadlineSeconds in ReplicaSet is not Supported",
+        ),
+    ],
+)
+def test_the_fields_of_every_rollout_are_looked_at(path: str, value: Any, text: str) -> None:
+    assert first(path, value) == f"{path}: {text}"
+
+
+def test_a_container_needs_an_image() -> None:
+    assert first("spec.template.spec.containers", [{"name": "web"}]) == (
+        "spec.template.spec.containers[0].image: Required value"
+    )
+
+
+def test_a_weight_is_measured_by_what_means_all_traffic() -> None:
+    routing = {"nginx": {"stableIngress": "web"}, "maxTrafficWeight": 0}
+    canary = {"canaryService": "c", "stableService": "s", "trafficRouting": routing, "steps": [{"setWeight": 20}]}
+    assert own({"canary": canary}) == [
+        "spec.strategy.steps[0].setWeight: Invalid value: 20: SetWeight needs to be between 0 and 0"
+    ]
+
+
+def routed(router: str, step: dict[str, Any]) -> list[str]:
+    routing = {router: {"a/b": {}} if router == "plugins" else {}, "managedRoutes": [{"name": "r"}]}
+    found = own({"canary": {"canaryService": "c", "stableService": "s", "trafficRouting": routing, "steps": [step]}})
+    return [text.removeprefix("spec.strategy.steps[0].") for text in found]
+
+
+@pytest.mark.parametrize(
+    ("router", "value", "text"),
+    [
+        ("istio", {"exact": "a"}, ""),
+        (
+            "istio",
+            {"regex": "a", "exact": "b"},
+            'Invalid value: {"exact":"b","regex":"a"}: StringMatch match value must ',
+        ),
+        (
+            "istio",
+            {},
+            "Invalid value: {}: StringMatch value missed, match value must have one of the following: exact, ",
+        ),
+        ("plugins", None, "Invalid value: null: StringMatch value missed"),
+        ("alb", None, "Invalid value: null: StringMatch value missed"),
+        ("alb", {"prefix": "a"}, 'Invalid value: {"prefix":"a"}: SetHeaderRoute match value invalid. ALB supports '),
+        ("alb", {"exact": "a"}, ""),
+    ],
+)
+def test_a_header_is_compared_in_one_way(router: str, value: Any, text: str) -> None:
+    step = {"setHeaderRoute": {"name": "r", "match": [{"headerName": "x", "headerValue": value}]}}
+    found = routed(router, step)
+    assert bool(found) == bool(text)
+    assert "".join(found).startswith(text and f"setHeaderRoute.match[0]: {text}")
+
+
+def test_a_mirror_is_compared_in_one_way() -> None:
+    match = [{"method": {"exact": "GET", "prefix": "G"}}, {"path": {}}]
+    found = routed("istio", {"setMirrorRoute": {"name": "r", "match": match}})
+    assert [text.split(":")[0] for text in found] == ["setMirrorRoute.match[0]", "setMirrorRoute.match[1]"]
+
+
+def test_arguments_of_the_analyses_of_an_experiment_read_what_there_is() -> None:
+    arg = {"name": "x", "valueFrom": {"fieldRef": {"fieldPath": "metadata.nothing"}}}
+    step = {"experiment": {"templates": [], "analyses": [{"name": "a", "templateName": "a", "args": [arg]}]}}
+    (text,) = own({"canary": {"steps": [step]}})
+    assert text.startswith("spec.strategy.steps[0].analyses: Invalid value: ")

@@ -34,7 +34,8 @@ def invalid_rollout(case: RuleCase) -> Iterator[Found]:
 def _faults(case: RuleCase) -> Iterator[Fault]:
     rollout: dict[str, Any] = dict(case.object.data)
     referring = bool(case.object.spec.get("workloadRef"))
-    if referring and (case.object.spec.get("template") or {}).get("spec"):
+    named = (case.object.spec.get("template") or {}).get("metadata") or {}
+    if referring and (named.get("labels") or named.get("annotations")):
         yield Fault("spec.template", "Internal error", "template must be empty for workload reference rollout")
         return
     if referring:
@@ -48,7 +49,7 @@ def _faults(case: RuleCase) -> Iterator[Fault]:
 
 _WORKLOAD = {
     "selector": {"matchLabels": {"of": "workload"}},
-    "template": {"metadata": {"labels": {"of": "workload"}}, "spec": {"containers": [{}]}},
+    "template": {"metadata": {"labels": {"of": "workload"}}, "spec": {"containers": [{"image": "of-workload"}]}},
 }
 """What a workloadRef brings along."""
 
