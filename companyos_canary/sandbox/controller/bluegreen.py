@@ -9,19 +9,20 @@ from datetime import datetime, timedelta
 from companyos_canary.argo.replicas import strategy
 from companyos_canary.sandbox.controller import status
 from companyos_canary.sandbox.controller.delays import deadline_of
-from companyos_canary.sandbox.controller.passes import BLUE_GREEN, INCONCLUSIVE, Pass, hash_of, pods_of, selector_of
-from companyos_canary.sandbox.controller.pods import is_saturated, preview_size, restart_pods, scale_blue_green
-from companyos_canary.sandbox.controller.roles import switch, sync_metadata
-from companyos_canary.sandbox.controller.runs import (
-    PROMOTION,
-    create_run,
-    end_others,
-    is_used_up,
-    judge,
+from companyos_canary.sandbox.controller.passes import (
+    BLUE_GREEN,
+    INCONCLUSIVE,
+    Pass,
+    hash_of,
     phase_of,
-    tell_change,
+    pods_of,
+    selector_of,
     terminate,
 )
+from companyos_canary.sandbox.controller.pods import is_saturated, preview_size, restart_pods, scale_blue_green
+from companyos_canary.sandbox.controller.roles import switch, sync_metadata
+from companyos_canary.sandbox.controller.runs import PROMOTION, create_run, end_others, is_used_up, judge, tell_change
+from companyos_canary.sandbox.kinds import ANALYSISRUN
 from companyos_canary.sandbox.objects import Object
 
 
@@ -128,7 +129,7 @@ def _reconcile_runs(state: Pass) -> None:
     skipped = status.is_fast_rollback(state) or state.aborted or state.view.promote_full or not state.view.stable_hash
     if skipped:
         for run in state.runs if state.release.keeps_runs else state.promotion_runs.values():
-            terminate(state, run)
+            terminate(state, ANALYSISRUN, run)
         if state.release.keeps_runs:
             return
     else:
@@ -150,7 +151,7 @@ def _promotion_run(state: Pass, kind: str, what: str) -> Object | None:
     run = state.promotion_runs.get(kind)
     if not analysis.get("templates") or _is_skipped(state, kind, run):
         if run is not None:
-            terminate(state, run)
+            terminate(state, ANALYSISRUN, run)
         return run if analysis.get("templates") else None
     if state.has_pause(INCONCLUSIVE):
         return run

@@ -19,13 +19,15 @@ from companyos_canary.sandbox.controller.passes import (
     Answer,
     Call,
     Pass,
+    collect,
     hash_of,
+    made,
+    phase_of,
     revision_of,
+    terminate,
 )
 from companyos_canary.sandbox.kinds import EXPERIMENT
-from companyos_canary.sandbox.objects import Object, copied, owner_reference
-
-_FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
+from companyos_canary.sandbox.objects import Object, copied
 
 
 def find_experiment(state: Pass) -> None:
@@ -40,7 +42,7 @@ def reconcile_experiments(state: Pass) -> None:
     TemplateError where one cannot be made."""
     if state.aborted or state.view.promote_full:
         for experiment in state.experiments:
-            _terminate(state, experiment)
+            terminate(state, EXPERIMENT, experiment)
         return
     if state.has_pause(INCONCLUSIVE):
         return
@@ -58,16 +60,16 @@ def reconcile_experiments(state: Pass) -> None:
         current = None
     for experiment in state.experiments:
         if current is None or experiment["metadata"]["uid"] != current["metadata"]["uid"]:
-            _terminate(state, experiment)
-    _collect(state, current)
+            terminate(state, EXPERIMENT, experiment)
+    collect(state, EXPERIMENT, state.experiments, [current["metadata"]["uid"]] if current else [])
 
 
 def experiment_is_successful(state: Pass) -> bool:
-    return state.experiment is not None and _phase(state.experiment) == "Successful"
+    return state.experiment is not None and phase_of(state.experiment) == "Successful"
 
 
 def _judge(state: Pass, experiment: Object) -> None:
-    phase = _phase(experiment)
+    phase = phase_of(experiment)
     if phase == "Inconclusive":
         state.pauses.added.append(INCONCLUSIVE_EXPERIMENT)
     elif phase in ("Failed", "Error"):
@@ -79,25 +81,13 @@ def _judge(state: Pass, experiment: Object) -> None:
 
 def _create(state: Pass, step: Json) -> Object:
     latest, revision = hash_of(state.canary), str(revision_of(state.rollout))
-    base = name = f"{state.view.name}-{latest}-{revision}-{state.view.step_index or 0}"
-    spec = _spec(state, step)
-    number = 0
-    while taken := state.store.get(EXPERIMENT, state.view.namespace, name):
-        if _phase(taken) not in _FINISHED and taken["spec"] == spec:
-            return taken
-        number, name = number + 1, f"{base}-{number + 1}"
+    base = f"{state.view.name}-{latest}-{revision}-{state.view.step_index or 0}"
     labels = {**(state.rollout["metadata"].get("labels") or {}), HASH_LABEL: latest}
-    meta = {
-        "name": name,
-        "namespace": state.view.namespace,
-        "labels": labels,
-        "annotations": {REVISION: revision},
-        "ownerReferences": [owner_reference(state.rollout)],
-    }
-    head = {"apiVersion": EXPERIMENT.api_version, "kind": EXPERIMENT.kind}
-    created = state.store.create(EXPERIMENT, {**head, "metadata": meta, "spec": spec})
-    state.experiments.append(created)
-    return created
+    meta = {"labels": labels, "annotations": {REVISION: revision}}
+    experiment, is_new = made(state, EXPERIMENT, f"{base}-", _spec(state, step), meta)
+    if is_new:
+        state.experiments.append(experiment)
+    return experiment
 
 
 def _spec(state: Pass, step: Json) -> Json:
@@ -145,31 +135,6 @@ def _template(state: Pass, step: Json) -> Json:
         name = (step.get("service") or {}).get("name")
         found["service"] = {"name": name} if name else {}
     return found
-
-
-def _terminate(state: Pass, experiment: Object) -> None:
-    if _phase(experiment) in _FINISHED or experiment["spec"].get("terminate"):
-        return
-    state.write(EXPERIMENT, {**experiment, "spec": {**experiment["spec"], "terminate": True}})
-
-
-def _collect(state: Pass, current: Object | None) -> None:
-    """Removes finished Experiments whose ReplicaSet is gone, and all but the newest few."""
-    limits = state.rollout["spec"].get("analysis") or {}
-    left = {True: limits.get("successfulRunHistoryLimit", 5), False: limits.get("unsuccessfulRunHistoryLimit", 5)}
-    hashes = {hash_of(s) for s in state.sets}
-    uid = current["metadata"]["uid"] if current else ""
-    old = [e for e in state.experiments if e["metadata"]["uid"] != uid and _phase(e) in _FINISHED]
-    old.sort(key=lambda e: (e["metadata"]["creationTimestamp"], e["metadata"]["name"]))
-    for experiment in reversed(old):
-        good = _phase(experiment) == "Successful"
-        left[good] -= 1
-        if left[good] < 0 or hash_of(experiment) not in hashes:
-            state.store.delete(EXPERIMENT, state.view.namespace, experiment["metadata"]["name"])
-
-
-def _phase(experiment: Object) -> str:
-    return str((experiment.get("status") or {}).get("phase", ""))
 
 
 Plugin = dict[str, Any]  # an item of status.canary.stepPluginStatuses

@@ -1,18 +1,19 @@
 """One pass over one Rollout: what was read at its start and what it has decided so far."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct, field
 
 from companyos_canary.argo.replicas import Limits, Pods, limits
+from companyos_canary.model.http import Json
 from companyos_canary.model.image import HASH_LABEL, REVISION
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.behaviour import V1_9, Lag, Release
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import SERVICE, Kind
-from companyos_canary.sandbox.objects import Object
+from companyos_canary.sandbox.objects import Object, owner_reference
 from companyos_canary.sandbox.store import Store
 
 DESIRED = "rollout.argoproj.io/desired-replicas"
@@ -244,3 +245,47 @@ def revision_of(obj: Object) -> int:
 def pods_of(replicaset: Object) -> Pods:
     status = replicaset.get("status") or {}
     return Pods(replicaset["spec"].get("replicas", 1), status.get("replicas", 0), status.get("availableReplicas", 0))
+
+
+# What a Rollout makes to be judged: AnalysisRuns and Experiments
+
+
+FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
+
+
+def phase_of(judged: Object | None) -> str:
+    return str(((judged or {}).get("status") or {}).get("phase", ""))
+
+
+def made(state: Pass, kind: Kind, stem: str, spec: Json, meta: Json) -> tuple[Object, bool]:
+    """An object with the first free name, and whether it is new; an unfinished one with the same spec is taken over.
+    The names are the `stem` without its last character, then with a number behind it; `meta` has labels and
+    annotations."""
+    number, name = 0, stem[:-1]
+    while taken := state.store.get(kind, state.view.namespace, name):
+        if phase_of(taken) not in FINISHED and taken["spec"] == spec:
+            return taken, False
+        number, name = number + 1, f"{stem}{number + 1}"
+    owner = {"ownerReferences": [owner_reference(state.rollout)]}
+    meta = {"name": name, "namespace": state.view.namespace, **meta, **owner}
+    head = {"apiVersion": kind.api_version, "kind": kind.kind}
+    return state.store.create(kind, {**head, "metadata": meta, "spec": spec}), True
+
+
+def terminate(state: Pass, kind: Kind, judged: Object) -> None:
+    """Asks an unfinished one to end; the controller of its kind does it."""
+    if phase_of(judged) not in FINISHED and not judged["spec"].get("terminate"):
+        state.write(kind, {**judged, "spec": {**judged["spec"], "terminate": True}})
+
+
+def collect(state: Pass, kind: Kind, judged: Sequence[Object], current: Sequence[str]) -> None:
+    """Removes finished ones whose ReplicaSet is gone, and all but the newest few; not those with a `current` uid."""
+    limits = state.rollout["spec"].get("analysis") or {}
+    left = {True: limits.get("successfulRunHistoryLimit", 5), False: limits.get("unsuccessfulRunHistoryLimit", 5)}
+    hashes = {hash_of(s) for s in state.sets}
+    old = [one for one in judged if one["metadata"]["uid"] not in current and phase_of(one) in FINISHED]
+    for one in sorted(old, key=lambda o: (o["metadata"]["creationTimestamp"], o["metadata"]["name"]), reverse=True):
+        good = phase_of(one) == "Successful"
+        left[good] -= 1
+        if left[good] < 0 or hash_of(one) not in hashes:
+            state.store.delete(kind, state.view.namespace, one["metadata"]["name"])

@@ -5,11 +5,21 @@ from typing import Any
 
 from companyos_canary.analysis.spec import run_spec
 from companyos_canary.model.image import HASH_LABEL, REVISION
-from companyos_canary.sandbox.controller.passes import BLUE_GREEN, INCONCLUSIVE, PAUSE_STEP, Pass, hash_of, revision_of
+from companyos_canary.sandbox.controller.passes import (
+    BLUE_GREEN,
+    INCONCLUSIVE,
+    PAUSE_STEP,
+    Pass,
+    collect,
+    hash_of,
+    made,
+    phase_of,
+    revision_of,
+    terminate,
+)
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE
-from companyos_canary.sandbox.objects import Object, copied, owner_reference
+from companyos_canary.sandbox.objects import Object
 
-FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
 PROMOTION = {"PostPromotion": "postPromotionAnalysisRunStatus", "PrePromotion": "prePromotionAnalysisRunStatus"}
 _KINDS = {"Step": "currentStepAnalysisRunStatus", "Background": "currentBackgroundAnalysisRunStatus"}
 
@@ -33,7 +43,7 @@ def reconcile_runs(state: Pass) -> None:
     if state.aborted or state.view.promote_full or not state.view.stable_hash:
         if state.release.keeps_runs:  # they are ended, and the status continues naming them
             for run in state.runs:
-                terminate(state, run)
+                terminate(state, ANALYSISRUN, run)
             return
         state.step_run = state.background_run = None
     else:
@@ -50,8 +60,8 @@ def end_others(state: Pass, runs: Sequence[Object]) -> None:
     current = [run["metadata"]["uid"] for run in runs]
     for run in state.runs:
         if run["metadata"]["uid"] not in current:
-            terminate(state, run)
-    _collect(state, current)
+            terminate(state, ANALYSISRUN, run)
+    collect(state, ANALYSISRUN, state.runs, current)
 
 
 def run_status(state: Pass) -> dict[str, Any]:
@@ -69,15 +79,6 @@ def reference(run: Object) -> dict[str, Any]:
 
 def run_is_successful(state: Pass) -> bool:
     return phase_of(state.step_run) == "Successful"
-
-
-def terminate(state: Pass, run: Object) -> None:
-    """Asks an unfinished run to end; the AnalysisRun controller does it."""
-    if phase_of(run) in FINISHED or run["spec"].get("terminate"):
-        return
-    new = copied(run)
-    new["spec"]["terminate"] = True
-    state.write(ANALYSISRUN, new)
 
 
 def lookup(state: Pass, name: str, cluster: bool) -> Mapping[str, Any] | None:
@@ -149,27 +150,10 @@ def create_run(state: Pass, analysis: Mapping[str, Any], suffix: str, kind: Mapp
     selector = (state.rollout["spec"].get("selector") or {}).get("matchLabels") or {}
     annotations = {**(extra.get("annotations") or {}), REVISION: str(revision_of(state.rollout))}
     base = f"{state.view.name}-{latest}-{revision_of(state.rollout)}{suffix}"
-    number, name = 0, base
-    while taken := state.store.get(ANALYSISRUN, state.view.namespace, name):
-        if phase_of(taken) not in FINISHED and taken["spec"] == spec:
-            return taken
-        number, name = number + 1, f"{base}.{number + 1}"
-    run = state.store.create(
-        ANALYSISRUN,
-        {
-            "apiVersion": ANALYSISRUN.api_version,
-            "kind": ANALYSISRUN.kind,
-            "metadata": {
-                "name": name,
-                "namespace": state.view.namespace,
-                "labels": {**(extra.get("labels") or {}), HASH_LABEL: latest, **kind, **selector},
-                "annotations": annotations,
-                "ownerReferences": [owner_reference(state.rollout)],
-            },
-            "spec": spec,
-        },
-    )
-    state.runs.append(run)
+    labels = {**(extra.get("labels") or {}), HASH_LABEL: latest, **kind, **selector}
+    run, is_new = made(state, ANALYSISRUN, f"{base}.", spec, {"labels": labels, "annotations": annotations})
+    if is_new:
+        state.runs.append(run)
     return run
 
 
@@ -184,21 +168,3 @@ def tell_change(state: Pass, kind: str, run: Object | None, shown: Mapping[str, 
         type_ = "Warning" if phase in ("Failed", "Error") else "Normal"
         told = f"{kind} Analysis Run '{name}' Status New: '{phase}' Previous: '{before}'"
         state.tell(type_, f"AnalysisRun{phase}", told)
-
-
-def _collect(state: Pass, current: list[str]) -> None:
-    """Removes finished runs whose ReplicaSet is gone, and all but the newest few."""
-    limits = state.rollout["spec"].get("analysis") or {}
-    left = {True: limits.get("successfulRunHistoryLimit", 5), False: limits.get("unsuccessfulRunHistoryLimit", 5)}
-    hashes = {hash_of(s) for s in state.sets}
-    old = [r for r in state.runs if r["metadata"]["uid"] not in current and phase_of(r) in FINISHED]
-    old.sort(key=lambda r: (r["metadata"]["creationTimestamp"], r["metadata"]["name"]))
-    for run in reversed(old):
-        good = phase_of(run) == "Successful"
-        left[good] -= 1
-        if left[good] < 0 or hash_of(run) not in hashes:
-            state.store.delete(ANALYSISRUN, state.view.namespace, run["metadata"]["name"])
-
-
-def phase_of(run: Object | None) -> str:
-    return str(((run or {}).get("status") or {}).get("phase", ""))

@@ -11,9 +11,17 @@ from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.sandbox.controller import pods
 from companyos_canary.sandbox.controller.conditions import Wanted, deadline, drop, put, put_conditions
 from companyos_canary.sandbox.controller.experiments import experiment_is_successful, plugin_is_done
-from companyos_canary.sandbox.controller.passes import PAUSE_STEP, Pass, hash_of, pods_of, revision_of, selector_of
+from companyos_canary.sandbox.controller.passes import (
+    PAUSE_STEP,
+    Pass,
+    hash_of,
+    phase_of,
+    pods_of,
+    revision_of,
+    selector_of,
+)
 from companyos_canary.sandbox.controller.pauses import pause_is_over, put_duration, put_pauses
-from companyos_canary.sandbox.controller.runs import PROMOTION, phase_of, reference, run_is_successful, run_status
+from companyos_canary.sandbox.controller.runs import PROMOTION, reference, run_is_successful, run_status
 from companyos_canary.sandbox.controller.template import WORKLOAD_GENERATION, template_hash
 from companyos_canary.sandbox.kinds import ROLLOUT
 from companyos_canary.sandbox.objects import ApiStatus, Object
