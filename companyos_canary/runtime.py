@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _LINES = "\n\t"
 _OURS = "\n\t\x1b"
 _NARROWEST = 20  # columns
+_ASCII_LOCALES, _COERCED = ("C", "POSIX"), ("C.UTF-8", "C.UTF8", "UTF-8")
 _LIGHT = ("7", *(str(n) for n in range(9, 16)))  # colours of a terminal's sixteen
 
 
@@ -130,11 +131,21 @@ class Runtime:
         return Facts(
             width=width if terminal else 120,
             height=height,
-            unicode="utf" in encoding,
+            unicode="utf" in encoding and not (terminal and self._ascii),
             colour=terminal and not self.environ.get("NO_COLOR") and not self.no_color,
             terminal=terminal,
             light=self._light,
         )
+
+    @property
+    def _ascii(self) -> bool:
+        """Whether a terminal shows no more than ASCII: the Linux console's fonts lack most of our signs, and for the
+        locale C Python itself writes UTF-8 (PEP 538 sets LC_CTYPE, PEP 540 the encoding)."""
+        given = {name: self.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")}
+        if given["LC_CTYPE"].upper() in _COERCED and given["LANG"] in _ASCII_LOCALES:
+            given["LC_CTYPE"] = ""
+        locale = next(filter(None, given.values()), "")
+        return self.environ.get("TERM") == "linux" or locale in _ASCII_LOCALES
 
     @property
     def _light(self) -> bool:

@@ -74,6 +74,26 @@ def test_a_light_background_has_colours_that_can_be_read_on_it(environ: dict[str
     assert facts.style("warning") == ("magenta" if light else "yellow")
 
 
+@pytest.mark.parametrize(
+    ("environ", "signs"),
+    [
+        ({}, True),
+        ({"LANG": "en_US.UTF-8"}, True),
+        ({"LANG": "C.UTF-8"}, True),
+        ({"LANG": "C", "LC_ALL": "de_DE.UTF-8"}, True),
+        ({"LANG": "C"}, False),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, False),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "POSIX"}, False),
+        ({"LANG": "en_US.UTF-8", "TERM": "linux"}, False),
+    ],
+)
+def test_a_terminal_gets_signs_that_it_can_show_and_a_pipe_what_its_encoding_has(
+    environ: dict[str, str], signs: bool
+) -> None:
+    assert runtime(Terminal(), Pipe(), **environ).facts.unicode is signs
+    assert runtime(Pipe(), Pipe(), **environ).facts.unicode
+
+
 @pytest.mark.parametrize("command", ["get", "get -o json", "status", "--help", "watch"])
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">/dev/full"])
 def test_streams_that_are_closed_or_full_are_no_mistake_of_ours(command: str, closed: str) -> None:

@@ -87,7 +87,7 @@ def _run(session: base.Session, arguments: tuple[str, ...], here: Path, kubeconf
 
 
 def _environment(environ: Mapping[str, str], kubeconfig: Path) -> dict[str, str]:
-    kept = {k: v for k, v in environ.items() if not k.startswith("CANARY_")}
+    kept = {k: v for k, v in environ.items() if not k.startswith("CANARY_") or k == "CANARY_THEME"}
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(p for p in (package, kept.get("PYTHONPATH", "")) if p)
     # Its bad release is no error of the job that shows it.

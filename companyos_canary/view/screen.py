@@ -1,5 +1,6 @@
 """The whole picture on one screen: parts in order of their worth, as many as its height takes."""
 
+from datetime import timedelta
 from functools import cache, partial
 
 from msgspec import Struct
@@ -30,7 +31,7 @@ def where(picture: Picture, facts: Facts) -> Line:
     since = picture.started
     under_way = progress.activity != "healthy"
     started = f"started {duration(picture.now - since)} ago{by}" if since and under_way else ""
-    end = f"about {about(progress.until_end)} left" if progress.until_end else ""
+    end = f"about {about(progress.until_end)} left" if progress.until_end and progress.until_end >= _SECOND else ""
     dot = f" {facts.symbols.dot} "
     room = max(_NAME_ROOM, facts.width - columns_of(picture.where) - len(dot))
     pieces = [
@@ -68,7 +69,7 @@ def notes(picture: Picture, facts: Facts) -> list[Line]:
     ]
 
 
-_NAME_ROOM = 12
+_NAME_ROOM, _SECOND = 12, timedelta(seconds=1)
 _PANEL = 5  # lines that a panel has at least, where the terminal has them
 _WIDE, _HIGH = 110, 20  # columns and lines from which on there is a second column
 _LEFT, _LEFT_MOST = 79, 116  # columns of the picture next to a second one

@@ -27,11 +27,12 @@ def test_its_canary_yaml_is_a_good_one_and_short(tmp_path: Path) -> None:
 
 
 def test_the_commands_see_its_cluster_and_none_of_the_users_settings(tmp_path: Path) -> None:
-    given = {"CANARY_NAMESPACE": "prod", "KUBECONFIG": "/mine", "PATH": "/bin", "NO_COLOR": "1"}
+    kept = {"PATH": "/bin", "NO_COLOR": "1", "CANARY_THEME": "light"}
+    given = {"CANARY_NAMESPACE": "prod", "KUBECONFIG": "/mine", **kept}
     made = demo._environment(given, tmp_path / "kubeconfig")
     assert made.pop("PYTHONPATH").split(os.pathsep)[0] == str(Path(cli.__file__).parents[1])
     kubeconfig = str(tmp_path / "kubeconfig")
-    assert made == {"KUBECONFIG": kubeconfig, "PATH": "/bin", "NO_COLOR": "1", "CANARY_CI": "none"}
+    assert made == {"KUBECONFIG": kubeconfig, "CANARY_CI": "none", **kept}
 
 
 def test_another_end_than_the_story_has_is_a_failure_that_names_the_command() -> None:
