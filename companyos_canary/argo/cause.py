@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 from companyos_canary.analysis.evidence import too_few
-from companyos_canary.argo.limits import limit_of, measured_number, number_text
+from companyos_canary.argo.limits import decided_of, limit_of, number_text
 from companyos_canary.argo.patches.record import action_of
 from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.pods import is_held, pod_message, pod_status, restarts
@@ -131,11 +131,11 @@ def _failed(run: AnalysisRun, metric: Metric, result: MetricResult) -> FailedMet
         run=run.name,
         metric=metric.name,
         phase=result.phase,
-        value=_rounded(measured_number(newest.value)) if newest else None,
+        value=_rounded(decided_of(metric, newest.value).number) if newest else None,
         operator=limit.operator if limit else "",
         limit=limit.value if limit else None,
-        failed=len(judged),
-        measured=len(result.measurements),
+        failed=max(len(judged), result.failed if result.phase == "Failed" else 0),
+        measured=result.taken,
         message=(newest.message if newest else "") or result.message,
         few=too_few(metric.success_condition, metric.query, newest.value)
         if newest and result.phase == "Inconclusive"

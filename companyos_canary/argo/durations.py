@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from companyos_canary.argo.limits import measured_number
+from companyos_canary.argo.limits import decided_of
 from companyos_canary.argo.progress import progress
 from companyos_canary.argo.steps import WeightStep, steps_of, weight_step_at
 from companyos_canary.model.analysisrun import AnalysisRun, MetricResult
@@ -270,9 +270,11 @@ def measured_courses(runs: tuple[AnalysisRun, ...]) -> dict[str, Points]:
     """By the name of a metric: when it was measured and what, oldest first; None without a number."""
     found: dict[str, list[tuple[datetime, float | None]]] = {}
     for run in runs:
+        metrics = {m.name: m for m in run.metrics}
         for result in run.results:
-            timed = ((m.finished_at or m.started_at, m) for m in result.measurements)
-            found.setdefault(result.name, []).extend((at, measured_number(m.value)) for at, m in timed if at)
+            asked = metrics.get(result.name)
+            timed = ((m.finished_at or m.started_at, decided_of(asked, m.value).number) for m in result.measurements)
+            found.setdefault(result.name, []).extend((at, number) for at, number in timed if at)
     return {name: tuple(sorted(points, key=lambda p: p[0])) for name, points in found.items()}
 
 

@@ -374,13 +374,14 @@ def _measurements(before: Picture | None, after: Picture) -> list[MeasurementRow
 
 def _measurement(picture: Picture, run: AnalysisRun, metric: str, one: Measurement) -> MeasurementRow:
     asked = next((m for m in run.metrics if m.name == metric), None)
+    row = measured_row(one, asked)
     return pick(
         MeasurementRow,
-        measured_row(one),
+        row,
         run=run.name,
         metric=metric,
         step=step_of(picture.snapshot.rollout, run),
         step_index=run.step_index,
         **bound(limit_of(asked.success_condition, asked.failure_condition) if asked else None),
-        verdict=verdict_of(one),
+        verdict=verdict_of(one, row.value),
     )

@@ -121,5 +121,5 @@ def _metric(one: Judged) -> JudgedMetric:
         address=without_password(metric.address),
         query=one.query,
         sequential=row.sequential,
-        measurements=tuple(map(measured_row, result.measurements)) if result else (),
+        measurements=tuple(measured_row(m, metric) for m in result.measurements) if result else (),
     )

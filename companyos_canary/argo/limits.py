@@ -26,6 +26,7 @@ from companyos_canary.analysis.expr.tree import (
     Unary,
 )
 from companyos_canary.analysis.gotext import float_text, parse_float
+from companyos_canary.model.analysisrun import Metric
 
 Unit = OneOf["percent", "seconds", "milliseconds", "times", "number"]
 _SECONDS = {"latency", "duration", "seconds", "time", "p50", "p90", "p95", "p99", "p999"}
@@ -37,7 +38,6 @@ Operator = OneOf["<", "<=", ">", ">="]
 _FLIPPED: dict[str, Operator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _INVERTED: dict[str, Operator] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _SAME: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_OF_THE_VALUE = frozenset(("first", "last", "max", "min", "mean", "median", "sum", "abs", "float"))
 _OF_EACH = frozenset(("all", "any", "none", "one"))
 
 
@@ -75,11 +75,104 @@ class Limit(Struct, frozen=True):
         return max(1.0, found) if not self.holds(number) else min(found, 1.0)
 
 
+_Reading = OneOf["first", "last", "worst", "best", "max", "min", "mean", "median", "sum"]
+"""Which number of a longer list a condition compares with its limit."""
+
+
+_OF_THE_VALUE: dict[str, _Reading] = {
+    "first": "first",
+    "last": "last",
+    "max": "max",
+    "min": "min",
+    "mean": "mean",
+    "median": "median",
+    "sum": "sum",
+    "abs": "first",
+    "float": "first",
+}
+
+
+class _Compared(Struct, frozen=True):
+    """A limit, and what is compared with it: by `reading`, or the number at a `place` other than the first."""
+
+    limit: Limit
+    reading: _Reading = "first"
+    place: int = 0
+
+
 @lru_cache(maxsize=256)
 def limit_of(success_condition: str, failure_condition: str = "") -> Limit | None:
     """The single limit of a metric: that of the success condition, else the inverse of that of the
     failure condition. None if there is none, if there are several, or if the text is invalid."""
-    return _limit(success_condition, good=True) or _limit(failure_condition, good=False)
+    found = _compared_of(success_condition, failure_condition)
+    return found.limit if found else None
+
+
+@lru_cache(maxsize=256)
+def _compared_of(success_condition: str, failure_condition: str) -> _Compared | None:
+    return _compared(success_condition, good=True) or _compared(failure_condition, good=False)
+
+
+class Decided(Struct, frozen=True):
+    """The number of a measurement that decided, None without one; of how many; and which of them it is, in words
+    (`largest`, `first`; empty where there is but one)."""
+
+    number: float | None
+    count: int = 1
+    which: str = ""
+
+
+@lru_cache(maxsize=4096)
+def decided(value: str, success_condition: str, failure_condition: str = "") -> Decided:
+    """Of the value of a measurement, `[0.01,0.2]`, by the conditions of its metric."""
+    parts = value.strip().removeprefix("[").removesuffix("]").split(",")
+    found = _compared_of(success_condition, failure_condition) or _Compared(Limit("<", math.inf))
+    numbers = [measured_number(part) for part in parts]
+    known = [n for n in numbers if n is not None]
+    if len(known) < max(2, len(numbers)):
+        return Decided(measured_number(value), len(numbers) if known else 0)
+    if found.place:
+        number = known[found.place] if found.place < len(known) else None
+        return Decided(number, len(known), _ordinal(found.place + 1))
+    number, which = _read(known, found)
+    return Decided(number, len(known), which)
+
+
+def decided_of(metric: Metric | None, value: str) -> Decided:
+    """The same by a metric's own conditions."""
+    return decided(value, metric.success_condition, metric.failure_condition) if metric else decided(value, "")
+
+
+def _ordinal(n: int) -> str:
+    return {2: "second", 3: "third"}.get(n, f"{n}th")
+
+
+def _read(numbers: list[float], found: _Compared) -> tuple[float, str]:
+    """Of several numbers the one that a condition compares, and its word. NaN is within no limit, so it is the worst;
+    the functions of the language see it as Go does, and are asked without it where there is another."""
+    upward = found.limit.operator in ("<", "<=")
+    missing = any(map(math.isnan, numbers))
+    if found.reading == "worst" and missing:
+        return math.nan, "worst"
+    rest = [n for n in numbers if not math.isnan(n)] or numbers
+    match found.reading:
+        case "worst":
+            return (max(rest), "largest") if upward else (min(rest), "smallest")
+        case "best":
+            return (min(rest), "smallest") if upward else (max(rest), "largest")
+        case "max":
+            return max(rest), "largest"
+        case "min":
+            return min(rest), "smallest"
+        case "mean":
+            return sum(rest) / len(rest), "mean"
+        case "median":
+            return _median(sorted(rest)), "median"
+        case "sum":
+            return sum(rest), "sum"
+        case "last":
+            return numbers[-1], "last"
+    return numbers[0], "first"
 
 
 @lru_cache(maxsize=4096)  # the same few texts in every frame
@@ -104,55 +197,63 @@ def number_text(value: float | None) -> str:
     return f"{value:.6g}"
 
 
-def _limit(text: str, *, good: bool) -> Limit | None:
+def _median(numbers: list[float]) -> float:
+    return (numbers[(len(numbers) - 1) // 2] + numbers[len(numbers) // 2]) / 2
+
+
+def _compared(text: str, *, good: bool) -> _Compared | None:
     if not text:
         return None
     try:
-        found = set(_limits(parse(text), good))
+        found = list(_comparisons(parse(text), good, "first"))
     except (ConditionError, RecursionError):
         return None
-    return found.pop() if len(found) == 1 else None
+    found = [c for c in found if not c.place] or found
+    return found[0] if len({(c.limit, c.place) for c in found}) == 1 else None
 
 
-def _limits(node: Node, good: bool) -> Iterator[Limit]:
-    """The limits in a condition that is `good` (or not) when it holds."""
+def _comparisons(node: Node, good: bool, of_each: _Reading) -> Iterator[_Compared]:
+    """The limits in a condition that is `good` (or not) when it holds. `of_each`: which element `#` stands for."""
     match node:
         case Unary("!" | "not", inner):
-            yield from _limits(inner, not good)
+            yield from _comparisons(inner, not good, of_each)
         case Binary("&&" | "and" | "||" | "or", left, right):
-            yield from _limits(left, good)
-            yield from _limits(right, good)
+            yield from _comparisons(left, good, of_each)
+            yield from _comparisons(right, good, of_each)
         case Conditional(_, then, otherwise):
-            yield from _limits(then, good)
-            yield from _limits(otherwise, good)
+            yield from _comparisons(then, good, of_each)
+            yield from _comparisons(otherwise, good, of_each)
         case Builtin(name, (_, predicate)) if name in _OF_EACH:
-            yield from _limits(predicate, good != (name == "none"))
+            which: _Reading = "worst" if (name in ("all", "none")) == good else "best"
+            yield from _comparisons(predicate, good != (name == "none"), which)
         case Binary(operator, left, right) if operator in _SAME:
-            limit = _compared(_SAME[operator], left, right)
-            limit = limit or _compared(_FLIPPED[operator], right, left)
-            if limit:
-                yield limit if good else Limit(_INVERTED[limit.operator], limit.value)
+            for sign, value, bound in ((_SAME[operator], left, right), (_FLIPPED[operator], right, left)):
+                number, read = _constant(bound), _reading(value, of_each)
+                if number is not None and read is not None:
+                    reading, place = read
+                    limit = Limit(sign if good else _INVERTED[sign], number)
+                    yield _Compared(limit, reading, place)
 
 
-def _compared(operator: Operator, value: Node, bound: Node) -> Limit | None:
-    number = _constant(bound)
-    return Limit(operator, number) if number is not None and _is_value(value) else None
-
-
-def _is_value(node: Node) -> bool:
-    """Whether a tree is the measured number."""
+def _reading(node: Node, of_each: _Reading) -> tuple[_Reading, int] | None:
+    """Which number of what was measured a tree is, and its place; None if it is none of them."""
     match node:
-        case Name("result") | Pointer(""):
-            return True
+        case Name("result"):
+            return "first", 0
+        case Pointer(""):
+            return of_each, 0
+        case Member(Name("result"), Literal(int() as place)) if place > 0:
+            return "first", place
         case Member(inner, index):
-            return index in (Literal(0), None) and _is_value(inner)
+            return _reading(inner, of_each) if index in (Literal(0), None) else None
         case Chain(inner) | Binary("??", inner, _):
-            return _is_value(inner)
+            return _reading(inner, of_each)
         case Builtin(name, (inner,)) if name in _OF_THE_VALUE:
-            return _is_value(inner)
+            whole = inner == Name("result")
+            return (_OF_THE_VALUE[name], 0) if whole else _reading(inner, of_each)
         case Call(Name("asFloat" | "default"), (inner, *_)):
-            return _is_value(inner)
-    return False
+            return _reading(inner, of_each)
+    return None
 
 
 def _constant(node: Node) -> float | None:

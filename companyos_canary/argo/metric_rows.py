@@ -14,7 +14,7 @@ from companyos_canary.analysis import evidence
 from companyos_canary.analysis.evidence import MARK, numbers
 from companyos_canary.analysis.sequential import Asked, Counts, Found, SequentialVerdict, judge
 from companyos_canary.analysis.windows import Look, disjoint
-from companyos_canary.argo.limits import Limit, Operator, Unit, limit_of, measured_number, unit_of
+from companyos_canary.argo.limits import Decided, Limit, Operator, Unit, decided_of, limit_of, unit_of
 from companyos_canary.model.analysisrun import AnalysisRun, Measurement
 from companyos_canary.model.quantity import parse_duration, whole
 from companyos_canary.model.row import INSIDE, RunPhase
@@ -105,7 +105,8 @@ Verdict = Literal["ok", "failing", "no data", "no verdict", "error", "waiting"]
 
 class MetricRow(Struct, frozen=True):
     """A metric over all runs of this update: `history` has every number, oldest first, the rest is
-    of the newest run. `planned` is 0 where it has no end. `sequential` is null where a metric does not count."""
+    of the newest run. `planned` is 0 where it has no end. `sequential` is null where a metric does not count. Of
+    several `values` of an answer, `value` is the one that the condition judges: the `largest`, the `first`."""
 
     # `value` and `verdict` are those of the newest measurement: None and `waiting` before the first.
     name: str
@@ -124,6 +125,8 @@ class MetricRow(Struct, frozen=True):
     run: str
     sequential: SequentialRow | None = None
     requests: float | None = None
+    values: int = 1
+    which: str = ""
 
     @property
     def advice(self) -> Found | None:
@@ -154,23 +157,28 @@ def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
     limit = limit_of(metric.success_condition, metric.failure_condition)
     result = run.result(name)
     newest = result.measurements[-1] if result and result.measurements else None
+    is_row = MARK in metric.query
+    numbers = [decided_of(metric, m.value) for m in measured]
+    shown = numbers[-1] if newest else Decided(None)
     return MetricRow(
         name=name,
-        value=_number(newest) if newest else None,
+        value=shown.number,
         unit=unit_of(name, limit),
         operator=limit.operator if limit else "",
         bound=limit.value if limit else None,
         limit=limit,
-        verdict=verdict_of(newest),
+        verdict=verdict_of(newest, shown.number),
         phase=result.phase if result else "",
         failed=result.failed if result else 0,
-        measured=len(result.measurements) if result else 0,
+        measured=result.taken if result else 0,
         planned=_planned(metric.planned, metric.interval),
-        history=tuple(_number(m) for m in measured),
+        history=tuple([d.number for d in numbers]),
         message=newest.message if newest else "",
         run=run.name,
-        sequential=advice(name, tuple(asked), limit) if limit and MARK in metric.query else None,
-        requests=_requests(newest) if newest and MARK in metric.query else None,
+        sequential=advice(name, tuple(asked), limit) if limit and is_row else None,
+        requests=_requests(newest) if newest and is_row else None,
+        values=1 if is_row else shown.count,
+        which="" if is_row else shown.which,
     )
 
 
@@ -179,16 +187,11 @@ def _requests(newest: Measurement) -> float | None:
     return counted[0] if counted and math.isfinite(counted[0]) else None
 
 
-def _number(measurement: Measurement) -> float | None:
-    return measured_number(measurement.value)
-
-
-def verdict_of(newest: Measurement | None) -> Verdict:
+def verdict_of(newest: Measurement | None, value: float | None) -> Verdict:
     """The word for the newest measurement. Inconclusive without a number is missing data: the
     recommended conditions match neither way then."""
     if newest is None:
         return "waiting"
-    value = _number(newest)
     nothing = value is None or math.isnan(value)
     match newest.phase:
         case "Successful":

@@ -391,12 +391,12 @@ def skipped(snapshot: Snapshot) -> Skipped:
     running = [r for r in snapshot.current_runs if not r.is_finished]
     planned = sum(whole(m.planned) for r in running for m in r.metrics)
     if rollout.blue_green:
-        return _of_blue_green(rollout, sum(len(m.measurements) for r in running for m in r.results), planned)
+        return _of_blue_green(rollout, sum(m.taken for r in running for m in r.results), planned)
     return Skipped(
         weights=tuple(g.percent for g in steps_of(rollout) if g.end > index),
         analyses=sum(1 for s in left if s.kind == "analysis") + _background(rollout),
         pauses=sum(1 for s in left if s.kind == "pause"),
-        measured=sum(len(m.measurements) for r in running for m in r.results) if planned else 0,
+        measured=sum(m.taken for r in running for m in r.results) if planned else 0,
         planned=planned,
     )
 

@@ -10,14 +10,14 @@ from typing import Annotated, Literal, TypedDict
 from msgspec import Struct
 
 from companyos_canary.argo.endings import since, waits_for_a_person
-from companyos_canary.argo.limits import Limit, Operator, measured_number
+from companyos_canary.argo.limits import Limit, Operator, decided_of
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture, look
 from companyos_canary.argo.pods import pod_message, pod_status, ready_containers, restarts
 from companyos_canary.argo.progress import Activity
 from companyos_canary.argo.routes import Route
 from companyos_canary.argo.steps import WeightStep, step_count
-from companyos_canary.model.analysisrun import Measurement
+from companyos_canary.model.analysisrun import Measurement, Metric
 from companyos_canary.model.experiment import Experiment
 from companyos_canary.model.outcome import AbortReason, Cause, Diagnosis, Ending, EndKind, Warned
 from companyos_canary.model.place import Place
@@ -164,7 +164,7 @@ class Bound(TypedDict):
 
 
 class Measured(Struct, frozen=True):
-    """`raw` is the provider's text, `value` the number in it."""
+    """`raw` is the provider's text, `value` the number in it; of several the one that the condition judges."""
 
     phase: RunPhase
     value: float | None
@@ -235,8 +235,8 @@ class VerdictRow(Struct, frozen=True):
     snapshot: SnapshotRow
 
 
-def measured_row(one: Measurement) -> Measured:
-    return pick(Measured, one, value=measured_number(one.value), raw=one.value)
+def measured_row(one: Measurement, metric: Metric | None) -> Measured:
+    return pick(Measured, one, value=decided_of(metric, one.value).number, raw=one.value)
 
 
 def bound(limit: Limit | None) -> Bound:

@@ -39,7 +39,7 @@ def analysis(
     rollout: base.RolloutOption = None,
 ) -> base.Answer:
     """Show the metrics of the newest revision's analyses: values, limits and counts. Metrics that did not
-    pass are shown with their conditions and the complete query.
+    pass are shown with their conditions and query.
 
     With RUN, all metrics of that run are shown in full.
     """

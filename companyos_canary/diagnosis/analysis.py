@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from companyos_canary.analysis import evidence
 from companyos_canary.argo.cause import aborted_by_analysis
-from companyos_canary.argo.limits import Limit, limit_of, measured_number, unit_of
+from companyos_canary.argo.limits import Limit, decided_of, limit_of, unit_of
 from companyos_canary.diagnosis.case import Case, Explanation, at, quote, short
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.http import Fields
@@ -107,10 +107,14 @@ class FailedVerdict(Struct, frozen=True):
     def says_nothing(self, phase: str) -> bool:
         """Whether the verdict is about no value at all: an empty answer, or NaN. A Job has no value."""
         value = self.value(phase).strip()
-        number = measured_number(value)
+        number = self.number(phase)
         if number is not None:
             return math.isnan(number)
         return value.lower() in _NOTHING and self.provider != "job"
+
+    def number(self, phase: str) -> float | None:
+        """The number that decided the newest measurement with that verdict."""
+        return decided_of(self.metric, self.value(phase)).number
 
     def value(self, phase: str) -> str:
         place = self.newest(phase)
@@ -164,12 +168,12 @@ def failed(case: Case) -> Explanation | None:
 def _failed(case: Case, verdict: FailedVerdict, value: str) -> Explanation:
     result, place = verdict.result, verdict.newest("Failed")
     limit = verdict.limit
-    number = _worst(value, limit)
+    number = decided_of(verdict.metric, value).number
     unit = unit_of(result.name, limit)
     wanted = f" (limit {limit_text(limit, unit)})" if limit and number is not None else ""
     said = value_text(number, unit, limit=limit) if number is not None else _as_text(verdict, value)
-    bad = sum(1 for m in result.measurements if m.phase == "Failed")
-    because = f"{result.name} {said}{wanted} in {bad} of {len(result.measurements)} measurements{_over(number, limit)}"
+    bad = max(result.failed, sum(1 for m in result.measurements if m.phase == "Failed"))
+    because = f"{result.name} {said}{wanted} in {bad} of {result.taken} measurements{_over(number, limit)}"
     evidence = (
         *(verdict.field("measurements", place, "value") if place is not None and value else ()),
         *(verdict.field("measurements", place, "metadata", "job-name") if place is not None else ()),
@@ -178,14 +182,6 @@ def _failed(case: Case, verdict: FailedVerdict, value: str) -> Explanation:
         *quote("AnalysisRun", verdict.raw, "status", "message"),
     )
     return Explanation(f"{case.version} was rolled back: {because}", evidence, _to_look(case, verdict.run), because)
-
-
-def _worst(value: str, limit: Limit | None) -> float | None:
-    """The number that was measured; of several the first that breaks the limit."""
-    parts = value.strip().removeprefix("[").removesuffix("]").split(",")
-    numbers = [n for part in parts if (n := measured_number(part)) is not None]
-    broken = (n for n in numbers if limit is not None and limit.broken_by(n))
-    return next(broken, measured_number(value))
 
 
 def _as_text(verdict: FailedVerdict, value: str) -> str:
@@ -371,7 +367,8 @@ def inconclusive(case: Case) -> Explanation | None:
     for verdict in holding:
         value, place = verdict.value("Inconclusive"), verdict.newest("Inconclusive")
         limit = verdict.limit
-        text = value_text(measured_number(value), unit_of(verdict.result.name, limit), limit=limit)
+        number = decided_of(verdict.metric, value).number
+        text = value_text(number, unit_of(verdict.result.name, limit), limit=limit)
         behind = " behind a pause step" if len(case.rollout.pause_conditions) > 1 else ""
         because = few or f"{verdict.result.name} was {text}, which neither passes nor fails"
         state = f"waits for a person{behind}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from companyos_canary.analysis.evidence import CONFIDENT, is_row
-from companyos_canary.argo.limits import Limit, measured_number, unit_of
+from companyos_canary.argo.limits import Limit, unit_of
 from companyos_canary.diagnosis.analysis import FailedVerdict, without_data
 from companyos_canary.diagnosis.case import Case, Explanation
 from companyos_canary.diagnosis.nodata import (
@@ -48,7 +48,7 @@ def rolled_back(case: Case, verdict: FailedVerdict, because: str, more: tuple[Ev
 def in_another_unit(case: Case) -> Explanation | None:
     """The value and its limit are in different units: read in the limit's unit it is a good one."""
     verdict = failing(case)
-    value = measured_number(verdict.value("Failed")) if verdict else None
+    value = verdict.number("Failed") if verdict else None
     if verdict is None or value is None or verdict.limit is None or not math.isfinite(value):
         return None
     query = query_of(verdict)
@@ -176,7 +176,7 @@ def how_many(case: Case) -> str:
 
 
 def _is_share(verdict: FailedVerdict) -> bool:
-    query, limit, value = query_of(verdict), verdict.limit, measured_number(verdict.value("Failed"))
+    query, limit, value = query_of(verdict), verdict.limit, verdict.number("Failed")
     if limit is None or value is None or not limit.operator.startswith("<") or not 0 < limit.value < 1:
         return False
     looks = sum(1 for m in verdict.result.measurements if m.phase == "Failed")
@@ -188,7 +188,7 @@ def by_chance(case: Case) -> Explanation | None:
     """So few requests that a version as good as the stable one shows such a value now and then."""
     verdict, question = failing(case), how_many(case)
     answer = case.answers.get(question) if question else None
-    value = measured_number(verdict.value("Failed")) if verdict else None
+    value = verdict.number("Failed") if verdict else None
     if verdict is None or answer is None or verdict.limit is None or value is None or len(answer.values) != 1:
         return None
     requests, limit = answer.values[0], verdict.limit

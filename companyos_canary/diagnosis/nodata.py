@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from companyos_canary.argo.limits import measured_number, unit_of
+from companyos_canary.argo.limits import unit_of
 from companyos_canary.diagnosis.analysis import FailedVerdict, about_nothing, ended_by_analysis, verdicts, without_data
 from companyos_canary.diagnosis.case import Case, Explanation, MeasuredMetric
 from companyos_canary.model.outcome import Evidence
@@ -160,7 +160,7 @@ def stable_is_as_bad(case: Case) -> Explanation | None:
     if limit is None or not limit.broken_by(value) or place is None:
         return None
     name, unit = verdict.result.name, unit_of(verdict.result.name, limit)
-    own = value_text(measured_number(verdict.value("Failed")), unit, limit=limit)
+    own = value_text(verdict.number("Failed"), unit, limit=limit)
     because = (
         f"{name} was {own}, but the stable version now has {value_text(value, unit, limit=limit)}: something that "
         f"both use is at fault (limit {limit_text(limit, unit)})"

@@ -96,6 +96,8 @@ class Measurement(Struct, frozen=True):
 
 
 class MetricResult(Struct, frozen=True):
+    """`taken` measurements were made; the run keeps the last ten of them."""
+
     name: str
     phase: str
     message: str
@@ -107,6 +109,7 @@ class MetricResult(Struct, frozen=True):
     dry_run: bool
     query: str
     measurements: tuple[Measurement, ...]
+    taken: int = 0
 
 
 class Metric(Struct, frozen=True):
@@ -202,6 +205,9 @@ def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
     )
 
 
+_COUNTERS = ("successful", "failed", "inconclusive", "error")
+
+
 def _result(raw: Mapping[str, Any]) -> MetricResult:
     return MetricResult(
         name=raw.get("name", ""),
@@ -224,4 +230,5 @@ def _result(raw: Mapping[str, Any]) -> MetricResult:
             )
             for m in raw.get("measurements") or []
         ),
+        taken=max(len(raw.get("measurements") or []), sum(raw.get(p) or 0 for p in _COUNTERS)),
     )

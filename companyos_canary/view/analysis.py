@@ -5,8 +5,9 @@ import textwrap
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from companyos_canary.analysis.evidence import is_row, too_few
 from companyos_canary.argo.judged import Judged, judged
-from companyos_canary.argo.limits import measured_number, number_text
+from companyos_canary.argo.limits import decided_of, number_text
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.view import advice
@@ -41,6 +42,7 @@ def plain(run: AnalysisRun, step: str = "", *, full: bool) -> tuple[str, ...]:
         keyed(
             f"run={run.name}{at} metric={j.row.name} phase={j.phase}",
             value=number_text(j.row.known),
+            of=str(j.row.values) if j.row.which else "",
             limit=f"{j.row.limit.value:g}" if j.row.limit else "",
             failed=str(j.row.failed),
             measured=str(j.row.measured),
@@ -74,7 +76,7 @@ def screen(
         lines += advice.sequential_lines([j.row for j in metrics], facts)
         for one in metrics:
             if full or _is_bad(one):
-                lines += [(), *_details(one, facts)]
+                lines += [(), *_details(one, facts, full=full)]
     return lines
 
 
@@ -117,9 +119,11 @@ def _value(row: MetricRow) -> str:
     return row.verdict if row.known is None else value_text(row.value, row.unit, limit=row.limit)
 
 
-def _details(one: Judged, facts: Facts) -> list[Line]:
-    """Conditions, counts, values, message and query of one metric, nothing cut off."""
+def _details(one: Judged, facts: Facts, *, full: bool) -> list[Line]:
+    """Conditions, counts, values, message and query of one metric, nothing cut off. A query that answers a row of
+    counts has a hundred lines: it is shown in `full` alone."""
     told = (
+        ("because", _too_few(one)),
         ("passes if", one.metric.success_condition),
         ("fails if", one.metric.failure_condition),
         ("counts", _counts(one)),
@@ -129,10 +133,21 @@ def _details(one: Judged, facts: Facts) -> list[Line]:
     room = facts.width - 15
     parts = [(label, textwrap.wrap(text, room, break_on_hyphens=False)) for label, text in told]
     lines: list[Line] = [(f"  {one.row.name}",)]
-    for label, folded in (*parts, ("query", folded_query(one.query, room))):
+    long = is_row(one.query) and not full
+    query = [f"`canary metrics --query {one.row.name}` prints it"] if long else folded_query(one.query, room)
+    for label, folded in (*parts, ("query", query)):
         heads = [label, *[""] * len(folded)]
         lines += [((f"    {h:<11}", "hint"), t) for h, t in zip(heads, folded, strict=False)]
     return lines
+
+
+def _too_few(one: Judged) -> str:
+    """`60 of 100 requests in 5m are too few for a verdict`, where that is why the newest look has none."""
+    newest = one.result.measurements[-1] if one.result and one.result.measurements else None
+    if newest is None or newest.phase != "Inconclusive":
+        return ""
+    few = too_few(one.metric.success_condition, one.metric.query, newest.value)
+    return few and f"{few} are too few for a verdict"
 
 
 def folded_query(query: str, room: int) -> list[str]:
@@ -156,13 +171,14 @@ def _counts(one: Judged) -> str:
     found = f"{', '.join(bad) or 'none bad'} of {one.row.measured} measured{planned}"
     every = f", every {one.metric.interval}" if one.metric.interval else ""
     limit = f", failureLimit {one.metric.failure_limit}" if one.metric.failure_limit else ""
-    return found + every + limit
+    several = f"; the {one.row.which} of {one.row.values} values is shown" if one.row.which else ""
+    return found + every + limit + several
 
 
 def _values(one: Judged) -> str:
     """All measurements, oldest first: `0.8 %, 11.2 % (Failed)`."""
     texts = []
     for m in one.result.measurements if one.result else ():
-        text = value_text(measured_number(m.value), one.row.unit, limit=one.row.limit)
+        text = value_text(decided_of(one.metric, m.value).number, one.row.unit, limit=one.row.limit)
         texts.append(text if m.phase == "Successful" else f"{text} ({m.phase})")
     return ", ".join(texts)

@@ -95,7 +95,12 @@ def _table(rows: tuple[MetricRow, ...], now: tuple[LiveMetric, ...], facts: Fact
         room = placeholder.width + facts.width - table_width(fitted)
         lines = [_trend(r.history, r.limit, min(room, _LONGEST_TREND), facts.symbols) for r in rows]
         fitted[-1] = Column(full, [list(line) for line in lines])
-    return tuple(table(fitted, facts.width))
+    found = table(fitted, facts.width)
+    for r in rows:
+        if r.which:
+            text = f"    {r.name} is the {r.which} of {r.values} values"
+            found.append(((cut(text, facts.width, facts.symbols.more), "hint"),))
+    return tuple(found)
 
 
 def _in_one_line(rows: tuple[MetricRow, ...], facts: Facts) -> Line:

@@ -109,7 +109,8 @@ def _metric(row: MetricRow) -> str:
     number = number_text(row.value)
     name = "-".join(row.name.split())
     so_far = advice.pairs(row.advice)
-    return keyed(f"metric {name} {word}", value=number, limit=limit, failed=failed, **so_far, message=message)
+    of = str(row.values) if row.which else ""
+    return keyed(f"metric {name} {word}", value=number, of=of, limit=limit, failed=failed, **so_far, message=message)
 
 
 def _values(rows: tuple[MetricRow, ...]) -> dict[str, str]:

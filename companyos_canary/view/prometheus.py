@@ -146,13 +146,15 @@ class NowRow(Placed, frozen=True, kw_only=True):
 
 
 def verdict(live: LiveMetric | None, limit: Limit | None) -> str:
-    """`ok`, `failing`, or the word for why it is neither."""
+    """`ok`, `failing`, or the word for why it is neither: the rule has no verdict on too few requests."""
     if live is None:
         return "not asked"
     if live.problem:
         return "error"
     if live.canary is None:
         return live.missing or "no data"
+    if live.requests is not None and live.needed is not None and live.requests < live.needed:
+        return "too few requests"
     if limit is None:
         return "no limit"
     return "ok" if limit.holds(live.canary) else "failing"

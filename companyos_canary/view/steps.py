@@ -4,7 +4,7 @@ and mirror routes, an Experiment with its versions, a plugin."""
 from datetime import timedelta
 
 from companyos_canary.argo.durations import StepEnd, step_end
-from companyos_canary.argo.limits import measured_number, number_text
+from companyos_canary.argo.limits import decided_of, number_text
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.progress import step_length
 from companyos_canary.argo.routes import Route
@@ -311,8 +311,9 @@ def _version(template: ExperimentTemplate) -> tuple[str, str, Tone]:
 
 
 def _analysis(one: ExperimentAnalysis, run: AnalysisRun | None) -> tuple[str, str, Tone]:
-    results = run.results if run else ()
-    values = [f"{r.name} {number_text(measured_number(r.measurements[-1].value))}" for r in results if r.measurements]
+    asked = {m.name: m for m in run.metrics} if run else {}
+    newest = [(r.name, r.measurements[-1].value) for r in (run.results if run else ()) if r.measurements]
+    values = [f"{name} {number_text(decided_of(asked.get(name), value).number)}" for name, value in newest]
     return (
         one.name,
         ", ".join(w for w in (f"analysis {one.phase or 'Pending'}", *values, one.message) if w),

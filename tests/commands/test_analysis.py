@@ -2,12 +2,15 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import ANALYSISRUN
+from companyos_canary.sandbox.scenarios import default
 from tests.commands.conftest import installed
 from tests.world import CONFIG, World
 
@@ -150,3 +153,23 @@ def test_the_value_of_a_secret_is_nowhere(world: World) -> None:
         assert "hunter2" not in ran.out + ran.err
     assert "*****" in world.canary("analysis", name).out
     assert "hunter2" not in world.canary("analysis", name, terminal=True).out
+
+
+def test_too_few_requests_are_said_in_a_sentence_and_a_query_of_a_hundred_lines_is_not_printed(tmp_path: Path) -> None:
+    config = "schema: canary/v1\nrollout: companyos-api\nnamespace: companyos\nimage: companyos-api\n"
+    world = World(tmp_path, config, scenario=replace(default(), traffic=2.0), seed=3, scrape=15)
+    world.canary("apply", "v1.0.0", "-q")
+    world.advance(400)
+    world.canary("deploy", "v1.1.0", "--no-wait", "-q")
+    world.advance(600)
+    assert world.canary("status", "--field", "phase").out == "Paused\n"
+    out = re.sub(r"\x1b\[\d+m", "", world.canary("analysis", terminal=True).out)
+    said = re.search(r"because +(\d+) of 100 requests in 5m are too few for a verdict\n", out)
+    assert said
+    assert int(said[1]) < 100
+    assert "query      `canary metrics --query error-rate` prints it\n" in out
+    assert len(out.splitlines()) < 100
+    assert re.search(r"counts     16 inconclusive of 16 measured \(4 planned\)", out)
+    metrics = world.canary("metrics").out
+    assert metrics.count('verdict="too few requests"') == 5
+    assert "verdict=ok" not in metrics

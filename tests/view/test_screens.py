@@ -1,5 +1,6 @@
 """Whole screens, compared as text: recorded objects and built ones."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -19,9 +20,9 @@ from companyos_canary.view.lines import Facts
 from companyos_canary.view.next import outlook
 from companyos_canary.view.panels import Confirmation, Desk, LogPanel, Notice
 from companyos_canary.view.screen import last_screen
-from tests.builders import ANALYSIS, NOW, PAUSE, event, snapshot
+from tests.builders import ANALYSIS, NOW, PAUSE, event, metric_object, result_object, run, snapshot
 from tests.view.recorded import FIXTURES, moment, recorded
-from tests.view.scenes import ALL, analysing, prometheus, screen, whole_lines
+from tests.view.scenes import ABORTED, ALL, FAILED, analysing, piped, prometheus, screen, whole_lines
 
 Same = Callable[[str, str], None]
 RECORDED = sorted(p.stem for p in FIXTURES.glob("*.json"))
@@ -245,3 +246,16 @@ def test_the_last_frame_leaves_what_comes_next_to_the_closing(height: int) -> No
     assert "✖ failed after 1m12s" in shown
     assert "ROLLED BACK" not in shown, "the sentence under it says so"
     assert not shown.endswith("\n")
+
+
+def test_of_several_values_the_one_that_decided_is_shown_and_counted() -> None:
+    mine = metric_object("error-rate", successCondition="all(result, # < 0.05)", failureCondition="")
+    bad = result_object("error-rate", ["[0.01,0.2,0.03]"] * 2, ["Failed"] * 2, phase="Failed")
+    ended = run([bad], metrics=[mine], phase="Failed", message=FAILED, completed_at=NOW)
+    seen = snapshot(runs=[ended], canary=0, stable=10, phase="Degraded", message=ABORTED, aborted_at=NOW, step_index=0)
+    banner, *lines = whole_lines(seen, NOW, Facts())
+    assert "error-rate 20.0 %, limit 5 %" in banner
+    assert "    error-rate is the largest of 3 values" in lines
+    assert any(
+        re.search(r"metric error-rate failing value=0.2 of=3 limit=0.05 ", line) for line in piped(None, seen, NOW)
+    )
