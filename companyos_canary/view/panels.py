@@ -9,7 +9,7 @@ from companyos_canary.model.snapshot import Course
 from companyos_canary.model.workload import LogLine
 from companyos_canary.view.events import event_lines, in_order
 from companyos_canary.view.format import clock, limit_text, shorten
-from companyos_canary.view.lines import Facts, Line, Part, Tone, columns_of, cut, wrapped
+from companyos_canary.view.lines import Facts, Line, Part, Symbols, Tone, columns_of, cut, wrapped
 from companyos_canary.view.metric_table import VERDICT_ROLES, value, worst_row
 from companyos_canary.view.plot import PLOT_GUTTER, TimeAxis, axis, plot
 
@@ -172,6 +172,13 @@ def panel_lines(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[L
     return []
 
 
+def _legend(with_stable: bool, hidden: str, symbols: Symbols) -> Line:
+    """What the lines of the charts are; the stable version's where one is drawn."""
+    own, other = ("⠒⠒⠒", "⠒ ⠒") if symbols.dots else ("***", "...")
+    stable = f"   {other} stable" if with_stable else ""
+    return ("  ", (own, "hint"), f" canary{stable}   ", (symbols.across * 3, "warning"), f" limit{hidden}")
+
+
 def _metrics(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line]:
     """A chart each of both versions, the worst where not all have room, and one axis of time under them."""
     rows = worst_row(picture.metrics, max(1, (room - _AXIS) // (_LOWEST + 1)))
@@ -191,8 +198,7 @@ def _metrics(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line
             lines += plot(own, other, row, time, height=height, symbols=symbols)
     lines += axis(time, picture.now, symbols) if time.columns > 0 else []
     hidden = f" {symbols.dot} {len(picture.metrics) - len(rows)} more" if len(rows) < len(picture.metrics) else ""
-    keys = f" line {symbols.dot} stable dotted{hidden} {symbols.dot} limit across"
-    legend: Line = ("  ", ("canary", "hint"), cut(keys, max(0, facts.width - 8), symbols.more))
+    legend = _legend(any(stable.get(r.name) for r in rows), hidden, symbols)
     if picture.first_look:
         when = clock(picture.first_look, picture.now).strip()
         legend = (cut(f"  first measurement at {when}", facts.width, symbols.more),)

@@ -281,6 +281,6 @@ def test_the_charts_have_both_versions_and_ask_nobody_for_the_past(waiting: Worl
     ran = watch(waiting, (7, "m"), (7, "q"))
     assert asked
     assert not [path for path in asked if "query_range" in path]
-    chart = ran.out[ran.out.index("stable dotted") - 1500 :]
-    assert any("⠀" < c <= "⣿" for c in chart)
-    assert "canary line · stable dotted" in ran.out
+    out = re.sub(r"\x1b\[[0-9;]*m", "", ran.out)
+    legend = out.index("⠒⠒⠒ canary   ⠒ ⠒ stable   ╌╌╌ limit")
+    assert any("⠀" < c <= "⣿" for c in out[legend - 1500 : legend])

@@ -103,6 +103,8 @@ def test_before_the_first_measurement_the_panel_says_when_it_will_be() -> None:
 def test_both_versions_stand_in_the_panel_with_the_weights_on_its_axis() -> None:
     stable = (Course("error-rate", points(0.01, 0.01, 0.011)),)
     text = screen(rolled_back(), NOW, Facts(200, 60), place=Place(), desk=Desk(panel="metrics", stable=stable)).plain
-    assert "canary line · stable dotted · limit across" in text
+    assert "⠒⠒⠒ canary   ⠒ ⠒ stable   ╌╌╌ limit" in text
+    alone = screen(rolled_back(), NOW, Facts(200, 60), place=Place(), desk=Desk(panel="metrics")).plain
+    assert "⠒⠒⠒ canary   ╌╌╌ limit" in alone
     assert any("10 %" in line and "25 %" in line and "12:04:" in line for line in text.split("\n"))
     assert any("⠀" < c <= "⣿" for c in text)
