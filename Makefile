@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Without byte code every process of the tests would compile all it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo install install-dev test coverage check fmt diagnosis conformance upstream soak matrix verdicts bench house docs build clean
+.PHONY: demo install install-dev test coverage check fmt diagnosis conformance upstream soak matrix verdicts looks bench house docs build clean
 
 .venv/installed: requirements.txt pyproject.toml
 	@echo "installing into .venv (once, about a minute)"
@@ -72,6 +72,10 @@ RELEASES := 200
 VERDICTS_SEED := 1
 verdicts: install-dev
 	@$(BIN)/python -m tests.verdicts $(RELEASES) $(VERDICTS_SEED)
+
+# What planned looks and a warm-up are worth, in numbers; docs/decisions/looks.md says what follows.
+looks: install-dev
+	@$(BIN)/python -m tests.looks $(RELEASES) $(VERDICTS_SEED)
 
 bench: install-dev
 	@$(BIN)/python -m tests.bench

@@ -35,15 +35,25 @@ class Behaviour(Struct, frozen=True):
     faster: tuple[float, ...] = HEALTHY
     clumps: int = 1
 
+    @property
+    def shares(self) -> list[float]:
+        """Of the requests, those between two boundaries."""
+        return [b - a for a, b in zip((0.0, *self.faster), (*self.faster, 1.0), strict=True)]
+
 
 class Load(Struct, frozen=True):
-    """`rate` in requests a second, scraped every `scrape` seconds; `bounds` of the histogram."""
+    """`rate` in requests a second, scraped every `scrape` seconds; `bounds` of the histogram. `cold`: how the canary is
+    in its first minute (None: as later)."""
 
     rate: float
     stable: Behaviour = Behaviour()
     canary: Behaviour = Behaviour()
     bounds: tuple[str, ...] = BOUNDS
     scrape: float = 15.0
+    cold: Behaviour | None = None
+
+
+_FIRST_MINUTE = 60.0  # seconds
 
 
 class Counters:
@@ -56,7 +66,7 @@ class Counters:
         self._random = random
         self._weight = weight
         self._at = -before - random.random() * load.scrape
-        self._sides = (_Side("false", load, load.stable), _Side("true", load, load.canary))
+        self._sides = (_Side("false", load, load.stable), _Side("true", load, load.canary, load.cold))
 
     def until(self, moment: float) -> None:
         """Scrapes up to and including that moment."""
@@ -76,8 +86,8 @@ class Counters:
 
 
 class _Side:
-    def __init__(self, canary: str, load: Load, behaviour: Behaviour) -> None:
-        self._behaviour = behaviour
+    def __init__(self, canary: str, load: Load, behaviour: Behaviour, cold: Behaviour | None = None) -> None:
+        self._usual, self._cold = (behaviour, behaviour.shares), (cold, cold.shares) if cold else None
         self._times: list[float] = []
         own = {"canary": canary, "rollouts_pod_template_hash": canary}
         names: list[Mapping[str, str]] = [{"__name__": REQUESTS, "status": s, **own} for s in ("200", "500")]
@@ -85,12 +95,10 @@ class _Side:
         names += [{"__name__": BUCKETS, "le": le, **own} for le in (*load.bounds, "+Inf")]
         self._series = [(labels, [0.0]) for labels in names]
         self._found: dict[int, tuple[Sequence[Matcher], list[tuple[Mapping[str, str], list[float]]]]] = {}
-        shares = [b - a for a, b in zip((0.0, *behaviour.faster), (*behaviour.faster, 1.0), strict=True)]
-        self._shares = shares
 
     def serve(self, random: Random, expected: float, at: float) -> None:
         """One scrape at that time, after so many expected requests."""
-        how = self._behaviour
+        how, shares = self._cold if self._cold and at <= _FIRST_MINUTE else self._usual
         if not self._times:
             self._times.append(at - 1e-3 if expected else at)
         count = poisson(random, expected)
@@ -98,7 +106,7 @@ class _Side:
         undecided = binomial(random, count, how.undecided)
         added = [count - failed, failed, count - undecided, undecided]
         total = 0
-        for here in spread(random, count, self._shares):
+        for here in spread(random, count, shares):
             total += here
             added.append(total)
         self._times.append(at)

@@ -5,12 +5,12 @@
 prints a line a cell, `form rps errors% rolled_back% held%`: the share of good releases that the default
 canary.yaml, in that form, would roll back or hold for a person. The templates are those that are rendered, their
 queries are evaluated by our PromQL over drawn counters, and our judge judges the answers. `--write` puts them into
-docs/verdicts.md, too.
+docs/verdicts.md, too, as `make soak` does with more releases, and with the power of the rule.
 """
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -61,20 +61,46 @@ def grid(releases: int, seed: int, forms: Sequence[str] = FORMS) -> Iterator[str
 
 
 def table(lines: Sequence[str], releases: int, seed: int) -> str:
-    """The lines of a whole grid as a table in Markdown, the forms in parallel."""
+    """The lines of a whole grid as a table in Markdown, the forms in parallel; and what `evidence` comes to."""
     found = {tuple(cell[:3]): cell[3:] for cell in (each.split() for each in lines)}
     rows = []
     for rate, errors in ((f"{r:g}", f"{100 * e:g}") for r in RATES for e in ERRORS):
         cells = (" / ".join(found[form, rate, errors]) for form in FORMS)
         rows.append(f"| {rate} | {errors} % | {' | '.join(cells)} |")
     head = f"| requests/s | errors | {' | '.join(FORMS)} |\n|--:|--:|{'--:|' * len(FORMS)}"
-    return f"{releases} releases in each cell, seed {seed}:\n\n{head}\n" + "\n".join(rows)
+    of, wrong = (len(rows) * releases, sum(float(c[0]) for (form, *_), c in found.items() if form == "evidence"))
+    told = f"The releases of `evidence` that were rolled back are {wrong * releases / 100:.0f} of {of:,}."
+    return f"{releases} releases in each cell, seed {seed}:\n\n{head}\n" + "\n".join(rows) + f"\n\n{told}"
 
 
-def write(text: str) -> None:
-    """Into docs/verdicts.md, between its marks."""
-    before, mark, rest = PAGE.read_text().partition("<!-- verdicts -->\n")
-    PAGE.write_text(f"{before}{mark}{text}\n<!-- /verdicts -->{rest.partition('<!-- /verdicts -->')[2]}")
+def stopped(cell: tuple[float, float, float, int]) -> float:
+    """The share of versions with `times` the errors that the default rule rolls back."""
+    rate, errors, times, releases = cell
+    found = [played("evidence", rate, errors, f"power {n}", times) for n in range(releases)]
+    return sum(o.kind == "rolled-back" for o in found) / releases
+
+
+def power(cells: Sequence[tuple[float, float, float]], releases: int) -> Iterator[float]:
+    """The same of each cell, over all processors."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(stopped, [(*cell, releases) for cell in cells])
+
+
+def power_table(found: Mapping[tuple[float, float, float], float], releases: int) -> str:
+    """By requests, errors and times, as a table in Markdown."""
+    times = sorted({t for *_, t in found})
+    head = f"| requests/s | errors |{''.join(f' {t:g} times |' for t in times)}\n|--:|--:|{'--:|' * len(times)}"
+    rows = [
+        f"| {rate:g} | {100 * errors:g} % |{''.join(f' {100 * found[rate, errors, t]:.3g} % |' for t in times)}"
+        for rate, errors in dict.fromkeys((r, e) for r, e, _ in found)
+    ]
+    return f"{releases} releases in each cell:\n\n{head}\n" + "\n".join(rows)
+
+
+def write(name: str, text: str) -> None:
+    """Into docs/verdicts.md, between the marks of that name."""
+    before, mark, rest = PAGE.read_text().partition(f"<!-- {name} -->\n")
+    PAGE.write_text(f"{before}{mark}{text}\n<!-- /{name} -->{rest.partition(f'<!-- /{name} -->')[2]}")
 
 
 if __name__ == "__main__":
@@ -86,4 +112,4 @@ if __name__ == "__main__":
         lines.append(found)
         print(found, flush=True)
     if "--write" in sys.argv:
-        write(table(lines, releases, seed))
+        write("verdicts", table(lines, releases, seed))

@@ -25,6 +25,7 @@ from companyos_canary.config.settings import (
 from companyos_canary.config.source import FieldPath, Source
 from companyos_canary.config.traffic import blue_green_settings, step_pods, traffic_settings
 from companyos_canary.model.abort_on import OF_PODS, AbortOn
+from companyos_canary.model.quantity import parse_duration
 
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s]*")
 _FILLED_IN = re.compile(r"\{(\w*)\}")
@@ -171,7 +172,7 @@ def _resolves(text: str) -> bool:
     return all(tag[1].strip(" ") in _KNOWN and tag[2] for tag in _TAG.finditer(text))
 
 
-SHORTEST_ANALYSIS = timedelta(seconds=4)
+SHORTEST_ANALYSIS, _LONGEST_WARMUP = timedelta(seconds=4), timedelta(hours=1)
 _MATCHER = r'[A-Za-z_][A-Za-z0-9_]*\s*(=|!=|=~|!~)\s*"([^"\\\n]|\\.)*"'
 _SCOPE = re.compile(rf"\s*({_MATCHER}\s*(,\s*{_MATCHER}\s*)*,?\s*)?")
 
@@ -260,6 +261,8 @@ def _analysis(check: Checker, document: AnalysisDocument) -> Analysis:
     window = document.window
     check.that(1 <= document.min_requests <= 10**9, (*path, "min_requests"))
     check.that(1 <= document.burst <= 100, (*path, "burst"))
+    warmup: timedelta = check.unit((*path, "warmup"), parse_duration, document.warmup)
+    check.that(timedelta() <= warmup <= _LONGEST_WARMUP and not warmup % timedelta(seconds=1), (*path, "warmup"))
     scope = document.scope
     check.that(scope is None or (_SCOPE.fullmatch(scope) and "{{" not in scope), (*path, "scope"))
     return Analysis(
@@ -270,6 +273,7 @@ def _analysis(check: Checker, document: AnalysisDocument) -> Analysis:
         by_hash=document.by_hash,
         longest=None if document.max is None else check.seconds((*path, "max"), document.max),
         burst=document.burst,
+        warmup=warmup,
     )
 
 

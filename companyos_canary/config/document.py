@@ -65,6 +65,7 @@ ALLOWED: dict[str, str] = {
     "analysis.form": "`evidence`, `safe` or `literal`",
     "analysis.max": "a duration of whole seconds, at least `1s`, such as `10m`",
     "analysis.burst": "a number from 1 to 100",
+    "analysis.warmup": "a duration of whole seconds up to `1h`, such as `1m`",
     "prometheus": "a mapping such as `{url: http://prometheus.monitoring:9090}`",
     "prometheus.url": "an address such as `http://prometheus.monitoring:9090`",
     "prometheus.cli_url": "`auto`, or an address such as `http://localhost:9090`",
@@ -143,6 +144,7 @@ class AnalysisDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     form: _Form = "evidence"
     max: Annotated[str, _text("analysis.max")] | None = None
     burst: Annotated[float, _text("analysis.burst", extra_json_schema={"minimum": 1, "maximum": 100})] = 1
+    warmup: Annotated[str, _text("analysis.warmup")] = "0s"
 
 
 class PrometheusDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

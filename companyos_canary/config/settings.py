@@ -152,7 +152,7 @@ class Analysis(Struct, frozen=True):
     """How all metrics are asked. `window` is the range of every rate; None: derived, see `window_of`. `scope` holds
     further label matchers; None: see `Settings.scope`. `min_requests` is the least traffic in the window that is worth
     a judgement. A step waits for them up to `longest`; None: three times its own duration. Errors come `burst` at a
-    time."""
+    time. What a step's new pods do in their `warmup` is not judged."""
 
     window: timedelta | None = None
     min_requests: int = 100
@@ -161,6 +161,7 @@ class Analysis(Struct, frozen=True):
     by_hash: bool = False
     longest: timedelta | None = None
     burst: float = 1.0
+    warmup: timedelta = timedelta()
 
     def longest_of(self, duration: timedelta) -> timedelta:
         """How long an analysis of that duration may last while it waits for requests."""

@@ -68,7 +68,7 @@ def _blue_green_timings(settings: Settings, given: BlueGreenSettings) -> list[tu
     analysis = settings.analysis
     for field, duration in (("prePromotionAnalysis", given.before), ("postPromotionAnalysis", given.after)):
         if duration is not None:
-            when = timing(duration, analysis.window_of(duration), analysis.longest_of(duration))
+            when = timing(duration, analysis.window_of(duration), analysis.longest_of(duration), analysis.warmup)
             found.append((switch_template_name(settings, field, duration), when, field == "postPromotionAnalysis"))
     return found
 

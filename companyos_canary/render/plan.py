@@ -206,11 +206,13 @@ def _few_requests(asked: PlannedRule, rate: float, steps: Sequence[PlannedStep])
         if least and s.looks and full < least:
             window = format_duration(s.window_seconds)
             needed = least / (rate * s.window_seconds.total_seconds()) * 100
+            warmed = _duration(step.metric.get("initialDelay")) > s.window_seconds
+            longer = "a longer `analysis` of the step" if warmed else "a longer `analysis.window`"
             better = f"a weight of {math.ceil(needed)} %, " if needed <= 100 else ""
             yield Warned(
                 "few-requests",
                 f"step {s.number} cannot be judged: {full:.0f} of {least:.0f} requests in {window}; it stops for a "
-                f"person. What helps: {better}a longer `analysis.window`, or fewer `analysis.min_requests`",
+                f"person. What helps: {better}{longer}, or fewer `analysis.min_requests`",
             )
 
 

@@ -32,9 +32,9 @@ class Timing(Struct, frozen=True):
         return self.initial_delay + self.interval * ((self.count or 1) - 1)
 
 
-def timing(duration: timedelta, window: timedelta, longest: timedelta) -> Timing:
+def timing(duration: timedelta, window: timedelta, longest: timedelta, warmup: timedelta = timedelta()) -> Timing:
     """At least four measurements that end with the duration and never after it; while requests are
-    too few it continues up to `longest`.
+    too few it continues up to `longest`. A `warmup` comes before all that, and no window reaches back into it.
 
     The first comes when half of the time or the window is over, whichever is shorter, so that it
     sees the canary at this weight; then up to a minute between two. The guide's 2m is measured
@@ -49,7 +49,7 @@ def timing(duration: timedelta, window: timedelta, longest: timedelta) -> Timing
     first = whole - interval * (count - 1)
     # The controller needs one more than those that end it (recorded: failure-plus-success-over-count).
     most = max((longest - first) // interval + 1, count + 1)
-    return Timing(first, interval, count, window, most)
+    return Timing(warmup + first, interval, count, min(window, first) if warmup else window, most)
 
 
 def background_timing(settings: Settings) -> Timing:
@@ -59,7 +59,8 @@ def background_timing(settings: Settings) -> Timing:
     first = min(window, timedelta(minutes=1))
     asked = max((s.analysis for s in settings.steps if s.analysis), default=window)
     most = max((settings.analysis.longest_of(asked) - first) // interval + 1, LEAST)
-    return Timing(first, interval, None, window, most)
+    warmup = settings.analysis.warmup
+    return Timing(warmup + window if warmup else first, interval, None, window, most)
 
 
 def step_timing(settings: Settings, step: StepSettings) -> Timing | None:
@@ -67,7 +68,8 @@ def step_timing(settings: Settings, step: StepSettings) -> Timing | None:
     if step.analysis is None:
         return None
     analysis = settings.analysis
-    return timing(step.analysis, analysis.window_of(step.analysis), analysis.longest_of(step.analysis))
+    window, longest = analysis.window_of(step.analysis), analysis.longest_of(step.analysis)
+    return timing(step.analysis, window, longest, analysis.warmup)
 
 
 def template_name(settings: Settings, step: StepSettings | None) -> str:

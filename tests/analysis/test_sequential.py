@@ -281,6 +281,15 @@ def test_each_part_is_an_interval_of_its_own_and_so_is_each_window() -> None:
 # What it is worth: releases that are looked at all the time.
 
 
+def at_most(found: Any) -> float:
+    """The logarithm of the evidence for the likeliest ratio; that of a mean of ratios above 1 is not more."""
+    share, equal = found.hits / found.all if found.all else 0.0, found.odds / (1 + found.odds)
+    if share <= equal:
+        return 0.0
+    rest = (1 - share) * math.log((1 - share) / (1 - equal)) if share < 1 else 0.0
+    return float(found.all * (share * math.log(share / equal) + rest))
+
+
 def ever(asked: Asked, seed: str, looks: int, requests: float, share: float, bad: float, times: float) -> str:
     """The first verdict that is not open, at a look after each of so many intervals."""
     random = Random(seed)
@@ -290,9 +299,15 @@ def ever(asked: Asked, seed: str, looks: int, requests: float, share: float, bad
         total += Counts(binomial(random, n, bad * times), n, binomial(random, stable, bad), stable)
         told = trials([total], asked)
         enough = math.log(asked.metrics / ALPHA)
-        if told and log_evidence(told, 1.0) >= enough:
+        if told and at_most(told[0]) >= enough and log_evidence(told, 1.0) >= enough:
             return "worse"
     return judge((total,), asked).verdict
+
+
+@given(counts, questions)
+def test_no_evidence_is_more_than_that_for_the_likeliest_ratio(found: Counts, asked: Asked) -> None:
+    for one in trials([found], asked):
+        assert log_evidence([one], 1.0) <= at_most(one) + 1e-6
 
 
 @pytest.mark.parametrize(("asked", "bad"), [(RATIO, 0.01), (SHARE, 0.05)])

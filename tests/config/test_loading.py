@@ -122,6 +122,12 @@ WRONG = {
     "steps:\n- {weight: 10, analysis: 120}": (
         "6: field `steps[0].analysis`: found `120`, allowed: a duration of `4s` or more, such as `2m` or `90s`"
     ),
+    **{
+        f"analysis: {{warmup: {text}}}": (
+            f"5: field `analysis.warmup`: found `{text}`, allowed: a duration of whole seconds up to `1h`, such as `1m`"
+        )
+        for text in ("1.5s", "-1s", "61m", "later")
+    },
     "steps:\n- {weight: 10, analysis: 3s}": (
         "6: field `steps[0].analysis`: found `3s`, allowed: a duration of `4s` or more, such as `2m` or `90s`"
     ),

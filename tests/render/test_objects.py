@@ -6,6 +6,8 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from companyos_canary.config import Analysis, MergePatch, MetricSettings, StepSettings
 from companyos_canary.errors import CanaryError, ConfigError, UsageError
@@ -172,3 +174,22 @@ def test_a_step_waits_as_long_as_it_is_given() -> None:
         return int(objects(settings(analysis=analysis), "v1")[0]["spec"]["metrics"][0]["count"])
 
     assert [most(longest) for longest in (None, 10, 6, 2, 1)] == [16, 28, 16, 5, 5]
+
+
+@given(st.integers(2, 3600), st.integers(1, 600), st.integers(1, 600), st.integers(1, 7200))
+def test_a_warm_up_delays_all_looks_and_no_window_reaches_back_into_it(
+    duration: int, window: int, warmup: int, longest: int
+) -> None:
+    spans = [timedelta(seconds=s) for s in (max(duration, 4), window, longest)]
+    cold, warm = timing(*spans), timing(*spans, timedelta(seconds=warmup))
+    assert warm.initial_delay == cold.initial_delay + timedelta(seconds=warmup)
+    assert warm.initial_delay - warm.window >= timedelta(seconds=warmup)
+    assert (warm.interval, warm.count, warm.most) == (cold.interval, cold.count, cold.most)
+
+
+def test_a_warm_up_is_written_into_each_template() -> None:
+    analysis = Analysis(warmup=timedelta(minutes=1))
+    found = objects(settings(analysis=analysis), "v1")
+    metric = found[0]["spec"]["metrics"][0]
+    assert (metric["initialDelay"], metric["interval"]) == ("2m", "20s")
+    assert next(a["value"] for a in found[0]["spec"]["args"] if a["name"] == "window") == "1m"
