@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from companyos_canary.model.outcome import Chance, PlannedStep, PlanRow, Warned
+from companyos_canary.view.findings import plural
 from companyos_canary.view.format import duration, keyed
 from companyos_canary.view.lines import Column, Facts, Line, Tone, table, wrapped
 
@@ -166,7 +167,7 @@ def _chance_columns(chances: Sequence[Chance]) -> list[Column]:
         Column("HELD", [_percent(c.held) for c in chances], align="right"),
         Column("SHIPPED", [_percent(c.promoted) for c in chances], align="right"),
         Column("STOPPED AFTER", [_after(c.stopped_after_seconds) for c in chances], align="right"),
-        Column("OF", [f"{c.releases} releases" for c in chances], align="right", keep=5),
+        Column("OF", [plural(c.releases, "release") for c in chances], align="right", keep=5),
     ]
 
 
