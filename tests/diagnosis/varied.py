@@ -621,7 +621,6 @@ def weight_on_a_canary_that_is_scaled_to_nothing() -> Variation:
 @varied
 def a_canary_scaled_to_nothing_without_weight() -> Variation:
     made = weight_on_a_canary_that_is_scaled_to_nothing()
-    made.cause, made.healthy = "waiting-for-a-person", True
     made.status["canary"]["weights"]["canary"]["weight"] = 0
     return made
 
