@@ -148,7 +148,7 @@ class Scripted:
             seconds = parse_duration(window[1]).total_seconds()
             return self._answer({"vector": [{**s, "value": float(s["value"]) * seconds} for s in per_second["vector"]]})
         series = script.get("series") or []
-        if re.search(r"\b(increase|rate)\(", query) and not any(isinstance(s, dict) and "value" in s for s in series):
+        if re.search(r"\b(increase|rate)\(", query) and not all(_stands_at_zero(s) for s in series):
             return Response(422, {}, b"")  # that they exist is known, but not what they count
         return PrometheusApi(_series(series, self.now), lambda: self.now).handle(request)
 
@@ -185,6 +185,11 @@ def _series(entries: Any, now: datetime) -> Tsdb:
         for n in range(40, -1, -1):
             made.append(labels, now.timestamp() - 15 * n, value)
     return made
+
+
+def _stands_at_zero(entry: Any) -> bool:
+    """A counter of which it is known that it has counted nothing; of any other one value does not say how it grew."""
+    return isinstance(entry, dict) and "value" in entry and not float(entry["value"])
 
 
 def _labels(entry: Any) -> tuple[dict[str, str], float]:
