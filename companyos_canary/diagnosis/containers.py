@@ -1,7 +1,7 @@
 """Containers that do not come up or do not stay up: what each kind of trouble looks like in a pod's status."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -41,12 +41,15 @@ _WORST = (
 
 
 class Trouble(Struct, frozen=True):
-    """One pod's trouble; `sentence` and `evidence` are about that pod alone."""
+    """One pod's trouble; `sentence` and `evidence` are about that pod alone. `container` is the one whose log tells
+    more, `before`: the log of its instance before this one."""
 
     id: str
     pod: Fields
     sentence: str
     evidence: tuple[Evidence, ...]
+    container: str = ""
+    before: bool = False
 
 
 def of_containers(case: Case, pod: Fields) -> Trouble | None:
@@ -96,6 +99,7 @@ def _ended(case: Case, pod: Fields, path: tuple[str, str, int], status: Fields, 
         *quote("Pod", pod, *path, "restartCount"),
     )
     times = f"{restarts} {'restart' if restarts == 1 else 'restarts'}"
+    before = bool(at(status, "state", "running"))
     reason, message = at(status, *ended, "reason"), str(at(status, *ended, "message") or "")
     if reason in _CANNOT_START:
         sentence = f"container {name} cannot be started: {short(message or str(reason))}"
@@ -103,20 +107,32 @@ def _ended(case: Case, pod: Fields, path: tuple[str, str, int], status: Fields, 
     if reason == "OOMKilled":
         limit = _limit(pod, name)
         sentence = f"container {name} was killed because {_memory(limit)} ({times})"
-        return Trouble("oom-killed", pod, sentence, (*evidence, *limit))
+        return Trouble("oom-killed", pod, sentence, (*evidence, *limit), name, before)
     for probe in ("liveness", "startup"):
         if killed := _killed_by(case, pod, name, probe, at(status, *ended, "finishedAt")):
             sentence = f"container {name} is restarted because its {probe} probe fails ({times})"
-            return Trouble("liveness-failing", pod, sentence, (*killed, *evidence))
+            return Trouble("liveness-failing", pod, sentence, (*killed, *evidence), name, before)
     code = at(status, *ended, "exitCode")
-    lines = case.logs.get(pod_name(pod), ())
-    last = next((line for line in reversed(lines) if line.strip()), "") or message
+    last = _telling(case.logs.get(pod_name(pod), ())) or message
     told = f": {short(last)}" if last else ""
     if init:
         sentence = f"init container {name} fails with exit code {code}{told}"
-        return Trouble("init-container", pod, sentence, (*said, *evidence))
+        return Trouble("init-container", pod, sentence, (*said, *evidence), name, before)
     sentence = f"container {name} {_crashes(waiting, code, restarts, times)}{told}"
-    return Trouble("crash-loop", pod, sentence, (*said, *evidence))
+    return Trouble("crash-loop", pod, sentence, (*said, *evidence), name, before)
+
+
+_ERROR = re.compile(
+    r"(?i:^panic:|\bfatal\b|\bcritical\b|\bunhandled|\buncaught|exception in thread)"
+    r"|^[\w.]*(?:Error|Exception)\b|\bERROR\b"
+)
+_FRAME = re.compile(r"^\s|^goroutine \d+|^exit status \d+|^Node\.js v\d|^(created by|at|Caused by:|\.\.\. \d+ more)\b")
+
+
+def _telling(lines: Sequence[str]) -> str:
+    """The line of a log that says why: the last that names an error, else the last that is no part of a stack."""
+    said = [line.strip() for line in lines if line.strip() and not _FRAME.search(line)]
+    return next((line for line in reversed(said) if _ERROR.search(line)), said[-1] if said else "")
 
 
 def _recovers(case: Case, pod: Fields, status: Fields) -> bool:
@@ -217,7 +233,7 @@ def not_ready(case: Case, pod: Fields) -> Trouble | None:
             *quote("Pod", pod, *path, "state", "running", "startedAt"),
         )
         sentence = f"container {name} has been running for {duration(running)} and is not ready{why}"
-        return Trouble("readiness-failing", pod, sentence, evidence)
+        return Trouble("readiness-failing", pod, sentence, evidence, name)
     return None
 
 

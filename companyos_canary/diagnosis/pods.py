@@ -71,9 +71,13 @@ def _unscheduled(case: Case, pod: Fields) -> Trouble | None:
         return None
     message = str(said.get("message") or "")
     if said.get("reason") == "SchedulingGated":
-        return None
+        return _gated(pod, age, index)
     lacks = sorted({found.rstrip(".") for found in _LACKS.findall(message)})
-    why = f"no node has enough {' and '.join(lacks)}" if lacks else short(message or "no node fits")
+    why = (
+        f"no node has enough {' and '.join(lacks)}"
+        if lacks
+        else missing_object(message) or short(message or "no node fits")
+    )
     evidence = (
         *quote("Pod", pod, "status", "conditions", index, "reason"),
         *quote("Pod", pod, "status", "conditions", index, "message"),
@@ -84,6 +88,21 @@ def _unscheduled(case: Case, pod: Fields) -> Trouble | None:
         return None
     id_ = "volume" if volume else "unschedulable"
     return Trouble(id_, pod, f"pod {pod_name(pod)} cannot be scheduled: {why}", evidence)
+
+
+def _gated(pod: Fields, age: timedelta | None, index: int) -> Trouble | None:
+    """Someone else has to take its scheduling gates away, mostly who keeps quotas. That may take a while."""
+    if age is None or age < _STARTING:
+        return None
+    gates = [str(g.get("name")) for g in at(pod, "spec", "schedulingGates") or []]
+    evidence = (
+        *quote("Pod", pod, "status", "conditions", index, "reason"),
+        *quote("Pod", pod, "spec", "schedulingGates", 0, "name"),
+        *quote("Pod", pod, "metadata", "creationTimestamp"),
+    )
+    named = f"scheduling gate {gates[0]}" if len(gates) == 1 else f"scheduling gates {', '.join(gates)}"
+    sentence = f"pod {pod_name(pod)} is not scheduled: nobody has removed its {named} for {duration(age)}"
+    return Trouble("unschedulable", pod, sentence, evidence)
 
 
 def _node_comes(case: Case, pod: Fields) -> bool:
@@ -113,17 +132,28 @@ def _evicted(case: Case, pod: Fields) -> Trouble | None:  # noqa: ARG001
 def _silent_node(case: Case, pod: Fields) -> Trouble | None:
     """The kubelet does not answer: what the statuses say is old."""
     found = condition(pod, "Ready")
-    if not found or found[1].get("status") != "Unknown":
+    if not found or not (found[1].get("status") == "Unknown" or _marked(pod)):
         return None
     path, age = ("status", "conditions", found[0]), case.age(found[1].get("lastTransitionTime"))
     since = f" for {duration(age)}" if age else ""
     node = at(pod, "spec", "nodeName") or "its node"
     evidence = (
+        *quote("Pod", pod, *path, "status"),
         *quote("Pod", pod, *path, "reason"),
         *quote("Pod", pod, *path, "message"),
+        *quote("Pod", pod, *path, "lastTransitionTime"),
         *quote("Pod", pod, "spec", "nodeName"),
     )
     return Trouble("pod-failed", pod, f"the kubelet of {node} has not reported on pod {pod_name(pod)}{since}", evidence)
+
+
+def _marked(pod: Fields) -> bool:
+    """Whether the pod was marked as not ready because its node is not: its containers still are, as the kubelet last
+    said, and no gate explains it (upstream pkg/controller/util/node MarkPodsNotReady)."""
+    containers, statuses = condition(pod, "ContainersReady"), at(pod, "status", "containerStatuses") or []
+    if at(pod, "spec", "readinessGates") or not containers or containers[1].get("status") != "True":
+        return False
+    return bool(statuses) and all(s.get("ready") for s in statuses)
 
 
 def _mounts(case: Case, pod: Fields) -> Trouble | None:
@@ -132,7 +162,7 @@ def _mounts(case: Case, pod: Fields) -> Trouble | None:
     if any(at(s, "state", "running") or at(s, "state", "terminated") for s in statuses):
         return None
     age = case.age(pod["metadata"].get("creationTimestamp"))
-    for event in case.events("Pod", pod_name(pod)):
+    for event in sorted(case.events("Pod", pod_name(pod)), key=_only_late):
         message = str(event.get("message") or "")
         evidence = (*quote("Event", event, "reason"), *quote("Event", event, "message"))
         what = missing_object(message)
@@ -146,6 +176,11 @@ def _mounts(case: Case, pod: Fields) -> Trouble | None:
             sentence = f"the node cannot set up pod {pod_name(pod)}: {short(message)}"
             return Trouble("pod-sandbox", pod, sentence, evidence)
     return None
+
+
+def _only_late(event: Fields) -> bool:
+    """Whether the kubelet says only that it still waits for a volume, and another event why."""
+    return "timed out waiting for the condition" in str(event.get("message"))
 
 
 def _gate(case: Case, pod: Fields) -> Trouble | None:
@@ -203,7 +238,7 @@ def pod_cause(id_: str) -> Callable[[Case], Explanation | None]:
 def _finding(case: Case, worst: Trouble) -> Explanation:
     name = pod_name(worst.pod)
     logs = ("crash-loop", "oom-killed", "init-container", "liveness-failing", "readiness-failing")
-    following = case.command("logs") if worst.id in logs else case.kubectl(f"describe pod {name}")
+    following = _logs(case, worst) if worst.id in logs else case.kubectl(f"describe pod {name}")
     if worst.id == "image-pull":
         following = (
             case.command("undo") if case.rollout.current_hash == case.rollout.stable_hash else case.command("abort")
@@ -213,6 +248,13 @@ def _finding(case: Case, worst: Trouble) -> Explanation:
         elif len(case.snapshot.replicasets) < 2:  # the first version: there is none to go back to
             following = case.kubectl(f"describe pod {name}")
     return Explanation(worst.sentence, worst.evidence, following)
+
+
+def _logs(case: Case, worst: Trouble) -> str:
+    """The command that shows what the container wrote, of an instance that has ended where that is the one to read."""
+    several = len(at(worst.pod, "spec", "containers") or []) > 1 or worst.id == "init-container"
+    options = [f"-c {worst.container}"] if several and worst.container else []
+    return case.command("logs", " ".join(options + (["--previous"] if worst.before else [])))
 
 
 def blamed_on_pods(case: Case) -> bool:

@@ -53,6 +53,22 @@ def test_the_next_command_can_be_run(folder: Folder) -> None:
     assert program == "kubectl" or verb in cli.VERBS
 
 
+def test_logs_that_are_next_are_there(folder: Folder) -> None:
+    line = folder.line()
+    _, verb, *options = shlex.split(line["next"])
+    if verb != "logs":
+        return
+    previous = "--previous" in options
+    named = options[options.index("-c") + 1] if "-c" in options else ""
+    pods = {e["object"].partition("/")[2] for e in line["evidence"] if e["object"].startswith("Pod/")}
+    for pod in (o for o in folder.objects if o["kind"] == "Pod" and o["metadata"]["name"] in pods):
+        container = named or pod["spec"]["containers"][0]["name"]
+        keys = ("initContainerStatuses", "containerStatuses")
+        status = next(s for key in keys for s in pod["status"].get(key) or [] if s["name"] == container)
+        ran = bool(status["restartCount"]) or (not previous and "waiting" not in status["state"])
+        assert ran, (pod["metadata"]["name"], line["next"], status)
+
+
 def test_it_takes_few_requests(folder: Folder) -> None:
     folder.requests.clear()
     folder.diagnosis()
