@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from companyos_canary.argo.steps import percent
+from companyos_canary.argo.replicas import canary_scale
+from companyos_canary.argo.steps import asked_share, percent, set_weight
 from companyos_canary.diagnosis.case import (
     Case,
     Explanation,
@@ -203,8 +204,11 @@ def router_error(case: Case) -> Explanation | None:
 
 
 def weight_without_pods(case: Case) -> Explanation | None:
-    """The router sends requests to a canary that has no pod and gets none."""
+    """The router sends requests to a canary that has no pod and gets none; or a step asks for a share of them that no
+    router can send there."""
     rollout, current = case.rollout, case.snapshot.current
+    if nothing := _scaled_to_nothing(case):
+        return nothing
     weight = at(rollout.raw, "status", "canary", "weights", "canary", "weight")
     if not weight or current is None or current.desired or case.snapshot.pods_of(current) or rollout.is_fully_promoted:
         return None
@@ -219,6 +223,32 @@ def weight_without_pods(case: Case) -> Explanation | None:
         *quote("Rollout", rollout.raw, "status", "currentStepIndex"),
     )
     return Explanation(because, evidence, case.command("abort" if not rollout.aborted else "undo"))
+
+
+def _scaled_to_nothing(case: Case) -> Explanation | None:
+    """A weight is asked for a canary of which `setCanaryScale` asks for no pod: the controller sets none (upstream
+    rollout/trafficrouting.go), and the steps go on."""
+    rollout, current, path = case.rollout, case.snapshot.current, ("spec", "strategy", "canary", "steps")
+    scale = canary_scale(rollout)
+    paused = bool(rollout.pause_conditions) and not rollout.paused and rollout.observed and not rollout.aborted
+    if not paused or scale is None or current is None or current.desired or case.snapshot.pods_of(current):
+        return None
+    steps = list(enumerate(rollout.steps[: (rollout.step_index or 0) + 1]))
+    scaled, weighted = ([n for n, s in steps if s.kind == kind][-1:] for kind in ("setCanaryScale", "setWeight"))
+    if not set_weight(rollout) or not rollout.replicas or not (scaled and weighted):
+        return None
+    because = f"the step asks for {asked_share(rollout):g} % of the traffic, but its `setCanaryScale` for no pod"
+    evidence = (
+        *quote("Rollout", rollout.raw, *path, weighted[0], "setWeight"),
+        *(
+            e
+            for key in ("replicas", "weight")
+            for e in quote("Rollout", rollout.raw, *path, scaled[0], "setCanaryScale", key)
+        ),
+        *quote("ReplicaSet", case.named("ReplicaSet", current.name), "spec", "replicas"),
+        *quote("Rollout", rollout.raw, "status", "canary", "weights", "canary", "weight"),
+    )
+    return Explanation(f"{case.version} gets no request: {because}", evidence, case.command("abort"), because)
 
 
 def not_verified(case: Case) -> Explanation | None:
