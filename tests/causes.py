@@ -37,13 +37,17 @@ MEANINGS: dict[str, Meaning] = {
         "Start the controller again. What was sent takes effect when it runs.",
     ),
     "controller-not-observing": Meaning(
-        "A controller runs, but it has not looked at the newest change.",
-        "`metadata.generation` of the Rollout is greater than `status.observedGeneration`.",
-        "Read the controller's log. A restart of the controller makes it read every Rollout again.",
+        "A controller runs, but it has not looked at the newest change: of the spec, or an abort or a retry, which are "
+        "in the status.",
+        "`metadata.generation` of the Rollout is greater than `status.observedGeneration`; or `status.abort` is true "
+        "and the phase is not Degraded.",
+        "Send an abort or a retry again. Otherwise read the controller's log; a restart makes it read every Rollout "
+        "again.",
     ),
     "promote-lost": Meaning(
         "A promote was stored in the status, but the controller missed it (argoproj/argo-rollouts#4694).",
-        "The status has `controllerPause: true` and no `pauseConditions`, and nothing moves.",
+        "The status has `controllerPause: true` and no `pauseConditions`, or `promoteFull: true` with them, and "
+        "nothing moves.",
         "Send the promote again. If that does not help, restart the controller.",
     ),
     "gitops-reverted": Meaning(
@@ -101,9 +105,9 @@ MEANINGS: dict[str, Meaning] = {
         "Scale it up, or look at what scales it (HPA, KEDA).",
     ),
     "weight-without-pods": Meaning(
-        "The router sends requests to a canary that has no pods, so they fail: `setCanaryScale` asks for none, or they "
-        "were removed.",
-        "`status.canary.weights.canary.weight` is above 0, and the canary's ReplicaSet has 0 replicas.",
+        "A step gives the canary a weight, and it has no pods: `setCanaryScale` asks for none, or they were removed. "
+        "The requests fail that the router sends there; if it sends none, the steps go on without a request.",
+        "The canary's ReplicaSet has 0 replicas at a step with a weight; `status.canary.weights` has the router's.",
         "Abort, and put the `setCanaryScale` with replicas before the `setWeight`.",
     ),
     "abort-keeps-weight": Meaning(
@@ -161,9 +165,11 @@ MEANINGS: dict[str, Meaning] = {
         "Correct the command or the security context that the message names.",
     ),
     "unschedulable": Meaning(
-        "No node can take the pod: not enough CPU or memory, or no node that fits its rules.",
+        "No node can take the pod: not enough CPU or memory, no node that fits its rules, or a scheduling gate that "
+        "was not removed.",
         "`kubectl describe pod POD` has the scheduler's count of nodes and reasons.",
-        "Add nodes, lower the requests, or correct node selectors, affinity and tolerations.",
+        "Add nodes, lower the requests, or correct node selectors, affinity and tolerations. A gate is removed by who "
+        "set it, such as Kueue.",
     ),
     "volume": Meaning(
         "A volume cannot be bound, attached or mounted.",

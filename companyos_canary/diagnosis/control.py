@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-from companyos_canary.argo.phase import invalid_spec
+from companyos_canary.argo.phase import invalid_spec, shown_phase, tells_of_an_earlier_version
 from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote, short
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import REVISION, version
@@ -31,8 +31,8 @@ def spec_invalid(case: Case) -> Explanation | None:
     found = condition(case.rollout.raw, "InvalidSpec")
     if not message or not found:
         return None
-    missing = re.search(r"AnalysisTemplate '([^']+)' not found", message)
-    why = f"AnalysisTemplate {missing[1]} does not exist" if missing else short(_INVALID.sub("", message))
+    missing = re.search(r"((?:Cluster)?AnalysisTemplate) '([^']+)' not found", message)
+    why = f"{missing[1]} {missing[2]} does not exist" if missing else short(_INVALID.sub("", message))
     sentence = f"the controller refuses the spec and changes nothing until it is corrected: {why}"
     path = ("status", "conditions", found[0])
     evidence = (
@@ -44,9 +44,30 @@ def spec_invalid(case: Case) -> Explanation | None:
 
 def waits_for_controller(case: Case) -> bool:
     """Whether something was asked of the controller that it has not shown yet."""
-    rollout = case.rollout
-    unpausing = rollout.controller_pause and not rollout.pause_conditions and not rollout.aborted
-    return not rollout.observed or unpausing
+    return not case.rollout.observed or bool(status_write(case))
+
+
+def status_write(case: Case) -> str:
+    """The verb whose write to the status the controller has not taken up, empty if there is none. No generation counts
+    these writes: they are known by what the controller's next status would change."""
+    rollout, shown = case.rollout, shown_phase(case.rollout)
+    if rollout.aborted:
+        return "" if shown.word == "Degraded" or rollout.is_fully_promoted else "abort"
+    if rollout.promote_full and rollout.pause_conditions and not rollout.is_fully_promoted:
+        return "promote"
+    if rollout.controller_pause and not rollout.pause_conditions:
+        return "promote"
+    return "retry" if shown.word == "Degraded" and tells_of_an_earlier_version(rollout, shown) else ""
+
+
+def written(case: Case) -> tuple[Evidence, ...]:
+    """What a client has written, and the state that the controller shows with it."""
+    fields: tuple[str, ...] = ("observedGeneration",)
+    if case.rollout.observed:
+        of_promote = ("promoteFull",) if case.rollout.promote_full else ("controllerPause", "currentStepIndex")
+        fields = (*(of_promote if status_write(case) == "promote" else ("abort",)), "phase", "message")
+    generation = () if case.rollout.observed else quote("Rollout", case.rollout.raw, "metadata", "generation")
+    return (*generation, *(e for f in fields for e in quote("Rollout", case.rollout.raw, "status", f)))
 
 
 def asked_at(case: Case) -> timedelta | None:
@@ -186,12 +207,11 @@ def controller_gone(case: Case) -> Explanation | None:
     """No one runs who could act on the Rollout."""
     if elsewhere := looks_elsewhere(case):
         return elsewhere
-    rollout, asked = case.rollout, asked_at(case)
+    asked = asked_at(case)
     deployment, lease = controller_of(case), case.named("Lease", LEASE)
     renewed = case.age(at(lease, "spec", "renewTime")) if lease else None
     evidence = (
-        *quote("Rollout", rollout.raw, "metadata", "generation"),
-        *quote("Rollout", rollout.raw, "status", "observedGeneration"),
+        *written(case)[:2],
         *quote("Deployment", deployment, "spec", "replicas"),
         *quote("Deployment", deployment, "status", "availableReplicas"),
         *quote("Lease", lease, "spec", "renewTime"),
@@ -217,29 +237,22 @@ def _settled(case: Case) -> bool:
 def promote_lost(case: Case) -> Explanation | None:
     """A promote that the controller has not taken up."""
     rollout, asked = case.rollout, asked_at(case)
-    if not (rollout.controller_pause and not rollout.pause_conditions) or rollout.aborted or rollout.promote_full:
+    if status_write(case) != "promote" or not rollout.observed or asked is None or asked < _PATIENCE:
         return None
-    if not rollout.observed or asked is None or asked < _PATIENCE:
-        return None
-    evidence = (
-        *quote("Rollout", rollout.raw, "status", "controllerPause"),
-        *quote("Rollout", rollout.raw, "status", "currentStepIndex"),
-        *quote("Rollout", rollout.raw, "status", "phase"),
-    )
     sentence = f"the promote of {duration(asked)} ago was stored, but the controller has not taken it up"
-    return Explanation(sentence, evidence, case.command("promote"))
+    return Explanation(sentence, written(case), case.command("promote", "--full" if rollout.promote_full else ""))
 
 
 def not_observing(case: Case) -> Explanation | None:
     """A controller runs, but has not looked at the newest change."""
-    rollout, asked = case.rollout, asked_at(case)
-    if rollout.observed or asked is None or asked < _PATIENCE:
+    asked, verb = asked_at(case), status_write(case)
+    lost = case.rollout.observed and verb == "promote"  # which has its own answer
+    if lost or not waits_for_controller(case) or asked is None or asked < _PATIENCE:
         return None
-    evidence = (
-        *quote("Rollout", rollout.raw, "metadata", "generation"),
-        *quote("Rollout", rollout.raw, "status", "observedGeneration"),
-        *quote("Lease", case.named("Lease", LEASE), "spec", "renewTime"),
-    )
+    evidence = (*written(case), *quote("Lease", case.named("Lease", LEASE), "spec", "renewTime"))
+    if case.rollout.observed:
+        sentence = f"the {verb} of {duration(asked)} ago was stored, but the controller has not taken it up"
+        return Explanation(sentence, evidence, case.command(verb))
     sentence = f"the controller runs, but has not observed the change of {duration(asked)} ago"
     return Explanation(sentence, evidence, "kubectl -n argo-rollouts logs deployment/argo-rollouts")
 

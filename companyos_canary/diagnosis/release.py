@@ -9,8 +9,9 @@ from companyos_canary.argo.phase import is_degraded, shown_phase, tells_of_an_ea
 from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.argo.steps import asked_share
 from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote, short
-from companyos_canary.diagnosis.control import waits_for_controller
+from companyos_canary.diagnosis.control import status_write, waits_for_controller, written
 from companyos_canary.diagnosis.pods import starting
+from companyos_canary.model.http import Fields
 from companyos_canary.model.image import REVISION, image_of, version
 from companyos_canary.model.outcome import Evidence, plain_message
 from companyos_canary.model.quantity import parse_time, whole_seconds
@@ -95,12 +96,15 @@ def abort_held(case: Case) -> Explanation | None:
 
 def aborted_by_person(case: Case) -> Explanation | None:
     """An abort that no analysis and no deadline explains."""
-    rollout = case.rollout
-    if not rollout.aborted or not says_no_reason(rollout.status_message):
+    rollout, sent = case.rollout, status_write(case) == "abort"
+    if not rollout.aborted or not (sent or says_no_reason(rollout.status_message)):
         return None
     action = abort_action(rollout.annotations)
     age = case.age(rollout.aborted_at)
     ago = f" {duration(age)} ago" if age else ""
+    if sent:  # nobody else writes it without the phase
+        because, sentence = "being aborted", f"{case.version} is being aborted: the controller has not shown it yet"
+        return Explanation(sentence, written(case), case.command("get"), because)
     if not action and not (case.did and case.did.verb == "abort"):
         because = "aborted (no analysis failed)"
         sentence = f"{case.version} was aborted{ago}; no analysis failed, and nothing says who did it or why"
@@ -296,13 +300,12 @@ def in_progress(case: Case) -> Explanation | None:
     step = rollout.current_step
     if waits_for_controller(case):
         sentence = f"the controller has not shown the newest change to {rollout.name} yet"
-        evidence: tuple[Evidence, ...] = (
-            *quote("Rollout", rollout.raw, "metadata", "generation"),
-            *_status(case, "observedGeneration"),
-        )
+        evidence: tuple[Evidence, ...] = written(case)
     elif pods := starting(case, rollout.current_hash):
         noun = "pod of it is" if len(pods) == 1 else "pods of it are"
-        sentence = f"{case.version} is in progress: {len(pods)} {noun} starting"
+        restarts = rollout.is_fully_promoted and rollout.restart_at != rollout.restarted_at
+        state = "is being restarted" if restarts else "is in progress"
+        sentence = f"{case.version} {state}: {len(pods)} {noun} starting"
         evidence = (
             *quote("Pod", pods[0], "status", "phase"),
             *quote("Pod", pods[0], "metadata", "creationTimestamp"),
@@ -311,12 +314,26 @@ def in_progress(case: Case) -> Explanation | None:
     elif running and step is not None and step.kind in ("analysis", "experiment"):
         sentence = f"{case.version} is in progress at {asked_share(rollout)} %: its {step.kind} is running"
         evidence = (*quote("AnalysisRun", running[-1].raw, "status", "phase"), *_tolerated(running[-1].raw))
+    elif experiment := _experiment(case):
+        sentence = f"{case.version} is in progress: its experiment is running"
+        evidence = (*quote("Experiment", experiment, "status", "phase"), *_status(case, "currentStepIndex"))
+    elif running and rollout.blue_green is not None:
+        switched = "after" if rollout.blue_green.active == rollout.current_hash else "before"
+        sentence = f"{case.version} is in progress: its analysis {switched} the switch is running"
+        evidence = (*quote("AnalysisRun", running[-1].raw, "status", "phase"), *_tolerated(running[-1].raw))
     else:
         shown = shown_phase(rollout)
         message = "" if tells_of_an_earlier_version(rollout, shown) else shown.message  # a retry was sent a moment ago
         sentence = f"{case.version} is in progress" + (f": {message}" if message else "")
         evidence = (*_status(case, "phase"), *_status(case, "message"), *_status(case, "currentStepIndex"))
     return Explanation(sentence, evidence, case.command("watch"))
+
+
+def _experiment(case: Case) -> Fields | None:
+    """That of the current step, while it runs."""
+    experiment, step = case.snapshot.experiment, case.rollout.current_step
+    running = experiment is not None and not experiment.is_finished and step is not None and step.kind == "experiment"
+    return case.named("Experiment", experiment.name) if running and experiment else None
 
 
 def _tolerated(run: object) -> tuple[Evidence, ...]:
