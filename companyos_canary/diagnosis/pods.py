@@ -21,6 +21,7 @@ _NO_KEY = re.compile(r"references non-existent (config|secret) key")
 _AGAIN = 3  # times
 _SETUP = timedelta(seconds=30)  # volumes and networks may be late for so long
 _LATELY = timedelta(minutes=10)
+_GATED = timedelta(minutes=2)
 
 
 def troubles(case: Case, hash_: str) -> tuple[Trouble, ...]:
@@ -92,7 +93,7 @@ def _unscheduled(case: Case, pod: Fields) -> Trouble | None:
 
 def _gated(pod: Fields, age: timedelta | None, index: int) -> Trouble | None:
     """Someone else has to take its scheduling gates away, mostly who keeps quotas. That may take a while."""
-    if age is None or age < _STARTING:
+    if age is None or age < _GATED:
         return None
     gates = [str(g.get("name")) for g in at(pod, "spec", "schedulingGates") or []]
     evidence = (
