@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from companyos_canary.errors import words
 from companyos_canary.model.image import HASH_LABEL, REVISION
 from companyos_canary.model.quantity import parse_time, whole
 from companyos_canary.model.sourced import Sourced
@@ -167,7 +168,7 @@ class AnalysisRun(Sourced, frozen=True):
             step_index=whole(index) if index.isdecimal() else None,
             created_at=parse_time(meta.get("creationTimestamp")),
             phase=status.get("phase", ""),
-            message=status.get("message", ""),
+            message=words(status.get("message", "")),
             started_at=parse_time(status.get("startedAt")),
             completed_at=parse_time(status.get("completedAt")),
             terminating=bool(spec.get("terminate")),
@@ -212,7 +213,7 @@ def _result(raw: Mapping[str, Any]) -> MetricResult:
     return MetricResult(
         name=raw.get("name", ""),
         phase=raw.get("phase", ""),
-        message=raw.get("message", ""),
+        message=words(raw.get("message", "")),
         count=raw.get("count", 0),
         successful=raw.get("successful", 0),
         failed=raw.get("failed", 0),
@@ -223,8 +224,8 @@ def _result(raw: Mapping[str, Any]) -> MetricResult:
         measurements=tuple(
             Measurement(
                 m.get("phase", ""),
-                m.get("value", ""),
-                m.get("message", ""),
+                words(m.get("value", "")),
+                words(m.get("message", "")),
                 parse_time(m.get("startedAt")),
                 parse_time(m.get("finishedAt")),
             )

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from companyos_canary.errors import words
 from companyos_canary.model.quantity import parse_duration, parse_time
 from companyos_canary.model.sourced import Sourced
 
@@ -62,7 +63,7 @@ class Experiment(Sourced, frozen=True):
             owner=rollout_of(raw),
             created_at=parse_time(meta.get("creationTimestamp")),
             phase=status.get("phase", ""),
-            message=status.get("message", ""),
+            message=words(status.get("message", "")),
             available_at=parse_time(status.get("availableAt")),
             duration=duration_of(spec),
             terminating=bool(spec.get("terminate")),
@@ -109,7 +110,7 @@ def _template(spec: Mapping[str, Any], status: Mapping[str, Any]) -> ExperimentT
         name=spec.get("name", ""),
         desired=spec.get("replicas", 1),
         status=status.get("status", ""),
-        message=status.get("message", ""),
+        message=words(status.get("message", "")),
         ready=status.get("readyReplicas", 0),
         available=status.get("availableReplicas", 0),
     )
@@ -120,6 +121,6 @@ def _analysis(spec: Mapping[str, Any], status: Mapping[str, Any]) -> ExperimentA
         name=spec.get("name", ""),
         run=status.get("analysisRun", ""),
         phase=status.get("phase", ""),
-        message=status.get("message", ""),
+        message=words(status.get("message", "")),
         required=bool(spec.get("requiredForCompletion")),
     )

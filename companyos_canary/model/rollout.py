@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct, field
 
+from companyos_canary.errors import words
 from companyos_canary.model.image import REVISION, Container, containers_of, image_of
 from companyos_canary.model.quantity import parse_duration, parse_time, whole
 
@@ -22,7 +23,7 @@ class RunReference(Struct, frozen=True):
     def from_object(cls, raw: Mapping[str, Any] | None) -> "RunReference | None":
         if not raw:
             return None
-        return cls(raw.get("name", ""), raw.get("status", ""), raw.get("message", ""))
+        return cls(raw.get("name", ""), raw.get("status", ""), words(raw.get("message", "")))
 
 
 class BlueGreen(Struct, frozen=True):
@@ -206,7 +207,7 @@ class Rollout(Struct, frozen=True):
             steps=tuple(Step.from_object(s) for s in canary.get("steps") or []),
             restart_at=parse_time(spec.get("restartAt")),
             status_phase=status.get("phase", ""),
-            status_message=status.get("message", ""),
+            status_message=words(status.get("message", "")),
             observed_generation=str(status.get("observedGeneration", "")),
             current_hash=status.get("currentPodHash", ""),
             stable_hash=status.get("stableRS", ""),
@@ -329,7 +330,7 @@ def _condition(raw: Mapping[str, Any]) -> Condition:
         raw.get("type", ""),
         raw.get("status", ""),
         raw.get("reason", ""),
-        raw.get("message", ""),
+        words(raw.get("message", "")),
         parse_time(raw.get("lastUpdateTime")),
         parse_time(raw.get("lastTransitionTime")),
     )

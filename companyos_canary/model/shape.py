@@ -2,8 +2,8 @@
 another release, a proxy, someone's hand. A field with something else in it counts as absent.
 
 A shape is a type, a tuple of types, `[shape]` for a list, or a mapping of names to shapes; `...`
-is the shape of every other name. `WORDS` is text that people read, on one line. What no shape
-names is left as it is.
+is the shape of every other name. `WORDS` is text that people read, on one line; a message is left as it was written,
+because it is quoted: whoever makes a sentence of it puts it on one line. What no shape names is left as it is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -131,12 +131,12 @@ _BLUE_GREEN = {
     "activeMetadata": _ROLE,
     "previewMetadata": _ROLE,
 }
-_RUN = {"name": WORDS, "status": WORDS, "message": WORDS}
+_RUN = {"name": WORDS, "status": WORDS, "message": str}
 _CONDITION = {
     "type": WORDS,
     "status": WORDS,
     "reason": WORDS,
-    "message": WORDS,
+    "message": str,
     "lastUpdateTime": WORDS,
     "lastTransitionTime": WORDS,
 }
@@ -159,7 +159,8 @@ _ROLLOUT = {
         "analysis": {"successfulRunHistoryLimit": int, "unsuccessfulRunHistoryLimit": int},
     },
     "status": {
-        **dict.fromkeys(("phase", "message", "currentPodHash", "stableRS", "currentStepHash", "selector"), WORDS),
+        **dict.fromkeys(("phase", "currentPodHash", "stableRS", "currentStepHash", "selector"), WORDS),
+        "message": str,
         **dict.fromkeys(("abortedAt", "restartedAt"), WORDS),
         **dict.fromkeys(("abort", "promoteFull", "controllerPause"), bool),
         **dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "HPAReplicas"), int),
@@ -193,11 +194,11 @@ _ROLLOUT = {
     },
 }
 _STATE = {
-    "waiting": {"reason": WORDS, "message": WORDS},
+    "waiting": {"reason": WORDS, "message": str},
     "running": {"startedAt": WORDS},
     "terminated": {
         "reason": WORDS,
-        "message": WORDS,
+        "message": str,
         "exitCode": int,
         "signal": int,
         "startedAt": WORDS,
@@ -226,7 +227,8 @@ _POD = {
     "metadata": _META,
     "spec": _POD_SPEC,
     "status": {
-        **dict.fromkeys(("phase", "reason", "message", "podIP", "hostIP", "startTime"), WORDS),
+        **dict.fromkeys(("phase", "reason", "podIP", "hostIP", "startTime"), WORDS),
+        "message": str,
         "conditions": [_CONDITION],
         "containerStatuses": [_CONTAINER_STATUS],
         "initContainerStatuses": [_CONTAINER_STATUS],
@@ -254,17 +256,21 @@ _ANALYSIS_RUN = {
     "metadata": _META,
     "spec": {"metrics": [_METRIC], "args": [_ARGUMENT], "terminate": bool, "dryRun": [{"metricName": WORDS}]},
     "status": {
-        **dict.fromkeys(("phase", "message", "startedAt", "completedAt"), WORDS),
+        **dict.fromkeys(("phase", "startedAt", "completedAt"), WORDS),
+        "message": str,
         "metricResults": [
             {
-                **dict.fromkeys(("name", "phase", "message"), WORDS),
+                **dict.fromkeys(("name", "phase"), WORDS),
+                "message": str,
                 **dict.fromkeys(("count", "successful", "failed", "inconclusive", "error"), int),
                 **dict.fromkeys(("consecutiveError", "consecutiveSuccess"), int),
                 "dryRun": bool,
                 "metadata": _TEXTS,
                 "measurements": [
                     {
-                        **dict.fromkeys(("phase", "value", "message", "startedAt", "finishedAt", "resumeAt"), WORDS),
+                        **dict.fromkeys(("phase", "startedAt", "finishedAt", "resumeAt"), WORDS),
+                        "value": str,
+                        "message": str,
                         "metadata": _TEXTS,
                     }
                 ],
@@ -281,20 +287,23 @@ _EXPERIMENT = {
         "analyses": [{"name": WORDS, "templateName": WORDS, "requiredForCompletion": bool}],
     },
     "status": {
-        **dict.fromkeys(("phase", "message", "availableAt"), WORDS),
+        **dict.fromkeys(("phase", "availableAt"), WORDS),
+        "message": str,
         "templateStatuses": [
             {
-                **dict.fromkeys(("name", "status", "message"), WORDS),
+                **dict.fromkeys(("name", "status"), WORDS),
+                "message": str,
                 **dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), int),
             }
         ],
-        "analysisRuns": [dict.fromkeys(("name", "analysisRun", "phase", "message"), WORDS)],
+        "analysisRuns": [{**dict.fromkeys(("name", "analysisRun", "phase"), WORDS), "message": str}],
     },
 }
 _EVENT = {
     "metadata": _META,
     "involvedObject": {"kind": WORDS, "name": WORDS, "namespace": WORDS, "uid": WORDS},
-    **dict.fromkeys(("type", "reason", "message", "firstTimestamp", "lastTimestamp", "eventTime"), WORDS),
+    **dict.fromkeys(("type", "reason", "firstTimestamp", "lastTimestamp", "eventTime"), WORDS),
+    "message": str,
     "count": int,
     "series": {"count": int, "lastObservedTime": WORDS},
     "source": {"component": WORDS},

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from companyos_canary.errors import words
 from companyos_canary.model.image import HASH_LABEL, REVISION, Container, containers_of
 from companyos_canary.model.quantity import parse_time, whole
 
@@ -53,7 +54,7 @@ class ReplicaSet(Struct, frozen=True):
             available=status.get("availableReplicas", 0),
             failure=next(
                 (
-                    c.get("message", "")
+                    words(c.get("message", ""))
                     for c in status.get("conditions") or []
                     if c.get("type") == "ReplicaFailure" and c.get("status") == "True"
                 ),
@@ -112,7 +113,7 @@ class Pod(Struct, frozen=True):
             deleting=bool(meta.get("deletionTimestamp")),
             phase=status.get("phase", ""),
             reason=status.get("reason", ""),
-            message=status.get("message", ""),
+            message=words(status.get("message", "")),
             container_count=len(spec.get("containers") or []),
             containers=tuple(_container(c) for c in status.get("containerStatuses") or []),
             init_containers=tuple(_container(c) for c in status.get("initContainerStatuses") or []),
@@ -144,7 +145,7 @@ class Event(Struct, frozen=True):
             name=about.get("name", ""),
             type=raw.get("type", ""),
             reason=raw.get("reason", ""),
-            message=raw.get("message", ""),
+            message=words(raw.get("message", "")),
             count=raw.get("count") or 1,
             at=parse_time(last or (raw.get("metadata") or {}).get("creationTimestamp")),
         )
@@ -160,7 +161,7 @@ def _holds(condition: Mapping[str, Any]) -> tuple[str, str]:
     kind, reason = condition.get("type"), condition.get("reason", "")
     no_node = kind == "PodScheduled" and condition.get("status") == "False"
     gate = kind == "Ready" and reason == "ReadinessGatesNotReady"
-    return (reason or "Unschedulable", condition.get("message", "")) if no_node or gate else ("", "")
+    return (reason or "Unschedulable", words(condition.get("message", ""))) if no_node or gate else ("", "")
 
 
 def _container(raw: Mapping[str, Any]) -> ContainerStatus:
@@ -172,7 +173,7 @@ def _container(raw: Mapping[str, Any]) -> ContainerStatus:
         running="running" in state,
         restarts=raw.get("restartCount", 0),
         reason=waiting.get("reason") or ended.get("reason") or "",
-        message=waiting.get("message") or ended.get("message") or "",
+        message=words(waiting.get("message") or ended.get("message") or ""),
         exit_code=ended.get("exitCode"),
         signal=ended.get("signal"),
         terminated=bool(ended),
