@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.diagnosis.case import Case, at, event_time, quote, short
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
@@ -214,6 +215,22 @@ def _limit(pod: Fields, container: str) -> tuple[Evidence, ...]:
         if c.get("name") == container:
             return quote("Pod", pod, "spec", "containers", n, "resources", "limits", "memory")
     return ()
+
+
+def initialising(case: Case, pod: Fields) -> Trouble | None:
+    """An init container that has run for longer than the progress deadline: it waits for something."""
+    declared = at(pod, "spec", "initContainers") or []
+    sidecars = {c.get("name") for c in declared if c.get("restartPolicy") == "Always"}
+    for index, status in enumerate(at(pod, "status", "initContainerStatuses") or []):
+        path, name = ("status", "initContainerStatuses", index), str(status.get("name", ""))
+        running = case.age(at(status, "state", "running", "startedAt"))
+        if name in sidecars or running is None or running < max(UNREADY, progress_deadline(case.rollout)):
+            continue
+        evidence = quote("Pod", pod, *path, "state", "running", "startedAt")
+        evidence += quote("Rollout", case.rollout.raw, "spec", "progressDeadlineSeconds")
+        sentence = f"init container {name} has been running for {duration(running)} and has not finished"
+        return Trouble("init-container", pod, sentence, evidence, name)
+    return None
 
 
 def not_ready(case: Case, pod: Fields) -> Trouble | None:

@@ -8,7 +8,15 @@ from companyos_canary.argo.cause import aborted_by_analysis, says_no_reason
 from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.argo.pods import is_held, node_is_coming
 from companyos_canary.diagnosis.case import Case, Explanation, at, condition, event_time, quote, short
-from companyos_canary.diagnosis.containers import UNREADY, Trouble, missing_object, not_ready, of_containers, pod_name
+from companyos_canary.diagnosis.containers import (
+    UNREADY,
+    Trouble,
+    initialising,
+    missing_object,
+    not_ready,
+    of_containers,
+    pod_name,
+)
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.quantity import parse_time
@@ -47,7 +55,7 @@ def trouble(case: Case, pod: Fields) -> Trouble | None:
     ready = condition(pod, "Ready")
     if ready and ready[1].get("status") == "True":
         return None
-    for check in (_unscheduled, of_containers, _evicted, _silent_node, _mounts, _gate, not_ready):
+    for check in (_unscheduled, of_containers, _evicted, _silent_node, _mounts, _gate, initialising, not_ready):
         if found := check(case, pod):
             return found
     return None

@@ -1,5 +1,6 @@
 """What people and limits did to a release: aborts, pauses, undos, the progress deadline; and that all is well."""
 
+import re
 from datetime import timedelta
 
 from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
@@ -19,6 +20,7 @@ from companyos_canary.units import duration
 
 _NEAR = timedelta(seconds=15)  # a busy controller may be so late
 EXPERIMENT_LATE = "exceeded its progressDeadlineSeconds"  # a template of an Experiment (recorded: experiment-bad-image)
+_OF_EXPERIMENT = re.compile(rf"Template '([^']+)' {EXPERIMENT_LATE} \((\d+)\)")  # which may have another deadline
 
 
 def _status(case: Case, *path: str | int) -> tuple[Evidence, ...]:
@@ -36,7 +38,7 @@ def deadline_passed(case: Case) -> Explanation | None:
     """The progress deadline has passed; nothing else says why. The reason of a condition says so, until an abort writes
     its own over it: from then on only messages do, of the status or of an Event. For a template of an Experiment there
     is no reason at all."""
-    rollout = case.rollout
+    rollout, of_experiment = case.rollout, _OF_EXPERIMENT.search(case.rollout.status_message)
     exceeded = any(c.reason == "ProgressDeadlineExceeded" for c in rollout.conditions)
     late = exceeded or TIMED_OUT in rollout.status_message or (rollout.aborted and _timed_out(case))
     late = late or (rollout.aborted and EXPERIMENT_LATE in rollout.status_message)
@@ -46,13 +48,17 @@ def deadline_passed(case: Case) -> Explanation | None:
     span = duration(progress_deadline(rollout))
     ending = "and was rolled back" if rollout.aborted else "and the controller keeps trying"
     sentence = f"{case.version} made no progress for {span} {ending}"
+    if of_experiment:
+        span = duration(timedelta(seconds=int(of_experiment[2][:9])))
+        why = f"the pods of {of_experiment[1]} in its experiment made no progress for {span}"
+        sentence = f"{case.version} was rolled back: {why}"
     if likely:
         sentence = f"{case.version} was aborted just when its progress deadline of {span} had passed"
     evidence = (
         *_timed_out(case),
         *((_status(case, "abortedAt")) if likely else ()),
         *_progressing(case),
-        *quote("Rollout", rollout.raw, "spec", "progressDeadlineSeconds"),
+        *(() if of_experiment else quote("Rollout", rollout.raw, "spec", "progressDeadlineSeconds")),
         *(_status(case, "message") if EXPERIMENT_LATE in rollout.status_message else ()),
         *_status(case, "availableReplicas"),
     )
