@@ -17,7 +17,7 @@ from companyos_canary.units import duration
 INSTANCE = "argo-rollouts.argoproj.io/controller-instance-id"
 LEASE = "argo-rollouts-controller-lock"
 CONTROLLER = "argo-rollouts"
-_PATIENCE = timedelta(seconds=30)
+TO_NOTICE = timedelta(seconds=30)
 _DEAD = timedelta(seconds=60)
 _GITOPS = {"argocd": "Argo CD", "argocd-controller": "Argo CD", "argocd-application-controller": "Argo CD"}
 _GITOPS |= {"kustomize-controller": "Flux", "helm-controller": "Flux"}
@@ -222,7 +222,7 @@ def controller_gone(case: Case) -> Explanation | None:
     if (stopped or silent) and not _settled(case):
         since = f"; it last renewed its lease {duration(renewed)} ago" if renewed is not None and silent else ""
         return Explanation(f"the Argo Rollouts controller is not running{since}", evidence, where)
-    if not waits_for_controller(case) or asked is None or asked < _PATIENCE:
+    if not waits_for_controller(case) or asked is None or asked < TO_NOTICE:
         return None  # where nothing says when it was asked, it may have been a moment ago
     if lease is not None or (deployment is not None and not stopped):
         return None
@@ -232,29 +232,6 @@ def controller_gone(case: Case) -> Explanation | None:
 
 def _settled(case: Case) -> bool:
     return case.rollout.status_phase == "Healthy" and not waits_for_controller(case)
-
-
-def promote_lost(case: Case) -> Explanation | None:
-    """A promote that the controller has not taken up."""
-    rollout, asked = case.rollout, asked_at(case)
-    if status_write(case) != "promote" or not rollout.observed or asked is None or asked < _PATIENCE:
-        return None
-    sentence = f"the promote of {duration(asked)} ago was stored, but the controller has not taken it up"
-    return Explanation(sentence, written(case), case.command("promote", "--full" if rollout.promote_full else ""))
-
-
-def not_observing(case: Case) -> Explanation | None:
-    """A controller runs, but has not looked at the newest change."""
-    asked, verb = asked_at(case), status_write(case)
-    lost = case.rollout.observed and verb == "promote"  # which has its own answer
-    if lost or not waits_for_controller(case) or asked is None or asked < _PATIENCE:
-        return None
-    evidence = (*written(case), *quote("Lease", case.named("Lease", LEASE), "spec", "renewTime"))
-    if case.rollout.observed:
-        sentence = f"the {verb} of {duration(asked)} ago was stored, but the controller has not taken it up"
-        return Explanation(sentence, evidence, case.command(verb))
-    sentence = f"the controller runs, but has not observed the change of {duration(asked)} ago"
-    return Explanation(sentence, evidence, "kubectl -n argo-rollouts logs deployment/argo-rollouts")
 
 
 def gitops(case: Case) -> Explanation | None:

@@ -10,7 +10,16 @@ from msgspec import Struct
 
 from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote
-from companyos_canary.diagnosis.control import CONTROLLER, controller_of
+from companyos_canary.diagnosis.control import (
+    CONTROLLER,
+    LEASE,
+    TO_NOTICE,
+    asked_at,
+    controller_of,
+    status_write,
+    waits_for_controller,
+    written,
+)
 from companyos_canary.diagnosis.installation import controller_version
 from companyos_canary.diagnosis.pods import starting, troubles
 from companyos_canary.model.outcome import Evidence
@@ -49,6 +58,9 @@ KEPT_BY_MINIMUM = Defect(4841, since=(1, 9))
 KEPT_BY_DELAY = Defect(4898, since=(1, 9), fixed=(1, 10))
 OLD_RUN = Defect(2824)
 STALE_COUNT = Defect(3316)
+LOST_WRITE = Defect(
+    4694, fixed=(1, 10)
+)  # rollout/controller.go writeBackToInformer, taken out by its pull request 4786
 
 
 def suspected(case: Case) -> bool:
@@ -149,6 +161,33 @@ def old_run_decides(case: Case) -> Explanation | None:
     )
     following = case.kubectl(f"delete analysisrun {run.name}")
     return Explanation(f"{case.version} was rolled back again: {because}", evidence, following, because)
+
+
+def promote_lost(case: Case) -> Explanation | None:
+    """A promote that the controller has not taken up."""
+    rollout, asked = case.rollout, asked_at(case)
+    if status_write(case) != "promote" or not rollout.observed or asked is None or asked < TO_NOTICE:
+        return None
+    told = LOST_WRITE.told(case)
+    sentence = f"the promote of {duration(asked)} ago was stored, but the controller has not taken it up{told}"
+    return Explanation(
+        sentence, (*written(case), *_image(case)), case.command("promote", "--full" if rollout.promote_full else "")
+    )
+
+
+def not_observing(case: Case) -> Explanation | None:
+    """A controller runs, but has not looked at the newest change."""
+    asked, verb = asked_at(case), status_write(case)
+    lost = case.rollout.observed and verb == "promote"  # which has its own answer
+    if lost or not waits_for_controller(case) or asked is None or asked < TO_NOTICE:
+        return None
+    evidence = (*written(case), *quote("Lease", case.named("Lease", LEASE), "spec", "renewTime"))
+    if case.rollout.observed:
+        told = LOST_WRITE.told(case)
+        sentence = f"the {verb} of {duration(asked)} ago was stored, but the controller has not taken it up{told}"
+        return Explanation(sentence, (*evidence, *_image(case)), case.command(verb))
+    sentence = f"the controller runs, but has not observed the change of {duration(asked)} ago"
+    return Explanation(sentence, evidence, "kubectl -n argo-rollouts logs deployment/argo-rollouts")
 
 
 def stale_count(case: Case) -> Explanation | None:
