@@ -121,7 +121,9 @@ class Folder:
         """Nothing is open."""
 
     def _in(self, namespace: str) -> Iterator[Json]:
-        return (o for o in self.objects if o["metadata"].get("namespace", "default") == namespace)
+        """Of one namespace; of none those of the cluster."""
+        usual = "default" if namespace else ""
+        return (o for o in self.objects if o["metadata"].get("namespace", usual) == namespace)
 
 
 @dataclass

@@ -1026,6 +1026,20 @@ def two_templates_use_each_other() -> Variation:
 
 
 @varied
+def two_templates_of_the_cluster_use_each_other() -> Variation:
+    made = two_templates_use_each_other()
+    named = made.canary["steps"][1]["analysis"]["templates"]
+    for template in (o for o in made.objects if o["kind"] == "AnalysisTemplate"):
+        template["kind"] = "ClusterAnalysisTemplate"
+        del template["metadata"]["namespace"]
+        named += template["spec"]["templates"]
+    for ref in named:
+        ref["clusterScope"] = True
+    del named[1:]
+    return made
+
+
+@varied
 def a_template_uses_itself_two_levels_below() -> Variation:
     return templates_of(crashed("template-cycle"), all=["errors"], errors=["latency"], latency=["errors"])
 
