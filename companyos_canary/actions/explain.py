@@ -8,10 +8,19 @@ from msgspec.structs import replace
 
 from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, DEPLOYMENT, POD, REPLICASET, Kind, Selection, events_about
+from companyos_canary.cluster.kinds import (
+    ANALYSISTEMPLATE,
+    CLUSTERANALYSISTEMPLATE,
+    DEPLOYMENT,
+    POD,
+    REPLICASET,
+    Kind,
+    Selection,
+    events_about,
+)
 from companyos_canary.diagnosis.analysis import since_progress
 from companyos_canary.diagnosis.case import Case, Did, MeasuredMetric, at, recorded, strategy_services
-from companyos_canary.diagnosis.control import CONTROLLER, LEASE, controller_gone, waits_for_controller
+from companyos_canary.diagnosis.control import CONTROLLER, LEASE, controller_gone, templates_used, waits_for_controller
 from companyos_canary.diagnosis.doubts import judged_at, next_question
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
 from companyos_canary.diagnosis.table import diagnose
@@ -126,7 +135,10 @@ def _more(cluster: Cluster, case: Case) -> Iterator[Read]:
     """What else to read, the most telling first."""
     yield from _around(cluster, case)
     if waits_for_controller(case) or _stands_still(case):
-        yield lambda c: _templates(cluster, c)
+        kinds = {kind for kind, _ in templates_used(case.rollout.raw)}
+        for kind in (ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE):
+            if kind.kind in kinds:
+                yield lambda c, kind=kind: _templates(cluster, c, kind)  # type: ignore[misc]
 
 
 def _around(cluster: Cluster, case: Case) -> Iterator[Read]:
@@ -182,11 +194,13 @@ def _object(cluster: Cluster, case: Case, kind: Kind, name: str) -> Case:
     return case.with_more(kind.kind, [found]) if found else case
 
 
-def _templates(cluster: Cluster, case: Case) -> Case:
-    """The AnalysisTemplates of the namespace, where no controller acts: they may be what crashes it."""
+def _templates(cluster: Cluster, case: Case, kind: Kind) -> Case:
+    """The AnalysisTemplates of the namespace or of the cluster, where no controller acts: they may be what crashes
+    it."""
     if not controller_gone(case):
         return case
-    return case.with_more("AnalysisTemplate", cluster.items(Selection(ANALYSISTEMPLATE, cluster.namespace)))
+    namespace = cluster.namespace if kind.namespaced else ""
+    return case.with_more(kind.kind, cluster.items(Selection(kind, namespace)))
 
 
 def _events(cluster: Cluster, case: Case, kind: str, name: str) -> Case:

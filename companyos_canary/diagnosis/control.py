@@ -164,40 +164,47 @@ def templates_in_a_circle(case: Case) -> Explanation | None:
     """AnalysisTemplates of the Rollout use each other in a circle: the controller follows them without an end, and
     crashes (upstream rollout/controller.go getReferencedAnalysisTemplatesFromRef)."""
     gone = controller_gone(case)
-    circle = _circle(case, _templates_used(case.rollout.raw), ()) if gone else ()
+    circle = _circle(case, templates_used(case.rollout.raw), ()) if gone else ()
     if not gone or not circle:
         return None
     evidence: tuple[Evidence, ...] = ()
-    for name, inner in pairwise(circle):
-        template = case.named("AnalysisTemplate", name)
-        used = at(template, "spec", "templates") or []
-        index = next(i for i, ref in enumerate(used) if ref.get("templateName") == inner)
-        evidence += quote("AnalysisTemplate", template, "spec", "templates", index, "templateName")
-    sentence = f"the AnalysisTemplates use each other in a circle, which crashes the controller: {' → '.join(circle)}"
+    for (kind, name), inner in pairwise(circle):
+        template = case.named(kind, name)
+        used = _names(at(template, "spec"))
+        evidence += quote(kind, template, "spec", "templates", used.index(inner), "templateName")
+    names = " → ".join(name for _, name in circle)
+    sentence = f"the AnalysisTemplates use each other in a circle, which crashes the controller: {names}"
     return Explanation(sentence, (*evidence[:3], *gone.evidence[:2]), case.command("lint"))
 
 
-def _templates_used(rollout: Fields) -> list[str]:
-    """By name, those of the namespace that a Rollout names anywhere."""
+_Name = tuple[str, str]  # a kind and a name
+
+
+def templates_used(rollout: Fields) -> list[_Name]:
+    """The AnalysisTemplates that a Rollout names anywhere, by kind and name."""
     canary, switch = (at(rollout, "spec", "strategy", name) or {} for name in ("canary", "blueGreen"))
     analyses = [step.get("analysis") for step in canary.get("steps") or []]
     analyses += [canary.get("analysis"), switch.get("prePromotionAnalysis"), switch.get("postPromotionAnalysis")]
     return [name for analysis in analyses for name in _names(analysis)]
 
 
-def _names(spec: Any) -> list[str]:
-    return [str(ref.get("templateName")) for ref in at(spec, "templates") or [] if not ref.get("clusterScope")]
+def _names(spec: Any) -> list[_Name]:
+    """In the order of `templates`."""
+    return [
+        ("ClusterAnalysisTemplate" if ref.get("clusterScope") else "AnalysisTemplate", str(ref.get("templateName")))
+        for ref in at(spec, "templates") or []
+    ]
 
 
 _DEEP = 8  # levels, and templates that one uses
 
 
-def _circle(case: Case, names: Sequence[str], above: tuple[str, ...]) -> tuple[str, ...]:
+def _circle(case: Case, names: Sequence[_Name], above: tuple[_Name, ...]) -> tuple[_Name, ...]:
     """The names of a circle, the first one again at its end; empty without one, and of more than a few."""
     for name in names[: _DEEP if len(above) < _DEEP else 0]:
         if name in above:
             return (*above[above.index(name) :], name)
-        template = case.named("AnalysisTemplate", name)
+        template = case.named(*name)
         if template and (found := _circle(case, _names(template.get("spec")), (*above, name))):
             return found
     return ()
