@@ -10,7 +10,6 @@ measurements. Upstream: analysis/analysis.go `reconcileAnalysisRun`, `assessRunS
 interval is up to a second short.
 """
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -103,7 +102,7 @@ def plan(run: Mapping[str, Any], now: datetime, secret: Secret) -> Plan:
     results = {r["name"]: r for r in status.get("metricResults") or ()}
     stopping = is_terminating(spec, list(results.values()))
     due = [
-        resolve_metric(raw, revealed)
+        metric if revealed == masked else resolve_metric(raw, revealed)
         for raw, metric in zip(spec["metrics"], metrics, strict=True)
         if not stopping and is_due(metric, results.get(metric.get("name", "")), status, now)
     ]
@@ -120,13 +119,13 @@ def conclude(run: Mapping[str, Any], plan: Plan, taken: Mapping[str, Taken], now
     """Return the new status of a run at `now`. `taken` has every measurement that was due, by
     metric, in the order in which they finished."""
     spec = run.get("spec") or {}
-    status: Json = copy.deepcopy(dict(run.get("status") or {}))
+    status: Json = dict(run.get("status") or {})
     status.setdefault("runSummary", {})
     before = status.get("phase", "")
     if plan.failure:
         status |= {"phase": "Error", "message": plan.failure}
         return Verdict(status, (_ended("Error"),), None)
-    results: list[Json] = status.get("metricResults") or []
+    results = [_open(result) for result in status.get("metricResults") or ()]
     due = {m.get("name", ""): m for m in plan.due}
     for name, measurement in taken.items():
         _add(results, due[name], measurement, plan)
@@ -146,6 +145,11 @@ def conclude(run: Mapping[str, Any], plan: Plan, taken: Mapping[str, Taken], now
     status["dryRunSummary"] = _without_zeros(found.dry_run_summary)
     wake_at = None if found.phase in COMPLETED else next_moment(plan.metrics, status)
     return Verdict(status, tuple(events), wake_at)
+
+
+def _open(result: Mapping[str, Any]) -> Json:
+    """A copy of a result that counts can be written into and measurements added to; those that are there stay."""
+    return {**result, "measurements": [*(result.get("measurements") or ())]}
 
 
 def _put_results(status: Json, results: Sequence[Json], kept: Mapping[str, int]) -> None:

@@ -271,7 +271,9 @@ class _Evaluation(Struct, frozen=True):
     ) -> Iterator[tuple[Labels, list[tuple[int, float]]]]:
         found = self.select(wanted, start / 1000, end / 1000)
         for series in sorted(found, key=lambda s: sorted(s.labels.items())):
-            points = [(moment, v) for at, v in series.samples if start <= (moment := round(at * 1000)) <= end]
+            points = [(round(at * 1000), value) for at, value in series.samples]
+            if points and not (start <= points[0][0] and points[-1][0] <= end):
+                points = [point for point in points if start <= point[0] <= end]
             yield series.labels, points
 
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.quantity import format_duration
@@ -47,7 +48,8 @@ class _Parameters:
     def __init__(self, request: Request) -> None:
         pairs: list[tuple[str, str]] = []
         if request.header("Content-Type").partition(";")[0] == "application/x-www-form-urlencoded":
-            pairs += parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True)
+            parts = filter(None, request.body.decode(errors="replace").split("&"))
+            pairs += [(_unquoted(name), _unquoted(value)) for name, _, value in (p.partition("=") for p in parts)]
         self._pairs = (*pairs, *request.query)
 
     def first(self, name: str) -> str:
@@ -98,6 +100,12 @@ class _Parameters:
                 except PromqlError as error:
                     raise _invalid(name, error.message) from error
         return found
+
+
+@lru_cache(maxsize=256)
+def _unquoted(text: str) -> str:
+    """A part of a form. The queries of an analysis come again and again, and are long."""
+    return unquote_plus(text)
 
 
 def _invalid(name: str, problem: str) -> PromqlError:
