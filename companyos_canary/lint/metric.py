@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 import promql_parser
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from companyos_canary.analysis.expr import tree
 from companyos_canary.analysis.expr.language import Condition
@@ -275,13 +275,18 @@ def values(answer: Possible, conditions: Sequence[Condition]) -> list[float]:
     return sorted(v for v in inside if v or not answer.nonzero)
 
 
-def inner(node: Any) -> Iterator[Node]:
+def inner(node: Node) -> Iterator[Node]:
     """A tree and everything below it."""
-    if isinstance(node, tuple):
-        if hasattr(node, "_fields"):
-            yield cast(Node, node)
-        for part in node:
-            yield from inner(part)
+    yield node
+    for each in _parts(node):
+        yield from inner(each)
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    """The nodes right below one."""
+    for part in astuple(node):
+        nodes = part if isinstance(part, tuple) else (part,)
+        yield from (cast(Node, each) for each in nodes if isinstance(each, Struct))
 
 
 def numbers_in(node: Node) -> Iterator[float]:
@@ -294,10 +299,8 @@ def numbers_in(node: Node) -> Iterator[float]:
         case tree.Member(base, _):
             yield from numbers_in(base)
         case _:
-            for part in node:
-                for each in part if type(part) is tuple else (part,):
-                    if hasattr(each, "_fields"):
-                        yield from numbers_in(each)
+            for each in _parts(node):
+                yield from numbers_in(each)
 
 
 def asks(node: Node) -> bool:

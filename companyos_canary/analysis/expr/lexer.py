@@ -1,7 +1,9 @@
 """The tokens of a condition, split as expr-lang's lexer does it, and a cursor over them."""
 
 import re
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from companyos_canary.analysis.expr.tree import ConditionError
 from companyos_canary.analysis.gotext import parse_float
@@ -42,7 +44,7 @@ _SIMPLE = {
 _LONGEST = 20_000
 
 
-class Token(NamedTuple):
+class Token(Struct, frozen=True):
     """`text` is the word or symbol, the content of a string, or the message of an `error`."""
 
     kind: TokenKind

@@ -1,9 +1,8 @@
-"""The tree of a condition, its error, and the budget of one evaluation.
+"""The tree of a condition, its error, and the budget of one evaluation."""
 
-Nodes are NamedTuples: what a condition is made of is taken apart as tuples are.
-"""
+from typing import TypeAlias
 
-from typing import NamedTuple, TypeAlias
+from msgspec import Struct
 
 
 class ConditionError(Exception):
@@ -126,34 +125,34 @@ UNSUPPORTED = frozenset(
 """Functions of expr-lang that no condition on a metric needs."""
 
 
-class Literal(NamedTuple):
+class Literal(Struct, frozen=True):
     """nil (None), a bool, an int (64 bits), a float or a string."""
 
     value: bool | int | float | str | None
 
 
-class Name(NamedTuple):
+class Name(Struct, frozen=True):
     name: str
 
 
-class Pointer(NamedTuple):
+class Pointer(Struct, frozen=True):
     """`#`, `#index` or `#acc` within a predicate."""
 
     name: str
 
 
-class Unary(NamedTuple):
+class Unary(Struct, frozen=True):
     operator: str
     node: "Node"
 
 
-class Binary(NamedTuple):
+class Binary(Struct, frozen=True):
     operator: str
     left: "Node"
     right: "Node"
 
 
-class Member(NamedTuple):
+class Member(Struct, frozen=True):
     """`node[key]`, or `node.name`, where the key is a string."""
 
     node: "Node"
@@ -161,49 +160,49 @@ class Member(NamedTuple):
     optional: bool = False
 
 
-class Chain(NamedTuple):
+class Chain(Struct, frozen=True):
     """The expression that a `?.` guards: nil if the base is nil."""
 
     node: "Node"
 
 
-class Slice(NamedTuple):
+class Slice(Struct, frozen=True):
     node: "Node"
     start: "Node | None"
     end: "Node | None"
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True):
     """A function of the environment, or a method if the callee is a Member."""
 
     callee: Name | Member
     arguments: "tuple[Node, ...]"
 
 
-class Builtin(NamedTuple):
+class Builtin(Struct, frozen=True):
     """A function of the language; a predicate is always the second argument."""
 
     name: str
     arguments: "tuple[Node, ...]"
 
 
-class Let(NamedTuple):
+class Let(Struct, frozen=True):
     name: str
     value: "Node"
     body: "Node"
 
 
-class Conditional(NamedTuple):
+class Conditional(Struct, frozen=True):
     condition: "Node"
     then: "Node"
     otherwise: "Node"
 
 
-class Array(NamedTuple):
+class Array(Struct, frozen=True):
     nodes: "tuple[Node, ...]"
 
 
-class Sequence(NamedTuple):
+class Sequence(Struct, frozen=True):
     nodes: "tuple[Node, ...]"
 
 
