@@ -9,7 +9,7 @@ from typing import NoReturn
 
 
 def main() -> None:
-    gc.set_threshold(50_000)  # what is loaded is kept: there is nothing to collect in it
+    gc.set_threshold(200_000)  # a short verb collects nothing: what it has loaded is kept
     try:
         from companyos_canary.cli import start  # noqa: PLC0415 - it takes the longest
 
