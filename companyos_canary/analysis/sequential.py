@@ -87,8 +87,12 @@ def log_likelihood(trials: Iterable[_Trial], log_ratio: float) -> float:
 
 
 def trials(intervals: Iterable[Counts], asked: Asked) -> tuple[_Trial, ...]:
-    """An interval in which a side had no requests says nothing."""
-    return tuple(_trials(intervals, asked))
+    """An interval in which a side had no requests says nothing; those of equal odds are one."""
+    found: dict[float, _Trial] = {}
+    for each in _trials(intervals, asked):
+        same = found.get(each.odds, _Trial(0.0, 0.0, each.odds))
+        found[each.odds] = _Trial(same.hits + each.hits, same.all + each.all, each.odds)
+    return tuple(found.values())
 
 
 def _trials(intervals: Iterable[Counts], asked: Asked) -> Iterator[_Trial]:

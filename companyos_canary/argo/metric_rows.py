@@ -6,6 +6,7 @@ That verdict is advice: Argo Rollouts decides by the conditions of the metric, l
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from msgspec import Struct, field
@@ -143,8 +144,9 @@ def metric_rows(snapshot: Snapshot) -> tuple[MetricRow, ...]:
     return rows_of(snapshot.attempt)
 
 
+@lru_cache(maxsize=16)
 def rows_of(runs: tuple[AnalysisRun, ...]) -> tuple[MetricRow, ...]:
-    """The same of some runs alone, oldest first."""
+    """The same of some runs alone, oldest first. Nothing of it changes with time, and a screen asks each second."""
     names = dict.fromkeys(m.name for r in runs for m in r.metrics)
     return tuple(_row(name, runs) for name in names)
 
