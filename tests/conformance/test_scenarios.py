@@ -26,7 +26,7 @@ def test_the_sandbox_does_what_was_recorded(folder: Path) -> None:
 def test_all_recorded_scenarios_are_there() -> None:
     """Those of `scenarios-stories` are random stories, played twice with the real controller on this sandbox's API
     server and its controller of ReplicaSets."""
-    assert len(FOLDERS) == 2 * 37 + 2 * 29 + 16 + 2 * 4
+    assert len(FOLDERS) == 2 * 37 + 2 * 29 + 16 + 4 + 11
 
 
 def test_the_file_beside_the_scenarios_names_the_controller() -> None:
