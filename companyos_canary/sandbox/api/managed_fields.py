@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from companyos_canary.model.http import Json
-from companyos_canary.sandbox.api.merge_patch import merge_key
+from companyos_canary.sandbox.api.patch import merge_key
 from companyos_canary.sandbox.kinds import Kind
 from companyos_canary.sandbox.objects import Object
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.sandbox.api.merge_patch import PatchMalformed, merge_patch
-from companyos_canary.sandbox.api.patch import PatchFailed, equal, json_patch
+from companyos_canary.sandbox.api.patch import PatchFailed, PatchMalformed, equal, json_patch, merge_patch
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab~/", max_size=2)
 VALUES = st.recursive(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.sandbox.api.merge_patch import strategic_patch
+from companyos_canary.sandbox.api.patch import strategic_patch
 
 ENV = [{"name": "X", "value": "1"}]
 CONTAINERS = [{"name": "app", "image": "a:1", "env": ENV}, {"name": "b"}]
