@@ -18,7 +18,6 @@ from companyos_canary.cluster.kinds import (
     Selection,
     events_about,
 )
-from companyos_canary.diagnosis.analysis import since_progress
 from companyos_canary.diagnosis.case import Case, Did, MeasuredMetric, at, recorded, strategy_services
 from companyos_canary.diagnosis.control import CONTROLLER, LEASE, controller_gone, templates_used, waits_for_controller
 from companyos_canary.diagnosis.doubts import judged_at, next_question
@@ -172,7 +171,7 @@ def _around(cluster: Cluster, case: Case) -> Iterator[Read]:
 
 def _stands_still(case: Case) -> bool:
     """Nothing has moved for so long that it matters whether a controller runs."""
-    rollout, moved = case.rollout, since_progress(case)
+    rollout, moved = case.rollout, case.since_progress
     if rollout.status_phase != "Progressing" or rollout.aborted or moved is None or moved < _LONG:
         return False
     return not troubles(case, rollout.current_hash) and not _measures(case)

@@ -408,7 +408,7 @@ def _not_started(case: Case) -> tuple[bool, Explanation] | None:
         return None
     if not rollout.observed or rollout.status_phase != "Progressing":
         return None
-    since = since_progress(case)
+    since = case.since_progress
     if since is None or since < _HANG:
         return None
     path = ("spec", "strategy", "canary", "steps", index or 0, "analysis")
@@ -432,9 +432,3 @@ def _not_started(case: Case) -> tuple[bool, Explanation] | None:
 def _exists(raw: Fields, path: str) -> bool:
     keys = [int(k) if k.isdigit() else k for k in re.findall(r"[^.\[\]']+", path)]
     return path.startswith("metadata.") or at(raw, *keys) is not None
-
-
-def since_progress(case: Case) -> timedelta | None:
-    """How long ago the controller last saw progress."""
-    times = [c.updated_at for c in case.rollout.conditions if c.type == "Progressing" and c.updated_at]
-    return case.age(max(times)) if times else None

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from companyos_canary.argo.patches.record import action_of, record_of
 from companyos_canary.model.http import Fields
-from companyos_canary.model.image import image_of, version
+from companyos_canary.model.image import HASH_LABEL, image_of, version
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.place import Place
 from companyos_canary.model.quantity import parse_time
@@ -130,6 +130,12 @@ class Case(Struct, frozen=True):
         at = moment if isinstance(moment, datetime) else parse_time(moment)
         return max(self.now - at, timedelta()) if at else None
 
+    @property
+    def since_progress(self) -> timedelta | None:
+        """How long ago the controller last saw progress."""
+        times = [c.updated_at for c in self.rollout.conditions if c.type == "Progressing" and c.updated_at]
+        return self.age(max(times)) if times else None
+
     def with_more(self, kind: str, found: Sequence[Fields]) -> "Case":
         """The same with objects that were read later."""
         return replace(self, objects={**self.objects, kind: [*self.of(kind), *found]})
@@ -190,6 +196,24 @@ def strategy_services(rollout: Rollout) -> tuple[str, ...]:
     keys = {"canary": ("stableService", "canaryService"), "blueGreen": ("activeService", "previewService")}
     named = (at(strategy, kind, key) for kind, both in keys.items() for key in both)
     return tuple(dict.fromkeys(str(name) for name in named if name))
+
+
+def service_of_stable(rollout: Rollout) -> str:
+    """The Service of the stable version, or the active one; empty if the strategy names none."""
+    strategy = at(rollout.raw, "spec", "strategy") or {}
+    return str(at(strategy, "canary", "stableService") or at(strategy, "blueGreen", "activeService") or "")
+
+
+def labels_lacking(rollout: Rollout, service: Fields | None) -> tuple[tuple[str, str], ...]:
+    """What the Service requires of a pod and those of the Rollout do not have."""
+    labels = at(rollout.template or rollout.raw, "metadata", "labels") or {}
+    selector = at(service, "spec", "selector") or {}
+    return tuple((k, v) for k, v in selector.items() if k != HASH_LABEL and labels.get(k) != v)
+
+
+def quoted_weight(rollout: Rollout) -> tuple[Evidence, ...]:
+    """The weight that the controller has set."""
+    return quote("Rollout", rollout.raw, "status", "canary", "weights", "canary", "weight")
 
 
 def condition(obj: Fields | None, type_: str) -> tuple[int, Fields] | None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from companyos_canary.argo.replicas import limits, target
 from companyos_canary.argo.rights import STOPS_A_RELEASE, Right
 from companyos_canary.argo.validation import MANAGED_BY
-from companyos_canary.diagnosis.case import at, condition, short, strategy_services
+from companyos_canary.diagnosis.case import at, condition, labels_lacking, service_of_stable, short, strategy_services
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.quantity import amount
@@ -96,7 +96,6 @@ def template_names(rollout: Rollout) -> tuple[tuple[str, str], ...]:
 def services(snapshot: Snapshot, found: Mapping[str, Fields | None]) -> Iterator[Check]:
     """The Services of the strategy, by name; None for one that does not exist."""
     rollout = snapshot.rollout
-    labels = at(rollout.template or rollout.raw, "metadata", "labels") or {}
     good = []
     for name, service in found.items():
         fix = f"kubectl -n {rollout.namespace} edit service {name}"
@@ -104,12 +103,11 @@ def services(snapshot: Snapshot, found: Mapping[str, Fields | None]) -> Iterator
             text = f"Service {name}, which {rollout.name} names, does not exist"
             yield Check("services", "fault", text, "create it, or run `canary apply`")
             continue
-        selector = at(service, "spec", "selector") or {}
-        wrong = [f"{k}={v}" for k, v in selector.items() if k != HASH_LABEL and labels.get(k) != v]
-        if wrong:
+        hash_ = str(at(service, "spec", "selector", HASH_LABEL) or "")
+        if wrong := [f"{k}={v}" for k, v in labels_lacking(rollout, service)]:
             text = f"Service {name} selects {', '.join(wrong)}, which the pods of {rollout.name} do not have"
             yield Check("services", "fault", text, fix)
-        elif why := _wrong_version(snapshot, name, str(selector.get(HASH_LABEL) or "")):
+        elif why := _wrong_version(snapshot, name, hash_):
             yield Check("services", "fault", f"Service {name} {why}", fix)
         else:
             good.append(name)
@@ -121,14 +119,13 @@ def services(snapshot: Snapshot, found: Mapping[str, Fields | None]) -> Iterator
 def _wrong_version(snapshot: Snapshot, name: str, hash_: str) -> str:
     """What is wrong with the hash in the selector of a Service of the strategy; empty if nothing is. The controller
     moves it while a release progresses."""
-    rollout, strategy = snapshot.rollout, at(snapshot.rollout.raw, "spec", "strategy") or {}
+    rollout = snapshot.rollout
     settled = rollout.observed and rollout.status_phase == "Healthy"
     if not hash_ or not settled or snapshot.denied("replicasets"):
         return ""
     if snapshot.replicaset(hash_) is None:
         return f"selects pods of {hash_}, and no ReplicaSet has this hash"
-    stable = (at(strategy, "canary", "stableService"), at(strategy, "blueGreen", "activeService"))
-    if name in stable and hash_ != rollout.stable_hash:
+    if name == service_of_stable(rollout) and hash_ != rollout.stable_hash:
         return f"selects the pods of {hash_}, and the stable ReplicaSet is {rollout.stable_hash}"
     return ""
 

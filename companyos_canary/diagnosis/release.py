@@ -274,7 +274,7 @@ def slow_start(case: Case) -> Explanation | None:
     if not pods or not found:
         return None
     deadline = progress_deadline(rollout)
-    silent = case.age(found[1].get("lastUpdateTime")) or timedelta()
+    silent = case.since_progress or timedelta()
     remaining = deadline - silent
     if remaining > deadline / 4:
         return None

@@ -11,7 +11,10 @@ from companyos_canary.diagnosis.case import (
     at,
     condition,
     event_time,
+    labels_lacking,
     quote,
+    quoted_weight,
+    service_of_stable,
     short,
     strategy_services,
 )
@@ -121,8 +124,7 @@ def no_room(case: Case) -> Explanation | None:
         return None
     if rollout.replicas == 0 or rollout.pause_conditions or case.snapshot.pods_of(current):
         return None
-    from_ = [c.updated_at for c in rollout.conditions if c.type == "Progressing" and c.updated_at]
-    age = case.age(max(from_)) if from_ else None
+    age = case.since_progress
     if age is None or age < _WAIT:
         return None
     evidence = (
@@ -141,14 +143,12 @@ _RECENT = timedelta(minutes=10)
 
 def pinned(case: Case) -> Explanation | None:
     """The stable Service, or the active one, selects another ReplicaSet than the stable one."""
-    rollout, strategy = case.rollout, at(case.rollout.raw, "spec", "strategy") or {}
-    name = str(at(strategy, "canary", "stableService") or at(strategy, "blueGreen", "activeService") or "")
+    rollout, name = case.rollout, service_of_stable(case.rollout)
     service = case.named("Service", name) if name else None
     pinned_to = at(service, "spec", "selector", HASH_LABEL)
     if not pinned_to or not rollout.stable_hash:
         return None
-    moved = condition(rollout.raw, "Progressing")
-    age = case.age(moved[1].get("lastUpdateTime")) if moved else None
+    age = case.since_progress
     # A Service is switched before the status says so; that of blue-green before the analysis that follows.
     switching = not rollout.aborted and (age is None or age < _WAIT)
     judged = rollout.blue_green is not None and pinned_to == rollout.current_hash and not rollout.aborted
@@ -169,17 +169,13 @@ def pinned(case: Case) -> Explanation | None:
 
 def selects_nothing(case: Case) -> Explanation | None:
     """A Service of the strategy whose selector fits none of the Rollout's pods."""
-    labels = at(case.rollout.template or case.rollout.raw, "metadata", "labels") or {}
     for name in strategy_services(case.rollout):
         service = case.named("Service", name)
-        selector = at(service, "spec", "selector") or {}
-        for key, value in selector.items():
-            if key != HASH_LABEL and labels.get(key) != value:
-                evidence: tuple[Evidence, ...] = (*quote("Service", service, "spec", "selector", key),)
-                path = ("spec", "template", "metadata", "labels", key)
-                evidence += quote("Rollout", case.rollout.raw, *path)
-                sentence = f"Service {name} selects no pod of this Rollout: it requires the label {key}={value}"
-                return Explanation(sentence, evidence, case.kubectl(f"get service {name} -o yaml"))
+        for key, value in labels_lacking(case.rollout, service):
+            path = ("spec", "template", "metadata", "labels", key)
+            evidence = (*quote("Service", service, "spec", "selector", key), *quote("Rollout", case.rollout.raw, *path))
+            sentence = f"Service {name} selects no pod of this Rollout: it requires the label {key}={value}"
+            return Explanation(sentence, evidence, case.kubectl(f"get service {name} -o yaml"))
     return None
 
 
@@ -193,11 +189,7 @@ def router_error(case: Case) -> Explanation | None:
         age = case.age(parse_time(event_time(event)))
         if age is not None and age > _RECENT:
             return None
-        evidence = (
-            *quote("Event", event, "reason"),
-            *quote("Event", event, "message"),
-            *quote("Rollout", case.rollout.raw, "status", "canary", "weights", "canary", "weight"),
-        )
+        evidence = (*quote("Event", event, "reason"), *quote("Event", event, "message"), *quoted_weight(case.rollout))
         sentence = f"the controller cannot set the weights of the traffic: {short(str(event.get('message')))}"
         return Explanation(sentence, evidence, case.command("events"))
     return None
@@ -212,13 +204,12 @@ def weight_without_pods(case: Case) -> Explanation | None:
     weight = at(rollout.raw, "status", "canary", "weights", "canary", "weight")
     if not weight or current is None or current.desired or case.snapshot.pods_of(current) or rollout.is_fully_promoted:
         return None
-    found = condition(rollout.raw, "Progressing")
-    age = case.age(found[1].get("lastUpdateTime")) if found else None
+    age = case.since_progress
     if not rollout.observed or age is None or age < _WAIT:
         return None
     because = f"{percent(rollout, whole(weight))} % of the traffic goes to {case.version}, which has no pods"
     evidence = (
-        *quote("Rollout", rollout.raw, "status", "canary", "weights", "canary", "weight"),
+        *quoted_weight(rollout),
         *quote("ReplicaSet", case.named("ReplicaSet", current.name), "spec", "replicas"),
         *quote("Rollout", rollout.raw, "status", "currentStepIndex"),
     )
@@ -256,13 +247,11 @@ def not_verified(case: Case) -> Explanation | None:
     weights = at(case.rollout.raw, "status", "canary", "weights") or {}
     if weights.get("verified") is not False or case.rollout.status_phase == "Healthy":
         return None
-    path = ("status", "canary", "weights")
     evidence = (
-        *quote("Rollout", case.rollout.raw, *path, "verified"),
-        *quote("Rollout", case.rollout.raw, *path, "canary", "weight"),
+        *quote("Rollout", case.rollout.raw, "status", "canary", "weights", "verified"),
+        *quoted_weight(case.rollout),
     )
-    found = condition(case.rollout.raw, "Progressing")
-    age = case.age(found[1].get("lastUpdateTime")) if found else None
+    age = case.since_progress
     if age is None or age < timedelta(minutes=1):
         return None
     asked = percent(case.rollout, whole(at(weights, "canary", "weight")))

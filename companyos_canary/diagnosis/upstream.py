@@ -9,7 +9,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from companyos_canary.argo.progress import progress_deadline
-from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote
+from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote, quoted_weight
 from companyos_canary.diagnosis.control import (
     CONTROLLER,
     LEASE,
@@ -77,8 +77,7 @@ def overdue(case: Case) -> timedelta | None:
         return None
     if step is not None and step.kind in ("analysis", "pause", "experiment"):
         return None
-    found = condition(rollout.raw, "Progressing")
-    silent = case.age(found[1].get("lastUpdateTime")) if found else None
+    silent = case.since_progress
     late = silent - progress_deadline(rollout) if silent is not None else timedelta()
     return late if late > _LATE else None
 
@@ -123,7 +122,7 @@ def abort_keeps_weight(case: Case) -> Explanation | None:
     because = f"aborted{ago}, but {weight} % of the traffic still goes to it{told}"
     path = ("spec", "strategy", "canary")
     evidence = (
-        *quote("Rollout", rollout.raw, "status", "canary", "weights", "canary", "weight"),
+        *quoted_weight(rollout),
         *quote("Rollout", rollout.raw, "status", "abortedAt"),
         *quote("Rollout", rollout.raw, *path, "minPodsPerReplicaSet"),
         *quote("Rollout", rollout.raw, *path, "abortScaleDownDelaySeconds"),
@@ -212,8 +211,7 @@ def _counted_twice(case: Case) -> bool:
     rollout = case.rollout
     if rollout.aborted or _OLD_PODS not in rollout.status_message or case.snapshot.denied("replicasets"):
         return False
-    found = condition(rollout.raw, "Progressing")
-    silent = case.age(found[1].get("lastUpdateTime")) if found else None
+    silent = case.since_progress
     counted = at(rollout.raw, "status", "replicas") or 0
     has = sum(r.replicas for r in case.snapshot.replicasets)
     return (

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from companyos_canary.argo.replicas import canary_scale
 from companyos_canary.argo.steps import asked_share, max_weight, percent, set_weight
-from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote
+from companyos_canary.diagnosis.case import Case, Explanation, at, quote, quoted_weight
 from companyos_canary.diagnosis.pods import starting
 from companyos_canary.model.outcome import Evidence
-from companyos_canary.model.quantity import parse_time, whole
+from companyos_canary.model.quantity import whole
 from companyos_canary.units import duration
 
 _HELD = timedelta(minutes=2)
@@ -59,7 +59,7 @@ def not_reached(case: Case) -> Explanation | None:
     if set_weight(rollout) == has or lasts is None or lasts < _HELD or starting(case, rollout.current_hash):
         return None
     short_of = next((r for r in (stable, current) if r.available < r.desired), None)
-    evidence = (*_set_weight(case), *quote("Rollout", rollout.raw, "status", "canary", "weights", "canary", "weight"))
+    evidence = (*_set_weight(case), *quoted_weight(rollout))
     why = ""
     if short_of is not None:
         name = case.version if short_of is current else case.stable_version or "the stable version"
@@ -84,10 +84,8 @@ def _at_a_step(case: Case) -> bool:
 
 def _lasts(case: Case) -> timedelta | None:
     """How long nothing has moved: since the last progress, and since the pause began."""
-    moved = condition(case.rollout.raw, "Progressing")
-    times = [parse_time(moved[1].get("lastUpdateTime"))] if moved else []
-    times += [c.started_at for c in case.rollout.pause_conditions]
-    return case.age(max(found)) if (found := [t for t in times if t]) else None
+    paused = (case.age(c.started_at) for c in case.rollout.pause_conditions)
+    return min((age for age in (case.since_progress, *paused) if age is not None), default=None)
 
 
 def _set_weight(case: Case) -> tuple[Evidence, ...]:
