@@ -5,21 +5,11 @@ from pathlib import Path
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.behaviour import natural
-from tests.world import World
+from tests.world import WEB, World
 
 ROUTERS = ("gateway", "istio", "alb", "traefik", "nginx")
 BEGIN, END = "<!-- routers: begin -->", "<!-- routers: end -->"
-_CONFIG = """\
-schema: canary/v1
-rollout: web
-namespace: companyos
-image: web
-replicas: 4
-traffic: ROUTER
-steps:
-  - {weight: 10, pause: 5s}
-  - {weight: 50, pause: 5s}
-"""
+_CONFIG = WEB + "traffic: ROUTER\nsteps:\n  - {weight: 10, pause: 5s}\n  - {weight: 50, pause: 5s}\n"
 
 
 _LATE = "with a router that is 20 s late"

@@ -63,6 +63,14 @@ analysis: {window: 5s, min_requests: 10, by_hash: true, form: safe}
 links:
   dashboard: https://argo.example.com/{namespace}/{rollout}
 """
+WEB = """\
+schema: canary/v1
+rollout: web
+namespace: companyos
+image: web
+replicas: 4
+"""
+"""What a canary.yaml of a small Rollout begins with."""
 MANUAL = CONFIG.replace("{weight: 10, analysis: 6s}", "{weight: 10, pause: manual}")
 
 

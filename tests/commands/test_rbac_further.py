@@ -13,17 +13,9 @@ from companyos_canary.sandbox.kinds import CLUSTERANALYSISTEMPLATE
 from tests.commands.test_create import template_object
 from tests.commands.test_rbac import Asked
 from tests.routing import ROUTERS
-from tests.world import World
+from tests.world import WEB, World
 
-CONFIG = """\
-schema: canary/v1
-rollout: web
-namespace: companyos
-image: web
-replicas: 4
-traffic: TRAFFIC
-steps: [{weight: 10, pause: 5s}]
-"""
+CONFIG = WEB + "traffic: TRAFFIC\nsteps: [{weight: 10, pause: 5s}]\n"
 GROUPS = {
     "gateway": ("gateway.networking.k8s.io", "httproutes"),
     "istio": ("networking.istio.io", "virtualservices"),

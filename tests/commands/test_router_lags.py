@@ -8,17 +8,9 @@ import pytest
 from companyos_canary.errors import ExitCode, UsageError
 from companyos_canary.promql import Vector, evaluate
 from companyos_canary.sandbox.faults.effects import RouterLag, parse_fault
-from tests.world import World
+from tests.world import WEB, World
 
-CONFIG = """\
-schema: canary/v1
-rollout: web
-namespace: companyos
-image: web
-replicas: 4
-traffic: alb
-steps: [{weight: 10, pause: 5s}, {weight: 50, pause: 5s}]
-"""
+CONFIG = WEB + "traffic: alb\nsteps: [{weight: 10, pause: 5s}, {weight: 50, pause: 5s}]\n"
 
 
 @pytest.fixture

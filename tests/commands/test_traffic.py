@@ -10,19 +10,11 @@ import yaml
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.kinds import CONFIGMAP, HTTPROUTES, INGRESS, SERVICE, VIRTUALSERVICES
-from tests.world import World
+from tests.world import WEB, World
 
 ROUTERS = ("gateway", "istio", "alb", "traefik", "nginx")
 STEPS = "  - {weight: 1, pause: 2s}\n  - {weight: 10, pods: 30%, pause: manual}\n  - {weight: 50, pause: 2s}\n"
-CONFIG = """\
-schema: canary/v1
-rollout: web
-namespace: companyos
-image: web
-replicas: 4
-TRAFFIC
-steps:
-"""
+CONFIG = WEB + "TRAFFIC\nsteps:\n"
 
 
 @pytest.fixture

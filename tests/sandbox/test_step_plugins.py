@@ -9,17 +9,9 @@ import pytest
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.controller.passes import Answer, Call
 from tests.sandbox.stage import Json, Stage
-from tests.world import World
+from tests.world import WEB, World
 
-CONFIG = """\
-schema: canary/v1
-rollout: web
-namespace: companyos
-image: web
-replicas: 4
-steps: [{weight: 25, pause: 1s}]
-merge: [plugin.yaml]
-"""
+CONFIG = WEB + "steps: [{weight: 25, pause: 1s}]\nmerge: [plugin.yaml]\n"
 STEPS = """\
 kind: Rollout
 metadata: {name: web}
