@@ -253,30 +253,32 @@ def pods_for(replicas: int, weight: int, most: int) -> int:
     return -(-weight * replicas // most)
 
 
-def desired_weight(rollout: Rollout, canary: Pods | None, stable: Pods | None, *, frees_traffic: bool = True) -> int:
+class Routed(Struct, frozen=True):
+    """What a canary behind a router has now: the pods of both versions, and the weights in force. `frees_traffic` is
+    false for controllers before 1.10: where the canary's pods stay for a while, their weight does, too."""
+
+    canary: Pods | None
+    stable: Pods | None
+    weights: RoutedWeights | None
+    frees_traffic: bool = True
+
+
+def desired_weight(rollout: Rollout, now: Routed) -> int:
     """The weight that the pods are made for. After an abort with dynamicStableScale the weights of
-    the steps are gone down one after the other, as the stable version grows again. `frees_traffic` is false for
-    controllers before 1.10: where the canary's pods stay for a while, their weight does, too."""
+    the steps are gone down one after the other, as the stable version grows again."""
+    canary, stable = now.canary, now.stable
     if not (rollout.aborted and is_dynamic(rollout) and canary and stable):
         return set_weight(rollout)
     most, kept = max_weight(rollout), rollout.replicas - stable.available
     explicit = strategy(rollout).get("abortScaleDownDelaySeconds") is not None
-    if not (frees_traffic and explicit and abort_delay(rollout) is not None):
+    if not (now.frees_traffic and explicit and abort_delay(rollout) is not None):
         kept = max(kept, canary.available)
     weights = (s.weight for s in reversed(rollout.steps) if s.kind == "setWeight" and s.weight is not None)
     return next((w for w in weights if pods_for(rollout.replicas, w, most) < kept), 0)
 
 
-def sizes(
-    rollout: Rollout,
-    canary: Pods | None,
-    stable: Pods | None,
-    weights: RoutedWeights | None,
-    *,
-    frees_traffic: bool = True,
-) -> PodTarget:
-    """Wanted pods of new and stable. `weights` are those in force: the stable version keeps what
-    its present traffic needs."""
+def sizes(rollout: Rollout, now: Routed) -> PodTarget:
+    """Wanted pods of new and stable: the stable version keeps what its present traffic needs."""
     replicas, most = rollout.replicas, max_weight(rollout)
     whole = rollout.promote_full or not rollout.stable_hash or rollout.is_fully_promoted
     scale = None if whole else canary_scale(rollout)
@@ -288,40 +290,32 @@ def sizes(
     elif scale is not None and scale.get("weight") is not None:
         weight = int(scale["weight"])
     else:
-        weight = desired_weight(rollout, canary, stable, frees_traffic=frees_traffic)
+        weight = desired_weight(rollout, now)
     least = int(given) if given is not None else _at_least(rollout, pods_for(replicas, weight, most))
     if not is_dynamic(rollout):
         return PodTarget(least, replicas)
     kept = pods_for(replicas, most - weight, most)
-    if weights is not None:
-        kept = max(kept, pods_for(replicas, _weight(weights, "stable"), most))
+    if now.weights is not None:
+        kept = max(kept, pods_for(replicas, _weight(now.weights, "stable"), most))
         if rollout.aborted:
-            least = max(least, pods_for(replicas, _weight(weights, "canary"), most))
+            least = max(least, pods_for(replicas, _weight(now.weights, "canary"), most))
     return PodTarget(_at_least(rollout, least), _at_least(rollout, kept))
 
 
-def weight_on_the_way_back(
-    rollout: Rollout,
-    canary: Pods | None,
-    stable: Pods | None,
-    weights: RoutedWeights | None,
-    *,
-    frees_traffic: bool = True,
-) -> int:
+def weight_on_the_way_back(rollout: Rollout, now: Routed) -> int:
     """The weight after an abort, or while the stable version comes back: at once 0, unless a stable
     version that has shrunk has to grow again first."""
-    if not is_dynamic(rollout) or canary is None or stable is None or not rollout.replicas:
+    if not is_dynamic(rollout) or now.canary is None or now.stable is None or not rollout.replicas:
         return 0
-    most = max_weight(rollout)
-    wanted = desired_weight(rollout, canary, stable, frees_traffic=frees_traffic)
-    carried = most * stable.available // rollout.replicas
+    most, wanted = max_weight(rollout), desired_weight(rollout, now)
+    carried = most * now.stable.available // rollout.replicas
     expected = max(0, most - carried)
-    if weights is None:
+    if now.weights is None:
         return max(expected, wanted)
-    now = _weight(weights, "canary")
+    has = _weight(now.weights, "canary")
     if wanted <= 0:
-        return min(expected, now)
-    return now if carried < most - wanted else min(wanted, now)
+        return min(expected, has)
+    return has if carried < most - wanted else min(wanted, has)
 
 
 def _at_least(rollout: Rollout, count: int) -> int:

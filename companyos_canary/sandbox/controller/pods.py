@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from companyos_canary.argo.replicas import (
     PodTarget,
+    Routed,
     RoutedWeights,
     advance,
     is_dynamic,
@@ -122,7 +123,7 @@ def sizes(state: Pass, weights: RoutedWeights | None) -> PodTarget:
     stable = _separate_stable(state)
     if state.is_routed:
         kept = pods_of(stable) if stable else None
-        return routed_sizes(state.view, pods_of(state.newest), kept, weights, frees_traffic=state.release.frees_traffic)
+        return routed_sizes(state.view, Routed(pods_of(state.newest), kept, weights, state.release.frees_traffic))
     return advance(
         state.view.replicas,
         weight_in_force(state.view),

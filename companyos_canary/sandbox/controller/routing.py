@@ -7,7 +7,7 @@ Upstream rollout/trafficrouting.go; recorded: the scenarios with nginx.
 from collections.abc import Mapping
 from typing import Any
 
-from companyos_canary.argo.replicas import is_dynamic, weight_on_the_way_back
+from companyos_canary.argo.replicas import Routed, is_dynamic, weight_on_the_way_back
 from companyos_canary.argo.steps import max_weight, set_weight, weight_at
 from companyos_canary.model.http import Json
 from companyos_canary.sandbox.controller.passes import Pass, hash_of, pods_of, revision_of
@@ -65,13 +65,14 @@ def _weight(state: Pass) -> tuple[int, bool]:
     """The canary's weight now, and whether header and mirror routes stay."""
     view, canary = state.view, pods_of(state.canary) if state.canary else None
     stable = pods_of(state.stable) if state.stable else None
-    state.additional, frees = [], state.release.frees_traffic
+    state.additional = []
+    back = Routed(canary, stable, state.view_weights, state.release.frees_traffic)
     if is_rolling_back(state):
-        return weight_on_the_way_back(view, canary, stable, state.view_weights, frees_traffic=frees), True
+        return weight_on_the_way_back(view, back), True
     if state.promoted:
         return 0, False
     if state.aborted:
-        return weight_on_the_way_back(view, canary, stable, state.view_weights, frees_traffic=frees), False
+        return weight_on_the_way_back(view, back), False
     if canary is None or canary.available == 0:
         state.additional = state.experiment_weights()
         return 0, False
