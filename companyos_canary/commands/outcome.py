@@ -16,6 +16,7 @@ from companyos_canary.cluster.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.cluster.requests import patch_request
 from companyos_canary.commands.session import Answer, Session
 from companyos_canary.errors import ExitCode, exits
+from companyos_canary.model.http import Request
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import PhaseWord, Placed, entries
 
@@ -42,6 +43,16 @@ class RequestRow(Struct, frozen=True):
     content_type: str
     body: Any
 
+    @classmethod
+    def of(cls, request: Request, patch: Patch) -> "RequestRow":
+        return cls(request.method, request.target, patch.content_type, patch.body)
+
+    @property
+    def lines(self) -> list[str]:
+        """As people read it."""
+        body = json.dumps(self.body, indent=2, ensure_ascii=False).splitlines()
+        return [f"{self.method} {self.path}", f"content-type: {self.content_type}", *body]
+
 
 class DryRun(Placed, frozen=True, kw_only=True):
     """Nothing was sent."""
@@ -61,11 +72,7 @@ def would_send(session: Session, changed: Changed) -> Answer:
     """The answer of a dry run: each request, nothing sent."""
     patches = changed.decision.patches if isinstance(changed.decision, Change) else ()
     requests = tuple(_request(changed.before, patch) for patch in patches)
-    lines = []
-    for request in requests:
-        lines.append(f"{request.method} {request.path}")
-        lines.append(f"content-type: {request.content_type}")
-        lines += json.dumps(request.body, indent=2, ensure_ascii=False).splitlines()
+    lines = [line for request in requests for line in request.lines]
     if not isinstance(changed.decision, Change):
         lines.append(changed.decision.message)
     return Answer(
@@ -110,7 +117,7 @@ def _request(rollout: Rollout, patch: Patch) -> RequestRow:
     request = patch_request(
         kind, rollout.namespace, name, patch.body, content_type=patch.content_type, subresource=patch.subresource
     )
-    return RequestRow(request.method, request.target, patch.content_type, patch.body)
+    return RequestRow.of(request, patch)
 
 
 def verb_with(session: Session, name: str, decide: Callable[[Rollout], Decision], effect: Seen, reason: str) -> Verb:

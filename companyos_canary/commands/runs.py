@@ -1,6 +1,5 @@
 """What a verb that changes AnalysisRuns or Experiments comes to: its requests, and a sentence for each of them."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -96,7 +95,7 @@ def runs_answer(
     name = "\n".join(f"{_SHOWN[kind]}.argoproj.io/{c.after.name}" for c in changed)
     if dry_run:
         requests = tuple(_requests(session, c) for c in changed if isinstance(c.decision, Change))
-        lines = [line for r in requests for line in _written(r)]
+        lines = [line for r in requests for line in r.lines]
         lines += [c.decision.message for c in changed if not isinstance(c.decision, Change)]
         return Answer(
             data=RunsDryRun(*place, requests),
@@ -122,12 +121,7 @@ def _requests(session: Session, changed: ChangedRun) -> RequestRow:
     made = patch_request(
         changed.kind, session.cluster.namespace, changed.before.name, patch.body, content_type=patch.content_type
     )
-    return RequestRow(made.method, made.target, patch.content_type, patch.body)
-
-
-def _written(request: RequestRow) -> list[str]:
-    body = json.dumps(request.body, indent=2, ensure_ascii=False).splitlines()
-    return [f"{request.method} {request.path}", f"content-type: {request.content_type}", *body]
+    return RequestRow.of(made, patch)
 
 
 def _row(changed: ChangedRun) -> RunSent:
