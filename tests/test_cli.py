@@ -180,6 +180,19 @@ def test_a_verb_that_follows_loads_no_simulation_and_no_promql(tmp_path: Path, v
     assert not names & SIMULATION
 
 
+def test_a_promote_that_is_sent_loads_nothing_that_follows_and_explains(tmp_path: Path) -> None:
+    steps = ({"setWeight": 10}, {"pause": {}})
+    paused = builders.rollout_object(
+        steps=steps, step_index=1, phase="Paused", paused=True, pause_reason="CanaryPauseStep"
+    )
+    with contextlib.closing(Server([answer(200, paused)] * 2)) as server:
+        (tmp_path / "kubeconfig").write_text(NO_NETWORK.replace("http://127.0.0.1:1", server.url))
+        World(tmp_path)
+        code, names = loaded(tmp_path, "promote", "--dry-run")
+    assert code == ExitCode.OK
+    assert names & {*OF_OTHERS} == {"companyos_canary.actions.change"}
+
+
 def test_a_status_where_nothing_failed_loads_no_rows_views_and_causes_of_others(tmp_path: Path) -> None:
     paused = builders.rollout_object(phase="Paused")
     with contextlib.closing(Server([answer(200, paused)] * 2)) as server:

@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from msgspec import Struct
 from msgspec.structs import replace
 
 from companyos_canary.actions.change import Changed, Verb, change, resolved_if_possible
-from companyos_canary.actions.deploy import container_of
-from companyos_canary.actions.follow import EXIT
 from companyos_canary.actions.wait import Time, wait
 from companyos_canary.argo.actions import promoted_after, stepped_between
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
@@ -27,12 +25,10 @@ from companyos_canary.argo.patches.promote import (
 )
 from companyos_canary.argo.patches.promote import promote as decide
 from companyos_canary.argo.progress import skipped
-from companyos_canary.argo.rows import FOLLOWED
 from companyos_canary.argo.steps import asked_share, place_of, set_weight
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import events_about
 from companyos_canary.commands import base
-from companyos_canary.commands.follow import Aim, follow_to_the_end, verdict_lines
 from companyos_canary.commands.outcome import CHANGE, changed, sent_answer, unseen, verb_with, would_send
 from companyos_canary.commands.session import Answer, Session
 from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError, exits
@@ -41,7 +37,6 @@ from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import OfAll, Output, Percent, Placed, entries
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.render.queries import requests_seen
 
 _LOOK = 0.5  # seconds, where the pause is about to end by itself
 
@@ -154,6 +149,9 @@ def _by_events(session: Session, live: Rollout, asked: datetime, now: datetime) 
 
 def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout: timedelta | None) -> Answer:
     """Skips all that is left; done when the stable hash is this version's."""
+    from companyos_canary.actions.deploy import container_of
+    from companyos_canary.commands.follow import Aim, follow_to_the_end, verdict_lines
+
     if not wanted.reason:
         raise UsageError(
             "--full skips all remaining steps and analyses: give a reason with --reason",
@@ -205,6 +203,8 @@ def _ask(session: Session, verb: Verb, *, yes: bool) -> None:
 
 def _requests_seen(session: Session, snapshot: Snapshot) -> str:
     """How much traffic has tested it, where canary.yaml names a Prometheus that answers."""
+    from companyos_canary.render.queries import requests_seen
+
     settings, current = session.resolved.settings, snapshot.current
     if settings is None or current is None or current.created_at is None:
         return ""
@@ -225,6 +225,8 @@ class ClimbedRow(Placed, frozen=True, kw_only=True):
 
 def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelta | None) -> Answer:
     """Pause by pause, until the canary has that weight."""
+    from companyos_canary.actions.follow import EXIT
+
     if wanted.dry_run or wanted.no_wait:
         raise UsageError("--to-weight promotes one pause after another, so it has to wait")
     time = session.time(limit)
@@ -278,7 +280,15 @@ EXAMPLES = (
     "canary promote --to-weight 50   pause by pause, never past a running analysis",
     'canary promote --full --reason "fixes the outage"',
 )
-OUTPUT = Output((*CHANGE, *FOLLOWED, ClimbedRow))
+
+
+def _rows() -> tuple[type[Any], ...]:
+    from companyos_canary.argo.rows import FOLLOWED
+
+    return (*CHANGE, *FOLLOWED, ClimbedRow)
+
+
+OUTPUT = Output(_rows)
 EXITS = exits(
     ExitCode.DEGRADED,
     ExitCode.SUPERSEDED,
