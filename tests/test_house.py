@@ -78,6 +78,11 @@ def test_the_chains_of_imports_do_not_get_longer(ours: House) -> None:
     assert len(chain) <= CHAIN_OF_LOADING, " → ".join(chain)
 
 
+def test_values_are_structs_but_for_what_help_loads() -> None:
+    written = {path.name for path in (HERE / "companyos_canary").rglob("*.py") if "@dataclass" in path.read_text()}
+    assert written == {"aliases.py", "options.py", "plugin_words.py", "runtime.py"}
+
+
 def test_names_do_not_get_more_meanings(ours: House) -> None:
     assert len(shared_names(ours.product)) <= NAMES, sorted(shared_names(ours.product))
 

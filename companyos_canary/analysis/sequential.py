@@ -82,8 +82,11 @@ class _Trial(Struct, frozen=True):
 
 def log_likelihood(trials: Iterable[_Trial], log_ratio: float) -> float:
     """Of r, but for a constant. It is concave in log r."""
-    ratio = math.exp(log_ratio)
-    return sum(t.hits * log_ratio - t.all * math.log1p(ratio * t.odds) for t in trials)
+    ratio, log1p = math.exp(log_ratio), math.log1p
+    likelihood = 0.0
+    for trial in trials:  # a screen asks some hundred times for each measurement
+        likelihood += trial.hits * log_ratio - trial.all * log1p(ratio * trial.odds)
+    return likelihood
 
 
 def trials(intervals: Iterable[Counts], asked: Asked) -> tuple[_Trial, ...]:
