@@ -28,7 +28,7 @@ _COUNTED = timedelta(seconds=90)
 class Picture(Struct, frozen=True, dict=True):
     """`version` is the newest one, `stable` the one that was promoted last (empty if unknown);
     they are equal when nothing is in progress. `pods` are the available ones,
-    `canary_pods` those of the newest revision. `why` is for whoever tells what is wrong (`diagnosis.alarm.seen`)."""
+    `canary_pods` those of the newest revision. `why` is for whoever tells what is wrong (`diagnosis.table.seen`)."""
 
     snapshot: Snapshot
     now: datetime

@@ -88,9 +88,16 @@ def read_entry(files: list[str], context: str | None, identity: Identity = NOBOD
         fields["user"] = _named_one(identity.user, users, "user")
     nothing = Block("", {}, Path())
     entry = Entry(name, fields.get("namespace") or "default", nothing, nothing)
-    cluster = clusters.get(fields.get("cluster", ""))
+    cluster = _usable(clusters.get(fields.get("cluster", "")), fields.get("cluster", ""), entry)
+    user_name = str(fields.get("user") or "")
+    user = users.get(user_name, Block(user_name, {}, Path()))
+    return Entry(entry.context, entry.namespace, cluster, as_said(user, identity))
+
+
+def _usable(cluster: Block | None, name: str, entry: Entry) -> Block:
+    """The cluster that the entry names. Raises ConfigError if no request can be sent to it."""
     if cluster is None:
-        raise entry.unusable(f"it needs the cluster `{fields.get('cluster', '')}`, which is not there")
+        raise entry.unusable(f"it needs the cluster `{name}`, which does not exist")
     server = str(cluster.fields.get("server") or "")
     if not server:
         raise entry.unusable(f"its cluster `{cluster.name}` has no `server`")
@@ -101,9 +108,7 @@ def read_entry(files: list[str], context: str | None, identity: Identity = NOBOD
         raise entry.unusable(
             f"cluster `{cluster.name}` has a certificate authority and insecure-skip-tls-verify: keep one of them"
         )
-    user_name = str(fields.get("user") or "")
-    user = users.get(user_name, Block(user_name, {}, Path()))
-    return Entry(entry.context, entry.namespace, cluster, as_said(user, identity))
+    return cluster
 
 
 def as_said(user: Block, identity: Identity) -> Block:

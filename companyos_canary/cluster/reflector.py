@@ -1,7 +1,7 @@
 """Keeps a copy of some objects of a cluster, without doing I/O itself.
 
 list → watch from the list's resourceVersion → resume from the newest one seen → on 410 list again
-and tell the difference. Whoever drives it (`cluster.watcher`) sends the requests it asks for and
+and tell the difference. Whoever drives it (`cluster.sources`) sends the requests it asks for and
 feeds back what comes; time and chance come from outside, too.
 
 A failure is forgotten when a watch made progress: it brought a new resourceVersion or lived for

@@ -142,7 +142,7 @@ def _settings(given: Mapping[str, tuple[str, str]], cwd: Path) -> tuple[Settings
 def require_file(path: Path, shown: str) -> None:
     """ConfigError for what was found under the name and is no file: to read a pipe waits for ever."""
     if path.is_symlink() and not path.exists():
-        raise ConfigError(f"{shown} is a link to `{os.readlink(path)}`, which is not there")
+        raise ConfigError(f"{shown} is a link to `{os.readlink(path)}`, which does not exist")
     if not path.is_file() and not path.is_dir():
         raise ConfigError(f"{shown} is not a regular file")
 

@@ -235,7 +235,7 @@ def template_patch(base: Mapping[str, Any], live: Mapping[str, Any] | None) -> d
 
 
 def difference(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """What has to be laid over `base` (as `config.merging.merged` does) to make `over` of it."""
+    """What has to be laid over `base` (as `config.source.merged` does) to make `over` of it."""
     found: dict[str, Any] = {key: None for key in base if over.get(key) is None}
     for key, value in over.items():
         if value is not None and base.get(key) != value:

@@ -160,7 +160,7 @@ def test_a_link_to_nothing_is_not_passed_over_for_a_file_above(project: Path) ->
     here = project / "a"
     here.mkdir()
     (here / "canary.yaml").symlink_to("gone.yaml")
-    with pytest.raises(ConfigError, match=r"canary\.yaml is a link to `gone\.yaml`, which is not there"):
+    with pytest.raises(ConfigError, match=r"canary\.yaml is a link to `gone\.yaml`, which does not exist"):
         resolve(Flags(), {}, here)
 
 
