@@ -26,7 +26,8 @@ class Release(Struct, frozen=True):
     of its own. `frees_traffic`: after an abort with
     dynamicStableScale and a delay of its own the traffic leaves before the canary's pods do; until then neither moved
     (#4900). `notices_stuck_jobs`: a Job whose image cannot be pulled is Inconclusive, not Failed in the end
-    (#4692)."""
+    (#4692). `notes_replicas`: an aborted version that waits for its end notes a change of spec.replicas; where it does
+    not, the controller takes every pass until then for one that only scales, and moves no traffic."""
 
     name: str
     ends_passes: bool
@@ -39,6 +40,7 @@ class Release(Struct, frozen=True):
     calls_it_fast: bool
     frees_traffic: bool
     notices_stuck_jobs: bool
+    notes_replicas: bool
 
 
 V1_9 = Release(
@@ -53,6 +55,7 @@ V1_9 = Release(
     calls_it_fast=False,
     frees_traffic=False,
     notices_stuck_jobs=False,
+    notes_replicas=False,
 )
 HEAD = Release(
     "head",
@@ -66,6 +69,7 @@ HEAD = Release(
     calls_it_fast=True,
     frees_traffic=True,
     notices_stuck_jobs=True,
+    notes_replicas=True,
 )
 V1_10 = replace(HEAD, name="1.10")
 """Its release candidate and the recordings of the master branch differ in nothing that the sandbox plays. Routes of

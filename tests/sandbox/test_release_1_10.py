@@ -59,3 +59,41 @@ def test_a_job_whose_image_cannot_be_pulled_is_no_verdict(release: Release) -> N
     stage.run(5)
     assert stage.rollout.aborted is (release is V1_9)
     assert bool(stage.rollout.pause_conditions) is (release is V1_10)
+
+
+@RELEASES
+def test_an_aborted_version_that_waits_for_its_end_notes_other_replicas(release: Release) -> None:
+    """Where it does not, every pass until then is taken for one that only scales."""
+    stage = routed(release, abortScaleDownDelaySeconds=60)
+    stage.set_image("v2")
+    stage.run(5)
+    stage.abort()
+    stage.run(5)
+    stage.edit(lambda rollout: rollout["spec"].update(replicas=8))
+    stage.run(10)
+    noted = stage.sets()[1]["metadata"]["annotations"]["rollout.argoproj.io/desired-replicas"]
+    assert noted == ("5" if release is V1_9 else "8")
+    stage.run(60)
+    assert stage.sizes() == [8, 0]
+
+
+@RELEASES
+def test_a_retry_in_a_pass_that_only_scales_is_judged_by_the_run_before(release: Release) -> None:
+    settings = {"activeService": "stable", "abortScaleDownDelaySeconds": 60}
+    stage = Stage(
+        release=release,
+        strategy={"blueGreen": {**settings, "prePromotionAnalysis": {"templates": [{"templateName": "errors"}]}}},
+    )
+    stage.template("errors")
+    stage.create(SERVICE, "stable", {"spec": {"selector": dict(LABELS), "ports": [{"port": 80}]}})
+    stage.answers["errors"] = 0.0
+    stage.run(5)
+    stage.set_image("v2")
+    stage.run(10)
+    stage.edit(lambda rollout: rollout["spec"].update(replicas=8))
+    stage.run(10)
+    stage.answers["errors"] = 1.0
+    stage.retry()
+    stage.run(20)
+    begun = {"2-pre": "Failed"} if release is V1_9 else {"2-pre": "Failed", "2-pre.1": "Successful"}
+    assert (stage.runs(), stage.rollout.aborted) == (begun, release is V1_9)

@@ -59,8 +59,7 @@ def scale(state: Pass) -> bool:
     want = sizes(state, state.view_weights)
     if _separate_stable(state) is not None and _resize(state, state.stable, want.stable):
         return True
-    size = size_after_abort(state, sizes(state, state.weights).canary)
-    if _resize(state, state.newest, pods_of(state.newest).desired if size is None else size):
+    if _resize_newest(state, sizes(state, state.weights).canary):
         return True
     return _scale_others(state)
 
@@ -71,8 +70,7 @@ def scale_blue_green(state: Pass) -> None:
     remove_deadlines(state)
     if state.stable is not None:
         _resize(state, state.stable, state.view.replicas)
-    size = size_after_abort(state, preview_size(state))
-    if _resize(state, state.newest, pods_of(state.newest).desired if size is None else size):
+    if _resize_newest(state, preview_size(state)):
         state.returns_in_time = state.returns_in_time and has_deadline(state.newest)
     if state.has_pause(INCONCLUSIVE) or _waits_for_post_promotion(state):
         return
@@ -225,6 +223,14 @@ def _resize(state: Pass, replicaset: Object | None, size: int) -> bool:
         f"Scaled {direction} ReplicaSet {name} (revision {revision}) from {before} to {size}",
     )
     return True
+
+
+def _resize_newest(state: Pass, wanted: int) -> bool:
+    """An aborted version that waits for its end stays as it is."""
+    size = size_after_abort(state, wanted)
+    if size is None and not state.release.notes_replicas:
+        return False
+    return _resize(state, state.newest, pods_of(state.newest).desired if size is None else size)
 
 
 def restart_pods(state: Pass) -> bool:

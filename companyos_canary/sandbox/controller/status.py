@@ -73,6 +73,9 @@ def write_counts(state: Pass) -> None:
     so that this continues until a person resumes it."""
     new, status = _base(state), dict(state.status)
     status.update(availableReplicas=new["availableReplicas"], HPAReplicas=new["HPAReplicas"])
+    for field in ("abort", "abortedAt"):
+        status.pop(field, None)
+    put_pauses(state, status)
     put_duration(state, status, changed=not state.view.current_hash or is_changed(state))
     persist(state, status)
 
