@@ -199,7 +199,7 @@ def _metrics(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[Line
     lines += axis(time, picture.now, symbols) if time.columns > 0 else []
     hidden = f" {symbols.dot} {len(picture.metrics) - len(rows)} more" if len(rows) < len(picture.metrics) else ""
     legend = _legend(any(stable.get(r.name) for r in rows), hidden, symbols)
-    if picture.first_look:
+    if picture.first_look and not any(picture.courses.get(r.name) for r in rows):
         when = clock(picture.first_look, picture.now).strip()
         legend = (cut(f"  first measurement at {when}", facts.width, symbols.more),)
     return [*lines, legend][:room]

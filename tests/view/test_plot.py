@@ -97,6 +97,9 @@ def test_before_the_first_measurement_the_panel_says_when_it_will_be() -> None:
     begun = snapshot(runs=[run([], started_at=NOW - timedelta(seconds=3))])
     text = screen(begun, NOW, Facts(), desk=Desk(panel="metrics")).plain
     assert "first measurement at 12:05:30" in text
+    later = snapshot(runs=[first_run(), run([], started_at=NOW - timedelta(seconds=3))])
+    text = screen(later, NOW, Facts(), desk=Desk(panel="metrics")).plain
+    assert "⠒⠒⠒ canary   ╌╌╌ limit" in text
     assert "╌╌╌" in text
 
 
