@@ -124,7 +124,8 @@ def sentence(ending: Ending) -> str:
             return _replaced(ending, name)
         case "timeout":
             seen = f": {_seen(ending, at)}" if at else ""
-            return f"{name} did not get there within {took}{seen}{why}"
+            within = "in time" if took == "0s" else f"within {took}"
+            return f"{name} did not get there {within}{seen}{why}"
     return f"no longer watching: {_goes_on(ending, name, at)}"
 
 

@@ -125,6 +125,12 @@ def test_colour_only_repeats_the_words() -> None:
     assert not closing_screen(end, Facts(colour=False)).spans
 
 
+def test_a_time_limit_that_was_nearly_over_before_the_release_began_is_no_time_of_zero() -> None:
+    """`deploy --supersede` waits for the old version first."""
+    end = replace(ENDINGS["timeout"], started_at=NOW - timedelta(seconds=0.3))
+    assert closing_text(end, Facts(200))[0].startswith("! v1.1.0 did not get there in time: it is at 25 %")
+
+
 def test_all_scenes_can_end_in_every_way() -> None:
     for scene in ALL.values():
         for end in ENDINGS.values():
