@@ -101,8 +101,17 @@ def prompt() -> timedelta:
 
 def drawn(most: timedelta, seed: int) -> Delay:
     """Between nothing and `most`, the same for the same seed."""
-    random = Random(seed)
-    return lambda: most * random.random()
+    return _Drawn(most, seed)
+
+
+class _Drawn:
+    """A copy of it draws for itself, and the same."""
+
+    def __init__(self, most: timedelta, seed: int) -> None:
+        self._most, self._random = most, Random(seed)
+
+    def __call__(self) -> timedelta:
+        return self._most * self._random.random()
 
 
 class Pace(Struct, frozen=True):

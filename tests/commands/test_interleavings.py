@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
@@ -27,17 +28,21 @@ from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.behaviour import PROMPT, natural
 from companyos_canary.sandbox.kinds import ANALYSISRUN
+from companyos_canary.sandbox.scenarios import default
 from tests.clock import late
 from tests.commands.conftest import freeze
 from tests.commands.test_stopping_laws import MOVES, images
 from tests.matrix.cells import copied
 from tests.matrix.stories import BOUND, FULL
+from tests.prototypes import begun
 from tests.world import CONFIG, Ran, World
 
 STEPS = "steps: [{weight: 25, pause: manual}, {weight: 50, pause: manual}, {weight: 75, analysis: 4s}]\n"
 FEW = CONFIG.partition("steps:")[0].replace("replicas: 10", "replicas: 4") + (
     f"{STEPS}analysis: {{window: 5s, min_requests: 10, by_hash: true}}\n"
+    "metrics: {latency-p95: null, latency-ratio: null, error-ratio: null, opa-success: null}\n"
 )
+PLAIN = replace(default(), buckets=(0.5,))  # one metric judges, and none looks at latencies
 COMMANDS = {
     "deploy": ("deploy", "v1.1.0"),
     "deploy another": ("deploy", "v1.3.0"),
@@ -70,6 +75,14 @@ def verdicts(world: World, pod_hash: str) -> set[str]:
     return {run["status"]["phase"] for run in runs if run["metadata"]["labels"].get(HASH_LABEL) == pod_hash}
 
 
+def shipped(pace: str, folder: Path, config: str) -> World:
+    """v1.0.0 is Healthy."""
+    world = World(folder, config, pace=PACES[pace], scrape=1.0, scenario=PLAIN)
+    assert world.canary("apply", "v1.0.0", "-q").code == ExitCode.OK
+    world.advance(20)
+    return world
+
+
 def left_alone(world: World) -> tuple[Rollout, set[str]]:
     """What it comes to where no one does anything more, and the controller is there."""
     world.advance(90)
@@ -85,9 +98,7 @@ class Interleavings(RuleBasedStateMachine):
     @initialize(pace=st.sampled_from(sorted(PACES)))
     def begin(self, pace: str) -> None:
         self.folder = TemporaryDirectory()
-        self.world = World(Path(self.folder.name), FEW, pace=PACES[pace])
-        assert self.world.canary("apply", "v1.0.0", "-q").code == ExitCode.OK
-        self.world.advance(20)
+        self.world = begun(f"interleavings, {pace}", FEW, Path(self.folder.name), partial(shipped, pace))
         self.working = self.world.sandbox
         self.aborted: set[str] = set()
         self.unjudged = {self.world.rollout().current_hash}
@@ -245,6 +256,6 @@ def test_a_version_that_passes_an_analysis_without_a_verdict_is_found() -> None:
 @pytest.mark.soak
 def test_soak_of_interleavings() -> None:
     before = Interleavings.steps
-    play(Interleavings, 200, 60)
-    play(WithReleases, 250, 60)
+    play(Interleavings, 400, 60)
+    play(WithReleases, 80, 60)
     assert Interleavings.steps - before >= 20_000
