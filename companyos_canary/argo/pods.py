@@ -164,11 +164,14 @@ def _is_sidecar(pod: Pod, name: str) -> bool:
 
 def pod_share(snapshot: Snapshot) -> int | None:
     """In percent, rounded down. Few pods cannot have every share: one of two is 50 %, whatever the
-    step asks for. None if pods do not make the weight, or none is there."""
-    rollout = snapshot.rollout
+    step asks for. None if pods do not make the weight, or none is there, or the ReplicaSet is older than the Rollout,
+    which counts more of its pods: each is watched for itself."""
+    rollout, newest = snapshot.rollout, snapshot.current
     if rollout.strategy != "canary" or rollout.is_routed or not snapshot.available:
         return None
-    if snapshot.current is None and rollout.available_replicas < rollout.total_replicas:
+    if newest is not None and newest.replicas < rollout.updated_replicas:
+        return None
+    if newest is None and rollout.available_replicas < rollout.total_replicas:
         return None  # the Rollout alone does not say whose pods are not there
     return actual_weight(rollout, snapshot.canary_available, snapshot.available)
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from companyos_canary.view import rollouts
-from tests.builders import NOW, snapshot
+from tests.builders import NOW, STABLE, replicaset, snapshot
 from tests.view.recorded import moment, recorded
 from tests.view.scenes import ALL
 
@@ -80,5 +80,7 @@ def test_the_share_of_few_pods_is_said_where_it_is_another() -> None:
     assert rollouts.status_line(snapshot(canary=1, stable=1, **few), NOW) == told
     alone = snapshot(canary=1, stable=1, replicasets=(), pods_now=(), **few)
     assert rollouts.status_line(alone, NOW) == told
+    older = replicaset(desired=0), replicaset(hash=STABLE, image="companyos-api:v1.0.0", revision=7, desired=2)
+    assert "of the pods" not in rollouts.status_line(snapshot(canary=1, stable=1, replicasets=older, **few), NOW)
     half = snapshot(replicasets=(), total=2, updated=1, status={"availableReplicas": 1}, **few)
     assert "of the pods" not in rollouts.status_line(half, NOW)
