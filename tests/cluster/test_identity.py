@@ -18,6 +18,7 @@ from companyos_canary.model.place import Identity
 from tests.cluster.wire import Server, answer, encrypted
 from tests.cluster.wire import certificate as certificate_of_loopback
 from tests.commands.conftest import paused_world
+from tests.commands.test_rbac import bound
 from tests.printed import SECRETS
 from tests.world import MANUAL, Ran, World
 
@@ -166,6 +167,7 @@ def test_a_login_through_the_library_is_that_of_the_named_user_too(tmp_path: Pat
 
 def test_a_command_in_a_hint_leads_to_the_same_cluster_without_the_token(tmp_path: Path) -> None:
     world = paused_world(tmp_path, MANUAL)
+    bound(world, "deployer", "--group", "dev")
     said = ("--cluster", "here", "--user", "ben", *EVERYTHING)
     ran = world.canary("get", *said)
     assert "canary promote --user ben --cluster here --as ana --as-group ops --as-group dev\n" in ran.out
