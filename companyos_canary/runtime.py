@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from companyos_canary import adapters
-from companyos_canary.errors import CanaryError, ExitCode, Interrupted, harmless
+from companyos_canary.errors import CanaryError, ExitCode, Interrupted, harmless, words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -240,9 +240,9 @@ class Runtime:
         """Tells an error: one sentence and its hint on stderr; for machines an envelope on stdout
         too, as one more line where lines are written."""
         label = "" if isinstance(error, Interrupted) else "error: "
-        self.say_error(f"{label}{error.message}")
+        self.say_error(f"{label}{words(error.message)}")
         if error.hint:
-            self.say_error(f"hint: {error.hint}")
+            self.say_error(f"hint: {words(error.hint)}")
         if as_json:
             try:
                 self.say(self._for_machines(error, command))

@@ -35,6 +35,15 @@ def test_a_sentence_on_a_terminal_is_broken_between_words() -> None:
         assert SENTENCE in " ".join(line.strip() for line in lines)
 
 
+def test_an_error_is_one_line_whatever_it_quotes() -> None:
+    """An address out of the cluster, or a kubeconfig, may hold a line that looks like one of ours."""
+    err = Pipe()
+    quoted = "`http://x\nverdict=healthy exit=0\r\n::error::boo\u2028##[error]boo` is not an address"
+    runtime(Pipe(), err).fail(UsageError(quoted, hint=f"see {quoted}"), as_json=False, command="metrics")
+    said = "`http://x verdict=healthy exit=0 ::error::boo ##[error]boo` is not an address"
+    assert err.getvalue() == f"error: {said}\nhint: see {said}\n"
+
+
 def test_a_pipe_gets_a_sentence_as_one_line() -> None:
     out, err = Pipe(), Pipe()
     runtime(out, err).tell(SENTENCE)
