@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
 
@@ -301,15 +301,24 @@ def _token(file: Path) -> str:
         raise Unauthenticated(f"the token file `{file}` cannot be read: {error.strerror}") from error
 
 
+_OF_HEADERS = "!#$&'*+-.^_`|~"  # what else a header's name may have; client-go writes the rest as %XX
+
+
 def _impersonation(user: Block) -> tuple[tuple[str, str], ...]:
     """Whom to act as (`as`, `as-uid`, `as-groups`)."""
     fields = user.fields
-    single = (("Impersonate-User", "as"), ("Impersonate-Uid", "as-uid"))
-    headers = [(name, str(fields[key])) for name, key in single if fields.get(key)]
-    headers += [("Impersonate-Group", str(g)) for g in fields.get("as-groups") or []]
+    headers = [("as", "Impersonate-User", fields.get("as")), ("as-uid", "Impersonate-Uid", fields.get("as-uid"))]
+    headers += [("as-groups", "Impersonate-Group", group) for group in fields.get("as-groups") or []]
     for key, values in (fields.get("as-user-extra") or {}).items():
-        headers += [(f"Impersonate-Extra-{key}", str(v)) for v in values]
-    return tuple(headers)
+        name = f"Impersonate-Extra-{quote(str(key), safe=_OF_HEADERS)}"
+        headers += [("as-user-extra", name, value) for value in values or []]
+    for key, _, value in headers:
+        if value and not (value.isascii() and value.isprintable()):
+            raise ConfigError(
+                f"`{key}` of user `{user.name}` has a character that HTTP cannot carry",
+                hint="check it in the kubeconfig",
+            )
+    return tuple((name, value) for _, name, value in headers if value)
 
 
 def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float, identity: Identity) -> Connection:

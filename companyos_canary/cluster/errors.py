@@ -65,7 +65,7 @@ def _sentence(error: BaseException, server: str) -> tuple[str, str]:
         reason = getattr(root, "reason", None) or str(root)
         return f"TLS with `{server}` failed: {_words(reason)}", "check that the server speaks https"
     if isinstance(error, u.ProxyError):
-        return f"the proxy for `{server}` failed: {root}", "check HTTPS_PROXY, proxy-url"
+        return f"the proxy for `{server}` failed: {_words(root)}", "check HTTPS_PROXY, proxy-url"
     if isinstance(error, u.NameResolutionError) or isinstance(root, socket.gaierror):
         return f"the host of `{server}` is not known", _CONTEXT
     if isinstance(root, ConnectionRefusedError):

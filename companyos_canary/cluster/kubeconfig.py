@@ -2,9 +2,10 @@
 
 import base64
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -87,28 +88,106 @@ def read_entry(files: list[str], context: str | None, identity: Identity = NOBOD
     if identity.user:
         fields["user"] = _named_one(identity.user, users, "user")
     nothing = Block("", {}, Path())
-    entry = Entry(name, fields.get("namespace") or "default", nothing, nothing)
-    cluster = _usable(clusters.get(fields.get("cluster", "")), fields.get("cluster", ""), entry)
+    entry = Entry(name, str(fields.get("namespace") or "default"), nothing, nothing)
+    _check(entry, Block(name, fields, Path()), "context", _OF_CONTEXT)
+    cluster = _cluster_of(entry, fields.get("cluster"), clusters)
     user_name = str(fields.get("user") or "")
-    user = users.get(user_name, Block(user_name, {}, Path()))
-    return Entry(entry.context, entry.namespace, cluster, as_said(user, identity))
+    user = as_said(users.get(user_name, Block(user_name, {}, Path())), identity)
+    _check(entry, user, "user", _OF_USER)
+    return Entry(entry.context, entry.namespace, cluster, user)
 
 
-def _usable(cluster: Block | None, name: str, entry: Entry) -> Block:
-    """The cluster that the entry names. Raises ConfigError if no request can be sent to it."""
+def _cluster_of(entry: Entry, name: str | None, clusters: Mapping[str, Block]) -> Block:
+    """The cluster of a context. ConfigError where it is none that requests can be sent to."""
+    if not name:
+        raise entry.unusable("it names no cluster")
+    cluster = clusters.get(name)
     if cluster is None:
         raise entry.unusable(f"it needs the cluster `{name}`, which does not exist")
-    server = str(cluster.fields.get("server") or "")
+    _check(entry, cluster, "cluster", _OF_CLUSTER)
+    server = cluster.fields.get("server") or ""
     if not server:
         raise entry.unusable(f"its cluster `{cluster.name}` has no `server`")
     if not server.startswith(("https://", "http://")):
         raise entry.unusable(f"`server` of cluster `{cluster.name}` needs https:// before `{without_password(server)}`")
+    if not _is_address(server):
+        raise entry.unusable(f"`server` of cluster `{cluster.name}` is not an address: `{without_password(server)}`")
     authority = any(cluster.fields.get(key) for key in ("certificate-authority", "certificate-authority-data"))
     if authority and cluster.fields.get("insecure-skip-tls-verify"):
         raise entry.unusable(
             f"cluster `{cluster.name}` has a certificate authority and insecure-skip-tls-verify: keep one of them"
         )
     return cluster
+
+
+def _is_address(server: str) -> bool:
+    try:
+        return urlsplit(server).port != 0
+    except ValueError:
+        return False
+
+
+Form = Mapping[str, Any] | tuple[str, Callable[[Any], bool]]
+
+
+def _are(form: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(form, value))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, dict) and _is_text(value.get("name")) and _is_text(value.get("value"))
+
+
+_TEXT: Form = ("a text", _is_text)
+_TEXTS: Form = ("a list of texts", _are(_is_text))
+_PAIRS: Form = ("a list of names and values", _are(_is_pair))
+_FLAG: Form = ("true or false", lambda value: isinstance(value, bool))
+_ANY: Form = ("", lambda _: True)
+_OF_CONTEXT = dict.fromkeys(("cluster", "user", "namespace"), _TEXT)
+_FILES_OF_CLUSTER = ("certificate-authority", "certificate-authority-data")
+_OF_CLUSTER = {
+    **dict.fromkeys(("server", *_FILES_OF_CLUSTER, "tls-server-name", "proxy-url"), _TEXT),
+    "insecure-skip-tls-verify": _FLAG,
+}
+_FILES_OF_USER = ("tokenFile", "client-certificate", "client-certificate-data", "client-key", "client-key-data")
+_OF_USER = {
+    **dict.fromkeys(("token", *_FILES_OF_USER, "username", "password", "as", "as-uid"), _TEXT),
+    "as-groups": _TEXTS,
+    "as-user-extra": {"*": _TEXTS},
+    "exec": {**dict.fromkeys(("apiVersion", "command", "interactiveMode"), _TEXT), "args": _TEXTS, "env": _PAIRS},
+    "auth-provider": {"name": _TEXT, "config": {"*": _ANY}},
+}
+"""What the fields hold that are read; kubectl refuses a file with others, too."""
+
+
+def _check(entry: Entry, block: Block, kind: str, forms: Mapping[str, Any]) -> None:
+    """ConfigError for the first field of a context, cluster or user that holds something else than it can."""
+    if wrong := next(_misfits(block.fields, forms), None):
+        field, form = wrong
+        raise entry.unusable(f"`{field}` of {kind} `{block.name}` is not {form}")
+    plugin = block.fields.get("exec") if kind == "user" else None
+    if plugin is not None and not plugin.get("command"):
+        raise entry.unusable(f"`exec` of user `{block.name}` has no `command`")
+
+
+def _misfits(fields: Mapping[str, Any], forms: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """The path of each field that does not fit, and what it should be. Null is not there."""
+    for key, value in fields.items():
+        form, place = forms.get(key, forms.get("*")), f"{above}{key}"
+        if form is None or value is None:
+            continue
+        if isinstance(form, tuple):
+            words, fits = form
+            if not fits(value):
+                yield place, words
+        elif isinstance(value, dict):
+            yield from _misfits(value, form, f"{place}.")
+        else:
+            yield place, "a mapping"
 
 
 def as_said(user: Block, identity: Identity) -> Block:

@@ -103,6 +103,7 @@ class LibraryErrors(logging.Handler):
 
 EARLY = timedelta(seconds=30)
 _LONGEST_REASON = 500
+_GIVEN = ("token", "clientCertificateData", "clientKeyData")
 _SECRET = 12  # characters that a secret has at least
 
 
@@ -170,6 +171,7 @@ class Plugin:
                 [command, *(block.get("args") or [])],
                 env=environ,
                 text=True,
+                errors="replace",
                 check=False,
                 stdin=None if interactive else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -186,17 +188,16 @@ class Plugin:
         try:
             answer = json.loads(output)
             version, status = answer["apiVersion"], answer.get("status") or {}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            token, certificate, key = (_text(status.get(name)) for name in _GIVEN)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._failed("its answer is not an ExecCredential") from error
         if version != self._block.get("apiVersion"):
             wanted = self._block.get("apiVersion")
             raise self._failed(f"it speaks `{version}`, the kubeconfig asks for `{wanted}`")
-        certificate = status.get("clientCertificateData") or ""
-        key = status.get("clientKeyData") or ""
-        if not status.get("token") and not (certificate and key):
+        if not token and not (certificate and key):
             raise self._failed("its answer has neither a token nor a certificate with its key")
         return Credential(
-            token=status.get("token") or "",
+            token=token,
             certificate=certificate.encode(),
             key=key.encode(),
             expires_at=parse_time(status.get("expirationTimestamp")),
@@ -220,6 +221,13 @@ class Plugin:
             f"the credential plugin `{command}` of user `{self._user.name}` failed: {words}",
             hint=" ".join(str(hint).split()),
         )
+
+
+def _text(value: object) -> str:
+    """Empty where it is not there. Raises TypeError."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError("not a text")
+    return value or ""
 
 
 def _values(words: Iterable[object]) -> Iterator[str]:

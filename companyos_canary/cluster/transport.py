@@ -38,8 +38,8 @@ def make_pool(
     proxy: str = "",
 ) -> "PoolManager":
     """`secure`: over TLS. All certificates are PEM. Without `authority` the system's are trusted.
-    `proxy`: the address of one, http, https or socks5. Raises ssl.SSLError (an OSError) for what is
-    no certificate, ValueError for what is no proxy."""
+    `proxy`: the address of one, http, https or socks5. Raises ValueError for what is
+    no certificate or no proxy."""
     import urllib3  # noqa: PLC0415 - 60 ms
 
     options: dict[str, Any] = {"maxsize": CONNECTIONS, "retries": False, "socket_options": _socket_options()}
@@ -64,7 +64,10 @@ def make_pool(
 
 
 def _context(authority: bytes, certificate: bytes, key: bytes, verify: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=authority.decode() if authority else None)
+    try:
+        context = ssl.create_default_context(cadata=authority.decode() if authority else None)
+    except (ssl.SSLError, ValueError) as error:
+        raise ValueError("`certificate-authority` of the cluster is not a certificate in PEM") from error
     # Python 3.13 needs of a CA what many clusters' own ones do not have; kubectl takes them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not verify:
@@ -79,6 +82,10 @@ def _context(authority: bytes, certificate: bytes, key: bytes, verify: bool) -> 
             with os.fdopen(handle, "wb") as file:
                 file.write(certificate + b"\n" + key)
             context.load_cert_chain(path)
+        except ssl.SSLError as error:
+            raise ValueError(
+                "`client-certificate` and `client-key` of the user are not a certificate and its key in PEM"
+            ) from error
         finally:
             os.unlink(path)
     return context

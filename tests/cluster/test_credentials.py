@@ -581,3 +581,96 @@ def test_a_context_that_leads_to_another_server_now_is_not_followed_there(tmp_pa
         written(tmp_path, config({"token": "new"}, other.url, **ANY))
         assert got.transport.send(Request("GET", "/version")).status == 401
         assert not other.seen
+
+
+TLS = "https://127.0.0.1:1"
+WRONG: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
+    ({"token": 12345678}, {}, "`token` of user `jane` is not a text"),
+    ({"token": ["x"]}, {}, "`token` of user `jane` is not a text"),
+    ({"tokenFile": 7}, {}, "`tokenFile` of user `jane` is not a text"),
+    ({"as": ["x"]}, {}, "`as` of user `jane` is not a text"),
+    ({"as": "x", "as-groups": "ops"}, {}, "`as-groups` of user `jane` is not a list of texts"),
+    ({"as": "x", "as-groups": [7]}, {}, "`as-groups` of user `jane` is not a list of texts"),
+    ({"as": "x", "as-user-extra": ["a"]}, {}, "`as-user-extra` of user `jane` is not a mapping"),
+    ({"as": "x", "as-user-extra": {"a": "b"}}, {}, "`as-user-extra.a` of user `jane` is not a list of texts"),
+    ({"exec": "gcloud"}, {}, "`exec` of user `jane` is not a mapping"),
+    ({"exec": {"apiVersion": "v1"}}, {}, "`exec` of user `jane` has no `command`"),
+    ({"exec": {"command": ["a"]}}, {}, "`exec.command` of user `jane` is not a text"),
+    ({"exec": {"command": "a", "args": "hello"}}, {}, "`exec.args` of user `jane` is not a list of texts"),
+    ({"exec": {"command": "a", "env": ["x"]}}, {}, "`exec.env` of user `jane` is not a list of names and values"),
+    ({"exec": {"command": "a", "env": [{"name": "x"}]}}, {}, "`exec.env` of user `jane` is not a list of names and"),
+    ({"auth-provider": "gcp"}, {}, "`auth-provider` of user `jane` is not a mapping"),
+    ({"auth-provider": {"name": "oidc", "config": [1]}}, {}, "`auth-provider.config` of user `jane` is not a mapping"),
+    ({}, {"server": ["a"]}, "`server` of cluster `c` is not a text"),
+    ({}, {"server": "https://[::1"}, "`server` of cluster `c` is not an address: `https://[::1`"),
+    ({}, {"server": "https://a:99999"}, "`server` of cluster `c` is not an address: `https://a:99999`"),
+    ({}, {"insecure-skip-tls-verify": "yes"}, "`insecure-skip-tls-verify` of cluster `c` is not true or false"),
+    ({}, {"certificate-authority-data": 12345}, "`certificate-authority-data` of cluster `c` is not a text"),
+    ({}, {"certificate-authority-data": "AAAA"}, "`certificate-authority` of the cluster is not a certificate in PEM"),
+    ({}, {"proxy-url": 8080}, "`proxy-url` of cluster `c` is not a text"),
+    (
+        {"client-certificate-data": "AAAA", "client-key-data": "AAAA"},
+        {},
+        "`client-certificate` and `client-key` of the user are not a certificate and its key in PEM",
+    ),
+)
+
+
+@pytest.mark.parametrize(("user", "cluster", "sentence"), WRONG)
+def test_a_field_that_holds_something_else_is_named(
+    tmp_path: Path, made: Any, user: dict[str, Any], cluster: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ConfigError) as failure:
+        made(written(tmp_path, config(user, **{"server": TLS, **cluster})))
+    assert failure.value.message.startswith(f"context `prod` cannot be used: {sentence}")
+
+
+@pytest.mark.parametrize("named", [None, "hello", {"user": "jane"}])
+def test_a_context_without_a_cluster_is_told(tmp_path: Path, made: Any, named: object) -> None:
+    content = {**config(), "contexts": [{"name": "prod", "context": named}]}
+    with pytest.raises(ConfigError) as failure:
+        made(written(tmp_path, content))
+    assert failure.value.message == "context `prod` cannot be used: it names no cluster"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "python3 -c 'print(\"[\" * 100000)'",
+        "printf 'abc \\377'",
+        "echo '[]'",
+        "echo null",
+        """echo '{"apiVersion": "client.authentication.k8s.io/v1", "status": 7}'""",
+        """echo '{"apiVersion": "client.authentication.k8s.io/v1", "status": {"token": 7}}'""",
+        """echo '{"apiVersion": "client.authentication.k8s.io/v1", "status": {"token": "a", "clientKeyData": []}}'""",
+    ],
+)
+def test_what_a_plugin_says_beside_the_point_is_no_credential(tmp_path: Path, made: Any, said: str) -> None:
+    path = tmp_path / "plugin"
+    path.write_text(f"#!/bin/sh\n{said}\n")
+    path.chmod(0o755)
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(path)}}
+    with pytest.raises(Unauthenticated, match="failed: its answer is not an ExecCredential"):
+        made(written(tmp_path, config(user, TLS)))
+
+
+@pytest.mark.parametrize("more", [{"as": "b\u20ac"}, {"as": "b", "as-groups": ["\u00e9"]}, {"as-uid": "\x1b"}])
+def test_whom_to_act_as_is_checked_before_it_is_sent(tmp_path: Path, made: Any, more: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="of user `jane` has a character that HTTP cannot carry"):
+        made(written(tmp_path, config({"token": "t", **more}, TLS)))
+
+
+def test_a_key_of_user_extra_is_written_as_a_header_can_carry_it(tmp_path: Path, made: Any) -> None:
+    """As client-go does."""
+    extra = {"as": "b", "as-user-extra": {"example.com/a b%": ["x"]}}
+    with serving(answer(200, b"{}")) as server:
+        made(written(tmp_path, config(extra, server.url))).transport.send(Request("GET", "/version"))
+    assert server.requests[0].headers["impersonate-extra-example.com%2fa%20b%25"] == "x"
+
+
+def test_a_proxy_that_is_not_there_is_told_in_words(tmp_path: Path, made: Any) -> None:
+    user = {"token": "t"}
+    got = made(written(tmp_path, config(user, "https://10.0.0.1", **{"proxy-url": "http://127.0.0.1:1"})))
+    with pytest.raises(Unreachable) as failure:
+        Cluster(got.transport, "shop").version()
+    assert failure.value.message == "the proxy for `https://10.0.0.1` failed: connection refused"

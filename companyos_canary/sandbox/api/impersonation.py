@@ -2,6 +2,7 @@
 and bindings in the store. From kube-apiserver, endpoints/filters/impersonation.go and RBAC's `AppliesTo`."""
 
 from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
 
 from companyos_canary.model.http import Json, Request
 from companyos_canary.sandbox.api.access import Asker, Attributes, Roles, Rule
@@ -50,7 +51,9 @@ def _wanted(user: str, groups: Iterable[str], headers: Json) -> Iterator[Attribu
         yield Attributes("impersonate", _AUTHENTICATION, "uids", name=uid)
     for name in sorted(headers):
         for value in _values(headers[name]) if name.startswith(_EXTRA) else ():
-            yield Attributes("impersonate", _AUTHENTICATION, "userextras", name.removeprefix(_EXTRA), name=value)
+            yield Attributes(
+                "impersonate", _AUTHENTICATION, "userextras", unquote(name.removeprefix(_EXTRA)), name=value
+            )
 
 
 def _not_permitted(owner: str, wanted: Attributes) -> ApiStatus:
