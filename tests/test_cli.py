@@ -16,9 +16,10 @@ from companyos_canary import __version__, cli
 from companyos_canary.commands import base
 from companyos_canary.commands.options import OF_CLUSTER, either, flags_of
 from companyos_canary.errors import MEANING, ExitCode
+from companyos_canary.runtime import Clock, Runtime
 from tests import builders
 from tests.cluster.wire import Server, answer
-from tests.world import Ran, World
+from tests.world import START, Pipe, Ran, World
 
 HEAVY = ("kubernetes", "httpx", "rich", "yaml", "msgspec", "urllib3", "pydantic")
 # Modules of ours that are large, and that a line of `status` needs none of.
@@ -349,6 +350,25 @@ def test_ctrl_c_anywhere_is_130_and_one_word(here: World) -> None:
     ran = here.canary("status", "-o", "json")
     assert (ran.code, ran.err) == (ExitCode.INTERRUPTED, "interrupted\n")
     assert ran.json["errors"][0]["code"] == "interrupted"
+
+
+class Pressed(dict[str, str]):
+    """An environment in which Ctrl-C is pressed when settings are looked up."""
+
+    pressed = False
+
+    def get(self, *_: object) -> None:  # type: ignore[override]
+        if not self.pressed:
+            self.pressed = True
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_settings_are_read_says_so_too() -> None:
+    out, err = Pipe(), Pipe()
+    clock = Clock(now=lambda: START, sleep=lambda _: None)
+    runtime = Runtime(stdout=out, stderr=err, stdin=Pipe(), environ=Pressed(), cwd=Path(), clock=clock)
+    assert cli.run(["status"], runtime) == ExitCode.INTERRUPTED
+    assert (out.getvalue(), err.getvalue()) == ("", "interrupted\n")
 
 
 def test_the_module_is_the_program_too() -> None:

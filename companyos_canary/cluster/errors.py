@@ -65,7 +65,8 @@ def _sentence(error: BaseException, server: str) -> tuple[str, str]:
         reason = getattr(root, "reason", None) or str(root)
         return f"TLS with `{server}` failed: {_words(reason)}", "check that the server speaks https"
     if isinstance(error, u.ProxyError):
-        return f"the proxy for `{server}` failed: {_words(root)}", "check HTTPS_PROXY, proxy-url"
+        reason = _words(root) if getattr(root, "strerror", None) else root
+        return f"the proxy for `{server}` failed: {reason}", "check HTTPS_PROXY, proxy-url"
     if isinstance(error, u.NameResolutionError) or isinstance(root, socket.gaierror):
         return f"the host of `{server}` is not known", _CONTEXT
     if isinstance(root, ConnectionRefusedError):
@@ -78,10 +79,10 @@ def _sentence(error: BaseException, server: str) -> tuple[str, str]:
         return f"`{server}` did not answer in time", _ADDRESS
     if isinstance(error, u.LocationValueError):
         return f"`{server}` is not an address that can be used", _CONTEXT
-    return _broken(root, server)
+    return _broken(error, root, server)
 
 
-def _broken(root: BaseException, server: str) -> tuple[str, str]:
+def _broken(error: BaseException, root: BaseException, server: str) -> tuple[str, str]:
     """How an answer failed that had begun, or was expected."""
     from http.client import HTTPException, IncompleteRead, RemoteDisconnected  # noqa: PLC0415 - urllib3 has loaded it
 
@@ -90,7 +91,9 @@ def _broken(root: BaseException, server: str) -> tuple[str, str]:
     ends = (IncompleteRead, u.IncompleteRead, u.InvalidChunkLength, ssl.SSLEOFError, RemoteDisconnected)
     if isinstance(root, ends):
         return f"`{server}` closed the connection in the middle of an answer", "try again"
-    if isinstance(root, HTTPException | u.ResponseError | u.DecodeError):
+    if isinstance(error, u.DecodeError):
+        return f"the answer of `{server}` is compressed and cannot be unpacked", "try again"
+    if isinstance(root, HTTPException | u.ResponseError | u.InvalidHeader):
         return f"what answers at `{server}` does not speak HTTP", _CONTEXT
     return f"the connection to `{server}` broke: {_words(root)}", "try again"
 

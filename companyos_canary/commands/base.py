@@ -76,6 +76,12 @@ def verb(
     common = [inspect.Parameter(n, keyword, annotation=a, default=d) for n, a, d in shared]
 
     def callback(ctx: typer.Context, **given: Any) -> None:
+        try:
+            begin(ctx, given)
+        except KeyboardInterrupt:  # while settings were read, so nothing was sent; click would end it without a word
+            raise Interrupted("interrupted") from None
+
+    def begin(ctx: typer.Context, given: dict[str, Any]) -> None:
         options = {name: given.pop(name) for name, _, _ in shared}
         command = ctx.info_name or ""
         telling = reporting(ctx.obj, command, options) if follows else nullcontext(Reporting())

@@ -4,6 +4,7 @@ import errno
 import http.client
 import socket
 import ssl
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,6 +76,18 @@ def untrusted() -> Exception:
         *(
             (u.ProtocolError("m", error), f"what answers at `{SERVER}` does not speak HTTP")
             for error in (http.client.BadStatusLine("SSH-2.0"), http.client.LineTooLong("header line"))
+        ),
+        (
+            u.InvalidHeader("Content-Length contained multiple values"),
+            f"what answers at `{SERVER}` does not speak HTTP",
+        ),
+        (
+            u.DecodeError("m", zlib.error("Error -3 while decompressing data: unknown compression method")),
+            f"the answer of `{SERVER}` is compressed and cannot be unpacked",
+        ),
+        (
+            u.ProxyError("m", ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")),
+            f"the proxy for `{SERVER}` failed: connection refused",
         ),
         (
             u.ProtocolError("m", ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")),
