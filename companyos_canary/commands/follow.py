@@ -121,6 +121,8 @@ def _followed(
         followed = identify(feed, following, now, shown, show.idle)
         ending = follow(feed, followed, following, now, shown) if followed else None
         if ending is not None:
+            if ending.kind == "timeout" and deadline:  # the user's time began with the command
+                ending = replace(ending, started_at=session.began)
             ending = counting.ended(replace(ending, why=_why(session, ending, place)))
             show.last(ending)
         return show, ending, feed.trouble

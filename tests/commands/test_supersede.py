@@ -175,3 +175,19 @@ def test_what_is_read_as_in_progress_once_it_was_aborted_is_no_refusal(running: 
     running.faults = through
     assert running.rollout().aborted
     assert running.rollout().image().endswith(":v1.1.0")
+
+
+def test_the_time_that_is_over_is_the_one_that_was_given(running: World) -> None:
+    """Part of it went by before the new version was sent."""
+    working, waits = running.sandbox, list[int]()
+    freeze(running)
+
+    def controller_comes_back() -> None:
+        waits.append(1)
+        if len(waits) == 4:
+            running.sandbox = working
+
+    running.on_wait.append(controller_comes_back)
+    ran = running.canary("deploy", "v1.3.0", "--supersede", "--timeout", "12s")
+    assert ran.code == ExitCode.TIMEOUT, ran
+    assert "! v1.3.0 did not get there within 12s: " in ran.err
