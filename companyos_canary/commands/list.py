@@ -62,7 +62,7 @@ def list_rollouts(
     rows = [r for r in rows if older is None or (r.for_seconds is not None and r.for_seconds >= older)]
     there = {(r.namespace, r.name): r for r in found}
     shown = [there[r.namespace, r.rollout] for r in rows]
-    where = "all namespaces" if everywhere else f"namespace `{session.cluster.namespace}`"
+    where = "any namespace" if everywhere else f"namespace `{session.cluster.namespace}`"
     that = " like this" if (waiting or older is not None or selector) else ""
     if not rows and session.output in ("name", "yaml"):
         session.answered = True

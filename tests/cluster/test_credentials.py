@@ -625,6 +625,13 @@ def test_a_field_that_holds_something_else_is_named(
     assert failure.value.message.startswith(f"context `prod` cannot be used: {sentence}")
 
 
+@pytest.mark.parametrize("namespace", ["../kube-system", "a/b", "Shop", " ", "a\nb", 7])
+def test_a_namespace_that_would_be_another_path_is_none(tmp_path: Path, made: Any, namespace: object) -> None:
+    content = {**config(), "contexts": [{"name": "prod", "context": {"cluster": "c", "namespace": namespace}}]}
+    with pytest.raises(ConfigError, match="`namespace` of context `prod` is not the name of a namespace"):
+        made(written(tmp_path, content))
+
+
 @pytest.mark.parametrize("named", [None, "hello", {"user": "jane"}])
 def test_a_context_without_a_cluster_is_told(tmp_path: Path, made: Any, named: object) -> None:
     content = {**config(), "contexts": [{"name": "prod", "context": named}]}
