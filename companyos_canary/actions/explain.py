@@ -18,8 +18,8 @@ from companyos_canary.cluster.kinds import (
     Selection,
     events_about,
 )
-from companyos_canary.diagnosis.case import Case, Did, MeasuredMetric, at, recorded, strategy_services
-from companyos_canary.diagnosis.control import CONTROLLER, LEASE, controller_gone, templates_used, waits_for_controller
+from companyos_canary.diagnosis.case import Case, Did, MeasuredMetric, at, recorded, strategy_services, templates_used
+from companyos_canary.diagnosis.control import CONTROLLER, LEASE, controller_gone, waits_for_controller
 from companyos_canary.diagnosis.doubts import judged_at, next_question
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
 from companyos_canary.diagnosis.table import diagnose

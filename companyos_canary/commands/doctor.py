@@ -17,7 +17,7 @@ from companyos_canary.commands import base, prerequisites, signals
 from companyos_canary.commands.diff import references
 from companyos_canary.config import Settings, TrafficSettings, image_reference
 from companyos_canary.diagnosis import installation, readiness
-from companyos_canary.diagnosis.case import strategy_services
+from companyos_canary.diagnosis.case import strategy_services, templates_used
 from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import CanaryError, CrdMissing, ExitCode, Forbidden, Invalid
 from companyos_canary.model.http import Fields, Json
@@ -175,7 +175,7 @@ def _as_rendered(cluster: Cluster, settings: Settings) -> Check:
 
 def _templates(cluster: Cluster, snapshot: Snapshot) -> dict[tuple[str, str], bool | None]:
     found: dict[tuple[str, str], bool | None] = {}
-    for kind, name in readiness.template_names(snapshot.rollout):
+    for kind, name in templates_used(snapshot.rollout.raw):
         plural = "clusteranalysistemplates" if kind.startswith("Cluster") else "analysistemplates"
         try:
             found[kind, name] = cluster.object(ARGO, plural, name) is not None

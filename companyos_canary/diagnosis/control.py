@@ -4,10 +4,19 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any
 
 from companyos_canary.argo.phase import invalid_spec, shown_phase, tells_of_an_earlier_version
-from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote, short
+from companyos_canary.diagnosis.case import (
+    Case,
+    Explanation,
+    TemplateName,
+    at,
+    condition,
+    quote,
+    short,
+    templates_of,
+    templates_used,
+)
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import REVISION, version
 from companyos_canary.model.outcome import Evidence
@@ -170,42 +179,23 @@ def templates_in_a_circle(case: Case) -> Explanation | None:
     evidence: tuple[Evidence, ...] = ()
     for (kind, name), inner in pairwise(circle):
         template = case.named(kind, name)
-        used = _names(at(template, "spec"))
+        used = templates_of(at(template, "spec"))
         evidence += quote(kind, template, "spec", "templates", used.index(inner), "templateName")
     names = " → ".join(name for _, name in circle)
     sentence = f"the AnalysisTemplates use each other in a circle, which crashes the controller: {names}"
     return Explanation(sentence, (*evidence[:3], *gone.evidence[:2]), case.command("lint"))
 
 
-_Name = tuple[str, str]  # a kind and a name
-
-
-def templates_used(rollout: Fields) -> list[_Name]:
-    """The AnalysisTemplates that a Rollout names anywhere, by kind and name."""
-    canary, switch = (at(rollout, "spec", "strategy", name) or {} for name in ("canary", "blueGreen"))
-    analyses = [step.get("analysis") for step in canary.get("steps") or []]
-    analyses += [canary.get("analysis"), switch.get("prePromotionAnalysis"), switch.get("postPromotionAnalysis")]
-    return [name for analysis in analyses for name in _names(analysis)]
-
-
-def _names(spec: Any) -> list[_Name]:
-    """In the order of `templates`."""
-    return [
-        ("ClusterAnalysisTemplate" if ref.get("clusterScope") else "AnalysisTemplate", str(ref.get("templateName")))
-        for ref in at(spec, "templates") or []
-    ]
-
-
 _DEEP = 8  # levels, and templates that one uses
 
 
-def _circle(case: Case, names: Sequence[_Name], above: tuple[_Name, ...]) -> tuple[_Name, ...]:
+def _circle(case: Case, names: Sequence[TemplateName], above: tuple[TemplateName, ...]) -> tuple[TemplateName, ...]:
     """The names of a circle, the first one again at its end; empty without one, and of more than a few."""
     for name in names[: _DEEP if len(above) < _DEEP else 0]:
         if name in above:
             return (*above[above.index(name) :], name)
         template = case.named(*name)
-        if template and (found := _circle(case, _names(template.get("spec")), (*above, name))):
+        if template and (found := _circle(case, templates_of(template.get("spec")), (*above, name))):
             return found
     return ()
 

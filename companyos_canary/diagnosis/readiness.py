@@ -74,25 +74,6 @@ def templates(rollout: Rollout, found: Mapping[tuple[str, str], bool | None]) ->
         yield Check("templates", "ok", f"{count} AnalysisTemplate{'s exist' if count > 1 else ' exists'}")
 
 
-def template_names(rollout: Rollout) -> tuple[tuple[str, str], ...]:
-    """(kind, name) of each template in the steps, in the background analysis and around a blue-green switch."""
-    strategy = at(rollout.raw, "spec", "strategy") or {}
-    canary, blue_green = strategy.get("canary") or {}, strategy.get("blueGreen") or {}
-    analyses = [at(step, "analysis") for step in canary.get("steps") or [] if isinstance(step, dict)]
-    analyses += [
-        canary.get("analysis"),
-        blue_green.get("prePromotionAnalysis"),
-        blue_green.get("postPromotionAnalysis"),
-    ]
-    named = (ref for analysis in analyses if isinstance(analysis, dict) for ref in analysis.get("templates") or [])
-    found = (
-        ("ClusterAnalysisTemplate" if ref.get("clusterScope") else "AnalysisTemplate", str(ref["templateName"]))
-        for ref in named
-        if isinstance(ref, dict) and ref.get("templateName")
-    )
-    return tuple(dict.fromkeys(found))
-
-
 def services(snapshot: Snapshot, found: Mapping[str, Fields | None]) -> Iterator[Check]:
     """The Services of the strategy, by name; None for one that does not exist."""
     rollout = snapshot.rollout
