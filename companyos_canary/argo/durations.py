@@ -65,7 +65,7 @@ def _around_the_switch(rollout: Rollout) -> list[Mapping[str, Any]]:
     """The analyses before and after the active Service moves."""
     if rollout.blue_green is None:
         return []
-    strategy = rollout.raw["spec"]["strategy"]["blueGreen"]
+    strategy = rollout.written_strategy("blueGreen")
     return [strategy[name] for name in rollout.blue_green.analyses]
 
 

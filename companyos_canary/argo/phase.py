@@ -105,7 +105,7 @@ def _waiting_for(rollout: Rollout) -> str:
         return BECOMING_AVAILABLE
     if rollout.strategy == "blueGreen":
         return _blue_green_waiting(rollout)
-    if not _routes_traffic(rollout) and rollout.total_replicas > rollout.updated_replicas:
+    if not rollout.is_routed and rollout.total_replicas > rollout.updated_replicas:
         return OLD_REPLICAS
     return "" if rollout.is_fully_promoted else "waiting for all steps to complete"
 
@@ -117,17 +117,8 @@ def _blue_green_waiting(rollout: Rollout) -> str:
         return CUTOVER
     if rollout.is_fully_promoted:
         return ""
-    wanted = _strategy(rollout, "blueGreen").get("postPromotionAnalysis")
+    wanted = rollout.written_strategy("blueGreen").get("postPromotionAnalysis")
     run = status.get("postPromotionAnalysisRunStatus") or {}
     if wanted and run.get("status") not in _FINISHED_RUN:
         return "waiting for analysis to complete"
     return "waiting for post-promotion verification to complete"
-
-
-def _routes_traffic(rollout: Rollout) -> bool:
-    return _strategy(rollout, "canary").get("trafficRouting") is not None
-
-
-def _strategy(rollout: Rollout, name: str) -> Mapping[str, Any]:
-    strategy = (rollout.raw.get("spec") or {}).get("strategy") or {}
-    return strategy.get(name) or {}

@@ -201,8 +201,7 @@ _DELAY = 30
 
 def strategy(rollout: Rollout) -> Mapping[str, Any]:
     """spec.strategy.canary or spec.strategy.blueGreen."""
-    found = (rollout.raw.get("spec") or {}).get("strategy") or {}
-    return found.get(rollout.strategy) or {}
+    return rollout.written_strategy(rollout.strategy)
 
 
 def is_dynamic(rollout: Rollout) -> bool:

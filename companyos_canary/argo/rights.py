@@ -165,7 +165,7 @@ _GATEWAY_ROUTES = {
 def of_router(rollout: Rollout) -> tuple[Right, ...]:
     """What the controller, or its plugin for the Gateway API, must be permitted to do with the objects that split the
     traffic (upstream rollout/trafficrouting/*, manifests/role; the plugin's pkg/plugin)."""
-    canary = ((rollout.raw.get("spec") or {}).get("strategy") or {}).get("canary") or {}
+    canary = rollout.written_strategy("canary")
     routing = canary.get("trafficRouting") or {}
     found = [right for router, rights in _ROUTE_RIGHTS.items() if routing.get(router) is not None for right in rights]
     if (routing.get("istio") or {}).get("destinationRule"):

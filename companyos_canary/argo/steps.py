@@ -19,8 +19,7 @@ def step_count(rollout: Rollout) -> int:
 
 def max_weight(rollout: Rollout) -> int:
     """The weight that means all traffic: 100, or trafficRouting.maxTrafficWeight."""
-    strategy = (rollout.raw.get("spec") or {}).get("strategy") or {}
-    return scale_of(strategy.get("canary") or {})
+    return scale_of(rollout.written_strategy("canary"))
 
 
 def scale_of(canary: Mapping[str, Any]) -> int:
@@ -85,8 +84,7 @@ def actual_weight(rollout: Rollout, canary: int, available: int) -> int:
         return FULL_WEIGHT
     if available == 0:
         return 0
-    strategy = (rollout.raw.get("spec") or {}).get("strategy") or {}
-    if (strategy.get("canary") or {}).get("trafficRouting") is not None:
+    if rollout.is_routed:
         weight = routed_weight(rollout)
         return set_weight(rollout) if weight is None else weight
     return canary * 100 // available

@@ -327,7 +327,7 @@ def _prove(settings: Settings, live: Mapping[str, Any]) -> None:
 
 def nginx_ingress(found: Rollout) -> str:
     """The Ingress of the stable version, where nginx splits the traffic; empty for other routers."""
-    canary = ((found.raw.get("spec") or {}).get("strategy") or {}).get("canary") or {}
+    canary = found.written_strategy("canary")
     nginx = (canary.get("trafficRouting") or {}).get("nginx") or {}
     return str(nginx.get("stableIngress") or next(iter(nginx.get("stableIngresses") or ()), ""))
 

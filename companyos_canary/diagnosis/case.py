@@ -216,23 +216,23 @@ def quoted_weight(rollout: Rollout) -> tuple[Evidence, ...]:
     return quote("Rollout", rollout.raw, "status", "canary", "weights", "canary", "weight")
 
 
-TemplateName = tuple[str, str]
+UsedTemplate = tuple[str, str]
 """Kind and name of an AnalysisTemplate or a ClusterAnalysisTemplate."""
 
 
-def templates_of(spec: object) -> list[TemplateName]:
+def named_templates(spec: object) -> list[UsedTemplate]:
     """Those that an analysis, or the spec of another template, names, in their order."""
     kinds = {True: "ClusterAnalysisTemplate", False: "AnalysisTemplate"}
     named = at(spec, "templates") or []
     return [(kinds[bool(at(ref, "clusterScope"))], str(at(ref, "templateName") or "")) for ref in named]
 
 
-def templates_used(rollout: Fields) -> tuple[TemplateName, ...]:
+def templates_used(rollout: Fields) -> tuple[UsedTemplate, ...]:
     """Each that a Rollout names: in its steps, in the background and around a blue-green switch."""
     canary, switch = (at(rollout, "spec", "strategy", name) or {} for name in ("canary", "blueGreen"))
     analyses = [at(step, "analysis") for step in canary.get("steps") or []]
     analyses += [canary.get("analysis"), switch.get("prePromotionAnalysis"), switch.get("postPromotionAnalysis")]
-    named = (template for analysis in analyses for template in templates_of(analysis) if template[1])
+    named = (template for analysis in analyses for template in named_templates(analysis) if template[1])
     return tuple(dict.fromkeys(named))
 
 

@@ -9,12 +9,12 @@ from companyos_canary.argo.phase import invalid_spec, shown_phase, tells_of_an_e
 from companyos_canary.diagnosis.case import (
     Case,
     Explanation,
-    TemplateName,
+    UsedTemplate,
     at,
     condition,
+    named_templates,
     quote,
     short,
-    templates_of,
     templates_used,
 )
 from companyos_canary.model.http import Fields
@@ -179,7 +179,7 @@ def templates_in_a_circle(case: Case) -> Explanation | None:
     evidence: tuple[Evidence, ...] = ()
     for (kind, name), inner in pairwise(circle):
         template = case.named(kind, name)
-        used = templates_of(at(template, "spec"))
+        used = named_templates(at(template, "spec"))
         evidence += quote(kind, template, "spec", "templates", used.index(inner), "templateName")
     names = " → ".join(name for _, name in circle)
     sentence = f"the AnalysisTemplates use each other in a circle, which crashes the controller: {names}"
@@ -189,13 +189,13 @@ def templates_in_a_circle(case: Case) -> Explanation | None:
 _DEEP = 8  # levels, and templates that one uses
 
 
-def _circle(case: Case, names: Sequence[TemplateName], above: tuple[TemplateName, ...]) -> tuple[TemplateName, ...]:
+def _circle(case: Case, names: Sequence[UsedTemplate], above: tuple[UsedTemplate, ...]) -> tuple[UsedTemplate, ...]:
     """The names of a circle, the first one again at its end; empty without one, and of more than a few."""
     for name in names[: _DEEP if len(above) < _DEEP else 0]:
         if name in above:
             return (*above[above.index(name) :], name)
         template = case.named(*name)
-        if template and (found := _circle(case, templates_of(template.get("spec")), (*above, name))):
+        if template and (found := _circle(case, named_templates(template.get("spec")), (*above, name))):
             return found
     return ()
 

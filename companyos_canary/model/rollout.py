@@ -271,8 +271,13 @@ class Rollout(Struct, frozen=True):
     @property
     def is_routed(self) -> bool:
         """A canary whose weight a traffic router sets, not the number of pods."""
-        strategy = (self.raw.get("spec") or {}).get("strategy") or {}
+        strategy = (self.raw.get("spec") or {}).get("strategy") or {}  # asked in each frame: no second call
         return (strategy.get("canary") or {}).get("trafficRouting") is not None
+
+    def written_strategy(self, kind: str) -> Mapping[str, Any]:
+        """spec.strategy.canary or spec.strategy.blueGreen; empty if that is not its strategy."""
+        strategy: Mapping[str, Any] = (self.raw.get("spec") or {}).get("strategy") or {}
+        return strategy.get(kind) or {}
 
     @property
     def experiment(self) -> str:

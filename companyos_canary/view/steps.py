@@ -219,8 +219,8 @@ def _traffic(picture: Picture, facts: Facts) -> Line:
     routed = f"   routed {picture.actual_percent} %" if rollout.is_routed else ""
     if routed and rollout.weights_verified is False:
         routed += ", not verified"
-    due = picture.actual_percent if rollout.is_routed else pods
-    settled = progress.activity not in ("scaling", "aborting") and not rollout.is_routed
+    due = picture.actual_percent if routed else pods
+    settled = progress.activity not in ("scaling", "aborting") and not routed
     asked, measured = f"  traffic  asked {progress.percent} %   ", _measured(picture, due)
     share = _share_text(f"pods {pods} %", pods, progress.percent if settled else None)
     counted = f" ({picture.canary_pods} of {have})"
