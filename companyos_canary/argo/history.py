@@ -202,6 +202,13 @@ def as_if_current(snapshot: Snapshot, judged: ReplicaSet | AnalysisRun) -> Snaps
     return replace(snapshot, rollout=rollout, runs=runs)
 
 
+def is_used_again(replicaset: ReplicaSet) -> bool:
+    """Whether a version has had an earlier revision. The controller also puts the present one into the history, as
+    often as the Rollout gets another annotation (recorded)."""
+    had = replicaset.annotations.get(REVISION_HISTORY, "").split(",")
+    return any(revision not in ("", str(replicaset.revision)) for revision in had)
+
+
 def revision_of(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Revision:
     """The newest revision of one ReplicaSet."""
     rollout = snapshot.rollout
@@ -210,7 +217,7 @@ def revision_of(snapshot: Snapshot, replicaset: ReplicaSet, now: datetime) -> Re
     metrics = failed_metrics(seen)
     became = _current(snapshot) if current else _earlier(snapshot, replicaset, metrics)
     record = believed(replicaset)
-    new = REVISION_HISTORY not in replicaset.annotations
+    new = not is_used_again(replicaset)
     at = parse_time(record.get("at")) or (replicaset.created_at if new else None)
     bad = metrics if became in _BAD else ()
     ends = tuple(e for e in known_ends(snapshot) if e.hash == replicaset.hash)
@@ -305,7 +312,7 @@ def _span(
         waited = duration.get("totalManualPauseDurationSeconds")
         over = parse_time(duration.get("finishedAt")) or now
         # An undo mid-way keeps the start of the release that it ended.
-        again = REVISION_HISTORY in replicaset.annotations
+        again = is_used_again(replicaset)
         if again and at and at > over:
             return None, timedelta()
         if again and at:

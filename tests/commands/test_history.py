@@ -1,6 +1,7 @@
 """`canary history`, from argv to exit, in the sandbox."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -213,3 +214,17 @@ def test_a_version_that_an_undo_left_says_by_whom_and_why(world: World) -> None:
     assert "undone by ana: slow login" in world.canary("history", terminal=True).out
     undone = world.canary("history", "-o", "json").json["data"]["revisions"][1]["undone"]
     assert (undone["by"], undone["reason"]) == ("ana", "slow login")
+
+
+def test_an_annotation_of_the_rollout_does_not_hide_when_its_version_came(tmp_path: Path) -> None:
+    """It puts the revision into the ReplicaSet's own history."""
+    world = installed(tmp_path, CONFIG)
+    containers = world.rollout().raw["spec"]["template"]["spec"]["containers"]
+    world.patch({"spec": {"template": {"spec": {"containers": [{**containers[0], "image": "companyos-api:v1.1.0"}]}}}})
+    world.advance(5)
+    before = world.canary("history", "-o", "json").json["data"]["revisions"][0]
+    world.patch({"metadata": {"annotations": {"team": "shop"}}})
+    world.advance(5)
+    after = world.canary("history", "-o", "json").json["data"]["revisions"][0]
+    assert before["at"]
+    assert after["at"] == before["at"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.rollout import REVISION_HISTORY, Rollout
 from companyos_canary.sandbox.controller.passes import Pass
 from companyos_canary.sandbox.controller.rollouts import refusal
 from companyos_canary.sandbox.controller.status import patch_status
@@ -281,6 +281,18 @@ def test_annotations_of_the_rollout_go_to_its_newest_replicaset() -> None:
     stage.edit(note)
     stage.run()
     assert [s["metadata"]["annotations"].get("who") for s in stage.sets()] == [None, "me"]
+
+
+def test_a_new_annotation_puts_the_revision_into_its_own_history() -> None:
+    stage = Stage(PAUSED)
+    stage.run()
+    for _ in range(3):
+        stage.edit(lambda rollout: rollout["metadata"]["annotations"].setdefault("who", "me"))
+        stage.run()
+    assert [s["metadata"]["annotations"][REVISION_HISTORY] for s in stage.sets()] == ["1"]
+    stage.set_image("v2")
+    stage.run()
+    assert [s["metadata"]["annotations"].get(REVISION_HISTORY) for s in stage.sets()] == ["1", None]
 
 
 def test_the_same_template_has_the_same_hash_in_every_cluster() -> None:

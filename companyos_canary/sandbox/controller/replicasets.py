@@ -70,7 +70,8 @@ def create_set(state: Pass) -> bool:
 
 def sync_revision(state: Pass) -> bool:
     """Gives a ReplicaSet that is used again the highest revision, and the Rollout the same;
-    whether the Rollout had no Progressing condition yet and has got one."""
+    whether the Rollout had no Progressing condition yet and has got one. An annotation that is new on the Rollout
+    puts the revision into its own history (recorded)."""
     newest = state.canary
     if newest is None:
         return False
@@ -81,6 +82,7 @@ def sync_revision(state: Pass) -> bool:
     annotations.update(_copied(state))
     if revision > before:
         annotations[REVISION] = str(revision)
+    if annotations != (newest["metadata"].get("annotations") or {}) and before:
         history = annotations.get(REVISION_HISTORY)
         annotations[REVISION_HISTORY] = f"{history},{before}" if history else str(before)
     spec = dict(newest["spec"])
