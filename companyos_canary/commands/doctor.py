@@ -19,7 +19,7 @@ from companyos_canary.config import Settings, TrafficSettings, image_reference
 from companyos_canary.diagnosis import installation, readiness
 from companyos_canary.diagnosis.case import strategy_services, templates_used
 from companyos_canary.diagnosis.readiness import Check
-from companyos_canary.errors import CanaryError, CrdMissing, ExitCode, Forbidden, Invalid
+from companyos_canary.errors import CanaryError, CrdMissing, ExitCode, Forbidden, Invalid, NotFound
 from companyos_canary.model.http import Fields, Json
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.row import Output
@@ -73,6 +73,9 @@ def doctor(
     )
 
 
+_TO_BE_MADE = "create it with `canary apply VERSION`, or name another: `canary list` shows those of the namespace"
+
+
 def _checks(session: base.Session, before: str) -> Iterator[Check]:
     config = _config(session)
     yield config
@@ -91,7 +94,8 @@ def _checks(session: base.Session, before: str) -> Iterator[Check]:
         live = cluster.rollout(session.rollout)
         snapshot = cluster.snapshot(live)
     except CanaryError as error:
-        yield Check("rollout", "fault", error.message, error.hint)
+        fix = error.hint or (_TO_BE_MADE if isinstance(error, NotFound) else "")
+        yield Check("rollout", "fault", error.message, fix)
         return
     deployment = next(iter(found), None)
     if deployment:
@@ -141,6 +145,7 @@ def _of_rollout(
     if own and own.traffic:
         traffic = own.traffic
         yield from _seen("route", lambda: [_route(cluster, own, traffic)])
+    yield from readiness.hand_paused(live)
     yield from readiness.surge(live)
     yield from _seen("room", lambda: list(readiness.room(live, _quotas(cluster))))
     if installation.abort_may_hang(live):

@@ -158,6 +158,13 @@ def rollback(rollout: Rollout, stable: str, missing: Iterable[tuple[str, str]]) 
         yield Check("history-limit", "warning", text, "set it to 3 or more")
 
 
+def hand_paused(rollout: Rollout) -> Iterator[Check]:
+    """Whether someone has paused it: a version that is set is not started then."""
+    if rollout.paused:
+        text = f"{rollout.name} is paused by hand, so no release progresses until someone resumes it"
+        yield Check("paused", "fault", text, "canary resume")
+
+
 def surge(rollout: Rollout) -> Iterator[Check]:
     """Whether a canary pod fits: both maxSurge and maxUnavailable may round to 0."""
     canary = at(rollout.raw, "spec", "strategy", "canary")

@@ -56,6 +56,21 @@ def checks(world: World, *arguments: str) -> dict[str, dict[str, str]]:
     return {c["id"]: c for c in found if c["mark"] != "ok"}
 
 
+def test_a_rollout_that_does_not_exist_can_be_made(world: World) -> None:
+    found = checks(world, "nowhere")["rollout"]
+    assert found["mark"] == "fault"
+    assert "canary apply" in found["fix"]
+
+
+def test_a_rollout_that_is_paused_by_hand_starts_no_release(world: World) -> None:
+    assert world.canary("pause").code == ExitCode.OK
+    found = checks(world)["paused"]
+    assert found["fix"] == "canary resume"
+    assert world.canary("doctor").code == ExitCode.DEGRADED
+    assert world.canary("resume").code == ExitCode.OK
+    assert "paused" not in checks(world)
+
+
 def test_a_healthy_service_is_ready(world: World) -> None:
     world.advance(180)
     ran = world.canary("doctor")
