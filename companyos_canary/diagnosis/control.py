@@ -75,6 +75,12 @@ def written(case: Case) -> tuple[Evidence, ...]:
     if case.rollout.observed:
         of_promote = ("promoteFull",) if case.rollout.promote_full else ("controllerPause", "currentStepIndex")
         fields = (*(of_promote if status_write(case) == "promote" else ("abort",)), "phase", "message")
+    ref = case.rollout.workload_ref or {}
+    if case.rollout.spec_is_observed and not case.rollout.workload_is_observed:  # the template of a Deployment
+        newest = Evidence(
+            f"{ref.get('kind')}/{ref.get('name')}", "metadata.generation", case.rollout.workload_generation or 0
+        )
+        return (newest, *quote("Rollout", case.rollout.raw, "status", "workloadObservedGeneration"))
     generation = () if case.rollout.observed else quote("Rollout", case.rollout.raw, "metadata", "generation")
     return (*generation, *(e for f in fields for e in quote("Rollout", case.rollout.raw, "status", f)))
 
@@ -277,8 +283,9 @@ def superseded(case: Case) -> Explanation | None:
     if not case.wanted or now == case.wanted or _serves(case):
         return None
     old = [r for r in case.snapshot.replicasets if any(version(c.image) == case.wanted for c in r.containers)]
-    back = case.rollout.is_fully_promoted or case.rollout.current_hash == case.rollout.stable_hash
-    if old and back and old[0].revision < case.rollout.revision:
+    current = case.snapshot.current
+    made = [r.created_at for r in (current, *old[:1]) if r and r.created_at]
+    if case.rollout.is_fully_promoted and len(made) > 1 and made[0] < made[1]:
         sentence = f"{case.wanted} is not live: the Rollout is back on {now}"
     elif old:
         sentence = f"{case.wanted} was superseded by {now} (revision {case.rollout.revision})"
