@@ -989,6 +989,18 @@ def a_step_of_nothing_has_no_pod() -> Variation:
     return on_few_pods("waiting-for-a-person", replicas=2, weight=0, canary=0, stable=2, healthy=True)
 
 
+@varied
+def lease_of_before_the_controller_had_an_instance_id() -> Variation:
+    made = paused("in-progress", healthy=True).controller("v1.10.0", renewed=3 * 86400)
+    deployment = next(o for o in made.objects if o["kind"] == "Deployment")
+    deployment["spec"]["template"]["spec"]["containers"][0]["args"].append("--instance-id=team-a")
+    made.rollout["metadata"].setdefault("labels", {})["argo-rollouts.argoproj.io/controller-instance-id"] = "team-a"
+    made.rollout["metadata"]["generation"] = int(made.rollout["metadata"]["generation"]) + 1
+    made.case["did"] = {"verb": "deploy", "at": made.ago(4)}
+    made.rollout["metadata"]["managedFields"] = [{"manager": "canary", "operation": "Update", "time": made.ago(4)}]
+    return made
+
+
 def templates_of(made: Variation, **uses: list[str]) -> Variation:
     """AnalysisTemplates by name, each with those that it uses; the Rollout's analysis uses the first."""
     where = made.rollout["metadata"]["namespace"]
