@@ -121,6 +121,12 @@ def controller_of(case: Case) -> Fields | None:
     return found[0] if found else None
 
 
+def lease_of(deployment: Fields | None, lease: Fields | None) -> Fields | None:
+    """The Lease of the usual name, unless the controller has an instance id: since 1.10 it writes to another one then,
+    and this one may be of a controller before it (upstream controller/controller.go leaseLockName)."""
+    return None if deployment is not None and instance_id(deployment) else lease
+
+
 def instance_id(deployment: Fields) -> str | None:
     """The instance id that the controller looks after, empty for none; None where its Deployment does not say."""
     found = _instance(deployment)
@@ -211,7 +217,8 @@ def controller_gone(case: Case) -> Explanation | None:
     if elsewhere := looks_elsewhere(case):
         return elsewhere
     asked = asked_at(case)
-    deployment, lease = controller_of(case), case.named("Lease", LEASE)
+    deployment = controller_of(case)
+    lease = lease_of(deployment, case.named("Lease", LEASE))
     renewed = case.age(at(lease, "spec", "renewTime")) if lease else None
     evidence = (
         *written(case)[:2],

@@ -8,7 +8,7 @@ from typing import Any
 from companyos_canary.argo.replicas import abort_delay, is_dynamic, strategy
 from companyos_canary.argo.rights import Right
 from companyos_canary.diagnosis.case import at
-from companyos_canary.diagnosis.control import CONTROLLER, INSTANCE, instance_id, watched_namespace
+from companyos_canary.diagnosis.control import CONTROLLER, INSTANCE, instance_id, lease_of, watched_namespace
 from companyos_canary.diagnosis.readiness import Check, Mark
 from companyos_canary.model.http import Fields
 from companyos_canary.model.quantity import parse_time
@@ -117,7 +117,7 @@ def controller(deployments: Sequence[Fields], lease: Fields | None, now: datetim
     if not at(found, "status", "availableReplicas"):
         fix = f"kubectl -n {at(found, 'metadata', 'namespace')} describe deployment {at(found, 'metadata', 'name')}"
         return Check("controller", "fault", f"{named} ({place}) has no available pod", fix)
-    renewed = _renewed(lease, now)
+    renewed = _renewed(lease_of(found, lease), now)
     if renewed is not None and renewed > _DEAD:
         fix = f"kubectl -n {at(found, 'metadata', 'namespace')} logs deployment/{at(found, 'metadata', 'name')}"
         return Check("controller", "fault", f"{named} ({place}) last renewed its lease {span(renewed)} ago", fix)

@@ -16,6 +16,7 @@ from companyos_canary.diagnosis.control import (
     TO_NOTICE,
     asked_at,
     controller_of,
+    lease_of,
     status_write,
     waits_for_controller,
     written,
@@ -180,7 +181,8 @@ def not_observing(case: Case) -> Explanation | None:
     lost = case.rollout.observed and verb == "promote"  # which has its own answer
     if lost or not waits_for_controller(case) or asked is None or asked < TO_NOTICE:
         return None
-    evidence = (*written(case), *quote("Lease", case.named("Lease", LEASE), "spec", "renewTime"))
+    lease = lease_of(controller_of(case), case.named("Lease", LEASE))
+    evidence = (*written(case), *quote("Lease", lease, "spec", "renewTime"))
     if case.rollout.observed:
         told = LOST_WRITE.told(case)
         sentence = f"the {verb} of {duration(asked)} ago was stored, but the controller has not taken it up{told}"

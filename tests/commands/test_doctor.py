@@ -271,6 +271,12 @@ def test_a_controller_is_known_by_its_deployment_and_its_lease(
     assert words in check.sentence
 
 
+def test_a_lease_of_another_name_says_nothing_about_a_controller_with_an_instance_id() -> None:
+    found = deployment(f"{IMAGE}:v1.10.0", 1)
+    found["spec"]["template"]["spec"]["containers"][0]["args"] = ["--instance-id", "team-a"]
+    assert installation.controller([found], lease(timedelta(days=3)), NOW).mark == "ok"
+
+
 @pytest.mark.parametrize(("seconds", "mark"), [(0, "ok"), (4, "ok"), (-20, "warning"), (3600, "fault")])
 def test_a_clock_that_is_wrong_is_said(seconds: int, mark: str) -> None:
     assert installation.clock_skew(timedelta(seconds=seconds)).mark == mark
