@@ -148,7 +148,7 @@ class Scripted:
         per_second = listed.get(_canonical(query.replace("increase(", "rate(")))
         if per_second is not None and (window := re.search(r"\[(\w+)\]", query)) and "http" not in per_second:
             seconds = parse_duration(window[1]).total_seconds()
-            return self._answer({"vector": [{**s, "value": float(s["value"]) * seconds} for s in per_second["vector"]]})
+            return self._answer({"vector": [{**s, "value": float(_value(s)) * seconds} for s in per_second["vector"]]})
         series = script.get("series") or []
         if re.search(r"\b(increase|rate)\(", query) and not all(_stands_at_zero(s) for s in series):
             return Response(422, {}, b"")  # that they exist is known, but not what they count
@@ -158,7 +158,7 @@ class Scripted:
         if "http" in answer:
             return Response(int(answer["http"]), {}, b"")
         found = [
-            {"metric": s.get("metric") or {}, "value": [self.now.timestamp(), str(s["value"])]}
+            {"metric": s.get("metric") or {}, "value": [self.now.timestamp(), str(_value(s))]}
             for s in answer.get("vector") or []
         ]
         return _json({"status": "success", "data": {"resultType": "vector", "result": found}})
@@ -168,6 +168,11 @@ class Scripted:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _value(sample: Json) -> Any:
+    """A value, also as Prometheus writes it: next to its time."""
+    return sample["value"][-1] if isinstance(sample["value"], list) else sample["value"]
 
 
 def _canonical(query: str) -> str:
