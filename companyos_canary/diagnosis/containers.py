@@ -123,17 +123,18 @@ def _ended(case: Case, pod: Fields, path: tuple[str, str, int], status: Fields, 
     return Trouble("crash-loop", pod, sentence, (*said, *evidence), name, before)
 
 
-_ERROR = re.compile(
-    r"(?i:^panic:|\bfatal\b|\bcritical\b|\bunhandled|\buncaught|exception in thread)"
-    r"|^[\w.]*(?:Error|Exception)\b|\bERROR\b"
+_DIES = re.compile(r"^panic: |\bfatal\b|\bunhandled\b|\buncaught\b|^exception in thread", re.I)
+_FRAME = re.compile(
+    r"^\s|^goroutine \d+|^exit status \d+|^Node\.js v\d|^(created by|at|Caused by:|\.\.\. \d+ more)\b"
+    r"|^[\w./*()]+\(.*\)$"
 )
-_FRAME = re.compile(r"^\s|^goroutine \d+|^exit status \d+|^Node\.js v\d|^(created by|at|Caused by:|\.\.\. \d+ more)\b")
 
 
 def _telling(lines: Sequence[str]) -> str:
-    """The line of a log that says why: the last that names an error, else the last that is no part of a stack."""
-    said = [line.strip() for line in lines if line.strip() and not _FRAME.search(line)]
-    return next((line for line in reversed(said) if _ERROR.search(line)), said[-1] if said else "")
+    """The line of a log that says why: the last with which a program dies, else the last that is no part of a stack."""
+    written = [line for line in lines if line.strip()]
+    said = [line.strip() for line in written if not _FRAME.search(line)] or [line.strip() for line in written]
+    return next((line for line in reversed(said) if _DIES.search(line)), said[-1] if said else "")
 
 
 def _recovers(case: Case, pod: Fields, status: Fields) -> bool:

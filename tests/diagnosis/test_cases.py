@@ -69,6 +69,29 @@ def test_logs_that_are_next_are_there(folder: Folder) -> None:
         assert ran, (pod["metadata"]["name"], line["next"], status)
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            ["started", "panic: no url", "", "goroutine 1 [running]:", "main.main()", "\t/app/main.go:12 +0x1d"],
+            "panic: no url",
+        ),
+        (["Traceback (most recent call last):", '  File "a.py", line 1', "KeyError: 'URL'"], "KeyError: 'URL'"),
+        (
+            ["/app/x.js:3", "Error: no url", "    at Object.<anonymous> (/app/x.js:3:7)", "Node.js v18.2.0"],
+            "Error: no url",
+        ),
+        (["ERROR: no plugin, going on", "no url, exiting"], "no url, exiting"),
+        (["FATAL: no url", "shutting down"], "FATAL: no url"),
+        (["  indented"], "indented"),
+    ],
+)
+def test_of_a_log_the_line_is_told_with_which_the_program_dies(lines: list[str], told: str) -> None:
+    folder = Folder(CASES / "container-exits-at-once")
+    folder.logs = lines
+    assert folder.line()["sentence"].endswith(f": {told}")
+
+
 def test_it_takes_few_requests(folder: Folder) -> None:
     folder.requests.clear()
     folder.diagnosis()
