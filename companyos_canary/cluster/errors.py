@@ -134,6 +134,7 @@ _NO_REASON = re.compile(r"is forbidden:?$")
 _OWNER = re.compile(r'conflict with "([^"]+)"')
 _NO_RESOURCE = "the server could not find the requested resource"
 PAGE = "a proxy or a login page answered in place of the API server"
+_ELSEWHERE = "a proxy or a login page may have answered: check `server` in the kubeconfig, or log in again"
 _BAD_PATCH = "the server rejected our request due to an error in our request"
 _OPERATION = re.compile(r"testing (value|path) |error in remove |\w+ operation does not apply")
 _LONGEST_BODY = 256
@@ -172,7 +173,10 @@ def error_of(response: Response, request: Request) -> errors.CanaryError:
             return errors.Invalid(f"the API server did not accept the request: {message}")
         case code:
             return errors.ServerError(
-                f"the API server answered {code}{_after_colon(message)}", status=code, retry_after=retry_after(response)
+                f"the API server answered {code}{_after_colon(message)}",
+                hint=_ELSEWHERE if 300 <= code < 400 else "",  # never followed: the credentials are for this server
+                status=code,
+                retry_after=retry_after(response),
             )
 
 

@@ -210,3 +210,10 @@ def test_a_conflict_of_server_side_apply_names_the_other_managers() -> None:
     error = raised(status(409, "Apply failed", details={"causes": causes}))
     assert isinstance(error, errors.Conflict)
     assert error.managers == ("kubectl-scale", "canary")
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+def test_an_answer_that_leads_elsewhere_says_what_to_look_at(code: int) -> None:
+    error = raised(Response(code, {"Location": "https://login.example.com/?next=\x1b[31m"}, b""))
+    assert error.message == f"the API server answered {code}"
+    assert error.hint.startswith("a proxy or a login page may have answered")
