@@ -218,31 +218,39 @@ def step_on(world: World) -> None:
 TWO_GATES = CONFIG.replace("10, analysis: 6s", "10, pause: manual").replace("25, analysis: 6s", "25, pause: manual")
 
 
+def promoted_second(world: World, method: str, first: Callable[[], None]) -> str:
+    """What a promote is told that was asked for just before `first` ended the same pause; the next one has begun by
+    the time that the promote's GET or PATCH arrives."""
+    assert world.canary("deploy", "v1.1.0", "--until", "paused").code == ExitCode.OK
+    world.advance(20)
+    world.now = world.now.replace(microsecond=100_000)
+
+    def comes_first() -> None:
+        world.advance(0.05)
+        first()
+        world.advance(0.1)
+        assert world.rollout().pause_conditions
+
+    acts = [comes_first]
+    world.breaks = lambda request: bool(request.method == method and acts and acts.pop()())  # type: ignore[func-returns-value]
+    ran = world.canary("promote", "--no-wait")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert world.rollout().pause_conditions
+    return ran.err.partition("\n")[0].removeprefix("error: `companyos-api` has moved on to step 2/3 (pause) ")
+
+
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
 def test_of_two_who_approve_one_pause_in_the_same_second_the_later_one_is_refused(
     world_of: Callable[[str], World], method: str
 ) -> None:
     """The next pause has begun within that second: its time does not say that it began after the promote was given."""
     world = world_of(TWO_GATES.replace("replicas: 10", "replicas: 4"))
-    assert world.canary("deploy", "v1.1.0", "--until", "paused").code == ExitCode.OK
-    world.advance(20)
-    world.now = world.now.replace(microsecond=100_000)
 
-    def first() -> None:
-        world.advance(0.05)
+    def ben() -> None:
         assert world.canary("promote", "--no-wait", environ={"CANARY_USER": "ben"}).code == ExitCode.OK
-        world.advance(0.1)
-        assert world.rollout().pause_conditions
 
-    acts = [first]
-    world.breaks = lambda request: bool(request.method == method and acts and acts.pop()())  # type: ignore[func-returns-value]
-    ran = world.canary("promote", "--no-wait")
-    assert ran.code == ExitCode.REFUSED
-    assert ran.err.startswith(
-        "error: `companyos-api` has moved on to step 2/3 (pause) since this promote was asked for: "
-        "that of ben was faster\n"
-    )
-    assert world.rollout().pause_conditions
+    told = promoted_second(world, method, ben)
+    assert told == "since this promote was asked for: that of ben was faster"
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
@@ -251,25 +259,8 @@ def test_a_promote_of_another_tool_in_the_same_second_is_noticed_too(
 ) -> None:
     """It leaves no Event of ours; the controller leaves one of the step that it completed."""
     world = world_of(TWO_GATES.replace("replicas: 10", "replicas: 4"))
-    assert world.canary("deploy", "v1.1.0", "--until", "paused").code == ExitCode.OK
-    world.advance(20)
-    world.now = world.now.replace(microsecond=100_000)
-
-    def first() -> None:
-        world.advance(0.05)
-        world.patch({"status": {"pauseConditions": None}}, "status")
-        world.advance(0.1)
-        assert world.rollout().pause_conditions
-
-    acts = [first]
-    world.breaks = lambda request: bool(request.method == method and acts and acts.pop()())  # type: ignore[func-returns-value]
-    ran = world.canary("promote", "--no-wait")
-    assert ran.code == ExitCode.REFUSED, ran
-    assert ran.err.startswith(
-        "error: `companyos-api` has moved on to step 2/3 (pause) since this promote was asked for: "
-        "another one was faster\n"
-    )
-    assert world.rollout().pause_conditions
+    told = promoted_second(world, method, lambda: world.patch({"status": {"pauseConditions": None}}, "status"))
+    assert told == "since this promote was asked for: another one was faster"
 
 
 def test_no_one_is_said_to_have_been_faster_where_a_step_ended_by_itself(world_of: Callable[[str], World]) -> None:
