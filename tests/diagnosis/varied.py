@@ -1001,6 +1001,15 @@ def lease_of_before_the_controller_had_an_instance_id() -> Variation:
     return made
 
 
+@varied
+def scaled_a_moment_ago_after_an_abort() -> Variation:
+    made = Variation(BY_HAND, "aborted-by-a-person")
+    made.case["says"] = "was aborted"
+    made.rollout["metadata"]["generation"] = int(made.rollout["metadata"]["generation"]) + 1
+    made.rollout["metadata"]["managedFields"] = [{"manager": "kubectl", "operation": "Update", "time": made.ago(2)}]
+    return made
+
+
 def templates_of(made: Variation, **uses: list[str]) -> Variation:
     """AnalysisTemplates by name, each with those that it uses; the Rollout's analysis uses the first."""
     where = made.rollout["metadata"]["namespace"]
