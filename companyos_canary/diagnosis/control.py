@@ -61,7 +61,7 @@ def status_write(case: Case) -> str:
     these writes: they are known by what the controller's next status would change."""
     rollout, shown = case.rollout, shown_phase(case.rollout)
     if rollout.aborted:
-        return "" if shown.word == "Degraded" or rollout.is_fully_promoted else "abort"
+        return "" if rollout.status_phase == "Degraded" or rollout.is_fully_promoted else "abort"
     if rollout.promote_full and rollout.pause_conditions and not rollout.is_fully_promoted:
         return "promote"
     if rollout.controller_pause and not rollout.pause_conditions:
