@@ -66,7 +66,8 @@ def status_write(case: Case) -> str:
         return "promote"
     if rollout.controller_pause and not rollout.pause_conditions:
         return "promote"
-    return "retry" if shown.word == "Degraded" and tells_of_an_earlier_version(rollout, shown) else ""
+    aborted = shown.message.startswith("RolloutAborted") and tells_of_an_earlier_version(rollout, shown)
+    return "retry" if aborted else ""
 
 
 def written(case: Case) -> tuple[Evidence, ...]:
