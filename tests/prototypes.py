@@ -37,12 +37,12 @@ def _files(folder: Path) -> dict[Path, bytes]:
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def copied(world: World, folder: Path) -> World:
-    """The World as it is now, with its files in that folder. Shared is what never changes: the store's objects and
-    their kinds, the labels of series, what was requested, what versions do."""
-    if folder != world.folder:
+def copied(world: World, folder: Path | None = None) -> World:
+    """The World as it is now, with its files in that folder; None: in its own. Shared is what never changes: the
+    store's objects and their kinds, the labels of series, what was requested, what versions do."""
+    if folder is not None:
         shutil.copytree(world.folder, folder, dirs_exist_ok=True)
-    return _copy(world, folder)
+    return _copy(world, folder or world.folder)
 
 
 def _copy(world: World, folder: Path) -> World:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from tests.commands.conftest import freeze
-from tests.matrix.cells import copied
+from tests.prototypes import copied
 from tests.world import World
 
 GONE = object()
@@ -112,16 +112,12 @@ def test_no_verb_fails_with_a_mistake_of_ours(held: World, verb: str, kind: str,
 
 
 def not_a_mistake_of_ours(world: World, verb: str, kind: str, place: float, new: Any) -> None:
-    """Each command in a copy of the process: it changes something."""
-
-    def run() -> tuple[int, str]:
-        with_answers(world, kind, place, new)
-        ran = world.canary(*verb.split())
-        return ran.code, ran.out + ran.err
-
-    code, said = copied(run)
-    assert "unexpected" not in said, said
-    assert code in set(ExitCode), said
+    """Each command in a copy of the World: it changes something."""
+    world = copied(world)
+    with_answers(world, kind, place, new)
+    ran = world.canary(*verb.split())
+    assert "unexpected" not in ran.out + ran.err, ran
+    assert ran.code in set(ExitCode), ran
 
 
 fields = {"kind": st.sampled_from(KINDS), "place": st.floats(0, 1, exclude_max=True), "new": st.sampled_from(WRONG)}

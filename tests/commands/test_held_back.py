@@ -6,7 +6,6 @@ ends with 5, 6 or 7 and has overwritten nothing.
 
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,8 @@ from companyos_canary.model.http import Request
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox.kinds import ROLLOUT
 from tests.commands.test_stopping_laws import MOVES, with_image
-from tests.matrix.cells import copied
 from tests.matrix.stories import FULL, after, healthy, waiting
+from tests.prototypes import copied
 from tests.world import Ran, World
 
 NAME = "companyos-api"
@@ -112,7 +111,7 @@ ALONE: dict[tuple[Callable[[Path], World], str], str] = {}
 def alone(begin: Callable[[Path], World], world: World, change: str) -> str:
     """What it comes to where only the other one acts; the same for all verbs that begin alike."""
     if (begin, change) not in ALONE:
-        ALONE[begin, change] = copied(partial(left_to, world, change))
+        ALONE[begin, change] = left_to(copied(world), change)
     return ALONE[begin, change]
 
 
@@ -141,7 +140,7 @@ def test_a_verb_that_someone_overtakes_does_what_was_meant_or_nothing(tmp_path: 
     command, begin = VERBS[verb]
     world, codes, told = begin(tmp_path), expected(), []
     for change in CHANGES:
-        ran, then, later = copied(partial(held_back, world, command, change))
+        ran, then, later = held_back(copied(world), command, change)
         told.append(f"{change}: {int(ran.code)} {then}\n{ran.out}{ran.err}")
         assert ran.code == codes[verb, change], told[-1]
         if ran.code == ExitCode.REFUSED:

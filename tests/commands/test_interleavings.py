@@ -32,9 +32,8 @@ from companyos_canary.sandbox.scenarios import default
 from tests.clock import late
 from tests.commands.conftest import freeze
 from tests.commands.test_stopping_laws import MOVES, images
-from tests.matrix.cells import copied
 from tests.matrix.stories import BOUND, FULL
-from tests.prototypes import begun
+from tests.prototypes import begun, copied
 from tests.world import CONFIG, Ran, World
 
 STEPS = "steps: [{weight: 25, pause: manual}, {weight: 50, pause: manual}, {weight: 75, analysis: 4s}]\n"
@@ -176,7 +175,7 @@ class Interleavings(RuleBasedStateMachine):
     def _holds(self, before: Rollout, ran: Ran) -> None:
         """An acknowledged abort ends with no traffic on the canary."""
         self.world.sandbox, away = self.working, self.world.sandbox
-        after, serving = copied(partial(left_alone, self.world))
+        after, serving = left_alone(copied(self.world))
         self.world.sandbox = away
         assert after.stable_hash == before.stable_hash, ran
         assert len(serving) == 1, (serving, ran)
@@ -237,7 +236,7 @@ def play(machine: type[Interleavings], examples: int, steps: int) -> None:
 
 def test_what_verbs_say_is_true_whoever_acts_meanwhile() -> None:
     before = Interleavings.steps
-    play(Interleavings, 12, 50)
+    play(Interleavings, 16, 50)
     assert Interleavings.steps - before >= 500
 
 

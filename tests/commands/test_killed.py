@@ -6,7 +6,6 @@ Here the killed one asks nothing more, and cleans nothing up: its connection rai
 
 import json
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, REPLICAS
 from tests.clock import always, late
 from tests.commands.test_held_back import state
 from tests.commands.test_interleavings import FEW
-from tests.matrix.cells import copied
 from tests.matrix.stories import BOUND, FULL, SHORT
+from tests.prototypes import copied
 from tests.world import HandleTransport, Ran, World
 
 FIRST = ("apply", "v1.0.0")
@@ -163,12 +162,12 @@ def different(points: dict[Point, tuple[int, bool]], most: int | None) -> list[P
 
 def check(story: Story, folder: Path, pace: Pace, *, most: int | None = None) -> None:
     world = story.begin(folder, pace)
-    points, code, wanted = copied(partial(whole, story, world))
+    points, code, wanted = whole(story, copied(world))
     assert code == ExitCode.OK
     assert any(changes for _, changes in points.values())
     for number, point in enumerate(different(points, most)):
         for between in (0.0, 5.0) if most is None else ((0.0, 5.0)[number % 2],):
-            ran, found = copied(partial(twice, story, world, point, between))
+            ran, found = twice(story, copied(world), point, between)
             told = f"{point}, {between} s: {ran.out}{ran.err}"
             assert found == wanted, told
             # a second one may find that nothing is left to do
@@ -184,9 +183,9 @@ def test_a_verb_that_does_more_the_second_time_is_found(tmp_path: Path) -> None:
     """One promote is one pause: sent twice, it passes two. The law would be none if it let this pass."""
     story = Story(("promote", *BOUND), AT_A_PAUSE, FEW)
     world = story.begin(tmp_path, PROMPT)
-    points, _, wanted = copied(partial(whole, story, world))
+    points, _, wanted = whole(story, copied(world))
     sent = next(point for point, (_, changes) in points.items() if changes and point.handled)
-    _, found = copied(partial(twice, story, world, sent, 5.0))
+    _, found = twice(story, copied(world), sent, 5.0)
     assert found["state"] != wanted["state"]
 
 

@@ -4,13 +4,13 @@ none broke a law."""
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.matrix.cells import Cell, Outcome, cells_of, copied, play, without_fault
+from tests.matrix.cells import Cell, Outcome, cells_of, play, without_fault
 from tests.matrix.page import PAGE, page
 from tests.matrix.stories import STORIES
+from tests.prototypes import copied
 
 
 def played(name: str) -> list[Outcome]:
@@ -18,8 +18,8 @@ def played(name: str) -> list[Outcome]:
     story = STORIES[name]
     with TemporaryDirectory() as folder:
         world = story.begin(Path(folder))
-        base = copied(partial(without_fault, story, world))
-        return [shown(cell, copied(partial(play, cell, world, base))) for cell in cells_of(story, base)]
+        base = without_fault(story, copied(world))
+        return [shown(cell, play(cell, copied(world), base)) for cell in cells_of(story, base)]
 
 
 def shown(cell: Cell, outcome: Outcome) -> Outcome:

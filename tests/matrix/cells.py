@@ -1,11 +1,7 @@
-"""One cell: a verb meets a fault at one of its requests. Each is played in a copy of the process (fork), so that the
-world of a story is made once."""
+"""One cell: a verb meets a fault at one of its requests. Each is played in a copy of the World in which its
+story begins."""
 
-import gc
-import os
-import pickle
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -104,28 +100,6 @@ class Base(Struct, frozen=True):
     took: timedelta
     requests: tuple[Request, ...]
     changes: int
-
-
-def copied(work: Callable[[], T]) -> T:
-    """What `work` returns in a copy of this process; nothing that it changes is changed here."""
-    near, far = os.pipe()
-    child = os.fork()
-    if not child:
-        gc.disable()  # it would look at everything that the suite holds, and so copy it
-        try:
-            with os.fdopen(far, "wb") as stream:
-                stream.write(pickle.dumps(work()))
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(0)
-    os.close(far)
-    with os.fdopen(near, "rb") as stream:
-        told = stream.read()
-    os.waitpid(child, 0)
-    assert told, "the copy ended without an answer"
-    found: T = pickle.loads(told)
-    return found
 
 
 def without_fault(story: Story, world: World) -> Base:

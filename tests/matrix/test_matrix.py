@@ -1,13 +1,13 @@
 """A representative part of the matrix; `make matrix` plays the whole."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.matrix.cells import Cell, cells_of, copied, play, without_fault
+from tests.matrix.cells import Cell, cells_of, play, without_fault
 from tests.matrix.faults import EVENTS
 from tests.matrix.stories import STORIES, Story
+from tests.prototypes import copied
 
 FAULTS = ("reset after it is sent", "403", "504 though it is done", "200, half the JSON")
 PLAYED = (
@@ -31,10 +31,10 @@ FOLLOWING = tuple(name for name, story in STORIES.items() if story.follows)
 def test_no_fault_at_any_request_of_a_verb_breaks_a_law(tmp_path: Path, name: str) -> None:
     story = STORIES[name]
     world = story.begin(tmp_path)
-    base = copied(partial(without_fault, story, world))
+    base = without_fault(story, copied(world))
     assert base.requests
     for cell in cells_of(story, base, FAULTS):
-        outcome = copied(partial(play, cell, world, base))
+        outcome = play(cell, copied(world), base)
         assert not outcome.broken, (cell.name, outcome)
 
 
@@ -42,11 +42,11 @@ def test_no_fault_at_any_request_of_a_verb_breaks_a_law(tmp_path: Path, name: st
 def test_events_that_come_twice_or_late_change_no_end(tmp_path: Path, name: str) -> None:
     story = STORIES[name]
     world = story.begin(tmp_path)
-    base = copied(partial(without_fault, story, world))
+    base = without_fault(story, copied(world))
     cells = list(cells_of(story, base, tuple(EVENTS)))
     assert len(cells) == len(EVENTS)
     for cell in cells:
-        outcome = copied(partial(play, cell, world, base))
+        outcome = play(cell, copied(world), base)
         assert not outcome.broken, (cell.name, outcome)
 
 
@@ -54,7 +54,7 @@ def test_what_a_command_wrote_is_gone_before_the_next_cell(tmp_path: Path) -> No
     """Else every later one would end with the same refusal, whatever it met."""
     story = next(story for story in STORIES.values() if "new.yaml" in story.command)
     world = story.begin(tmp_path)
-    base = copied(partial(without_fault, story, world))
+    base = without_fault(story, copied(world))
     assert base.ran.code == 0
     assert not (tmp_path / "new.yaml").exists()
 
@@ -64,13 +64,13 @@ def test_the_laws_tell_a_verb_that_says_what_is_not_true(tmp_path: Path) -> None
     honest = STORIES["pause"]
     story = Story(honest.command, honest.begin, lambda _: False)
     world = story.begin(tmp_path)
-    base = copied(partial(without_fault, story, world))
-    outcome = copied(partial(play, Cell(story, "503", len(base.requests)), world, base))
+    base = without_fault(story, copied(world))
+    outcome = play(Cell(story, "503", len(base.requests)), copied(world), base)
     assert outcome.broken == ("it says that it is done, and it is not",)
 
 
 def test_a_copy_changes_nothing_here(tmp_path: Path) -> None:
     story = STORIES["pause"]
     world = story.begin(tmp_path)
-    copied(partial(without_fault, story, world))
+    without_fault(story, copied(world))
     assert not world.rollout().paused
