@@ -112,9 +112,7 @@ CASES: dict[str, Any] = {
     "place": st.floats(0, 1, exclude_max=True),
     "new": st.sampled_from(sorted(WORSE)),
 }
-PATIENT = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def changed(file: dict[str, Any], place: float, new: str) -> bytes:

@@ -93,7 +93,7 @@ def with_answers(world: World, kind: str, place: float, new: Any) -> None:
     world.faults = answer  # type: ignore[assignment]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     verb=st.sampled_from(VERBS),
     kind=st.sampled_from(KINDS),
