@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,15 @@ class Folder:
     requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.case: Json = yaml.load((self.path / "case.yaml").read_text(), yaml.BaseLoader) or {}
-        typed = yaml.safe_load((self.path / "case.yaml").read_text()) or {}
+        text = (self.path / "case.yaml").read_text()
+        self.case: Json = yaml.load(text, yaml.CBaseLoader) or {}
+        typed = yaml.load(text, yaml.CSafeLoader) or {}
         self.logs, self.prometheus = typed.get("logs"), typed.get("prometheus")
+
+    @cached_property
+    def objects(self) -> list[Json]:
         found = yaml.load_all((self.path / "objects.yaml").read_text(), _AsWritten)
-        self.objects: list[Json] = [o for document in found for o in _flat(document)]
+        return [o for document in found for o in _flat(document)]
 
     @property
     def now(self) -> datetime:

@@ -142,7 +142,8 @@ def read_roles(text: str, namespace: str, where: str = "the role") -> Roles:
     import yaml  # noqa: PLC0415  # most sandboxes have no roles
 
     try:
-        found = [doc for doc in yaml.safe_load_all(text) if doc is not None]
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        found = [doc for doc in yaml.load_all(text, loader) if doc is not None]
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{where} is not YAML: {error}", hint=_HINT) from error
     if not found:
