@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -75,8 +76,12 @@ def format_duration(duration: timedelta) -> str:
 def parse_time(text: object) -> datetime | None:
     """An RFC 3339 time as an aware datetime; None for nothing or something else, also for a year
     so early or late that no duration can be added to it."""
-    if not isinstance(text, str):
-        return None
+    return _time(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _time(text: str) -> datetime | None:
+    """As `parse_time`: the same few times are read again with each look at an object."""
     try:
         found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
