@@ -2,7 +2,7 @@
 
 A step is one command of ours, which someone else may overtake just before its first PATCH or while it waits; or what
 someone does past every check of ours; or time. Laws that are no matter of one command are checked in a copy of the
-process, in which no one does anything more.
+World, in which no one does anything more.
 """
 
 from functools import partial
