@@ -24,6 +24,7 @@ import pytest
 
 from companyos_canary.cluster.kinds import path_target
 from companyos_canary.sandbox import cluster as sandbox
+from companyos_canary.sandbox.kinds import ROLE, ROLEBINDING
 from tests.prototypes import begun
 from tests.world import CONFIG, MANUAL, SteppedFeed, World
 
@@ -147,3 +148,10 @@ def first_version(folder: Path, config: str) -> World:
     made.advance(10)
     made.requests.clear()
     return made
+
+
+def bound(world: World, *words: str) -> None:
+    """What `canary rbac` prints is in the cluster."""
+    kinds = {"Role": ROLE, "RoleBinding": ROLEBINDING}
+    for made in world.canary("rbac", *words, "-n", "companyos", "-o", "json").json["data"]["objects"]:
+        world.store.create(kinds[made["kind"]], made)

@@ -11,6 +11,7 @@ from companyos_canary.commands.aliases import translated
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT
 from tests import docs
+from tests.commands.conftest import bound
 from tests.commands.test_create import template_object
 from tests.commands.test_experiment import judging
 from tests.commands.test_notifications import config_map
@@ -86,7 +87,10 @@ def test_an_option_of_every_command_that_harms_no_one_is_taken(
     stage: World, option: str, value: str, joined: bool
 ) -> None:
     given = (f"{option}={value}",) if joined else (option, value)
-    ran = stage.canary("get", "rollout", "companyos-api", *given)
+    if option.startswith("--as"):
+        bound(stage, "viewer", *(("--user", "ana") if option == "--as" else ("--group", "ops")))
+    user = ("--as", "eve") if option == "--as-group" else ()
+    ran = stage.canary("get", "rollout", "companyos-api", *given, *user)
     assert ran.code == ExitCode.OK, ran
     assert f"`{option}" in PAGE.read_text()
 

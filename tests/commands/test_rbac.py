@@ -10,8 +10,8 @@ import yaml
 from companyos_canary.argo.rights import ROLES, Right, role_manifest
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.api.access import Attributes, Roles, read_roles
-from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT, ROLE, ROLEBINDING, ROLLOUT
-from tests.commands.conftest import changing, paused_world
+from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT, ROLLOUT
+from tests.commands.conftest import bound, changing, paused_world
 from tests.commands.test_create import template_object
 from tests.commands.test_notifications import config_map
 from tests.commands.test_terminate import COMPARE
@@ -254,13 +254,6 @@ def test_what_is_no_role_or_nobody_is_2(world: World, arguments: tuple[str, ...]
 
 def test_each_role_has_the_rights_of_the_one_before_it() -> None:
     assert set(ROLES["viewer"]) < set(ROLES["deployer"]) < set(ROLES["operator"])
-
-
-def bound(world: World, *words: str) -> None:
-    """What `canary rbac` prints is in the cluster."""
-    kinds = {"Role": ROLE, "RoleBinding": ROLEBINDING}
-    for made in world.canary("rbac", *words, "-n", "companyos", "-o", "json").json["data"]["objects"]:
-        world.store.create(kinds[made["kind"]], made)
 
 
 @pytest.mark.parametrize(
