@@ -109,7 +109,7 @@ def without_fault(story: Story, world: World) -> Base:
 
 
 def _run(story: Story, world: World) -> Ran:
-    """What it wrote is taken away: a copy of the process shares the folder."""
+    """What it wrote is taken away: a copy of a World shares the folder."""
     before = set(world.folder.iterdir())
     try:
         return world.canary(*story.command)
