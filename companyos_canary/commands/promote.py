@@ -18,6 +18,7 @@ from companyos_canary.argo.patches.decision import Change, Decision, Refusal
 from companyos_canary.argo.patches.promote import (
     INCONCLUSIVE,
     began_later,
+    created_again,
     may_have_begun_since,
     moved_on,
     only_if,
@@ -125,6 +126,8 @@ def _here_only(session: Session, decide: Callable[[Rollout], Decision]) -> Calla
 
     def decision(live: Rollout) -> Decision:
         first.append(live)
+        if another := created_again(live, first[0]):
+            return another
         asked = None if session.cluster.written else session.asked_at
         now = asked + (session.runtime.clock.now() - session.began) if asked else None
         refusal = began_later(live, asked, now, first[0])

@@ -9,8 +9,10 @@ import pytest
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.quantity import format_time
+from companyos_canary.sandbox import kinds
 from companyos_canary.sandbox.faults.effects import Answer, Fault
 from tests.commands.conftest import at_the_pause, changing, freeze, interrupt
+from tests.commands.test_stopping_laws import before_the_patch
 from tests.world import CONFIG, MANUAL, Ran, World
 
 ROLLOUT = "/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/companyos-api"
@@ -301,3 +303,20 @@ def test_a_promote_in_the_second_in_which_its_pause_began_is_sent(world_of: Call
     assert pause
     assert pause == world.now.replace(microsecond=0)
     assert world.canary("promote").code == ExitCode.OK
+
+
+def test_a_rollout_that_was_created_again_is_another_one(waiting: World) -> None:
+    """Its template, so its hash, is the same, and it has no step left: no one promoted it."""
+    key = (kinds.ROLLOUT, "companyos", "companyos-api")
+
+    def again() -> None:
+        old = waiting.store.read(*key)
+        waiting.store.delete(*key)
+        meta = {k: v for k, v in old["metadata"].items() if k in ("name", "namespace", "labels")}
+        waiting.store.create(kinds.ROLLOUT, {"metadata": meta, "spec": old["spec"]})
+        waiting.advance(20)
+
+    before_the_patch(waiting, again)
+    ran = waiting.canary("promote")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert ran.err.startswith("error: `companyos-api` was deleted and created again since this promote was asked for\n")

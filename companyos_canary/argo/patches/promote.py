@@ -210,6 +210,16 @@ def may_have_begun_since(rollout: Rollout, asked: datetime) -> bool:
     return not rollout.is_fully_promoted and rollout.current_step is not None
 
 
+def created_again(rollout: Rollout, first: Rollout) -> Refusal | None:
+    """A refusal where it is not the one that was looked at, whatever it has in common with that."""
+    if rollout.uid == first.uid:
+        return None
+    return Refusal(
+        f"`{rollout.name}` was deleted and created again since this promote was asked for",
+        "look with `canary status`, then decide about the new one",
+    )
+
+
 def moved_on(rollout: Rollout, by: str = "") -> Refusal:
     """That the Rollout is at another step than the one that the promote was asked for at. `by`: whose promote it was,
     where that is known. Behind a pause that only a promote ends it was someone's; other steps end by themselves."""
