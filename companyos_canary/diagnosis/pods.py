@@ -110,7 +110,7 @@ def _gated(pod: Fields, age: timedelta | None, index: int) -> Trouble | None:
         *quote("Pod", pod, "metadata", "creationTimestamp"),
     )
     named = f"scheduling gate {gates[0]}" if len(gates) == 1 else f"scheduling gates {', '.join(gates)}"
-    sentence = f"pod {pod_name(pod)} is not scheduled: nobody has removed its {named} for {duration(age)}"
+    sentence = f"pod {pod_name(pod)} is not scheduled: {duration(age)} after its creation it still has the {named}"
     return Trouble("unschedulable", pod, sentence, evidence)
 
 

@@ -108,7 +108,7 @@ def aborted_by_person(case: Case) -> Explanation | None:
     action = abort_action(rollout.annotations)
     age = case.age(rollout.aborted_at)
     ago = f" {duration(age)} ago" if age else ""
-    if sent:  # nobody else writes it without the phase
+    if sent:  # no one else writes it without the phase
         because, sentence = "being aborted", f"{case.version} is being aborted: the controller has not shown it yet"
         return Explanation(sentence, written(case), case.command("get"), because)
     if not action and not (case.did and case.did.verb == "abort"):

@@ -253,7 +253,7 @@ def _ask(state: Pass, ran: Plugin, operation: str) -> Answer:
 
 
 def _name_at(state: Pass, index: int) -> str:
-    """The plugin of a step of the spec, "" where there is none."""
+    """The plugin of a step of the spec; "" of a step without one."""
     steps = state.view.steps
     step = steps[index] if index < len(steps) else None
     return str((step.raw.get("plugin") or {}).get("name") or "") if step is not None else ""
