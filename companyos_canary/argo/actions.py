@@ -98,8 +98,7 @@ def promoted_after(events: Iterable[Mapping[str, Any]], moment: datetime) -> Act
     """What an Event (the object) says of a promote after `moment`. Its times are whole seconds, its name is finer."""
     for raw in events:
         action = action_of_event(Event.from_object(raw))
-        name = str((raw.get("metadata") or {}).get("name", ""))
-        if action and action.verb.startswith("promote") and _made_at(name) > moment.timestamp():
+        if action and action.verb.startswith("promote") and _made_at(raw) > moment.timestamp():
             return action
     return None
 
@@ -108,18 +107,17 @@ def stepped_between(events: Iterable[Mapping[str, Any]], moment: datetime, now: 
     """Whether the controller says that it completed a step after `moment`. What is said again keeps the Event of its
     first time, so this finds some only; what is later than `now` is another clock's."""
     for raw in events:
-        made = _made_at(str((raw.get("metadata") or {}).get("name", "")))
         event = Event.from_object(raw)
         about_a_step = event.kind == "Rollout" and event.reason == "RolloutStepCompleted"
-        if about_a_step and moment.timestamp() < made <= now.timestamp():
+        if about_a_step and moment.timestamp() < _made_at(raw) <= now.timestamp():
             return True
     return False
 
 
-def _made_at(name: str) -> float:
-    """Seconds since 1970, from the name of an Event, as client-go makes it (a recorded one:
+def _made_at(event: Mapping[str, Any]) -> float:
+    """Seconds since 1970, from the name of an Event (the object), as client-go makes it (a recorded one:
     `companyos-api.18ec63162a625787`); 0 of another."""
-    found = _NAME.search(name)
+    found = _NAME.search(str((event.get("metadata") or {}).get("name", "")))
     return int(found[1], 16) / 1e9 if found else 0.0
 
 
