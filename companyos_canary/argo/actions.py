@@ -25,6 +25,9 @@ _MESSAGE = re.compile(
     re.DOTALL,
 )
 _NAME = re.compile(r"\.([0-9a-f]{1,16})(?:\.[0-9a-f]{16})?$")
+_COMPLETED = re.compile(r"Rollout step (\d+)/\d+ completed")  # message: recorded
+_COMBINED = "(combined from similar events): "
+STEP_COMPLETED = "RolloutStepCompleted"
 _MADE_ONE = ("deploy", "undo")
 
 
@@ -104,14 +107,48 @@ def promoted_after(events: Iterable[Mapping[str, Any]], moment: datetime) -> Act
 
 
 def stepped_between(events: Iterable[Mapping[str, Any]], moment: datetime, now: datetime) -> bool:
-    """Whether the controller says that it completed a step after `moment`. What is said again keeps the Event of its
-    first time, so this finds some only; what is later than `now` is another clock's."""
+    """Whether the controller says that it completed a step after `moment`; what is later than `now` is another
+    clock's."""
+    said = (_said(raw) for raw in events if _completes_a_step(raw))
+    return any(moment.timestamp() < earliest <= now.timestamp() for earliest, _ in said)
+
+
+def may_have_stepped(events: Iterable[Mapping[str, Any]], moment: datetime, number: int) -> bool:
+    """Whether the controller may have completed this step (the first is 1) after `moment`, in the same second: it has
+    counted up what it said of it before, and none of our promotes in that second explains that."""
+    counted = ours = 0
     for raw in events:
-        event = Event.from_object(raw)
-        about_a_step = event.kind == "Rollout" and event.reason == "RolloutStepCompleted"
-        if about_a_step and moment.timestamp() < _made_at(raw) <= now.timestamp():
-            return True
-    return False
+        earliest, latest = _said(raw)
+        if _completes_a_step(raw) and earliest <= moment.timestamp() < latest:
+            message = Event.from_object(raw).message
+            found = completed_step(message)
+            counted += found == number or message.startswith(_COMBINED)
+        elif (action := action_of_event(Event.from_object(raw))) and action.verb.startswith("promote"):
+            ours += int(moment.timestamp()) <= _made_at(raw) <= moment.timestamp()
+    return counted > ours
+
+
+def completed_step(message: str) -> int | None:
+    """The number of the step (the first is 1) that an Event with this message says to be completed. Its reason does not
+    number it."""
+    found = _COMPLETED.match(message)
+    return int(found[1]) if found else None
+
+
+def _completes_a_step(raw: Mapping[str, Any]) -> bool:
+    event = Event.from_object(raw)
+    return event.kind == "Rollout" and event.reason == STEP_COMPLETED
+
+
+def _said(raw: Mapping[str, Any]) -> tuple[float, float]:
+    """From when to when an Event (the object) was said for the last time, in seconds since 1970. client-go counts up
+    what it has said before: then the name is of the first time, also of an Event that is written again after it has
+    expired, and the last time is in whole seconds."""
+    event = Event.from_object(raw)
+    if event.count > 1 and event.at:
+        return event.at.timestamp(), event.at.timestamp() + 1
+    made = _made_at(raw)
+    return made, made
 
 
 def _made_at(event: Mapping[str, Any]) -> float:

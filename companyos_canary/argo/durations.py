@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from companyos_canary.argo.actions import STEP_COMPLETED, completed_step
 from companyos_canary.argo.limits import decided_of
 from companyos_canary.argo.progress import progress
 from companyos_canary.argo.steps import WeightStep, steps_of, weight_step_at
@@ -144,22 +145,19 @@ def failing_metrics(runs: Iterable[AnalysisRun]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-_COMPLETED = re.compile(r"Rollout step (\d+)/\d+ completed")  # message: recorded
-
-
 def step_times(snapshot: Snapshot) -> Mapping[int, datetime]:
     """By the index of the Rollout's own step. Told by events, which a cluster may drop, so that
-    any may be missing; none where it is not known when this update began. The status only has the step that is current,
-    and the Event's reason does not number it: the message does."""
+    any may be missing; none where it is not known when this update began. The status only has the step that is
+    current."""
     began = _began(snapshot)
     told = (
-        (int(found[1]) - 1, event.at)
+        (number - 1, event.at)
         for event in snapshot.events
         if began
         and event.at
         and event.at >= began
-        and event.reason == "RolloutStepCompleted"
-        and (found := _COMPLETED.match(event.message))
+        and event.reason == STEP_COMPLETED
+        and (number := completed_step(event.message))
     )
     return dict(told)
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from companyos_canary.actions.change import Changed, Verb, change, resolved_if_possible
 from companyos_canary.actions.wait import Time, wait
-from companyos_canary.argo.actions import promoted_after, stepped_between
+from companyos_canary.argo.actions import may_have_stepped, promoted_after, stepped_between
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
 from companyos_canary.argo.endings import Followed, Until, ended, parse_weight, waits_for_a_person
 from companyos_canary.argo.patches.decision import Change, Decision, Refusal
@@ -19,7 +19,9 @@ from companyos_canary.argo.patches.promote import (
     INCONCLUSIVE,
     began_later,
     created_again,
+    may_be_meant_for,
     may_have_begun_since,
+    may_have_moved_on,
     moved_on,
     only_if,
     promote_full,
@@ -140,14 +142,19 @@ def _here_only(session: Session, decide: Callable[[Rollout], Decision]) -> Calla
 
 def _by_events(session: Session, live: Rollout, asked: datetime, now: datetime) -> Refusal | None:
     """What the time of the step does not say an Event may: who promoted, or that a step was completed in the same
-    second, whoever did it. Without the right to list them it is not known."""
+    second, whoever did it. Without the right to list them it is not known. Where an Event only says that it may be so,
+    nothing is sent: one promote means one step, and asking again costs a second."""
     try:
         events = session.cluster.items(events_about(live.namespace, "Rollout", live.name))
     except CanaryError:
         return None
     if found := promoted_after(events, asked):
         return moved_on(live, found.by)
-    return moved_on(live) if stepped_between(events, asked, now) else None
+    if stepped_between(events, asked, now):
+        return moved_on(live)
+    before = may_be_meant_for(live)
+    maybe = before is not None and may_have_stepped(events, asked, before + 1)
+    return may_have_moved_on(live) if maybe else None
 
 
 def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout: timedelta | None) -> Answer:

@@ -220,10 +220,13 @@ def step_on(world: World) -> None:
 TWO_GATES = CONFIG.replace("10, analysis: 6s", "10, pause: manual").replace("25, analysis: 6s", "25, pause: manual")
 
 
-def promoted_second(world: World, method: str, first: Callable[[], None]) -> str:
+TO_THE_PAUSE = ("deploy", "v1.1.0", "--until", "paused")
+
+
+def promoted_second(world: World, method: str, first: Callable[[], None], begin: tuple[str, ...] = TO_THE_PAUSE) -> str:
     """What a promote is told that was asked for just before `first` ended the same pause; the next one has begun by
     the time that the promote's GET or PATCH arrives."""
-    assert world.canary("deploy", "v1.1.0", "--until", "paused").code == ExitCode.OK
+    assert world.canary(*begin).code == ExitCode.OK
     world.advance(20)
     world.now = world.now.replace(microsecond=100_000)
 
@@ -261,8 +264,75 @@ def test_a_promote_of_another_tool_in_the_same_second_is_noticed_too(
 ) -> None:
     """It leaves no Event of ours; the controller leaves one of the step that it completed."""
     world = world_of(TWO_GATES.replace("replicas: 10", "replicas: 4"))
-    told = promoted_second(world, method, lambda: world.patch({"status": {"pauseConditions": None}}, "status"))
+    told = promoted_second(world, method, lambda: plugins_promote(world))
     assert told == "since this promote was asked for: another one was faster"
+
+
+def plugins_promote(world: World) -> None:
+    world.patch({"status": {"pauseConditions": None}}, "status")
+
+
+@pytest.fixture
+def tried_before(world_of: Callable[[str], World]) -> World:
+    """v1.1.0 came to the second gate and was aborted: what the controller says of it at the next try, it has said
+    before."""
+    world = world_of(TWO_GATES.replace("replicas: 10", "replicas: 4"))
+    assert world.canary(*TO_THE_PAUSE).code == ExitCode.OK
+    plugins_promote(world)
+    world.until(lambda r: bool(r.pause_conditions) and (r.step_index or 0) > 1)
+    assert world.canary("abort").code == ExitCode.OK
+    return world
+
+
+def test_a_promote_of_another_tool_is_noticed_by_a_count_that_was_raised(tried_before: World) -> None:
+    """The controller says of this step what it said at the first try: the Event counts that up, keeps its name
+    and has a time of whole seconds, so it may also have been a moment before."""
+    told = promoted_second(tried_before, "GET", lambda: plugins_promote(tried_before), ("retry",))
+    assert told == "in the second in which this promote was asked for: it may have been meant for the step before"
+    counts = {e["message"]: e["count"] for e in tried_before.store.items(kinds.EVENT, "companyos")}
+    assert counts["Rollout step 2/6 completed (pause)"] == 2
+
+
+def test_a_step_that_was_completed_in_a_later_second_is_noticed_by_a_raised_count(
+    world_of: Callable[[str], World],
+) -> None:
+    """A step that runs has no time of its own: that it is another one says the Event."""
+    world = world_of(MANUAL.replace("replicas: 10", "replicas: 4"))
+    assert world.canary(*TO_THE_PAUSE).code == ExitCode.OK
+    plugins_promote(world)
+    world.until(lambda r: r.current_step is not None and r.current_step.kind == "analysis")
+    for command in ("abort", "retry"):
+        assert world.canary(command).code == ExitCode.OK
+    world.until(lambda r: bool(r.pause_conditions))
+
+    def first() -> None:
+        world.advance(1)
+        plugins_promote(world)
+        world.until(lambda r: r.current_step is not None and r.current_step.kind == "analysis")
+
+    acts = [first]
+    world.breaks = lambda _: bool(acts and acts.pop()())  # type: ignore[func-returns-value]
+    ran = world.canary("promote", "--skip-step", "--no-wait")
+    assert ran.code == ExitCode.REFUSED, ran
+    assert " since this promote was asked for" in ran.err
+    step = world.rollout().current_step
+    assert step
+    assert step.kind == "analysis"
+
+
+def test_who_promoted_twice_with_this_program_is_taken_at_their_word(tried_before: World) -> None:
+    """What the raised count says was done by the first of the two, before the second was asked for."""
+    world = tried_before
+    assert world.canary("retry").code == ExitCode.OK
+    world.advance(20)
+    world.now = world.now.replace(microsecond=100_000)
+    index = world.rollout().step_index
+    assert world.canary("promote", "--no-wait").code == ExitCode.OK
+    world.advance(0.1)
+    assert world.rollout().pause_conditions
+    assert world.rollout().step_index != index
+    ran = world.canary("promote", "--no-wait")
+    assert ran.code == ExitCode.OK, ran
 
 
 def test_no_one_is_said_to_have_been_faster_where_a_step_ended_by_itself(world_of: Callable[[str], World]) -> None:

@@ -231,11 +231,31 @@ def moved_on(rollout: Rollout, by: str = "") -> Refusal:
     )
 
 
+def may_have_moved_on(rollout: Rollout) -> Refusal:
+    """That no one can tell which of two steps the promote was asked for at."""
+    return Refusal(
+        f"`{rollout.name}` has moved on to {place_of(rollout)} in the second in which this promote was asked for: "
+        "it may have been meant for the step before",
+        "look with `canary status`, then decide about this step",
+    )
+
+
+def last_passed(rollout: Rollout) -> int | None:
+    """The index of the last step before the current one that took any time."""
+    steps = rollout.steps[: rollout.step_index or 0]
+    return next((i for i in reversed(range(len(steps))) if steps[i].kind not in _AT_ONCE), None)
+
+
 def _was_promoted(rollout: Rollout) -> bool:
     """Whether the last step that took any time waited for a person."""
-    passed = rollout.steps[: rollout.step_index or 0]
-    last = next((s for s in reversed(passed) if s.kind not in _AT_ONCE), None)
-    return last is not None and last.waits_for_a_person
+    last = last_passed(rollout)
+    return last is not None and rollout.steps[last].waits_for_a_person
+
+
+def may_be_meant_for(rollout: Rollout) -> int | None:
+    """The index of the step before, where a promote may have been meant for that one: a pause that a person ended, or,
+    where a running step is to be skipped, any that took time."""
+    return last_passed(rollout) if _was_promoted(rollout) or not rollout.pause_conditions else None
 
 
 def only_if(rollout: Rollout, *, step: int | None, revision: int | None) -> Refusal | None:
