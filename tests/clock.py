@@ -1,8 +1,9 @@
 """A clock that only moves when a test says so, and controllers that are late by it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from companyos_canary.sandbox.behaviour import Delay, Pace
+from companyos_canary.sandbox.behaviour import PROMPT, Delay, Pace
 
 START = datetime(2026, 11, 23, 12, 0, 0, 300_000, tzinfo=UTC)
 
@@ -32,3 +33,11 @@ def always(delay: timedelta) -> Delay:
 def late(delay: Delay) -> Pace:
     """Everyone is as late as that."""
     return Pace(delay, delay, delay)
+
+
+PACES: dict[str, Callable[[], Pace]] = {
+    "prompt": lambda: PROMPT,
+    "1s": lambda: late(always(timedelta(seconds=1))),
+    "3s": lambda: late(always(timedelta(seconds=3))),
+}
+"""How late everyone may be in a test of a verb."""

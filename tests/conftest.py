@@ -6,6 +6,8 @@ import gc
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
+from tests.clock import PACES
+
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("suite", _PATIENT, max_examples=30)
 settings.register_profile("soak", _PATIENT, max_examples=1000)
@@ -13,6 +15,20 @@ settings.register_profile("soak", _PATIENT, max_examples=1000)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-screens", action="store_true", help="write the expected screens and schema anew")
+    parser.addoption("--pace", action="append", choices=PACES, help="how late the sandbox is in tests of commands")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of a command is run at each pace that is asked for (see tests/commands/conftest.py)."""
+    if "pace" not in metafunc.fixturenames:
+        return
+    asked = metafunc.config.getoption("pace") or ["prompt"]
+    if metafunc.definition.get_closest_marker("every_pace"):
+        asked = list(PACES)
+    if metafunc.definition.get_closest_marker("prompt_only"):
+        asked = ["prompt"]
+    if asked != ["prompt"]:
+        metafunc.parametrize("pace", asked, indirect=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

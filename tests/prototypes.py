@@ -21,7 +21,7 @@ _PLAYED: dict[tuple[Any, ...], tuple[World, dict[Path, bytes]]] = {}
 def begun(story: str, config: str, folder: Path, play: Callable[[Path, str], World]) -> World:
     """The World that `play` makes in a folder with a canary.yaml. It is played for the first test that asks for the
     story, and kept as it is then, with its files: that test may change or remove them."""
-    asked = (story, config, World.feed)
+    asked = (story, config, World.feed, World.usual)
     if asked not in _PLAYED:
         played = play(folder, config)
         _PLAYED[asked] = _copy(played, folder), _files(folder)

@@ -114,7 +114,8 @@ def one_after_the_other(works: Sequence[Callable[[], None]]) -> None:
 class World:
     """`config` is written as canary.yaml into `folder` (none where it is empty). `controller`
     False: no one acts on Rollouts. `scrape` is in seconds. `scenario` says what versions do; with
-    a `seed` requests are drawn. `pace` says how late controllers and kubelet act, `release` which Argo Rollouts it is.
+    a `seed` requests are drawn. `pace` says how late controllers and kubelet act (unless given: as `usual` says, which
+    the option `--pace` of the tests sets), `release` which Argo Rollouts it is.
     `on_wait` runs each time that a command waits, `allowed` says what the
     user may do, `breaks` for which requests the product itself has a mistake, `start` begins
     work next to a command, `together` does several works in parallel. `feed` makes what a
@@ -126,7 +127,7 @@ class World:
     scrape: float = 0.5
     scenario: Scenario = field(default_factory=default)
     seed: int | None = None
-    pace: Pace = PROMPT
+    pace: Pace = field(default_factory=lambda: World.usual())  # noqa: PLW0108 - it may be set later
     release: Release = V1_9
     environ: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
@@ -138,6 +139,7 @@ class World:
     expires: datetime | None = None
 
     feed: ClassVar["type[LockstepFeed] | type[SteppedFeed]"]
+    usual: ClassVar[Callable[[], Pace]] = staticmethod(lambda: PROMPT)
 
     def __post_init__(self) -> None:
         self.now = START

@@ -25,8 +25,17 @@ import pytest
 from companyos_canary.cluster.kinds import path_target
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.kinds import ROLE, ROLEBINDING
+from tests.clock import PACES
 from tests.prototypes import begun
 from tests.world import CONFIG, MANUAL, SteppedFeed, World
+
+
+@pytest.fixture(autouse=True)
+def pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How late everyone is in the Worlds of this test."""
+    name: str = getattr(request, "param", "prompt")
+    monkeypatch.setattr(World, "usual", staticmethod(PACES[name]))
+    return name
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ takes a second or three to notice a change, as in a real cluster. Whatever the p
 when it ends, and never takes the state of before for an answer to it."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,7 @@ import yaml
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.sandbox.behaviour import PROMPT
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EXPERIMENT
-from tests.clock import always, late
 from tests.commands.conftest import changing, interrupt
 from tests.commands.test_create import template_object
 from tests.commands.test_experiment import judging
@@ -23,11 +20,7 @@ from tests.commands.test_terminate import COMPARE
 from tests.prototypes import begun
 from tests.world import CONFIG, MANUAL, Ran, World
 
-PACES = {
-    "prompt": lambda: PROMPT,
-    "a second": lambda: late(always(timedelta(seconds=1))),
-    "three seconds": lambda: late(always(timedelta(seconds=3))),
-}
+pytestmark = pytest.mark.every_pace
 FULL = ("promote", "--full", "--yes", "--reason", "hotfix")
 REPLICAS = 4
 FEW = MANUAL.replace("replicas: 10", f"replicas: {REPLICAS}")
@@ -35,20 +28,19 @@ ALONE = CONFIG.replace("replicas: 10", f"replicas: {REPLICAS}")
 Begin = Callable[..., World]
 
 
-@pytest.fixture(params=PACES)
-def begin(tmp_path: Path, request: pytest.FixtureRequest) -> Begin:
-    """v1.0.0 is Healthy, and each of `before` has ended well; at this pace."""
-    pace: str = request.param
+@pytest.fixture
+def begin(tmp_path: Path) -> Begin:
+    """v1.0.0 is Healthy, and each of `before` has ended well."""
 
     def play(before: tuple[tuple[str, ...], ...], folder: Path, config: str) -> World:
-        world = World(folder, config, pace=PACES[pace]())
+        world = World(folder, config)
         for command in (("apply", "v1.0.0"), *before):
             ran = world.canary(*command)
             assert ran.code == ExitCode.OK, ran
         world.requests.clear()
         return world
 
-    return lambda *before, config=FEW: begun(f"{pace}: {before}", config, tmp_path, partial(play, before))
+    return lambda *before, config=FEW: begun(f"late: {before}", config, tmp_path, partial(play, before))
 
 
 PAUSED = ("deploy", "v1.1.0", "--until", "paused")
