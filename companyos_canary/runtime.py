@@ -11,10 +11,9 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -22,8 +21,6 @@ from companyos_canary import adapters
 from companyos_canary.errors import CanaryError, ExitCode, Interrupted, harmless, words
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.cluster.feed import Feed
     from companyos_canary.config import Resolved, Settings
@@ -81,6 +78,7 @@ class Runtime:
     together: Callable[[Sequence[Callable[[], None]]], None] = adapters.in_threads
     host: Callable[[], str] = adapters.host
     no_color: bool = False
+    said: int = 0  # how often something was written on stderr
     _silenced: bool = False
     _seq: int = 0
 
@@ -155,31 +153,10 @@ class Runtime:
         background = self.environ.get("COLORFGBG", "").rpartition(";")[2]
         return theme == "light" or (not theme and background in _LIGHT)
 
-    @cached_property
-    def out(self) -> "Console":
-        """The console on stdout."""
-        from rich.console import Console
-
-        facts = self.facts
-        return Console(
-            file=self.stdout,
-            force_terminal=facts.terminal,
-            no_color=not facts.colour,
-            color_system="standard" if facts.colour else None,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            soft_wrap=not facts.terminal,
-            width=facts.width,
-            height=facts.height,
-            legacy_windows=False,
-            _environ={},
-        )
-
-    def fit(self) -> None:
-        """Makes the console as large as the terminal is now."""
-        facts = self.facts
-        self.out.width, self.out.height = facts.width, facts.height
+    def draw(self, rows: Iterable[str]) -> None:
+        """What `ink` has made, on a terminal, at once: the colours are in it, and nothing else that moves anything."""
+        self.stdout.write("".join(f"{row}\n" for row in rows))
+        self.stdout.flush()
 
     def say(self, line: str, *, ours: str = "") -> None:
         """One line of result, on stdout, at once."""
@@ -210,6 +187,7 @@ class Runtime:
     def say_error(self, line: str) -> None:
         """One line for people, on stderr; folded as a sentence on a terminal."""
         line = harmless(self.harmless(line), keep=_LINES)
+        self.said += 1
         try:
             self.stderr.write((self._folded(line) if self.stderr.isatty() else line) + "\n")
             self.stderr.flush()

@@ -14,6 +14,7 @@ from companyos_canary.errors import UsageError
 from companyos_canary.runtime import Clock, Runtime
 from tests.world import Pipe, Terminal
 
+MAGENTA, YELLOW = "35", "33"
 SENTENCE = "there is nothing to compare with: the Rollout of this namespace has one revision"
 
 
@@ -80,7 +81,7 @@ def test_what_is_to_be_copied_is_left_as_it_is(line: str) -> None:
 def test_a_light_background_has_colours_that_can_be_read_on_it(environ: dict[str, str], light: bool) -> None:
     facts = runtime(Terminal(), Pipe(), **environ).facts
     assert facts.light is light
-    assert facts.style("warning") == ("magenta" if light else "yellow")
+    assert facts.style("warning") == (MAGENTA if light else YELLOW)
 
 
 @pytest.mark.parametrize(

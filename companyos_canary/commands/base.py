@@ -212,7 +212,7 @@ def _print(session: Session, answer: Answer) -> None:
         if answer.name:
             runtime.say(answer.name)
     elif answer.picture is not None and runtime.facts.terminal:
-        runtime.out.print(answer.picture())
+        runtime.draw(answer.picture())
     else:
         for line in answer.lines:
             runtime.tell(session.addressed(line))

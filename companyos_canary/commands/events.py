@@ -159,7 +159,7 @@ def _watch(session: base.Session, live: Rollout) -> base.Answer:
                 runtime.say_event("event", e)
         elif runtime.facts.terminal and fresh:
             picture = look(snapshot, now(), place)
-            runtime.out.print(ink(view.event_lines(fresh, picture, runtime.facts), runtime.facts))
+            runtime.draw(ink(view.event_lines(fresh, picture, runtime.facts), runtime.facts))
         else:
             for e in fresh:
                 runtime.say(view.plain(e))

@@ -156,7 +156,7 @@ def _again(session: Session, every: timedelta) -> Answer:
         drawn = None
         if session.human and runtime.facts.terminal:
             clock = runtime.clock.now
-            drawn = stack.enter_context(Drawn(runtime.out, lambda: clock().timestamp()))
+            drawn = stack.enter_context(Drawn(runtime.stdout, lambda: clock().timestamp()))
         for note in asking.notes():
             session.note(note)
         asking.scope(asking.look()[0])
@@ -164,9 +164,8 @@ def _again(session: Session, every: timedelta) -> Answer:
             while True:
                 found, _ = asking.look()
                 if drawn:
-                    runtime.fit()
                     facts = runtime.facts
-                    drawn.update(ink(prometheus.screen(found, facts), facts))
+                    drawn.update(ink(prometheus.screen(found, facts), facts), facts)
                 elif session.human:
                     for line in prometheus.plain(found):
                         runtime.say(line)

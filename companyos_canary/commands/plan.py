@@ -110,7 +110,7 @@ def _row(
     )
 
 
-def _drawn(lines: "list[Line]", facts: "Facts") -> Any:
+def _drawn(lines: "list[Line]", facts: "Facts") -> tuple[str, ...]:
     from companyos_canary.view.ink import ink
 
     return ink(lines, facts)

@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 
 class Answer(Struct, frozen=True):
     """What a verb found or did. `data` is what -o json prints, or a function that makes it. `lines`
-    are the result for people, on stdout; `picture` makes a rich renderable in their place on a
+    are the result for people, on stdout; `picture` makes rows in colour in their place on a
     terminal; `notes` go to stderr. `objects` serve -o yaml, `name` serves -o name. `error`: why a
     part of it is missing; it is told too, and gives the exit code."""
 
     code: ExitCode = ExitCode.OK
     data: Any = None
     lines: tuple[str, ...] = ()
-    picture: Callable[[], Any] | None = None
+    picture: Callable[[], tuple[str, ...]] | None = None
     notes: tuple[str, ...] = ()
     objects: tuple[Mapping[str, Any], ...] = ()
     name: str = ""

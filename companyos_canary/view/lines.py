@@ -8,26 +8,27 @@ from msgspec import Struct
 
 Tone = Literal["", "success", "warning", "failure", "hint", "off", "doing", "asking", "bad", "done", "gone"]
 
-# The last five fill a whole line: what continues, waits for a person, went wrong, is done, is out of date. 231 is white
-# in every theme; the `white` of some light ones is a dark grey.
+# The numbers of SGR (ECMA-48): 31 is red, 33 yellow, 35 magenta, 1 bold, 44 a blue background, 90 a bright black.
+# These fill a whole line: what continues, waits for a person, went wrong, is done, is out of date. 97 is bright white;
+# the `white` of some light themes is a dark grey.
 BANNERS: dict[Tone, str] = {
-    "doing": "bold color(231) on blue",
-    "asking": "black on yellow",
-    "bad": "bold color(231) on red",
-    "done": "black on green",
-    "gone": "bold color(231) on bright_black",
+    "doing": "1;97;44",
+    "asking": "30;43",
+    "bad": "1;97;41",
+    "done": "30;42",
+    "gone": "1;97;100",
 }
 STYLES: dict[Tone, str] = {
     "": "",
-    "success": "green",
-    "warning": "yellow",
-    "failure": "red",
-    "hint": "cyan",
-    "off": "bright_black",
+    "success": "32",
+    "warning": "33",
+    "failure": "31",
+    "hint": "36",
+    "off": "90",
     **BANNERS,
 }
 # Yellow and cyan can hardly be read on white.
-ON_LIGHT: dict[Tone, str] = {**STYLES, "warning": "magenta", "hint": "blue"}
+ON_LIGHT: dict[Tone, str] = {**STYLES, "warning": "35", "hint": "34"}
 
 
 class Facts(Struct, frozen=True):
@@ -47,7 +48,7 @@ class Facts(Struct, frozen=True):
         return UNICODE if self.unicode else ASCII
 
     def style(self, role: Tone) -> str:
-        """The rich style of a role; empty without colour, so that no escape is ever written."""
+        """The numbers of SGR for a role; empty without colour, so that no escape is ever written."""
         return (ON_LIGHT if self.light else STYLES)[role] if self.colour else ""
 
 
@@ -152,9 +153,20 @@ def phase_symbol(symbols: Symbols, word: str) -> str:
     return marks.get(word, symbols.unknown)
 
 
+def painted(text: str, style: str) -> str:
+    """A text in a colour: the numbers of SGR, or nothing."""
+    return f"\x1b[{style}m{text}\x1b[0m" if style and text else text
+
+
+# Our symbols, bars and dots: nothing is loaded to count them.
+_ONE_COLUMN = frozenset(
+    {*map(chr, range(0x20, 0x7F)), *map(chr, range(0x2500, 0x25FD)), *map(chr, range(0x2800, 0x2900)), *"✔✖‖•→…≈"}
+)
+
+
 def columns_of(text: str) -> int:
     """The columns that a text takes."""
-    if text.isascii():
+    if text.isascii() or _ONE_COLUMN.issuperset(text):
         return len(text)
     from rich.cells import cell_len  # noqa: PLC0415 - only where it is more than counting
 

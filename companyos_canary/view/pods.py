@@ -10,7 +10,7 @@ from companyos_canary.errors import harmless
 from companyos_canary.model.rollout import BlueGreen
 from companyos_canary.model.workload import LogLine, ReplicaSet
 from companyos_canary.view.format import duration, left, shorten
-from companyos_canary.view.lines import Facts, Line, Tone, columns_of, cut, cut_start, filled, joined
+from companyos_canary.view.lines import Facts, Line, Tone, columns_of, cut, cut_start, filled, joined, painted
 
 _NAME_ROOM = 36
 
@@ -198,8 +198,9 @@ def _message(state: PodState) -> str:
 _ROLES: dict[str, Tone] = {"canary": "hint", "stable": "success"}
 
 
-_OF_PODS = ("cyan", "magenta", "yellow", "blue", "green", "bright_red")
-_ON_LIGHT = ("blue", "magenta", "green", "red", "cyan", "black")
+# The numbers of SGR: cyan, magenta, yellow, blue, green, bright red; and blue, magenta, green, red, cyan, black.
+_OF_PODS = ("36", "35", "33", "34", "32", "91")
+_ON_LIGHT = ("34", "35", "32", "31", "36", "30")
 
 
 def log_line(found: LogLine, facts: Facts, *, prefixed: bool, pods: dict[str, int]) -> str:
@@ -211,9 +212,7 @@ def log_line(found: LogLine, facts: Facts, *, prefixed: bool, pods: dict[str, in
         return text
     role, pod = found.role, found.pod.rpartition("-")[2]
     if facts.colour:
-        from rich.style import Style  # noqa: PLC0415 - a pipe does without rich
-
         palette = _ON_LIGHT if facts.light else _OF_PODS
-        pod = Style.parse(palette[pods.setdefault(found.pod, len(pods)) % len(palette)]).render(pod)
-        role = Style.parse(facts.style(_ROLES[role])).render(role) if role in _ROLES else role
+        pod = painted(pod, palette[pods.setdefault(found.pod, len(pods)) % len(palette)])
+        role = painted(role, facts.style(_ROLES[role])) if role in _ROLES else role
     return f"{role} {pod} {text}"

@@ -1,53 +1,48 @@
 """A screen that is drawn again and again in place, at most five times a second."""
 
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from typing import TextIO
 
-from rich.console import Console, RenderableType
-from rich.control import Control
-from rich.live import Live as RichLive
+from companyos_canary.view.lines import Facts
 
-_SHORTEST = 0.2
+_SHORTEST, _LONGEST = 0.2, 10.0
+_HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
+_CLEAR, _BELOW = "\x1b[2J\x1b[H", "\r\x1b[J"
+_EMPTY = "\r\x1b[2K"  # before a row is written: at the end of a full one it would take the last character away
 
 
 class LiveScreen:
-    """`with Live(console, clock) as live: live.update(frame)`. `clock` counts seconds. What comes
-    sooner than 0.2 s after a frame waits for the next update, `tick`, or the end; one that is there
-    already is not drawn again. The last frame stays in the scrollback, and the cursor is back
-    whatever happens. Where the console has another size than before the screen is cleared."""
+    """`with LiveScreen(out, clock) as live: live.update(rows, facts)`. `clock` counts seconds. What comes
+    sooner than 0.2 s after a frame waits for the next update, `tick`, or the end. Only rows that are not there
+    already are written, and the last one, where the cursor stays; but all of them where ten seconds have passed, as
+    others may have written over them. The last frame stays in the scrollback, and the cursor is back whatever
+    happens. Where the terminal has another size than before the screen is cleared."""
 
-    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
-        self._live = RichLive(
-            console=console,
-            auto_refresh=False,
-            transient=False,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            vertical_overflow="crop",
-        )
+    def __init__(self, out: TextIO, clock: Callable[[], float]) -> None:
+        self._out = out
         self._clock = clock
+        self._waiting: tuple[tuple[str, ...], Facts] | None = None
+        self._rows: tuple[str, ...] = ()
+        self._frame: tuple[str, ...] = ()
+        self._size: tuple[int, int] | None = None
         self._drawn_at: float | None = None
-        self._waiting: RenderableType | None = None
-        self._console = console
-        self._size = (console.width, console.height)
-        self._drawn: RenderableType | None = None
+        self._whole_at: float | None = None
 
     def __enter__(self) -> "LiveScreen":
-        self._live.__enter__()
+        self._say(_HIDE)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        """All of the last frame, also what is higher than the terminal."""
         try:
-            if self._waiting is not None:
-                self._draw(self._waiting)
+            if rows := self._waiting[0] if self._waiting else self._frame:
+                self._say(self._over(rows) + "\n")
         finally:
-            self._live.__exit__(kind, error, traceback)
+            self._say(_SHOW)
 
-    def update(self, frame: RenderableType) -> None:
+    def update(self, rows: tuple[str, ...], facts: Facts) -> None:
         """Draws the frame now, or keeps it until that is allowed."""
-        self._waiting = frame
+        self._waiting = (rows, facts)
         self.tick()
 
     def tick(self) -> float | None:
@@ -57,22 +52,53 @@ class LiveScreen:
         due = 0.0 if self._drawn_at is None else self._drawn_at + _SHORTEST - self._clock()
         if due > 0:
             return due
-        self._draw(self._waiting)
+        rows, facts = self._waiting
+        self._waiting, self._frame = None, rows
+        self._draw(rows[: facts.height], (facts.width, facts.height))
         return None
-
-    def _draw(self, frame: RenderableType) -> None:
-        self._waiting = None
-        size = (self._console.width, self._console.height)
-        if size != self._size:
-            self._size = size
-            self.begin_anew()
-        if frame != self._drawn:
-            self._drawn, self._drawn_at = frame, self._clock()
-            self._live.update(frame, refresh=True)
 
     def begin_anew(self) -> None:
         """On a clear screen: the terminal has folded or cut the frame before, or someone else has
         written, so no one knows where it is now."""
-        self._drawn = None
-        self._console.control(Control.clear(), Control.home())
-        self._live._live_render._shape = None  # rich would go up by the old height
+        self._rows = ()
+        self._say(_CLEAR)
+
+    def write_over(self) -> None:
+        """The next frame as a whole: someone else has written where the cursor was."""
+        self._whole_at = None
+
+    def _draw(self, rows: tuple[str, ...], size: tuple[int, int]) -> None:
+        if self._size not in (None, size):
+            self.begin_anew()
+        self._size, now = size, self._clock()
+        if rows == self._rows and self._whole_at is not None:
+            return
+        whole = self._whole_at is None or now - self._whole_at >= _LONGEST
+        self._drawn_at, self._whole_at = now, now if whole else self._whole_at
+        self._say(self._over(rows) if whole else "".join(self._changed(rows)))
+
+    def _over(self, rows: tuple[str, ...]) -> str:
+        """All rows, from the first row of what is there; in any column `\n` goes down, and makes room where the screen
+        ends."""
+        above, self._rows = len(self._rows) - 1, rows
+        return f"{_up(above)}{_BELOW}" * (above >= 0) + "\n".join(rows)
+
+    def _changed(self, rows: tuple[str, ...]) -> Iterator[str]:
+        """From the last row of what is there to the last row of what will be."""
+        before, self._rows = self._rows, rows
+        at, last = max(0, len(before) - 1), len(rows) - 1
+        if at > last:
+            yield _up(at - last - 1) + _BELOW
+            at = last + 1
+        for n, row in enumerate(rows):
+            if n == last or before[n : n + 1] != (row,):
+                yield (_up(at - n) if n < at else "\n" * (n - at)) + (_EMPTY if n < len(before) else "") + row
+                at = n
+
+    def _say(self, text: str) -> None:
+        self._out.write(text)
+        self._out.flush()
+
+
+def _up(rows: int) -> str:
+    return f"\x1b[{rows}A" if rows > 0 else ""

@@ -5,7 +5,6 @@ from functools import cache, partial
 
 from msgspec import Struct
 from msgspec.structs import replace
-from rich.text import Text
 
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.outcome import Ending
@@ -101,7 +100,7 @@ _LEVELS = (
 )
 
 
-def screen(picture: Picture, facts: Facts, *, desk: Desk | None = None, leave: str = "") -> Text:
+def screen(picture: Picture, facts: Facts, *, desk: Desk | None = None, leave: str = "") -> tuple[str, ...]:
     """The live screen, as high as the terminal: the banner is its first line, and the keys its last. With
     a `desk` keys are read and told; `leave` is the key that ends it without one (`Ctrl-C`)."""
     ahead = _ahead(picture, facts, desk, leave)[-max(1, facts.height - 2) :]
@@ -116,7 +115,7 @@ def screen(picture: Picture, facts: Facts, *, desk: Desk | None = None, leave: s
     return ink([*lines, *blank, *ahead], facts)
 
 
-def last_screen(picture: Picture, facts: Facts, *, closed: bool = True) -> Text:
+def last_screen(picture: Picture, facts: Facts, *, closed: bool = True) -> tuple[str, ...]:
     """The frame that stays, no higher than it must be. What comes next is left to the closing
     sentences; where they are `closed` by how it ended, the banner is too."""
     told = closed and picture.progress.activity in ("healthy", "aborted", "degraded")
@@ -156,7 +155,7 @@ def _two_columns(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[
     return [*top, *lines, ()]
 
 
-def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) -> Text:
+def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
     """The sentences under the last frame of a live screen."""
     return ink(closing(ending, facts, place=place), facts)
 

@@ -201,7 +201,7 @@ def test_a_step_that_was_skipped_is_not_said_to_have_passed(running: World) -> N
 
 def test_the_end_of_a_screen_says_each_command_once(waiting: World) -> None:
     ran = waiting.canary("watch", "--until", "paused", terminal=True)
-    last = ran.out[ran.out.rindex("\x1b[2K") :]
+    last = ran.out[ran.out.rindex("\x1b[J") :]
     assert last.count("canary promote") == last.count("canary abort") == 1
 
 

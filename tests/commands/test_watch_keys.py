@@ -66,7 +66,7 @@ def test_promote_is_refused_while_a_step_runs_as_the_command_does(running: World
     ran = watch(running, (1, "p"), LEAVE)
     assert refusal[:60] in ran.out
     assert "canary watch" not in ran.out.partition(refusal[:60])[2].partition("q leave")[0], "it is watched already"
-    assert "`canary promote --skip-step` ends this step" in " ".join(ran.out.split())
+    assert "`canary promote --skip-step` ends this step" in " ".join(ran.out.replace("\x1b[2K", "").split())
     assert "any other key" not in ran.out
     assert changing(running) == ["POST", "POST"]
 

@@ -1,8 +1,11 @@
 """Moments of one story, built: what the screens, lines and records are tested with."""
 
+import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
+from rich.ansi import AnsiDecoder
 from rich.text import Text
 
 from companyos_canary.argo.events import events
@@ -323,6 +326,24 @@ def whole_lines(snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place
     return tuple(map(plain_text, whole_screen(look(snapshot, now, place), facts, "all", 12)))
 
 
+def on_terminal(rows: Iterable[str]) -> Text:
+    """What a terminal shows of rows that `ink` has made."""
+    read = AnsiDecoder()
+    return Text("\n").join(map(read.decode_line, rows))
+
+
+_DARK = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+_COLOURS = (*_DARK, *(f"bright_{name}" for name in _DARK))
+
+
+def colour_names(text: Text, words: str = "") -> set[str]:
+    """The colours of these words, or of anything."""
+    at = text.plain.index(words) if words else 0
+    end = at + len(words) if words else len(text)
+    covering = [s for s in text.spans if s.start < end and s.end > at]
+    return {re.sub(r"color\((\d+)\)", lambda m: _COLOURS[int(m[1])], str(s.style)) for s in covering}
+
+
 def screen(
     snapshot: Snapshot,
     now: datetime,
@@ -334,4 +355,4 @@ def screen(
     leave: str = "",
 ) -> Text:
     """A frame of the live screen, as `watch` makes it of what the cluster said."""
-    return view.screen(seen(snapshot, now, place, live), facts, desk=desk, leave=leave)
+    return on_terminal(view.screen(seen(snapshot, now, place, live), facts, desk=desk, leave=leave))

@@ -4,16 +4,16 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from rich.text import Text
 
 from companyos_canary.argo.picture import look
 from companyos_canary.model.place import Place
 from companyos_canary.view.banner import banner_line
+from companyos_canary.view.ink import ink
 from companyos_canary.view.lines import BANNERS, Facts, plain_text
 from companyos_canary.view.metric_table import metrics_lines
 from companyos_canary.view.panels import Desk
 from tests.builders import NOW, result_object, run, snapshot
-from tests.view.scenes import ALL, GOOD, prometheus, rolled_back, screen
+from tests.view.scenes import ALL, GOOD, colour_names, on_terminal, prometheus, rolled_back, screen
 
 PLACE = Place(context="prod-eu", who="ana")
 SIZES = [(80, 24), (120, 40), (200, 60), (40, 10), (20, 5)]
@@ -50,7 +50,9 @@ def test_its_colour_fills_the_row(name: str) -> None:
     frame = screen(ALL[name](), NOW, Facts(100, 30), place=PLACE, desk=Desk())
     ((_, role),) = (part for part in banner_line(look(ALL[name](), NOW, PLACE), Facts()) if isinstance(part, tuple))
     assert role == COLOURS[name]
-    styled = [s for s in frame.spans if str(s.style) == BANNERS[role]]
+    (coloured,) = ink([(("x", role),)], Facts(1))
+    filling = on_terminal([coloured]).spans[0].style
+    styled = [s for s in frame.spans if s.style == filling]
     assert (min(s.start for s in styled), max(s.end for s in styled)) == (0, 100)
 
 
@@ -70,22 +72,15 @@ def test_a_reason_is_said_once() -> None:
     assert "Degraded" not in text
 
 
-def colours(text: Text, words: str) -> set[str]:
-    """The styles of the characters of these words."""
-    at = text.plain.index(words)
-    covering = [s for s in text.spans if s.start < at + len(words) and s.end > at]
-    return {str(s.style) for s in covering}
-
-
 def test_after_a_roll_back_what_passed_is_green_and_what_failed_red_up_to_where_it_stopped() -> None:
     frame = screen(rolled_back(), NOW, Facts(), place=PLACE, desk=Desk())
     bars = frame.plain.split("\n")[3]
     passed, failed = bars.split("25 %")
-    assert colours(frame, passed.strip()[6:].strip()) == {"green"}
+    assert colour_names(frame, passed.strip()[6:].strip()) == {"green"}
     bar = failed.partition("50 %")[0].strip()
     assert bar.startswith("━")
     assert bar.endswith("✖")
-    assert colours(frame, bar) == {"red"}
+    assert colour_names(frame, bar) == {"red"}
     assert "━" not in failed.partition("50 %")[2]
     assert "✖ failed after 1m12s" in frame.plain
 
@@ -116,23 +111,23 @@ def test_a_value_beyond_its_limit_that_has_passed_is_said_to_be_chance() -> None
 
 
 def test_the_words_of_the_banner_do_not_have_the_white_of_the_theme_which_is_grey_on_some_light_ones() -> None:
-    assert not [style for style in BANNERS.values() if "white on" in style]
+    assert not [style for style in BANNERS.values() if "37" in style.split(";")]
 
 
 def test_keys_are_grey_without_a_connection_and_say_why() -> None:
     frame = screen(ALL["lost"](), NOW, Facts(), place=PLACE, desk=Desk())
     keys = frame.plain.split("\n")[-1]
     assert keys.startswith("a abort  space pause  (no connection)")
-    assert colours(frame, "(no connection)") == {"bright_black"}
+    assert colour_names(frame, "(no connection)") == {"bright_black"}
     plain_keys = screen(ALL["lost"](), NOW, Facts(colour=False), place=PLACE, desk=Desk()).plain.split("\n")[-1]
     assert "(no connection)" in plain_keys
 
 
 def test_a_step_that_lasts_has_no_promote_to_offer() -> None:
     frame = screen(ALL["analysing"](), NOW, Facts(), place=PLACE, desk=Desk())
-    assert colours(frame, "p promote") == {"bright_black"}
+    assert colour_names(frame, "p promote") == {"bright_black"}
     frame = screen(ALL["waiting"](), NOW, Facts(), place=PLACE, desk=Desk())
-    assert colours(frame, "p promote") == {"cyan"}
+    assert colour_names(frame, "p promote") == {"cyan"}
 
 
 def test_too_few_requests_for_every_metric_are_one_line() -> None:

@@ -16,7 +16,7 @@ from companyos_canary.view.lines import Facts, plain_text
 from companyos_canary.view.screen import closing_screen
 from tests.builders import CANARY, NAME, NOW, STABLE, replicaset, snapshot
 from tests.view.recorded import recorded
-from tests.view.scenes import ALL, analysing, bad_image, healthy, rolled_back, waiting
+from tests.view.scenes import ALL, analysing, bad_image, healthy, on_terminal, rolled_back, waiting
 
 
 def closing_text(end: Ending, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
@@ -120,9 +120,9 @@ def test_a_rollback_that_was_recorded_says_why() -> None:
 
 def test_colour_only_repeats_the_words() -> None:
     end = replace(ENDINGS["rolled-back"])
-    shown = closing_screen(end, Facts())
+    shown = on_terminal(closing_screen(end, Facts()))
     assert tuple(shown.plain.split("\n"))[1:] == closing_text(end, Facts())[1:]
-    assert not closing_screen(end, Facts(colour=False)).spans
+    assert not on_terminal(closing_screen(end, Facts(colour=False))).spans
 
 
 def test_a_time_limit_that_was_nearly_over_before_the_release_began_is_no_time_of_zero() -> None:

@@ -1,15 +1,17 @@
 import io
 import re
-from typing import Any
+from collections.abc import Sequence
 
 import pyte
 import pytest
-from rich.console import Console, RenderableType
-from rich.text import Text
+from hypothesis import given
+from hypothesis import strategies as st
 
+from companyos_canary.view.lines import Facts
 from companyos_canary.view.redraw import LiveScreen
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
+FACTS = Facts(80, 24)
 
 
 class Clock:
@@ -20,10 +22,21 @@ class Clock:
         return self.seconds
 
 
-def terminal() -> tuple[Console, io.StringIO]:
-    out = io.StringIO()
-    options: dict[str, Any] = {"force_terminal": True, "width": 80, "height": 24, "_environ": {}}
-    return Console(file=out, legacy_windows=False, **options), out
+class Terminal:
+    """What is written, and the screen that it makes."""
+
+    def __init__(self, width: int = 80, height: int = 24) -> None:
+        self.screen = pyte.Screen(width, height)
+        self._stream = pyte.Stream(self.screen)
+        self.out = io.StringIO()
+        self._fed = 0
+
+    @property
+    def rows(self) -> list[str]:
+        text = self.out.getvalue()
+        self._stream.feed(text[self._fed :].replace("\n", "\r\n"))
+        self._fed = len(text)
+        return [row.rstrip() for row in self.screen.display]
 
 
 def frames(text: str) -> list[int]:
@@ -33,11 +46,10 @@ def frames(text: str) -> list[int]:
 
 
 def test_five_frames_a_second_at_most_and_the_last_one_stays() -> None:
-    console, out = terminal()
-    clock = Clock()
-    with LiveScreen(console, clock) as live:
+    out, clock = io.StringIO(), Clock()
+    with LiveScreen(out, clock) as live:
         for n in range(16):
-            live.update(Text(f"frame {n}"))
+            live.update((f"frame {n}",), FACTS)
             clock.seconds += 1 / 16
         assert frames(out.getvalue()) == [0, 4, 8, 12]
     assert frames(out.getvalue()) == [0, 4, 8, 12, 15]
@@ -45,11 +57,10 @@ def test_five_frames_a_second_at_most_and_the_last_one_stays() -> None:
 
 
 def test_a_frame_that_waits_is_drawn_by_a_tick() -> None:
-    console, out = terminal()
-    clock = Clock()
-    with LiveScreen(console, clock) as live:
-        live.update(Text("one"))
-        live.update(Text("two"))
+    out, clock = io.StringIO(), Clock()
+    with LiveScreen(out, clock) as live:
+        live.update(("one",), FACTS)
+        live.update(("two",), FACTS)
         assert "two" not in out.getvalue()
         assert live.tick() == pytest.approx(0.2)
         clock.seconds += 0.2
@@ -58,86 +69,153 @@ def test_a_frame_that_waits_is_drawn_by_a_tick() -> None:
         assert live.tick() is None
 
 
-def draw(console: Console, *things: RenderableType | BaseException) -> None:
-    with LiveScreen(console, Clock()) as live:
-        for thing in things:
-            if isinstance(thing, BaseException):
-                raise thing
-            live.update(thing)
-
-
 def test_the_cursor_is_back_after_an_exception() -> None:
-    console, out = terminal()
+    out = io.StringIO()
+
+    def draw() -> None:
+        with LiveScreen(out, Clock()) as live:
+            live.update(("one",), FACTS)
+            raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        draw(console, Text("one"), KeyboardInterrupt())
+        draw()
     assert HIDE in out.getvalue()
     assert out.getvalue().rfind(SHOW) > out.getvalue().rfind(HIDE)
 
 
 def test_the_cursor_is_back_when_the_last_frame_cannot_be_drawn() -> None:
-    class Broken:
-        def __rich__(self) -> str:
-            raise ValueError("cannot be drawn")
+    class Broken(io.StringIO):
+        def write(self, text: str) -> int:
+            if "two" in text:
+                raise ValueError("cannot be drawn")
+            return super().write(text)
 
-    console, out = terminal()
+    out = Broken()
+
+    def draw() -> None:
+        with LiveScreen(out, Clock()) as live:
+            live.update(("one",), FACTS)
+            live.update(("two",), FACTS)
+
     with pytest.raises(ValueError, match="cannot be drawn"):
-        draw(console, Text("one"), Broken())
+        draw()
     assert out.getvalue().rfind(SHOW) > out.getvalue().rfind(HIDE)
 
 
 def test_frames_of_other_heights_leave_nothing_behind() -> None:
     """Seen through a terminal: only the last frame is there, below what was there before."""
-    console, out = terminal()
-    clock = Clock()
-    console.print("$ canary watch")
-    with LiveScreen(console, clock) as live:
-        for lines in (3, 20, 1, 7, 2):
-            live.update(Text("\n".join(f"{lines}: line {n}" for n in range(lines))))
+    terminal, clock = Terminal(), Clock()
+    terminal.out.write("$ canary watch\n")
+    with LiveScreen(terminal.out, clock) as live:
+        for lines in (3, 20, 1, 7, 0, 2):
+            live.update(tuple(f"{lines}: line {n}" for n in range(lines)), FACTS)
             clock.seconds += 1
-    console.print("the end")
-    seen = pyte.Screen(80, 24)
-    pyte.Stream(seen).feed(out.getvalue().replace("\n", "\r\n"))
-    rows = [row.rstrip() for row in seen.display]
-    assert rows[:4] == ["$ canary watch", "2: line 0", "2: line 1", "the end"]
-    assert not any(rows[4:])
-    assert not seen.cursor.hidden
+    terminal.out.write("the end\n")
+    assert terminal.rows[:4] == ["$ canary watch", "2: line 0", "2: line 1", "the end"]
+    assert not any(terminal.rows[4:])
+    assert not terminal.screen.cursor.hidden
+
+
+ROWS = st.lists(st.sampled_from(["", "a", "bb", "\x1b[31mred\x1b[0m", "x" * 20]), max_size=9)
+
+
+@given(begun=st.integers(0, 8), drawn=st.lists(ROWS, min_size=1, max_size=6))
+def test_the_terminal_shows_the_newest_frame_whatever_was_there_before(begun: int, drawn: list[list[str]]) -> None:
+    terminal, clock, facts = Terminal(20, 8), Clock(), Facts(20, 8)
+    terminal.out.write("$\n" * begun)
+    with LiveScreen(terminal.out, clock) as live:
+        for rows in drawn:
+            live.update(tuple(rows), facts)
+            clock.seconds += 1
+            shown = [re.sub(r"\x1b\[\d+m", "", row) for row in rows[:8]]
+            below = min(begun, 8 - max(1, *(min(8, len(r)) for r in drawn[: drawn.index(rows) + 1])))
+            assert [r for r in terminal.rows if r not in ("$", "")] == [r for r in shown if r]
+            assert terminal.rows.count("$") >= below
+    assert [r for r in terminal.rows if r not in ("$", "")] == [r for r in map(bare, drawn[-1][-7:]) if r]
+
+
+def bare(row: str) -> str:
+    return re.sub(r"\x1b\[\d+m", "", row)
+
+
+def written(text: str) -> set[str]:
+    return set(re.findall(r"line \d+ \w+", text))
+
+
+def test_only_the_rows_that_are_not_there_yet_are_written_and_the_last_one() -> None:
+    out, clock = io.StringIO(), Clock()
+    with LiveScreen(out, clock) as live:
+        live.update(tuple(f"line {n} old" for n in range(20)), FACTS)
+        clock.seconds += 1
+        before = len(out.getvalue())
+        live.update(tuple(f"line {n} {'new' if n in (3, 7) else 'old'}" for n in range(20)), FACTS)
+        assert written(out.getvalue()[before:]) == {"line 3 new", "line 7 new", "line 19 old"}
+        assert len(out.getvalue()[before:]) < 80
+
+
+def test_what_others_have_written_is_written_over() -> None:
+    """A program that gives credentials may say something on the terminal; so does a note of our own."""
+    terminal, clock = Terminal(), Clock()
+    with LiveScreen(terminal.out, clock) as live:
+        live.update(tuple(f"{n}" for n in range(24)), FACTS)
+        clock.seconds += 1
+        terminal.out.write("a note\n")
+        live.write_over()
+        live.update(tuple(f"{n}" for n in range(24)), FACTS)
+        assert terminal.rows == [f"{n}" for n in range(24)]
+        clock.seconds += 1
+        terminal.out.write("a note\n")
+        for age in range(12):
+            clock.seconds += 1
+            live.update((f"{age}s", *(f"{n}" for n in range(1, 24))), FACTS)
+        assert terminal.rows == ["11s", *(f"{n}" for n in range(1, 24))]
 
 
 def test_a_narrower_terminal_leaves_nothing_of_the_wider_screen() -> None:
     """A terminal folds what was drawn wider than it is now: only a clear screen is safe."""
-    console, out = terminal()
-    clock = Clock()
-    seen = pyte.Screen(80, 24)
-    stream = pyte.Stream(seen)
-    with LiveScreen(console, clock) as live:
-        live.update(Text("\n".join("wide " * 15 for _ in range(5))))
+    terminal, clock = Terminal(), Clock()
+    with LiveScreen(terminal.out, clock) as live:
+        live.update(("wide " * 15,) * 5, FACTS)
         clock.seconds += 1
-        seen.resize(24, 40)
-        console.width = 40
-        live.update(Text("narrow"))
-    stream.feed(out.getvalue().replace("\n", "\r\n"))
-    assert [row.rstrip() for row in seen.display if row.strip()] == ["narrow"]
+        assert terminal.rows
+        terminal.screen.resize(24, 40)
+        live.update(("narrow",), Facts(40, 24))
+    assert [row for row in terminal.rows if row] == ["narrow"]
+
+
+def same(live: LiveScreen, clock: Clock, rows: Sequence[str]) -> None:
+    for _ in range(30):
+        clock.seconds += 1
+        live.update(tuple(rows), FACTS)
 
 
 def test_a_frame_that_is_there_already_costs_nothing() -> None:
-    console, out = terminal()
-    clock = Clock()
-    with LiveScreen(console, clock) as live:
-        live.update(Text("the same"))
+    out, clock = io.StringIO(), Clock()
+    with LiveScreen(out, clock) as live:
+        live.update(("the same",), FACTS)
         drawn = out.getvalue()
-        for _ in range(5):
-            clock.seconds += 1
-            live.update(Text("the same"))
+        same(live, clock, ["the same"])
         assert out.getvalue() == drawn
         live.begin_anew()
-        live.update(Text("the same"))
+        live.update(("the same",), FACTS)
         assert out.getvalue().count("the same") == 2
 
 
 def test_a_lower_terminal_is_begun_anew() -> None:
-    console, out = terminal()
-    with LiveScreen(console, Clock()) as live:
-        live.update(Text("high"))
-        console.height = 10
-        live.update(Text("low"))
-    assert "\x1b[2J" in out.getvalue()
+    out, clock = io.StringIO(), Clock()
+    with LiveScreen(out, clock) as live:
+        live.update(("high",), FACTS)
+        live.update(("low",), Facts(80, 10))
+        assert "\x1b[2J" not in out.getvalue()
+        clock.seconds += 1
+        live.tick()
+        assert "\x1b[2J" in out.getvalue()
+
+
+def test_what_is_higher_than_the_terminal_is_cut_until_it_stays() -> None:
+    terminal, rows = Terminal(80, 5), tuple(f"row {n}" for n in range(9))
+    with LiveScreen(terminal.out, Clock()) as live:
+        live.update(rows, Facts(80, 5))
+        assert terminal.rows == [f"row {n}" for n in range(5)]
+    assert [f"row {n}" for n in range(9) if terminal.out.getvalue().count(f"row {n}")] == list(rows)
+    assert terminal.rows == ["row 5", "row 6", "row 7", "row 8", ""]

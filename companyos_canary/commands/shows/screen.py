@@ -45,7 +45,7 @@ class Screen(Show):
         self._now = runtime.clock.now
         self._place = place
         self._wake = wake
-        self._live = None if session.quiet else Drawn(runtime.out, lambda: self._now().timestamp())
+        self._live = None if session.quiet else Drawn(runtime.stdout, lambda: self._now().timestamp())
         self._keyboard: Keyboard | None = None
         if self._live and runtime.attended:
             self._keyboard = runtime.keyboard(runtime.stdin, wake)
@@ -61,6 +61,7 @@ class Screen(Show):
         self._asked_at = self._now()
         self._latest: Snapshot | None = None
         self._hash = ""
+        self._said = runtime.said
         self._open = ExitStack()
 
     def __enter__(self) -> "Screen":
@@ -119,21 +120,23 @@ class Screen(Show):
             live = self._values_of(snapshot).newest
             picture = seen(snapshot, self._now(), self._place, live)
             picture = replace(picture, why=why or picture.why)
-            self._live.update(last_screen(picture, self._runtime.facts, closed=closed))
+            facts = self._runtime.facts
+            self._live.update(last_screen(picture, facts, closed=closed), facts)
 
     def end(self, ending: Ending) -> None:
-        out = self._runtime.out
-        out.print()
-        out.print(closing_screen(ending, self._runtime.facts, place=self._place))
+        self._runtime.draw(("", *closing_screen(ending, self._runtime.facts, place=self._place)))
 
     def _draw(self, snapshot: Snapshot) -> None:
         if self._live is None:
             return
-        self._runtime.fit()
+        facts = self._runtime.facts
         desk = self._desk if self._keyboard else None
         live = self._values_of(snapshot).about(snapshot) if snapshot.whole else None
         picture = seen(snapshot, self._now(), self._place, live)
-        self._live.update(screen(picture, self._runtime.facts, desk=desk, leave="Ctrl-C"))
+        if self._said != self._runtime.said:
+            self._said = self._runtime.said
+            self._live.write_over()
+        self._live.update(screen(picture, facts, desk=desk, leave="Ctrl-C"), facts)
 
     def _values_of(self, snapshot: Snapshot) -> Repeated[Live | None]:
         """Another version is asked about again: no value of the one before is shown for it."""
