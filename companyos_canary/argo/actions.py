@@ -27,6 +27,7 @@ _MESSAGE = re.compile(
 _NAME = re.compile(r"\.([0-9a-f]{1,16})(?:\.[0-9a-f]{16})?$")
 _COMPLETED = re.compile(r"Rollout step (\d+)/\d+ completed")  # message: recorded
 _COMBINED = "(combined from similar events): "
+_FULL = "promote --full"
 STEP_COMPLETED = "RolloutStepCompleted"
 _MADE_ONE = ("deploy", "undo")
 
@@ -104,6 +105,24 @@ def promoted_after(events: Iterable[Mapping[str, Any]], moment: datetime) -> Act
         if action and action.verb.startswith("promote") and _made_at(raw) > moment.timestamp():
             return action
     return None
+
+
+def promoted_in_full_by(rollout: Rollout, events: Iterable[Mapping[str, Any]], moment: datetime) -> str:
+    """Who promoted this version in full since `moment`, as far as Events (the objects) say: `someone` where it is the
+    controller alone that says so; empty where none does."""
+    by = ""
+    for raw in events:
+        action, event = action_of_event(Event.from_object(raw)), Event.from_object(raw)
+        if action and action.verb == _FULL and _made_at(raw) >= moment.timestamp():
+            return action.by
+        if event.reason == "RolloutCompleted" and event.message == _completed_in_full(rollout):
+            by = "someone"
+    return by
+
+
+def _completed_in_full(rollout: Rollout) -> str:
+    """The message of the controller's Event (recorded: promote-full-mid)."""
+    return f"Rollout completed update to revision {rollout.revision} ({rollout.current_hash}): Full promotion requested"
 
 
 def stepped_between(events: Iterable[Mapping[str, Any]], moment: datetime, now: datetime) -> bool:

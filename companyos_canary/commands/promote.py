@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from companyos_canary.actions.change import Changed, Verb, change, resolved_if_possible
 from companyos_canary.actions.wait import Time, wait
-from companyos_canary.argo.actions import may_have_stepped, promoted_after, stepped_between
+from companyos_canary.argo.actions import may_have_stepped, promoted_after, promoted_in_full_by, stepped_between
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
 from companyos_canary.argo.endings import Followed, Until, ended, parse_weight, waits_for_a_person
 from companyos_canary.argo.patches.decision import Change, Decision, Refusal
@@ -225,12 +225,14 @@ def _requests_seen(session: Session, snapshot: Snapshot) -> str:
 
 
 class ClimbedRow(Placed, frozen=True, kw_only=True):
-    """`promote --to-weight`: `promotes` counts the pauses that were ended."""
+    """`promote --to-weight`: `promotes` counts the pauses that were ended, `promoted_in_full_by` is who else
+    promoted it in full meanwhile: `someone` where their name is not known, null where no one did as far as is known."""
 
     verdict: EndKind
     weight: Percent
     percent: OfAll
     promotes: int
+    promoted_in_full_by: str | None
 
 
 def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelta | None) -> Answer:
@@ -250,11 +252,18 @@ def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelt
         said = unseen(session, climbed.unseen, "promote")
         verdict = "timeout" if said.code is ExitCode.TIMEOUT else "unobserved"
         reached = {"weight": set_weight(rollout), "percent": asked_share(rollout)}
-        data = {**entries(said.data), "verdict": verdict, **reached, "promotes": climbed.promotes}
+        data = {
+            **entries(said.data),
+            "verdict": verdict,
+            **reached,
+            "promotes": climbed.promotes,
+            "promoted_in_full_by": None,
+        }
         return replace(said, data=data, lines=(f"{said.lines[0]}{how}",))
     code = ExitCode.TIMEOUT if climbed.kind is None else EXIT[climbed.kind]
     there = f"{rollout.name} in {session.place}"
-    line = _reached(there, live, climbed) if code is ExitCode.OK else _missed(there, weight, climbed)
+    by = _in_full_by(session, live, rollout) if code is ExitCode.OK else ""
+    line = _reached(there, live, climbed, by) if code is ExitCode.OK else _missed(there, weight, climbed)
     return Answer(
         code=code,
         data=ClimbedRow(
@@ -263,6 +272,7 @@ def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelt
             weight=set_weight(rollout),
             percent=asked_share(rollout),
             promotes=climbed.promotes,
+            promoted_in_full_by=by or None,
         ),
         lines=(f"{line}{how}",),
         objects=(rollout.raw,),
@@ -270,13 +280,37 @@ def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelt
     )
 
 
-def _reached(there: str, before: Rollout, climbed: Climbed) -> str:
+def _in_full_by(session: Session, before: Rollout, live: Rollout) -> str:
+    """Who else promoted it in full meanwhile; empty where no one did as far as is known. Without the right to list
+    Events only a full promote that is not over yet is seen."""
+    if before.is_fully_promoted or not (live.is_fully_promoted or live.promote_full):
+        return ""
+    by = "someone" if live.promote_full else ""
+    try:
+        events = session.cluster.items(events_about(live.namespace, "Rollout", live.name))
+    except CanaryError:
+        return by
+    return promoted_in_full_by(live, events, session.asked_at) or by
+
+
+def _reached(there: str, before: Rollout, climbed: Climbed, by: str) -> str:
     share = asked_share(climbed.rollout)
+    if by:
+        nothing = "" if climbed.promotes else ", and this command promoted nothing"
+        return f"{there} has {share} %: {by} promoted it in full meanwhile{nothing}"
+    if climbed.promotes and _passed(before, climbed.rollout) > climbed.promotes:
+        return f"{there} has {share} %: someone else promoted it as well"
     if climbed.promotes:
         return f"{there} has {share} %"
     if climbed.rollout.resource_version == before.resource_version:
         return f"{there} already has {share} %: nothing to promote"
     return f"{there} has {share} %: this command promoted nothing"
+
+
+def _passed(before: Rollout, live: Rollout) -> int:
+    """How many pauses that only a promote ends were passed since `before`."""
+    end = len(live.steps) if live.is_fully_promoted else live.step_index or 0
+    return sum(step.waits_for_a_person for step in live.steps[before.step_index or 0 : end])
 
 
 def _missed(there: str, weight: float, climbed: Climbed) -> str:

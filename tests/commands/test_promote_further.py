@@ -10,7 +10,7 @@ from companyos_canary.argo.patches.record import ACTION
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
 from tests.commands.conftest import changing
-from tests.world import CONFIG, World
+from tests.world import CONFIG, Ran, World
 
 PAUSES = """\
 steps:
@@ -80,19 +80,81 @@ def test_a_weight_that_is_there_already_needs_no_promote(waiting: World) -> None
     assert ran.out == "companyos-api in companyos @ sandbox already has 10 %: nothing to promote\n"
 
 
-def test_a_weight_that_someone_else_brings_about_is_not_said_to_be_promoted(waiting: World) -> None:
-    acts = [lambda: waiting.patch({"status": {"promoteFull": True}}, "status")]
+def overtaken(world: World, act: Callable[[World], object], *words: str, promotes: int = 0) -> Ran:
+    """A climb to 50 % in which someone does this after so many promotes, and before the next one arrives."""
+    sent: list[str] = []
 
     def first(request: Request) -> bool:
-        if request.method == "PATCH" and acts:
-            acts.pop()()
-            waiting.advance(30)
+        if request.method == "PATCH" and request.path.endswith("/status"):
+            sent.append(request.path)
+            if len(sent) == 1 + promotes:
+                act(world)
+                world.advance(30)
         return False
 
-    waiting.breaks = first
-    ran = waiting.canary("promote", "--to-weight", "50")
+    world.breaks = first
+    ran = world.canary("promote", "--to-weight", "50", *words)
     assert ran.code == ExitCode.OK, ran
-    assert ran.out == "companyos-api in companyos @ sandbox has 100 %: this command promoted nothing\n"
+    return ran
+
+
+def full_by_the_plugin(world: World) -> None:
+    world.patch({"status": {"promoteFull": True}}, "status")
+
+
+def full_by_ben(world: World) -> None:
+    full = ("promote", "--full", "--yes", "--reason", "hotfix", "--no-wait")
+    assert world.canary(*full, environ={"CANARY_USER": "ben"}).code == ExitCode.OK
+
+
+def said(ran: Ran) -> str:
+    return ran.out.removeprefix("companyos-api in companyos @ sandbox has ").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("promotes", "how"), [(0, ", and this command promoted nothing"), (1, " (1 promote)")], ids=["none", "one"]
+)
+def test_a_weight_that_a_full_promote_brings_about_is_said_to_be_that_of_its_author(
+    waiting: World, promotes: int, how: str
+) -> None:
+    assert said(overtaken(waiting, full_by_ben, promotes=promotes)) == f"100 %: ben promoted it in full meanwhile{how}"
+
+
+def test_a_full_promote_of_another_tool_is_known_by_the_controllers_event(world_of: Callable[[str], World]) -> None:
+    world = world_of(WAITING.replace("replicas: 10", "replicas: 1"))
+    assert world.canary("deploy", "v1.1.0", "--until", "paused", "-q").code == ExitCode.OK
+    told = said(overtaken(world, full_by_the_plugin))
+    assert told == "100 %: someone promoted it in full meanwhile, and this command promoted nothing"
+
+
+def test_someone_elses_promotes_are_told_where_no_event_is_kept(waiting: World) -> None:
+    """A pause that waits for a person ends by a promote only."""
+    waiting.allowed = lambda asked: asked.resource != "events"
+    told = said(overtaken(waiting, full_by_the_plugin, promotes=1))
+    assert told == "100 %: someone else promoted it as well (1 promote)"
+
+
+def test_someone_elses_promote_of_one_pause_is_told(waiting: World) -> None:
+    def act() -> None:
+        if waiting.rollout().pause_conditions and waiting.rollout().step_index == 3:
+            waiting.on_wait.remove(act)
+            waiting.patch({"status": {"pauseConditions": None}}, "status")
+
+    waiting.on_wait.append(act)
+    ran = waiting.canary("promote", "--to-weight", "50")
+    assert (ran.code, said(ran)) == (ExitCode.OK, "50 %: someone else promoted it as well (1 promote)"), ran
+
+
+def test_who_promoted_in_full_is_a_fact_of_the_answer(waiting: World) -> None:
+    reached = waiting.canary("promote", "--to-weight", "25", "-o", "json")
+    assert reached.json["data"]["promoted_in_full_by"] is None
+    assert overtaken(waiting, full_by_ben, "-o", "json").json["data"]["promoted_in_full_by"] == "ben"
+
+
+def test_a_weight_that_the_steps_bring_about_is_no_full_promote(waiting: World) -> None:
+    ran = waiting.canary("promote", "--to-weight", "100")
+    assert ran.code == ExitCode.OK, ran
+    assert ran.out == "companyos-api in companyos @ sandbox has 100 % (3 promotes)\n"
 
 
 def test_to_weight_never_goes_past_an_analysis_that_fails(world: World) -> None:
