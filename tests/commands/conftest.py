@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from companyos_canary.cluster.kinds import path_target
+from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.kinds import ROLE, ROLEBINDING
 from tests.clock import PACES
@@ -71,7 +72,7 @@ def waiting(tmp_path: Path) -> World:
 @pytest.fixture
 def running(tmp_path: Path) -> World:
     """v1.1.0 is in its first analysis, at 10 %."""
-    return begun("running", CONFIG, tmp_path, lambda *given: deployed(installed(*given), 2))
+    return begun("running", CONFIG, tmp_path, lambda *given: judged(installed(*given)))
 
 
 @pytest.fixture
@@ -105,13 +106,18 @@ def paused_world(folder: Path, config: str) -> World:
 
 
 def at_the_pause(world: World) -> World:
-    return deployed(world, 3)
+    return deployed(world, 3, lambda r: bool(r.pause_conditions))
 
 
-def deployed(world: World, seconds: float) -> World:
-    """So long after v1.1.0 was sent."""
+def judged(world: World) -> World:
+    return deployed(world, 2, lambda r: r.step_run is not None and r.step_run.status == "Running")
+
+
+def deployed(world: World, seconds: float, condition: Callable[[Rollout], bool]) -> World:
+    """So long after v1.1.0 was sent, and not before this holds."""
     world.canary("deploy", "v1.1.0", "--no-wait")
     world.advance(seconds)
+    world.until(condition)
     world.requests.clear()
     return world
 
@@ -155,6 +161,7 @@ def first_version(folder: Path, config: str) -> World:
     ran = made.canary("apply", "v1.0.0", "-q")
     assert ran.code == 0, ran
     made.advance(10)
+    made.until(lambda r: r.observed and r.available_replicas == r.replicas)
     made.requests.clear()
     return made
 
