@@ -1,11 +1,11 @@
 """What is sent back: JSON objects, failures in the `Status` form, and the form of an object that
 the client accepts (plain, as a Table, or only its metadata)."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.json import encode
 
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.sandbox.api.tables import include_of, table
@@ -18,7 +18,7 @@ _PLAIN = ("application/json", "application/*", "*/*")
 
 
 def encoded(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return encode(value) + b"\n"
 
 
 def ok(value: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
