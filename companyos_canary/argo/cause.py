@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from companyos_canary.analysis.evidence import too_few
 from companyos_canary.argo.limits import decided_of, limit_of, number_text
 from companyos_canary.argo.patches.record import action_of
-from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
+from companyos_canary.argo.phase import Phase, shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.pods import is_held, pod_message, pod_status, restarts
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
@@ -25,9 +25,10 @@ _ON_THE_WAY = frozenset(
 )
 
 
-def cause(snapshot: Snapshot, now: datetime | None = None) -> Cause | None:
-    """What keeps the newest revision from being promoted; None if nothing is wrong. `now` as in `is_held`."""
-    phase = shown_phase(snapshot.rollout)
+def cause(snapshot: Snapshot, now: datetime | None = None, phase: Phase | None = None) -> Cause | None:
+    """What keeps the newest revision from being promoted; None if nothing is wrong. `now` as in `is_held`; `phase`
+    where it is known what is shown."""
+    phase = phase or shown_phase(snapshot.rollout)
     if phase.word == "Healthy":
         return None
     if phase.word == "Degraded" and tells_of_an_earlier_version(snapshot.rollout, phase):

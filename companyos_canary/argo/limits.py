@@ -63,8 +63,14 @@ class Limit(Struct, frozen=True):
     def used(self, number: float | None) -> float | None:
         """How much of what the limit allows a number takes: 1.0 at the limit, more beyond it. Of a share that
         must be above a limit it is the part that is missing. None if that has no meaning."""
+        found = self.against(number)
+        return found and found[0]
+
+    def against(self, number: float | None) -> tuple[float, bool] | None:
+        """The same, and whether it is broken."""
         if number is None or math.isnan(number):
             return None
+        broken = not self.holds(number)
         if self.operator in ("<", "<="):
             found = number / self.value if self.value > 0 else math.inf
         elif 0 < self.value < 1:
@@ -72,7 +78,7 @@ class Limit(Struct, frozen=True):
         else:
             found = self.value / number if number > 0 and self.value > 0 else math.inf
         found = max(0.0, found)
-        return max(1.0, found) if not self.holds(number) else min(found, 1.0)
+        return max(1.0, found) if broken else min(found, 1.0), broken
 
 
 _Reading = OneOf["first", "last", "worst", "best", "max", "min", "mean", "median", "sum"]

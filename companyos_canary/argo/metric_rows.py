@@ -160,7 +160,8 @@ def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
     result = run.result(name)
     newest = result.measurements[-1] if result and result.measurements else None
     is_row = MARK in metric.query
-    numbers = [decided_of(metric, m.value) for m in measured]
+    decided = {value: decided_of(metric, value) for value in {m.value for m in measured}}
+    numbers = [decided[m.value] for m in measured]
     shown = numbers[-1] if newest else Decided(None)
     return MetricRow(
         name=name,
@@ -207,6 +208,7 @@ def verdict_of(newest: Measurement | None, value: float | None) -> Verdict:
     return "waiting"
 
 
+@lru_cache(maxsize=64)  # the same few texts in every frame
 def _planned(count: str, interval: str) -> int:
     """How often a run asks; 0 without an end (upstream: once without an interval)."""
     return max(0, whole(count)) or (0 if interval else 1)

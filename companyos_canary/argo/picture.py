@@ -11,6 +11,7 @@ from companyos_canary.argo.cause import cause
 from companyos_canary.argo.durations import Points, first_look, measured_courses, weight_starts
 from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.metric_rows import MetricRow, metric_rows
+from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.pods import PodState, contradicts, pod_share, pod_state
 from companyos_canary.argo.progress import Progress, progress, started_at
 from companyos_canary.argo.routes import Route, active_routes
@@ -20,18 +21,19 @@ from companyos_canary.model.outcome import Cause, Diagnosis
 from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import place_text
 from companyos_canary.model.snapshot import Live, Snapshot
-from companyos_canary.model.workload import ReplicaSet
 
 _COUNTED = timedelta(seconds=90)
 
 
 class Picture(Struct, frozen=True, dict=True):
     """`version` is the newest one, `stable` the one that was promoted last (empty if unknown);
-    they are equal when nothing is in progress. `pods` are the available ones,
+    they are equal when nothing is in progress. `as_of`: when what is shown was true: now, or the last word before the
+    connection was lost. `pods` are the available ones,
     `canary_pods` those of the newest revision. `why` is for whoever tells what is wrong (`diagnosis.table.seen`)."""
 
     snapshot: Snapshot
     now: datetime
+    as_of: datetime
     place: Place
     progress: Progress
     metrics: tuple[MetricRow, ...]
@@ -49,11 +51,6 @@ class Picture(Struct, frozen=True, dict=True):
     @property
     def name(self) -> str:
         return self.snapshot.rollout.name
-
-    @property
-    def as_of(self) -> datetime:
-        """When what is shown was true: now, or the last word before the connection was lost."""
-        return _as_of(self.snapshot, self.now)
 
     @property
     def share(self) -> int | None:
@@ -151,8 +148,11 @@ class Picture(Struct, frozen=True, dict=True):
         """`companyos @ prod-eu`."""
         return place_text(self.snapshot.rollout.namespace, self.place.context)
 
-    def version_of(self, replicaset: ReplicaSet) -> str:
-        return version(image_of(replicaset.containers, self.place.container))
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """By the name of a ReplicaSet."""
+        container = self.place.container
+        return {r.name: version(image_of(r.containers, container)) for r in self.snapshot.replicasets}
 
 
 def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Live | None = None) -> Picture:
@@ -167,14 +167,15 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
     promoted = image_of(stable.containers, at.container) if stable else ""
     if rollout.is_fully_promoted and rollout.observed:
         promoted = newest
-    as_of = _as_of(snapshot, now)
-    found, far = cause(snapshot, as_of), progress(snapshot, as_of)
+    as_of, phase = min(snapshot.stale_since or now, now), shown_phase(rollout)
+    found, far = cause(snapshot, as_of, phase), progress(snapshot, as_of, phase)
     if snapshot.stale_since or (found and found.pods):
         far = replace(far, until_end=None)  # no one knows when pods that do not start will
     actual = actual_weight(rollout, snapshot.canary_available, snapshot.available)
     return Picture(
         snapshot=snapshot,
         now=now,
+        as_of=as_of,
         place=at,
         progress=far,
         metrics=metric_rows(snapshot),
@@ -188,7 +189,3 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
         actual_percent=actual_share(rollout, actual),
         live=live,
     )
-
-
-def _as_of(snapshot: Snapshot, now: datetime) -> datetime:
-    return min(snapshot.stale_since or now, now)

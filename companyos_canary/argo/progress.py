@@ -43,7 +43,8 @@ class Progress(Struct, frozen=True):
     `stepped` is false where no steps are taken: the first version, a return to stable, a restart.
     `gives_up` is when pods that are still not ready end it, and `aborts` whether that is an abort;
     without one it becomes Degraded, and the weight stays. `overdue`: how long ago the analysis should have
-    ended, once that is more than a controller needs; `measured_at` is when it last measured then."""
+    ended, once that is more than a controller needs; `measured_at` is when it last measured then. `lengths`: how long
+    each of the Rollout's steps takes, from the current one on; None if that is not known, and empty without one."""
 
     phase: Phase
     activity: Activity
@@ -63,6 +64,7 @@ class Progress(Struct, frozen=True):
     measured_at: datetime | None = None
     max_weight: int = 100
     percent: float = 0
+    lengths: tuple[timedelta | None, ...] = ()
 
     @property
     def next_percent(self) -> float:
@@ -71,16 +73,22 @@ class Progress(Struct, frozen=True):
         return later[0].percent if later else 100
 
 
-def progress(snapshot: Snapshot, now: datetime) -> Progress:
+def progress(snapshot: Snapshot, now: datetime, phase: Phase | None = None) -> Progress:
+    """`phase` where it is known what is shown."""
     rollout = snapshot.rollout
     most = max_weight(rollout)
     groups = weight_steps(rollout.steps, most)
-    phase = shown_phase(rollout)
+    phase = phase or shown_phase(rollout)
     doing = activity(rollout, phase)
     stepped = bool(groups and rollout.stable_hash) and not rollout.is_fully_promoted
     idle = not stepped or doing in ("healthy", "aborted", "unobserved")
-    length = None if idle else step_length(snapshot, rollout.step_index)
-    remaining = _remaining(snapshot, doing, length, now)
+    own: dict[int | None, AnalysisRun] = {
+        r.step_index: r for r in reversed(snapshot.attempt) if r.step_index is not None
+    }
+    run, index = own.get(rollout.step_index) if doing == "analysing" else None, rollout.step_index
+    lengths = () if idle else _lengths(snapshot, own)
+    length = lengths[index] if index is not None and 0 <= index < len(lengths) else None
+    remaining = _remaining(snapshot, doing, length, run, now)
     failed = _failed_run(snapshot) if doing in _ENDED_BADLY else None
     lasted = _lasted(failed, rollout, now) if failed else None
     whole = bool(rollout.blue_green) or doing in ("healthy", "unobserved")
@@ -93,15 +101,16 @@ def progress(snapshot: Snapshot, now: datetime) -> Progress:
         weight=weight,
         remaining=remaining,
         length=length,
-        until_end=None if idle else _until_end(snapshot, doing, remaining),
+        until_end=None if idle else _until_end(rollout, lengths, doing, remaining),
         stepped=stepped,
         failed_step=weight_step_at(groups, failed.step_index) if failed else None,
         failed_after=lasted if failed and failed.phase in ("Failed", "Error") else None,
         failed_share=_share_of(failed, lasted) if failed and lasted else 0.0,
-        **_overdue(snapshot, doing, length, now),
+        **_overdue(run, length, now),
         gives_up=_gives_up(snapshot) if doing in ("scaling", "finishing") else None,
         max_weight=most,
         percent=weight if whole or most == 100 else percent_of(weight, most),
+        lengths=lengths,
         aborts=bool((rollout.raw.get("spec") or {}).get("progressDeadlineAbort")),
     )
 
@@ -165,21 +174,31 @@ def _at_step(step: Step, phase: Phase) -> Activity:
     return "other"
 
 
-def step_length(snapshot: Snapshot, index: int | None) -> timedelta | None:
-    """How long one of the Rollout's steps takes: a pause or an experiment as written, an analysis as its run is
-    asked, or as a run of an equal step was. Steps that only scale count as nothing."""
+_Runs = Mapping[int | None, AnalysisRun]
+"""The runs of this attempt, by the index of the Rollout's step."""
+
+
+def _lengths(snapshot: Snapshot, own: _Runs) -> tuple[timedelta | None, ...]:
+    """How long each of the Rollout's steps takes, from the current one on: a pause or an experiment as written, an
+    analysis as its run is asked, or as a run of an equal step was. Steps that only scale count as nothing."""
     steps = snapshot.rollout.steps
-    if index is None or not 0 <= index < len(steps):
-        return None
-    step = steps[index]
-    if step.kind == "pause":
-        known = step.duration
-        return known if known is not None and known >= timedelta() else None
-    if step.kind == "analysis":
-        run = _run_like(snapshot, index)
-        return run_length(run) if run else None
-    if step.kind == "experiment":
-        return duration_of(step.raw["experiment"])
+    first = max(0, snapshot.rollout.step_index or 0)
+    ahead = [i for i in range(first, len(steps)) if steps[i].kind == "analysis"]
+    runs = {i: found for i in ahead if (found := own.get(i) or _run_like(snapshot, i))}
+    known = {run.name: run_length(run) for run in {r.name: r for r in runs.values()}.values()}
+    analyses = {i: known[run.name] for i, run in runs.items()}
+    return tuple([_length(step, analyses.get(i)) if i >= first else None for i, step in enumerate(steps)])
+
+
+def _length(step: Step, analysis: timedelta | None) -> timedelta | None:
+    match step.kind:
+        case "pause":
+            known = step.duration
+            return known if known is not None and known >= timedelta() else None
+        case "analysis":
+            return analysis
+        case "experiment":
+            return duration_of(step.raw["experiment"])
     return timedelta() if step.kind in _AT_ONCE else None
 
 
@@ -216,9 +235,7 @@ def step_run(snapshot: Snapshot, index: int | None) -> AnalysisRun | None:
 
 
 def _run_like(snapshot: Snapshot, index: int) -> AnalysisRun | None:
-    own = step_run(snapshot, index)
-    if own:
-        return own
+    """The newest run of a step that is equal."""
     steps = snapshot.rollout.steps
     same = {i for i, s in enumerate(steps) if s.raw == steps[index].raw}
     for run in reversed(snapshot.attempt):
@@ -246,14 +263,15 @@ def _written_at(raw: Mapping[str, Any]) -> datetime | None:
     return max(found, default=None)
 
 
-def _remaining(snapshot: Snapshot, doing: Activity, length: timedelta | None, now: datetime) -> timedelta | None:
+def _remaining(
+    snapshot: Snapshot, doing: Activity, length: timedelta | None, run: AnalysisRun | None, now: datetime
+) -> timedelta | None:
     rollout = snapshot.rollout
     if rollout.blue_green and doing == "pausing":
         length = whole_seconds(rollout.blue_green.seconds)
     if length is None:
         return None
     if doing == "analysing":
-        run = step_run(snapshot, rollout.step_index)
         started = (run.started_at or run.created_at) if run else None
     elif doing == "other" and snapshot.experiment:
         started = snapshot.experiment.available_at
@@ -264,20 +282,19 @@ def _remaining(snapshot: Snapshot, doing: Activity, length: timedelta | None, no
     if started is None:
         return length
     left = max(timedelta(), started + length - now)
-    return None if not left and doing == "analysing" and _waits_for_requests(snapshot) else left
+    return None if not left and run is not None and _waits_for_requests(run) else left
 
 
-def _waits_for_requests(snapshot: Snapshot) -> bool:
+def _waits_for_requests(run: AnalysisRun) -> bool:
     """A measurement of the run could not be judged: it takes as long as the requests do."""
-    run = step_run(snapshot, snapshot.rollout.step_index)
-    return run is not None and not run.is_finished and any(r.inconclusive for r in run.results)
+    return not run.is_finished and any(r.inconclusive for r in run.results)
 
 
 _PATIENCE = timedelta(seconds=15)
 
 
-def _overdue(snapshot: Snapshot, doing: Activity, length: timedelta | None, now: datetime) -> dict[str, Any]:
-    run = step_run(snapshot, snapshot.rollout.step_index) if doing == "analysing" else None
+def _overdue(run: AnalysisRun | None, length: timedelta | None, now: datetime) -> dict[str, Any]:
+    """Of the run that is waited for."""
     started = (run.started_at or run.created_at) if run else None
     if run is None or started is None or length is None or now - started - length < _PATIENCE:
         return {}
@@ -285,15 +302,15 @@ def _overdue(snapshot: Snapshot, doing: Activity, length: timedelta | None, now:
     return {"overdue": now - started - length, "measured_at": max(filter(None, measured), default=None)}
 
 
-def _until_end(snapshot: Snapshot, doing: Activity, remaining: timedelta | None) -> timedelta | None:
-    rollout = snapshot.rollout
+def _until_end(
+    rollout: Rollout, lengths: tuple[timedelta | None, ...], doing: Activity, remaining: timedelta | None
+) -> timedelta | None:
     if doing in ("waiting", "inconclusive", "held", "aborting", "degraded"):
         return None
     if doing in ("analysing", "pausing", "other") and remaining is None:
         return None
     total = remaining or timedelta()
-    for index in range((rollout.step_index or 0) + 1, len(rollout.steps)):
-        length = step_length(snapshot, index)
+    for length in lengths[(rollout.step_index or 0) + 1 :]:
         if length is None:
             return None
         total += length

@@ -398,13 +398,13 @@ def _services(picture: Picture) -> Services | None:
 
     def of(name: str, digest: str) -> ServiceOf:
         found = picture.snapshot.replicaset(digest)
-        return ServiceOf(name, digest, picture.version_of(found) if found else "")
+        return ServiceOf(name, digest, picture.versions[found.name] if found else "")
 
     return Services(of(state.active_service, state.active), of(state.preview_service, state.preview))
 
 
 def _replicaset(picture: Picture, r: ReplicaSet) -> ReplicaSetRow:
-    return pick(ReplicaSetRow, r, role=picture.snapshot.role_of(r.hash), version=picture.version_of(r))
+    return pick(ReplicaSetRow, r, role=picture.snapshot.role_of(r.hash), version=picture.versions[r.name])
 
 
 def _pod(picture: Picture, pod: Pod) -> PodRow:

@@ -45,15 +45,9 @@ def set_weight(rollout: Rollout) -> int:
     when no step is left (upstream utils/replicaset/canary.go GetCurrentSetWeight)."""
     if rollout.aborted:
         return 0
-    if not _steps_left(rollout):
+    if not rollout.steps_left:
         return max_weight(rollout)
     return weight_at(rollout.steps, rollout.step_index or 0)
-
-
-def _steps_left(rollout: Rollout) -> bool:
-    """A Rollout that the controller has not got to yet is at its first step (recorded:
-    scenario invalid-spec)."""
-    return (rollout.step_index or 0) < len(rollout.steps)
 
 
 def weight_in_force(rollout: Rollout) -> int:
@@ -71,7 +65,7 @@ def asked_share(rollout: Rollout) -> float:
 
 def actual_share(rollout: Rollout, actual: int) -> float:
     """The `actual` weight in percent of all traffic: what its router was told, or what its pods make."""
-    return percent(rollout, actual) if rollout.is_routed and _steps_left(rollout) else actual
+    return percent(rollout, actual) if rollout.is_routed and rollout.steps_left else actual
 
 
 def actual_weight(rollout: Rollout, canary: int, available: int) -> int:
@@ -80,7 +74,7 @@ def actual_weight(rollout: Rollout, canary: int, available: int) -> int:
     `canary`: available pods of the ReplicaSet of the current hash, `available`: those of all."""
     if rollout.blue_green:
         return FULL_WEIGHT if rollout.blue_green.active == rollout.current_hash else 0
-    if not _steps_left(rollout):
+    if not rollout.steps_left:
         return FULL_WEIGHT
     if available == 0:
         return 0
@@ -168,7 +162,7 @@ def weight_step_at(groups: tuple[WeightStep, ...], index: int | None) -> WeightS
     """The one that covers an index of the Rollout's steps; None when all are done."""
     if index is None:
         return None
-    return next((g for g in groups if g.covers(index)), None)
+    return next((g for g in groups if g.first <= index < g.end), None)
 
 
 def step_number(rollout: Rollout) -> int | None:

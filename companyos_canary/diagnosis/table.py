@@ -7,7 +7,6 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.picture import Picture, look
 from companyos_canary.diagnosis import analysis, control, doubts, nodata, pods, release, services, upstream, weights
 from companyos_canary.diagnosis.case import Case, Explanation, recorded
@@ -98,14 +97,16 @@ CAUSES: tuple[CauseRow, ...] = (
 
 def seen(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Live | None = None) -> Picture:
     """A Picture that says why, where something is wrong."""
-    return replace(look(snapshot, now, place, live), why=alarm(snapshot, now, place or Place()))
+    picture = look(snapshot, now, place, live)
+    return replace(picture, why=alarm(picture))
 
 
-def alarm(snapshot: Snapshot, now: datetime, place: Place) -> Diagnosis | None:
+def alarm(picture: Picture) -> Diagnosis | None:
     """Why, from what the Snapshot was made of; None if all is well, or if only the Rollout is known."""
-    rollout = snapshot.rollout
-    if not snapshot.whole or not snapshot.objects or shown_phase(rollout).word == "Healthy":
+    snapshot = picture.snapshot
+    if not snapshot.whole or not snapshot.objects or picture.progress.phase.word == "Healthy":
         return None
-    at = min(snapshot.stale_since or now, now)
-    found = diagnose(Case(now=at, snapshot=snapshot, objects=snapshot.objects, did=recorded(rollout), place=place))
+    did = recorded(snapshot.rollout)
+    case = Case(now=picture.as_of, snapshot=snapshot, objects=snapshot.objects, did=did, place=picture.place)
+    found = diagnose(case)
     return None if found.fine else found

@@ -306,6 +306,12 @@ class Rollout(Struct, frozen=True):
         return bool(self.stable_hash) and self.stable_hash == self.current_hash
 
     @property
+    def steps_left(self) -> bool:
+        """Whether a step is left; a Rollout that the controller has not got to yet is at its first one (recorded:
+        scenario invalid-spec)."""
+        return (self.step_index or 0) < len(self.steps)
+
+    @property
     def current_step(self) -> Step | None:
         """The current step; None when all are done or there are none."""
         index = self.step_index

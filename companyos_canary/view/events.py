@@ -113,16 +113,11 @@ def event_text(event: Event, picture: Picture) -> str:
     if found := _STEP.fullmatch(message):
         return f"{found[1]} done"
     if found := _SCALED.fullmatch(message):
-        name = _version(picture, picture.snapshot, found[2]) or f"revision {found[3]}"
+        name = picture.versions.get(found[2]) or f"revision {found[3]}"
         return f"{name} scaled {found[1]} {found[4]}"
     if found := _RUN.fullmatch(message):
         return f"{found[1].lower()} analysis {found[2]}: {found[3]}"
     return message
-
-
-def _version(picture: Picture, snapshot: Snapshot, replicaset: str) -> str:
-    found = next((r for r in snapshot.replicasets if r.name == replicaset), None)
-    return picture.version_of(found) if found else ""
 
 
 def event_lines(events: Iterable[Event], picture: Picture, facts: Facts) -> list[Line]:
@@ -147,7 +142,7 @@ def short_names(text: str, picture: Picture) -> str:
     """Pods and runs by the end of their names, ReplicaSets by their version."""
     for replicaset in picture.snapshot.replicasets:
         text = text.replace(f"{replicaset.name}-", "")
-        text = text.replace(replicaset.name, picture.version_of(replicaset) or replicaset.name)
+        text = text.replace(replicaset.name, picture.versions[replicaset.name] or replicaset.name)
     return text
 
 

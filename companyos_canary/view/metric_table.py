@@ -42,10 +42,10 @@ _trend = lru_cache(maxsize=64)(trend)  # of a metric, until it is measured again
 
 
 def _mark(value: float | None, limit: Limit, symbols: Symbols) -> tuple[str, Tone]:
-    used, top = limit.used(value), len(symbols.levels) - 1
-    if used is None:
+    found, top = limit.against(value), len(symbols.levels) - 1
+    if found is None:
         return symbols.gap, ""
-    bad = limit.broken_by(value)
+    used, bad = found
     return symbols.levels[top if bad else min(top - 1, round(used * top))], "failure" if bad else ""
 
 
@@ -146,7 +146,7 @@ def _columns(rows: tuple[MetricRow, ...], live: tuple[LiveMetric, ...], facts: F
 @lru_cache(maxsize=64)
 def _cells(row: MetricRow, metric: LiveMetric | None, facts: Facts) -> tuple[Cell, ...]:
     """What each column says of one metric; kept until a value of it changes."""
-    role, symbols = _role(row), facts.symbols
+    role, symbols, found = _role(row), facts.symbols, row.advice
     gauge = _gauge(row, metric, role, symbols)
     now = _text(row, metric.canary) or _MISSING.get(metric.missing, metric.missing) if metric else ""
     return (
@@ -157,16 +157,16 @@ def _cells(row: MetricRow, metric: LiveMetric | None, facts: Facts) -> tuple[Cel
         now,
         limit_text(row.limit, row.unit),
         _requests(row, metric),
-        advice.measured(row.advice) if row.advice else "",
+        advice.measured(found) if found else "",
         (_verdict(row, facts, beyond=isinstance(gauge, tuple)), role),
-        _so_far(row),
+        (advice.short_verdict(found), advice.SEQUENTIAL_ROLES[found.verdict]) if found else "",
         _text(row, metric.stable) if metric else "",
     )
 
 
 def _role(row: MetricRow) -> Tone:
     """That of the verdict; a warning where all requests say that it is worse and no look has failed."""
-    surely = row.advice is not None and row.advice.verdict == "worse"
+    surely = row.sequential is not None and row.sequential.verdict == "worse"
     return "warning" if surely and row.verdict == "ok" else VERDICT_ROLES[row.verdict]
 
 
@@ -177,25 +177,22 @@ def _verdict(row: MetricRow, facts: Facts, *, beyond: bool) -> str:
         return f"failing {row.failed} of {row.measured}"
     if row.verdict != "ok":
         return row.verdict
-    if beyond and (row.advice is None or row.advice.verdict != "worse"):
+    if beyond and (row.sequential is None or row.sequential.verdict != "worse"):
         return "may be chance"  # beyond its limit, and passed: the rule asks for evidence, and there is none
-    if row.advice is None or facts.width >= _ROOMY:
+    if row.sequential is None or facts.width >= _ROOMY:
         return row.verdict
-    return {"worse": "ok, but worse", "not-worse": "ok, not worse", "open": "ok"}[row.advice.verdict]
-
-
-def _so_far(row: MetricRow) -> Cell:
-    return (advice.short_verdict(row.advice), advice.SEQUENTIAL_ROLES[row.advice.verdict]) if row.advice else ""
+    return {"worse": "ok, but worse", "not-worse": "ok, not worse", "open": "ok"}[row.sequential.verdict]
 
 
 def _gauge(row: MetricRow, metric: LiveMetric | None, role: Tone, symbols: Symbols) -> Cell:
     """`██░░░░`: how much of the limit is used by what was measured, until then by what is now; beyond it `█████▶`."""
     waiting, limit = row.verdict == "waiting", row.limit
     number = metric.canary if waiting and metric else row.value
-    used, full, empty = limit.used(number) if limit else None, symbols.gauge[0], symbols.gauge[1]
-    if used is None:
+    found, full, empty = limit.against(number) if limit else None, symbols.gauge[0], symbols.gauge[1]
+    if found is None:
         return ""
-    if limit and limit.broken_by(number):
+    used, broken = found
+    if broken:
         return (full * (_GAUGE - 1) + symbols.gauge[2], "warning" if waiting or row.verdict == "ok" else role)
     filled = min(_GAUGE - 1, round(used * _GAUGE))
     return [(full * filled, role), (empty * (_GAUGE - filled), "off")]

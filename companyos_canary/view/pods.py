@@ -49,7 +49,7 @@ def _served(picture: Picture, hash_: str) -> str:
     if found is None:
         return hash_
     none = "" if found.available else ", no pod is ready"
-    return f"{picture.version_of(found)}{none}"
+    return f"{picture.versions[found.name]}{none}"
 
 
 def _note(picture: Picture, facts: Facts, state: BlueGreen) -> tuple[str, Tone] | None:
@@ -110,7 +110,7 @@ def _is_gone(picture: Picture, replicaset: ReplicaSet) -> bool:
 def _widths(picture: Picture, old: Sequence[ReplicaSet]) -> tuple[int, int, int]:
     """How wide the longest version, count of ready pods and revision are, of what is shown."""
     shown = [*(r for r in picture.snapshot.replicasets if _present(picture, r)), *old]
-    room = min(24, max((columns_of(picture.version_of(r)) for r in shown), default=0))
+    room = min(24, max((columns_of(picture.versions[r.name]) for r in shown), default=0))
     digits = max((len(str(r.ready)) for r in shown), default=1)
     return room, digits, max((len(str(r.revision)) for r in shown), default=1)
 
@@ -147,7 +147,7 @@ def _present(picture: Picture, replicaset: ReplicaSet) -> bool:
 def _name(picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int], mark: str) -> str:
     """`⧉ canary  v1.1.0  revision 8  `, in columns."""
     room, _, revisions = widths
-    name = shorten(picture.version_of(replicaset), room, facts.symbols)
+    name = shorten(picture.versions[replicaset.name], room, facts.symbols)
     role = _role_text(picture, replicaset, picture.snapshot.role_of(replicaset.hash))
     return f"  {mark} {role}  {filled(name, room)}  revision {replicaset.revision:<{revisions}}  "
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from companyos_canary.argo.durations import StepEnd, step_end
 from companyos_canary.argo.limits import decided_of, number_text
 from companyos_canary.argo.picture import Picture
-from companyos_canary.argo.progress import step_length
 from companyos_canary.argo.routes import Route
 from companyos_canary.argo.steps import WeightStep
 from companyos_canary.model.analysisrun import AnalysisRun
@@ -164,7 +163,8 @@ def _scaling(picture: Picture) -> str:
 
 
 def _took(end: StepEnd) -> str:
-    return f" in {duration(end.judged_for)}" if end.judged_for is not None else ""
+    took = end.judged_for
+    return "" if took is None else f" in {duration(took)}"
 
 
 def _ahead(picture: Picture, step: WeightStep) -> str:
@@ -172,7 +172,7 @@ def _ahead(picture: Picture, step: WeightStep) -> str:
     steps = picture.snapshot.rollout.steps
     if any(steps[i].waits_for_a_person for i in range(step.first, step.end)):
         return "then a person"
-    lengths = [step_length(picture.snapshot, i) for i in range(step.first, step.end)]
+    lengths = picture.progress.lengths[step.first : step.end]
     known = [x for x in lengths if x is not None]
     if len(known) < len(lengths) or not any(known):
         return ""
