@@ -1,6 +1,5 @@
 """Ways to a Prometheus: straight over HTTP, through the API server, or whichever works."""
 
-import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from msgspec.structs import replace
 from companyos_canary import __version__
 from companyos_canary.errors import CanaryError, Forbidden, Unreachable
 from companyos_canary.model.http import Request, Response, Transport, without_password
+from companyos_canary.web import no_answer
 
 if TYPE_CHECKING:
     import httpx
@@ -55,27 +55,8 @@ class HttpTransport:
             self._client.close()
 
     def _unreachable(self, error: Exception) -> Unreachable:
-        import httpx  # noqa: PLC0415
-
-        root: BaseException = error
-        while (below := root.__cause__ or root.__context__) is not None:
-            root = below
-        known: tuple[tuple[type[Exception], str], ...] = (
-            (httpx.ConnectTimeout, "did not take the connection in time"),
-            (httpx.TimeoutException, "did not answer in time"),
-            (httpx.ProxyError, "cannot be reached through the proxy"),
-            (httpx.UnsupportedProtocol, "is not an address that can be used"),
-            (httpx.InvalidURL, "is not an address that can be used"),
-            (httpx.NetworkError, "cannot be reached"),
-        )
-        said = next((text for kind, text in known if isinstance(error, kind)), "gave no answer")
-        if isinstance(root, ssl.SSLCertVerificationError):
-            why = f"its certificate is not trusted: {root.verify_message}"
-        else:
-            why = getattr(root, "strerror", None) or str(root)
-        shown = "" if isinstance(error, httpx.TimeoutException) or not why else f": {why}"
         return Unreachable(
-            f"Prometheus at `{self.address}` {said}{shown}".rstrip("."),
+            f"Prometheus at `{self.address}` {no_answer(error)}",
             hint="check `prometheus.cli_url` in canary.yaml, or set it to `auto`",
         )
 
