@@ -22,8 +22,8 @@ _DEEPEST = 200
 
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _FLAGS = {
-    **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), True),
-    **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"), False),
+    **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "y", "Y", "on", "On", "ON"), True),
+    **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "n", "N", "off", "Off", "OFF"), False),
 }
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 _BASED = re.compile(r"[-+]?0(?P<base>[bxo]?)(?P<digits>[0-9a-fA-F_]+)")

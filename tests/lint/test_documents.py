@@ -40,6 +40,8 @@ def refusal(text: str | bytes) -> tuple[int, str]:
         ("0.5", 0.5),
         ("1e3", 1000.0),
         ("yes", True),
+        ("y", True),
+        ("N", False),
         ("'yes'", "yes"),
         ("Off", False),
         ("~", None),
@@ -58,7 +60,8 @@ def test_a_value_is_what_kubernetes_makes_of_it(text: str, value: object) -> Non
     assert type(found["k"]) is type(value)
 
 
-_TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=8)
+_ANY = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=8)
+_TEXTS = _ANY.filter(lambda text: text not in list("yYnN"))  # flags, which PyYAML writes without quotes
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | _TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3),
