@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.cluster.feed import Feed
     from companyos_canary.config import Resolved, Settings
+    from companyos_canary.delivery.message import Parcel
     from companyos_canary.keyboard import Keyboard
+    from companyos_canary.model.http import Response
     from companyos_canary.prometheus.client import Prometheus
 
 
@@ -47,6 +49,13 @@ def prometheus(cluster: "Cluster", settings: "Settings | None", address: str) ->
     if settings and settings.prometheus.cli_url != "auto":
         return Prometheus(settings.prometheus.cli_url, timeout=cluster.timeout)
     return automatic(address, cluster.transport, cluster.namespace, timeout=cluster.timeout)
+
+
+def carry_out(parcel: "Parcel", timeout: float) -> "Response":
+    """One parcel of a message: to a service's API, or to a mail server."""
+    from companyos_canary.delivery import transport
+
+    return transport.transmit(parcel, timeout)
 
 
 def keyboard(stdin: TextIO, wake: Callable[[], None]) -> "Keyboard":

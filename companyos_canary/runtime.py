@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from companyos_canary.cluster.client import Cluster
     from companyos_canary.cluster.feed import Feed
     from companyos_canary.config import Resolved, Settings
+    from companyos_canary.delivery.message import Parcel
     from companyos_canary.keyboard import Keyboard
+    from companyos_canary.model.http import Response
     from companyos_canary.prometheus.client import Prometheus
     from companyos_canary.view.lines import Facts
 
@@ -77,6 +79,7 @@ class Runtime:
     start: Callable[[Callable[[], None]], None] = adapters.in_thread
     together: Callable[[Sequence[Callable[[], None]]], None] = adapters.in_threads
     host: Callable[[], str] = adapters.host
+    carry_out: Callable[["Parcel", float], "Response"] = adapters.carry_out
     no_color: bool = False
     said: int = 0  # how often something was written on stderr
     _silenced: bool = False

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, ClassVar
 
+import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -23,6 +24,7 @@ from companyos_canary.cluster.errors import unreachable
 from companyos_canary.cluster.feed import WatchFeed
 from companyos_canary.cluster.reflector import TRIES
 from companyos_canary.config import Resolved, Settings
+from companyos_canary.delivery.message import Parcel
 from companyos_canary.errors import CanaryError, DeniedError, NotFound, Unreachable
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.model.place import NOBODY, Identity
@@ -137,6 +139,9 @@ class World:
     start: Callable[[Callable[[], None]], None] = lambda work: work()
     together: Callable[[Sequence[Callable[[], None]]], None] = one_after_the_other
     expires: datetime | None = None
+    carry_out: Callable[[Parcel, float], Response] = lambda step, _: pytest.fail(
+        f"nothing is sent by this test: {step}"
+    )
 
     feed: ClassVar["type[LockstepFeed] | type[SteppedFeed]"]
     usual: ClassVar[Callable[[], Pace]] = staticmethod(lambda: PROMPT)
@@ -207,6 +212,7 @@ class World:
             together=self.together,
             host=lambda: "laptop",
             size=lambda: size,
+            carry_out=lambda step, timeout: self.carry_out(step, timeout),  # noqa: PLW0108 - it may be set later
         )
         code = cli.run(arguments, runtime)
         if not together:

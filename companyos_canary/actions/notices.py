@@ -1,8 +1,10 @@
-"""The ConfigMap of notifications: templates and triggers by name.
+"""The ConfigMap of notifications: templates, triggers and services by name; and the Secret next to it.
 
 Upstream: argoproj/notifications-engine pkg/api and pkg/triggers.
 """
 
+import base64
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -12,13 +14,17 @@ from msgspec import Struct
 from companyos_canary.analysis.expr.objects import holds_for
 from companyos_canary.analysis.expr.tree import ConditionError
 from companyos_canary.analysis.gotemplate import render
-from companyos_canary.analysis.gotemplate_functions import Moment, TemplateFault
+from companyos_canary.analysis.gotemplate_functions import Concealed, Moment, TemplateFault, go_text
 from companyos_canary.cluster.client import Cluster
+from companyos_canary.delivery.message import Destination
 from companyos_canary.errors import CanaryError, NotFound, near
 from companyos_canary.lint.documents import Unreadable, read
 from companyos_canary.model.quantity import parse_time
 
 CONFIG_MAP = "argo-rollouts-notification-configmap"
+SECRET = "argo-rollouts-notification-secret"
+CONSOLE = Destination("console", "stdout")
+_REFERENCE = re.compile(r"[$][\w-]+", re.ASCII)
 
 
 class NoticeTemplate(Struct, frozen=True):
@@ -67,6 +73,74 @@ def data_of_config(obj: Mapping[str, Any]) -> dict[str, str]:
     return {str(k): str(v) for k, v in data.items()} if isinstance(data, dict) else {}
 
 
+class NoticeService(Struct, frozen=True):
+    """A service as the ConfigMap has it: its options are YAML, `$name` in a text stands for a value of the Secret."""
+
+    name: str
+    kind: str
+    text: str
+
+    @property
+    def needs_secret(self) -> bool:
+        return _REFERENCE.search(self.text) is not None
+
+    def options(self, secrets: Mapping[str, bytes]) -> dict[str, Any]:
+        """Its options with the values of the Secret. A name that the Secret does not have stays as it is."""
+        found = _with_values(_parsed("service", self.name, self.text), secrets)
+        return found if isinstance(found, dict) else {}
+
+    def missing(self, secrets: Mapping[str, bytes]) -> list[str]:
+        """The names that the Secret does not have."""
+        return sorted({name[1:] for name in _REFERENCE.findall(self.text)} - set(secrets))
+
+
+def notice_service(config: Mapping[str, str], name: str) -> NoticeService:
+    """Raises NotFound if there is no service of that name."""
+    found: dict[str, NoticeService] = {}
+    for key, text in config.items():
+        head, *parts = key.split(".")
+        if head == "service" and len(parts) in (1, 2):
+            found[parts[-1]] = NoticeService(parts[-1], parts[0], text)
+    if name not in found:
+        known = "there is " + ", ".join(f"`{n}`" for n in sorted(found)[:8]) if found else "add one to the ConfigMap"
+        raise NotFound(f"there is no service `{name}` in the ConfigMap", hint=near(name, found, known))
+    return found[name]
+
+
+def notice_secret(cluster: Cluster) -> dict[str, bytes]:
+    """The values of the Secret. Raises NotFound where it does not exist."""
+    found = cluster.object("v1", "secrets", SECRET)
+    if found is None:
+        raise NotFound(
+            f"the service needs a value of Secret `{SECRET}`, which is not in namespace `{cluster.namespace}`",
+            hint="choose another namespace with -n, or a file with --secret",
+        )
+    return values_of_secret(found)
+
+
+def values_of_secret(obj: Mapping[str, Any]) -> dict[str, bytes]:
+    """`data`, and `stringData` over it, as in a file. Raises CanaryError for a value that is not base64."""
+    found: dict[str, bytes] = {}
+    for name, value in (obj.get("data") or {}).items():
+        try:
+            found[str(name)] = base64.b64decode(str(value), validate=True)
+        except ValueError:
+            raise CanaryError(
+                f"`{name}` in `data` of the Secret is not base64", hint="write it in `stringData` as it is"
+            ) from None
+    return found | {str(k): str(v).encode() for k, v in (obj.get("stringData") or {}).items()}
+
+
+def _with_values(value: Any, secrets: Mapping[str, bytes]) -> Any:
+    if isinstance(value, dict):
+        return {_with_values(k, secrets): _with_values(v, secrets) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_with_values(v, secrets) for v in value]
+    if not isinstance(value, str):
+        return value
+    return _REFERENCE.sub(lambda m: secrets[m[0][1:]].decode(errors="replace") if m[0][1:] in secrets else m[0], value)
+
+
 def notice_templates(config: Mapping[str, str], name: str | None) -> tuple[NoticeTemplate, ...]:
     """Those of that name, or all. Raises NotFound, CanaryError for a text that is not YAML."""
     return tuple(_template(n, _parsed("template", n, text)) for n, text in _of_kind(config, "template", name))
@@ -82,17 +156,52 @@ def definitions(config: Mapping[str, str], kind: str, names: Iterable[str]) -> d
     return {name: _parsed(kind, name, config[f"{kind}.{name}"]) for name in names}
 
 
-def message_of(definition: Any, rollout: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """What a template makes of a Rollout: its texts, rendered. Raises CanaryError with the part that cannot be."""
+def message_of(
+    definition: Any,
+    rollout: Mapping[str, Any],
+    now: datetime,
+    *,
+    to: Destination = CONSOLE,
+    secrets: Mapping[str, bytes] | None = None,
+) -> dict[str, Any]:
+    """What a template makes of a Rollout: its texts, rendered. Without `secrets` each of their values is `***`. Raises
+    CanaryError with the part that cannot be rendered; with `secrets` it quotes nothing of them."""
     data = {
         "rollout": rollout,
         "time": {"Now": lambda: Moment(now), "Parse": _moment},
-        "secrets": _Unread(),
-        "serviceType": "console",
-        "recipient": "stdout",
+        "secrets": _Concealing() if secrets is None else secrets,
+        "serviceType": to.service,
+        "recipient": to.recipient,
     }
-    found = _rendered(definition, data, "")
+    try:
+        found = _rendered(definition, data, "")
+    except CanaryError:
+        if secrets is None:
+            raise
+        raise CanaryError(
+            "the template cannot be rendered with the values of the Secret",
+            hint="print it to the console to see its rest",
+        ) from None
     return found if isinstance(found, dict) else {}
+
+
+def with_defaults(name: str, definition: Any) -> dict[str, Any]:
+    """A template as the engine completes it: what it does not say about an alert or a deployment marker is what an
+    Application of Argo CD has; a Rollout has none of it."""
+    found = dict(definition) if isinstance(definition, dict) else {}
+    if isinstance(alert := found.get("alertmanager"), dict):
+        url = alert.get("generatorURL") or "{{.app.spec.source.repoURL}}"
+        labels = {"alertname": name, **(alert.get("labels") or {})}
+        found["alertmanager"] = {**alert, "generatorURL": url, "labels": labels}
+    if isinstance(marker := found.get("newrelic"), dict):
+        commit = "(call .repo.GetCommitMetadata .app.status.sync.revision)"
+        found["newrelic"] = {
+            **marker,
+            "revision": "{{.app.status.operationState.syncResult.revision}}",  # v0.5.0 does not read the template's
+            "changelog": marker.get("changelog") or f"{{{{{commit}.Message}}}}",
+            "user": marker.get("user") or f"{{{{{commit}.Author}}}}",
+        }
+    return found
 
 
 def _rendered(value: Any, data: Mapping[str, Any], where: str) -> Any:
@@ -101,17 +210,23 @@ def _rendered(value: Any, data: Mapping[str, Any], where: str) -> Any:
         return {k: v for k, v in parts.items() if v not in ("", None, {}, [])}
     if isinstance(value, list):
         return [_rendered(v, data, f"{where}.{n}") for n, v in enumerate(value)]
+    if not isinstance(value, str):
+        is_text = value is not None and not where.endswith(".notifyBroadcast")  # the only field that is not one
+        return go_text(value) if is_text else value
     try:
-        return render(value, data) if isinstance(value, str) else value
+        return render(value, data)
     except TemplateFault as error:
         raise CanaryError(f"`{where}` of the template cannot be rendered here: {error}") from None
 
 
-class _Unread(dict[str, Any]):
-    """The Secret of notifications, which is not read."""
+class _Concealing(dict[str, Any]):
+    """The Secret of notifications, which is not read: what a message shows of it is not shown here."""
 
-    def get(self, key: str, _: Any = None) -> Any:
-        raise TemplateFault(f"it uses `secrets.{key}`, and Secrets are not read")
+    def get(self, *_: Any) -> Any:
+        return Concealed(b"***")
+
+    def __contains__(self, _: object) -> bool:
+        return True
 
 
 def _moment(text: Any) -> Moment:

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from companyos_canary.analysis.gotemplate_functions import FUNCTIONS, TemplateFault, go_text, is_true
+from companyos_canary.analysis.gotemplate_functions import FUNCTIONS, TAKE_BYTES, TemplateFault, go_text, is_true
 
 _ACTION = re.compile(r"\{\{(-(?=\s))?(/\*.*?\*/|.*?)((?<=\s)-)?\}\}", re.DOTALL)
 _TOKEN = re.compile(
@@ -283,6 +283,8 @@ def _fields(value: Any, path: str) -> Any:
         if value is None:
             raise TemplateFault(f"nil pointer evaluating interface {{}}.{name}")
         if isinstance(value, Mapping):
+            if name not in value:
+                return None  # and so is what is behind it: only a null that is there is an error
             value = value.get(name)
         elif (method := getattr(value, "methods", {}).get(name)) is not None:
             value = method()
@@ -301,6 +303,8 @@ def _literal(kind: str, text: str) -> Any:
 
 
 def _called(name: str, function: Callable[..., Any], arguments: list[Any]) -> Any:
+    if name not in TAKE_BYTES and any(isinstance(a, bytes) for a in arguments):
+        raise TemplateFault(f"error calling {name}: wrong type for value; expected string; got []uint8")
     try:
         found = function(*arguments)
     except TemplateFault:

@@ -39,6 +39,20 @@ class Moment:
         return self.at.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
 
 
+class Concealed(bytes):
+    """A value of the Secret that is not shown: it prints as `***`."""
+
+
+def _bytes_text(value: bytes) -> str:
+    """`[115 51]`: fmt prints a slice of bytes as numbers."""
+    return value.decode() if isinstance(value, Concealed) else f"[{' '.join(map(str, value))}]"
+
+
+def _string(value: Any) -> str:
+    """sprig's strval: bytes are a text."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else go_text(value, inside=True)
+
+
 def go_text(value: Any, *, inside: bool = False) -> str:
     """As fmt.Print prints it: `map[a:1 b:[x y]]`; a value that is missing is `<no value>`."""
     if value is None:
@@ -47,11 +61,17 @@ def go_text(value: Any, *, inside: bool = False) -> str:
         return f"map[{' '.join(f'{k}:{go_text(v, inside=True)}' for k, v in sorted(value.items()))}]"
     if isinstance(value, list | tuple):
         return f"[{' '.join(go_text(v, inside=True) for v in value)}]"
+    if isinstance(value, bytes):
+        return _bytes_text(value)
     return value_text(value) if isinstance(value, bool | float) else str(value)
 
 
 def is_true(value: Any) -> bool:
-    return bool(value) if isinstance(value, bool | int | float | str | list | tuple | Mapping) else value is not None
+    return (
+        bool(value)
+        if isinstance(value, bool | int | float | str | bytes | list | tuple | Mapping)
+        else value is not None
+    )
 
 
 def _equal(first: Any, *others: Any) -> bool:
@@ -85,9 +105,9 @@ def _printf(form: str, *values: Any) -> str:
             return f"%!{found[2]}(MISSING)"
         value = left.pop(0)
         if found[2] in "sv":
-            return f"%{found[1]}s" % go_text(value)
+            return f"%{found[1]}s" % (_string(value) if found[2] == "s" else go_text(value))
         if found[2] == "q":
-            return json.dumps(go_text(value), ensure_ascii=False)
+            return json.dumps(_string(value), ensure_ascii=False)
         return go_text(value) if found[2] == "t" else f"%{found[1]}{found[2]}" % value
 
     return re.sub(r"%([-+ 0#]*\d{0,4}(?:\.\d{0,2})?)([svqtdfgex%])", put, form)
@@ -139,6 +159,16 @@ def _json(value: Any, indent: int | None = None) -> str:
     )
 
 
+TAKE_BYTES = frozenset(
+    (
+        *("and", "or", "not", "len", "index", "slice", "print", "println", "printf", "html", "urlquery", "call"),
+        *("default", "empty", "coalesce", "ternary", "quote", "squote", "cat", "toString", "list", "dict"),
+        *("toJson", "toRawJson", "toPrettyJson", "first", "last", "eq", "ne"),
+    )
+)
+"""The functions that take a slice of bytes, which a value of the Secret is; the others take a text."""
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "and": _and,
     "or": _or,
@@ -176,7 +206,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "contains": lambda part, s: part in s,
     "hasPrefix": lambda head, s: s.startswith(head),
     "hasSuffix": lambda end, s: s.endswith(end),
-    "quote": lambda *v: " ".join(json.dumps(go_text(x), ensure_ascii=False) for x in v if x is not None),
+    "quote": lambda *v: " ".join(json.dumps(_string(x), ensure_ascii=False) for x in v if x is not None),
     "squote": lambda *v: " ".join(f"'{go_text(x)}'" for x in v if x is not None),
     "cat": lambda *v: " ".join(go_text(x) for x in v if x is not None),
     "nospace": lambda s: "".join(s.split()),
@@ -185,7 +215,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "repeat": _repeat,
     "indent": _indent,
     "nindent": lambda n, s: "\n" + _indent(n, s),
-    "toString": go_text,
+    "toString": _string,
     "int": _int,
     "int64": _int,
     "float64": lambda v: float(v or 0),

@@ -11,11 +11,12 @@ _ARGO, _APPS = "argoproj.io", "apps"
 
 
 class Right(Struct, frozen=True):
-    """One verb on one resource; a subresource is behind a slash (`rollouts/status`)."""
+    """One verb on one resource; a subresource is behind a slash (`rollouts/status`). With a `name`: on that object."""
 
     verb: str
     resource: str
     group: str = ""
+    name: str = ""
 
     @property
     def sentence(self) -> str:
@@ -58,6 +59,12 @@ _INSTALL = (
 )
 _OF_CLUSTER = _rights(_ARGO, "clusteranalysistemplates", "get", "list")
 _INSTALL_OF_CLUSTER = _rights(_ARGO, "clusteranalysistemplates", "create")
+NOTIFYING = (
+    *_rights(_ARGO, "rollouts", "get"),
+    Right("get", "configmaps", name="argo-rollouts-notification-configmap"),
+    Right("get", "secrets", name="argo-rollouts-notification-secret"),
+)
+"""What `notifications template notify` needs to send a message: the ConfigMap, and the Secret with the credentials."""
 CLUSTER_RIGHTS: Mapping[str, tuple[Right, ...]] = {
     "viewer": _OF_CLUSTER,
     "deployer": _OF_CLUSTER,
@@ -97,16 +104,23 @@ def role_manifest(
 
 
 def _rules(rights: Iterable[Right]) -> list[dict[str, Any]]:
-    """A rule for each set of verbs in a group, in the order of the rights."""
-    verbs: dict[tuple[str, str], list[str]] = {}
+    """A rule for each set of verbs in a group, in the order of the rights; and one for each object with a name."""
+    verbs: dict[tuple[str, str, str], list[str]] = {}
     for right in rights:
-        verbs.setdefault((right.group, right.resource), []).append(right.verb)
-    rules: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for (group, resource), allowed in verbs.items():
-        rules.setdefault((group, tuple(allowed)), []).append(resource)
+        found = verbs.setdefault((right.group, right.resource, right.name), [])
+        if right.verb not in found:
+            found.append(right.verb)
+    rules: dict[tuple[str, tuple[str, ...], str], list[str]] = {}
+    for (group, resource, name), allowed in verbs.items():
+        rules.setdefault((group, tuple(allowed), name), []).append(resource)
     return [
-        {"apiGroups": [group], "resources": resources, "verbs": list(allowed)}
-        for (group, allowed), resources in rules.items()
+        {
+            "apiGroups": [group],
+            "resources": resources,
+            **({"resourceNames": [name]} if name else {}),
+            "verbs": list(allowed),
+        }
+        for (group, allowed, name), resources in rules.items()
     ]
 
 

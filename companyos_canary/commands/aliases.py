@@ -194,8 +194,9 @@ def _files(verb: str) -> Callable[[_Line], list[str] | None]:
 
 
 def _notifications(line: _Line) -> list[str] | None:
-    """A Secret is only for sending, and `console:stdout` is where messages are printed, which is not sent either."""
-    line.taken("--secret")
+    """Only sending needs a Secret."""
+    if line.words[:2] != ["template", "notify"]:
+        line.taken("--secret")
     if line.words[1:2] in (["run"], ["notify"]) and re.search(r"/.*\.|\.(ya?ml|json)$", line.words[-1]):
         line.options.append(("--rollout-file", line.words.pop()))
     line.options = [(n, v) for n, v in line.options if (n, v) not in (("-o", "wide"), ("--output", "wide"))]

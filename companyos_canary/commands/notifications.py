@@ -1,12 +1,15 @@
 """`canary notifications`: the templates and triggers of notifications, and which of them hold for a Rollout."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Any
 
 import typer
 from msgspec import Struct
 
 from companyos_canary.actions.notices import (
+    NoticeService,
     NoticeTemplate,
     NoticeTrigger,
     NoticeVerdict,
@@ -15,14 +18,22 @@ from companyos_canary.actions.notices import (
     event_of,
     message_of,
     notice_config,
+    notice_secret,
+    notice_service,
     notice_templates,
     notice_triggers,
     notice_verdicts,
+    values_of_secret,
+    with_defaults,
 )
 from companyos_canary.commands import base
 from companyos_canary.commands.manifests import read_objects
 from companyos_canary.commands.options import names_of, not_a_name
-from companyos_canary.errors import ExitCode, Refused, UsageError, exits, near, printable
+from companyos_canary.delivery.delivery import Delivered, Ways, deliver
+from companyos_canary.delivery.hiding import Hidden, credentials_in
+from companyos_canary.delivery.message import Destination, Sending, text_of
+from companyos_canary.delivery.services import SERVICES
+from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError, exits, near, printable
 from companyos_canary.model.row import Object, Output
 
 
@@ -43,11 +54,12 @@ class NoticeRun(Struct, frozen=True):
 
 
 class NoticeMessage(Struct, frozen=True):
-    """What a template makes of one Rollout now. Nothing is sent."""
+    """What a template makes of one Rollout now, the values of the Secret as `***`; and who it was sent to."""
 
     template: str
     rollout: str
     message: Object
+    sent: tuple[Delivered, ...] = ()
 
 
 EXAMPLES = (
@@ -55,9 +67,10 @@ EXAMPLES = (
     "canary notifications trigger run on-rollout-aborted companyos-api",
     "canary notifications template get rollout-aborted",
     "canary notifications template notify rollout-aborted companyos-api",
+    "canary notifications template notify rollout-aborted --recipient slack:ops",
 )
 OUTPUT = Output((NoticeTemplates, NoticeTriggers, NoticeRun, NoticeMessage))
-EXITS = exits(ExitCode.REFUSED)
+EXITS = exits(ExitCode.REFUSED, ExitCode.UNOBSERVED)
 _ACTIONS = {"template": ("get", "notify"), "trigger": ("get", "run")}
 _PLUGIN = "kubectl argo rollouts notifications"
 COMPLETIONS = {
@@ -82,14 +95,19 @@ def notifications(
         str | None, typer.Option("--rollout-file", metavar="FILE", help="read the Rollout here, not in the cluster")
     ] = None,
     recipients: Annotated[
-        list[str] | None, typer.Option("--recipient", metavar="SERVICE:NAME", help="only console:stdout, the default")
+        list[str] | None,
+        typer.Option("--recipient", metavar="SERVICE:NAME", help="send it there  [default: console:stdout]"),
+    ] = None,
+    secret: Annotated[
+        str | None, typer.Option("--secret", metavar="FILE", help="read the Secret here; `:empty` for none")
     ] = None,
 ) -> base.Answer:
     """Show the templates and triggers of notifications, evaluate a trigger's conditions for a Rollout now, and print
-    the message that a template makes of it.
+    or send the message that a template makes of it.
 
-    It reads the ConfigMap argo-rollouts-notification-configmap, and sends nothing: `template notify` prints the message
-    as YAML. For another recipient use the plugin.
+    It reads the ConfigMap argo-rollouts-notification-configmap; and the Secret argo-rollouts-notification-secret where
+    a recipient's service, or the message sent to it, needs one of its values. `template notify` prints the message as
+    YAML unless --recipient names who gets it. Nothing that is printed shows a value of the Secret.
     """
     if what not in _ACTIONS:
         hint = near(what, _ACTIONS, "use template or trigger")
@@ -99,17 +117,13 @@ def notifications(
         raise UsageError(f"`{printable(action)}` is nothing to do with a {what}", hint=hint)
     if action != "get" and name is None:
         raise UsageError(f"the name of the {what} is missing", hint=f"`canary notifications {what} get` lists them")
-    away = [r for r in recipients or () if r.partition(":")[0] != "console"]
-    if action == "notify" and away:
-        words = (_PLUGIN, "template notify", name, session.resolved.rollout or "NAME", f"--recipient {away[0]}")
-        shown = printable(" ".join(filter(None, words)))
-        raise Refused("messages are printed by this program, and not sent", hint=f"use the plugin: `{shown}`")
     config = data_of_config(_file(session, config_map)) if config_map else notice_config(session.cluster)
     if what == "template":
         templates = notice_templates(config, name)
         if action == "notify":
-            written = definitions(config, what, (templates[0].name,))[templates[0].name]
-            return _notify(session, templates[0].name, written, rollout_file)
+            written = with_defaults(templates[0].name, definitions(config, what, (name or "",))[name or ""])
+            asked = _Notifying(session, config, templates[0].name, written, rollout_file, secret)
+            return asked.answer([_destination(r) for r in recipients or ["console:stdout"]])
         return _templates(session, templates, definitions(config, what, (t.name for t in templates)))
     triggers = notice_triggers(config, name)
     if action == "run":
@@ -117,10 +131,10 @@ def notifications(
     return _triggers(session, triggers, definitions(config, what, (t.name for t in triggers)))
 
 
-def _file(session: base.Session, name: str) -> Mapping[str, Any]:
-    found = [obj for _, obj in read_objects(session, [name]) if obj["kind"] == "ConfigMap"]
+def _file(session: base.Session, name: str, kind: str = "ConfigMap") -> Mapping[str, Any]:
+    found = [obj for _, obj in read_objects(session, [name]) if obj["kind"] == kind]
     if not found:
-        raise UsageError(printable(f"{name}: there is no ConfigMap in it"), hint="name the file of the ConfigMap")
+        raise UsageError(printable(f"{name}: there is no {kind} in it"), hint=f"name the file of the {kind}")
     return found[0]
 
 
@@ -166,18 +180,101 @@ def _run(session: base.Session, trigger: NoticeTrigger, file: str | None) -> bas
     )
 
 
-def _notify(session: base.Session, name: str, written: Any, file: str | None) -> base.Answer:
-    from companyos_canary.render.templates import to_yaml
+class _Notifying(Struct, dict=True):
+    """One message and who gets it. The Secret is read once, and only if a recipient needs it."""
 
-    raw = _rollout(session, file)
-    message = message_of(written, raw, session.runtime.clock.now())
-    rollout = str((raw.get("metadata") or {}).get("name") or "")
-    return base.Answer(
-        data=NoticeMessage(name, rollout, message),
-        lines=(to_yaml((message,)).rstrip("\n"),),
-        objects=(message,),
-        name=name,
-    )
+    session: base.Session
+    config: Mapping[str, str]
+    name: str
+    written: Mapping[str, Any]
+    file: str | None
+    secret: str | None
+
+    @cached_property
+    def raw(self) -> Mapping[str, Any]:
+        return _rollout(self.session, self.file)
+
+    @cached_property
+    def secrets(self) -> dict[str, bytes]:
+        if self.secret == ":empty":
+            return {}
+        found = _file(self.session, self.secret, "Secret") if self.secret else None
+        return notice_secret(self.session.cluster) if found is None else values_of_secret(found)
+
+    def answer(self, destinations: Sequence[Destination]) -> base.Answer:
+        from companyos_canary.render.templates import to_yaml
+
+        now = self.session.runtime.clock.now()
+        services = [None if d.service == "console" else self._service(d) for d in destinations]
+        shown = [message_of(self.written, self.raw, now, to=d) for d in destinations]
+        sent: list[Delivered] = []
+        lines = []
+        for to, service, message in zip(destinations, services, shown, strict=True):
+            if service is None:
+                lines.append(to_yaml((message,)).rstrip("\n"))
+                continue
+            try:
+                sent.append(self._send(to, service, now))
+            except CanaryError as error:
+                if sent:
+                    error.message += (
+                        f"; before it the message was sent to {', '.join(f'`{s.recipient}`' for s in sent)}"
+                    )
+                raise
+            lines.append(f"sent to `{to}`: {sent[-1].server} answered {sent[-1].status}")
+        rollout = str((self.raw.get("metadata") or {}).get("name") or "")
+        return base.Answer(
+            data=NoticeMessage(self.name, rollout, shown[0], tuple(sent)),
+            lines=tuple(printable(line) if line.startswith("sent") else line for line in lines),
+            notes=("values of the Secret are shown as ***",) if self._names_secrets and None in services else (),
+            objects=(shown[0],),
+            name=self.name,
+        )
+
+    @property
+    def _names_secrets(self) -> bool:
+        return ".secrets" in str(self.written)
+
+    def _service(self, to: Destination) -> NoticeService:
+        """Raises NotFound, and Refused for one that is not sent to from here."""
+        found = notice_service(self.config, to.service)
+        if found.kind not in SERVICES:
+            words = (
+                _PLUGIN,
+                "template notify",
+                self.name,
+                self.session.resolved.rollout or "NAME",
+                f"--recipient {to}",
+            )
+            raise Refused(
+                f"this program cannot send to a service of type `{printable(found.kind)}`",
+                hint=f"use the plugin: `{printable(' '.join(words))}`",
+            )
+        return found
+
+    def _send(self, to: Destination, service: NoticeService, now: datetime) -> Delivered:
+        secrets = self.secrets if service.needs_secret or self._names_secrets else {}
+        options = service.options(secrets)
+        for key in service.missing(secrets):
+            self.session.note(printable(f"the Secret has no `{key}`: service `{service.name}` gets `${key}` as it is"))
+        message = message_of(self.written, self.raw, now, to=to, secrets=secrets)
+        part = message.get(service.kind)
+        if service.kind == "webhook" and isinstance(part, dict):
+            part = part.get(service.name)
+        sending = Sending(
+            options, text_of(message.get("message")), part if isinstance(part, dict) else None, to, now.timestamp()
+        )
+        values = (v.decode(errors="replace") for v in secrets.values())
+        runtime = self.session.runtime
+        ways = Ways(runtime.carry_out, runtime.clock.sleep, self.session.request_timeout)
+        return deliver(service.kind, sending, Hidden([*values, *credentials_in(options)]), ways)
+
+
+def _destination(text: str) -> Destination:
+    service, _, recipient = text.partition(":")
+    if not service or ":" in recipient:
+        raise UsageError(f"`{printable(text)}` is not a recipient", hint="use SERVICE:NAME, e.g. slack:ops")
+    return Destination(service, recipient)
 
 
 def _with_event(trigger: NoticeTrigger) -> str:

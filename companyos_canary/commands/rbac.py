@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from companyos_canary.argo.rights import CLUSTER_RIGHTS, ROLES, Right, role_manifest, route_rights
+from companyos_canary.argo.rights import CLUSTER_RIGHTS, NOTIFYING, ROLES, Right, role_manifest, route_rights
 from companyos_canary.cluster.kinds import known
 from companyos_canary.commands import base
 from companyos_canary.commands.options import either
@@ -21,6 +21,7 @@ EXAMPLES = (
     "canary rbac deployer --service-account ci -n companyos | kubectl apply -f -",
     "canary rbac operator --user ana           also install with `canary apply`",
     "canary rbac deployer --global             also verify ClusterAnalysisTemplates",
+    "canary rbac viewer --notifications        also send messages: reads one Secret",
 )
 OUTPUT = Output((Objects,))
 EXITS = (ExitCode.OK, ExitCode.USAGE)
@@ -47,6 +48,9 @@ def rbac(
     everywhere: Annotated[
         bool, typer.Option("--global", help="add a ClusterRole for ClusterAnalysisTemplates")
     ] = False,
+    notifications: Annotated[
+        bool, typer.Option("--notifications", help="add what sends messages, with `get` on the Secret of notifications")
+    ] = False,
 ) -> base.Answer:
     """Print the smallest Role for what someone does with `canary`, and the RoleBinding that grants it.
 
@@ -66,6 +70,7 @@ def rbac(
     if not subject["name"]:
         raise UsageError("the name of who gets the role is empty", hint="canary rbac deployer --user NAME")
     rights = [*ROLES[name], *(_route_rights(session) if name == "operator" else ())]
+    rights += NOTIFYING if notifications else ()
     found = role_manifest(f"canary-{name}", namespace, subject, rights)
     if everywhere:
         found += role_manifest(f"canary-{name}-{namespace}-templates", "", subject, CLUSTER_RIGHTS[name])

@@ -16,7 +16,7 @@ DATA: dict[str, Any] = {
     "rollout": {
         "metadata": {"name": "web", "labels": {"app": "web", "a/b": "c"}},
         "spec": {"replicas": 3, "strategy": {"canary": {"steps": []}}, "containers": CONTAINERS},
-        "status": {"abort": True, "message": 'said "no"'},
+        "status": {"abort": True, "message": 'said "no"', "none": None},
     },
     "time": {"Now": lambda: Moment(datetime(2026, 3, 2, 12, tzinfo=UTC))},
 }
@@ -41,7 +41,7 @@ LISTED = "{{range $i, $c := .rollout.spec.containers}}{{if $i}}, {{end}}{{$c.nam
         ("a  {{- 1 -}}  b", "a1b"),
         ("{{/* nothing */}}x", "x"),
         ("{{ $n := .rollout.spec.replicas }}{{ $n = add $n 1 }}{{ $n }}", "4"),
-        ("{{ .nothing }}", "<no value>"),
+        ("{{ .nothing }} {{ .rollout.x.y.z }} {{ if .rollout.x.y }}x{{ end }}", "<no value> <no value> "),
         ("{{ .rollout.status.abort }} {{ .rollout.spec.strategy }}", "true map[canary:map[steps:[]]]"),
         ("{{ index .rollout.metadata.labels `a/b` }}{{ (index .rollout.spec.containers 1).name }}", "cproxy"),
         ('{{ .rollout.metadata.name | upper | printf "%s-%d" }}', "WEB-%!d(MISSING)"),
@@ -75,7 +75,7 @@ def test_it_is_what_go_makes_of_it(text: str, rendered: str) -> None:
         ("{{ nothing }}", "the function `nothing` is not supported here"),
         ('{{ template "x" }}', "`template` is not supported here"),
         ("{{ eq 1 `a` }}", "incompatible types"),
-        ("{{ .rollout.x.y.z }}", "nil pointer"),
+        ("{{ .rollout.status.none.x }}", "nil pointer"),
         ("{{ .rollout.metadata.name.x }}", "can't evaluate field x"),
         ("{{ index .rollout.spec.containers 9 }}", "out of range"),
         ("{{ upper 1 }}", "error calling upper"),

@@ -9,8 +9,9 @@ import yaml
 
 from companyos_canary.argo.rights import ROLES, Right, role_manifest
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import Response
 from companyos_canary.sandbox.api.access import Attributes, Roles, read_roles
-from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT, ROLLOUT
+from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT, ROLLOUT, SECRET
 from tests.commands.conftest import bound, changing, paused_world
 from tests.commands.test_create import template_object
 from tests.commands.test_notifications import config_map
@@ -250,6 +251,23 @@ def test_it_may_be_given_to_a_user_or_a_group(world: World, flag: str, kind: str
 )
 def test_what_is_no_role_or_nobody_is_2(world: World, arguments: tuple[str, ...]) -> None:
     assert world.canary("rbac", *arguments).code == ExitCode.USAGE
+
+
+def test_one_option_adds_the_one_secret_that_sending_a_message_needs(waiting: World) -> None:
+    waiting.carry_out = lambda *_: Response(200, {}, b'{"ok": true}')
+    secret = {"metadata": {"name": "argo-rollouts-notification-secret", "namespace": "companyos"}, "data": {}}
+    waiting.store.create(SECRET, secret)
+    waiting.store.create(CONFIGMAP, config_map())
+    for name in ROLES:
+        command = ("notifications", "template", "notify", "paused", "companyos-api", "--recipient", "slack:ops")
+        codes, named = [], []
+        for more in ((), ("--notifications",)):
+            role = waiting.canary("rbac", name, *more, "-n", "companyos", "-o", "json").json["data"]["objects"][0]
+            waiting.allowed = read_roles(json.dumps(role), "companyos")
+            codes.append(waiting.canary(*command).code)
+            named = [rule.get("resourceNames") for rule in role["rules"] if "secrets" in rule["resources"]]
+        assert codes == [ExitCode.DENIED, ExitCode.OK]
+        assert named == [["argo-rollouts-notification-secret"]]
 
 
 def test_each_role_has_the_rights_of_the_one_before_it() -> None:
