@@ -43,10 +43,9 @@ loaded = [name for name in {(*HEAVY, *OF_OTHERS, *sorted(SIMULATION))!r} if name
 print("LOADED", code, *loaded, file=sys.stderr)
 """
 NO_NETWORK = "kind: Config\napiVersion: v1\ncurrent-context: c\nclusters:\n- {name: c, cluster: {server: 'http://127.0.0.1:1'}}\ncontexts:\n- {name: c, context: {cluster: c}}\n"  # noqa: E501
-CLIENT = {"kubernetes", "urllib3", "yaml"}
+CLIENT = {"yaml"}  # of the kubeconfig; `kubernetes` and `urllib3` are for a few kinds of credentials and proxies
 CONFIG = {"yaml"}
 VALUES = {"msgspec"}  # of which every value of ours is made
-CLIENT_ALONE = {"urllib3"}  # `kubernetes` is loaded for a few kinds of credentials only
 # What each verb may load by the time that it meets the cluster (which is not there).
 MAY_LOAD: dict[str, set[str]] = {
     "deploy": CLIENT | CONFIG,
@@ -201,7 +200,7 @@ def test_a_status_where_nothing_failed_loads_no_rows_views_and_causes_of_others(
         World(tmp_path)
         code, names = loaded(tmp_path, "status")
         assert code in (ExitCode.OK, ExitCode.UNFINISHED)
-        assert names == CLIENT_ALONE | CONFIG | VALUES
+        assert names == CLIENT | CONFIG | VALUES
         _, names = loaded(tmp_path, "status", "-o", "json")
     assert "companyos_canary.argo.rows" in names
 

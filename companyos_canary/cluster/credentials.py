@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 
 from companyos_canary.cluster.kubeconfig import Block, Entry, as_said, kubeconfig_files, read_entry
-from companyos_canary.cluster.transport import KubernetesTransport, make_pool
+from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import CanaryError, ConfigError, Unauthenticated
 from companyos_canary.model.http import without_password
 from companyos_canary.model.place import NOBODY, Identity
@@ -126,23 +126,19 @@ def _is_loopback(host: str) -> bool:
 
 
 def _transport(files: list[str], entry: Entry, environ: Mapping[str, str], timeout: float) -> KubernetesTransport:
+    from companyos_canary.cluster.connections import connections_to  # noqa: PLC0415 - not before it is needed
+
     cluster = entry.cluster.fields
     headers = _impersonation(entry.user)
-    provider = entry.user.fields.get("auth-provider")
-    if provider and not _id_token(entry.user):
-        from companyos_canary.cluster.library import library_transport  # noqa: PLC0415
-
-        return library_transport(files, entry, timeout, headers)
-    server = str(cluster["server"]).rstrip("/")
     plugin = _plugin(entry, environ)
     try:
-        authorize = _sendable(_authorizer(entry.user, plugin), entry.user.name)
+        authorize = _sendable(_login(entry, files) or _authorizer(entry.user, plugin), entry.user.name)
         certificate, key = (entry.user.content("client-certificate"), entry.user.content("client-key"))
         if plugin and not certificate:
             held = plugin.credential()
             certificate, key = held.certificate, held.key
-        pool = make_pool(
-            secure=server.startswith("https:"),
+        connections = connections_to(
+            str(cluster["server"]).rstrip("/"),
             authority=entry.cluster.content("certificate-authority"),
             certificate=certificate,
             key=key,
@@ -153,7 +149,7 @@ def _transport(files: list[str], entry: Entry, environ: Mapping[str, str], timeo
     except (OSError, ValueError, TypeError) as error:
         raise entry.unusable(error) from error
     renew = plugin.renew if plugin else lambda: False
-    transport = KubernetesTransport(pool, server, authorize, renew=renew, timeout=timeout, headers=headers)
+    transport = KubernetesTransport(connections, authorize, renew=renew, timeout=timeout, headers=headers)
     transport.expires = _ends(entry.user, certificate, plugin)
     return transport
 
@@ -227,6 +223,15 @@ def _plugin(entry: Entry, environ: Mapping[str, str]) -> "Plugin | None":
     from companyos_canary.cluster.library import Plugin  # noqa: PLC0415 - few need subprocess
 
     return Plugin(entry.user, entry.cluster, environ)
+
+
+def _login(entry: Entry, files: list[str]) -> Callable[[], str] | None:
+    """That of an `auth-provider` that has to renew the token."""
+    if not entry.user.fields.get("auth-provider") or _id_token(entry.user):
+        return None
+    from companyos_canary.cluster.library import library_login  # noqa: PLC0415 - few need the kubernetes library
+
+    return library_login(files, entry)
 
 
 def _authorizer(user: Block, plugin: "Plugin | None") -> Callable[[], str]:
@@ -322,12 +327,14 @@ def _impersonation(user: Block) -> tuple[tuple[str, str], ...]:
 
 
 def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float, identity: Identity) -> Connection:
+    from companyos_canary.cluster.connections import connections_to  # noqa: PLC0415
+
     host, port = environ["KUBERNETES_SERVICE_HOST"], environ.get("KUBERNETES_SERVICE_PORT", "443")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     token = folder / "token"
     try:
         token.read_text()
-        pool = make_pool(authority=(folder / "ca.crt").read_bytes())
+        connections = connections_to(server, authority=(folder / "ca.crt").read_bytes())
         namespace = (folder / "namespace").read_text().strip()
     except (OSError, ValueError) as error:
         raise ConfigError(
@@ -336,7 +343,7 @@ def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float, identi
         ) from error
     user = as_said(Block("service account", {"tokenFile": str(token)}, folder), identity)
     authorize = _sendable(_authorizer(user, None), user.name)
-    transport = KubernetesTransport(pool, server, authorize, timeout=timeout, headers=_impersonation(user))
+    transport = KubernetesTransport(connections, authorize, timeout=timeout, headers=_impersonation(user))
     return Connection(transport, namespace or "default", IN_CLUSTER, server, "")
 
 

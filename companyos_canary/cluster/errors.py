@@ -3,7 +3,8 @@
 import re
 import socket
 import ssl
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal
 
 from companyos_canary import errors
 from companyos_canary.cluster.kinds import Target, path_target
@@ -14,112 +15,140 @@ _ADDRESS = "check the address and that this machine can reach it (VPN, proxy)"
 _CONTEXT = "choose another context with --context, or check `server` in the kubeconfig"
 
 
-def unreachable(error: BaseException, server: str, *, changing: bool = False) -> Unreachable:
-    """The sentence for a failure of urllib3 or of the operating system. `changing`: the request
+Stage = Literal["address", "proxy", "connect", "tls", "headers", "send", "answer", "body", "packed"]
+_BEFORE_SENDING = ("address", "proxy", "connect", "tls", "headers")
+
+
+class Broken(Exception):
+    """A request failed in that stage because of `error`, which the operating system, TLS or http.client raised."""
+
+    def __init__(self, stage: Stage, error: Exception) -> None:
+        super().__init__(stage, error)
+        self.stage = stage
+        self.error = error
+
+
+def unreachable(failed: Exception, server: str, *, changing: bool = False) -> Unreachable:
+    """The sentence for what is Broken, or for an error while an answer was expected. `changing`: the request
     was a change, of which no one knows now whether it was made."""
-    if isinstance(error, ValueError) and "header" in str(error):
-        # http.client quotes the value of the header, which may be the token.
-        sentence = f"the request to `{server}` cannot be sent: one of its headers is not valid"
-        hint = "check the token and `as` of the user in the kubeconfig"
-    else:
-        sentence, hint = _sentence(error, server)
-    sentence, hint = without_password(sentence), without_password(hint)
-    untrusted = isinstance(_root(error), ssl.SSLCertVerificationError)
+    broken = failed if isinstance(failed, Broken) else Broken("answer", failed)
+    sentence, hint = map(without_password, _sentence(broken.stage, broken.error, server))
+    untrusted = broken.stage == "tls" and isinstance(broken.error, ssl.SSLCertVerificationError)
     failure = (Untrusted if untrusted else Unreachable)(sentence, hint=hint)
-    failure.sent = not _before_sending(error)
+    failure.sent = not _before_sending(broken)
     if changing and failure.sent:
         failure.hint = "the request may have taken effect: look before you repeat it"
-    failure.__cause__ = error
+    failure.__cause__ = failed
     return failure
-
-
-def failures() -> tuple[type[Exception], ...]:
-    """What urllib3 and what is below it raise; ValueError is for headers and hosts that cannot be
-    sent."""
-    from http.client import HTTPException  # noqa: PLC0415 - urllib3 has loaded it
-
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415
-
-    return (HTTPError, HTTPException, OSError, ValueError)
 
 
 def broke(error: Unreachable) -> bool:
     """The connection was there and broke off: asking again is worth it."""
-    from urllib3.exceptions import ProtocolError  # noqa: PLC0415 - only a failure pays for it
-
-    return isinstance(error.__cause__, ProtocolError | ConnectionError) and not isinstance(
-        _root(error.__cause__), ConnectionRefusedError
-    )
-
-
-def _sentence(error: BaseException, server: str) -> tuple[str, str]:
-    from urllib3 import exceptions as u  # noqa: PLC0415 - only a failure pays for it
-
-    root = _root(error)
-    if isinstance(root, ssl.SSLCertVerificationError):
-        return (
-            f"the certificate of `{server}` is not trusted: {root.verify_message.rstrip('.')}",
-            "check `certificate-authority` and `tls-server-name` of the cluster in the kubeconfig",
-        )
-    if isinstance(error, u.SSLError) or (isinstance(root, ssl.SSLError) and not isinstance(root, ssl.SSLEOFError)):
-        reason = getattr(root, "reason", None) or str(root)
-        return f"TLS with `{server}` failed: {_words(reason)}", "check that the server speaks https"
-    if isinstance(error, u.ProxyError):
-        reason = _words(root) if getattr(root, "strerror", None) else root
-        return f"the proxy for `{server}` failed: {reason}", "check HTTPS_PROXY, proxy-url"
-    if isinstance(error, u.NameResolutionError) or isinstance(root, socket.gaierror):
-        return f"the host of `{server}` is not known", _CONTEXT
-    if isinstance(root, ConnectionRefusedError):
-        return f"`{server}` refused the connection", "check that the server runs; " + _CONTEXT
-    if isinstance(error, u.NewConnectionError):
-        return f"`{server}` cannot be reached: {_words(root)}", _ADDRESS
-    if isinstance(error, u.ConnectTimeoutError):
-        return f"`{server}` did not take the connection in time", _ADDRESS
-    if isinstance(error, u.TimeoutError | TimeoutError):
-        return f"`{server}` did not answer in time", _ADDRESS
-    if isinstance(error, u.LocationValueError):
-        return f"`{server}` is not an address that can be used", _CONTEXT
-    return _broken(error, root, server)
+    cause = error.__cause__
+    if not isinstance(cause, Broken):
+        return isinstance(cause, ConnectionError) and not isinstance(cause, ConnectionRefusedError)
+    if cause.stage == "proxy":
+        return isinstance(cause.error, ConnectionResetError)
+    if cause.stage not in ("tls", "send", "answer", "body"):
+        return False
+    ended = isinstance(cause.error, ssl.SSLEOFError) and cause.stage != "tls"
+    other = isinstance(cause.error, TimeoutError | ssl.SSLError)
+    return ended or (isinstance(cause.error, _http().HTTPException | OSError) and not other)
 
 
-def _broken(error: BaseException, root: BaseException, server: str) -> tuple[str, str]:
-    """How an answer failed that had begun, or was expected."""
-    from http.client import HTTPException, IncompleteRead, RemoteDisconnected  # noqa: PLC0415 - urllib3 has loaded it
-
-    from urllib3 import exceptions as u  # noqa: PLC0415
-
-    ends = (IncompleteRead, u.IncompleteRead, u.InvalidChunkLength, ssl.SSLEOFError, RemoteDisconnected)
-    if isinstance(root, ends):
-        return f"`{server}` closed the connection in the middle of an answer", "try again"
-    if isinstance(error, u.DecodeError):
-        return f"the answer of `{server}` is compressed and cannot be unpacked", "try again"
-    if isinstance(root, HTTPException | u.ResponseError | u.InvalidHeader):
-        return f"what answers at `{server}` does not speak HTTP", _CONTEXT
-    return f"the connection to `{server}` broke: {_words(root)}", "try again"
-
-
-def _before_sending(error: BaseException) -> bool:
-    """The failure came before a byte of the request was sent."""
-    from urllib3 import exceptions as u  # noqa: PLC0415
-
-    known = (u.ConnectTimeoutError, u.NewConnectionError, u.SSLError, u.ProxyError, u.LocationValueError)
-    root = _root(error)
-    if isinstance(root, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return False  # also what a connection that was in use ends with
-    return isinstance(error, known) or isinstance(root, ConnectionRefusedError | socket.gaierror)
+def _sentence(stage: Stage, error: Exception, server: str) -> tuple[str, str]:
+    match stage:
+        case "address":
+            return f"`{server}` is not an address that can be used", _CONTEXT
+        case "proxy":
+            return f"the proxy for `{server}` failed: {_of_proxy(error)}", "check HTTPS_PROXY, proxy-url"
+        case "headers":  # http.client quotes the value of the header, which may be the token
+            return (
+                f"the request to `{server}` cannot be sent: one of its headers is not valid",
+                "check the token and `as` of the user in the kubeconfig",
+            )
+        case "packed":
+            return f"the answer of `{server}` is compressed and cannot be unpacked", "try again"
+        case "connect":
+            return _not_connected(error, server)
+        case _:
+            return _broken(stage, error, server)
 
 
-def _root(error: BaseException) -> BaseException:
-    """The innermost error: what the operating system or the TLS library said."""
-    seen: list[BaseException] = []
-    while error not in seen:
-        seen.append(error)
-        inner = [a for a in error.args if isinstance(a, BaseException)]
-        below = inner[0] if inner else error.__cause__ or getattr(error, "reason", None)
-        if not isinstance(below, BaseException):
-            break
-        error = below
-    return error
+def _not_connected(error: Exception, server: str) -> tuple[str, str]:
+    match error:
+        case socket.gaierror():
+            return f"the host of `{server}` is not known", _CONTEXT
+        case ConnectionRefusedError():
+            return f"`{server}` refused the connection", "check that the server runs; " + _CONTEXT
+        case TimeoutError():
+            return f"`{server}` did not take the connection in time", _ADDRESS
+        case ValueError():
+            return f"`{server}` is not an address that can be used", _CONTEXT
+        case _:
+            return f"`{server}` cannot be reached: {_words(error)}", _ADDRESS
+
+
+def _broken(stage: Stage, error: Exception, server: str) -> tuple[str, str]:
+    """How TLS failed, or an answer that had begun or was expected."""
+    http = _http()
+    match error:
+        case ssl.SSLCertVerificationError():
+            return (
+                f"the certificate of `{server}` is not trusted: {error.verify_message.rstrip('.')}",
+                "check `certificate-authority` and `tls-server-name` of the cluster in the kubeconfig",
+            )
+        case ssl.SSLError() if stage == "tls" or not isinstance(error, ssl.SSLEOFError):
+            return (
+                f"TLS with `{server}` failed: {_words(_reason(error) or error)}",
+                "check that the server speaks https",
+            )
+        case ValueError() if stage == "tls":
+            name = "it is not called by a name that TLS can use"
+            return f"TLS with `{server}` failed: {name}", "check `tls-server-name` of the cluster in the kubeconfig"
+        case TimeoutError():
+            return f"`{server}` did not answer in time", _ADDRESS
+        case ConnectionRefusedError():
+            return f"`{server}` refused the connection", "check that the server runs; " + _CONTEXT
+        case http.IncompleteRead() | http.RemoteDisconnected() | ssl.SSLEOFError():
+            return f"`{server}` closed the connection in the middle of an answer", "try again"
+        case http.HTTPException():
+            return f"what answers at `{server}` does not speak HTTP", _CONTEXT
+        case _:
+            return f"the connection to `{server}` broke: {_words(error)}", "try again"
+
+
+def _http() -> ModuleType:
+    import http.client  # noqa: PLC0415 - loaded with the connections
+
+    return http.client
+
+
+def _of_proxy(error: Exception) -> str:
+    http = _http()
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not trusted: {error.verify_message.rstrip('.')}"
+        case ssl.SSLError():
+            return f"TLS with it failed: {_words(_reason(error) or error)}"
+        case http.RemoteDisconnected():
+            return "it closed the connection"
+        case http.HTTPException():
+            return "it does not speak HTTP"
+        case _:
+            return _words(error) if getattr(error, "strerror", None) else str(error)
+
+
+def _before_sending(broken: Broken) -> bool:
+    """The failure came before a byte of the request was sent, or the server said in TLS that it does not want it."""
+    error = broken.error
+    alert = isinstance(error, ssl.SSLError) and "ALERT" in _reason(error) and broken.stage == "answer"
+    return broken.stage in _BEFORE_SENDING or alert or isinstance(error, ConnectionRefusedError | socket.gaierror)
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """What OpenSSL calls it; empty where it was not OpenSSL."""
+    return getattr(error, "reason", None) or ""
 
 
 def _words(error: object) -> str:

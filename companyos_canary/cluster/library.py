@@ -1,6 +1,6 @@
 """Credentials that take more than a file: plugins (the `exec` block of a kubeconfig user,
 client.authentication.k8s.io), and through the kubernetes library, which takes 150 ms more, cloud logins of the old kind
-(`auth-provider`) and proxies."""
+(`auth-provider`)."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
@@ -16,18 +16,13 @@ from typing import Any
 from msgspec import Struct
 
 from companyos_canary.cluster.kubeconfig import Block, Entry
-from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import Unauthenticated
 from companyos_canary.model.quantity import parse_time
 
 
-def library_transport(
-    files: list[str], entry: Entry, timeout: float, headers: Sequence[tuple[str, str]]
-) -> KubernetesTransport:
-    """Raises ConfigError, Unauthenticated."""
-    import urllib3  # noqa: PLC0415
+def library_login(files: list[str], entry: Entry) -> Callable[[], str]:
+    """What gives the Authorization header of an `auth-provider`. Raises Unauthenticated."""
     from kubernetes.client import Configuration  # noqa: PLC0415
-    from kubernetes.client.rest import RESTClientObject  # noqa: PLC0415
     from kubernetes.config import kube_config  # noqa: PLC0415
 
     library: Any = kube_config
@@ -40,18 +35,12 @@ def library_transport(
         loader = chosen(merger.config, config_base_path=None, config_persister=merger.save_changes)
         with LibraryErrors() as errors:
             loader.load_and_set(configuration)
-        configuration.keep_alive = True
-        pool = RESTClientObject(configuration).pool_manager
     except Exception as error:  # in the words of many libraries
-        if entry.user.fields.get("auth-provider"):
-            raise Unauthenticated(
-                f"the id-token of user `{entry.user.name}` has expired, and its provider did not renew it",
-                hint="log in again; the identity provider may be away",
-            ) from error
-        raise entry.unusable(error) from error
+        raise Unauthenticated(
+            f"the id-token of user `{entry.user.name}` has expired, and its provider did not renew it",
+            hint="log in again; the identity provider may be away",
+        ) from error
     _raise_for(errors, entry)
-    if not configuration.verify_ssl:
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     lock = threading.Lock()
 
     def authorize() -> str:
@@ -61,7 +50,7 @@ def library_transport(
         _raise_for(errors, entry)
         return (token or "").strip()
 
-    return KubernetesTransport(pool, configuration.host, authorize, timeout=timeout, headers=headers)
+    return authorize
 
 
 def _choose(entry: Entry, loader: Any) -> None:

@@ -498,7 +498,7 @@ def test_the_proxy_of_the_environment_is_used_as_go_does(
 ) -> None:
     environ = {"HOME": "/nonexistent", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": no_proxy}
     got = made(written(tmp_path, config(server=server)), environ=environ)
-    assert (getattr(got.transport._pool, "proxy", None) is not None) is proxied
+    assert (got.transport._connections.proxy is not None) is proxied
 
 
 def socks(script: list[tuple[int, bytes]], told: list[bytes]) -> tuple[threading.Thread, int]:

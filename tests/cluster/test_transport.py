@@ -2,44 +2,45 @@
 
 import socket
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import urllib3
 
+from companyos_canary.cluster.connections import Connections, connections_to
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Request
 from tests.cluster.wire import Play, Wire, answer, certificate, encrypted, serving
 
-pools: list[urllib3.PoolManager] = []
+opened: list[Connections] = []
 
 
 @pytest.fixture(autouse=True)
-def _close_pools() -> Iterator[None]:
+def _close() -> Iterator[None]:
     yield
-    while pools:
-        pools.pop().clear()
+    while opened:
+        opened.pop().close()
 
 
-def transport(url: str, pauses: list[float] | None = None, **more: object) -> KubernetesTransport:
+def transport(url: str, pauses: list[float] | None = None, **more: Any) -> KubernetesTransport:
     sleep = (pauses if pauses is not None else []).append
-    pools.append(urllib3.PoolManager(**more))
-    return KubernetesTransport(pools[-1], url, lambda: "Bearer secret", timeout=5, sleep=sleep)
+    opened.append(connections_to(url, **more))
+    return KubernetesTransport(opened[-1], lambda: "Bearer secret", timeout=5, sleep=sleep)
 
 
 def reset(wire: Wire) -> None:
     wire.reset()
 
 
-@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_a_request_arrives_as_it_was_written_and_the_token_goes_with_it() -> None:
     with encrypted(answer(200, {"kind": "Rollout"})) as server:
         body = b'[{"op": "test", "path": "/a", "value": 1}]'
-        response = transport(server.url, cert_reqs="CERT_NONE").send(
+        response = transport(server.url, verify=False).send(
             Request(
                 "PATCH",
                 "/apis/argoproj.io/v1alpha1/namespaces/n/rollouts/a b",
@@ -178,6 +179,22 @@ def test_https_to_a_server_without_tls_has_its_own_sentence() -> None:
         transport(server.url.replace("http:", "https:")).send(Request("GET", "/a"))
 
 
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_a_server_that_wants_a_certificate_says_so_in_tls_and_nothing_was_done(method: str) -> None:
+    cert, key = certificate()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(cert + key)
+        file.flush()
+        context.load_cert_chain(file.name)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with serving(answer(200), context=context) as server:
+        with pytest.raises(Unreachable, match="alert certificate required") as failure:
+            transport(server.url, authority=cert).send(Request(method, "/a", body=b"{}"))
+        assert server.seen == []
+    assert not failure.value.sent
+
+
 def watching(wire: Wire) -> None:
     wire.head(200, Transfer_Encoding="chunked")
     wire.chunk(b"one\n")
@@ -196,7 +213,7 @@ def test_closing_a_stream_ends_a_blocked_read_at_once(
     play: Play, secure: bool, tls: tuple[Path, ssl.SSLContext]
 ) -> None:
     with serving(play, context=tls[1] if secure else None) as server:
-        client = transport(server.url, **({"ca_certs": str(tls[0])} if secure else {}))
+        client = transport(server.url, **({"authority": tls[0].read_bytes()} if secure else {}))
         stream = client.stream(Request("GET", "/watch", timeout=20)).stream
         assert stream
         got: list[bytes] = []

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import urllib3
-
+from companyos_canary.cluster.connections import Connections
 from companyos_canary.cluster.kinds import ROLLOUT, rollout_named
 from companyos_canary.cluster.reflector import Pushed, Reflector
 from companyos_canary.cluster.sources import Poller, Watcher
@@ -100,8 +99,7 @@ def test_no_fault_of_the_wire_loses_or_repeats_an_event() -> None:
             done.set()
 
     with serving(*script) as server:
-        pool = urllib3.PoolManager()
-        transport = KubernetesTransport(pool, server.url, str, timeout=5)
+        transport = KubernetesTransport(Connections(server.url), str, timeout=5)
         watcher = Watcher(transport, reflector, changed, now=lambda: clock.now, pause=clock.pause)
         watcher.start()
         assert done.wait(60)
@@ -142,7 +140,7 @@ def test_closing_ends_a_silent_watch_at_once() -> None:
     ready = threading.Event()
     reflector = Told()
     with serving(listing(9), watch(line("ADDED", item(10)), end="hold")) as server:
-        transport = KubernetesTransport(urllib3.PoolManager(), server.url, str, timeout=5)
+        transport = KubernetesTransport(Connections(server.url), str, timeout=5)
 
         def changed() -> None:
             if reflector.objects:

@@ -240,7 +240,7 @@ def test_a_credential_plugin_is_not_run(tmp_path: Path) -> None:
         ("st", set()),
         ("status --", {"msgspec"}),
         ("get --context ", {"yaml", "msgspec"}),
-        ("undo --to ", {"yaml", "msgspec", "urllib3"}),
+        ("undo --to ", {"yaml", "msgspec"}),
     ],
 )
 def test_completion_loads_only_what_it_needs(tmp_path: Path, line: str, names: set[str]) -> None:
