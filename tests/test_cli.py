@@ -73,7 +73,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "history": CLIENT | CONFIG,
     "links": CONFIG,
     "logs": CLIENT | CONFIG,
-    "init": CLIENT | CONFIG | {"httpx", "rich"},
+    "init": CLIENT | CONFIG,
     "lint": CONFIG,
     "plan": CONFIG,
     "render": CONFIG,

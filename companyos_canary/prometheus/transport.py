@@ -1,5 +1,6 @@
 """Ways to a Prometheus: straight over HTTP, through the API server, or whichever works."""
 
+import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -9,54 +10,58 @@ from msgspec.structs import replace
 from companyos_canary import __version__
 from companyos_canary.errors import CanaryError, Forbidden, Unreachable
 from companyos_canary.model.http import Request, Response, Transport, without_password
-from companyos_canary.web import no_answer
 
 if TYPE_CHECKING:
-    import httpx
+    from companyos_canary.prometheus.connection import KeptConnections
 
 CONNECTING = 2.0  # seconds
 
 
 class HttpTransport:
-    """Requests relative to `url` over httpx; `inner` is httpx's own seam. Name and password may
-    stand in the address and are shown nowhere."""
+    """Requests relative to `url` over http.client. Name and password may stand in the address and are shown nowhere."""
 
-    def __init__(self, url: str, *, timeout: float = 5.0, inner: "httpx.BaseTransport | None" = None) -> None:
+    def __init__(self, url: str, *, timeout: float = 5.0) -> None:
         self.address = without_password(url)
         self._url = url.rstrip("/")
         self._timeout = timeout
-        self._inner = inner
-        self._client: httpx.Client | None = None
+        self._connections: KeptConnections | None = None
 
     def send(self, request: Request) -> Response:
-        import httpx  # noqa: PLC0415 - 100 ms, only for those who ask Prometheus
+        from companyos_canary.prometheus.connection import Failed, KeptConnections  # noqa: PLC0415 - few ask Prometheus
 
+        if self._connections is None:
+            self._connections = KeptConnections(self._url)
+        limit = min(request.timeout, self._timeout)
+        headers = {"User-Agent": f"canary/{__version__}", **request.headers}
         try:
-            if self._client is None:
-                agent = {"User-Agent": f"canary/{__version__}"}
-                self._client = httpx.Client(transport=self._inner, headers=agent)
-            limit = min(request.timeout, self._timeout)
-            answer = self._client.request(
-                request.method,
-                self._url + request.target,
-                headers=dict(request.headers),
-                content=request.body or None,
-                timeout=httpx.Timeout(limit, connect=min(limit, CONNECTING)),
+            return self._connections.request(
+                request.method, request.target, headers, request.body, connect=min(limit, CONNECTING), timeout=limit
             )
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, OSError) as error:
-            raise self._unreachable(error) from error
-        return Response(answer.status_code, dict(answer.headers), answer.content)
+        except Failed as error:
+            raise self._unreachable(error.phase, error.why) from error
 
     def stream(self, request: Request) -> Response:
         return self.send(request)
 
     def close(self) -> None:
-        if self._client:
-            self._client.close()
+        if self._connections:
+            self._connections.close()
 
-    def _unreachable(self, error: Exception) -> Unreachable:
+    def _unreachable(self, phase: str, error: Exception) -> Unreachable:
+        late = isinstance(error, TimeoutError)
+        said = {
+            "address": "is not an address that can be used",
+            "proxy": "cannot be reached through the proxy",
+            "connect": "did not take the connection in time" if late else "cannot be reached",
+            "answer": "did not answer in time" if late else "gave no answer",
+        }[phase]
+        if isinstance(error, ssl.SSLCertVerificationError):
+            why = f"its certificate is not trusted: {error.verify_message}"
+        else:
+            why = " ".join((getattr(error, "strerror", None) or str(error)).split())
+        shown = "" if late or not why else f": {why}"
         return Unreachable(
-            f"Prometheus at `{self.address}` {no_answer(error)}",
+            f"Prometheus at `{self.address}` {said}{shown}".rstrip("."),
             hint="check `prometheus.cli_url` in canary.yaml, or set it to `auto`",
         )
 

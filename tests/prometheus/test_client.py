@@ -1,23 +1,26 @@
 """Asking Prometheus: straight, through the API server, and what is said when it does not answer."""
 
 import contextlib
+import functools
+import gzip
 import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companyos_canary import errors
 from companyos_canary.model.http import Request, Response
 from companyos_canary.prometheus.client import Prometheus, automatic
-from companyos_canary.prometheus.transport import HttpTransport, ProxyTransport, Service, service_of, without_password
+from companyos_canary.prometheus.transport import ProxyTransport, Service, service_of, without_password
+from tests.cluster.wire import Play, Server, Wire, answer, encrypted, serving
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 URL = "http://prometheus.monitoring:9090"
@@ -28,13 +31,28 @@ def vector(*values: str, **labels: str) -> dict[str, Any]:
     return {"status": "success", "data": {"resultType": "vector", "result": result}}
 
 
-def over(handle: Callable[[httpx.Request], httpx.Response], url: str = URL) -> Prometheus:
-    return Prometheus(url, HttpTransport(url, inner=httpx.MockTransport(handle)))
+class Answering:
+    """A Prometheus that always says the same."""
+
+    address = URL
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+        self.asked: list[Request] = []
+
+    def send(self, request: Request) -> Response:
+        self.asked.append(request)
+        return self._response
+
+    stream = send
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def answering(body: Any, status: int = 200) -> Prometheus:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return over(lambda _: httpx.Response(status, content=content))
+    return Prometheus(URL, Answering(Response(status, {}, content)))
 
 
 def test_a_vector_is_samples() -> None:
@@ -66,31 +84,27 @@ def test_a_range_vector_is_no_value() -> None:
 
 
 def test_the_question_goes_out_as_it_is() -> None:
-    asked: list[httpx.Request] = []
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return httpx.Response(200, json=vector())
-
     query = 'sum(rate(x{a="b+c"}[5m])) / 2'
-    assert over(handle, "http://h/prom/").query(query, AT) == ()
-    assert asked[0].url.path == "/prom/api/v1/query"
-    assert dict(asked[0].url.params) == {"query": query, "time": f"{AT.timestamp():.3f}"}
-    assert asked[0].headers["user-agent"].startswith("canary/")
+    with serving(answer(200, vector())) as server:
+        prometheus = Prometheus(f"{server.url}/prom/")
+        assert prometheus.query(query, AT) == ()
+        prometheus.close()
+    (asked,) = server.requests
+    method, _, target = asked.line.partition(" ")
+    assert (method, urlsplit(target).path) == ("GET", "/prom/api/v1/query")
+    assert dict(parse_qsl(urlsplit(target).query)) == {"query": query, "time": f"{AT.timestamp():.3f}"}
+    assert asked.headers["user-agent"].startswith("canary/")
+    assert asked.headers["host"] == f"127.0.0.1:{server.port}"
 
 
 def test_a_range_is_series() -> None:
-    asked: list[httpx.Request] = []
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        result = [{"metric": {"a": "b"}, "values": [[AT.timestamp(), "1"], [AT.timestamp() + 15, "2"]]}]
-        return httpx.Response(200, json={"status": "success", "data": {"resultType": "matrix", "result": result}})
-
+    result = [{"metric": {"a": "b"}, "values": [[AT.timestamp(), "1"], [AT.timestamp() + 15, "2"]]}]
+    body = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
+    transport = Answering(Response(200, {}, body))
     later = AT + timedelta(seconds=15)
-    (series,) = over(handle).query_range("up", AT, later, timedelta(seconds=15))
+    (series,) = Prometheus(URL, transport).query_range("up", AT, later, timedelta(seconds=15))
     assert series.points == ((AT, 1.0), (later, 2.0))
-    assert asked[0].url.params["step"] == "15"
+    assert transport.asked[0].parameter("step") == "15"
 
 
 def test_targets_are_listed() -> None:
@@ -152,41 +166,121 @@ def test_a_reading_has_a_value_only_where_there_is_exactly_one() -> None:
     assert answering(vector("NaN")).ask("up").value is None
 
 
-def family_of(kind: type[BaseException]) -> Iterator[type[BaseException]]:
-    yield kind
-    for below in kind.__subclasses__():
-        yield from family_of(below)
+def broken(*script: Play, timeout: float = 60.0) -> str:
+    """What is said of a server that plays this."""
+    with serving(*script) as server:
+        prometheus = Prometheus(server.url, timeout=timeout)
+        problem = prometheus.ask("up").problem
+        prometheus.close()
+    told = problem.removeprefix("Prometheus at ")
+    assert told.startswith(f"`{server.url}` ")
+    return told.removeprefix(f"`{server.url}` ")
 
 
-def every_httpx_error() -> list[type[Exception]]:
-    """All exceptions that httpx defines, found by looking."""
-    found = {e for e in vars(httpx).values() if isinstance(e, type) and issubclass(e, Exception)}
-    return sorted({s for e in found for s in family_of(e) if s.__module__ == "httpx"}, key=str)
+def raw(text: str) -> Play:
+    """Writes that, and closes the connection."""
+
+    def play(wire: Wire) -> None:
+        wire.write(text.encode())
+        wire.cut()
+
+    return play
 
 
-def made(kind: type[Exception]) -> Exception:
-    request = httpx.Request("GET", URL)
-    if issubclass(kind, httpx.HTTPStatusError):
-        return kind("m", request=request, response=httpx.Response(500))
-    if issubclass(kind, httpx.RequestError):
-        return kind("m", request=request)
-    return kind() if issubclass(kind, httpx.StreamError) and kind is not httpx.StreamError else kind("m")
+FAR = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
+NO_HTTP = {
+    "closed at once": "",
+    "closed in its headers": "HTTP/1.1 200 OK\r\nContent-",
+    "no HTTP": "SSH-2.0-OpenSSH\r\n",
+    "no status": "HTTP/1.1 fine\r\n\r\n",
+    "half of the answer": f"{FAR}1234",
+    "a chunk of no length": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno\r\n",
+    "no gzip": f"{FAR}".replace("Content-L", "Content-Encoding: gzip\r\nContent-L") + "123456789",
+    "a header without end": f"HTTP/1.1 200 OK\r\nX: {'x' * 70_000}",
+    "a thousand headers": "HTTP/1.1 200 OK\r\n" + "X: 1\r\n" * 1000,
+}
 
 
-@pytest.mark.parametrize("kind", every_httpx_error(), ids=lambda k: k.__name__)
-def test_no_error_of_httpx_gets_out(kind: type[Exception]) -> None:
-    def handle(request: httpx.Request) -> httpx.Response:
-        raise made(kind)
-
-    with pytest.raises(errors.Unreachable) as failure:
-        over(handle).query("up")
-    assert failure.value.message.startswith(f"Prometheus at `{URL}` ")
-    assert over(handle).ask("up").problem == failure.value.message
+@pytest.mark.parametrize("text", NO_HTTP.values(), ids=NO_HTTP)
+def test_what_is_no_answer_is_told_in_one_sentence(text: str) -> None:
+    problem = broken(raw(text))
+    assert problem.startswith(("gave no answer", "is not a Prometheus", "does not answer as"))
+    assert "\n" not in problem
 
 
-def test_the_tree_of_httpx_is_really_walked() -> None:
-    assert {httpx.ConnectError, httpx.PoolTimeout, httpx.InvalidURL} <= set(every_httpx_error())
-    assert len(every_httpx_error()) > 20
+@given(st.binary(max_size=80))
+@settings(max_examples=20, deadline=None)
+def test_whatever_a_server_says_nothing_is_raised_but_our_own_errors(said: bytes) -> None:
+    with serving(raw(said.decode("latin-1"))) as server:
+        prometheus = Prometheus(server.url)
+        assert prometheus.ask("up").problem
+        prometheus.close()
+
+
+def test_a_server_that_says_nothing_is_told() -> None:
+    assert broken(Wire.hold, timeout=0.2) == "did not answer in time"
+    assert broken(Wire.reset).startswith("gave no answer")
+
+
+def test_a_connection_is_kept_and_one_that_the_server_has_closed_is_opened_again() -> None:
+    good = json.dumps(vector("1")).encode()
+
+    def last(wire: Wire) -> None:
+        answer(200, good)(wire)
+        wire.cut()
+
+    with serving(answer(200, good), last, answer(200, good)) as server:
+        prometheus = Prometheus(server.url)
+        assert [prometheus.ask("up").value for _ in range(3)] == [1.0] * 3
+        prometheus.close()
+    first, second, third = (wire.sock for wire in server.requests)
+    assert first is second is not third
+
+
+def test_an_answer_that_was_compressed_unasked_is_read() -> None:
+    packed = gzip.compress(json.dumps(vector("1")).encode())
+    with serving(answer(200, packed, Content_Encoding="gzip")) as server:
+        prometheus = Prometheus(server.url)
+        assert prometheus.ask("up").value == 1.0
+        prometheus.close()
+
+
+def through_a_proxy(url: str, monkeypatch: pytest.MonkeyPatch, *script: Play, **environ: str) -> tuple[str, Server]:
+    """What is said, and the proxy that was asked; `PROXY` in a variable is its address."""
+    with serving(*script) as server:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value.replace("PROXY", f"127.0.0.1:{server.port}"))
+        prometheus = Prometheus(url, timeout=5)
+        problem = prometheus.ask("up").problem
+        prometheus.close()
+    return problem, server
+
+
+def test_the_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = "http://prometheus.invalid:9090/p"
+    ask = functools.partial(through_a_proxy, plain, monkeypatch)
+    problem, server = ask(answer(200, vector("1")), http_proxy="http://me:secret@PROXY")
+    assert problem == ""
+    assert server.seen == ["GET http://prometheus.invalid:9090/p/api/v1/query?query=up"]
+    assert server.requests[0].headers["host"] == "prometheus.invalid:9090"
+    assert server.requests[0].headers["proxy-authorization"].startswith("Basic ")
+    problem, server = ask(http_proxy="http://PROXY", no_proxy=".invalid")
+    assert server.seen == []
+    assert "cannot be reached: " in problem
+    problem, server = through_a_proxy(
+        "https://prometheus.invalid", monkeypatch, answer(403), https_proxy="http://PROXY", no_proxy=""
+    )
+    assert server.seen == ["CONNECT prometheus.invalid:443"]
+    assert "cannot be reached through the proxy: Tunnel connection failed: 403" in problem
+    problem, _ = ask(http_proxy="socks5://PROXY")
+    assert "cannot be reached through the proxy: " in problem
+
+
+def test_a_certificate_that_is_not_trusted_is_told() -> None:
+    with encrypted() as server:
+        prometheus = Prometheus(server.url)
+        assert "cannot be reached: its certificate is not trusted: " in prometheus.ask("up").problem
+        prometheus.close()
 
 
 def test_a_refused_connection_and_an_unknown_host_are_told() -> None:
@@ -209,17 +303,13 @@ def test_an_address_that_cannot_be_used_is_told(url: str) -> None:
 
 
 def test_a_password_in_the_address_is_sent_but_never_shown() -> None:
-    asked: list[httpx.Request] = []
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return httpx.Response(500)
-
-    prometheus = over(handle, "https://me:secret@host/p")
-    reading = prometheus.ask("up")
-    assert asked[0].headers["authorization"].startswith("Basic ")
-    assert "secret" not in reading.problem
-    assert prometheus.address == "https://host/p"
+    with serving(answer(500)) as server:
+        prometheus = Prometheus(f"http://me:se%40cret@127.0.0.1:{server.port}/p")
+        reading = prometheus.ask("up")
+        prometheus.close()
+    assert server.requests[0].headers["authorization"] == f"Basic {b64encode(b'me:se@cret').decode()}"
+    assert "cret" not in reading.problem
+    assert prometheus.address == f"{server.url}/p"
     assert without_password("no url") == "no url"
 
 
@@ -311,6 +401,7 @@ def test_addresses_of_services_are_known(url: str, service: Service | None) -> N
     assert service_of(url, "shop") == service
 
 
-def test_importing_the_client_does_not_load_httpx() -> None:
-    code = "import sys, companyos_canary.prometheus.client; sys.exit('httpx' in sys.modules)"
+def test_importing_the_client_does_not_load_what_only_a_question_needs() -> None:
+    loaded = "'companyos_canary.prometheus.connection' in sys.modules"
+    code = f"import sys, companyos_canary.prometheus.client; sys.exit({loaded})"
     subprocess.run([sys.executable, "-c", code], check=True)
