@@ -3,13 +3,15 @@
     python -m tests.verdicts [RELEASES] [SEED] [--write]
 
 prints a line a cell, `form rps errors% rolled_back% held%`: the share of good releases that the default
-canary.yaml, in that form, would roll back or hold for a person. The templates are those that are rendered, their
-queries are evaluated by our PromQL over drawn counters, and our judge judges the answers. `--write` puts them into
-docs/verdicts.md, too, as `make soak` does with more releases, and with the power of the rule.
+canary.yaml, in that form, would roll back or hold for a person; and how many of them each metric rolled back,
+`metric=count`. The templates are those that are rendered, their queries are evaluated by our PromQL over drawn
+counters, and our judge judges the answers. `--write` puts them into docs/verdicts.md, too, as `make soak` does with
+more releases, and with the power of the rule.
 """
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -48,9 +50,12 @@ def played(form: str, rate: float, errors: float, seed: str, times: float = 1.0,
 def line(cell: tuple[str, float, float, int, int]) -> str:
     """One cell as it is printed."""
     form, rate, errors, releases, seed = cell
-    kinds = [played(form, rate, errors, f"{seed} {rate} {errors} {n}").kind for n in range(releases)]
+    found = [played(form, rate, errors, f"{seed} {rate} {errors} {n}") for n in range(releases)]
+    kinds = [one.kind for one in found]
     rolled_back, held = (100 * kinds.count(kind) / releases for kind in ("rolled-back", "held"))
-    return f"{form} {rate:g} {100 * errors:g} {rolled_back:.1f} {held:.1f}"
+    by = Counter(one.metric for one in found if one.kind == "rolled-back")
+    told = "".join(f" {metric}={count}" for metric, count in sorted(by.items()))
+    return f"{form} {rate:g} {100 * errors:g} {rolled_back:.1f} {held:.1f}{told}"
 
 
 def grid(releases: int, seed: int, forms: Sequence[str] = FORMS) -> Iterator[str]:
@@ -62,14 +67,19 @@ def grid(releases: int, seed: int, forms: Sequence[str] = FORMS) -> Iterator[str
 
 def table(lines: Sequence[str], releases: int, seed: int) -> str:
     """The lines of a whole grid as a table in Markdown, the forms in parallel; and what `evidence` comes to."""
-    found = {tuple(cell[:3]): cell[3:] for cell in (each.split() for each in lines)}
+    found = {tuple(cell[:3]): cell[3:5] for cell in (each.split() for each in lines)}
     rows = []
     for rate, errors in ((f"{r:g}", f"{100 * e:g}") for r in RATES for e in ERRORS):
         cells = (" / ".join(found[form, rate, errors]) for form in FORMS)
         rows.append(f"| {rate} | {errors} % | {' | '.join(cells)} |")
     head = f"| requests/s | errors | {' | '.join(FORMS)} |\n|--:|--:|{'--:|' * len(FORMS)}"
-    of, wrong = (len(rows) * releases, sum(float(c[0]) for (form, *_), c in found.items() if form == "evidence"))
-    told = f"The releases of `evidence` that were rolled back are {wrong * releases / 100:.0f} of {of:,}."
+    own = [each.split() for each in lines if each.startswith("evidence ")]
+    wrong = sum(float(cell[3]) for cell in own) * releases / 100
+    by: Counter[str] = Counter()
+    for metric, _, count in (pair.partition("=") for cell in own for pair in cell[5:]):
+        by[metric] += int(count)
+    causes = " and ".join(f"{count} by `{metric}`" for metric, count in by.most_common())
+    told = f"Of {len(rows) * releases:,} releases `evidence` rolled {wrong:.0f} back, {causes}."
     return f"{releases} releases in each cell, seed {seed}:\n\n{head}\n" + "\n".join(rows) + f"\n\n{told}"
 
 
@@ -106,7 +116,7 @@ def write(name: str, text: str) -> None:
 if __name__ == "__main__":
     given = [text for text in sys.argv[1:] if text != "--write"]
     releases, seed = (int(text) for text in (*given, *map(str, (RELEASES, SEED)[len(given) :])))
-    print(f"# form rps errors% rolled_back% held%; {releases} releases a cell, seed {seed}", flush=True)
+    print(f"# form rps errors% rolled_back% held% metric=count; {releases} releases a cell, seed {seed}", flush=True)
     lines = []
     for found in grid(releases, seed):
         lines.append(found)

@@ -84,10 +84,14 @@ def _against_a_limit(bad: str, all_: str, share: float) -> str:
 
 
 def _against_stable(bad: str, all_: str, stable_bad: str, stable: str) -> str:
-    """The z of two shares, pooled: both are the same where nothing changed."""
+    """The signed root of a likelihood ratio: how much better two shares explain the bad requests than one for both.
+    Where few are expected it is nearer to the exact test than a difference over its standard error. A tenth of a
+    request is the stable version's: nothing has no logarithm."""
+    own, other = f"clamp_min({bad} - 0.1, 0.1)", f"({stable_bad} + 0.1)"
+    both, requests = f"({own} + {other})", f"({all_} + {stable})"
     return (
-        f"(({bad} - 0.5) * {stable} - {stable_bad} * {all_})\n    / sqrt(({bad} + {stable_bad})"
-        f"\n      * ({all_} - {bad} + {stable} - {stable_bad})\n      * {all_} * {stable} / ({all_} + {stable}))"
+        f"sgn({own} / {all_} - {other} / {stable})\n    * sqrt(2 * abs(\n      {own} * ln({own} / {all_})"
+        f"\n      + {other} * ln({other} / {stable})\n      - {both} * ln({both} / {requests})\n    ))"
     )
 
 

@@ -119,30 +119,52 @@ def row(name: str, limit: float, own: tuple[int, int], stable: tuple[int, int] =
     return [sample.value for sample in answer.samples]
 
 
+def fisher(own: tuple[int, int], stable: tuple[int, int]) -> float:
+    """How likely the canary has as many of the bad requests, or more, where all are equally likely to be bad."""
+    (x, n), (others, m) = own, stable
+    bad = x + others
+    return sum(math.comb(n, k) * math.comb(m, bad - k) for k in range(x, min(bad, n) + 1)) / math.comb(n + m, bad)
+
+
 @pytest.mark.parametrize(
     ("own", "stable", "exact", "unlikely"),
     [
         ((10, 1000), (90, 9000), 0.549307, False),
-        ((20, 1000), (90, 9000), 0.00588881, False),  # z is 2.73
+        ((20, 1000), (90, 9000), 0.00588881, False),
         ((30, 1000), (90, 9000), 1.58314e-6, True),
         ((6, 200), (18, 1800), 0.0268394, False),
-        ((5, 100), (9, 900), 0.00870999, True),
+        ((5, 100), (9, 900), 0.00870999, False),
+        ((6, 100), (9, 900), 0.00204461, True),
+        ((2, 160), (3, 5840), 0.00670274, False),  # 2 where 0.1 are expected
     ],
 )
 def test_a_ratio_is_evidence_where_the_exact_test_of_fisher_finds_it_unlikely(
     own: tuple[int, int], stable: tuple[int, int], exact: float, unlikely: object
 ) -> None:
     (x, n), (others, m) = own, stable
-    bad = x + others
-    ways = sum(math.comb(n, k) * math.comb(m, bad - k) for k in range(x, min(bad, n) + 1))
-    fisher = ways / math.comb(n + m, bad)
-    assert fisher == pytest.approx(exact, rel=1e-4)
+    assert fisher(own, stable) == pytest.approx(exact, rel=1e-4)
     value, z, *numbers = row("error-ratio", 1.5, own, stable)
-    p = bad / (n + m)
     assert value == pytest.approx((x / n) / (others / m))
-    assert z == pytest.approx((x / n - others / m - 0.5 / n) / math.sqrt(p * (1 - p) * (1 / n + 1 / m)))
+    mine, theirs = x - 0.1, others + 0.1
+    due = (mine + theirs) * n / (n + m)
+    likelihood = mine * math.log(mine / due) + theirs * math.log(theirs / (mine + theirs - due))
+    assert z == pytest.approx(math.copysign(math.sqrt(2 * likelihood), mine - due))
     assert numbers == [x, n, others, m]
     assert (z >= CONFIDENT) is unlikely
+
+
+@given(st.integers(100, 1000), st.integers(100, 5000), st.integers(0, 60), st.integers(0, 60))
+def test_what_the_exact_test_finds_likely_is_no_evidence_however_few_are_bad(
+    n: int, m: int, x: int, others: int
+) -> None:
+    """A z of 2.8 is a probability of 0.26 %; counts are whole numbers, so the exact one is near it, not equal."""
+    _, z, *_ = row("error-ratio", 1.5, (x, n), (others, m))
+    exact = fisher((x, n), (others, m))
+    assert math.isfinite(z)
+    if z >= CONFIDENT:
+        assert exact < 0.0125
+    elif others < 0.05 * m and x < 0.05 * n:
+        assert exact > 0.0015
 
 
 @given(st.integers(1, 5000), st.floats(0, 1), st.sampled_from([0.01, 0.05, 0.2]))
