@@ -4,6 +4,7 @@ Upstream: argoproj/notifications-engine pkg/api and pkg/triggers.
 """
 
 import base64
+import copy
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -14,12 +15,13 @@ from msgspec import Struct
 from companyos_canary.analysis.expr.objects import holds_for
 from companyos_canary.analysis.expr.tree import ConditionError
 from companyos_canary.analysis.gotemplate import render
-from companyos_canary.analysis.gotemplate_functions import Concealed, Moment, TemplateFault, go_text
+from companyos_canary.analysis.gotemplate_printf import Concealed, TemplateFault, go_text
+from companyos_canary.analysis.gotemplate_time import Moment, moment_of
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.delivery.message import Destination
+from companyos_canary.delivery.services import PARTS
 from companyos_canary.errors import CanaryError, NotFound, near
 from companyos_canary.lint.documents import Unreadable, read
-from companyos_canary.model.quantity import parse_time
 
 CONFIG_MAP = "argo-rollouts-notification-configmap"
 SECRET = "argo-rollouts-notification-secret"
@@ -167,7 +169,7 @@ def message_of(
     """What a template makes of a Rollout: its texts, rendered. Without `secrets` each of their values is `***`. Raises
     CanaryError with the part that cannot be rendered; with `secrets` it quotes nothing of them."""
     data = {
-        "rollout": rollout,
+        "rollout": copy.deepcopy(rollout),  # `set` and `unset` change it
         "time": {"Now": lambda: Moment(now), "Parse": _moment},
         "secrets": _Concealing() if secrets is None else secrets,
         "serviceType": to.service,
@@ -185,10 +187,33 @@ def message_of(
     return found if isinstance(found, dict) else {}
 
 
-def with_defaults(name: str, definition: Any) -> dict[str, Any]:
-    """A template as the engine completes it: what it does not say about an alert or a deployment marker is what an
-    Application of Argo CD has; a Rollout has none of it."""
-    found = dict(definition) if isinstance(definition, dict) else {}
+def as_read(name: str, definition: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A template as the engine reads it, and the fields in it that it does not know: `slack.atachments`. Names of
+    fields may be in any case."""
+    ignored: list[str] = []
+    found: dict[str, Any] = {}
+    for key, value in (definition if isinstance(definition, dict) else {}).items():
+        kind = next((k for k in PARTS if k.lower() == str(key).lower()), "")
+        if not kind:
+            ignored.append(str(key))
+        elif kind == "webhook" and isinstance(value, dict):
+            found[kind] = {n: _with_names(f"{kind}.{n}", v, PARTS[kind], ignored) for n, v in value.items()}
+        else:
+            found[kind] = _with_names(kind, value, PARTS[kind], ignored)
+    return _with_defaults(name, found), tuple(ignored)
+
+
+def _with_names(where: str, part: Any, names: str, ignored: list[str]) -> Any:
+    if not isinstance(part, dict) or not names:
+        return part
+    known = {name.lower(): name for name in names.split()}
+    ignored += [f"{where}.{key}" for key in part if str(key).lower() not in known]
+    return {known[str(k).lower()]: v for k, v in part.items() if str(k).lower() in known}
+
+
+def _with_defaults(name: str, found: dict[str, Any]) -> dict[str, Any]:
+    """What a template does not say about an alert or a deployment marker is what an Application of Argo CD has; a
+    Rollout has none of it."""
     if isinstance(alert := found.get("alertmanager"), dict):
         url = alert.get("generatorURL") or "{{.app.spec.source.repoURL}}"
         labels = {"alertname": name, **(alert.get("labels") or {})}
@@ -230,10 +255,10 @@ class _Concealing(dict[str, Any]):
 
 
 def _moment(text: Any) -> Moment:
-    found = parse_time(text)
+    found = moment_of(text)
     if found is None:
         raise TemplateFault(f"`{text}` is not a time")
-    return Moment(found)
+    return found
 
 
 def notice_verdicts(trigger: NoticeTrigger, rollout: Mapping[str, Any], now: datetime) -> tuple[NoticeVerdict, ...]:

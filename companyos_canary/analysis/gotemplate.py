@@ -1,116 +1,76 @@
-"""Go's text/template, as far as templates of notifications use it: fields, variables, pipelines, `if`, `range`, `with`.
+"""Go's text/template: fields, variables, pipelines, `if`, `range`, `with`, `define`, `template`, `block`.
 
 Source: the documentation of text/template. What is not here is refused by name: nothing is rendered in part.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from companyos_canary.analysis.gotemplate_functions import FUNCTIONS, TAKE_BYTES, TemplateFault, go_text, is_true
+from companyos_canary.analysis.gotemplate_blocks import Block, Token, literal_value, template_blocks
+from companyos_canary.analysis.gotemplate_functions import FUNCTIONS, TAKE_BYTES
+from companyos_canary.analysis.gotemplate_printf import TemplateFault, by_key, go_text, is_true
+from companyos_canary.analysis.gotemplate_time import Moment, functions_of_time
 
-_ACTION = re.compile(r"\{\{(-(?=\s))?(/\*.*?\*/|.*?)((?<=\s)-)?\}\}", re.DOTALL)
-_TOKEN = re.compile(
-    r"""\s+|(?P<string>"(?:\\.|[^"\\])*"|`[^`]*`)|(?P<char>'(?:\\.|[^'\\])')|(?P<number>[-+]?\d+(?:\.\d+)?)"""
-    r"""|(?P<field>(?:\.[A-Za-z_]\w*)+)|(?P<variable>\$\w*)|(?P<word>[A-Za-z_]\w*)|(?P<mark>:=|=|\||\(|\)|,|\.)"""
-)
 _MOST = 100_000  # nodes that one message may visit
 _LONGEST = 1_000_000  # characters of a message
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "'": "'"}
 _WORDS = {"true": True, "false": False, "nil": None}
+_DEEPEST = 100  # templates within templates
 
-Token = tuple[str, str]
+
+class _Left(Exception):
+    """`break` or `continue`, with the texts before it."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.texts: list[str] = []
 
 
-class _Block(Struct):
-    """`if`, `range` or `with`, or the whole template: `words` of its action, what is in it, and behind its `else`."""
+class _Method(Struct, frozen=True):
+    """A method of a value that is still to be called."""
 
-    kind: str
-    words: list[Token] = field(default_factory=list)
-    body: list["str | list[Token] | _Block"] = field(default_factory=list)
-    otherwise: list["str | list[Token] | _Block"] = field(default_factory=list)
+    name: str
+    function: Callable[..., Any]
 
 
 def render(text: str, data: Mapping[str, Any]) -> str:
     """The text with its actions carried out on the data. Raises TemplateFault for what cannot be read, is not
     supported here, or where Go would report an error."""
-    return _Run(data).texts(_read(text).body, data)
-
-
-def _read(text: str) -> _Block:
-    whole = _Block("")
-    stack, bodies = [whole], [whole.body]
-    for part in _parts(text):
-        if isinstance(part, str):
-            bodies[-1].append(part)
-            continue
-        word = part[0][1] if part and part[0][0] == "word" else ""
-        if word in ("if", "range", "with"):
-            block = _Block(word, part[1:])
-            bodies[-1].append(block)
-            stack.append(block)
-            bodies.append(block.body)
-        elif word in ("else", "end") and len(stack) == 1:
-            raise TemplateFault(f"unexpected {{{{{word}}}}}")
-        elif word == "else" and len(part) > 1:
-            block = _Block(part[1][1], part[2:])
-            stack[-1].otherwise.append(block)
-            stack[-1], bodies[-1] = block, block.body  # one `end` ends them all
-        elif word == "else":
-            bodies[-1] = stack[-1].otherwise
-        elif word == "end":
-            stack.pop()
-            bodies.pop()
-        elif word in ("define", "template", "block", "break", "continue"):
-            raise TemplateFault(f"`{word}` is not supported here")
-        else:
-            bodies[-1].append(part)
-    if len(stack) > 1:
-        raise TemplateFault(f"`{stack[-1].kind}` has no {{{{end}}}}")
-    return whole
-
-
-def _parts(text: str) -> Iterator[str | list[Token]]:
-    """Texts and the tokens of actions; a text without the space that a mark takes away."""
-    at, trims = 0, False
-    for found in _ACTION.finditer(text):
-        before = text[at : found.start()]
-        before = before.lstrip() if trims else before
-        yield before.rstrip() if found[1] else before
-        at, trims = found.end(), bool(found[3])
-        if not found[2].startswith("/*"):
-            yield list(_tokens(found[2]))
-    rest = text[at:]
-    if "{{" in rest:
-        raise TemplateFault("an action is not closed")
-    yield rest.lstrip() if trims else rest
-
-
-def _tokens(text: str) -> Iterator[Token]:
-    at = 0
-    while at < len(text):
-        found = _TOKEN.match(text, at)
-        if found is None:
-            raise TemplateFault(f"unexpected `{text[at]}` in {{{{{text.strip()}}}}}")
-        at = found.end()
-        if found.lastgroup:
-            yield found.lastgroup, found[found.lastgroup]
+    whole, defined = template_blocks(text)
+    try:
+        return _Run(data, defined).texts(whole.body, data)
+    except RecursionError:
+        raise TemplateFault("the template takes too long") from None
 
 
 class _Run:
     """One template on one set of data."""
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, data: Mapping[str, Any], defined: Mapping[str, Block]) -> None:
         self._variables: list[tuple[str, Any]] = [("$", data)]
-        self._left, self._length = _MOST, 0
+        self._left, self._length, self._depth = _MOST, 0, 0
+        self._defined = defined
+        self._functions = FUNCTIONS
+        clock = data.get("time")
+        now = clock["Now"]() if isinstance(clock, Mapping) and "Now" in clock else None
+        if isinstance(now, Moment):
+            self._functions = {**FUNCTIONS, **functions_of_time(now.at)}
 
     def texts(self, body: Sequence[Any], dot: Any) -> str:
         known = len(self._variables)
-        found = "".join(self._text(part, dot) for part in body)
-        del self._variables[known:]
-        return found
+        found: list[str] = []
+        try:
+            for part in body:
+                found.append(self._text(part, dot))
+        except _Left as left:
+            left.texts[:0] = found
+            raise
+        finally:
+            del self._variables[known:]
+        return "".join(found)
 
     def _text(self, part: Any, dot: Any) -> str:
         self._left -= 1
@@ -121,10 +81,28 @@ class _Run:
         if isinstance(part, list):
             declares, value = self._declared(part, dot)
             return "" if declares else self._bounded(go_text(value))
+        if part.kind in ("break", "continue"):
+            raise _Left(part.kind)
+        if part.kind == "template":
+            return self._template(part, dot)
         known = len(self._variables)
-        found = self._range(part, dot) if part.kind == "range" else self._branch(part, dot)
-        del self._variables[known:]
-        return found
+        try:
+            return self._range(part, dot) if part.kind == "range" else self._branch(part, dot)
+        finally:
+            del self._variables[known:]
+
+    def _template(self, part: Block, dot: Any) -> str:
+        name = str(literal_value(*part.words[0]))
+        if name not in self._defined:
+            raise TemplateFault(f'template "{name}" not defined')
+        given = self._pipeline(_Words(part.words[1:]), dot) if len(part.words) > 1 else None
+        if self._depth == _DEEPEST:
+            raise TemplateFault("the template takes too long")
+        outer, self._variables, self._depth = self._variables, [("$", given)], self._depth + 1
+        try:
+            return self.texts(self._defined[name].body, given)
+        finally:
+            self._variables, self._depth = outer, self._depth - 1
 
     def _bounded(self, text: str) -> str:
         self._length += len(text)
@@ -132,17 +110,17 @@ class _Run:
             raise TemplateFault("the message is too long")
         return text
 
-    def _branch(self, block: _Block, dot: Any) -> str:
+    def _branch(self, block: Block, dot: Any) -> str:
         _, value = self._declared(block.words, dot)
         if is_true(value):
             return self.texts(block.body, value if block.kind == "with" else dot)
         return self.texts(block.otherwise, dot)
 
-    def _range(self, block: _Block, dot: Any) -> str:
+    def _range(self, block: Block, dot: Any) -> str:
         names, words = _names(block.words)
         value = self._pipeline(_Words(words), dot)
         if isinstance(value, Mapping):
-            items: list[tuple[Any, Any]] = sorted(value.items())
+            items: list[tuple[Any, Any]] = by_key(value)
         elif isinstance(value, list | tuple):
             items = list(enumerate(value))
         elif isinstance(value, int) and not isinstance(value, bool):
@@ -157,13 +135,21 @@ class _Run:
         for key, item in items:
             known = len(self._variables)
             self._variables += zip(names, (key, item) if len(names) == 2 else (item,), strict=False)
-            found.append(self.texts(block.body, item))
-            del self._variables[known:]
+            try:
+                found.append(self.texts(block.body, item))
+            except _Left as left:
+                found += left.texts
+                if left.kind == "break":
+                    break
+            finally:
+                del self._variables[known:]
         return "".join(found) if items else self.texts(block.otherwise, dot)
 
     def _declared(self, words: list[Token], dot: Any) -> tuple[bool, Any]:
         """Whether the action only sets a variable, and its value."""
         names, rest = _names(words)
+        if len(names) > 1:
+            raise TemplateFault("too many declarations in command")
         value = self._pipeline(_Words(rest), dot)
         if not names:
             return False, value
@@ -187,14 +173,19 @@ class _Run:
         word = words.word()
         if word is not None and word not in _WORDS:
             words.next()
-            function = FUNCTIONS.get(word)
+            function = self._functions.get(word)
             if function is None:
                 raise TemplateFault(f"the function `{word}` is not supported here")
             arguments = [*self._operands(words, dot), *piped]
             return _called(word, function, arguments)
-        found = [*self._operands(words, dot), *piped]
-        if not found:
+        if word == "nil":
+            raise TemplateFault("nil is not a command")
+        if not words.is_operand():
             raise TemplateFault("an action has no value")
+        first = self._operand(words, dot)
+        if isinstance(first, _Method):
+            return _called(first.name, first.function, [*self._operands(words, dot), *piped])
+        found = [first, *self._operands(words, dot), *piped]
         if len(found) > 1:
             raise TemplateFault(f"can't give an argument to non-function {go_text(found[0])}")
         return found[0]
@@ -202,7 +193,8 @@ class _Run:
     def _operands(self, words: "_Words", dot: Any) -> list[Any]:
         found = []
         while words.is_operand():
-            found.append(self._operand(words, dot))
+            value = self._operand(words, dot)
+            found.append(_called(value.name, value.function, []) if isinstance(value, _Method) else value)
         return found
 
     def _operand(self, words: "_Words", dot: Any) -> Any:
@@ -223,7 +215,7 @@ class _Run:
                 return _WORDS[text]
             return self._command(_Words([(kind, text)]), dot, ())
         else:
-            return _literal(kind, text)
+            return literal_value(kind, text)
         return _fields(value, words.next()[1]) if words.is_field() else value
 
 
@@ -280,6 +272,8 @@ def _names(words: list[Token]) -> tuple[list[str], list[Token]]:
 
 def _fields(value: Any, path: str) -> Any:
     for name in path.split(".")[1:]:
+        if isinstance(value, _Method):
+            value = _called(value.name, value.function, [])
         if value is None:
             raise TemplateFault(f"nil pointer evaluating interface {{}}.{name}")
         if isinstance(value, Mapping):
@@ -287,19 +281,10 @@ def _fields(value: Any, path: str) -> Any:
                 return None  # and so is what is behind it: only a null that is there is an error
             value = value.get(name)
         elif (method := getattr(value, "methods", {}).get(name)) is not None:
-            value = method()
+            value = _Method(name, method)
         else:
             raise TemplateFault(f"can't evaluate field {name} in {go_text(value)}")
     return value
-
-
-def _literal(kind: str, text: str) -> Any:
-    if kind == "number":
-        return float(text) if "." in text else int(text)
-    if text.startswith("`"):
-        return text[1:-1]
-    found = re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), text[1:-1])
-    return ord(found) if kind == "char" else found
 
 
 def _called(name: str, function: Callable[..., Any], arguments: list[Any]) -> Any:

@@ -13,6 +13,7 @@ from companyos_canary.actions.notices import (
     NoticeTemplate,
     NoticeTrigger,
     NoticeVerdict,
+    as_read,
     data_of_config,
     definitions,
     event_of,
@@ -24,7 +25,6 @@ from companyos_canary.actions.notices import (
     notice_triggers,
     notice_verdicts,
     values_of_secret,
-    with_defaults,
 )
 from companyos_canary.commands import base
 from companyos_canary.commands.manifests import read_objects
@@ -121,7 +121,9 @@ def notifications(
     if what == "template":
         templates = notice_templates(config, name)
         if action == "notify":
-            written = with_defaults(templates[0].name, definitions(config, what, (name or "",))[name or ""])
+            written, ignored = as_read(templates[0].name, definitions(config, what, (name or "",))[name or ""])
+            for field in ignored:
+                session.note(printable(f"`{field}` is not a field of a template: it is ignored"))
             asked = _Notifying(session, config, templates[0].name, written, rollout_file, secret)
             return asked.answer([_destination(r) for r in recipients or ["console:stdout"]])
         return _templates(session, templates, definitions(config, what, (t.name for t in templates)))

@@ -9,9 +9,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 from companyos_canary.errors import words
 
 _LONGEST = 200
-_SHOWN = frozenset(
-    ("alias", "apiPath", "apiURL", "apiUrl", "avatar", "from", "host", "icon", "scheme", "serverUrl", "targets")
-)
+_SHOWN = frozenset(("alias", "apipath", "apiurl", "avatar", "from", "host", "icon", "scheme", "serverurl", "targets"))
 _HARMLESS = ("accept", "content-type", "from")
 
 
@@ -45,7 +43,7 @@ def credentials_in(options: Any, name: str = "") -> Iterator[str]:
     elif isinstance(options, list):
         for value in options:
             yield from credentials_in(value, name)
-    elif isinstance(options, str) and name not in _SHOWN:
+    elif isinstance(options, str) and name.lower() not in _SHOWN:
         yield options
         if "//" in options:
             yield urlsplit(options)._replace(scheme="", netloc="").geturl()

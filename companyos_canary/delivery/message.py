@@ -77,14 +77,14 @@ class Sending(Struct, frozen=True):
     now: float
 
     def option(self, name: str, default: str = "") -> str:
-        return text_of(self.options.get(name)) or default
+        return text_of(given(self.options, name)) or default
 
     def field(self, name: str) -> str:
         return text_of((self.part or {}).get(name))
 
     def entry(self, name: str) -> str:
         """The entry for the recipient in a map of options: an address or a key."""
-        found = self.options.get(name)
+        found = given(self.options, name)
         entries = found if isinstance(found, Mapping) else {}
         if self.to.recipient not in entries:
             raise NotFound(
@@ -131,13 +131,20 @@ class Sending(Struct, frozen=True):
             {"Content-Type": "application/json", **named},
             json.dumps(body, ensure_ascii=False).encode(),
             accepts,
-            verify=not self.options.get("insecureSkipVerify"),
+            verify=not given(self.options, "insecureSkipVerify"),
         )
 
     def form(self, url: str, fields: Mapping[str, str], accepts: Callable[[Response], bool]) -> Post:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        insecure = bool(self.options.get("insecureSkipVerify"))
+        insecure = bool(given(self.options, "insecureSkipVerify"))
         return Post(url, kind, urlencode(fields).encode(), accepts, verify=not insecure)
+
+
+def given(options: Fields, name: str) -> Any:
+    """An option; its name may be in any case, as Go reads it."""
+    if name in options:
+        return options[name]
+    return next((value for key, value in options.items() if str(key).lower() == name.lower()), None)
 
 
 def text_of(value: Any) -> str:
@@ -149,10 +156,10 @@ def text_of(value: Any) -> str:
 
 def basic(options: Fields) -> dict[str, str]:
     """The header for `basicAuth`, where there is one."""
-    auth = options.get("basicAuth")
+    auth = given(options, "basicAuth")
     if not isinstance(auth, Mapping):
         return {}
-    pair = f"{text_of(auth.get('username'))}:{text_of(auth.get('password'))}"
+    pair = f"{text_of(given(auth, 'username'))}:{text_of(given(auth, 'password'))}"
     return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 

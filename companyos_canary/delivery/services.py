@@ -20,6 +20,7 @@ from companyos_canary.delivery.message import (
     Sending,
     accepted,
     basic,
+    given,
     non_empty,
     says,
     text_of,
@@ -37,15 +38,15 @@ def _webhook(s: Sending) -> Exchange:
     url, path = s.option("url"), s.field("path")
     if path:
         url = f"{url.rstrip('/')}/{path.lstrip('/')}"
-    listed = s.options.get("headers")
-    given = [h for h in (listed if isinstance(listed, list) else ()) if isinstance(h, Mapping)]
+    listed = given(s.options, "headers")
+    headers = [h for h in (listed if isinstance(listed, list) else ()) if isinstance(h, Mapping)]
     yield Post(
         url,
-        {text_of(h.get("name")): text_of(h.get("value")) for h in given} | basic(s.options),
+        {text_of(given(h, "name")): text_of(given(h, "value")) for h in headers} | basic(s.options),
         (s.text if s.part is None else s.field("body")).encode(),
         accepted(),
         method=s.field("method") or "GET",
-        verify=not s.options.get("insecureSkipVerify"),
+        verify=not given(s.options, "insecureSkipVerify"),
         retrying=Retrying(
             _whole(s, "retryMax") or 3,
             (_whole(s, "retryWaitMin") or 10**9) * _NANOSECOND,
@@ -68,7 +69,7 @@ def _slack(s: Sending) -> Exchange:
             for name in ("attachments", "blocks")
             if (parsed := s.parsed(name))
         },
-        **({"unfurl_links": "false", "unfurl_media": "false"} if s.options.get("disableUnfurl") else {}),
+        **({"unfurl_links": "false", "unfurl_media": "false"} if given(s.options, "disableUnfurl") else {}),
         **({"reply_broadcast": "true"} if s.field("notifyBroadcast") == "true" else {}),
     }
     yield s.form(s.option("apiURL", "https://slack.com/api/") + "chat.postMessage", form, says("ok"))
@@ -82,10 +83,10 @@ def _email(s: Sending) -> Exchange:
         recipients=tuple(r.strip(" ") for r in s.to.recipient.split(",")),
         subject=s.field("subject"),
         body=s.field("body") or s.text,
-        html=bool(s.options.get("html")),
+        html=bool(given(s.options, "html")),
         username=s.option("username") if s.option("password") else "",
         password=s.option("password") if s.option("username") else "",
-        verify=not s.options.get("insecure_skip_verify"),
+        verify=not given(s.options, "insecure_skip_verify"),
     )
 
 
@@ -228,7 +229,7 @@ def _alertmanager(s: Sending) -> Exchange:
         "startsAt": datetime.fromtimestamp(s.now, UTC).isoformat().replace("+00:00", "Z"),
     }
     bearer = {"Authorization": f"Bearer {s.option('bearerToken')}"} if s.option("bearerToken") else {}
-    listed = s.options.get("targets")
+    listed = given(s.options, "targets")
     targets = [text_of(t) for t in listed] if isinstance(listed, list) and listed else ["127.0.0.1:9093"]
     where = s.option("apiPath", "/api/v2/alerts")
     limit = float(_whole(s, "timeout") or 3)
@@ -287,10 +288,28 @@ SERVICES: Mapping[str, Callable[[Sending], Exchange]] = {
     "webex": _webex,
 }
 """By the type of a service: `service.TYPE` or `service.TYPE.NAME` of the ConfigMap."""
+PARTS: Mapping[str, str] = {
+    "message": "",
+    "alertmanager": "labels annotations generatorURL startsAt",
+    "awssqs": "",
+    "email": "subject body",
+    "github": "",
+    "googlechat": "cards cardsV2 threadKey",
+    "mattermost": "attachments",
+    "newrelic": "revision changelog description user",
+    "opsgenie": "description priority alias note actions tags details entity visibleTo user",
+    "pagerduty": "title body urgency priorityId",
+    "pagerdutyv2": "summary severity source component group class url",
+    "rocketchat": "attachments",
+    "slack": "username icon attachments blocks groupingKey notifyBroadcast deliveryPolicy",
+    "teams": "template title summary text themeColor facts sections potentialAction",
+    "webhook": "method body path",
+}
+"""What a template may have for each service, and its fields; those of a `webhook` are below its service's name."""
 
 
 def _whole(s: Sending, name: str) -> int:
-    found = s.options.get(name)
+    found = given(s.options, name)
     if found is None:
         return 0
     if isinstance(found, bool) or not isinstance(found, int):

@@ -2,14 +2,18 @@
 
 import contextlib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from companyos_canary.analysis.gotemplate import render
-from companyos_canary.analysis.gotemplate_functions import Moment, TemplateFault
+from companyos_canary.analysis.gotemplate_functions import FUNCTIONS
+from companyos_canary.analysis.gotemplate_printf import TemplateFault
+from companyos_canary.analysis.gotemplate_time import Moment, moment_of
 
 CONTAINERS = [{"name": "web", "image": "web:v2"}, {"name": "proxy", "image": "proxy:1"}]
 DATA: dict[str, Any] = {
@@ -73,7 +77,10 @@ def test_it_is_what_go_makes_of_it(text: str, rendered: str) -> None:
         ("{{ .a 1 }}", "can't give an argument"),
         ("{{ $x }}", "undefined variable"),
         ("{{ nothing }}", "the function `nothing` is not supported here"),
-        ('{{ template "x" }}', "`template` is not supported here"),
+        ('{{ template "x" }}', 'template "x" not defined'),
+        ('{{define "x"}}{{template "x"}}{{end}}{{template "x"}}', "takes too long"),
+        ("{{ $d := dict }}{{ $d = set $d `a` $d }}{{ $d }}", "takes too long"),
+        ("{{ genPrivateKey `rsa` }}", "the function `genPrivateKey` is not supported here"),
         ("{{ eq 1 `a` }}", "incompatible types"),
         ("{{ .rollout.status.none.x }}", "nil pointer"),
         ("{{ .rollout.metadata.name.x }}", "can't evaluate field x"),
@@ -91,6 +98,73 @@ def test_what_cannot_be_rendered_is_said(text: str, said: str) -> None:
     with pytest.raises(TemplateFault) as raised:
         render(text, DATA)
     assert said in str(raised.value)
+
+
+RECORDED = yaml.safe_load((Path(__file__).parent / "gotemplate.yaml").read_text())
+
+
+@pytest.mark.parametrize("case", RECORDED["cases"], ids=lambda c: c["text"][:60])
+def test_a_message_is_what_the_real_plugin_makes_of_it(case: dict[str, Any]) -> None:
+    data = {
+        "rollout": RECORDED["rollout"],
+        "secrets": {name: value.encode() for name, value in RECORDED["secrets"].items()},
+        "time": {"Now": lambda: Moment(datetime(2026, 11, 30, tzinfo=UTC)), "Parse": _parsed},
+        "serviceType": "console",
+        "recipient": "stdout",
+    }
+    if case["is"] is None:
+        with pytest.raises(TemplateFault):
+            render(case["text"], data)
+    else:
+        assert render(case["text"], data).rstrip("\n") == case["is"].rstrip("\n")
+
+
+def _parsed(text: str) -> Moment:
+    found = moment_of(text)
+    if found is None:
+        raise TemplateFault("not a time")
+    return found
+
+
+_WORDS = [
+    "{{",
+    "}}",
+    "{{-",
+    "-}}",
+    ".",
+    "$",
+    "$x",
+    ":=",
+    "|",
+    "(",
+    ")",
+    '"a"',
+    "`",
+    "/*",
+    "*/",
+    " ",
+    "1",
+    "0x",
+    "1e9",
+    "-",
+]
+_WORDS += ["if", "range", "with", "else", "end", "define", "template", "block", "break", "continue", "nil", ".rollout"]
+_WORDS += sorted(FUNCTIONS)
+
+
+@given(st.lists(st.sampled_from(_WORDS), max_size=14).map(" ".join))
+def test_any_words_are_rendered_or_refused(text: str) -> None:
+    with contextlib.suppress(TemplateFault):
+        assert isinstance(render(text, DATA), str)
+
+
+_ARGUMENTS = ["1", "-1", "0", "1.5", '""', '"a"', "nil", "(list 1)", "(dict `a` 1)", ".rollout", "true"]
+
+
+@given(st.sampled_from(sorted(FUNCTIONS)), st.lists(st.sampled_from(_ARGUMENTS), max_size=4))
+def test_any_function_takes_any_arguments_or_refuses_them(name: str, arguments: list[str]) -> None:
+    with contextlib.suppress(TemplateFault):
+        assert isinstance(render(f"{{{{ {name} {' '.join(arguments)} }}}}", DATA), str)
 
 
 @given(st.text(st.sampled_from('{}.-ifrangewthels$|():= "`ab1'), max_size=60))

@@ -304,6 +304,23 @@ def test_a_mistake_with_a_value_of_the_secret_shows_nothing_of_it(waiting: World
     assert (ran.code, "k3y" in ran.err) == (ExitCode.FAILED, False)
 
 
+def test_names_of_fields_and_options_may_be_in_any_case_and_others_are_ignored(waiting: World) -> None:
+    part = "{title: t, priorityID: P1, urgent: x}"
+    config = {"service.pagerduty": "Token: t0ken\n", "template.t": f"message: m\nPagerDuty: {part}\nsleck: {{}}\n"}
+    world = configured(waiting, config)
+    services = world.carry_out = Services()
+    ran = notify(world, "t", "pagerduty:S")
+    assert ran.code == ExitCode.OK
+    (sent,) = services.sent
+    assert isinstance(sent, Post)
+    assert sent.headers["Authorization"] == "Token token=t0ken"
+    assert json.loads(sent.body)["incident"]["priority"] == {"id": "P1", "type": "priority"}
+    assert ran.err == (
+        "`pagerduty.urgent` is not a field of a template: it is ignored\n"
+        "`sleck` is not a field of a template: it is ignored\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("recipient", "code", "error", "hint"),
     [
