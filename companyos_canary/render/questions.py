@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -52,6 +53,7 @@ def of_stable(query: str) -> str:
     return _SELECTOR.sub(lambda s: _without(s[0], 'canary!="true"'), query)
 
 
+@lru_cache(maxsize=64)
 def guard(query: str) -> RequestGuard | None:
     """The guard about the canary, where there is one."""
     for count, metric, matchers, window, needed in _GUARD.findall(query):
@@ -60,6 +62,7 @@ def guard(query: str) -> RequestGuard | None:
     return None
 
 
+@lru_cache(maxsize=64)
 def everybody(query: str) -> str:
     """The selector of all requests of canary and stable, by the first part that asks for one of them; empty
     without one. The outcome of a request is left out."""
@@ -175,6 +178,7 @@ def _asked(runs: tuple[AnalysisRun, ...], hash_: str) -> Iterator[tuple[str, Met
                 yield metric.name, replace(metric, query=query)
 
 
+@lru_cache(maxsize=64)  # the same few in every look of a live screen
 def _question(metric: Metric, address: str) -> Question:
     query, problem = metric.query.strip(), ""
     if ARGUMENT.search(query + metric.address) or MASK in query:
