@@ -144,7 +144,7 @@ def metric_rows(snapshot: Snapshot) -> tuple[MetricRow, ...]:
     return rows_of(snapshot.attempt)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)  # what is kept holds the runs, as they were read
 def rows_of(runs: tuple[AnalysisRun, ...]) -> tuple[MetricRow, ...]:
     """The same of some runs alone, oldest first. Nothing of it changes with time, and a screen asks each second."""
     names = dict.fromkeys(m.name for r in runs for m in r.metrics)

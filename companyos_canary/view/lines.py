@@ -160,7 +160,7 @@ def painted(text: str, style: str) -> str:
 
 # Our symbols, bars and dots: nothing is loaded to count them.
 _ONE_COLUMN = frozenset(
-    {*map(chr, range(0x20, 0x7F)), *map(chr, range(0x2500, 0x25FD)), *map(chr, range(0x2800, 0x2900)), *"✔✖‖•→…≈"}
+    {*map(chr, range(0x20, 0x7F)), *map(chr, range(0x2500, 0x25FD)), *map(chr, range(0x2800, 0x2900)), *"✔✖‖•·→…≈"}
 )
 
 

@@ -1,15 +1,19 @@
 """What reaches the terminal."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.style import Style
 from rich.text import Text
 
 from companyos_canary.view.ink import ink
-from companyos_canary.view.lines import ON_LIGHT, STYLES, Facts, Line, Tone, columns_of
+from companyos_canary.view.lines import ON_LIGHT, STYLES, UNICODE, Facts, Line, Tone, columns_of
 
 PARTS = st.one_of(st.text(), st.tuples(st.text(), st.sampled_from(sorted(STYLES))))
 
@@ -28,6 +32,13 @@ def test_a_row_is_never_wider_than_the_terminal_and_ends_without_a_colour(line: 
     assert cell_len(Text.from_ansi(row).plain) <= width
     assert row.count("\x1b") == 2 * row.count("\x1b[0m")
     assert colour or "\x1b" not in row
+
+
+def test_no_library_is_loaded_to_count_what_we_draw_ourselves() -> None:
+    signs = "".join(value for value in asdict(UNICODE).values() if isinstance(value, str))
+    use = f"from companyos_canary.view.lines import columns_of; columns_of({signs!r})"
+    code = f"import sys; {use}; sys.exit('rich' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @given(st.text(st.characters(exclude_categories=["C"])))
