@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -65,7 +64,14 @@ def promote_to_weight(cluster: Cluster, name: str, weight: float, *, time: Time)
             f"`{name}` is blue-green: it has no weights",
             hint="`canary promote` moves the active Service to the preview at its pause",
         )
-    end = partial(ended, followed=Followed(live.image(), live.current_hash, ""), until=until, attended=True)
+    asked, followed = live, Followed(live.image(), live.current_hash if live.observed else "", "")
+
+    def end(now: Rollout) -> EndKind | None:
+        """The hash of a version that the controller has not seen yet is the one that it then gives that template."""
+        nonlocal followed
+        if not followed.hash and now.observed and now.template == asked.template:
+            followed = replace(followed, hash=now.current_hash)
+        return ended(now, followed, until, attended=True)
 
     def judge(now: Rollout) -> Effect:
         return Effect.SEEN if end(now) or (now.observed and waits_for_a_person(now)) else Effect.PENDING

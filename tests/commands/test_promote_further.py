@@ -157,6 +157,7 @@ def test_a_weight_that_the_steps_bring_about_is_no_full_promote(waiting: World) 
     assert ran.out == "companyos-api in companyos @ sandbox has 100 % (3 promotes)\n"
 
 
+@pytest.mark.every_pace
 def test_to_weight_never_goes_past_an_analysis_that_fails(world: World) -> None:
     world.canary("deploy", "v1.2.0", "--no-wait")
     ran = world.canary("promote", "--to-weight", "50")
