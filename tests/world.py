@@ -263,11 +263,11 @@ class World:
         self.now = end
         self.sandbox.settle(self.now)
 
-    def until(self, condition: Callable[[Rollout], bool], *, most: float = 300) -> None:
+    def until(self, condition: Callable[[Rollout], bool], *, name: str = "companyos-api", most: float = 300) -> None:
         """Lets the time pass, change by change, until this holds of the Rollout; fails after so many seconds."""
         end = self.now + timedelta(seconds=most)
-        while not condition(self.rollout()):
-            assert self.now < end, self.rollout()
+        while not condition(self.rollout(name)):
+            assert self.now < end, self.rollout(name)
             self.advance(1, until_change=True)
 
     def rollout(self, name: str = "companyos-api") -> Rollout:

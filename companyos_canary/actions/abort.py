@@ -25,14 +25,19 @@ from companyos_canary.model.snapshot import Snapshot
 
 def decide(cluster: Cluster, live: Rollout, *, by: str, now: datetime, reason: str = "") -> Decision:
     """What stops the newest version. ReplicaSets are only read where the controller would forget
-    an abort; where they cannot be read, the abort is sent all the same."""
-    if not is_unseen(live):
-        return abort(live)
+    an abort, and where it seems to have nothing to abort: a pass that only scales says that it has seen the spec, and
+    still shows the version before (upstream rollout/sync.go, syncReplicasOnly). Where they cannot be read, the abort
+    is sent all the same."""
+    decision = abort(live)
+    if not is_unseen(live) and not isinstance(decision, Refusal):
+        return decision
     try:
         snapshot = cluster.snapshot(live, events=False)
     except CanaryError:
-        return abort_unseen(live, None, None)
+        return abort_unseen(live, None, None) if is_unseen(live) else decision
     stable = snapshot.stable
+    if not is_unseen(live) and (stable is None or stable.containers == live.containers):
+        return decision
     if stable is None:
         return abort_unseen(live, None, None)
     record = record_for(snapshot, stable, by=by, now=now, reason=reason)

@@ -30,13 +30,15 @@ Seen = Callable[[Rollout, Rollout], Effect]
 def aborted(before: Rollout, now: Rollout) -> Effect:
     """Seen when the controller says so itself (condition RolloutAborted), not when our own
     patch is still in the status; or when it shows the stable version for a template that was put
-    back. A rollout that was promoted meanwhile has dropped it."""
+    back. A rollout that was promoted meanwhile has dropped it. A pass that only scales says that it has seen a
+    template, and still shows the hash of the one before."""
     if not now.observed:
         return Effect.PENDING
     if now.is_fully_promoted:
         return Effect.SEEN if now.stable_hash == before.stable_hash else Effect.OTHER
     if not now.aborted:
-        return Effect.LOST
+        not_seen = now.template != before.template and now.current_hash == before.current_hash
+        return Effect.PENDING if not_seen else Effect.LOST
     shown = any(c.reason == "RolloutAborted" for c in now.conditions)
     return Effect.SEEN if shown else Effect.PENDING
 

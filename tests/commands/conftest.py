@@ -18,6 +18,7 @@ methods of the requests that changed something.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -106,11 +107,20 @@ def paused_world(folder: Path, config: str) -> World:
 
 
 def at_the_pause(world: World) -> World:
-    return deployed(world, 3, lambda r: bool(r.pause_conditions))
+    """A second after the pause began: in its own second a command cannot tell whether it was given before."""
+    deployed(world, 3, lambda r: bool(r.pause_conditions))
+    began = world.rollout().pause_conditions[0].started_at
+    world.advance(0 if began and began + timedelta(seconds=1) <= world.now else 1)
+    world.requests.clear()
+    return world
 
 
 def judged(world: World) -> World:
-    return deployed(world, 2, lambda r: r.step_run is not None and r.step_run.status == "Running")
+    return deployed(world, 2, is_judged)
+
+
+def is_judged(rollout: Rollout) -> bool:
+    return rollout.step_run is not None and rollout.step_run.status == "Running"
 
 
 def deployed(world: World, seconds: float, condition: Callable[[Rollout], bool]) -> World:
@@ -127,12 +137,12 @@ def freeze(world: World) -> None:
     world.sandbox = sandbox.Cluster(world.store, controller=False)
 
 
-def interrupt(world: World, *, after: int = 0) -> None:
-    """Ctrl-C while the command waits, once it has waited so many times."""
+def interrupt(world: World, *, after: int = 0, once: Callable[[], bool] = lambda: True) -> None:
+    """Ctrl-C while the command waits: it has waited so many times in which this held."""
     waits = iter(range(after))
 
     def press() -> None:
-        if next(waits, None) is None:
+        if once() and next(waits, None) is None:
             world.on_wait.remove(press)
             raise KeyboardInterrupt
 

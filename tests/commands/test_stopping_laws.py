@@ -191,6 +191,24 @@ def overtake(world: World) -> None:
     world.on_wait.append(lambda: setattr(world, "sandbox", working))
 
 
+@pytest.mark.every_pace
+def test_a_version_that_a_pass_which_only_scales_has_not_looked_at_is_aborted(world: World) -> None:
+    """Paused by hand the controller says that it has seen the spec, and still shows the hash of the version before."""
+    world.patch({"spec": {"paused": True}})
+    world.until(lambda r: r.observed)
+    MOVES["scale"](world)
+    with_image(world, "v1.1.0")
+    world.advance(30)
+    live = world.rollout()
+    assert (live.observed, live.is_fully_promoted, live.image()) == (True, True, "companyos-api:v1.1.0")
+    ran = world.canary("abort")
+    assert ran.code == ExitCode.OK, ran
+    world.advance(60)
+    assert (world.rollout().image(), images(world)) == ("companyos-api:v1.0.0", {"companyos-api:v1.0.0"})
+    assert world.canary("abort").code == ExitCode.REFUSED
+
+
+@pytest.mark.every_pace
 @pytest.mark.parametrize("seen", [False, True], ids=["not seen", "seen"])
 @pytest.mark.parametrize("move", ["scale", "v1.3.0"])
 def test_no_other_change_keeps_an_abort_from_being_sent(world: World, move: str, seen: bool) -> None:
@@ -331,6 +349,7 @@ def late(world_of: Callable[[str], World], version: str) -> World:
     return world
 
 
+@pytest.mark.prompt_only("its progress deadline is over before a pod of a late cluster is there")
 def test_a_deadline_is_named_from_its_event_where_the_status_forgot_it(world_of: Callable[[str], World]) -> None:
     world = late(world_of, "bad1")
     world.advance(12)
@@ -340,6 +359,7 @@ def test_a_deadline_is_named_from_its_event_where_the_status_forgot_it(world_of:
     assert "timed out progressing" in " ".join(ran.out.split()), ran
 
 
+@pytest.mark.prompt_only("its progress deadline is over before a pod of a late cluster is there")
 def test_an_old_record_of_an_abort_is_no_proof_for_a_deadline(world_of: Callable[[str], World]) -> None:
     world = late(world_of, "v1.1.0")
     world.advance(3)
