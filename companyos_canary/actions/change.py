@@ -189,6 +189,12 @@ def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool
                 raise _refused(replace(decision, message=f"the {verb.name} was sent, and then: {decision.message}"))
             raise _refused(decision)
         means = _meant(before, decision) if isinstance(decision, Change) else ()
+        if isinstance(decision, Change) and looked_at and looked_at.uid != before.uid and not verb.insists:
+            raise Refused(
+                f"`{name}` was deleted and created again before `{verb.name}` could be sent; "
+                f"nothing {'was' if first else 'more was'} sent",
+                hint="look with `canary status`, then decide about the new one",
+            )
         other = bool(meant) and (means != meant if means else before.current_hash != seen)
         if other and not verb.insists:
             raise Refused(

@@ -13,7 +13,7 @@ from companyos_canary.actions.wait import Time, wait
 from companyos_canary.argo.actions import may_have_stepped, promoted_after, promoted_in_full_by, stepped_between
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
 from companyos_canary.argo.endings import Followed, Until, ended, parse_weight, waits_for_a_person
-from companyos_canary.argo.patches.decision import Change, Decision, Refusal
+from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Refusal
 from companyos_canary.argo.patches.promote import (
     INCONCLUSIVE,
     began_later,
@@ -101,6 +101,9 @@ def _promote(cluster: Cluster, live: Rollout, time: Time, promotes: int) -> Chan
             )
         return change(cluster, live.name, verb, time=time)
     except Refused as error:
+        now = cluster.rollout(live.name)
+        if now.promote_full and now.current_hash == live.current_hash:  # someone else's: nothing is left to promote
+            return Changed(Nothing(error.message), live, now)
         if promotes:
             error.message = f"{error.message} (after {promotes} {'promote' if promotes == 1 else 'promotes'})"
         raise
@@ -180,15 +183,18 @@ def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout:
     result = change(session.cluster, name, verb, time=time, dry_run=wanted.dry_run, wait=not wanted.no_wait)
     if wanted.dry_run:
         return would_send(session, result)
+    going_on = result.after.promote_full and not isinstance(result.decision, Change)
     if not isinstance(result.decision, Change):
-        return sent_answer(session, result, result.decision.message)
+        if wanted.no_wait or not going_on:
+            return sent_answer(session, result, result.decision.message)
+        session.note(result.decision.message)
     if wanted.no_wait:
         return sent_answer(session, result, f"the full promote of {name} was sent")
     settings = session.resolved.settings
     live = resolved_if_possible(session.cluster, result.after)
     container = container_of(live, settings.container if settings else None)
     image = live.image(container)
-    if result.effect not in (Effect.SEEN, Effect.OTHER):
+    if not going_on and result.effect not in (Effect.SEEN, Effect.OTHER):
         answer = unseen(session, result, "full promote")
         verdict = "timeout" if answer.code is ExitCode.TIMEOUT else "unobserved"
         return replace(answer, lines=verdict_lines(session, answer.lines[0], verdict, image, answer.code))

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from companyos_canary.argo.effects import drained
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Patch, Refusal, add, pins, replace, test
-from companyos_canary.argo.patches.promote import not_taken_up
+from companyos_canary.argo.patches.promote import not_seen, not_taken_up
 from companyos_canary.argo.patches.record import Record
 from companyos_canary.argo.patches.template import template_of, undo
 from companyos_canary.argo.steps import place_of
@@ -83,7 +83,14 @@ def retry(rollout: Rollout) -> Decision:
         return refusal
     if not rollout.aborted:
         return Refusal(f"`{rollout.name}` is not aborted: there is nothing to retry", "look with `canary status`")
-    operations = [*pins(rollout)[:2], test("/status/abort", True), replace("/status/abort", False)]
+    if rollout.promote_full:
+        return Refusal(
+            f"`{rollout.name}` is being promoted in full, which takes the abort back and runs no step",
+            "stop it with `canary abort`, then retry",
+        )
+    # Nothing finer pins a full promote that is not there yet.
+    pin = test("/metadata/resourceVersion", rollout.resource_version)
+    operations = [pin, *pins(rollout)[:2], test("/status/abort", True), replace("/status/abort", False)]
     note = "it is paused by hand: nothing moves until `canary resume`" if rollout.paused else ""
     return Change((Patch(operations, JSON_PATCH, "status"),), note)
 
@@ -98,7 +105,9 @@ def restart(rollout: Rollout, at: datetime, newest: datetime | None = None) -> D
             f"`{rollout.name}` is aborted, and its spec still has the version that was",
             "first run `canary undo` or `canary retry`, then restart it",
         )
-    if not rollout.observed or not rollout.is_fully_promoted:
+    if not rollout.observed:
+        return not_seen(rollout)
+    if not rollout.is_fully_promoted:
         return Refusal(
             f"`{rollout.name}` is in the middle of a release: restart it afterwards", "look with `canary status`"
         )

@@ -95,7 +95,7 @@ def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
             f"{again} with `canary retry`, or deploy another version",
         )
     if not rollout.observed:
-        return _not_seen(rollout)
+        return not_seen(rollout)
     if rollout.paused:
         return _resume(rollout)
     if rollout.is_fully_promoted and not rollout.pause_conditions:
@@ -110,7 +110,7 @@ def promote(rollout: Rollout, *, skip_step: bool) -> Decision:
     return _skip(rollout, skip_step)
 
 
-def _not_seen(rollout: Rollout) -> Refusal:
+def not_seen(rollout: Rollout) -> Refusal:
     return Refusal(
         f"the controller has not seen the newest change of `{rollout.name}` yet",
         "look with `canary status`, then try again",
@@ -166,9 +166,11 @@ def promote_full(rollout: Rollout) -> Decision:
             "deploy a fixed version",
         )
     if not rollout.observed:
-        return _not_seen(rollout)
+        return not_seen(rollout)
     if rollout.is_fully_promoted:
         return Nothing(f"`{rollout.name}` is already fully promoted")
+    if rollout.promote_full and not rollout.paused:
+        return Nothing(f"`{rollout.name}` is already being promoted in full")
     # Nothing finer pins an abort that is not there yet: a `test` of an absent path fails.
     operations = [
         test("/metadata/resourceVersion", rollout.resource_version),
