@@ -136,6 +136,10 @@ def test_pods_that_stay_end_it_with_the_time(waiting: World) -> None:
     assert "1 canary pod is still there" in ran.out
 
 
+def shows_the_abort(world: World) -> bool:
+    return any(c.reason == "RolloutAborted" for c in world.rollout().conditions)
+
+
 @pytest.mark.parametrize(
     ("after", "said"),
     [
@@ -144,7 +148,7 @@ def test_pods_that_stay_end_it_with_the_time(waiting: World) -> None:
     ],
 )
 def test_ctrl_c_says_how_far_it_came(waiting: World, after: int, said: str) -> None:
-    interrupt(waiting, after=after)
+    interrupt(waiting, after=after, once=lambda: not after or shows_the_abort(waiting))
     ran = waiting.canary("abort")
     assert ran.code == ExitCode.INTERRUPTED
     assert ran.err.splitlines()[-2:] == [said, "hint: look with `canary status`"]

@@ -105,8 +105,10 @@ def test_watch_aborts_what_is_in_progress(world: World) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["crashloop,image-pull,stuck=5s", "stuck=1s"])
+@pytest.mark.prompt_only("a late pod is stuck for the second that is asked for")
 def test_a_good_release_is_left_alone(world: World, wanted: str) -> None:
     world.patch({"spec": {"minReadySeconds": 0}})
+    world.until(lambda r: r.observed)
     assert world.canary("deploy", "v1.1.0", "--abort-on", wanted).code == ExitCode.OK
 
 

@@ -301,13 +301,16 @@ def test_a_cluster_without_argo_rollouts(empty: World, verb: str) -> None:
 # what happens on the way
 
 
+@pytest.mark.prompt_only("asserts what the controller has tried in a number of seconds")
 def test_a_prometheus_that_is_away_is_said_and_does_not_end_the_command(world: World) -> None:
     def away(_: object) -> None:
         raise TransportError("dial tcp: connection refused")
 
     world.prometheus = away  # type: ignore[assignment]
     world.canary("deploy", "v1.1.0", "--no-wait")
-    world.advance(5)
+    world.advance(2)
+    world.until(lambda r: r.step_run is not None)
+    world.advance(3)
     looked = world.canary("get")
     assert looked.code == ExitCode.OK
     assert "connection refused" in looked.out
@@ -332,7 +335,7 @@ def test_ctrl_c_before_the_controller_has_acted(world: World) -> None:
 
 
 def test_ctrl_c_while_it_is_followed(world: World) -> None:
-    interrupt(world, after=3)
+    interrupt(world, after=3, once=lambda: world.rollout().step_run is not None)
     ran = world.canary("deploy", "v1.1.0")
     assert ran.code == ExitCode.INTERRUPTED
     assert "no longer watching: the rollout of v1.1.0 continues" in ran.err

@@ -219,7 +219,7 @@ def test_json_names_the_pods_that_are_gone(world_of: Callable[[str], World]) -> 
 
 def test_an_abort_by_hand_is_not_blamed_on_the_pods(world: World) -> None:
     def somebody() -> None:
-        if any("ImagePullBackOff" in str(p["status"]) for p in world.pods()):
+        if any("ImagePullBackOff" in str(p.get("status")) for p in world.pods()):
             world.on_wait.clear()
             world.canary("abort", "--reason", "not this one")
 

@@ -71,6 +71,7 @@ def test_a_rollout_that_is_paused_by_hand_starts_no_release(world: World) -> Non
     assert "paused" not in checks(world)
 
 
+@pytest.mark.prompt_only("the window of its metrics begins at the first request")
 def test_a_healthy_service_is_ready(world: World) -> None:
     world.advance(180)
     ran = world.canary("doctor")

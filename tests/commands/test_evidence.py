@@ -30,6 +30,7 @@ def test_at_ten_requests_a_second_a_step_waits_for_requests_and_needs_no_person(
     assert "verdict=healthy" in out.splitlines()[-1]
 
 
+@pytest.mark.prompt_only("asserts what is counted in a number of seconds")
 def test_at_two_requests_a_second_it_holds_when_three_times_the_step_is_over(tmp_path: Path) -> None:
     world, code, out = released(tmp_path, 2)
     assert code == 8, out
@@ -65,6 +66,7 @@ def test_the_rule_of_a_live_rollout_changes_with_apply_and_no_canary_starts(tmp_
     assert "result[1] >= 2.8" in template["spec"]["metrics"][0]["failureCondition"]
 
 
+@pytest.mark.prompt_only("asserts what is counted in a number of seconds")
 def test_all_requests_together_are_a_verdict_beside_that_of_argo_rollouts(tmp_path: Path) -> None:
     world, code, out = released(tmp_path, 50, deploy="errors-1")
     assert code == 3, out

@@ -61,8 +61,7 @@ def test_ctrl_c_in_a_restart_is_130(world: World) -> None:
 def shipped(waiting: World) -> World:
     """v1.1.0 is stable, after v1.0.0; the first step waits for a person."""
     assert waiting.canary("promote").code == ExitCode.OK
-    waiting.advance(30)
-    assert waiting.rollout().is_fully_promoted
+    waiting.until(lambda r: r.is_fully_promoted)
     return waiting
 
 
@@ -132,9 +131,9 @@ def test_init_from_a_cluster_that_refuses_or_fails(world: World) -> None:
 def test_an_undo_to_a_version_that_fails_again_is_3(world: World) -> None:
     """`slow` was promoted while no one measured; in progress back it is measured."""
     world.canary("deploy", "slow-1", "--no-wait")
+    world.until(lambda r: r.observed and not r.is_fully_promoted)
     world.canary("promote", "--full", "--reason", "test", "--yes")
-    world.advance(20)
-    assert world.rollout().is_fully_promoted
+    world.until(lambda r: r.is_fully_promoted)
     assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
     ran = world.canary("undo")
     assert ran.code == ExitCode.DEGRADED, ran

@@ -9,7 +9,7 @@ import pytest
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults.effects import Answer, Fault
-from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, EXPERIMENT
+from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EXPERIMENT
 from tests.commands.conftest import changing, freeze, interrupt
 from tests.commands.test_create import template_object
 from tests.commands.test_terminate import COMPARE
@@ -26,6 +26,14 @@ def judging(answer: str, *, duration: str = "30s", image: str = "companyos-api:v
     return made
 
 
+def measured(world: World) -> bool:
+    """Whether its analysis has an answer, and both pods are ready."""
+    status = world.store.read(EXPERIMENT, "companyos", "compare").get("status") or {}
+    ready = [t.get("readyReplicas") for t in status.get("templateStatuses") or []]
+    runs = world.store.items(ANALYSISRUN, "companyos")
+    return bool(runs and (runs[0].get("status") or {}).get("metricResults")) or (bool(ready) and 0 in ready)
+
+
 @pytest.fixture
 def comparing(world: World) -> Callable[[dict[str, Any]], World]:
     """An Experiment that was created five seconds ago."""
@@ -34,12 +42,14 @@ def comparing(world: World) -> Callable[[dict[str, Any]], World]:
         world.store.create(ANALYSISTEMPLATE, template_object())
         world.store.create(EXPERIMENT, experiment)
         world.advance(5)
+        world.until(lambda _: measured(world))
         world.requests.clear()
         return world
 
     return begun
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_it_is_drawn_with_its_pods_and_metrics(comparing: Callable[[dict[str, Any]], World]) -> None:
     ran = comparing(judging("vector(1)")).canary("experiment", "get", "compare")
     assert ran.code == ExitCode.OK
@@ -90,7 +100,9 @@ def test_the_list_has_a_line_each_those_that_run_first(comparing: Callable[[dict
     world = comparing(judging("vector(-1)"))
     other = {**COMPARE, "metadata": {"name": "young", "namespace": "companyos"}}
     world.store.create(EXPERIMENT, other)
-    world.advance(3)
+    world.until(
+        lambda _: world.store.read(EXPERIMENT, "companyos", "young").get("status", {}).get("phase") == "Running"
+    )
     told = 'message="Metric \\"answer\\" assessed Failed due to failed (1) > failureLimit (0)"'
     assert world.canary("experiment").out.splitlines() == [
         "namespace=companyos experiment=young phase=Running",

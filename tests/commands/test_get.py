@@ -24,6 +24,7 @@ def test_it_ends_with_0_in_every_state(world: World) -> None:
     assert "ship another: canary deploy VERSION" in ran.out
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_a_pause_shows_steps_and_what_to_type(waiting: World) -> None:
     ran = waiting.canary("get")
     assert ran.code == ExitCode.OK
@@ -94,6 +95,7 @@ def test_pods_that_cannot_start_end_it_at_the_time_that_is_said(world: World) ->
 
 
 @pytest.mark.parametrize("second", ["6s", "1m"])
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_how_long_a_later_step_takes_is_not_taken_from_runs_of_other_steps(shipped: World, second: str) -> None:
     """Earlier runs do not say which template they are of: they count only if the steps are the same since."""
     shipped.advance(2)

@@ -49,7 +49,7 @@ def test_release_hold_deploys_it_and_ends_the_hold(left: World) -> None:
     assert held(left) == ()
     assert left.rollout().image().endswith(":v1.1.0")
     assert left.canary("undo", "--no-wait").code == ExitCode.OK
-    left.advance(60)
+    left.until(lambda r: r.observed and r.is_fully_promoted)
     assert left.canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
 
 

@@ -47,6 +47,7 @@ def test_what_was_written_can_be_installed_and_shipped(bare: World) -> None:
     assert bare.canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
 
 
+@pytest.mark.prompt_only("says how long a release takes where nothing is late")
 def test_on_a_sandbox_a_release_ends_within_a_minute(bare: World) -> None:
     bare.canary("init")
     assert bare.canary("apply", "v1.0.0").code == ExitCode.OK

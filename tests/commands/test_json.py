@@ -13,7 +13,7 @@ from companyos_canary.commands.contract import DOCUMENTED, output_of
 from companyos_canary.model.row import title
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT
 from tests import schema
-from tests.commands.conftest import at_the_pause, freeze, installed, interrupt, paused_world
+from tests.commands.conftest import deployed, freeze, installed, interrupt, is_judged, paused_world
 from tests.commands.test_create import template_object
 from tests.commands.test_experiment import judging
 from tests.commands.test_notifications import config_map
@@ -30,7 +30,7 @@ def waiting(folder: Path) -> World:
 
 
 def analysing(folder: Path) -> World:
-    return at_the_pause(healthy(folder))
+    return deployed(healthy(folder), 3, is_judged)
 
 
 def held(folder: Path) -> World:
@@ -61,11 +61,18 @@ def following(folder: Path) -> World:
     return world
 
 
+def phase(world: World) -> str:
+    """Of the Experiment."""
+    found: str = (world.store.read(EXPERIMENT, "companyos", "compare").get("status") or {}).get("phase", "")
+    return found
+
+
 def comparing(folder: Path) -> World:
     """An Experiment runs."""
     world = healthy(folder)
     world.store.create(EXPERIMENT, COMPARE)
     world.advance(5)
+    world.until(lambda _: phase(world) == "Running")
     return world
 
 
@@ -81,6 +88,7 @@ def failing(folder: Path) -> World:
     world = asking(folder)
     world.store.create(EXPERIMENT, judging("vector(-1)"))
     world.advance(5)
+    world.until(lambda _: phase(world) == "Failed")
     return world
 
 
@@ -97,7 +105,7 @@ def rolled_back(folder: Path) -> World:
     return world
 
 
-AT_REST: dict[Callable[[Path], World], World] = {}
+AT_REST: dict[tuple[object, object], World] = {}
 """Worlds in which nothing happens by itself, for commands that change nothing."""
 READS = {
     "completion",
@@ -210,9 +218,10 @@ def printed(verb: str, folder: Path) -> set[str]:
             and world_of is not analysing
             and (verb in READS or "--dry-run" in arguments)
         )
-        if rests and world_of not in AT_REST:
-            AT_REST[world_of] = world_of(here)
-        world = AT_REST[world_of] if rests else world_of(here)
+        kept = world_of, World.usual
+        if rests and kept not in AT_REST:
+            AT_REST[kept] = world_of(here)
+        world = AT_REST[kept] if rests else world_of(here)
         for one in schema.outputs(world.canary(verb, *arguments, "-o", "json").out):
             form = schema.form(verb, one)
             found.add(schema.kind(verb, one) if form.endswith("-answer") else form)

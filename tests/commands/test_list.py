@@ -36,6 +36,7 @@ def names(ran: Ran) -> list[str]:
     return re.findall(r"rollout=(\S+)", ran.out)
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_one_request_for_the_namespace(many: World) -> None:
     ran = many.canary("list")
     assert names(ran) == ["api-two", "companyos-api"]
@@ -56,6 +57,7 @@ def test_by_label(many: World) -> None:
 
 
 @pytest.mark.parametrize(("older", "found"), [("1s", 2), ("2s", 2), ("10m", 0)])
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_only_what_waits_for_long(many: World, older: str, found: int) -> None:
     assert len(names(many.canary("list", "--waiting", "--older", older))) == found
 
@@ -66,6 +68,7 @@ def test_what_does_not_wait_is_left_out(world: World) -> None:
     assert ran == Ran(0, "", "no Rollout like this in namespace `companyos`\n")
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_a_terminal_gets_a_table(many: World) -> None:
     out = re.sub(r"\x1b\[\d+m", "", many.canary("list", "-A", terminal=True).out)
     assert out.splitlines()[:2] == [

@@ -44,6 +44,7 @@ def log_queries(world: World) -> list[dict[str, str]]:
     return [dict(r.query) for r in world.requests if r.path.endswith("/log")]
 
 
+@pytest.mark.prompt_only("asserts the seconds of which there are lines")
 def test_one_canary_pod_is_read_without_a_prefix(shipping: World) -> None:
     ran = shipping.canary("logs")
     assert (ran.code, ran.err) == (ExitCode.OK, "")
@@ -88,7 +89,7 @@ def test_options_are_given_on(shipping: World) -> None:
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_pod_by_its_name_or_the_end_of_it(shipping: World, whole: bool) -> None:
     name = canary_pod(shipping)
-    ran = shipping.canary("logs", "--pod", name if whole else name[-5:])
+    ran = shipping.canary("logs", "--pod", name if whole else name[-5:], "--tail", "1")
     assert (ran.code, len(ran.out.splitlines())) == (ExitCode.OK, 1)
     assert shipping.requests[-1].path.endswith(f"/{name}/log")
 
@@ -101,7 +102,8 @@ def test_grep_keeps_the_lines_in_which_it_is(shipping: World) -> None:
 
 
 def test_when_nothing_is_on_its_way_the_stable_pods_speak(shipping: World) -> None:
-    shipping.advance(40)
+    shipping.until(lambda r: r.is_fully_promoted)
+    shipping.advance(20)
     ran = shipping.canary("logs", "--tail", "1")
     assert ran.err == "no update is in progress: these are the stable pods\n"
     assert len(ran.out.splitlines()) == 10
@@ -134,6 +136,7 @@ def test_a_previous_log_is_asked_for_only_where_there_is_one(shipping: World) ->
     assert log_queries(shipping)[0]["previous"] == "true"
 
 
+@pytest.mark.prompt_only("asserts the seconds of which there are lines")
 def test_json_has_pod_role_and_stamp(shipping: World) -> None:
     data = shipping.canary("logs", "-o", "json").json["data"]
     assert set(data) == {"rollout", "namespace", "context", "lines", "notes"}

@@ -167,6 +167,7 @@ def test_since_draws_a_chart_a_metric(measured: World) -> None:
     assert all(len(line) <= 80 for line in lines)
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_since_gives_a_pipe_a_line_a_point(measured: World) -> None:
     lines = measured.canary("metrics", "--since", "30s").out.splitlines()
     assert len(lines) == 5 * 31

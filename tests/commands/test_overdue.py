@@ -12,6 +12,7 @@ from tests.commands.conftest import freeze
 from tests.world import World
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_an_analysis_that_is_overdue_says_since_when_nothing_is_measured(running: World) -> None:
     running.advance(3)
     freeze(running)

@@ -11,19 +11,18 @@ from tests.commands.conftest import changing, freeze
 from tests.world import CONFIG, World
 
 
-def test_a_pause_holds_the_step_and_a_resume_skips_nothing(world: World) -> None:
-    world.canary("deploy", "v1.1.0", "--no-wait")
-    world.advance(2)
+def test_a_pause_holds_the_step_and_a_resume_skips_nothing(running: World) -> None:
+    world = running
     index = world.rollout().step_index
     paused = world.canary("pause")
     assert (paused.code, "analysis keeps running" in paused.err) == (ExitCode.OK, True)
     world.advance(60)
     assert world.rollout().step_index == index
     assert world.canary("resume").code == ExitCode.OK
-    world.advance(60)
-    assert world.rollout().is_fully_promoted
+    world.until(lambda r: r.is_fully_promoted)
 
 
+@pytest.mark.prompt_only("the failure has left the window by the time that a late abort is over")
 def test_retry_starts_from_step_one_and_says_how_long_the_failure_is_in_the_window(world: World) -> None:
     world.canary("deploy", "v1.2.0", "-q")
     ran = world.canary("retry")
@@ -92,6 +91,7 @@ def test_the_time_of_every_verb_can_be_bounded(waiting: World, verb: str) -> Non
     assert (waiting.now - began).total_seconds() < 5
 
 
+@pytest.mark.prompt_only("the failure has left the window by the time that a late abort is over")
 def test_a_wait_for_the_window_ends_with_the_time_that_was_given(world: World) -> None:
     world.canary("deploy", "v1.2.0", "-q")
     world.requests.clear()
@@ -107,6 +107,7 @@ def test_a_restart_replaces_every_pod_though_our_clock_is_behind(world: World) -
     assert not before & {r["metadata"]["name"] for r in world.pods()}
 
 
+@pytest.mark.prompt_only("a second restart is refused until the first was seen")
 def test_a_second_restart_in_the_same_second_is_one_too(world: World) -> None:
     world.canary("restart", "--no-wait")
     first = world.rollout().restart_at

@@ -202,7 +202,7 @@ def test_a_deploy_asks_about_its_rights_once_and_only_where_it_matters(world: Wo
 
     world.canary("deploy", "v1.1.0", "--no-wait")
     assert questions() == 0
-    world.advance(60)
+    world.until(lambda r: r.observed and r.is_fully_promoted)
     world.canary("deploy", "v1.3.0")
     assert questions() == 1
     world.canary("deploy", "v1.3.0")

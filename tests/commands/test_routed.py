@@ -110,11 +110,13 @@ def losing(world: World, count: int) -> World:
     return world
 
 
+@pytest.mark.prompt_only("a late ReplicaSet has not counted the pods that are lost when the abort is over")
 def test_pods_of_the_canary_that_stay_do_not_make_stable_whole(routed: Callable[..., World]) -> None:
     code, said, took = abort(losing(routed(starts_in=20, abortScaleDownDelaySeconds=3600), 2))
     assert (code, took >= 19) == (ExitCode.OK, True), said
 
 
+@pytest.mark.prompt_only("a late ReplicaSet has not counted the pods that are lost when the abort is over")
 def test_the_pods_that_are_missing_are_counted_in_the_stable_version_alone(routed: Callable[..., World]) -> None:
     world = losing(routed(starts_in=20, abortScaleDownDelaySeconds=3600), 2)
     code, said, _ = abort(world, "--timeout", "8s")

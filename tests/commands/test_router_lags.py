@@ -69,6 +69,7 @@ def test_an_abort_is_done_when_the_router_has_taken_the_traffic_back(lagging: Ca
     assert (world.now - began).total_seconds() >= 8
 
 
+@pytest.mark.prompt_only("asserts the seconds in which the router alone is late")
 def test_the_requests_go_where_the_router_has_them_and_not_where_they_were_asked_for(
     lagging: Callable[[float], World],
 ) -> None:

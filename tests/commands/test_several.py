@@ -31,8 +31,12 @@ def three(waiting: World) -> World:
         waiting.store.create(ROLLOUT, live)
     waiting.advance(4)
     for name in NAMES[1:]:
+        waiting.until(lambda r: r.observed and r.is_fully_promoted, name=name)
+    for name in NAMES[1:]:
         assert waiting.canary("deploy", "v1.1.0", "--rollout", name, "--no-wait").code == ExitCode.OK
     waiting.advance(4)
+    for name in NAMES[1:]:
+        waiting.until(lambda r: bool(r.pause_conditions), name=name)
     waiting.requests.clear()
     return waiting
 

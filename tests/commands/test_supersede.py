@@ -52,8 +52,10 @@ def test_the_version_in_progress_is_aborted_and_gone_before_the_next_one_is_sent
 
 def test_history_says_what_became_of_it(running: World) -> None:
     running.canary("deploy", "v1.3.0", "--supersede", "--no-wait", environ={"CANARY_USER": "ben"})
-    superseded = running.canary("history", "-o", "json").json["data"]["revisions"][1]
-    assert (superseded["version"], superseded["outcome"]) == ("v1.1.0", "aborted")
+    running.until(lambda r: r.observed and r.image().endswith(":v1.3.0"))
+    found = running.canary("history", "-o", "json").json["data"]["revisions"]
+    (superseded,) = [revision for revision in found if revision["version"] == "v1.1.0"]
+    assert superseded["outcome"] == "aborted"
     assert "superseded by v1.3.0" in superseded["cause"]["message"]
 
 

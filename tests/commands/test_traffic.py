@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +149,8 @@ def test_a_tester_never_finds_the_canary_without_a_pod(routed: Callable[..., Wor
     )
     assert world.canary("apply", "v1.0.0").code == ExitCode.OK
     assert world.canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
-    met = False
-    while not world.rollout("web").is_fully_promoted:
+    met, end = False, world.now + timedelta(minutes=5)
+    while world.now < end and not (met and world.rollout("web").is_fully_promoted):
         http = world.store.read(VIRTUALSERVICES[0], "companyos", "web")["spec"]["http"]
         routed_by_header = any(route.get("name") == "web-header" for route in http)
         met = met or routed_by_header

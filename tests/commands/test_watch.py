@@ -13,6 +13,7 @@ from tests.world import LockstepFeed, World
 pytestmark = pytest.mark.usefixtures("over_the_real_feed")
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_a_healthy_rollout_ends_at_once(world: World) -> None:
     ran = world.canary("watch")
     assert (ran.code, ran.err) == (ExitCode.OK, "✔ v1.0.0 is stable and has all traffic\n")
@@ -24,6 +25,7 @@ def test_a_healthy_rollout_ends_at_once(world: World) -> None:
     )
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_a_pipe_gets_a_line_a_change_with_its_time(running: World) -> None:
     ran = running.canary("watch")
     assert ran.code == ExitCode.OK

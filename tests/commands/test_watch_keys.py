@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+import pytest
+
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.api.access import Attributes
@@ -54,7 +56,7 @@ def test_a_confirming_key_without_a_question_does_nothing(running: World) -> Non
 
 
 def test_promote_by_key_goes_on_at_a_pause(waiting: World) -> None:
-    ran = watch(waiting, (1, "p"), (0.3, "y"), (2, "q"))
+    ran = watch(waiting, (1, "p"), (0.3, "y"), (9, "q"))
     assert "? promote v1.1.0: continue from 10 %?" in ran.out
     assert "promote: done" in ran.out
     assert (waiting.rollout().step_index or 0) > 1
@@ -72,7 +74,7 @@ def test_promote_is_refused_while_a_step_runs_as_the_command_does(running: World
 
 
 def test_space_pauses_and_resumes(running: World) -> None:
-    ran = watch(running, (1, " "), (0.3, "y"), (3, " "), (0.3, "y"), (2, "q"))
+    ran = watch(running, (1, " "), (0.3, "y"), (9, " "), (0.3, "y"), (9, "q"))
     assert "? pause companyos-api by hand at 10 %?" in ran.out
     assert "? resume companyos-api?" in ran.out
     assert "pause: done" in ran.out
@@ -81,7 +83,7 @@ def test_space_pauses_and_resumes(running: World) -> None:
 
 
 def test_retry_by_key_runs_an_aborted_version_again(rolled_back: World) -> None:
-    ran = watch(rolled_back, (1, "r"), (0.3, "y"), (1, "q"), arguments=("--stay",))
+    ran = watch(rolled_back, (1, "r"), (0.3, "y"), (9, "q"), arguments=("--stay",))
     assert "? retry v1.1.0 from the first step?" in ran.out
     assert "retry: done" in ran.out
     assert not rolled_back.rollout().aborted
@@ -105,6 +107,7 @@ def test_who_may_not_patch_is_told_so(running: World) -> None:
     assert not running.rollout().aborted
 
 
+@pytest.mark.prompt_only("asserts the seconds between two keys")
 def test_what_was_confirmed_for_one_step_is_not_done_at_another(waiting: World) -> None:
     order = ordered(lambda work: (waiting.canary("promote", "-q"), work()))
     waiting.start = order
@@ -112,6 +115,7 @@ def test_what_was_confirmed_for_one_step_is_not_done_at_another(waiting: World) 
     assert "`companyos-api` is at step 2/3 (setWeight: 25), not at step 1" in ran.out
 
 
+@pytest.mark.prompt_only("asserts the seconds between two keys")
 def test_leaving_waits_for_what_is_on_its_way(running: World) -> None:
     late: list[Callable[[], None]] = []
     running.start = ordered(late.append)
@@ -143,7 +147,7 @@ def test_stay_goes_on_with_the_next_version(running: World) -> None:
             running.canary("deploy", "v1.2.1", "--no-wait")
 
     running.on_wait.append(next_one)
-    ran = watch(running, (60, "q"), arguments=("--stay",))
+    ran = watch(running, (240, "q"), arguments=("--stay",))
     assert "v1.1.0 → v1.2.1" in ran.out
     assert "no longer watching: v1.2.1 is stable" in ran.out
 
