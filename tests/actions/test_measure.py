@@ -16,7 +16,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.prometheus.client import Prometheus
 from companyos_canary.render.questions import Question, Questions, questions
 from companyos_canary.runtime import Runtime
-from tests.commands.conftest import paused_world
+from tests.commands.conftest import deployed, installed, is_judged
 from tests.world import CONFIG, START, HandleTransport, MetricsTransport, World
 
 ALL = ["error-rate", "latency-p95", "latency-ratio", "error-ratio", "opa-success"]
@@ -25,7 +25,7 @@ ALL = ["error-rate", "latency-p95", "latency-ratio", "error-ratio", "opa-success
 @pytest.fixture(scope="module")
 def analysing(tmp_path_factory: pytest.TempPathFactory) -> World:
     """v1.1.0 is at 10 %: 1 % of errors and a p95 of 180 ms, as stable. Only read."""
-    world = paused_world(tmp_path_factory.mktemp("measure"), CONFIG)
+    world = deployed(installed(tmp_path_factory.mktemp("measure"), CONFIG), 3, is_judged)
     world.advance(3)
     return world
 
@@ -82,7 +82,7 @@ def test_values_are_near_what_the_sandbox_does(analysing: World) -> None:
 
 def test_too_few_requests_are_no_missing_series(tmp_path: Path) -> None:
     config = CONFIG.replace("min_requests: 10", "min_requests: 100000")
-    world = paused_world(tmp_path, config)
+    world = deployed(installed(tmp_path, config), 3, is_judged)
     live = measure(Prometheus("", MetricsTransport(world)), asked(world), world.now)
     assert {(m.canary, m.missing, m.needed) for m in live.metrics} == {(None, "too few requests", 100000)}
     assert all(m.requests for m in live.metrics)

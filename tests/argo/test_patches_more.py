@@ -87,9 +87,10 @@ def test_resume_of_what_goes_on_has_nothing_to_do() -> None:
     assert isinstance(resume(rollout()), Nothing)
 
 
-def test_retry_pins_the_spec_the_hash_and_the_abort() -> None:
+def test_retry_pins_the_spec_the_hash_and_the_abort_and_that_no_full_promote_came() -> None:
     live = rollout(**ABORTED)
     assert body(retry(live)) == [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version},
         {"op": "test", "path": "/metadata/generation", "value": live.generation},
         {"op": "test", "path": "/status/currentPodHash", "value": CANARY},
         {"op": "test", "path": "/status/abort", "value": True},
