@@ -1,7 +1,7 @@
 """Every command line of the plugin runs as ours, or gets the command of ours, and then nothing is sent."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from companyos_canary.commands.aliases import translated
@@ -12,6 +12,7 @@ from tests.world import World
 IMAGE = "companyos-api:v1.1.0"
 ALIASES = [
     ("get rollout web", "get web"),
+    ("get rollout rollout", "get rollout"),
     ("get ro web -n shop", "get web -n shop"),
     ("get ro web -n shop -w", "watch web -n shop"),
     ("get web --watch", "watch web"),
@@ -80,7 +81,9 @@ def test_ours_stay_as_they_are(ours: str) -> None:
 
 @given(st.lists(st.sampled_from([w for line in OURS for w in line.split()]), max_size=6))
 def test_what_was_translated_is_ours(words: list[str]) -> None:
+    """A Rollout may be called `rollout`: `get rollout rollout web` shows it, and `get rollout web` the other."""
     once = list(translated(words))
+    assume(once[:1] not in (["get"], ["list"]) or not {"rollout", "ro"} & set(once[1:]))
     assert list(translated(once)) == once
 
 
