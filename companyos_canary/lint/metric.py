@@ -5,7 +5,7 @@ import contextlib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, Literal, cast
 
@@ -132,17 +132,27 @@ def compiled_or_fault(metric: TemplateMetric, field: str) -> Condition | None:
 
 
 def metrics_of(template: RuleCase) -> Iterator[TemplateMetric]:
-    uses = tuple(uses_of(template))
+    uses = uses_of(template)
     values = values_of(template.object, uses)
     for index, raw in enumerate(template.object.spec.get("metrics") or ()):
         yield TemplateMetric(template, ("spec", "metrics", index), raw, values, uses)
 
 
-def uses_of(template: RuleCase) -> Iterator[Use]:
-    for rollout in template.world.of("Rollout"):
+def uses_of(template: RuleCase) -> tuple[Use, ...]:
+    """The analyses of Rollouts that take a template."""
+    return tuple(_all_uses(template.world).get(template.object, ()))
+
+
+@lru_cache(maxsize=1)
+def _all_uses(world: World) -> Mapping[Manifest, list[Use]]:
+    """Each Rollout is looked at once, not once for each template."""
+    found: dict[Manifest, list[Use]] = {}
+    for rollout in world.of("Rollout"):
         for path, analysis, background in analyses_of(rollout):
-            if any(t is template.object for t in templates_of(analysis, rollout, template.world)):
-                yield Use(rollout, path, analysis, background)
+            use = Use(rollout, path, analysis, background)
+            for template in templates_of(analysis, rollout, world):
+                found.setdefault(template, []).append(use)
+    return found
 
 
 def templates_of(analysis: Fields, beside: Manifest, world: World) -> list[Manifest]:

@@ -141,9 +141,19 @@ class World(Struct, frozen=True, eq=False, dict=True):
     scrape: timedelta = SCRAPE
 
     @cached_property
-    def _by_kind(self) -> Mapping[str, tuple[Manifest, ...]]:
-        kinds = dict.fromkeys(o.kind for o in self.objects)
-        return {kind: tuple(o for o in self.objects if o.kind == kind) for kind in kinds}
+    def _by_kind(self) -> Mapping[str, list[Manifest]]:
+        kinds: dict[str, list[Manifest]] = {}
+        for one in self.objects:
+            kinds.setdefault(one.kind, []).append(one)
+        return kinds
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str, str], list[Manifest]]:
+        """By kind and name: the files may hold thousands that name each other."""
+        names: dict[tuple[str, str], list[Manifest]] = {}
+        for one in self.objects:
+            names.setdefault((one.kind, one.name), []).append(one)
+        return names
 
     def of(self, *kinds: str) -> tuple[Manifest, ...]:
         return tuple(o for kind in kinds for o in self._by_kind.get(kind, ()))
@@ -151,7 +161,7 @@ class World(Struct, frozen=True, eq=False, dict=True):
     def find(self, kind: str, name: str, beside: Manifest) -> Manifest | None:
         """The object of a name that another one means: in its namespace, and nearest in the folders. A folder may hold
         several applications, whose objects have the same names; None if it cannot be known which is meant."""
-        found = [o for o in self.of(kind) if o.name == name and together(o, beside)]
+        found = [o for o in self._by_name.get((kind, name), ()) if together(o, beside)]
         near = {o: _steps(o.document.file, beside.document.file) for o in found}
         least = min(near.values(), default=_FAR)
         nearest = [o for o, steps in near.items() if steps == least]

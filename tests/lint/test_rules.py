@@ -1,5 +1,8 @@
 """Every rule finds its bad sample and is silent about the good twin of it."""
 
+import sys
+from collections.abc import Callable
+
 import pytest
 
 from companyos_canary.lint.check import check, file_of
@@ -49,3 +52,63 @@ def test_the_default_backend_of_an_ingress_is_no_rule_as_for_the_controller() ->
     rules = good[good.index("  rules:") : good.index("---\napiVersion: v1")]
     only = "  defaultBackend: {service: {name: api-stable, port: {number: 80}}}\n"
     assert {f.rule for f in findings(good.replace(rules, only))} == {"ingress-without-service"}
+
+
+SERVICE = """
+{apiVersion: v1, kind: Service, metadata: {name: web-N}, spec: {selector: {app: web-N}, ports: [{port: 80}]}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web-N}
+spec: {maxReplicas: 5, scaleTargetRef: {apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web-N}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: web-N}
+spec:
+  replicas: 5
+  selector: {matchLabels: {app: web-N}}
+  template: {metadata: {labels: {app: web-N}}, spec: {containers: [{name: web, image: "web:v1"}]}}
+  strategy:
+    canary:
+      canaryService: web-N
+      stableService: web-N
+      steps: [{setWeight: 20}, {analysis: {templates: [{templateName: errors-N}]}}]
+---
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: errors-N}
+spec:
+  args: [{name: unused}]
+  metrics:
+  - name: errors
+    interval: 1m
+    count: 3
+    successCondition: result[0] < 1
+    provider: {prometheus: {address: "http://p", query: "sum(rate(x{a='{{args.x}}'}[5m]))"}}
+---
+"""
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions are called, those in C too."""
+    count = 0
+
+    def seen(_frame: object, event: str, _: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_twice_as_many_services_are_twice_the_work() -> None:
+    """`kubectl get -o yaml` of a whole cluster has thousands of objects that name each other."""
+    files = ["".join(SERVICE.replace("-N", f"-{n}") for n in range(services)) for services in (1, 40, 80)]
+    one, some, more = (calls(lambda text=text: findings(text)) for text in files)
+    assert more - some < 1.1 * (some - one)

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from companyos_canary.errors import near
 from companyos_canary.lint.finding import Found, rule
 from companyos_canary.lint.metric import TemplateMetric, tags, templates_of
-from companyos_canary.lint.objects import Manifest, RuleCase, analyses_of
+from companyos_canary.lint.objects import Manifest, RuleCase, World, analyses_of
 from companyos_canary.lint.rules.analysis import TEMPLATES
 from companyos_canary.model.http import Fields
 
@@ -50,11 +51,18 @@ def unused_argument(case: RuleCase) -> Iterator[Found]:
 
 def _in_outer(case: RuleCase, name: str) -> bool:
     """Whether the argument is used by a template that includes this one."""
-    return any(
-        name in tags(json.dumps(outer.spec.get("metrics"), ensure_ascii=False))
-        for outer in case.world.of(*TEMPLATES)
-        if case.object in templates_of(outer.spec, outer, case.world)
-    )
+    outer = _outer(case.world).get(case.object, ())
+    return any(name in tags(json.dumps(o.spec.get("metrics"), ensure_ascii=False)) for o in outer)
+
+
+@lru_cache(maxsize=1)
+def _outer(world: World) -> Mapping[Manifest, list[Manifest]]:
+    """The templates that include one."""
+    found: dict[Manifest, list[Manifest]] = {}
+    for outer in world.of(*TEMPLATES):
+        for inner in templates_of(outer.spec, outer, world):
+            found.setdefault(inner, []).append(outer)
+    return found
 
 
 @rule("unknown-argument", "warning", "Rollout")

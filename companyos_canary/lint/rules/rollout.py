@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from companyos_canary.argo.canary_faults import Fault
 from companyos_canary.argo.replicas import rounded
 from companyos_canary.argo.validation import own_faults, service_faults
 from companyos_canary.lint.finding import Found, Path, below, mappings, rule
-from companyos_canary.lint.objects import Manifest, RuleCase, named_services, together
+from companyos_canary.lint.objects import Manifest, RuleCase, World, named_services, together
 from companyos_canary.lint.rules import shape
 
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -149,8 +150,8 @@ def two_owners_of_replicas(case: RuleCase) -> Iterator[Found]:
     """
     if case.object.spec.get("replicas") is None:
         return
-    for scaler in case.world.of("HorizontalPodAutoscaler"):
-        if _scales(scaler, case.object) and together(scaler, case.object):
+    for scaler in _scalers(case.world).get(case.object.name, ()):
+        if together(scaler, case.object):
             text = f"the HorizontalPodAutoscaler `{scaler.name}` sets the replicas, too"
             yield Found(("spec", "replicas"), text, "leave `replicas` out of the Rollout")
 
@@ -171,9 +172,14 @@ def scaled_by_memory(case: RuleCase) -> Iterator[Found]:
             yield Found(path, "memory does not fall when pods are added", "scale by CPU or by requests")
 
 
-def _scales(scaler: Manifest, rollout: Manifest) -> bool:
-    ref = below(scaler.spec, "scaleTargetRef") or {}
-    return (ref.get("kind"), ref.get("name")) == ("Rollout", rollout.name)
+@lru_cache(maxsize=1)
+def _scalers(world: World) -> Mapping[str, list[Manifest]]:
+    """The autoscalers of a Rollout, by its name."""
+    found: dict[str, list[Manifest]] = {}
+    for scaler in world.of("HorizontalPodAutoscaler"):
+        if below(scaler.spec, "scaleTargetRef", "kind") == "Rollout":
+            found.setdefault(str(below(scaler.spec, "scaleTargetRef", "name") or ""), []).append(scaler)
+    return found
 
 
 RULES = (

@@ -19,9 +19,11 @@ def missing_service(case: RuleCase) -> Iterator[Found]:
 
     A Service that does not exist in the cluster either makes the Rollout an InvalidSpec.
     """
-    known = [o.name for o in case.world.beside("Service", case.object)]
     for path, name in named_services(case.object):
-        if known and name not in known and case.world.find("Service", name, case.object) is None:
+        if case.world.find("Service", name, case.object) is not None:
+            continue
+        known = [o.name for o in case.world.beside("Service", case.object)]
+        if known and name not in known:
             yield Found(path, f"the Service `{name}` is not in these files", near(name, known))
 
 
