@@ -98,6 +98,7 @@ def _followed(
     with (
         _ended_otherwise(live, place),
         closing(session.runtime.feed(session.cluster, live.name)) as feed,
+        counting,
         _told_first(session, counting, show_for(session, place, aim.manner, feed.poke)) as show,
     ):
         show.first(live)
@@ -129,7 +130,11 @@ def _followed(
 
 
 def _told_first(session: Session, counting: scope.ScopeWatch, show: Show) -> Show:
-    """What is known at the start is the first thing that is said; in a pipe it is a line of its own."""
+    """What is known at the start is the first thing that is said; in a pipe it is a line of its own. A screen waits for
+    no Prometheus: it is asked behind the first frame."""
+    if show.draws:
+        return show
+    counting.begin()
     if not isinstance(show, Lines):
         for warning in counting.warnings:
             session.note(warning.message)

@@ -68,16 +68,30 @@ def _nobody() -> None:
 
 
 class ScopeWatch:
-    """What is wrong with the counting, as it is found while a version is followed: at the start by canary.yaml, later
-    by what its runs ask and by the share that is measured. Each is warned of once."""
+    """What is wrong with the counting, as it is found while a version is followed: by canary.yaml, at the start or
+    behind the first frame of a screen, later by what its runs ask and by the share that is measured. Each is warned
+    of once; that no one could be asked is said at the end, where it was not before."""
 
     def __init__(self, session: Session, rollout: str) -> None:
         self._session, self._rollout = session, rollout
-        settings = session.resolved.settings
-        self._asked = settings is not None
-        self.warnings = warned(session, of_settings(session, settings), rollout) if settings else ()
+        self._settings = session.resolved.settings
+        self._asked = False
+        self._unsaid = ""
+        self.warnings: tuple[Warned, ...] = ()
         runtime = session.runtime
         self._looks = Repeated(self._look, every=_EVERY, now=runtime.clock.now, start=runtime.start, wake=_nobody)
+
+    def begin(self) -> None:
+        """Asks now, and says where no one could be asked."""
+        if self._settings:
+            self._ask(self._settings)
+            self._say()
+
+    def __enter__(self) -> "ScopeWatch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._say()
 
     def noted(self, snapshot: Snapshot) -> Snapshot:
         """With what is known so far among its notes; looks again where that is due."""
@@ -87,6 +101,8 @@ class ScopeWatch:
 
     def ended(self, ending: Ending) -> Ending:
         """With all that was found; where no run was seen before, its questions are looked at now."""
+        if not self._asked and self._settings:
+            self._ask(self._settings)
         if not self._asked:
             self.warnings += warned(self._session, of_snapshot(self._session, ending.snapshot), self._rollout)
         return replace(ending, snapshot=self._with_notes(ending.snapshot), warnings=self.warnings)
@@ -95,7 +111,21 @@ class ScopeWatch:
         told = tuple(w.message for w in self.warnings)
         return replace(snapshot, notes=(*snapshot.notes, *told)) if told else snapshot
 
+    def _ask(self, settings: Settings) -> None:
+        found = of_settings(self._session, settings)
+        said, self._asked = crowd_sentence(found, self._rollout, self._session.cluster.namespace), True
+        self.warnings += (Warned("scope", said),) if found.others else ()
+        self._unsaid = "" if found.others else said
+
+    def _say(self) -> None:
+        """Not while a screen is drawn."""
+        said, self._unsaid = self._unsaid, ""
+        if said:
+            self._session.note(said)
+
     def _look(self, snapshot: Snapshot) -> None:
+        if not self._asked and self._settings:
+            self._ask(self._settings)
         if not self._asked and snapshot.attempt:
             found = of_snapshot(self._session, snapshot)
             self._asked = not found.problem

@@ -288,3 +288,24 @@ def test_the_charts_have_both_versions_and_ask_nobody_for_the_past(waiting: Worl
     out = re.sub(r"\x1b\[[0-9;]*m", "", ran.out)
     legend = out.index("⠒⠒⠒ canary   ⠒ ⠒ stable   ╌╌╌ limit")
     assert any("⠀" < c <= "⣿" for c in out[legend - 1500 : legend])
+
+
+def test_the_first_frame_waits_for_no_prometheus(waiting: World) -> None:
+    asked, began, answer = [], waiting.now, waiting.prometheus
+
+    def noting(request: Request) -> Response:
+        asked.append(waiting.now)
+        return answer(request)
+
+    waiting.prometheus, waiting.start = noting, lambda _: None
+    assert "WAITS FOR YOU" in watch(waiting, LEAVE).out
+    assert all(at > began for at in asked)
+
+
+def test_where_the_counting_cannot_be_checked_is_said_under_the_screen_and_not_on_it(waiting: World) -> None:
+    waiting.prometheus = lambda _: Response(503, {}, b"gone")
+    ran = waiting.canary("watch", terminal=True, keys=(LEAVE,), environ=NO_COLOUR, size=(80, 40), together=True)
+    frames, _, under = ran.out.partition("\x1b[?25h")
+    said = "whether the metrics count the requests of `companyos-api` alone could not be checked"
+    assert said not in " ".join(frames.split())
+    assert " ".join(under.split()).count(said) == 1

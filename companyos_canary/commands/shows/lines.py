@@ -27,7 +27,10 @@ from companyos_canary.view.lines import plain_text as text_of
 
 class Show:
     """`with show: show.snapshot(…)`, again and again; then `last` with the one it ended with. `end`
-    has the last words, after the block. This one shows nothing: the answer of the verb says it."""
+    has the last words, after the block. This one shows nothing: the answer of the verb says it. `draws`: it is a
+    screen, whose first frame waits for nothing, and on which no one else writes."""
+
+    draws = False
 
     def __enter__(self) -> "Show":
         return self

@@ -38,6 +38,8 @@ _QUIET, _SILENT = timedelta(seconds=10), timedelta(seconds=20)
 class Screen(Show):
     """With -q only the closing sentences are shown; keys are read where someone can press them."""
 
+    draws = True
+
     def __init__(self, session: Session, place: Place, manner: Manner, wake: Callable[[], None]) -> None:
         runtime = session.runtime
         self._session = session
