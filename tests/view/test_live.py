@@ -124,11 +124,11 @@ def test_the_terminal_shows_the_newest_frame_whatever_was_there_before(begun: in
     terminal, clock, facts = Terminal(20, 8), Clock(), Facts(20, 8)
     terminal.out.write("$\n" * begun)
     with LiveScreen(terminal.out, clock) as live:
-        for rows in drawn:
+        for place, rows in enumerate(drawn):
             live.update(tuple(rows), facts)
             clock.seconds += 1
             shown = [re.sub(r"\x1b\[\d+m", "", row) for row in rows[:8]]
-            below = min(begun, 8 - max(1, *(min(8, len(r)) for r in drawn[: drawn.index(rows) + 1])))
+            below = min(begun, 8 - max(1, *(min(8, len(r)) for r in drawn[: place + 1])))
             assert [r for r in terminal.rows if r not in ("$", "")] == [r for r in shown if r]
             assert terminal.rows.count("$") >= below
     assert [r for r in terminal.rows if r not in ("$", "")] == [r for r in map(bare, drawn[-1][-7:]) if r]
