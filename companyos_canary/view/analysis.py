@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from companyos_canary.analysis.evidence import is_row, too_few
@@ -151,14 +151,24 @@ def _too_few(one: Judged) -> str:
 
 
 def folded_query(query: str, room: int) -> list[str]:
-    """A query in lines that can be copied: broken only where PromQL takes a blank."""
+    """A query in lines that can be copied: broken only where PromQL takes a blank, and in a text or a name that is
+    longer than a line, which is a regular expression that is broken after a `|` where it has one."""
     lines = [""]
-    for token in _TOKEN.findall(query):
-        text = " " if token.isspace() else token
+    for text in (piece for token in _TOKEN.findall(query) for piece in _pieces(token, room)):
         if len(lines[-1]) + len(text) > room:
             lines.append("")
         lines[-1] += text if lines[-1] or text != " " else ""
     return [line.rstrip() for line in lines if line.strip()]
+
+
+def _pieces(token: str, room: int) -> Iterator[str]:
+    """What fits into a line; a blank for all space."""
+    text = " " if token.isspace() else token
+    while len(text) > room:
+        end = text.rfind("|", 0, room) + 1 or room
+        yield text[:end]
+        text = text[end:]
+    yield text
 
 
 def _counts(one: Judged) -> str:

@@ -93,6 +93,15 @@ def test_a_query_is_broken_where_it_may_be_and_nowhere_else() -> None:
     ]
 
 
+def test_a_text_that_is_longer_than_a_line_is_broken_and_not_cut() -> None:
+    assert folded_query('up{le=~"0[.]3[0-9]*|0[.][4-9][0-9]*|[1-9]+"}', 20) == [
+        'up{le=~"0[.]3[0-9]*|',
+        "0[.][4-9][0-9]*|",
+        '[1-9]+"}',
+    ]
+    assert folded_query("a" * 45, 20) == ["a" * 20, "a" * 20, "a" * 5]
+
+
 @given(st.lists(st.sampled_from(['"a b"', "x", "(", ")", "{", "}", ",", " ", "rate", "[5m]"])))
 def test_folding_changes_nothing_but_blanks(tokens: list[str]) -> None:
     query = "".join(tokens)
