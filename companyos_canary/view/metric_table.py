@@ -131,7 +131,7 @@ def _columns(rows: tuple[MetricRow, ...], live: tuple[LiveMetric, ...], facts: F
     return [
         Column("", symbol, keep=10),
         Column("METRIC", name, keep=10),
-        Column("", gauge, keep=5),
+        Column("USED" if any(gauge) else "", gauge, keep=5),
         Column("MEASURED" if measured else "NOW", value if measured else now, "right", keep=9, least=least),
         Column("LIMIT", limit, align="right", keep=7, least=least),
         Column("REQUESTS", requests, align="right", keep=6),
