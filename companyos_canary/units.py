@@ -29,11 +29,17 @@ def value_text(value: float | None, unit: Unit, *, limit: Limit | None = None) -
     if value is None or math.isnan(value):
         return "no data"
     if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
+        return "infinite" if unit == "times" and value > 0 else "+Inf" if value > 0 else "-Inf"
     text = _written(value, unit, 0)
     if limit is not None and value != limit.value and text == _written(limit.value, unit, 0):
         return _written(value, unit, 1)
     return text
+
+
+def said_text(name: str, value: float | None, unit: Unit, *, limit: Limit | None = None) -> str:
+    """The same in a sentence: `infinite, as stable had none` where a metric compares errors with none."""
+    why = ", as stable had none" if name == "error-ratio" and value == math.inf else ""
+    return value_text(value, unit, limit=limit) + why
 
 
 _FORMS: Mapping[Unit, tuple[float, int, str]] = {

@@ -129,7 +129,7 @@ def judge(intervals: tuple[Counts, ...], asked: Asked, *, crossed: bool | None =
     estimate = _estimate(total, asked.compares)
     than = asked.limit if asked.compares else 1.0
     enough = math.log(asked.metrics / ALPHA)
-    beyond = (estimate is not None and estimate >= asked.limit) if crossed is None else crossed
+    beyond = _is_beyond(total, estimate, asked.limit) if crossed is None else crossed
     may_be_worse = beyond or not asked.compares
     verdict: SequentialVerdict = "open"
     if found and may_be_worse and log_evidence(found, 1.0) >= enough:
@@ -139,6 +139,11 @@ def judge(intervals: tuple[Counts, ...], asked: Asked, *, crossed: bool | None =
     low, high = _interval(found, asked) if found else (None, None)
     needed = _needed(found, total.requests, than, enough, beyond) if found and verdict == "open" else None
     return Found(verdict, total, asked.compares, asked.limit, estimate, low, high, needed)
+
+
+def _is_beyond(total: Counts, estimate: float | None, limit: float) -> bool:
+    """Where stable has had none, any bad request is more than so many times as many."""
+    return total.bad > 0 and total.stable > 0 and not total.stable_bad if estimate is None else estimate >= limit
 
 
 def _estimate(total: Counts, compares: bool) -> float | None:

@@ -14,7 +14,7 @@ from companyos_canary.diagnosis.case import Case, Explanation, at, quote, short
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
-from companyos_canary.units import duration, limit_text, too_few_sentence, value_text
+from companyos_canary.units import duration, limit_text, said_text, too_few_sentence
 
 _UNREACHABLE = (
     "connection refused",
@@ -171,7 +171,7 @@ def _failed(case: Case, verdict: FailedVerdict, value: str) -> Explanation:
     number = decided_of(verdict.metric, value).number
     unit = unit_of(result.name, limit)
     wanted = f" (limit {limit_text(limit, unit)})" if limit and number is not None else ""
-    said = value_text(number, unit, limit=limit) if number is not None else _as_text(verdict, value)
+    said = said_text(result.name, number, unit, limit=limit) if number is not None else _as_text(verdict, value)
     bad = max(result.failed, sum(1 for m in result.measurements if m.phase == "Failed"))
     because = f"{result.name} {said}{wanted} in {bad} of {result.taken} measurements{_over(number, limit)}"
     evidence = (
@@ -368,7 +368,7 @@ def inconclusive(case: Case) -> Explanation | None:
         value, place = verdict.value("Inconclusive"), verdict.newest("Inconclusive")
         limit = verdict.limit
         number = decided_of(verdict.metric, value).number
-        text = value_text(number, unit_of(verdict.result.name, limit), limit=limit)
+        text = said_text(verdict.result.name, number, unit_of(verdict.result.name, limit), limit=limit)
         behind = " behind a pause step" if len(case.rollout.pause_conditions) > 1 else ""
         because = few or f"{verdict.result.name} was {text}, which neither passes nor fails"
         state = f"waits for a person{behind}"

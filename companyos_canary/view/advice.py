@@ -35,11 +35,13 @@ def counted(found: Found) -> str:
 
 
 def measured(found: Found) -> str:
-    """`2.9 x (1.4-5.9)`, `0.29 % (0.1-0.6)`; empty without data."""
+    """`2.9 x (1.4-5.9)`, `0.29 % (0.1-0.6)`, `over 4.2 x` where stable had none; empty without data."""
     if found.low is None:
         return ""
     scale, unit = (1.0, "x") if found.compares else (100.0, "%")
     ends = (_digits(found.low * scale), _digits(found.high * scale) if found.high is not None else "any")
+    if found.estimate is None and found.counts.bad and found.high is None:
+        return f"over {ends[0]} {unit}"  # stable had none
     value = "-" if found.estimate is None else _digits(found.estimate * scale)
     return f"{value} {unit} ({ends[0]}-{ends[1]})"
 

@@ -2,7 +2,7 @@
 
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture
-from companyos_canary.view.format import bound_text, clock, duration, left, shorten, value_text
+from companyos_canary.view.format import bound_text, clock, duration, left, said_text, shorten
 from companyos_canary.view.lines import Facts, Line, Tone, columns_of
 from companyos_canary.view.steps import doing as kind_text
 from companyos_canary.view.why import controller_sentence, limited_metric
@@ -128,7 +128,7 @@ def _failing(picture: Picture) -> str:
 
 def _measured(row: MetricRow) -> str:
     limit = f", limit {bound_text(row.limit, row.unit)}" if row.limit else ""
-    return f"{row.name} {value_text(row.value, row.unit, limit=row.limit)}{limit}"
+    return f"{row.name} {said_text(row.name, row.value, row.unit, limit=row.limit)}{limit}"
 
 
 def _doing(picture: Picture) -> str:

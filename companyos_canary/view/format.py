@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from companyos_canary.argo.limits import Limit, number_text
 from companyos_canary.argo.pods import is_far
 from companyos_canary.model.outcome import FailedMetric
-from companyos_canary.units import bound_text, duration, limit_text, value_text
+from companyos_canary.units import bound_text, duration, limit_text, said_text, value_text
 from companyos_canary.view.lines import Symbols, cut
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "left",
     "limit_text",
     "quoted",
+    "said_text",
     "shorten",
     "sparkline",
     "value_text",

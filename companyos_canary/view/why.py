@@ -7,7 +7,7 @@ from companyos_canary.argo.limits import Limit, Operator, unit_of
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.outcome import Cause, Diagnosis, FailedMetric, PodProblem, plain_message
 from companyos_canary.units import too_few_sentence
-from companyos_canary.view.format import bound_text, limit_text, value_text
+from companyos_canary.view.format import bound_text, limit_text, said_text
 from companyos_canary.view.lines import Symbols, Tone
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def metric_sentence(failed: FailedMetric) -> str:
     if failed.phase == "Error":
         message = f": {failed.message}" if failed.message else ""
         return f"{failed.metric} could not be measured{of}{message}"
-    value = value_text(failed.value, unit, limit=limit)
+    value = said_text(failed.metric, failed.value, unit, limit=limit)
     if failed.few:
         return f"{failed.metric} {value}{wanted} cannot be judged: {failed.few}"
     return f"{failed.metric} {value}{wanted}{of}"
@@ -54,7 +54,7 @@ def short_metric(failed: FailedMetric) -> str:
     if failed.phase == "Error":
         return f"{failed.metric} could not be measured"
     bound = f" (limit {bound_text(limit, unit)})" if limit else ""
-    return f"{failed.metric} {value_text(failed.value, unit, limit=limit)}{bound}"
+    return f"{failed.metric} {said_text(failed.metric, failed.value, unit, limit=limit)}{bound}"
 
 
 def limited_metric(failed: FailedMetric) -> str:

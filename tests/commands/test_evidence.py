@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE
-from companyos_canary.sandbox.scenarios import default
+from companyos_canary.sandbox.scenarios import default, find
 from tests.world import CONFIG, World
 
 FOUR_LINES = CONFIG.partition("replicas:")[0]
@@ -121,3 +121,28 @@ def test_the_summary_of_ci_keeps_the_verdict(tmp_path: Path) -> None:
     summary = (tmp_path / "summary.md").read_text()
     assert "| all requests |" in summary
     assert re.search(r"\| error-ratio \|.* vs .*: worse, sure \|", summary), summary
+
+
+def test_errors_where_the_stable_version_has_none_are_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "clean.yaml").write_text("description: x\nversions:\n  v1.0.*: {errors: 0%}\n  v1.1.0: {errors: 3%}\n")
+    world = World(tmp_path, FOUR_LINES, scenario=find("clean.yaml", tmp_path), seed=1, scrape=15)
+    assert world.canary("apply", "v1.0.0", "-q").code == 0
+    world.advance(320)
+    ran = world.canary("deploy", "v1.1.0", "--timeout", "1h")
+    assert ran.code == 3, ran.out
+    assert re.search(r"metric error-ratio failing value=\+Inf .* sequential=worse ", ran.out), ran.out
+
+    shown = {verb: world.canary(verb, terminal=True).out for verb in ("get", "status", "why", "analysis")}
+    assert not [verb for verb, out in shown.items() if verb != "why" and "+Inf" in out]
+    for verb in ("get", "status", "why"):
+        assert re.search(r"error-ratio infinite,\s+as\s+stable\s+had\s+none", shown[verb]), shown[verb]
+    told = re.sub(r"\x1b\[[\d;]*m", "", shown["analysis"])
+    assert re.search(r"error-ratio +over \d+ x +worse, sure", told), told
+    assert '"value":"+Inf"' in re.sub(r"\s", "", world.canary("get", "-o", "json").out)
+
+
+def test_no_line_of_a_long_query_is_cut(tmp_path: Path) -> None:
+    world, _, _ = released(tmp_path, 20, deploy="errors-1")
+    shown = world.canary("analysis", "2-1", terminal=True).out
+    assert "…" not in shown
+    assert "label_replace(" in shown
