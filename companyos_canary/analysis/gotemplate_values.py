@@ -116,7 +116,7 @@ VALUES: dict[str, Callable[..., Any]] = {
     "typeIs": lambda kind, v: type_of(v) == kind,
     "typeIsLike": lambda kind, v: type_of(v).lstrip("*") == kind,
     "deepEqual": lambda a, b: a == b,
-    "deepCopy": copy.deepcopy,
+    "deepCopy": lambda v: copy.deepcopy(v),  # noqa: PLW0108 - it takes no memo
     "list": lambda *v: list(v),
     "tuple": lambda *v: list(v),
     "first": lambda v: v[0] if v else None,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
 from companyos_canary.argo.durations import EndWord, StepEnd, step_end
 from companyos_canary.argo.limits import Operator, limit_of
-from companyos_canary.argo.metric_rows import MetricRow, Verdict, rows_of, verdict_of
+from companyos_canary.argo.metric_rows import MetricRow, Verdict, answer_text, rows_of, verdict_of
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.pods import is_far, pod_share
 from companyos_canary.argo.progress import step_run
@@ -375,6 +375,7 @@ def _measurements(before: Picture | None, after: Picture) -> list[MeasurementRow
 def _measurement(picture: Picture, run: AnalysisRun, metric: str, one: Measurement) -> MeasurementRow:
     asked = next((m for m in run.metrics if m.name == metric), None)
     row = measured_row(one, asked)
+    text = answer_text(one, asked) if row.value is None else ""
     return pick(
         MeasurementRow,
         row,
@@ -383,5 +384,5 @@ def _measurement(picture: Picture, run: AnalysisRun, metric: str, one: Measureme
         step=step_of(picture.snapshot.rollout, run),
         step_index=run.step_index,
         **bound(limit_of(asked.success_condition, asked.failure_condition) if asked else None),
-        verdict=verdict_of(one, row.value),
+        verdict=verdict_of(one, row.value, text, asked.provider if asked else ""),
     )

@@ -4,6 +4,7 @@ all that the runs have measured. Pure, no rich.
 That verdict is advice: Argo Rollouts decides by the conditions of the metric, look by look.
 """
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -16,7 +17,7 @@ from companyos_canary.analysis.evidence import MARK, numbers
 from companyos_canary.analysis.sequential import Asked, Counts, Found, SequentialVerdict, judge
 from companyos_canary.analysis.windows import Look, disjoint
 from companyos_canary.argo.limits import Decided, Limit, Operator, Unit, decided_of, limit_of, unit_of
-from companyos_canary.model.analysisrun import AnalysisRun, Measurement
+from companyos_canary.model.analysisrun import AnalysisRun, Measurement, Metric
 from companyos_canary.model.quantity import parse_duration, whole
 from companyos_canary.model.row import INSIDE, RunPhase
 from companyos_canary.model.snapshot import Snapshot
@@ -105,9 +106,10 @@ Verdict = Literal["ok", "failing", "no data", "no verdict", "error", "waiting"]
 
 
 class MetricRow(Struct, frozen=True):
-    """A metric over all runs of this update: `history` has every number, oldest first, the rest is
-    of the newest run. `planned` is 0 where it has no end. `sequential` is null where a metric does not count. Of
-    several `values` of an answer, `value` is the one that the condition judges: the `largest`, the `first`."""
+    """A metric over all runs of this update: `history` has every number, oldest first, the rest is of the newest run.
+    `planned` is 0 where it has no end. `sequential` is null where a metric does not count. Of several `values` of an
+    answer, `value` is the one that the condition judges: the `largest`, the `first`. `text` is an answer that is no
+    number: `true`."""
 
     # `value` and `verdict` are those of the newest measurement: None and `waiting` before the first.
     name: str
@@ -128,6 +130,8 @@ class MetricRow(Struct, frozen=True):
     requests: float | None = None
     values: int = 1
     which: str = ""
+    text: str = ""
+    remark: Annotated[str, INSIDE] = ""
 
     @property
     def advice(self) -> Found | None:
@@ -153,16 +157,19 @@ def rows_of(runs: tuple[AnalysisRun, ...]) -> tuple[MetricRow, ...]:
 
 def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
     asked = [r for r in runs if any(m.name == name for m in r.metrics)]
-    measured = [m for r in asked if (found := r.result(name)) for m in found.measurements]
+    measured = [m for r in asked if (found := r.result(name)) for m in found.measurements if m.phase != "Running"]
     run = asked[-1]
     metric = next(m for m in run.metrics if m.name == name)
     limit = limit_of(metric.success_condition, metric.failure_condition)
     result = run.result(name)
     newest = result.measurements[-1] if result and result.measurements else None
+    if newest and result and newest.phase == "Running":  # that of a Job
+        newest = result.newest
     is_row = MARK in metric.query
     decided = {value: decided_of(metric, value) for value in {m.value for m in measured}}
     numbers = [decided[m.value] for m in measured]
     shown = numbers[-1] if newest else Decided(None)
+    text = answer_text(newest, metric) if newest and shown.number is None else ""
     return MetricRow(
         name=name,
         value=shown.number,
@@ -170,7 +177,7 @@ def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
         operator=limit.operator if limit else "",
         bound=limit.value if limit else None,
         limit=limit,
-        verdict=verdict_of(newest, shown.number),
+        verdict=verdict_of(newest, shown.number, text, metric.provider),
         phase=result.phase if result else "",
         failed=result.failed if result else 0,
         measured=result.taken if result else 0,
@@ -182,6 +189,8 @@ def _row(name: str, runs: tuple[AnalysisRun, ...]) -> MetricRow:
         requests=_requests(newest) if newest and is_row else None,
         values=1 if is_row else shown.count,
         which="" if is_row else shown.which,
+        text=text,
+        remark=_remark(newest, metric) if newest and metric.provider == "web" else "",
     )
 
 
@@ -190,12 +199,13 @@ def _requests(newest: Measurement) -> float | None:
     return counted[0] if counted and math.isfinite(counted[0]) else None
 
 
-def verdict_of(newest: Measurement | None, value: float | None) -> Verdict:
+def verdict_of(newest: Measurement | None, value: float | None, text: str = "", provider: str = "") -> Verdict:
     """The word for the newest measurement. Inconclusive without a number is missing data: the
-    recommended conditions match neither way then."""
+    recommended conditions match neither way then. Only a query can miss data: a Job answers nothing, and a web metric
+    anything."""
     if newest is None:
         return "waiting"
-    nothing = value is None or math.isnan(value)
+    nothing = (value is None or math.isnan(value)) and not text and provider not in ("job", "web")
     match newest.phase:
         case "Successful":
             return "no data" if nothing else "ok"
@@ -206,6 +216,29 @@ def verdict_of(newest: Measurement | None, value: float | None) -> Verdict:
         case "Error":
             return "error"
     return "waiting"
+
+
+_NOTHING = ("", "[]", "null", "<nil>")
+
+
+def answer_text(newest: Measurement, metric: Metric | None) -> str:
+    """An answer without a number: `true`, `"yes"`, an object. Empty for a list of numbers and for none."""
+    text = newest.value.strip()
+    if text in _NOTHING and (metric is None or metric.provider != "web"):
+        return ""
+    numbers_alone = text.startswith("[") and all(c in "+-.,[]0123456789eInfNaN " for c in text)
+    return "" if numbers_alone else text
+
+
+def _remark(newest: Measurement, metric: Metric) -> str:
+    conditions = metric.success_condition or metric.failure_condition
+    if newest.phase != "Successful" or not conditions:
+        return ""
+    try:
+        json.loads(newest.value)
+    except ValueError:
+        return "the answer is not JSON, which passes without a look at the conditions"
+    return ""
 
 
 @lru_cache(maxsize=64)  # the same few texts in every frame

@@ -97,7 +97,7 @@ class Measurement(Struct, frozen=True):
 
 
 class MetricResult(Struct, frozen=True):
-    """`taken` measurements were made; the run keeps the last ten of them."""
+    """`taken` measurements were made; the run keeps the last ten of them, and one of a Job that still runs."""
 
     name: str
     phase: str
@@ -112,10 +112,16 @@ class MetricResult(Struct, frozen=True):
     measurements: tuple[Measurement, ...]
     taken: int = 0
 
+    @property
+    def newest(self) -> Measurement | None:
+        """The last one that has ended: that of a Job says nothing while the Job runs."""
+        return next((m for m in reversed(self.measurements) if m.phase != "Running"), None)
+
 
 class Metric(Struct, frozen=True):
     """What is asked, as text, with the run's arguments put in; those from a Secret stay open. A good
-    course takes `planned` measurements; `count` may be the most that waiting for requests takes."""
+    course takes `planned` measurements; `count` may be the most that waiting for requests takes. `provider` is who is
+    asked: `prometheus`, `web`, `job` …"""
 
     name: str
     success_condition: str
@@ -127,6 +133,7 @@ class Metric(Struct, frozen=True):
     address: str
     query: str
     planned: str
+    provider: str
 
 
 class AnalysisRun(Sourced, frozen=True):
@@ -190,7 +197,8 @@ def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
         written = str(of[key]) if of.get(key) is not None else ""
         return ARGUMENT.sub(lambda m: arguments.get(m[1], m[0]), written)
 
-    prometheus = (raw.get("provider") or {}).get("prometheus") or {}
+    providers = raw.get("provider") or {}
+    prometheus = providers.get("prometheus") or {}
     enough = text("consecutiveSuccessLimit")
     return Metric(
         name=raw.get("name", ""),
@@ -203,6 +211,7 @@ def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
         address=text("address", prometheus),
         query=text("query", prometheus),
         planned=enough if whole(enough) > 0 else text("count"),
+        provider=next(iter(providers), ""),
     )
 
 
@@ -231,5 +240,8 @@ def _result(raw: Mapping[str, Any]) -> MetricResult:
             )
             for m in raw.get("measurements") or []
         ),
-        taken=max(len(raw.get("measurements") or []), sum(raw.get(p) or 0 for p in _COUNTERS)),
+        taken=max(
+            sum(m.get("phase", "") != "Running" for m in raw.get("measurements") or []),
+            sum(raw.get(p) or 0 for p in _COUNTERS),
+        ),
     )

@@ -8,12 +8,13 @@ from datetime import datetime
 from companyos_canary.analysis.evidence import is_row, too_few
 from companyos_canary.argo.judged import Judged, judged
 from companyos_canary.argo.limits import decided_of, number_text
-from companyos_canary.argo.metric_rows import MetricRow
+from companyos_canary.argo.metric_rows import MetricRow, answer_text
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.view import advice
 from companyos_canary.view.format import clock, duration, keyed, limit_text, sparkline, value_text
-from companyos_canary.view.lines import Column, Facts, Line, Tone, joined, role_symbol, table
+from companyos_canary.view.lines import Column, Facts, Line, Symbols, Tone, joined, role_symbol, table
 from companyos_canary.view.metric_table import failed_text
+from companyos_canary.view.metric_table import value as metric_value
 
 _ROLES: dict[str, Tone] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
 _WHILE_RUNNING: dict[str, Tone] = {
@@ -73,6 +74,8 @@ def screen(
         metrics = judged(run)
         lines += [*([()] if lines else []), *_head(run, step(run), now, facts)]
         lines += [(), *_table(metrics, facts)] if metrics else []
+        for told in (f"  {j.row.name}: {j.row.remark}" for j in metrics if j.row.remark):
+            lines += [((text, "warning"),) for text in textwrap.wrap(told, facts.width, subsequent_indent="    ")]
         lines += advice.sequential_lines([j.row for j in metrics], facts)
         for one in metrics:
             if full or _is_bad(one):
@@ -107,7 +110,7 @@ def _table(metrics: Sequence[Judged], facts: Facts) -> list[Line]:
         Column("", [(role_symbol(symbols, x, symbols.waiting), x) for x in roles], keep=8),
         Column("METRIC", [r.name for r in rows]),
         Column("PHASE", [(j.phase, x) for j, x in zip(metrics, roles, strict=True)], keep=7),
-        Column("VALUE", [_value(r) for r in rows], align="right"),
+        Column("VALUE", [_value(r, symbols) for r in rows], align="right"),
         Column("LIMIT", [limit_text(r.limit, r.unit) for r in rows], align="right", keep=6),
         Column("FAILED", [failed_text(r) for r in rows], align="right", keep=5),
         Column("TREND", trends, keep=3),
@@ -115,8 +118,9 @@ def _table(metrics: Sequence[Judged], facts: Facts) -> list[Line]:
     return table(columns, facts.width)
 
 
-def _value(row: MetricRow) -> str:
-    return row.verdict if row.known is None else value_text(row.value, row.unit, limit=row.limit)
+def _value(row: MetricRow, symbols: Symbols) -> str:
+    unknown = row.known is None and not row.text and row.verdict != "ok"
+    return row.verdict if unknown else metric_value(row, symbols)
 
 
 def _details(one: Judged, facts: Facts, *, full: bool) -> list[Line]:
@@ -143,7 +147,7 @@ def _details(one: Judged, facts: Facts, *, full: bool) -> list[Line]:
 
 def _too_few(one: Judged) -> str:
     """`60 of 100 requests in 5m are too few for a verdict`, where that is why the newest look has none."""
-    newest = one.result.measurements[-1] if one.result and one.result.measurements else None
+    newest = one.result.newest if one.result else None
     if newest is None or newest.phase != "Inconclusive":
         return ""
     few = too_few(one.metric.success_condition, one.metric.query, newest.value)
@@ -189,6 +193,8 @@ def _values(one: Judged) -> str:
     """All measurements, oldest first: `0.8 %, 11.2 % (Failed)`."""
     texts = []
     for m in one.result.measurements if one.result else ():
-        text = value_text(decided_of(one.metric, m.value).number, one.row.unit, limit=one.row.limit)
+        number = decided_of(one.metric, m.value).number
+        answer = answer_text(m, one.metric) or ("-" if one.metric.provider in ("job", "web") else "")
+        text = answer if answer and number is None else value_text(number, one.row.unit, limit=one.row.limit)
         texts.append(text if m.phase == "Successful" else f"{text} ({m.phase})")
     return ", ".join(texts)

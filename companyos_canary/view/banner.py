@@ -128,7 +128,8 @@ def _failing(picture: Picture) -> str:
 
 def _measured(row: MetricRow) -> str:
     limit = f", limit {bound_text(row.limit, row.unit)}" if row.limit else ""
-    return f"{row.name} {said_text(row.name, row.value, row.unit, limit=row.limit)}{limit}"
+    number = "" if row.value is None else said_text(row.name, row.value, row.unit, limit=row.limit)
+    return " ".join(filter(None, (row.name, row.text or number))) + limit
 
 
 def _doing(picture: Picture) -> str:

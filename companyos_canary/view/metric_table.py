@@ -58,6 +58,7 @@ _LONGEST_TREND, _SHORTEST_TREND = 60, 10
 _ALL = 1000
 _VALUE, _NAME, _WIDE, _ROOMY, _GAUGE, _VERDICT = 8, 24, 60, 100, 6, 14  # columns
 _MISSING = {"too few requests": "too few", "several series": "several"}
+_ANSWER = 18  # columns of an answer that is no number
 _OLD = timedelta(seconds=15)
 VERDICT_ROLES: dict[str, Tone] = {
     "ok": "success",
@@ -100,6 +101,8 @@ def _table(rows: tuple[MetricRow, ...], now: tuple[LiveMetric, ...], facts: Fact
         if r.which:
             text = f"    {r.name} is the {r.which} of {r.values} values"
             found.append(((cut(text, facts.width, facts.symbols.more), "hint"),))
+        if r.remark:
+            found.append(((cut(f"    {r.name}: {r.remark}", facts.width, facts.symbols.more), "warning"),))
     return tuple(found)
 
 
@@ -153,7 +156,7 @@ def _cells(row: MetricRow, metric: LiveMetric | None, facts: Facts) -> tuple[Cel
         (role_symbol(symbols, role, symbols.waiting), role),
         shorten(row.name, _NAME, symbols),
         gauge,
-        value(row) if row.verdict != "waiting" else now and symbols.now + now,
+        value(row, symbols) if row.verdict != "waiting" else now and symbols.now + now,
         now,
         limit_text(row.limit, row.unit),
         _requests(row, metric),
@@ -198,12 +201,15 @@ def _gauge(row: MetricRow, metric: LiveMetric | None, role: Tone, symbols: Symbo
     return [(full * filled, role), (empty * (_GAUGE - filled), "off")]
 
 
-def value(row: MetricRow) -> str:
-    """The newest measured value in words."""
+def value(row: MetricRow, symbols: Symbols | None = None) -> str:
+    """The newest measured value in words; an answer that is no number is shortened where `symbols` are given."""
     if row.verdict == "waiting":
         return "-"
+    if row.text:
+        return shorten(row.text, _ANSWER, symbols) if symbols else row.text
     if row.known is None:
-        return "NaN" if row.value is not None and math.isnan(row.value) else "none"
+        missing = "-" if row.verdict == "ok" else "none"
+        return "NaN" if row.value is not None and math.isnan(row.value) else missing
     return value_text(row.value, row.unit, limit=row.limit)
 
 

@@ -312,7 +312,7 @@ def _version(template: ExperimentTemplate) -> tuple[str, str, Tone]:
 
 def _analysis(one: ExperimentAnalysis, run: AnalysisRun | None) -> tuple[str, str, Tone]:
     asked = {m.name: m for m in run.metrics} if run else {}
-    newest = [(r.name, r.measurements[-1].value) for r in (run.results if run else ()) if r.measurements]
+    newest = [(r.name, r.newest.value) for r in (run.results if run else ()) if r.newest]
     values = [f"{name} {number_text(decided_of(asked.get(name), value).number)}" for name, value in newest]
     return (
         one.name,
