@@ -20,6 +20,7 @@ from msgspec import Struct
 from companyos_canary.cluster.kubeconfig import Block, Entry, as_said, kubeconfig_files, read_entry
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import CanaryError, ConfigError, Unauthenticated
+from companyos_canary.files import lasting
 from companyos_canary.model.http import without_password
 from companyos_canary.model.place import NOBODY, Identity
 
@@ -161,7 +162,7 @@ def _ends(user: Block, certificate: bytes, plugin: "Plugin | None") -> datetime 
     fields = user.fields
     token = str(fields.get("token") or _id_token(user))
     if path := fields.get("tokenFile"):
-        token = (user.folder / path).read_text()
+        token = lasting(user.folder / path).decode()
     ends = (certificate_ends(certificate), token_ends(token.strip()))
     return min((at for at in ends if at), default=None)
 
@@ -239,7 +240,7 @@ def _authorizer(user: Block, plugin: "Plugin | None") -> Callable[[], str]:
     fields = user.fields
     if path := fields.get("tokenFile"):
         file = user.folder / path
-        file.read_text()
+        lasting(file).decode()
         return lambda: f"Bearer {_token(file)}"
     if token := fields.get("token"):
         return lambda: f"Bearer {str(token).strip()}"
@@ -301,7 +302,7 @@ def _sendable(authorize: Callable[[], str], user: str) -> Callable[[], str]:
 
 def _token(file: Path) -> str:
     try:
-        return file.read_text().strip()
+        return lasting(file).decode().strip()
     except OSError as error:
         raise Unauthenticated(f"the token file `{file}` cannot be read: {error.strerror}") from error
 
@@ -333,9 +334,9 @@ def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float, identi
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     token = folder / "token"
     try:
-        token.read_text()
-        connections = connections_to(server, authority=(folder / "ca.crt").read_bytes())
-        namespace = (folder / "namespace").read_text().strip()
+        lasting(token).decode()
+        connections = connections_to(server, authority=lasting(folder / "ca.crt"))
+        namespace = lasting(folder / "namespace").decode().strip()
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"no kubeconfig, and the pod's service account cannot be used: {error}",

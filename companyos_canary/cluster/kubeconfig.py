@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from companyos_canary.errors import ConfigError, UsageError, near
+from companyos_canary.files import WRITTEN_WITHIN, bounded, lasting
 from companyos_canary.model.http import without_password
 from companyos_canary.model.place import NOBODY, Identity
 
@@ -31,7 +32,7 @@ class Block(Struct, frozen=True):
             except ValueError:
                 raise ValueError(f"`{key}-data` of `{self.name}` is not base64") from None
         path = self.fields.get(key)
-        return (self.folder / path).read_bytes() if path else b""
+        return lasting(self.folder / path) if path else b""
 
 
 class Entry(Struct, frozen=True):
@@ -64,8 +65,8 @@ def kubeconfig_files(kubeconfig: str | None, environ: Mapping[str, str]) -> list
 
 
 def names_in(files: list[str], kind: str) -> tuple[str, ...]:
-    """The contexts, clusters or users of all files. Raises ConfigError."""
-    return tuple(_blocks([(Path(f).parent, _read(f)) for f in files], kind))
+    """The contexts, clusters or users of all files, without waiting for a pipe. Raises ConfigError."""
+    return tuple(_blocks([(Path(f).parent, _read(f, patience=0)) for f in files], kind))
 
 
 def read_entry(files: list[str], context: str | None, identity: Identity = NOBODY) -> Entry:
@@ -216,14 +217,14 @@ def _named_one(name: str, blocks: Mapping[str, Block], kind: str) -> str:
     raise UsageError(f"the kubeconfig has no {kind} `{name}`", hint=f"{near(name, there)} {choices}".strip())
 
 
-def _read(path: str) -> dict[str, Any]:
+def _read(path: str, patience: float = WRITTEN_WITHIN) -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - 20 ms
 
     from companyos_canary.nesting import too_deep  # noqa: PLC0415
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        raw = Path(path).read_bytes()
+        raw = bounded(path, patience=patience)
         text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
         if deep := too_deep(text):
             raise ConfigError(f"`{path}` is not a kubeconfig: too many values are inside one another (line {deep})")

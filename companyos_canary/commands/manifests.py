@@ -5,7 +5,8 @@ from typing import Any
 
 from companyos_canary.commands.base import Session
 from companyos_canary.errors import UsageError, printable
-from companyos_canary.lint.documents import LONGEST_FILE, Unreadable, read
+from companyos_canary.files import LONGEST_FILE, content
+from companyos_canary.lint.documents import Unreadable, read
 
 STDIN = "-"
 
@@ -15,10 +16,9 @@ def file_content(session: Session, name: str) -> bytes:
     if name == STDIN:
         stdin = session.runtime.stdin
         binary = getattr(stdin, "buffer", None)
-        content: bytes = binary.read(LONGEST_FILE + 1) if binary else stdin.read().encode()
-        return content
-    with (session.runtime.cwd / name).open("rb") as opened:
-        return opened.read(LONGEST_FILE + 1)
+        found: bytes = binary.read(LONGEST_FILE + 1) if binary else stdin.read().encode()
+        return found
+    return content(session.runtime.cwd / name)
 
 
 def why_unreadable(error: OSError) -> str:

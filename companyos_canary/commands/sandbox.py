@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from companyos_canary.commands import base
 from companyos_canary.errors import ExitCode, UsageError
+from companyos_canary.files import bounded
 from companyos_canary.model.row import Output, pick
 from companyos_canary.view.machine import Code
 
@@ -90,9 +91,11 @@ def roles_read(file: str, namespace: str) -> "Roles":
     from companyos_canary.sandbox.api.access import read_roles
 
     try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"`{file}` cannot be read: {error}") from error
+        text = bounded(file).decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"`{file}` cannot be read: it is not UTF-8 text") from error
+    except OSError as error:
+        raise UsageError(f"`{file}` cannot be read: {error.strerror}") from error
     return read_roles(text, namespace, file)
 
 

@@ -13,6 +13,7 @@ from companyos_canary.config.document import ALLOWED, Document, MetricDocument, 
 from companyos_canary.config.settings import MergePatch, Settings
 from companyos_canary.config.source import FieldPath, Source, merged, mistake, without
 from companyos_canary.errors import ConfigError, guess
+from companyos_canary.files import bounded
 
 _WHERE = re.compile(r" - at `(?P<path>[^`]*)`$")
 _PART = re.compile(r"\.(\w+)|\[(\d+)\]")
@@ -36,7 +37,7 @@ def load_settings(path: Path, environment: str | None = None, *, shown: str | No
 
 def _text(path: Path, shown: str) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return bounded(path).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{shown}: not UTF-8 text: {error.reason}") from None
     except FileNotFoundError:

@@ -12,11 +12,10 @@ import yaml
 from msgspec import Struct, field
 from yaml import events
 
+from companyos_canary.files import LONGEST_FILE
 from companyos_canary.lint.finding import Path
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-LONGEST_FILE = 16 * 1024 * 1024
-"""Bytes of a file that are read."""
 _LARGEST = 1_000_000  # values, each alias counted as what it represents
 _DEEPEST = 200
 

@@ -395,7 +395,7 @@ def test_a_broken_kubeconfig_is_told(tmp_path: Path, made: Any, content: Any, se
 
 
 def test_a_folder_is_no_kubeconfig(tmp_path: Path, made: Any) -> None:
-    with pytest.raises(ConfigError, match=f"`{tmp_path}` cannot be read: is a directory"):
+    with pytest.raises(ConfigError, match=f"`{tmp_path}` cannot be read: it is a directory"):
         made(tmp_path)
 
 

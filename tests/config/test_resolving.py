@@ -153,7 +153,7 @@ def test_a_directory_in_the_place_of_the_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "canary.yaml").mkdir()
     with pytest.raises(ConfigError) as wrong:
         resolve(Flags(), {}, tmp_path)
-    assert "Is a directory" in wrong.value.message
+    assert "it is a directory" in wrong.value.message
 
 
 def test_a_link_to_nothing_is_not_passed_over_for_a_file_above(project: Path) -> None:

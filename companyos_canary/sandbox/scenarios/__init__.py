@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from companyos_canary.errors import UsageError, guess
+from companyos_canary.files import bounded
 from companyos_canary.sandbox.scenarios.scenario import (
     BOUNDS,
     HEALTHY,
@@ -59,7 +60,7 @@ def find(named: str, folder: Path) -> Scenario:
     if path.suffix not in (".yaml", ".yml") and "/" not in named:
         raise _none(named)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = bounded(path).decode()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(f"`{named}` cannot be read: {why}") from error
