@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Without byte code every process of the tests would compile all it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo install install-dev test coverage check fmt diagnosis conformance upstream soak matrix verdicts looks bench house docs build clean
+.PHONY: demo install install-dev test coverage check fmt diagnosis conformance upstream soak paces matrix verdicts looks bench house docs build clean
 
 .venv/installed: requirements.txt pyproject.toml
 	@echo "installing into .venv (once, about a minute)"
@@ -62,6 +62,11 @@ upstream: install-dev
 soak: install-dev
 	@echo "seed $(SEED): make soak SEED=$(SEED) does the same again"
 	@$(BIN)/pytest -q -m 'soak or law' -s --hypothesis-seed=$(SEED) -o faulthandler_timeout=0 --durations=0
+	@$(MAKE) --no-print-directory paces
+
+# `make test` runs the commands where nothing is late; this runs all of them where everyone is late by 1 s, and by 3 s.
+paces: install-dev
+	@$(BIN)/pytest -q -n 3 --dist worksteal --pace 1s --pace 3s tests/commands
 
 # Every verb with every fault at each of its requests; writes docs/reliability.md. VERBS="pause abort": only these.
 matrix: install-dev

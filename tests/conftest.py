@@ -40,12 +40,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("law")
-    if _soaks(config):
-        return
-    long = [item for item in items if item.get_closest_marker("soak")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+    left = {item for item in items if item.get_closest_marker("soak")} if not _soaks(config) else set()
+    if "prompt" not in (config.getoption("pace") or ["prompt"]):
+        left |= {item for item in items if item.get_closest_marker("prompt_only")}
+    if left:
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -208,7 +208,6 @@ def test_a_version_that_a_pass_which_only_scales_has_not_looked_at_is_aborted(wo
     assert world.canary("abort").code == ExitCode.REFUSED
 
 
-@pytest.mark.every_pace
 @pytest.mark.parametrize("seen", [False, True], ids=["not seen", "seen"])
 @pytest.mark.parametrize("move", ["scale", "v1.3.0"])
 def test_no_other_change_keeps_an_abort_from_being_sent(world: World, move: str, seen: bool) -> None:
