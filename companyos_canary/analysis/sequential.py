@@ -24,8 +24,11 @@ CONFIDENCE = 0.95
 """That of the interval, which also holds however often it is read."""
 _ALTERNATIVES = tuple(1.25 * (12 / 1.25) ** (j / 15) for j in range(16))
 _ANY = tuple(0.05 * j for j in range(-160, 161))  # logarithms of r
+_ANY_RATIOS = tuple(map(math.exp, _ANY))
 _PRIOR = tuple(-u * u / 8 for u in _ANY)  # a normal one, of standard deviation 2
+_ALL_PRIOR = sum(map(math.exp, _PRIOR))
 _END = 40.0  # a logarithm of r beyond all that can be counted
+_HALVINGS = 40  # of what is between two of them: to ten digits
 _FARTHEST = 200.0  # times as much data as there is now: what needs more is not told
 
 
@@ -84,9 +87,19 @@ def log_likelihood(trials: Iterable[_Trial], log_ratio: float) -> float:
     """Of r, but for a constant. It is concave in log r."""
     ratio, log1p = math.exp(log_ratio), math.log1p
     likelihood = 0.0
-    for trial in trials:  # a screen asks some hundred times for each measurement
+    for trial in trials:
         likelihood += trial.hits * log_ratio - trial.all * log1p(ratio * trial.odds)
     return likelihood
+
+
+def _log_likelihoods(trials: Sequence[_Trial], log_ratios: Sequence[float]) -> list[float]:
+    """The same of several at once: a screen asks some hundred times for each measurement."""
+    log1p, found = math.log1p, [0.0] * len(log_ratios)
+    ratios = _ANY_RATIOS if log_ratios is _ANY else [math.exp(u) for u in log_ratios]
+    for trial in trials:
+        hits, every, odds = trial.hits, trial.all, trial.odds
+        found = [x + hits * u - every * log1p(r * odds) for x, u, r in zip(found, log_ratios, ratios, strict=True)]
+    return found
 
 
 def trials(intervals: Iterable[Counts], asked: Asked) -> tuple[_Trial, ...]:
@@ -109,8 +122,15 @@ def _trials(intervals: Iterable[Counts], asked: Asked) -> Iterator[_Trial]:
 
 def log_evidence(found: Sequence[_Trial], than: float, *, below: bool = False) -> float:
     """The logarithm of the e-value against "r is at most `than`"; with `below` against "at least"."""
-    alternatives = (math.log(than / a if below else than * a) for a in _ALTERNATIVES)
-    return _log_mean([log_likelihood(found, u) for u in alternatives]) - log_likelihood(found, math.log(than))
+    *others, least = _likelihoods_for(found, than, below=below)
+    return _log_mean(others) - least
+
+
+def _likelihoods_for(found: Sequence[_Trial], than: float, *, below: bool) -> list[float]:
+    """The logarithms of the likelihoods of each alternative, and of `than` itself: so many times the counts have so many
+    times as much."""
+    ratios = [*(than / a if below else than * a for a in _ALTERNATIVES), than]
+    return _log_likelihoods(found, list(map(math.log, ratios)))
 
 
 def _log_mean(logs: Sequence[float]) -> float:
@@ -157,9 +177,9 @@ def _estimate(total: Counts, compares: bool) -> float | None:
 
 def _interval(found: Sequence[_Trial], asked: Asked) -> tuple[float, float | None]:
     """The ratios, or shares, that the requests do not speak against; None if there is no upper end."""
-    weighed = [log_likelihood(found, u) + p for u, p in zip(_ANY, _PRIOR, strict=True)]
+    weighed = [x + p for x, p in zip(_log_likelihoods(found, _ANY), _PRIOR, strict=True)]
     most = max(weighed)
-    mixed = most + math.log(sum(math.exp(x - most) for x in weighed) / sum(map(math.exp, _PRIOR)))
+    mixed = most + math.log(sum([math.exp(x - most) for x in weighed]) / _ALL_PRIOR)
     least = mixed + math.log(1 - CONFIDENCE)
     top = _highest(found)
     low, high = _edge(found, least, top, -_END), _edge(found, least, top, _END)
@@ -173,9 +193,13 @@ def _interval(found: Sequence[_Trial], asked: Asked) -> tuple[float, float | Non
 def _highest(found: Sequence[_Trial]) -> float:
     """The logarithm of the likeliest ratio; an end where that is 0, or endless."""
     low, high = -_END, _END
-    for _ in range(60):
-        a, b = low + (high - low) / 3, high - (high - low) / 3
-        low, high = (a, high) if log_likelihood(found, a) < log_likelihood(found, b) else (low, b)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        ratio, slope = math.exp(middle), 0.0
+        for trial in found:
+            odds = ratio * trial.odds
+            slope += trial.hits - trial.all * odds / (1 + odds)
+        low, high = (middle, high) if slope > 0 else (low, middle)
     return (low + high) / 2
 
 
@@ -184,7 +208,7 @@ def _edge(found: Sequence[_Trial], least: float, top: float, end: float) -> floa
     if log_likelihood(found, end) > least:
         return end
     inside, outside = top, end
-    for _ in range(50):
+    for _ in range(_HALVINGS):
         middle = (inside + outside) / 2
         inside, outside = (middle, outside) if log_likelihood(found, middle) > least else (inside, middle)
     return inside
@@ -192,10 +216,10 @@ def _edge(found: Sequence[_Trial], least: float, top: float, end: float) -> floa
 
 def _needed(found: Sequence[_Trial], requests: float, than: float, enough: float, beyond: bool) -> float | None:
     """If it continues as it is: the evidence grows with the requests."""
+    *others, least = _likelihoods_for(found, 1.0 if beyond else than, below=not beyond)
 
     def evidence(times: float) -> float:
-        more = [_Trial(t.hits * times, t.all * times, t.odds) for t in found]
-        return log_evidence(more, 1.0) if beyond else log_evidence(more, than, below=True)
+        return _log_mean([times * x for x in others]) - times * least
 
     if evidence(_FARTHEST) < enough:
         return None
