@@ -127,8 +127,8 @@ def log_evidence(found: Sequence[_Trial], than: float, *, below: bool = False) -
 
 
 def _likelihoods_for(found: Sequence[_Trial], than: float, *, below: bool) -> list[float]:
-    """The logarithms of the likelihoods of each alternative, and of `than` itself: so many times the counts have so many
-    times as much."""
+    """The logarithms of the likelihoods of each alternative, and of `than` itself. So many times the counts have so
+    many times as much."""
     ratios = [*(than / a if below else than * a for a in _ALTERNATIVES), than]
     return _log_likelihoods(found, list(map(math.log, ratios)))
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from companyos_canary.analysis import evidence
 from companyos_canary.argo.cause import aborted_by_analysis
 from companyos_canary.argo.limits import Limit, decided_of, limit_of, unit_of
-from companyos_canary.diagnosis.case import Case, Explanation, at, quote, short
+from companyos_canary.diagnosis.case import Case, Explanation, at, once, quote, short
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
@@ -216,19 +216,20 @@ def error(id_: str) -> Callable[[Case], Explanation | None]:
     return find
 
 
-def _erring(case: Case) -> Iterator[FailedVerdict]:
+@once
+def _erring(case: Case) -> tuple[FailedVerdict, ...]:
     if ended_by_analysis(case):
-        yield from verdicts(case, "Error")
-        return
+        return verdicts(case, "Error")
     if case.rollout.aborted:
-        return
-    for run in _judging(case):
-        if run.is_finished:
-            continue
-        for verdict in _of_run(run):
-            tries = [m for m in verdict.result.measurements if m.phase]
-            if len(tries) >= 2 and all(m.phase == "Error" for m in tries[-2:]) and not verdict.result.dry_run:
-                yield verdict
+        return ()
+    running = (run for run in _judging(case) if not run.is_finished)
+    return tuple(v for run in running for v in _of_run(run) if _failed_twice(v.result) and not v.result.dry_run)
+
+
+def _failed_twice(result: MetricResult) -> bool:
+    """Whether the last two tries could not measure."""
+    last = [m.phase for m in result.measurements if m.phase][-2:]
+    return last == ["Error", "Error"]
 
 
 _SAYS = {
@@ -318,6 +319,7 @@ def _holding(case: Case) -> tuple[FailedVerdict, ...]:
     return verdicts(case, "Inconclusive")
 
 
+@once
 def without_data(case: Case) -> tuple[tuple[FailedVerdict, str], ...]:
     """Metrics whose verdict is about no number at all, with the phase of that measurement."""
     found = [(v, "Inconclusive") for v in _holding(case) if v.says_nothing("Inconclusive")]

@@ -1,9 +1,10 @@
 """What a diagnosis reads, and what it says: objects as they are, and fields quoted from them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cached_property, wraps
+from typing import Any, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -19,6 +20,9 @@ from companyos_canary.model.snapshot import Snapshot
 
 _LONGEST = 160  # characters of a message in a sentence
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*")
+
+
+_Found = TypeVar("_Found")
 
 
 class Explanation(Struct, frozen=True):
@@ -47,7 +51,7 @@ class MeasuredMetric(Struct, frozen=True):
     labels: tuple[Mapping[str, str], ...] = ()
 
 
-class Case(Struct, frozen=True):
+class Case(Struct, frozen=True, dict=True):
     """Everything known at `now`. `objects` are by kind, as the API server sent them. `wanted` is the version that is
     asked about, empty for the newest. `logs` are the last lines by pod. `answers` are Prometheus's by query, and
     `prometheus` says why there are none."""
@@ -70,7 +74,7 @@ class Case(Struct, frozen=True):
     def rollout(self) -> Rollout:
         return self.snapshot.rollout
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The newest version, as people name it."""
         current = self.snapshot.current
@@ -139,6 +143,20 @@ class Case(Struct, frozen=True):
     def with_more(self, kind: str, found: Sequence[Fields]) -> "Case":
         """The same with objects that were read later."""
         return replace(self, objects={**self.objects, kind: [*self.of(kind), *found]})
+
+
+def once(find: Callable[[Case], _Found]) -> Callable[[Case], _Found]:
+    """Found once in each Case, however many causes ask for it."""
+
+    @wraps(find)
+    def found(case: Case) -> _Found:
+        known, name = vars(case), find.__qualname__
+        if name not in known:
+            known[name] = find(case)
+        answer: _Found = known[name]
+        return answer
+
+    return found
 
 
 def recorded(rollout: Rollout) -> Did | None:
