@@ -1,4 +1,4 @@
-"""One parcel over the network: a request over http.client, an email over smtplib."""
+"""One parcel over the network: a request over httpx, an email over smtplib."""
 
 import contextlib
 import re
@@ -7,20 +7,17 @@ import ssl
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, getaddresses, parseaddr
-from urllib.parse import quote, urljoin, urlsplit
-
-from msgspec.structs import replace
+from urllib.parse import urlsplit
 
 from companyos_canary import __version__
 from companyos_canary.delivery.message import Mail, Parcel, Post
 from companyos_canary.errors import CanaryError, Unreachable, UsageError, printable
 from companyos_canary.model.http import Response
-from companyos_canary.prometheus.connection import Failed, KeptConnections
+from companyos_canary.web import no_answer
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-_REDIRECTS = 10
-_SENT_ON, _WHOLE = (301, 302, 303, 307, 308), (307, 308)
+_SAID = 65536  # bytes of an answer that are read
 _NEWLINE = "a value made with `echo` ends with a newline: use `printf %s`"
 
 
@@ -42,63 +39,39 @@ def place(parcel: Parcel) -> str:
 
 
 def _posted(post: Post, timeout: float) -> Response:
+    import httpx  # noqa: PLC0415 - 100 ms, only for those who send
+
     for name, value in post.headers.items():
         if not (_HEADER.fullmatch(name) and value.isascii() and value.isprintable()):
             raise CanaryError(f"header `{printable(name)}` has a character that no header can have", hint=_NEWLINE)
-    url, headers = post.url, {"User-Agent": f"canary/{__version__}", **post.headers}
-    for _ in range(_REDIRECTS):
-        answer = _asked(url, replace(post, headers=headers), timeout)
-        location = answer.header("Location")
-        if answer.status not in _SENT_ON or not location:
-            return answer
-        if post.body and answer.status not in _WHOLE:
-            raise CanaryError(
-                f"{place(post)} answered {answer.status}, and sends the request on without the message",
-                hint="name the address that it is sent on to",
-            )
-        before, url = url, urljoin(url, location)
-        if urlsplit(before).netloc != urlsplit(url).netloc:
-            headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
-    raise CanaryError(f"{place(post)} sends the request on and on", hint="name the address that it is sent on to")
-
-
-def _asked(url: str, post: Post, timeout: float) -> Response:
+    agent = {"User-Agent": f"canary/{__version__}"}
     try:
-        parts = urlsplit(url)
-        base = parts._replace(path="", query="", fragment="").geturl()
-        path = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe="/%:@!$&'()*+,;=~?[]")
-    except ValueError:
-        raise _lost("has an address that cannot be used", sent=False) from None
-    connections = KeptConnections(base, _unchecked() if not post.verify else None)
-    try:
-        return connections.request(post.method, path, post.headers, post.body, connect=timeout, timeout=timeout)
-    except Failed as failed:
-        late, why = isinstance(failed.why, TimeoutError), failed.why
-        said = {
-            "address": "has an address that cannot be used",
-            "proxy": "cannot be reached through the proxy",
-            "connect": "did not take the connection in time" if late else "cannot be reached",
-            "answer": "did not answer in time" if late else "gave no answer",
-        }[failed.phase]
-        if isinstance(why, ssl.SSLCertVerificationError):
-            said += f": its certificate is not trusted: {why.verify_message}"
-        elif isinstance(why, OSError) and why.strerror and not late:
-            said += f": {why.strerror}"
-        raise _lost(said, sent=failed.phase == "answer") from None
-    finally:
-        connections.close()
-
-
-def _unchecked() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+        with (
+            httpx.Client(verify=post.verify, headers=agent, timeout=timeout, follow_redirects=True) as client,
+            client.stream(post.method, post.url, headers=dict(post.headers), content=post.body) as answer,
+        ):
+            if answer.request.method != post.method:
+                raise CanaryError(
+                    f"{place(post)} sent the request on with {answer.request.method}, without the message",
+                    hint="name the address that it is sent on to",
+                )
+            said = b""
+            for part in answer.iter_bytes():
+                said += part
+                if len(said) >= _SAID:
+                    break
+            return Response(answer.status_code, dict(answer.headers), said)
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, OSError, UnicodeError) as error:
+        before = httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError | httpx.UnsupportedProtocol
+        raise _lost(no_answer(error, private=True), sent=not isinstance(error, before | httpx.InvalidURL)) from None
 
 
 def _mailed(mail: Mail, timeout: float) -> Response:
     if not mail.host or not mail.port:
         raise UsageError("a service of type email needs `host` and `port`", hint="add them in the ConfigMap")
-    context = ssl.create_default_context() if mail.verify else _unchecked()
+    context = ssl.create_default_context()
+    if not mail.verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     sent = False
     try:
         message = _message(mail)

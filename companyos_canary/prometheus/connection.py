@@ -39,11 +39,10 @@ class _Asked(Struct, frozen=True):
 
 class KeptConnections:
     """Those to the server of `url`, which may have a path, a user and a password. Each is kept until it is needed
-    again; several threads may ask. `context`: which certificates are trusted, where it is not the system that says."""
+    again; several threads may ask."""
 
-    def __init__(self, url: str, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
-        self._context = context
         self._idle: list[HTTPConnection] = []
 
     def request(
@@ -62,7 +61,7 @@ class KeptConnections:
             with suppress(ConnectionError):
                 return self._answer(kept, asked, timeout)
         try:
-            return self._answer(_connected(url, proxy, connect, self._context), asked, timeout)
+            return self._answer(_connected(url, proxy, connect), asked, timeout)
         except ConnectionError as error:
             raise Failed("answer", error) from error
 
@@ -125,16 +124,11 @@ def _proxy(url: SplitResult) -> SplitResult | None:
         raise Failed("proxy", error.why) from error
 
 
-def _connected(
-    url: SplitResult, proxy: SplitResult | None, timeout: float, context: ssl.SSLContext | None
-) -> HTTPConnection:
+def _connected(url: SplitResult, proxy: SplitResult | None, timeout: float) -> HTTPConnection:
     way = proxy or url
+    kind = HTTPSConnection if "https" in (way.scheme, url.scheme) else HTTPConnection
     name: Any = _name(way)
-    port = way.port or _PORTS[way.scheme]
-    if "https" in (way.scheme, url.scheme):
-        connection: HTTPConnection = HTTPSConnection(name.decode(), port, timeout=timeout, context=context)
-    else:
-        connection = HTTPConnection(name.decode(), port, timeout=timeout)
+    connection = kind(name.decode(), way.port or _PORTS[way.scheme], timeout=timeout)
     connection.host = name
     if proxy and url.scheme == "https":
         connection.set_tunnel(url.hostname or "", url.port or 443, _authorization(proxy, "Proxy-Authorization"))

@@ -69,7 +69,7 @@ def test_what_cannot_be_reached_was_not_sent(url: str) -> None:
 
 
 def test_a_request_that_is_sent_on_without_its_message_did_not_arrive() -> None:
-    lost = pytest.raises(CanaryError, match="answered 302, and sends the request on without the message")
+    lost = pytest.raises(CanaryError, match="sent the request on with GET, without the message")
     with serving(answer(302, b"", Location="/login"), answer(200)) as server, lost:
         transmit(post(server.url), 5)
     with serving(answer(307, b"", Location="/there"), answer(200)) as server:
