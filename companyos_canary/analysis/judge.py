@@ -56,11 +56,11 @@ class Plan(Struct, frozen=True):
 
 
 class Taken(Struct, frozen=True):
-    """A measurement with its times."""
+    """A measurement with its times; that of a Job is `Running` first, without an end, and then taken again."""
 
     measured: Measured
     started_at: datetime
-    finished_at: datetime
+    finished_at: datetime | None
 
 
 class RunEvent(Struct, frozen=True):
@@ -126,7 +126,7 @@ def conclude(run: Mapping[str, Any], plan: Plan, taken: Mapping[str, Taken], now
         status |= {"phase": "Error", "message": plan.failure}
         return Verdict(status, (_ended("Error"),), None)
     results = [_open(result) for result in status.get("metricResults") or ()]
-    due = {m.get("name", ""): m for m in plan.due}
+    due = {m.get("name", ""): m for m in (*plan.metrics, *plan.due)}
     for name, measurement in taken.items():
         _add(results, due[name], measurement, plan)
     status.setdefault("startedAt", format_time(now))
@@ -190,19 +190,28 @@ def _add(results: list[Json], metric: Metric, taken: Taken, plan: Plan) -> None:
         if query and not measured.provider_failed:
             result["metadata"] = {"ResolvedPrometheusQuery": query}
         results.append(result)
-    _count(result, measured.phase)
+    measurements = result.setdefault("measurements", [])
+    begun = measurements.pop() if is_in_progress(result) else {}
+    if measured.phase != "Running":
+        _count(result, measured.phase)
     message = measured.message
     for secret in filter(None, plan.secrets):
         message = message.replace(secret, "*****")
     written = {
         "phase": measured.phase,
         "message": message,
-        "startedAt": format_time(taken.started_at),
-        "finishedAt": format_time(taken.finished_at),
+        "startedAt": begun.get("startedAt") or format_time(taken.started_at),
+        "finishedAt": format_time(taken.finished_at) if taken.finished_at else "",
         "value": measured.value,
-        "metadata": dict(measured.metadata),
+        "metadata": dict(measured.metadata) or begun.get("metadata"),
     }
-    result.setdefault("measurements", []).append({k: v for k, v in written.items() if v})
+    measurements.append({k: v for k, v in written.items() if v})
+
+
+def is_in_progress(result: Mapping[str, Any]) -> bool:
+    """Whether its last measurement has no end yet: a Job still runs."""
+    last = (result.get("measurements") or [{}])[-1]
+    return bool(last.get("phase") == "Running")
 
 
 def _without_zeros(counters: Mapping[str, Any]) -> Json:
@@ -328,6 +337,8 @@ def _metric_phase(metric: Metric, result: Mapping[str, Any], terminating: bool) 
         return str(result["phase"])
     if not result.get("measurements"):
         return "Successful" if terminating else "Pending"
+    if is_in_progress(result):
+        return "Running"
     over, _ = _over_limit(metric, result)
     if over:
         return over

@@ -10,11 +10,13 @@ from typing import Any
 from msgspec import Struct, field
 
 from companyos_canary.analysis.arguments import ArgumentError
-from companyos_canary.analysis.judge import Plan, Taken, Verdict, conclude, plan
+from companyos_canary.analysis.judge import Plan, Taken, Verdict, conclude, is_in_progress, is_terminating, plan
 from companyos_canary.analysis.measurement import Measured, MeasurementError, judged, question
 from companyos_canary.analysis.rules import COMPLETED
 from companyos_canary.analysis.schedule import expires_at
+from companyos_canary.analysis.webmetric import web_fault
 from companyos_canary.model.http import Response
+from companyos_canary.model.quantity import parse_time
 from companyos_canary.sandbox.behaviour import V1_9, Delay, Release, prompt
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET
 from companyos_canary.sandbox.objects import ApiStatus, Object, copied
@@ -24,7 +26,9 @@ from companyos_canary.sandbox.store import Store
 Emit = Callable[[Object, str, str, str], None]
 """(about, type, reason, message) -> an Event object."""
 
-_BY_OUTCOME = {"job", "web"}
+_JOB = timedelta(seconds=2)
+"""How long a Job runs."""
+_LONGEST_NAME = 63
 # Between two looks at one run: an interval below a second is over as soon as times are cut.
 _BREATH = timedelta(milliseconds=50)
 
@@ -104,7 +108,8 @@ class AnalysisController:
             return self._expired(uid, written, now)
         if _has_lost(verdict) or written.get("spec") != batch.run.get("spec"):
             return self._reconcile(uid, written, now)
-        wake_at = None if verdict.wake_at is None else max(verdict.wake_at, now + _BREATH)
+        moments = [verdict.wake_at, *map(_job_ends, verdict.status.get("metricResults") or ())]
+        wake_at = min((max(m, now + _BREATH) for m in moments if m is not None), default=None)
         self._asleep[uid] = written["metadata"]["resourceVersion"], wake_at
         return wake_at
 
@@ -115,12 +120,31 @@ class AnalysisController:
         self._batches[uid] = batch
         for metric in found.due:
             self._ask(batch, metric, now)
+        self._look_at_jobs(batch, now)
         return batch
+
+    def _look_at_jobs(self, batch: _Batch, now: datetime) -> None:
+        """Those that have ended, or are ended because the run is."""
+        spec, results = batch.run.get("spec") or {}, (batch.run.get("status") or {}).get("metricResults") or []
+        metrics = {m.get("name") or "": m for m in batch.plan.metrics}
+        for result in results:
+            ends, name = _job_ends(result), result.get("name") or ""
+            if ends is None or name not in metrics:
+                continue
+            if is_terminating(spec, results):
+                batch.taken[name] = Taken(Measured("Successful", message="Metric Terminated"), now, now)
+            elif ends <= now:
+                batch.taken[name] = Taken(self._outcome(batch.run, metrics[name]), now, now)
 
     def _ask(self, batch: _Batch, metric: Mapping[str, Any], now: datetime) -> None:
         name = metric.get("name") or ""
-        if metric["provider"].keys() & _BY_OUTCOME:
-            batch.taken[name] = Taken(self._outcome(batch.run, metric), now, now)
+        if "job" in metric["provider"]:
+            batch.taken[name] = Taken(Measured("Running", metadata=_job_of(batch.run, name)), now, None)
+            return
+        if "web" in metric["provider"]:
+            fault = web_fault(metric["provider"]["web"] or {})
+            measured = Measured("Error", message=fault) if fault else self._outcome(batch.run, metric)
+            batch.taken[name] = Taken(measured, now, now)
             return
         try:
             asks = question(metric if self._release.knows_basic_auth else _without_basic_auth(metric), now)
@@ -191,6 +215,22 @@ class AnalysisController:
 
 def _name(run: Object) -> str:
     return str(run["metadata"]["name"])
+
+
+def _job_of(run: Object, metric: str) -> dict[str, str]:
+    """The name of the Job for a metric's next measurement. Upstream: metricproviders/job `newJobName`."""
+    results = (run.get("status") or {}).get("metricResults") or []
+    before: Mapping[str, Any] = next((r for r in results if r.get("name") == metric), {})
+    number = before.get("count", 0) + before.get("error", 0) + 1
+    uid, meta = run["metadata"]["uid"], run["metadata"]
+    room = _LONGEST_NAME - len(f"{uid}..{number}")
+    return {"job-name": f"{uid}.{metric[:room]}.{number}", "job-namespace": meta.get("namespace", "")}
+
+
+def _job_ends(result: Mapping[str, Any]) -> datetime | None:
+    """When the Job of a metric's last measurement has run; None if there is none that runs."""
+    started = parse_time(result["measurements"][-1].get("startedAt")) if is_in_progress(result) else None
+    return started + _JOB if started else None
 
 
 def _without_basic_auth(metric: Mapping[str, Any]) -> Mapping[str, Any]:
