@@ -181,6 +181,7 @@ ENDS: dict[str, tuple[Answer, str, str]] = {
     "first-of-many": (answered([0, 0.9]), "Successful", "Failed"),
     "constant-condition": (answered([99]), "Successful", "Failed"),
     "wrong-result": (GOOD_ANSWER, "Error", "Successful"),
+    "web-fault": (GOOD_ANSWER, "Error", "Successful"),
     "cannot-fail": (counted(http_requests_total__canary__500=5.0), "Successful", "Failed"),
     "cannot-pass": (counted(**BUSY), "Failed", "Successful"),
     "failure-never-holds": (counted(http_requests_total__canary__500=5.0), "Inconclusive", "Failed"),
@@ -219,6 +220,7 @@ OTHERWISE = {
     "duplicate-argument": "the arguments",
     "empty-argument": "the arguments",
     "two-values": "the check",
+    "path-is-text": "recorded",
 }
 
 

@@ -6,10 +6,13 @@ from typing import Any
 
 from companyos_canary.analysis.expr import tree
 from companyos_canary.analysis.rules import effective_count
+from companyos_canary.analysis.webmetric import web_fault as fault_of
 from companyos_canary.lint.finding import Found, below, rule
-from companyos_canary.lint.metric import CANARY, TemplateMetric, Use, guards_emptiness, inner, numbers_in
+from companyos_canary.lint.metric import CANARY, TemplateMetric, Use, guards_emptiness, inner, numbers_in, tags
 from companyos_canary.lint.objects import named_services
 from companyos_canary.lint.query import selectors, windows
+from companyos_canary.model.analysisrun import ARGUMENT
+from companyos_canary.model.http import Fields
 from companyos_canary.model.quantity import format_duration, parse_duration
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.promql.values import Matcher
@@ -211,4 +214,49 @@ def first_of_many(metric: TemplateMetric) -> Iterator[Found]:
             return
 
 
-RULES = (no_condition, limit_never_reached, cut_short, window_too_short, not_separated, wrong_unit, first_of_many)
+@rule("web-fault", "error")
+def web_fault(metric: TemplateMetric) -> Iterator[Found]:
+    """A web metric is asked nothing, because its path, body or address is wrong.
+
+    Every measurement is an Error with that message, and more of them than `consecutiveErrorLimit` abort the release.
+    """
+    web = below(metric.raw, "provider", "web")
+    if web is not None and (fault := fault_of(_known(web, metric))):
+        yield Found((*metric.path, "provider", "web"), f"every measurement is an Error: {fault}")
+
+
+@rule("path-is-text", "error")
+def path_is_text(metric: TemplateMetric) -> Iterator[Found]:
+    """A jsonPath without braces is no path, but a text.
+
+    Only what is in braces is looked up in the answer. The value of the metric is the text before them, whatever the
+    service answers: `$.ok` is the text `$.ok`.
+    """
+    path = (below(metric.raw, "provider", "web") or {}).get("jsonPath") or ""
+    before = path.partition("{")[0]
+    if before:
+        hint = f"write `{{{path}}}`" if before == path else "begin it with `{`"
+        yield Found((*metric.path, "provider", "web", "jsonPath"), f"the value is always the text `{before}`", hint)
+
+
+def _known(web: Fields, metric: TemplateMetric) -> Fields:
+    """With its arguments, and without a text that needs one which is not known; a host stands for such an address."""
+    found = {"url": "http://unknown", **web}
+    for key, text in web.items():
+        if isinstance(text, str) and (names := tags(text)):
+            known = all(name in metric.values for name in names)
+            found[key] = ARGUMENT.sub(lambda m: metric.values[m[1]], text) if known else ""
+    return found | ({} if found["url"] else {"url": "http://unknown"} if web.get("url") else {})
+
+
+RULES = (
+    no_condition,
+    limit_never_reached,
+    cut_short,
+    window_too_short,
+    not_separated,
+    wrong_unit,
+    first_of_many,
+    web_fault,
+    path_is_text,
+)
