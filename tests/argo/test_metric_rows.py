@@ -61,14 +61,14 @@ def heading_and(row: str, text: list[str]) -> tuple[str, str]:
 def test_a_row_reads_like_a_sentence() -> None:
     text = [plain_text(line) for line in metrics_lines(look(failing(), NOW, live=prometheus()), Facts())]
     headings, row = heading_and("error-rate", text)
-    assert headings.split() == ["METRIC", "MEASURED", "LIMIT", "REQUESTS", "VERDICT", "STABLE"]
-    assert row.split("  ", 1)[1] == "✖ error-rate     █████▶   11.2 %     < 5 %     2,140  failing 1 of 2   1.0 %"
+    assert headings.split() == ["METRIC", "USED", "MEASURED", "LIMIT", "REQUESTS", "VERDICT", "STABLE"]
+    assert row.split("  ", 1)[1] == "✖ error-rate     █████▶    11.2 %     < 5 %     2,140  failing 1 of 2   1.0 %"
 
 
 def test_before_the_first_measurement_the_values_are_those_of_now_and_stand_there_once() -> None:
     begun = snapshot(runs=[run([])])
     text = [plain_text(line) for line in metrics_lines(look(begun, NOW, live=prometheus()), Facts())]
-    assert text[0].split() == ["METRIC", "NOW", "LIMIT", "REQUESTS", "VERDICT", "STABLE"]
+    assert text[0].split() == ["METRIC", "USED", "NOW", "LIMIT", "REQUESTS", "VERDICT", "STABLE"]
     assert "0.9 %" in text[1]
     assert not any("from http" in line for line in text), "a heading says what it is"
 
