@@ -16,6 +16,7 @@ from companyos_canary.argo.endings import Followed, Until, ended, parse_weight, 
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Refusal
 from companyos_canary.argo.patches.promote import (
     INCONCLUSIVE,
+    another_version,
     began_later,
     created_again,
     may_be_meant_for,
@@ -149,6 +150,19 @@ def _here_only(session: Session, decide: Callable[[Rollout], Decision]) -> Calla
     return decision
 
 
+def _this_version_only(decide: Callable[[Rollout], Decision]) -> Callable[[Rollout], Decision]:
+    """Decides only about the version that the first look found, which is the one that a person confirms: another may
+    come while they think."""
+    first: list[Rollout] = []
+
+    def decision(live: Rollout) -> Decision:
+        first.append(live)
+        decided = another_version(live, first[0]) or decide(live)
+        return (created_again(live, first[0]) or decided) if isinstance(decided, Change) else decided
+
+    return decision
+
+
 def _by_events(session: Session, live: Rollout, asked: datetime, now: datetime) -> Refusal | None:
     """What the time of the step does not say an Event may: who promoted, or that a step was completed in the same
     second, whoever did it. Without the right to list them it is not known. Where an Event only says that it may be so,
@@ -176,7 +190,7 @@ def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout:
             "--full skips all remaining steps and analyses: give a reason with --reason",
             hint='canary promote --full --reason "…"',
         )
-    verb = wanted.verb(session, "promote --full", promote_full, full_promote_taken_up)
+    verb = wanted.verb(session, "promote --full", _this_version_only(promote_full), full_promote_taken_up)
     name, time = session.rollout, session.time(timeout)
     if not wanted.dry_run:
         _ask(session, verb, yes=yes)

@@ -175,3 +175,21 @@ def test_a_promote_for_another_step_or_revision_is_refused(waiting: World) -> No
 def test_one_form_at_a_time(waiting: World) -> None:
     assert waiting.canary("promote", "--full", "--skip-step").code == ExitCode.USAGE
     assert waiting.canary("promote", "--to-weight", "0").code == ExitCode.USAGE
+
+
+@pytest.mark.every_pace
+def test_full_promotes_the_version_that_was_confirmed_and_no_other(waiting: World) -> None:
+    """Someone deploys another one while a person reads what is asked."""
+    asked = waiting.canary
+
+    def ben(request: Request) -> bool:
+        if request.path.endswith("/replicasets") and waiting.breaks is ben:
+            waiting.breaks = World.breaks
+            other = ("deploy", "v1.3.0", "--supersede", "--until", "paused")
+            assert asked(*other, environ={"CANARY_USER": "ben"}).code == ExitCode.OK
+        return False
+
+    waiting.breaks = ben
+    ran = waiting.canary("promote", "--full", "--reason", "fixes the outage", "--yes")
+    assert (ran.code, "became another version since this promote was asked for" in ran.err) == (7, True), ran
+    assert waiting.rollout().pause_conditions

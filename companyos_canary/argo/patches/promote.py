@@ -194,14 +194,21 @@ def began_later(rollout: Rollout, asked: datetime | None, now: datetime | None, 
     what counts."""
     if rollout.aborted:
         return None
-    if rollout.current_hash != first.current_hash:
-        return Refusal(
-            f"`{rollout.name}` became another version since this promote was asked for",
-            "look with `canary status`, then decide about that version",
-        )
+    if another := another_version(rollout, first):
+        return another
     here = rollout.pause_conditions[0].started_at if rollout.pause_conditions else None
     later = bool(here and asked and now and asked.replace(microsecond=0) < here <= now)
     return moved_on(rollout) if later or rollout.step_index != first.step_index else None
+
+
+def another_version(rollout: Rollout, first: Rollout) -> Refusal | None:
+    """A refusal where it is not the version that was looked at."""
+    if rollout.current_hash == first.current_hash:
+        return None
+    return Refusal(
+        f"`{rollout.name}` became another version since this promote was asked for",
+        "look with `canary status`, then decide about that version",
+    )
 
 
 def may_have_begun_since(rollout: Rollout, asked: datetime) -> bool:
