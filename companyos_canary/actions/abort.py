@@ -79,12 +79,14 @@ def drain(cluster: Cluster, changed: Changed, *, time: Time) -> Changed:
     """Looks until the canary's pods are gone; the effect says whether they are. Ctrl-C is
     Interrupted."""
     before = changed.after
+    # The pods of a version that someone replaced before the abort was seen are in the Rollout's totals only.
+    between = changed.hash != before.current_hash and not before.is_fully_promoted
     stable: int | None = None
 
     def look() -> Rollout:
         nonlocal stable
         found = cluster.rollout(before.name)
-        stable = stable_pods(cluster, found) if keeps_canary_pods(found) else None
+        stable = stable_pods(cluster, found) if between or keeps_canary_pods(found) else None
         return found
 
     def judge(now: Rollout) -> Effect:
@@ -93,7 +95,7 @@ def drain(cluster: Cluster, changed: Changed, *, time: Time) -> Changed:
         return draining(now, stable) if now.observed else Effect.PENDING
 
     try:
-        waited = wait(look, judge, before, time=time, patience=None, known=not keeps_canary_pods(before))
+        waited = wait(look, judge, before, time=time, patience=None, known=not (between or keeps_canary_pods(before)))
     except KeyboardInterrupt:
         raise interrupted(f"`{before.name}` is aborted; its canary pods are still terminating") from None
     return replace(changed, after=waited.seen, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out)

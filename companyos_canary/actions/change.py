@@ -114,7 +114,7 @@ class Changed(Struct, frozen=True):
     """What came of a change. `sent` is empty for `Nothing` and in a dry run; `effect` is None
     where no one waited for it. `unsure`: what came in place of an answer to the change.
     `trouble`: why the last looks failed; then `after` is older. `timed_out`: the user's time was
-    over before the effect was seen."""
+    over before the effect was seen. `hash`: that of the version that it was first decided about."""
 
     decision: Change | Nothing
     before: Rollout
@@ -125,6 +125,7 @@ class Changed(Struct, frozen=True):
     unsure: Uncertain | None = None
     trouble: CanaryError | None = None
     timed_out: bool = False
+    hash: str = ""
 
 
 def change(
@@ -141,10 +142,12 @@ def change(
     something else, Uncertain where no one waits and the answer was lost, the API's errors
     otherwise; `effect` PENDING means: sent, not seen in time."""
     notes: tuple[str, ...] = ()
-    rounds, told = ROUNDS, False
+    rounds, told, meant = ROUNDS, False, ""
     while True:
         first, rounds = rounds == ROUNDS, rounds - 1
         done = _send(cluster, name, verb, dry_run=dry_run, first=first)
+        meant = meant or done.before.current_hash
+        done = replace(done, hash=meant)
         decision = done.decision
         if not isinstance(decision, Change) or dry_run:
             return replace(done, notes=notes)

@@ -45,9 +45,10 @@ def aborted(before: Rollout, now: Rollout) -> Effect:
 
 def drained(now: Rollout, stable: int | None = None) -> bool:
     """After an abort: all traffic is back on stable, and stable has all of its pods. Where traffic follows the pods, no
-    canary pod is left. Where a router or a Service sends it, pods of the canary may stay (abortScaleDownDelaySeconds,
-    0 for ever); what counts is the weight (recorded: abort-delay-0), or where the active Service points (recorded:
-    abort-during-post-promotion). Where the stable template was put back, the newest pods are the stable ones.
+    canary pod is left, nor one of a version between the two, which the total alone has in it. Where a router or a
+    Service sends it, pods of the canary may stay (abortScaleDownDelaySeconds, 0 for ever); what counts is the weight
+    (recorded: abort-delay-0), or where the active Service points (recorded: abort-during-post-promotion). Where the
+    stable template was put back, the newest pods are the stable ones.
     `stable`: the available pods of its ReplicaSet; where they are not known, what the Rollout counts, which has those
     of the canary in it."""
     whole = (now.available_replicas if stable is None else stable) >= now.replicas
@@ -55,7 +56,7 @@ def drained(now: Rollout, stable: int | None = None) -> bool:
         return now.blue_green.active == now.stable_hash and whole
     if now.is_routed and not now.is_fully_promoted:
         return routed_weight(now, shown=True) == 0 and whole
-    return not canary_pods(now) and whole
+    return not canary_pods(now) and whole and (now.is_fully_promoted or now.total_replicas <= now.replicas)
 
 
 def keeps_canary_pods(now: Rollout) -> bool:

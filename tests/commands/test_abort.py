@@ -201,3 +201,18 @@ def test_a_pause_that_may_not_be_lifted_is_not_said_to_be(waiting: World) -> Non
     assert "is aborted, but it is paused by hand, which keeps its pods" in ran.out
     assert ran.err.count("the pause by hand could not be lifted: not permitted to `patch`") == 1
     assert "resumed" not in ran.err
+
+
+@pytest.mark.every_pace
+def test_pods_of_a_version_between_the_two_take_traffic_too(waiting: World) -> None:
+    """Someone sets another image while the abort is waited for: no pod is of that one, and some of the one before."""
+
+    def another() -> None:
+        waiting.on_wait.remove(another)
+        image = ("set", "image", "companyos-api", "companyos-api=companyos-api:v1.4.0")
+        assert waiting.canary(*image, environ={"CANARY_USER": "ben"}).code == ExitCode.OK
+
+    waiting.on_wait.append(another)
+    ran = waiting.canary("abort")
+    left = {c["image"] for p in waiting.pods() for c in p["spec"]["containers"]}
+    assert "all traffic is on the stable version" not in ran.out or left == {"companyos-api:v1.0.0"}, ran
