@@ -39,27 +39,28 @@ class Track(Struct, frozen=True):
         rollout = snapshot.rollout
         if rollout.current_hash != hash:
             return self
-        track = replace(self, pods=self._problems(snapshot), troubled=self._troubled(snapshot))
+        found = pod_problems(snapshot)
+        track = replace(self, pods=self._problems(snapshot, found), troubled=self._troubled(snapshot, found))
         if rollout.aborted or rollout.step_index is None:
             return track
         return replace(track, step=rollout.step_index, weight=set_weight(rollout), share=pod_share(snapshot))
 
-    def _problems(self, snapshot: Snapshot) -> tuple[PodProblem, ...]:
+    def _problems(self, snapshot: Snapshot, found: tuple[PodProblem, ...]) -> tuple[PodProblem, ...]:
         """The newest of each pod, the one that waits longest for its image or next start first. All
         is forgotten once the pods that are wanted are ready."""
         current = snapshot.current
         if current is not None and 0 < current.desired <= current.ready:
             return ()
         newest = {p.pod: p for p in self.pods}
-        for problem in pod_problems(snapshot):
+        for problem in found:
             # Between two starts a crashing pod is Running, or Error, for a moment.
             if problem.reason.endswith("BackOff") or problem.pod not in newest:
                 newest[problem.pod] = problem
         return tuple(sorted(newest.values(), key=lambda p: not p.reason.endswith("BackOff")))
 
-    def _troubled(self, snapshot: Snapshot) -> Snapshot | None:
+    def _troubled(self, snapshot: Snapshot, found: tuple[PodProblem, ...]) -> Snapshot | None:
         """The newest Snapshot in which a pod waits for its image or next start, else in which one has any trouble."""
-        current, found = snapshot.current, pod_problems(snapshot)
+        current = snapshot.current
         if current is not None and 0 < current.desired <= current.ready:
             return None
         waits = any(p.reason.endswith("BackOff") for p in found)

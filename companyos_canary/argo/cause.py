@@ -1,13 +1,14 @@
 """Why a rollout ended badly or does not move: the metric, the pod, the controller's word. Pure."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from companyos_canary.analysis.evidence import too_few
 from companyos_canary.argo.limits import decided_of, limit_of, number_text
 from companyos_canary.argo.patches.record import action_of
 from companyos_canary.argo.phase import Phase, shown_phase, tells_of_an_earlier_version
-from companyos_canary.argo.pods import is_held, pod_message, pod_status, restarts
+from companyos_canary.argo.pods import PodState, pod_state
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.outcome import Cause, FailedMetric, PodProblem
 from companyos_canary.model.quantity import parse_time
@@ -25,19 +26,21 @@ _ON_THE_WAY = frozenset(
 )
 
 
-def cause(snapshot: Snapshot, now: datetime | None = None, phase: Phase | None = None) -> Cause | None:
-    """What keeps the newest revision from being promoted; None if nothing is wrong. `now` as in `is_held`; `phase`
-    where it is known what is shown."""
+def cause(
+    snapshot: Snapshot, now: datetime | None = None, phase: Phase | None = None, pods: Sequence[PodState] | None = None
+) -> Cause | None:
+    """What keeps the newest revision from being promoted; None if nothing is wrong. `now` as in `is_held`; `phase` and
+    `pods` where it is known what is shown of them."""
     phase = phase or shown_phase(snapshot.rollout)
     if phase.word == "Healthy":
         return None
     if phase.word == "Degraded" and tells_of_an_earlier_version(snapshot.rollout, phase):
         return None
     metrics = failed_metrics(snapshot)
-    pods = pod_problems(snapshot, now)
-    if phase.word != "Degraded" and not metrics and not pods:
+    problems = pod_problems(snapshot, now, pods)
+    if phase.word != "Degraded" and not metrics and not problems:
         return None
-    return Cause(_explained(snapshot, phase.message), metrics, pods, _by_hand(snapshot))
+    return Cause(_explained(snapshot, phase.message), metrics, problems, _by_hand(snapshot))
 
 
 def says_no_reason(message: str) -> bool:
@@ -109,17 +112,24 @@ def failed_metrics(snapshot: Snapshot) -> tuple[FailedMetric, ...]:
     )
 
 
-def pod_problems(snapshot: Snapshot, now: datetime | None = None) -> tuple[PodProblem, ...]:
-    """Pods of the newest revision that do not come up, and what forbids making any. `now` as in `is_held`."""
+def pod_problems(
+    snapshot: Snapshot, now: datetime | None = None, pods: Sequence[PodState] | None = None
+) -> tuple[PodProblem, ...]:
+    """Pods of the newest revision that do not come up, and what forbids making any. `now` as in `is_held`; `pods`
+    where their states are known."""
     current = snapshot.current
     refused = (PodProblem(current.name, "ReplicaFailure", current.failure, 0),) if current and current.failure else ()
-    own = (p for p in snapshot.pods if p.hash == snapshot.rollout.current_hash and not p.ready)
+    hash_ = snapshot.rollout.current_hash
+    if pods is None:
+        pods = [pod_state(p, now) for p in snapshot.pods if p.hash == hash_ and not p.ready]
     found = []
-    for pod in own:
-        status, again = pod_status(pod), restarts(pod)
-        held = pod.held[0] if status in _ON_THE_WAY and not pod.deleting and is_held(pod, now) else ""
+    for state in pods:
+        pod, status, again = state.pod, state.status, state.restarts
+        if pod.ready or pod.hash != hash_:
+            continue
+        held = pod.held[0] if status in _ON_THE_WAY and state.held else ""
         if status not in _ON_THE_WAY or held or (again and not pod.deleting):
-            found.append(PodProblem(pod.name, held or status, pod_message(pod), again))
+            found.append(PodProblem(pod.name, held or status, state.message, again))
     return (*refused, *found)
 
 

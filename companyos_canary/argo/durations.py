@@ -4,6 +4,7 @@ window of a query. Pure."""
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -264,7 +265,8 @@ def _step_row(
 Points = tuple[tuple[datetime, float | None], ...]
 
 
-def measured_courses(runs: tuple[AnalysisRun, ...]) -> dict[str, Points]:
+@lru_cache(maxsize=4)  # a panel of charts asks each second
+def measured_courses(runs: tuple[AnalysisRun, ...]) -> Mapping[str, Points]:
     """By the name of a metric: when it was measured and what, oldest first; None without a number."""
     found: dict[str, list[tuple[datetime, float | None]]] = {}
     for run in runs:

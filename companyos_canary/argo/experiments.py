@@ -10,7 +10,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from companyos_canary.argo.judged import JudgedRun, judged_run
-from companyos_canary.argo.pods import PodState, pod_message, pod_state, ready_containers
+from companyos_canary.argo.pods import PodState, pod_state, ready_containers
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import Experiment, ExperimentAnalysis, ExperimentTemplate
 from companyos_canary.model.row import Images, RunPhase, Says
@@ -179,7 +179,7 @@ def _template_row(part: TemplatePart) -> TemplateRow:
 
 def _template_pod(state: PodState) -> TemplatePod:
     ready, of = ready_containers(state.pod)
-    return TemplatePod(state.pod.name, state.status, state.pod.ready, ready, of, state.restarts, pod_message(state.pod))
+    return TemplatePod(state.pod.name, state.status, state.pod.ready, ready, of, state.restarts, state.message)
 
 
 def _analysis_row(part: AnalysisPart) -> AnalysisRow:

@@ -28,7 +28,7 @@ _COUNTED = timedelta(seconds=90)
 class Picture(Struct, frozen=True, dict=True):
     """`version` is the newest one, `stable` the one that was promoted last (empty if unknown);
     they are equal when nothing is in progress. `as_of`: when what is shown was true: now, or the last word before the
-    connection was lost. `pods` are the available ones,
+    connection was lost. `pods` are the available ones, `states` those of all,
     `canary_pods` those of the newest revision. `why` is for whoever tells what is wrong (`diagnosis.table.seen`)."""
 
     snapshot: Snapshot
@@ -45,6 +45,7 @@ class Picture(Struct, frozen=True, dict=True):
     pods: int
     actual_weight: int
     actual_percent: float
+    states: tuple[PodState, ...]
     live: Live | None = None
     why: Diagnosis | None = None
 
@@ -138,15 +139,19 @@ class Picture(Struct, frozen=True, dict=True):
     def pod_states(self) -> Mapping[str, tuple[PodState, ...]]:
         """By the uid of their ReplicaSet."""
         found: dict[str, list[PodState]] = {}
-        as_of = self.as_of
-        for pod in self.snapshot.pods:
-            found.setdefault(pod.owner_uid, []).append(pod_state(pod, as_of))
+        for state in self.states:
+            found.setdefault(state.pod.owner_uid, []).append(state)
         return {uid: tuple(states) for uid, states in found.items()}
 
     @cached_property
     def where(self) -> str:
         """`companyos @ prod-eu`."""
         return place_text(self.snapshot.rollout.namespace, self.place.context)
+
+    @cached_property
+    def roles(self) -> Mapping[str, str]:
+        """`stable`, `canary` or nothing, by the name of a ReplicaSet."""
+        return {r.name: self.snapshot.role_of(r.hash) for r in self.snapshot.replicasets}
 
     @cached_property
     def versions(self) -> Mapping[str, str]:
@@ -168,7 +173,8 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
     if rollout.is_fully_promoted and rollout.observed:
         promoted = newest
     as_of, phase = min(snapshot.stale_since or now, now), shown_phase(rollout)
-    found, far = cause(snapshot, as_of, phase), progress(snapshot, as_of, phase)
+    states = tuple([pod_state(pod, as_of) for pod in snapshot.pods])
+    found, far = cause(snapshot, as_of, phase, states), progress(snapshot, as_of, phase)
     if snapshot.stale_since or (found and found.pods):
         far = replace(far, until_end=None)  # no one knows when pods that do not start will
     actual = actual_weight(rollout, snapshot.canary_available, snapshot.available)
@@ -187,5 +193,6 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
         pods=snapshot.available,
         actual_weight=actual,
         actual_percent=actual_share(rollout, actual),
+        states=states,
         live=live,
     )

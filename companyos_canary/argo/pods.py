@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
@@ -176,15 +177,22 @@ def pod_share(snapshot: Snapshot) -> int | None:
     return actual_weight(rollout, snapshot.canary_available, snapshot.available)
 
 
-class PodState(Struct, frozen=True):
+class PodState(Struct, frozen=True, dict=True):
     """A pod as people are reported of it. `is_well`: it runs, has never been started again and does not leave, so
-    that all such pods are alike. `in_trouble`: it is not ready and says why, or has been started again."""
+    that all such pods are alike. `in_trouble`: it is not ready and says why, or has been started again; `held` as in
+    `is_held`."""
 
     pod: Pod
     status: str
     restarts: int
     is_well: bool
     in_trouble: bool
+    held: bool
+
+    @cached_property
+    def message(self) -> str:
+        """Why it is not ready."""
+        return pod_message(self.pod)
 
 
 _CALM = _STARTING | {"Running", "Terminating"}
@@ -193,8 +201,9 @@ _CALM = _STARTING | {"Running", "Terminating"}
 def pod_state(pod: Pod, now: datetime | None = None) -> PodState:
     status, again = pod_status(pod), restarts(pod)
     well = pod.ready and not pod.deleting and not again and status == "Running"
-    trouble = not pod.ready and not pod.deleting and (status not in _CALM or again > 0 or is_held(pod, now))
-    return PodState(pod, status, again, well, trouble)
+    held = not pod.ready and not pod.deleting and is_held(pod, now)
+    trouble = not pod.ready and not pod.deleting and (status not in _CALM or again > 0 or held)
+    return PodState(pod, status, again, well, trouble, held)
 
 
 _FAR = 5  # percent

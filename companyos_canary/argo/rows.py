@@ -404,7 +404,7 @@ def _services(picture: Picture) -> Services | None:
 
 
 def _replicaset(picture: Picture, r: ReplicaSet) -> ReplicaSetRow:
-    return pick(ReplicaSetRow, r, role=picture.snapshot.role_of(r.hash), version=picture.versions[r.name])
+    return pick(ReplicaSetRow, r, role=picture.roles[r.name], version=picture.versions[r.name])
 
 
 def _pod(picture: Picture, pod: Pod) -> PodRow:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from companyos_canary.argo.picture import Picture
-from companyos_canary.argo.pods import PodState, pod_message, ready_containers
+from companyos_canary.argo.pods import PodState, ready_containers
 from companyos_canary.errors import harmless
 from companyos_canary.model.rollout import BlueGreen
 from companyos_canary.model.workload import LogLine, ReplicaSet
@@ -89,7 +89,7 @@ def replicas_lines(picture: Picture, facts: Facts, detail: Detail) -> list[Line]
     said = {p.message for p in picture.cause.pods} if picture.cause else set()
     for replicaset in picture.snapshot.replicasets:
         pods = picture.pod_states.get(replicaset.uid, ())
-        role = picture.snapshot.role_of(replicaset.hash)
+        role = picture.roles[replicaset.name]
         if role or replicaset.desired or replicaset.replicas or pods:
             lines.append(_head(picture, facts, replicaset, widths, pods))
             lines += pod_lines(pods, facts, picture.now, detail, said)
@@ -141,14 +141,14 @@ def _role_text(picture: Picture, replicaset: ReplicaSet, role: str) -> str:
 
 
 def _present(picture: Picture, replicaset: ReplicaSet) -> bool:
-    return bool(picture.snapshot.role_of(replicaset.hash) or replicaset.desired or replicaset.replicas)
+    return bool(picture.roles[replicaset.name] or replicaset.desired or replicaset.replicas)
 
 
 def _name(picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int], mark: str) -> str:
     """`⧉ canary  v1.1.0  revision 8  `, in columns."""
     room, _, revisions = widths
     name = shorten(picture.versions[replicaset.name], room, facts.symbols)
-    role = _role_text(picture, replicaset, picture.snapshot.role_of(replicaset.hash))
+    role = _role_text(picture, replicaset, picture.roles[replicaset.name])
     return f"  {mark} {role}  {filled(name, room)}  revision {replicaset.revision:<{revisions}}  "
 
 
@@ -192,7 +192,7 @@ def _pod(state: PodState, facts: Facts, now: datetime) -> Line:
 
 def _message(state: PodState) -> str:
     """Why a pod in trouble is not ready."""
-    return pod_message(state.pod) if state.in_trouble or state.pod.held[1] else ""
+    return state.message if state.in_trouble or state.pod.held[1] else ""
 
 
 _ROLES: dict[str, Tone] = {"canary": "hint", "stable": "success"}
