@@ -43,6 +43,7 @@ def plain(run: AnalysisRun, step: str = "", *, full: bool) -> tuple[str, ...]:
         keyed(
             f"run={run.name}{at} metric={j.row.name} phase={j.phase}",
             value=number_text(j.row.known),
+            answer=j.row.text,
             of=str(j.row.values) if j.row.which else "",
             limit=f"{j.row.limit.value:g}" if j.row.limit else "",
             failed=str(j.row.failed),
@@ -50,6 +51,7 @@ def plain(run: AnalysisRun, step: str = "", *, full: bool) -> tuple[str, ...]:
             planned=str(j.row.planned) if j.row.planned else "",
             **advice.pairs(j.row.advice),
             message=j.message,
+            note=j.row.remark,
             **(_asked(j) if full or _is_bad(j) else {}),
         )
         for j in judged(run)

@@ -89,6 +89,18 @@ def test_an_answer_that_is_not_json_passes_without_its_condition_and_that_is_sai
         assert (told in shown) == (name in NOT_JSON), words
 
 
+def test_a_pipe_has_the_answer_and_what_it_is_worth(world: World) -> None:
+    out = with_run(world, "web-string").canary("analysis").out
+    assert ' answer="\\"text\\"" ' in out
+    assert "note=" not in out
+
+
+def test_a_pipe_says_that_an_answer_passed_without_its_condition(world: World) -> None:
+    out = with_run(world, "web-text").canary("analysis").out
+    assert ' answer="all good" ' in out
+    assert ' note="the answer is not JSON, which passes without a look at the conditions"' in out
+
+
 def test_a_job_that_still_runs_was_not_measured_yet(world: World) -> None:
     metric = with_run(world, "job-ok", 0).canary("analysis", "-o", "json").json["data"]["runs"][0]["metrics"][0]
     assert (metric["verdict"], metric["phase"], metric["value"]) == ("waiting", "Running", None)
