@@ -85,9 +85,9 @@ def _against_a_limit(bad: str, all_: str, share: float) -> str:
 
 def _against_stable(bad: str, all_: str, stable_bad: str, stable: str) -> str:
     """The signed root of a likelihood ratio: how much better two shares explain the bad requests than one for both.
-    Where few are expected it is nearer to the exact test than a difference over its standard error. A tenth of a
+    Where few are expected it is nearer to the exact test than a difference over its standard error. A twentieth of a
     request is the stable version's: nothing has no logarithm."""
-    own, other = f"clamp_min({bad} - 0.1, 0.1)", f"({stable_bad} + 0.1)"
+    own, other = f"clamp_min({bad} - 0.05, 0.05)", f"({stable_bad} + 0.05)"
     both, requests = f"({own} + {other})", f"({all_} + {stable})"
     return (
         f"sgn({own} / {all_} - {other} / {stable})\n    * sqrt(2 * abs(\n      {own} * ln({own} / {all_})"
