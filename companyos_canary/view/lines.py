@@ -211,7 +211,7 @@ def part_text(part: Part) -> str:
 
 
 def width(line: Iterable[Part]) -> int:
-    return sum(columns_of(p if isinstance(p, str) else p[0]) for p in line)
+    return columns_of("".join([p if isinstance(p, str) else p[0] for p in line]))
 
 
 def _parts(cell: Cell) -> Sequence[Part]:
