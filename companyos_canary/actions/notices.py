@@ -4,6 +4,7 @@ Upstream: argoproj/notifications-engine pkg/api and pkg/triggers.
 """
 
 import base64
+import contextlib
 import copy
 import re
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,8 @@ from companyos_canary.analysis.gotemplate_time import Moment, moment_of
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.delivery.message import Destination
 from companyos_canary.delivery.services import PARTS
-from companyos_canary.errors import CanaryError, NotFound, near
+from companyos_canary.diagnosis.control import CONTROLLER
+from companyos_canary.errors import CanaryError, DeniedError, NotFound, near
 from companyos_canary.lint.documents import Unreadable, read
 
 CONFIG_MAP = "argo-rollouts-notification-configmap"
@@ -59,15 +61,26 @@ class NoticeVerdict(Struct, frozen=True):
     problem: str = ""
 
 
-def notice_config(cluster: Cluster) -> dict[str, str]:
-    """Raises NotFound where notifications are not configured in the namespace."""
-    found = cluster.object("v1", "configmaps", CONFIG_MAP)
-    if found is None:
-        raise NotFound(
-            f"notifications are not configured: ConfigMap `{CONFIG_MAP}` not found in namespace `{cluster.namespace}`",
-            hint="choose another namespace with -n, or a file with --config-map",
-        )
-    return data_of_config(found)
+class NoticeConfig(Struct, frozen=True):
+    """The data of the ConfigMap, and the namespace that it and the Secret are in; `place` is None for a file."""
+
+    data: dict[str, str]
+    place: Cluster | None = None
+
+
+def notice_config(cluster: Cluster) -> NoticeConfig:
+    """That of the namespace, else that of the controller, which is where the controller looks unless it lets namespaces
+    have their own. Raises NotFound where notifications are configured in neither."""
+    if (found := cluster.object("v1", "configmaps", CONFIG_MAP)) is not None:
+        return NoticeConfig(data_of_config(found), cluster)
+    there = Cluster(cluster.transport, CONTROLLER, cluster.context, timeout=cluster.timeout)
+    with contextlib.suppress(DeniedError):
+        if (found := there.object("v1", "configmaps", CONFIG_MAP)) is not None:
+            return NoticeConfig(data_of_config(found), there)
+    raise NotFound(
+        f"notifications are not configured: ConfigMap `{CONFIG_MAP}` not found in namespace `{cluster.namespace}`",
+        hint="choose another namespace with -n, or a file with --config-map",
+    )
 
 
 def data_of_config(obj: Mapping[str, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import typer
 from msgspec import Struct
 
 from companyos_canary.actions.notices import (
+    NoticeConfig,
     NoticeService,
     NoticeTemplate,
     NoticeTrigger,
@@ -105,9 +106,10 @@ def notifications(
     """Show the templates and triggers of notifications, evaluate a trigger's conditions for a Rollout now, and print
     or send the message that a template makes of it.
 
-    It reads the ConfigMap argo-rollouts-notification-configmap; and the Secret argo-rollouts-notification-secret where
-    a recipient's service, or the message sent to it, needs one of its values. `template notify` prints the message as
-    YAML unless --recipient names who gets it. Nothing that is printed shows a value of the Secret.
+    It reads the ConfigMap argo-rollouts-notification-configmap, that of namespace argo-rollouts where yours has none;
+    and the Secret argo-rollouts-notification-secret next to it where a recipient's service, or the message sent to it,
+    needs one of its values. `template notify` prints the message as YAML unless --recipient names who gets it. Nothing
+    that is printed shows a value of the Secret.
     """
     if what not in _ACTIONS:
         hint = near(what, _ACTIONS, "use template or trigger")
@@ -117,14 +119,17 @@ def notifications(
         raise UsageError(f"`{printable(action)}` is nothing to do with a {what}", hint=hint)
     if action != "get" and name is None:
         raise UsageError(f"the name of the {what} is missing", hint=f"`canary notifications {what} get` lists them")
-    config = data_of_config(_file(session, config_map)) if config_map else notice_config(session.cluster)
+    found = NoticeConfig(data_of_config(_file(session, config_map))) if config_map else notice_config(session.cluster)
+    if found.place and found.place.namespace != session.cluster.namespace:
+        session.note(f"notifications are configured in namespace `{found.place.namespace}`")
+    config = found.data
     if what == "template":
         templates = notice_templates(config, name)
         if action == "notify":
             written, ignored = as_read(templates[0].name, definitions(config, what, (name or "",))[name or ""])
             for field in ignored:
                 session.note(printable(f"`{field}` is not a field of a template: it is ignored"))
-            asked = _Notifying(session, config, templates[0].name, written, rollout_file, secret)
+            asked = _Notifying(session, found, templates[0].name, written, rollout_file, secret)
             return asked.answer([_destination(r) for r in recipients or ["console:stdout"]])
         return _templates(session, templates, definitions(config, what, (t.name for t in templates)))
     triggers = notice_triggers(config, name)
@@ -186,7 +191,7 @@ class _Notifying(Struct, dict=True):
     """One message and who gets it. The Secret is read once, and only if a recipient needs it."""
 
     session: base.Session
-    config: Mapping[str, str]
+    config: NoticeConfig
     name: str
     written: Mapping[str, Any]
     file: str | None
@@ -201,7 +206,8 @@ class _Notifying(Struct, dict=True):
         if self.secret == ":empty":
             return {}
         found = _file(self.session, self.secret, "Secret") if self.secret else None
-        return notice_secret(self.session.cluster) if found is None else values_of_secret(found)
+        place = self.config.place or self.session.cluster
+        return notice_secret(place) if found is None else values_of_secret(found)
 
     def answer(self, destinations: Sequence[Destination]) -> base.Answer:
         from companyos_canary.render.templates import to_yaml
@@ -239,7 +245,7 @@ class _Notifying(Struct, dict=True):
 
     def _service(self, to: Destination) -> NoticeService:
         """Raises NotFound, and Refused for one that is not sent to from here."""
-        found = notice_service(self.config, to.service)
+        found = notice_service(self.config.data, to.service)
         if found.kind not in SERVICES:
             words = (
                 _PLUGIN,

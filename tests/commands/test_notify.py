@@ -14,7 +14,7 @@ from companyos_canary.delivery.message import Mail, Parcel, Post
 from companyos_canary.errors import ExitCode, Unreachable
 from companyos_canary.model.http import Response
 from companyos_canary.sandbox.faults.effects import Answer, Fault
-from companyos_canary.sandbox.kinds import CONFIGMAP, SECRET
+from companyos_canary.sandbox.kinds import CONFIGMAP, NAMESPACE, SECRET
 from tests.world import Ran, World
 
 RECORDED = yaml.safe_load((Path(__file__).parent / "notify" / "recorded.yaml").read_text())
@@ -157,6 +157,26 @@ def test_only_a_service_with_a_reference_reads_the_secret(recorded: World) -> No
     assert reads() == 0
     assert notify(recorded, "plain", "slack:ops", "mattermost:town").code == ExitCode.OK
     assert reads() == 1
+
+
+def test_the_configuration_of_the_controller_counts_where_the_namespace_has_none(waiting: World) -> None:
+    services = waiting.carry_out = Services()
+    theirs = {**META, "namespace": "argo-rollouts"}
+    waiting.store.create(NAMESPACE, {"metadata": {"name": "argo-rollouts"}})
+    waiting.store.create(CONFIGMAP, {"metadata": theirs, "data": RECORDED["config"]})
+    data = {k: base64.b64encode(v.encode()).decode() for k, v in RECORDED["secret"].items()}
+    secret = {"metadata": {**theirs, "name": "argo-rollouts-notification-secret"}, "data": data}
+    waiting.store.create(SECRET, secret)
+    ran = notify(waiting, "plain", "mattermost:town")
+    assert (ran.code, ran.err) == (ExitCode.OK, "notifications are configured in namespace `argo-rollouts`\n")
+    (sent,) = services.sent
+    assert isinstance(sent, Post)
+    assert sent.headers["Authorization"] == "Bearer xoxb-SLACK"
+    waiting.faults.add(Fault(Answer(403), path="/namespaces/argo-rollouts/"))
+    ran = notify(waiting, "plain", "mattermost:town")
+    assert ran.code == ExitCode.NOT_FOUND
+    configured(waiting, {"template.plain": "message: ours"})
+    assert notify(waiting, "plain").out == "message: ours\n"
 
 
 def test_who_may_not_read_the_secret_is_denied_and_nothing_is_sent(recorded: World) -> None:
