@@ -15,7 +15,8 @@ _DROPPED = ("--loglevel", "--kloglevel", "--cache-dir")  # of logs and caches th
 _VALUED = {*_BEFORE, *_DROPPED, "-o", "--output", "-e", "--env", "--field", "-f", "--file", "--filename", "-l"}
 _VALUED |= {"--selector", "--timeout", "-t", "--timeout-seconds", "--to-revision", "--to", "-i", "--in", "--reason"}
 _VALUED |= {"--rollout", "--container", "--from", "--from-file", "--name", "--generate-name", "--instance-id"}
-_VALUED |= {"--argument", "--config-map", "--secret", "--recipient"}
+_VALUED |= {"--argument", "--config-map", "--secret", "--recipient", "--rollout-file", "--older", "--scrape-interval"}
+_VALUED |= {"--to-weight", "--if-step", "--if-revision", "--heartbeat", "--ci", "--summary"}
 _SHORT = ("-n", "-o", "-a", "-f", "-l", "-t", "-i")
 _LEVELLED = {"get", "list", "set", "status", "promote", "abort", "pause", "retry", "restart", "undo", "terminate"}
 
@@ -47,7 +48,7 @@ def translated(arguments: Sequence[str]) -> Sequence[str]:
     if not line or line[0].startswith("-"):
         return arguments
     verb, rest = line[0], _common(line[0], line[1:])
-    of = _LINES.get(verb)
+    of = LINES.get(verb)
     found = of(_taken_apart(verb, rest)) if of else None
     return found or [verb, *rest]
 
@@ -104,12 +105,17 @@ def _taken_apart(verb: str, rest: list[str]) -> _Line:
             line.words.append(word)
             continue
         name, equals, value = word.partition("=")
-        valued = name in _VALUED or (name == "-a" and verb in ("create", "verify"))
+        valued = takes_value(verb, name)
         if equals and name.startswith("-"):
             line.options.append((name, value))
         else:
             line.options.append((name, next(words, None) if valued else None))
     return line
+
+
+def takes_value(verb: str, option: str) -> bool:
+    """Whether the next word is the option's, and not one of its own."""
+    return option in _VALUED or (option == "-a" and verb in ("create", "verify"))
 
 
 def _name(word: str) -> str:
@@ -207,7 +213,7 @@ def _version(line: _Line) -> list[str] | None:
     return line.put("version", *line.words, "--client") if line.taken("--short") else None
 
 
-_LINES: dict[str, Callable[[_Line], list[str] | None]] = {
+LINES: dict[str, Callable[[_Line], list[str] | None]] = {
     "get": _get,
     "list": _list,
     "set": _set,

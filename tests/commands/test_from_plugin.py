@@ -2,12 +2,14 @@
 
 import re
 import shlex
+from importlib import import_module
 
 import pytest
+import typer
 import yaml
 from msgspec import Struct
 
-from companyos_canary.commands.aliases import translated
+from companyos_canary.commands.aliases import LINES, takes_value, translated
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT
 from tests import docs
@@ -132,6 +134,15 @@ def test_a_line_of_the_page_runs_or_is_refused_with_ours(stage: World, row: Row)
         assert stage.canary(*row.theirs).code != ExitCode.USAGE
     ran = stage.canary(*row.ours)
     assert ran.code != ExitCode.USAGE, ran
+
+
+@pytest.mark.parametrize("verb", sorted(set(LINES) - {"set"}))
+def test_the_value_of_an_option_of_ours_stays_with_it(verb: str) -> None:
+    app = typer.Typer()
+    app.command()(import_module(f"companyos_canary.commands.{verb}").command)
+    options = [p for p in typer.main.get_command(app).params if p.param_type_name == "option"]
+    valued = [name for p in options if not getattr(p, "is_flag", False) for name in p.opts]
+    assert [name for name in valued if not takes_value(verb, name)] == []
 
 
 @pytest.mark.parametrize("row", [r for r in rows() if not r.refused], ids=lambda r: " ".join(r.theirs))

@@ -204,6 +204,22 @@ def test_config_map_and_secret_may_be_files(waiting: World) -> None:
     assert (ran.code, "there is no Secret in it" in ran.err) == (ExitCode.USAGE, True)
 
 
+def test_with_files_alone_no_cluster_is_asked(waiting: World) -> None:
+    services = waiting.carry_out = Services()
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": META, "data": RECORDED["config"]}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": META, "stringData": RECORDED["secret"]}
+    rollout = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "filed"}}
+    for name, obj in (("config", config), ("secret", secret), ("rollout", rollout)):
+        (waiting.folder / f"{name}.yaml").write_text(yaml.safe_dump(obj))
+    waiting.requests.clear()
+    files = ("--rollout-file", "rollout.yaml", "--config-map", "config.yaml", "--secret", "secret.yaml")
+    ran = waiting.canary("notifications", "template", "notify", "plain", *files, "--recipient", "mattermost:town")
+    assert (ran.code, waiting.requests) == (ExitCode.OK, []), ran
+    (sent,) = services.sent
+    assert isinstance(sent, Post)
+    assert json.loads(sent.body)["message"] == "plain filed"
+
+
 def test_several_recipients_get_it_one_after_the_other_and_the_first_that_fails_ends_it(recorded: World) -> None:
     recorded.carry_out = Services(Response(200, {}, TAKEN), Response(404, {}, b"no such channel"))
     ran = notify(recorded, "plain", "console:stdout", "slack:ops", "mattermost:none", "bare:x")
