@@ -43,6 +43,7 @@ def test_scripts_get_the_condition_and_its_evidence(world: World) -> None:
     assert found["abort_on"]["evidence"].endswith("is in ImagePullBackOff")
 
 
+@pytest.mark.prompt_only("asserts the seconds after which it aborts")
 def test_nothing_that_moves_for_so_long_aborts(world: World) -> None:
     began = world.now
     ran = world.canary("deploy", "bad-tag", "--abort-on", "stuck=1m")

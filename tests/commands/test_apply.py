@@ -269,9 +269,8 @@ def test_roll_starts_it(world: World) -> None:
     ran = world.canary("apply", "v1.5.0", "--roll")
     assert ran.code == ExitCode.OK
     assert ran.out.splitlines()[-1] == "a canary has started: follow it with `canary watch`"
-    world.advance(60)
+    world.until(lambda r: r.observed and r.is_fully_promoted)
     assert world.rollout().image() == "companyos-api:v1.5.0"
-    assert world.rollout().is_fully_promoted
 
 
 def test_a_dry_run_says_what_would_change_and_what_it_would_start(world: World) -> None:

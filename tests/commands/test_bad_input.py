@@ -340,8 +340,7 @@ def test_ctrl_c_while_it_is_followed(world: World) -> None:
     assert ran.code == ExitCode.INTERRUPTED
     assert "no longer watching: the rollout of v1.1.0 continues" in ran.err
     assert "stop:  canary abort" in ran.err
-    world.advance(60)
-    assert world.rollout().is_fully_promoted
+    world.until(lambda r: r.is_fully_promoted)
 
 
 def test_ctrl_c_with_json_is_an_envelope(world: World) -> None:

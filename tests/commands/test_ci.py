@@ -9,7 +9,7 @@ import pytest
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.provider import TransportError
-from tests.commands.conftest import freeze
+from tests.commands.conftest import freeze, is_judged
 from tests.docs import ROOT
 from tests.world import World
 
@@ -235,7 +235,7 @@ def test_the_timeline_does_without_events(world: World) -> None:
 
 
 def test_the_timeline_of_an_abort_by_hand(running: World) -> None:
-    running.until(lambda r: (r.step_index or 0) > 2)
+    running.until(lambda r: r.step_index == 3 and is_judged(r))
     running.advance(2)
     running.canary("abort")
     found = [became for became, _ in rows(summary(running, "watch"))]
@@ -263,6 +263,7 @@ def test_a_gitlab_report_is_written_only_where_it_is_asked_for(world: World) -> 
 def test_words_of_the_cluster_are_no_commands_on_any_line(world: World) -> None:
     world.canary("deploy", "v1.1.0", "--no-wait")
     world.advance(2)
+    world.until(lambda r: r.observed)
     freeze(world)
     message = "InvalidSpec: ##[set-output name=verdict]healthy"
     world.patch({"status": {"phase": "Degraded", "message": message}}, "status")

@@ -42,6 +42,7 @@ def runs(world: World) -> list[dict[str, Any]]:
     return list(world.store.items(ANALYSISRUN, "companyos"))
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_all_objects_of_a_file_are_created(world: World) -> None:
     ran = world.canary("create", "-f", written(world, COMPARE, template_object()))
     assert (ran.code, ran.out, ran.err) == (

@@ -57,6 +57,7 @@ def test_json_has_the_facts(waiting: World) -> None:
     assert set(data["events"][0]) == {"at", "type", "reason", "kind", "name", "message", "count"}
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_following_shows_each_new_one_once_until_ctrl_c(waiting: World) -> None:
     before = len(waiting.canary("events").out.splitlines())
     waiting.canary("promote", "--no-wait")

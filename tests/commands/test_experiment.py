@@ -31,7 +31,8 @@ def measured(world: World) -> bool:
     status = world.store.read(EXPERIMENT, "companyos", "compare").get("status") or {}
     ready = [t.get("readyReplicas") for t in status.get("templateStatuses") or []]
     runs = world.store.items(ANALYSISRUN, "companyos")
-    return bool(runs and (runs[0].get("status") or {}).get("metricResults")) or (bool(ready) and 0 in ready)
+    failed = any("ImagePull" in str(pod.get("status")) for pod in world.pods())
+    return failed or (1 in ready and bool(runs and (runs[0].get("status") or {}).get("metricResults")))
 
 
 @pytest.fixture

@@ -192,6 +192,7 @@ def test_what_was_aborted_stays_aborted_once_the_next_version_ships(world: World
     assert "revision=3 version=v1.3.0 outcome=promoted" in after
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_a_replicaset_that_is_used_again_keeps_how_it_ended_before(world: World) -> None:
     world.canary("deploy", "v1.2.0", "-q")
     world.canary("undo", "-q")

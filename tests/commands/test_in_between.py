@@ -155,6 +155,7 @@ def test_of_two_people_who_approve_a_pause_one_moves_it_by_one_step(
     ran = world.canary("promote")
     assert ran.code == ExitCode.REFUSED, ran
     assert "has moved on to step 2/3" in ran.err
+    world.until(lambda r: r.step_index == 3)
     world.advance(20)
     assert world.rollout().step_index == 3
     assert world.rollout().pause_conditions

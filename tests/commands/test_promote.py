@@ -64,6 +64,7 @@ def test_both_pauses_at_once_are_lifted_in_order_and_the_step_goes_on(waiting: W
     waiting.until(lambda r: r.is_fully_promoted)
 
 
+@pytest.mark.prompt_only("the analysis has ended by the time that a late pause is seen")
 def test_a_pause_by_hand_alone_is_lifted_and_no_step_is_skipped(running: World) -> None:
     running.canary("pause")
     index = running.rollout().step_index

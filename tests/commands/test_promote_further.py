@@ -127,6 +127,7 @@ def test_a_full_promote_of_another_tool_is_known_by_the_controllers_event(world_
     assert told == "100 %: someone promoted it in full meanwhile, and this command promoted nothing"
 
 
+@pytest.mark.prompt_only("a full promote that is not over yet is seen without an Event")
 def test_someone_elses_promotes_are_told_where_no_event_is_kept(waiting: World) -> None:
     """A pause that waits for a person ends by a promote only."""
     waiting.allowed = lambda asked: asked.resource != "events"

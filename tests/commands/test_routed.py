@@ -34,9 +34,10 @@ def routed(tmp_path: Path) -> Callable[..., World]:
             made = world.answer(create_request(obj, KINDS[obj["kind"]], "companyos"))
             assert made.status == 201, made.body
         world.advance(10 + starts_in)
+        world.until(lambda r: r.observed and r.is_fully_promoted and r.available_replicas == r.replicas)
         assert world.canary("deploy", "v2", "--rollout", "companyos-api", "-n", "companyos", "--no-wait").code == 0
         world.advance(10)
-        assert world.rollout().pause_conditions
+        world.until(lambda r: bool(r.pause_conditions))
         return world
 
     return begin

@@ -40,6 +40,7 @@ def verified(world: World) -> bool | None:
     return world.rollout("web").weights_verified
 
 
+@pytest.mark.prompt_only("asserts the seconds in which the router alone is late")
 def test_the_step_waits_until_the_router_has_the_weight(lagging: Callable[[float], World]) -> None:
     world = lagging(20)
     assert world.canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
@@ -88,6 +89,7 @@ def test_the_requests_go_where_the_router_has_them_and_not_where_they_were_asked
     assert (verified(world), served(world)) == (True, 0)
 
 
+@pytest.mark.prompt_only("asserts the seconds in which the router alone is late")
 def test_a_router_that_is_no_longer_late_has_the_newest_weight(lagging: Callable[[float], World]) -> None:
     world = lagging(600)
     world.canary("deploy", "v1.1.0", "--no-wait")

@@ -126,6 +126,7 @@ def test_what_the_metrics_count_too_is_in_the_json_and_the_ci_output_of_a_releas
     assert [w["code"] for w in asked["warnings"]] == ["scope"]
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_the_metrics_of_a_canary_say_that_its_share_is_another_one(tmp_path: Path) -> None:
     world = two_services(tmp_path, WIDE)
     nameless(world)

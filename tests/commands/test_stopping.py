@@ -43,24 +43,24 @@ def test_an_abort_is_one_patch_that_takes_back_a_full_promote(waiting: World) ->
     assert json.loads(patch.body) == {"status": {"abort": True, "promoteFull": False}}
 
 
+def in_its_steps(world: World) -> None:
+    world.canary("deploy", "v1.1.0", "--no-wait")
+    world.advance(2)
+    world.until(lambda r: r.observed and not r.is_fully_promoted)
+
+
 STATES: dict[str, Callable[[World], object]] = {
     "analysis": lambda w: w.canary("deploy", "v1.1.0", "--no-wait"),
     "bad image": lambda w: w.canary("deploy", "bad-v2", "--no-wait"),
     "crash": lambda w: w.canary("deploy", "crash-v2", "--no-wait"),
     "full promote": stuck_in_full_promote,
-    "paused by hand": lambda w: (w.canary("deploy", "v1.1.0", "--no-wait"), w.advance(2), w.canary("pause")),
+    "paused by hand": lambda w: (in_its_steps(w), w.canary("pause")),
     "not seen yet": lambda w: (
-        w.canary("deploy", "v1.1.0", "--no-wait"),
-        w.advance(2),
+        in_its_steps(w),
         w.patch({"spec": {"template": {"metadata": {"annotations": {"a": "b"}}}}}),
     ),
-    "aborted": lambda w: (w.canary("deploy", "v1.1.0", "--no-wait"), w.advance(2), w.canary("abort", "--no-wait")),
-    "retried": lambda w: (
-        w.canary("deploy", "v1.1.0", "--no-wait"),
-        w.advance(2),
-        w.canary("abort"),
-        w.canary("retry"),
-    ),
+    "aborted": lambda w: (in_its_steps(w), w.canary("abort", "--no-wait")),
+    "retried": lambda w: (in_its_steps(w), w.canary("abort"), w.canary("retry")),
 }
 
 
@@ -232,6 +232,7 @@ def test_an_apply_that_the_controller_calls_invalid_ends_at_once(empty: World) -
     assert (empty.now - began).total_seconds() < 10
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_a_deadline_is_not_called_a_request(world: World) -> None:
     """Controller 1.9.1 writes RolloutAborted over ProgressDeadlineExceeded (recorded)."""
     world.canary("deploy", "bad-v2", "--no-wait")

@@ -179,6 +179,7 @@ def test_what_is_read_as_in_progress_once_it_was_aborted_is_no_refusal(running: 
     assert running.rollout().image().endswith(":v1.1.0")
 
 
+@pytest.mark.prompt_only("a late abort takes the seconds that are given to all of it")
 def test_the_time_that_is_over_is_the_one_that_was_given(running: World) -> None:
     """Part of it went by before the new version was sent."""
     working, waits = running.sandbox, list[int]()

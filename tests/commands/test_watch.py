@@ -87,6 +87,7 @@ def test_another_version_meanwhile_is_6(running: World) -> None:
     assert (ran.code, ran.last.split()[0]) == (ExitCode.SUPERSEDED, "verdict=superseded")
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_the_time_is_124_and_the_rollout_goes_on(running: World) -> None:
     ran = running.canary("watch", "--timeout", "2s")
     assert ran.code == ExitCode.TIMEOUT

@@ -140,6 +140,7 @@ def test_leaving_with_q_says_that_the_rollout_goes_on(running: World) -> None:
     assert "no longer watching: the rollout of v1.1.0 continues, now at 10 %" in ran.out
 
 
+@pytest.mark.prompt_only("asserts how far it came in a number of seconds")
 def test_stay_goes_on_with_the_next_version(running: World) -> None:
     def next_one() -> None:
         if running.rollout().is_fully_promoted:
@@ -152,6 +153,7 @@ def test_stay_goes_on_with_the_next_version(running: World) -> None:
     assert "no longer watching: v1.2.1 is stable" in ran.out
 
 
+@pytest.mark.prompt_only("asserts how far it came in a number of seconds")
 def test_stay_in_a_pipe_ends_with_its_time(running: World) -> None:
     ran = running.canary("watch", "--stay", "--timeout", "90s")
     assert ran.code == ExitCode.TIMEOUT
