@@ -205,9 +205,9 @@ class _Notifying(Struct, dict=True):
     def secrets(self) -> dict[str, bytes]:
         if self.secret == ":empty":
             return {}
-        found = _file(self.session, self.secret, "Secret") if self.secret else None
-        place = self.config.place or self.session.cluster
-        return notice_secret(place) if found is None else values_of_secret(found)
+        if self.secret:
+            return values_of_secret(_file(self.session, self.secret, "Secret"))
+        return notice_secret(self.config.place or self.session.cluster)
 
     def answer(self, destinations: Sequence[Destination]) -> base.Answer:
         from companyos_canary.render.templates import to_yaml

@@ -212,6 +212,7 @@ def test_with_files_alone_no_cluster_is_asked(waiting: World) -> None:
     for name, obj in (("config", config), ("secret", secret), ("rollout", rollout)):
         (waiting.folder / f"{name}.yaml").write_text(yaml.safe_dump(obj))
     waiting.requests.clear()
+    waiting.connect = lambda *_: pytest.fail("no cluster is needed")  # type: ignore[method-assign]
     files = ("--rollout-file", "rollout.yaml", "--config-map", "config.yaml", "--secret", "secret.yaml")
     ran = waiting.canary("notifications", "template", "notify", "plain", *files, "--recipient", "mattermost:town")
     assert (ran.code, waiting.requests) == (ExitCode.OK, []), ran
