@@ -1,10 +1,14 @@
 """The real world of a run, as far as it can be tried without one."""
 
+import gc
 from pathlib import Path
 
 import pytest
 
+from companyos_canary import adapters
 from companyos_canary.adapters import program
+from companyos_canary.cluster.client import Cluster
+from tests.world import HandleTransport, World
 
 
 def installed(folder: Path) -> Path:
@@ -42,3 +46,16 @@ def test_a_program_that_was_started_as_a_module_is_the_one_beside_its_python(tmp
     assert program({}, tmp_path, started_as, python) == ".venv/bin/canary"
     own.unlink()
     assert program({}, tmp_path, started_as, python) == (".venv/bin/python3 -m companyos_canary")
+
+
+@pytest.mark.parametrize(("before", "after"), [(200_000, 700), (500, 500)])
+def test_what_follows_collects_again_what_it_does_not_need_any_more(tmp_path: Path, before: int, after: int) -> None:
+    kept = gc.get_threshold()
+    gc.set_threshold(before)
+    try:
+        adapters.feed(Cluster(HandleTransport(World(tmp_path)), "companyos"), "companyos-api").close()
+        assert gc.get_threshold()[0] == after
+        assert (gc.get_freeze_count() > 1_000) is (before > after)
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*kept)
