@@ -21,11 +21,13 @@ from tests import builders
 from tests.cluster.wire import Server, answer
 from tests.world import START, Pipe, Ran, World
 
-HEAVY = ("kubernetes", "httpx", "rich", "yaml", "msgspec", "urllib3", "pydantic")
+HEAVY = ("kubernetes", "httpx", "rich", "yaml", "msgspec", "urllib3", "pydantic", "logging")
 # Modules of ours that are large, and that a line of `status` needs none of.
 OF_OTHERS = (
     "companyos_canary.argo.rows",
     "companyos_canary.argo.events",
+    "companyos_canary.argo.metric_rows",
+    "companyos_canary.analysis.sequential",
     "companyos_canary.actions.explain",
     "companyos_canary.actions.change",
     "companyos_canary.diagnosis.table",
@@ -75,7 +77,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "logs": CLIENT | CONFIG,
     "init": CLIENT | CONFIG,
     "lint": CONFIG,
-    "plan": CONFIG,
+    "plan": CONFIG | {"logging"},
     "render": CONFIG,
     "diff": CLIENT | CONFIG,
     "apply": CLIENT | CONFIG,
@@ -83,7 +85,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "completion": set(),
     "schema": {"yaml"},
     "demo": set(),
-    "sandbox": {"yaml"},
+    "sandbox": {"yaml", "logging"},
     "version": CLIENT | CONFIG,
 }
 GIVEN = {

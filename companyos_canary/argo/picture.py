@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,7 +11,6 @@ from msgspec.structs import replace
 from companyos_canary.argo.cause import cause
 from companyos_canary.argo.durations import Points, first_look, measured_courses, weight_starts
 from companyos_canary.argo.endings import since, waits_for_a_person
-from companyos_canary.argo.metric_rows import MetricRow, metric_rows
 from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.pods import PodState, contradicts, pod_share, pod_state
 from companyos_canary.argo.progress import Progress, progress, started_at
@@ -21,6 +21,9 @@ from companyos_canary.model.outcome import Cause, Diagnosis
 from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import place_text
 from companyos_canary.model.snapshot import Live, Snapshot
+
+if TYPE_CHECKING:
+    from companyos_canary.argo.metric_rows import MetricRow
 
 _COUNTED = timedelta(seconds=90)
 
@@ -36,7 +39,7 @@ class Picture(Struct, frozen=True, dict=True):
     as_of: datetime
     place: Place
     progress: Progress
-    metrics: tuple[MetricRow, ...]
+    metrics: "tuple[MetricRow, ...]"
     cause: Cause | None
     version: str
     stable: str
@@ -178,13 +181,18 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
     if snapshot.stale_since or (found and found.pods):
         far = replace(far, until_end=None)  # no one knows when pods that do not start will
     actual = actual_weight(rollout, snapshot.canary_available, snapshot.available)
+    metrics: tuple[MetricRow, ...] = ()
+    if snapshot.attempt:
+        from companyos_canary.argo.metric_rows import metric_rows  # noqa: PLC0415 - a short verb reads no runs
+
+        metrics = metric_rows(snapshot)
     return Picture(
         snapshot=snapshot,
         now=now,
         as_of=as_of,
         place=at,
         progress=far,
-        metrics=metric_rows(snapshot),
+        metrics=metrics,
         cause=found,
         version=version(newest) if newest else "",
         stable=version(promoted) if promoted else "",

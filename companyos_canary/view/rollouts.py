@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture, look
 from companyos_canary.model.outcome import Diagnosis
 from companyos_canary.model.place import Place
@@ -18,6 +17,7 @@ from companyos_canary.view.steps import route_text
 from companyos_canary.view.why import controller_sentence, pod_sentence, short_metric
 
 if TYPE_CHECKING:
+    from companyos_canary.argo.metric_rows import MetricRow
     from companyos_canary.argo.rows import Listed  # `status` needs none of the rows
 
 _DOING = {
@@ -132,7 +132,7 @@ def _facts(picture: Picture) -> list[str]:
     return [f for f in found if f]
 
 
-def _metric(row: MetricRow) -> str:
+def _metric(row: "MetricRow") -> str:
     if row.known is None:
         return f"{row.name} {row.verdict}"
     value = value_text(row.value, row.unit, limit=row.limit)
