@@ -99,12 +99,18 @@ def power(cells: Sequence[tuple[float, float, float]], releases: int) -> Iterato
 def power_table(found: Mapping[tuple[float, float, float], float], releases: int) -> str:
     """By requests, errors and times, as a table in Markdown."""
     times = sorted({t for *_, t in found})
-    head = f"| requests/s | errors |{''.join(f' {t:g} times |' for t in times)}\n|--:|--:|{'--:|' * len(times)}"
+    said = "".join(f" {t:g} times{' as many' * (t == times[0])} |" for t in times)
+    head = f"| requests/s | errors |{said}\n|--:|--:|{'--:|' * len(times)}"
     rows = [
-        f"| {rate:g} | {100 * errors:g} % |{''.join(f' {100 * found[rate, errors, t]:.3g} % |' for t in times)}"
+        f"| {rate:g} | {100 * errors:g} % |{''.join(f' {_share(found[rate, errors, t])} % |' for t in times)}"
         for rate, errors in dict.fromkeys((r, e) for r, e, _ in found)
     ]
     return f"{releases} releases in each cell:\n\n{head}\n" + "\n".join(rows)
+
+
+def _share(share: float) -> str:
+    """In percent; with a digit more where it would look like all."""
+    return f"{100 * share:.1f}" if 0.99 < share < 1 else f"{100 * share:.0f}"
 
 
 def write(name: str, text: str) -> None:
