@@ -138,7 +138,7 @@ def _log_mean(logs: Sequence[float]) -> float:
     return most + math.log(sum(math.exp(x - most) for x in logs) / len(logs))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def judge(intervals: tuple[Counts, ...], asked: Asked, *, crossed: bool | None = None) -> Found:
     """The verdict on disjoint intervals. Against a limit the canary is `worse` once it is surely beyond it.
     Where it compares, it is `worse` once it is surely worse than stable and the ratio is beyond the limit;

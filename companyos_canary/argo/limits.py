@@ -128,7 +128,7 @@ class Decided(Struct, frozen=True):
     which: str = ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def decided(value: str, success_condition: str, failure_condition: str = "") -> Decided:
     """Of the value of a measurement, `[0.01,0.2]`, by the conditions of its metric."""
     parts = value.strip().removeprefix("[").removesuffix("]").split(",")
@@ -181,7 +181,7 @@ def _read(numbers: list[float], found: _Compared) -> tuple[float, str]:
     return numbers[0], "first"
 
 
-@lru_cache(maxsize=4096)  # the same few texts in every frame
+@lru_cache(maxsize=1024)  # the same few texts in every frame
 def measured_number(value: str) -> float | None:
     """The number in the value of a measurement: 0.0123 for `[0.0123]` and `0.0123`, the first of a
     longer list; None for `[]` and for anything that is not a number."""
