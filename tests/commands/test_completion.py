@@ -175,6 +175,7 @@ def test_a_broken_config_is_silence(counted: World, line: str) -> None:
     assert asked(counted, "get --context ") == Ran(0, "", "")
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_what_names_tell_has_no_control_characters(counted: World) -> None:
     counted.canary("deploy", "v1.2.0", "--supersede", "--no-wait", "--reason", "a\tb\n\x1b[31mc")
     counted.advance(1)

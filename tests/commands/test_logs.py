@@ -118,6 +118,7 @@ def test_after_an_abort_it_says_where_to_look(shipping: World) -> None:
         assert "canary logs --stable" in ran.err
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_a_pod_that_has_not_started_says_why(shipping: World) -> None:
     shipping.canary("deploy", "bad-tag", "--supersede", "--no-wait")
     shipping.advance(3)

@@ -71,6 +71,7 @@ def test_at_rest_there_is_no_data_of_a_canary_and_that_is_said(world: World) -> 
     assert "metric=error-ratio" in ran.out
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_too_few_requests_are_counted_and_named(world_of: Callable[[str], World]) -> None:
     world = world_of(CONFIG.replace("min_requests: 10", "min_requests: 5000"))
     world.canary("deploy", "v1.1.0", "--no-wait")

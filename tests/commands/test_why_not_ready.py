@@ -65,6 +65,7 @@ def test_who_watches_is_told_once_why_a_volume_cannot_be_mounted(running: World,
     assert ran.out.count("FailedMount message=") == 1, ran
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_a_pod_that_has_just_been_made_costs_no_request(running: World) -> None:
     starting(running)
     running.requests.clear()
@@ -130,6 +131,7 @@ def test_a_pod_for_which_no_node_comes_is_one(
     assert running.canary("why", "-o", "json").json["data"]["cause"] == "unschedulable"
 
 
+@pytest.mark.prompt_only("asserts the seconds at which it is looked at")
 def test_a_pod_that_no_node_takes(running: World) -> None:
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": CPU}
     held(running, phase="Pending", conditions=[condition])
