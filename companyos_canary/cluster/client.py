@@ -324,9 +324,11 @@ class Cluster:
     def _hear(self, response: Response) -> None:
         """Keeps what time it is for the server."""
         try:
-            self.server_time = parsedate_to_datetime(response.header("Date"))
-        except ValueError:
+            at = parsedate_to_datetime(response.header("Date"))
+        except (ValueError, OverflowError):
             return
+        if at.tzinfo is not None:  # else no one knows which hour it was
+            self.server_time = at
 
     def _changed(self, request: Request, kind: str, name: str) -> Json:
         """The one place that knows whether a change was accepted, or may have been. It is sent once;

@@ -175,6 +175,31 @@ def test_a_pause_that_began_before_the_command_is_promoted_by_a_clock_that_is_wr
         assert ran.code == ExitCode.OK, ran
 
 
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "yesterday",
+        "Mon, 02 Mar 2026 12:00:00 -0000",
+        "Mon, 02 Mar 2026 12:00:00",
+        "Mon, 02 Mar 99999999999999999999 12:00:00 GMT",
+        "Mon, 02 Mar 2026 12:00:00 +99999999999999999999",
+    ],
+)
+def test_a_date_that_something_in_between_has_spoiled_ends_no_command(waiting: World, date: str) -> None:
+    real = waiting.faults
+
+    def dated(request: Request) -> Response:
+        answer = real(request)
+        return replace(answer, headers={**answer.headers, "Date": date})
+
+    waiting.faults = dated  # type: ignore[assignment]
+    for command in (("status",), ("get",), ("why",), ("promote", "--dry-run")):
+        ran = waiting.canary(*command)
+        assert "Traceback" not in ran.err
+        assert ran.code in (ExitCode.OK, ExitCode.UNFINISHED), ran
+
+
 def test_what_no_controller_has_seen_is_not_said_to_be_done(empty: World) -> None:
     freeze(empty)
     empty.canary("apply", "v1.0.0", "--no-wait")
