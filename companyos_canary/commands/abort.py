@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from companyos_canary.actions import abort as action
-from companyos_canary.actions.change import ROUNDS, Changed, change
+from companyos_canary.actions.change import PATIENCE, ROUNDS, Changed, change
+from companyos_canary.actions.wait import Time, wait
 from companyos_canary.argo.effects import Effect, aborted, canary_pods, keeps_canary_pods
 from companyos_canary.argo.patches.act import names
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing
@@ -22,9 +22,6 @@ from companyos_canary.errors import CanaryError, ExitCode, Refused, exits
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
-
-if TYPE_CHECKING:
-    from companyos_canary.actions.wait import Time
 
 EXAMPLES = (
     "canary abort                           the Rollout of canary.yaml",
@@ -65,6 +62,8 @@ def abort(
             f"`{name}` was fully promoted before the abort arrived: nothing is aborted",
             hint="to go back to an earlier version: `canary undo`",
         )
+    if isinstance(changed.decision, Nothing) and not (no_wait or changed.after.observed):
+        changed = _once_observed(session, changed, time)
     if isinstance(changed.decision, Nothing) and not changed.after.observed:
         said = f"{changed.decision.message}, but the controller has not seen it yet"
         return sent_answer(session, changed, said, code=ExitCode.UNOBSERVED)
@@ -73,6 +72,18 @@ def abort(
     if isinstance(changed.decision, Change) and changed.effect is not Effect.SEEN:
         return _not_seen(session, changed)
     return _drained(session, changed, time, lambda: change(session.cluster, name, verb, time=time))
+
+
+def _once_observed(session: base.Session, changed: Changed, time: Time) -> Changed:
+    """What was put back before is back once the controller has seen it; unchanged where it does not, or where someone
+    has changed it again."""
+
+    def judge(now: Rollout) -> Effect:
+        return Effect.SEEN if now.observed else Effect.PENDING
+
+    waited = wait(lambda: session.cluster.rollout(session.rollout), judge, changed.after, time=time, patience=PATIENCE)
+    same = waited.seen.template == changed.after.template and waited.seen.is_fully_promoted
+    return replace(changed, after=waited.seen) if waited.effect is Effect.SEEN and same else changed
 
 
 def _not_seen(session: base.Session, changed: Changed) -> base.Answer:
@@ -84,7 +95,7 @@ def _not_seen(session: base.Session, changed: Changed) -> base.Answer:
     return _put_back_told(changed, answer)
 
 
-def _drained(session: base.Session, changed: Changed, time: "Time", again: Callable[[], Changed]) -> base.Answer:
+def _drained(session: base.Session, changed: Changed, time: Time, again: Callable[[], Changed]) -> base.Answer:
     """Waits for the last canary pod; the answer says where traffic is then. A pause by hand that came
     in between is lifted as one that was there before: `again`."""
     name, place, live = session.rollout, session.place, changed.after

@@ -216,3 +216,14 @@ def test_pods_of_a_version_between_the_two_take_traffic_too(waiting: World) -> N
     ran = waiting.canary("abort")
     left = {c["image"] for p in waiting.pods() for c in p["spec"]["containers"]}
     assert "all traffic is on the stable version" not in ran.out or left == {"companyos-api:v1.0.0"}, ran
+
+
+@pytest.mark.every_pace
+def test_a_second_abort_of_what_was_put_back_ends_once_the_controller_has_seen_it(world: World) -> None:
+    assert world.canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
+    assert world.canary("abort", "--no-wait").code == ExitCode.OK
+    ran = world.canary("abort")
+    live = world.rollout()
+    assert ran.code in (ExitCode.OK, ExitCode.REFUSED), ran
+    assert live.observed
+    assert live.is_fully_promoted or (live.aborted and not live.updated_replicas), ran
