@@ -68,14 +68,22 @@ class Wire:
                 raise Broken("send", error) from error
         try:
             answer = self._http.getresponse()
-            if self._wire.ended:  # in the middle of its headers, of which http.client says nothing
-                raise IncompleteRead(b"")
-            lengths = set(answer.headers.get_all("Content-Length", ()))
-            if not answer.chunked and (len(lengths) > 1 or (lengths and answer.length is None)):
-                raise HTTPException("Content-Length is no number, or several")
+            try:
+                self._check(answer)
+            except HTTPException:
+                answer.close()
+                raise
         except FAILURES as error:
             raise Broken("answer", error) from error
         return answer
+
+    def _check(self, answer: HTTPResponse) -> None:
+        """HTTPException for a head that http.client takes and that is none."""
+        if self._wire.ended:  # in the middle of the headers
+            raise IncompleteRead(b"")
+        lengths = set(answer.headers.get_all("Content-Length", ()))
+        if not answer.chunked and (len(lengths) > 1 or (lengths and answer.length is None)):
+            raise HTTPException("Content-Length is no number, or several")
 
     def limit(self, limit: TimeLimit) -> None:
         """From the next step on."""
@@ -157,7 +165,11 @@ class _Reading(io.RawIOBase):
 
 
 class _Reader(io.BufferedReader):
-    """One for all answers of a connection, so that nothing of the next one is lost with it."""
+    """One for all answers of a connection, so that nothing of the next one is lost with it; an answer closes and
+    flushes it."""
 
     def close(self) -> None:
+        pass
+
+    def flush(self) -> None:
         pass
