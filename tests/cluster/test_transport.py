@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -177,22 +176,6 @@ def test_a_certificate_of_nobody_we_know_is_refused(tls: tuple[Path, ssl.SSLCont
 def test_https_to_a_server_without_tls_has_its_own_sentence() -> None:
     with serving() as server, pytest.raises(Unreachable, match=r"TLS with .* failed"):
         transport(server.url.replace("http:", "https:")).send(Request("GET", "/a"))
-
-
-@pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_a_server_that_wants_a_certificate_says_so_in_tls_and_nothing_was_done(method: str) -> None:
-    cert, key = certificate()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(cert + key)
-        file.flush()
-        context.load_cert_chain(file.name)
-    context.verify_mode = ssl.CERT_REQUIRED
-    with serving(answer(200), context=context) as server:
-        with pytest.raises(Unreachable, match="alert certificate required") as failure:
-            transport(server.url, authority=cert).send(Request(method, "/a", body=b"{}"))
-        assert server.seen == []
-    assert not failure.value.sent
 
 
 def watching(wire: Wire) -> None:
