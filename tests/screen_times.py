@@ -55,7 +55,7 @@ def event_to_screen(
     """Seconds from the answer that an Event was created to its text on the screen, for each; then `idle` seconds."""
     rollout = cluster.rollout(name)
     child = opened(command, cwd, env)
-    child.expect("Healthy|paused|waits|Degraded")
+    child.expect("(?i)healthy|paused|waits|degraded")
     waits = []
     for n in range(events):
         time.sleep(0.3 + n % 3 * 0.1)
