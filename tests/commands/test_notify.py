@@ -284,7 +284,7 @@ def lost(sent: bool) -> Unreachable:
 
 def test_a_message_that_may_have_arrived_is_not_sent_twice(recorded: World) -> None:
     services = recorded.carry_out = Services(lost(sent=True))
-    ran = notify(recorded, "all", "hook:x")
+    ran = recorded.canary("notifications", "template", "notify", "all", "companyos-api", "--recipient", "hook:x")
     assert (ran.code, len(services.sent)) == (ExitCode.UNOBSERVED, 1)
     assert ran.err == (
         "error: `hook:x`: 127.0.0.1:18080 did not answer in time: the message may have arrived\n"
@@ -378,8 +378,9 @@ def test_a_recipient_that_cannot_be_sent_to_is_an_error(
     config = {**RECORDED["config"], "service.github": "appID: 1\n", "service.awssqs.queue": "region: x\n"}
     recorded.store.delete(CONFIGMAP, "companyos", META["name"])
     recorded.store.create(CONFIGMAP, {"metadata": META, "data": config})
-    ran = notify(recorded, "plain", recipient)
+    ran = recorded.canary("notifications", "template", "notify", "plain", "companyos-api", "--recipient", recipient)
     assert (ran.code, ran.out, services.sent) == (code, "", [])
+    assert (ran.code == ExitCode.REFUSED) == ("use the plugin" in hint), "what another program can do is refused"
     assert ran.err.startswith(f"error: {error}")
     assert f"\nhint: {hint}" in ran.err
 
