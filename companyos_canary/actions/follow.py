@@ -233,6 +233,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
         kind = "interrupted"
     if snapshot is None:
         raise AssertionError("a rollout that was identified has a snapshot")
+    track = _of_what_was_looked_at(track, snapshot, following)
     return Ending(
         kind=kind,
         exit_code=EXIT[kind],
@@ -250,6 +251,11 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
         abort_on=guard.reason if kind not in ("healthy", "reached") else None,
         troubled=track.troubled,
     )
+
+
+def _of_what_was_looked_at(track: Track, snapshot: Snapshot, following: Following) -> Track:
+    """A pass that only scales names a generation whose template it has not looked at: that version has no traffic."""
+    return track if following.fits(snapshot) else replace(track, step=None, weight=0, share=None)
 
 
 def _for_good(feed: Feed, now: datetime) -> bool:

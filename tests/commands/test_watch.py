@@ -217,3 +217,17 @@ def test_a_step_is_said_to_have_passed_before_the_next_one_begins(running: World
 def test_the_verdict_of_what_was_rolled_back_before_knows_where_it_stopped(world: World) -> None:
     world.canary("deploy", "errors-1")
     assert " step=1/3 weight=10 " in world.canary("watch").last
+
+
+def test_a_version_that_the_controller_has_not_looked_at_has_no_traffic(world: World) -> None:
+    """Where the number of pods changes together with the template, the controller first scales, and says that it has
+    seen the spec; under a pause by hand it stays so."""
+    assert world.canary("pause", "-q").code == ExitCode.OK
+    container = {**world.store.items(ROLLOUT)[0]["spec"]["template"]["spec"]["containers"][0]}
+    container["image"] = "companyos-api:v1.1.0"
+    world.patch({"spec": {"replicas": 14, "template": {"spec": {"containers": [container]}}}})
+    world.advance(30)
+    assert world.rollout().is_fully_promoted
+    ran = world.canary("watch", "--timeout", "3s")
+    assert "verdict=paused version=v1.1.0 stable=v1.0.0 weight=0 exit=8" in ran.out, ran
+    assert "v1.1.0 is paused by hand at 0 %" in ran.err, ran
