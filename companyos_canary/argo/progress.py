@@ -281,7 +281,7 @@ def _remaining(
         return None
     if started is None:
         return length
-    left = max(timedelta(), started + length - now)
+    left = min(length, max(timedelta(), started + length - now))  # who wrote the start may have another clock
     return None if not left and run is not None and _waits_for_requests(run) else left
 
 

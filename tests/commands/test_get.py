@@ -9,7 +9,7 @@ import pytest
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.image import HASH_LABEL, REVISION
 from companyos_canary.sandbox.faults.effects import Answer, Fault
-from companyos_canary.sandbox.kinds import REPLICASET
+from companyos_canary.sandbox.kinds import ANALYSISRUN, REPLICASET
 from tests.commands.conftest import freeze
 from tests.world import CONFIG, World
 
@@ -158,3 +158,14 @@ def test_one_revision_more_is_named_as_well(world: World) -> None:
     found = scaled_down(with_earlier_revisions(world, 4).canary("get").out)
     assert len(found) == 4
     assert "more" not in "".join(found)
+
+
+def test_a_run_of_another_clock_takes_no_longer_than_its_step(running: World) -> None:
+    """Whoever wrote when the run began is two hours ahead of us."""
+    run = copy.deepcopy(running.store.items(ANALYSISRUN)[-1])
+    run["status"]["startedAt"] = "2026-03-02T14:00:00Z"
+    running.store.update(ANALYSISRUN, run)
+    assert running.canary("get", "-o", "json").json["data"]["step"]["remaining_seconds"] == 6
+    ran = running.canary("get", terminal=True, environ={"NO_COLOR": "1"})
+    assert "analysing, 6s left" in ran.out, ran
+    assert max(map(len, ran.out.splitlines())) <= 80, ran
