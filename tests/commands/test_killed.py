@@ -190,7 +190,7 @@ def test_a_verb_that_does_more_the_second_time_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("pace", PACES)
+@pytest.mark.parametrize("late", PACES)
 @pytest.mark.parametrize("name", [*STORIES, *MORE])
-def test_soak_of_killed_verbs(tmp_path: Path, name: str, pace: str) -> None:
-    check({**STORIES, **MORE}[name], tmp_path, PACES[pace])
+def test_soak_of_killed_verbs(tmp_path: Path, name: str, late: str) -> None:
+    check({**STORIES, **MORE}[name], tmp_path, PACES[late])

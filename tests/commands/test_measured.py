@@ -50,7 +50,7 @@ NOT_JSON = {"web-text", "web-text-failure", "web-empty"}
 def with_run(world: World, name: str, at: int = -1) -> World:
     """The run of the step that is in progress is the recorded one."""
     world.canary("deploy", "v1.1.0", "--no-wait")
-    world.advance(2)
+    world.until(lambda _: bool(world.store.items(ANALYSISRUN)))
     (run,) = world.store.items(ANALYSISRUN)
     world.store.update(
         ANALYSISRUN, copied(run) | {k: RECORDED[name][k] for k in ("spec",)} | {"status": status(name, at)}

@@ -175,6 +175,7 @@ def test_what_it_needs_and_cannot_get_has_its_exit_code(four_lines: World) -> No
     assert four_lines.canary("plan", "--rps", "20", "--errors", "1%").code == ExitCode.INTERRUPTED
 
 
+@pytest.mark.prompt_only("where the first pods come later other errors are drawn, and the estimate is one of those")
 def test_errors_that_come_in_clumps_are_counted_and_the_line_to_write_is_named(tmp_path: Path) -> None:
     clumped = Behaviour(clumps=5)
     scenario = replace(default(), traffic=50.0, versions=(("v1.0.0", clumped),))
