@@ -48,7 +48,7 @@ def log_queries(world: World) -> list[dict[str, str]]:
 def test_one_canary_pod_is_read_without_a_prefix(shipping: World) -> None:
     ran = shipping.canary("logs")
     assert (ran.code, ran.err) == (ExitCode.OK, "")
-    assert re.fullmatch(r'time=2026-03-02T12:00:12Z level=info msg="request" .*\n', ran.out)
+    assert re.fullmatch(r'time=2026-03-02T12:00:12Z level=(info|error) msg="request" .*\n', ran.out)
     assert log_queries(shipping) == [{"container": "companyos-api", "timestamps": "true", "tailLines": "100"}]
 
 
