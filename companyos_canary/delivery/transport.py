@@ -13,7 +13,6 @@ from companyos_canary import __version__
 from companyos_canary.delivery.message import Mail, Parcel, Post
 from companyos_canary.errors import CanaryError, Unreachable, UsageError, printable
 from companyos_canary.model.http import Response
-from companyos_canary.web import no_answer
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -63,7 +62,31 @@ def _posted(post: Post, timeout: float) -> Response:
             return Response(answer.status_code, dict(answer.headers), said)
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, OSError, UnicodeError) as error:
         before = httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError | httpx.UnsupportedProtocol
-        raise _lost(no_answer(error, private=True), sent=not isinstance(error, before | httpx.InvalidURL)) from None
+        raise _lost(_no_answer(error), sent=not isinstance(error, before | httpx.InvalidURL)) from None
+
+
+def _no_answer(error: Exception) -> str:
+    """`cannot be reached: Connection refused`. Nothing is quoted that may hold a part of the request."""
+    import httpx  # noqa: PLC0415 - as above
+
+    root: BaseException = error
+    while (below := root.__cause__ or root.__context__) is not None:
+        root = below
+    known: tuple[tuple[type[Exception], str], ...] = (
+        (httpx.ConnectTimeout, "did not take the connection in time"),
+        (httpx.TimeoutException, "did not answer in time"),
+        (httpx.ProxyError, "cannot be reached through the proxy"),
+        (httpx.UnsupportedProtocol, "is not an address that can be used"),
+        (httpx.InvalidURL, "is not an address that can be used"),
+        (httpx.NetworkError, "cannot be reached"),
+    )
+    said = next((text for kind, text in known if isinstance(error, kind)), "gave no answer")
+    if isinstance(root, ssl.SSLCertVerificationError):
+        why = f"its certificate is not trusted: {root.verify_message}"
+    else:
+        why = getattr(root, "strerror", None) or ""
+    shown = "" if isinstance(error, httpx.TimeoutException) or not why else f": {why}"
+    return f"{said}{shown}".rstrip(".")
 
 
 def _mailed(mail: Mail, timeout: float) -> Response:
