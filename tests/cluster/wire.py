@@ -155,16 +155,21 @@ def serving(*script: Play, context: ssl.SSLContext | None = None) -> Iterator[Se
         server.close()
 
 
-@contextlib.contextmanager
-def encrypted(*script: Play) -> Iterator[Server]:
-    """The same over TLS, with a certificate that no one knows: credentials only go there."""
+def unknown_certificate() -> ssl.SSLContext:
+    """That of a server with a certificate that no one knows."""
     cert, key = certificate()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.NamedTemporaryFile() as file:
         file.write(cert + key)
         file.flush()
         context.load_cert_chain(file.name)
-    with serving(*script, context=context) as server:
+    return context
+
+
+@contextlib.contextmanager
+def encrypted(*script: Play) -> Iterator[Server]:
+    """The same over TLS, with a certificate that no one knows: credentials only go there."""
+    with serving(*script, context=unknown_certificate()) as server:
         yield server
 
 

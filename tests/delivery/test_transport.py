@@ -3,7 +3,6 @@
 import base64
 import socketserver
 import ssl
-import tempfile
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +16,7 @@ from companyos_canary.delivery.hiding import Hidden, credentials_in
 from companyos_canary.delivery.message import Mail, Post, accepted
 from companyos_canary.delivery.transport import transmit
 from companyos_canary.errors import CanaryError, Unreachable
-from tests.cluster.wire import answer, certificate, encrypted, serving
+from tests.cluster.wire import answer, encrypted, serving, unknown_certificate
 
 MAIL = Mail("127.0.0.1", 0, "Me <me@example.com>", ("a@b.c", "d@e.f"), "Übermut\n", "<b>ü</b>", html=True)
 
@@ -183,12 +182,7 @@ def test_a_refusal_of_the_mail_server_is_an_answer(replies: dict[str, str], stat
 
 
 def test_an_email_goes_encrypted_where_that_is_offered_and_the_certificate_is_checked() -> None:
-    cert, key = certificate()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(cert + key)
-        file.flush()
-        context.load_cert_chain(file.name)
+    context = unknown_certificate()
     for server in mail_server("STARTTLS", "AUTH PLAIN", context=context):
         assert taken(server, verify=False, username="u", password="p")[0] == 250
         with pytest.raises(
