@@ -12,18 +12,21 @@ _VALUED |= {"--as", "--as-group", "--token", "--user", "--cluster"}
 _CREDENTIALS = {"--as-uid", "--server", "-s"}
 _CREDENTIALS |= {"--certificate-authority", "--client-certificate", "--client-key", "--tls-server-name"}
 _CREDENTIALS |= {"--insecure-skip-tls-verify", "--disable-compression", "--username", "--password", "--proxy-url"}
+_VERSION = re.compile(r"v?\d|.*[:@]")
 _KEPT = ("-n", "--namespace", "--context", "--kubeconfig", "--as", "--as-group", "--user", "--cluster")
 
 
 @dataclass(slots=True)
 class _Line:
-    """A command line, taken apart. `kept` are the options that say where."""
+    """A command line, taken apart. `kept` are the options that say where. `unsure`: one of the words stands behind an
+    option that may or may not take a value, and may be that."""
 
     verb: str
     words: list[str] = field(default_factory=list)
     options: dict[str, str] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
     has_type: bool = False
+    unsure: bool = False
 
     @property
     def name(self) -> str:
@@ -54,14 +57,18 @@ def _taken_apart(arguments: Sequence[str]) -> _Line | None:
     words: list[str] = []
     options: dict[str, str] = {}
     kept: list[str] = []
+    open_option = unsure = False
     while rest:
         word = rest.pop(0)
         if not word.startswith("-") or word == "-":
             words.append(word)
+            unsure = unsure or open_option
+            open_option = False
             continue
         name, equals, value = word.partition("=")
         if not equals and name in _VALUED and rest:
             value = rest.pop(0)
+        open_option = not equals and name not in _VALUED
         options[name] = value
         if name in _KEPT:
             kept += [name, value]
@@ -70,7 +77,7 @@ def _taken_apart(arguments: Sequence[str]) -> _Line | None:
     verb, *words = words
     has_type = bool(words) and words[0] in _TYPES
     named = words[1:] if has_type else words
-    return _Line(verb, [re.sub(r"^[a-z.]+/", "", w) for w in named], options, kept, has_type)
+    return _Line(verb, [re.sub(r"^[a-z.]+/(?=[^/:@]+$)", "", w) for w in named], options, kept, has_type, unsure)
 
 
 def _said(command: str) -> str:
@@ -106,8 +113,12 @@ def _promote(line: _Line) -> str:
 
 
 def _deploy(line: _Line) -> str:
-    name, *versions = line.words or [""]
-    return _said(line.ours("deploy", versions[0], "--rollout", name)) if len(versions) == 1 else ""
+    if len(line.words) != 2 or line.unsure:
+        return ""
+    name, version = line.words
+    if _VERSION.match(name) and not _VERSION.match(version):
+        name, version = version, name
+    return _said(line.ours("deploy", version, "--rollout", name))
 
 
 def _plain(line: _Line) -> str:

@@ -68,6 +68,10 @@ OURS = [
     "nonsense -n x",
 ]
 
+WORDS_OF_OURS = ["", "-n x", "get web", "status", "promote --full", "undo --to 3", "nonsense"]
+# A word behind an option that nobody knows may be its value: which one is the Rollout is not known then.
+WORDS_OF_OURS += ["deploy v3 -r web", "deploy -r web v3", "deploy v3 --ns web"]
+
 
 @pytest.mark.parametrize(("theirs", "ours"), ALIASES)
 def test_a_command_line_of_the_plugin_runs_as_ours(theirs: str, ours: str) -> None:
@@ -117,6 +121,10 @@ def test_set_image_ends_once_it_is_sent(world: World) -> None:
         ("list rollouts -w", "a list does not follow"),
         ("create -f rollout.yaml -w", "create does not follow"),
         ("deploy web v3", "`canary deploy v3 --rollout web`"),
+        ("deploy v3 web", "`canary deploy v3 --rollout web`"),
+        ("deploy reg/web:main web", "`canary deploy reg/web:main --rollout web`"),
+        ("deploy web main", "`canary deploy main --rollout web`"),
+        ("deploy web v3 --no-wait -q", "`canary deploy v3 --rollout web`"),
         ("dashboard", "`canary watch`"),
         ("rollout undo deployment/web", "the verb comes first"),
         ("get rollout web --as-uid root", "--as-uid is not an option here: write it into the kubeconfig"),
@@ -130,7 +138,7 @@ def test_the_words_of_the_plugin_lead_to_ours(world: World, theirs: str, ours: s
     assert f"hint: {ours}" in ran.err or f"hint: here that is {ours}" in ran.err or f": {ours}" in ran.err
 
 
-@pytest.mark.parametrize("words", ["", "-n x", "get web", "status", "promote --full", "undo --to 3", "nonsense"])
+@pytest.mark.parametrize("words", WORDS_OF_OURS)
 def test_words_that_are_not_the_plugins_have_no_such_hint(words: str) -> None:
     assert meant(words.split()) == ""
 
