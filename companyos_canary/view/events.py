@@ -19,6 +19,9 @@ _COMPLETED = re.compile(r"Rollout completed update to revision (\d+)")
 _NAMED = re.compile(r"Rollout (?:updated|aborted update|completed update) to revision (\d+)")
 _STEP = re.compile(r"Rollout step \d+/\d+ completed \((.*)\)")
 _SCALED = re.compile(r"Scaled (up|down) ReplicaSet (\S+) \(revision (\d+)\) (from \d+ to \d+)")
+_OF_EXPERIMENT = re.compile(r"AnalysisRun '(\S+)' transitioned from .*-> (\w+)")
+# Upstream experiments/experiment.go tells a Rollout of the AnalysisRuns of an Experiment in warnings, however they go.
+_GOES_WELL = frozenset({"AnalysisRunPending", "AnalysisRunRunning", "AnalysisRunSuccessful"})
 _RUN = re.compile(r"(Step|Background) Analysis Run '(\S+)' Status New: '(\w+)' Previous: '\w*'")
 
 
@@ -81,10 +84,10 @@ def _lines(events: list[Event], picture: Picture, facts: Facts, *, folded: bool)
     lines: list[Line] = []
     for event in events:
         head = f"{'' if folded else '  '}{clock(event.at, picture.now)}  "
-        role: Tone = "warning" if event.type == "Warning" else ""
+        role: Tone = "warning" if warns(event) else ""
         again = f" (x{event.count})" if event.count > 1 else ""
         mark = f"{facts.symbols.warning} " if role else ""
-        room = facts.width - columns_of(head) - len(mark)
+        room = facts.width - len(head) - len(mark)
         text = event_text(event, picture)
         if folded:
             text = short_names(text, picture) + again
@@ -96,13 +99,16 @@ def _lines(events: list[Event], picture: Picture, facts: Facts, *, folded: bool)
     return lines
 
 
+def warns(event: Event) -> bool:
+    """Whether something is wrong by it."""
+    return event.type == "Warning" and event.reason not in _GOES_WELL
+
+
 def tells(event: Event) -> bool:
     """Steps, scaling, analyses, and every warning; not what each pod and metric says of itself."""
     if event.kind == "AnalysisRun":
         return False
-    if event.type == "Warning":
-        return True
-    return event.kind == "Rollout" and event.reason not in _NOISE
+    return (event.kind == "Rollout" and event.reason not in _NOISE) or warns(event)
 
 
 def event_text(event: Event, picture: Picture) -> str:
@@ -115,6 +121,8 @@ def event_text(event: Event, picture: Picture) -> str:
     if found := _SCALED.fullmatch(message):
         name = picture.versions.get(found[2]) or f"revision {found[3]}"
         return f"{name} scaled {found[1]} {found[4]}"
+    if found := _OF_EXPERIMENT.match(message):
+        return f"experiment's analysis {found[1]}: {found[2]}{message[found.end() :]}"
     if found := _RUN.fullmatch(message):
         return f"{found[1].lower()} analysis {found[2]}: {found[3]}"
     return message
@@ -127,7 +135,7 @@ def event_lines(events: Iterable[Event], picture: Picture, facts: Facts) -> list
 
 
 def _rows(event: Event, picture: Picture, facts: Facts) -> list[Line]:
-    warning = event.type == "Warning"
+    warning = warns(event)
     head = f"{clock(event.at, picture.now)} {facts.symbols.warning if warning else ' '} "
     again = f" (x{event.count})" if event.count > 1 else ""
     about = "" if event.kind == "Rollout" else f"{subject(event, picture)}: "

@@ -8,7 +8,7 @@ import pytest
 from companyos_canary.argo.picture import look
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
-from companyos_canary.view.events import event_lines, plain, short_names, subject
+from companyos_canary.view.events import event_lines, events_lines, plain, short_names, subject
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain_text as text
 from tests.builders import CANARY, NAME, NOW, STABLE, event, snapshot
@@ -55,6 +55,13 @@ def test_warnings_are_marked_and_coloured() -> None:
     (line, *_) = event_lines([EVENTS[4]], look(scene(), NOW), Facts())
     assert "!" in line[0]
     assert line[1][1] == "warning"
+
+
+@pytest.mark.parametrize(("phase", "mark"), [("Pending", ""), ("Running", ""), ("Successful", ""), ("Failed", "! ")])
+def test_a_warning_that_an_experiment_goes_well_is_none(phase: str, mark: str) -> None:
+    told = event(f"AnalysisRun{phase}", f"AnalysisRun 'errors' transitioned from  -> {phase}", type="Warning")
+    (line,) = events_lines(look(snapshot(events=[told]), NOW), Facts(), 5)
+    assert text(line).split(maxsplit=1)[1] == f"{mark}experiment's analysis errors: {phase}"
 
 
 def test_what_an_event_is_about() -> None:
