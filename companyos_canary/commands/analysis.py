@@ -44,8 +44,6 @@ def analysis(
     With RUN, all metrics of that run are shown in full.
     """
     from companyos_canary.view import analysis as view
-    from companyos_canary.view.analysis import screen
-    from companyos_canary.view.ink import ink
 
     if run and every:
         raise UsageError("RUN and --all exclude each other", hint="leave out one of them")
@@ -57,8 +55,6 @@ def analysis(
     full = run is not None
     live = snapshot.rollout
     step = partial(step_of, live)
-    lines = screen(runs, now, facts, full=full, step=step)
-    session.answered = session.output in ("name", "yaml") and not runs
     return base.Answer(
         data=Analyses(
             **session.place_of(live),
@@ -66,7 +62,7 @@ def analysis(
             runs=tuple(judged_run(r, step(r)) for r in runs),
             notes=snapshot.notes,
         ),
-        picture=(lambda: ink(lines, facts)) if runs else None,
+        picture=lambda: view.screen(runs, now, facts, full=full, step=step),
         lines=tuple(line for r in runs for line in view.plain(r, step(r), full=full)),
         notes=(*snapshot.notes, *_nothing(snapshot, runs)),
         objects=tuple(r.raw for r in runs),

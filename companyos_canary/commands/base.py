@@ -212,7 +212,9 @@ def _print(session: Session, answer: Answer) -> None:
         if answer.name:
             runtime.say(answer.name)
     elif answer.picture is not None and runtime.facts.terminal:
-        runtime.draw(answer.picture())
+        from companyos_canary.view.ink import ink
+
+        runtime.draw(ink(answer.picture(), runtime.facts))
     else:
         for line in answer.lines:
             runtime.tell(session.addressed(line))

@@ -122,7 +122,6 @@ def events(
     """
     from companyos_canary.argo.picture import look
     from companyos_canary.view import events as view
-    from companyos_canary.view.ink import ink
 
     cluster, runtime = session.cluster, session.runtime
     if watch:
@@ -139,7 +138,7 @@ def events(
         notes = (*notes, f"events of {missing} more objects were not read: kubectl get events")
     return base.Answer(
         data=Events(**session.place_of(live), events=tuple(found), notes=snapshot.notes),
-        picture=(lambda: ink(view.event_lines(found, picture, runtime.facts), runtime.facts)) if found else None,
+        picture=lambda: view.event_lines(found, picture, runtime.facts),
         lines=tuple(map(view.plain, found)),
         notes=(*snapshot.notes, *notes),
     )

@@ -113,20 +113,15 @@ def experiment(
 
 def _list(session: base.Session, *, everywhere: bool) -> base.Answer:
     from companyos_canary.view import experiments as view
-    from companyos_canary.view.ink import ink
 
     cluster, now, facts = session.cluster, session.runtime.clock.now(), session.runtime.facts
     items = cluster.items(Selection(EXPERIMENT, "" if everywhere else cluster.namespace))
     found = sorted(map(Experiment.from_object, items), key=lambda e: (e.is_finished, e.namespace, e.name))
     rows = [experiment_listed(e) for e in found]
     where = "any namespace" if everywhere else f"namespace `{cluster.namespace}`"
-    if not rows and session.output in ("name", "yaml"):
-        session.answered = True
     return base.Answer(
         data=Experiments("" if everywhere else cluster.namespace, cluster.context, tuple(rows)),
-        picture=(lambda: ink(view.experiments_screen(rows, now, facts, namespaces=everywhere), facts))
-        if rows
-        else None,
+        picture=lambda: view.experiments_screen(rows, now, facts, namespaces=everywhere),
         lines=tuple(view.listed_plain(r, now) for r in rows),
         notes=() if rows else (f"no Experiment in {where}",),
         objects=tuple(e.raw for e in found),
@@ -160,7 +155,6 @@ def _waited(session: base.Session, name: str, limit: timedelta | None) -> ExitCo
 
 def _get(session: base.Session, name: str, code: ExitCode) -> base.Answer:
     from companyos_canary.view import experiments as view
-    from companyos_canary.view.ink import ink
     from companyos_canary.view.lines import plain_text
 
     picture, facts = _picture(session, name), session.runtime.facts
@@ -168,7 +162,7 @@ def _get(session: base.Session, name: str, code: ExitCode) -> base.Answer:
     return base.Answer(
         code=code,
         data=lambda: experiment_row(picture, session.cluster.context),
-        picture=lambda: ink(lines, facts),
+        picture=lambda: lines,
         lines=tuple(map(plain_text, lines)),
         notes=picture.notes,
         objects=(picture.experiment.raw,),

@@ -30,7 +30,6 @@ def get(
     Of the earlier revisions that are scaled down, the newest three are named.
     """
     from companyos_canary.diagnosis.table import seen
-    from companyos_canary.view.ink import ink
     from companyos_canary.view.lines import plain_text
     from companyos_canary.view.screen import whole_screen
 
@@ -41,7 +40,7 @@ def get(
     lines = whole_screen(picture, facts, "every" if every else "all", _EVENTS)
     return base.Answer(
         data=lambda: snapshot_row(picture),
-        picture=lambda: ink(lines, facts),
+        picture=lambda: lines,
         lines=tuple(map(plain_text, lines)),
         objects=(snapshot.rollout.raw,),
         name=snapshot.rollout.resource,

@@ -53,7 +53,6 @@ def history(
     """
     from companyos_canary.argo.history import history as revision_rows
     from companyos_canary.view import history as view
-    from companyos_canary.view.ink import ink
 
     snapshot = session.cluster.snapshot(session.rollout)
     facts, place = session.runtime.facts, session.view_place(snapshot.rollout)
@@ -65,12 +64,11 @@ def history(
     if not revisions:
         permitted(snapshot, "replicasets")
     nothing = () if revisions else (f"{snapshot.rollout.name} has no revisions yet",)
-    screen = view.screen(revisions, now, facts, place.container) if revisions else []
     return base.Answer(
         data=Revisions(
             **head, revisions=tuple(revision_row(r, place.container) for r in revisions), notes=snapshot.notes
         ),
-        picture=(lambda: ink(screen, facts)) if revisions else None,
+        picture=lambda: view.screen(revisions, now, facts, place.container) if revisions else (),
         lines=tuple(view.plain(r, place.container) for r in revisions),
         notes=snapshot.notes or nothing,
     )
@@ -80,17 +78,15 @@ def _compared(session: base.Session, snapshot: Snapshot, names: tuple[str, str],
     """The difference of two pod templates, without what the controller put into them."""
     from companyos_canary.render.templates import to_yaml
     from companyos_canary.view.history import diff_lines
-    from companyos_canary.view.ink import ink
 
     before, after = (undo_target(snapshot, name) for name in names)
     old, new = (to_yaml([template_of(snapshot.rollout, r)]).splitlines() for r in (before, after))
     labels = (f"revision {before.revision}", f"revision {after.revision}")
     rows = tuple(difflib.unified_diff(old, new, *labels, lineterm=""))
     notes = () if rows else (f"revisions {before.revision} and {after.revision} are the same",)
-    facts = session.runtime.facts
     return base.Answer(
         data=Diff(**head, before=before.revision, after=after.revision, diff=rows),
-        picture=(lambda: ink(diff_lines(rows), facts)) if rows else None,
+        picture=lambda: diff_lines(rows),
         lines=rows,
         notes=notes,
     )

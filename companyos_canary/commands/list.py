@@ -47,7 +47,6 @@ def list_rollouts(
     wait on top.
     """
     from companyos_canary.view import rollouts as view
-    from companyos_canary.view.ink import ink
 
     found = _read(session, everywhere, selector)
     now, facts, settings = (session.runtime.clock.now(), session.runtime.facts, session.resolved.settings)
@@ -64,11 +63,9 @@ def list_rollouts(
     shown = [there[r.namespace, r.rollout] for r in rows]
     where = "any namespace" if everywhere else f"namespace `{session.cluster.namespace}`"
     that = " like this" if (waiting or older is not None or selector) else ""
-    if not rows and session.output in ("name", "yaml"):
-        session.answered = True
     return base.Answer(
         data=Rollouts("" if everywhere else session.cluster.namespace, context, tuple(rows)),
-        picture=(lambda: ink(view.screen(rows, facts, namespaces=everywhere), facts)) if rows else None,
+        picture=lambda: view.screen(rows, facts, namespaces=everywhere),
         lines=tuple(view.plain(r) for r in rows),
         notes=() if rows else (f"no Rollout{that} in {where}",),
         objects=tuple(r.raw for r in shown),

@@ -141,7 +141,7 @@ def _now(session: Session) -> Answer:
     facts = session.runtime.facts
     return Answer(
         data=prometheus.now_row(found),
-        picture=(lambda: ink(prometheus.screen(found, facts), facts)) if found.rows else None,
+        picture=lambda: prometheus.screen(found, facts) if found.rows else (),
         lines=prometheus.plain(found) if found.rows else (),
         notes=asking.notes(),
         error=error,
@@ -186,7 +186,7 @@ def _over_time(session: Session, back: timedelta) -> Answer:
         pairs = tuple(zip(asked.metrics, found, strict=True))
     return Answer(
         data=Since(**session.place_of(asking.snapshot.rollout), at=moment, metrics=course.course_rows(pairs)),
-        picture=(lambda: ink(course.charts(pairs, moment, facts), facts)) if pairs else None,
+        picture=lambda: course.charts(pairs, moment, facts),
         lines=course.plain(pairs),
         notes=asking.notes(),
     )

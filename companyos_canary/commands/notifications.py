@@ -146,23 +146,21 @@ def _file(session: base.Session, name: str, kind: str = "ConfigMap") -> Mapping[
 
 
 def _templates(session: base.Session, found: tuple[NoticeTemplate, ...], written: Mapping[str, Any]) -> base.Answer:
-    session.answered = not found and session.output in ("name", "yaml")
     return base.Answer(
         data=NoticeTemplates(found),
         lines=tuple(f"{t.name}: {t.message or ', '.join(t.services)}" for t in found),
         notes=() if found else ("there is no template",),
-        objects=(written,),
+        objects=(written,) if found else (),
         name="\n".join(t.name for t in found),
     )
 
 
 def _triggers(session: base.Session, found: tuple[NoticeTrigger, ...], written: Mapping[str, Any]) -> base.Answer:
-    session.answered = not found and session.output in ("name", "yaml")
     return base.Answer(
         data=NoticeTriggers(found),
         lines=tuple(f"{t.name}: {c.when or _with_event(t)} → {', '.join(c.send)}" for t in found for c in t.conditions),
         notes=() if found else ("there is no trigger",),
-        objects=(written,),
+        objects=(written,) if found else (),
         name="\n".join(t.name for t in found),
     )
 

@@ -17,7 +17,6 @@ from companyos_canary.model.row import Output
 if TYPE_CHECKING:
     from companyos_canary.render.plan import PlannedRule
     from companyos_canary.trials import Load, PlayedRelease, PlayedStep, ReleaseKind
-    from companyos_canary.view.lines import Facts, Line
 
 EXAMPLES = (
     "canary plan                         today's traffic, from Prometheus",
@@ -74,7 +73,7 @@ def plan(
         session.runtime.say(view.markdown(row))
         session.answered = True
     facts = session.runtime.facts
-    return base.Answer(data=row, picture=lambda: _drawn(view.screen(row, facts), facts), lines=view.plain(row))
+    return base.Answer(data=row, picture=lambda: view.screen(row, facts), lines=view.plain(row))
 
 
 def _row(
@@ -108,12 +107,6 @@ def _row(
         left_out=asked.left_out,
         seed=seed,
     )
-
-
-def _drawn(lines: "list[Line]", facts: "Facts") -> tuple[str, ...]:
-    from companyos_canary.view.ink import ink
-
-    return ink(lines, facts)
 
 
 def _check(rps: float | None, releases: int) -> None:

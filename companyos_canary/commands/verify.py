@@ -141,7 +141,6 @@ def _dry(made: Json) -> base.Answer:
 
 def _answer(session: base.Session, template: str, end: Verified, *, kept: bool) -> base.Answer:
     from companyos_canary.view.analysis import plain, screen
-    from companyos_canary.view.ink import ink
 
     run, facts, now = end.run, session.runtime.facts, session.runtime.clock.now()
     lines = screen((run,), now, facts, full=False, step=lambda _: "")
@@ -159,7 +158,7 @@ def _answer(session: base.Session, template: str, end: Verified, *, kept: bool) 
             kept=kept,
             run=judged_run(run),
         ),
-        picture=lambda: ink(pictured, facts),
+        picture=lambda: pictured,
         lines=(*plain(run, full=False), said),
         objects=(run.raw,),
         name=f"analysisrun.argoproj.io/{run.name}",
