@@ -266,28 +266,29 @@ def runs(line: CommandLine) -> _Found:
 
 def running(line: CommandLine, kind: "Kind") -> list[tuple[str, str]]:
     """The objects of the namespace that have not ended, AnalysisRuns or Experiments."""
-    from companyos_canary.cluster.kinds import Selection
-
-    found = [o for objects in line.ask(lambda c: c.items(Selection(kind, c.namespace))) for o in objects]
-    phases = [(str(o["metadata"]["name"]), str((o.get("status") or {}).get("phase") or "Pending")) for o in found]
-    return [(name, phase) for name, phase in phases if phase in ("Pending", "Running")]
+    return [(name, phase) for name, phase in _with_phases(line, kind) if phase in ("Pending", "Running")]
 
 
 def experiments(line: CommandLine) -> list[tuple[str, str]]:
     """The Experiments of the namespace."""
-    from companyos_canary.cluster.kinds import EXPERIMENT, Selection
+    from companyos_canary.cluster.kinds import EXPERIMENT
 
-    found = line.ask(lambda c: c.items(Selection(EXPERIMENT, c.namespace)))
-    named = [(o["metadata"]["name"], (o.get("status") or {}).get("phase")) for objects in found for o in objects]
-    return [(str(name), str(phase or "Pending")) for name, phase in named]
+    return _with_phases(line, EXPERIMENT)
 
 
 def known_templates(line: CommandLine) -> list[tuple[str, str]]:
     """The AnalysisTemplates of the namespace."""
-    from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, Selection
+    from companyos_canary.cluster.kinds import ANALYSISTEMPLATE
 
-    found = line.ask(lambda c: c.items(Selection(ANALYSISTEMPLATE, c.namespace)))
-    return [(str(o["metadata"]["name"]), "") for objects in found for o in objects]
+    return [(name, "") for name, _ in _with_phases(line, ANALYSISTEMPLATE)]
+
+
+def _with_phases(line: CommandLine, kind: "Kind") -> list[tuple[str, str]]:
+    """The objects of a kind in the namespace, each with the phase that it shows."""
+    from companyos_canary.cluster.kinds import Selection
+
+    found = [o for objects in line.ask(lambda c: c.items(Selection(kind, c.namespace))) for o in objects]
+    return [(str(o["metadata"]["name"]), str((o.get("status") or {}).get("phase") or "Pending")) for o in found]
 
 
 # By the name of the parameter, which means the same wherever a verb has it.

@@ -83,7 +83,7 @@ def deploy(
     wanted = action.Deploy(
         version=version,
         repository=settings.image if settings else None,
-        container=container or (settings.container if settings else None),
+        container=container or session.container,
         supersede=supersede,
         by=session.runtime.user,
         reason=reason,

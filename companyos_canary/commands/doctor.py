@@ -233,8 +233,7 @@ def _rollback(cluster: Cluster, snapshot: Snapshot, session: base.Session) -> It
         for kind, name in sorted(references(template_of(snapshot.rollout, stable)))
         if cluster.object("v1", "configmaps" if kind == "ConfigMap" else "secrets", name) is None
     ]
-    settings = session.resolved.settings
-    image = image_of(stable.containers, settings.container if settings else None)
+    image = image_of(stable.containers, session.container)
     yield from readiness.rollback(snapshot.rollout, version(image) or f"revision {stable.revision}", missing)
 
 
@@ -242,10 +241,9 @@ def _outcome(session: base.Session, snapshot: Snapshot, wanted: str) -> str:
     """How a version ended that was aborted before; empty if it was not."""
     from companyos_canary.view.history import aborted_sentence
 
-    settings, now = session.resolved.settings, session.runtime.clock.now()
-    container = settings.container if settings else None
+    now = session.runtime.clock.now()
     for replicaset in sorted(snapshot.replicasets, key=lambda r: -r.revision):
-        image = image_of(replicaset.containers, container)
+        image = image_of(replicaset.containers, session.container)
         if version(wanted) in (version(image), image) and was_aborted(snapshot, replicaset):
             return f"was {aborted_sentence(revision_of(snapshot, replicaset, now), now)}"
     return ""

@@ -234,13 +234,12 @@ def logs(
     ] = None,
 ) -> base.Answer:
     """Show the logs of the canary's pods in chronological order. Each line is prefixed with the pod name."""
-    settings = session.resolved.settings
     usual = None if since else _TAIL
     wanted = action.Wanted(
         stable=stable,
         pod=pod,
         container=container,
-        settled=settings.container if settings else None,
+        settled=session.container,
         previous=previous,
         since=since,
         tail=usual if tail is None else (None if tail < 0 else tail),

@@ -204,9 +204,8 @@ def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout:
         session.note(result.decision.message)
     if wanted.no_wait:
         return sent_answer(session, result, f"the full promote of {name} was sent")
-    settings = session.resolved.settings
     live = resolved_if_possible(session.cluster, result.after)
-    container = container_of(live, settings.container if settings else None)
+    container = container_of(live, session.container)
     image = live.image(container)
     if not going_on and result.effect not in (Effect.SEEN, Effect.OTHER):
         answer = unseen(session, result, "full promote")

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from msgspec import Struct
 
 from companyos_canary.argo.actions import Author
-from companyos_canary.argo.patches.record import record_of
+from companyos_canary.argo.patches.record import set_by
 from companyos_canary.commands.ci import Reporting
 from companyos_canary.config import Flags, Resolved
 from companyos_canary.errors import (
@@ -36,18 +36,19 @@ if TYPE_CHECKING:
     from companyos_canary.model.place import Place
     from companyos_canary.model.snapshot import Snapshot
     from companyos_canary.prometheus.client import Prometheus
+    from companyos_canary.view.lines import Line
 
 
 class Answer(Struct, frozen=True):
     """What a verb found or did. `data` is what -o json prints, or a function that makes it. `lines`
-    are the result for people, on stdout; `picture` makes rows in colour in their place on a
-    terminal; `notes` go to stderr. `objects` serve -o yaml, `name` serves -o name. `error`: why a
+    are the result for people, on stdout; `picture` makes the lines that a terminal gets in their
+    place; `notes` go to stderr. `objects` serve -o yaml, `name` serves -o name. `error`: why a
     part of it is missing; it is told too, and gives the exit code."""
 
     code: ExitCode = ExitCode.OK
     data: Any = None
     lines: tuple[str, ...] = ()
-    picture: Callable[[], tuple[str, ...]] | None = None
+    picture: "Callable[[], Sequence[Line]] | None" = None
     notes: tuple[str, ...] = ()
     objects: tuple[Mapping[str, Any], ...] = ()
     name: str = ""
@@ -143,6 +144,12 @@ class Session(Struct, dict=True):
             raise ConfigError("no canary.yaml here or in a folder above", hint="write one with `canary init`")
         return self.resolved.file
 
+    @property
+    def container(self) -> str | None:
+        """The container whose image is the version, where canary.yaml is about this Rollout."""
+        settings = self.resolved.settings
+        return settings.container if settings else None
+
     @cached_property
     def rollout(self) -> str:
         """The Rollout's name: flag, file, or the only one in the namespace (one request)."""
@@ -192,15 +199,13 @@ class Session(Struct, dict=True):
         that it shows unless canary.yaml names it."""
         from companyos_canary.model.place import Place
 
-        settings, record = self.resolved.settings, record_of(rollout.annotations)
-        images = [c.image for c in rollout.containers]
-        here = settings and (settings.rollout, settings.namespace)
-        known = here == (rollout.name, rollout.namespace)
+        settings = self.resolved.settings
+        known = settings and (settings.rollout, settings.namespace) == (rollout.name, rollout.namespace)
         return Place(
             context=self.cluster.context,
-            who=record.get("by", "") if record.get("image") in images else "",
+            who=set_by(rollout),
             target=None if known else (rollout.name, rollout.namespace),
-            container=settings.container if settings else None,
+            container=self.container,
             options=self.options,
         )
 

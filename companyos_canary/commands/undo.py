@@ -143,8 +143,7 @@ def _followed(
     _say_way(session, changed, snapshot, target, fast=fast)
     if fast and action.runs_steps_again(snapshot, target):
         _skip_the_steps(session, snapshot.rollout.name, time)
-    settings = session.resolved.settings
-    container = container_of(changed.after, settings.container if settings else None)
+    container = container_of(changed.after, session.container)
     aim = Aim(
         timeout=timeout,
         generation=changed.after.generation,

@@ -119,8 +119,7 @@ def log_of(session: Session, snapshot: Snapshot) -> LogPanel:
     pod = worst_pod(snapshot)
     if pod is None:
         return LogPanel(note="the canary has no pods")
-    settings = session.resolved.settings
-    wanted = Wanted(pod=pod.name, tail=_TAIL, settled=settings.container if settings else None)
+    wanted = Wanted(pod=pod.name, tail=_TAIL, settled=session.container)
     try:
         found = read_logs(session.cluster, snapshot, wanted)
     except CanaryError as error:
