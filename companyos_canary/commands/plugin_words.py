@@ -130,7 +130,7 @@ def _list(line: _Line) -> str:
         return _said(line.ours("get", line.options["--name"]))
     if line.has("-w", "--watch"):
         return "a list does not follow: `canary watch NAME` follows one Rollout"
-    return _said(line.ours("list", "-A" if line.has("-A", "--all-namespaces") else ""))
+    return _said(line.ours("list", "-A" if line.has("-A", "--all-namespaces") else "")) if line.has_type else ""
 
 
 def _create(line: _Line) -> str:

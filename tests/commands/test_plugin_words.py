@@ -70,7 +70,7 @@ OURS = [
 
 WORDS_OF_OURS = ["", "-n x", "get web", "status", "promote --full", "undo --to 3", "nonsense"]
 # A word behind an option that nobody knows may be its value: which one is the Rollout is not known then.
-WORDS_OF_OURS += ["deploy v3 -r web", "deploy -r web v3", "deploy v3 --ns web"]
+WORDS_OF_OURS += ["deploy v3 -r web", "deploy -r web v3", "deploy v3 --ns web", "list --sort age"]
 
 
 @pytest.mark.parametrize(("theirs", "ours"), ALIASES)
